@@ -1,0 +1,80 @@
+"""What can go wrong, as values a host can place on a page: what was found, and what to do.
+
+A host adds the place (file and line). `str(error)` is one line; `detail` may hold several, such as
+the user's own frames of a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class BmvisError(Exception):
+    """An error that names its mend.
+
+    Args:
+        message: what was found, one line.
+        hint: what to do about it, one line.
+        detail: more lines, shown preformatted.
+    """
+
+    kind: ClassVar[str] = "error"
+    """The warning subtype: Sphinx users write `suppress_warnings = ["bmvis.<kind>"]`."""
+
+    def __init__(self, message: str, *, hint: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.message, self.hint, self.detail))
+
+    @property
+    def report(self) -> str:
+        """Return the whole text: the message, then the detail indented below it."""
+        if not self.detail:
+            return str(self)
+        return "\n".join([str(self), *(f"    {line}" for line in self.detail.splitlines())])
+
+
+class InvalidReferenceError(BmvisError):
+    """A factory reference that does not parse."""
+
+    kind = "reference"
+
+
+class OptionError(BmvisError):
+    """An option that does not exist, or a value it does not take."""
+
+    kind = "option"
+
+
+class FactoryError(BmvisError):
+    """A factory that cannot be imported, raises, or returns something that is no module."""
+
+    kind = "factory"
+
+
+class WorkerError(BmvisError):
+    """A worker process that died, hung, or could not start (torch not installed)."""
+
+    kind = "worker"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return 'did you mean ...?' with the closest known word, or the list of known words."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return "known: " + ", ".join(choices) if choices else ""
+
+
+def _rebuild(cls: type[BmvisError], message: str, hint: str, detail: str) -> BmvisError:
+    return cls(message, hint=hint, detail=detail)

@@ -1,0 +1,108 @@
+"""Factory references: `package.module:callable`, optionally with literal arguments.
+
+Nothing is evaluated but literals, by `ast.literal_eval`. The same text is parsed in the docs build
+(to report errors at their line) and in the worker (to call the factory).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+import msgspec
+
+from bmvis.errors import InvalidReferenceError
+
+MAX_LENGTH = 4096
+"""Longest reference, in characters. A reference is typed by a person; a megabyte of literal is an attack."""
+
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """A parsed factory reference."""
+
+    text: str
+    """As written, outer white space removed."""
+    module: str
+    attribute: str
+    """Dotted: `build` or `Zoo.build`."""
+    arguments: tuple[Any, ...] = ()
+    keywords: dict[str, Any] = {}
+    called: bool = False
+    """Whether the reference has a call: `mod:factory()`, not `mod:factory`."""
+
+    @property
+    def target(self) -> str:
+        """Return the reference without its arguments: what `allow` patterns are matched against."""
+        return f"{self.module}:{self.attribute}"
+
+
+def parse(text: str) -> Reference:
+    """Parse a factory reference.
+
+    Raises:
+        InvalidReferenceError: the text is not a reference, or an argument is not a literal.
+    """
+    text = text.strip()
+    if not text:
+        raise InvalidReferenceError("the factory reference is empty", hint=_EXAMPLE)
+    if len(text) > MAX_LENGTH:
+        raise InvalidReferenceError(
+            f"the factory reference is {len(text):,} characters long",
+            hint=f"at most {MAX_LENGTH:,} are taken; write a factory of your own that holds the arguments",
+        )
+    module, colon, call = text.partition(":")
+    attribute, paren, _ = call.partition("(")
+    module, attribute = module.strip(), attribute.strip()
+    if not colon:
+        raise InvalidReferenceError(f"no ':' in the factory reference {text!r}", hint=_EXAMPLE)
+    for part, what in ((module, "module"), (attribute, "callable")):
+        if not _DOTTED.fullmatch(part):
+            raise InvalidReferenceError(
+                f"{part!r} is not a {what} name in the factory reference {text!r}", hint=_EXAMPLE
+            )
+    if not paren:
+        return Reference(text, module, attribute)
+    arguments, keywords = _parse_arguments(text, call)
+    return Reference(text, module, attribute, arguments, keywords, called=True)
+
+
+def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    try:
+        node = ast.parse(call.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = getattr(error, "msg", None) or type(error).__name__
+        raise InvalidReferenceError(f"the call in {_short(text)!r} does not parse: {reason}", hint=_EXAMPLE) from None
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
+        raise InvalidReferenceError(f"{_short(text)!r} is not one plain call", hint=_EXAMPLE)
+    arguments = tuple(_literal(argument, text) for argument in node.args)
+    keywords: dict[str, Any] = {}
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise InvalidReferenceError(
+                f"'**' is not taken in {_short(text)!r}", hint="write each argument as name=value"
+            )
+        if keyword.arg in keywords:
+            raise InvalidReferenceError(
+                f"the argument {keyword.arg!r} is given twice in {_short(text)!r}", hint="give it once"
+            )
+        keywords[keyword.arg] = _literal(keyword.value, text)
+    return arguments, keywords
+
+
+def _literal(node: ast.expr, text: str) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        raise InvalidReferenceError(
+            f"the argument {_short(ast.unparse(node))!r} of {_short(text)!r} is not a literal",
+            hint="arguments are numbers, strings, True, False, None, lists, tuples, sets and dicts;"
+            " for anything else write a factory without arguments",
+        ) from None
+
+
+def _short(text: str, width: int = 120) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

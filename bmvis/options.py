@@ -1,0 +1,157 @@
+"""The one table of display options.
+
+RST directive options, Markdown attributes, command-line flags, the documentation's option reference
+and the texts of option errors are all made from `OPTIONS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from bmvis.errors import OptionError, nearest
+
+Device = Literal["auto", "meta", "cpu"]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a page asks of one tree. The fields are the rows of `OPTIONS`, in its order."""
+
+    depth: int | None = None
+    root_name: str = "root"
+    non_params: bool = False
+    expand_params: bool = False
+    buffers: bool = False
+    name: str = ""
+    caption: str = ""
+    open: int | None = None
+    device: Device = "auto"
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Option:
+    """One display option: how it is written, what it takes, what it does."""
+
+    name: str
+    takes: str
+    """What a value looks like, for the reference and for errors; empty for a flag."""
+    read: Callable[[str], Any]
+    """Turn the written value into the field's; raises ValueError."""
+    help: str
+    field: str = ""
+
+    @property
+    def attribute(self) -> str:
+        """Return the name of the field in `Options`."""
+        return self.field or self.name.replace("-", "_")
+
+    @property
+    def is_flag(self) -> bool:
+        """Return whether the option can stand without a value."""
+        return not self.takes
+
+
+def _whole(minimum: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text)
+        if value < minimum:
+            raise ValueError
+        return value
+
+    return read
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError
+        return text
+
+    return read
+
+
+def _flag(text: str) -> bool:
+    return {"": True, "true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[text.lower()]
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError
+    return " ".join(text.split())
+
+
+def _identifier(text: str) -> str:
+    if not re.fullmatch(r"[^\W\d_][\w.:-]*", text):
+        raise ValueError
+    return text
+
+
+def _classes(text: str) -> tuple[str, ...]:
+    names = text.split()
+    if not names or not all(re.fullmatch(r"-?[a-zA-Z_][\w-]*", name) for name in names):
+        raise ValueError
+    return tuple(names)
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "depth",
+        "a whole number from 1",
+        _whole(1),
+        "Levels of modules to show below the root; deeper ones are summed up.",
+    ),
+    Option("root-name", "a text", _text, "What the first row is called."),
+    Option("non-params", "", _flag, "Keep modules without parameters: dropout, activations, pooling."),
+    Option("expand-params", "", _flag, "Give each parameter a line of its own."),
+    Option("buffers", "", _flag, "Show buffers beside the parameters."),
+    Option(
+        "name",
+        "a letter, then letters, digits and . : _ -",
+        _identifier,
+        "The tree's name on the page: its anchor, and the target of references.",
+    ),
+    Option("caption", "a text", _text, "A caption below the tree."),
+    Option(
+        "open",
+        "a whole number from 0",
+        _whole(0),
+        "Levels that are open when the page loads; by default all of a short tree, and two of a long one.",
+    ),
+    Option(
+        "device",
+        "auto, meta or cpu",
+        _choice("auto", "meta", "cpu"),
+        "Where the factory runs: meta takes no memory for weights; auto is meta, then the CPU if that fails.",
+    ),
+    Option("class", "CSS class names", _classes, "CSS classes for the outermost element.", field="classes"),
+)
+
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def parse_options(written: Mapping[str, str | None], defaults: Options | None = None) -> Options:
+    """Read options as written on a page or in a configuration.
+
+    Args:
+        written: option names (as in `OPTIONS`) with their text; None or '' for a flag without a value.
+        defaults: what holds where nothing is written; a site's own defaults.
+
+    Raises:
+        OptionError: an unknown name, with the nearest known one, or a value the option does not take.
+    """
+    found: dict[str, Any] = {}
+    for name, text in written.items():
+        option = BY_NAME.get(name)
+        if option is None:
+            raise OptionError(f"unknown option {name!r}", hint=nearest(name, BY_NAME))
+        try:
+            found[option.attribute] = option.read((text or "").strip())
+        except (ValueError, KeyError):
+            takes = option.takes or "no value, or true or false"
+            raise OptionError(f"option {name!r} does not take {text or ''!r}", hint=f"it takes {takes}") from None
+    return msgspec.structs.replace(defaults or Options(), **found)

@@ -1,0 +1,1 @@
+"""Renderers: each turns a `bmvis.rows.Page` into one format and decides no facts."""

@@ -1,0 +1,210 @@
+"""Draw a tree as HTML: nested lists of `<details>`, readable and foldable without a script.
+
+The page's stylesheet and script are `bmvis/static/`. No inline style or script is written, every text
+is escaped, and every id starts with the tree's anchor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from bmvis import numbers
+from bmvis.errors import BmvisError
+from bmvis.render.markup import Markup, join, tag
+from bmvis.render.text import shape_text, states, trainable_text
+from bmvis.rows import Page, Row
+from bmvis.tree import Buffer, Module, Parameter
+
+SHORT_TREE = 60
+"""Rows up to which a tree is open as a whole when the page loads."""
+WIDE_LABEL = 48
+"""Characters of a folded label that are shown; the whole stands in the tooltip."""
+
+TypeLink = Callable[[Module], Markup | None]
+"""A host's link for a module's type; None where it has no page."""
+
+
+def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Markup:
+    """Return the tree as one HTML element.
+
+    Args:
+        page: what to draw.
+        anchor: the id of the element; each row's id is `anchor.path`.
+        type_link: writes the type of a row as a link; by default types are plain.
+    """
+    options = page.options
+    caption_id = f"{anchor}-caption" if options.caption else None
+    return tag(
+        "div",
+        _totals(page),
+        tag("ul", _list(page, anchor, type_link), class_="bmvis-tree"),
+        _legend(page),
+        tag("p", options.caption, class_="bmvis-caption", id=caption_id) if options.caption else None,
+        class_=" ".join(("bmvis", *options.classes)),
+        id=anchor,
+        role="figure",
+        aria_labelledby=caption_id,
+        aria_label=None if caption_id else f"Structure of {page.type}",
+    )
+
+
+def error_box(error: BmvisError, place: str = "") -> Markup:
+    """Return the box that stands on the page where a tree could not be made."""
+    return tag(
+        "div",
+        tag("p", tag("strong", "This model could not be drawn.")),
+        tag("p", error.message),
+        tag("p", error.hint) if error.hint else None,
+        tag("pre", error.detail) if error.detail else None,
+        tag("p", tag("small", place)) if place else None,
+        class_="bmvis bmvis-error",
+        role="note",
+    )
+
+
+def row_id(anchor: str, path: str) -> str:
+    """Return the id of the row at `path`: white space, which an id cannot hold, is written `~20`."""
+    if not path:
+        return f"{anchor}."
+    safe = re.sub(r"[^\w.\-]", lambda match: f"~{ord(match[0]):x}", path)
+    return f"{anchor}.{safe}"
+
+
+def _totals(page: Page) -> Markup:
+    totals = page.totals
+    if not totals.count and not page.uninitialized:
+        return tag("p", tag("b", page.type), " no parameters", class_="bmvis-totals")
+    facts = [
+        join(tag("span", numbers.count(totals.count), title=f"{totals.count:,}"), " parameters"),
+        join(trainable_text(page)),
+    ]
+    if totals.delta:
+        facts.append(
+            join(
+                tag("span", numbers.count(totals.delta), title=f"{totals.delta:,}"),
+                f" delta ({numbers.percent(totals.delta, totals.count)})",
+            )
+        )
+    if page.uninitialized:
+        facts.append(join(f"{page.uninitialized} uninitialized, not counted"))
+    facts.append(
+        join(
+            " + ".join(page.dtypes),
+            " ",
+            tag("span", numbers.size(totals.stored_bytes), title=f"{totals.stored_bytes:,} bytes"),
+        )
+    )
+    return tag("p", tag("b", page.type), *(tag("span", fact) for fact in facts), class_="bmvis-totals")
+
+
+def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
+    """Return the nested items. Rows come in preorder; what a deeper row left open is closed on the way."""
+    rows = page.rows
+    open_levels = _open_levels(page)
+    ids = _Links(anchor, rows)
+    parts: list[str] = []
+    depth = 0
+    for index, row in enumerate(rows):
+        while depth > row.depth:
+            parts.append("</ul></details></li>")
+            depth -= 1
+        item = tag("li", id=row_id(anchor, row.path) if row.module else None).removesuffix("</li>")
+        line = join(*_line(row, ids, type_link))
+        count = numbers.count(row.totals.count) if row.totals.count else None
+        if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
+            details = tag("details", open=row.depth < open_levels).removesuffix("</details>")
+            parts.append(f"{item}{details}{tag('summary', line, data_c=count)}<ul>")
+            depth += 1
+        else:
+            parts.append(f"{item}{tag('div', line, data_c=count)}</li>")
+    parts.extend(["</ul></details></li>"] * depth)
+    return Markup("".join(parts))
+
+
+def _open_levels(page: Page) -> int:
+    if page.options.open is not None:
+        return page.options.open
+    return len(page.rows) if len(page.rows) <= SHORT_TREE else 2
+
+
+class _Links:
+    """The id of the row that shows a module path, for links from ties and shared modules."""
+
+    def __init__(self, anchor: str, rows: Sequence[Row]) -> None:
+        self.anchor = anchor
+        self.paths = {row.path for row in rows if row.module}
+
+    def to(self, path: str) -> str | None:
+        return f"#{row_id(self.anchor, path)}" if path in self.paths else None
+
+
+def _line(row: Row, links: _Links, type_link: TypeLink | None) -> Iterator[Markup]:
+    if row.label:
+        yield _name(row)
+    if row.module and row.depth:
+        linked = type_link(row.module) if type_link else None
+        yield join(" ", linked or tag("i", f"({row.module.type})"))
+    for parameter in row.parameters:
+        yield join(" ", _parameter(parameter, links))
+    for buffer in row.buffers:
+        yield join(" ", _buffer(buffer))
+    if row.module and row.module.shared_with is not None:
+        shared = row.module.shared_with
+        yield join(" ", _reference("same module as", shared or "the root", links.to(shared)))
+    if row.hidden:
+        yield join(" ", tag("small", f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below"))
+
+
+def _name(row: Row) -> Markup:
+    if row.repeats == 1:
+        return tag("b", row.label)
+    whole = row.label if len(row.label) <= WIDE_LABEL else ", ".join(row.names)
+    short = row.label if len(row.label) <= WIDE_LABEL else row.label[: WIDE_LABEL - 1] + "…"
+    return tag("b", short, class_="bmvis-x", data_x=row.repeats, title=None if whole == short else whole)
+
+
+def _parameter(parameter: Parameter, links: _Links) -> Markup:
+    classes = ["bmvis-p"]
+    if parameter.delta:
+        classes.append("bmvis-delta")
+    if not parameter.trainable:
+        classes.append("bmvis-frozen")
+    plain = f"{parameter.name}:{shape_text(parameter.shape)}"
+    written = tag("span", plain, class_=" ".join(classes), title=", ".join(states(parameter)) or None)
+    if parameter.tied_to:
+        target = parameter.tied_to.rpartition(".")[0]
+        return join(written, _reference("tied to", parameter.tied_to, links.to(target)))
+    if parameter.tied_by:
+        target = parameter.tied_by[0].rpartition(".")[0]
+        return join(written, _reference("tied to", ", ".join(parameter.tied_by), links.to(target)))
+    return written
+
+
+def _reference(what: str, whom: str, href: str | None) -> Markup:
+    """Return a small mark that names (and, where that row is shown, links) another place of the tree."""
+    title = f"{what} {whom}"
+    if href is None:
+        return tag("span", class_="bmvis-tie", title=title, role="img", aria_label=title)
+    return tag("a", class_="bmvis-tie", href=href, title=title, aria_label=title)
+
+
+def _buffer(buffer: Buffer) -> Markup:
+    title = "buffer" if buffer.persistent else "buffer, not in the state dict"
+    return tag("span", f"{buffer.name}:{shape_text(buffer.shape)}", class_="bmvis-p bmvis-buffer", title=title)
+
+
+def _legend(page: Page) -> Markup:
+    """Return the key to colours and marks, of those alone that the tree has."""
+    parameters = [p for row in page.rows for p in row.parameters]
+    entries = [
+        ("bmvis-p", "trainable", any(p.trainable and not p.delta for p in parameters)),
+        ("bmvis-p bmvis-frozen", "frozen", any(not p.trainable for p in parameters)),
+        ("bmvis-p bmvis-delta", "delta", any(p.delta for p in parameters)),
+        ("bmvis-p bmvis-buffer", "buffer", any(row.buffers for row in page.rows)),
+        ("bmvis-x", "repeated", any(row.repeats > 1 for row in page.rows)),
+        ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters)),
+    ]
+    shown = [tag("span", tag("b", "name"), " "), tag("span", tag("i", "(type)"), " ")]
+    shown += [join(tag("span", word, class_=classes), " ") for classes, word, occurs in entries if occurs]
+    return tag("p", *shown, class_="bmvis-legend", aria_label="Legend")

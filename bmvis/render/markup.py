@@ -1,0 +1,53 @@
+"""The one place where HTML is written and text is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+
+
+class Markup(str):
+    """Text that is HTML already. Everything else that reaches `tag` is escaped."""
+
+    __slots__ = ()
+
+
+def tag(name: str, *children: str | None, **attributes: str | int | bool | None) -> Markup:
+    """Return one element, its children and attribute values escaped. It is good HTML and good XML (EPUB).
+
+    Args:
+        name: the element's name.
+        children: text, or `Markup` that is taken as it is; None is left out.
+        attributes: values; None and False leave the attribute out, True writes it empty. A
+            trailing underscore is dropped (`class_`), others become hyphens (`data_x`).
+    """
+    written = "".join(
+        _attribute(key, value) for key, value in attributes.items() if value is not None and value is not False
+    )
+    return Markup(f"<{name}{written}>{join(*children)}</{name}>")
+
+
+def join(*children: str | None) -> Markup:
+    """Return the children one after another, text escaped."""
+    return Markup("".join(text(child) for child in children if child is not None))
+
+
+def text(value: str) -> Markup:
+    """Return text as HTML; control characters, which HTML forbids, become U+FFFD."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(escape(_printable(value), quote=False))
+
+
+def _attribute(key: str, value: str | int | bool) -> str:
+    name = key.rstrip("_").replace("_", "-")
+    written = "" if value is True else escape(_printable(str(value)))
+    return f' {name}="{written}"'
+
+
+def _printable(value: str) -> str:
+    if value.isprintable():
+        return value
+    return "".join(
+        c if c in "\n\t" or not (ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000) else "\ufffd"
+        for c in value
+    )

@@ -1,0 +1,133 @@
+"""Draw a tree as text, with the lines that bigmodelvis draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bmvis import numbers
+from bmvis.rows import Page, Row
+from bmvis.tree import Buffer, Parameter
+
+
+def to_text(page: Page, *, marks: bool = True) -> str:
+    """Return the tree as lines of text, without a final newline.
+
+    Args:
+        page: what to draw.
+        marks: say in words what colours say elsewhere (frozen, delta, shared), and add the totals
+            and the ties below the tree. Without, the lines are those of bigmodelvis.
+    """
+    lines = [
+        guide + row_text(row, marks=marks)
+        for guide, row in zip(guides([row.depth for row in page.rows]), page.rows, strict=True)
+    ]
+    if marks:
+        lines += ["", *footer(page)]
+    return "\n".join(lines)
+
+
+def row_text(row: Row, *, marks: bool = True) -> str:
+    """Return one row without its tree lines: `dense (Linear) weight:[768, 768] bias:[768]`."""
+    tensors = [parameter_text(p, marks=marks) for p in row.parameters] + [buffer_text(b) for b in row.buffers]
+    words = [_head(row), *tensors]
+    if row.module and marks:
+        if row.module.shared_with is not None:
+            words.append(f"(same module as {row.module.shared_with or 'the root'})")
+        if row.hidden:
+            words.append(hidden_text(row))
+    return " ".join(word for word in words if word)
+
+
+def _head(row: Row) -> str:
+    if row.module is None or not row.depth:
+        return row.label
+    gap = "" if row.repeats > 1 else " "
+    return f"{row.label}{gap}({row.module.type})"
+
+
+def parameter_text(parameter: Parameter, *, marks: bool = True) -> str:
+    """Return `weight:[768, 768]`, and in words what is special about it."""
+    return f"{parameter.name}:{shape_text(parameter.shape)}" + (
+        "".join(f" ({m})" for m in states(parameter)) if marks else ""
+    )
+
+
+def buffer_text(buffer: Buffer) -> str:
+    """Return `running_mean:[64] (buffer)`."""
+    return f"{buffer.name}:{shape_text(buffer.shape)} ({'buffer' if buffer.persistent else 'buffer, not saved'})"
+
+
+def shape_text(shape: tuple[int, ...] | None) -> str:
+    """Return `[768, 768]`, or `[?]` for a parameter that has no shape yet."""
+    return "[?]" if shape is None else str(list(shape))
+
+
+def hidden_text(row: Row) -> str:
+    """Return what a depth limit left out below the row: `… 12 modules, 7.1M parameters`."""
+    plural = "" if row.hidden == 1 else "s"
+    return f"… {row.hidden:,} module{plural} below, {numbers.count(row.totals.count)} parameters"
+
+
+def states(parameter: Parameter) -> list[str]:
+    """Return in words all that is not plain about a parameter; a trainable one is plain."""
+    delta = f"delta, {parameter.adapter}" if parameter.adapter else "delta"
+    found = [delta] if parameter.delta else []
+    if not parameter.trainable:
+        found.append("frozen")
+    if parameter.shape is None:
+        found.append("uninitialized")
+    if parameter.quantization:
+        found.append(parameter.quantization)
+    return found
+
+
+def footer(page: Page) -> Iterator[str]:
+    """Yield the lines below a tree: its totals, then its ties."""
+    yield f"{page.type}: {totals_text(page)}"
+    for key, first in page.ties:
+        yield f"tied: {key} = {first}"
+
+
+def totals_text(page: Page) -> str:
+    """Return the totals line: `109,514,298 parameters, all trainable; float32, 438.1 MB`."""
+    totals = page.totals
+    if not totals.count and not page.uninitialized:
+        return "no parameters"
+    parts = [f"{totals.count:,} parameters", trainable_text(page)]
+    if totals.delta:
+        parts.append(f"{totals.delta:,} delta ({numbers.percent(totals.delta, totals.count)})")
+    if page.uninitialized:
+        parts.append(f"{page.uninitialized} uninitialized and not counted")
+    return f"{', '.join(parts)}; {' + '.join(page.dtypes)}, {numbers.size(totals.stored_bytes)}"
+
+
+def trainable_text(page: Page) -> str:
+    """Return `all trainable`, `all frozen`, or the number and share that train."""
+    totals = page.totals
+    if totals.trainable == totals.count:
+        return "all trainable"
+    if not totals.trainable:
+        return "all frozen"
+    return f"{totals.trainable:,} trainable ({numbers.percent(totals.trainable, totals.count)})"
+
+
+def guides(depths: Sequence[int]) -> list[str]:
+    """Return the tree lines before each row, given the rows' depths in preorder."""
+    last = [True] * len(depths)
+    open_levels: dict[int, int] = {}
+    for index, depth in enumerate(depths):
+        for level in [level for level in open_levels if level > depth]:
+            del open_levels[level]
+        if depth in open_levels:
+            last[open_levels[depth]] = False
+        open_levels[depth] = index
+    found = []
+    before = ["", ""]
+    for index, depth in enumerate(depths):
+        if depth == 0:
+            found.append("")
+            continue
+        found.append(before[depth] + ("└── " if last[index] else "├── "))
+        del before[depth + 1 :]
+        before.append(before[depth] + ("    " if last[index] else "│   "))
+    return found

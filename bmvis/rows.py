@@ -1,0 +1,122 @@
+"""A model and its options -> the rows that every renderer draws. A row holds facts, never markup."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from bmvis.fold import Group, fold, label
+from bmvis.options import Options
+from bmvis.totals import Totals, of_parameter, subtree_totals
+from bmvis.tree import Buffer, Model, Module, Parameter, join, paths
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the drawn tree, in preorder."""
+
+    depth: int
+    label: str
+    """What stands for the name: `layer`, `0-11`, the root's name."""
+    names: tuple[str, ...]
+    """Every sibling the row stands for, in the model's order."""
+    path: str
+    """Dotted path of the first one; '' for the root."""
+    totals: Totals
+    """Of one of them."""
+    module: Module | None
+    """None for a line that shows one parameter (`expand-params`)."""
+    parameters: tuple[Parameter, ...] = ()
+    buffers: tuple[Buffer, ...] = ()
+    hidden: int = 0
+    """Modules below that the depth limit leaves out."""
+
+    @property
+    def repeats(self) -> int:
+        """Return how many siblings the row stands for."""
+        return len(self.names)
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A tree ready to draw: its rows, its sums, and the options they follow."""
+
+    rows: tuple[Row, ...]
+    totals: Totals
+    type: str
+    """Class of the root."""
+    dtypes: tuple[str, ...]
+    """Data types of the parameters, the one with most elements first."""
+    ties: tuple[tuple[str, str], ...]
+    """State-dict keys of a later and of the first place of one tensor."""
+    uninitialized: int
+    """Lazy parameters, whose elements no total can count."""
+    options: Options
+    notes: tuple[str, ...] = ()
+
+
+def layout(model: Model, options: Options) -> Page:
+    """Fold `model` and make the rows that `options` ask for."""
+    places, totals = paths(model.modules), subtree_totals(model)
+    rows: list[Row] = []
+    for group in fold(model, depth=options.depth, non_params=options.non_params, buffers=options.buffers):
+        rows += _group_rows(group, model, places, totals, options)
+    parameters = [(join(path, p.name), p) for path, m in zip(places, model.modules, strict=True) for p in m.parameters]
+    return Page(
+        rows=tuple(rows),
+        totals=totals[0],
+        type=model.root.type,
+        dtypes=_dtypes(model),
+        ties=tuple((key, p.tied_to) for key, p in parameters if p.tied_to),
+        uninitialized=sum(p.shape is None and not p.tied_to for _, p in parameters),
+        options=options,
+        notes=model.notes,
+    )
+
+
+def _group_rows(group: Group, model: Model, places: list[str], totals: list[Totals], options: Options) -> list[Row]:
+    first = group.members[0]
+    module = model.modules[first]
+    names = tuple(model.modules[member].name for member in group.members)
+    row = Row(
+        depth=group.depth,
+        label=label(names) if group.depth else options.root_name,
+        names=names,
+        path=places[first],
+        totals=totals[first],
+        module=module,
+        parameters=() if options.expand_params else module.parameters,
+        buffers=module.buffers if options.buffers and not options.expand_params else (),
+        hidden=group.hidden,
+    )
+    if not options.expand_params:
+        return [row]
+    return [row, *_tensor_rows(row, module, options)]
+
+
+def _tensor_rows(above: Row, module: Module, options: Options) -> list[Row]:
+    """Return a line for each parameter (and buffer) of `module`."""
+    held: list[tuple[Parameter | None, Buffer | None]] = [(p, None) for p in module.parameters]
+    if options.buffers:
+        held += [(None, b) for b in module.buffers]
+    return [
+        Row(
+            depth=above.depth + 1,
+            label="",
+            names=((parameter or buffer).name,),  # type: ignore[union-attr]  # one of the two is there
+            path=join(above.path, (parameter or buffer).name),  # type: ignore[union-attr]
+            totals=of_parameter(parameter) if parameter else Totals(),
+            module=None,
+            parameters=(parameter,) if parameter else (),
+            buffers=(buffer,) if buffer else (),
+        )
+        for parameter, buffer in held
+    ]
+
+
+def _dtypes(model: Model) -> tuple[str, ...]:
+    elements: Counter[str] = Counter()
+    for module in model.modules:
+        for parameter in module.parameters:
+            if not parameter.tied_to:
+                elements[parameter.dtype] += parameter.count
+    return tuple(dtype for dtype, _ in elements.most_common())

@@ -1,0 +1,129 @@
+"""Sums over subtrees: parameters, bytes, and how many of them train.
+
+A parameter that several modules hold is counted once in every subtree, as
+`sum(p.numel() for p in module.parameters())` counts it in PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+
+import msgspec
+
+from bmvis.tree import Model, Parameter, join, parents, paths, sizes
+
+
+class Totals(msgspec.Struct, frozen=True, gc=False):
+    """The distinct parameters of one subtree."""
+
+    count: int = 0
+    """Elements, logical."""
+    trainable: int = 0
+    """Elements that require gradients."""
+    delta: int = 0
+    """Elements a delta method added or took over, trainable or not."""
+    stored_bytes: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.count + other.count,
+            self.trainable + other.trainable,
+            self.delta + other.delta,
+            self.stored_bytes + other.stored_bytes,
+        )
+
+    def __sub__(self, other: Totals) -> Totals:
+        return Totals(
+            self.count - other.count,
+            self.trainable - other.trainable,
+            self.delta - other.delta,
+            self.stored_bytes - other.stored_bytes,
+        )
+
+
+NOTHING = Totals()
+
+
+def of_parameter(parameter: Parameter) -> Totals:
+    """Return what one parameter adds to its module."""
+    count = parameter.count
+    return Totals(count, count if parameter.trainable else 0, count if parameter.delta else 0, parameter.stored_bytes)
+
+
+def subtree_totals(model: Model) -> list[Totals]:
+    """Return the totals of each module's subtree, in the order of `model.modules`.
+
+    Every occurrence is summed up first. Then, for each tensor met more than once, its value is taken
+    off again at the lowest common ancestor of each two neighbouring occurrences: what remains in any
+    subtree is one. Linear in the number of modules and of occurrences.
+    """
+    modules, above = model.modules, parents(model.modules)
+    found = [sum(map(of_parameter, module.parameters), NOTHING) for module in modules]
+    if any(module.shared_with is not None or any(p.tied_to for p in module.parameters) for module in modules):
+        _count_once(model, above, found)
+    for index in range(len(modules) - 1, 0, -1):
+        found[above[index]] += found[index]
+    return found
+
+
+def _count_once(model: Model, above: list[int], found: list[Totals]) -> None:
+    """Correct `found`, each module's own sums, for tensors that stand in several places."""
+    modules = model.modules
+    values, held = _held_tensors(model)
+    holders: defaultdict[str, list[int]] = defaultdict(list)
+    for index, keys in enumerate(held):
+        if modules[index].shared_with is not None:
+            found[index] = sum((values[key] for key in keys), NOTHING)
+        for key in keys:
+            holders[key].append(index)
+    for key, indices in holders.items():
+        for left, right in pairwise(indices):
+            found[_common_ancestor(left, right, above, model)] -= values[key]
+
+
+def _held_tensors(model: Model) -> tuple[dict[str, Totals], list[list[str]]]:
+    """Return each tensor's value by the key it is first met under, and the keys each module holds.
+
+    A shared module holds all that stands below the place where it was first met.
+    """
+    modules, extent, places = model.modules, sizes(model.modules), paths(model.modules)
+    position = {path: index for index, path in reversed(list(enumerate(places)))}
+    values: dict[str, Totals] = {}
+    held: list[list[str]] = []
+    for path, module in zip(places, modules, strict=True):
+        keys = []
+        for parameter in module.parameters:
+            key = parameter.tied_to or join(path, parameter.name)
+            values.setdefault(key, of_parameter(parameter))
+            keys.append(key)
+        held.append(keys)
+
+    def below(index: int, seen: set[int]) -> list[str]:
+        pending, keys = [index], []
+        while pending:
+            start = pending.pop()
+            if start in seen:
+                continue
+            seen.add(start)
+            for inner in range(start, start + extent[start]):
+                keys += held[inner]
+                shared = modules[inner].shared_with
+                if shared is not None:
+                    pending.append(position[shared])
+        return list(dict.fromkeys(keys))
+
+    whole = {
+        index: below(position[m.shared_with], set()) for index, m in enumerate(modules) if m.shared_with is not None
+    }
+    return values, [whole.get(index, keys) for index, keys in enumerate(held)]
+
+
+def _common_ancestor(left: int, right: int, above: list[int], model: Model) -> int:
+    depth = [module.depth for module in (model.modules[left], model.modules[right])]
+    while left != right:
+        if depth[0] >= depth[1]:
+            left, depth[0] = above[left], depth[0] - 1
+        else:
+            right, depth[1] = above[right], depth[1] - 1
+    return left

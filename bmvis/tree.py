@@ -1,0 +1,134 @@
+"""The module tree of a PyTorch model as plain data: no torch, no layout, no host.
+
+A tree is stored flat, in preorder: a module, then everything below it, each with its `depth`.
+Flat data has no recursion limit (models nest a thousand deep), serialises row by row, and is
+quick to walk. `Module.depth` is the only link between rows; `parents` and `sizes` derive the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+FORMAT = 1
+"""Version of the serialised form; a reader refuses any other."""
+
+
+class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One entry of `nn.Module._parameters`, or one weight that a quantised module packs away.
+
+    `trainable` and `delta` are two facts, not one state: a delta parameter can be frozen.
+    """
+
+    name: str
+    shape: tuple[int, ...] | None
+    """Logical shape; None while the parameter is uninitialised (lazy)."""
+    dtype: str
+    """As PyTorch prints it, without the `torch.` prefix: `float32`, `bfloat16`, `qint8`."""
+    count: int
+    """Logical number of elements; for a packed 4-bit weight, that of the unpacked matrix."""
+    stored_bytes: int
+    """Bytes of storage that the elements take, packed where they are packed."""
+    trainable: bool = True
+    delta: bool = False
+    adapter: str = ""
+    """What the delta library says of a delta that is not simply in use: `inactive`, `merged`, `disabled`."""
+    quantization: str = ""
+    """The storage scheme, where logical and stored form differ: `nf4`, `int8`, `per_channel_affine`."""
+    device: str = "meta"
+    tied_to: str = ""
+    """State-dict key under which the same tensor is first met; empty at that first place."""
+    tied_by: tuple[str, ...] = ()
+    """State-dict keys of the later places, kept at the first one."""
+
+
+class Buffer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One entry of `nn.Module._buffers`."""
+
+    name: str
+    shape: tuple[int, ...] | None
+    dtype: str
+    stored_bytes: int
+    persistent: bool = True
+    """Whether the buffer is part of the state dict."""
+    device: str = "meta"
+    tied_to: str = ""
+
+
+class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One `nn.Module` at one place in the model."""
+
+    name: str
+    """The attribute name in the parent; empty for the root. May hold any text."""
+    depth: int
+    type: str
+    """Class name."""
+    package: str = ""
+    """The Python module that defines the class: `torch.nn.modules.linear`."""
+    qualname: str = ""
+    """The class's `__qualname__`, where it differs from `type`."""
+    parameters: tuple[Parameter, ...] = ()
+    buffers: tuple[Buffer, ...] = ()
+    extra_repr: str = ""
+    shared_with: str | None = None
+    """Path at which the same module object is first met. A shared module lists its own parameters
+    (as ties) but not its children: they stand at the first place. The root's path is ''."""
+
+    @property
+    def import_path(self) -> str:
+        """Return the class's full dotted name, as an API reference names it."""
+        return ".".join(part for part in (self.package, self.qualname or self.type) if part)
+
+
+class Model(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A captured model: its modules in preorder; `modules[0]` is the root."""
+
+    modules: tuple[Module, ...]
+    device: str = "meta"
+    """Where the factory built it: `meta`, or `cpu` where it could not be built on meta."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the page's build log should know of the capture."""
+    format: int = FORMAT
+
+    @property
+    def root(self) -> Module:
+        """Return the outermost module."""
+        return self.modules[0]
+
+
+def join(parent: str, name: str) -> str:
+    """Return the dotted path of `name` inside `parent` ('' is the root)."""
+    return f"{parent}.{name}" if parent else name
+
+
+def paths(modules: Sequence[Module]) -> list[str]:
+    """Return the dotted path of each module, the root's being ''."""
+    trail: list[str] = []
+    found = []
+    for module in modules:
+        del trail[module.depth :]
+        path = join(trail[-1], module.name) if trail else ""
+        trail.append(path)
+        found.append(path)
+    return found
+
+
+def parents(modules: Sequence[Module]) -> list[int]:
+    """Return the index of each module's parent; -1 for the root."""
+    trail: list[int] = []
+    found = []
+    for index, module in enumerate(modules):
+        del trail[module.depth :]
+        found.append(trail[-1] if trail else -1)
+        trail.append(index)
+    return found
+
+
+def sizes(modules: Sequence[Module]) -> list[int]:
+    """Return how many modules each subtree holds, itself included: `[i, i + size)` is the subtree."""
+    found = [1] * len(modules)
+    above = parents(modules)
+    for index in range(len(modules) - 1, 0, -1):
+        found[above[index]] += found[index]
+    return found

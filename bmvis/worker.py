@@ -1,0 +1,198 @@
+"""The parent's side of the worker process: start it, ask it, time it out, end it.
+
+`Worker.build` returns a reply or raises; what a model's code does to its process never reaches the
+docs build. The child's side, and the protocol, are in `bmvis.child`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, OptionError, WorkerError
+from bmvis.options import Device
+from bmvis.protocol import Built, Failed, Reply, Request
+
+TIMEOUT = 120.0
+"""Seconds one model may take by default, the import of its libraries included."""
+_KINDS: Mapping[str, type[BmvisError]] = {
+    cls.kind: cls for cls in (FactoryError, InvalidReferenceError, OptionError, WorkerError)
+}
+_REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+_TAIL_BYTES = 4096
+
+
+class Worker:
+    """One child process at a time, started when first asked and again after it died.
+
+    Args:
+        cwd: the child's working directory; relative paths of user code start there.
+        python: the interpreter; bmvis must be importable there.
+        timeout: seconds per model.
+    """
+
+    def __init__(self, cwd: Path, *, python: str = sys.executable, timeout: float = TIMEOUT) -> None:
+        self.cwd = cwd
+        self.python = python
+        self.timeout = timeout
+        self._child: _Child | None = None
+        self._number = 0
+        self._lock = threading.Lock()
+
+    def build(self, reference: str, *, device: Device = "auto", path: Sequence[str] = ()) -> Built:
+        """Build and capture the model that `reference` names.
+
+        Raises:
+            BmvisError: the reference, the factory or the process failed; the text says how.
+        """
+        with self._lock:
+            self._number += 1
+            request = Request(self._number, reference, device, tuple(path))
+            child = self._running_child()
+            try:
+                reply = child.ask(request, self.timeout)
+            except BaseException:
+                self._end()
+                raise
+        if isinstance(reply, Failed):
+            error = _KINDS.get(reply.kind, BmvisError)
+            raise error(reply.message, hint=reply.hint, detail=reply.detail)
+        return reply
+
+    def close(self) -> None:
+        """End the child process, if one runs."""
+        with self._lock:
+            self._end()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _running_child(self) -> _Child:
+        if self._child is not None and not self._child.is_alive():
+            self._end()
+        if self._child is None:
+            self._child = _Child(self.python, self.cwd)
+        return self._child
+
+    def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.end()
+
+
+class _Child:
+    """One running child process and its private folder for replies."""
+
+    def __init__(self, python: str, cwd: Path) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="bmvis-")
+        environment = os.environ | {"PYTHONSAFEPATH": "1", "PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"}
+        try:
+            self.process = subprocess.Popen(
+                [python, "-m", "bmvis.child", self.folder.name],
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=os.name == "posix",
+            )
+        except OSError as error:
+            self.folder.cleanup()
+            raise WorkerError(f"the worker process could not start: {error}", hint=f"is {python} a Python?") from error
+        self.tail: deque[bytes] = deque(maxlen=_TAIL_BYTES // 512)
+        self.reader = threading.Thread(target=self._drain, daemon=True)
+        self.reader.start()
+
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
+
+    def ask(self, request: Request, timeout: float) -> Reply:
+        """Send a request and wait for its reply file, the process's end, or the time-out."""
+        assert self.process.stdin is not None
+        reply = Path(self.folder.name, f"{request.number}.reply")
+        try:
+            self.process.stdin.write(msgspec.json.encode(request) + b"\n")
+            self.process.stdin.flush()
+        except OSError:
+            pass  # the child is gone: the wait below says how
+        ends = time.monotonic() + timeout
+        pause = 0.001
+        while not reply.exists():
+            if not self.is_alive() and not reply.exists():
+                raise self._died(request)
+            if time.monotonic() > ends:
+                raise WorkerError(
+                    f"{request.reference!r} took longer than {timeout:g} s and was ended",
+                    hint="make the factory faster, or raise the timeout",
+                    detail=self._last_output(),
+                )
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.02)
+        try:
+            return _REPLIES.decode(reply.read_bytes())
+        finally:
+            reply.unlink()
+
+    def end(self) -> None:
+        """End the process and all it started, and remove its folder."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass  # it was closed by the child's end
+        _kill_group(self.process)
+        self.process.wait()
+        self.reader.join(timeout=1)
+        self.folder.cleanup()
+
+    def _died(self, request: Request) -> WorkerError:
+        code = self.process.wait()
+        self.reader.join(timeout=1)
+        cause = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return WorkerError(
+            f"the process that built {request.reference!r} {cause}",
+            hint="the model's code, or a library it uses, ended the process",
+            detail=self._last_output(),
+        )
+
+    def _drain(self) -> None:
+        """Keep the last of what user code prints, and let it print without end."""
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            while chunk := os.read(stream.fileno(), 512):
+                self.tail.append(chunk)
+
+    def _last_output(self) -> str:
+        text = b"".join(self.tail).decode(errors="replace").strip()
+        return f"Last output:\n{text}" if text else ""
+
+
+def _python_path() -> str:
+    """Return a PYTHONPATH by which the child finds this very bmvis, installed or not."""
+    return os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    if os.name == "posix":
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # all of it is gone already
+    elif process.poll() is None:
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)

@@ -1,0 +1,1 @@
+"""Markdown pages with `<model-structure>` elements: a Python-Markdown extension and a MkDocs plugin."""

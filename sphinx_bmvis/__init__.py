@@ -1,0 +1,1 @@
+"""The Sphinx extension: `.. model-structure::` and what belongs to it."""
