@@ -1,0 +1,36 @@
+"""The stylesheet and the script that trees are drawn with: `bmvis/static/`, as files or inline."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files as package_files
+from pathlib import Path
+
+PACKAGE = Path(str(package_files("bmvis")))
+
+
+def files() -> list[str]:
+    """Return every file to ship, relative to the folder that holds the `bmvis` package, with `/`."""
+    return sorted(file.relative_to(PACKAGE.parent).as_posix() for file in (PACKAGE / "static").glob("**/*.*"))
+
+
+def stylesheets() -> list[str]:
+    """Return the files that a page links as stylesheets."""
+    return [file for file in files() if file.endswith(".css")]
+
+
+def scripts() -> list[str]:
+    """Return the files that a page loads as scripts."""
+    return [file for file in files() if file.endswith(".js")]
+
+
+@cache
+def inline() -> str:
+    """Return all of it as HTML, for a page that must stand alone."""
+    parts = [f"<style>{_text(file)}</style>" for file in stylesheets()]
+    parts += [f"<script>{_text(file)}</script>" for file in scripts()]
+    return "\n".join(parts)
+
+
+def _text(file: str) -> str:
+    return (PACKAGE.parent / file).read_text(encoding="utf-8")

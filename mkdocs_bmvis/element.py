@@ -1,0 +1,87 @@
+"""`<model-structure ...>` as written on a page: find one in a text, read its attributes.
+
+Matching is loose (whatever starts like our element is ours), reading is strict: a mistake is an error
+that names it, never text that silently stays on the page.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import msgspec
+
+from bmvis.errors import OptionError
+
+NAME = "model-structure"
+START = re.compile(rf"<{NAME}(?![\w-])", re.IGNORECASE)
+_OPENING = re.compile(
+    rf"""<{NAME}(?![\w-])(?P<attributes>(?:[^"'<>]|"[^"]*"|'[^']*')*?)(?P<empty>/?)>""", re.IGNORECASE
+)
+_CLOSING = re.compile(rf"\s*</{NAME}\s*>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    r"""\s*(?P<name>[^\s"'<>/=]+)(?:\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=`]+)))?(?=\s|$)"""
+)
+_CLOSE_IT = f"close it: <{NAME} …></{NAME}> or <{NAME} … />"
+
+
+class Element(msgspec.Struct, frozen=True):
+    """One element in a text."""
+
+    raw: str
+    """Its opening tag as written; where that never ends, its first line."""
+    end: int
+    """Where the text goes on after it."""
+    attributes: dict[str, str | None] = {}
+    problem: OptionError | None = None
+    """What keeps it from being read."""
+
+
+def is_open(text: str) -> bool:
+    """Return whether the element at the start of `text` may end in what follows."""
+    opening = _OPENING.match(text)
+    if opening is None:
+        return True
+    return not opening["empty"] and not text[opening.end() :].strip()
+
+
+def read_element(text: str) -> Element:
+    """Read the element that `text` starts with."""
+    opening = _OPENING.match(text)
+    if opening is None:
+        line = text.partition("\n")[0]
+        return Element(line, len(line), problem=OptionError("the element's tag does not end", hint=_CLOSE_IT))
+    raw, end = opening[0], opening.end()
+    if not opening["empty"]:
+        closing = _CLOSING.match(text, end)
+        if closing is None:
+            return Element(raw, end, problem=_unclosed(text[end:]))
+        end = closing.end()
+    try:
+        return Element(raw, end, _read_attributes(opening["attributes"]))
+    except OptionError as error:
+        return Element(raw, end, problem=error)
+
+
+def _unclosed(rest: str) -> OptionError:
+    if re.search(rf"</{NAME}\s*>", rest, re.IGNORECASE):
+        return OptionError("the element has content", hint="it takes none: everything is in its attributes")
+    return OptionError("the element is not closed", hint=_CLOSE_IT)
+
+
+def _read_attributes(text: str) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    text = text.rstrip()
+    position = 0
+    while position < len(text):
+        match = _ATTRIBUTE.match(text, position)
+        if match is None:
+            rest = " ".join(text[position:].split())
+            raise OptionError(f"no attribute can be read at {rest[:40]!r}", hint='write name="value"')
+        name = match["name"].lower()
+        if name in found:
+            raise OptionError(f"the attribute {name!r} is given twice", hint="give it once")
+        value = next((v for v in match.group("double", "single", "bare") if v is not None), None)
+        found[name] = None if value is None else unescape(value)
+        position = match.end()
+    return found

@@ -1,0 +1,63 @@
+"""Where on the site an element is written: the page's file, and the line in it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mkdocs_bmvis.element import START
+
+_FENCE = re.compile(r"^[ \t>]*(?P<marks>`{3,}|~{3,}).*?^[ \t>]*(?P=marks)[`~]*[ \t]*$", re.MULTILINE | re.DOTALL)
+_BETWEEN = re.compile(r"[\s>]+")
+"""What containers add between the words of a tag: new lines, indentation, the marks of a quote."""
+
+
+@dataclass
+class Page:
+    """One page while it is converted.
+
+    An element reaches us without its place: containers have taken it out of the text by then. It is found
+    again by its own words, in the order of occurrence; what stands in code fences is passed over.
+    """
+
+    file: Path | None
+    """The page's own file; None where the host has none."""
+    text: str
+    """What was converted. The file differs by its front matter, and where other plugins have rewritten it."""
+    anchors: set[str] = field(default_factory=set)
+    """Ids of the trees, and of their rows, so far."""
+
+    def __post_init__(self) -> None:
+        written = self.text
+        if self.file is not None and self.file.is_file():
+            written = self.file.read_text(encoding="utf-8-sig", errors="replace")
+        self._written = _FENCE.sub(lambda fence: "\n" * fence[0].count("\n"), written)
+        self._starts = [match.start() for match in START.finditer(self._written)]
+
+    def place(self, raw: str) -> str:
+        """Return `file:line` of the next element that is written as `raw`, its opening tag."""
+        words = _BETWEEN.sub("", raw)
+        for start in self._starts:
+            # Twice the length is room for any indentation that is shorter than the tag's own words.
+            if _BETWEEN.sub("", self._written[start : start + 2 * len(raw) + 400]).startswith(words):
+                self._starts.remove(start)
+                return self._name(self._written.count("\n", 0, start) + 1)
+        return self._name(None)
+
+    def anchor(self, name: str) -> str:
+        """Return `name`, or the next free one that starts so."""
+        if name and name not in self.anchors:
+            return name
+        stem = name or "bmvis"
+        number = 1 if not name else 2
+        while f"{stem}-{number}" in self.anchors:
+            number += 1
+        return f"{stem}-{number}"
+
+    def _name(self, line: int | None) -> str:
+        if self.file is None:
+            return "" if line is None else f"line {line}"
+        name = os.path.relpath(self.file)
+        return name if line is None else f"{name}:{line}"

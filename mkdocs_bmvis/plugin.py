@@ -1,0 +1,134 @@
+"""The plugin for MkDocs and ProperDocs, which both offer it `mkdocs.plugins`.
+
+It gives the extension what only a host knows: when a build starts and ends, which page is read,
+where files go, and what to watch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.livereload import LiveReloadServer
+from mkdocs.plugins import BasePlugin, event_priority
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page as SitePage
+
+from bmvis.errors import OptionError
+from mkdocs_bmvis import assets
+from mkdocs_bmvis.extension import BmvisExtension
+from mkdocs_bmvis.place import Page
+from mkdocs_bmvis.settings import Settings, read_settings
+from mkdocs_bmvis.trees import Trees, open_source
+
+
+class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Settings` takes the place of its Config
+    """Registers the extension and ships its assets; its settings are the extension's."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, Any] = {}
+        self._build: _Build | None = None
+        self._server: LiveReloadServer | None = None
+        self._watched: set[str] = set()
+
+    def load_config(self, options: dict[str, Any], config_file_path: str | None = None) -> Any:
+        """Check the settings: `Settings` is their one table, for the extension as well."""
+        self._written = dict(options)
+        try:
+            read_settings(options)
+        except OptionError as error:
+            return [("settings", error)], []
+        return [], []
+
+    def on_startup(self, *, command: str, dirty: bool) -> None:
+        """Keep this object through the builds of one `serve`: it remembers the server."""
+
+    @event_priority(50)
+    def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
+        """Open the build's one source of models and register the extension with it."""
+        self._close()
+        folder = Path(config.config_file_path).parent if config.config_file_path else Path()
+        settings = read_settings(_take_over(config) | self._written).below(folder)
+        self._build = _Build(msgspec.structs.replace(settings, assets=False))
+        config.markdown_extensions.append(self._build.extension)  # type: ignore[arg-type]  # Markdown takes both
+        _link(config.extra_css, assets.stylesheets())
+        _link(config.extra_javascript, assets.scripts())
+        return config
+
+    def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
+        """Add the assets; a file of the site at the same place wins."""
+        for uri in assets.files():
+            if files.get_file_from_path(uri) is None:
+                # The plain constructor: `File.generated` is not in MkDocs 1.5.
+                files.append(File(uri, str(assets.PACKAGE.parent), config.site_dir, config.use_directory_urls))
+        return files
+
+    def on_page_markdown(self, markdown: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> None:
+        """Tell the extension which page comes next."""
+        if self._build:
+            file = page.file.abs_src_path
+            self._build.extension.page = Page(Path(file) if file else None, markdown)
+
+    def on_page_content(self, html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> None:
+        """Tell link validation which anchors the page has got from us."""
+        if self._build and self._build.extension.page and getattr(page, "present_anchor_ids", None) is not None:
+            page.present_anchor_ids |= self._build.extension.page.anchors  # type: ignore[operator]
+
+    def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
+        """Watch the files that models come from."""
+        self._server = server
+        self._watch()
+        return server
+
+    def on_post_build(self, *, config: MkDocsConfig) -> None:
+        """End the worker."""
+        self._watch()
+        self._close()
+
+    def on_build_error(self, *, error: Exception) -> None:
+        """End the worker of a build that failed."""
+        self._watch()
+        self._close()
+
+    def on_shutdown(self) -> None:
+        """End the worker of a build that was interrupted."""
+        self._close()
+
+    def _watch(self) -> None:
+        if self._server and self._build:
+            for file in sorted(self._build.trees.sources - self._watched):
+                self._server.watch(file)
+                self._watched.add(file)
+
+    def _close(self) -> None:
+        if self._build:
+            self._build.source.close()
+
+
+class _Build:
+    """What lives for one build."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.source = open_source(settings)
+        self.trees = Trees(settings, self.source, raises=PluginError)
+        self.extension = BmvisExtension(trees=self.trees)
+
+
+def _take_over(config: MkDocsConfig) -> dict[str, Any]:
+    """Take our extension out of the site's own list (Zensical needs it there) and return its settings."""
+    written: dict[str, Any] = {}
+    for name in ("bmvis", "mkdocs_bmvis"):
+        if name in config.markdown_extensions:
+            config.markdown_extensions.remove(name)
+            written |= config.mdx_configs.pop(name, {})
+    return written
+
+
+def _link(links: MutableSequence[Any], uris: list[str]) -> None:
+    """Put our files before the site's own, which then win; a link that is there already stays as it is."""
+    names = {str(link).rpartition("/")[2] for link in links}
+    links[:0] = [uri for uri in uris if uri.rpartition("/")[2] not in names]

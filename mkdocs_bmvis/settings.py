@@ -1,0 +1,81 @@
+"""The site's settings. The Markdown extension and the plugin take the same ones, read here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bmvis.errors import OptionError, nearest
+from bmvis.options import Options, parse_options
+from bmvis.worker import TIMEOUT
+
+DESCRIPTIONS: Mapping[str, str] = {
+    "path": "Folders for the front of `sys.path` where models are built; relative ones start at `cwd`.",
+    "cwd": "The project's folder; by default that of the site's configuration, or the current one.",
+    "timeout": "Seconds that one model may take.",
+    "python": "The Python that builds models; bmvis and torch must be installed there.",
+    "options": "Display options for every tree of the site.",
+    "on_error": "What a problem does: `box` warns and draws a box on the page, `raise` ends the build.",
+    "assets": "Write stylesheet and script into each page; the plugin ships them as files instead.",
+    "search": "Let the text of trees into the site's search.",
+}
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a site asks for. The fields are the keys of `DESCRIPTIONS`."""
+
+    path: tuple[str, ...] = (".",)
+    cwd: str = ""
+    timeout: float = TIMEOUT
+    python: str = sys.executable
+    options: Options = Options()
+    on_error: Literal["box", "raise"] = "box"
+    assets: bool = True
+    search: bool = False
+
+    def below(self, folder: Path) -> Settings:
+        """Return the settings with `cwd` made absolute, starting at `folder`."""
+        return msgspec.structs.replace(self, cwd=str((folder / self.cwd).resolve()))
+
+
+def read_settings(written: Mapping[str, object]) -> Settings:
+    """Read settings as a configuration file spells them.
+
+    Raises:
+        OptionError: an unknown name, with the nearest known one, or a value that a setting does not take.
+    """
+    for name in written:
+        if name not in DESCRIPTIONS:
+            raise OptionError(f"unknown setting {name!r}", hint=nearest(name, DESCRIPTIONS))
+    values = {name: value for name, value in written.items() if value is not None}
+    options = _read_options(values.pop("options", {}))
+    path = values.get("path")
+    if isinstance(path, str):
+        values["path"] = [path]
+    try:
+        settings = msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        raise OptionError(f"setting {where.rstrip('`') or '?'!r}: {what[:1].lower()}{what[1:]}") from None
+    if settings.timeout <= 0:
+        raise OptionError(f"setting 'timeout': {settings.timeout:g} is no time", hint="it takes seconds above 0")
+    return msgspec.structs.replace(settings, options=options)
+
+
+def _read_options(written: object) -> Options:
+    if not isinstance(written, Mapping):
+        raise OptionError("setting 'options' is not a mapping", hint="write each option on a line: `depth: 3`")
+    return parse_options({str(name): _spell(value) for name, value in written.items()})
+
+
+def _spell(value: object) -> str | None:
+    """Return a YAML or TOML value as an attribute would write it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return None if value is None else str(value)

@@ -1,0 +1,161 @@
+"""Draw elements: a reference becomes a tree, or a warning and a box in its stead."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import re
+import threading
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from bmvis.errors import BmvisError, OptionError, nearest
+from bmvis.options import BY_NAME, Device, parse_options
+from bmvis.protocol import Built
+from bmvis.render.html import TypeLink, error_box, to_html
+from bmvis.render.markup import Markup
+from bmvis.rows import layout
+from bmvis.source import Source
+from mkdocs_bmvis.element import NAME, Element
+from mkdocs_bmvis.place import Page
+from mkdocs_bmvis.settings import Settings
+
+LOG = logging.getLogger("mkdocs.plugins.bmvis")
+"""Below `mkdocs`, so that `--strict` counts its warnings, with and without our plugin."""
+IDLE = 5.0
+"""Seconds without work after which a worker that no host closes is ended."""
+_ID = re.compile(r' id="([^"]+)"')
+
+
+class PageError(BmvisError):
+    """A problem on a page of a site whose settings say `on_error: raise`."""
+
+    kind = "page"
+
+
+class Models(Protocol):
+    """What gives a model for a reference: a `Source`, or a `SharedSource`."""
+
+    def resolve(self, reference: str, device: Device = "auto") -> Built:
+        """Return the model, or raise a BmvisError."""
+        ...
+
+
+class Trees:
+    """Draws the elements of one site.
+
+    Args:
+        settings: the site's.
+        models: where models come from.
+        raises: the exception for `on_error: raise`; a host may have one that it prints well.
+    """
+
+    def __init__(self, settings: Settings, models: Models, raises: Callable[[str], Exception] = PageError) -> None:
+        self.settings = settings
+        self.models = models
+        self.raises = raises
+        self.sources: set[str] = set()
+        """Files that the trees drawn so far depend on."""
+
+    def draw(self, element: Element, page: Page, type_link: TypeLink | None = None) -> Markup:
+        """Return the tree that `element` asks for, or an error box.
+
+        Raises:
+            PageError: there is no tree, and the settings say `on_error: raise`.
+        """
+        place = page.place(element.raw)
+        try:
+            return self._tree(element, page, place, type_link)
+        except BmvisError as error:
+            return self.fail(error, place)
+
+    def fail(self, error: BmvisError, place: str) -> Markup:
+        """Report a problem at `place` and return its box."""
+        if self.settings.on_error == "raise":
+            raise self.raises(f"{place}: {error.report}") from error
+        LOG.warning("%s: %s", place or f"a <{NAME}> element", error.report)
+        return error_box(error, place)
+
+    def _tree(self, element: Element, page: Page, place: str, type_link: TypeLink | None) -> Markup:
+        if element.problem:
+            raise element.problem
+        written = dict(element.attributes)
+        reference = _take_reference(written)
+        options = parse_options(written, self.settings.options)
+        try:
+            built = self.models.resolve(reference, options.device)
+        except BmvisError:
+            self.sources.update(_likely_files(reference, self.settings))
+            raise
+        self.sources.update(built.sources)
+        for note in built.model.notes:
+            LOG.info("%s: %r was %s", place, reference, note)
+        html = to_html(layout(built.model, options), page.anchor(options.name), type_link=type_link)
+        page.anchors.update(_ID.findall(html))
+        return html
+
+
+class SharedSource:
+    """One Source for all pages that are converted in a row, where no host says when a build ends.
+
+    After a pause the worker is ended and what it knew is forgotten: a long-lived process (a preview
+    server, a notebook) holds no second process with torch in memory, and sees edited models.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._source: Source | None = None
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def resolve(self, reference: str, device: Device = "auto") -> Built:
+        """Return the model that a factory reference names."""
+        with self._lock:
+            if self._timer:
+                self._timer.cancel()
+            if self._source is None:
+                self._source = open_source(self._settings)
+            try:
+                return self._source.resolve(reference, device)
+            finally:
+                self._timer = threading.Timer(IDLE, self.close)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def close(self) -> None:
+        """End the worker. A later `resolve` starts another."""
+        with self._lock:
+            source, self._source = self._source, None
+            if source:
+                source.close()
+
+
+def open_source(settings: Settings) -> Source:
+    """Return a Source as the settings say."""
+    return Source(Path(settings.cwd), path=settings.path, python=settings.python, timeout=settings.timeout)
+
+
+@cache
+def shared_trees(settings: Settings) -> Trees:
+    """Return the one `Trees` of these settings: hosts without a build make an extension per page."""
+    return Trees(settings, SharedSource(settings))
+
+
+def _take_reference(written: dict[str, str | None]) -> str:
+    for name in written:
+        if name != "factory" and name not in BY_NAME:
+            raise OptionError(f"unknown attribute {name!r}", hint=nearest(name, ["factory", *BY_NAME]))
+    if "factory" not in written:
+        raise OptionError("the element has no factory", hint=f'write <{NAME} factory="package.module:factory" />')
+    return written.pop("factory") or ""
+
+
+def _likely_files(reference: str, settings: Settings) -> Mapping[str, None]:
+    """Return the files that a change would have to be made in to mend a model that failed."""
+    module = Path(*reference.partition(":")[0].strip().split("."))
+    roots = [Path(settings.cwd, entry) for entry in settings.path]
+    names = [root / name for root in roots for name in (module.with_suffix(".py"), module / "__init__.py")]
+    return {str(name.resolve()): None for name in names if name.is_file()}

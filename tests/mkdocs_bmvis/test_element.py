@@ -1,0 +1,49 @@
+import pytest
+
+from mkdocs_bmvis.element import read_element
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes"),
+    [
+        pytest.param('<model-structure factory="m:f"></model-structure>', {"factory": "m:f"}, id="closed"),
+        pytest.param('<model-structure factory="m:f"/>', {"factory": "m:f"}, id="self-closing"),
+        pytest.param(
+            '<model-structure\n  factory="m:f"\n  depth="3"\n/>', {"factory": "m:f", "depth": "3"}, id="lines"
+        ),
+        pytest.param(
+            '<model-structure factory="m:f"\n\n depth=3 />', {"factory": "m:f", "depth": "3"}, id="empty-line"
+        ),
+        pytest.param("<model-structure factory='m:f' />", {"factory": "m:f"}, id="single-quotes"),
+        pytest.param('<model-structure factory="m:f" buffers />', {"factory": "m:f", "buffers": None}, id="flag"),
+        pytest.param("<model-structure buffers/>", {"buffers": None}, id="flag-and-slash"),
+        pytest.param('<model-structure factory="m:f(&quot;a&quot;)" />', {"factory": 'm:f("a")'}, id="entities"),
+        pytest.param("<model-structure factory=\"m:f('>')\" />", {"factory": "m:f('>')"}, id="angle-in-value"),
+        pytest.param('<model-structure factory="m:f(a=1/2)" />', {"factory": "m:f(a=1/2)"}, id="slash-in-value"),
+        pytest.param('<MODEL-STRUCTURE Factory="m:F" />', {"factory": "m:F"}, id="upper-case"),
+        pytest.param("<model-structure factory = m:f ></model-structure >", {"factory": "m:f"}, id="spaces"),
+        pytest.param("<model-structure></model-structure>", {}, id="bare"),
+    ],
+)
+def test_an_element_is_read_with_its_attributes(text, attributes):
+    element = read_element(text + "rest")
+    assert element.problem is None
+    assert element.attributes == attributes
+    assert (text + "rest")[element.end :] == "rest"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param('<model-structure factory="m:f" factory="m:g" />', "given twice", id="twice"),
+        pytest.param('<model-structure "m:f" />', "no attribute can be read at '\"m:f\"'", id="value-alone"),
+        pytest.param('<model-structure factory="m:f"depth="3" />', "no attribute can be read", id="no-space"),
+        pytest.param('<model-structure factory="m:f">', "is not closed", id="not-closed"),
+        pytest.param('<model-structure factory="m:f', "does not end", id="no-end"),
+        pytest.param('<model-structure factory="m:f">hello</model-structure>', "has content", id="content"),
+    ],
+)
+def test_a_malformed_element_says_what_is_wrong(text, message):
+    problem = read_element(text).problem
+    assert problem is not None
+    assert message in problem.message

@@ -1,0 +1,137 @@
+import pytest
+
+ELEMENT = '<model-structure factory="zoo:tiny"></model-structure>'
+
+
+@pytest.mark.parametrize(
+    ("text", "extensions", "container"),
+    [
+        pytest.param(ELEMENT, [], "body", id="page"),
+        pytest.param(f"- item\n\n    {ELEMENT}\n\n- next", [], "li", id="list"),
+        pytest.param(f"1. item\n    - inner\n\n        {ELEMENT}\n", [], "li li", id="nested-list"),
+        pytest.param(f"> quote\n>\n> {ELEMENT}\n", [], "blockquote", id="quote"),
+        pytest.param('> <model-structure\n>   factory="zoo:tiny"\n> />\n', [], "blockquote", id="quote-over-lines"),
+        pytest.param(f"!!! note\n    text\n\n    {ELEMENT}\n", ["admonition"], ".admonition", id="admonition"),
+        pytest.param(f"??? note\n    {ELEMENT}\n", ["pymdownx.details"], "details", id="details"),
+        pytest.param(
+            f'=== "A"\n    {ELEMENT}\n\n=== "B"\n    b\n', ["pymdownx.tabbed"], ".tabbed-content", id="tabbed"
+        ),
+        pytest.param(f"Text[^1].\n\n[^1]:\n    Note.\n\n    {ELEMENT}\n", ["footnotes"], ".footnote", id="footnote"),
+        pytest.param(f"Word\n\n:   {ELEMENT}\n", ["def_list"], "dd", id="definition"),
+        pytest.param(f'<div class="x" markdown="1">\n\n{ELEMENT}\n\n</div>', ["md_in_html"], ".x", id="md_in_html"),
+        pytest.param(
+            f'<div class="x" markdown="block">\n{ELEMENT}\n</div>', ["md_in_html"], ".x", id="md_in_html-tight"
+        ),
+        pytest.param(f"/// note\n{ELEMENT}\n///\n", ["pymdownx.blocks.admonition"], ".admonition", id="blocks"),
+        pytest.param(
+            f"- a\n\n    !!! note\n        > {ELEMENT}\n", ["admonition"], "li .admonition blockquote", id="deep"
+        ),
+    ],
+)
+def test_a_tree_is_drawn_in_every_container(render, text, extensions, container):
+    page = render(text, extensions)
+    assert len(page.trees) == 1
+    assert page.trees[0] in [tree for holder in page.soup.select(container) for tree in holder.select(".bmvis")]
+    assert [row.get_text() for row in page.trees[0].select(".bmvis-tree li li b")] == ["0-1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "extensions"),
+    [
+        pytest.param(f"```html\n{ELEMENT}\n```", ["fenced_code"], id="fence"),
+        pytest.param(f"````md\n```html\n{ELEMENT}\n```\n````", ["pymdownx.superfences"], id="nested-fences"),
+        pytest.param(f"- a\n\n    ```html\n    {ELEMENT}\n    ```", ["pymdownx.superfences"], id="fence-in-list"),
+        pytest.param(f"    {ELEMENT}", [], id="indented"),
+        pytest.param(f"Write `{ELEMENT}`.", [], id="inline"),
+        pytest.param(f"<!-- {ELEMENT} -->", [], id="comment"),
+        pytest.param("```html\nx\n```\n\n`<model-structure`", ["fenced_code", "codehilite"], id="name-alone"),
+    ],
+)
+def test_code_stays_code(render, caplog, text, extensions):
+    page = render(text, extensions)
+    assert "bmvis" not in page.html
+    assert not caplog.records
+
+
+def test_text_around_an_element_stays(render):
+    page = render(f"before\n\n{ELEMENT}\nafter\n{ELEMENT}\n\nend")
+    assert len(page.trees) == 1
+    assert "after" in page.soup.get_text()
+
+
+def test_two_trees_on_one_page_have_ids_of_their_own(render):
+    page = render(f'{ELEMENT}\n{ELEMENT}\n\n<model-structure factory="zoo:tiny" name="mine" />')
+    ids = [tag["id"] for tag in page.soup.select("[id]")]
+    assert len(page.trees) == 3
+    assert len(ids) == len(set(ids))
+    assert "mine.0.0" in ids
+
+
+def test_settings_are_the_defaults_of_attributes(render):
+    page = render(f'{ELEMENT}\n\n<model-structure factory="zoo:tiny" non-params="no" />', options={"non-params": True})
+    assert ["ReLU" in tree.get_text() for tree in page.trees] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        pytest.param('factory="zoo:tiny" dept="2"', "unknown attribute 'dept' (did you mean 'depth'?)", id="attribute"),
+        pytest.param('factori="zoo:tiny"', "unknown attribute 'factori' (did you mean 'factory'?)", id="factory-name"),
+        pytest.param('depth="2"', "the element has no factory", id="no-factory"),
+        pytest.param('factory="zoo:tiny" depth="x"', "option 'depth' does not take 'x'", id="value"),
+        pytest.param('factory="zoo.tiny"', "no ':' in the factory reference", id="reference"),
+        pytest.param('factory="zo:tiny"', "no module named 'zo'", id="module"),
+        pytest.param('factory="zoo:tinny"', "'zoo' has no 'tinny'", id="name"),
+        pytest.param('factory="zoo:raising"', "raised ValueError: no weights", id="raises"),
+        pytest.param('factory="zoo:no_module"', "returned a dict", id="no-module"),
+        pytest.param('factory="zoo:ending"', "ended with exit code 3", id="ends-the-process"),
+    ],
+)
+def test_bad_input_is_a_warning_with_its_line_and_a_box(render, caplog, attributes, message):
+    text = f"# Title\n\n{ELEMENT}\n\n- item\n\n    <model-structure\n      {attributes}>\n    </model-structure>\n"
+    page = render(text)
+    assert [len(page.trees), len(page.boxes)] == [1, 1]
+    (record,) = caplog.records
+    assert record.name == "mkdocs.plugins.bmvis"
+    assert record.levelname == "WARNING"
+    assert record.getMessage().startswith("line 7: ")
+    assert message in record.getMessage()
+    assert message.partition(" (")[0] in page.boxes[0].get_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"text\n{ELEMENT}", id="no-empty-line"),
+        pytest.param(f"text {ELEMENT} text", id="inline"),
+        pytest.param(f"<table><tr><td>\n{ELEMENT}</td></tr></table>", id="cell"),
+    ],
+)
+def test_an_element_where_none_can_be_drawn_is_a_warning(render, caplog, text):
+    page = render(f"\n{text}")
+    assert len(page.boxes) == 1
+    assert "<model-structure" not in page.html
+    (record,) = caplog.records
+    assert f"line {text[: text.index('<model')].count(chr(10)) + 2}: " in record.getMessage()
+
+
+def test_a_problem_can_end_the_build(render):
+    with pytest.raises(Exception, match="line 3: unknown attribute 'dept'"):
+        render('\n\n<model-structure factory="zoo:tiny" dept="1" />', on_error="raise")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        pytest.param({"pth": ["src"]}, "unknown setting 'pth' (did you mean 'path'?)", id="unknown"),
+        pytest.param({"timeout": "soon"}, "setting 'timeout': expected `float`, got `str`", id="type"),
+        pytest.param({"timeout": 0}, "setting 'timeout': 0 is no time", id="no-time"),
+        pytest.param({"on_error": "ignore"}, "setting 'on_error': invalid enum value 'ignore'", id="choice"),
+        pytest.param({"options": {"depht": 1}}, "unknown option 'depht' (did you mean 'depth'?)", id="option"),
+        pytest.param({"options": "depth"}, "setting 'options' is not a mapping", id="options"),
+    ],
+)
+def test_a_wrong_setting_is_refused(render, settings, message):
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # Markdown hosts take any
+        render("text", **settings)
+    assert message in str(caught.value)

@@ -1,0 +1,21 @@
+"""Small models, and factories that go wrong, each in its way."""
+
+import os
+
+from torch import nn
+
+
+def tiny(layers=2, width=4):
+    return nn.Sequential(*[nn.Sequential(nn.Linear(width, width), nn.ReLU()) for _ in range(layers)])
+
+
+def raising():
+    raise ValueError("no weights")
+
+
+def no_module():
+    return {"weight": 1}
+
+
+def ending():
+    os._exit(3)
