@@ -30,6 +30,8 @@ _BLOCK_START = re.compile(rf" {{0,3}}(?={START.pattern})", re.IGNORECASE)
 _LEFT_OVER = re.compile(
     rf"<!--.*?-->|(?P<element>{START.pattern}[^>]*>(?:\s*</{NAME}\s*>)?)", re.IGNORECASE | re.DOTALL
 )
+EXCLUDED = re.compile(r'<section data-search-exclude="">.*?</section>', re.DOTALL)
+"""A tree on a page whose search passes it over."""
 
 
 class BmvisExtension(Extension):

@@ -14,13 +14,13 @@ import msgspec
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
-from mkdocs.plugins import BasePlugin, event_priority
+from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
 from mkdocs_bmvis import assets
-from mkdocs_bmvis.extension import BmvisExtension
+from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
 from mkdocs_bmvis.place import Page
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.trees import Trees, open_source
@@ -34,6 +34,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         self._build: _Build | None = None
         self._server: LiveReloadServer | None = None
         self._watched: set[str] = set()
+        self._whole_content: str | None = None
 
     def load_config(self, options: dict[str, Any], config_file_path: str | None = None) -> Any:
         """Check the settings: `Settings` is their one table, for the extension as well."""
@@ -77,6 +78,18 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         """Tell link validation which anchors the page has got from us."""
         if self._build and self._build.extension.page and getattr(page, "present_anchor_ids", None) is not None:
             page.present_anchor_ids |= self._build.extension.page.anchors  # type: ignore[operator]
+
+    @event_priority(100)
+    def _hide_trees(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:
+        """Take the trees from the page while search plugins read it; not all honour `data-search-exclude`."""
+        self._whole_content = page.content
+        page.content = EXCLUDED.sub("", page.content or "")
+
+    @event_priority(-100)
+    def _show_trees(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:
+        page.content = self._whole_content
+
+    on_page_context = CombinedEvent(_hide_trees, _show_trees)
 
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
         """Watch the files that models come from."""

@@ -1,0 +1,65 @@
+"""Build sites with the real programs, each in a process of its own."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from bs4 import BeautifulSoup
+
+SITE = Path(__file__).parents[1] / "sites" / "markdown"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Build:
+    folder: Path
+    log: str
+    report: dict
+
+    @property
+    def workers(self) -> list[int]:
+        """Return the worker processes that outlived the build."""
+        return [pid for pid in self.report["workers"] if Path(f"/proc/{pid}/status").exists()]
+
+    def page(self, uri: str) -> BeautifulSoup:
+        return BeautifulSoup((self.folder / "site" / uri).read_text(), "html5lib")
+
+    def text(self, uri: str) -> str:
+        return (self.folder / "site" / uri).read_text()
+
+
+def make_site(folder: Path, pages: dict[str, str] | None = None, change=None) -> Path:
+    """Copy the small site to `folder`; add pages, and let `change` edit its configuration."""
+    shutil.copytree(SITE, folder, dirs_exist_ok=True)
+    config = yaml.safe_load((folder / "mkdocs.yml").read_text())
+    for uri, text in (pages or {}).items():
+        place = folder / "docs" / uri
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        if uri.endswith(".md") and uri not in config["nav"]:
+            config["nav"].append(uri)
+    if change:
+        change(config)
+    (folder / "mkdocs.yml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return folder
+
+
+def build(host: str, folder: Path, *arguments: str) -> Build:
+    """Build the site in `folder`."""
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("run_host.py")), host, "build", "-f", "mkdocs.yml", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    log, _, report = done.stdout.rstrip().rpartition("\n")
+    assert report.startswith("{"), done.stdout
+    return Build(folder, _COLOUR.sub("", log), json.loads(report))

@@ -1,0 +1,128 @@
+"""One small site, built by each host that there is."""
+
+import re
+
+import pytest
+from hosts import build, make_site
+
+BROKEN = """---
+title: Broken
+---
+
+# Broken
+
+<model-structure factory="zoo:tiny" />
+
+<model-structure factory="zoo.tiny" />
+
+<model-structure factory="zo:tiny" />
+
+- <b>in a list</b>
+
+    <model-structure factory="zoo:raising" />
+
+<model-structure factory="zoo:no_module" />
+
+<model-structure
+    factory="zoo:tiny"
+    dept="3"
+/>
+
+<model-structure factory="zoo:tinny" />
+"""
+PROBLEMS = {
+    9: "no ':' in the factory reference 'zoo.tiny'",
+    11: "no module named 'zo'",
+    15: "'zoo:raising' raised ValueError: no weights",
+    17: "'zoo:no_module' returned a dict",
+    19: "unknown attribute 'dept' (did you mean 'depth'?)",
+    24: "'zoo' has no 'tinny' (did you mean 'tiny'?)",
+}
+
+
+def plain_theme(config):
+    config["theme"] = {"name": "mkdocs"}
+
+
+HOSTS = [
+    pytest.param(("mkdocs", plain_theme), id="mkdocs"),
+    pytest.param(("mkdocs", None), id="material"),
+    pytest.param(("properdocs", None), id="properdocs"),
+    pytest.param(("zensical", None), id="zensical"),
+]
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def site(request, tmp_path_factory):
+    """The site with one page of mistakes."""
+    host, change = request.param
+    return host, build(host, make_site(tmp_path_factory.mktemp(host), {"broken.md": BROKEN}, change))
+
+
+def test_the_trees_are_on_their_pages(site):
+    _, built = site
+    page = built.page("index.html")
+    trees = page.select(".bmvis")
+    assert [tree["id"] for tree in trees] == ["tiny", "bmvis-1"]
+    assert trees[0].select_one(".bmvis-caption").get_text() == "A small model"
+    assert "ReLU" in trees[1].get_text()
+    assert page.select_one(".admonition .bmvis") is trees[1]
+    assert len(built.page("nested/page/index.html").select(".bmvis")) == 1
+
+
+def test_each_mistake_is_logged_with_file_and_line(site):
+    _, built = site
+    found = {int(line): text for line, text in re.findall(r"docs/broken\.md:(\d+): (.*)", built.log)}
+    assert found.keys() == PROBLEMS.keys()
+    for line, text in PROBLEMS.items():
+        assert found[line].startswith(text)
+    assert 'File "src/zoo.py", line' in built.log
+    assert 'raise ValueError("no weights")' in built.log
+
+
+def test_each_mistake_is_a_box_on_its_page(site):
+    _, built = site
+    page = built.page("broken/index.html")
+    boxes = [box.get_text() for box in page.select(".bmvis-error")]
+    assert len(boxes) == len(PROBLEMS)
+    for box, (line, text) in zip(boxes, PROBLEMS.items(), strict=True):
+        assert text.partition(" (did")[0] in box
+        assert f"docs/broken.md:{line}" in box
+    assert len(page.select(".bmvis:not(.bmvis-error)")) == 1
+
+
+def test_the_build_never_imports_torch_and_leaves_no_worker(site):
+    _, built = site
+    assert built.report["torch"] is False
+    assert built.workers == []
+
+
+def test_properdocs_does_without_mkdocs(site):
+    host, built = site
+    if host == "properdocs":
+        assert built.report["mkdocs"] == "properdocs"
+
+
+def test_code_stays_code(site):
+    _, built = site
+    assert "<model-structure" not in built.text("index.html")
+    assert '<model-structure factory="zoo:tiny" name="written">' in built.page("index.html").get_text()
+
+
+def test_the_text_of_trees_is_not_searched(site):
+    host, built = site
+    index = "search.json" if host == "zensical" else "search/search_index.json"
+    text = built.text(index)
+    assert "first block" in text
+    assert "Sequential" not in text
+
+
+@pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
+def test_strict_passes_without_and_fails_with_a_mistake(host, tmp_path):
+    good = build(host, make_site(tmp_path), "--strict")
+    assert good.report["code"] == 0, good.log
+    bad = build(host, make_site(tmp_path, {"other.md": '<model-structure factory="zoo:tiny" dept="1" />'}), "--strict")
+    assert bad.report["code"] == 1
+    assert bad.report["workers"] == []
+    assert "docs/other.md:1: unknown attribute 'dept'" in bad.log
+    assert (tmp_path / "site" / "nested" / "page" / "index.html").is_file()
