@@ -134,6 +134,31 @@ OPTIONS: tuple[Option, ...] = (
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 
+PER_TREE = ("name", "caption")
+"""Options that belong to one tree: a site has no default for them."""
+
+
+def parse_site_options(written: Mapping[str, object]) -> Options:
+    """Read the options for all trees of a site as a configuration file holds them: text, numbers, flags, lists.
+
+    Raises:
+        OptionError: as from `parse_options`, or an option that belongs to one tree.
+    """
+    for name in PER_TREE:
+        if name in written:
+            raise OptionError(f"option {name!r} belongs to one tree", hint="write it where the tree stands")
+    return parse_options({str(name): _written(value) for name, value in written.items()})
+
+
+def _written(value: object) -> str | None:
+    """Return a configured value as a page would write it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return None if value is None else str(value)
+
+
 def parse_options(written: Mapping[str, str | None], defaults: Options | None = None) -> Options:
     """Read options as written on a page or in a configuration.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
@@ -71,6 +72,23 @@ def layout(model: Model, options: Options) -> Page:
         options=options,
         notes=model.notes,
     )
+
+
+def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
+    """Return for each module's path the path of the row that shows it.
+
+    That is its own row, the row it is folded into, or else the row of the nearest module above it.
+    """
+    stand_ins: dict[str, str] = {}
+    for row in rows:
+        if row.module and row.depth:
+            above = row.path.rpartition(".")[0]
+            stand_ins |= {join(above, name): row.path for name in row.names}
+    found: dict[str, str] = {}
+    for path in paths(model.modules):
+        above, _, name = path.rpartition(".")
+        found[path] = stand_ins.get(join(found[above], name), found[above]) if path else ""
+    return found
 
 
 def _group_rows(group: Group, model: Model, places: list[str], totals: list[Totals], options: Options) -> list[Row]:

@@ -80,6 +80,13 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         """Return the class's full dotted name, as an API reference names it."""
         return ".".join(part for part in (self.package, self.qualname or self.type) if part)
 
+    @property
+    def documented_as(self) -> str:
+        """Return the dotted name that an API reference lists: torch re-exports the layers it defines."""
+        if self.package.startswith("torch.nn.modules."):
+            return f"torch.nn.{self.qualname or self.type}"
+        return self.import_path
+
 
 class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     """A captured model: its modules in preorder; `modules[0]` is the root."""

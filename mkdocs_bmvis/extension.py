@@ -6,10 +6,8 @@ It needs Markdown alone: MkDocs, ProperDocs, Zensical and any program that calls
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 from xml.etree import ElementTree
 
 from markdown import Markdown
@@ -21,7 +19,9 @@ from markdown.util import AtomicString
 
 from bmvis.errors import OptionError
 from mkdocs_bmvis import assets
-from mkdocs_bmvis.element import NAME, START, is_open, read_element
+from mkdocs_bmvis.element import NAME, START, Element, is_open, read_element
+from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
+from mkdocs_bmvis.links import type_link
 from mkdocs_bmvis.place import Page
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
 from mkdocs_bmvis.trees import Trees, shared_trees
@@ -48,6 +48,8 @@ class BmvisExtension(Extension):
         self._settings = Settings()
         self.page: Page | None = None
         """The page that is being converted, where a host says so; nested conversions belong to it."""
+        self.autorefs: Any = None
+        """The autorefs plugin, where a host has it."""
         super().__init__(**settings)
 
     def setConfigs(self, items: Mapping[str, Any] | Any) -> None:  # noqa: N802
@@ -67,7 +69,7 @@ class BmvisExtension(Extension):
     def trees_for(self, md: Markdown) -> Trees:
         """Return what draws for this instance."""
         if self._trees is None:
-            return shared_trees(self._settings.below(_project_folder(md)))
+            return shared_trees(self._settings.below(project_folder(md)))
         return self._trees
 
 
@@ -78,27 +80,35 @@ class _Expansion:
         self.md = md
         self.extension = extension
         self.page = Page(None, "")
-        self.has_assets = False
 
     @property
     def trees(self) -> Trees:
         return self.extension.trees_for(self.md)
 
     def begin(self, text: str) -> None:
-        self.page = self.extension.page or _host_page(self.md, text) or Page(None, text)
-        self.has_assets = False
+        self.page = self.extension.page or current_page(self.md, text)
 
-    def insert(self, parent: ElementTree.Element, html: str) -> None:
-        """Put HTML into the tree that Markdown builds: stashed, so that nobody looks into it."""
+    def draw(self, parent: ElementTree.Element, element: Element) -> None:
+        """Put what an element asks for into the tree that Markdown builds: stashed, so that nobody looks into it."""
+        linked = type_link if has_autorefs(self.md) else None
+        html = str(self.trees.draw(element, self.page, linked))
+        self._register_targets()
+        settings = self.trees.settings
+        if settings.assets and not self.page.has_assets:
+            self.page.has_assets = True
+            html = assets.inline() + html
         # Material's search tells an excluded element from others by its tag: it must be one that no tree has.
         holder = ElementTree.SubElement(parent, "section")
-        settings = self.trees.settings
         if not settings.search:
             holder.set("data-search-exclude", "")
-        if settings.assets and not self.has_assets:
-            self.has_assets = True
-            html = assets.inline() + html
         holder.text = AtomicString(self.md.htmlStash.store(html))
+
+    def _register_targets(self) -> None:
+        autorefs = self.extension.autorefs or zensical_autorefs(self.md)
+        if autorefs:
+            for identifier, anchor in self.page.targets.items():
+                autorefs.register_anchor(autorefs.current_page, identifier, anchor)
+        self.page.targets.clear()
 
 
 class _Begin(Preprocessor):
@@ -126,7 +136,7 @@ class _Elements(BlockProcessor):
     def run(self, parent: ElementTree.Element, blocks: list[str]) -> None:
         text = _whole_element(blocks)
         element = read_element(text)
-        self.expansion.insert(parent, self.expansion.trees.draw(element, self.expansion.page))
+        self.expansion.draw(parent, element)
         if rest := text[element.end :].strip("\n"):
             blocks.insert(0, rest)
 
@@ -162,35 +172,6 @@ class _LeftOver(Postprocessor):
             hint='put empty lines around it; inside HTML, give the surrounding elements markdown="1" (md_in_html)',
         )
         return self.expansion.trees.fail(error, self.expansion.page.place(read_element(element).raw))
-
-
-_PAGES: MutableMapping[object, Page] = WeakKeyDictionary()
-"""Zensical's pages in work: a page's nested conversions (docstrings) share its anchors."""
-
-
-def _host_page(md: Markdown, text: str) -> Page | None:
-    """Return the page that a host converts with this instance, as far as the host shows it."""
-    if "rendering_context" in md.preprocessors:  # Zensical
-        context: Any = md.preprocessors["rendering_context"]
-        if context.page not in _PAGES:
-            folder = Path(context.config["root_dir"], context.config["docs_dir"])
-            _PAGES[context.page] = Page(folder / context.page.path, text)
-        return _PAGES[context.page]
-    if "relpath" in md.treeprocessors:  # MkDocs, ProperDocs, where our plugin is not used
-        file: Any = md.treeprocessors["relpath"].file  # type: ignore[attr-defined]
-        return Page(Path(file.abs_src_path) if file.abs_src_path else None, text)
-    return None
-
-
-def _project_folder(md: Markdown) -> Path:
-    if "rendering_context" in md.preprocessors:
-        context: Any = md.preprocessors["rendering_context"]
-        return Path(context.config["root_dir"])
-    if "relpath" in md.treeprocessors:
-        config: Any = md.treeprocessors["relpath"].config  # type: ignore[attr-defined]
-        if config.config_file_path:
-            return Path(config.config_file_path).parent
-    return Path()
 
 
 def makeExtension(**settings: Any) -> BmvisExtension:  # noqa: N802

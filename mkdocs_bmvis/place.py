@@ -28,6 +28,10 @@ class Page:
     """What was converted. The file differs by its front matter, and where other plugins have rewritten it."""
     anchors: set[str] = field(default_factory=set)
     """Ids of the trees, and of their rows, so far."""
+    targets: dict[str, str] = field(default_factory=dict)
+    """What autorefs should know of the last trees: identifiers and their anchors."""
+    has_assets: bool = False
+    """Whether stylesheet and script are on the page already."""
 
     def __post_init__(self) -> None:
         written = self.text
@@ -48,13 +52,11 @@ class Page:
 
     def anchor(self, name: str) -> str:
         """Return `name`, or the next free one that starts so."""
-        if name and name not in self.anchors:
-            return name
-        stem = name or "bmvis"
-        number = 1 if not name else 2
-        while f"{stem}-{number}" in self.anchors:
+        number, anchor = 1, name
+        while anchor in self.anchors:
             number += 1
-        return f"{stem}-{number}"
+            anchor = f"{name}-{number}"
+        return anchor
 
     def _name(self, line: int | None) -> str:
         if self.file is None:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from mkdocs import plugins
+from mkdocs.config.base import ValidationError
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
-from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority
+from mkdocs.plugins import BasePlugin, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page as SitePage
 
@@ -42,7 +44,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         try:
             read_settings(options)
         except OptionError as error:
-            return [("settings", error)], []
+            raise ValidationError(f"Plugin 'bmvis': {error}") from error
         return [], []
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
@@ -55,10 +57,18 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         folder = Path(config.config_file_path).parent if config.config_file_path else Path()
         settings = read_settings(_take_over(config) | self._written).below(folder)
         self._build = _Build(msgspec.structs.replace(settings, assets=False))
+        earlier = [entry for entry in config.markdown_extensions if isinstance(entry, BmvisExtension)]
+        for entry in earlier:  # other plugins (i18n) build again with the same configuration
+            config.markdown_extensions.remove(entry)
         config.markdown_extensions.append(self._build.extension)  # type: ignore[arg-type]  # Markdown takes both
         _link(config.extra_css, assets.stylesheets())
         _link(config.extra_javascript, assets.scripts())
         return config
+
+    def on_pre_build(self, *, config: MkDocsConfig) -> None:
+        """Find the autorefs plugin; mkdocstrings adds it late."""
+        if self._build:
+            self._build.extension.autorefs = config.plugins.get("autorefs")
 
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Add the assets; a file of the site at the same place wins."""
@@ -89,7 +99,8 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     def _show_trees(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:
         page.content = self._whole_content
 
-    on_page_context = CombinedEvent(_hide_trees, _show_trees)
+    if hasattr(plugins, "CombinedEvent"):  # MkDocs 1.5 has it not: there, its own search finds the text of trees
+        on_page_context = plugins.CombinedEvent(_hide_trees, _show_trees)
 
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
         """Watch the files that models come from."""

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from bmvis.errors import OptionError, nearest
-from bmvis.options import Options, parse_options
+from bmvis.options import Options, parse_site_options
 from bmvis.worker import TIMEOUT
 
 DESCRIPTIONS: Mapping[str, str] = {
@@ -69,13 +69,4 @@ def read_settings(written: Mapping[str, object]) -> Settings:
 def _read_options(written: object) -> Options:
     if not isinstance(written, Mapping):
         raise OptionError("setting 'options' is not a mapping", hint="write each option on a line: `depth: 3`")
-    return parse_options({str(name): _spell(value) for name, value in written.items()})
-
-
-def _spell(value: object) -> str | None:
-    """Return a YAML or TOML value as an attribute would write it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        return " ".join(map(str, value))
-    return None if value is None else str(value)
+    return parse_site_options(written)

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from bmvis import factory
 from bmvis.errors import BmvisError, OptionError, nearest
 from bmvis.options import BY_NAME, Device, parse_options
 from bmvis.protocol import Built
@@ -19,6 +20,7 @@ from bmvis.render.markup import Markup
 from bmvis.rows import layout
 from bmvis.source import Source
 from mkdocs_bmvis.element import NAME, Element
+from mkdocs_bmvis.links import targets
 from mkdocs_bmvis.place import Page
 from mkdocs_bmvis.settings import Settings
 
@@ -92,8 +94,12 @@ class Trees:
         self.sources.update(built.sources)
         for note in built.model.notes:
             LOG.info("%s: %r was %s", place, reference, note)
-        html = to_html(layout(built.model, options), page.anchor(options.name), type_link=type_link)
+        drawn = layout(built.model, options)
+        anchor = page.anchor(options.name or f"model-{factory.parse(reference).attribute}")
+        html = to_html(drawn, anchor, type_link=type_link)
         page.anchors.update(_ID.findall(html))
+        if options.name:
+            page.targets.update(targets(options.name, anchor, built.model, drawn))
         return html
 
 

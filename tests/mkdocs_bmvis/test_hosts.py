@@ -63,7 +63,7 @@ def test_the_trees_are_on_their_pages(site):
     _, built = site
     page = built.page("index.html")
     trees = page.select(".bmvis")
-    assert [tree["id"] for tree in trees] == ["tiny", "bmvis-1"]
+    assert [tree["id"] for tree in trees] == ["tiny", "model-tiny"]
     assert trees[0].select_one(".bmvis-caption").get_text() == "A small model"
     assert "ReLU" in trees[1].get_text()
     assert page.select_one(".admonition .bmvis") is trees[1]

@@ -1,0 +1,61 @@
+"""What the hosts let a Markdown extension see of themselves.
+
+All of it is found on the `Markdown` instance or in what is loaded already: no host is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from markdown import Markdown
+
+from mkdocs_bmvis.place import Page
+
+_PAGES: MutableMapping[object, Page] = WeakKeyDictionary()
+"""Zensical's pages in work: a page's nested conversions (docstrings) share its anchors."""
+
+
+def current_page(md: Markdown, text: str) -> Page:
+    """Return the page that is converted with `md`, as far as its host shows it."""
+    if context := _zensical(md):
+        if context.page not in _PAGES:
+            folder = Path(context.config["root_dir"], context.config["docs_dir"])
+            _PAGES[context.page] = Page(folder / context.page.path, text)
+        return _PAGES[context.page]
+    if mkdocs := _mkdocs(md):
+        file = mkdocs.file.abs_src_path
+        return Page(Path(file) if file else None, text)
+    return Page(None, text)
+
+
+def project_folder(md: Markdown) -> Path:
+    """Return the folder of the site's configuration, or the working directory."""
+    if context := _zensical(md):
+        return Path(context.config["root_dir"])
+    if (mkdocs := _mkdocs(md)) and mkdocs.config.config_file_path:
+        return Path(mkdocs.config.config_file_path).parent
+    return Path()
+
+
+def has_autorefs(md: Markdown) -> bool:
+    """Return whether somebody turns `<autoref>` elements into links."""
+    return "mkdocs-autorefs" in md.inlinePatterns
+
+
+def zensical_autorefs(md: Markdown) -> Any:
+    """Return what registers anchors at Zensical, or None."""
+    module = sys.modules.get("zensical.extensions.autorefs")
+    return module.get_autorefs_store() if module and _zensical(md) and has_autorefs(md) else None
+
+
+def _zensical(md: Markdown) -> Any:
+    return md.preprocessors["rendering_context"] if "rendering_context" in md.preprocessors else None  # noqa: SIM401  # a Registry has no get
+
+
+def _mkdocs(md: Markdown) -> Any:
+    """Return the processor of MkDocs and ProperDocs that knows the page: needed where our plugin is not used."""
+    return md.treeprocessors["relpath"] if "relpath" in md.treeprocessors else None  # noqa: SIM401

@@ -1,0 +1,110 @@
+"""What the plugin adds to the extension, on the small site built by MkDocs and ProperDocs."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+from hosts import build, make_site
+
+TREE = '<model-structure factory="zoo:tiny" />'
+
+
+def plugin_settings(**settings):
+    def change(config):
+        config["plugins"] = ["search", {"bmvis": settings}]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        pytest.param({"pth": "src"}, "Plugin 'bmvis': unknown setting 'pth' (did you mean 'path'?)", id="unknown"),
+        pytest.param({"timeout": "soon"}, "Plugin 'bmvis': setting 'timeout': expected `float`", id="type"),
+        pytest.param({"options": {"depht": 2}}, "unknown option 'depht' (did you mean 'depth'?)", id="option"),
+        pytest.param({"options": {"name": "x"}}, "option 'name' belongs to one tree", id="per-tree"),
+    ],
+)
+def test_a_wrong_setting_is_a_configuration_error(tmp_path, settings, message):
+    built = build("mkdocs", make_site(tmp_path, change=plugin_settings(**settings)))
+    assert built.report["code"] == 1
+    assert message in built.log
+    assert "Traceback" not in built.log
+
+
+def test_a_problem_can_end_the_build(tmp_path):
+    folder = make_site(
+        tmp_path,
+        {"bad.md": '\n<model-structure factory="zoo:raising" />'},
+        plugin_settings(path="src", on_error="raise"),
+    )
+    built = build("mkdocs", folder)
+    assert built.report["code"] == 1
+    assert "docs/bad.md:2: 'zoo:raising' raised ValueError: no weights" in built.log
+    assert "Traceback" not in built.log
+    assert built.report["workers"] == []
+
+
+def test_the_same_site_without_directory_urls(tmp_path):
+    def change(config):
+        config["use_directory_urls"] = False
+
+    built = build("mkdocs", make_site(tmp_path, change=change), "--strict")
+    assert built.report["code"] == 0, built.log
+    assert len(built.page("nested/page.html").select(".bmvis")) == 1
+    assert built.page("other.html").select_one('a[href="index.html#tiny.0"]')
+
+
+def test_the_text_of_trees_can_be_searched(tmp_path):
+    built = build("mkdocs", make_site(tmp_path, change=plugin_settings(path="src", search=True)))
+    texts = [doc["text"] for doc in json.loads(built.text("search/search_index.json"))["docs"]]
+    assert any("Sequential" in text for text in texts)
+
+
+@contextmanager
+def serving(folder):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mkdocs", "serve", "--livereload", "--dev-addr", f"127.0.0.1:{port}"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        yield f"http://127.0.0.1:{port}/models/"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def wait_for(url, text, seconds=30):
+    """Return the page at `url` as soon as it holds `text`."""
+    ends = time.monotonic() + seconds
+    page = ""
+    while text not in page:
+        assert time.monotonic() < ends, f"{text!r} is not in {page[-2000:]}"
+        time.sleep(0.1)
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                page = answer.read().decode()
+        except OSError:
+            pass  # not up yet
+    return page
+
+
+def test_serve_shows_a_model_that_was_edited_broken_and_mended(tmp_path):
+    folder = make_site(tmp_path)
+    models = folder / "src" / "zoo.py"
+    source = models.read_text()
+    with serving(folder) as url:
+        wait_for(url, "[4, 4]")
+        models.write_text(source.replace("width=4", "width=5"))
+        wait_for(url, "[5, 5]")
+        models.write_text(source.replace("return nn.Sequential", "return nn.Sequental"))
+        wait_for(url, "has no attribute")
+        models.write_text(source.replace("width=4", "width=6"))
+        assert "has no attribute" not in wait_for(url, "[6, 6]")
