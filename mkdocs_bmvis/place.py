@@ -41,14 +41,17 @@ class Page:
         self._starts = [match.start() for match in START.finditer(self._written)]
 
     def place(self, raw: str) -> str:
-        """Return `file:line` of the next element that is written as `raw`, its opening tag."""
+        """Return `file:line` of the next element that is written as `raw`, its opening tag.
+
+        An element that is not in the page's file (a docstring's, a macro's) is told by its words.
+        """
         words = _BETWEEN.sub("", raw)
         for start in self._starts:
             # Twice the length is room for any indentation that is shorter than the tag's own words.
             if _BETWEEN.sub("", self._written[start : start + 2 * len(raw) + 400]).startswith(words):
                 self._starts.remove(start)
                 return self._name(self._written.count("\n", 0, start) + 1)
-        return self._name(None)
+        return f"{self._name(None)}, in text from elsewhere, {' '.join(raw.split())}".lstrip(", ")
 
     def anchor(self, name: str) -> str:
         """Return `name`, or the next free one that starts so."""

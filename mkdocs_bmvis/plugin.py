@@ -33,6 +33,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
     def __init__(self) -> None:
         self._written: dict[str, Any] = {}
+        self._taken: dict[str, Any] = {}
         self._build: _Build | None = None
         self._server: LiveReloadServer | None = None
         self._watched: set[str] = set()
@@ -40,7 +41,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
     def load_config(self, options: dict[str, Any], config_file_path: str | None = None) -> Any:
         """Check the settings: `Settings` is their one table, for the extension as well."""
-        self._written = dict(options)
+        self._written, self._taken = dict(options), {}
         try:
             read_settings(options)
         except OptionError as error:
@@ -55,11 +56,9 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         """Open the build's one source of models and register the extension with it."""
         self._close()
         folder = Path(config.config_file_path).parent if config.config_file_path else Path()
-        settings = read_settings(_take_over(config) | self._written).below(folder)
+        self._taken |= _take_over(config)
+        settings = read_settings(self._taken | self._written).below(folder)
         self._build = _Build(msgspec.structs.replace(settings, assets=False))
-        earlier = [entry for entry in config.markdown_extensions if isinstance(entry, BmvisExtension)]
-        for entry in earlier:  # other plugins (i18n) build again with the same configuration
-            config.markdown_extensions.remove(entry)
         config.markdown_extensions.append(self._build.extension)  # type: ignore[arg-type]  # Markdown takes both
         _link(config.extra_css, assets.stylesheets())
         _link(config.extra_javascript, assets.scripts())
@@ -143,12 +142,15 @@ class _Build:
 
 
 def _take_over(config: MkDocsConfig) -> dict[str, Any]:
-    """Take our extension out of the site's own list (Zensical needs it there) and return its settings."""
+    """Take our extension out of the site's own list (Zensical needs it there) and return its settings.
+
+    An i18n plugin builds several times with one configuration: the last build's extension goes too.
+    """
     written: dict[str, Any] = {}
-    for name in ("bmvis", "mkdocs_bmvis"):
-        if name in config.markdown_extensions:
-            config.markdown_extensions.remove(name)
-            written |= config.mdx_configs.pop(name, {})
+    for entry in list(config.markdown_extensions):
+        if entry in ("bmvis", "mkdocs_bmvis") or isinstance(entry, BmvisExtension):
+            config.markdown_extensions.remove(entry)
+            written |= config.mdx_configs.pop(str(entry), {})
     return written
 
 

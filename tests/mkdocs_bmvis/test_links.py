@@ -1,0 +1,90 @@
+"""Docstrings and autorefs: what mkdocstrings renders holds trees, and links lead to and from them."""
+
+import pytest
+from hosts import build, make_site
+
+pytest.importorskip("mkdocstrings", reason="mkdocstrings is not installed")
+
+API = '''
+from torch import nn
+
+
+class Own(nn.Linear):
+    """A layer of our own.
+
+    <model-structure factory="api:own" />
+    """
+
+
+def own():
+    """Build one.
+
+    <model-structure factory="api:own" name="in-docstring" />
+
+    Examples:
+        ```html
+        <model-structure factory="api:own" dept="1" />
+        ```
+
+    <model-structure factory="api:own" dept="2" />
+    """
+    return nn.Sequential(Own(2, 3), nn.Linear(3, 1))
+'''
+PAGE = """# API
+
+<model-structure factory="api:own" />
+
+::: api
+
+[Deeply][tiny:1.0], [widely][tiny] and [inwardly][in-docstring:0].
+"""
+
+
+def add_mkdocstrings(config):
+    config["plugins"] = ["search", "bmvis", {"mkdocstrings": {"handlers": {"python": {"paths": ["src"]}}}}]
+
+
+@pytest.fixture(scope="module", params=["mkdocs", "zensical"])
+def built(request, tmp_path_factory):
+    folder = make_site(tmp_path_factory.mktemp(request.param), {"api.md": PAGE}, add_mkdocstrings)
+    (folder / "src" / "api.py").write_text(API)
+    return build(request.param, folder)
+
+
+@pytest.fixture
+def page(built):
+    return built.page("api/index.html")
+
+
+def href(page, text):
+    return next(link["href"] for link in page.select("a") if link.get_text() == text).removeprefix("./")
+
+
+def test_docstrings_hold_trees_with_ids_of_their_own(page):
+    anchors = [tree["id"] for tree in page.select(".bmvis[id]")]
+    assert anchors == ["model-own", "model-own-2", "in-docstring"]
+    ids = [tag["id"] for tag in page.select(".bmvis [id]")]
+    assert len(ids) == len(set(ids))
+
+
+def test_an_example_in_a_docstring_stays_code(page):
+    assert 'dept="1"' in page.get_text()
+
+
+def test_a_mistake_in_a_docstring_is_told_by_its_words(built, page):
+    assert 'docs/api.md, in text from elsewhere, <model-structure factory="api:own" dept="2" />: unknown' in built.log
+    assert len(page.select(".bmvis-error")) == 1
+
+
+def test_a_type_leads_to_its_documentation(page):
+    assert href(page, "Own") == "#api.Own"
+
+
+def test_a_type_without_documentation_tells_its_full_name(page):
+    assert page.select_one(".bmvis [title='torch.nn.Linear']").get_text() == "Linear"
+
+
+def test_modules_can_be_referred_to(page):
+    assert href(page, "Deeply") == "../#tiny.0.0", "the second block is folded into the first"
+    assert href(page, "widely") == "../#tiny"
+    assert href(page, "inwardly") == "#in-docstring.0"
