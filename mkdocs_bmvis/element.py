@@ -15,10 +15,11 @@ from bmvis.errors import OptionError
 
 NAME = "model-structure"
 START = re.compile(rf"<{NAME}(?![\w-])", re.IGNORECASE)
-_OPENING = re.compile(
-    rf"""<{NAME}(?![\w-])(?P<attributes>(?:[^"'<>]|"[^"]*"|'[^']*')*?)(?P<empty>/?)>""", re.IGNORECASE
+OPENING = re.compile(
+    rf"""{START.pattern}(?P<attributes>(?:[^"'<>]|"[^"]*"|'[^']*')*?)(?P<empty>/?)>""",
+    re.IGNORECASE,
 )
-_CLOSING = re.compile(rf"\s*</{NAME}\s*>", re.IGNORECASE)
+CLOSING = re.compile(rf"\s*</{NAME}\s*>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     r"""\s*(?P<name>[^\s"'<>/=]+)(?:\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=`]+)))?(?=\s|$)"""
 )
@@ -39,7 +40,7 @@ class Element(msgspec.Struct, frozen=True):
 
 def is_open(text: str) -> bool:
     """Return whether the element at the start of `text` may end in what follows."""
-    opening = _OPENING.match(text)
+    opening = OPENING.match(text)
     if opening is None:
         return True
     return not opening["empty"] and not text[opening.end() :].strip()
@@ -47,13 +48,13 @@ def is_open(text: str) -> bool:
 
 def read_element(text: str) -> Element:
     """Read the element that `text` starts with."""
-    opening = _OPENING.match(text)
+    opening = OPENING.match(text)
     if opening is None:
         line = text.partition("\n")[0]
         return Element(line, len(line), problem=OptionError("the element's tag does not end", hint=_CLOSE_IT))
     raw, end = opening[0], opening.end()
     if not opening["empty"]:
-        closing = _CLOSING.match(text, end)
+        closing = CLOSING.match(text, end)
         if closing is None:
             return Element(raw, end, problem=_unclosed(text[end:]))
         end = closing.end()
@@ -64,7 +65,7 @@ def read_element(text: str) -> Element:
 
 
 def _unclosed(rest: str) -> OptionError:
-    if re.search(rf"</{NAME}\s*>", rest, re.IGNORECASE):
+    if CLOSING.search(rest):
         return OptionError("the element has content", hint="it takes none: everything is in its attributes")
     return OptionError("the element is not closed", hint=_CLOSE_IT)
 

@@ -19,7 +19,7 @@ from markdown.util import AtomicString
 
 from bmvis.errors import OptionError
 from mkdocs_bmvis import assets
-from mkdocs_bmvis.element import NAME, START, Element, is_open, read_element
+from mkdocs_bmvis.element import CLOSING, NAME, OPENING, START, Element, is_open, read_element
 from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
 from mkdocs_bmvis.links import type_link
 from mkdocs_bmvis.place import Page
@@ -27,9 +27,9 @@ from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
 from mkdocs_bmvis.trees import Trees, shared_trees
 
 _BLOCK_START = re.compile(rf" {{0,3}}(?={START.pattern})", re.IGNORECASE)
-_LEFT_OVER = re.compile(
-    rf"<!--.*?-->|(?P<element>{START.pattern}[^>]*>(?:\s*</{NAME}\s*>)?)", re.IGNORECASE | re.DOTALL
-)
+_LEFT_OVER = re.compile(rf"<!--.*?-->|(?P<element>{OPENING.pattern}(?:{CLOSING.pattern})?)", re.IGNORECASE | re.DOTALL)
+_LONGEST = 20_000
+"""Characters after which an element that has not ended never will."""
 EXCLUDED = re.compile(r'<section data-search-exclude="">.*?</section>', re.DOTALL)
 """A tree on a page whose search passes it over."""
 
@@ -143,17 +143,15 @@ class _Elements(BlockProcessor):
 
 def _whole_element(blocks: list[str]) -> str:
     """Take from `blocks` the one that an element starts, and those that it goes on in."""
-    text = blocks.pop(0).lstrip(" ")
-    joined, count = text, 0
-    while is_open(joined) and count < len(blocks):
-        joined += "\n\n" + blocks[count]
-        count += 1
-    if read_element(joined).problem and is_open(text):
-        return text  # it never ends: what follows is not ours
-    if is_open(text):
-        del blocks[:count]
-        return joined
-    return text
+    first = joined = blocks.pop(0).lstrip(" ")
+    for count in range(len(blocks) + 1):
+        if not is_open(joined):
+            del blocks[:count]
+            return joined
+        if len(joined) > _LONGEST:
+            break
+        joined = "\n\n".join([first, *blocks[: count + 1]])
+    return first
 
 
 class _LeftOver(Postprocessor):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from mkdocs_bmvis.element import START
 
-_FENCE = re.compile(r"^[ \t>]*(?P<marks>`{3,}|~{3,}).*?^[ \t>]*(?P=marks)[`~]*[ \t]*$", re.MULTILINE | re.DOTALL)
+_NOT_DRAWN = re.compile(
+    r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*$|<!--.*?-->",
+    re.MULTILINE | re.DOTALL,
+)
+"""Code fences and comments."""
 _BETWEEN = re.compile(r"[\s>]+")
 """What containers add between the words of a tag: new lines, indentation, the marks of a quote."""
 
@@ -19,7 +23,7 @@ class Page:
     """One page while it is converted.
 
     An element reaches us without its place: containers have taken it out of the text by then. It is found
-    again by its own words, in the order of occurrence; what stands in code fences is passed over.
+    again by its own words, in the order of occurrence; what stands in code fences and comments is passed over.
     """
 
     file: Path | None
@@ -32,13 +36,6 @@ class Page:
     """What autorefs should know of the last trees: identifiers and their anchors."""
     has_assets: bool = False
     """Whether stylesheet and script are on the page already."""
-
-    def __post_init__(self) -> None:
-        written = self.text
-        if self.file is not None and self.file.is_file():
-            written = self.file.read_text(encoding="utf-8-sig", errors="replace")
-        self._written = _FENCE.sub(lambda fence: "\n" * fence[0].count("\n"), written)
-        self._starts = [match.start() for match in START.finditer(self._written)]
 
     def place(self, raw: str) -> str:
         """Return `file:line` of the next element that is written as `raw`, its opening tag.
@@ -53,6 +50,19 @@ class Page:
                 return self._name(self._written.count("\n", 0, start) + 1)
         return f"{self._name(None)}, in text from elsewhere, {' '.join(raw.split())}".lstrip(", ")
 
+    @cached_property
+    def _written(self) -> str:
+        """The page as it is in its file, without what is never drawn."""
+        written = self.text
+        if self.file is not None and self.file.is_file():
+            written = self.file.read_text(encoding="utf-8-sig", errors="replace")
+        return _NOT_DRAWN.sub(lambda passage: "\n" * passage[0].count("\n"), written)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Where the elements start that were not asked for yet."""
+        return [match.start() for match in START.finditer(self._written)]
+
     def anchor(self, name: str) -> str:
         """Return `name`, or the next free one that starts so."""
         number, anchor = 1, name
@@ -64,5 +74,6 @@ class Page:
     def _name(self, line: int | None) -> str:
         if self.file is None:
             return "" if line is None else f"line {line}"
-        name = os.path.relpath(self.file)
+        file, here = self.file.resolve(), Path.cwd()
+        name = (file.relative_to(here) if file.is_relative_to(here) else file).as_posix()
         return name if line is None else f"{name}:{line}"

@@ -49,10 +49,10 @@ def make_site(folder: Path, pages: dict[str, str] | None = None, change=None) ->
     return folder
 
 
-def build(host: str, folder: Path, *arguments: str) -> Build:
+def build(host: str, folder: Path, *arguments: str, config: str = "mkdocs.yml") -> Build:
     """Build the site in `folder`."""
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("run_host.py")), host, "build", "-f", "mkdocs.yml", *arguments],
+        [sys.executable, str(Path(__file__).with_name("run_host.py")), host, "build", "-f", config, *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

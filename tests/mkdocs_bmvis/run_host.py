@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 
 HOSTS = {"mkdocs": "mkdocs.__main__", "properdocs": "properdocs.__main__", "zensical": "zensical.main"}
 
@@ -15,6 +16,9 @@ def main(host, *arguments):
         importlib.import_module(HOSTS[host]).cli(list(arguments))
     except SystemExit as end:
         code = end.code
+    except Exception:
+        traceback.print_exc(file=sys.stdout)
+        code = 1
     report = {
         "code": code,
         "torch": "torch" in sys.modules,

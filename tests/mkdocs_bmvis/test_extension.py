@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 ELEMENT = '<model-structure factory="zoo:tiny"></model-structure>'
@@ -99,12 +101,27 @@ def test_bad_input_is_a_warning_with_its_line_and_a_box(render, caplog, attribut
     assert message.partition(" (")[0] in page.boxes[0].get_text()
 
 
+def test_missing_torch_names_the_python(render, caplog, tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')")
+    page = render(ELEMENT, path=[str(tmp_path), "src"])
+    assert f"PyTorch cannot be imported by the Python that builds the models, {sys.executable}" in caplog.text
+    assert "install torch there" in page.boxes[0].get_text()
+
+
+def test_an_element_that_never_ends_takes_nothing_with_it(render, caplog):
+    page = render('<model-structure factory="zoo:tiny\n\n' + "word\n\n" * 5000 + ELEMENT)
+    assert "line 1: the element's tag does not end" in caplog.text
+    assert page.html.count("<p>word</p>") == 5000
+    assert len(page.trees) == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [
         pytest.param(f"text\n{ELEMENT}", id="no-empty-line"),
         pytest.param(f"text {ELEMENT} text", id="inline"),
         pytest.param(f"<table><tr><td>\n{ELEMENT}</td></tr></table>", id="cell"),
+        pytest.param("<div><model-structure\nfactory=\"zoo:tiny('>')\" /></div>", id="angle-in-value"),
     ],
 )
 def test_an_element_where_none_can_be_drawn_is_a_warning(render, caplog, text):

@@ -44,9 +44,14 @@ def plain_theme(config):
     config["theme"] = {"name": "mkdocs"}
 
 
+def extension_alone(config):
+    config["plugins"] = ["search"]
+
+
 HOSTS = [
     pytest.param(("mkdocs", plain_theme), id="mkdocs"),
     pytest.param(("mkdocs", None), id="material"),
+    pytest.param(("mkdocs", extension_alone), id="material-without-plugin"),
     pytest.param(("properdocs", None), id="properdocs"),
     pytest.param(("zensical", None), id="zensical"),
 ]

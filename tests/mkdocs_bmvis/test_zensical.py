@@ -1,0 +1,42 @@
+"""What Zensical does in its own way: it ends on errors only if asked, and keeps pages between builds."""
+
+import pytest
+from hosts import build, make_site
+
+pytest.importorskip("zensical", reason="Zensical is not installed")
+
+
+def test_a_problem_can_end_the_build(tmp_path):
+    def change(config):
+        config["markdown_extensions"][-1]["mkdocs_bmvis"]["on_error"] = "raise"
+
+    built = build("zensical", make_site(tmp_path, {"bad.md": '# Bad\n\n<model-structure factory="zo:tiny" />'}, change))
+    assert built.report["code"] != 0
+    assert "docs/bad.md:3: no module named 'zo'" in built.log
+
+
+def test_a_changed_model_is_drawn_anew_where_its_folder_is_watched(tmp_path):
+    def change(config):
+        config["watch"] = ["src"]
+
+    folder = make_site(tmp_path, change=change)
+    assert "[4, 4]" in build("zensical", folder).text("index.html")
+    models = folder / "src" / "zoo.py"
+    models.write_text(models.read_text().replace("width=4", "width=5"))
+    assert "[5, 5]" in build("zensical", folder).text("index.html")
+
+
+def test_a_table_that_is_written_in_toml(tmp_path):
+    folder = make_site(tmp_path)
+    (folder / "mkdocs.yml").unlink()
+    (folder / "zensical.toml").write_text(
+        """[project]
+site_name = "Models"
+
+[project.markdown_extensions."mkdocs_bmvis"]
+path = ["src"]
+options = {depth = 1}
+"""
+    )
+    built = build("zensical", folder, config="zensical.toml")
+    assert len(built.page("nested/page/index.html").select(".bmvis-tree li")) == 2
