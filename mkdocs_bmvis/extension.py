@@ -79,7 +79,7 @@ class _Expansion:
     def __init__(self, md: Markdown, extension: BmvisExtension) -> None:
         self.md = md
         self.extension = extension
-        self.page = Page(None, "")
+        self.page = Page("")
 
     @property
     def trees(self) -> Trees:

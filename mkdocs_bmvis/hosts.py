@@ -24,12 +24,20 @@ def current_page(md: Markdown, text: str) -> Page:
     if context := _zensical(md):
         if context.page not in _PAGES:
             folder = Path(context.config["root_dir"], context.config["docs_dir"])
-            _PAGES[context.page] = Page(folder / context.page.path, text)
+            _PAGES[context.page] = Page(text, folder / context.page.path)
         return _PAGES[context.page]
     if mkdocs := _mkdocs(md):
-        file = mkdocs.file.abs_src_path
-        return Page(Path(file) if file else None, text)
-    return Page(None, text)
+        return mkdocs_page(mkdocs.file, mkdocs.config, text)
+    return Page(text)
+
+
+def mkdocs_page(file: Any, config: Any, text: str) -> Page:
+    """Return a page of MkDocs or ProperDocs by its `File`."""
+    if file.abs_src_path is None:
+        return Page(file.content_string, name=file.src_uri)
+    source = Path(file.abs_src_path)
+    is_generated = not source.is_relative_to(config.docs_dir)
+    return Page(text, source, name=file.src_uri if is_generated else "")
 
 
 def project_folder(md: Markdown) -> Path:

@@ -26,10 +26,12 @@ class Page:
     again by its own words, in the order of occurrence; what stands in code fences and comments is passed over.
     """
 
-    file: Path | None
-    """The page's own file; None where the host has none."""
     text: str
-    """What was converted. The file differs by its front matter, and where other plugins have rewritten it."""
+    """What is converted. Its file differs by front matter, and where other plugins have rewritten it."""
+    file: Path | None = None
+    """The page's own file; None where the host has none."""
+    name: str = ""
+    """What a page is called that has no file of its own among the site's sources."""
     anchors: set[str] = field(default_factory=set)
     """Ids of the trees, and of their rows, so far."""
     targets: dict[str, str] = field(default_factory=dict)
@@ -72,8 +74,13 @@ class Page:
         return anchor
 
     def _name(self, line: int | None) -> str:
-        if self.file is None:
-            return "" if line is None else f"line {line}"
-        file, here = self.file.resolve(), Path.cwd()
-        name = (file.relative_to(here) if file.is_relative_to(here) else file).as_posix()
-        return name if line is None else f"{name}:{line}"
+        name = self.name or (shown_path(self.file) if self.file else "")
+        if line is None:
+            return name
+        return f"{name}:{line}" if name else f"line {line}"
+
+
+def shown_path(file: Path) -> str:
+    """Return the path of a file as a log shows it: from the working directory, if it is below that."""
+    file, here = file.resolve(), Path.cwd()
+    return (file.relative_to(here) if file.is_relative_to(here) else file).as_posix()

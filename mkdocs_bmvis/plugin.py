@@ -23,7 +23,7 @@ from mkdocs.structure.pages import Page as SitePage
 from bmvis.errors import OptionError
 from mkdocs_bmvis import assets
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
-from mkdocs_bmvis.place import Page
+from mkdocs_bmvis.hosts import mkdocs_page
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.trees import Trees, open_source
 
@@ -80,8 +80,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     def on_page_markdown(self, markdown: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> None:
         """Tell the extension which page comes next."""
         if self._build:
-            file = page.file.abs_src_path
-            self._build.extension.page = Page(Path(file) if file else None, markdown)
+            self._build.extension.page = mkdocs_page(page.file, config, markdown)
 
     def on_page_content(self, html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> None:
         """Tell link validation which anchors the page has got from us."""

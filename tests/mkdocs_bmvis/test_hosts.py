@@ -61,7 +61,8 @@ HOSTS = [
 def site(request, tmp_path_factory):
     """The site with one page of mistakes."""
     host, change = request.param
-    return host, build(host, make_site(tmp_path_factory.mktemp(host), {"broken.md": BROKEN}, change))
+    strict = [] if host == "zensical" else ["--strict"]
+    return host, build(host, make_site(tmp_path_factory.mktemp(host), {"broken.md": BROKEN}, change), *strict)
 
 
 def test_the_trees_are_on_their_pages(site):
@@ -122,12 +123,12 @@ def test_the_text_of_trees_is_not_searched(site):
     assert "Sequential" not in text
 
 
+def test_strict_fails_with_a_mistake(site):
+    host, built = site
+    assert built.report["code"] == (0 if host == "zensical" else 1), "Zensical's builds end with 0"
+
+
 @pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
-def test_strict_passes_without_and_fails_with_a_mistake(host, tmp_path):
-    good = build(host, make_site(tmp_path), "--strict")
-    assert good.report["code"] == 0, good.log
-    bad = build(host, make_site(tmp_path, {"other.md": '<model-structure factory="zoo:tiny" dept="1" />'}), "--strict")
-    assert bad.report["code"] == 1
-    assert bad.report["workers"] == []
-    assert "docs/other.md:1: unknown attribute 'dept'" in bad.log
-    assert (tmp_path / "site" / "nested" / "page" / "index.html").is_file()
+def test_strict_passes_without_a_mistake(host, tmp_path):
+    built = build(host, make_site(tmp_path), "--strict")
+    assert built.report["code"] == 0, built.log

@@ -20,11 +20,11 @@ TAG = '<model-structure factory="m:f">'
     ],
 )
 def test_an_element_is_found_at_its_line(text, line):
-    assert Page(None, text).place(TAG) == f"line {line}"
+    assert Page(text).place(TAG) == f"line {line}"
 
 
 def test_equal_elements_are_found_one_after_another():
-    page = Page(None, f"{TAG}\n\n{TAG}")
+    page = Page(f"{TAG}\n\n{TAG}")
     assert [page.place(TAG), page.place(TAG)] == ["line 1", "line 3"]
 
 
@@ -33,18 +33,18 @@ def test_the_line_is_that_of_the_file(tmp_path, monkeypatch):
     file = tmp_path / "docs" / "page.md"
     file.parent.mkdir()
     file.write_text(f"\ufeff---\ntitle: x\n---\n\n{TAG}\n")
-    assert Page(file, TAG).place(TAG) == "docs/page.md:5"
+    assert Page(TAG, file).place(TAG) == "docs/page.md:5"
 
 
 def test_an_element_from_elsewhere_is_told_by_its_words(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "page.md"
     file.write_text("{{ macro }}")
-    assert Page(file, TAG).place(TAG) == f"page.md, in text from elsewhere, {TAG}"
+    assert Page(TAG, file).place(TAG) == f"page.md, in text from elsewhere, {TAG}"
 
 
 def test_anchors_are_given_once():
-    page = Page(None, "")
+    page = Page("")
     for expected in ("tiny", "tiny-2", "tiny-3"):
         anchor = page.anchor("tiny")
         page.anchors.add(anchor)

@@ -11,7 +11,20 @@ from contextlib import contextmanager
 import pytest
 from hosts import build, make_site
 
-TREE = '<model-structure factory="zoo:tiny" />'
+HOOK = """
+from mkdocs.structure.files import File
+
+PAGE = '''---
+title: Made
+---
+<model-structure factory="zoo:tiny" />
+<model-structure factory="zoo:tiny" dept="1" />
+'''
+
+
+def on_files(files, config):
+    files.append(File.generated(config, "made.md", content=PAGE))
+"""
 
 
 def plugin_settings(**settings):
@@ -48,6 +61,14 @@ def test_a_problem_can_end_the_build(tmp_path):
     assert "docs/bad.md:2: 'zoo:raising' raised ValueError: no weights" in built.log
     assert "Traceback" not in built.log
     assert built.report["workers"] == []
+
+
+def test_a_page_that_a_hook_makes_has_trees_and_located_mistakes(tmp_path):
+    folder = make_site(tmp_path, change=lambda config: config.update(hooks=["hook.py"], nav=None))
+    (folder / "hook.py").write_text(HOOK)
+    built = build("mkdocs", folder)
+    assert len(built.page("made/index.html").select(".bmvis")) == 2
+    assert "WARNING -  made.md:5: unknown attribute 'dept'" in built.log
 
 
 def test_the_same_site_without_directory_urls(tmp_path):
