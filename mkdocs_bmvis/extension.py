@@ -167,7 +167,7 @@ class _LeftOver(Postprocessor):
     def _report(self, element: str) -> str:
         error = OptionError(
             f"this <{NAME}> stands where none can be drawn",
-            hint='put empty lines around it; inside HTML, give the surrounding elements markdown="1" (md_in_html)',
+            hint='put empty lines around it; inside HTML, give the elements around it markdown="block" (md_in_html)',
         )
         return self.expansion.trees.fail(error, self.expansion.page.place(read_element(element).raw))
 

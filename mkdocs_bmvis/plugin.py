@@ -57,7 +57,10 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         self._close()
         folder = Path(config.config_file_path).parent if config.config_file_path else Path()
         self._taken |= _take_over(config)
-        settings = read_settings(self._taken | self._written).below(folder)
+        try:
+            settings = read_settings(self._taken | self._written).below(folder)
+        except OptionError as error:
+            raise PluginError(f"Plugin 'bmvis': {error}") from error
         self._build = _Build(msgspec.structs.replace(settings, assets=False))
         config.markdown_extensions.append(self._build.extension)  # type: ignore[arg-type]  # Markdown takes both
         _link(config.extra_css, assets.stylesheets())

@@ -38,8 +38,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     search: bool = False
 
     def below(self, folder: Path) -> Settings:
-        """Return the settings with `cwd` made absolute, starting at `folder`."""
-        return msgspec.structs.replace(self, cwd=str((folder / self.cwd).resolve()))
+        """Return the settings with `cwd` made absolute, starting at `folder`.
+
+        Raises:
+            OptionError: a folder of `cwd` or `path` is not there.
+        """
+        cwd = (folder / self.cwd).resolve()
+        for name, place in (("cwd", cwd), *(("path", cwd / entry) for entry in self.path)):
+            if not place.is_dir():
+                raise OptionError(f"setting {name!r}: there is no folder {place}", hint="relative ones start at 'cwd'")
+        return msgspec.structs.replace(self, cwd=str(cwd))
 
 
 def read_settings(written: Mapping[str, object]) -> Settings:

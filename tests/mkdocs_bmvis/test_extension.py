@@ -145,10 +145,11 @@ def test_a_problem_can_end_the_build(render):
         pytest.param({"timeout": 0}, "setting 'timeout': 0 is no time", id="no-time"),
         pytest.param({"on_error": "ignore"}, "setting 'on_error': invalid enum value 'ignore'", id="choice"),
         pytest.param({"options": {"depht": 1}}, "unknown option 'depht' (did you mean 'depth'?)", id="option"),
+        pytest.param({"path": ["sources"]}, "setting 'path': there is no folder", id="folder"),
         pytest.param({"options": "depth"}, "setting 'options' is not a mapping", id="options"),
     ],
 )
 def test_a_wrong_setting_is_refused(render, settings, message):
     with pytest.raises(Exception) as caught:  # noqa: PT011  # Markdown hosts take any
-        render("text", **settings)
+        render(ELEMENT, **settings)
     assert message in str(caught.value)

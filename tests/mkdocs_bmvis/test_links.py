@@ -1,5 +1,7 @@
 """Docstrings and autorefs: what mkdocstrings renders holds trees, and links lead to and from them."""
 
+import zlib
+
 import pytest
 from hosts import build, make_site
 
@@ -28,7 +30,7 @@ def own():
 
     <model-structure factory="api:own" dept="2" />
     """
-    return nn.Sequential(Own(2, 3), nn.Linear(3, 1))
+    return nn.Sequential(Own(2, 3), nn.Linear(3, 1), nn.LayerNorm(1))
 '''
 PAGE = """# API
 
@@ -40,14 +42,24 @@ PAGE = """# API
 """
 
 
+INVENTORY = b"""# Sphinx inventory version 2
+# Project: torch
+# Version: 2
+# The remainder of this file is compressed using zlib.
+""" + zlib.compress(b"torch.nn.Linear py:class 1 nn.Linear.html#$ -\n")
+
+
 def add_mkdocstrings(config):
-    config["plugins"] = ["search", "bmvis", {"mkdocstrings": {"handlers": {"python": {"paths": ["src"]}}}}]
+    inventory = {"url": "file:torch.inv", "base_url": "https://example.org/torch/"}
+    python = {"paths": ["src"], "inventories": [inventory]}
+    config["plugins"] = ["search", "bmvis", {"mkdocstrings": {"handlers": {"python": python}}}]
 
 
 @pytest.fixture(scope="module", params=["mkdocs", "zensical"])
 def built(request, tmp_path_factory):
     folder = make_site(tmp_path_factory.mktemp(request.param), {"api.md": PAGE}, add_mkdocstrings)
     (folder / "src" / "api.py").write_text(API)
+    (folder / "torch.inv").write_bytes(INVENTORY)
     return build(request.param, folder)
 
 
@@ -81,7 +93,11 @@ def test_a_type_leads_to_its_documentation(page):
 
 
 def test_a_type_without_documentation_tells_its_full_name(page):
-    assert page.select_one(".bmvis [title='torch.nn.Linear']").get_text() == "Linear"
+    assert page.select_one(".bmvis [title='torch.nn.LayerNorm']").get_text() == "LayerNorm"
+
+
+def test_a_type_of_torch_leads_to_the_documentation_of_torch(page):
+    assert href(page, "Linear") == "https://example.org/torch/nn.Linear.html#torch.nn.Linear"
 
 
 def test_modules_can_be_referred_to(page):

@@ -41,6 +41,7 @@ def plugin_settings(**settings):
         pytest.param({"timeout": "soon"}, "Plugin 'bmvis': setting 'timeout': expected `float`", id="type"),
         pytest.param({"options": {"depht": 2}}, "unknown option 'depht' (did you mean 'depth'?)", id="option"),
         pytest.param({"options": {"name": "x"}}, "option 'name' belongs to one tree", id="per-tree"),
+        pytest.param({"path": "sources"}, "Plugin 'bmvis': setting 'path': there is no folder", id="folder"),
     ],
 )
 def test_a_wrong_setting_is_a_configuration_error(tmp_path, settings, message):
