@@ -6,7 +6,7 @@ import atexit
 import logging
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -89,7 +89,7 @@ class Trees:
         try:
             built = self.models.resolve(reference, options.device)
         except BmvisError:
-            self.sources.update(_likely_files(reference, self.settings))
+            self.sources.update(likely_files(reference, self.settings))
             raise
         self.sources.update(built.sources)
         for note in built.model.notes:
@@ -106,13 +106,14 @@ class Trees:
 class SharedSource:
     """One Source for all pages that are converted in a row, where no host says when a build ends.
 
-    After a pause the worker is ended and what it knew is forgotten: a long-lived process (a preview
-    server, a notebook) holds no second process with torch in memory, and sees edited models.
+    It is ended after a pause, so that a long-lived process (a preview server, a notebook) holds no second
+    one with torch in memory; and when a file that models came from has changed, for a Source knows the old ones.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._source: Source | None = None
+        self._seen: dict[str, int] = {}
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
         atexit.register(self.close)
@@ -122,10 +123,17 @@ class SharedSource:
         with self._lock:
             if self._timer:
                 self._timer.cancel()
+            if any(_changed_at(file) != when for file, when in self._seen.items()):
+                self._end()
             if self._source is None:
                 self._source = open_source(self._settings)
             try:
-                return self._source.resolve(reference, device)
+                built = self._source.resolve(reference, device)
+                self._note(built.sources)
+                return built
+            except BmvisError:
+                self._note(likely_files(reference, self._settings))
+                raise
             finally:
                 self._timer = threading.Timer(IDLE, self.close)
                 self._timer.daemon = True
@@ -134,9 +142,24 @@ class SharedSource:
     def close(self) -> None:
         """End the worker. A later `resolve` starts another."""
         with self._lock:
-            source, self._source = self._source, None
-            if source:
-                source.close()
+            self._end()
+
+    def _note(self, files: Iterable[str]) -> None:
+        for file in files:
+            self._seen.setdefault(file, _changed_at(file))
+
+    def _end(self) -> None:
+        source, self._source = self._source, None
+        self._seen = {}
+        if source:
+            source.close()
+
+
+def _changed_at(file: str) -> int:
+    try:
+        return Path(file).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def open_source(settings: Settings) -> Source:
@@ -159,9 +182,9 @@ def _take_reference(written: dict[str, str | None]) -> str:
     return written.pop("factory") or ""
 
 
-def _likely_files(reference: str, settings: Settings) -> Mapping[str, None]:
+def likely_files(reference: str, settings: Settings) -> list[str]:
     """Return the files that a change would have to be made in to mend a model that failed."""
     module = Path(*reference.partition(":")[0].strip().split("."))
     roots = [Path(settings.cwd, entry) for entry in settings.path]
     names = [root / name for root in roots for name in (module.with_suffix(".py"), module / "__init__.py")]
-    return {str(name.resolve()): None for name in names if name.is_file()}
+    return [str(name.resolve()) for name in names if name.is_file()]

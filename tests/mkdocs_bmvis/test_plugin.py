@@ -1,12 +1,6 @@
 """What the plugin adds to the extension, on the small site built by MkDocs and ProperDocs."""
 
 import json
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import contextmanager
 
 import pytest
 from hosts import build, make_site
@@ -86,47 +80,3 @@ def test_the_text_of_trees_can_be_searched(tmp_path):
     built = build("mkdocs", make_site(tmp_path, change=plugin_settings(path="src", search=True)))
     texts = [doc["text"] for doc in json.loads(built.text("search/search_index.json"))["docs"]]
     assert any("Sequential" in text for text in texts)
-
-
-@contextmanager
-def serving(folder):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mkdocs", "serve", "--livereload", "--dev-addr", f"127.0.0.1:{port}"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield f"http://127.0.0.1:{port}/models/"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def wait_for(url, text, seconds=30):
-    """Return the page at `url` as soon as it holds `text`."""
-    ends = time.monotonic() + seconds
-    page = ""
-    while text not in page:
-        assert time.monotonic() < ends, f"{text!r} is not in {page[-2000:]}"
-        time.sleep(0.1)
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                page = answer.read().decode()
-        except OSError:
-            pass  # not up yet
-    return page
-
-
-def test_serve_shows_a_model_that_was_edited_broken_and_mended(tmp_path):
-    folder = make_site(tmp_path)
-    models = folder / "src" / "zoo.py"
-    source = models.read_text()
-    with serving(folder) as url:
-        wait_for(url, "[4, 4]")
-        models.write_text(source.replace("width=4", "width=5"))
-        wait_for(url, "[5, 5]")
-        models.write_text(source.replace("return nn.Sequential", "return nn.Sequental"))
-        wait_for(url, "has no attribute")
-        models.write_text(source.replace("width=4", "width=6"))
-        assert "has no attribute" not in wait_for(url, "[6, 6]")

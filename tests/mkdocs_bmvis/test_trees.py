@@ -1,33 +1,41 @@
 """One Source for pages that are converted in a row, where no host says when a build ends."""
 
+import os
 import time
 
 import pytest
 
+from bmvis.errors import FactoryError
+from bmvis.protocol import Built
+from bmvis.tree import Model, Module
 from mkdocs_bmvis import trees
 from mkdocs_bmvis.settings import Settings
 
+MODEL = Model((Module("", 0, "Net"),))
+
 
 class RecordedSource:
-    def __init__(self):
+    def __init__(self, file=""):
+        self.file = file
         self.asked = []
         self.closed = False
 
     def resolve(self, reference, device):
         self.asked.append(reference)
         if reference == "m:bad":
-            raise ValueError(reference)
+            raise FactoryError(reference)
+        return Built(MODEL, (str(self.file),))
 
     def close(self):
         self.closed = True
 
 
 @pytest.fixture
-def opened(monkeypatch):
+def opened(monkeypatch, tmp_path):
     sources = []
 
     def open_source(settings):
-        sources.append(RecordedSource())
+        sources.append(RecordedSource(tmp_path / "zoo.py"))
         return sources[-1]
 
     monkeypatch.setattr(trees, "open_source", open_source)
@@ -52,10 +60,35 @@ def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened):
 
 def test_a_failure_does_not_keep_the_source_open(opened):
     shared = trees.SharedSource(Settings())
-    with pytest.raises(ValueError, match="m:bad"):
+    with pytest.raises(FactoryError, match="m:bad"):
         shared.resolve("m:bad")
     time.sleep(0.5)
     assert opened[0].closed
+
+
+def test_a_changed_file_ends_the_source_at_once(opened, tmp_path):
+    zoo = tmp_path / "zoo.py"
+    zoo.write_text("1")
+    shared = trees.SharedSource(Settings(cwd=str(tmp_path)))
+    shared.resolve("zoo:a")
+    shared.resolve("zoo:b")
+    os.utime(zoo, (1, 1))
+    shared.resolve("zoo:a")
+    assert [source.asked for source in opened] == [["zoo:a", "zoo:b"], ["zoo:a"]]
+    shared.close()
+
+
+def test_a_file_that_failed_and_changed_ends_the_source_at_once(opened, tmp_path):
+    (tmp_path / "m.py").write_text("1")
+    shared = trees.SharedSource(Settings(cwd=str(tmp_path)))
+    for _ in range(2):
+        with pytest.raises(FactoryError):
+            shared.resolve("m:bad")
+    os.utime(tmp_path / "m.py", (1, 1))
+    with pytest.raises(FactoryError):
+        shared.resolve("m:bad")
+    assert [len(source.asked) for source in opened] == [2, 1]
+    shared.close()
 
 
 def test_equal_settings_share_trees():
