@@ -31,6 +31,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     open: int | None = None
     device: Device = "auto"
     classes: tuple[str, ...] = ()
+    search: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ OPTIONS: tuple[Option, ...] = (
         "Where the factory runs: meta takes no memory for weights; auto is meta, then the CPU if that fails.",
     ),
     Option("class", "CSS class names", _classes, "CSS classes for the outermost element.", field="classes"),
+    Option("search", "", _flag, "Let the site's search find the text of the tree."),
 )
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}

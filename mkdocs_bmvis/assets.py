@@ -6,6 +6,8 @@ from functools import cache
 from importlib.resources import files as package_files
 from pathlib import Path
 
+from bmvis.render.markup import Markup
+
 PACKAGE = Path(str(package_files("bmvis")))
 
 
@@ -25,11 +27,11 @@ def scripts() -> list[str]:
 
 
 @cache
-def inline() -> str:
+def inline() -> Markup:
     """Return all of it as HTML, for a page that must stand alone."""
     parts = [f"<style>{_text(file)}</style>" for file in stylesheets()]
     parts += [f"<script>{_text(file)}</script>" for file in scripts()]
-    return "\n".join(parts)
+    return Markup("\n".join(parts))
 
 
 def _text(file: str) -> str:

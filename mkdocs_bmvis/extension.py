@@ -18,6 +18,7 @@ from markdown.preprocessors import Preprocessor
 from markdown.util import AtomicString
 
 from bmvis.errors import OptionError
+from bmvis.render.markup import join
 from mkdocs_bmvis import assets
 from mkdocs_bmvis.element import CLOSING, NAME, OPENING, START, Element, is_open, read_element
 from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
@@ -91,15 +92,14 @@ class _Expansion:
     def draw(self, parent: ElementTree.Element, element: Element) -> None:
         """Put what an element asks for into the tree that Markdown builds: stashed, so that nobody looks into it."""
         linked = type_link if has_autorefs(self.md) else None
-        html = str(self.trees.draw(element, self.page, linked))
+        html, is_searched = self.trees.draw(element, self.page, linked)
         self._register_targets()
-        settings = self.trees.settings
-        if settings.assets and not self.page.has_assets:
+        if self.trees.settings.assets and not self.page.has_assets:
             self.page.has_assets = True
-            html = assets.inline() + html
+            html = join(assets.inline(), html)
         # Material's search tells an excluded element from others by its tag: it must be one that no tree has.
         holder = ElementTree.SubElement(parent, "section")
-        if not settings.search:
+        if not is_searched:
             holder.set("data-search-exclude", "")
         holder.text = AtomicString(self.md.htmlStash.store(html))
 

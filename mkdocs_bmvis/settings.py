@@ -21,7 +21,6 @@ DESCRIPTIONS: Mapping[str, str] = {
     "options": "Display options for every tree of the site.",
     "on_error": "What a problem does: `box` warns and draws a box on the page, `raise` ends the build.",
     "assets": "Write stylesheet and script into each page; the plugin ships them as files instead.",
-    "search": "Let the text of trees into the site's search.",
 }
 
 
@@ -35,7 +34,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     options: Options = Options()
     on_error: Literal["box", "raise"] = "box"
     assets: bool = True
-    search: bool = False
 
     def below(self, folder: Path) -> Settings:
         """Return the settings with `cwd` made absolute, starting at `folder`.

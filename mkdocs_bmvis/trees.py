@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bmvis import factory
 from bmvis.errors import BmvisError, OptionError, nearest
@@ -37,6 +37,14 @@ class PageError(BmvisError):
     kind = "page"
 
 
+class Drawn(NamedTuple):
+    """What stands on the page for one element."""
+
+    html: Markup
+    is_searched: bool = False
+    """Whether the site's search should find its text."""
+
+
 class Models(Protocol):
     """What gives a model for a reference: a `Source`, or a `SharedSource`."""
 
@@ -61,7 +69,7 @@ class Trees:
         self.sources: set[str] = set()
         """Files that the trees drawn so far depend on."""
 
-    def draw(self, element: Element, page: Page, type_link: TypeLink | None = None) -> Markup:
+    def draw(self, element: Element, page: Page, type_link: TypeLink | None = None) -> Drawn:
         """Return the tree that `element` asks for, or an error box.
 
         Raises:
@@ -71,7 +79,7 @@ class Trees:
         try:
             return self._tree(element, page, place, type_link)
         except BmvisError as error:
-            return self.fail(error, place)
+            return Drawn(self.fail(error, place))
 
     def fail(self, error: BmvisError, place: str) -> Markup:
         """Report a problem at `place` and return its box."""
@@ -80,7 +88,7 @@ class Trees:
         LOG.warning("%s: %s", place or f"a <{NAME}> element", error.report)
         return error_box(error, place)
 
-    def _tree(self, element: Element, page: Page, place: str, type_link: TypeLink | None) -> Markup:
+    def _tree(self, element: Element, page: Page, place: str, type_link: TypeLink | None) -> Drawn:
         if element.problem:
             raise element.problem
         written = dict(element.attributes)
@@ -100,7 +108,7 @@ class Trees:
         page.anchors.update(_ID.findall(html))
         if options.name:
             page.targets.update(targets(options.name, anchor, built.model, drawn))
-        return html
+        return Drawn(html, options.search)
 
 
 class SharedSource:

@@ -76,7 +76,7 @@ def test_the_same_site_without_directory_urls(tmp_path):
     assert built.page("other.html").select_one('a[href="index.html#tiny.0"]')
 
 
-def test_the_text_of_trees_can_be_searched(tmp_path):
-    built = build("mkdocs", make_site(tmp_path, change=plugin_settings(path="src", search=True)))
-    texts = [doc["text"] for doc in json.loads(built.text("search/search_index.json"))["docs"]]
-    assert any("Sequential" in text for text in texts)
+def test_the_text_of_a_tree_can_be_searched(tmp_path):
+    folder = make_site(tmp_path, {"found.md": '<model-structure factory="zoo:tiny" root-name="needle" search />'})
+    texts = [doc["text"] for doc in json.loads(build("mkdocs", folder).text("search/search_index.json"))["docs"]]
+    assert sum("Linear" in text for text in texts) == sum("needle" in text for text in texts) == 1
