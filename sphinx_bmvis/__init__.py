@@ -1,1 +1,29 @@
-"""The Sphinx extension: `.. model-structure::` and what belongs to it."""
+"""The Sphinx extension: `.. model-structure::` and what belongs to it.
+
+Reading a page only notes which models it asks for. When all pages are read, the main process builds
+them in one worker (`models`), and the pages are filled in while they are written (`transforms`, `nodes`).
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from sphinx.application import Sphinx
+from sphinx.util.typing import ExtensionMetadata
+
+from sphinx_bmvis import assets, directives, domain, models, nodes, settings, transforms
+
+ENV_VERSION = 1
+"""Counted up whenever what is kept in the environment or in doctrees changes its shape."""
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the extension, as Sphinx demands."""
+    for part in (settings, domain, nodes, directives, models, transforms, assets):
+        part.setup(app)
+    return {
+        "version": version("bmvis"),
+        "env_version": ENV_VERSION,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

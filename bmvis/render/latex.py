@@ -1,0 +1,127 @@
+r"""Draw a tree as LaTeX: coloured, with tree lines, breaking across pages.
+
+What the macros look like is said in `bmvis.sty`, beside this file; a document needs `\usepackage{bmvis}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bmvis import numbers
+from bmvis.errors import BmvisError
+from bmvis.render.text import footer, guides, shape_text, states
+from bmvis.rows import Page, Row
+from bmvis.tree import Buffer, Parameter
+
+_LINES = {"├── ": r"\bmvisfork", "└── ": r"\bmvislast", "│   ": r"\bmvispass", "    ": r"\bmvisgap"}
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "#": r"\#",
+    "$": r"\$",
+    "%": r"\%",
+    "&": r"\&",
+    "_": r"\_\bmvisbreak{}",
+    ".": r".\bmvisbreak{}",
+    ",": r",\bmvisbreak{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
+    "-": "{-}",
+    "[": "{[}",
+    "]": "{]}",
+    "×": r"\texttimes{}",
+    "…": r"\ldots{}",
+}
+
+
+def to_latex(page: Page, label: str = "", *, unicode: bool = False) -> str:
+    """Return the tree as one LaTeX environment.
+
+    Args:
+        page: what to draw.
+        label: LaTeX that marks the place for references; it follows the caption, whose number it takes.
+        unicode: the engine and its fonts take any character (XeLaTeX, LuaLaTeX). Without, characters
+            beyond Latin-1 are written as their code point, which every engine can set.
+    """
+    writer = _Writer(unicode)
+    lines = guides([row.depth for row in page.rows])
+    caption = page.options.caption
+    head = rf"\bmviscaption{{{writer.text(caption)}}}{label}" if caption else label
+    body = [rf"\bmvisrow{{{_guide(line)}}}{{{writer.row(row)}}}" for line, row in zip(lines, page.rows, strict=True)]
+    body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in footer(page)]
+    return "\n".join([r"\begin{bmvistree}" + head, *body, r"\end{bmvistree}"])
+
+
+def error_box(error: BmvisError, place: str, label: str = "", *, unicode: bool = False) -> str:
+    """Return the box that stands where a tree could not be made; the arguments are those of `to_latex`."""
+    writer = _Writer(unicode)
+    body = [
+        rf"\bmviserrortitle{{This model could not be drawn.}}{label}",
+        rf"\bmvisnote{{{writer.text(str(error))}}}",
+        *(rf"\bmvisrow{{{'~' * _indent(line)}}}{{{writer.text(line)}}}" for line in error.detail.splitlines()),
+        rf"\bmvisnote{{{writer.text(place)}}}",
+    ]
+    return "\n".join([r"\begin{bmviserror}", *body, r"\end{bmviserror}"])
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _guide(line: str) -> str:
+    return "".join(_LINES[line[start : start + 4]] for start in range(0, len(line), 4))
+
+
+class _Writer:
+    """Writes text for one engine."""
+
+    def __init__(self, unicode: bool) -> None:
+        self.unicode = unicode
+
+    def text(self, text: str) -> str:
+        """Return text that LaTeX prints as it is."""
+        return re.sub(r"[^ \w]|_|[^\x00-\x7f]", self._character, " ".join(text.split()))
+
+    def _character(self, match: re.Match[str]) -> str:
+        character = match[0]
+        if character in _SPECIAL:
+            return _SPECIAL[character]
+        code = ord(character)
+        if not character.isprintable() or not (self.unicode or code < 0x100):
+            return rf"\bmviscode{{{code:04X}}}"
+        return character
+
+    def row(self, row: Row) -> str:
+        """Return one row without its tree lines."""
+        return " ".join(self._words(row))
+
+    def _words(self, row: Row) -> Iterator[str]:
+        if row.label:
+            name = self.text(row.label)
+            yield rf"\bmvisname{{{name}}}" if row.repeats == 1 else rf"\bmvisrepeated{{{name}}}{{{row.repeats}}}"
+        if row.module and row.depth:
+            yield rf"\bmvistype{{{self.text(row.module.type)}}}"
+        yield from map(self._parameter, row.parameters)
+        yield from map(self._buffer, row.buffers)
+        if row.module and row.module.shared_with is not None:
+            yield rf"\bmvismark{{same module as {self.text(row.module.shared_with or 'the root')}}}"
+        if row.hidden:
+            below = f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below"
+            yield rf"\bmvismark{{{self.text(f'{below}, {numbers.count(row.totals.count)} parameters')}}}"
+
+    def _parameter(self, parameter: Parameter) -> str:
+        state = "delta" if parameter.delta else "frozen" if not parameter.trainable else "trainable"
+        written = rf"\bmvis{state}{{{self.text(f'{parameter.name}:{shape_text(parameter.shape)}')}}}"
+        return " ".join([written, *(rf"\bmvismark{{{self.text(word)}}}" for word in states(parameter))])
+
+    def _buffer(self, buffer: Buffer) -> str:
+        kind = "buffer" if buffer.persistent else "buffer, not saved"
+        return rf"\bmvisbuffer{{{self.text(f'{buffer.name}:{shape_text(buffer.shape)}')}}} \bmvismark{{{kind}}}"

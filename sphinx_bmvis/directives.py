@@ -1,0 +1,73 @@
+"""The `model-structure` directive: what a page asks for is noted here, and built later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import OptionSpec
+
+from bmvis import factory
+from bmvis.errors import BmvisError
+from bmvis.options import parse_options
+from sphinx_bmvis.errors import warn
+from sphinx_bmvis.nodes import captioned_structure, model_structure
+from sphinx_bmvis.settings import site_options
+
+
+class AnyOption(dict[str, Callable[[str], Any]]):
+    """An `option_spec` that lets every name through, so that ours is the one text about a wrong name."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> Callable[[str], Any]:
+        return lambda text: text or ""
+
+
+class ModelStructure(SphinxDirective):
+    """Draw the model that a factory reference names: `.. model-structure:: package.module:factory(layers=2)`."""
+
+    optional_arguments = 1  # a missing reference gets our error, which says how one is written
+    final_argument_whitespace = True
+    option_spec: ClassVar[OptionSpec] = AnyOption()
+
+    def run(self) -> list[nodes.Node]:
+        """Return the tree's place; where the directive itself is wrong, with the error."""
+        source, line = self.get_source_info()
+        location = f"{source}:{line}"
+        try:
+            reference = factory.parse(" ".join("".join(self.arguments).splitlines()))
+            options = parse_options(self.options, site_options(self.config))
+        except BmvisError as error:
+            warn(error, location)
+            node, stem = model_structure(location=location, error=error), "error"
+        else:
+            made = captioned_structure if options.caption else model_structure
+            node = made(location=location, reference=reference.text, options=options)
+            stem = reference.attribute
+        node.source, node.line = source, line
+        self._give_anchor(node, stem)
+        return [node]
+
+    def _give_anchor(self, node: model_structure, stem: str) -> None:
+        """Set the node's id: the name as written, or one made of the page's and the factory's name."""
+        document = self.state.document
+        name = node["options"].name if "options" in node else ""
+        if name:
+            node["ids"].append(name)
+            node["names"].append(nodes.fully_normalize_name(name))
+            document.note_explicit_target(node, node)
+            return
+        anchor = nodes.make_id(f"model-{self.env.docname}-{stem}")
+        earlier = self.env.new_serialno(anchor)
+        node["ids"].append(f"{anchor}-{earlier + 1}" if earlier else anchor)
+        document.set_id(node)
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive."""
+    app.add_directive("model-structure", ModelStructure)

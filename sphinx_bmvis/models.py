@@ -1,0 +1,92 @@
+"""Build the models that pages ask for: once all pages are read, in the main process, by one worker.
+
+No model is built while pages are read: those processes are forked and end before the next one asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.display import status_iterator
+
+from bmvis.errors import BmvisError
+from bmvis.protocol import Built
+from bmvis.source import Source
+from sphinx_bmvis.domain import BmvisDomain, Key, domain_of
+from sphinx_bmvis.errors import warn
+from sphinx_bmvis.settings import open_source
+
+logger = logging.getLogger(__name__)
+
+
+def setup(app: Sphinx) -> None:
+    """Hook into the build before and after pages are read."""
+    app.connect("env-get-outdated", pages_to_retry)
+    app.connect("env-updated", answer_requests)
+
+
+def pages_to_retry(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> Iterable[str]:
+    """Return the pages with a model that could not be built: what was missing may be there now."""
+    domain = domain_of(env)
+    return domain.pages_with(domain.failed_keys())
+
+
+def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
+    """Build what the pages read in this build ask for; return the pages with a model that changed."""
+    domain = domain_of(env)
+    requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
+    keys = list(dict.fromkeys(request.key for request in requests))
+    changed: set[Key] = set()
+    if keys:
+        with open_source(app) as source:
+            for key in status_iterator(
+                keys, "building models... ", length=len(keys), verbosity=app.verbosity, stringify_func=_name
+            ):
+                if domain.note_answer(key, _answer(source, key)):
+                    changed.add(key)
+    domain.unanswered.clear()
+    domain.forget_unasked()
+    _note_dependencies(env, domain)
+    _report(domain, keys)
+    return domain.pages_with(changed)
+
+
+def _name(key: Key) -> str:
+    return key[0]
+
+
+def _answer(source: Source, key: Key) -> Built | BmvisError:
+    try:
+        return source.resolve(*key)
+    except BmvisError as error:
+        return error
+
+
+def _note_dependencies(env: BuildEnvironment, domain: BmvisDomain) -> None:
+    """Let a change of a model's source file outdate the pages that show the model."""
+    for page, requests in domain.requests.items():
+        for request in requests:
+            answer = domain.answer(request.key)
+            if isinstance(answer, Built):
+                files = (env.srcdir / name for name in answer.sources)
+                env.dependencies[page].update(file for file in files if file.is_file())
+
+
+def _report(domain: BmvisDomain, keys: Iterable[Key]) -> None:
+    """Warn at each place where a model is missing, and say what else its reader should know."""
+    asked = set(keys)
+    for page in sorted(domain.requests):
+        for request in domain.requests[page]:
+            if request.key not in asked:
+                continue
+            answer = domain.answer(request.key)
+            if isinstance(answer, BmvisError):
+                warn(answer, request.location)
+            else:
+                for note in answer.model.notes:
+                    logger.info("%s: %s", request.location, note)

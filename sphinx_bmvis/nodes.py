@@ -1,0 +1,92 @@
+"""The `model_structure` node: a tree's place on a page, and how HTML and LaTeX draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from docutils import nodes
+from sphinx.addnodes import translatable
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxTranslator
+from sphinx.writers.html5 import HTML5Translator
+from sphinx.writers.latex import LaTeXTranslator
+
+from bmvis.render import html, latex
+from bmvis.render.markup import tag
+from sphinx_bmvis.errors import place
+
+
+class model_structure(nodes.General, nodes.Element, translatable):  # noqa: N801  # docutils names nodes so
+    """One tree.
+
+    Attributes: `location` (`file:line`), `reference` and `options` (`Options`); later `page` (`rows.Page`),
+    or `error` (`BmvisError`) where no model came of it. Only HTML and LaTeX see this node while they
+    write: for other formats it has become docutils' own nodes by then.
+    """
+
+    def preserve_original_messages(self) -> None:
+        """Keep the caption as it was written."""
+        if "options" in self and self["options"].caption:
+            self["rawcaption"] = self["options"].caption
+
+    def apply_translated_message(self, original_message: str, translated_message: str) -> None:
+        """Put the translation in the caption's place."""
+        if self.get("rawcaption") == original_message:
+            self["options"] = msgspec.structs.replace(self["options"], caption=translated_message)
+
+    def extract_original_messages(self) -> Sequence[str]:
+        """Return what there is to translate."""
+        return [self["rawcaption"]] if "rawcaption" in self else []
+
+
+class captioned_structure(model_structure):  # noqa: N801
+    """A tree with a caption: numbered among the figures of a site (`numfig`), and a target of `:numref:`."""
+
+
+def setup(app: Sphinx) -> None:
+    """Register the nodes with every format; those that never see them leave them out."""
+    unseen = (leave_out, None)
+    visitors: dict[str, Any] = {"html": (visit_html, None), "latex": (visit_latex, None)}
+    visitors |= {"text": unseen, "man": unseen, "texinfo": unseen}
+    app.add_node(model_structure, **visitors)
+    app.add_enumerable_node(captioned_structure, "figure", caption_of, **visitors)
+
+
+def caption_of(node: nodes.Node) -> str:
+    """Return the text that references show for a tree."""
+    assert isinstance(node, captioned_structure)
+    caption: str = node["options"].caption
+    return caption
+
+
+def visit_html(translator: HTML5Translator, node: model_structure) -> None:
+    """Draw the tree, or the box in its place."""
+    if "error" in node:
+        anchors = [tag("span", id=anchor) for anchor in node["ids"]]
+        translator.body.append("".join([*anchors, html.error_box(node["error"], _where(translator, node))]))
+    else:
+        translator.body.append(html.to_html(node["page"], node["ids"][0]))
+    raise nodes.SkipNode
+
+
+def visit_latex(translator: LaTeXTranslator, node: model_structure) -> None:
+    """Draw the tree."""
+    unicode = translator.config.latex_engine in ("xelatex", "lualatex", "uplatex")
+    label = translator.hypertarget_to(node, anchor="page" not in node or not node["page"].options.caption)
+    if "error" in node:
+        drawn = latex.error_box(node["error"], _where(translator, node), label, unicode=unicode)
+    else:
+        drawn = latex.to_latex(node["page"], label, unicode=unicode)
+    translator.body.append(f"\n\n{drawn}\n\n")
+    raise nodes.SkipNode
+
+
+def leave_out(translator: nodes.NodeVisitor, node: model_structure) -> None:
+    """Write nothing."""
+    raise nodes.SkipNode
+
+
+def _where(translator: SphinxTranslator, node: model_structure) -> str:
+    return place(node["location"], translator.builder.srcdir)

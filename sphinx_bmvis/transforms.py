@@ -1,0 +1,67 @@
+"""Fill the trees' places when a page is about to be written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+from bmvis.errors import BmvisError
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.errors import admonition, place
+from sphinx_bmvis.nodes import model_structure
+
+
+class FillTrees(SphinxPostTransform):
+    """Lay out the model for each tree of the page."""
+
+    default_priority = 5  # before references are resolved
+
+    def run(self, **kwargs: Any) -> None:
+        """Fill all places of the page."""
+        for node in self.document.findall(model_structure):
+            if "error" not in node:
+                self._fill(node)
+
+    def _fill(self, node: model_structure) -> None:
+        answer = domain_of(self.env).answer((node["reference"], node["options"].device))
+        if isinstance(answer, BmvisError):
+            node["error"] = answer
+        else:
+            node["page"] = layout(answer.model, node["options"])
+
+
+class PlainTrees(SphinxPostTransform):
+    """Give formats that do not draw trees docutils' own nodes: text, man, Texinfo, XML, and other people's."""
+
+    default_priority = 6
+    formats = ("html", "latex")
+
+    def is_supported(self) -> bool:
+        """Return whether the format draws no trees itself."""
+        return not super().is_supported()
+
+    def run(self, **kwargs: Any) -> None:
+        """Replace all trees of the page."""
+        for node in list(self.document.findall(model_structure)):
+            target = nodes.target("", "", ids=node["ids"])
+            node.replace_self([target, *self._plain(node)])
+
+    def _plain(self, node: model_structure) -> list[nodes.Element]:
+        """Return the tree as a literal block with its caption, or the error as an admonition."""
+        if "error" in node:
+            return [admonition(node["error"], place(node["location"], self.env.srcdir))]
+        text = to_text(node["page"])
+        caption = node["options"].caption
+        block = nodes.literal_block(text, text, language="none")
+        return [block, nodes.paragraph(text=caption)] if caption else [block]
+
+
+def setup(app: Sphinx) -> None:
+    """Register the transforms."""
+    app.add_post_transform(FillTrees)
+    app.add_post_transform(PlainTrees)

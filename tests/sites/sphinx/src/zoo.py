@@ -1,0 +1,36 @@
+"""Small models, and factories that go wrong, each in its way."""
+
+import os
+
+from shapes import WIDTH
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, width=WIDTH):
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width)
+
+
+def tiny(layers=3):
+    return nn.Sequential(*[Block() for _ in range(layers)], nn.Dropout())
+
+
+def raising():
+    raise ValueError("no weights")
+
+
+def no_module():
+    return {"weight": 1}
+
+
+def ending():
+    os._exit(3)
+
+
+def hostile():
+    model = nn.Module()
+    for name in ("<img src=x onerror=alert(1)>", "\\input{secret} #1_%&~^{$", "日本語"):
+        model.add_module(name, nn.Linear(2, 2))
+    return model

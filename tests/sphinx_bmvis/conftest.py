@@ -1,0 +1,85 @@
+"""Small real sites, built by Sphinx in this process, and what came out of them."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from sphinx.testing.util import SphinxTestApp
+from sphinx.util.console import strip_colors
+
+SITE = Path(__file__).parents[1] / "sites" / "sphinx"
+
+
+class Site:
+    """A folder of documents to build, and to change and build again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, text: str) -> None:
+        self.folder.joinpath(name).write_text(text, encoding="utf-8")
+
+    def build(self, builder: str = "html", *, jobs: int = 0, **settings: object) -> "Built":
+        app = SphinxTestApp(
+            builder, srcdir=self.folder, builddir=self.folder / "_build", confoverrides=settings, parallel=jobs
+        )
+        try:
+            app.build()
+            return Built(Path(app.outdir), strip_colors(app.warning.getvalue()), strip_colors(app.status.getvalue()))
+        finally:
+            app.cleanup()
+
+
+class Built:
+    """The files that one build wrote, and what it said."""
+
+    def __init__(self, folder: Path, warnings: str, status: str) -> None:
+        self.folder = folder
+        self.warnings = warnings
+        self.status = status
+
+    def read(self, name: str) -> str:
+        return self.folder.joinpath(name).read_text(encoding="utf-8")
+
+    def page(self, name: str) -> BeautifulSoup:
+        return BeautifulSoup(self.read(name), "html5lib")
+
+    def trees(self, name: str) -> list[Tag]:
+        return self.page(name).select(".bmvis:not(.bmvis-error)")
+
+    def boxes(self, name: str) -> list[Tag]:
+        return self.page(name).select(".bmvis-error")
+
+    @property
+    def worker_ran(self) -> bool:
+        return "building models" in self.status
+
+
+@pytest.fixture(scope="session")
+def make_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Site]:
+    """Make a copy of the small site, or a site of the given pages with the small site's models."""
+
+    def make(pages: Mapping[str, str] | None = None) -> Site:
+        folder = tmp_path_factory.mktemp("site") / "docs"
+        kept = None if pages is None else shutil.ignore_patterns("*.rst", "*.md")
+        shutil.copytree(SITE, folder, ignore=kept)
+        site = Site(folder)
+        for name, text in (pages or {}).items():
+            site.write(name, text)
+        return site
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_site(make_site) -> Site:
+    """Return the small site, for tests that leave it as it is."""
+    return make_site()
+
+
+@pytest.fixture(scope="session")
+def html(small_site) -> Built:
+    """Return the small site built as HTML."""
+    return small_site.build("html")

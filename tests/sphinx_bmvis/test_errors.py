@@ -1,0 +1,96 @@
+"""Bad input: a warning at its line that names what to do, a box in the tree's place, all else built."""
+
+import re
+
+import pytest
+
+PAGE = """\
+Wrong
+=====
+
+.. model-structure:: zoo.tiny
+.. model-structure::
+.. model-structure:: zoo:tiny(layers=n)
+.. model-structure:: zoo:tiny
+   :dept: 2
+.. model-structure:: zoo:tiny
+   :depth: deep
+.. model-structure:: zoology:tiny
+.. model-structure:: zoo:tyni
+.. model-structure:: zoo:raising
+.. model-structure:: zoo:no_module
+.. model-structure:: zoo:ending
+.. model-structure:: zoo:tiny
+"""
+
+CASES = {
+    "no colon": (4, "reference", "no ':' in the factory reference 'zoo.tiny'"),
+    "no reference": (5, "reference", "the factory reference is empty (write package.module:factory"),
+    "no literal": (6, "reference", "the argument 'n' of 'zoo:tiny(layers=n)' is not a literal"),
+    "unknown option": (7, "option", "unknown option 'dept' (did you mean 'depth'?)"),
+    "wrong value": (9, "option", "option 'depth' does not take 'deep' (it takes a whole number from 1)"),
+    "no such module": (11, "factory", "no module named 'zoology'"),
+    "no such attribute": (12, "factory", "'zoo' has no 'tyni' (did you mean 'tiny'?)"),
+    "factory raises": (13, "factory", "'zoo:raising' raised ValueError: no weights"),
+    "no nn.Module": (14, "factory", "'zoo:no_module' returned a dict (a factory must return a torch.nn.Module)"),
+    "process ends": (15, "worker", "the process that built 'zoo:ending' ended with exit code 3"),
+}
+
+
+@pytest.fixture(scope="module")
+def site(make_site):
+    return make_site({"index.rst": "Start\n=====\n\n.. toctree::\n\n   wrong\n", "wrong.rst": PAGE})
+
+
+@pytest.fixture(scope="module")
+def wrong(site):
+    return site.build("html")
+
+
+@pytest.mark.parametrize(("line", "kind", "text"), CASES.values(), ids=CASES)
+def test_the_warning_names_file_line_and_mend(wrong, site, line, kind, text):
+    found = re.search(rf"^{site.folder}/wrong\.rst:{line}: WARNING: (.*(?:\n .*)*)", wrong.warnings, re.MULTILINE)
+    assert found, wrong.warnings
+    assert text in found[1]
+    assert found[1].endswith(f"[bmvis.{kind}]")
+
+
+@pytest.mark.parametrize(("line", "text"), [(c[0], c[2].partition(" (")[0]) for c in CASES.values()], ids=CASES)
+def test_a_box_stands_in_the_trees_place(wrong, line, text):
+    [box] = [box for box in wrong.boxes("wrong.html") if box.select_one("small").get_text() == f"wrong.rst:{line}"]
+    assert text in box.get_text()
+
+
+def test_the_users_own_frames_are_shown(wrong):
+    [box] = [box for box in wrong.boxes("wrong.html") if "no weights" in box.get_text()]
+    assert 'File "src/zoo.py"' in box.select_one("pre").get_text()
+    assert "raise ValueError" in wrong.warnings
+
+
+def test_the_rest_of_the_page_and_of_the_site_is_built(wrong):
+    assert len(wrong.boxes("wrong.html")) == len(CASES)
+    assert len(wrong.trees("wrong.html")) == 1
+    assert "Start" in wrong.read("index.html")
+
+
+def test_each_error_is_said_once(wrong):
+    assert wrong.warnings.count("WARNING") == len(CASES)
+
+
+def test_a_kind_of_warning_can_be_suppressed(site):
+    quiet = site.build("html", suppress_warnings=["bmvis"])
+    assert quiet.warnings == ""
+    assert len(quiet.boxes("wrong.html")) == len(CASES)
+
+
+@pytest.mark.parametrize("builder", ["latex", "text", "man", "texinfo", "epub", "xml", "pseudoxml", "singlehtml"])
+def test_each_format_shows_the_errors(site, builder):
+    built = site.build(builder, man_pages=[("index", "small", "Small", [], 1), ("wrong", "wrong", "Wrong", [], 1)])
+    pages = [
+        file
+        for file in built.folder.rglob("*")
+        if file.suffix in {".tex", ".txt", ".1", ".texi", ".xhtml", ".xml", ".pseudoxml", ".html"}
+    ]
+    text = " ".join(" ".join(page.read_text(encoding="utf-8") for page in pages).split())
+    assert text.count("This model could not be drawn") >= len(CASES)
+    assert "no weights" in text

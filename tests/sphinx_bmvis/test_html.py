@@ -1,0 +1,67 @@
+"""What stands on an HTML page for `model-structure`."""
+
+import pytest
+
+
+def rows(tree):
+    return [" ".join(row.get_text().split()) for row in tree.select("summary, .bmvis-tree li > div")]
+
+
+def test_a_correct_site_builds_without_a_warning(html):
+    assert html.warnings == ""
+
+
+def test_a_tree_stands_where_the_directive_was(html):
+    assert rows(html.trees("index.html")[0]) == [
+        "root",
+        "0-2 (Block)",
+        "dense (Linear) weight:[4, 4] bias:[4]",
+        "norm (LayerNorm) weight:[4] bias:[4]",
+    ]
+
+
+def test_myst_and_rst_give_the_same_trees(html):
+    index, myst = html.trees("index.html"), html.trees("myst.html")
+    assert [rows(tree) for tree in index[1:3]] == [rows(tree) for tree in myst]
+
+
+def test_options_reach_the_tree(html):
+    named, shallow, whole = html.trees("index.html")
+    assert named["id"] == "tiny-model"
+    assert "wide" in named["class"]
+    assert named.select_one(".bmvis-caption").get_text() == "A tiny model & its <blocks>"
+    assert rows(shallow) == ["root", "0-2 (Block) 2 modules below"]
+    assert rows(whole)[0] == "model"
+    assert rows(whole)[-1] == "3 (Dropout)"
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "target"),
+    [
+        ("index.html", "A tiny model & its <blocks>", "#tiny-model"),
+        ("myst.html", "this tree", "#myst-model"),
+        ("myst.html", "the other", "index.html#tiny-model"),
+    ],
+    ids=["by caption", "same page", "other page"],
+)
+def test_a_named_tree_is_a_target_of_references(html, page, text, target):
+    [link] = [a for a in html.page(page).select("a.internal") if a.get_text() == text]
+    assert link["href"] == target
+
+
+@pytest.mark.parametrize("page", ["index.html", "myst.html", "places.html"])
+def test_every_id_is_unique_on_its_page(html, page):
+    ids = [element["id"] for element in html.page(page).select("[id]")]
+    assert len(ids) == len(set(ids))
+
+
+def test_trees_stand_in_admonitions_lists_tables_and_only_blocks(html):
+    page = html.page("places.html")
+    for place in (".admonition", "li p + .bmvis", "td", ".bmvis"):
+        assert page.select_one(place), place
+    assert len(html.trees("places.html")) == 5
+
+
+def test_text_of_a_model_is_never_markup(html):
+    assert not html.page("places.html").select("img")
+    assert "<img src=x onerror=alert(1)>" in html.trees("places.html")[-1].get_text()
