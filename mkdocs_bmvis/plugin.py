@@ -25,7 +25,8 @@ from mkdocs_bmvis import assets
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
 from mkdocs_bmvis.hosts import mkdocs_page
 from mkdocs_bmvis.settings import Settings, read_settings
-from mkdocs_bmvis.trees import Trees, open_source
+from mkdocs_bmvis.sources import open_source
+from mkdocs_bmvis.trees import Trees
 
 
 class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Settings` takes the place of its Config

@@ -69,6 +69,12 @@ def test_two_trees_on_one_page_have_ids_of_their_own(render):
     assert "mine.0.0" in ids
 
 
+def test_a_name_that_is_taken_is_a_warning(render, caplog):
+    page = render('<model-structure factory="zoo:tiny" name="a" />\n\n' * 2)
+    assert [tree["id"] for tree in page.trees] == ["a", "a-2"]
+    assert "line 3: the name 'a' is on this page already" in caplog.text
+
+
 def test_settings_are_the_defaults_of_attributes(render):
     page = render(f'{ELEMENT}\n\n<model-structure factory="zoo:tiny" non-params="no" />', options={"non-params": True})
     assert ["ReLU" in tree.get_text() for tree in page.trees] == [True, False]

@@ -1,0 +1,98 @@
+"""Where the trees' models come from: one Source for a build, or for as long as pages follow each other."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from bmvis.errors import BmvisError
+from bmvis.options import Device
+from bmvis.protocol import Built
+from bmvis.source import Source
+from mkdocs_bmvis.settings import Settings
+
+IDLE = 5.0
+"""Seconds without work after which a worker that no host closes is ended."""
+
+
+class Models(Protocol):
+    """What gives a model for a reference: a `Source`, or a `SharedSource`."""
+
+    def resolve(self, reference: str, device: Device = "auto") -> Built:
+        """Return the model, or raise a BmvisError."""
+        ...
+
+
+def open_source(settings: Settings) -> Source:
+    """Return a Source as the settings say."""
+    return Source(Path(settings.cwd), path=settings.path, python=settings.python, timeout=settings.timeout)
+
+
+class SharedSource:
+    """One Source for all pages that are converted in a row, where no host says when a build ends.
+
+    It is ended after a pause, so that a long-lived process (a preview server, a notebook) holds no second
+    one with torch in memory; and when a file that models came from has changed, for a Source knows the old ones.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._source: Source | None = None
+        self._seen: dict[str, int] = {}
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def resolve(self, reference: str, device: Device = "auto") -> Built:
+        """Return the model that a factory reference names."""
+        with self._lock:
+            if self._timer:
+                self._timer.cancel()
+            if any(_changed_at(file) != when for file, when in self._seen.items()):
+                self._end()
+            if self._source is None:
+                self._source = open_source(self._settings)
+            try:
+                built = self._source.resolve(reference, device)
+                self._note(built.sources)
+                return built
+            except BmvisError:
+                self._note(likely_files(reference, self._settings))
+                raise
+            finally:
+                self._timer = threading.Timer(IDLE, self.close)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def close(self) -> None:
+        """End the worker. A later `resolve` starts another."""
+        with self._lock:
+            self._end()
+
+    def _note(self, files: Iterable[str]) -> None:
+        for file in files:
+            self._seen.setdefault(file, _changed_at(file))
+
+    def _end(self) -> None:
+        source, self._source = self._source, None
+        self._seen = {}
+        if source:
+            source.close()
+
+
+def _changed_at(file: str) -> int:
+    try:
+        return Path(file).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def likely_files(reference: str, settings: Settings) -> list[str]:
+    """Return the files that a change would have to be made in to mend a model that failed."""
+    module = Path(*reference.partition(":")[0].strip().split("."))
+    roots = [Path(settings.cwd, entry) for entry in settings.path]
+    names = [root / name for root in roots for name in (module.with_suffix(".py"), module / "__init__.py")]
+    return [str(name.resolve()) for name in names if name.is_file()]

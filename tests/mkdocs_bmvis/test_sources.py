@@ -1,0 +1,91 @@
+"""One Source for pages that are converted in a row, where no host says when a build ends."""
+
+import os
+import time
+
+import pytest
+
+from bmvis.errors import FactoryError
+from bmvis.protocol import Built
+from bmvis.tree import Model, Module
+from mkdocs_bmvis import sources
+from mkdocs_bmvis.settings import Settings
+
+MODEL = Model((Module("", 0, "Net"),))
+
+
+class RecordedSource:
+    def __init__(self, file=""):
+        self.file = file
+        self.asked = []
+        self.closed = False
+
+    def resolve(self, reference, device):
+        self.asked.append(reference)
+        if reference == "m:bad":
+            raise FactoryError(reference)
+        return Built(MODEL, (str(self.file),))
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def opened(monkeypatch, tmp_path):
+    found = []
+
+    def open_source(settings):
+        found.append(RecordedSource(tmp_path / "zoo.py"))
+        return found[-1]
+
+    monkeypatch.setattr(sources, "open_source", open_source)
+    monkeypatch.setattr(sources, "IDLE", 0.2)
+    return found
+
+
+def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened):
+    shared = sources.SharedSource(Settings())
+    shared.resolve("m:a")
+    time.sleep(0.1)
+    shared.resolve("m:b")
+    time.sleep(0.15)
+    assert [source.closed for source in opened] == [False], "the pause starts anew with each question"
+    time.sleep(0.3)
+    shared.resolve("m:c")
+    assert [source.asked for source in opened] == [["m:a", "m:b"], ["m:c"]]
+    assert [source.closed for source in opened] == [True, False]
+    shared.close()
+    assert opened[1].closed
+
+
+def test_a_failure_does_not_keep_the_source_open(opened):
+    shared = sources.SharedSource(Settings())
+    with pytest.raises(FactoryError, match="m:bad"):
+        shared.resolve("m:bad")
+    time.sleep(0.5)
+    assert opened[0].closed
+
+
+def test_a_changed_file_ends_the_source_at_once(opened, tmp_path):
+    zoo = tmp_path / "zoo.py"
+    zoo.write_text("1")
+    shared = sources.SharedSource(Settings(cwd=str(tmp_path)))
+    shared.resolve("zoo:a")
+    shared.resolve("zoo:b")
+    os.utime(zoo, (1, 1))
+    shared.resolve("zoo:a")
+    assert [source.asked for source in opened] == [["zoo:a", "zoo:b"], ["zoo:a"]]
+    shared.close()
+
+
+def test_a_file_that_failed_and_changed_ends_the_source_at_once(opened, tmp_path):
+    (tmp_path / "m.py").write_text("1")
+    shared = sources.SharedSource(Settings(cwd=str(tmp_path)))
+    for _ in range(2):
+        with pytest.raises(FactoryError):
+            shared.resolve("m:bad")
+    os.utime(tmp_path / "m.py", (1, 1))
+    with pytest.raises(FactoryError):
+        shared.resolve("m:bad")
+    assert [len(source.asked) for source in opened] == [2, 1]
+    shared.close()
