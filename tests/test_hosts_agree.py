@@ -1,0 +1,58 @@
+"""The same reference and options give the same tree on a Sphinx page and on a Markdown page."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from markdown import markdown
+
+from bmvis.options import OPTIONS
+
+SRC = Path(__file__).parent / "sites" / "markdown" / "src"
+TREES = {
+    "plain": {},
+    "cut": {"depth": "1"},
+    "whole": {"non-params": "", "buffers": "", "expand-params": "", "root-name": "net", "class": "wide left"},
+    "told": {"caption": "A <small> model & its layers", "open": "1", "device": "cpu", "search": ""},
+}
+
+
+def test_every_option_is_compared():
+    assert {option.name for option in OPTIONS} - {"name"} == {name for written in TREES.values() for name in written}
+
+
+@pytest.fixture(scope="module")
+def on_sphinx(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sphinx")
+    (folder / "conf.py").write_text(f"extensions = ['sphinx_bmvis']\nbmvis_path = [{str(SRC)!r}]\n")
+    (folder / "index.rst").write_text("Trees\n=====\n" + "".join(map(directive, TREES)))
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(folder), str(folder / "out")]
+    subprocess.run(command, check=True)
+    return BeautifulSoup((folder / "out" / "index.html").read_text(), "html5lib")
+
+
+@pytest.fixture(scope="module")
+def on_markdown():
+    text = "\n\n".join(map(element, TREES))
+    return BeautifulSoup(
+        markdown(text, extensions=["mkdocs_bmvis"], extension_configs={"mkdocs_bmvis": {"path": [str(SRC)]}}),
+        "html5lib",
+    )
+
+
+def directive(name):
+    options = "".join(f"   :{option}: {value}\n" for option, value in {"name": name, **TREES[name]}.items())
+    return f"\n.. model-structure:: zoo:tiny\n{options}"
+
+
+def element(name):
+    options = "".join(f' {option}="{value}"' for option, value in {"name": name, **TREES[name]}.items())
+    return f'<model-structure factory="zoo:tiny"{options}></model-structure>'
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_both_hosts_draw_the_same(on_sphinx, on_markdown, name):
+    assert str(on_sphinx.find(id=name)) == str(on_markdown.find(id=name))
+    assert "Sequential" in on_sphinx.find(id=name).get_text()
