@@ -1,5 +1,6 @@
 """Preview servers: what an author sees who edits a model while its page is open."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +12,10 @@ import pytest
 from hosts import make_site
 
 HOSTS = {"mkdocs": ["--livereload", "--dev-addr"], "zensical": ["--dev-addr"]}
+
+
+def watch_sources(config):
+    config["watch"] = ["src"]  # for Zensical; our plugin sees to it itself
 
 
 @contextmanager
@@ -45,7 +50,7 @@ def wait_for(url, text, seconds=30):
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_served_page_follows_a_model_that_is_edited_broken_and_mended(host, tmp_path):
-    folder = make_site(tmp_path, change=lambda config: config.update(watch=["src"]) if host == "zensical" else None)
+    folder = make_site(tmp_path, change=watch_sources if host == "zensical" else None)
     models = folder / "src" / "zoo.py"
     source = models.read_text()
     with serving(host, folder) as url:
@@ -56,3 +61,18 @@ def test_a_served_page_follows_a_model_that_is_edited_broken_and_mended(host, tm
         wait_for(url, "has no attribute")
         models.write_text(source.replace("width=4", "width=6"))
         assert "has no attribute" not in wait_for(url, "[6, 6]")
+
+
+@pytest.mark.browser
+def test_an_open_page_shows_an_edited_model_by_itself(tmp_path):
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    folder = make_site(tmp_path)
+    models = folder / "src" / "zoo.py"
+    with serving("mkdocs", folder) as url, playwright.sync_playwright() as play:
+        wait_for(url, "[4, 4]")
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(url)
+        models.write_text(models.read_text().replace("width=4", "width=5"))
+        page.locator("#tiny").get_by_text("[5, 5]").first.wait_for(timeout=20_000)
+        browser.close()
