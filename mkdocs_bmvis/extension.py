@@ -169,7 +169,8 @@ class _LeftOver(Postprocessor):
             f"this <{NAME}> stands where none can be drawn",
             hint='put empty lines around it; inside HTML, give the elements around it markdown="block" (md_in_html)',
         )
-        return self.expansion.trees.fail(error, self.expansion.page.place(read_element(element).raw))
+        raw, page = read_element(element).raw, self.expansion.page
+        return self.expansion.trees.fail(error, raw, page, page.line_of(raw))
 
 
 def makeExtension(**settings: Any) -> BmvisExtension:  # noqa: N802

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from mkdocs_bmvis.element import START
@@ -16,6 +19,9 @@ _NOT_DRAWN = re.compile(
 """Code fences and comments."""
 _BETWEEN = re.compile(r"[\s>]+")
 """What containers add between the words of a tag: new lines, indentation, the marks of a quote."""
+
+_MOST_FILES = 2000
+"""Python files that are looked through for a docstring."""
 
 
 @dataclass
@@ -39,18 +45,23 @@ class Page:
     has_assets: bool = False
     """Whether stylesheet and script are on the page already."""
 
-    def place(self, raw: str) -> str:
-        """Return `file:line` of the next element that is written as `raw`, its opening tag.
+    def line_of(self, raw: str) -> int | None:
+        """Return the line of the next element that is written as `raw`, its opening tag.
 
-        An element that is not in the page's file (a docstring's, a macro's) is told by its words.
+        None for one that is not in the page's file: it comes from a docstring, a snippet, a macro.
         """
-        words = _BETWEEN.sub("", raw)
         for start in self._starts:
-            # Twice the length is room for any indentation that is shorter than the tag's own words.
-            if _BETWEEN.sub("", self._written[start : start + 2 * len(raw) + 400]).startswith(words):
+            if _starts_with(self._written, start, raw):
                 self._starts.remove(start)
-                return self._name(self._written.count("\n", 0, start) + 1)
-        return f"{self._name(None)}, in text from elsewhere, {' '.join(raw.split())}".lstrip(", ")
+                return self._written.count("\n", 0, start) + 1
+        return None
+
+    def place(self, line: int | None) -> str:
+        """Return what a log shows for a line of the page: `docs/page.md:12`."""
+        name = self.name or (shown_path(self.file) if self.file else "")
+        if line is None:
+            return name
+        return f"{name}:{line}" if name else f"line {line}"
 
     @cached_property
     def _written(self) -> str:
@@ -73,14 +84,32 @@ class Page:
             anchor = f"{name}-{number}"
         return anchor
 
-    def _name(self, line: int | None) -> str:
-        name = self.name or (shown_path(self.file) if self.file else "")
-        if line is None:
-            return name
-        return f"{name}:{line}" if name else f"line {line}"
+
+def place_in_sources(raw: str, folders: Iterable[Path]) -> str | None:
+    """Return `file:line` of an element that is written in a docstring below `folders`."""
+    for file in islice(_python_files(folders), _MOST_FILES):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        for match in START.finditer(text):
+            if _starts_with(text, match.start(), raw):
+                return f"{shown_path(file)}:{text.count(chr(10), 0, match.start()) + 1}"
+    return None
 
 
 def shown_path(file: Path) -> str:
     """Return the path of a file as a log shows it: from the working directory, if it is below that."""
     file, here = file.resolve(), Path.cwd()
     return (file.relative_to(here) if file.is_relative_to(here) else file).as_posix()
+
+
+def _python_files(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        for place, below, names in os.walk(folder):
+            below[:] = sorted(name for name in below if name.isidentifier())  # no `.venv`, no `site-packages`
+            yield from (Path(place, name) for name in sorted(names) if name.endswith(".py"))
+
+
+def _starts_with(text: str, start: int, raw: str) -> bool:
+    """Return whether `raw` is what `text` holds from `start` on, whatever a container has put between its words."""
+    # Twice the length is room for any indentation that is shorter than the tag's own words.
+    passage = text[start : start + 2 * len(raw) + 400]
+    return _BETWEEN.sub("", passage).startswith(_BETWEEN.sub("", raw))

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from bmvis import factory
@@ -16,7 +17,7 @@ from bmvis.render.markup import Markup
 from bmvis.rows import layout
 from mkdocs_bmvis.element import NAME, Element
 from mkdocs_bmvis.links import targets
-from mkdocs_bmvis.place import Page
+from mkdocs_bmvis.place import Page, place_in_sources
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, SharedSource, likely_files
 
@@ -61,20 +62,25 @@ class Trees:
         Raises:
             PageError: there is no tree, and the settings say `on_error: raise`.
         """
-        place = page.place(element.raw)
+        line = page.line_of(element.raw)
         try:
-            return self._tree(element, page, place, type_link)
+            return self._tree(element, page, line, type_link)
         except BmvisError as error:
-            return Drawn(self.fail(error, place))
+            return Drawn(self.fail(error, element.raw, page, line))
 
-    def fail(self, error: BmvisError, place: str) -> Markup:
-        """Report a problem at `place` and return its box."""
+    def fail(self, error: BmvisError, raw: str, page: Page, line: int | None) -> Markup:
+        """Report a problem with an element and return its box."""
+        place = page.place(line)
+        if line is None:
+            folders = [Path(self.settings.cwd, entry) for entry in self.settings.path]
+            words = f"in text from elsewhere, {' '.join(raw.split())}"
+            place = place_in_sources(raw, folders) or (f"{place}, {words}" if place else words)
         if self.settings.on_error == "raise":
             raise self.raises(f"{place}: {error.report}") from error
-        LOG.warning("%s: %s", place or f"a <{NAME}> element", error.report)
+        LOG.warning("%s: %s", place, error.report)
         return error_box(error, place)
 
-    def _tree(self, element: Element, page: Page, place: str, type_link: TypeLink | None) -> Drawn:
+    def _tree(self, element: Element, page: Page, line: int | None, type_link: TypeLink | None) -> Drawn:
         if element.problem:
             raise element.problem
         written = dict(element.attributes)
@@ -87,21 +93,17 @@ class Trees:
             raise
         self.sources.update(built.sources)
         for note in built.model.notes:
-            LOG.info("%s: %r was %s", place, reference, note)
+            LOG.info("%s: %r was %s", page.place(line), reference, note)
         drawn = layout(built.model, options)
-        anchor = self._anchor(options.name, reference, page, place)
+        anchor = page.anchor(options.name or f"model-{factory.parse(reference).attribute}")
+        if options.name not in ("", anchor):
+            taken = OptionError(f"the name {options.name!r} is on this page already", hint="give each tree its own")
+            self.fail(taken, element.raw, page, line)
         html = to_html(drawn, anchor, type_link=type_link)
         page.anchors.update(_ID.findall(html))
         if options.name:
             page.targets.update(targets(options.name, anchor, built.model, drawn))
         return Drawn(html, options.search)
-
-    def _anchor(self, name: str, reference: str, page: Page, place: str) -> str:
-        anchor = page.anchor(name or f"model-{factory.parse(reference).attribute}")
-        if name not in ("", anchor):
-            error = OptionError(f"the name {name!r} is on this page already", hint="give each tree a name of its own")
-            self.fail(error, place)
-        return anchor
 
 
 @cache

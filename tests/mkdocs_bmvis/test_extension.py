@@ -69,6 +69,14 @@ def test_two_trees_on_one_page_have_ids_of_their_own(render):
     assert "mine.0.0" in ids
 
 
+def test_a_mistake_in_text_from_elsewhere_is_told_by_its_words(render, caplog, tmp_path):
+    (tmp_path / "part.md").write_text('<model-structure factory="zoo:tiny" dept="1" />')
+    render('--8<-- "part.md"', ["pymdownx.snippets"], {"pymdownx.snippets": {"base_path": str(tmp_path)}})
+    assert caplog.messages[0].startswith(
+        'in text from elsewhere, <model-structure factory="zoo:tiny" dept="1" />: unknown'
+    )
+
+
 def test_a_name_that_is_taken_is_a_warning(render, caplog):
     page = render('<model-structure factory="zoo:tiny" name="a" />\n\n' * 2)
     assert [tree["id"] for tree in page.trees] == ["a", "a-2"]

@@ -83,8 +83,9 @@ def test_an_example_in_a_docstring_stays_code(page):
     assert 'dept="1"' in page.get_text()
 
 
-def test_a_mistake_in_a_docstring_is_told_by_its_words(built, page):
-    assert 'docs/api.md, in text from elsewhere, <model-structure factory="api:own" dept="2" />: unknown' in built.log
+def test_a_mistake_in_a_docstring_is_located_in_its_source(built, page):
+    line = next(number for number, text in enumerate(API.splitlines(), 1) if 'dept="2"' in text)
+    assert f"src/api.py:{line}: unknown attribute 'dept'" in built.log
     assert len(page.select(".bmvis-error")) == 1
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from mkdocs_bmvis.place import Page
+from mkdocs_bmvis.place import Page, place_in_sources
 
 TAG = '<model-structure factory="m:f">'
 
@@ -20,12 +20,12 @@ TAG = '<model-structure factory="m:f">'
     ],
 )
 def test_an_element_is_found_at_its_line(text, line):
-    assert Page(text).place(TAG) == f"line {line}"
+    assert Page(text).line_of(TAG) == line
 
 
 def test_equal_elements_are_found_one_after_another():
     page = Page(f"{TAG}\n\n{TAG}")
-    assert [page.place(TAG), page.place(TAG)] == ["line 1", "line 3"]
+    assert [page.line_of(TAG), page.line_of(TAG), page.line_of(TAG)] == [1, 3, None]
 
 
 def test_the_line_is_that_of_the_file(tmp_path, monkeypatch):
@@ -33,14 +33,17 @@ def test_the_line_is_that_of_the_file(tmp_path, monkeypatch):
     file = tmp_path / "docs" / "page.md"
     file.parent.mkdir()
     file.write_text(f"\ufeff---\ntitle: x\n---\n\n{TAG}\n")
-    assert Page(TAG, file).place(TAG) == "docs/page.md:5"
+    page = Page(TAG, file)
+    assert page.place(page.line_of(TAG)) == "docs/page.md:5"
 
 
-def test_an_element_from_elsewhere_is_told_by_its_words(tmp_path, monkeypatch):
+def test_an_element_in_a_docstring_is_found_in_its_source(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    file = tmp_path / "page.md"
-    file.write_text("{{ macro }}")
-    assert Page(TAG, file).place(TAG) == f"page.md, in text from elsewhere, {TAG}"
+    for folder in (".venv", "src/package"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "api.py").write_text(f'"""Say.\n\n    {TAG}\n"""\n')
+    assert place_in_sources(TAG, [tmp_path]) == "src/package/api.py:3"
+    assert place_in_sources(TAG.replace(":f", ":g"), [tmp_path]) is None
 
 
 def test_anchors_are_given_once():
