@@ -2,79 +2,155 @@
 
 Run as `python -m bmvis.child DIRECTORY` and imported by nobody. The contract:
 
-- Each line on standard input is a `Request` in JSON. The end of input ends the process.
-- The answer to request 7 is the file `DIRECTORY/7.reply`, a `Reply` in MessagePack. It is written
+- Each line on standard input is a `Request` in JSON. The end of input, whenever it comes, ends the
+  process and all that was started in it: the parent is gone.
+- The answer to request 7 is the file `DIRECTORY/7.reply`, an `Answer` in MessagePack. It is written
   under another name and renamed, so it is there as a whole or not at all.
 - Standard output and error carry nothing but what user code prints. Standard input is moved away
   before user code runs: it sees an empty one.
 - User code may raise anything; that is a `Failed` reply. It may also end the process: the parent
-  (`bmvis.worker`) sees that, says so, and starts another.
+  (`bmvis.worker`) sees that, says so, and starts another. What it does to the process: `bmvis.borrowed`.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import os
+import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from queue import SimpleQueue
+from typing import Any
 
 import msgspec
 
-from bmvis import factory, frames
+from bmvis import factory, frames, processes
+from bmvis.borrowed import Borrowed
 from bmvis.errors import BmvisError, FactoryError, WorkerError, nearest
-from bmvis.protocol import Built, Failed, Reply, Request
+from bmvis.imports import Imports
+from bmvis.protocol import Answer, Built, Failed, Reply, Request, Stale
 from bmvis.tree import Model
 
 
 def main(directory: Path) -> None:
     """Answer requests until the end of input."""
-    requests = _take_stdin()
-    for line in requests:
-        request = msgspec.json.decode(line, type=Request)
-        with _borrowed_process_state():
-            reply = _answer(request)
-        _write(reply, directory / f"{request.number}.reply")
+    processes.adopt_orphans()
+    private = _take_stdin()
+    requests: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_listen, args=(private, requests, directory), daemon=True).start()
+    imports = Imports()
+    imports.install()
+    while True:
+        request = msgspec.json.decode(requests.get(), type=Request)
+        place = directory / f"{request.number}.reply"
+        _write(_answer(request, imports, private), place)
 
 
-def _take_stdin() -> TextIO:
+def _take_stdin() -> int:
     private = os.dup(0)
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)
-    return os.fdopen(private, encoding="utf-8")
+    return private
 
 
-@contextmanager
-def _borrowed_process_state() -> Iterator[None]:
-    """Put back what one model's code may change and the next one's depends on."""
-    directory, environment, path = os.getcwd(), os.environ.copy(), sys.path.copy()
+def _listen(private: int, requests: SimpleQueue[bytes], directory: Path) -> None:
+    """Pass requests on; end everything at the end of input, also in the middle of a model."""
+    rest = b""
     try:
-        yield
-    finally:
-        os.chdir(directory)
-        os.environ.clear()
-        os.environ.update(environment)
-        sys.path[:] = path
+        while chunk := os.read(private, 65536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                requests.put(line)
+    except OSError:
+        pass  # user code has closed it: no request can come any more
+    shutil.rmtree(directory, ignore_errors=True)
+    processes.end_tree(os.getpid(), str(directory))
+    os._exit(0)
 
 
-def _write(reply: Reply, place: Path) -> None:
+def _write(answer: Answer, place: Path) -> None:
     partial = place.with_suffix(".partial")
-    partial.write_bytes(msgspec.msgpack.encode(reply))
+    partial.write_bytes(msgspec.msgpack.encode(answer))
     partial.replace(place)
 
 
-def _answer(request: Request) -> Reply:
+def _answer(request: Request, imports: Imports, private: int) -> Answer:
+    """Build what is asked for, and leave the process as it was."""
+    imports.note_loaded()
+    if imports.is_stale():
+        return Answer(Stale())
     try:
-        sys.path[:0] = request.path
-        importlib.invalidate_caches()
         _require_torch()
-        model = _build(factory.parse(request.reference), request)
-        return Built(model, tuple(_project_sources()))
+    except BmvisError as error:
+        return Answer(Failed(error.kind, error.message, error.hint, error.detail))
+    borrowed = Borrowed((private,))
+    with _limited(request):
+        reply = _reply(request, imports)
+    return Answer(reply, borrowed.give_back())
+
+
+def _reply(request: Request, imports: Imports) -> Reply:
+    """Return what came of the request. Whatever user code raises, here and in its classes, is an answer."""
+    try:
+        reference = factory.parse(request.reference)
+        sys.path[:0] = request.path
+        imports.asked = reference.module
+        imports.roots = tuple(os.path.join(os.path.abspath(folder), "") for folder in (os.getcwd(), *request.path))
+        importlib.invalidate_caches()
+        model = _build(reference, request, imports)
+        imports.note_loaded()
+        sources = imports.files_of(reference.module)
+        return Built(model, tuple(sources), tuple(imports.digests[file] for file in sources), tuple(_installed()))
     except BmvisError as error:
         return Failed(error.kind, error.message, error.hint, error.detail)
+    except BaseException as error:
+        failure = _raised(f"the model of {request.reference!r} cannot be read: it raised", error)
+        return Failed(failure.kind, failure.message, failure.hint, failure.detail)
+
+
+@contextmanager
+def _limited(request: Request) -> Iterator[None]:
+    """Hold a model to its time and memory.
+
+    The parent keeps the time; this is for a parent that was killed while user code, in C, lets no thread of ours run.
+    """
+    if request.timeout:
+        faulthandler.dump_traceback_later(request.timeout + 5, exit=True)
+    try:
+        with _limited_memory(request.memory):
+            yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@contextmanager
+def _limited_memory(limit: int) -> Iterator[None]:
+    """Let allocations fail that take more than `limit` bytes; on Windows, and on macOS, nothing does."""
+    if not limit or sys.platform == "win32":
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    allowed = _address_space() + limit
+    resource.setrlimit(resource.RLIMIT_AS, (allowed if hard == resource.RLIM_INFINITY else min(allowed, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _address_space() -> int:
+    """Return the bytes that the process has mapped, its libraries included."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def _require_torch() -> None:
@@ -88,11 +164,12 @@ def _require_torch() -> None:
         ) from error
 
 
-def _build(reference: factory.Reference, request: Request) -> Model:
+def _build(reference: factory.Reference, request: Request, imports: Imports) -> Model:
     """Import and call the factory on the device asked for, and capture what it returns."""
     from bmvis.capturing import capture
 
     target = _find(reference)
+    imports.note_loaded()
     devices = ("meta", "cpu") if request.device == "auto" else (request.device,)
     notes: tuple[str, ...] = ()
     for device in devices:
@@ -181,12 +258,11 @@ def _a(noun: str) -> str:
     return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 
 
-def _project_sources() -> Iterator[str]:
-    """Yield the files of imported modules that belong to the project, not to an installed package."""
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.endswith(".py") and frames.is_project_file(file):
-            yield os.path.abspath(file)
+def _installed() -> Iterator[str]:
+    """Yield the folders of `sys.path` that hold installed distributions."""
+    for entry in dict.fromkeys(sys.path):
+        if Path(entry).name in ("site-packages", "dist-packages") and Path(entry).is_dir():
+            yield os.path.abspath(entry)
 
 
 if __name__ == "__main__":

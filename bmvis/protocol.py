@@ -16,6 +16,10 @@ class Request(msgspec.Struct, frozen=True):
     device: Device
     path: tuple[str, ...]
     """Entries for the front of `sys.path`."""
+    timeout: float = 0.0
+    """Seconds after which the parent gives up; 0 is never."""
+    memory: int = 0
+    """Bytes that the model may take beside what the process had before; 0 is any number."""
 
 
 class Built(msgspec.Struct, frozen=True, tag="built"):
@@ -23,7 +27,11 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
 
     model: Model
     sources: tuple[str, ...]
-    """The project's own source files that were imported, absolute."""
+    """The project's own files that the model came from, absolute: modules, and data files they read."""
+    digests: tuple[str, ...] = ()
+    """For each of the sources, the digest of what was loaded."""
+    installed: tuple[str, ...] = ()
+    """The folders whose installed distributions the model may use."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -35,4 +43,16 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     detail: str = ""
 
 
-Reply = Built | Failed
+class Stale(msgspec.Struct, frozen=True, tag="stale"):
+    """The process holds code whose file was changed since: ask a new one."""
+
+
+Reply = Built | Failed | Stale
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the child says to a request."""
+
+    reply: Reply
+    spoiled: str = ""
+    """What user code did to the process that cannot be put back; the next request goes to a new one."""

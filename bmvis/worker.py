@@ -20,16 +20,17 @@ from types import TracebackType
 
 import msgspec
 
+from bmvis import processes
 from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, OptionError, WorkerError
 from bmvis.options import Device
-from bmvis.protocol import Built, Failed, Reply, Request
+from bmvis.protocol import Answer, Built, Failed, Reply, Request, Stale
 
 TIMEOUT = 120.0
 """Seconds one model may take by default, the import of its libraries included."""
 _KINDS: Mapping[str, type[BmvisError]] = {
     cls.kind: cls for cls in (FactoryError, InvalidReferenceError, OptionError, WorkerError)
 }
-_REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+_ANSWERS = msgspec.msgpack.Decoder(Answer)
 _TAIL_BYTES = 4096
 
 
@@ -40,12 +41,14 @@ class Worker:
         cwd: the child's working directory; relative paths of user code start there.
         python: the interpreter; bmvis must be importable there.
         timeout: seconds per model.
+        memory: bytes per model, beside what torch itself takes; 0 is no limit. Holds on Linux.
     """
 
-    def __init__(self, cwd: Path, *, python: str = sys.executable, timeout: float = TIMEOUT) -> None:
+    def __init__(self, cwd: Path, *, python: str = sys.executable, timeout: float = TIMEOUT, memory: int = 0) -> None:
         self.cwd = cwd
         self.python = python
         self.timeout = timeout
+        self.memory = memory
         self._child: _Child | None = None
         self._number = 0
         self._lock = threading.Lock()
@@ -57,17 +60,15 @@ class Worker:
             BmvisError: the reference, the factory or the process failed; the text says how.
         """
         with self._lock:
-            self._number += 1
-            request = Request(self._number, reference, device, tuple(path))
-            child = self._running_child()
-            try:
-                reply = child.ask(request, self.timeout)
-            except BaseException:
+            reply = self._ask(reference, device, tuple(path))
+            if isinstance(reply, Stale):
                 self._end()
-                raise
+                reply = self._ask(reference, device, tuple(path))
         if isinstance(reply, Failed):
             error = _KINDS.get(reply.kind, BmvisError)
             raise error(reply.message, hint=reply.hint, detail=reply.detail)
+        if isinstance(reply, Stale):
+            raise WorkerError(f"files of {reference!r} change all the time", hint="build again when they are settled")
         return reply
 
     def close(self) -> None:
@@ -82,6 +83,19 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _ask(self, reference: str, device: Device, path: tuple[str, ...]) -> Reply:
+        self._number += 1
+        request = Request(self._number, reference, device, path, self.timeout, self.memory)
+        child = self._running_child()
+        try:
+            answer = child.ask(request)
+        except BaseException:
+            self._end()
+            raise
+        if answer.spoiled:
+            self._end()
+        return answer.reply
 
     def _running_child(self) -> _Child:
         if self._child is not None and not self._child.is_alive():
@@ -100,8 +114,14 @@ class _Child:
     """One running child process and its private folder for replies."""
 
     def __init__(self, python: str, cwd: Path) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="bmvis-")
-        environment = os.environ | {"PYTHONSAFEPATH": "1", "PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"}
+        # The child removes the folder too, when it is left alone.
+        self.folder = tempfile.TemporaryDirectory(prefix="bmvis-", ignore_cleanup_errors=True)
+        environment = os.environ | {
+            "PYTHONSAFEPATH": "1",
+            "PYTHONPATH": _python_path(),
+            "PYTHONUNBUFFERED": "1",
+            processes.MARK: self.folder.name,
+        }
         try:
             self.process = subprocess.Popen(
                 [python, "-m", "bmvis.child", self.folder.name],
@@ -122,7 +142,7 @@ class _Child:
     def is_alive(self) -> bool:
         return self.process.poll() is None
 
-    def ask(self, request: Request, timeout: float) -> Reply:
+    def ask(self, request: Request) -> Answer:
         """Send a request and wait for its reply file, the process's end, or the time-out."""
         assert self.process.stdin is not None
         reply = Path(self.folder.name, f"{request.number}.reply")
@@ -131,43 +151,44 @@ class _Child:
             self.process.stdin.flush()
         except OSError:
             pass  # the child is gone: the wait below says how
-        ends = time.monotonic() + timeout
+        ends = time.monotonic() + request.timeout
         pause = 0.001
         while not reply.exists():
             if not self.is_alive() and not reply.exists():
                 raise self._died(request)
             if time.monotonic() > ends:
                 raise WorkerError(
-                    f"{request.reference!r} took longer than {timeout:g} s and was ended",
+                    f"{request.reference!r} took longer than {request.timeout:g} s and was ended",
                     hint="make the factory faster, or raise the timeout",
                     detail=self._last_output(),
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, 0.02)
         try:
-            return _REPLIES.decode(reply.read_bytes())
+            return _ANSWERS.decode(reply.read_bytes())
         finally:
             reply.unlink()
 
     def end(self) -> None:
         """End the process and all it started, and remove its folder."""
         assert self.process.stdin is not None
+        processes.end_tree(self.process.pid, self.folder.name)
+        self.process.wait()
         try:
             self.process.stdin.close()
         except OSError:
             pass  # it was closed by the child's end
-        _kill_group(self.process)
-        self.process.wait()
         self.reader.join(timeout=1)
         self.folder.cleanup()
 
     def _died(self, request: Request) -> WorkerError:
         code = self.process.wait()
+        processes.end_tree(self.process.pid, self.folder.name)  # what it left holds its output open
         self.reader.join(timeout=1)
-        cause = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return WorkerError(
-            f"the process that built {request.reference!r} {cause}",
-            hint="the model's code, or a library it uses, ended the process",
+            f"the process that built {request.reference!r} {_cause(code)}",
+            hint="the model's code, or a library it uses, ended the process"
+            + (f"; its memory is limited to {request.memory:,} bytes" if request.memory else ""),
             detail=self._last_output(),
         )
 
@@ -188,11 +209,10 @@ def _python_path() -> str:
     return os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    if os.name == "posix":
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # all of it is gone already
-    elif process.poll() is None:
-        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"

@@ -1,0 +1,98 @@
+"""End a process with all that it started, however far those went away from it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+MARK = "BMVIS_WORKER"
+"""Environment variable that all descendants of a worker inherit; its value is the worker's folder."""
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """On Linux, become the parent of descendants whose own parent ends; elsewhere do nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below `pid`. Known on Linux only; elsewhere none."""
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for other, parent in _parents():
+        children[parent].append(other)
+    found: list[int] = []
+    pending = [pid]
+    while pending:
+        below = children[pending.pop()]
+        found += below
+        pending += below
+    return found
+
+
+def end_tree(pid: int, mark: str) -> None:
+    """Kill process `pid`, its descendants, its process group, and whatever carries `mark`.
+
+    A process that left the group (`setsid`) is found by its ancestry while its ancestors live, and by
+    the inherited mark after that. Both need Linux; elsewhere on POSIX the group is what is ended.
+    """
+    if os.name != "posix":
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], capture_output=True, check=False)
+        return
+    for _ in range(10):  # what forks while it is hunted is found by the next round
+        found = {*descendants(pid), *_marked(mark)} - {os.getpid(), pid}
+        _kill_group(pid)
+        for other in found:
+            _kill(other)
+        if not found:
+            return
+        time.sleep(0.01)
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yield each running process and its parent."""
+    for pid in _all_pids():
+        try:
+            state, parent = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[:2]
+        except OSError:
+            continue  # it has just ended
+        if state != b"Z":
+            yield pid, int(parent)
+
+
+def _marked(mark: str) -> Iterator[int]:
+    entry = f"{MARK}={mark}".encode()
+    for pid in _all_pids():
+        try:
+            marked = entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # another user's, or just ended
+        if marked:
+            yield pid
+
+
+def _all_pids() -> list[int]:
+    if sys.platform != "linux":
+        return []
+    return [int(place.name) for place in Path("/proc").iterdir() if place.name.isdecimal()]
+
+
+def _kill_group(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass  # all of it is gone already (macOS says so by PermissionError)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass  # it is gone already

@@ -1,0 +1,206 @@
+"""Built models are kept between builds, and a kept one is never wrong."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bmvis.errors import WorkerError
+from bmvis.source import Source
+
+REFERENCE = "zoo.models:build"
+
+
+@pytest.fixture(scope="module")
+def built_project(tmp_path_factory):
+    """A small project: models.py imports blocks.py, which reads sizes.txt; beside.py is of no concern."""
+    project = tmp_path_factory.mktemp("built")
+    package = project / "zoo"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "blocks.py").write_text(
+        "from pathlib import Path\nfrom torch import nn\n"
+        "SIZE = int(Path(__file__).with_name('sizes.txt').read_text())\n"
+        "def block(): return nn.Linear(SIZE, 2)\n"
+    )
+    (package / "sizes.txt").write_text("3")
+    (package / "models.py").write_text("from zoo.blocks import block\ndef build(): return block()\n")
+    (package / "beside.py").write_text("from torch import nn\ndef build(): return nn.Linear(1, 1)\n")
+    assert shape(project) == (2, 3)
+    return project
+
+
+@pytest.fixture
+def project(built_project, tmp_path):
+    """A copy of it, its cache included: a checkout may move."""
+    return Path(shutil.copytree(built_project, tmp_path / "project"))
+
+
+@pytest.fixture
+def no_torch(tmp_path_factory, monkeypatch):
+    """Make torch unimportable in every process that is started from now on."""
+    folder = tmp_path_factory.mktemp("no_torch")
+    (folder / "torch.py").write_text("raise ImportError('torch is out of reach in this test')")
+    return lambda: monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+def source(project, **options):
+    return Source(project, path=["."], cache=Path(".cache"), **options)
+
+
+def shape(project, reference=REFERENCE):
+    with source(project) as models:
+        return models.resolve(reference).model.root.parameters[0].shape
+
+
+def entries(project):
+    return sorted((project / ".cache").glob("*.bmvis"))
+
+
+def test_an_unchanged_model_imports_no_torch(project, no_torch):
+    no_torch()
+    assert shape(project) == (2, 3)
+    with source(project) as models, pytest.raises(WorkerError, match="out of reach"):
+        models.resolve("zoo.beside:build")
+
+
+def test_a_kept_model_names_the_files_it_came_from(project):
+    shutil.rmtree(project / ".cache")
+    with source(project) as models:
+        cold = models.resolve(REFERENCE)
+    with source(project) as models:
+        warm = models.resolve(REFERENCE)
+    assert warm == cold
+    assert [os.path.relpath(file, project) for file in warm.sources] == [
+        os.path.join("zoo", name) for name in ("__init__.py", "blocks.py", "models.py", "sizes.txt")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        pytest.param("models.py", "from torch import nn\ndef build(): return nn.Linear(5, 5)\n", (5, 5), id="module"),
+        pytest.param(
+            "blocks.py", "from torch import nn\ndef block(): return nn.Linear(7, 7)\n", (7, 7), id="imported module"
+        ),
+        pytest.param("sizes.txt", "9", (2, 9), id="data file"),
+    ],
+)
+def test_an_edit_is_seen(project, name, text, expected):
+    (project / "zoo" / name).write_text(text)
+    assert shape(project) == expected
+
+
+def test_an_edit_of_another_module_is_no_concern(project, no_torch):
+    (project / "zoo" / "beside.py").write_text("raise SystemExit")
+    no_torch()
+    assert shape(project) == (2, 3)
+
+
+def test_files_are_known_of_modules_that_an_earlier_reference_imported(project):
+    (project / "zoo" / "again.py").write_text(
+        "def build():\n    import importlib\n    return importlib.import_module('zoo.blocks').block()\n"
+    )
+    with source(project) as models:
+        models.resolve("zoo.beside:build")
+        models.resolve(REFERENCE)
+        again = models.resolve("zoo.again:build")
+    names = [Path(file).name for file in again.sources]
+    assert names == ["__init__.py", "again.py", "blocks.py", "sizes.txt"]
+
+
+def test_an_edit_between_two_references_is_seen(project):
+    with source(project) as models:
+        models.resolve(REFERENCE)
+        (project / "zoo" / "sizes.txt").write_text("8")
+        assert models.resolve("zoo.blocks:block").model.root.parameters[0].shape == (2, 8)
+
+
+def test_other_installed_distributions_are_another_model(project, monkeypatch):
+    monkeypatch.setattr("bmvis.fingerprint.of_installed", lambda folder: "other versions")
+    (built,) = entries(project)
+    before = built.read_bytes()
+    shape(project)
+    assert built.read_bytes() != before
+
+
+def damage_garbage(entry):
+    entry.write_bytes(b"\x00\xff garbage" * 100)
+
+
+def damage_half(entry):
+    entry.write_bytes(entry.read_bytes()[:100])
+
+
+def damage_bit(entry):
+    content = bytearray(entry.read_bytes())
+    content[-1] ^= 1
+    entry.write_bytes(content)
+
+
+def damage_format(entry):
+    from bmvis import fingerprint
+
+    content = b"\x93\x01\x02\x03"
+    entry.write_bytes(fingerprint.of_bytes(content).encode() + content)
+
+
+def damage_folder(entry):
+    entry.unlink()
+    entry.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [damage_garbage, damage_half, damage_bit, damage_format, damage_folder, Path.unlink],
+    ids=lambda damage: damage.__name__.removeprefix("damage_"),
+)
+def test_a_damaged_entry_is_built_again(project, damage):
+    (entry,) = entries(project)
+    damage(entry)
+    assert shape(project) == (2, 3)
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(project):
+    shutil.rmtree(project / ".cache")
+    (project / ".cache").write_text("a file where the folder should be")
+    assert shape(project) == (2, 3)
+
+
+def test_an_entry_is_written_as_a_whole_or_not_at_all(project, monkeypatch):
+    def killed(*_):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Path, "replace", killed)
+    entries(project)[0].unlink()
+    assert shape(project) == (2, 3)
+    assert [file.name for file in (project / ".cache").iterdir()] == [".gitignore"]
+
+
+def test_two_builds_share_a_cache(project):
+    shutil.rmtree(project / ".cache")
+    script = (
+        "import sys; from pathlib import Path; from bmvis.source import Source\n"
+        "with Source(Path(sys.argv[1]), path=['.'], cache=Path('.cache')) as models:\n"
+        "    print(models.resolve('zoo.models:build').model.root.parameters[0].shape)"
+    )
+    builds = [
+        subprocess.Popen([sys.executable, "-c", script, str(project)], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [build.communicate()[0].strip() for build in builds] == ["(2, 3)"] * 2
+    assert shape(project) == (2, 3)
+
+
+def test_a_checkout_may_move(project, tmp_path_factory, no_torch):
+    moved = tmp_path_factory.mktemp("elsewhere") / "project"
+    project.rename(moved)
+    no_torch()
+    assert shape(moved) == (2, 3)
+
+
+def test_version_control_ignores_the_folder(project):
+    assert (project / ".cache" / ".gitignore").read_text() == "*\n"
