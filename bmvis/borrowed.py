@@ -8,14 +8,15 @@ the process is *spoiled*: the parent ends it after this answer, and the next mod
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 from bmvis import processes
-from bmvis.frames import is_project_file
 
 _Undo = Callable[[], object]
 
@@ -24,29 +25,31 @@ class Borrowed:
     """The state of the process before user code runs.
 
     Args:
-        private: file descriptors that are ours, beside the standard ones.
+        private: the file descriptor that requests come from.
     """
 
-    def __init__(self, private: tuple[int, ...]) -> None:
+    def __init__(self, private: int) -> None:
         self._undo = [*_process_settings(), *_torch_settings()]
-        self._descriptors = {fd: _identity(fd) for fd in (0, 1, 2, *private)}
+        self._descriptors = {fd: _identity(fd) for fd in (0, 1, 2, private)}
         self._modules = dict(sys.modules)
-        self._nn_module = _nn_module_members()
+        self._torch_code = _torch_code()
         self._threads = set(sys._current_frames())
 
     def give_back(self) -> str:
         """Put back what can be; return what cannot, '' if the process is as good as new."""
+        if any(sys.modules.get(name) is not module for name, module in self._modules.items()):
+            return "imported modules were taken from sys.modules"  # to import torch again would crash
         for undo in self._undo:
             undo()
-        return next(filter(None, self._damages()), "")
+        return next(self._damages(), "")
 
     def _damages(self) -> Iterator[str]:
         if any(_identity(fd) != before for fd, before in self._descriptors.items()):
             yield "file descriptors were closed"
-        if any(sys.modules.get(name) is not module for name, module in self._modules.items()):
-            yield "imported modules were taken from sys.modules"
-        if self._nn_module != _nn_module_members(self._nn_module):
-            yield "torch.nn.Module was changed"
+        if any(stream is None or stream.closed for stream in (sys.stdout, sys.stderr)):
+            yield "standard streams were closed"
+        if any(vars(owner).get(name) is not value for owner, name, value in self._torch_code):
+            yield "torch.nn was changed"
         if not _makes_plain_tensors():
             yield "torch makes other tensors than before"
         if self._has_new_threads():
@@ -55,13 +58,20 @@ class Borrowed:
             yield "processes are still running"
 
     def _has_new_threads(self) -> bool:
-        """Return whether project code runs in a thread; libraries may keep threads of their own."""
-        for ident, frame in sys._current_frames().items():
-            while frame and ident not in self._threads and ident != threading.get_ident():
-                if is_project_file(frame.f_code.co_filename):
-                    return True
-                frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-        return False
+        """Return whether threads run that no library has started for itself (a progress bar's monitor)."""
+        return any(
+            not _is_library_code(frame)
+            for ident, frame in sys._current_frames().items()
+            if ident not in self._threads and ident != threading.get_ident()
+        )
+
+
+def _is_library_code(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if re.search(r"[\\/](site|dist)-packages[\\/]", frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _process_settings() -> Iterator[_Undo]:
@@ -90,13 +100,14 @@ def _torch_settings() -> Iterator[_Undo]:
     yield lambda: torch.set_default_device(None)
 
 
-def _nn_module_members(before: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return what `nn.Module` holds; of a later look, only what was there before."""
+def _torch_code() -> list[tuple[Any, str, Any]]:
+    """Return all that `torch.nn`, its classes and its functions are made of."""
     torch = sys.modules.get("torch")
     if torch is None:
-        return before or {}
-    members = dict(vars(torch.nn.Module))
-    return members if before is None else {name: members.get(name) for name in before}
+        return []
+    owners = [torch.nn, torch.nn.functional, torch.nn.init, torch.Tensor]
+    owners += [value for value in vars(torch.nn).values() if isinstance(value, type)]
+    return [(owner, name, value) for owner in owners for name, value in vars(owner).items() if callable(value)]
 
 
 def _makes_plain_tensors() -> bool:

@@ -26,9 +26,15 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import msgspec
+from bmvis import processes
 
-from bmvis import factory, frames, processes
+try:
+    import msgspec
+except ImportError as _missing:  # another Python finds this bmvis, but not what it needs
+    print(_missing, flush=True)
+    sys.exit(processes.UNUSABLE)
+
+from bmvis import factory, frames
 from bmvis.borrowed import Borrowed
 from bmvis.errors import BmvisError, FactoryError, WorkerError, nearest
 from bmvis.imports import Imports
@@ -84,21 +90,24 @@ def _answer(request: Request, imports: Imports, private: int) -> Answer:
     imports.note_loaded()
     if imports.is_stale():
         return Answer(Stale())
+    before = sys.path.copy()
+    sys.path[:0] = request.path
     try:
         _require_torch()
+        borrowed = Borrowed(private)
+        with _limited(request):
+            reply = _reply(request, imports)
+        return Answer(reply, borrowed.give_back())
     except BmvisError as error:
         return Answer(Failed(error.kind, error.message, error.hint, error.detail))
-    borrowed = Borrowed((private,))
-    with _limited(request):
-        reply = _reply(request, imports)
-    return Answer(reply, borrowed.give_back())
+    finally:
+        sys.path[:] = before
 
 
 def _reply(request: Request, imports: Imports) -> Reply:
     """Return what came of the request. Whatever user code raises, here and in its classes, is an answer."""
     try:
         reference = factory.parse(request.reference)
-        sys.path[:0] = request.path
         imports.asked = reference.module
         imports.roots = tuple(os.path.join(os.path.abspath(folder), "") for folder in (os.getcwd(), *request.path))
         importlib.invalidate_caches()
@@ -120,7 +129,7 @@ def _limited(request: Request) -> Iterator[None]:
     The parent keeps the time; this is for a parent that was killed while user code, in C, lets no thread of ours run.
     """
     if request.timeout:
-        faulthandler.dump_traceback_later(request.timeout + 5, exit=True)
+        faulthandler.dump_traceback_later(request.timeout + 5, exit=True, file=2)
     try:
         with _limited_memory(request.memory):
             yield

@@ -9,28 +9,40 @@ import traceback
 from functools import cache
 from pathlib import Path
 
+_HEAD, _TAIL = 8, 16
+"""Frames shown of a long traceback: its first and its last ones."""
+
 
 def user_frames(error: BaseException) -> str:
     """Format `error` with the frames of project code and the last frame; others are counted.
 
     Frames of bmvis itself and of the import machinery are dropped, and paths below the working
-    directory are written relative to it.
+    directory are written relative to it. Of a recursion without end the middle is counted.
     """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_machinery(frame.filename)]
-    lines: list[str] = []
+    entries: list[str] = []
     skipped = 0
     for index, frame in enumerate(frames):
         if index < len(frames) - 1 and not is_project_file(frame.filename):
             skipped += 1
             continue
         if skipped:
-            lines.append(f"  … {skipped} frame{'' if skipped == 1 else 's'} of installed packages")
+            entries.append(f"  … {_frames(skipped)} of installed packages")
             skipped = 0
-        lines.append(f'  File "{_relative(frame.filename)}", line {frame.lineno}, in {frame.name}')
-        if frame.line:
-            lines.append(f"    {frame.line}")
+        entries.append(_entry(frame))
+    if len(entries) > _HEAD + _TAIL:
+        entries[_HEAD:-_TAIL] = [f"  … {_frames(len(entries) - _HEAD - _TAIL)} more"]
     ending = "".join(traceback.format_exception_only(error)).rstrip()
-    return "\n".join([*lines, ending])
+    return "\n".join([*entries, ending])
+
+
+def _entry(frame: traceback.FrameSummary) -> str:
+    place = f'  File "{_relative(frame.filename)}", line {frame.lineno}, in {frame.name}'
+    return f"{place}\n    {frame.line}" if frame.line else place
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'' if count == 1 else 's'}"
 
 
 def is_project_file(file: str) -> bool:

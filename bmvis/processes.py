@@ -14,6 +14,8 @@ from pathlib import Path
 
 MARK = "BMVIS_WORKER"
 """Environment variable that all descendants of a worker inherit; its value is the worker's folder."""
+UNUSABLE = 69
+"""Exit code of a child whose Python lacks what bmvis needs."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 

@@ -135,6 +135,8 @@ class _Child:
         except OSError as error:
             self.folder.cleanup()
             raise WorkerError(f"the worker process could not start: {error}", hint=f"is {python} a Python?") from error
+        self.python = python
+        self.has_answered = False
         self.tail: deque[bytes] = deque(maxlen=_TAIL_BYTES // 512)
         self.reader = threading.Thread(target=self._drain, daemon=True)
         self.reader.start()
@@ -164,6 +166,7 @@ class _Child:
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, 0.02)
+        self.has_answered = True
         try:
             return _ANSWERS.decode(reply.read_bytes())
         finally:
@@ -185,6 +188,10 @@ class _Child:
         code = self.process.wait()
         processes.end_tree(self.process.pid, self.folder.name)  # what it left holds its output open
         self.reader.join(timeout=1)
+        if code == processes.UNUSABLE and not self.has_answered:
+            return WorkerError(
+                f"bmvis cannot run in {self.python}: {self._output()}", hint="install bmvis and torch there"
+            )
         return WorkerError(
             f"the process that built {request.reference!r} {_cause(code)}",
             hint="the model's code, or a library it uses, ended the process"
@@ -199,8 +206,11 @@ class _Child:
             while chunk := os.read(stream.fileno(), 512):
                 self.tail.append(chunk)
 
+    def _output(self) -> str:
+        return b"".join(self.tail).decode(errors="replace").strip()
+
     def _last_output(self) -> str:
-        text = b"".join(self.tail).decode(errors="replace").strip()
+        text = self._output()
         return f"Last output:\n{text}" if text else ""
 
 
