@@ -48,8 +48,11 @@ class ModelStructure(SphinxDirective):
         else:
             made = captioned_structure if options.caption else model_structure
             node = made(location=location, reference=reference.text, options=options)
+            if options.caption:
+                node += nodes.caption(options.caption, options.caption)
             stem = reference.attribute
-        node.source, node.line = source, line
+        for part in (node, *node.children):
+            part.source, part.line = source, line
         self._give_anchor(node, stem)
         return [node]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from docutils import nodes
-from sphinx.addnodes import translatable
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxTranslator
 from sphinx.writers.html5 import HTML5Translator
@@ -15,10 +13,11 @@ from sphinx.writers.latex import LaTeXTranslator
 
 from bmvis.render import html, latex
 from bmvis.render.markup import tag
+from bmvis.rows import Page
 from sphinx_bmvis.errors import place
 
 
-class model_structure(nodes.General, nodes.Element, translatable):  # noqa: N801  # docutils names nodes so
+class model_structure(nodes.General, nodes.Element):  # noqa: N801  # docutils names nodes so
     """One tree.
 
     Attributes: `location` (`file:line`), `reference` and `options` (`Options`); later `page` (`rows.Page`),
@@ -26,23 +25,12 @@ class model_structure(nodes.General, nodes.Element, translatable):  # noqa: N801
     write: for other formats it has become docutils' own nodes by then.
     """
 
-    def preserve_original_messages(self) -> None:
-        """Keep the caption as it was written."""
-        if "options" in self and self["options"].caption:
-            self["rawcaption"] = self["options"].caption
-
-    def apply_translated_message(self, original_message: str, translated_message: str) -> None:
-        """Put the translation in the caption's place."""
-        if self.get("rawcaption") == original_message:
-            self["options"] = msgspec.structs.replace(self["options"], caption=translated_message)
-
-    def extract_original_messages(self) -> Sequence[str]:
-        """Return what there is to translate."""
-        return [self["rawcaption"]] if "rawcaption" in self else []
-
 
 class captioned_structure(model_structure):  # noqa: N801
-    """A tree with a caption: numbered among the figures of a site (`numfig`), and a target of `:numref:`."""
+    """A tree with a caption: numbered among the figures of a site (`numfig`), and a target of `:numref:`.
+
+    The caption is its only child, so that Sphinx finds, indexes and translates it as any other.
+    """
 
 
 def setup(app: Sphinx) -> None:
@@ -51,14 +39,7 @@ def setup(app: Sphinx) -> None:
     visitors: dict[str, Any] = {"html": (visit_html, None), "latex": (visit_latex, None)}
     visitors |= {"text": unseen, "man": unseen, "texinfo": unseen}
     app.add_node(model_structure, **visitors)
-    app.add_enumerable_node(captioned_structure, "figure", caption_of, **visitors)
-
-
-def caption_of(node: nodes.Node) -> str:
-    """Return the text that references show for a tree."""
-    assert isinstance(node, captioned_structure)
-    caption: str = node["options"].caption
-    return caption
+    app.add_enumerable_node(captioned_structure, "figure", **visitors)
 
 
 def visit_html(translator: HTML5Translator, node: model_structure) -> None:
@@ -67,7 +48,7 @@ def visit_html(translator: HTML5Translator, node: model_structure) -> None:
         anchors = [tag("span", id=anchor) for anchor in node["ids"]]
         translator.body.append("".join([*anchors, html.error_box(node["error"], _where(translator, node))]))
     else:
-        translator.body.append(html.to_html(node["page"], node["ids"][0]))
+        translator.body.append(html.to_html(_numbered(translator, node), node["ids"][0]))
     raise nodes.SkipNode
 
 
@@ -90,3 +71,15 @@ def leave_out(translator: nodes.NodeVisitor, node: model_structure) -> None:
 
 def _where(translator: SphinxTranslator, node: model_structure) -> str:
     return place(node["location"], translator.builder.srcdir)
+
+
+def _numbered(translator: HTML5Translator, node: model_structure) -> Page:
+    """Return the page of a node, its caption after its number where the site numbers figures."""
+    page: Page = node["page"]
+    key = f"{translator.docnames[-1]}/figure" if translator.builder.name == "singlehtml" else "figure"
+    number = translator.builder.fignumbers.get(key, {}).get(node["ids"][0])
+    if not number:
+        return page
+    prefix = translator.config.numfig_format["figure"] % ".".join(map(str, number))
+    options = msgspec.structs.replace(page.options, caption=f"{prefix} {page.options.caption}")
+    return msgspec.structs.replace(page, options=options)

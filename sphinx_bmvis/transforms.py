@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -32,14 +33,18 @@ class FillTrees(SphinxPostTransform):
         if isinstance(answer, BmvisError):
             node["error"] = answer
         else:
-            node["page"] = layout(answer.model, node["options"])
+            translated = "".join(child.astext() for child in node.findall(nodes.caption))
+            options = msgspec.structs.replace(node["options"], caption=translated)
+            node["page"] = layout(answer.model, options)
+            if options.search:
+                node += nodes.Text(to_text(node["page"], marks=False))  # read by the search index, drawn by nobody
 
 
 class PlainTrees(SphinxPostTransform):
     """Give formats that do not draw trees docutils' own nodes: text, man, Texinfo, XML, and other people's."""
 
     default_priority = 6
-    formats = ("html", "latex")
+    formats = ("html", "latex", "")  # a builder without a format, such as gettext, writes no pages
 
     def is_supported(self) -> bool:
         """Return whether the format draws no trees itself."""
@@ -56,7 +61,7 @@ class PlainTrees(SphinxPostTransform):
         if "error" in node:
             return [admonition(node["error"], place(node["location"], self.env.srcdir))]
         text = to_text(node["page"])
-        caption = node["options"].caption
+        caption = node["page"].options.caption
         block = nodes.literal_block(text, text, language="none")
         return [block, nodes.paragraph(text=caption)] if caption else [block]
 

@@ -22,9 +22,9 @@ class Site:
         self.folder.joinpath(name).write_text(text, encoding="utf-8")
 
     def build(self, builder: str = "html", *, jobs: int = 0, **settings: object) -> "Built":
-        app = SphinxTestApp(
-            builder, srcdir=self.folder, builddir=self.folder / "_build", confoverrides=settings, parallel=jobs
-        )
+        doctrees = "gettext" if builder == "gettext" else "docs"  # it cannot share the others' doctrees
+        builddir = self.folder / "_build" / doctrees
+        app = SphinxTestApp(builder, srcdir=self.folder, builddir=builddir, confoverrides=settings, parallel=jobs)
         try:
             app.build()
             return Built(Path(app.outdir), strip_colors(app.warning.getvalue()), strip_colors(app.status.getvalue()))

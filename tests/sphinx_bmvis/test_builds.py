@@ -1,0 +1,172 @@
+"""One build after another: what is built again, by which process, and with what result."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def site(make_site):
+    return make_site(
+        {
+            "index.rst": "Start\n=====\n\n.. model-structure:: zoo:tiny\n\n.. toctree::\n\n   other\n",
+            "other.rst": "Other\n=====\n\nNo model.\n",
+        }
+    )
+
+
+def sphinx_build(folder, *arguments, **environment):
+    """Run `sphinx-build` as a person does, in a process of its own."""
+    command = [sys.executable, "-m", "sphinx", *arguments, str(folder), str(folder / "_build" / "html")]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
+
+
+def touch_later(file: Path, text: str) -> None:
+    """Write a file so that its time of change is after a build that has just ended."""
+    later = time.time() + 10
+    file.write_text(text, encoding="utf-8")
+    os.utime(file, (later, later))
+
+
+def test_an_unchanged_site_builds_no_model(site):
+    assert site.build().worker_ran
+    again = site.build()
+    assert not again.worker_ran
+    assert len(again.trees("index.html")) == 1
+
+
+def test_a_change_elsewhere_builds_no_model(site):
+    site.build()
+    touch_later(site.folder / "other.rst", "Other\n=====\n\nChanged.\n")
+    again = site.build()
+    assert "Changed." in again.read("other.html")
+    assert not again.worker_ran
+
+
+def test_a_change_of_the_models_source_builds_the_page_again(site):
+    site.build()
+    touch_later(site.folder / "src" / "shapes.py", "WIDTH = 6\n")
+    assert "[6, 6]" in site.build().trees("index.html")[0].get_text()
+
+
+def test_a_failed_model_is_tried_again(site):
+    site.write("index.rst", "Start\n=====\n\n.. model-structure:: later:net\n\n.. toctree::\n\n   other\n")
+    failed = site.build()
+    assert "no module named 'later'" in failed.warnings
+    assert len(failed.boxes("index.html")) == 1
+    site.write("src/later.py", "from torch import nn\n\ndef net():\n    return nn.Linear(2, 2)\n")
+    mended = site.build()
+    assert mended.warnings == ""
+    assert len(mended.trees("index.html")) == 1
+
+
+def test_a_page_that_is_gone_leaves_nothing_behind(site):
+    site.write("other.rst", "Other\n=====\n\n.. model-structure:: zoo:missing\n")
+    assert site.build().warnings.count("zoo:missing") <= 1
+    site.write("other.rst", "Other\n=====\n\nNo model.\n")
+    os.utime(site.folder / "other.rst", (time.time() + 10,) * 2)
+    assert site.build().warnings == ""
+    assert not site.build().worker_ran
+
+
+def test_parallel_reading_gives_the_same_pages(make_site, html):
+    names = ["index.html", "myst.html", "places.html"]
+    parallel = make_site().build(jobs=2)
+    assert parallel.warnings == ""
+    assert [parallel.read(name) for name in names] == [html.read(name) for name in names]
+
+
+def digests(folder):
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != ".buildinfo")
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def test_two_clean_builds_are_the_same_to_the_byte(make_site, html):
+    assert digests(make_site().build().folder) == digests(html.folder)
+
+
+def test_the_command_line_with_warnings_as_errors_and_two_processes(make_site):
+    site = make_site()
+    done = sphinx_build(site.folder, "-q", "-W", "-n", "-j", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_process_of_the_build_imports_torch(make_site):
+    """Every process that reads, builds or writes writes down whether it has torch."""
+    site = make_site()
+    with site.folder.joinpath("conf.py").open("a", encoding="utf-8") as conf:
+        conf.write(
+            textwrap.dedent("""
+            import os
+
+            def look(app, *rest):
+                with open(os.environ["SEEN"], "a") as seen:
+                    print("torch" in sys.modules, os.getpid(), file=seen)
+
+            def setup(app):
+                for event in ("doctree-read", "env-updated", "html-page-context", "build-finished"):
+                    app.connect(event, look, priority=999)
+        """)
+        )
+    seen = site.folder / "seen.txt"
+    done = sphinx_build(site.folder, "-q", "-j", "2", SEEN=str(seen))
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.split() for line in seen.read_text().splitlines()]
+    assert {has_torch for has_torch, _ in lines} == {"False"}
+    assert len({process for _, process in lines}) > 1
+
+
+def test_a_site_that_mocks_torch_shows_the_real_model(site):
+    mocked = site.build(extensions=["sphinx_bmvis", "sphinx.ext.autodoc"], autodoc_mock_imports=["torch"])
+    assert "weight:[4, 4]" in mocked.trees("index.html")[0].get_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"bmvis_options": {"dept": 2}}, "bmvis_options in conf.py: unknown option 'dept' (did you mean 'depth'?)"),
+        ({"bmvis_options": {"depth": "deep"}}, "option 'depth' does not take 'deep'"),
+        ({"bmvis_options": {"name": "x"}}, "'name' belongs to one tree"),
+        ({"bmvis_timeout": 0}, "bmvis_timeout in conf.py is 0"),
+    ],
+    ids=["unknown option", "wrong value", "of one tree", "time-out"],
+)
+def test_a_wrong_setting_names_conf_py(site, settings, message):
+    with pytest.raises(Exception, match=r"conf\.py") as raised:
+        site.build(**settings)
+    assert message in str(raised.value)
+
+
+def test_site_wide_options_hold_where_a_page_says_nothing(site):
+    site.write(
+        "index.rst",
+        "Start\n=====\n\n.. model-structure:: zoo:tiny\n\n"
+        ".. model-structure:: zoo:tiny\n   :root-name: here\n\n.. toctree::\n\n   other\n",
+    )
+    first, second = site.build(bmvis_options={"root-name": "site", "depth": 1}).trees("index.html")
+    assert first.select_one("summary").get_text() == "site"
+    assert second.select_one("summary").get_text() == "here"
+    assert "2 modules below" in first.get_text()
+
+
+def test_a_setting_changes_all_pages(site):
+    site.build()
+    assert "2 modules below" in site.build(bmvis_options={"depth": 1}).trees("index.html")[0].get_text()
+
+
+def test_bmvis_path_is_searched(site):
+    site.folder.joinpath("more").mkdir()
+    site.write("more/extra.py", "from torch import nn\n\ndef net():\n    return nn.Linear(3, 2)\n")
+    site.write("index.rst", "Start\n=====\n\n.. model-structure:: extra:net\n\n.. toctree::\n\n   other\n")
+    assert "weight:[2, 3]" in site.build(bmvis_path=["more"]).trees("index.html")[0].get_text()
+
+
+def test_search_finds_a_trees_text_only_where_asked(site):
+    assert "layernorm" not in site.build().read("searchindex.js")
+    assert "layernorm" in site.build(bmvis_options={"search": True}).read("searchindex.js")

@@ -1,0 +1,117 @@
+"""The small site in every format that Sphinx writes."""
+
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+import zipfile
+
+import pytest
+
+TREE = ["root", "0-2(Block)", "dense (Linear) weight:[4, 4] bias:[4]", "norm (LayerNorm) weight:[4] bias:[4]"]
+SETTINGS = {
+    "man_pages": [("index", "small", "Small models", ["us"], 1)],
+    "epub_copyright": "us",
+    "exclude_patterns": ["_build"],
+}
+
+
+@pytest.fixture(scope="module")
+def build(small_site):
+    return lambda builder, **more: small_site.build(builder, **(SETTINGS | more))
+
+
+@pytest.mark.parametrize("file", ["text/index.txt", "man/small.1", "texinfo/smallmodels.texi", "xml/index.xml"])
+def test_formats_of_plain_text_show_the_lines(build, file):
+    builder, _, name = file.partition("/")
+    built = build(builder)
+    assert built.warnings == ""
+    text = built.read(name).replace("\\-", "-").replace("\\(aq", "'")
+    for line in TREE:
+        assert line in text
+    assert "24 parameters" not in text
+    assert "84 parameters, all trainable" in text
+
+
+@pytest.mark.parametrize("builder", ["dirhtml", "singlehtml", "pseudoxml", "gettext", "linkcheck", "dummy"])
+def test_other_builders_pass_without_a_warning(build, builder):
+    assert build(builder).warnings == ""
+
+
+def test_singlehtml_has_every_tree_under_an_id_of_its_own(build):
+    built = build("singlehtml")
+    ids = [tree["id"] for tree in built.trees("index.html")]
+    assert len(ids) == 10
+    assert len(set(ids)) == 10
+
+
+def test_epub_pages_are_good_xml_with_trees(build):
+    built = build("epub")
+    assert built.warnings == ""
+    [book] = built.folder.glob("*.epub")
+    with zipfile.ZipFile(book) as files:
+        page = ET.fromstring(files.read("index.xhtml"))
+        assert "bmvis.js" not in " ".join(files.namelist())
+    assert len(page.findall(".//{*}div[@class='bmvis']")) == 2
+
+
+def test_captions_can_be_translated(make_site):
+    site = make_site({"index.rst": "Start\n=====\n\n.. model-structure:: zoo:tiny\n   :caption: A small one\n"})
+    assert 'msgid "A small one"' in site.build("gettext").read("index.pot")
+    messages = site.folder / "locale" / "de" / "LC_MESSAGES"
+    messages.mkdir(parents=True)
+    messages.joinpath("index.po").write_text(
+        'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n\nmsgid "A small one"\nmsgstr "Ein kleines"\n'
+    )
+    built = site.build(language="de", locale_dirs=["locale"])
+    assert built.page("index.html").select_one(".bmvis-caption").get_text() == "Ein kleines"
+
+
+def test_latex_escapes_and_labels(build):
+    book = build("latex").read("smallmodels.tex")
+    assert r"\bmviscaption{A tiny model \& its \textless{}blocks\textgreater{}}" in book
+    assert r"\label{\detokenize{index:tiny-model}}" in book
+    assert r"\bmvisrepeated{0{-}2}{3} \bmvistype{Block}" in book
+    assert r"\input{" not in book.partition(r"\begin{document}")[2]
+
+
+@pytest.mark.skipif(not shutil.which("latexmk"), reason="no LaTeX on this machine")
+@pytest.mark.parametrize("engine", ["pdflatex", "xelatex"])
+def test_latex_compiles(make_site, engine):
+    if not shutil.which(engine):
+        pytest.skip(f"no {engine} on this machine")
+    folder = make_site().build("latex", latex_engine=engine).folder
+    done = subprocess.run(
+        [
+            "latexmk",
+            "-interaction=nonstopmode",
+            "-halt-on-error",
+            {"pdflatex": "-pdf", "xelatex": "-xelatex"}[engine],
+            "smallmodels.tex",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    log = folder.joinpath("smallmodels.log").read_text(errors="replace")
+    assert done.returncode == 0, re.findall(r"^!.*(?:\n.*){3}", log, re.MULTILINE)
+    assert not re.findall(r"Reference .* undefined|multiply.defined", log)
+
+
+def test_numbered_figures_count_trees_with_captions(make_site):
+    site = make_site(
+        {
+            "index.rst": (
+                "Start\n=====\n\n.. model-structure:: zoo:tiny\n\n"
+                ".. model-structure:: zoo:tiny\n   :name: one\n   :caption: First\n\n"
+                ".. model-structure:: zoo:tiny\n   :name: two\n   :caption: Second\n\nSee :numref:`two`.\n"
+            )
+        }
+    )
+    built = site.build(numfig=True)
+    assert built.warnings == ""
+    captions = [c.get_text() for c in built.page("index.html").select(".bmvis-caption")]
+    assert captions == ["Fig. 1 First", "Fig. 2 Second"]
+    assert "See Fig. 2." in built.page("index.html").get_text()
