@@ -20,6 +20,8 @@ SHORT_TREE = 60
 """Rows up to which a tree is open as a whole when the page loads."""
 WIDE_LABEL = 48
 """Characters of a folded label that are shown; the whole stands in the tooltip."""
+SHARE_STEPS = 20
+"""Lengths that a row's share of the whole is drawn with; the stylesheet has a rule for each."""
 
 TypeLink = Callable[[Module], Markup | None]
 """A host's link for a module's type; None where it has no page."""
@@ -74,28 +76,28 @@ def row_id(anchor: str, path: str) -> str:
 def _totals(page: Page) -> Markup:
     totals = page.totals
     if not totals.count and not page.uninitialized:
-        return tag("p", tag("b", page.type), " no parameters", class_="bmvis-totals")
-    facts = [
-        join(tag("span", numbers.count(totals.count), title=f"{totals.count:,}"), " parameters"),
-        join(trainable_text(page)),
-    ]
+        return tag("p", tag("b", page.type), tag("span", "no parameters"), class_="bmvis-totals")
+    facts = [_amount(totals.count, "parameters"), _trainable(page)]
     if totals.delta:
-        facts.append(
-            join(
-                tag("span", numbers.count(totals.delta), title=f"{totals.delta:,}"),
-                f" delta ({numbers.percent(totals.delta, totals.count)})",
-            )
-        )
+        facts.append(_amount(totals.delta, f"delta ({numbers.percent(totals.delta, totals.count)})"))
     if page.uninitialized:
-        facts.append(join(f"{page.uninitialized} uninitialized, not counted"))
-    facts.append(
-        join(
-            " + ".join(page.dtypes),
-            " ",
-            tag("span", numbers.size(totals.stored_bytes), title=f"{totals.stored_bytes:,} bytes"),
-        )
-    )
-    return tag("p", tag("b", page.type), *(tag("span", fact) for fact in facts), class_="bmvis-totals")
+        facts.append(tag("span", f"{page.uninitialized} uninitialized, not counted"))
+    facts.append(tag("span", " + ".join(page.dtypes)))
+    exact = f"{totals.stored_bytes:,} bytes"
+    facts.append(tag("span", numbers.size(totals.stored_bytes), role="img", title=exact))
+    return tag("p", tag("b", page.type), *facts, class_="bmvis-totals")
+
+
+def _trainable(page: Page) -> Markup:
+    totals = page.totals
+    if totals.trainable in (0, totals.count):
+        return tag("span", trainable_text(page))
+    return _amount(totals.trainable, f"trainable ({numbers.percent(totals.trainable, totals.count)})")
+
+
+def _amount(number: int, of_what: str) -> Markup:
+    """Return a rounded number; the exact one is its tooltip, and what a screen reader says."""
+    return tag("span", f"{numbers.count(number)} {of_what}", role="img", title=f"{number:,} {of_what}")
 
 
 def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
@@ -105,21 +107,51 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
     ids = _Links(anchor, rows)
     parts: list[str] = []
     depth = 0
-    for index, row in enumerate(rows):
+    for index, (row, times) in enumerate(zip(rows, multiples(rows), strict=True)):
         while depth > row.depth:
             parts.append("</ul></details></li>")
             depth -= 1
         item = tag("li", id=row_id(anchor, row.path) if row.module else None).removesuffix("</li>")
-        line = join(*_line(row, ids, type_link))
-        count = numbers.count(row.totals.count) if row.totals.count else None
+        line = join(*_line(row, ids, type_link), _count(row, times, page.totals.count))
         if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
             details = tag("details", open=row.depth < open_levels).removesuffix("</details>")
-            parts.append(f"{item}{details}{tag('summary', line, data_c=count)}<ul>")
+            parts.append(f"{item}{details}{tag('summary', line)}<ul>")
             depth += 1
         else:
-            parts.append(f"{item}{tag('div', line, data_c=count)}</li>")
+            parts.append(f"{item}{tag('div', line)}</li>")
     parts.extend(["</ul></details></li>"] * depth)
     return Markup("".join(parts))
+
+
+def multiples(rows: Sequence[Row]) -> list[int]:
+    """Return how many modules of the model each row stands for: its own repeats times those above it."""
+    trail: list[int] = []
+    found = []
+    for row in rows:
+        del trail[row.depth :]
+        trail.append(row.repeats * (trail[-1] if trail else 1))
+        found.append(trail[-1])
+    return found
+
+
+def _count(row: Row, times: int, whole: int) -> Markup | None:
+    """Return the row's number of parameters and its share of the whole: written and drawn by the stylesheet.
+
+    The element is empty, so that the row's text stays what a console prints.
+    """
+    count = row.totals.count
+    if not count or not row.depth:
+        return None
+    share = min(count * times, whole)
+    each = f" each, {times} times" if times > 1 else ""
+    return tag(
+        "data",
+        value=count,
+        data_c=numbers.count(count),
+        data_s=max(1, round(share / whole * SHARE_STEPS)) if whole else None,
+        role="img",
+        title=f"{count:,} parameters{each}: {numbers.percent(share, whole)}",
+    )
 
 
 def _open_levels(page: Page) -> int:
@@ -185,7 +217,7 @@ def _reference(what: str, whom: str, href: str | None) -> Markup:
     """Return a small mark that names (and, where that row is shown, links) another place of the tree."""
     title = f"{what} {whom}"
     if href is None:
-        return tag("span", class_="bmvis-tie", title=title, role="img", aria_label=title)
+        return tag("span", class_="bmvis-tie", title=title, role="img")
     return tag("a", class_="bmvis-tie", href=href, title=title, aria_label=title)
 
 
@@ -205,6 +237,7 @@ def _legend(page: Page) -> Markup:
         ("bmvis-x", "repeated", any(row.repeats > 1 for row in page.rows)),
         ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters)),
     ]
-    shown = [tag("span", tag("b", "name"), " "), tag("span", tag("i", "(type)"), " ")]
-    shown += [join(tag("span", word, class_=classes), " ") for classes, word, occurs in entries if occurs]
-    return tag("p", *shown, class_="bmvis-legend", aria_label="Legend")
+    shown = [tag("b", "name"), tag("i", "(type)")]
+    shown += [tag("span", word, class_=classes) for classes, word, occurs in entries if occurs]
+    words = [join(entry, " ") for entry in shown]
+    return tag("div", *words, class_="bmvis-legend", role="group", aria_label="Legend")

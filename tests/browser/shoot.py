@@ -1,0 +1,41 @@
+"""Write a picture of each host, theme and scheme: `python tests/browser/shoot.py FOLDER [THEME...]`."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+from sites import DARK, LOOKS, build
+
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def find_browser() -> str | None:
+    """Return the browser to drive: `CHROMIUM` in the environment, or one of the usual names."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def main(out: Path, themes: list[str]) -> None:
+    """Build each theme once, and take its pictures wide, and narrow as on a phone."""
+    out.mkdir(parents=True, exist_ok=True)
+    looks = [look for look in LOOKS if not themes or look.theme in themes]
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
+        sites = {theme: build(theme, Path(folder) / theme) for theme in dict.fromkeys(look.theme for look in looks)}
+        for look in looks:
+            for width in (1280, 360):
+                page = browser.new_page(viewport={"width": width, "height": 900})
+                page.goto((sites[look.theme] / "index.html").as_uri())
+                if look.scheme == "dark":
+                    page.evaluate(DARK[look.theme])
+                page.wait_for_timeout(400)
+                page.screenshot(path=out / f"{look}-{width}.png", full_page=True)
+                page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
