@@ -40,13 +40,13 @@ def mkdocs_page(file: Any, config: Any, text: str) -> Page:
     return Page(text, source, name=file.src_uri if is_generated else "")
 
 
-def project_folder(md: Markdown) -> Path:
-    """Return the folder of the site's configuration, or the working directory."""
+def project_folder(md: Markdown) -> Path | None:
+    """Return the folder of the site's configuration."""
     if context := _zensical(md):
         return Path(context.config["root_dir"])
     if (mkdocs := _mkdocs(md)) and mkdocs.config.config_file_path:
         return Path(mkdocs.config.config_file_path).parent
-    return Path()
+    return None
 
 
 def has_autorefs(md: Markdown) -> bool:

@@ -56,7 +56,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         """Open the build's one source of models and register the extension with it."""
         self._close()
-        folder = Path(config.config_file_path).parent if config.config_file_path else Path()
+        folder = Path(config.config_file_path).parent if config.config_file_path else None
         self._taken |= _take_over(config)
         try:
             settings = read_settings(self._taken | self._written).below(folder)

@@ -16,12 +16,18 @@ from bmvis.worker import TIMEOUT
 DESCRIPTIONS: Mapping[str, str] = {
     "path": "Folders for the front of `sys.path` where models are built; relative ones start at `cwd`.",
     "cwd": "The project's folder; by default that of the site's configuration, or the current one.",
+    "allow": "Patterns of the models that pages may name, such as `zoo.*:build_*`.",
     "timeout": "Seconds that one model may take.",
+    "memory": "Bytes that one model may take beside torch, on Linux; 0 is no limit.",
     "python": "The Python that builds models; bmvis and torch must be installed there.",
+    "cache": "A folder below `cwd` that keeps models for later builds; `false` keeps none.",
     "options": "Display options for every tree of the site.",
     "on_error": "What a problem does: `box` warns and draws a box on the page, `raise` ends the build.",
     "assets": "Write stylesheet and script into each page; the plugin ships them as files instead.",
 }
+
+CACHE = ".cache/bmvis"
+"""Where models are kept by default; Material and Zensical keep theirs beside it."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,23 +35,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     path: tuple[str, ...] = (".",)
     cwd: str = ""
+    allow: tuple[str, ...] = ("*",)
     timeout: float = TIMEOUT
+    memory: int = 0
     python: str = sys.executable
+    cache: str | None = None
+    """None leaves it to `below`; empty keeps nothing."""
     options: Options = Options()
     on_error: Literal["box", "raise"] = "box"
     assets: bool = True
 
-    def below(self, folder: Path) -> Settings:
-        """Return the settings with `cwd` made absolute, starting at `folder`.
+    def below(self, project: Path | None) -> Settings:
+        """Return the settings for a project's folder, with `cwd` made absolute.
+
+        Without a project, for a program that only calls Markdown, nothing is written below the working
+        directory unless the settings say so.
 
         Raises:
             OptionError: a folder of `cwd` or `path` is not there.
         """
-        cwd = (folder / self.cwd).resolve()
+        cwd = (project or Path()).joinpath(self.cwd).resolve()
         for name, place in (("cwd", cwd), *(("path", cwd / entry) for entry in self.path)):
             if not place.is_dir():
                 raise OptionError(f"setting {name!r}: there is no folder {place}", hint="relative ones start at 'cwd'")
-        return msgspec.structs.replace(self, cwd=str(cwd))
+        cache = self.cache if self.cache is not None else CACHE if project else ""
+        return msgspec.structs.replace(self, cwd=str(cwd), cache=cache)
 
 
 def read_settings(written: Mapping[str, object]) -> Settings:
@@ -59,9 +73,11 @@ def read_settings(written: Mapping[str, object]) -> Settings:
             raise OptionError(f"unknown setting {name!r}", hint=nearest(name, DESCRIPTIONS))
     values = {name: value for name, value in written.items() if value is not None}
     options = _read_options(values.pop("options", {}))
-    path = values.get("path")
-    if isinstance(path, str):
-        values["path"] = [path]
+    for name in ("path", "allow"):
+        if isinstance(values.get(name), str):
+            values[name] = [values[name]]
+    if values.get("cache") is False:
+        values["cache"] = ""
     try:
         settings = msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:

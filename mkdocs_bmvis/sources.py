@@ -28,7 +28,15 @@ class Models(Protocol):
 
 def open_source(settings: Settings) -> Source:
     """Return a Source as the settings say."""
-    return Source(Path(settings.cwd), path=settings.path, python=settings.python, timeout=settings.timeout)
+    return Source(
+        Path(settings.cwd),
+        path=settings.path,
+        python=settings.python,
+        timeout=settings.timeout,
+        memory=settings.memory,
+        cache=Path(settings.cache) if settings.cache else None,
+        allow=settings.allow,
+    )
 
 
 class SharedSource:

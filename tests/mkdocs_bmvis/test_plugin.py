@@ -45,6 +45,23 @@ def test_a_wrong_setting_is_a_configuration_error(tmp_path, settings, message):
     assert "Traceback" not in built.log
 
 
+def test_an_unchanged_model_is_taken_from_the_cache(tmp_path):
+    folder = make_site(tmp_path, change=plugin_settings(path="src"))
+    first = build("mkdocs", folder)
+    (folder / "src" / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')")
+    second = build("mkdocs", folder)
+    assert (folder / ".cache" / "bmvis").is_dir()
+    assert second.report["code"] == 0
+    assert "WARNING" not in second.log
+    assert second.text("index.html") == first.text("index.html")
+
+
+def test_pages_may_name_only_what_is_allowed(tmp_path):
+    built = build("mkdocs", make_site(tmp_path, change=plugin_settings(path="src", allow=["zoo:big*"], cache=False)))
+    assert "docs/index.md:7: 'zoo:tiny' is not among the models that pages may name" in built.log
+    assert not (tmp_path / ".cache").exists()
+
+
 def test_a_problem_can_end_the_build(tmp_path):
     folder = make_site(
         tmp_path,
