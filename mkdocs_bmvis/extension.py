@@ -87,7 +87,7 @@ class _Expansion:
         return self.extension.trees_for(self.md)
 
     def begin(self, text: str) -> None:
-        self.page = self.extension.page or current_page(self.md, text)
+        self.page = current_page(self.md, text, self.extension.page)
 
     def draw(self, parent: ElementTree.Element, element: Element) -> None:
         """Put what an element asks for into the tree that Markdown builds: stashed, so that nobody looks into it."""

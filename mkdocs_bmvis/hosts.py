@@ -19,16 +19,24 @@ _PAGES: MutableMapping[object, Page] = WeakKeyDictionary()
 """Zensical's pages in work: a page's nested conversions (docstrings) share its anchors."""
 
 
-def current_page(md: Markdown, text: str) -> Page:
-    """Return the page that is converted with `md`, as far as its host shows it."""
+def current_page(md: Markdown, text: str, outer: Page | None) -> Page:
+    """Return the page that is converted with `md`, as far as its host shows it.
+
+    Args:
+        md: the instance.
+        text: what it converts.
+        outer: the page that the host has begun with. A docstring in it is converted with an instance that
+            knows no page; an excerpt of another page (in Material's blog) with one that knows that page.
+    """
     if context := _zensical(md):
         if context.page not in _PAGES:
             folder = Path(context.config["root_dir"], context.config["docs_dir"])
             _PAGES[context.page] = Page(text, folder / context.page.path)
         return _PAGES[context.page]
     if mkdocs := _mkdocs(md):
-        return mkdocs_page(mkdocs.file, mkdocs.config, text)
-    return Page(text)
+        page = mkdocs_page(mkdocs.file, mkdocs.config, text)
+        return outer if outer and (outer.file, outer.name) == (page.file, page.name) else page
+    return outer or Page(text)
 
 
 def mkdocs_page(file: Any, config: Any, text: str) -> Page:

@@ -83,6 +83,18 @@ def test_a_page_that_a_hook_makes_has_trees_and_located_mistakes(tmp_path):
     assert "WARNING -  made.md:5: unknown attribute 'dept'" in built.log
 
 
+def test_the_excerpts_of_a_blog_are_pages_of_their_own(tmp_path):
+    def change(config):
+        config["plugins"] = ["search", "blog", "bmvis"]
+        del config["nav"]
+
+    post = '---\ndate: 2026-01-01\n---\n# Post\n\n<model-structure factory="zoo:tiny" name="a" />\n\n<!-- more -->\n'
+    built = build("mkdocs", make_site(tmp_path, {"blog/posts/post.md": post}, change), "--strict")
+    assert built.report["code"] == 0, built.log
+    for uri in ("blog/index.html", "blog/archive/2026/index.html", "blog/2026/01/01/post/index.html"):
+        assert [tree["id"] for tree in built.page(uri).select(".bmvis")] == ["a"]
+
+
 def test_the_same_site_without_directory_urls(tmp_path):
     def change(config):
         config["use_directory_urls"] = False
