@@ -2,6 +2,8 @@ import sys
 
 import pytest
 
+from mkdocs_bmvis import assets
+
 ELEMENT = '<model-structure factory="zoo:tiny"></model-structure>'
 
 
@@ -81,6 +83,16 @@ def test_a_name_that_is_taken_is_a_warning(render, caplog):
     page = render('<model-structure factory="zoo:tiny" name="a" />\n\n' * 2)
     assert [tree["id"] for tree in page.trees] == ["a", "a-2"]
     assert "line 3: the name 'a' is on this page already" in caplog.text
+
+
+def test_a_page_can_stand_alone_with_stylesheet_and_script_once(render):
+    page = render(f"{ELEMENT}\n\n{ELEMENT}", assets=True)
+    (sheet,) = page.soup.select("style")
+    assert ".bmvis" in sheet.string
+    assert [script.string for script in page.soup.select("script")] == [
+        (assets.PACKAGE.parent / file).read_text() for file in assets.scripts()
+    ]
+    assert "style" not in render("no tree", assets=True).html
 
 
 def test_settings_are_the_defaults_of_attributes(render):

@@ -5,6 +5,8 @@ import re
 import pytest
 from hosts import build, make_site
 
+from mkdocs_bmvis import assets
+
 BROKEN = """---
 title: Broken
 ---
@@ -107,6 +109,22 @@ def test_properdocs_does_without_mkdocs(site):
     host, built = site
     if host == "properdocs":
         assert built.report["mkdocs"] == "properdocs"
+
+
+def test_stylesheet_and_script_come_once_to_a_page_with_trees(site):
+    _, built = site
+    page = built.page("index.html")
+    linked = [shipped(built, link["href"]) for link in page.select("link[rel=stylesheet]")]
+    loaded = [shipped(built, tag["src"]) for tag in page.select("script[src]")]
+    found = linked + loaded + [tag.string for tag in page.select("style, script:not([src])")]
+    assert assets.stylesheets()
+    for file in assets.stylesheets() + assets.scripts():
+        assert found.count((assets.PACKAGE.parent / file).read_text()) == 1
+
+
+def shipped(built, link):
+    file = built.folder / "site" / link
+    return file.read_text() if file.is_file() else ""
 
 
 def test_code_stays_code(site):

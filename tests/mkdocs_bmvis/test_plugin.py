@@ -83,6 +83,18 @@ def test_a_page_that_a_hook_makes_has_trees_and_located_mistakes(tmp_path):
     assert "WARNING -  made.md:5: unknown attribute 'dept'" in built.log
 
 
+def test_a_file_of_the_site_takes_the_place_of_ours(tmp_path):
+    def change(config):
+        config["extra_css"] = ["own.css"]
+
+    own = {"bmvis/static/bmvis.css": ".bmvis { color: red }", "own.css": ".bmvis { color: green }"}
+    built = build("mkdocs", make_site(tmp_path, own, change))
+    assert built.text("bmvis/static/bmvis.css") == ".bmvis { color: red }"
+    sheets = [link["href"] for link in built.page("index.html").select("link[rel=stylesheet]")]
+    assert sheets.index("bmvis/static/bmvis.css") < sheets.index("own.css"), "what the site adds has the last word"
+    assert sheets.count("bmvis/static/bmvis.css") == 1
+
+
 def test_the_excerpts_of_a_blog_are_pages_of_their_own(tmp_path):
     def change(config):
         config["plugins"] = ["search", "blog", "bmvis"]
