@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import Any, ClassVar, cast
 
 import msgspec
-from docutils import nodes as docutils_nodes
+from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
-from sphinx.domains import Domain
+from sphinx.builders import Builder
+from sphinx.domains import Domain, Index, IndexEntry, ObjType
 from sphinx.environment import BuildEnvironment
+from sphinx.roles import XRefRole
+from sphinx.util import logging
+from sphinx.util.nodes import make_refnode
+from sphinx.util.typing import RoleFunction
 
-from bmvis.errors import BmvisError
+from bmvis.errors import BmvisError, nearest
 from bmvis.options import Device, Options
 from bmvis.protocol import Built
-from sphinx_bmvis.nodes import model_structure
+from bmvis.render.html import row_id
+from bmvis.rows import layout, shown_at
+from sphinx_bmvis.nodes import TYPE_OF, model_structure
+
+logger = logging.getLogger(__name__)
 
 Key = tuple[str, Device]
 """What one model is built from: the reference as written, and the device."""
@@ -37,6 +47,40 @@ class Request(msgspec.Struct, frozen=True):
         return self.reference, self.options.device
 
 
+class TreeRole(XRefRole):
+    """A reference to a tree, or with `tree:path` to one of its modules; shown as the last part."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the reference; `:model:` is short for `:bmvis:model:`."""
+        if ":" not in self.name:
+            self.name = f"{BmvisDomain.name}:{self.name}"
+        return super().run()
+
+    def process_link(
+        self, env: BuildEnvironment, refnode: nodes.Element, has_explicit_title: bool, title: str, target: str
+    ) -> tuple[str, str]:
+        """Return what is shown and what is meant."""
+        return title if has_explicit_title else title.partition(":")[2] or title, target
+
+
+class ModelIndex(Index):
+    """All named trees of the site."""
+
+    name = "models"
+    localname = "Model Index"
+    shortname = "models"
+
+    def generate(self, docnames: Iterable[str] | None = None) -> tuple[list[tuple[str, list[IndexEntry]]], bool]:
+        """Return the entries by first letter, and that none is folded away."""
+        assert isinstance(self.domain, BmvisDomain)
+        letters: dict[str, list[IndexEntry]] = {}
+        for name, (page, request) in sorted(self.domain.named().items()):
+            if docnames is None or page in docnames:
+                entry = IndexEntry(name, 0, page, request.anchor, request.reference, "", request.options.caption)
+                letters.setdefault(name[0].upper(), []).append(entry)
+        return sorted(letters.items()), False
+
+
 class BmvisDomain(Domain):
     """Requests by page, and the answer to each distinct one.
 
@@ -46,6 +90,15 @@ class BmvisDomain(Domain):
     name = "bmvis"
     label = "Models"
     data_version = 1
+    object_types: ClassVar[dict[str, ObjType]] = {
+        "model": ObjType("model", "model"),
+        "module": ObjType("module of a model", "module"),
+    }
+    roles: ClassVar[dict[str, RoleFunction | XRefRole]] = {
+        "model": TreeRole(warn_dangling=True),
+        "module": TreeRole(warn_dangling=True),
+    }
+    indices: ClassVar[list[type[Index]]] = [ModelIndex]
     initial_data: ClassVar[dict[str, Any]] = {"requests": {}, "unanswered": set(), "answers": {}}
 
     @property
@@ -87,7 +140,7 @@ class BmvisDomain(Domain):
         """Return the pages that ask for any of `keys`."""
         return {page for page, requests in self.requests.items() if any(request.key in keys for request in requests)}
 
-    def process_doc(self, env: BuildEnvironment, docname: str, document: docutils_nodes.document) -> None:
+    def process_doc(self, env: BuildEnvironment, docname: str, document: nodes.document) -> None:
         """Note what a page that was just read asks for."""
         requests = [
             Request(node["reference"], node["options"], node["ids"][0], node["location"])
@@ -109,14 +162,107 @@ class BmvisDomain(Domain):
             self.requests[docname] = otherdata["requests"][docname]
             self.unanswered.add(docname)
 
-    def get_objects(self) -> Iterable[tuple[str, str, str, str, str, int]]:
-        """Return nothing yet."""
-        return ()
+    def named(self) -> dict[str, tuple[str, Request]]:
+        """Return each named tree with its page; of two of one name, the first."""
+        found: dict[str, tuple[str, Request]] = {}
+        for page, request in self._all_named():
+            found.setdefault(request.options.name, (page, request))
+        return found
+
+    def check_consistency(self) -> None:
+        """Warn about names that stand for two trees."""
+        named = self.named()
+        for _, request in self._all_named():
+            first = named[request.options.name][1]
+            if first is not request:
+                text = f"the name {request.options.name!r} is taken (name one of the two otherwise): {first.location}"
+                logger.warning("%s", text, type="bmvis", subtype="name", location=request.location)
+
+    def _all_named(self) -> Iterator[tuple[str, Request]]:
+        for page in sorted(self.requests):
+            yield from ((page, request) for request in self.requests[page] if request.options.name)
+
+    def module_anchors(self, request: Request) -> dict[str, str]:
+        """Return for each module's path the id of the row that shows it; nothing where no model came."""
+        answer = self.answer(request.key)
+        if isinstance(answer, BmvisError):
+            return {}
+        shown = shown_at(answer.model, layout(answer.model, request.options).rows)
+        return {path: row_id(request.anchor, row) for path, row in shown.items() if path}
+
+    def resolve_xref(
+        self,
+        env: BuildEnvironment,
+        fromdocname: str,
+        builder: Builder,
+        typ: str,
+        target: str,
+        node: pending_xref,
+        contnode: nodes.Element,
+    ) -> nodes.reference | None:
+        """Return a link to a tree, or to the row that shows a module of it."""
+        place = self._place(target)
+        return make_refnode(builder, fromdocname, *place, contnode, target) if place else None
+
+    def resolve_any_xref(
+        self,
+        env: BuildEnvironment,
+        fromdocname: str,
+        builder: Builder,
+        target: str,
+        node: pending_xref,
+        contnode: nodes.Element,
+    ) -> list[tuple[str, nodes.reference]]:
+        """Return what `:any:` may mean here. A tree with a caption is found by its label already, as with `:ref:`."""
+        kind = "module" if ":" in target else "model"
+        link = self.resolve_xref(env, fromdocname, builder, kind, target, node, contnode)
+        known_by_caption = kind == "model" and link and self.named()[target][1].options.caption
+        return [(f"{self.name}:{kind}", link)] if link and not known_by_caption else []
+
+    def missing(self, target: str) -> str:
+        """Return what to say of a target that is not there."""
+        name, _, path = target.partition(":")
+        named = self.named()
+        if name not in named:
+            return f"no tree is named {name!r} ({nearest(name, named) or 'name one with the option :name:'})"
+        return f"the tree {name!r} has no module {path!r} ({nearest(path, self.module_anchors(named[name][1]))})"
+
+    def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
+        """Yield the named trees and their modules, for objects.inv and for the search of objects."""
+        for name, (page, request) in self.named().items():
+            yield name, name, "model", page, request.anchor, 1
+            rank = 2 if request.options.search else -1
+            for path, anchor in self.module_anchors(request).items():
+                if path.isprintable():
+                    yield f"{name}:{path}", path, "module", page, anchor, rank
+
+    def _place(self, target: str) -> tuple[str, str] | None:
+        name, _, path = target.partition(":")
+        page, request = self.named().get(name, ("", None))
+        if request is None:
+            return None
+        if not path or isinstance(self.answer(request.key), BmvisError):
+            return page, request.anchor
+        anchor = self.module_anchors(request).get(path)
+        return (page, anchor) if anchor else None
+
+
+def warn_missing(app: Sphinx, domain: Domain | None, node: pending_xref) -> bool | None:
+    """Say our own text where a tree is missing; say nothing of a type without a page of its own."""
+    if TYPE_OF in node:
+        return True
+    if not isinstance(domain, BmvisDomain):
+        return None
+    logger.warning("%s", domain.missing(node["reftarget"]), type="ref", subtype=node["reftype"], location=node)
+    return True
 
 
 def setup(app: Sphinx) -> None:
-    """Register the domain."""
+    """Register the domain, and its roles by their short names."""
     app.add_domain(BmvisDomain)
+    for name in BmvisDomain.roles:
+        app.add_role(name, TreeRole(warn_dangling=True))
+    app.connect("warn-missing-reference", warn_missing)
 
 
 def domain_of(env: BuildEnvironment) -> BmvisDomain:

@@ -12,9 +12,13 @@ from sphinx.writers.html5 import HTML5Translator
 from sphinx.writers.latex import LaTeXTranslator
 
 from bmvis.render import html, latex
-from bmvis.render.markup import tag
+from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import Page
+from bmvis.tree import Module
 from sphinx_bmvis.errors import place
+
+TYPE_OF = "bmvis_type"
+"""The attribute by which a reference below a tree says which type it is of: `torch.nn.Linear`."""
 
 
 class model_structure(nodes.General, nodes.Element):  # noqa: N801  # docutils names nodes so
@@ -48,7 +52,7 @@ def visit_html(translator: HTML5Translator, node: model_structure) -> None:
         anchors = [tag("span", id=anchor) for anchor in node["ids"]]
         translator.body.append("".join([*anchors, html.error_box(node["error"], _where(translator, node))]))
     else:
-        translator.body.append(html.to_html(_numbered(translator, node), node["ids"][0]))
+        translator.body.append(html.to_html(_numbered(translator, node), node["ids"][0], type_link=_type_links(node)))
     raise nodes.SkipNode
 
 
@@ -83,3 +87,18 @@ def _numbered(translator: HTML5Translator, node: model_structure) -> Page:
     prefix = translator.config.numfig_format["figure"] % ".".join(map(str, number))
     options = msgspec.structs.replace(page.options, caption=f"{prefix} {page.options.caption}")
     return msgspec.structs.replace(page, options=options)
+
+
+def _type_links(node: model_structure) -> html.TypeLink:
+    """Return how types are written: as a link where Sphinx resolved the reference to their documentation."""
+    resolved = node.findall(nodes.reference)
+    places = {text[TYPE_OF]: found for found in resolved for text in found.findall(nodes.inline)}
+
+    def link(module: Module) -> Markup | None:
+        place = places.get(module.documented_as)
+        if place is None:
+            return None
+        href = place["refuri"] if "refuri" in place else f"#{place['refid']}"
+        return tag("i", join("(", tag("a", module.type, href=href, title=place.get("reftitle")), ")"))
+
+    return link

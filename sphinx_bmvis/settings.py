@@ -5,21 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
 
 from bmvis.errors import OptionError
-from bmvis.options import Options, parse_options
+from bmvis.options import Options, parse_site_options
 from bmvis.source import Source
 from bmvis.worker import TIMEOUT
-
-PER_TREE = ("name", "caption")
-"""Options that belong to one tree and make no sense for all trees of a site."""
 
 
 def setup(app: Sphinx) -> None:
@@ -28,6 +23,9 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("bmvis_path", [], "env", (list, tuple))
     app.add_config_value("bmvis_python", sys.executable, "env", str)
     app.add_config_value("bmvis_timeout", TIMEOUT, "", (int, float))
+    app.add_config_value("bmvis_memory", 0, "", int)
+    app.add_config_value("bmvis_allow", ["*"], "env", (list, tuple))
+    app.add_config_value("bmvis_cache", True, "", (bool, str))
     app.connect("config-inited", _check)
 
 
@@ -37,12 +35,8 @@ def site_options(config: Config) -> Options:
     Raises:
         ConfigError: `bmvis_options` names an option that does not exist, or gives it a wrong value.
     """
-    written: Mapping[str, Any] = config.bmvis_options
-    for name in PER_TREE:
-        if name in written:
-            raise ConfigError(f"bmvis_options in conf.py: {name!r} belongs to one tree; write it at the directive")
     try:
-        return parse_options({name: _as_text(value) for name, value in written.items()})
+        return parse_site_options(config.bmvis_options)
     except OptionError as error:
         raise ConfigError(f"bmvis_options in conf.py: {error}") from error
 
@@ -51,21 +45,29 @@ def open_source(app: Sphinx) -> Source:
     """Return the door to models for one build: what conf.py can import, a factory reference can name."""
     config = app.config
     path = (*map(str, config.bmvis_path), *_project_path())
-    return Source(Path(app.confdir), path=path, python=config.bmvis_python, timeout=config.bmvis_timeout)
+    return Source(
+        Path(app.confdir),
+        path=path,
+        python=config.bmvis_python,
+        timeout=config.bmvis_timeout,
+        memory=config.bmvis_memory,
+        cache=_cache(app),
+        allow=config.bmvis_allow,
+    )
+
+
+def _cache(app: Sphinx) -> Path | None:
+    """Return the folder for built models: below confdir where conf.py names one, else beside the doctrees."""
+    folder: bool | str = app.config.bmvis_cache
+    if not folder:
+        return None
+    return Path(app.confdir, folder) if isinstance(folder, str) else Path(app.doctreedir, "bmvis")
 
 
 def _check(app: Sphinx, config: Config) -> None:
     site_options(config)
     if not config.bmvis_timeout > 0:
         raise ConfigError(f"bmvis_timeout in conf.py is {config.bmvis_timeout!r}; it takes seconds, more than 0")
-
-
-def _as_text(value: object) -> str | None:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return " ".join(map(str, value))
-    return None if value is None else str(value)
 
 
 def _project_path() -> list[str]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError
 from bmvis.render.text import to_text
-from bmvis.rows import layout
+from bmvis.rows import Page, layout
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import admonition, place
-from sphinx_bmvis.nodes import model_structure
+from sphinx_bmvis.nodes import TYPE_OF, model_structure
 
 
 class FillTrees(SphinxPostTransform):
@@ -36,8 +38,18 @@ class FillTrees(SphinxPostTransform):
             translated = "".join(child.astext() for child in node.findall(nodes.caption))
             options = msgspec.structs.replace(node["options"], caption=translated)
             node["page"] = layout(answer.model, options)
+            node += [self._type_reference(name) for name in dict.fromkeys(_documented_types(node["page"]))]
             if options.search:
                 node += nodes.Text(to_text(node["page"], marks=False))  # read by the search index, drawn by nobody
+
+    def _type_reference(self, name: str) -> pending_xref:
+        """Return a reference that Sphinx resolves if it can; only its target is used, so it holds no text."""
+        place = {"refdomain": "py", "reftype": "class", "reftarget": name, "refexplicit": True, TYPE_OF: name}
+        return pending_xref("", nodes.inline(**{TYPE_OF: name}), refdoc=self.env.docname, refwarn=False, **place)
+
+
+def _documented_types(page: Page) -> Iterator[str]:
+    return (row.module.documented_as for row in page.rows if row.module and row.depth)
 
 
 class PlainTrees(SphinxPostTransform):

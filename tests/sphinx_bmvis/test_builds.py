@@ -132,7 +132,7 @@ def test_a_site_that_mocks_torch_shows_the_real_model(site):
     [
         ({"bmvis_options": {"dept": 2}}, "bmvis_options in conf.py: unknown option 'dept' (did you mean 'depth'?)"),
         ({"bmvis_options": {"depth": "deep"}}, "option 'depth' does not take 'deep'"),
-        ({"bmvis_options": {"name": "x"}}, "'name' belongs to one tree"),
+        ({"bmvis_options": {"name": "x"}}, "option 'name' belongs to one tree"),
         ({"bmvis_timeout": 0}, "bmvis_timeout in conf.py is 0"),
     ],
     ids=["unknown option", "wrong value", "of one tree", "time-out"],

@@ -1,0 +1,134 @@
+"""References to trees and to their modules, within a project and from another one; types as links."""
+
+import pytest
+from sphinx.util.inventory import InventoryFile
+
+CONTENTS = "Start\n=====\n\n.. toctree::\n\n   models\n"
+MODELS = """\
+Models
+======
+
+.. model-structure:: zoo:tiny(layers=3)
+   :name: tiny.net
+   :caption: The tiny one
+"""
+
+
+@pytest.fixture(scope="module")
+def site(make_site):
+    return make_site(
+        {
+            "models.rst": MODELS,
+            "index.rst": CONTENTS
+            + """
+* :model:`tiny.net`
+* :bmvis:model:`that model <tiny.net>`
+* :module:`tiny.net:0.dense`
+* :bmvis:module:`tiny.net:2.norm`
+* :any:`tiny.net`
+""",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def built(site):
+    return site.build()
+
+
+def links(built, page):
+    return [(a.get_text(), a["href"]) for a in built.page(page).select("li p > a")]
+
+
+def test_references_lead_to_the_row_that_shows_the_module(built):
+    assert built.warnings == ""
+    assert links(built, "index.html") == [
+        ("tiny.net", "models.html#tiny.net"),
+        ("that model", "models.html#tiny.net"),
+        ("0.dense", "models.html#tiny.net.0.dense"),
+        ("2.norm", "models.html#tiny.net.0.norm"),
+        ("The tiny one", "models.html#tiny.net"),
+    ]
+    page = built.page("models.html")
+    for _, href in links(built, "index.html"):
+        assert page.find(id=href.partition("#")[2])
+
+
+def test_the_index_page_lists_the_named_trees(built):
+    [row] = [row for row in built.page("bmvis-models.html").select("tr") if "tiny.net" in row.get_text()]
+    assert row.find("a")["href"] == "models.html#tiny.net"
+    assert "zoo:tiny(layers=3)" in row.get_text()
+
+
+@pytest.mark.parametrize(
+    ("role", "message"),
+    [
+        (":model:`tiny.nett`", "no tree is named 'tiny.nett' (did you mean 'tiny.net'?)"),
+        (":module:`tiny.net:0.dens`", "the tree 'tiny.net' has no module '0.dens' (did you mean '0.dense'?)"),
+    ],
+    ids=["tree", "module"],
+)
+def test_a_missing_target_is_a_warning_at_its_line(make_site, role, message):
+    site = make_site({"models.rst": MODELS, "index.rst": CONTENTS + f"\n{role}\n"})
+    assert f"{site.folder}/index.rst:8: WARNING: {message}" in site.build().warnings
+
+
+def test_one_name_for_two_trees_is_a_warning(make_site):
+    second = "\n.. model-structure:: zoo:tiny\n   :name: tiny.net\n"
+    site = make_site({"models.rst": MODELS, "index.rst": CONTENTS + second})
+    assert "the name 'tiny.net' is taken" in site.build().warnings
+
+
+def test_another_project_reaches_the_trees_through_intersphinx(make_site, built):
+    other = make_site(
+        {
+            "index.rst": "Other\n=====\n\n* :module:`tiny.net:2.dense`\n* :external+small:bmvis:model:`tiny.net`\n"
+            "* :external+small:bmvis:module:`tiny.net:1.norm`\n"
+        }
+    )
+    there = other.build(
+        extensions=["sphinx_bmvis", "sphinx.ext.intersphinx"],
+        intersphinx_mapping={"small": ("https://small.example/", str(built.folder / "objects.inv"))},
+    )
+    assert there.warnings == ""
+    assert links(there, "index.html") == [
+        ("2.dense", "https://small.example/models.html#tiny.net.0.dense"),
+        ("tiny.net", "https://small.example/models.html#tiny.net"),
+        ("1.norm", "https://small.example/models.html#tiny.net.0.norm"),
+    ]
+
+
+def test_objects_inv_lists_every_module(built):
+    with built.folder.joinpath("objects.inv").open("rb") as file:
+        inventory = InventoryFile.load(file, "", lambda base, uri: uri)
+    text = str(sorted(inventory["bmvis:module"]) if "bmvis:module" in inventory else inventory)
+    assert text.count("tiny.net:2.dense") == 1
+
+
+API = """\
+API
+===
+
+.. py:class:: zoo.Block
+"""
+
+
+@pytest.mark.parametrize("nitpicky", [False, True])
+def test_types_link_where_they_are_documented_and_are_plain_where_not(make_site, nitpicky):
+    site = make_site({"models.rst": MODELS, "index.rst": CONTENTS + "   api\n", "api.rst": API})
+    built = site.build(nitpicky=nitpicky)
+    assert built.warnings == ""
+    [tree] = built.trees("models.html")
+    assert [(a.get_text(), a["href"]) for a in tree.select("i a")] == [("Block", "api.html#zoo.Block")]
+    assert "(Linear)" in tree.get_text()
+
+
+def test_types_link_through_intersphinx(make_site, tmp_path):
+    torch = make_site({"index.rst": "T\n=\n\n.. py:class:: torch.nn.Linear\n"}).build()
+    site = make_site({"models.rst": MODELS, "index.rst": CONTENTS})
+    built = site.build(
+        extensions=["sphinx_bmvis", "sphinx.ext.intersphinx"],
+        intersphinx_mapping={"torch": ("https://torch.example", str(torch.folder / "objects.inv"))},
+    )
+    [link] = built.trees("models.html")[0].select("i a")
+    assert (link.get_text(), link["href"]) == ("Linear", "https://torch.example/index.html#torch.nn.Linear")
