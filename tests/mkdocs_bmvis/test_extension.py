@@ -171,6 +171,7 @@ def test_a_problem_can_end_the_build(render):
         pytest.param({"timeout": 0}, "setting 'timeout': 0 is no time", id="no-time"),
         pytest.param({"on_error": "ignore"}, "setting 'on_error': invalid enum value 'ignore'", id="choice"),
         pytest.param({"options": {"depht": 1}}, "unknown option 'depht' (did you mean 'depth'?)", id="option"),
+        pytest.param({"options": {"name": "x"}}, "option 'name' belongs to one tree", id="per-tree"),
         pytest.param({"path": ["sources"]}, "setting 'path': there is no folder", id="folder"),
         pytest.param({"options": "depth"}, "setting 'options' is not a mapping", id="options"),
     ],

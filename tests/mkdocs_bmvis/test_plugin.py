@@ -32,9 +32,6 @@ def plugin_settings(**settings):
     ("settings", "message"),
     [
         pytest.param({"pth": "src"}, "Plugin 'bmvis': unknown setting 'pth' (did you mean 'path'?)", id="unknown"),
-        pytest.param({"timeout": "soon"}, "Plugin 'bmvis': setting 'timeout': expected `float`", id="type"),
-        pytest.param({"options": {"depht": 2}}, "unknown option 'depht' (did you mean 'depth'?)", id="option"),
-        pytest.param({"options": {"name": "x"}}, "option 'name' belongs to one tree", id="per-tree"),
         pytest.param({"path": "sources"}, "Plugin 'bmvis': setting 'path': there is no folder", id="folder"),
     ],
 )
