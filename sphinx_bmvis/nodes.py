@@ -64,6 +64,8 @@ def visit_latex(translator: LaTeXTranslator, node: model_structure) -> None:
         drawn = latex.error_box(node["error"], _where(translator, node), label, unicode=unicode)
     else:
         drawn = latex.to_latex(node["page"], label, unicode=unicode)
+    if translator.table:
+        translator.table.has_problematic = True  # a column that holds paragraphs, not one line
     translator.body.append(f"\n\n{drawn}\n\n")
     raise nodes.SkipNode
 

@@ -24,6 +24,7 @@ class Site:
     def build(self, builder: str = "html", *, jobs: int = 0, **settings: object) -> "Built":
         doctrees = "gettext" if builder == "gettext" else "docs"  # it cannot share the others' doctrees
         builddir = self.folder / "_build" / doctrees
+        settings = {"show_warning_types": True} | settings  # not yet the default in Sphinx 7
         app = SphinxTestApp(builder, srcdir=self.folder, builddir=builddir, confoverrides=settings, parallel=jobs)
         try:
             app.build()
