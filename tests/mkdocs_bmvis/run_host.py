@@ -3,9 +3,9 @@
 import importlib
 import json
 import os
-import subprocess
 import sys
 import traceback
+from pathlib import Path
 
 HOSTS = {"mkdocs": "mkdocs.__main__", "properdocs": "properdocs.__main__", "zensical": "zensical.main"}
 
@@ -29,10 +29,17 @@ def main(host, *arguments):
 
 
 def _workers():
-    """Return the ids of this process's children: those that end with it are still there."""
-    command = ["ps", "--ppid", str(os.getpid()), "-o", "pid=,args="]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [int(line.split()[0]) for line in lines if "bmvis.child" in line]
+    """Return the ids of this process's workers: those that end with it are still there. Linux alone tells."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            command = (process / "cmdline").read_text()
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(parent) == os.getpid() and "bmvis.child" in command:
+            found.append(int(process.name))
+    return found
 
 
 main(*sys.argv[1:])
