@@ -66,10 +66,10 @@ def error_box(error: BmvisError, place: str = "") -> Markup:
 
 
 def row_id(anchor: str, path: str) -> str:
-    """Return the id of the row at `path`: white space, which an id cannot hold, is written `~20`."""
+    """Return the id of the row at `path`: what an id or a link cannot hold, such as a space, is written `~20~`."""
     if not path:
         return f"{anchor}."
-    safe = re.sub(r"[^\w.\-]", lambda match: f"~{ord(match[0]):x}", path)
+    safe = re.sub(r"[^\w.\-]", lambda match: f"~{ord(match[0]):x}~", path)
     return f"{anchor}.{safe}"
 
 
@@ -191,9 +191,9 @@ def _line(row: Row, links: _Links, type_link: TypeLink | None) -> Iterator[Marku
 def _name(row: Row) -> Markup:
     if row.repeats == 1:
         return tag("b", row.label)
-    whole = row.label if len(row.label) <= WIDE_LABEL else ", ".join(row.names)
+    is_whole = len(row.label) <= WIDE_LABEL and "..." not in row.label
     short = row.label if len(row.label) <= WIDE_LABEL else row.label[: WIDE_LABEL - 1] + "…"
-    return tag("b", short, class_="bmvis-x", data_x=row.repeats, title=None if whole == short else whole)
+    return tag("b", short, class_="bmvis-x", data_x=row.repeats, title=None if is_whole else ", ".join(row.names))
 
 
 def _parameter(parameter: Parameter, links: _Links) -> Markup:

@@ -1,0 +1,269 @@
+// Filter, levels, copy, unfold, pick: what a script adds to the trees of bmvis. It listens on the document,
+// so that trees which arrive later (instant navigation) work too.
+(() => {
+"use strict";
+if (window.bmvis) return;
+window.bmvis = true;
+
+const on = (kind, act) => document.addEventListener(kind, act);
+const ROW = ".bmvis-tree li > details > summary, .bmvis-tree li > div";
+const BRANCH = ".bmvis-tree li > details";
+const indexes = new WeakMap(); // root -> its rows, in order
+const opened = new WeakMap(); // root -> what was open before the filter
+const folds = new WeakMap(); // unfolded item -> what it came from
+
+const itemOf = (row) => row.closest("li");
+const rootOf = (element) => element.closest(".bmvis");
+const rowOf = (item) => item.querySelector(":scope > details > summary, :scope > div");
+const above = (item) => item.parentElement.closest(".bmvis-tree li");
+const all = (root, selector) => [...root.querySelectorAll(selector)];
+const say = (root, words) => (root.querySelector("output").textContent = words);
+const button = (does, label, title = label, more = "") =>
+  `<button data-do="${does}" title="${title}" ${more}>${label}</button>`;
+const make = (name, html) => {
+  const element = document.createElement("section");
+  element.className = `bmvis-${name}`;
+  element.innerHTML = html;
+  return element;
+};
+
+// Names and paths. An item's id is `anchor.path`; `~20~` stands for a character that an id cannot hold.
+const pathOf = (item) => item.id.slice(rootOf(item).id.length + 1)
+  .replace(/~(\w+)~/g, (_, code) => String.fromCodePoint(parseInt(code, 16)));
+const lastOf = (path) => path.slice(path.lastIndexOf(".") + 1);
+const pythonOf = (path) => path.replace(/(^|\.)(\d+)(?=\.|$)/g, "[$2]");
+
+// All names an item stands for; its own alone where the label does not tell them.
+const namesOf = (item) => {
+  const own = lastOf(pathOf(item)), label = rowOf(item).querySelector(".bmvis-x");
+  const names = (label?.title || label?.textContent || "").split(/, ?/).flatMap((part) => {
+    const [first, last] = /^\d+-\d+$/.test(part) ? part.split("-") : [];
+    return first ? Array.from({ length: last - first + 1 }, (_, n) => `${+first + n}`) : part;
+  });
+  return names.includes(own) && names.length == label?.dataset.x ? names : [own];
+};
+
+// For each level down to the item: what stands before its name, and its names.
+const chainOf = (item) => {
+  const path = item?.id && pathOf(item);
+  if (!path) return [];
+  const up = above(item), own = path.slice(pathOf(up).length).replace(/^\./, "");
+  return [...chainOf(up), [own.slice(0, own.length - lastOf(own).length), namesOf(item)]];
+};
+const pathsOf = (item) => chainOf(item).reduce((paths, [before, names]) =>
+  paths.flatMap((path) => names.map((name) => (path && path + ".") + before + name)), [""]).filter(Boolean);
+
+const indexOf = (root) => {
+  if (!indexes.has(root)) {
+    const places = new Map();
+    indexes.set(root, all(root, ".bmvis-tree li").map((item, at) => {
+      places.set(item, at);
+      const row = rowOf(item), path = item.id.toLowerCase();
+      return { item, row, path, text: row.textContent.toLowerCase(), up: places.get(above(item)) };
+    }));
+  }
+  return indexes.get(root);
+};
+
+const filter = (root) => {
+  const words = root.querySelector("input").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const states = all(root, '[aria-pressed="true"]').map((entry) =>
+    "." + [...entry.classList].join(".") + (entry.className === "bmvis-p" ? ":not(.bmvis-frozen, .bmvis-buffer)" : ""));
+  const rows = indexOf(root), kept = [], active = words.concat(states).length > 0;
+  if (active && !opened.has(root)) opened.set(root, all(root, BRANCH).filter((details) => !details.open));
+  let hits = 0;
+  for (let at = rows.length; at--; ) {
+    const { item, row, text, path, up } = rows[at];
+    const hit = active && states.every((state) => row.querySelector(state)) &&
+      words.every((word) => text.includes(word) || (word.includes(".") && path.includes(word)));
+    if (active && kept[at]) row.parentElement.open = true;
+    const keep = kept[at] || hit || !active;
+    if (keep) kept[up] = true;
+    if (item.hidden === keep) item.hidden = !keep;
+    row.classList.toggle("bmvis-hit", hit);
+    hits += hit;
+  }
+  if (!active) {
+    for (const details of opened.get(root) ?? []) details.open = false;
+    opened.delete(root);
+  }
+  say(root, active ? `${hits} of ${rows.length} rows` : "");
+};
+
+const copy = async (root, text) => {
+  say(root, text); // outside a secure context there is no clipboard, but it can be read
+  await navigator.clipboard.writeText(text);
+  say(root, `copied ${text}`);
+};
+
+// Put an item for each name in place of a folded one; `foldAgain` puts it back.
+const unfold = (folded) => {
+  const names = namesOf(folded), own = folded.id;
+  actions.remove();
+  const items = names.map((name) => {
+    const item = folded.cloneNode(true), label = rowOf(item).querySelector("b");
+    const moved = (id) => (`${id}.`.startsWith(`${own}.`) ? own.slice(0, own.lastIndexOf(".") + 1) + name + id.slice(own.length) : id);
+    for (const one of [item, ...all(item, "[id]")]) one.id = moved(one.id);
+    for (const link of all(item, "a.bmvis-tie")) link.hash = moved(link.hash.slice(1));
+    for (const count of all(item, "data")) {
+      count.title = count.title.split(" each")[0];
+      count.dataset.s = Math.ceil(count.dataset.s / names.length);
+    }
+    label.textContent = name;
+    label.className = label.title = "";
+    return item;
+  });
+  for (const item of items) folds.set(item, { folded, items });
+  folded.replaceWith(...items);
+  return changed(items[0]);
+};
+const foldAgain = ({ folded, items }) => {
+  actions.remove();
+  items[0].before(folded);
+  for (const item of items) item.remove();
+  return changed(folded);
+};
+const changed = (item, root = rootOf(item)) => {
+  indexes.delete(root);
+  filter(root);
+  showPicks(root);
+  return item;
+};
+
+// Picked items, and the texts that name exactly their modules.
+const picked = (root) => all(root, ".bmvis-picked").map(itemOf);
+const showPicks = (root) => {
+  const count = new Set(picked(root).flatMap(pathsOf)).size, tray = root.querySelector(".bmvis-picks");
+  tray.hidden = !count;
+  tray.firstElementChild.textContent = `${count} module${count > 1 ? "s" : ""} picked; copy`;
+};
+const ends = (path) => path.split(".").map((_, at, parts) => parts.slice(at).join(".")).reverse();
+const countEnds = (paths) => {
+  const counts = Object.create(null);
+  for (const end of [...new Set(paths)].flatMap(ends)) counts[end] = (counts[end] ?? 0) + 1;
+  return counts;
+};
+// The shortest ends of paths that name these modules and no other; null where no list can.
+const listOf = (root, paths) => {
+  const every = countEnds(indexOf(root).flatMap(({ item }) => pathsOf(item))), mine = countEnds(paths);
+  const cut = root.querySelector(".bmvis-tree small"); // not all modules are on the page: whole paths are safe
+  const found = paths.map((path) => ends(path).find((end) => every[end] === mine[end] && (!cut || end === path)));
+  return found.includes(undefined) ? null : `["${[...new Set(found)].join('", "')}"]`;
+};
+const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+const oneOf = (texts) => (texts.length > 1 ? `(?:${texts.join("|")})` : texts[0]);
+const regexOf = (items) => oneOf(items.map((item) =>
+  chainOf(item).map(([before, names]) => escaped(before) + oneOf(names.map(escaped))).join("\\.")));
+const copyPicks = (root, _, { dataset: { do: what } }) => {
+  const items = picked(root), regex = regexOf(items), list = what !== "regex" && listOf(root, items.flatMap(pathsOf));
+  copy(root, list === false ? regex : `${what}=${list ?? (what[0] === "t" ? `r"${regex}"` : `[r"[r]^${regex}$"]`)}`);
+};
+
+// One set of row actions; it stands in the item that the pointer or the focus is on.
+const actions = make("actions", `<details><summary aria-label="Row actions" title="Row actions (m)">⋯</summary>${
+  button("path", "path", "Copy as Python")}${button("key", "key", "Copy as state-dict key")}${
+  button("link", "link", "Copy a link")}${button("unfold", "unfold")}${button("pick", "pick", "Pick for target_modules")}</details>`);
+const menu = actions.firstChild, [opener, , , , repeat] = menu.children;
+const showActions = (row) => {
+  const item = itemOf(row);
+  if (!item.id || !pathOf(item) || item === actions.parentElement) return;
+  menu.open = false;
+  repeat.hidden = namesOf(item).length < 2 && !folds.has(item);
+  repeat.textContent = repeat.title = folds.has(item) ? "fold" : "unfold";
+  item.prepend(actions);
+};
+const focus = (row) => {
+  if (row.localName === "div") row.tabIndex = -1;
+  row.focus();
+};
+
+const deeds = {
+  level: (root, _, { dataset: { level } }) => all(root, BRANCH).forEach((details) => (details.open = !details.matches(deeper(level)))),
+  state: (root, _, entry) => {
+    entry.ariaPressed = entry.ariaPressed !== "true";
+    filter(root);
+  },
+  path: (root, item) => copy(root, pythonOf(pathOf(item))),
+  key: (root, item) => copy(root, pathOf(item)),
+  link: (root, item) => copy(root, new URL("#" + item.id, location).href),
+  pick: (root, item) => showPicks(root, rowOf(item).classList.toggle("bmvis-picked")),
+  unfold: (root, item) => focus(rowOf(folds.has(item) ? foldAgain(folds.get(item)) : unfold(item))),
+  clear: (root) => picked(root).forEach((item) => deeds.pick(root, item)),
+};
+
+const step = (row, by) => {
+  const rows = all(rootOf(row), ROW);
+  let at = rows.indexOf(row) + by;
+  while (rows[at] && !rows[at].checkVisibility()) at += by;
+  if (rows[at]) focus(rows[at]);
+};
+const keys = {
+  ArrowDown: (row) => step(row, 1),
+  ArrowUp: (row) => step(row, -1),
+  ArrowRight: (row, { open }) => (open === false ? row.click() : step(row, 1)),
+  ArrowLeft: (row, { open }) => (open ? row.click() : focus(rowOf(above(itemOf(row)) ?? itemOf(row)))),
+  m: () => opener.focus(),
+};
+
+on("keydown", (event) => {
+  const { target, key } = event, item = actions.parentElement;
+  if (key === "Escape" && item?.contains(target)) {
+    menu.open = false;
+    focus(rowOf(item));
+  } else if (keys[key] && target.matches(ROW) && !(event.ctrlKey || event.metaKey || event.altKey)) {
+    keys[key](target, target.parentElement);
+    event.preventDefault();
+  }
+});
+on("click", ({ target }) => {
+  const does = target.closest(".bmvis [data-do]"), leaf = target.closest(".bmvis-tree li > div");
+  if (does) (deeds[does.dataset.do] ?? copyPicks)(rootOf(does), itemOf(does), does);
+  else if (leaf && !target.closest("a")) focus(leaf);
+});
+const meet = ({ type, target }) => {
+  const row = target.closest(ROW);
+  if (row && (type === "focusin" || !(menu.open || actions.querySelector(":focus-visible")))) showActions(row);
+};
+on("pointerover", meet);
+on("focusin", meet);
+on("input", ({ target }) => target.closest(".bmvis-tools") && filter(rootOf(target)));
+
+const deeper = (level) => `.bmvis-tree ${"li ".repeat(level)}li > details`;
+const equip = (tree) => {
+  const levels = [0, 1, 2, 3, 4].filter((level) => tree.querySelector(deeper(level))).map((level) =>
+    button("level", level || "−", level ? `Open to level ${level}` : "Collapse all", `data-level="${level}"`));
+  tree.before(make("tools", `<input type="search" placeholder="Filter" aria-label="Filter rows" spellcheck="false">
+    <output></output><span role="group" aria-label="Levels">${levels.join("")}${button("level", "+", "Expand all", "data-level=999")}</span>`));
+  tree.after(make("picks", `<span role="status"></span>${button("target_modules", "target_modules")}${
+    button("modified_modules", "modified_modules")}${button("regex", "regular expression")}${button("clear", "clear")}`));
+  showPicks(tree.parentElement);
+  for (const entry of all(tree.parentElement, ".bmvis-legend > span"))
+    entry.outerHTML = `<button class="${entry.className}" data-do="state" aria-pressed="false">${entry.innerHTML}</button>`;
+};
+
+// The item of an id; what folds it is unfolded.
+const reach = (id) => {
+  const found = document.getElementById(id), cut = id.lastIndexOf(".");
+  if (found || cut < 0) return found;
+  reach(id.slice(0, cut));
+  const repeat = all(document, ".bmvis-tree li:has(.bmvis-x)").find((item) =>
+    item.id.slice(0, item.id.lastIndexOf(".")) === id.slice(0, cut) && namesOf(item).includes(id.slice(cut + 1)));
+  if (repeat) unfold(repeat);
+  return document.getElementById(id);
+};
+const openHash = () => {
+  const item = reach(decodeURI(location.hash.slice(1)));
+  if (!item?.closest(".bmvis-tree")) return;
+  for (let at = above(item); at; at = above(at)) rowOf(at).parentElement.open = true;
+  rowOf(item).scrollIntoView({ block: "center" });
+};
+
+const start = () => {
+  for (const tree of all(document, ".bmvis > .bmvis-tree")) if (!tree.parentElement.querySelector(".bmvis-tools")) equip(tree);
+  openHash();
+};
+addEventListener("hashchange", openHash);
+if (window.document$) window.document$.subscribe(start); // Material, Zensical: each page that arrives
+else if (document.readyState === "loading") on("DOMContentLoaded", start);
+else start();
+})();
