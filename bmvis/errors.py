@@ -67,6 +67,18 @@ class WorkerError(BmvisError):
     kind = "worker"
 
 
+class ProjectError(BmvisError):
+    """A `[tool.bmvis]` that pyproject.toml spells wrong, or a name that it does not have."""
+
+    kind = "project"
+
+
+class SnapshotError(BmvisError):
+    """A snapshot that is missing or cannot be read."""
+
+    kind = "snapshot"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return 'did you mean ...?' with the closest known word, or the list of known words."""
     choices = sorted(known)

@@ -32,6 +32,8 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
     """For each of the sources, the digest of what was loaded."""
     installed: tuple[str, ...] = ()
     """The folders whose installed distributions the model may use."""
+    drift: str = ""
+    """How the model differs from its snapshot, where that was to be checked: lines to read."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

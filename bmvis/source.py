@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
+
+import msgspec
 
 from bmvis import factory
 from bmvis.cache import Cache
-from bmvis.errors import BmvisError, InvalidReferenceError
+from bmvis.drift import compare
+from bmvis.errors import BmvisError, InvalidReferenceError, SnapshotError
 from bmvis.options import Device
+from bmvis.project import NamedModel, Project, read_project
 from bmvis.protocol import Built
+from bmvis.snapshot import Snapshot, load
 from bmvis.worker import TIMEOUT, Worker
+
+Mode = Literal["live", "snapshot", "check"]
 
 
 class Source:
     """Builds models for one docs build; each reference once, a failing one included.
+
+    A page names a model by a factory reference, or by a name from `[tool.bmvis.models]` of the pyproject.toml in `cwd`
+    or above it.
 
     Args:
         cwd: the project's folder: where relative paths start.
@@ -29,8 +42,11 @@ class Source:
             while the project's modules that the factory imports, the data files below `cwd` and `path`
             that they open, and the installed distributions are what they were. A file that C code
             opens, and what a factory takes from the network or the environment, is not seen.
-        allow: patterns, as in `fnmatch`, of the references that pages may name: `zoo.*:build_*` is held
-            against `package.module:callable`. By default a page may run any importable callable.
+        allow: patterns, as in `fnmatch`, of the references that pages may write: `zoo.*:build_*` is held
+            against `package.module:callable`. By default a page may run any importable callable. Names
+            are always allowed: who writes pyproject.toml may run code.
+        mode: `live` builds models; `snapshot` reads committed files only; `check` builds, and compares.
+        snapshots: the folder of snapshots, where it is not the one that pyproject.toml says.
     """
 
     def __init__(
@@ -43,27 +59,38 @@ class Source:
         memory: int = 0,
         cache: Path | None = None,
         allow: Sequence[str] = ("*",),
+        mode: Mode = "live",
+        snapshots: Path | None = None,
     ) -> None:
-        cwd = cwd.resolve()
-        self._path = tuple(str(cwd / entry) for entry in path)
+        self._cwd = cwd.resolve()
+        self._path = tuple(str(self._cwd / entry) for entry in path)
         self._python = python
+        self._timeout = timeout
+        self._memory = memory
+        self._cache = self._cwd / cache if cache else None
         self._allow = tuple(allow)
-        self._worker = Worker(cwd, python=python, timeout=timeout, memory=memory)
-        self._cache = Cache(cwd / cache, cwd) if cache else None
+        self._mode = mode
+        self._snapshots = self._cwd / snapshots if snapshots else None
+        self._caches: dict[Path, Cache] = {}
+        self._workers: dict[tuple[object, ...], Worker] = {}
         self._known: dict[tuple[str, Device], Built | BmvisError] = {}
 
+    @cached_property
+    def project(self) -> Project:
+        """What pyproject.toml says."""
+        found = read_project(self._cwd)
+        return msgspec.structs.replace(found, snapshots=self._snapshots) if self._snapshots else found
+
     def resolve(self, reference: str, device: Device = "auto") -> Built:
-        """Return the captured model that a factory reference names.
+        """Return the captured model that a factory reference, or a name, stands for.
 
         Raises:
             BmvisError: the reference does not parse or is not allowed, or no model came of it.
         """
-        parsed = factory.parse(reference)
-        self._require_allowed(parsed)
-        key = (parsed.text, device)
+        key = (reference.strip(), device)
         if key not in self._known:
             try:
-                self._known[key] = self._cached(*key)
+                self._known[key] = self._resolve(*key)
             except BmvisError as error:
                 self._known[key] = error
         found = self._known[key]
@@ -72,8 +99,9 @@ class Source:
         return found
 
     def close(self) -> None:
-        """End the worker process. A later `resolve` starts another."""
-        self._worker.close()
+        """End the worker processes. A later `resolve` starts others."""
+        for worker in self._workers.values():
+            worker.close()
 
     def __enter__(self) -> Source:
         return self
@@ -83,6 +111,19 @@ class Source:
     ) -> None:
         self.close()
 
+    def _resolve(self, text: str, device: Device) -> Built:
+        if is_name(text):
+            name, model = text, self.project.find(text)
+        else:
+            self._require_allowed(factory.parse(text))
+            name, model = self._name_of(text, device), None
+        if self._mode == "snapshot":
+            return self._recorded(name, text)
+        built = self._named(model, device) if model else self._built(text, device)
+        if self._mode == "check" and name:
+            return msgspec.structs.replace(built, drift=self._drift(name, built))
+        return built
+
     def _require_allowed(self, reference: factory.Reference) -> None:
         if not any(fnmatchcase(reference.target, pattern) for pattern in self._allow):
             raise InvalidReferenceError(
@@ -90,12 +131,85 @@ class Source:
                 hint=f"allowed: {', '.join(self._allow) or 'none'}",
             )
 
-    def _cached(self, reference: str, device: Device) -> Built:
-        if self._cache is None:
-            return self._worker.build(reference, device=device, path=self._path)
-        asked = (reference, device, self._path, self._python)
-        built = self._cache.get(*asked)
+    def _name_of(self, reference: str, device: Device) -> str:
+        """Return the name of the snapshot that a reference has, if any is needed."""
+        return "" if self._mode == "live" else self.project.name_of(reference, device)
+
+    def _recorded(self, name: str, text: str) -> Built:
+        if not name:
+            raise SnapshotError(
+                f"{text!r} has no name, and so no snapshot",
+                hint=f"write in pyproject.toml, below [tool.bmvis.models]: name = {text!r}",
+            )
+        file = self.project.snapshot(name)
+        return Built(read_snapshot(file, self.project.find(name).reference).model, (str(file),))
+
+    def _drift(self, name: str, built: Built) -> str:
+        recorded = read_snapshot(self.project.snapshot(name), self.project.find(name).reference)
+        return str(compare(recorded.model, built.model))
+
+    def _named(self, model: NamedModel, device: Device) -> Built:
+        project = self.project
+        return self._built(
+            model.reference,
+            model.device if device == "auto" else device,
+            cwd=project.folder,
+            path=tuple(dict.fromkeys((*project.path, *self._path))),
+            python=project.python(model) or self._python,
+            timeout=model.timeout or self._timeout,
+            memory=model.memory or self._memory,
+        )
+
+    def _built(
+        self,
+        reference: str,
+        device: Device,
+        *,
+        cwd: Path | None = None,
+        path: tuple[str, ...] | None = None,
+        python: str = "",
+        timeout: float = 0.0,
+        memory: int = 0,
+    ) -> Built:
+        """Return a model from the cache, or have it built. What is not given is the site's own."""
+        cwd, path, python = cwd or self._cwd, self._path if path is None else path, python or self._python
+        limits = (timeout or self._timeout, memory or self._memory)
+        asked = (factory.parse(reference).text, device, path, python)
+        cache = self._caches.setdefault(cwd, Cache(self._cache, cwd)) if self._cache else None
+        built = cache.get(*asked) if cache else None
         if built is None:
-            built = self._worker.build(reference, device=device, path=self._path)
-            self._cache.put(built, *asked)
+            built = self._worker(cwd, python, *limits).build(reference, device=device, path=path)
+            if cache:
+                cache.put(built, *asked)
         return built
+
+    def _worker(self, cwd: Path, python: str, timeout: float, memory: int) -> Worker:
+        key = (cwd, python, timeout, memory)
+        if key not in self._workers:
+            self._workers[key] = Worker(cwd, python=python, timeout=timeout, memory=memory)
+        return self._workers[key]
+
+
+def is_name(text: str) -> bool:
+    """Return whether a page names a model of pyproject.toml, not a factory."""
+    return re.fullmatch(r"[\w.-]+", text) is not None
+
+
+def read_snapshot(file: Path, reference: str) -> Snapshot:
+    """Read the snapshot of a model.
+
+    Raises:
+        SnapshotError: there is none, it cannot be read, or it is that of another reference.
+    """
+    try:
+        found = load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SnapshotError(f"no snapshot in {file}: {reason}", hint="run `bmvis snapshot`, and commit it") from None
+    except SnapshotError as error:
+        raise SnapshotError(f"{file}: {error.message}", hint=error.hint) from error
+    if found.reference != reference:
+        raise SnapshotError(
+            f"{file} is of {found.reference!r}, and pyproject.toml says {reference!r}", hint="run `bmvis snapshot`"
+        )
+    return found

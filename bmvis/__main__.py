@@ -1,0 +1,5 @@
+"""Run the command line: `python -m bmvis`."""
+
+from bmvis.cli import main
+
+main(prog_name="bmvis")

@@ -1,0 +1,250 @@
+"""`bmvis snapshot` and `bmvis check`, and the modes of a site."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bmvis.cli import main
+from bmvis.errors import BmvisError, InvalidReferenceError, ProjectError, SnapshotError
+from bmvis.source import Source
+
+PYPROJECT = """
+[tool.bmvis.models]
+small = "zoo:build(size=2)"
+big = {reference = "zoo:build(size=3)", device = "cpu"}
+"""
+ZOO = """
+from torch import nn
+WIDTH, FROZEN = 1, False
+
+def build(size):
+    return nn.Sequential(*(nn.Linear(size, WIDTH).requires_grad_(not FROZEN) for _ in range(4)))
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    (tmp_path / "zoo.py").write_text(ZOO)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def recorded_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recorded")
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+    (folder / "zoo.py").write_text(ZOO)
+    result = run("snapshot", "--project", str(folder))
+    assert result.exit_code == 0, result.output
+    return {file.name: file.read_text() for file in (folder / "snapshots").iterdir()}
+
+
+@pytest.fixture
+def recorded(project, recorded_files):
+    """A project with its snapshots."""
+    (project / "snapshots").mkdir()
+    for name, text in recorded_files.items():
+        (project / "snapshots" / name).write_text(text)
+    return project
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, arguments)
+
+
+def test_snapshots_are_written_once(recorded):
+    assert sorted(file.name for file in (recorded / "snapshots").iterdir()) == ["big.json", "small.json"]
+    (recorded / "snapshots" / "big.json").unlink()
+    result = run("snapshot")
+    assert sorted(result.stdout.splitlines()) == [
+        "big: wrote snapshots/big.json",
+        "small: unchanged snapshots/small.json",
+    ]
+
+
+def test_nothing_drifted(recorded):
+    result = run("check", "-j", "2")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "2 of 2 as recorded" in result.stderr
+
+
+def test_drift_is_told_as_a_diff_of_the_tree(recorded):
+    (recorded / "zoo.py").write_text(ZOO.replace("1, False", "5, True").replace("range(4)", "range(6)"))
+    result = run("check", "small")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "small: differs from snapshots/small.json",
+        "    + 4-5  Linear, 15 parameters",
+        "    ~ 0-3  weight: float32[1, 2] → float32[5, 2] frozen",
+        "    ~ 0-3  bias: float32[1] → float32[5] frozen",
+        "      parameters 12 → 90 (+78)",
+        "      trainable 12 → 0 (-12)",
+    ]
+
+
+def test_drift_for_github(recorded):
+    (recorded / "zoo.py").write_text(ZOO.replace("range(4)", "range(3)"))
+    lines = run("check", "--format", "github").stdout.splitlines()
+    assert lines[0] == (
+        "::error file=snapshots/big.json,line=1,title=big differs from its snapshot::"
+        "- 3  Linear, 4 parameters%0A  parameters 16 → 12 (-4)%0A  trainable 16 → 12 (-4)"
+    )
+    assert len(lines) == 2
+
+
+def test_drift_for_tools(recorded):
+    (recorded / "zoo.py").write_text(ZOO.replace("range(4)", "range(3)"))
+    result = json.loads(run("check", "small", "--format", "json").stdout)
+    assert result["small"]["status"] == "drifted"
+    assert result["small"]["changes"] == [{"kind": "removed", "path": "3", "text": "Linear, 3 parameters"}]
+    assert (result["small"]["before"]["count"], result["small"]["after"]["count"]) == (12, 9)
+
+
+@pytest.mark.parametrize("style", ["text", "github", "json"])
+def test_a_model_that_cannot_be_built_ends_with_2(recorded, style):
+    (recorded / "zoo.py").write_text(ZOO + "    raise OSError('no disk')\n" + ZOO.replace("return", "raise OSError; "))
+    result = run("check", "--format", style)
+    assert result.exit_code == 2
+    assert "raised OSError" in result.stdout
+
+
+def test_a_missing_snapshot_ends_with_2(project):
+    result = run("check", "small")
+    assert result.exit_code == 2
+    assert "no snapshot in" in result.stdout
+    assert "run `bmvis snapshot`" in result.stdout
+
+
+def test_a_snapshot_of_another_reference_is_not_compared(recorded):
+    (recorded / "pyproject.toml").write_text(PYPROJECT.replace("size=2", "size=4"))
+    result = run("check", "small")
+    assert result.exit_code == 2
+    assert "is of 'zoo:build(size=2)', and pyproject.toml says 'zoo:build(size=4)'" in result.stdout
+
+
+def test_an_unknown_name(project):
+    result = run("check", "smal")
+    assert result.exit_code == 2
+    assert "did you mean 'small'?" in result.stdout
+
+
+def test_a_project_without_models(tmp_path):
+    result = run("check", "--project", str(tmp_path))
+    assert result.exit_code == 2
+    assert "names no model" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside", "/etc/passwd", "a/b", "a\\b", "C:x", "..", ".hidden", "con", "NUL.txt", "", "a b", "x\n"]
+)
+def test_a_snapshot_stays_in_its_folder(project, name):
+    (project / "pyproject.toml").write_text(f"[tool.bmvis.models]\n{json.dumps(name)} = 'zoo:build(size=1)'\n")
+    result = run("snapshot")
+    assert result.exit_code == 2
+    assert "cannot name a model" in result.stderr
+    assert not (project / "snapshots").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[tool.bmvis.models]\na = 'z:b'\nA = 'z:b'", "one file on some systems"),
+        ("[tool.bmvis]\nmodel = 1", "unknown field `model`"),
+        ("[tool.bmvis.models]\na = {reference = 'z:b', devise = 'cpu'}", "unknown field `devise`"),
+        ("[tool.bmvis", "does not parse"),
+    ],
+    ids=["case", "table", "model", "toml"],
+)
+def test_what_pyproject_says_wrong(project, text, reason):
+    (project / "pyproject.toml").write_text(text)
+    with pytest.raises(ProjectError, match=reason):
+        Source(project).resolve("a")
+
+
+def test_snapshot_mode_starts_no_process(recorded):
+    with Source(recorded / "docs", mode="snapshot", python="no-python") as source:
+        by_name, by_reference = source.resolve("small"), source.resolve("zoo:build(size=2)")
+    assert by_name == by_reference
+    assert by_name.sources == (str(recorded / "snapshots" / "small.json"),)
+    assert len(by_name.model.modules) == 5
+
+
+def test_snapshot_mode_asks_for_a_name(recorded):
+    with Source(recorded, mode="snapshot") as source, pytest.raises(SnapshotError, match="has no name") as caught:
+        source.resolve("zoo:build(size=9)")
+    assert "[tool.bmvis.models]: name = 'zoo:build(size=9)'" in caught.value.hint
+
+
+def test_check_mode_builds_and_tells_the_drift(recorded):
+    (recorded / "zoo.py").write_text(ZOO.replace("range(4)", "range(3)"))
+    with Source(recorded, path=["."], mode="check") as source:
+        built = source.resolve("zoo:build(size=2)")
+        assert source.resolve("zoo:build(size=7)").drift == ""
+    assert len(built.model.modules) == 4
+    assert built.drift.startswith("- 3  Linear, 3 parameters")
+
+
+def test_a_model_with_another_python(project):
+    """The other one is a link to ours: what is seen is that it was used."""
+    (project / "venv").mkdir()
+    (project / "venv" / "python").write_text(f'#!/bin/sh\nTHE_OTHER=1 exec "{sys.executable}" "$@"\n')
+    (project / "venv" / "python").chmod(0o755)
+    (project / "pyproject.toml").write_text(
+        "[tool.bmvis.models]\nother = {reference = 'which:build', python = 'venv/python'}\n"
+    )
+    (project / "which.py").write_text(
+        "import os\nfrom torch import nn\ndef build(): return nn.Linear(1, int(os.environ['THE_OTHER']))\n"
+    )
+    with Source(project, path=["."]) as source:
+        assert source.resolve("other").model.root.type == "Linear"
+        with pytest.raises(BmvisError, match="KeyError"):
+            source.resolve("which:build")
+
+
+@pytest.mark.parametrize("reference", ["zoo:build(size=2)", " zoo:build", "zoo:build()"])
+def test_pages_may_name_what_is_allowed(project, reference):
+    with Source(project, path=["."], allow=["zoo:build"], mode="snapshot") as source, pytest.raises(SnapshotError):
+        source.resolve(reference)  # past the patterns, and no further: there is no snapshot
+
+
+@pytest.mark.parametrize("reference", ["os:system('true')", "zoo:build_more", "zoo.sub:build", "notzoo:build"])
+def test_pages_may_name_nothing_else(project, reference):
+    with Source(project, allow=["zoo:build", "data.*:*"]) as source, pytest.raises(InvalidReferenceError) as caught:
+        source.resolve(reference)
+    assert caught.value.hint == "allowed: zoo:build, data.*:*"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "zoo:build(__import__('os').system('true'))",
+        "zoo:build(size=(lambda: 1)())",
+        "zoo:build(size=[x for x in range(9)])",
+        "zoo:build(*[1])",
+        "zoo:build(**{'size': 1})",
+        "zoo:build(size=1)(2)",
+        "zoo:build(size=1); import os",
+        "zoo:build(size=f'{1}')",
+        "zoo:__import__('os').system",
+        "zoo:build(" + "[" * 3000 + "]" * 3000 + ")",
+        "zoo:build(size='" + "x" * 10_000 + "')",
+        "zoo:build(size=9**9**9)",
+        "zoo:build(size=-" + "-" * 3000 + "1)",
+        "zoo:build\x00(size=1)",
+        "../zoo:build",
+        "zoo:../build",
+    ],
+)
+def test_no_code_is_smuggled_in(project, reference):
+    with Source(project, python="no-python") as source, pytest.raises(InvalidReferenceError):
+        source.resolve(reference)
+
+
+def test_the_command_line_starts_without_torch(recorded):
+    script = "import sys, bmvis.cli\nassert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parent)

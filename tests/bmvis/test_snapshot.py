@@ -1,0 +1,188 @@
+"""A snapshot holds a model exactly, in a file that is small and made for review."""
+
+import difflib
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from bmvis import capture
+from bmvis.drift import compare
+from bmvis.errors import SnapshotError
+from bmvis.snapshot import Snapshot, dump, load
+
+
+def llama(layers=126):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=128256,
+        hidden_size=16384,
+        intermediate_size=53248,
+        num_hidden_layers=layers,
+        num_attention_heads=128,
+        num_key_value_heads=8,
+    )
+    return LlamaForCausalLM(config)
+
+
+def tied_t5():
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    return T5ForConditionalGeneration(T5Config(num_layers=3))
+
+
+def lora_bert():
+    import peft
+    from transformers import BertConfig, BertModel
+
+    return peft.get_peft_model(BertModel(BertConfig(num_hidden_layers=4)), peft.LoraConfig(target_modules=["query"]))
+
+
+class Block(nn.Module):
+    def __init__(self, size=4):
+        super().__init__()
+        self.inner = nn.Linear(size, size)
+        self.outer = nn.Linear(size, size)
+        self.outer.weight = self.inner.weight
+        self.norm = nn.BatchNorm1d(size)
+        self.register_buffer("mask", torch.zeros(2), persistent=False)
+
+
+def ties_in_blocks():
+    return nn.Sequential(*(Block() for _ in range(5)))
+
+
+def alternating():
+    return nn.ModuleList(Block(4 + index % 2) for index in range(40))
+
+
+def shared_module():
+    model = nn.Module()
+    model.first = Block()
+    model.again = nn.ModuleDict({"here": model.first, "there": model.first})
+    model.cycle = model
+    return model
+
+
+def lazy():
+    return nn.Sequential(nn.LazyLinear(3), nn.Linear(3, 3, dtype=torch.bfloat16), nn.Linear(1, 1))
+
+
+def odd_names():
+    model = nn.Module()
+    for name in ("0-3", "01", "²", '"quoted"\\', "<b>", "a\nb", "...".replace(".", "…"), "like", "0"):
+        model.add_module(name, nn.Linear(2, 2))
+    model.register_parameter("is", nn.Parameter(torch.zeros(())))
+    return model
+
+
+def half_frozen():
+    model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(4)))
+    model[2].requires_grad_(False)
+    return model
+
+
+MODELS = [
+    llama,
+    tied_t5,
+    lora_bert,
+    ties_in_blocks,
+    alternating,
+    shared_module,
+    lazy,
+    odd_names,
+    half_frozen,
+    nn.Identity,
+]
+
+
+def captured(factory, device="meta"):
+    with torch.device(device):
+        return capture(factory())
+
+
+@pytest.mark.parametrize(
+    ("factory", "device"),
+    [
+        pytest.param(factory, device, id=f"{factory.__name__}-{device}")
+        for factory in MODELS
+        for device in ("meta", "cpu")
+        if (factory, device) != (llama, "cpu")  # it takes 1.6 TB there
+    ],
+)
+def test_a_snapshot_gives_back_the_very_model(factory, device):
+    model = captured(factory, device)
+    text = dump(Snapshot("zoo:build", model))
+    assert load(text) == Snapshot("zoo:build", model)
+    assert dump(load(text)) == text
+    assert not compare(load(text).model, model)
+
+
+def test_a_snapshot_is_small():
+    text = dump(Snapshot("zoo:build", captured(llama)))
+    assert len(text) < 5_000
+    assert text.count("\n") < 30
+
+
+def test_alternating_blocks_are_small_too():
+    assert len(dump(Snapshot("zoo:build", captured(alternating)))) < 5_000
+
+
+def test_a_row_is_a_line():
+    lines = dump(Snapshot("zoo:build", captured(ties_in_blocks))).splitlines()
+    rows = [json.loads(line.rstrip(",")) for line in lines[lines.index('"rows": [') + 1 : -2]]
+    assert [(row["depth"], row.get("name") or row.get("names")) for row in rows] == [
+        (0, None), (1, "0-4"), (2, "inner"), (2, "outer"), (2, "norm")
+    ]  # fmt: skip
+    assert rows[3]["parameters"] == {
+        "weight": {"is": "float32[4, 4]", "tied_to": ".inner.weight"},
+        "bias": "float32[4]",
+    }
+
+
+def changed_lines(before, after):
+    texts = [dump(Snapshot("zoo:build", captured(factory))).splitlines() for factory in (before, after)]
+    return [line for line in difflib.ndiff(*texts) if line[0] in "+-"]
+
+
+def test_a_change_of_one_layer_is_a_change_of_a_few_lines():
+    def change():
+        model = llama()
+        model.model.layers[60].mlp.up_proj = nn.Linear(3, 3)
+        return model
+
+    assert len(changed_lines(llama, change)) < 25
+    assert len(changed_lines(llama, lambda: llama(127))) <= 4  # the totals and the range, before and after
+
+
+def edit(change):
+    content = json.loads(dump(Snapshot("zoo:build", captured(half_frozen))))
+    change(content)
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param("", "not a snapshot", id="empty"),
+        pytest.param("[1, 2]", "not a snapshot", id="other JSON"),
+        pytest.param('{"a": 1}', "'bmvis-snapshot' is missing", id="other object"),
+        pytest.param("[" * 100_000, "not a snapshot", id="deep"),
+        pytest.param(edit(lambda c: c.update({"bmvis-snapshot": 2})), "has format 2; this bmvis reads 1", id="format"),
+        pytest.param(edit(lambda c: c.update(more=1)), "'more' is unknown", id="unknown head"),
+        pytest.param(edit(lambda c: c["rows"][1].update(more=1)), "'more' is unknown", id="unknown field"),
+        pytest.param(
+            edit(lambda c: c["rows"][1]["parameters"].update(weight="big")), "'big' is no tensor", id="tensor"
+        ),
+        pytest.param(edit(lambda c: c["rows"].pop(1)), "do not add up", id="row lost"),
+        pytest.param(edit(lambda c: c["rows"][1].update(depth=3)), "no row leads to", id="depth"),
+        pytest.param(edit(lambda c: c["rows"][1].update(depth=-1)), "no row leads to", id="negative depth"),
+        pytest.param(edit(lambda c: c["rows"][1].update(names="0-9999999999")), "too many", id="bomb"),
+        pytest.param(edit(lambda c: c["rows"][1].update(like="x")), "is missing", id="like nothing"),
+    ],
+)
+def test_what_is_no_snapshot_is_refused(text, reason):
+    with pytest.raises(SnapshotError, match=reason):
+        load(text)
