@@ -79,6 +79,12 @@ class SnapshotError(BmvisError):
     kind = "snapshot"
 
 
+class DriftError(BmvisError):
+    """A model that is built, and differs from its snapshot: one is to be changed."""
+
+    kind = "drift"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return 'did you mean ...?' with the closest known word, or the list of known words."""
     choices = sorted(known)

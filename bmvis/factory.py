@@ -18,6 +18,7 @@ MAX_LENGTH = 4096
 """Longest reference, in characters. A reference is typed by a person; a megabyte of literal is an attack."""
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
 
 
@@ -68,6 +69,20 @@ def parse(text: str) -> Reference:
         return Reference(text, module, attribute)
     arguments, keywords = _parse_arguments(text, call)
     return Reference(text, module, attribute, arguments, keywords, called=True)
+
+
+def is_name(text: str) -> bool:
+    """Return whether `text` is a name, as pyproject.toml gives to models, and no reference."""
+    return _NAME.fullmatch(text.strip()) is not None
+
+
+def stem(text: str) -> str:
+    """Return what a name or a reference is called for short: the name, or the callable.
+
+    Raises:
+        InvalidReferenceError: it is neither.
+    """
+    return text.strip() if is_name(text) else parse(text).attribute
 
 
 def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -16,7 +15,7 @@ import msgspec
 from bmvis import factory
 from bmvis.cache import Cache
 from bmvis.drift import compare
-from bmvis.errors import BmvisError, InvalidReferenceError, SnapshotError
+from bmvis.errors import BmvisError, DriftError, InvalidReferenceError, SnapshotError
 from bmvis.options import Device
 from bmvis.project import NamedModel, Project, read_project
 from bmvis.protocol import Built
@@ -112,7 +111,7 @@ class Source:
         self.close()
 
     def _resolve(self, text: str, device: Device) -> Built:
-        if is_name(text):
+        if factory.is_name(text) and self.project.models:
             name, model = text, self.project.find(text)
         else:
             self._require_allowed(factory.parse(text))
@@ -121,7 +120,7 @@ class Source:
             return self._recorded(name, text)
         built = self._named(model, device) if model else self._built(text, device)
         if self._mode == "check" and name:
-            return msgspec.structs.replace(built, drift=self._drift(name, built))
+            return self._checked(name, built)
         return built
 
     def _require_allowed(self, reference: factory.Reference) -> None:
@@ -144,9 +143,15 @@ class Source:
         file = self.project.snapshot(name)
         return Built(read_snapshot(file, self.project.find(name).reference).model, (str(file),))
 
-    def _drift(self, name: str, built: Built) -> str:
-        recorded = read_snapshot(self.project.snapshot(name), self.project.find(name).reference)
-        return str(compare(recorded.model, built.model))
+    def _checked(self, name: str, built: Built) -> Built:
+        file = self.project.snapshot(name)
+        try:
+            recorded = read_snapshot(file, self.project.find(name).reference)
+            drift = str(compare(recorded.model, built.model))
+        except SnapshotError as error:
+            drift = str(error)
+        sources = (*built.sources, str(file)) if file.is_file() else built.sources
+        return msgspec.structs.replace(built, drift=drift, sources=sources)
 
     def _named(self, model: NamedModel, device: Device) -> Built:
         project = self.project
@@ -190,9 +195,15 @@ class Source:
         return self._workers[key]
 
 
-def is_name(text: str) -> bool:
-    """Return whether a page names a model of pyproject.toml, not a factory."""
-    return re.fullmatch(r"[\w.-]+", text) is not None
+def drifted(reference: str, built: Built) -> DriftError | None:
+    """Return what a host warns of beside the tree: that the model differs from its snapshot."""
+    if not built.drift:
+        return None
+    return DriftError(
+        f"{reference!r} differs from its snapshot",
+        hint="if that is meant, run `bmvis snapshot` and commit",
+        detail=built.drift,
+    )
 
 
 def read_snapshot(file: Path, reference: str) -> Snapshot:

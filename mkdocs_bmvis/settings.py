@@ -11,6 +11,7 @@ import msgspec
 
 from bmvis.errors import OptionError, nearest
 from bmvis.options import Options, parse_site_options
+from bmvis.source import Mode
 from bmvis.worker import TIMEOUT
 
 DESCRIPTIONS: Mapping[str, str] = {
@@ -19,6 +20,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "allow": "Patterns of the models that pages may name, such as `zoo.*:build_*`.",
     "timeout": "Seconds that one model may take.",
     "memory": "Bytes that one model may take beside torch, on Linux; 0 is no limit.",
+    "mode": "`live` builds models, `snapshot` reads their committed snapshots only, `check` builds and compares.",
+    "snapshots": "The folder of snapshots, where it is not the one that pyproject.toml says.",
     "python": "The Python that builds models; bmvis and torch must be installed there.",
     "cache": "A folder below `cwd` that keeps models for later builds; `false` keeps none.",
     "options": "Display options for every tree of the site.",
@@ -38,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow: tuple[str, ...] = ("*",)
     timeout: float = TIMEOUT
     memory: int = 0
+    mode: Mode = "live"
+    snapshots: str = ""
     python: str = sys.executable
     cache: str | None = None
     """None leaves it to `below`; empty keeps nothing."""

@@ -36,6 +36,8 @@ def open_source(settings: Settings) -> Source:
         memory=settings.memory,
         cache=Path(settings.cache) if settings.cache else None,
         allow=settings.allow,
+        mode=settings.mode,
+        snapshots=Path(settings.snapshots) if settings.snapshots else None,
     )
 
 

@@ -15,6 +15,7 @@ from bmvis.options import BY_NAME, parse_options
 from bmvis.render.html import TypeLink, error_box, to_html
 from bmvis.render.markup import Markup
 from bmvis.rows import layout
+from bmvis.source import drifted
 from mkdocs_bmvis.element import NAME, Element
 from mkdocs_bmvis.links import targets
 from mkdocs_bmvis.place import Page, place_in_sources
@@ -92,10 +93,13 @@ class Trees:
             self.sources.update(likely_files(reference, self.settings))
             raise
         self.sources.update(built.sources)
+        drift = drifted(reference, built)
+        if drift:
+            self.fail(drift, element.raw, page, line)
         for note in built.model.notes:
             LOG.info("%s: %r was %s", page.place(line), reference, note)
         drawn = layout(built.model, options)
-        anchor = page.anchor(options.name or f"model-{factory.parse(reference).attribute}")
+        anchor = page.anchor(options.name or f"model-{factory.stem(reference)}")
         if options.name not in ("", anchor):
             taken = OptionError(f"the name {options.name!r} is on this page already", hint="give each tree its own")
             self.fail(taken, element.raw, page, line)

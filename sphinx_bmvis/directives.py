@@ -40,17 +40,17 @@ class ModelStructure(SphinxDirective):
         source, line = self.get_source_info()
         location = f"{source}:{line}"
         try:
-            reference = factory.parse(" ".join("".join(self.arguments).splitlines()))
+            reference = " ".join("".join(self.arguments).splitlines()).strip()
+            stem = factory.stem(reference)
             options = parse_options(self.options, site_options(self.config))
         except BmvisError as error:
             warn(error, location)
             node, stem = model_structure(location=location, error=error), "error"
         else:
             made = captioned_structure if options.caption else model_structure
-            node = made(location=location, reference=reference.text, options=options)
+            node = made(location=location, reference=reference, options=options)
             if options.caption:
                 node += nodes.caption(options.caption, options.caption)
-            stem = reference.attribute
         for part in (node, *node.children):
             part.source, part.line = source, line
         self._give_anchor(node, stem)

@@ -14,7 +14,7 @@ from sphinx.util.display import status_iterator
 
 from bmvis.errors import BmvisError
 from bmvis.protocol import Built
-from bmvis.source import Source
+from bmvis.source import Source, drifted
 from sphinx_bmvis.domain import BmvisDomain, Key, domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.settings import open_source
@@ -88,5 +88,8 @@ def _report(domain: BmvisDomain, keys: Iterable[Key]) -> None:
             if isinstance(answer, BmvisError):
                 warn(answer, request.location)
             else:
+                drift = drifted(request.reference, answer)
+                if drift:
+                    warn(drift, request.location)
                 for note in answer.model.notes:
                     logger.info("%s: %s", request.location, note)

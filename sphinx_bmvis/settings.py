@@ -6,14 +6,15 @@ import os
 import sys
 import sysconfig
 from pathlib import Path
+from typing import get_args
 
 from sphinx.application import Sphinx
-from sphinx.config import Config
+from sphinx.config import ENUM, Config
 from sphinx.errors import ConfigError
 
 from bmvis.errors import OptionError
 from bmvis.options import Options, parse_site_options
-from bmvis.source import Source
+from bmvis.source import Mode, Source
 from bmvis.worker import TIMEOUT
 
 
@@ -26,6 +27,8 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("bmvis_memory", 0, "", int)
     app.add_config_value("bmvis_allow", ["*"], "env", (list, tuple))
     app.add_config_value("bmvis_cache", True, "", (bool, str))
+    app.add_config_value("bmvis_mode", "live", "env", ENUM(*get_args(Mode)))
+    app.add_config_value("bmvis_snapshots", None, "env", (str, Path))
     app.connect("config-inited", _check)
 
 
@@ -53,6 +56,8 @@ def open_source(app: Sphinx) -> Source:
         memory=config.bmvis_memory,
         cache=_cache(app),
         allow=config.bmvis_allow,
+        mode=config.bmvis_mode,
+        snapshots=Path(config.bmvis_snapshots) if config.bmvis_snapshots else None,
     )
 
 
@@ -66,6 +71,8 @@ def _cache(app: Sphinx) -> Path | None:
 
 def _check(app: Sphinx, config: Config) -> None:
     site_options(config)
+    if config.bmvis_mode not in get_args(Mode):
+        raise ConfigError(f"bmvis_mode in conf.py is {config.bmvis_mode!r}; it is one of {', '.join(get_args(Mode))}")
     if not config.bmvis_timeout > 0:
         raise ConfigError(f"bmvis_timeout in conf.py is {config.bmvis_timeout!r}; it takes seconds, more than 0")
 

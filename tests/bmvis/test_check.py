@@ -185,6 +185,8 @@ def test_check_mode_builds_and_tells_the_drift(recorded):
     with Source(recorded, path=["."], mode="check") as source:
         built = source.resolve("zoo:build(size=2)")
         assert source.resolve("zoo:build(size=7)").drift == ""
+        (recorded / "snapshots" / "small.json").unlink()
+        assert "no snapshot in" in source.resolve("small").drift
     assert len(built.model.modules) == 4
     assert built.drift.startswith("- 3  Linear, 3 parameters")
 
