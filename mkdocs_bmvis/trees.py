@@ -13,7 +13,7 @@ from bmvis import factory
 from bmvis.errors import BmvisError, OptionError, nearest
 from bmvis.options import BY_NAME, parse_options
 from bmvis.render.html import TypeLink, error_box, to_html
-from bmvis.render.markup import Markup
+from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import layout
 from bmvis.source import drifted
 from mkdocs_bmvis.element import NAME, Element
@@ -67,7 +67,7 @@ class Trees:
         try:
             return self._tree(element, page, line, type_link)
         except BmvisError as error:
-            return Drawn(self.fail(error, element.raw, page, line))
+            return Drawn(join(_kept_anchor(element, page), self.fail(error, element.raw, page, line)))
 
     def fail(self, error: BmvisError, raw: str, page: Page, line: int | None) -> Markup:
         """Report a problem with an element and return its box."""
@@ -114,6 +114,20 @@ class Trees:
 def shared_trees(settings: Settings) -> Trees:
     """Return the one `Trees` of these settings: hosts without a build make an extension per page."""
     return Trees(settings, SharedSource(settings))
+
+
+def _kept_anchor(element: Element, page: Page) -> Markup | None:
+    """Return the anchor of a tree that could not be drawn: links to it are no mistakes of their own."""
+    name = element.attributes.get("name") or ""
+    try:
+        BY_NAME["name"].read(name)
+    except ValueError:
+        return None
+    if name in page.anchors:
+        return None
+    page.anchors.add(name)
+    page.targets[name] = name
+    return tag("span", id=name)
 
 
 def _take_reference(written: dict[str, str | None]) -> str:

@@ -127,6 +127,12 @@ def test_bad_input_is_a_warning_with_its_line_and_a_box(render, caplog, attribut
     assert message.partition(" (")[0] in page.boxes[0].get_text()
 
 
+def test_a_tree_that_failed_keeps_its_anchor(render):
+    page = render('<model-structure factory="zoo:raising" name="mine" />')
+    assert page.soup.select_one("#mine + .bmvis-error")
+    assert not render('<model-structure factory="zoo:raising" name="<b>" />').soup.select("b, [id]")
+
+
 def test_missing_torch_names_the_python(render, caplog, tmp_path):
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')")
     page = render(ELEMENT, path=[str(tmp_path), "src"])
