@@ -56,6 +56,11 @@ class TreeRole(XRefRole):
             self.name = f"{BmvisDomain.name}:{self.name}"
         return super().run()
 
+    def create_xref_node(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the reference without the domain's name as its class, which is that of trees."""
+        self.classes.remove(BmvisDomain.name)
+        return super().create_xref_node()
+
     def process_link(
         self, env: BuildEnvironment, refnode: nodes.Element, has_explicit_title: bool, title: str, target: str
     ) -> tuple[str, str]:
@@ -202,6 +207,8 @@ class BmvisDomain(Domain):
     ) -> nodes.reference | None:
         """Return a link to a tree, or to the row that shows a module of it."""
         place = self._place(target)
+        if place and builder.format not in ("html", "latex"):  # no anchors but the tree's own
+            place = place[0], self.named()[target.partition(":")[0]][1].anchor
         return make_refnode(builder, fromdocname, *place, contnode, target) if place else None
 
     def resolve_any_xref(

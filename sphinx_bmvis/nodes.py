@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -59,7 +60,7 @@ def visit_html(translator: HTML5Translator, node: model_structure) -> None:
 def visit_latex(translator: LaTeXTranslator, node: model_structure) -> None:
     """Draw the tree."""
     unicode = translator.config.latex_engine in ("xelatex", "lualatex", "uplatex")
-    label = translator.hypertarget_to(node, anchor="page" not in node or not node["page"].options.caption)
+    label = partial(_label, translator, node)
     if "error" in node:
         drawn = latex.error_box(node["error"], _where(translator, node), label, unicode=unicode)
     else:
@@ -68,6 +69,13 @@ def visit_latex(translator: LaTeXTranslator, node: model_structure) -> None:
         translator.table.has_problematic = True  # a column that holds paragraphs, not one line
     translator.body.append(f"\n\n{drawn}\n\n")
     raise nodes.SkipNode
+
+
+def _label(translator: LaTeXTranslator, node: model_structure, path: str) -> str:
+    """Mark the tree, and the rows of a named one: those alone are targets of references."""
+    if not path:
+        return translator.hypertarget_to(node, anchor=not isinstance(node, captioned_structure))
+    return translator.hypertarget(html.row_id(node["ids"][0], path)) if node["page"].options.name else ""
 
 
 def leave_out(translator: nodes.NodeVisitor, node: model_structure) -> None:

@@ -6,7 +6,7 @@ What the macros look like is said in `bmvis.sty`, beside this file; a document n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bmvis import numbers
 from bmvis.errors import BmvisError
@@ -42,29 +42,41 @@ _SPECIAL = {
 }
 
 
-def to_latex(page: Page, label: str = "", *, unicode: bool = False) -> str:
+Label = Callable[[str], str]
+"""A host's mark of a place for references, as LaTeX: of the row at a path; of the tree itself for ''."""
+
+
+def no_label(path: str) -> str:
+    """Mark nothing."""
+    return ""
+
+
+def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> str:
     """Return the tree as one LaTeX environment.
 
     Args:
         page: what to draw.
-        label: LaTeX that marks the place for references; it follows the caption, whose number it takes.
+        label: marks places; the tree's own mark follows the caption, whose number it takes.
         unicode: the engine and its fonts take any character (XeLaTeX, LuaLaTeX). Without, characters
             beyond Latin-1 are written as their code point, which every engine can set.
     """
     writer = _Writer(unicode)
     lines = guides([row.depth for row in page.rows])
     caption = page.options.caption
-    head = rf"\bmviscaption{{{writer.text(caption)}}}{label}" if caption else label
-    body = [rf"\bmvisrow{{{_guide(line)}}}{{{writer.row(row)}}}" for line, row in zip(lines, page.rows, strict=True)]
+    head = (rf"\bmviscaption{{{writer.text(caption)}}}" if caption else "") + label("")
+    body = [
+        rf"\bmvisrow{{{_guide(line)}}}{{{_row_label(row, label)}{writer.row(row)}}}"
+        for line, row in zip(lines, page.rows, strict=True)
+    ]
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in footer(page)]
     return "\n".join([r"\begin{bmvistree}" + head, *body, r"\end{bmvistree}"])
 
 
-def error_box(error: BmvisError, place: str, label: str = "", *, unicode: bool = False) -> str:
+def error_box(error: BmvisError, place: str, label: Label = no_label, *, unicode: bool = False) -> str:
     """Return the box that stands where a tree could not be made; the arguments are those of `to_latex`."""
     writer = _Writer(unicode)
     body = [
-        rf"\bmviserrortitle{{This model could not be drawn.}}{label}",
+        rf"\bmviserrortitle{{This model could not be drawn.}}{label('')}",
         rf"\bmvisnote{{{writer.text(str(error))}}}",
         *(rf"\bmvisrow{{{'~' * _indent(line)}}}{{{writer.text(line)}}}" for line in error.detail.splitlines()),
         rf"\bmvisnote{{{writer.text(place)}}}",
@@ -74,6 +86,10 @@ def error_box(error: BmvisError, place: str, label: str = "", *, unicode: bool =
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
+
+
+def _row_label(row: Row, label: Label) -> str:
+    return label(row.path) if row.module and row.path else ""
 
 
 def _guide(line: str) -> str:

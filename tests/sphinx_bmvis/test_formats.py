@@ -64,7 +64,7 @@ def test_captions_can_be_translated(make_site):
         'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n\nmsgid "A small one"\nmsgstr "Ein kleines"\n'
     )
     built = site.build(language="de", locale_dirs=["locale"])
-    assert built.page("index.html").select_one(".bmvis-caption").get_text() == "Ein kleines"
+    assert built.page("index.html").select_one(".bmvis-caption").get_text() == "Abb. 1 Ein kleines"
 
 
 def test_latex_escapes_and_labels(build):
@@ -97,7 +97,10 @@ def test_latex_compiles(make_site, engine):
     )
     log = folder.joinpath("smallmodels.log").read_text(errors="replace")
     assert done.returncode == 0, re.findall(r"^!.*(?:\n.*){3}", log, re.MULTILINE)
-    assert not re.findall(r"Reference .* undefined|multiply.defined", log)
+    assert not re.findall(r"[Rr]eference .* undefined|multiply.defined", log)
+    if shutil.which("pdftotext"):
+        subprocess.run(["pdftotext", "smallmodels.pdf"], cwd=folder, check=True)
+        assert "1.dense stands in Fig. 1" in folder.joinpath("smallmodels.txt").read_text(encoding="utf-8")
 
 
 def test_numbered_figures_count_trees_with_captions(make_site):

@@ -29,7 +29,7 @@ def test_options_reach_the_tree(html):
     named, shallow, whole = html.trees("index.html")
     assert named["id"] == "tiny-model"
     assert "wide" in named["class"]
-    assert named.select_one(".bmvis-caption").get_text() == "A tiny model & its <blocks>"
+    assert named.select_one(".bmvis-caption").get_text() == "Fig. 1 A tiny model & its <blocks>"
     assert rows(shallow) == ["root", "0-2 (Block) 2 modules below"]
     assert rows(whole)[0] == "model"
     assert rows(whole)[-1] == "3 (Dropout)"

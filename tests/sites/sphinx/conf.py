@@ -3,6 +3,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "src"))
 
+numfig = True
 project = "Small models"
 extensions = ["sphinx_bmvis", "myst_parser"]
 myst_enable_extensions = ["colon_fence"]
