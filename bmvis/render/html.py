@@ -18,6 +18,8 @@ from bmvis.tree import Buffer, Module, Parameter
 
 SHORT_TREE = 60
 """Rows up to which a tree is open as a whole when the page loads."""
+LONG_TREE = 300
+"""Rows from which on the stylesheet tells the browser to lay out those alone that are in view."""
 WIDE_LABEL = 48
 """Characters of a folded label that are shown; the whole stands in the tooltip."""
 SHARE_STEPS = 20
@@ -40,7 +42,11 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
     return tag(
         "div",
         _totals(page),
-        tag("ul", _list(page, anchor, type_link), class_="bmvis-tree"),
+        tag(
+            "ul",
+            _list(page, anchor, type_link),
+            class_="bmvis-tree" if len(page.rows) <= LONG_TREE else "bmvis-tree bmvis-long",
+        ),
         _legend(page),
         tag("p", options.caption, class_="bmvis-caption", id=caption_id) if options.caption else None,
         class_=" ".join(("bmvis", *options.classes)),

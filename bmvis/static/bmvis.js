@@ -73,16 +73,18 @@ const filter = (root) => {
   if (active && !opened.has(root)) opened.set(root, all(root, BRANCH).filter((details) => !details.open));
   let hits = 0;
   for (let at = rows.length; at--; ) {
-    const { item, row, text, path, up } = rows[at];
-    const hit = active && states.every((state) => row.querySelector(state)) &&
-      words.every((word) => text.includes(word) || (word.includes(".") && path.includes(word)));
+    const { row, text, path, up } = rows[at];
+    const hit = active && words.every((word) => text.includes(word) || (word.includes(".") && path.includes(word))) &&
+      states.every((state) => row.querySelector(state));
     if (active && kept[at]) row.parentElement.open = true;
-    const keep = kept[at] || hit || !active;
-    if (keep) kept[up] = true;
-    if (item.hidden === keep) item.hidden = !keep;
-    row.classList.toggle("bmvis-hit", hit);
+    if (hit || !active) kept[at] = true;
+    if (kept[at]) kept[up] = true;
+    if (hit !== row.classList.contains("bmvis-hit")) row.classList.toggle("bmvis-hit");
     hits += hit;
   }
+  rows.forEach(({ item, up }, at) => { // what is below a hidden row need not be told
+    if ((kept[up] ?? true) && item.hidden === !!kept[at]) item.hidden = !kept[at];
+  });
   if (!active) {
     for (const details of opened.get(root) ?? []) details.open = false;
     opened.delete(root);

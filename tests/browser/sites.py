@@ -58,16 +58,26 @@ def _sphinx(theme: str, folder: Path) -> Path:
 
 
 def _mkdocs(theme: str, folder: Path) -> Path:
-    palette = ", palette: {scheme: default}" if theme == "material" else ""
+    palette = ", font: false, palette: {scheme: default}" if theme == "material" else ""
     (folder / "mkdocs.yml").write_text(f"site_name: Models\ntheme: {{name: {theme}{palette}}}\nplugins: [bmvis]\n")
     _markdown(folder)
     return _run(folder, "mkdocs", "build", "--strict", "-q")
 
 
+ZENSICAL_CONFIG = """
+[project]
+site_name = "Models"
+extra_css = ["static/bmvis.css"]
+extra_javascript = ["static/bmvis.js"]
+[project.theme]
+font = false
+[project.theme.palette]
+scheme = "default"
+"""
+
+
 def _zensical(folder: Path) -> Path:
-    (folder / "zensical.toml").write_text(
-        '[project]\nsite_name = "Models"\nextra_css = ["static/bmvis.css"]\nextra_javascript = ["static/bmvis.js"]\n'
-    )
+    (folder / "zensical.toml").write_text(ZENSICAL_CONFIG)
     _markdown(folder)
     shutil.copytree(Path(bmvis.__file__).parent / "static", folder / "docs" / "static")
     return _run(folder, "zensical", "build")

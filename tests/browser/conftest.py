@@ -1,0 +1,96 @@
+"""A browser, and pages that it reads from memory and from built sites: no server, no network."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from shoot import ARGUMENTS, find_browser
+from sites import build
+
+import bmvis
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+
+ORIGIN = "http://localhost"
+STATIC = Path(bmvis.__file__).parent / "static"
+PLAIN = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Trees</title>'
+    '<link rel="stylesheet" href="/bmvis.css"><script defer src="/bmvis.js"></script></head>'
+    "<body><main><h1>Trees</h1>{}</main></body></html>"
+)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = find_browser()
+    if path is None:
+        pytest.skip("no Chromium: install Debian's `chromium`, or set CHROMIUM to a browser's path")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """Build a theme's site, once for all tests."""
+    built: dict[str, Path] = {}
+
+    def built_site(theme: str) -> Path:
+        if theme not in built:
+            built[theme] = build(theme, tmp_path_factory.mktemp("sites") / theme)
+        return built[theme]
+
+    return built_site
+
+
+class Tab:
+    """One page in the browser, and what went wrong on it."""
+
+    def __init__(self, page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.errors.append(str(error)) if "bmvis" in (error.stack or "") else None)
+
+    def _hear(self, said) -> None:
+        """Note an error; a theme's own file that is missing, or its own warning, is not ours to mend."""
+        ours = "bmvis" in said.text + said.location.get("url", "") or "Security Policy" in said.text
+        if said.type == "error" and ours:
+            self.errors.append(said.text)
+
+    def open_site(self, folder: Path, path: str = "index.html") -> None:
+        def answer(route) -> None:
+            asked = route.request.url.removeprefix(ORIGIN).partition("?")[0].partition("#")[0].lstrip("/")
+            file = folder / (asked or "index.html")
+            if file.is_file():
+                route.fulfill(path=file)
+            else:
+                route.fulfill(status=204 if asked == "favicon.ico" else 404)
+
+        self.page.route("**/*", answer)
+        self.page.goto(f"{ORIGIN}/{path}")
+
+    def open_trees(self, html: str, fragment: str = "") -> None:
+        """Show trees on a page of ours alone, under a strict content security policy."""
+        policy = {"Content-Security-Policy": "default-src 'self'"}
+
+        def answer(route) -> None:
+            asked = route.request.url.removeprefix(ORIGIN).partition("#")[0].lstrip("/")
+            if asked in ("bmvis.css", "bmvis.js"):
+                route.fulfill(path=STATIC / asked, headers=policy)
+            elif asked == "favicon.ico":
+                route.fulfill(status=204)
+            else:
+                route.fulfill(body=PLAIN.format(html), content_type="text/html", headers=policy)
+
+        self.page.route("**/*", answer)
+        self.page.goto(f"{ORIGIN}/{fragment}")
+
+
+@pytest.fixture
+def tab(browser) -> Iterator[Tab]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    yield Tab(context.new_page())
+    context.close()
