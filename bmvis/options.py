@@ -26,6 +26,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     non_params: bool = False
     expand_params: bool = False
     buffers: bool = False
+    map: bool = False
     name: str = ""
     caption: str = ""
     open: int | None = None
@@ -110,6 +111,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("non-params", "", _flag, "Keep modules without parameters: dropout, activations, pooling."),
     Option("expand-params", "", _flag, "Give each parameter a line of its own."),
     Option("buffers", "", _flag, "Show buffers beside the parameters."),
+    Option("map", "", _flag, "Draw a map below the tree of where the parameters are."),
     Option(
         "name",
         "a letter, then letters, digits and . : _ -",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bmvis import numbers
 from bmvis.errors import BmvisError
+from bmvis.render.map import multiples, to_map
 from bmvis.render.markup import Markup, join, tag
 from bmvis.render.text import shape_text, states, trainable_text
 from bmvis.rows import Page, Row
@@ -47,6 +48,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
             _list(page, anchor, type_link),
             class_="bmvis-tree" if len(page.rows) <= LONG_TREE else "bmvis-tree bmvis-long",
         ),
+        to_map(page) if options.map else None,
         _legend(page),
         tag("p", options.caption, class_="bmvis-caption", id=caption_id) if options.caption else None,
         class_=" ".join(("bmvis", *options.classes)),
@@ -127,17 +129,6 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
             parts.append(f"{item}{tag('div', line)}</li>")
     parts.extend(["</ul></details></li>"] * depth)
     return Markup("".join(parts))
-
-
-def multiples(rows: Sequence[Row]) -> list[int]:
-    """Return how many modules of the model each row stands for: its own repeats times those above it."""
-    trail: list[int] = []
-    found = []
-    for row in rows:
-        del trail[row.depth :]
-        trail.append(row.repeats * (trail[-1] if trail else 1))
-        found.append(trail[-1])
-    return found
 
 
 def _count(row: Row, times: int, whole: int) -> Markup | None:

@@ -1,16 +1,10 @@
-// Filter, levels, copy, unfold, pick: what a script adds to the trees of bmvis. It listens on the document,
-// so that trees which arrive later (instant navigation) work too.
+// Filter, levels, copy, unfold, pick. It listens on the document: trees can arrive later (instant navigation).
 (() => {
-"use strict";
 if (window.bmvis) return;
 window.bmvis = true;
 
 const on = (kind, act) => document.addEventListener(kind, act);
 const ROW = ".bmvis-tree li > details > summary, .bmvis-tree li > div";
-const BRANCH = ".bmvis-tree li > details";
-const indexes = new WeakMap(); // root -> its rows, in order
-const opened = new WeakMap(); // root -> what was open before the filter
-const folds = new WeakMap(); // unfolded item -> what it came from
 
 const itemOf = (row) => row.closest("li");
 const rootOf = (element) => element.closest(".bmvis");
@@ -18,27 +12,22 @@ const rowOf = (item) => item.querySelector(":scope > details > summary, :scope >
 const above = (item) => item.parentElement.closest(".bmvis-tree li");
 const all = (root, selector) => [...root.querySelectorAll(selector)];
 const say = (root, words) => (root.querySelector("output").textContent = words);
-const button = (does, label, title = label, more = "") =>
+const button = (does, label = does, title = label, more = "") =>
   `<button data-do="${does}" title="${title}" ${more}>${label}</button>`;
-const make = (name, html) => {
-  const element = document.createElement("section");
-  element.className = `bmvis-${name}`;
-  element.innerHTML = html;
-  return element;
-};
+const make = (name, html) =>
+  Object.assign(document.createElement("section"), { className: `bmvis-${name}`, innerHTML: html });
 
 // Names and paths. An item's id is `anchor.path`; `~20~` stands for a character that an id cannot hold.
 const pathOf = (item) => item.id.slice(rootOf(item).id.length + 1)
   .replace(/~(\w+)~/g, (_, code) => String.fromCodePoint(parseInt(code, 16)));
 const lastOf = (path) => path.slice(path.lastIndexOf(".") + 1);
-const pythonOf = (path) => path.replace(/(^|\.)(\d+)(?=\.|$)/g, "[$2]");
 
-// All names an item stands for; its own alone where the label does not tell them.
+// All names an item stands for; its own where the label does not tell.
 const namesOf = (item) => {
   const own = lastOf(pathOf(item)), label = rowOf(item).querySelector(".bmvis-x");
   const names = (label?.title || label?.textContent || "").split(/, ?/).flatMap((part) => {
-    const [first, last] = /^\d+-\d+$/.test(part) ? part.split("-") : [];
-    return first ? Array.from({ length: last - first + 1 }, (_, n) => `${+first + n}`) : part;
+    const [first, last] = part.split("-");
+    return /^\d+-\d+$/.test(part) ? Array.from({ length: last - first + 1 }, (_, n) => `${+first + n}`) : part;
   });
   return names.includes(own) && names.length == label?.dataset.x ? names : [own];
 };
@@ -53,50 +42,49 @@ const chainOf = (item) => {
 const pathsOf = (item) => chainOf(item).reduce((paths, [before, names]) =>
   paths.flatMap((path) => names.map((name) => (path && path + ".") + before + name)), [""]).filter(Boolean);
 
+// Kept on a root: its rows, what a filter opened; on an item: what it was unfolded from.
 const indexOf = (root) => {
-  if (!indexes.has(root)) {
-    const places = new Map();
-    indexes.set(root, all(root, ".bmvis-tree li").map((item, at) => {
-      places.set(item, at);
-      const row = rowOf(item), path = item.id.toLowerCase();
-      return { item, row, path, text: row.textContent.toLowerCase(), up: places.get(above(item)) };
-    }));
-  }
-  return indexes.get(root);
+  const places = new Map();
+  return (root.rows ??= all(root, ".bmvis-tree li").map((item, at) => {
+    places.set(item, at);
+    const row = rowOf(item);
+    return { item, row, text: row.textContent.toLowerCase(), up: places.get(above(item)) };
+  }));
 };
 
 const filter = (root) => {
   const words = root.querySelector("input").value.toLowerCase().split(/\s+/).filter(Boolean);
   const states = all(root, '[aria-pressed="true"]').map((entry) =>
-    "." + [...entry.classList].join(".") + (entry.className === "bmvis-p" ? ":not(.bmvis-frozen, .bmvis-buffer)" : ""));
+    entry.className.replace(/(\S+) ?/g, ".$1") + (entry.className === "bmvis-p" ? ":not(.bmvis-frozen, .bmvis-buffer)" : ""));
   const rows = indexOf(root), kept = [], active = words.concat(states).length > 0;
-  if (active && !opened.has(root)) opened.set(root, all(root, BRANCH).filter((details) => !details.open));
+  if (active) root.closed ??= all(root, deeper(0)).filter((one) => !one.open);
   let hits = 0;
   for (let at = rows.length; at--; ) {
-    const { row, text, path, up } = rows[at];
-    const hit = active && words.every((word) => text.includes(word) || (word.includes(".") && path.includes(word))) &&
-      states.every((state) => row.querySelector(state));
+    const { row, text, up } = rows[at];
+    const hit = active && words.every((word) => text.includes(word)) && states.every((state) => row.querySelector(state));
     if (active && kept[at]) row.parentElement.open = true;
     if (hit || !active) kept[at] = true;
     if (kept[at]) kept[up] = true;
-    if (hit !== row.classList.contains("bmvis-hit")) row.classList.toggle("bmvis-hit");
+    row.classList.toggle("bmvis-hit", hit);
     hits += hit;
   }
-  rows.forEach(({ item, up }, at) => { // what is below a hidden row need not be told
+  rows.forEach(({ item, up }, at) => { // below a hidden row all is hidden
     if ((kept[up] ?? true) && item.hidden === !!kept[at]) item.hidden = !kept[at];
   });
-  if (!active) {
-    for (const details of opened.get(root) ?? []) details.open = false;
-    opened.delete(root);
+  if (!active && root.closed) {
+    for (const one of root.closed) one.open = false;
+    root.closed = null;
   }
   say(root, active ? `${hits} of ${rows.length} rows` : "");
 };
 
 const copy = async (root, text) => {
-  say(root, text); // outside a secure context there is no clipboard, but it can be read
+  say(root, text); // for where there is no clipboard: an insecure origin
   await navigator.clipboard.writeText(text);
   say(root, `copied ${text}`);
 };
+
+const named = (item, name) => item.id.replace(/[^.]*$/, () => name);
 
 // Put an item for each name in place of a folded one; `foldAgain` puts it back.
 const unfold = (folded) => {
@@ -104,7 +92,7 @@ const unfold = (folded) => {
   actions.remove();
   const items = names.map((name) => {
     const item = folded.cloneNode(true), label = rowOf(item).querySelector("b");
-    const moved = (id) => (`${id}.`.startsWith(`${own}.`) ? own.slice(0, own.lastIndexOf(".") + 1) + name + id.slice(own.length) : id);
+    const moved = (id) => (`${id}.`.startsWith(`${own}.`) ? named(folded, name) + id.slice(own.length) : id);
     for (const one of [item, ...all(item, "[id]")]) one.id = moved(one.id);
     for (const link of all(item, "a.bmvis-tie")) link.hash = moved(link.hash.slice(1));
     for (const count of all(item, "data")) {
@@ -115,29 +103,29 @@ const unfold = (folded) => {
     label.className = label.title = "";
     return item;
   });
-  for (const item of items) folds.set(item, { folded, items });
+  for (const item of items) item.origin = { folded, items };
   folded.replaceWith(...items);
   return changed(items[0]);
 };
 const foldAgain = ({ folded, items }) => {
   actions.remove();
   items[0].before(folded);
-  for (const item of items) item.remove();
+  items.forEach((item) => item.remove());
   return changed(folded);
 };
 const changed = (item, root = rootOf(item)) => {
-  indexes.delete(root);
+  root.rows = null;
   filter(root);
   showPicks(root);
   return item;
 };
 
-// Picked items, and the texts that name exactly their modules.
+// Picked items, and texts that name their modules alone.
 const picked = (root) => all(root, ".bmvis-picked").map(itemOf);
 const showPicks = (root) => {
   const count = new Set(picked(root).flatMap(pathsOf)).size, tray = root.querySelector(".bmvis-picks");
   tray.hidden = !count;
-  tray.firstElementChild.textContent = `${count} module${count > 1 ? "s" : ""} picked; copy`;
+  tray.firstChild.textContent = `Modules picked: ${count}. Copy`;
 };
 const ends = (path) => path.split(".").map((_, at, parts) => parts.slice(at).join(".")).reverse();
 const countEnds = (paths) => {
@@ -145,33 +133,33 @@ const countEnds = (paths) => {
   for (const end of [...new Set(paths)].flatMap(ends)) counts[end] = (counts[end] ?? 0) + 1;
   return counts;
 };
-// The shortest ends of paths that name these modules and no other; null where no list can.
+// The shortest ends of paths that do; null where none do.
 const listOf = (root, paths) => {
   const every = countEnds(indexOf(root).flatMap(({ item }) => pathsOf(item))), mine = countEnds(paths);
-  const cut = root.querySelector(".bmvis-tree small"); // not all modules are on the page: whole paths are safe
+  const cut = root.querySelector(".bmvis-tree small"); // not all is shown: whole paths are safe
   const found = paths.map((path) => ends(path).find((end) => every[end] === mine[end] && (!cut || end === path)));
   return found.includes(undefined) ? null : `["${[...new Set(found)].join('", "')}"]`;
 };
 const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-const oneOf = (texts) => (texts.length > 1 ? `(?:${texts.join("|")})` : texts[0]);
+const oneOf = (texts) => (texts[1] ? `(?:${texts.join("|")})` : texts[0]);
 const regexOf = (items) => oneOf(items.map((item) =>
   chainOf(item).map(([before, names]) => escaped(before) + oneOf(names.map(escaped))).join("\\.")));
 const copyPicks = (root, _, { dataset: { do: what } }) => {
-  const items = picked(root), regex = regexOf(items), list = what !== "regex" && listOf(root, items.flatMap(pathsOf));
-  copy(root, list === false ? regex : `${what}=${list ?? (what[0] === "t" ? `r"${regex}"` : `[r"[r]^${regex}$"]`)}`);
+  const items = picked(root), regex = regexOf(items), list = listOf(root, items.flatMap(pathsOf));
+  copy(root, what === "regex" ? regex : `${what}=${list ?? (what[0] === "t" ? `r"${regex}"` : `[r"[r]^${regex}$"]`)}`);
 };
 
-// One set of row actions; it stands in the item that the pointer or the focus is on.
+// One set of row actions; it stands where the pointer or the focus is.
 const actions = make("actions", `<details><summary aria-label="Row actions" title="Row actions (m)">⋯</summary>${
   button("path", "path", "Copy as Python")}${button("key", "key", "Copy as state-dict key")}${
-  button("link", "link", "Copy a link")}${button("unfold", "unfold")}${button("pick", "pick", "Pick for target_modules")}</details>`);
+  button("link", "link", "Copy a link")}${button("unfold")}${button("pick", "pick", "Pick for target_modules")}</details>`);
 const menu = actions.firstChild, [opener, , , , repeat] = menu.children;
 const showActions = (row) => {
   const item = itemOf(row);
   if (!item.id || !pathOf(item) || item === actions.parentElement) return;
   menu.open = false;
-  repeat.hidden = namesOf(item).length < 2 && !folds.has(item);
-  repeat.textContent = repeat.title = folds.has(item) ? "fold" : "unfold";
+  repeat.hidden = !namesOf(item)[1] && !item.origin;
+  repeat.textContent = repeat.title = item.origin ? "fold" : "unfold";
   item.prepend(actions);
 };
 const focus = (row) => {
@@ -180,16 +168,16 @@ const focus = (row) => {
 };
 
 const deeds = {
-  level: (root, _, { dataset: { level } }) => all(root, BRANCH).forEach((details) => (details.open = !details.matches(deeper(level)))),
+  level: (root, _, { dataset: { level } }) => all(root, deeper(0)).forEach((one) => (one.open = !one.matches(deeper(level)))),
   state: (root, _, entry) => {
     entry.ariaPressed = entry.ariaPressed !== "true";
     filter(root);
   },
-  path: (root, item) => copy(root, pythonOf(pathOf(item))),
+  path: (root, item) => copy(root, pathOf(item).replace(/(^|\.)(\d+)(?=\.|$)/g, "[$2]")),
   key: (root, item) => copy(root, pathOf(item)),
   link: (root, item) => copy(root, new URL("#" + item.id, location).href),
   pick: (root, item) => showPicks(root, rowOf(item).classList.toggle("bmvis-picked")),
-  unfold: (root, item) => focus(rowOf(folds.has(item) ? foldAgain(folds.get(item)) : unfold(item))),
+  unfold: (root, item) => focus(rowOf(item.origin ? foldAgain(item.origin) : unfold(item))),
   clear: (root) => picked(root).forEach((item) => deeds.pick(root, item)),
 };
 
@@ -224,7 +212,7 @@ on("click", ({ target }) => {
 });
 const meet = ({ type, target }) => {
   const row = target.closest(ROW);
-  if (row && (type === "focusin" || !(menu.open || actions.querySelector(":focus-visible")))) showActions(row);
+  if (row && (type === "focusin" || !actions.querySelector("[open], :focus-visible"))) showActions(row);
 };
 on("pointerover", meet);
 on("focusin", meet);
@@ -233,11 +221,11 @@ on("input", ({ target }) => target.closest(".bmvis-tools") && filter(rootOf(targ
 const deeper = (level) => `.bmvis-tree ${"li ".repeat(level)}li > details`;
 const equip = (tree) => {
   const levels = [0, 1, 2, 3, 4].filter((level) => tree.querySelector(deeper(level))).map((level) =>
-    button("level", level || "−", level ? `Open to level ${level}` : "Collapse all", `data-level="${level}"`));
-  tree.before(make("tools", `<input type="search" placeholder="Filter" aria-label="Filter rows" spellcheck="false">
-    <output></output><span role="group" aria-label="Levels">${levels.join("")}${button("level", "+", "Expand all", "data-level=999")}</span>`));
-  tree.after(make("picks", `<span role="status"></span>${button("target_modules", "target_modules")}${
-    button("modified_modules", "modified_modules")}${button("regex", "regular expression")}${button("clear", "clear")}`));
+    button("level", level || "−", level ? `Open to level ${level}` : "Collapse all", `data-level=${level}`));
+  tree.before(make("tools", `<input type="search" placeholder="Filter" aria-label="Filter rows" spellcheck="false"><output></output>
+    <span role="group" aria-label="Levels">${levels.join("")}${button("level", "+", "Expand all", "data-level=999")}</span>`));
+  tree.after(make("picks", `<span role="status"></span>${button("target_modules")}${
+    button("modified_modules")}${button("regex", "regular expression")}${button("clear")}`));
   showPicks(tree.parentElement);
   for (const entry of all(tree.parentElement, ".bmvis-legend > span"))
     entry.outerHTML = `<button class="${entry.className}" data-do="state" aria-pressed="false">${entry.innerHTML}</button>`;
@@ -245,23 +233,21 @@ const equip = (tree) => {
 
 // The item of an id; what folds it is unfolded.
 const reach = (id) => {
-  const found = document.getElementById(id), cut = id.lastIndexOf(".");
-  if (found || cut < 0) return found;
-  reach(id.slice(0, cut));
-  const repeat = all(document, ".bmvis-tree li:has(.bmvis-x)").find((item) =>
-    item.id.slice(0, item.id.lastIndexOf(".")) === id.slice(0, cut) && namesOf(item).includes(id.slice(cut + 1)));
-  if (repeat) unfold(repeat);
-  return document.getElementById(id);
+  const found = document.getElementById(id);
+  if (found || !id.includes(".")) return found;
+  reach(id.slice(0, id.lastIndexOf(".")));
+  const repeat = all(document, ".bmvis-tree .bmvis-x").map(itemOf).find((item) => namesOf(item).some((name) => named(item, name) === id));
+  return repeat && unfold(repeat) && document.getElementById(id);
 };
 const openHash = () => {
   const item = reach(decodeURI(location.hash.slice(1)));
   if (!item?.closest(".bmvis-tree")) return;
-  for (let at = above(item); at; at = above(at)) rowOf(at).parentElement.open = true;
+  for (let at = item; (at = above(at)); ) rowOf(at).parentElement.open = true;
   rowOf(item).scrollIntoView({ block: "center" });
 };
 
 const start = () => {
-  for (const tree of all(document, ".bmvis > .bmvis-tree")) if (!tree.parentElement.querySelector(".bmvis-tools")) equip(tree);
+  all(document, ".bmvis-totals + .bmvis-tree").forEach(equip); // without tools as yet
   openHash();
 };
 addEventListener("hashchange", openHash);

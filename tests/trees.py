@@ -119,8 +119,8 @@ def page() -> str:
     )
     return "\n\n".join(
         (
-            to_html(layout(bert(), Options(caption="BERT-base, as transformers builds it.")), "bert"),
-            to_html(layout(bert(lora=True), Options(buffers=True)), "lora"),
+            to_html(layout(bert(), Options(caption="BERT-base, as transformers builds it.", map=True)), "bert"),
+            to_html(layout(bert(lora=True), Options(buffers=True, map=True)), "lora"),
             to_html(layout(bert(), Options(depth=2, open=1)), "short"),
             to_html(layout(hostile(), Options()), "hostile"),
             error_box(failed, "docs/models.md:12"),

@@ -1,0 +1,136 @@
+"""Draw where the parameters are: a map of cells, as wide as their share of the whole, one line for each level.
+
+Plain SVG that the stylesheet colours; without it the cells are outlines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from bmvis import numbers
+from bmvis.render.markup import Markup, join, tag
+from bmvis.rows import Page, Row
+
+WIDTH, LINE = 1000, 26
+LEVELS = 7
+"""Lines of cells, the root's being the first; deeper modules are told by the tree."""
+LEAST = 2.0
+"""Width from which a cell is drawn."""
+LETTER = 7.4
+"""Width of a letter of the label: a label stands where it fits."""
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One row of the tree with its place on the map."""
+
+    row: Row
+    left: float
+    width: float
+    count: int
+    """Elements of all modules the row stands for, each tensor counted where it is first met."""
+    state: str
+
+
+def to_map(page: Page) -> Markup | None:
+    """Return the map as one SVG element; None for a tree without parameters."""
+    cells = list(_cells(page))
+    if not cells:
+        return None
+    lines = 1 + max(cell.row.depth for cell in cells)
+    return tag(
+        "svg",
+        *(_draw(cell, page.totals.count) for cell in cells),
+        class_="bmvis-map",
+        viewBox=f"0 0 {WIDTH} {lines * LINE}",
+        role="img",
+        aria_label="Where the parameters are; the tree says the same in words",
+    )
+
+
+def _cells(page: Page) -> Iterator[Cell]:
+    rows = page.rows
+    counts, states = _sums(rows)
+    if not counts[0]:
+        return
+    scale = WIDTH / counts[0]
+    ends = [0.0] * (LEVELS + 1)  # where the next cell of each level starts
+    for row, count, state in zip(rows, counts, states, strict=True):
+        if row.depth >= LEVELS or not count:
+            continue
+        left, width = ends[row.depth], count * scale
+        ends[row.depth] = left + width
+        ends[row.depth + 1] = left
+        if width >= LEAST:
+            yield Cell(row, left, width, count, state)
+
+
+def _sums(rows: Sequence[Row]) -> tuple[list[int], list[str]]:
+    """Return for each row the elements below it in the whole model, and the state they share, if they do."""
+    counts, found = [0] * len(rows), [set[str]() for _ in rows]
+    times, above = multiples(rows), _above(rows)
+    for index in range(len(rows) - 1, -1, -1):
+        row = rows[index]
+        counts[index] += _own(row) * times[index]
+        found[index] |= _own_states(row)
+        if index:
+            counts[above[index]] += counts[index]
+            found[above[index]] |= found[index]
+    return counts, [states.pop() if len(states) == 1 else "mixed" for states in found]
+
+
+def multiples(rows: Sequence[Row]) -> list[int]:
+    """Return how many modules of the model each row stands for: its own repeats times those above it."""
+    trail: list[int] = []
+    found = []
+    for row in rows:
+        del trail[row.depth :]
+        trail.append(row.repeats * (trail[-1] if trail else 1))
+        found.append(trail[-1])
+    return found
+
+
+def _above(rows: Sequence[Row]) -> list[int]:
+    trail: list[int] = []
+    found = []
+    for index, row in enumerate(rows):
+        del trail[row.depth :]
+        found.append(trail[-1] if trail else -1)
+        trail.append(index)
+    return found
+
+
+def _own(row: Row) -> int:
+    """Return the elements that stand on the row itself; all of its subtree where a depth limit hides what is below."""
+    if row.hidden:
+        return row.totals.count
+    return sum(parameter.count for parameter in row.parameters if not parameter.tied_to)
+
+
+def _own_states(row: Row) -> set[str]:
+    totals = row.totals
+    if row.hidden:
+        whole = {"trainable": totals.trainable, "frozen": totals.count - totals.trainable}
+        return {"mixed"} if totals.delta else {state for state, count in whole.items() if count}
+    return {
+        "delta" if parameter.delta else "trainable" if parameter.trainable else "frozen"
+        for parameter in row.parameters
+        if not parameter.tied_to
+    }
+
+
+def _draw(cell: Cell, whole: int) -> Markup:
+    row, top = cell.row, cell.row.depth * LINE
+    words = f"{row.path or row.label}: {cell.count:,} parameters, {numbers.percent(min(cell.count, whole), whole)}, {cell.state}"
+    left, width = _short(cell.left), _short(cell.width)
+    box = tag("rect", x=left, y=top, width=width, height=LINE, fill="none", stroke="currentColor")
+    label = row.label or row.names[0]
+    if row.repeats > 1:
+        label += f" ×{row.repeats}"
+    written = tag("text", label, x=_short(cell.left + 6), y=top + 17) if len(label) * LETTER + 10 < cell.width else None
+    return tag("g", join(tag("title", words), box, written), class_=f"bmvis-{cell.state}")
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")

@@ -1,0 +1,120 @@
+"""What the HTML of a tree weighs, and what its map shows."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from trees import bert, linear, tensor
+
+from bmvis.options import Options
+from bmvis.render.html import to_html
+from bmvis.render.map import to_map
+from bmvis.rows import layout
+from bmvis.tree import Model, Module, Parameter
+
+STATIC = Path(__file__).parents[2] / "bmvis" / "static"
+
+
+def llama(layers: int = 80) -> Model:
+    def projections(depth: int, *shapes: tuple[str, int, int]) -> list[Module]:
+        return [Module(name, depth, "Linear", parameters=(tensor("weight", o, i),)) for name, o, i in shapes]
+
+    norms = ("input_layernorm", "post_attention_layernorm")
+    attention = (("q_proj", 8192, 8192), ("k_proj", 1024, 8192), ("v_proj", 1024, 8192), ("o_proj", 8192, 8192))
+    mlp = (("gate_proj", 28672, 8192), ("up_proj", 28672, 8192), ("down_proj", 8192, 28672))
+    block = [
+        Module("self_attn", 4, "LlamaAttention"),
+        *projections(5, *attention),
+        Module("mlp", 4, "LlamaMLP"),
+        *projections(5, *mlp),
+        *(Module(name, 4, "LlamaRMSNorm", parameters=(tensor("weight", 8192),)) for name in norms),
+    ]
+    return Model(
+        (
+            Module("", 0, "LlamaForCausalLM"),
+            Module("model", 1, "LlamaModel"),
+            Module("embed_tokens", 2, "Embedding", parameters=(tensor("weight", 128256, 8192),)),
+            Module("layers", 2, "ModuleList"),
+            *(m for index in range(layers) for m in (Module(str(index), 3, "LlamaDecoderLayer"), *block)),
+            Module("norm", 2, "LlamaRMSNorm", parameters=(tensor("weight", 8192),)),
+            Module("lm_head", 1, "Linear", parameters=(tensor("weight", 128256, 8192),)),
+        )
+    )
+
+
+@pytest.mark.parametrize(("model", "most"), [(bert(), 11_000), (llama(), 8_000)], ids=["BERT-base", "Llama-70B"])
+def test_a_folded_tree_is_light(model, most):
+    assert len(to_html(layout(model, Options()), "model").encode()) <= most
+
+
+def test_a_plain_row_is_light():
+    html = to_html(layout(bert(), Options()), "model")
+    rows = re.findall(r'<li id="[^"]+"><div>.*?</div></li>', html)
+    plain = [row for row in rows if "bmvis-x" not in row and "bmvis-tie" not in row]
+    assert len(plain) == 10
+    assert max(len(row) for row in plain) <= 350
+
+
+@pytest.mark.parametrize(("file", "most"), [("bmvis.js", 12 * 1024)])
+def test_the_script_is_small(file, most):
+    assert (STATIC / file).stat().st_size <= most
+
+
+def cells(model: Model, **options) -> dict[str, ElementTree.Element]:
+    svg = ElementTree.fromstring(to_map(layout(model, Options(**options))))
+    return {(cell.findtext("title") or "").split(":")[0]: cell for cell in svg}
+
+
+def width(cell: ElementTree.Element) -> float:
+    return float(cell.find("rect").attrib["width"])
+
+
+def test_a_cell_is_as_wide_as_its_share_of_the_whole():
+    model = Model((Module("", 0, "Two"), linear("small", 1, 9, 10), linear("large", 1, 29, 10)))
+    found = cells(model)
+    assert [width(found[path]) for path in ("root", "small", "large")] == [1000, 250, 750]
+    assert found["large"].findtext("title") == "large: 300 parameters, 75 %, trainable"
+
+
+def test_a_repeat_is_as_wide_as_all_that_it_stands_for():
+    model = Model((Module("", 0, "Four"), *(linear(str(index), 1, 9, 10) for index in range(4))))
+    found = cells(model)
+    assert width(found["0"]) == 1000
+    assert found["0"].findtext("text") == "0-3 ×4"
+
+
+def test_a_tied_tensor_takes_room_once():
+    found = cells(bert())
+    assert width(found["cls"]) < 10
+    assert (
+        found["bert.embeddings.word_embeddings"].findtext("title").endswith("23,440,896 parameters, 21.4 %, trainable")
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "state"),
+    [
+        ([{}], "trainable"),
+        ([{"trainable": False}], "frozen"),
+        ([{"delta": True}], "delta"),
+        ([{"trainable": False, "delta": True}], "delta"),
+        ([{}, {"trainable": False}], "mixed"),
+    ],
+    ids=["trainable", "frozen", "delta", "frozen-delta", "mixed"],
+)
+def test_a_cell_says_the_state_of_its_parameters(facts, state):
+    parameters = tuple(tensor(f"p{index}", 4, **fact) for index, fact in enumerate(facts))
+    assert cells(Model((Module("", 0, "M", parameters=parameters),)))["root"].get("class") == f"bmvis-{state}"
+
+
+def test_what_a_depth_limit_hides_keeps_its_room():
+    found = cells(bert(), depth=1)
+    assert found["bert"].findtext("title").startswith("bert: 108,891,648 parameters, 99.4 %")
+    assert width(found["bert"]) > 800
+
+
+def test_a_tree_without_parameters_has_no_map():
+    assert to_map(layout(Model((Module("", 0, "Empty"),)), Options())) is None
+    lazy = Parameter("weight", None, "float32", 0, 0)
+    assert to_map(layout(Model((Module("", 0, "Lazy", parameters=(lazy,)),)), Options())) is None
