@@ -15,7 +15,7 @@ TREES = {
     "plain": {},
     "cut": {"depth": "1"},
     "whole": {"non-params": "", "buffers": "", "expand-params": "", "root-name": "net", "class": "wide left"},
-    "told": {"caption": "A <small> model & its layers", "open": "1", "device": "cpu", "search": ""},
+    "told": {"caption": "A <small> model & its layers", "open": "1", "device": "cpu", "search": "", "map": ""},
 }
 
 

@@ -122,7 +122,8 @@ def _own_states(row: Row) -> set[str]:
 
 def _draw(cell: Cell, whole: int) -> Markup:
     row, top = cell.row, cell.row.depth * LINE
-    words = f"{row.path or row.label}: {cell.count:,} parameters, {numbers.percent(min(cell.count, whole), whole)}, {cell.state}"
+    share = numbers.percent(min(cell.count, whole), whole)
+    words = f"{row.path or row.label}: {cell.count:,} parameters, {share}, {cell.state}"
     left, width = _short(cell.left), _short(cell.width)
     box = tag("rect", x=left, y=top, width=width, height=LINE, fill="none", stroke="currentColor")
     label = row.label or row.names[0]
