@@ -4,12 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shoot import ARGUMENTS, find_browser
 from sites import build
 
 import bmvis
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
 
 ORIGIN = "http://localhost"
 STATIC = Path(bmvis.__file__).parent / "static"
@@ -18,17 +15,6 @@ PLAIN = (
     '<link rel="stylesheet" href="/bmvis.css"><script defer src="/bmvis.js"></script></head>'
     "<body><main><h1>Trees</h1>{}</main></body></html>"
 )
-
-
-@pytest.fixture(scope="session")
-def browser():
-    path = find_browser()
-    if path is None:
-        pytest.skip("no Chromium: install Debian's `chromium`, or set CHROMIUM to a browser's path")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Preview servers: what an author sees who edits a model while its page is open."""
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -64,15 +63,13 @@ def test_a_served_page_follows_a_model_that_is_edited_broken_and_mended(host, tm
 
 
 @pytest.mark.browser
-def test_an_open_page_shows_an_edited_model_by_itself(tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+def test_an_open_page_shows_an_edited_model_by_itself(tmp_path, browser):
     folder = make_site(tmp_path)
     models = folder / "src" / "zoo.py"
-    with serving("mkdocs", folder) as url, playwright.sync_playwright() as play:
+    with serving("mkdocs", folder) as url:
         wait_for(url, "[4, 4]")
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page()
         page.goto(url)
         models.write_text(models.read_text().replace("width=4", "width=5"))
         page.locator("#tiny").get_by_text("[5, 5]").first.wait_for(timeout=20_000)
-        browser.close()
+        page.close()
