@@ -1,0 +1,45 @@
+"""The demo: the source document's first picture, as text and on a page of each host."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from bmvis.options import Options
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+from bmvis.source import Source
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "demo_docs"
+REFERENCE = (ROOT / "tests" / "data" / "ref_bert.txt").read_text().splitlines()
+COMMANDS = {
+    "sphinx": ["-m", "sphinx", "-q", "-W", "--keep-going", str(DEMO / "sphinx")],
+    "mkdocs": ["-m", "mkdocs", "build", "-q", "--strict", "-f", str(DEMO / "mkdocs" / "mkdocs.yml"), "-d"],
+}
+
+
+def test_bert_has_the_rows_and_texts_of_the_source_document():
+    with Source(DEMO, path=["."]) as source:
+        model = source.resolve("models:bert").model
+    assert to_text(layout(model, Options()), marks=False).splitlines() == REFERENCE
+
+
+@pytest.mark.parametrize("host", COMMANDS)
+def test_a_demo_site_builds_without_a_warning_and_shows_bert(host, tmp_path):
+    subprocess.run([sys.executable, *COMMANDS[host], str(tmp_path)], check=True, cwd=DEMO)
+    page = BeautifulSoup((tmp_path / "index.html").read_text(), "html.parser")
+    tree = page.find(id="bert")
+    names = [name.get_text() for name in tree.select(".bmvis-tree b")]
+    types = [kind.get_text() for kind in tree.select(".bmvis-tree i")]
+    written = [line.lstrip("│├└─ ") for line in REFERENCE]
+    assert names == [line.replace("(", " ").split()[0] for line in written]
+    assert types == [line[line.index("(") :].split(")")[0] + ")" for line in written[1:]]
+
+
+def test_the_printed_model_beside_the_tree_is_not_stale():
+    code = "import torch, models\nwith torch.device('meta'): print(models.bert())"
+    printed = subprocess.run([sys.executable, "-c", code], cwd=DEMO, check=True, capture_output=True, text=True).stdout
+    assert printed == (DEMO / "print_bert.txt").read_text()
