@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import click
 
 from bmvis import __version__
@@ -14,5 +17,16 @@ def main() -> None:
     """Show the structure of PyTorch models, and keep its record true."""
 
 
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def assets(folder: Path) -> None:
+    """Copy the stylesheet and the script into FOLDER, for a host that links files itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in sorted((Path(__file__).parent / "static").glob("bmvis.*")):
+        shutil.copyfile(file, folder / file.name)
+        click.echo(folder / file.name)
+
+
+main.add_command(assets)
 main.add_command(snapshot)
 main.add_command(check)
