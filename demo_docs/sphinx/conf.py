@@ -1,6 +1,14 @@
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from options_table import options_table
+
 project = "bmvis"
 extensions = ["sphinx_bmvis", "myst_parser"]
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "substitution"]
+myst_substitutions = {"options": options_table()}
 html_theme = "furo"
 html_title = "bmvis"
 bmvis_path = [".."]

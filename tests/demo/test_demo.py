@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from bmvis.options import Options
+from bmvis.options import OPTIONS, Options
 from bmvis.render.text import to_text
 from bmvis.rows import layout
 from bmvis.source import Source
@@ -37,6 +37,9 @@ def test_a_demo_site_builds_without_a_warning_and_shows_bert(host, tmp_path):
     written = [line.lstrip("│├└─ ") for line in REFERENCE]
     assert names == [line.replace("(", " ").split()[0] for line in written]
     assert types == [line[line.index("(") :].split(")")[0] + ")" for line in written[1:]]
+    reference = next(path for path in (tmp_path / "options.html", tmp_path / "options" / "index.html") if path.exists())
+    cells = BeautifulSoup(reference.read_text(), "html.parser").select("tbody tr")
+    assert [row.td.get_text() for row in cells] == [option.name for option in OPTIONS]
 
 
 def test_the_printed_model_beside_the_tree_is_not_stale():

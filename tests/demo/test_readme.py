@@ -1,0 +1,81 @@
+"""The README's quick starts are run as they stand there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+ZOO = """
+from torch import nn
+
+def bert(layers):
+    return nn.Sequential(*[nn.Linear(4, 4) for _ in range(layers)], nn.Linear(4, 2))
+"""
+
+
+def example(heading, language):
+    """Return the first code block in `language` below a heading."""
+    section = re.search(rf"^## {heading}.*?(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)[0]
+    return re.search(rf"^(`{{3,}}){language}\n(.*?)^\1$", section, re.MULTILINE | re.DOTALL)[2]
+
+
+@pytest.fixture
+def project(tmp_path):
+    package = tmp_path / "src" / "my_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "zoo.py").write_text(ZOO)
+    (tmp_path / "docs").mkdir()
+    return tmp_path
+
+
+def run(folder, *command):
+    done = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def assert_shows_the_model(html):
+    names = [name.get_text() for name in BeautifulSoup(html, "html5lib").select(".bmvis-tree b")]
+    assert names == ["root", "0-1", "2"]
+
+
+@pytest.mark.parametrize(("language", "page"), [("rst", "index.rst"), ("markdown", "index.md")])
+def test_sphinx(project, language, page):
+    settings = example("Sphinx", "python").replace('".."', '"../src"')
+    if language == "markdown":
+        settings += 'extensions += ["myst_parser"]\n'
+    title = "# Model\n\n" if language == "markdown" else "Model\n=====\n\n"
+    (project / "docs" / "conf.py").write_text(settings)
+    (project / "docs" / page).write_text(title + example("Sphinx", language))
+    run(project, "-m", "sphinx", "-W", "-q", "docs", "out")
+    assert_shows_the_model((project / "out" / "index.html").read_text())
+
+
+@pytest.mark.parametrize(
+    ("program", "theme"), [("mkdocs", "mkdocs"), ("mkdocs", "material"), ("properdocs", "material")]
+)
+def test_mkdocs(project, program, theme):
+    settings = yaml.safe_load(example("MkDocs", "yaml")) | {"site_name": "Models", "theme": {"name": theme}}
+    (project / "mkdocs.yml").write_text(yaml.safe_dump(settings))
+    (project / "docs" / "index.md").write_text(example("MkDocs", "html"))
+    run(project, "-m", program, "build", "-q", "--strict", "-f", "mkdocs.yml")
+    assert_shows_the_model((project / "site" / "index.html").read_text())
+
+
+def test_zensical(project):
+    (project / "zensical.toml").write_text('[project]\nsite_name = "Models"\n\n' + example("Zensical", "toml"))
+    (project / "docs" / "index.md").write_text(example("MkDocs", "html"))
+    run(project, "-m", "zensical", "build")
+    assert_shows_the_model((project / "site" / "index.html").read_text())
+
+
+def test_plain_markdown(project):
+    script = example("Plain Markdown", "python") + "\nopen('page.html', 'w').write(html)\n"
+    (project / "convert.py").write_text(script)
+    run(project, "convert.py")
+    assert_shows_the_model((project / "page.html").read_text())
