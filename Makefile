@@ -1,33 +1,58 @@
-# `make demo` and `make test` need Python 3.10+, make and git; they set up the rest in .venv.
-PYTHON ?= python3
-BIN := .venv/bin
+# `make demo` and `make test` do their own set-up in .venv; a second run finds it ready. `make help` lists the rest.
+PYTHON  ?= python3
+BIN     := .venv/bin
+BUILT   := demo_docs/_build
+PINS    := constraints/dev.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test screenshots clean
+.PHONY: help demo test lint format pins screenshots clean
+.DEFAULT_GOAL := help
+
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ —/'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
-.venv/ready: constraints/dev.txt pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --no-deps -r constraints/dev.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	touch $@
-
-demo: .venv/ready ## Build both demo sites and print where to open them
-	$(BIN)/sphinx-build -q -W --keep-going demo_docs/sphinx demo_docs/_build/sphinx
+demo: .venv/demo ## Build both demo sites and print where to open them
+	$(BIN)/sphinx-build -q -W --keep-going demo_docs/sphinx $(BUILT)/sphinx
 	cd demo_docs/mkdocs && NO_MKDOCS_2_WARNING=1 ../../$(BIN)/mkdocs build -q --strict --site-dir ../_build/mkdocs
-	@echo "Sphinx: file://$(CURDIR)/demo_docs/_build/sphinx/index.html"
-	@echo "MkDocs: file://$(CURDIR)/demo_docs/_build/mkdocs/index.html"
+	@echo "Sphinx: file://$(CURDIR)/$(BUILT)/sphinx/index.html"
+	@echo "MkDocs: file://$(CURDIR)/$(BUILT)/mkdocs/index.html"
 
-test: .venv/ready ## Format, lint, types, import rules, tests
+test: lint ## Run all checks and all tests; ARGS="-k fold" picks some
+	.ci/chromium
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
+
+lint: .venv/dev ## Check format, style, types and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile
 
-screenshots: .venv/ready ## A picture per theme and scheme, in build/screenshots
+format: .venv/dev ## Write the code as ruff wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+screenshots: .venv/dev ## A picture per theme and scheme, in build/screenshots
 	PYTHONPATH=tests $(BIN)/python tests/browser/shoot.py build/screenshots
 
+pins: ## Write the constraints anew from the newest releases, except torch's
+	.ci/pins $(PYTHON) $(PINS)
+
 clean: ## Remove what the other targets made
-	rm -rf .venv build demo_docs/_build
+	rm -rf .venv build $(BUILT)
+
+# torch stands in the constraints: without them the newest one comes, with gigabytes of CUDA.
+.venv/demo: .venv/pip pyproject.toml $(PINS)
+	$(INSTALL) --editable '.[sphinx,mkdocs,torch]' --group demo
+	@touch $@
+
+.venv/dev: .venv/pip pyproject.toml $(PINS)
+	$(INSTALL) --editable '.[sphinx,mkdocs,torch]' --group dev
+	@touch $@ .venv/demo
+
+.venv/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "The pinned releases need Python 3.11 or newer, this is $$($(PYTHON) --version): make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv .venv || { \
+	  echo "This Python makes no virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
+	$(INSTALL) pip
+	@touch $@
