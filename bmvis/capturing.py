@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from typing import TypeVar
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 
+from bmvis import slots
 from bmvis.delta import Deltas, find_deltas
+from bmvis.storage import Stored, packed, stored
 from bmvis.tree import Buffer, Model, Module, Parameter, join
 
 _Record = TypeVar("_Record", Parameter, Buffer)
 _Place = tuple[int, str, str, nn.Module, str | None]
 """Depth, name, path, module, and the path of the first place where this is a later one."""
+_MANGLED = re.compile(r"^__torch__\.|___torch_mangle_\d+\.")
 
 
 def capture(model: nn.Module) -> Model:
     """Return the structure of `model`: modules, parameters, buffers, ties and deltas.
 
-    Identity is by object, never by data pointer: on the meta device all pointers are 0.
+    Identity is by object, never by data pointer: on the meta device all pointers are 0. No code of the
+    modules or of tensor subclasses runs for it, but the `__tensor_flatten__` of the latter.
 
     Raises:
         TypeError: `model` is no `torch.nn.Module`.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"bmvis captures a torch.nn.Module, not {type(model).__name__}")
-    places = list(_walk(model))
-    deltas = find_deltas([(path, module) for _, _, path, module, shared in places if shared is None])
-    ties = _find_ties(places)
-    reader = _Reader(deltas, ties)
-    return Model(
-        modules=tuple(reader.module(*place) for place in places),
-        device=_device(places),
-    )
+    with torch.no_grad(), torch._C.DisableTorchFunction():
+        places = list(_walk(model))
+        deltas = find_deltas([(path, module) for _, _, path, module, shared in places if shared is None])
+        reader = _Reader(deltas, _find_ties(places))
+        return Model(modules=tuple(reader.module(*place) for place in places), device=_device(places))
 
 
 def _walk(root: nn.Module) -> Iterator[_Place]:
@@ -51,8 +52,7 @@ def _walk(root: nn.Module) -> Iterator[_Place]:
             yield depth, name, path, module, shared_with
             continue
         yield depth, name, path, module, None
-        children = [(n, child) for n, child in module._modules.items() if child is not None]
-        pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(children)]
+        pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(list(slots.children(module)))]
 
 
 class _Ties:
@@ -61,20 +61,23 @@ class _Ties:
     def __init__(self) -> None:
         self.first: dict[int, str] = {}
         self.again: dict[int, list[str]] = {}
+        self.met: list[torch.Tensor] = []
+        """Keeps them alive, and so their ids: a script module hands out passing ones."""
 
     def meet(self, tensor: torch.Tensor, key: str) -> None:
+        self.met.append(tensor)
         first = self.first.setdefault(id(tensor), key)
         if first != key:
             self.again.setdefault(id(tensor), []).append(key)
 
 
 def _find_ties(places: list[_Place]) -> _Ties:
+    """Meet all parameters, then all buffers: a parameter is never tied to a buffer, for that has no count."""
     ties = _Ties()
-    for _, _, path, module, _ in places:
-        for tensors in (module._parameters, module._buffers):
-            for name, tensor in tensors.items():
-                if tensor is not None:
-                    ties.meet(tensor, join(path, name))
+    for held in (slots.parameters, slots.buffers):
+        for _, _, path, module, _ in places:
+            for name, tensor in held(module):
+                ties.meet(tensor, join(path, name))
     return ties
 
 
@@ -87,49 +90,64 @@ class _Reader:
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
 
     def module(self, depth: int, name: str, path: str, module: nn.Module, shared_with: str | None) -> Module:
-        cls = type(module)
-        qualname = cls.__qualname__
+        type_, package, qualname = _class(module)
+        unsaved = slots.unsaved(module)
         return Module(
             name=name,
             depth=depth,
-            type=cls.__name__,
-            package=cls.__module__,
-            qualname=qualname if qualname != cls.__name__ else "",
-            parameters=tuple(self.parameter(n, join(path, n), p) for n, p in _present(module._parameters)),
-            buffers=tuple(
-                self.buffer(n, join(path, n), b, n not in module._non_persistent_buffers_set)
-                for n, b in _present(module._buffers)
+            type=type_,
+            package=package,
+            qualname=qualname if qualname != type_ else "",
+            parameters=(
+                *(self.parameter(n, join(path, n), p, module) for n, p in slots.parameters(module)),
+                *(self.packed(n, form) for n, form in packed(module)),
             ),
+            buffers=tuple(self.buffer(n, join(path, n), b, module, n not in unsaved) for n, b in slots.buffers(module)),
             shared_with=shared_with,
         )
 
-    def parameter(self, name: str, key: str, parameter: torch.Tensor) -> Parameter:
-        lazy = is_lazy(parameter)
+    def parameter(self, name: str, key: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
         first = self.ties.first[id(parameter)]
         adapter = self.deltas.get(id(parameter))
+        form = stored(parameter, holder)
         record = Parameter(
             name=name,
-            shape=None if lazy else tuple(parameter.shape),
-            dtype=_dtype(parameter),
-            count=0 if lazy else parameter.numel(),
-            stored_bytes=0 if lazy else parameter.numel() * parameter.element_size(),
+            shape=form.shape,
+            dtype=form.dtype,
+            count=form.count,
+            stored_bytes=form.stored_bytes,
             trainable=parameter.requires_grad,
             delta=adapter is not None,
             adapter=adapter or "",
+            quantization=form.quantization,
             device=str(parameter.device),
             tied_to=first if first != key else "",
             tied_by=tuple(self.ties.again.get(id(parameter), ())) if first == key else (),
         )
         return self._one(record)
 
-    def buffer(self, name: str, key: str, buffer: torch.Tensor, persistent: bool) -> Buffer:
-        lazy = is_lazy(buffer)
+    def packed(self, name: str, form: Stored) -> Parameter:
+        """Return a weight that a quantised module packs away: it stands on the CPU and never trains."""
+        record = Parameter(
+            name=name,
+            shape=form.shape,
+            dtype=form.dtype,
+            count=form.count,
+            stored_bytes=form.stored_bytes,
+            trainable=False,
+            quantization=form.quantization,
+            device="cpu",
+        )
+        return self._one(record)
+
+    def buffer(self, name: str, key: str, buffer: torch.Tensor, holder: nn.Module, persistent: bool) -> Buffer:
         first = self.ties.first[id(buffer)]
+        form = stored(buffer, holder)
         record = Buffer(
             name=name,
-            shape=None if lazy else tuple(buffer.shape),
-            dtype=_dtype(buffer),
-            stored_bytes=0 if lazy else buffer.numel() * buffer.element_size(),
+            shape=form.shape,
+            dtype=form.dtype,
+            stored_bytes=form.stored_bytes,
             persistent=persistent,
             device=str(buffer.device),
             tied_to=first if first != key else "",
@@ -140,15 +158,21 @@ class _Reader:
         return self.seen.setdefault(record, record)  # type: ignore[return-value]  # equal records are of one type
 
 
+def _class(module: nn.Module) -> tuple[str, str, str]:
+    """Return the name, package and qualified name of the module's class.
+
+    A compiled TorchScript module has the name of the class that it was compiled from.
+    """
+    cls = type(module)
+    if cls.__module__.startswith("torch.jit"):
+        script = slots.attribute(module, "_c")
+        if script is not None:
+            package, _, name = _MANGLED.sub("", script._type().qualified_name()).rpartition(".")
+            return slots.text(name), slots.text(package), slots.text(name)
+    return slots.text(cls.__name__), slots.text(cls.__module__), slots.text(cls.__qualname__)
+
+
 def _device(places: list[_Place]) -> str:
-    parameters = (p for _, _, _, module, _ in places for _, p in _present(module._parameters))
+    parameters = (p for _, _, _, module, _ in places for _, p in slots.parameters(module))
     first = next(parameters, None)
     return "cpu" if first is None else str(first.device)
-
-
-def _present(tensors: Mapping[str, torch.Tensor | None]) -> list[tuple[str, torch.Tensor]]:
-    return [(name, tensor) for name, tensor in tensors.items() if tensor is not None]
-
-
-def _dtype(tensor: torch.Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")

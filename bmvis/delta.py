@@ -9,7 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import torch
 from torch import nn
+
+from bmvis import slots
 
 Places = Sequence[tuple[str, nn.Module]]
 """Every module of a model once, with the path at which it is first met, in preorder."""
@@ -37,7 +40,7 @@ def register(detector: Detector) -> Detector:
 
 def marked(places: Places) -> Deltas:
     """Return the parameters that carry OpenDelta's mark, `p._is_delta = True`."""
-    return {id(p): "" for _, module in places for p in _own(module) if getattr(p, "_is_delta", False) is True}
+    return {id(p): "" for _, module in places for _, p in slots.parameters(module) if _is_marked(p)}
 
 
 def peft(places: Places) -> Deltas:
@@ -99,13 +102,13 @@ def _starting_with(prefix: str, root: str, places: Places) -> Deltas:
         id(parameter): ""
         for path, module in places
         if path.startswith(inside)
-        for name, parameter in module._parameters.items()
-        if parameter is not None and any(part.startswith(prefix) for part in (*path[len(inside) :].split("."), name))
+        for name, parameter in slots.parameters(module)
+        if any(part.startswith(prefix) for part in (*path[len(inside) :].split("."), name))
     }
 
 
-def _own(module: nn.Module) -> list[nn.Parameter]:
-    return [parameter for parameter in module._parameters.values() if parameter is not None]
+def _is_marked(parameter: torch.Tensor) -> bool:
+    return slots.attribute(parameter, "_is_delta", False) is True
 
 
 DETECTORS: list[Detector] = [marked, peft]

@@ -46,13 +46,18 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     """Class of the root."""
     dtypes: tuple[str, ...]
-    """Data types of the parameters, the one with most elements first."""
+    """Data types of the parameters, or how they are quantised; the one with most elements first."""
     ties: tuple[tuple[str, str], ...]
     """State-dict keys of a later and of the first place of one tensor."""
     uninitialized: int
     """Lazy parameters, whose elements no total can count."""
     options: Options
     notes: tuple[str, ...] = ()
+
+    @property
+    def dtype(self) -> str:
+        """Return the data type that goes without saying: that of most elements."""
+        return self.dtypes[0] if self.dtypes else ""
 
 
 def layout(model: Model, options: Options) -> Page:
@@ -72,6 +77,11 @@ def layout(model: Model, options: Options) -> Page:
         options=options,
         notes=model.notes,
     )
+
+
+def stored_as(parameter: Parameter) -> str:
+    """Return the data type of a parameter, or the scheme that it is quantised by."""
+    return parameter.quantization or parameter.dtype
 
 
 def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
@@ -136,5 +146,5 @@ def _dtypes(model: Model) -> tuple[str, ...]:
     for module in model.modules:
         for parameter in module.parameters:
             if not parameter.tied_to:
-                elements[parameter.dtype] += parameter.count
+                elements[stored_as(parameter)] += parameter.count
     return tuple(dtype for dtype, _ in elements.most_common())

@@ -35,7 +35,7 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     adapter: str = ""
     """What the delta library says of a delta that is not simply in use: `inactive`, `merged`, `disabled`."""
     quantization: str = ""
-    """The storage scheme, where logical and stored form differ: `nf4`, `int8`, `per_channel_affine`."""
+    """The storage scheme, where logical and stored form differ: `nf4`, `int8`, `qint8 per channel`."""
     device: str = "meta"
     tied_to: str = ""
     """State-dict key under which the same tensor is first met; empty at that first place."""

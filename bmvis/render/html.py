@@ -14,7 +14,7 @@ from bmvis.errors import BmvisError
 from bmvis.render.map import multiples, to_map
 from bmvis.render.markup import Markup, join, tag
 from bmvis.render.text import shape_text, states, trainable_text
-from bmvis.rows import Page, Row
+from bmvis.rows import Page, Row, stored_as
 from bmvis.tree import Buffer, Module, Parameter
 
 SHORT_TREE = 60
@@ -120,7 +120,7 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
             parts.append("</ul></details></li>")
             depth -= 1
         item = tag("li", id=row_id(anchor, row.path) if row.module else None).removesuffix("</li>")
-        line = join(*_line(row, ids, type_link), _count(row, times, page.totals.count))
+        line = join(*_line(row, ids, page.dtype, type_link), _count(row, times, page.totals.count))
         if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
             details = tag("details", open=row.depth < open_levels).removesuffix("</details>")
             parts.append(f"{item}{details}{tag('summary', line)}<ul>")
@@ -168,14 +168,14 @@ class _Links:
         return f"#{row_id(self.anchor, path)}" if path in self.paths else None
 
 
-def _line(row: Row, links: _Links, type_link: TypeLink | None) -> Iterator[Markup]:
+def _line(row: Row, links: _Links, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
     if row.label:
         yield _name(row)
     if row.module and row.depth:
         linked = type_link(row.module) if type_link else None
         yield join(" ", linked or tag("i", f"({row.module.type})"))
     for parameter in row.parameters:
-        yield join(" ", _parameter(parameter, links))
+        yield join(" ", _parameter(parameter, links, dtype))
     for buffer in row.buffers:
         yield join(" ", _buffer(buffer))
     if row.module and row.module.shared_with is not None:
@@ -193,14 +193,20 @@ def _name(row: Row) -> Markup:
     return tag("b", short, class_="bmvis-x", data_x=row.repeats, title=None if is_whole else ", ".join(row.names))
 
 
-def _parameter(parameter: Parameter, links: _Links) -> Markup:
+def _parameter(parameter: Parameter, links: _Links, dtype: str) -> Markup:
     classes = ["bmvis-p"]
     if parameter.delta:
         classes.append("bmvis-delta")
     if not parameter.trainable:
         classes.append("bmvis-frozen")
     plain = f"{parameter.name}:{shape_text(parameter.shape)}"
-    written = tag("span", plain, class_=" ".join(classes), title=", ".join(states(parameter)) or None)
+    written = tag(
+        "span",
+        plain,
+        class_=" ".join(classes),
+        data_mark=_mark(parameter, dtype),
+        title=", ".join(states(parameter, dtype)) or None,
+    )
     if parameter.tied_to:
         target = parameter.tied_to.rpartition(".")[0]
         return join(written, _reference("tied to", parameter.tied_to, links.to(target)))
@@ -208,6 +214,13 @@ def _parameter(parameter: Parameter, links: _Links) -> Markup:
         target = parameter.tied_by[0].rpartition(".")[0]
         return join(written, _reference("tied to", ", ".join(parameter.tied_by), links.to(target)))
     return written
+
+
+def _mark(parameter: Parameter, dtype: str) -> str | None:
+    """Return what the stylesheet writes behind a parameter: that its adapter is not in use, and how it is stored."""
+    stored = stored_as(parameter)
+    is_usual = not parameter.quantization and (parameter.dtype == dtype or parameter.shape is None)
+    return ", ".join(word for word in (parameter.adapter, "" if is_usual else stored) if word) or None
 
 
 def _reference(what: str, whom: str, href: str | None) -> Markup:
@@ -229,12 +242,14 @@ def _legend(page: Page) -> Markup:
     entries = [
         ("bmvis-p", "trainable", any(p.trainable and not p.delta for p in parameters)),
         ("bmvis-p bmvis-frozen", "frozen", any(not p.trainable for p in parameters)),
-        ("bmvis-p bmvis-delta", "delta", any(p.delta for p in parameters)),
+        ("bmvis-p bmvis-delta", "delta", any(p.delta and not p.adapter for p in parameters)),
         ("bmvis-p bmvis-buffer", "buffer", any(row.buffers for row in page.rows)),
         ("bmvis-x", "repeated", any(row.repeats > 1 for row in page.rows)),
         ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters)),
     ]
     shown = [tag("b", "name"), tag("i", "(type)")]
     shown += [tag("span", word, class_=classes) for classes, word, occurs in entries if occurs]
+    adapters = sorted({p.adapter for p in parameters if p.delta and p.adapter})
+    shown += [tag("span", "delta", class_="bmvis-p bmvis-delta", data_mark=adapter) for adapter in adapters]
     words = [join(entry, " ") for entry in shown]
     return tag("div", *words, class_="bmvis-legend", role="group", aria_label="Legend")

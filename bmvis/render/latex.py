@@ -60,7 +60,7 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
         unicode: the engine and its fonts take any character (XeLaTeX, LuaLaTeX). Without, characters
             beyond Latin-1 are written as their code point, which every engine can set.
     """
-    writer = _Writer(unicode)
+    writer = _Writer(unicode, page.dtype)
     lines = guides([row.depth for row in page.rows])
     caption = page.options.caption
     head = (rf"\bmviscaption{{{writer.text(caption)}}}" if caption else "") + label("")
@@ -99,8 +99,9 @@ def _guide(line: str) -> str:
 class _Writer:
     """Writes text for one engine."""
 
-    def __init__(self, unicode: bool) -> None:
+    def __init__(self, unicode: bool, dtype: str = "") -> None:
         self.unicode = unicode
+        self.dtype = dtype
 
     def text(self, text: str) -> str:
         """Return text that LaTeX prints as it is."""
@@ -136,7 +137,7 @@ class _Writer:
     def _parameter(self, parameter: Parameter) -> str:
         state = "delta" if parameter.delta else "frozen" if not parameter.trainable else "trainable"
         written = rf"\bmvis{state}{{{self.text(f'{parameter.name}:{shape_text(parameter.shape)}')}}}"
-        return " ".join([written, *(rf"\bmvismark{{{self.text(word)}}}" for word in states(parameter))])
+        return " ".join([written, *(rf"\bmvismark{{{self.text(word)}}}" for word in states(parameter, self.dtype))])
 
     def _buffer(self, buffer: Buffer) -> str:
         kind = "buffer" if buffer.persistent else "buffer, not saved"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bmvis import numbers
-from bmvis.rows import Page, Row
+from bmvis.rows import Page, Row, stored_as
 from bmvis.tree import Buffer, Parameter
 
 
@@ -18,7 +18,7 @@ def to_text(page: Page, *, marks: bool = True) -> str:
             and the ties below the tree. Without, the lines are those of bigmodelvis.
     """
     lines = [
-        guide + row_text(row, marks=marks)
+        guide + row_text(row, marks=marks, dtype=page.dtype)
         for guide, row in zip(guides([row.depth for row in page.rows]), page.rows, strict=True)
     ]
     if marks:
@@ -26,9 +26,14 @@ def to_text(page: Page, *, marks: bool = True) -> str:
     return "\n".join(lines)
 
 
-def row_text(row: Row, *, marks: bool = True) -> str:
-    """Return one row without its tree lines: `dense (Linear) weight:[768, 768] bias:[768]`."""
-    tensors = [parameter_text(p, marks=marks) for p in row.parameters] + [buffer_text(b) for b in row.buffers]
+def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:
+    """Return one row without its tree lines: `dense (Linear) weight:[768, 768] bias:[768]`.
+
+    `dtype` is the data type that goes without saying.
+    """
+    tensors = [parameter_text(p, marks=marks, dtype=dtype) for p in row.parameters] + [
+        buffer_text(b) for b in row.buffers
+    ]
     words = [_head(row), *tensors]
     if row.module and marks:
         if row.module.shared_with is not None:
@@ -45,10 +50,10 @@ def _head(row: Row) -> str:
     return f"{row.label}{gap}({row.module.type})"
 
 
-def parameter_text(parameter: Parameter, *, marks: bool = True) -> str:
+def parameter_text(parameter: Parameter, *, marks: bool = True, dtype: str = "") -> str:
     """Return `weight:[768, 768]`, and in words what is special about it."""
     return f"{parameter.name}:{shape_text(parameter.shape)}" + (
-        "".join(f" ({m})" for m in states(parameter)) if marks else ""
+        "".join(f" ({m})" for m in states(parameter, dtype)) if marks else ""
     )
 
 
@@ -68,16 +73,16 @@ def hidden_text(row: Row) -> str:
     return f"… {row.hidden:,} module{plural} below, {numbers.count(row.totals.count)} parameters"
 
 
-def states(parameter: Parameter) -> list[str]:
-    """Return in words all that is not plain about a parameter; a trainable one is plain."""
+def states(parameter: Parameter, dtype: str = "") -> list[str]:
+    """Return in words all that is not plain about a parameter; a trainable one of type `dtype` is plain."""
     delta = f"delta, {parameter.adapter}" if parameter.adapter else "delta"
     found = [delta] if parameter.delta else []
     if not parameter.trainable:
         found.append("frozen")
     if parameter.shape is None:
         found.append("uninitialized")
-    if parameter.quantization:
-        found.append(parameter.quantization)
+    if parameter.quantization or (dtype and parameter.dtype != dtype and parameter.shape is not None):
+        found.append(stored_as(parameter))
     return found
 
 

@@ -1,0 +1,223 @@
+"""Capture says of any PyTorch model what is there, whatever wraps it and however it is made."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations
+
+from bmvis import capture
+from bmvis.options import Options
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+from bmvis.totals import subtree_totals
+
+
+def drawn(model: nn.Module, **options) -> list[str]:
+    """Return the tree's lines without their guides, then the lines below it."""
+    text = to_text(layout(capture(model), Options(**options)))
+    return [line.lstrip("│├└─ ") for line in text.splitlines() if line]
+
+
+def parts(**attributes) -> nn.Module:
+    model = nn.Module()
+    for name, value in attributes.items():
+        setattr(model, name, value)
+    return model
+
+
+def weights(*sides: int, **facts) -> nn.Parameter:
+    return nn.Parameter(torch.zeros(sides), **facts)
+
+
+def buffers() -> nn.Module:
+    model = nn.Module()
+    model.register_buffer("kept", torch.zeros(2))
+    model.register_buffer("passing", torch.zeros(3), persistent=False)
+    model.register_buffer("none", None)
+    return model
+
+
+def tied() -> nn.Module:
+    model = parts(encoder=nn.Embedding(5, 2), decoder=nn.Linear(2, 5))
+    model.decoder.weight = model.encoder.weight
+    return model
+
+
+def shared() -> nn.Module:
+    block = nn.Sequential(nn.Linear(2, 2))
+    return parts(first=block, again=block)
+
+
+def cycle() -> nn.Module:
+    model = parts(inner=nn.Linear(1, 1))
+    model.inner.back = model
+    return model
+
+
+def empty_places() -> nn.Module:
+    model = parts(kept=nn.Linear(1, 1, bias=False))
+    model.register_module("nothing", None)
+    model.register_parameter("none", None)
+    return model
+
+
+def mixed() -> nn.Module:
+    return nn.Sequential(nn.Linear(2, 2, dtype=torch.bfloat16), nn.Linear(2, 3), nn.Linear(1, 1, dtype=torch.float64))
+
+
+def orthogonal() -> nn.Module:
+    return nn.Sequential(parametrizations.orthogonal(nn.Linear(2, 3)))
+
+
+def weight_norm() -> nn.Module:
+    return parametrizations.weight_norm(nn.Linear(2, 3))
+
+
+def old_weight_norm() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nn.utils.weight_norm(nn.Linear(2, 3))
+
+
+CASES = {
+    "root's own": (
+        lambda: parts(scale=weights(1), frozen=weights(2, requires_grad=False)),
+        ["root scale:[1] frozen:[2] (frozen)", "Module: 3 parameters, 1 trainable (33.3 %); float32, 12 bytes"],
+    ),
+    "scalar and empty": (
+        lambda: parts(scalar=weights(), empty=weights(0, 4)),
+        ["root scalar:[] empty:[0, 4]", "Module: 1 parameters, all trainable; float32, 4 bytes"],
+    ),
+    "ParameterList": (
+        lambda: parts(prompts=nn.ParameterList([weights(2), weights(3)])),
+        [
+            "root",
+            "prompts (ParameterList) 0:[2] 1:[3]",
+            "Module: 5 parameters, all trainable; float32, 20 bytes",
+        ],
+    ),
+    "ParameterDict": (
+        lambda: parts(gates=nn.ParameterDict({"left": weights(2), "right": weights(3, requires_grad=False)})),
+        [
+            "root",
+            "gates (ParameterDict) left:[2] right:[3] (frozen)",
+            "Module: 5 parameters, 2 trainable (40 %); float32, 20 bytes",
+        ],
+    ),
+    "buffers": (buffers, ["root kept:[2] (buffer) passing:[3] (buffer, not saved)", "Module: no parameters"]),
+    "tied": (
+        tied,
+        [
+            "root",
+            "encoder (Embedding) weight:[5, 2]",
+            "decoder (Linear) weight:[5, 2] bias:[5]",
+            "Module: 15 parameters, all trainable; float32, 60 bytes",
+            "tied: decoder.weight = encoder.weight",
+        ],
+    ),
+    "shared": (
+        shared,
+        [
+            "root",
+            "first (Sequential)",
+            "0 (Linear) weight:[2, 2] bias:[2]",
+            "again (Sequential) (same module as first)",
+            "Module: 6 parameters, all trainable; float32, 24 bytes",
+        ],
+    ),
+    "cycle": (
+        cycle,
+        [
+            "root",
+            "inner (Linear) weight:[1, 1] bias:[1]",
+            "back (Module) (same module as the root)",
+            "Module: 2 parameters, all trainable; float32, 8 bytes",
+        ],
+    ),
+    "None in places": (
+        empty_places,
+        ["root", "kept (Linear) weight:[1, 1]", "Module: 1 parameters, all trainable; float32, 4 bytes"],
+    ),
+    "lazy": (
+        lambda: nn.Sequential(nn.LazyLinear(3), nn.LazyBatchNorm1d()),
+        [
+            "root",
+            "0 (LazyLinear) weight:[?] (uninitialized) bias:[?] (uninitialized)",
+            "1 (LazyBatchNorm1d) weight:[?] (uninitialized) bias:[?] (uninitialized) "
+            "running_mean:[?] (buffer) running_var:[?] (buffer) num_batches_tracked:[] (buffer)",
+            "Sequential: 0 parameters, all trainable, 4 uninitialized and not counted; float32, 0 bytes",
+        ],
+    ),
+    "mixed dtypes": (
+        mixed,
+        [
+            "root",
+            "0 (Linear) weight:[2, 2] (bfloat16) bias:[2] (bfloat16)",
+            "1 (Linear) weight:[3, 2] bias:[3]",
+            "2 (Linear) weight:[1, 1] (float64) bias:[1] (float64)",
+            "Sequential: 17 parameters, all trainable; float32 + bfloat16 + float64, 64 bytes",
+        ],
+    ),
+    "parametrized": (
+        orthogonal,
+        [
+            "root",
+            "0 (ParametrizedLinear) bias:[3]",
+            "parametrizations (ModuleDict)",
+            "weight (ParametrizationList) original:[3, 2]",
+            "0 (_Orthogonal) base:[3, 3] (buffer)",
+            "Sequential: 9 parameters, all trainable; float32, 36 bytes",
+        ],
+    ),
+    "weight norm": (
+        weight_norm,
+        [
+            "root bias:[3]",
+            "parametrizations (ModuleDict)",
+            "weight (ParametrizationList) original0:[3, 1] original1:[3, 2]",
+            "0 (_WeightNorm)",
+            "ParametrizedLinear: 12 parameters, all trainable; float32, 48 bytes",
+        ],
+    ),
+    "weight norm by hooks": (
+        old_weight_norm,
+        ["root bias:[3] weight_g:[3, 1] weight_v:[3, 2]", "Linear: 12 parameters, all trainable; float32, 48 bytes"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("factory", "lines"), CASES.values(), ids=CASES)
+def test_a_model_is_drawn_as_it_is(factory, lines):
+    assert drawn(factory(), buffers=True, non_params=True) == lines
+
+
+def test_both_ends_of_a_tie_name_the_other():
+    encoder, decoder = capture(tied()).modules[1:]
+    assert encoder.parameters[0].tied_by == ("decoder.weight",)
+    assert decoder.parameters[0].tied_to == "encoder.weight"
+
+
+def test_a_parameter_that_is_a_buffer_elsewhere_counts_as_a_parameter():
+    model = nn.Module()
+    weight = weights(3)
+    model.register_buffer("first", weight.data)
+    model.copy = nn.Module()
+    model.copy._buffers["same"] = weight
+    model.own = nn.Module()
+    model.own.weight = weight
+    tree = capture(model)
+    assert subtree_totals(tree)[0].count == 3
+    assert [m.buffers[0].tied_to for m in tree.modules if m.buffers] == ["", "own.weight"]
+
+
+def test_a_device_is_told_where_it_is():
+    tree = capture(nn.Sequential(nn.Linear(1, 1, device="meta"), nn.Linear(1, 1)))
+    assert [p.device for m in tree.modules for p in m.parameters] == ["meta", "meta", "cpu", "cpu"]
+    assert tree.device == "meta"
+
+
+def test_what_is_no_module_is_refused():
+    with pytest.raises(TypeError, match="not dict"):
+        capture({})
