@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bmvis.errors import BmvisError
 from bmvis.fold import Group, fold, label
 from bmvis.options import Options
 from bmvis.totals import Totals, of_parameter, subtree_totals
@@ -53,6 +54,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Lazy parameters, whose elements no total can count."""
     options: Options
     notes: tuple[str, ...] = ()
+    warnings: tuple[BmvisError, ...] = ()
+    """What the author of the page must know, though the tree is drawn: a host warns of each, with its place."""
 
     @property
     def dtype(self) -> str:

@@ -99,6 +99,8 @@ class Trees:
         for note in built.model.notes:
             LOG.info("%s: %r was %s", page.place(line), reference, note)
         drawn = layout(built.model, options)
+        for warning in drawn.warnings:
+            self.fail(warning, element.raw, page, line)
         anchor = page.anchor(options.name or f"model-{factory.stem(reference)}")
         if options.name not in ("", anchor):
             taken = OptionError(f"the name {options.name!r} is on this page already", hint="give each tree its own")

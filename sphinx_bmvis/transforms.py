@@ -15,7 +15,7 @@ from bmvis.errors import BmvisError
 from bmvis.render.text import to_text
 from bmvis.rows import Page, layout
 from sphinx_bmvis.domain import domain_of
-from sphinx_bmvis.errors import admonition, place
+from sphinx_bmvis.errors import admonition, place, warn
 from sphinx_bmvis.nodes import TYPE_OF, model_structure
 
 
@@ -38,6 +38,8 @@ class FillTrees(SphinxPostTransform):
             translated = "".join(child.astext() for child in node.findall(nodes.caption))
             options = msgspec.structs.replace(node["options"], caption=translated)
             node["page"] = layout(answer.model, options)
+            for warning in node["page"].warnings:
+                warn(warning, node["location"])
             node += [self._type_reference(name) for name in dict.fromkeys(_documented_types(node["page"]))]
             if options.search:
                 node += nodes.Text(to_text(node["page"], marks=False))  # read by the search index, drawn by nobody
