@@ -52,7 +52,7 @@ def _walk(root: nn.Module) -> Iterator[_Place]:
             yield depth, name, path, module, shared_with
             continue
         yield depth, name, path, module, None
-        pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(list(slots.children(module)))]
+        pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(slots.children(module))]
 
 
 class _Ties:

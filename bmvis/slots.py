@@ -6,28 +6,27 @@ or build tensors anew (parametrizations do). The dictionaries below them are pla
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-
-def children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the submodules with their names; empty places are left out."""
-    for name, child in _items(module, "_modules"):
-        if isinstance(child, nn.Module):
-            yield name, child
+_Held = TypeVar("_Held", nn.Module, torch.Tensor)
 
 
-def parameters(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the module's own parameters with their names; empty places are left out."""
-    yield from _tensors(module, "_parameters")
+def children(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return the submodules with their names; empty places are left out."""
+    return _items(module, "_modules", nn.Module)
 
 
-def buffers(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the module's own buffers with their names; empty places are left out."""
-    yield from _tensors(module, "_buffers")
+def parameters(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """Return the module's own parameters with their names; empty places are left out."""
+    return _items(module, "_parameters", torch.Tensor)
+
+
+def buffers(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """Return the module's own buffers with their names; empty places are left out."""
+    return _items(module, "_buffers", torch.Tensor)
 
 
 def unsaved(module: nn.Module) -> frozenset[str]:
@@ -48,15 +47,9 @@ def text(value: str) -> str:
     return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
 
 
-def _tensors(module: nn.Module, slot: str) -> Iterator[tuple[str, torch.Tensor]]:
-    for name, tensor in _items(module, slot):
-        if isinstance(tensor, torch.Tensor):
-            yield name, tensor
-
-
-def _items(module: nn.Module, slot: str) -> list[tuple[str, Any]]:
+def _items(module: nn.Module, slot: str, kind: type[_Held]) -> list[tuple[str, _Held]]:
     held = _slot(module, slot)
-    return [(text(str(name)), value) for name, value in held.items()] if held is not None else []
+    return [(text(str(name)), value) for name, value in held.items() if isinstance(value, kind)] if held else []
 
 
 def _slot(module: nn.Module, slot: str) -> Any:

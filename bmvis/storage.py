@@ -21,6 +21,8 @@ from bmvis import slots
 _PACKED_BITS = {"quint4x2": 4, "quint2x4": 2}
 """Bits of one element, for the dtypes of which PyTorch packs several into a byte."""
 
+_PLAIN = (torch.Tensor, nn.Parameter)
+
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
     """One tensor as it is stored; the fields are those of `tree.Parameter`."""
@@ -34,6 +36,8 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 def stored(tensor: torch.Tensor, holder: nn.Module) -> Stored:
     """Describe a parameter or buffer of the module `holder`."""
+    if type(tensor) in _PLAIN and not tensor.is_quantized:
+        return _plain(tensor)
     if is_lazy(tensor):
         return Stored(None, _name(tensor.dtype), 0, 0)
     for scheme in (_bitsandbytes_4bit, _bitsandbytes_8bit, _native, _wrapper):

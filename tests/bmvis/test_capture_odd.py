@@ -1,0 +1,163 @@
+"""Models that are deep, wide, large or hostile are captured like any other."""
+
+import gc
+import tracemalloc
+
+import msgspec
+import pytest
+import torch
+from torch import nn
+
+from bmvis import capture
+from bmvis.fold import fold
+from bmvis.options import Options
+from bmvis.render.html import to_html
+from bmvis.render.latex import to_latex
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+from bmvis.totals import subtree_totals
+from bmvis.tree import Model
+
+
+def nested(depth: int) -> nn.Module:
+    """Return a linear layer inside `depth` modules."""
+    model: nn.Module = nn.Linear(2, 3)
+    for _ in range(depth):
+        outer = nn.Sequential()
+        outer._modules["0"] = model
+        model = outer
+    return model
+
+
+def wide(children: int, size: int = 1) -> nn.Module:
+    """Return a list of modules with a weight and a bias; each is of its own size unless `size` is 0."""
+    model = nn.ModuleList()
+    for index in range(children):
+        layer = model._modules[str(index)] = nn.Module()
+        side = 1 + index * size
+        layer._parameters = {name: nn.Parameter(torch.empty(side, device="meta")) for name in ("weight", "bias")}
+    return model
+
+
+@pytest.mark.parametrize("depth", [1_000, 10_000])
+def test_a_deep_model_goes_all_the_way(depth):
+    tree = capture(nested(depth))
+    assert tree.modules[-1].depth == depth
+    assert subtree_totals(tree)[0].count == 9
+    assert len(fold(tree)) == depth + 1
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(tree), type=Model) == tree
+    page = layout(tree, Options())
+    last = "0 (Linear) weight:[3, 2] bias:[3]"
+    assert to_text(page, marks=False).endswith(last)
+    assert to_html(page, "deep").count("<li") == depth + 1
+    if depth == 1_000:
+        assert to_latex(page).count(r"\bmvisrow") == depth + 1
+
+
+def test_a_wide_model_is_one_row_of_equals():
+    tree = capture(wide(100_000, size=0))
+    page = layout(tree, Options())
+    assert [(row.label, row.repeats) for row in page.rows] == [("root", 1), ("0-99999", 100_000)]
+    assert page.totals.count == 200_000
+
+
+def test_a_module_takes_less_than_two_kilobytes_while_it_is_captured():
+    model = wide(20_000)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        tree = capture(model)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(tree.modules) == 20_001
+    assert peak / len(tree.modules) < 2_000
+
+
+class Hostile(nn.Module):
+    """Refuses whatever a reader may ask of a module, but for its dictionaries."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def _refuse(self, *_, **__):
+        raise RuntimeError("nobody should ask me")
+
+    __len__ = __bool__ = __eq__ = __repr__ = __str__ = __iter__ = __dir__ = __contains__ = _refuse
+    __getattr__ = __call__ = forward = extra_repr = _get_name = _refuse
+    children = named_children = modules = named_modules = parameters = named_parameters = _refuse
+    buffers = named_buffers = state_dict = get_submodule = get_parameter = _refuse
+
+    def __hash__(self):
+        raise RuntimeError("nor count me")
+
+
+class Deaf(Hostile):
+    """Answers nothing at all once it is made."""
+
+    def __getattribute__(self, name):
+        if object.__getattribute__(self, "__dict__").get("_modules"):
+            raise RuntimeError(name)
+        return super().__getattribute__(name)
+
+
+class Unmade(nn.Module):
+    """Forgot to call `super().__init__()`."""
+
+    def __init__(self):
+        pass
+
+
+class Growing(nn.Module):
+    """Makes children up when it is asked for them."""
+
+    def __getattr__(self, name):
+        return Growing()
+
+    def named_children(self):
+        while True:
+            yield "more", Growing()
+
+
+@pytest.mark.parametrize(
+    ("cls", "types"),
+    [(Hostile, ["Hostile", "Linear"]), (Deaf, ["Deaf", "Linear"]), (Unmade, ["Unmade"]), (Growing, ["Growing"])],
+)
+def test_a_hostile_module_is_only_looked_at(cls, types):
+    holder = nn.Module()
+    holder._modules["inside"] = cls()
+    for model in (cls(), holder):
+        assert [module.type for module in capture(model).modules][-len(types) :] == types
+
+
+def test_a_parameter_with_code_of_its_own_is_only_looked_at():
+    class Shouting(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, *_, **__):
+            raise RuntimeError("no operation on me")
+
+        __len__ = __bool__ = __eq__ = __repr__ = lambda self, *_: 1 / 0
+        __hash__ = torch.Tensor.__hash__
+
+    model = nn.Linear(2, 3)
+    model._parameters["weight"] = torch.zeros(3, 2).as_subclass(Shouting)
+    weight, _ = capture(model).root.parameters
+    assert (weight.shape, weight.dtype, weight.count, weight.stored_bytes) == ((3, 2), "float32", 6, 24)
+
+
+@pytest.mark.parametrize("name", ["<b>", "a\nb", "\ud800", "'\"&", "a b", "é", "…", "\x00"])
+def test_any_name_can_be_drawn_and_sent(name):
+    model = nn.Module()
+    model.add_module(name, nn.Linear(1, 1))
+    tree = capture(model)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(tree), type=Model) == tree
+    page = layout(tree, Options())
+    assert name.encode("utf-8", "backslashreplace").decode() in to_text(page)
+    to_html(page, "odd").encode()
+
+
+def test_names_that_are_no_text_become_text():
+    model = nn.Module()
+    model._modules[7] = nn.Linear(1, 1)
+    assert capture(model).modules[1].name == "7"

@@ -1,0 +1,147 @@
+"""Quantised weights: logical shape and count, stored bytes, and the scheme, whoever quantised them."""
+
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from bmvis import capture
+from bmvis.options import Options
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def drawn(model: nn.Module) -> list[str]:
+    lines = to_text(layout(capture(model), Options())).splitlines()
+    return [line.lstrip("│├└─ ") for line in lines if line]
+
+
+def dynamic() -> nn.Module:
+    model = nn.Sequential(nn.Linear(20, 30), nn.LSTM(3, 4), nn.LSTMCell(2, 1))
+    return torch.ao.quantization.quantize_dynamic(model, {nn.Linear, nn.LSTM, nn.LSTMCell})
+
+
+def static() -> nn.Module:
+    from torch.ao import quantization
+
+    model = nn.Sequential(quantization.QuantStub(), nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+    model.qconfig = quantization.get_default_qconfig("x86")
+    prepared = quantization.prepare(quantization.fuse_modules(model, [["1", "2"]]))
+    prepared(torch.zeros(1, 3, 8, 8))
+    return quantization.convert(prepared)
+
+
+def embedding() -> nn.Module:
+    bag = nn.EmbeddingBag(10, 4, mode="sum")
+    bag.qconfig = torch.ao.quantization.float_qparams_weight_only_qconfig_4bit
+    quantized = torch.ao.nn.quantized
+    return nn.Sequential(quantized.Embedding(10, 4), quantized.EmbeddingBag.from_float(bag))
+
+
+NATIVE = {
+    "dynamic": (
+        dynamic,
+        [
+            "root",
+            "0 (Linear) weight:[30, 20] (frozen) (qint8 per tensor) bias:[30] (frozen) (float32)",
+            "1 (LSTM) weight_ih_l0:[16, 3] (frozen) (qint8 per tensor) weight_hh_l0:[16, 4] (frozen) (qint8 per tensor)"
+            " bias_ih_l0:[16] (frozen) (float32) bias_hh_l0:[16] (frozen) (float32)",
+            "2 (LSTMCell) weight_ih:[4, 2] (frozen) (qint8 per tensor) weight_hh:[4, 1] (frozen) (qint8 per tensor)"
+            " bias_ih:[4] (frozen) (float32) bias_hh:[4] (frozen) (float32)",
+            "Sequential: 794 parameters, all frozen; qint8 per tensor + float32, 1 KB",
+        ],
+    ),
+    "static": (
+        static,
+        [
+            "root",
+            "1 (ConvReLU2d) weight:[4, 3, 3, 3] (frozen) (qint8 per channel) bias:[4] (frozen) (float32)",
+            "Sequential: 112 parameters, all frozen; qint8 per channel + float32, 188 bytes",
+        ],
+    ),
+    "embedding": (
+        embedding,
+        [
+            "root",
+            "0 (Embedding) weight:[10, 4] (frozen) (quint8 per channel)",
+            "1 (EmbeddingBag) weight:[10, 4] (frozen) (quint4x2 per channel)",
+            "Sequential: 80 parameters, all frozen; quint8 per channel + quint4x2 per channel, 220 bytes",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("factory", "lines"), NATIVE.values(), ids=NATIVE)
+def test_pytorchs_own_quantised_modules_show_what_they_pack_away(factory, lines):
+    assert drawn(factory()) == lines
+
+
+def test_four_bits_of_bitsandbytes_show_the_matrix_and_store_the_half_byte():
+    bnb = pytest.importorskip("bitsandbytes")
+    layer = bnb.nn.Linear4bit(64, 32, quant_type="nf4").to("cpu")
+    weight, bias = capture(layer).root.parameters
+    assert (weight.shape, weight.count, weight.dtype, weight.quantization) == ((32, 64), 2048, "uint8", "nf4")
+    assert weight.stored_bytes == 1024 + 32 + 64 + (4 + 256 * 4) + 4  # with scales, quantised once more, and levels
+    assert (bias.shape, bias.quantization) == ((32,), "")
+
+
+def test_four_bits_are_none_before_bitsandbytes_packs_them():
+    bnb = pytest.importorskip("bitsandbytes")
+    with torch.device("meta"):
+        weight, _ = capture(bnb.nn.Linear4bit(64, 32)).root.parameters
+    assert (weight.shape, weight.dtype, weight.quantization) == ((32, 64), "float32", "")
+
+
+def test_eight_bits_of_bitsandbytes_count_their_scales():
+    bnb = pytest.importorskip("bitsandbytes")
+    weight, _ = capture(bnb.nn.Linear8bitLt(64, 32, has_fp16_weights=False).to("cpu")).root.parameters
+    assert (weight.shape, weight.dtype, weight.quantization) == ((32, 64), "int8", "int8")
+    assert weight.stored_bytes == 32 * 64 + 32 * 4
+
+
+class Params4bit(nn.Parameter):
+    """Named as bitsandbytes names it: what is quantised is told by the object, without the library."""
+
+    quant_type = "fp4"
+    quant_state = None
+
+
+def test_a_packed_weight_without_a_state_has_the_shape_that_its_layer_names():
+    layer = nn.Linear(8, 4, bias=False)
+    layer.weight = Params4bit(torch.zeros(16, 1, dtype=torch.uint8), requires_grad=False)
+    (weight,) = capture(layer).root.parameters
+    assert (weight.shape, weight.count, weight.stored_bytes, weight.quantization) == ((4, 8), 32, 16, "fp4")
+
+
+@pytest.mark.parametrize(("config", "scheme", "dtype"), [
+    ("Int8WeightOnlyConfig", "Int8Tensor", "bfloat16"),
+    ("Float8WeightOnlyConfig", "Float8Tensor", "bfloat16"),
+])  # fmt: skip
+def test_torchao_tensors_are_their_logical_type_in_fewer_bytes(config, scheme, dtype):
+    quantization = pytest.importorskip("torchao.quantization")
+    model = nn.Sequential(nn.Linear(128, 64, bias=False, dtype=torch.bfloat16))
+    quantization.quantize_(model, getattr(quantization, config)())
+    (weight,) = capture(model).modules[1].parameters
+    assert (weight.shape, weight.count, weight.dtype, weight.quantization) == ((64, 128), 8192, dtype, scheme)
+    assert 8192 <= weight.stored_bytes < 8192 * 1.1
+
+
+def test_the_scheme_is_on_the_row_and_the_bytes_in_the_totals():
+    layer = nn.Linear(8, 4)
+    layer.weight = Params4bit(torch.zeros(16, 1, dtype=torch.uint8), requires_grad=False)
+    assert drawn(nn.Sequential(layer)) == [
+        "root",
+        "0 (Linear) weight:[4, 8] (frozen) (fp4) bias:[4] (float32)",
+        "Sequential: 36 parameters, 4 trainable (11.1 %); fp4 + float32, 32 bytes",
+    ]
+
+
+def test_no_quantising_library_is_imported_for_it():
+    import subprocess
+
+    code = "import sys, torch, bmvis; bmvis.capture(torch.nn.Linear(1, 1)); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"bitsandbytes", "torchao", "peft"} & set(loaded)
