@@ -11,6 +11,7 @@ from torch import nn
 
 from bmvis import slots
 from bmvis.delta import Deltas, find_deltas
+from bmvis.said import Listener
 from bmvis.storage import Stored, packed, stored
 from bmvis.tree import Buffer, Model, Module, Parameter, join
 
@@ -23,8 +24,8 @@ _MANGLED = re.compile(r"^__torch__\.|___torch_mangle_\d+\.")
 def capture(model: nn.Module) -> Model:
     """Return the structure of `model`: modules, parameters, buffers, ties and deltas.
 
-    Identity is by object, never by data pointer: on the meta device all pointers are 0. No code of the
-    modules or of tensor subclasses runs for it, but the `__tensor_flatten__` of the latter.
+    Identity is by object, never by data pointer: on the meta device all pointers are 0. Of the modules' own
+    code `extra_repr` runs, of tensor subclasses' `__tensor_flatten__`; nothing else does.
 
     Raises:
         TypeError: `model` is no `torch.nn.Module`.
@@ -87,6 +88,7 @@ class _Reader:
     def __init__(self, deltas: Deltas, ties: _Ties) -> None:
         self.deltas = deltas
         self.ties = ties
+        self.listener = Listener()
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
 
     def module(self, depth: int, name: str, path: str, module: nn.Module, shared_with: str | None) -> Module:
@@ -103,6 +105,7 @@ class _Reader:
                 *(self.packed(n, form) for n, form in packed(module)),
             ),
             buffers=tuple(self.buffer(n, join(path, n), b, module, n not in unsaved) for n, b in slots.buffers(module)),
+            extra_repr=self.listener.ask(module),
             shared_with=shared_with,
         )
 

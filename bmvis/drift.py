@@ -68,7 +68,11 @@ def _missing(kind: Literal["added", "removed"], model: Model, other: Mapping[str
 
 
 def _differences(old: _Facts, new: _Facts) -> Iterator[str]:
-    for field in dict.fromkeys([*old, *new]):
+    """Yield what differs. What a module says of itself counts where nothing else differs: it repeats the sizes."""
+    fields = [field for field in dict.fromkeys([*old, *new]) if field != "extra_repr"]
+    if all(old.get(field) == new.get(field) for field in fields):
+        fields = ["extra_repr"]
+    for field in fields:
         was, is_now = old.get(field, {}), new.get(field, {})
         if field not in ("parameters", "buffers"):
             if was != is_now:

@@ -114,6 +114,23 @@ def _count_below(index: int, children: Sequence[Sequence[int]]) -> int:
     return count
 
 
+def stand_ins(model: Model, groups: Sequence[Group]) -> list[list[int]]:
+    """Return for each group all modules that it is drawn for: its members in every module of the group above.
+
+    `Group.members` are those below the first of the modules above alone.
+    """
+    above = parents(model.modules)
+    place = {(above[index], module.name): index for index, module in enumerate(model.modules)}
+    found: list[list[int]] = []
+    trail: list[list[int]] = []
+    for group in groups:
+        names = [model.modules[member].name for member in group.members]
+        del trail[group.depth :]
+        trail.append([place[parent, name] for parent in trail[-1] for name in names] if trail else [0])
+        found.append(trail[-1])
+    return found
+
+
 def label(names: Sequence[str]) -> str:
     """Write the names of one group: `0-11`, `0,2,4-6`, `0,2,4,...,22`, `query,key,value`."""
     if len(names) < 2 or not all(name.isdecimal() and str(int(name)) == name for name in names):

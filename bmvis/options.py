@@ -26,6 +26,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     non_params: bool = False
     expand_params: bool = False
     buffers: bool = False
+    extra_repr: bool = False
     map: bool = False
     name: str = ""
     caption: str = ""
@@ -111,6 +112,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("non-params", "", _flag, "Keep modules without parameters: dropout, activations, pooling."),
     Option("expand-params", "", _flag, "Give each parameter a line of its own."),
     Option("buffers", "", _flag, "Show buffers beside the parameters."),
+    Option(
+        "extra-repr",
+        "",
+        _flag,
+        "Show what modules say of themselves, as print(model) does: a dropout's p, a convolution's stride.",
+    ),
     Option("map", "", _flag, "Draw a map below the tree of where the parameters are."),
     Option(
         "name",

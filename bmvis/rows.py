@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bmvis.errors import BmvisError
-from bmvis.fold import Group, fold, label
+from bmvis.fold import Group, fold, label, stand_ins
 from bmvis.options import Options
 from bmvis.totals import Totals, of_parameter, subtree_totals
 from bmvis.tree import Buffer, Model, Module, Parameter, join, paths
@@ -32,6 +32,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     buffers: tuple[Buffer, ...] = ()
     hidden: int = 0
     """Modules below that the depth limit leaves out."""
+    extra_repr: str = ""
+    """What every module that the row stands for says of itself; '' where they differ, or none was asked for."""
 
     @property
     def repeats(self) -> int:
@@ -67,8 +69,9 @@ def layout(model: Model, options: Options) -> Page:
     """Fold `model` and make the rows that `options` ask for."""
     places, totals = paths(model.modules), subtree_totals(model)
     rows: list[Row] = []
-    for group in fold(model, depth=options.depth, non_params=options.non_params, buffers=options.buffers):
-        rows += _group_rows(group, model, places, totals, options)
+    groups = fold(model, depth=options.depth, non_params=options.non_params, buffers=options.buffers)
+    for group, said in zip(groups, _said(model, groups, options), strict=True):
+        rows += _group_rows(group, said, model, places, totals, options)
     parameters = [(join(path, p.name), p) for path, m in zip(places, model.modules, strict=True) for p in m.parameters]
     return Page(
         rows=tuple(rows),
@@ -104,7 +107,17 @@ def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
     return found
 
 
-def _group_rows(group: Group, model: Model, places: list[str], totals: list[Totals], options: Options) -> list[Row]:
+def _said(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
+    """Return for each group what all modules that it stands for say of themselves."""
+    if not options.extra_repr:
+        return [""] * len(groups)
+    said = [{model.modules[index].extra_repr for index in everyone} for everyone in stand_ins(model, groups)]
+    return [words.pop() if len(words) == 1 else "" for words in said]
+
+
+def _group_rows(
+    group: Group, said: str, model: Model, places: list[str], totals: list[Totals], options: Options
+) -> list[Row]:
     first = group.members[0]
     module = model.modules[first]
     names = tuple(model.modules[member].name for member in group.members)
@@ -118,6 +131,7 @@ def _group_rows(group: Group, model: Model, places: list[str], totals: list[Tota
         parameters=() if options.expand_params else module.parameters,
         buffers=module.buffers if options.buffers and not options.expand_params else (),
         hidden=group.hidden,
+        extra_repr=said,
     )
     if not options.expand_params:
         return [row]

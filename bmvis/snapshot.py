@@ -21,7 +21,7 @@ from bmvis.errors import SnapshotError
 from bmvis.totals import Totals, subtree_totals
 from bmvis.tree import Buffer, Model, Module, Parameter, join, parents, paths
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file; a reader refuses any other."""
 _Record = TypeVar("_Record", Parameter, Buffer)
 _Row = dict[str, Any]

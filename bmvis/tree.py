@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-FORMAT = 1
+FORMAT = 2
 """Version of the serialised form; a reader refuses any other."""
 
 
@@ -71,6 +71,7 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     parameters: tuple[Parameter, ...] = ()
     buffers: tuple[Buffer, ...] = ()
     extra_repr: str = ""
+    """What the module says of itself, one line: `p=0.1, inplace=False`. No part of what folding compares."""
     shared_with: str | None = None
     """Path at which the same module object is first met. A shared module lists its own parameters
     (as ties) but not its children: they stand at the first place. The root's path is ''."""

@@ -14,7 +14,14 @@ SRC = Path(__file__).parent / "sites" / "markdown" / "src"
 TREES = {
     "plain": {},
     "cut": {"depth": "1"},
-    "whole": {"non-params": "", "buffers": "", "expand-params": "", "root-name": "net", "class": "wide left"},
+    "whole": {
+        "non-params": "",
+        "buffers": "",
+        "extra-repr": "",
+        "expand-params": "",
+        "root-name": "net",
+        "class": "wide left",
+    },
     "told": {"caption": "A <small> model & its layers", "open": "1", "device": "cpu", "search": "", "map": ""},
 }
 

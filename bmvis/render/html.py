@@ -178,6 +178,8 @@ def _line(row: Row, links: _Links, dtype: str, type_link: TypeLink | None) -> It
         yield join(" ", _parameter(parameter, links, dtype))
     for buffer in row.buffers:
         yield join(" ", _buffer(buffer))
+    if row.extra_repr:
+        yield join(" ", tag("small", row.extra_repr))
     if row.module and row.module.shared_with is not None:
         shared = row.module.shared_with
         yield join(" ", _reference("same module as", shared or "the root", links.to(shared)))

@@ -128,6 +128,8 @@ class _Writer:
             yield rf"\bmvistype{{{self.text(row.module.type)}}}"
         yield from map(self._parameter, row.parameters)
         yield from map(self._buffer, row.buffers)
+        if row.extra_repr:
+            yield rf"\bmvismark{{{self.text(row.extra_repr)}}}"
         if row.module and row.module.shared_with is not None:
             yield rf"\bmvismark{{same module as {self.text(row.module.shared_with or 'the root')}}}"
         if row.hidden:

@@ -34,7 +34,7 @@ def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:
     tensors = [parameter_text(p, marks=marks, dtype=dtype) for p in row.parameters] + [
         buffer_text(b) for b in row.buffers
     ]
-    words = [_head(row), *tensors]
+    words = [_head(row), *tensors, f"# {row.extra_repr}" if row.extra_repr else ""]
     if row.module and marks:
         if row.module.shared_with is not None:
             words.append(f"(same module as {row.module.shared_with or 'the root'})")

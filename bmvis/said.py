@@ -1,0 +1,60 @@
+"""What a module says of itself, `extra_repr()`: the one piece of a model's own code that a capture runs.
+
+It may raise, be endless, take its time, or hold what differs from run to run; nobody but it knows a
+dropout's `p` or a convolution's stride.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+from torch import nn
+
+from bmvis import slots
+
+LONGEST = 200
+"""Characters that are kept of one module's words."""
+PATIENCE = 2.0
+"""Seconds for all modules of a model; who comes later is not asked."""
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_SILENT = (nn.ParameterList, nn.ParameterDict)
+"""They list their parameters, which stand on the row."""
+
+
+class Listener:
+    """Asks the modules of one model."""
+
+    def __init__(self) -> None:
+        self.left = PATIENCE
+
+    def ask(self, module: nn.Module) -> str:
+        """Return the module's `extra_repr()` as one line, without addresses; '' where it has none to give."""
+        if self.left <= 0 or not _speaks(module):
+            return ""
+        started = time.perf_counter()
+        try:
+            words = module.extra_repr()
+            said = _line(words) if isinstance(words, str) else ""
+        except Exception:
+            said = ""  # somebody else's code: that it fails is no fact about the structure
+        self.left -= time.perf_counter() - started
+        return said
+
+
+def _speaks(module: nn.Module) -> bool:
+    """Return whether the module has words of its own, and asking for them leaves it as it is.
+
+    A parametrized module computes its weights when they are looked at, and spectral norm changes by that.
+    """
+    cls = type(module)
+    if cls.extra_repr is nn.Module.extra_repr or issubclass(cls, _SILENT) or cls.__module__.startswith("torch.jit"):
+        return False
+    return all(name != "parametrizations" for name, _ in slots.children(module))
+
+
+def _line(words: str) -> str:
+    start = str.__getitem__(words, slice(0, 4 * LONGEST))
+    line = slots.text(_ADDRESS.sub("", " ".join(start.split())))
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"

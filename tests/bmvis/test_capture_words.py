@@ -1,0 +1,119 @@
+"""`extra-repr` shows what modules say of themselves, where that is true of all that a row stands for."""
+
+import time
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations
+
+from bmvis import capture, said
+from bmvis.drift import compare
+from bmvis.options import Options
+from bmvis.render.html import to_html
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+
+
+def drawn(model: nn.Module, **options) -> list[str]:
+    text = to_text(layout(capture(model), Options(**{"extra_repr": True, "non_params": True} | options)), marks=False)
+    return [line.lstrip("│├└─ ") for line in text.splitlines()]
+
+
+class Saying(nn.Module):
+    """A module that says what it is told to."""
+
+    def __init__(self, words):
+        super().__init__()
+        self.words = words
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def extra_repr(self):
+        return self.words() if callable(self.words) else self.words
+
+
+def test_words_stand_behind_the_shapes():
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.Dropout(0.1), nn.ReLU())
+    assert drawn(model) == [
+        "root",
+        "0 (Conv2d) weight:[8, 3, 3, 3] bias:[8] # 3, 8, kernel_size=(3, 3), stride=(2, 2)",
+        "1 (Dropout) # p=0.1, inplace=False",
+        "2 (ReLU)",
+    ]
+    assert "# " not in "".join(drawn(model, extra_repr=False))
+
+
+def test_a_row_says_what_holds_for_all_that_it_stands_for():
+    layers = [nn.Sequential(nn.Dropout(p), nn.Linear(2, 2)) for p in (0.1, 0.1, 0.2)]
+    assert drawn(nn.Sequential(*layers[:2]))[2] == "0 (Dropout) # p=0.1, inplace=False"
+    assert drawn(nn.Sequential(*layers)) == [
+        "root",
+        "0-2(Sequential)",
+        "0 (Dropout)",
+        "1 (Linear) weight:[2, 2] bias:[2] # in_features=2, out_features=2, bias=True",
+    ]
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["asked for", "not"])
+def test_words_do_not_tell_blocks_apart(shown):
+    model = nn.Sequential(*(nn.Conv1d(1, 1, 1, dilation=d) for d in (1, 2, 3)))
+    assert drawn(model, extra_repr=shown) == ["root", "0-2(Conv1d) weight:[1, 1, 1] bias:[1]"]
+
+
+def test_modules_that_a_shorter_sibling_lacks_do_not_mislead():
+    with_dropout = nn.Sequential(nn.Dropout(0.5), nn.Linear(1, 1))
+    without = nn.Sequential(nn.Identity(), nn.Linear(1, 1))
+    rows = drawn(nn.Sequential(with_dropout, without), non_params=False)
+    assert rows == [
+        "root",
+        "0-1(Sequential)",
+        "1 (Linear) weight:[1, 1] bias:[1] # in_features=1, out_features=1, bias=True",
+    ]
+
+
+def refuse():
+    raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        pytest.param("a\n  b", "a b", id="lines"),
+        pytest.param("<b>&", "<b>&", id="markup"),
+        pytest.param("f=<function f at 0x7f00deadbeef>", "f=<function f>", id="address"),
+        pytest.param("x" * 10**6, "x" * (said.LONGEST - 1) + "…", id="huge"),
+        pytest.param(refuse, "", id="raises"),
+        pytest.param(lambda: recurse(), "", id="recursion"),
+        pytest.param(lambda: 7, "", id="no text"),
+        pytest.param("\ud800", "\\ud800", id="half a pair"),
+    ],
+)
+def test_whatever_a_module_says_is_one_short_line(words, shown):
+    model = Saying(words)
+    assert capture(model).root.extra_repr == shown
+    html = to_html(layout(capture(model), Options(extra_repr=True)), "said")
+    assert "<b>&" not in html
+
+
+def recurse():
+    return recurse()
+
+
+def test_slow_words_are_not_waited_for(monkeypatch):
+    monkeypatch.setattr(said, "PATIENCE", 0.05)
+    model = nn.Sequential(*(Saying(lambda: time.sleep(0.03) or "slow") for _ in range(50)))
+    words = [module.extra_repr for module in capture(model).modules[1:]]
+    assert words[0] == "slow"
+    assert 1 <= words.count("slow") <= 2
+
+
+def test_a_parametrized_module_is_not_asked_for_that_would_change_it():
+    model = parametrizations.spectral_norm(nn.Linear(4, 4)).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert capture(model).root.extra_repr == ""
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_change_of_words_is_drift():
+    before, after = (capture(nn.Sequential(nn.Dropout(p))) for p in (0.1, 0.2))
+    assert str(compare(before, after)).strip() == "~ 0  extra_repr: p=0.1, inplace=False → p=0.2, inplace=False"
