@@ -46,7 +46,9 @@ NOTHING = Totals()
 
 
 def of_parameter(parameter: Parameter) -> Totals:
-    """Return what one parameter adds to its module."""
+    """Return what one parameter adds to its module: nothing, if a comparison shows it as removed."""
+    if parameter.change is not None and parameter.change.kind == "removed":
+        return NOTHING
     count = parameter.count
     return Totals(count, count if parameter.trainable else 0, count if parameter.delta else 0, parameter.stored_bytes)
 

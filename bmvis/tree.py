@@ -8,11 +8,20 @@ quick to walk. `Module.depth` is the only link between rows; `parents` and `size
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
 FORMAT = 2
 """Version of the serialised form; a reader refuses any other."""
+
+
+class Change(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What became of a module or parameter from one model to another; see `bmvis.compare`."""
+
+    kind: Literal["added", "removed", "changed"]
+    details: tuple[str, ...] = ()
+    """From what to what, to be read: `trainable → frozen`, `[512, 768] → [1024, 768]`, `was query`."""
 
 
 class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -41,6 +50,8 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """State-dict key under which the same tensor is first met; empty at that first place."""
     tied_by: tuple[str, ...] = ()
     """State-dict keys of the later places, kept at the first one."""
+    change: Change | None = None
+    """In a comparison, how it differs from before."""
 
 
 class Buffer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -75,6 +86,8 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     shared_with: str | None = None
     """Path at which the same module object is first met. A shared module lists its own parameters
     (as ties) but not its children: they stand at the first place. The root's path is ''."""
+    change: Change | None = None
+    """In a comparison, how it differs from before, apart from its parameters and from what is below it."""
 
     @property
     def import_path(self) -> str:
