@@ -1,6 +1,6 @@
 """The worker's child process: imports torch and user code, so that a docs build need not.
 
-Run as `python -m bmvis.child DIRECTORY` and imported by nobody. The contract:
+Run by `runpy` with the argument DIRECTORY (`bmvis.worker` says how) and imported by nobody. The contract:
 
 - Each line on standard input is a `Request` in JSON. The end of input, whenever it comes, ends the
   process and all that was started in it: the parent is gone.

@@ -28,7 +28,8 @@ class NamedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference: str
     device: Device = "auto"
     python: str = ""
-    """Another Python, for a model whose dependencies clash; bmvis must be installed there. Relative to the project."""
+    """Another Python, for a model whose dependencies clash; torch and msgspec must be installed there. Relative to
+    the project."""
     timeout: float = 0.0
     """Seconds; 0 is the site's own limit."""
     memory: int = 0

@@ -32,6 +32,15 @@ _KINDS: Mapping[str, type[BmvisError]] = {
 }
 _ANSWERS = msgspec.msgpack.Decoder(Answer)
 _TAIL_BYTES = 4096
+_START = """\
+import importlib.util, runpy, sys
+spec = importlib.util.spec_from_file_location("bmvis", sys.argv.pop(1) + "/__init__.py")
+sys.modules["bmvis"] = bmvis = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(bmvis)
+runpy.run_module("bmvis.child", run_name="__main__", alter_sys=True)
+"""
+"""Starts this very bmvis in any Python, and lends it nothing else: a PYTHONPATH would bring along what is
+installed beside bmvis, and the point of another Python is that its packages differ."""
 
 
 class Worker:
@@ -39,7 +48,7 @@ class Worker:
 
     Args:
         cwd: the child's working directory; relative paths of user code start there.
-        python: the interpreter; bmvis must be importable there.
+        python: the interpreter; torch and msgspec must be installed there.
         timeout: seconds per model.
         memory: bytes per model, beside what torch itself takes; 0 is no limit. Holds on Linux.
     """
@@ -118,13 +127,12 @@ class _Child:
         self.folder = tempfile.TemporaryDirectory(prefix="bmvis-", ignore_cleanup_errors=True)
         environment = os.environ | {
             "PYTHONSAFEPATH": "1",
-            "PYTHONPATH": _python_path(),
             "PYTHONUNBUFFERED": "1",
             processes.MARK: self.folder.name,
         }
         try:
             self.process = subprocess.Popen(
-                [python, "-m", "bmvis.child", self.folder.name],
+                [python, "-c", _START, str(Path(__file__).parent), self.folder.name],
                 cwd=cwd,
                 env=environment,
                 stdin=subprocess.PIPE,
@@ -190,7 +198,7 @@ class _Child:
         self.reader.join(timeout=1)
         if code == processes.UNUSABLE and not self.has_answered:
             return WorkerError(
-                f"bmvis cannot run in {self.python}: {self._output()}", hint="install bmvis and torch there"
+                f"bmvis cannot run in {self.python}: {self._output()}", hint="install torch and msgspec there"
             )
         return WorkerError(
             f"the process that built {request.reference!r} {_cause(code)}",
@@ -212,11 +220,6 @@ class _Child:
     def _last_output(self) -> str:
         text = self._output()
         return f"Last output:\n{text}" if text else ""
-
-
-def _python_path() -> str:
-    """Return a PYTHONPATH by which the child finds this very bmvis, installed or not."""
-    return os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
 
 
 def _cause(code: int) -> str:

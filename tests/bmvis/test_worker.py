@@ -2,15 +2,18 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from misbehaviour import FAILS, PASSES, module_name, sleepers, write
 
+import bmvis
 from bmvis import processes
 from bmvis.errors import BmvisError
 from bmvis.source import Source
@@ -162,7 +165,7 @@ def test_a_python_that_is_none(project):
 
 
 def test_a_python_without_msgspec(project, tmp_path):
-    """Another Python finds this bmvis, but what bmvis needs must be installed there."""
+    """Another Python is given this bmvis, but what bmvis needs must be installed there."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     python = str(tmp_path / "venv" / "bin" / "python")
     with (
@@ -170,4 +173,22 @@ def test_a_python_without_msgspec(project, tmp_path):
         pytest.raises(BmvisError, match=r"bmvis cannot run in .*msgspec") as caught,
     ):
         source.resolve("good0:build")
-    assert "install bmvis" in caught.value.hint
+    assert "install torch and msgspec" in caught.value.hint
+
+
+def test_a_worker_is_given_bmvis_and_nothing_installed_beside_it(project, tmp_path):
+    """Else another Python would see the packages of ours, which it is to be free of."""
+    shutil.copytree(Path(bmvis.__file__).parent, tmp_path / "bmvis")
+    (tmp_path / "neighbour.py").touch()
+    write(project, "looks", "import bmvis, neighbour")
+    code = f"""if True:
+        import sys
+        sys.path.insert(0, {str(tmp_path)!r})
+        import neighbour
+        from pathlib import Path
+        from bmvis.source import Source
+        with Source(Path(), path=["."]) as source:
+            source.resolve("looks:build")
+    """
+    run = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)
+    assert "No module named 'neighbour'" in run.stderr
