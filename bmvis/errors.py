@@ -85,6 +85,12 @@ class DriftError(BmvisError):
     kind = "drift"
 
 
+class AddressError(BmvisError):
+    """A pattern that names no module, or cannot be searched for."""
+
+    kind = "highlight"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return 'did you mean ...?' with the closest known word, or the list of known words."""
     choices = sorted(known)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence, Set
 from itertools import pairwise
 
 import msgspec
 
 from bmvis.totals import subtree_totals
 from bmvis.tree import Model, Module, parents, paths
+
+WIDE = 48
+"""Characters of a label that stand in a line."""
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
@@ -21,58 +24,88 @@ class Group(msgspec.Struct, frozen=True, gc=False):
     """Modules below the first member that a depth limit leaves out."""
 
 
-def fold(model: Model, *, depth: int | None = None, non_params: bool = False, buffers: bool = False) -> list[Group]:
+class Folding(msgspec.Struct, frozen=True):
+    """The groups of a model, and what they were made from: a value for each of its modules."""
+
+    groups: list[Group]
+    signatures: list[int]
+    """Equal where all that is shown below the name is equal; 0 for a module that is not shown."""
+    children: list[list[int]]
+    """The modules below that are shown, or would be but for a depth limit."""
+    cut: list[bool]
+    """Whether what is below is left out."""
+
+
+def fold(
+    model: Model,
+    *,
+    depth: int | None = None,
+    non_params: bool = False,
+    buffers: bool = False,
+    marked: Set[int] = frozenset(),
+) -> Folding:
     """Return the groups that show `model`.
 
     Two siblings are one group when everything below their own names is equal: types, names, shapes,
     dtypes, states, ties. They need not be neighbours. What is not shown does not tell them apart:
     modules below `depth` count by their sums, modules without parameters only if `non_params`, buffers
-    only if `buffers`.
+    only if `buffers`. A marked module is shown at any depth, and is not equal to one that is not marked.
     One pass from the leaves to the root; linear in the number of modules.
     """
-    signatures, children = _sign(model, depth, non_params, buffers)
+    signatures, children, cut, below = _sign(model, depth, non_params, buffers, marked)
     groups: list[Group] = []
     pending: list[tuple[int, ...]] = [(0,)]
     while pending:
         members = pending.pop()
         first = members[0]
-        level = model.modules[first].depth
-        cut = depth is not None and level >= depth
-        groups.append(Group(level, members, _count_below(first, children) if cut else 0))
-        if cut:
+        groups.append(Group(model.modules[first].depth, members, below[first] if cut[first] else 0))
+        if cut[first]:
             continue
         alike: dict[int, list[int]] = {}
         for child in children[first]:
             alike.setdefault(signatures[child], []).append(child)
         pending += [tuple(found) for found in reversed(alike.values())]
-    return groups
+    return Folding(groups, signatures, children, cut)
 
 
-def _sign(model: Model, depth: int | None, non_params: bool, buffers: bool) -> tuple[list[int], list[list[int]]]:
-    """Return a number for each module, equal where all shown below the name is equal, and its shown children."""
+def _sign(
+    model: Model, depth: int | None, non_params: bool, buffers: bool, marked: Set[int]
+) -> tuple[list[int], list[list[int]], list[bool], list[int]]:
+    """Return the signatures, children and cuts of a `Folding`, and the number of modules below each."""
     modules, above, places = model.modules, parents(model.modules), paths(model.modules)
     totals = subtree_totals(model) if depth is not None else None
+    opened = _above(marked, above)
     children: list[list[int]] = [[] for _ in modules]
-    signatures = [0] * len(modules)
+    signatures, counts, cut = [0] * len(modules), [0] * len(modules), [False] * len(modules)
     known: dict[Hashable, int] = {}
     for index in range(len(modules) - 1, -1, -1):
-        module = modules[index]
-        below = children[index]
+        module, below = modules[index], children[index]
         below.reverse()
-        if not (non_params or below or module.parameters or index == 0):
+        if not (non_params or below or module.parameters or index == 0 or index in marked):
             continue
+        own, shown = _own_key(module, places[index], buffers), index in marked
+        cut[index] = depth is not None and module.depth >= depth and index not in opened
         key: Hashable
-        if totals is not None and depth is not None and module.depth >= depth:
-            key = (_own_key(module, places[index], buffers), totals[index])
+        if totals is not None and cut[index]:
+            key = (own, shown, totals[index], counts[index])
         else:
-            key = (
-                _own_key(module, places[index], buffers),
-                *((modules[child].name, signatures[child]) for child in below),
-            )
-        signatures[index] = known.setdefault(key, len(known))
+            key = (own, shown, *((modules[child].name, signatures[child]) for child in below))
+        signatures[index] = known.setdefault(key, len(known) + 1)
         if index:
             children[above[index]].append(index)
-    return signatures, children
+            counts[above[index]] += counts[index] + 1
+    return signatures, children, cut, counts
+
+
+def _above(marked: Set[int], above: Sequence[int]) -> set[int]:
+    """Return the modules that have a marked one below them."""
+    found: set[int] = set()
+    for index in marked:
+        index = above[index]
+        while index >= 0 and index not in found:
+            found.add(index)
+            index = above[index]
+    return found
 
 
 def _own_key(module: Module, path: str, buffers: bool) -> Hashable:
@@ -86,16 +119,16 @@ def _own_key(module: Module, path: str, buffers: bool) -> Hashable:
         parameters = tuple(
             (
                 msgspec.structs.replace(p, tied_to="", tied_by=()),
-                _way(path, p.tied_to),
-                tuple(_way(path, key) for key in p.tied_by),
+                way(path, p.tied_to),
+                tuple(way(path, key) for key in p.tied_by),
             )
             for p in module.parameters
         )
-    shared = None if module.shared_with is None else _way(path, module.shared_with or "root")
+    shared = None if module.shared_with is None else way(path, module.shared_with or "root")
     return (module.type, module.package, module.qualname, parameters, module.buffers if buffers else (), shared)
 
 
-def _way(origin: str, target: str) -> tuple[int, str] | None:
+def way(origin: str, target: str) -> tuple[int, str] | None:
     """Return the relative path from module `origin` to `target`: levels to go up, then down."""
     if not target:
         return None
@@ -104,14 +137,6 @@ def _way(origin: str, target: str) -> tuple[int, str] | None:
     while common < len(here) and common < len(there) and here[common] == there[common]:
         common += 1
     return len(here) - common, ".".join(there[common:])
-
-
-def _count_below(index: int, children: Sequence[Sequence[int]]) -> int:
-    count, pending = -1, [index]
-    while pending:
-        count += 1
-        pending.extend(children[pending.pop()])
-    return count
 
 
 def stand_ins(model: Model, groups: Sequence[Group]) -> list[list[int]]:
@@ -140,6 +165,22 @@ def label(names: Sequence[str]) -> str:
     if step > 1 and len(numbers) > 4 and all(b - a == step for a, b in pairwise(numbers)):
         return f"{numbers[0]},{numbers[1]},{numbers[2]},...,{numbers[-1]}"
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in _runs(numbers))
+
+
+def shortened(text: str, width: int = WIDE) -> str:
+    """Return a label that is wider than `width` with its middle left out: `0,3,7,...,381,383`, `conv_of…_branch`."""
+    if len(text) <= width:
+        return text
+    names = text.split(",")
+    head, room = 0, width - len(",...,")
+    while head < len(names) and len(",".join(names[: head + 1])) <= room * 2 // 3:
+        head += 1
+    tail = 0
+    while tail < len(names) - head and len(",".join(names[:head] + names[len(names) - tail - 1 :])) <= room:
+        tail += 1
+    if head and tail:
+        return ",".join([*names[:head], "...", *names[len(names) - tail :]])
+    return f"{text[: width * 2 // 3]}…{text[-(width - width * 2 // 3 - 1) :]}"
 
 
 def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from bmvis import address
 from bmvis.errors import OptionError, nearest
 
 Device = Literal["auto", "meta", "cpu"]
@@ -34,6 +35,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     device: Device = "auto"
     classes: tuple[str, ...] = ()
     search: bool = False
+    highlight: tuple[str, ...] = ()
+    whole_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,19 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("class", "CSS class names", _classes, "CSS classes for the outermost element.", field="classes"),
     Option("search", "", _flag, "Let the site's search find the text of the tree."),
+    Option(
+        "highlight",
+        "ends of module paths, such as attention.output.dense, or [r] and a regular expression",
+        address.parse,
+        "Mark the modules that a pattern names, unfolded and below `depth` where need be. Several: between spaces.",
+    ),
+    Option("whole-names", "", _flag, "Write names in full that are wider than a line."),
 )
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 
-PER_TREE = ("name", "caption")
+PER_TREE = ("name", "caption", "highlight")
 """Options that belong to one tree: a site has no default for them."""
 
 

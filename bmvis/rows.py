@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bmvis.errors import BmvisError
-from bmvis.fold import Group, fold, label, stand_ins
+from bmvis import address
+from bmvis.differences import Difference, differences
+from bmvis.errors import AddressError, BmvisError
+from bmvis.fold import Group, fold, label, shortened, stand_ins
 from bmvis.options import Options
 from bmvis.totals import Totals, of_parameter, subtree_totals
 from bmvis.tree import Buffer, Model, Module, Parameter, join, paths
@@ -19,7 +21,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     depth: int
     label: str
-    """What stands for the name: `layer`, `0-11`, the root's name."""
+    """What stands for the name: `layer`, `0-11`, the root's name; shortened where it is wider than a line."""
     names: tuple[str, ...]
     """Every sibling the row stands for, in the model's order."""
     path: str
@@ -34,11 +36,21 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Modules below that the depth limit leaves out."""
     extra_repr: str = ""
     """What every module that the row stands for says of itself; '' where they differ, or none was asked for."""
+    differs: str = ""
+    """How the row differs from the same one of a sibling block: `differs from layer.0-5, where bias is frozen`."""
+    is_match: bool = False
+    """Whether the option `highlight` names the modules that the row stands for."""
 
     @property
     def repeats(self) -> int:
         """Return how many siblings the row stands for."""
         return len(self.names)
+
+    @property
+    def names_text(self) -> str:
+        """Return all names, for where the label leaves any out; '' where it does not."""
+        is_whole = self.label == label(self.names) and "..." not in self.label
+        return "" if is_whole or not (self.depth and self.module) else ", ".join(self.names)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +67,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     uninitialized: int
     """Lazy parameters, whose elements no total can count."""
     options: Options
+    matches: int = 0
+    """Modules that the option `highlight` names."""
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()
     """What the author of the page must know, though the tree is drawn: a host warns of each, with its place."""
@@ -68,10 +82,15 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 def layout(model: Model, options: Options) -> Page:
     """Fold `model` and make the rows that `options` ask for."""
     places, totals = paths(model.modules), subtree_totals(model)
+    matched, warnings = _matched(model, places, options)
+    shown = {"non_params": options.non_params, "buffers": options.buffers}
+    folding = fold(model, depth=options.depth, marked=matched, **shown)
     rows: list[Row] = []
-    groups = fold(model, depth=options.depth, non_params=options.non_params, buffers=options.buffers)
-    for group, said in zip(groups, _said(model, groups, options), strict=True):
-        rows += _group_rows(group, said, model, places, totals, options)
+    unlike = differences(model, folding, totals, buffers=options.buffers)
+    for group, said in zip(folding.groups, _said(model, folding.groups, options), strict=True):
+        first = group.members[0]
+        row = _row(group, said, model, places[first], totals[first], options)
+        rows += _marked(row, unlike.get(first), first in matched, options)
     parameters = [(join(path, p.name), p) for path, m in zip(places, model.modules, strict=True) for p in m.parameters]
     return Page(
         rows=tuple(rows),
@@ -81,8 +100,26 @@ def layout(model: Model, options: Options) -> Page:
         ties=tuple((key, p.tied_to) for key, p in parameters if p.tied_to),
         uninitialized=sum(p.shape is None and not p.tied_to for _, p in parameters),
         options=options,
+        matches=len(matched),
         notes=model.notes,
+        warnings=warnings,
     )
+
+
+def _matched(model: Model, places: list[str], options: Options) -> tuple[set[int], tuple[AddressError, ...]]:
+    """Return the modules that the page asks to highlight, and what is wrong with how it does."""
+    matched: set[int] = set()
+    warnings: list[AddressError] = []
+    for pattern in options.highlight:
+        try:
+            found = address.find(places, pattern)
+        except AddressError as error:
+            warnings.append(error)
+            continue
+        matched.update(found)
+        if not found:
+            warnings.append(address.missing(model, places, pattern))
+    return matched, tuple(warnings)
 
 
 def stored_as(parameter: Parameter) -> str:
@@ -115,27 +152,36 @@ def _said(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
     return [words.pop() if len(words) == 1 else "" for words in said]
 
 
-def _group_rows(
-    group: Group, said: str, model: Model, places: list[str], totals: list[Totals], options: Options
-) -> list[Row]:
-    first = group.members[0]
-    module = model.modules[first]
+def _row(group: Group, said: str, model: Model, path: str, totals: Totals, options: Options) -> Row:
+    module = model.modules[group.members[0]]
     names = tuple(model.modules[member].name for member in group.members)
-    row = Row(
+    written = label(names) if group.depth else options.root_name
+    return Row(
         depth=group.depth,
-        label=label(names) if group.depth else options.root_name,
+        label=written if options.whole_names else shortened(written),
         names=names,
-        path=places[first],
-        totals=totals[first],
+        path=path,
+        totals=totals,
         module=module,
         parameters=() if options.expand_params else module.parameters,
         buffers=module.buffers if options.buffers and not options.expand_params else (),
         hidden=group.hidden,
         extra_repr=said,
     )
-    if not options.expand_params:
+
+
+def _marked(row: Row, difference: Difference | None, is_match: bool, options: Options) -> list[Row]:
+    """Return a row with its marks, and a line for each tensor where that is asked for."""
+    own = difference.of("") if difference and options.expand_params else difference
+    row = msgspec.structs.replace(row, differs=str(own or ""), is_match=is_match)
+    if not (options.expand_params and row.module):
         return [row]
-    return [row, *_tensor_rows(row, module, options)]
+    lines = _tensor_rows(row, row.module, options)
+    marks = [difference.of(line.names[0]) if difference else None for line in lines]
+    return [
+        row,
+        *(msgspec.structs.replace(line, differs=str(mark or "")) for line, mark in zip(lines, marks, strict=True)),
+    ]
 
 
 def _tensor_rows(above: Row, module: Module, options: Options) -> list[Row]:

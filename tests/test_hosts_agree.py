@@ -22,6 +22,7 @@ TREES = {
         "root-name": "net",
         "class": "wide left",
     },
+    "marked": {"highlight": "1.0 [r]\\d\\.1", "whole-names": "", "depth": "1"},
     "told": {"caption": "A <small> model & its layers", "open": "1", "device": "cpu", "search": "", "map": ""},
 }
 

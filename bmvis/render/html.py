@@ -13,7 +13,7 @@ from bmvis import numbers
 from bmvis.errors import BmvisError
 from bmvis.render.map import multiples, to_map
 from bmvis.render.markup import Markup, join, tag
-from bmvis.render.text import shape_text, states, trainable_text
+from bmvis.render.text import matches_text, shape_text, states, trainable_text
 from bmvis.rows import Page, Row, stored_as
 from bmvis.tree import Buffer, Module, Parameter
 
@@ -21,8 +21,6 @@ SHORT_TREE = 60
 """Rows up to which a tree is open as a whole when the page loads."""
 LONG_TREE = 300
 """Rows from which on the stylesheet tells the browser to lay out those alone that are in view."""
-WIDE_LABEL = 48
-"""Characters of a folded label that are shown; the whole stands in the tooltip."""
 SHARE_STEPS = 20
 """Lengths that a row's share of the whole is drawn with; the stylesheet has a rule for each."""
 
@@ -93,6 +91,8 @@ def _totals(page: Page) -> Markup:
     facts.append(tag("span", " + ".join(page.dtypes)))
     exact = f"{totals.stored_bytes:,} bytes"
     facts.append(tag("span", numbers.size(totals.stored_bytes), role="img", title=exact))
+    if page.matches:
+        facts.append(tag("span", matches_text(page.matches)))
     return tag("p", tag("b", page.type), *facts, class_="bmvis-totals")
 
 
@@ -111,7 +111,7 @@ def _amount(number: int, of_what: str) -> Markup:
 def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
     """Return the nested items. Rows come in preorder; what a deeper row left open is closed on the way."""
     rows = page.rows
-    open_levels = _open_levels(page)
+    opened = _opened(page)
     ids = _Links(anchor, rows)
     parts: list[str] = []
     depth = 0
@@ -120,9 +120,9 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
             parts.append("</ul></details></li>")
             depth -= 1
         item = tag("li", id=row_id(anchor, row.path) if row.module else None).removesuffix("</li>")
-        line = join(*_line(row, ids, page.dtype, type_link), _count(row, times, page.totals.count))
+        line = join(*_line(row, times, ids, page.dtype, type_link), _count(row, times, page.totals.count))
         if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
-            details = tag("details", open=row.depth < open_levels).removesuffix("</details>")
+            details = tag("details", open=index in opened).removesuffix("</details>")
             parts.append(f"{item}{details}{tag('summary', line)}<ul>")
             depth += 1
         else:
@@ -151,6 +151,21 @@ def _count(row: Row, times: int, whole: int) -> Markup | None:
     )
 
 
+def _opened(page: Page) -> set[int]:
+    """Return the rows that are open when the page loads: of the first levels, and on the way to a match."""
+    levels = _open_levels(page)
+    found: set[int] = set()
+    trail: list[int] = []
+    for index, row in enumerate(page.rows):
+        del trail[row.depth :]
+        if row.is_match:
+            found.update(trail)
+        if row.depth < levels:
+            found.add(index)
+        trail.append(index)
+    return found
+
+
 def _open_levels(page: Page) -> int:
     if page.options.open is not None:
         return page.options.open
@@ -168,9 +183,9 @@ class _Links:
         return f"#{row_id(self.anchor, path)}" if path in self.paths else None
 
 
-def _line(row: Row, links: _Links, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
+def _line(row: Row, times: int, links: _Links, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
     if row.label:
-        yield _name(row)
+        yield _name(row, times)
     if row.module and row.depth:
         linked = type_link(row.module) if type_link else None
         yield join(" ", linked or tag("i", f"({row.module.type})"))
@@ -183,16 +198,20 @@ def _line(row: Row, links: _Links, dtype: str, type_link: TypeLink | None) -> It
     if row.module and row.module.shared_with is not None:
         shared = row.module.shared_with
         yield join(" ", _reference("same module as", shared or "the root", links.to(shared)))
+    if row.differs:
+        yield tag("span", class_="bmvis-differs", title=row.differs, role="img")
     if row.hidden:
         yield join(" ", tag("small", f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below"))
 
 
-def _name(row: Row) -> Markup:
-    if row.repeats == 1:
-        return tag("b", row.label)
-    is_whole = len(row.label) <= WIDE_LABEL and "..." not in row.label
-    short = row.label if len(row.label) <= WIDE_LABEL else row.label[: WIDE_LABEL - 1] + "…"
-    return tag("b", short, class_="bmvis-x", data_x=row.repeats, title=None if is_whole else ", ".join(row.names))
+def _name(row: Row, times: int) -> Markup:
+    repeats = row.repeats if row.repeats > 1 else None
+    name = tag("b", row.label, class_="bmvis-x" if repeats else None, data_x=repeats, title=row.names_text or None)
+    if not row.is_match:
+        return name
+    return tag(
+        "mark", name, class_="bmvis-match", data_n=times if times > row.repeats else None, title=matches_text(times)
+    )
 
 
 def _parameter(parameter: Parameter, links: _Links, dtype: str) -> Markup:
@@ -247,6 +266,8 @@ def _legend(page: Page) -> Markup:
         ("bmvis-p bmvis-delta", "delta", any(p.delta and not p.adapter for p in parameters)),
         ("bmvis-p bmvis-buffer", "buffer", any(row.buffers for row in page.rows)),
         ("bmvis-x", "repeated", any(row.repeats > 1 for row in page.rows)),
+        ("bmvis-match", "match", page.matches > 0),
+        ("bmvis-differs", "differs", any(row.differs for row in page.rows)),
         ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters)),
     ]
     shown = [tag("b", "name"), tag("i", "(type)")]

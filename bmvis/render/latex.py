@@ -123,7 +123,8 @@ class _Writer:
     def _words(self, row: Row) -> Iterator[str]:
         if row.label:
             name = self.text(row.label)
-            yield rf"\bmvisname{{{name}}}" if row.repeats == 1 else rf"\bmvisrepeated{{{name}}}{{{row.repeats}}}"
+            written = rf"\bmvisname{{{name}}}" if row.repeats == 1 else rf"\bmvisrepeated{{{name}}}{{{row.repeats}}}"
+            yield rf"\bmvismatch{{{written}}}" if row.is_match else written
         if row.module and row.depth:
             yield rf"\bmvistype{{{self.text(row.module.type)}}}"
         yield from map(self._parameter, row.parameters)
@@ -132,6 +133,8 @@ class _Writer:
             yield rf"\bmvismark{{{self.text(row.extra_repr)}}}"
         if row.module and row.module.shared_with is not None:
             yield rf"\bmvismark{{same module as {self.text(row.module.shared_with or 'the root')}}}"
+        if row.differs:
+            yield rf"\bmvismark{{{self.text(row.differs)}}}"
         if row.hidden:
             below = f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below"
             yield rf"\bmvismark{{{self.text(f'{below}, {numbers.count(row.totals.count)} parameters')}}}"

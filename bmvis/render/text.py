@@ -40,6 +40,8 @@ def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:
             words.append(f"(same module as {row.module.shared_with or 'the root'})")
         if row.hidden:
             words.append(hidden_text(row))
+    if marks:
+        words += [f"({mark})" for mark in ("match" if row.is_match else "", row.differs) if mark]
     return " ".join(word for word in words if word)
 
 
@@ -88,7 +90,7 @@ def states(parameter: Parameter, dtype: str = "") -> list[str]:
 
 def footer(page: Page) -> Iterator[str]:
     """Yield the lines below a tree: its totals, then its ties."""
-    yield f"{page.type}: {totals_text(page)}"
+    yield f"{page.type}: {totals_text(page)}{f'; {matches_text(page.matches)}' if page.matches else ''}"
     for key, first in page.ties:
         yield f"tied: {key} = {first}"
 
@@ -104,6 +106,11 @@ def totals_text(page: Page) -> str:
     if page.uninitialized:
         parts.append(f"{page.uninitialized} uninitialized and not counted")
     return f"{', '.join(parts)}; {' + '.join(page.dtypes)}, {numbers.size(totals.stored_bytes)}"
+
+
+def matches_text(count: int) -> str:
+    """Return `12 matches`."""
+    return f"{count:,} match{'' if count == 1 else 'es'}"
 
 
 def trainable_text(page: Page) -> str:

@@ -1,0 +1,142 @@
+"""Patterns name modules as in OpenDelta; a page shows what they name, and warns of those that name none."""
+
+import pytest
+from trees import bert, tensor
+
+from bmvis import address
+from bmvis.errors import AddressError, OptionError
+from bmvis.options import Options, parse_options
+from bmvis.render.html import to_html
+from bmvis.render.latex import to_latex
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+from bmvis.tree import Model, Module
+
+BERT = bert()
+LAYERS = [f"bert.encoder.layer.{index}" for index in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "paths"),
+    [
+        ("attention.output.dense", [f"{layer}.attention.output.dense" for layer in LAYERS]),
+        ("layer.3.attention", [f"{LAYERS[3]}.attention"]),
+        ("bert", ["bert"]),
+        ("bert.encoder.layer.0.output", [f"{LAYERS[0]}.output"]),
+        ("ense", []),
+        ("encoder.layer.", []),
+        ("query key", [f"{layer}.attention.self.{name}" for layer in LAYERS for name in ("query", "key")]),
+        ("query,bert", ["bert", *(f"{layer}.attention.self.query" for layer in LAYERS)]),
+        (r"[r]layer\.(3|5)\.attention", [f"{LAYERS[3]}.attention", f"{LAYERS[5]}.attention"]),
+        (r"[r]layer\.\d{1,2}", LAYERS),
+        (r"[r][37]\.output", [f"{LAYERS[3]}.output", f"{LAYERS[7]}.output"]),
+        (r"[r]\d+.attention.output", [f"{layer}.attention.output" for layer in LAYERS]),
+        (r"[r]ense", []),
+        (r"[r]layer\.3", [LAYERS[3]]),
+        (r"[r]bert|encoder", ["bert"]),
+        (
+            r"[r].*embeddings",
+            ["bert.embeddings"] + [f"bert.embeddings.{n}_embeddings" for n in ("word", "position", "token_type")],
+        ),
+        (r"[r]", []),
+    ],
+)
+def test_a_pattern_names_ends_of_paths_in_whole_names(pattern, paths):
+    assert address.match(BERT, pattern) == paths
+
+
+def test_the_rule_is_that_of_opendelta():
+    """The first place where an expression is found counts: `bert|encoder` finds `bert` first in `bert.encoder`."""
+    assert address.match(BERT, r"[r]encoder$") == ["bert.encoder"]
+    assert address.match(BERT, [r"[r]bert|encoder", "cls"]) == ["bert", "cls"]
+
+
+@pytest.mark.parametrize("written", ["[r](", "[r]" + "(" * 5000, "[r]" + "a" * 2000, "[r]a{99999999999999999999}"])
+def test_an_expression_that_cannot_be_read_is_an_option_error(written):
+    with pytest.raises(OptionError, match=r"the regular expression .* cannot be read"):
+        parse_options({"highlight": written})
+
+
+@pytest.mark.parametrize("written", ["", " ", ","])
+def test_no_pattern_is_an_option_error(written):
+    with pytest.raises(OptionError, match="option 'highlight' does not take"):
+        parse_options({"highlight": written})
+
+
+def test_an_expression_that_never_ends_is_ended_and_told(monkeypatch):
+    monkeypatch.setattr(address, "TIMEOUT", 0.5)
+    model = Model((Module("", 0, "M"), Module("a" * 40 + "b", 1, "Linear", parameters=(tensor("w", 1),))))
+    with pytest.raises(AddressError, match="takes longer than"):
+        address.match(model, "[r](a+)+$")
+    page = layout(model, Options(highlight=("[r](a+)+$",)))
+    assert [row.label[0] for row in page.rows] == ["r", "a"]
+    assert "takes longer" in str(page.warnings[0])
+
+
+def lines(**options) -> list[str]:
+    page = layout(BERT, parse_options({name.replace("_", "-"): value for name, value in options.items()}))
+    return [line.lstrip("│├└─ ") for line in to_text(page).splitlines()]
+
+
+def test_a_match_in_a_fold_unfolds_the_block_it_stands_in():
+    found = lines(highlight="layer.3.attention")
+    assert [line for line in found if "(BertLayer)" in line] == ["0-2,4-11(BertLayer)", "3 (BertLayer)"]
+    assert [line for line in found if "(match)" in line] == ["attention (BertAttention) (match)"]
+    assert found.index("3 (BertLayer)") + 1 == found.index("attention (BertAttention) (match)")
+
+
+def test_a_match_in_every_block_leaves_the_fold_and_counts_them():
+    found = lines(highlight="attention.output.dense")
+    assert len([line for line in found if "(match)" in line]) == 1
+    assert "0-11(BertLayer)" in found
+    assert found[-2].endswith("; 12 matches")
+
+
+def test_a_match_below_the_depth_shows_and_what_is_beside_it_stays_summed_up():
+    found = lines(highlight="layer.3.attention", depth="2")
+    assert "attention (BertAttention) … 7 modules below, 2.4M parameters (match)" in found
+    assert "0-2,4-11(BertLayer) … 13 modules below, 7.1M parameters" in found
+    assert "embeddings (BertEmbeddings) … 4 modules below, 23.8M parameters" in found
+
+
+def test_a_match_without_parameters_shows():
+    dropout = Module("dropout", 1, "Dropout")
+    model = Model((Module("", 0, "M"), dropout, Module("act", 1, "ReLU")))
+    assert [row.path for row in layout(model, Options(highlight=("dropout",))).rows] == ["", "dropout"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("attenton.output.dense", "did you mean 'attention.output.dense'?"),
+        ("layer.12.attention", "did you mean 'layer.0.attention'?"),
+        (r"[r]layer\.\d+\.outptu", "did you mean 'layer.0.output'?"),
+        ("attention.output.dense.weight", "it is a parameter; its module is 'attention.output.dense'"),
+        ("vision.patches", "the first modules are bert, cls"),
+    ],
+)
+def test_a_pattern_that_names_nothing_is_a_warning_with_the_nearest(pattern, hint):
+    page = layout(BERT, Options(highlight=(pattern, "bert")))
+    assert page.matches == 1
+    [warning] = page.warnings
+    assert (warning.kind, warning.hint) == ("highlight", hint)
+    assert warning.message == f"{pattern!r} names no module of this BertForMaskedLM"
+
+
+def test_html_marks_the_name_and_counts_the_matches():
+    html = to_html(layout(BERT, Options(highlight=("attention.output.dense", "query"))), "bert")
+    assert '<mark class="bmvis-match" data-n="12" title="12 matches"><b>dense</b></mark>' in html
+    assert "<span>24 matches</span>" in html
+    assert '<span class="bmvis-match">match</span>' in html
+    assert "bmvis-match" not in to_html(layout(BERT, Options()), "bert")
+
+
+def test_a_match_below_closed_levels_is_open():
+    html = to_html(layout(BERT, Options(highlight=("layer.3.attention.self",), open=0)), "bert")
+    opened = html.count('<details open="">')
+    assert opened == 6  # the root, bert, encoder, layer, 3, attention
+
+
+def test_latex_marks_the_name():
+    latex = to_latex(layout(BERT, Options(highlight=("key",))))
+    assert r"\bmvismatch{\bmvisname{key}}" in latex
