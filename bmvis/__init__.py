@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
+    from bmvis.delta import Detector
     from bmvis.tree import Model
 
 __version__ = "0.1.0"
-__all__ = ["capture"]
+__all__ = ["capture", "register_delta"]
 
 
 def capture(model: nn.Module) -> Model:
@@ -21,3 +22,10 @@ def capture(model: nn.Module) -> Model:
     from bmvis.capturing import capture as read
 
     return read(model)
+
+
+def register_delta(detector: Detector) -> Detector:
+    """Tell which parameters another library added to a model; see `bmvis.delta.register`."""
+    from bmvis.delta import register
+
+    return register(detector)

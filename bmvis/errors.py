@@ -61,6 +61,12 @@ class FactoryError(BmvisError):
     kind = "factory"
 
 
+class DetectorError(BmvisError):
+    """A delta detector of another library that cannot be loaded, or raises."""
+
+    kind = "detector"
+
+
 class WorkerError(BmvisError):
     """A worker process that died, hung, or could not start (torch not installed)."""
 

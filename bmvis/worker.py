@@ -21,14 +21,14 @@ from types import TracebackType
 import msgspec
 
 from bmvis import processes
-from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, OptionError, WorkerError
+from bmvis.errors import BmvisError, DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError
 from bmvis.options import Device
 from bmvis.protocol import Answer, Built, Failed, Reply, Request, Stale
 
 TIMEOUT = 120.0
 """Seconds one model may take by default, the import of its libraries included."""
 _KINDS: Mapping[str, type[BmvisError]] = {
-    cls.kind: cls for cls in (FactoryError, InvalidReferenceError, OptionError, WorkerError)
+    cls.kind: cls for cls in (DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError)
 }
 _ANSWERS = msgspec.msgpack.Decoder(Answer)
 _TAIL_BYTES = 4096

@@ -1,0 +1,157 @@
+"""Deltas of OpenDelta, loralib, AdapterHub, and of any library that registers a detector."""
+
+import sys
+from importlib.metadata import EntryPoint, EntryPoints
+from types import ModuleType
+
+import pytest
+import torch
+from torch import nn
+
+import bmvis
+from bmvis import delta
+from bmvis.errors import DetectorError
+from bmvis.tree import join, paths
+
+
+def deltas(model: nn.Module) -> dict[str, str]:
+    tree = bmvis.capture(model)
+    return {
+        join(path, p.name): p.adapter
+        for path, module in zip(paths(tree.modules), tree.modules, strict=True)
+        for p in module.parameters
+        if p.delta and not p.tied_to
+    }
+
+
+def test_a_parameter_that_opendelta_marked_is_a_delta_also_when_it_is_frozen():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[0].bias._is_delta = True
+    model[1].bias._is_delta = True
+    model[1].requires_grad_(False)
+    assert deltas(model) == {"0.bias": "", "1.bias": ""}
+    assert [p.trainable for m in bmvis.capture(model).modules for p in m.parameters if p.delta] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("layer", "arguments"),
+    [("Linear", (4, 4)), ("Embedding", (4, 4)), ("Conv2d", (4, 4, 3)), ("MergedLinear", (4, 4))],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_loralibs_layers_hold_their_deltas(layer, arguments):
+    loralib = pytest.importorskip("loralib")
+    options = {"enable_lora": [True, False]} if layer == "MergedLinear" else {}
+    model = nn.Sequential(getattr(loralib, layer)(*arguments, r=2, **options))
+    assert deltas(model) == {"0.lora_A": "", "0.lora_B": ""}
+
+
+def test_loralib_merges_for_evaluation():
+    loralib = pytest.importorskip("loralib")
+    model = nn.Sequential(loralib.Linear(4, 4, r=2)).eval()
+    assert set(deltas(model).values()) == {"merged"}
+    assert set(deltas(model.train()).values()) == {""}
+
+
+ADAPTERHUB = [
+    "seq_bn", "double_seq_bn", "par_bn", "scaled_par_bn", "seq_bn_inv", "double_seq_bn_inv", "compacter", "compacter++",
+    "prefix_tuning", "prefix_tuning_flat", "prompt_tuning", "lora", "ia3", "vera", "dora", "loreft", "noreft", "direft",
+    "mam", "unipelt",
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", ADAPTERHUB)
+def test_the_deltas_of_adapterhub_are_what_was_not_there_before(method):
+    adapters = pytest.importorskip("adapters", reason="it needs an older transformers, see make test-adapterhub")
+    from transformers import BertConfig, BertModel
+
+    sizes = {"hidden_size": 128, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 20}
+    model = BertModel(BertConfig(**sizes, num_attention_heads=2))
+    before = {id(p): p for p in model.parameters()}
+    adapters.init(model)
+    model.add_adapter("ours", config=method)
+    added = [name for name, p in model.named_parameters() if id(p) not in before]
+    assert added
+    assert sorted(deltas(model)) == sorted(added)
+
+
+def method_class(name: str, *bases: type) -> type:
+    """Return a class as AdapterHub's package would define it, without the package."""
+    return type(name, bases or (nn.Module,), {"__module__": f"adapters.methods.{name.lower()}"})
+
+
+def test_a_layer_that_adapterhub_put_in_place_of_another_keeps_its_own_weights():
+    layer = method_class("LoRALinear", nn.Linear)(2, 2)
+    lora = method_class("LoRA")()
+    lora.lora_A = nn.Parameter(torch.zeros(1, 2))
+    layer.loras = nn.ModuleDict({"ours": lora})
+    bottleneck = method_class("BottleneckLayer")()
+    bottleneck.adapters = nn.ModuleDict({"ours": nn.Linear(2, 1)})
+    model = nn.Sequential(layer, bottleneck)
+    assert list(deltas(model)) == ["0.loras.ours.lora_A", "1.adapters.ours.weight", "1.adapters.ours.bias"]
+    layer.merged = "ours"
+    assert deltas(model)["0.loras.ours.lora_A"] == "merged"
+
+
+class Prompted(nn.Module):
+    """A third-party library's layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.prompt = nn.Parameter(torch.zeros(3))
+        self.base = nn.Linear(1, 1)
+
+
+def prompts(places):
+    return {id(m.prompt): "asleep" for _, m in places if isinstance(m, Prompted)}
+
+
+@pytest.fixture
+def no_others(monkeypatch):
+    monkeypatch.setattr(delta, "_detectors", [*delta._detectors])
+
+
+def test_a_registered_library_has_its_deltas_drawn(no_others):
+    assert deltas(Prompted()) == {}
+    bmvis.register_delta(prompts)
+    bmvis.register_delta(prompts)
+    assert deltas(nn.Sequential(Prompted())) == {"0.prompt": "asleep"}
+    assert delta._detectors.count(prompts) == 1
+
+
+def offer(monkeypatch, value: str) -> None:
+    found = EntryPoints([EntryPoint("prompts", value, delta.GROUP)])
+    monkeypatch.setattr(delta, "entry_points", lambda group: found.select(group=group))
+
+
+def test_an_installed_library_is_asked_once_it_is_loaded(monkeypatch):
+    library = ModuleType("promptlib")
+    library.find = prompts
+    offer(monkeypatch, "promptlib:find")
+    assert deltas(Prompted()) == {}
+    monkeypatch.setitem(sys.modules, "promptlib", library)
+    assert deltas(Prompted()) == {"prompt": "asleep"}
+
+
+def test_an_entry_point_that_leads_nowhere_is_told_with_its_name(monkeypatch):
+    monkeypatch.setitem(sys.modules, "promptlib", ModuleType("promptlib"))
+    offer(monkeypatch, "promptlib:find")
+    with pytest.raises(DetectorError, match=r"'prompts' of bmvis\.deltas cannot be loaded: AttributeError"):
+        bmvis.capture(Prompted())
+
+
+@pytest.mark.parametrize(
+    ("detector", "message"),
+    [
+        (lambda places: 1 / 0, "raised ZeroDivisionError: division by zero"),
+        (lambda places: None, "did not return a dict"),
+        (lambda places: {"prompt": ""}, "did not return a dict"),
+        (lambda places: {1: None}, "did not return a dict"),
+    ],
+    ids=["raises", "nothing", "names", "no text"],
+)
+def test_a_detector_that_fails_is_told_with_its_name(no_others, detector, message):
+    bmvis.register_delta(detector)
+    with pytest.raises(DetectorError, match=message) as raised:
+        bmvis.capture(Prompted())
+    assert "test_delta" in raised.value.message

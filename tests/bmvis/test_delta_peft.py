@@ -1,0 +1,276 @@
+"""Every method of PEFT: its parameters are deltas, the model's own are none, and adapters out of use say so."""
+
+import logging
+
+import pytest
+import torch
+from torch import nn
+
+from bmvis import capture
+from bmvis.options import Options
+from bmvis.render.html import to_html
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+from bmvis.tree import join, paths
+
+peft = pytest.importorskip("peft")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+LAYERS = {"target_modules": ["q_proj", "v_proj"]}
+PROMPT = {"task_type": "CAUSAL_LM", "num_virtual_tokens": 3}
+SETTINGS = {
+    "ADALORA": LAYERS | {"total_step": 10},
+    "ADAMSS": LAYERS,
+    "ADAPTION_PROMPT": {"adapter_len": 3, "adapter_layers": 1, "task_type": "CAUSAL_LM"},
+    "BEFT": LAYERS,
+    "BOFT": LAYERS | {"boft_block_size": 4},
+    "C3A": LAYERS | {"block_size": 4},
+    "CARTRIDGE": PROMPT,
+    "CPT": {
+        "task_type": "CAUSAL_LM",
+        "cpt_token_ids": [1, 2, 3],
+        "cpt_mask": [1, 1, 1],
+        "cpt_tokens_type_mask": [1, 2, 3],
+    },
+    "DEFT": LAYERS,
+    "DELORA": LAYERS,
+    "FOURIERFT": LAYERS | {"n_frequency": 5},
+    "FROD": LAYERS,
+    "GLORA": LAYERS,
+    "GRALORA": LAYERS | {"r": 4},
+    "HIRA": LAYERS,
+    "HRA": LAYERS,
+    "IA3": {"target_modules": ["k_proj", "down_proj"], "feedforward_modules": ["down_proj"]},
+    "LILY": LAYERS,
+    "LN_TUNING": {"target_modules": ["input_layernorm"]},
+    "LOHA": LAYERS,
+    "LOKR": LAYERS,
+    "LORA": LAYERS,
+    "MISS": LAYERS | {"r": 4},
+    "MULTITASK_PROMPT_TUNING": PROMPT | {"num_tasks": 2},
+    "OFT": LAYERS | {"oft_block_size": 4, "r": 0},
+    "OSF": LAYERS,
+    "PEANUT": LAYERS,
+    "POLY": LAYERS,
+    "PREFIX_TUNING": PROMPT,
+    "PROMPT_TUNING": PROMPT,
+    "PSOFT": LAYERS | {"r": 4},
+    "PVERA": LAYERS,
+    "P_TUNING": PROMPT | {"encoder_hidden_size": 8},
+    "RANDLORA": LAYERS | {"r": 4},
+    "ROAD": LAYERS | {"group_size": 4},
+    "SHADOW": LAYERS,
+    "SHIRA": LAYERS | {"r": 2},
+    "SUPERTUNING": LAYERS,
+    "TINYLORA": LAYERS,
+    "TRAINABLE_TOKENS": {"token_indices": [1, 2], "target_modules": ["embed_tokens"]},
+    "UNILORA": LAYERS,
+    "VBLORA": LAYERS | {"vector_length": 4, "num_vectors": 8},
+    "VERA": LAYERS | {"r": 4},
+    "WAVEFT": LAYERS | {"n_frequency": 5},
+    "XLORA": {"hidden_size": 16, "task_type": "CAUSAL_LM"},
+}
+VARIANTS = {
+    "DoRA": ("LORA", LAYERS | {"use_dora": True}),
+    "LoRA with trained biases": ("LORA", LAYERS | {"bias": "all"}),
+    "LoRA and a saved head": ("LORA", LAYERS | {"modules_to_save": ["lm_head"]}),
+    "LoRA and trained tokens": ("LORA", LAYERS | {"trainable_token_indices": [1, 2]}),
+    "LoRA of an embedding": ("LORA", {"target_modules": ["embed_tokens", "q_proj"]}),
+    "LoRA of a parameter": ("LORA", {"target_modules": [], "target_parameters": ["self_attn.q_proj.weight"]}),
+    "PiSSA": ("LORA", LAYERS | {"init_lora_weights": "pissa"}),
+    "prefix with a projection": ("PREFIX_TUNING", PROMPT | {"prefix_projection": True}),
+    "P-tuning with an LSTM": (
+        "P_TUNING",
+        PROMPT | {"encoder_hidden_size": 8, "encoder_reparameterization_type": "LSTM"},
+    ),
+    "adaption prompt, all layers": (
+        "ADAPTION_PROMPT",
+        {"adapter_len": 3, "adapter_layers": 2, "task_type": "CAUSAL_LM"},
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    logging.disable(logging.WARNING)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def llama() -> nn.Module:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "vocab_size": 20, "num_hidden_layers": 2}
+    return LlamaForCausalLM(LlamaConfig(**sizes, num_attention_heads=2, num_key_value_heads=2, use_cache=False))
+
+
+def lora(**settings) -> nn.Module:
+    return peft.get_peft_model(llama(), peft.LoraConfig(**LAYERS | settings))
+
+
+def configured(method: str, settings: dict, folder) -> object:
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    if method == "XLORA":
+        lora().save_pretrained(folder)
+        settings = settings | {"adapters": {"first": str(folder)}}
+    return PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType[method]](**settings)
+
+
+def deltas(model: nn.Module) -> dict[str, str]:
+    """Return the state-dict keys under which deltas are first met, with what is said of their adapters."""
+    tree = capture(model)
+    return {
+        join(path, p.name): p.adapter
+        for path, module in zip(paths(tree.modules), tree.modules, strict=True)
+        for p in module.parameters
+        if p.delta and not p.tied_to
+    }
+
+
+def test_every_method_of_peft_is_among_the_cases():
+    assert set(SETTINGS) == {method.name for method in peft.PeftType}, "tell how the new method is set up"
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [*SETTINGS.items(), *VARIANTS.values()],
+    ids=[*SETTINGS, *VARIANTS],
+)
+def test_the_deltas_are_what_was_not_there_before(method, settings, tmp_path):
+    if method == "ADAMSS":
+        pytest.importorskip("sklearn", reason="AdaMSS needs scikit-learn, see make test-libraries")
+    model = llama()
+    before = {id(p): p for p in model.parameters()}
+    wrapped = peft.get_peft_model(model, configured(method, settings, tmp_path))
+    added = [name for name, p in wrapped.named_parameters() if id(p) not in before]
+    assert added
+    assert sorted(deltas(wrapped)) == sorted(added)
+    assert set(deltas(wrapped).values()) == {""}
+
+
+def test_a_frozen_delta_is_both():
+    model = peft.get_peft_model(llama(), configured("ADALORA", SETTINGS["ADALORA"], None))
+    row = next(line for line in to_text(layout(capture(model), Options())).splitlines() if "ranknum" in line)
+    assert row.endswith("default:[1] (delta) (frozen)")
+
+
+def two() -> nn.Module:
+    model = lora()
+    model.add_adapter("other", peft.LoraConfig(**LAYERS))
+    return model
+
+
+def merged() -> nn.Module:
+    model = two()
+    model.merge_adapter(["default"])
+    return model
+
+
+def disabled() -> nn.Module:
+    model = lora(modules_to_save=["lm_head"])
+    model.base_model.disable_adapter_layers()
+    return model
+
+
+def both() -> nn.Module:
+    model = two()
+    model.base_model.set_adapter(["default", "other"])
+    return model
+
+
+def saved_heads() -> nn.Module:
+    model = lora(modules_to_save=["lm_head"])
+    model.add_adapter("other", peft.LoraConfig(**LAYERS, modules_to_save=["lm_head"]))
+    return model
+
+
+def prompts() -> nn.Module:
+    model = peft.get_peft_model(llama(), peft.PromptTuningConfig(**PROMPT))
+    model.add_adapter("other", peft.PromptTuningConfig(**PROMPT))
+    return model
+
+
+def injected() -> nn.Module:
+    model = llama()
+    model.add_adapter(peft.LoraConfig(**LAYERS), adapter_name="default")
+    model.add_adapter(peft.LoraConfig(**LAYERS), adapter_name="other")
+    model.set_adapter("default")
+    return model
+
+
+STATES = {
+    "one of two": (two, {"default": "", "other": "inactive"}),
+    "both": (both, {"default": "", "other": ""}),
+    "merged": (merged, {"default": "merged", "other": "inactive"}),
+    "disabled": (disabled, {"default": "disabled"}),
+    "saved heads": (saved_heads, {"default": "", "other": "inactive"}),
+    "prompts": (prompts, {"default": "", "other": "inactive"}),
+    "transformers' own adapters": (injected, {"default": "", "other": "inactive"}),
+}
+
+
+@pytest.mark.parametrize(("factory", "states"), STATES.values(), ids=STATES)
+def test_an_adapter_that_is_not_in_use_says_so(factory, states):
+    found: dict[str, set[str]] = {}
+    for key, state in deltas(factory()).items():
+        found.setdefault("other" if ".other" in key else "default", set()).add(state)
+    assert found == {name: {state} for name, state in states.items()}
+
+
+def test_the_state_is_on_the_row_and_in_the_legend():
+    page = layout(capture(merged()), Options())
+    assert "default (Linear) weight:[8, 16] (delta, merged)" in to_text(page)
+    assert "other (Linear) weight:[8, 16] (delta, inactive) (frozen)" in to_text(page)
+    html = to_html(page, "m")
+    assert (
+        '<span class="bmvis-p bmvis-delta bmvis-frozen" data-mark="inactive" title="delta, inactive, frozen">' in html
+    )
+    legend = html[html.index("bmvis-legend") :]
+    assert legend.count("data-mark=") == 2
+    assert 'data-mark="inactive">delta</span>' in legend
+
+
+def test_a_legend_lists_what_occurs():
+    words = ("trainable", "frozen", "delta", "buffer", "repeated", "tied", "merged", "inactive", "disabled")
+
+    def listed(model):
+        html = to_html(layout(capture(model), Options()), "m")
+        return [word for word in words if word in html[html.index("bmvis-legend") :]]
+
+    assert listed(nn.Linear(1, 1)) == ["trainable"]
+    assert listed(nn.Linear(1, 1).requires_grad_(False)) == ["frozen"]
+    assert listed(lora()) == ["frozen", "delta", "repeated"]
+    assert listed(disabled()) == ["frozen", "delta", "repeated", "disabled"]
+
+
+class Params4bit(nn.Parameter):
+    """Named as bitsandbytes names it."""
+
+    quant_type = "nf4"
+    quant_state = None
+
+
+def test_adapters_stand_over_a_quantised_base():
+    model = lora()
+    for layer in model.base_model.model.model.layers:
+        base = layer.self_attn.q_proj.base_layer
+        base.weight = Params4bit(torch.zeros(128, 1, dtype=torch.uint8), requires_grad=False)
+    text = to_text(layout(capture(model), Options()))
+    assert "base_layer (Linear) weight:[16, 16] (frozen) (nf4)" in text
+    assert "default (Linear) weight:[8, 16] (delta)" in text
+
+
+def test_adapters_stand_over_a_base_that_bitsandbytes_quantised():
+    bnb = pytest.importorskip("bitsandbytes", reason="see make test-libraries")
+    model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64))
+    model[0] = bnb.nn.Linear4bit(64, 64, quant_type="nf4").to("cpu")
+    wrapped = peft.get_peft_model(model, peft.LoraConfig(target_modules=["0"]))
+    base, *adapters = [m for m in capture(wrapped).modules if m.parameters and m.name != "1"]
+    weight = base.parameters[0]
+    assert (weight.shape, weight.quantization, weight.delta, weight.trainable) == ((64, 64), "nf4", False, False)
+    assert [p.delta for m in adapters for p in m.parameters] == [True, True]
+
+
+def test_nothing_of_peft_is_needed_for_a_model_without_it():
+    assert deltas(nn.Sequential(nn.Linear(1, 1))) == {}
