@@ -55,7 +55,8 @@ def _items(module: nn.Module, slot: str, kind: type[_Held]) -> list[tuple[str, _
 def _slot(module: nn.Module, slot: str) -> Any:
     """Return one of the module's dictionaries; None if its `__init__` never made it.
 
-    Script modules keep theirs in C++ and reach them by `__getattr__`; all others in `__dict__`.
+    Script modules keep theirs in C++ and reach them by `__getattr__`; all others in `__dict__`. That it cannot be
+    read is an error: nothing true can be said of such a module.
     """
     held = object.__getattribute__(module, "__dict__").get(slot)
-    return attribute(module, slot) if held is None else held
+    return getattr(module, slot, None) if held is None else held
