@@ -5,7 +5,7 @@ BUILT   := demo_docs/_build
 PINS    := constraints/dev.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test lint format pins screenshots clean
+.PHONY: help demo test test-libraries lint format pins screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -31,6 +31,10 @@ format: .venv/dev ## Write the code as ruff wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+test-libraries: .venv/libraries .venv/adapterhub ## Test against quantising libraries and AdapterHub, each beside the rest
+	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/test_capture_quantized.py tests/bmvis/test_delta_peft.py
+	PYTHONPATH=.venv/adapterhub $(BIN)/pytest -q tests/bmvis/test_delta.py
+
 screenshots: .venv/dev ## A picture per theme and scheme, in build/screenshots
 	PYTHONPATH=tests $(BIN)/python tests/browser/shoot.py build/screenshots
 
@@ -48,6 +52,11 @@ clean: ## Remove what the other targets made
 .venv/dev: .venv/pip pyproject.toml $(PINS)
 	$(INSTALL) --editable '.[sphinx,mkdocs,torch]' --group dev
 	@touch $@ .venv/demo
+
+# In folders of their own: PEFT and transformers import whatever they find, and AdapterHub needs an older transformers.
+.venv/libraries .venv/adapterhub: .venv/%: .venv/dev constraints/%.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r constraints/$*.txt
+	@touch $@
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -62,7 +62,7 @@ ADAPTERHUB = [
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("method", ADAPTERHUB)
 def test_the_deltas_of_adapterhub_are_what_was_not_there_before(method):
-    adapters = pytest.importorskip("adapters", reason="it needs an older transformers, see make test-adapterhub")
+    adapters = pytest.importorskip("adapters", reason="it needs an older transformers, see make test-libraries")
     from transformers import BertConfig, BertModel
 
     sizes = {"hidden_size": 128, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 20}
