@@ -26,7 +26,7 @@ class Difference(msgspec.Struct, frozen=True):
     rule: str
     """The group that it was held against: `layer.0-5`."""
     module: tuple[str, ...] = ()
-    """What is true there of the module itself: `it is a DeepseekV3MoE`."""
+    """What is true there of the module itself: `its type is DeepseekV3MoE`."""
     tensors: tuple[tuple[str, str], ...] = ()
     """What is true there of parameters and buffers: `("weight", "frozen")`."""
     which: str = ""
@@ -198,7 +198,7 @@ class _Comparison:
         """Yield what is true of a counterpart itself and not of the module."""
         mine, other = self.modules[here], self.modules[there]
         if _type(mine) != _type(other):
-            yield f"it is a {other.type if mine.type != other.type else other.import_path}"
+            yield f"its type is {other.type if mine.type != other.type else other.import_path}"
             return
         if self._shared(here) != self._shared(there):
             yield (

@@ -32,7 +32,7 @@ def join(*children: str | None) -> Markup:
 
 
 def text(value: str) -> Markup:
-    """Return text as HTML; control characters, which HTML forbids, become U+FFFD."""
+    """Return text as HTML; characters that HTML forbids, such as controls, become U+FFFD."""
     if isinstance(value, Markup):
         return value
     return Markup(escape(_printable(value), quote=False))
@@ -47,7 +47,11 @@ def _attribute(key: str, value: str | int | bool) -> str:
 def _printable(value: str) -> str:
     if value.isprintable():
         return value
-    return "".join(
-        c if c in "\n\t" or not (ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000) else "\ufffd"
-        for c in value
-    )
+    return "".join(c if c in "\n\t" or _is_allowed(ord(c)) else "\ufffd" for c in value)
+
+
+def _is_allowed(code: int) -> bool:
+    """Return whether HTML and XML have a place for a character: it is no control, surrogate or noncharacter."""
+    is_control = code < 32 or 127 <= code < 160
+    is_no_character = 0xFDD0 <= code < 0xFDF0 or code & 0xFFFE == 0xFFFE
+    return not (is_control or is_no_character or 0xD800 <= code < 0xE000)

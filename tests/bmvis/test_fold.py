@@ -1,0 +1,276 @@
+"""Folding draws equal siblings once; where blocks of one type are not equal, the rows that differ say how."""
+
+import pytest
+from msgspec.structs import replace
+from trees import bert, linear, tensor
+
+from bmvis.fold import label, shortened
+from bmvis.options import Options
+from bmvis.render.html import to_html
+from bmvis.render.latex import to_latex
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+from bmvis.tree import Buffer, Model, Module
+
+
+def numbers(*every: int) -> list[str]:
+    return [str(number) for number in every]
+
+
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [
+        (numbers(*range(12)), "0-11"),
+        (numbers(2), "2"),
+        (numbers(0, 2, 4, 5, 6), "0,2,4-6"),
+        (numbers(*range(0, 24, 2)), "0,2,4,...,22"),
+        (numbers(*range(1, 24, 2)), "1,3,5,...,23"),
+        (numbers(0, 1), "0-1"),
+        (["query", "key", "value"], "query,key,value"),
+        (["0", "01", "1"], "0,01,1"),
+        (numbers(10, 2, 3), "2-3,10"),
+    ],
+)
+def test_a_group_is_labelled_by_its_names(names, written):
+    assert label(names) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a" * 48, "a" * 48),
+        ("a" * 30 + "b" * 30, "a" * 30 + "bb…" + "b" * 15),
+        (",".join(f"name_{n}" for n in range(40)), "name_0,name_1,name_2,name_3,...,name_38,name_39"),
+        (label(numbers(*(n for n in range(384) if n % 7 < 2))), "0-1,7-8,14-15,21-22,28-29,...,371-372,378-379"),
+        (f"a,{'b' * 90}", f"a,{'b' * 30}…{'b' * 15}"),
+    ],
+    ids=["fits", "one name", "many names", "many numbers", "names too wide"],
+)
+def test_a_label_wider_than_a_line_loses_its_middle(text, written):
+    assert shortened(text) == written
+    assert len(shortened(text)) <= 48
+
+
+def wide(name: str) -> Model:
+    return Model((Module("", 0, "M"), linear(name, 1, 2, 2), linear(name + "_too", 1, 2, 2)))
+
+
+def test_a_wide_name_is_whole_in_the_tooltip_and_where_asked_for():
+    model, whole = wide("x" * 40), f"{'x' * 40},{'x' * 40}_too"
+    assert whole not in to_text(layout(model, Options()))
+    assert whole in to_text(layout(model, Options(whole_names=True)))
+    assert f'title="{whole.replace(",", ", ")}"' in to_html(layout(model, Options()), "m")
+    single = Model((Module("", 0, "M"), linear("y" * 90, 1, 2, 2)))
+    assert f'<b title="{"y" * 90}">{"y" * 32}…{"y" * 15}</b>' in to_html(layout(single, Options()), "m")
+    assert "title" not in to_html(layout(single, Options(whole_names=True)), "m").split("<ul")[1].split("<i>")[0]
+
+
+def blocks(count: int, change=None, *, where=(), name="layers", kind="Block", depth=1) -> list[Module]:
+    """Return a list of blocks of two modules; `change` makes other modules of the blocks in `where`."""
+    found = [Module(name, depth, "ModuleList")]
+    for index in range(count):
+        block = [
+            Module(str(index), depth + 1, kind),
+            Module("mlp", depth + 2, "MLP"),
+            linear("up", depth + 3, 4, 8),
+            linear("down", depth + 3, 8, 4),
+        ]
+        found += change(block) if index in where else block
+    return found
+
+
+def root(*modules: Module) -> Model:
+    return Model((Module("", 0, "M"), *modules))
+
+
+def freeze(modules: list[Module]) -> list[Module]:
+    return [replace(m, parameters=tuple(replace(p, trainable=False) for p in m.parameters)) for m in modules]
+
+
+def of(index: int, module: Module):
+    return lambda block: [*block[:index], module, *block[index + 1 :]]
+
+
+def marks(model: Model, **options) -> dict[str, str]:
+    return {row.path: row.differs for row in layout(model, Options(**options)).rows if row.differs}
+
+
+LAYERS = "differs from layers."
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (root(*blocks(12)), {}),
+        (
+            root(*blocks(12, freeze, where=range(6))),
+            {
+                "layers.6.mlp.up": LAYERS + "0-5, where weight and bias are frozen",
+                "layers.6.mlp.down": LAYERS + "0-5, where weight and bias are frozen",
+            },
+        ),
+        (
+            root(*blocks(24, freeze, where=range(1, 24, 2))),
+            {
+                "layers.1.mlp.up": LAYERS + "0,2,4,...,22, where weight and bias are trainable",
+                "layers.1.mlp.down": LAYERS + "0,2,4,...,22, where weight and bias are trainable",
+            },
+        ),
+        (
+            root(*blocks(6, of(2, linear("up", 4, 4, 16)), where=[0])),
+            {"layers.0.mlp.up": LAYERS + "1-5, where weight is [8, 4] and bias is [8]"},
+        ),
+        (
+            root(*blocks(6, of(1, Module("mlp", 3, "MoE")), where=[0, 1])),
+            {"layers.0.mlp": LAYERS + "2-5, where its type is MLP"},
+        ),
+        (
+            root(*blocks(3, lambda block: [*block, linear("downsample", 3, 4, 4)], where=[0])),
+            {"layers.0.downsample": LAYERS + "1-2, where there is none"},
+        ),
+        (
+            root(*blocks(6, lambda block: block[:-1], where=[5])),
+            {"layers.5.mlp": LAYERS + "0-4, where there is also down"},
+        ),
+        (
+            root(*blocks(6, of(2, Module("up", 4, "Linear", parameters=(tensor("weight", 8, 4),))), where=[5])),
+            {"layers.5.mlp.up": LAYERS + "0-4, where there is also bias"},
+        ),
+        (
+            root(
+                *blocks(
+                    4, of(2, Module("up", 4, "Linear", parameters=(tensor("weight", 8, 4, delta=True),))), where=[3]
+                )
+            ),
+            {"layers.3.mlp.up": LAYERS + "0-2, where there is also bias and weight is not delta"},
+        ),
+    ],
+    ids=["equal", "half frozen", "alternating", "shape", "type", "only here", "only there", "no bias", "delta"],
+)
+def test_the_deepest_rows_that_differ_say_what_the_rule_has(model, expected):
+    assert marks(model) == expected
+
+
+def test_each_group_is_held_against_the_largest():
+    odd = blocks(8, of(2, linear("up", 4, 4, 16)), where=[0, 1])
+    found = marks(root(*odd[:-4], *freeze(odd[-4:])))
+    assert found == {
+        "layers.0.mlp.up": LAYERS + "2-6, where weight is [8, 4] and bias is [8]",
+        "layers.7.mlp.up": LAYERS + "2-6, where weight and bias are trainable",
+        "layers.7.mlp.down": LAYERS + "2-6, where weight and bias are trainable",
+    }
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        root(linear("word", 1, 9, 4), linear("position", 1, 5, 4)),
+        root(*blocks(2), *blocks(3, name="decoder")),
+        root(*(linear(str(n), 1, 2**n, 2**n) for n in range(6))),
+        root(*blocks(3), *(replace(m, type="Other") if m.type == "Block" else m for m in blocks(3, name="more"))),
+        root(Module("0", 1, "A", parameters=(tensor("w", 1),)), Module("1", 1, "B", parameters=(tensor("w", 2),))),
+        root(Module("0", 1, "A", "one", parameters=(tensor("w", 1),)), Module("1", 1, "A", "two")),
+    ],
+    ids=[
+        "named, other shapes",
+        "lists of other lengths",
+        "a chain of sizes",
+        "equal lists",
+        "other types",
+        "namesakes",
+    ],
+)
+def test_what_are_no_variants_of_one_block_are_not_compared(model):
+    assert marks(model) == {}
+
+
+def test_named_siblings_are_compared_where_only_their_states_differ():
+    query, key, value = (linear(name, 1, 4, 4) for name in ("query", "key", "value"))
+    assert marks(root(*freeze([query]), key, value)) == {
+        "query": "differs from key,value, where weight and bias are trainable"
+    }
+    assert [row.label for row in layout(root(*freeze([query]), key, value), Options()).rows] == [
+        "root",
+        "query",
+        "key,value",
+    ]
+
+
+def test_one_of_several_that_a_row_stands_for_is_named():
+    def split(block):
+        return [block[0], *(Module(name, 3, "X", parameters=(tensor("w", 2),)) for name in "abc")]
+
+    def odd(block):
+        return [
+            block[0],
+            *(Module(name, 3, "X", parameters=(tensor("w", 2, trainable=name != "c"),)) for name in "abc"),
+        ]
+
+    blocks_ = blocks(4, split, where=range(4))
+    other = blocks(1, odd, where=[0])[1:]
+    model = root(*blocks_[: 1 + 3 * 4], *(replace(m, name="3") if m.depth == 2 else m for m in other))
+    assert marks(model) == {"layers.3.c": LAYERS + "0-2, where w is trainable"}
+    flipped = root(*blocks_[: 1 + 4], *(replace(m, name=str(n)) if m.depth == 2 else m for n in (1, 2) for m in other))
+    assert marks(flipped) == {
+        "layers.0.a": LAYERS + "1-2, where w of c is frozen",
+        "layers.1.c": "differs from 1.a,b, where w is trainable",
+    }
+
+
+def test_only_what_is_shown_tells_groups_apart():
+    def change(block):
+        return [*block[:3], replace(block[3], buffers=(Buffer("b", (2,), "int8", 2),))]
+
+    def silent(block):
+        return [*block, Module("drop", 3, "Dropout")]
+
+    model = root(*blocks(4, change, where=[3]))
+    assert [r.label for r in layout(model, Options()).rows][2] == "0-3"
+    assert marks(model, buffers=True) == {"layers.3.mlp.down": LAYERS + "0-2, where b is missing"}
+    assert [r.label for r in layout(root(*blocks(4, silent, where=[3])), Options()).rows][2] == "0-3"
+    assert marks(root(*blocks(4, silent, where=[3])), non_params=True) == {
+        "layers.3.drop": LAYERS + "0-2, where there is none"
+    }
+
+
+def test_under_a_depth_limit_sums_are_compared():
+    model = root(*blocks(4, freeze, where=[3]), *blocks(4, of(2, linear("up", 4, 4, 9)), where=[0], name="more"))
+    assert marks(model, depth=2) == {
+        "layers.3": LAYERS + "0-2, where 76 parameters are trainable",
+        "more.0": "differs from more.1-3, where there are 76 parameters",
+    }
+
+
+def test_with_expanded_parameters_the_line_of_the_parameter_is_marked():
+    change = of(2, linear("up", 4, 4, 8, trainable=False))
+    assert marks(root(*blocks(4, change, where=[3])), expand_params=True) == {
+        "layers.3.mlp.up.weight": LAYERS + "0-2, where weight is trainable"
+    }
+
+
+def test_a_highlight_alone_is_no_difference():
+    assert marks(bert(), highlight=("layer.3.attention",)) == {}
+    assert marks(bert(), highlight=("layer.3.attention",), depth=3) == {}
+
+
+def test_every_renderer_shows_the_mark_and_the_legend_only_then():
+    page, plain = layout(root(*blocks(4, freeze, where=[3])), Options()), layout(root(*blocks(4)), Options())
+    title = LAYERS + "0-2, where weight and bias are trainable"
+    assert f'<span class="bmvis-differs" title="{title}" role="img"></span>' in to_html(page, "m")
+    assert '<span class="bmvis-differs">differs</span>' in to_html(page, "m")
+    assert "bmvis-differs" not in to_html(plain, "m")
+    assert f"({title})" in to_text(page)
+    assert "differs" not in to_text(page, marks=False)
+    assert "differs from layers" in to_latex(page)
+
+
+def test_deep_chains_of_unequal_siblings_are_compared_in_linear_time():
+    def chain(levels: int) -> Model:
+        modules = [Module("", 0, "M")]
+        for depth in range(1, levels):
+            modules.append(Module("0", depth, "Node", parameters=(tensor("w", 1),)))
+        for depth in range(levels - 1, 0, -1):
+            modules.append(Module("1", depth, "Node", parameters=(tensor("w", 1, trainable=depth % 2 == 0),)))
+        return Model(tuple(modules))
+
+    assert len(layout(chain(3000), Options()).rows) == 2 * 3000 - 1
