@@ -3,9 +3,10 @@ PYTHON  ?= python3
 BIN     := .venv/bin
 BUILT   := demo_docs/_build
 PINS    := constraints/dev.txt
+OLD     := .venv-opendelta
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries lint format pins screenshots clean
+.PHONY: help demo test test-libraries test-opendelta lint format pins screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -20,6 +21,9 @@ demo: .venv/demo ## Build both demo sites and print where to open them
 test: lint ## Run all checks and all tests; ARGS="-k fold" picks some
 	.ci/chromium
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
+
+test-opendelta: .venv/dev $(OLD)/ready ## Compare the trees of OpenDelta itself with the source document's
+	$(BIN)/pytest -q tests/opendelta $(ARGS)
 
 lint: .venv/dev ## Check format, style, types and the directions of imports
 	$(BIN)/ruff format --check .
@@ -42,7 +46,7 @@ pins: ## Write the constraints anew from the newest releases, except torch's
 	.ci/pins $(PYTHON) $(PINS)
 
 clean: ## Remove what the other targets made
-	rm -rf .venv build $(BUILT)
+	rm -rf .venv $(OLD) build $(BUILT)
 
 # torch stands in the constraints: without them the newest one comes, with gigabytes of CUDA.
 .venv/demo: .venv/pip pyproject.toml $(PINS)
@@ -56,6 +60,13 @@ clean: ## Remove what the other targets made
 # In folders of their own: PEFT and transformers import whatever they find, and AdapterHub needs an older transformers.
 .venv/libraries .venv/adapterhub: .venv/%: .venv/dev constraints/%.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r constraints/$*.txt
+	@touch $@
+
+# OpenDelta works with an old transformers only. It imports `turtle`, and that Tk.
+$(OLD)/ready: constraints/opendelta.txt
+	.ci/tkinter $(PYTHON)
+	$(PYTHON) -m venv $(OLD)
+	$(OLD)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
 .venv/pip:

@@ -107,7 +107,7 @@ def _read(folder: Path) -> Project:
 def _build(source: Source, project: Project, name: str) -> Outcome:
     file = project.snapshot(name)
     try:
-        return Outcome(name, file, snapshot=Snapshot(project.find(name).reference, source.resolve(name).model))
+        return Outcome(name, file, snapshot=Snapshot(project.find(name).reference, source.build(name).model))
     except BmvisError as error:
         return Outcome(name, file, error=error)
 

@@ -30,6 +30,8 @@ class NamedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     python: str = ""
     """Another Python, for a model whose dependencies clash; torch and msgspec must be installed there. Relative to
     the project."""
+    recorded: bool = False
+    """Whether pages always show the snapshot, for a model whose environment is not where the site is built."""
     timeout: float = 0.0
     """Seconds; 0 is the site's own limit."""
     memory: int = 0

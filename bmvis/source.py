@@ -97,6 +97,14 @@ class Source:
             raise found
         return found
 
+    def build(self, name: str) -> Built:
+        """Return the model that the project has under `name` as it is now, whatever pages show of it.
+
+        Raises:
+            BmvisError: there is no such name, or no model came of it.
+        """
+        return self._named(self.project.find(name), "auto")
+
     def close(self) -> None:
         """End the worker processes. A later `resolve` starts others."""
         for worker in self._workers.values():
@@ -116,7 +124,7 @@ class Source:
         else:
             self._require_allowed(factory.parse(text))
             name, model = self._name_of(text, device), None
-        if self._mode == "snapshot":
+        if self._mode == "snapshot" or (model and model.recorded):
             return self._recorded(name, text)
         built = self._named(model, device) if model else self._built(text, device)
         if self._mode == "check" and name:

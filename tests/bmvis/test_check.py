@@ -208,6 +208,16 @@ def test_a_model_with_another_python(project):
             source.resolve("which:build")
 
 
+def test_a_recorded_model_is_shown_from_its_snapshot_and_checked_all_the_same(recorded):
+    written = PYPROJECT.replace('device = "cpu"', 'device = "cpu", recorded = true')
+    (recorded / "pyproject.toml").write_text(written)
+    (recorded / "zoo.py").write_text(ZOO.replace("WIDTH, FROZEN = 1", "WIDTH, FROZEN = 9"))
+    with Source(recorded) as source:
+        assert source.resolve("big").model.modules[1].parameters[0].shape == (1, 3)
+        assert source.build("big").model.modules[1].parameters[0].shape == (9, 3)
+    assert run("check", "big").exit_code == 1
+
+
 @pytest.mark.parametrize("reference", ["zoo:build(size=2)", " zoo:build", "zoo:build()"])
 def test_pages_may_name_what_is_allowed(project, reference):
     with Source(project, path=["."], allow=["zoo:build"], mode="snapshot") as source, pytest.raises(SnapshotError):

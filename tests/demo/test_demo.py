@@ -27,6 +27,15 @@ def test_bert_has_the_rows_and_texts_of_the_source_document():
     assert to_text(layout(model, Options()), marks=False).splitlines() == REFERENCE
 
 
+@pytest.mark.parametrize("file", ["ref_delta.txt", "ref_delta_nonparams.txt"])
+def test_the_recorded_delta_model_has_the_rows_of_the_source_document(file):
+    """Recorded from OpenDelta itself: tests/opendelta holds that it still is."""
+    with Source(DEMO) as source:
+        model = source.resolve("bert-delta").model
+    drawn = to_text(layout(model, Options(non_params="nonparams" in file)), marks=False)
+    assert drawn.splitlines() == (ROOT / "tests" / "data" / file).read_text().splitlines()
+
+
 @pytest.mark.parametrize("host", COMMANDS)
 def test_a_demo_site_builds_without_a_warning_and_shows_bert(host, tmp_path):
     subprocess.run([sys.executable, *COMMANDS[host], str(tmp_path)], check=True, cwd=DEMO)
@@ -37,6 +46,9 @@ def test_a_demo_site_builds_without_a_warning_and_shows_bert(host, tmp_path):
     written = [line.lstrip("│├└─ ") for line in REFERENCE]
     assert names == [line.replace("(", " ").split()[0] for line in written]
     assert types == [line[line.index("(") :].split(")")[0] + ")" for line in written[1:]]
+    delta = page.find(id="bert-delta")
+    assert len(delta.select(".bmvis-delta")) == len(delta.select(".bmvis-delta.bmvis-frozen")) == 12
+    assert "dropout" in page.find(id="bert-delta-all").get_text()
     reference = next(path for path in (tmp_path / "options.html", tmp_path / "options" / "index.html") if path.exists())
     cells = BeautifulSoup(reference.read_text(), "html.parser").select("tbody tr")
     assert [row.td.get_text() for row in cells] == [option.name for option in OPTIONS]
