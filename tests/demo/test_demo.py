@@ -47,7 +47,8 @@ def test_a_demo_site_builds_without_a_warning_and_shows_bert(host, tmp_path):
     assert names == [line.replace("(", " ").split()[0] for line in written]
     assert types == [line[line.index("(") :].split(")")[0] + ")" for line in written[1:]]
     delta = page.find(id="bert-delta")
-    assert len(delta.select(".bmvis-delta")) == len(delta.select(".bmvis-delta.bmvis-frozen")) == 12
+    added = delta.select(".bmvis-tree .bmvis-delta")
+    assert len(added) == len(delta.select(".bmvis-tree .bmvis-delta.bmvis-frozen")) == 12
     assert "dropout" in page.find(id="bert-delta-all").get_text()
     reference = next(path for path in (tmp_path / "options.html", tmp_path / "options" / "index.html") if path.exists())
     cells = BeautifulSoup(reference.read_text(), "html.parser").select("tbody tr")
