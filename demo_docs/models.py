@@ -31,6 +31,14 @@ def bert_lora() -> PeftModel:
     return model
 
 
+def bert_half_frozen() -> nn.Module:
+    """BERT-base of which the embeddings and the first six layers stay as they are."""
+    model = BertForMaskedLM(BertConfig())
+    for part in (model.bert.embeddings, *model.bert.encoder.layer[:6]):
+        part.requires_grad_(False)
+    return model
+
+
 def gpt2() -> nn.Module:
     """GPT-2, the smallest size."""
     return GPT2LMHeadModel(GPT2Config())

@@ -1,0 +1,29 @@
+"""A pattern that names nothing is a warning with its line, so that `--strict` fails; the tree stands all the same."""
+
+import logging
+
+import pytest
+
+from mkdocs_bmvis.trees import PageError
+
+ELEMENT = '<model-structure factory="zoo:tiny" highlight="1.1 0.2" non-params />'
+
+
+def test_the_warning_has_the_line_and_the_nearest(render, caplog):
+    page = render(f"# Marked\n\n{ELEMENT}\n")
+    [record] = caplog.records
+    assert (record.levelno, record.name) == (logging.WARNING, "mkdocs.plugins.bmvis")
+    assert record.getMessage() == "line 3: '0.2' names no module of this Sequential (did you mean '0.0'?)"
+    assert not page.boxes
+    assert [mark.get_text() for mark in page.trees[0].select(".bmvis-tree mark")] == ["1"]
+
+
+def test_where_problems_are_to_raise_it_raises(render):
+    with pytest.raises(PageError, match=r"line 1: '0\.2' names no module"):
+        render(ELEMENT, on_error="raise")
+
+
+def test_what_cannot_be_read_is_a_box(render, caplog):
+    page = render(ELEMENT.replace("1.1 0.2", "[r]*"))
+    assert "the regular expression '*' cannot be read: nothing to repeat" in page.boxes[0].get_text()
+    assert not page.trees

@@ -1,0 +1,48 @@
+"""A pattern that names nothing is a warning at its directive; the tree stands all the same."""
+
+import re
+
+import pytest
+
+PAGE = """\
+Marked
+======
+
+.. model-structure:: zoo:tiny
+   :highlight: 1.dense
+
+.. model-structure:: zoo:tiny
+   :highlight: 1.dens norm
+
+.. model-structure:: zoo:tiny
+   :highlight: [r](
+"""
+
+
+@pytest.fixture(scope="module")
+def built(make_site):
+    return make_site({"index.rst": PAGE}).build("html")
+
+
+def test_the_warning_names_file_line_and_the_nearest(built):
+    found = re.findall(r"index\.rst:(\d+): WARNING: (.*)", built.warnings)
+    assert found == [
+        (
+            "10",
+            "the regular expression '(' cannot be read: missing ), unterminated subpattern at position 0 [bmvis.option]",
+        ),
+        ("7", "'1.dens' names no module of this Sequential (did you mean '0.dense'?) [bmvis.highlight]"),
+    ]
+
+
+def test_what_is_named_is_marked_and_unfolded(built):
+    first, second = built.trees("index.html")
+    names = [name.get_text() for name in first.select(".bmvis-tree b")]
+    assert names == "root 0,2 dense norm 1 dense norm".split()
+    assert [mark.parent.parent["id"].rpartition("tiny.")[2] for mark in first.select(".bmvis-tree mark")] == ["1.dense"]
+    assert [mark["data-n"] for mark in second.select(".bmvis-tree mark")] == ["3"]
+
+
+def test_a_warning_can_be_silenced(make_site):
+    page = PAGE.partition(".. model-structure:: zoo:tiny\n   :highlight: [r]")[0]
+    assert make_site({"index.rst": page}).build("html", suppress_warnings=["bmvis.highlight"]).warnings == ""
