@@ -1,27 +1,32 @@
 """The structure of PyTorch models in documentation, always true.
 
-`import bmvis` imports no torch; `bmvis.capture(model)` does, for whoever holds a live model.
+`import bmvis` imports no torch; what is called with a live model does.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
 
     from bmvis.delta import Detector
-    from bmvis.tree import Model
+    from bmvis.notebook import Captured
+    from bmvis.visualization import Visualization
 
 __version__ = "0.1.0"
-__all__ = ["capture", "register_delta"]
+__all__ = ["Visualization", "capture", "register_delta"]
 
 
-def capture(model: nn.Module) -> Model:
-    """Read a live module into a tree; see `bmvis.capturing.capture`."""
+def capture(model: nn.Module) -> Captured:
+    """Read a live module into a tree, which a notebook draws as a cell's result.
+
+    See `bmvis.capturing.capture` for what is read, and `bmvis.notebook.Captured.draw` for options.
+    """
     from bmvis.capturing import capture as read
+    from bmvis.notebook import captured
 
-    return read(model)
+    return captured(read(model))
 
 
 def register_delta(detector: Detector) -> Detector:
@@ -29,3 +34,11 @@ def register_delta(detector: Detector) -> Detector:
     from bmvis.delta import register
 
     return register(detector)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Visualization":
+        from bmvis.visualization import Visualization
+
+        return Visualization
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,6 +9,7 @@ import click
 
 from bmvis import __version__
 from bmvis.commands import check, snapshot
+from bmvis.show import show
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,6 +28,7 @@ def assets(folder: Path) -> None:
         click.echo(folder / file.name)
 
 
+main.add_command(show)
 main.add_command(assets)
 main.add_command(snapshot)
 main.add_command(check)

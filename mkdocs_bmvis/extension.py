@@ -18,8 +18,8 @@ from markdown.preprocessors import Preprocessor
 from markdown.util import AtomicString
 
 from bmvis.errors import OptionError
+from bmvis.render import assets
 from bmvis.render.markup import join
-from mkdocs_bmvis import assets
 from mkdocs_bmvis.element import CLOSING, NAME, OPENING, START, Element, is_open, read_element
 from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
 from mkdocs_bmvis.links import type_link

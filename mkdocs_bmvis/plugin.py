@@ -21,7 +21,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
-from mkdocs_bmvis import assets
+from bmvis.render import assets
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
 from mkdocs_bmvis.hosts import mkdocs_page
 from mkdocs_bmvis.settings import Settings, read_settings

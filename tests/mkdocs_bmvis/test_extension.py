@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from mkdocs_bmvis import assets
+from bmvis.render import assets
 
 ELEMENT = '<model-structure factory="zoo:tiny"></model-structure>'
 

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files as package_files
 from pathlib import Path
 
-from bmvis.render.markup import Markup
+from bmvis.render.markup import Markup, join
 
 PACKAGE = Path(str(package_files("bmvis")))
 
@@ -29,9 +29,13 @@ def scripts() -> list[str]:
 @cache
 def inline() -> Markup:
     """Return all of it as HTML, for a page that must stand alone."""
-    parts = [f"<style>{_text(file)}</style>" for file in stylesheets()]
-    parts += [f"<script>{_text(file)}</script>" for file in scripts()]
-    return Markup("\n".join(parts))
+    return join(inline_stylesheets(), *(Markup(f"\n<script>{_text(file)}</script>") for file in scripts()))
+
+
+@cache
+def inline_stylesheets() -> Markup:
+    """Return the stylesheets as HTML, for what may run no script."""
+    return Markup("\n".join(f"<style>{_text(file)}</style>" for file in stylesheets()))
 
 
 def _text(file: str) -> str:

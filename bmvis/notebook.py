@@ -1,0 +1,63 @@
+"""A captured model that a notebook draws: the tree of the pages, in the output of a cell."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import msgspec
+
+from bmvis.options import Options, parse_site_options
+from bmvis.render import assets
+from bmvis.render.html import to_html
+from bmvis.render.markup import join
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+from bmvis.tree import Model
+
+_NUMBERS = itertools.count(1)
+"""Each output has its own ids: cells share one page."""
+
+
+class Drawing:
+    """What a notebook shows as a cell's result, and `print` as text."""
+
+    def __init__(self, model: Model, options: Options) -> None:
+        self.model = model
+        self.options = options
+
+    def __str__(self) -> str:
+        return to_text(layout(self.model, self.options))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the tree with its stylesheet, without a script: a notebook's rules may forbid one."""
+        return join(assets.inline_stylesheets(), to_html(layout(self.model, self.options), f"bmvis-{next(_NUMBERS)}"))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Return the tree as HTML, and as text for a notebook in a terminal."""
+        return {"text/plain": str(self), "text/html": self._repr_html_()}
+
+
+class Captured(Model, frozen=True):
+    """A model as `bmvis.capture` returns it: the data of `Model`, drawn where a notebook shows it."""
+
+    def draw(self, **options: Any) -> Drawing:
+        """Return the tree as the options of `model-structure` say: `draw(depth=3, non_params=True)`.
+
+        Raises:
+            OptionError: an option that there is not, or a value that it does not take.
+        """
+        return Drawing(self, parse_site_options({name.replace("_", "-"): value for name, value in options.items()}))
+
+    def _repr_html_(self) -> str:
+        return self.draw()._repr_html_()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return self.draw()._repr_mimebundle_(include, exclude)
+
+
+def captured(model: Model) -> Captured:
+    """Return the same data as something to draw."""
+    return Captured(**msgspec.structs.asdict(model))

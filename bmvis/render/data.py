@@ -1,0 +1,55 @@
+"""A tree as plain data, for other tools: what `bmvis show --json` prints.
+
+Version 1 is an object with `bmvis` (the version), `reference`, `type` (the root's class), `device`, `totals`
+and `rows`. A row has `depth`, `label`, `names` (every sibling it stands for), `path` (of the first one), `type`
+(with its package), `totals` (of one sibling; parameters, trainable, delta, bytes), `parameters` and, where they
+were asked for, `buffers`. What is false or empty is left out of a parameter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bmvis.rows import Page, Row
+from bmvis.totals import Totals
+
+VERSION = 1
+"""A change that an old reader would stumble over makes it another one."""
+
+
+def to_data(page: Page, reference: str, device: str) -> dict[str, Any]:
+    """Return the tree as objects, lists, texts and numbers that JSON knows."""
+    return {
+        "bmvis": VERSION,
+        "reference": reference,
+        "type": page.type,
+        "device": device,
+        "totals": _totals(page.totals),
+        "rows": [_row(row) for row in page.rows],
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    found: dict[str, Any] = {"depth": row.depth, "label": row.label, "names": row.names, "path": row.path}
+    if row.module:
+        found["type"] = row.module.import_path
+    found["totals"] = _totals(row.totals)
+    found["parameters"] = [msgspec.to_builtins(parameter) for parameter in row.parameters]
+    if row.buffers:
+        found["buffers"] = [msgspec.to_builtins(buffer) for buffer in row.buffers]
+    if row.extra_repr:
+        found["extra_repr"] = row.extra_repr
+    if row.hidden:
+        found["hidden"] = row.hidden
+    return found
+
+
+def _totals(totals: Totals) -> dict[str, int]:
+    return {
+        "parameters": totals.count,
+        "trainable": totals.trainable,
+        "delta": totals.delta,
+        "bytes": totals.stored_bytes,
+    }

@@ -1,0 +1,199 @@
+"""Draw a tree in a terminal, in the colours of the pages. Rich knows what the terminal can show."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.style import Style
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
+from rich.tree import Tree
+
+from bmvis.render.markup import tag
+from bmvis.render.text import buffer_text, footer, guides, hidden_text, shape_text, states
+from bmvis.rows import Page, Row
+from bmvis.tree import Parameter
+
+# Each has a contrast of at least 4.5 to black and to white: no terminal says which of them it is.
+TYPE = Style(color="#188834")
+TRAINABLE = Style(color="#0c72e7")
+FROZEN = Style(color="#757575")
+DELTA = Style(color="#a641ea")
+REPEATED = Style(color="#e02d27")
+MUTED = FROZEN
+LINES = Style(color="#757575")
+MIN_WIDTH = 12
+"""Columns that a row keeps however deep it stands; a terminal narrower than that shows broken lines."""
+_PLAIN = Console(file=io.StringIO(), width=80)
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def to_tree(page: Page) -> Tree:
+    """Return the tree as something that Rich prints: `rich.print(to_tree(page))`."""
+    trail: list[Tree] = []
+    for row in page.rows:
+        del trail[row.depth :]
+        label = row_label(row, page.dtype)
+        if trail:
+            trail.append(trail[-1].add(label))
+        else:
+            trail.append(Tree(label, guide_style=LINES))
+    return trail[0]
+
+
+def below(page: Page) -> list[Text]:
+    """Return the lines below a tree: its totals and ties, and what the colours say."""
+    lines = [Text(printable(line), style=MUTED) for line in footer(page)]
+    legend = Text("  ").join(_legend(page))
+    return [Text(), *lines, legend] if legend else [Text(), *lines]
+
+
+class Drawn:
+    """A tree that Rich prints at the width it has: what does not fit goes on below, beside the tree's lines."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the tree line by line, then what stands below it."""
+        rows, width = self.page.rows, options.max_width
+        step = _step(max(row.depth for row in rows), width)
+        before = guides([row.depth for row in rows])
+        for index, row in enumerate(rows):
+            is_open = index + 1 < len(rows) and rows[index + 1].depth > row.depth
+            first = _narrowed(before[index], step, options.ascii_only)
+            beside = before[index].replace("├── ", "│   ").replace("└── ", "    ") + ("│   " if is_open else "    ")
+            rest = _narrowed(beside, step, options.ascii_only)
+            lines = _lines(list(_parts(row, self.page.dtype)), width - len(first), width - len(rest))
+            for number, line in enumerate(lines):
+                yield Text.assemble((rest if number else first, LINES), line, no_wrap=True, overflow="ignore")
+        for line in below(self.page):
+            yield from line.wrap(console, width)
+
+
+def print_page(page: Page, console: Console) -> None:
+    """Print the tree; where the terminal is too narrow even so, its lines are broken, not cut."""
+    console.print(Drawn(page), soft_wrap=True)
+
+
+def to_svg(page: Page, title: str) -> str:
+    """Return the tree as an SVG picture, as wide as its longest row; it follows the reader's dark mode."""
+    width = max(4 * row.depth + row_label(row, page.dtype).cell_len for row in page.rows)
+    console = Console(
+        record=True,
+        width=max(width, *(line.cell_len for line in below(page))) + 1,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+        legacy_windows=False,
+    )
+    print_page(page, console)
+    named = tag("title", printable(title)).replace("{", "{{").replace("}", "}}")
+    svg = console.export_svg(theme=_ON_WHITE, code_format=_SVG.replace("TITLE", named), unique_id="bmvis")
+    return re.sub(r"(\.bmvis-r\d+) \{ fill: #24292f([^}]*) \}", r"\g<0>" + _ON_BLACK, svg)
+
+
+_ON_WHITE = TerminalTheme((255, 255, 255), (36, 41, 47), [(0, 0, 0)] * 8)
+_ON_BLACK = r" @media (prefers-color-scheme: dark) { \1 { fill: #e6e6e6\2 } }"
+_SVG = """<svg viewBox="0 0 {terminal_width} {terminal_height}" role="img" xmlns="http://www.w3.org/2000/svg">
+TITLE
+<style>
+.{unique_id}-matrix {{ font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+  font-size: {char_height}px; line-height: {line_height}px; }}
+{styles}
+</style>
+<defs>{lines}</defs>
+{backgrounds}
+<g class="{unique_id}-matrix">
+{matrix}
+</g>
+</svg>
+"""
+
+
+def printable(text: str) -> str:
+    """Return text that a terminal takes for text: control and direction characters are written as escapes."""
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def row_label(row: Row, dtype: str) -> Text:
+    """Return one row: its name, type, parameters and what is to be known of it."""
+    return Text(" ").join(part for part in _parts(row, dtype) if part)
+
+
+def _parts(row: Row, dtype: str) -> Iterator[Text]:
+    name = Text(printable(row.label), style=REPEATED if row.repeats > 1 else "")
+    if row.module and row.depth and row.module.type:
+        name.append("" if row.repeats > 1 else " ").append(printable(f"({row.module.type})"), style=TYPE)
+    yield name
+    for parameter in row.parameters:
+        yield _parameter(parameter, dtype)
+    for buffer in row.buffers:
+        yield Text(printable(buffer_text(buffer)), style=MUTED)
+    if row.extra_repr:
+        yield Text(printable(f"# {row.extra_repr}"), style=MUTED)
+    if row.module and row.module.shared_with is not None:
+        yield Text(printable(f"(same module as {row.module.shared_with or 'the root'})"), style=MUTED)
+    if row.hidden:
+        yield Text(hidden_text(row), style=MUTED)
+
+
+def _parameter(parameter: Parameter, dtype: str) -> Text:
+    text = Text(printable(f"{parameter.name}:{shape_text(parameter.shape)}"), style=_state(parameter))
+    for mark in states(parameter, dtype):
+        text.append(f" ({mark})", style=MUTED)
+    return text
+
+
+def _state(parameter: Parameter) -> Style:
+    if parameter.delta:
+        return DELTA
+    return TRAINABLE if parameter.trainable else FROZEN
+
+
+def _legend(page: Page) -> Iterable[Text]:
+    """Yield a word for each colour that occurs."""
+    parameters = [p for row in page.rows for p in row.parameters]
+    for word, style, occurs in (
+        ("trainable", TRAINABLE, any(p.trainable and not p.delta for p in parameters)),
+        ("frozen", FROZEN, any(not p.trainable and not p.delta for p in parameters)),
+        ("delta", DELTA, any(p.delta for p in parameters)),
+        ("repeated", REPEATED, any(row.repeats > 1 for row in page.rows)),
+    ):
+        if occurs:
+            yield Text(word, style=style)
+
+
+def _step(depth: int, width: int) -> int:
+    """Return how many columns a level takes: four, or fewer where half of a narrow terminal would be lines."""
+    return next((step for step in (4, 2) if step * depth <= width // 2), 1)
+
+
+def _narrowed(guide: str, step: int, is_ascii: bool) -> str:
+    """Return tree lines with `step` columns a level."""
+    narrow = "".join(guide[start : start + step] for start in range(0, len(guide), 4))
+    return narrow.translate(_ASCII) if is_ascii else narrow
+
+
+_ASCII = str.maketrans({"├": "+", "└": "`", "─": "-", "│": "|"})
+
+
+def _lines(parts: list[Text], first: int, rest: int) -> Iterator[Text]:
+    """Yield the parts of a row in lines: the first of `first` columns at most, the others of `rest`.
+
+    A part is broken only if no line can hold it.
+    """
+    first, rest = max(first, MIN_WIDTH), max(rest, MIN_WIDTH)
+    line, room = Text(), first
+    for part in parts:
+        for piece in part.wrap(_PLAIN, min(first, rest), overflow="fold") if part.cell_len > rest else [part]:
+            if line and line.cell_len + 1 + piece.cell_len > room:
+                yield line
+                line, room = Text(), rest
+            piece.rstrip()
+            line = Text(" ").join([line, piece]) if line else piece
+    yield line

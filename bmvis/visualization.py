@@ -1,0 +1,55 @@
+"""bigmodelvis' interface on bmvis' tree: switching is one import line.
+
+```python
+from bmvis import Visualization  # was: from bigmodelvis import Visualization
+
+Visualization(model).structure_graph()
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rich
+from rich.tree import Tree
+
+from bmvis.capturing import capture
+from bmvis.options import Options
+from bmvis.render.terminal import print_page, to_tree
+from bmvis.rows import layout
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Visualization:
+    """Draws a model's structure in the terminal.
+
+    Args:
+        plm: any PyTorch module; the name is bigmodelvis'.
+    """
+
+    def __init__(self, plm: nn.Module) -> None:
+        self.plm = plm
+
+    def structure_graph(
+        self,
+        rootname: str = "root",
+        expand_params: bool = False,
+        keep_non_params: bool = False,
+        printTree: bool = True,  # noqa: N803 - bigmodelvis' name
+    ) -> Tree:
+        """Print the tree, and return it as Rich's.
+
+        Args:
+            rootname: what the first row is called.
+            expand_params: give each parameter a line of its own.
+            keep_non_params: keep modules without parameters.
+            printTree: print it; without, it is only returned.
+        """
+        options = Options(root_name=rootname, expand_params=expand_params, non_params=keep_non_params)
+        page = layout(capture(self.plm), options)
+        if printTree:
+            print_page(page, rich.get_console())
+        return to_tree(page)

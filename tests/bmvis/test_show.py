@@ -1,0 +1,142 @@
+"""`bmvis show`, as typed in a shell."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+ZOO = """
+from torch import nn
+def tiny(sizes=(4, 8)):
+    return nn.Sequential(*(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])), nn.Dropout())
+def broken():
+    raise RuntimeError("no weights here")
+def quits():
+    import os; os._exit(3)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shell")
+    (folder / "zoo.py").write_text(ZOO)
+    (folder / "pyproject.toml").write_text('[tool.bmvis.models]\nsmall = "zoo:tiny(sizes=[2, 2, 2])"\n')
+    return folder
+
+
+def bmvis(folder, *arguments, **environment) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "bmvis", *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+
+def test_a_reference_from_the_working_directory_in_a_pipe(folder):
+    done = bmvis(folder, "show", "zoo:tiny")
+    assert done.stdout.splitlines() == [
+        "root",
+        "└── 0 (Linear) weight:[8, 4] bias:[8]",
+        "",
+        "Sequential: 40 parameters, all trainable; float32, 160 bytes",
+        "trainable",
+    ]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_name_from_pyproject(folder):
+    assert "0,1(Linear)" in bmvis(folder, "show", "small").stdout.replace("0-1", "0,1")
+
+
+def test_a_module_from_pythonpath(folder, tmp_path):
+    assert "8, 4" in bmvis(tmp_path, "show", "zoo:tiny", PYTHONPATH=str(folder)).stdout
+
+
+def test_display_options_are_flags(folder):
+    out = bmvis(folder, "show", "zoo:tiny", "--non-params", "--expand-params", "--root-name", "net").stdout
+    assert out.splitlines()[:5] == [
+        "net",
+        "├── 0 (Linear)",
+        "│   ├── weight:[8, 4]",
+        "│   └── bias:[8]",
+        "└── 1 (Dropout)",
+    ]
+
+
+def test_json_html_and_svg(folder):
+    done = bmvis(folder, "show", "zoo:tiny", "--json", "--html", "tree.html", "--svg", "tree.svg")
+    data = json.loads(done.stdout)
+    assert data["bmvis"] == 1
+    assert data["totals"] == {"parameters": 40, "trainable": 40, "delta": 0, "bytes": 160}
+    assert [row["path"] for row in data["rows"]] == ["", "0"]
+    assert data["rows"][1]["type"] == "torch.nn.modules.linear.Linear"
+    html = (folder / "tree.html").read_text(encoding="utf-8")
+    assert html.startswith("<!DOCTYPE html>")
+    assert 'id="model.0"' in html
+    assert "http" not in html.replace("http://www.w3.org/", "")
+    assert (folder / "tree.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_file_can_be_standard_output(folder):
+    assert bmvis(folder, "show", "zoo:tiny", "--svg", "-").stdout.startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "texts"),
+    [
+        (["zoo:broken"], ["'zoo:broken' raised RuntimeError: no weights here", "zoo.py", "line 6"]),
+        (["zoo:quits"], ["ended", "3"]),
+        (["zoo:tyni"], ["'zoo' has no 'tyni' (did you mean 'tiny'?)"]),
+        (["smal"], ["did you mean 'small'?"]),
+        (["zoo:tiny", "--depth", "none"], ["option 'depth' does not take 'none' (it takes a whole number from 1)"]),
+        (["zoo:tiny", "--deep"], ["No such option"]),
+        ([], ["Missing argument"]),
+    ],
+    ids=["raises", "exits", "unknown", "unknown name", "bad value", "unknown option", "nothing"],
+)
+def test_what_goes_wrong_is_said_and_ends_with_2(folder, arguments, texts):
+    done = bmvis(folder, "show", *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    for text in texts:
+        assert text in done.stderr
+    assert "child.py" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX's")
+@pytest.mark.parametrize(
+    ("environment", "has_colour"),
+    [({"TERM": "xterm-256color"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+    ids=["colour", "NO_COLOR", "dumb"],
+)
+def test_in_a_terminal_of_40_columns(folder, environment, has_colour):
+    import pty
+
+    keeper, terminal = pty.openpty()
+    plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLORTERM")}
+    done = subprocess.Popen(
+        [sys.executable, "-m", "bmvis", "show", "zoo:tiny(sizes=[1234567, 7654321])"],
+        cwd=folder,
+        env={**plain, "COLUMNS": "40", **environment},
+        stdout=terminal,
+        stdin=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    text = b""
+    while True:
+        try:
+            text += os.read(keeper, 4096)
+        except OSError:  # Linux says the other end is closed in this way
+            break
+        if not text:
+            break
+    assert done.wait(30) == 0
+    assert (b"\x1b[3" in text) == has_colour
+    assert "1234567" in text.decode()

@@ -1,0 +1,147 @@
+"""Trees in a terminal of any width and any number of colours."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+from trees import HOSTILE, bert, linear
+
+from bmvis.options import Options
+from bmvis.render.terminal import DELTA, FROZEN, REPEATED, TRAINABLE, TYPE, print_page, to_svg, to_tree
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+from bmvis.tree import Model, Module
+
+ESCAPE = re.compile(r"\x1b\[[\d;]*m")
+
+
+def page(model=None, **options):
+    return layout(model or bert(lora=True), Options(**options))
+
+
+def printed(drawn, width: int = 100, **console) -> str:
+    out = io.StringIO()
+    print_page(drawn, Console(file=out, width=width, legacy_windows=False, **console))
+    return out.getvalue()
+
+
+def test_a_wide_terminal_shows_the_lines_of_the_text():
+    assert printed(page(), 200).startswith(to_text(page()).partition("\n\n")[0])
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_no_line_is_wider_than_the_terminal_and_nothing_is_lost(width):
+    lines = printed(page(), width).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    words = re.findall(r"[\w:]+", re.sub(r"[│├└─]", " ", "\n".join(lines)))
+    assert words.count("frozen") == printed(page(), 400).count("frozen")
+
+
+def test_what_does_not_fit_stands_below_its_row_beside_the_lines():
+    tree = Model((Module("", 0, "Net"), linear("first", 1, 8, 8), linear("second", 1, 8, 8, trainable=False)))
+    assert printed(page(tree), 32).splitlines()[:5] == [
+        "root",
+        "├── first (Linear) weight:[8, 8]",
+        "│       bias:[8]",
+        "└── second (Linear)",
+        "        weight:[8, 8] (frozen)",
+    ]
+
+
+def test_a_name_longer_than_the_terminal_is_broken_not_cut():
+    tree = Model((Module("", 0, "Net"), linear("n" * 100, 1, 8, 8)))
+    assert printed(page(tree), 40).count("n") == 100 + 1 + 2  # and the type, and two legends
+
+
+def test_a_tree_a_thousand_levels_deep_is_printed():
+    deep = Model(tuple(Module("in" if depth else "", depth, "Deep") for depth in range(1000)))
+    assert printed(page(deep, non_params=True), 80).count("(Deep)") == 999
+
+
+PRINT = """
+from rich.console import Console
+from trees import bert
+from bmvis.options import Options
+from bmvis.render.terminal import print_page
+from bmvis.rows import layout
+print_page(layout(bert(), Options()), Console())
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "code"),
+    [
+        ({"COLORTERM": "truecolor"}, "\x1b[38;2;24;136;52m"),
+        ({"TERM": "xterm-256color"}, "\x1b[38;5;"),
+        ({"TERM": "xterm"}, "\x1b[3"),
+        ({"NO_COLOR": "1"}, ""),
+        ({"TERM": "dumb"}, ""),
+    ],
+    ids=["24-bit", "8-bit", "16 colours", "NO_COLOR", "dumb"],
+)
+def test_colours_are_those_the_terminal_has(environment, code):
+    known = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLORTERM", "TERM")}
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT],
+        env={**known, "PYTHONPATH": os.pathsep.join(sys.path), "FORCE_COLOR": "1", **environment},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert code in done.stdout
+    assert bool(ESCAPE.search(done.stdout)) == bool(code)
+
+
+def test_a_terminal_without_box_characters_gets_others():
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    print_page(page(), Console(file=out, width=80))
+    out.seek(0)
+    assert "|   |-- word" not in out.read()
+    out.seek(0)
+    assert "|   +-- embeddings (BertEmbeddings)\n|   |   +-- word_embeddings" in out.read()
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "a\rb", "a\nb", "\x9b2J", "\u202egnol", "\u2066x"])
+def test_a_name_cannot_speak_to_the_terminal(name):
+    drawn = page(Model((Module("", 0, name), linear(name, 1, 2, 2))))
+    spoken = set(name) & set("\x1b\r\x9b\u202e\u2066")
+    assert not spoken & set(printed(drawn) + to_svg(drawn, name))
+    assert "\\u" in printed(drawn)
+    assert len(printed(drawn).splitlines()) == 5
+
+
+def test_rich_markup_in_a_name_is_text():
+    assert "[bold]x[/bold] (Linear)" in printed(page(Model((Module("", 0, "N"), linear("[bold]x[/bold]", 1, 2, 2)))))
+
+
+def luminance(style) -> float:
+    channels = [value / 255 for value in style.color.triplet]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("style", [TYPE, TRAINABLE, FROZEN, DELTA, REPEATED])
+def test_every_colour_is_readable_on_black_and_on_white(style):
+    assert 1.05 / (luminance(style) + 0.05) > 4.4
+    assert (luminance(style) + 0.05) / 0.05 > 4.4
+
+
+def test_a_picture_is_xml_that_needs_no_network():
+    svg = to_svg(page(Model((Module("", 0, HOSTILE), linear(HOSTILE, 1, 2, 2)))), HOSTILE + "{x}")
+    root = ET.fromstring(svg)
+    assert root.find("{*}title").text == HOSTILE + "{x}"
+    assert "url(http" not in svg
+    assert "script" not in svg
+    assert "prefers-color-scheme: dark" in svg
+
+
+def test_riches_tree_has_the_same_rows():
+    out = io.StringIO()
+    Console(file=out, width=200).print(to_tree(page()))
+    assert out.getvalue().rstrip() == to_text(page()).partition("\n\n")[0]

@@ -1,0 +1,76 @@
+"""bigmodelvis' interface, and a captured model in a notebook."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+from bs4 import BeautifulSoup
+from torch import nn
+
+import bmvis
+from bmvis.capturing import capture as read
+from bmvis.errors import OptionError
+
+
+@pytest.fixture
+def model():
+    return nn.Sequential(nn.Linear(2, 3), nn.Dropout(), nn.Linear(3, 3))
+
+
+def test_the_arguments_are_bigmodelviss():
+    theirs = pytest.importorskip("bigmodelvis", reason="bigmodelvis is not installed").Visualization
+    for name in ("__init__", "structure_graph"):
+        known = {k: v.default for k, v in inspect.signature(getattr(theirs, name)).parameters.items()}
+        ours = {k: v.default for k, v in inspect.signature(getattr(bmvis.Visualization, name)).parameters.items()}
+        assert ours.items() <= known.items()
+
+
+def test_it_prints_and_returns_a_tree(model, capsys):
+    tree = bmvis.Visualization(model).structure_graph(rootname="net", keep_non_params=True)
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "net",
+        "├── 0 (Linear) weight:[3, 2] bias:[3]",
+        "├── 1 (Dropout)",
+    ]
+    assert [child.label.plain for child in tree.children][1] == "1 (Dropout)"
+
+
+def test_it_can_be_quiet(model, capsys):
+    bmvis.Visualization(model).structure_graph(expand_params=True, printTree=False)
+    assert not capsys.readouterr().out
+
+
+def test_a_captured_model_draws_itself(model):
+    found = bmvis.capture(model)
+    html = BeautifulSoup(found._repr_html_(), "html.parser")
+    assert [row["id"].split(".", 1)[1] for row in html.select("li[id]")] == ["", "0", "2"]
+    assert html.style
+    assert not html.script
+    bundle = found._repr_mimebundle_()
+    assert bundle["text/plain"].startswith("root\n├── 0 (Linear)")
+    assert set(bundle) == {"text/plain", "text/html"}
+
+
+def test_two_outputs_share_no_id(model):
+    found = bmvis.capture(model)
+    first, second = (BeautifulSoup(found._repr_html_(), "html.parser") for _ in range(2))
+    assert not {e["id"] for e in first.select("[id]")} & {e["id"] for e in second.select("[id]")}
+
+
+def test_options_are_those_of_pages(model):
+    drawing = bmvis.capture(model).draw(non_params=True, root_name="net", depth=1)
+    assert str(drawing).startswith("net\n├── 0 (Linear)")
+    assert "Dropout" in drawing._repr_html_()
+    with pytest.raises(OptionError, match="did you mean 'depth'"):
+        bmvis.capture(model).draw(dept=1)
+
+
+def test_the_data_is_that_of_a_capture(model):
+    found = bmvis.capture(model)
+    assert (found.modules, found.device) == (read(model).modules, read(model).device)
+
+
+def test_importing_bmvis_imports_neither_torch_nor_rich():
+    code = "import bmvis, sys; sys.exit(bool({'torch', 'rich'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
