@@ -43,6 +43,10 @@ def _row(row: Row) -> dict[str, Any]:
         found["extra_repr"] = row.extra_repr
     if row.hidden:
         found["hidden"] = row.hidden
+    if row.is_match:
+        found["match"] = True
+    if row.differs:
+        found["differs"] = row.differs
     return found
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from bmvis.render.markup import tag
-from bmvis.render.text import buffer_text, footer, guides, hidden_text, shape_text, states
+from bmvis.render.text import buffer_text, footer, guides, row_marks, shape_text, states
 from bmvis.rows import Page, Row
 from bmvis.tree import Parameter
 
@@ -24,6 +24,7 @@ FROZEN = Style(color="#757575")
 DELTA = Style(color="#a641ea")
 REPEATED = Style(color="#e02d27")
 MUTED = FROZEN
+MATCHED = Style(bold=True, underline=True)
 LINES = Style(color="#757575")
 MIN_WIDTH = 12
 """Columns that a row keeps however deep it stands; a terminal narrower than that shows broken lines."""
@@ -127,6 +128,8 @@ def row_label(row: Row, dtype: str) -> Text:
 
 def _parts(row: Row, dtype: str) -> Iterator[Text]:
     name = Text(printable(row.label), style=REPEATED if row.repeats > 1 else "")
+    if row.is_match:
+        name.stylize(MATCHED)
     if row.module and row.depth and row.module.type:
         name.append("" if row.repeats > 1 else " ").append(printable(f"({row.module.type})"), style=TYPE)
     yield name
@@ -136,10 +139,8 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
         yield Text(printable(buffer_text(buffer)), style=MUTED)
     if row.extra_repr:
         yield Text(printable(f"# {row.extra_repr}"), style=MUTED)
-    if row.module and row.module.shared_with is not None:
-        yield Text(printable(f"(same module as {row.module.shared_with or 'the root'})"), style=MUTED)
-    if row.hidden:
-        yield Text(hidden_text(row), style=MUTED)
+    for mark in row_marks(row):
+        yield Text(printable(mark), style=MUTED)
 
 
 def _parameter(parameter: Parameter, dtype: str) -> Text:

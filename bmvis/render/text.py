@@ -35,14 +35,19 @@ def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:
         buffer_text(b) for b in row.buffers
     ]
     words = [_head(row), *tensors, f"# {row.extra_repr}" if row.extra_repr else ""]
-    if row.module and marks:
-        if row.module.shared_with is not None:
-            words.append(f"(same module as {row.module.shared_with or 'the root'})")
-        if row.hidden:
-            words.append(hidden_text(row))
-    if marks:
-        words += [f"({mark})" for mark in ("match" if row.is_match else "", row.differs) if mark]
-    return " ".join(word for word in words if word)
+    return " ".join(word for word in (*words, *(row_marks(row) if marks else ())) if word)
+
+
+def row_marks(row: Row) -> Iterator[str]:
+    """Yield in words what else is to be known of a row: what is shared, left out, asked for, unlike its like."""
+    if row.module and row.module.shared_with is not None:
+        yield f"(same module as {row.module.shared_with or 'the root'})"
+    if row.hidden:
+        yield hidden_text(row)
+    if row.is_match:
+        yield "(match)"
+    if row.differs:
+        yield f"({row.differs})"
 
 
 def _head(row: Row) -> str:
