@@ -48,7 +48,7 @@ class Visualization:
             keep_non_params: keep modules without parameters.
             printTree: print it; without, it is only returned.
         """
-        options = Options(root_name=rootname, expand_params=expand_params, non_params=keep_non_params)
+        options = Options(root_name=rootname, expand_params=expand_params, non_params=keep_non_params, whole_names=True)
         page = layout(capture(self.plm), options)
         if printTree:
             print_page(page, rich.get_console())
