@@ -59,3 +59,9 @@ def test_the_printed_model_beside_the_tree_is_not_stale():
     code = "import torch, models\nwith torch.device('meta'): print(models.bert())"
     printed = subprocess.run([sys.executable, "-c", code], cwd=DEMO, check=True, capture_output=True, text=True).stdout
     assert printed == (DEMO / "print_bert.txt").read_text()
+
+
+def test_the_picture_of_the_terminal_is_not_stale(tmp_path):
+    command = [sys.executable, "-m", "bmvis", "show", "models:bert_lora", "--svg", str(tmp_path / "terminal.svg")]
+    subprocess.run(command, cwd=DEMO, check=True)
+    assert (tmp_path / "terminal.svg").read_text() == (DEMO / "pictures" / "terminal.svg").read_text()

@@ -1,6 +1,7 @@
 """The README's quick starts are run as they stand there."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,14 @@ def test_plain_markdown(project):
     (project / "convert.py").write_text(script)
     run(project, "convert.py")
     assert_shows_the_model((project / "page.html").read_text())
+
+
+def test_terminal_and_notebook(project):
+    command = shlex.split(example("In a terminal, in a notebook", "console").removeprefix("$ "))
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=project / "src", capture_output=True, text=True, check=True
+    )
+    assert "0-1(Linear)" in done.stdout
+    script = f"from my_package import zoo\nmodel = zoo.bert(2)\n{example('In a terminal, in a notebook', 'python')}"
+    (project / "src" / "cell.py").write_text(script)
+    run(project / "src", "cell.py")

@@ -38,7 +38,7 @@ def test_the_warning_names_file_line_and_the_nearest(built):
 def test_what_is_named_is_marked_and_unfolded(built):
     first, second = built.trees("index.html")
     names = [name.get_text() for name in first.select(".bmvis-tree b")]
-    assert names == "root 0,2 dense norm 1 dense norm".split()
+    assert names == ["root", "0,2", "dense", "norm", "1", "dense", "norm"]
     assert [mark.parent.parent["id"].rpartition("tiny.")[2] for mark in first.select(".bmvis-tree mark")] == ["1.dense"]
     assert [mark["data-n"] for mark in second.select(".bmvis-tree mark")] == ["3"]
 
