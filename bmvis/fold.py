@@ -74,14 +74,14 @@ def _sign(
     """Return the signatures, children and cuts of a `Folding`, and the number of modules below each."""
     modules, above, places = model.modules, parents(model.modules), paths(model.modules)
     totals = subtree_totals(model) if depth is not None else None
-    opened = _above(marked, above)
+    opened, held = _above(marked, above), _shared_holders(model, above)
     children: list[list[int]] = [[] for _ in modules]
     signatures, counts, cut = [0] * len(modules), [0] * len(modules), [False] * len(modules)
     known: dict[Hashable, int] = {}
     for index in range(len(modules) - 1, -1, -1):
         module, below = modules[index], children[index]
         below.reverse()
-        if not (non_params or below or module.parameters or index == 0 or index in marked):
+        if not (non_params or below or module.parameters or index == 0 or index in marked or index in held):
             continue
         own, shown = _own_key(module, places[index], buffers), index in marked
         cut[index] = depth is not None and module.depth >= depth and index not in opened
@@ -95,6 +95,25 @@ def _sign(
             children[above[index]].append(index)
             counts[above[index]] += counts[index] + 1
     return signatures, children, cut, counts
+
+
+def _shared_holders(model: Model, above: Sequence[int]) -> set[int]:
+    """Return the later places of modules that have parameters below their first place."""
+    later = [index for index, module in enumerate(model.modules) if module.shared_with is not None]
+    if not later:
+        return set()
+    position = {path: index for index, path in reversed(list(enumerate(paths(model.modules))))}
+    first = {index: position[model.modules[index].shared_with or ""] for index in later}
+    own = [bool(module.parameters) for module in model.modules]
+    while True:  # once, and once more for each level of modules that hold nothing but shared ones
+        holders = own.copy()
+        for index in range(len(holders) - 1, 0, -1):
+            holders[above[index]] |= holders[index]
+        found = {index for index in later if holders[first[index]]}
+        if all(own[index] for index in found):
+            return found
+        for index in found:
+            own[index] = True
 
 
 def _above(marked: Set[int], above: Sequence[int]) -> set[int]:

@@ -228,7 +228,7 @@ const equip = (tree) => {
     button("modified_modules")}${button("regex", "regular expression")}${button("clear")}`));
   showPicks(tree.parentElement);
   for (const entry of all(tree.parentElement, ".bmvis-legend > span"))
-    entry.outerHTML = `<button class="${entry.className}" data-do="state" aria-pressed="false">${entry.innerHTML}</button>`;
+    entry.outerHTML = entry.outerHTML.replaceAll("span", "button").replace(" ", ' data-do="state" aria-pressed="false" ');
 };
 
 // The item of an id; what folds it is unfolded.

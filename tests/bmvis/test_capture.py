@@ -193,6 +193,21 @@ def test_a_model_is_drawn_as_it_is(factory, lines):
     assert drawn(factory(), buffers=True, non_params=True) == lines
 
 
+def test_a_shared_module_is_drawn_for_the_parameters_below_its_first_place():
+    block, silent = nn.Sequential(nn.Linear(2, 2)), nn.ReLU()
+    model = nn.Sequential(block, parts(inner=block), silent, silent, nn.ModuleDict({"outer": nn.ModuleList([block])}))
+    assert drawn(model)[:-1] == [
+        "root",
+        "0 (Sequential)",
+        "0 (Linear) weight:[2, 2] bias:[2]",
+        "1 (Module)",
+        "inner (Sequential) (same module as 0)",
+        "4 (ModuleDict)",
+        "outer (ModuleList)",
+        "0 (Sequential) (same module as 0)",
+    ]
+
+
 def test_both_ends_of_a_tie_name_the_other():
     encoder, decoder = capture(tied()).modules[1:]
     assert encoder.parameters[0].tied_by == ("decoder.weight",)
