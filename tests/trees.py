@@ -122,6 +122,7 @@ def page() -> str:
             to_html(layout(bert(), Options(caption="BERT-base, as transformers builds it.", map=True)), "bert"),
             to_html(layout(bert(lora=True), Options(buffers=True, map=True)), "lora"),
             to_html(layout(bert(), Options(depth=2, open=1)), "short"),
+            to_html(layout(bert(), Options(depth=4, highlight=("attention.output.dense", "layer.3.output"))), "marked"),
             to_html(layout(hostile(), Options()), "hostile"),
             error_box(failed, "docs/models.md:12"),
         )

@@ -209,9 +209,7 @@ def _name(row: Row, times: int) -> Markup:
     name = tag("b", row.label, class_="bmvis-x" if repeats else None, data_x=repeats, title=row.names_text or None)
     if not row.is_match:
         return name
-    return tag(
-        "mark", name, class_="bmvis-match", data_n=times if times > row.repeats else None, title=matches_text(times)
-    )
+    return tag("mark", name, class_="bmvis-match", data_n=times if times > row.repeats else None)
 
 
 def _parameter(parameter: Parameter, links: _Links, dtype: str) -> Markup:

@@ -79,14 +79,14 @@ const filter = (root) => {
 };
 
 const copy = async (root, text) => {
-  say(root, text); // for where there is no clipboard: an insecure origin
+  say(root, text); // where there is no clipboard: an insecure origin
   await navigator.clipboard.writeText(text);
   say(root, `copied ${text}`);
 };
 
 const named = (item, name) => item.id.replace(/[^.]*$/, () => name);
 
-// Put an item for each name in place of a folded one; `foldAgain` puts it back.
+// Put an item for each name for a folded one; `foldAgain` undoes it.
 const unfold = (folded) => {
   const names = namesOf(folded), own = folded.id;
   actions.remove();
@@ -95,9 +95,10 @@ const unfold = (folded) => {
     const moved = (id) => (`${id}.`.startsWith(`${own}.`) ? named(folded, name) + id.slice(own.length) : id);
     for (const one of [item, ...all(item, "[id]")]) one.id = moved(one.id);
     for (const link of all(item, "a.bmvis-tie")) link.hash = moved(link.hash.slice(1));
-    for (const count of all(item, "data")) {
-      count.title = count.title.split(" each")[0];
-      count.dataset.s = Math.ceil(count.dataset.s / names.length);
+    for (const one of all(item, "data, [data-n]")) {
+      one.title = one.title.split(" each")[0];
+      one.dataset.s = Math.ceil(one.dataset.s / names.length);
+      one.dataset.n /= names.length;
     }
     label.textContent = name;
     label.className = label.title = "";
@@ -136,7 +137,7 @@ const countEnds = (paths) => {
 // The shortest ends of paths that do; null where none do.
 const listOf = (root, paths) => {
   const every = countEnds(indexOf(root).flatMap(({ item }) => pathsOf(item))), mine = countEnds(paths);
-  const cut = root.querySelector(".bmvis-tree small"); // not all is shown: whole paths are safe
+  const cut = root.querySelector(".bmvis-tree small"); // not all shown: whole paths are safe
   const found = paths.map((path) => ends(path).find((end) => every[end] === mine[end] && (!cut || end === path)));
   return found.includes(undefined) ? null : `["${[...new Set(found)].join('", "')}"]`;
 };
@@ -149,7 +150,7 @@ const copyPicks = (root, _, { dataset: { do: what } }) => {
   copy(root, what === "regex" ? regex : `${what}=${list ?? (what[0] === "t" ? `r"${regex}"` : `[r"[r]^${regex}$"]`)}`);
 };
 
-// One set of row actions; it stands where the pointer or the focus is.
+// One set of row actions, where the pointer or the focus is.
 const actions = make("actions", `<details><summary aria-label="Row actions" title="Row actions (m)">⋯</summary>${
   button("path", "path", "Copy as Python")}${button("key", "key", "Copy as state-dict key")}${
   button("link", "link", "Copy a link")}${button("unfold")}${button("pick", "pick", "Pick for target_modules")}</details>`);

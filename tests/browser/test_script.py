@@ -153,6 +153,15 @@ def test_a_repeat_unfolds_into_rows_of_their_own_and_folds_again(lora):
     assert focused(lora) == "0-11 (BertLayer)"
 
 
+def test_an_unfolded_repeat_has_its_share_of_the_matches(tab):
+    tab.open_trees(to_html(layout(bert(), Options(highlight=("query",))), "m"), "")
+    count = "(mark) => getComputedStyle(mark, '::after').content"
+    [folded] = [mark.evaluate(count) for mark in tab.page.locator(".bmvis-tree mark").all()]
+    assert folded != "none"
+    do(tab, LAYER, "unfold")
+    assert {mark.evaluate(count) for mark in tab.page.locator(".bmvis-tree mark").all()} == {"none"}
+
+
 @pytest.mark.parametrize("identifier", [f"{QUERY}.lora_A", "m.bert.encoder.layer.7.attention.self.value"])
 def test_a_link_opens_what_is_above_its_row_and_unfolds_what_hides_it(identifier, tab):
     tab.open_trees(to_html(layout(bert(lora=True), Options(open=0)), "m"), f"#{identifier}")

@@ -29,7 +29,8 @@ def test_the_warning_names_file_line_and_the_nearest(built):
     assert found == [
         (
             "10",
-            "the regular expression '(' cannot be read: missing ), unterminated subpattern at position 0 [bmvis.option]",
+            "the regular expression '(' cannot be read: missing ), unterminated subpattern at position 0"
+            " [bmvis.option]",
         ),
         ("7", "'1.dens' names no module of this Sequential (did you mean '0.dense'?) [bmvis.highlight]"),
     ]
