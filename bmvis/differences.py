@@ -7,7 +7,7 @@ variants of one block: `word_embeddings` and `position_embeddings` are not, nor 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -93,19 +93,12 @@ class _Comparison:
 
     def _variants(self, rows: Sequence[int]) -> Iterator[list[int]]:
         """Yield those of sibling rows that are variants of one block."""
-        types: dict[Hashable, list[int]] = {}
-        for row in rows:
-            types.setdefault(_type(self._first(row)), []).append(row)
-        for alike in types.values():
-            if len(alike) < 2:
-                continue
+        for alike in _grouped(rows, lambda row: _type(self._first(row))):
             if self._are_repeats(alike):
                 yield alike
                 continue
-            forms: dict[int, list[int]] = {}
-            for row in alike:
-                forms.setdefault(self._form(self._members(row)[0]), []).append(row)
-            yield from (equal for equal in forms.values() if len(equal) > 1)
+            for as_large in _grouped(alike, lambda row: self.totals[self._members(row)[0]].count):
+                yield from _grouped(as_large, lambda row: self._form(self._members(row)[0]))
 
     def _are_repeats(self, rows: Sequence[int]) -> bool:
         """Return whether siblings of one type are numbered, and enough of them equal to speak of a rule."""
@@ -258,6 +251,14 @@ def _rows_below(groups: Sequence[Group]) -> list[list[int]]:
             found[trail[-1]].append(row)
         trail.append(row)
     return found
+
+
+def _grouped(rows: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:
+    """Return the rows that share a key with another."""
+    found: dict[Hashable, list[int]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return [group for group in found.values() if len(group) > 1]
 
 
 def _type(module: Module) -> Hashable:
