@@ -32,10 +32,15 @@ class Difference(msgspec.Struct, frozen=True):
     which: str = ""
     """Those of several modules that the row stands for which have other counterparts; '' where all have."""
 
+    is_same: bool = False
+    """Whether the counterpart has tensors of the same names and shapes, and all differ."""
+
     def __str__(self) -> str:
         alike: dict[str, list[str]] = {}
         for name, words in self.tensors:
             alike.setdefault(words, []).append(name)
+        if self.is_same and not self.which and len(alike) == 1:
+            return f"differs from {self.rule}, where {_and([*self.module, f'it is {next(iter(alike))}'])}"
         of = f" of {self.which}" if self.which else ""
         said = [f"{_and(names)}{of} {'is' if len(names) == 1 else 'are'} {words}" for words, names in alike.items()]
         return f"differs from {self.rule}, where {_and([*self.module, *said])}"
@@ -147,7 +152,8 @@ class _Comparison:
                     pending += self._counterpart(below, there, name)
                 module += self._lacks(row, there)
             if module or tensors:
-                self._note(row, Difference(name, tuple(module), tuple(tensors), which))
+                is_same = len(tensors) == len(self._shapes(here)) and self._shapes(here) == self._shapes(there)
+                self._note(row, Difference(name, tuple(module), tuple(tensors), which, is_same))
         return compared
 
     def _note(self, row: int, difference: Difference) -> None:
@@ -197,7 +203,7 @@ class _Comparison:
             yield (
                 "it is a module of its own" if other.shared_with is None else f"it is {other.shared_with or 'the root'}"
             )
-        if self._is_cut(here, there):
+        if self._is_cut(here, there) and (self.folding.children[here] or self.folding.children[there]):
             own, theirs = self.totals[here], self.totals[there]
             if own.count != theirs.count:
                 yield f"there are {numbers.count(theirs.count)} parameters"
@@ -225,6 +231,9 @@ class _Comparison:
     def _tensors(self, module: Module) -> dict[str, Parameter | Buffer]:
         tensors: list[Parameter | Buffer] = [*module.parameters, *(module.buffers if self.buffers else ())]
         return {tensor.name: tensor for tensor in tensors}
+
+    def _shapes(self, index: int) -> list[tuple[str, tuple[int, ...] | None]]:
+        return [(name, tensor.shape) for name, tensor in self._tensors(self.modules[index]).items()]
 
     def _words(self, mine: Parameter | Buffer, other: Parameter | Buffer, here: int, there: int) -> list[str]:
         words = []

@@ -133,11 +133,11 @@ class _Writer:
             yield rf"\bmvismark{{{self.text(row.extra_repr)}}}"
         if row.module and row.module.shared_with is not None:
             yield rf"\bmvismark{{same module as {self.text(row.module.shared_with or 'the root')}}}"
-        if row.differs:
-            yield rf"\bmvismark{{{self.text(row.differs)}}}"
         if row.hidden:
             below = f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below"
             yield rf"\bmvismark{{{self.text(f'{below}, {numbers.count(row.totals.count)} parameters')}}}"
+        if row.differs:
+            yield rf"\bmvismark{{({self.text(row.differs)})}}"
 
     def _parameter(self, parameter: Parameter) -> str:
         state = "delta" if parameter.delta else "frozen" if not parameter.trainable else "trainable"

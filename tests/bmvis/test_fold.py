@@ -105,15 +105,15 @@ LAYERS = "differs from layers."
         (
             root(*blocks(12, freeze, where=range(6))),
             {
-                "layers.6.mlp.up": LAYERS + "0-5, where weight and bias are frozen",
-                "layers.6.mlp.down": LAYERS + "0-5, where weight and bias are frozen",
+                "layers.6.mlp.up": LAYERS + "0-5, where it is frozen",
+                "layers.6.mlp.down": LAYERS + "0-5, where it is frozen",
             },
         ),
         (
             root(*blocks(24, freeze, where=range(1, 24, 2))),
             {
-                "layers.1.mlp.up": LAYERS + "0,2,4,...,22, where weight and bias are trainable",
-                "layers.1.mlp.down": LAYERS + "0,2,4,...,22, where weight and bias are trainable",
+                "layers.1.mlp.up": LAYERS + "0,2,4,...,22, where it is trainable",
+                "layers.1.mlp.down": LAYERS + "0,2,4,...,22, where it is trainable",
             },
         ),
         (
@@ -156,8 +156,8 @@ def test_each_group_is_held_against_the_largest():
     found = marks(root(*odd[:-4], *freeze(odd[-4:])))
     assert found == {
         "layers.0.mlp.up": LAYERS + "2-6, where weight is [8, 4] and bias is [8]",
-        "layers.7.mlp.up": LAYERS + "2-6, where weight and bias are trainable",
-        "layers.7.mlp.down": LAYERS + "2-6, where weight and bias are trainable",
+        "layers.7.mlp.up": LAYERS + "2-6, where it is trainable",
+        "layers.7.mlp.down": LAYERS + "2-6, where it is trainable",
     }
 
 
@@ -186,9 +186,7 @@ def test_what_are_no_variants_of_one_block_are_not_compared(model):
 
 def test_named_siblings_are_compared_where_only_their_states_differ():
     query, key, value = (linear(name, 1, 4, 4) for name in ("query", "key", "value"))
-    assert marks(root(*freeze([query]), key, value)) == {
-        "query": "differs from key,value, where weight and bias are trainable"
-    }
+    assert marks(root(*freeze([query]), key, value)) == {"query": "differs from key,value, where it is trainable"}
     assert [row.label for row in layout(root(*freeze([query]), key, value), Options()).rows] == [
         "root",
         "query",
@@ -209,11 +207,11 @@ def test_one_of_several_that_a_row_stands_for_is_named():
     blocks_ = blocks(4, split, where=range(4))
     other = blocks(1, odd, where=[0])[1:]
     model = root(*blocks_[: 1 + 3 * 4], *(replace(m, name="3") if m.depth == 2 else m for m in other))
-    assert marks(model) == {"layers.3.c": LAYERS + "0-2, where w is trainable"}
+    assert marks(model) == {"layers.3.c": LAYERS + "0-2, where it is trainable"}
     flipped = root(*blocks_[: 1 + 4], *(replace(m, name=str(n)) if m.depth == 2 else m for n in (1, 2) for m in other))
     assert marks(flipped) == {
         "layers.0.a": LAYERS + "1-2, where w of c is frozen",
-        "layers.1.c": "differs from 1.a,b, where w is trainable",
+        "layers.1.c": "differs from 1.a,b, where it is trainable",
     }
 
 
@@ -239,6 +237,7 @@ def test_under_a_depth_limit_sums_are_compared():
         "layers.3": LAYERS + "0-2, where 76 parameters are trainable",
         "more.0": "differs from more.1-3, where there are 76 parameters",
     }
+    assert marks(model, depth=4)["layers.3.mlp.up"] == LAYERS + "0-2, where it is trainable"
 
 
 def test_with_expanded_parameters_the_line_of_the_parameter_is_marked():
@@ -255,7 +254,7 @@ def test_a_highlight_alone_is_no_difference():
 
 def test_every_renderer_shows_the_mark_and_the_legend_only_then():
     page, plain = layout(root(*blocks(4, freeze, where=[3])), Options()), layout(root(*blocks(4)), Options())
-    title = LAYERS + "0-2, where weight and bias are trainable"
+    title = LAYERS + "0-2, where it is trainable"
     assert f'<span class="bmvis-differs" title="{title}" role="img"></span>' in to_html(page, "m")
     assert '<span class="bmvis-differs">differs</span>' in to_html(page, "m")
     assert "bmvis-differs" not in to_html(plain, "m")
