@@ -1,5 +1,6 @@
 """Deltas of OpenDelta, loralib, AdapterHub, and of any library that registers a detector."""
 
+import subprocess
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
 from types import ModuleType
@@ -10,7 +11,8 @@ from torch import nn
 
 import bmvis
 from bmvis import delta
-from bmvis.errors import DetectorError
+from bmvis.errors import BmvisError, DetectorError
+from bmvis.source import Source
 from bmvis.tree import join, paths
 
 
@@ -155,3 +157,64 @@ def test_a_detector_that_fails_is_told_with_its_name(no_others, detector, messag
     with pytest.raises(DetectorError, match=message) as raised:
         bmvis.capture(Prompted())
     assert "test_delta" in raised.value.message
+
+
+LIBRARY = """
+from torch import nn, zeros
+
+class Prompted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.prompt = nn.Parameter(zeros(3))
+        self.base = nn.Linear(1, 1)
+
+def find(places):
+    return {id(m.prompt): "asleep" for _, m in places if isinstance(m, Prompted)}
+"""
+FACTORY = "from promptlib import Prompted\n\ndef build():\n    return Prompted()\n"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project whose model uses a library, both on the path that the site names."""
+    (tmp_path / "promptlib.py").write_text(LIBRARY)
+    (tmp_path / "zoo.py").write_text(FACTORY)
+    return tmp_path
+
+
+def install(project, value: str) -> None:
+    """Leave what an installer leaves of a distribution with an entry point."""
+    info = project / "promptlib-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: promptlib\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{delta.GROUP}]\nprompts = {value}\n")
+
+
+def built(project) -> list[str]:
+    with Source(project, path=["."]) as source:
+        root = source.resolve("zoo:build").model.root
+    return [p.adapter for p in root.parameters if p.delta]
+
+
+def test_a_build_asks_the_detector_that_a_library_brings(project):
+    assert built(project) == []
+    install(project, "promptlib:find")
+    assert built(project) == ["asleep"]
+
+
+def test_a_build_asks_the_detector_that_the_models_module_registers(project):
+    (project / "zoo.py").write_text(f"import bmvis, promptlib\n\nbmvis.register_delta(promptlib.find)\n{FACTORY}")
+    assert built(project) == ["asleep"]
+
+
+def test_a_build_tells_of_a_detector_that_is_not_there(project):
+    install(project, "promptlib:lost")
+    with pytest.raises(BmvisError, match=r"'prompts' of bmvis\.deltas cannot be loaded") as raised:
+        built(project)
+    assert raised.value.kind == "detector"
+    assert raised.value.hint == "mend or uninstall promptlib"
+
+
+def test_registering_is_all_that_loads_torch():
+    code = "import sys, bmvis; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
