@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from bmvis import capture
+from bmvis.capturing import capture
 from bmvis.fold import fold
 from bmvis.options import Options
 from bmvis.render.html import to_html

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bmvis import capture
+from bmvis.capturing import capture
 from bmvis.drift import compare
 from bmvis.errors import SnapshotError
 from bmvis.snapshot import Snapshot, dump, load
