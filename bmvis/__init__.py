@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from bmvis import address
     from bmvis.delta import Detector
     from bmvis.notebook import Captured
     from bmvis.visualization import Visualization
 
 __version__ = "0.1.0"
-__all__ = ["Visualization", "capture", "register_delta"]
+__all__ = ["Visualization", "address", "capture", "register_delta"]
 
 
 def capture(model: nn.Module) -> Captured:
@@ -41,4 +43,6 @@ def __getattr__(name: str) -> Any:
         from bmvis.visualization import Visualization
 
         return Visualization
+    if name == "address":
+        return import_module("bmvis.address")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

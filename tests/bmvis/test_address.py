@@ -1,11 +1,14 @@
 """Patterns name modules as in OpenDelta; a page shows what they name, and warns of those that name none."""
 
+import subprocess
+import sys
+
 import pytest
 from trees import bert, tensor
 
 from bmvis import address
 from bmvis.errors import AddressError, OptionError
-from bmvis.options import Options, parse_options
+from bmvis.options import Options, parse_options, parse_site_options
 from bmvis.render.html import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
@@ -51,6 +54,11 @@ def test_the_rule_is_that_of_opendelta():
     assert address.match(BERT, [r"[r]bert|encoder", "cls"]) == ["bert", "cls"]
 
 
+def test_it_is_there_after_import_bmvis():
+    code = "import bmvis, torch; print(bmvis.address.match(bmvis.capture(torch.nn.Sequential(torch.nn.ReLU())), '0'))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "['0']\n"
+
+
 @pytest.mark.parametrize("written", ["[r](", "[r]" + "(" * 5000, "[r]" + "a" * 2000, "[r]a{99999999999999999999}"])
 def test_an_expression_that_cannot_be_read_is_an_option_error(written):
     with pytest.raises(OptionError, match=r"the regular expression .* cannot be read"):
@@ -61,6 +69,11 @@ def test_an_expression_that_cannot_be_read_is_an_option_error(written):
 def test_no_pattern_is_an_option_error(written):
     with pytest.raises(OptionError, match="option 'highlight' does not take"):
         parse_options({"highlight": written})
+
+
+def test_a_site_has_no_patterns_for_all_of_its_trees():
+    with pytest.raises(OptionError, match="option 'highlight' belongs to one tree"):
+        parse_site_options({"highlight": "query"})
 
 
 def test_an_expression_that_never_ends_is_ended_and_told(monkeypatch):
