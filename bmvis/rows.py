@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from bmvis.differences import Difference, differences
 from bmvis.errors import AddressError, BmvisError
 from bmvis.fold import Group, fold, label, shortened, stand_ins
 from bmvis.options import Options
-from bmvis.totals import Totals, of_parameter, subtree_totals
+from bmvis.totals import Totals, of_parameter, subtree_facts, subtree_totals
 from bmvis.tree import Buffer, Model, Module, Parameter, join, paths
 
 
@@ -28,6 +28,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Dotted path of the first one; '' for the root."""
     totals: Totals
     """Of one of them."""
+    dtypes: tuple[str, ...] = ()
+    """Data types of the parameters in and below it, in the page's order."""
+    devices: tuple[str, ...] = ()
+    """Where they are, in the page's order; the meta device is no place."""
     module: Module | None
     """None for a line that shows one parameter (`expand-params`)."""
     parameters: tuple[Parameter, ...] = ()
@@ -62,6 +66,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Class of the root."""
     dtypes: tuple[str, ...]
     """Data types of the parameters, or how they are quantised; the one with most elements first."""
+    devices: tuple[str, ...]
+    """Where the parameters are, most elements first; the meta device is no place."""
     ties: tuple[tuple[str, str], ...]
     """State-dict keys of a later and of the first place of one tensor."""
     uninitialized: int
@@ -87,16 +93,23 @@ def layout(model: Model, options: Options) -> Page:
     folding = fold(model, depth=options.depth, marked=matched, **shown)
     rows: list[Row] = []
     unlike = differences(model, folding, totals, buffers=options.buffers)
+    dtypes, devices = _ranked(model, _dtype), _ranked(model, _device)
+    of_dtype, of_device = subtree_facts(model, _dtype), subtree_facts(model, _device)
     for group, said in zip(folding.groups, _said(model, folding.groups, options), strict=True):
         first = group.members[0]
-        row = _row(group, said, model, places[first], totals[first], options)
+        row = msgspec.structs.replace(
+            _row(group, said, model, places[first], totals[first], options),
+            dtypes=tuple(dtype for dtype in dtypes if dtype in of_dtype[first]),
+            devices=tuple(device for device in devices if device in of_device[first]),
+        )
         rows += _marked(row, unlike.get(first), first in matched, options)
     parameters = [(join(path, p.name), p) for path, m in zip(places, model.modules, strict=True) for p in m.parameters]
     return Page(
         rows=tuple(rows),
         totals=totals[0],
         type=model.root.type,
-        dtypes=_dtypes(model),
+        dtypes=dtypes,
+        devices=devices,
         ties=tuple((key, p.tied_to) for key, p in parameters if p.tied_to),
         uninitialized=sum(p.shape is None and not p.tied_to for _, p in parameters),
         options=options,
@@ -120,11 +133,6 @@ def _matched(model: Model, places: list[str], options: Options) -> tuple[set[int
         if not found:
             warnings.append(address.missing(model, places, pattern))
     return matched, tuple(warnings)
-
-
-def stored_as(parameter: Parameter) -> str:
-    """Return the data type of a parameter, or the scheme that it is quantised by."""
-    return parameter.quantization or parameter.dtype
 
 
 def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
@@ -204,10 +212,19 @@ def _tensor_rows(above: Row, module: Module, options: Options) -> list[Row]:
     ]
 
 
-def _dtypes(model: Model) -> tuple[str, ...]:
+def _ranked(model: Model, fact: Callable[[Parameter], str]) -> tuple[str, ...]:
+    """Return what `fact` says of the parameters, that of most elements first."""
     elements: Counter[str] = Counter()
     for module in model.modules:
         for parameter in module.parameters:
             if not parameter.tied_to:
-                elements[stored_as(parameter)] += parameter.count
-    return tuple(dtype for dtype, _ in elements.most_common())
+                elements[fact(parameter)] += parameter.count
+    return tuple(said for said, _ in elements.most_common() if said)
+
+
+def _dtype(parameter: Parameter) -> str:
+    return parameter.stored_as
+
+
+def _device(parameter: Parameter) -> str:
+    return "" if parameter.device == "meta" else parameter.device

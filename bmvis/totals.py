@@ -7,6 +7,7 @@ A parameter that several modules hold is counted once in every subtree, as
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import pairwise
 
 import msgspec
@@ -67,6 +68,27 @@ def subtree_totals(model: Model) -> list[Totals]:
     for index in range(len(modules) - 1, 0, -1):
         found[above[index]] += found[index]
     return found
+
+
+def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozenset[str]]:
+    """Return what `fact` says of the parameters of each module's subtree, in the order of `model.modules`.
+
+    A shared module has the facts of the place where it was first met.
+    """
+    modules, above = model.modules, parents(model.modules)
+    own = [frozenset(map(fact, module.parameters)) for module in modules]
+    later = [index for index, module in enumerate(modules) if module.shared_with is not None]
+    position = {path: index for index, path in reversed(list(enumerate(paths(modules))))} if later else {}
+    while True:  # once, and once more for each level of modules that hold nothing but shared ones
+        found = own.copy()
+        for index in range(len(found) - 1, 0, -1):
+            if not found[index] <= found[above[index]]:
+                found[above[index]] |= found[index]
+        missing = {index: found[position[modules[index].shared_with or ""]] - own[index] for index in later}
+        if not any(missing.values()):
+            return found
+        for index, facts in missing.items():
+            own[index] |= facts
 
 
 def _count_once(model: Model, above: list[int], found: list[Totals]) -> None:

@@ -53,6 +53,11 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     change: Change | None = None
     """In a comparison, how it differs from before."""
 
+    @property
+    def stored_as(self) -> str:
+        """Return the data type, or the scheme that the parameter is quantised by."""
+        return self.quantization or self.dtype
+
 
 class Buffer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of `nn.Module._buffers`."""

@@ -13,8 +13,8 @@ from bmvis import numbers
 from bmvis.errors import BmvisError
 from bmvis.render.map import multiples, to_map
 from bmvis.render.markup import Markup, join, tag
-from bmvis.render.text import matches_text, shape_text, states, trainable_text
-from bmvis.rows import Page, Row, stored_as
+from bmvis.render.text import kinds_text, matches_text, shape_text, states, trainable_text
+from bmvis.rows import Page, Row
 from bmvis.tree import Buffer, Module, Parameter
 
 SHORT_TREE = 60
@@ -88,7 +88,7 @@ def _totals(page: Page) -> Markup:
         facts.append(_amount(totals.delta, f"delta ({numbers.percent(totals.delta, totals.count)})"))
     if page.uninitialized:
         facts.append(tag("span", f"{page.uninitialized} uninitialized, not counted"))
-    facts.append(tag("span", " + ".join(page.dtypes)))
+    facts.append(tag("span", kinds_text(page.dtypes, page.devices)))
     exact = f"{totals.stored_bytes:,} bytes"
     facts.append(tag("span", numbers.size(totals.stored_bytes), role="img", title=exact))
     if page.matches:
@@ -120,7 +120,7 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
             parts.append("</ul></details></li>")
             depth -= 1
         item = tag("li", id=row_id(anchor, row.path) if row.module else None).removesuffix("</li>")
-        line = join(*_line(row, times, ids, page.dtype, type_link), _count(row, times, page.totals.count))
+        line = join(*_line(row, times, ids, page.dtype, type_link), _count(row, times, page))
         if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
             details = tag("details", open=index in opened).removesuffix("</details>")
             parts.append(f"{item}{details}{tag('summary', line)}<ul>")
@@ -131,14 +131,20 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
     return Markup("".join(parts))
 
 
-def _count(row: Row, times: int, whole: int) -> Markup | None:
+def _count(row: Row, times: int, page: Page) -> Markup | None:
     """Return the row's number of parameters and its share of the whole: written and drawn by the stylesheet.
+
+    The tooltip adds the bytes, and the data types and devices where the model has several.
 
     The element is empty, so that the row's text stays what a console prints.
     """
-    count = row.totals.count
+    count, whole = row.totals.count, page.totals.count
     if not count or not row.depth:
         return None
+    kinds = [
+        " + ".join(kinds) for kinds, known in ((row.dtypes, page.dtypes), (row.devices, page.devices)) if known[1:]
+    ]
+    stored = ", ".join([numbers.size(row.totals.stored_bytes), *kinds])
     share = min(count * times, whole)
     each = f" each, {times} times" if times > 1 else ""
     return tag(
@@ -147,7 +153,7 @@ def _count(row: Row, times: int, whole: int) -> Markup | None:
         data_c=numbers.count(count),
         data_s=max(1, round(share / whole * SHARE_STEPS)) if whole else None,
         role="img",
-        title=f"{count:,} parameters{each}: {numbers.percent(share, whole)}",
+        title=f"{count:,} parameters{each}: {numbers.percent(share, whole)}; {stored}",
     )
 
 
@@ -237,7 +243,7 @@ def _parameter(parameter: Parameter, links: _Links, dtype: str) -> Markup:
 
 def _mark(parameter: Parameter, dtype: str) -> str | None:
     """Return what the stylesheet writes behind a parameter: that its adapter is not in use, and how it is stored."""
-    stored = stored_as(parameter)
+    stored = parameter.stored_as
     is_usual = not parameter.quantization and (parameter.dtype == dtype or parameter.shape is None)
     return ", ".join(word for word in (parameter.adapter, "" if is_usual else stored) if word) or None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bmvis import numbers
-from bmvis.rows import Page, Row, stored_as
+from bmvis.rows import Page, Row
 from bmvis.tree import Buffer, Parameter
 
 
@@ -89,7 +89,7 @@ def states(parameter: Parameter, dtype: str = "") -> list[str]:
     if parameter.shape is None:
         found.append("uninitialized")
     if parameter.quantization or (dtype and parameter.dtype != dtype and parameter.shape is not None):
-        found.append(stored_as(parameter))
+        found.append(parameter.stored_as)
     return found
 
 
@@ -110,7 +110,13 @@ def totals_text(page: Page) -> str:
         parts.append(f"{totals.delta:,} delta ({numbers.percent(totals.delta, totals.count)})")
     if page.uninitialized:
         parts.append(f"{page.uninitialized} uninitialized and not counted")
-    return f"{', '.join(parts)}; {' + '.join(page.dtypes)}, {numbers.size(totals.stored_bytes)}"
+    return f"{', '.join(parts)}; {kinds_text(page.dtypes, page.devices)}, {numbers.size(totals.stored_bytes)}"
+
+
+def kinds_text(dtypes: Sequence[str], devices: Sequence[str]) -> str:
+    """Return `float32 + bfloat16`, and `on cuda:0 + cpu` where there are several devices."""
+    where = f" on {' + '.join(devices)}" if len(devices) > 1 else ""
+    return " + ".join(dtypes) + where
 
 
 def matches_text(count: int) -> str:

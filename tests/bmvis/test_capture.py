@@ -9,9 +9,11 @@ from torch.nn.utils import parametrizations
 
 from bmvis import capture
 from bmvis.options import Options
+from bmvis.render.html import to_html
 from bmvis.render.text import to_text
 from bmvis.rows import layout
 from bmvis.totals import subtree_totals
+from bmvis.tree import Model, Module, Parameter
 
 
 def drawn(model: nn.Module, **options) -> list[str]:
@@ -231,6 +233,45 @@ def test_a_device_is_told_where_it_is():
     tree = capture(nn.Sequential(nn.Linear(1, 1, device="meta"), nn.Linear(1, 1)))
     assert [p.device for m in tree.modules for p in m.parameters] == ["meta", "meta", "cpu", "cpu"]
     assert tree.device == "meta"
+
+
+def several_kinds() -> nn.Module:
+    block = nn.Sequential(nn.Linear(2, 2, dtype=torch.bfloat16))
+    return nn.ModuleDict({
+        "first": block,
+        "again": nn.ModuleList([block]),
+        "large": nn.Linear(9, 9),
+        "both": nn.Sequential(nn.Linear(3, 3), nn.Linear(2, 3, dtype=torch.float64)),
+        "none": nn.ReLU(),
+    })  # fmt: skip
+
+
+def test_every_subtree_has_its_data_types_and_bytes():
+    page = layout(capture(several_kinds()), Options())
+    assert {row.path: (row.dtypes, row.totals.stored_bytes) for row in page.rows if row.depth < 2} == {
+        "": (("float32", "float64", "bfloat16"), 492),
+        "first": (("bfloat16",), 12),
+        "again": (("bfloat16",), 12),
+        "large": (("float32",), 360),
+        "both": (("float32", "float64"), 120),
+    }
+    html = to_html(page, "kinds")
+    assert 'title="21 parameters: 18.1 %; 120 bytes, float32 + float64"' in html
+
+
+def test_a_subtree_names_its_devices_where_there_are_several():
+    def parameter(device):
+        return Parameter("weight", (2,), "float32", 2, 8, device=device)
+
+    def page(*devices):
+        modules = (Module(str(index), 1, "M", parameters=(parameter(d),)) for index, d in enumerate(devices))
+        return layout(Model((Module("", 0, "M"), *modules)), Options())
+
+    split = page("cuda:0", "cpu")
+    assert to_text(split).endswith("M: 4 parameters, all trainable; float32 on cuda:0 + cpu, 16 bytes")
+    assert [row.devices for row in split.rows[1:]] == [("cuda:0",), ("cpu",)]
+    assert 'title="2 parameters: 50 %; 8 bytes, cpu"' in to_html(split, "split")
+    assert "cpu" not in to_text(page("meta", "cpu"))  # one was made from data, under torch.device("meta")
 
 
 def test_what_is_no_module_is_refused():

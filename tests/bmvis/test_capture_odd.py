@@ -44,7 +44,7 @@ def test_a_deep_model_goes_all_the_way(depth):
     tree = capture(nested(depth))
     assert tree.modules[-1].depth == depth
     assert subtree_totals(tree)[0].count == 9
-    assert len(fold(tree)) == depth + 1
+    assert len(fold(tree).groups) == depth + 1
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(tree), type=Model) == tree
     page = layout(tree, Options())
     last = "0 (Linear) weight:[3, 2] bias:[3]"
