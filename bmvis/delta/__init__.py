@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
 
 from bmvis.delta.adapterhub import adapterhub
 from bmvis.delta.loralib import loralib
@@ -51,7 +52,7 @@ def find_deltas(places: Places) -> Deltas:
 
 def _installed() -> Iterable[Detector]:
     """Yield the detectors of installed libraries; one that is not loaded cannot have touched the model."""
-    for entry in entry_points(group=GROUP):
+    for entry in _entries(tuple(sys.path)):
         if entry.module.partition(".")[0] not in sys.modules:
             continue
         try:
@@ -61,6 +62,12 @@ def _installed() -> Iterable[Detector]:
                 f"the entry point {entry.name!r} of {GROUP} cannot be loaded: {type(error).__name__}: {error}",
                 hint=f"mend or uninstall {entry.dist.name if entry.dist else entry.module}",
             ) from error
+
+
+@lru_cache(maxsize=1)
+def _entries(_: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Return the entry points below the folders of `sys.path`; looking takes longer than reading BERT does."""
+    return tuple(entry_points(group=GROUP))
 
 
 def _ask(detector: Detector, places: Places) -> Deltas:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint
 from types import ModuleType
 
 import pytest
@@ -122,8 +122,7 @@ def test_a_registered_library_has_its_deltas_drawn(no_others):
 
 
 def offer(monkeypatch, value: str) -> None:
-    found = EntryPoints([EntryPoint("prompts", value, delta.GROUP)])
-    monkeypatch.setattr(delta, "entry_points", lambda group: found.select(group=group))
+    monkeypatch.setattr(delta, "_entries", lambda path: (EntryPoint("prompts", value, delta.GROUP),))
 
 
 def test_an_installed_library_is_asked_once_it_is_loaded(monkeypatch):
