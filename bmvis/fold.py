@@ -177,13 +177,18 @@ def stand_ins(model: Model, groups: Sequence[Group]) -> list[list[int]]:
 
 def label(names: Sequence[str]) -> str:
     """Write the names of one group: `0-11`, `0,2,4-6`, `0,2,4,...,22`, `query,key,value`."""
-    if len(names) < 2 or not all(name.isdecimal() and str(int(name)) == name for name in names):
+    if len(names) < 2 or not all(map(_is_number, names)):
         return ",".join(names)
     numbers = sorted(map(int, names))
     step = numbers[1] - numbers[0]
     if step > 1 and len(numbers) > 4 and all(b - a == step for a, b in pairwise(numbers)):
         return f"{numbers[0]},{numbers[1]},{numbers[2]},...,{numbers[-1]}"
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in _runs(numbers))
+
+
+def _is_number(name: str) -> bool:
+    """Return whether a name is a number as Python writes it; one of a thousand digits is a name."""
+    return name.isdecimal() and len(name) < 19 and str(int(name)) == name
 
 
 def shortened(text: str, width: int = WIDE) -> str:

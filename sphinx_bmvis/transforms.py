@@ -42,7 +42,8 @@ class FillTrees(SphinxPostTransform):
                 warn(warning, node["location"])
             node += [self._type_reference(name) for name in dict.fromkeys(_documented_types(node["page"]))]
             if options.search:
-                node += nodes.Text(to_text(node["page"], marks=False))  # read by the search index, drawn by nobody
+                whole = layout(answer.model, msgspec.structs.replace(options, whole_names=True))
+                node += nodes.Text(to_text(whole, marks=False))  # read by the search index, drawn by nobody
 
     def _type_reference(self, name: str) -> pending_xref:
         """Return a reference that Sphinx resolves if it can; only its target is used, so it holds no text."""

@@ -29,6 +29,8 @@ def numbers(*every: int) -> list[str]:
         (["query", "key", "value"], "query,key,value"),
         (["0", "01", "1"], "0,01,1"),
         (numbers(10, 2, 3), "2-3,10"),
+        (["٣", "٤"], "٣,٤"),
+        pytest.param(["9" * 5000, "1"], "9" * 5000 + ",1", id="5000 digits"),
     ],
 )
 def test_a_group_is_labelled_by_its_names(names, written):
