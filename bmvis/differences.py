@@ -143,7 +143,8 @@ class _Comparison:
         pending = [(variant, self._members(variant)[0], self._members(rule)[0], "")]
         while pending:
             row, here, there, which = pending.pop()
-            if self.folding.signatures[here] == self.folding.signatures[there]:
+            is_shared = self.modules[here].shared_with is not None  # then its row says whose place it takes
+            if is_shared or self.folding.signatures[here] == self.folding.signatures[there]:
                 continue
             module, tensors = list(self._module_words(here, there)), list(self._tensor_words(here, there))
             if _type(self.modules[here]) == _type(self.modules[there]) and not self._is_cut(here, there):

@@ -210,6 +210,11 @@ def test_a_shared_module_is_drawn_for_the_parameters_below_its_first_place():
     ]
 
 
+def test_a_shared_block_among_others_says_whose_place_it_takes_and_no_more():
+    blocks = [nn.Sequential(nn.Linear(2, 2)) for _ in range(3)]
+    assert drawn(nn.ModuleList([*blocks, blocks[1]]))[-2] == "3 (Sequential) (same module as 1)"
+
+
 def test_both_ends_of_a_tie_name_the_other():
     encoder, decoder = capture(tied()).modules[1:]
     assert encoder.parameters[0].tied_by == ("decoder.weight",)
