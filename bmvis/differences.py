@@ -200,10 +200,8 @@ class _Comparison:
         if _type(mine) != _type(other):
             yield f"its type is {other.type if mine.type != other.type else other.import_path}"
             return
-        if self._shared(here) != self._shared(there):
-            yield (
-                "it is a module of its own" if other.shared_with is None else f"it is {other.shared_with or 'the root'}"
-            )
+        if other.shared_with is not None:
+            yield f"it is {other.shared_with or 'the root'}"
         if self._is_cut(here, there) and (self.folding.children[here] or self.folding.children[there]):
             own, theirs = self.totals[here], self.totals[there]
             if own.count != theirs.count:
@@ -212,10 +210,6 @@ class _Comparison:
                 yield f"{numbers.count(theirs.trainable)} parameters are trainable"
             elif own.delta != theirs.delta:
                 yield f"{numbers.count(theirs.delta)} parameters are delta"
-
-    def _shared(self, index: int) -> Hashable:
-        target = self.modules[index].shared_with
-        return None if target is None else way(self.places[index], target or "root")
 
     def _tensor_words(self, here: int, there: int) -> Iterator[tuple[str, str]]:
         """Yield for each tensor what is true of its counterpart and not of itself."""
