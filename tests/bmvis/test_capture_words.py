@@ -107,6 +107,13 @@ def test_slow_words_are_not_waited_for(monkeypatch):
     assert 1 <= words.count("slow") <= 2
 
 
+def test_quick_words_are_heard_from_any_number_of_modules(monkeypatch):
+    monkeypatch.setattr(said, "PATIENCE", 1e-6)
+    model = nn.ModuleList(Saying("quick") for _ in range(1_000))
+    words = [module.extra_repr for module in capture(model).modules[1:]]
+    assert words[:10] == ["quick"] * 10  # after a pause of the machine none might be asked
+
+
 def test_a_parametrized_module_is_not_asked_for_that_would_change_it():
     model = parametrizations.spectral_norm(nn.Linear(4, 4)).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
