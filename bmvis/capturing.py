@@ -102,7 +102,7 @@ class _Reader:
             qualname=qualname if qualname != type_ else "",
             parameters=(
                 *(self.parameter(n, join(path, n), p, module) for n, p in slots.parameters(module)),
-                *(self.packed(n, form) for n, form in packed(module)),
+                *(self.packed(n, form, device) for n, form, device in packed(module)),
             ),
             buffers=tuple(self.buffer(n, join(path, n), b, module, n not in unsaved) for n, b in slots.buffers(module)),
             extra_repr=self.listener.ask(module),
@@ -129,8 +129,8 @@ class _Reader:
         )
         return self._one(record)
 
-    def packed(self, name: str, form: Stored) -> Parameter:
-        """Return a weight that a quantised module packs away: it stands on the CPU and never trains."""
+    def packed(self, name: str, form: Stored, device: str) -> Parameter:
+        """Return a weight that a quantised module packs away: it never trains."""
         record = Parameter(
             name=name,
             shape=form.shape,
@@ -139,7 +139,7 @@ class _Reader:
             stored_bytes=form.stored_bytes,
             trainable=False,
             quantization=form.quantization,
-            device="cpu",
+            device=device,
         )
         return self._one(record)
 

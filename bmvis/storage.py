@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -47,19 +47,45 @@ def stored(tensor: torch.Tensor, holder: nn.Module) -> Stored:
     return _plain(tensor)
 
 
-def packed(module: nn.Module) -> Iterator[tuple[str, Stored]]:
-    """Yield what a quantised module of PyTorch packs away, where no `named_parameters` finds it: name and form.
+def packed(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
+    """Yield what a quantised module packs away, where no `named_parameters` finds it: name, form and device.
 
-    They have a method that unpacks a copy, `_weight_bias()` or `weight()`.
+    PyTorch's own have a method that unpacks a copy, `_weight_bias()` or `weight()`; those of GPTQ and AWQ
+    hold a buffer `qweight`.
     """
     if not _is_native(module):
+        yield from _packed_buffer(module)
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the quantised types are deprecated, for the owner of the model to know
         unpacked = _unpacked(module)
     for name, tensor in unpacked:
         if isinstance(tensor, torch.Tensor):
-            yield name, stored(tensor, module)
+            yield name, stored(tensor, module), "cpu"
+
+
+def _packed_buffer(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
+    """Yield the matrix that a layer of GPTQ or AWQ packs into the integers of a buffer, several to one."""
+    buffers = dict(slots.buffers(module))
+    weight = buffers.get("qweight")
+    if weight is None or weight.is_floating_point():
+        return
+    sides = [_first_int(module, names) for names in (("out_features", "outfeatures"), ("in_features", "infeatures"))]
+    count = math.prod(sides)
+    if not count or 8 * _bytes(weight) % count:
+        return  # padded, or of a layout that is not known: the buffers tell what there is
+    bits = 8 * _bytes(weight) // count
+    parts = [buffers[name] for name in ("qweight", "qzeros", "scales", "g_idx") if name in buffers]
+    yield (
+        "qweight",
+        Stored(tuple(sides), _name(weight.dtype), count, sum(map(_bytes, parts)), f"int{bits}"),
+        str(weight.device),
+    )
+
+
+def _first_int(module: nn.Module, names: Iterable[str]) -> int:
+    found = (slots.attribute(module, name) for name in names)
+    return next((value for value in found if isinstance(value, int)), 0)
 
 
 def _is_native(module: nn.Module) -> bool:

@@ -116,6 +116,34 @@ def test_a_packed_weight_without_a_state_has_the_shape_that_its_layer_names():
     assert (weight.shape, weight.count, weight.stored_bytes, weight.quantization) == ((4, 8), 32, 16, "fp4")
 
 
+class PackedLinear(nn.Module):
+    """A layer as GPTQ's and AWQ's libraries make it: eight weights of 4 bits in each integer."""
+
+    def __init__(self, outer=64, inner=128, group=32):
+        super().__init__()
+        self.in_features, self.out_features = inner, outer
+        self.register_buffer("qweight", torch.zeros(inner // 8, outer, dtype=torch.int32))
+        self.register_buffer("qzeros", torch.zeros(inner // group, outer // 8, dtype=torch.int32))
+        self.register_buffer("scales", torch.zeros(inner // group, outer, dtype=torch.float16))
+        self.bias = nn.Parameter(torch.zeros(outer, dtype=torch.float16), requires_grad=False)
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_layer_of_gptq_counts_the_matrix_that_its_buffers_pack(device):
+    with torch.device(device):
+        _, weight = capture(PackedLinear()).root.parameters
+    assert (weight.name, weight.shape, weight.count, weight.quantization) == ("qweight", (64, 128), 8192, "int4")
+    assert weight.stored_bytes == 8192 // 2 + 4 * 8 * 4 + 4 * 64 * 2
+    assert (weight.trainable, weight.device) == (False, device)
+
+
+def test_a_buffer_of_that_name_alone_is_a_buffer():
+    model = nn.Module()
+    model.register_buffer("qweight", torch.zeros(3, dtype=torch.int32))
+    model.in_features, model.out_features = 5, 7
+    assert capture(model).root.parameters == ()
+
+
 @pytest.mark.parametrize(("config", "scheme", "dtype"), [
     ("Int8WeightOnlyConfig", "Int8Tensor", "bfloat16"),
     ("Float8WeightOnlyConfig", "Float8Tensor", "bfloat16"),
