@@ -79,6 +79,12 @@ class ProjectError(BmvisError):
     kind = "project"
 
 
+class MappingError(BmvisError):
+    """A mapping to the common structure that cannot be read, or does not fit the model."""
+
+    kind = "common"
+
+
 class SnapshotError(BmvisError):
     """A snapshot that is missing or cannot be read."""
 

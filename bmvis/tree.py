@@ -93,6 +93,10 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     (as ties) but not its children: they stand at the first place. The root's path is ''."""
     change: Change | None = None
     """In a comparison, how it differs from before, apart from its parameters and from what is below it."""
+    origin: str | None = None
+    """In a common structure, the path of the module in the model itself: `name` and place are those of the structure."""
+    common: Literal["", "virtual", "other"] = ""
+    """In a common structure, that there is no such module in the model, or no name for this one."""
 
     @property
     def import_path(self) -> str:
@@ -129,12 +133,14 @@ def join(parent: str, name: str) -> str:
 
 
 def paths(modules: Sequence[Module]) -> list[str]:
-    """Return the dotted path of each module, the root's being ''."""
+    """Return the dotted path of each module in its model, the root's being ''."""
     trail: list[str] = []
     found = []
     for module in modules:
         del trail[module.depth :]
-        path = join(trail[-1], module.name) if trail else ""
+        path = module.origin
+        if path is None:
+            path = join(trail[-1], module.name) if trail else ""
         trail.append(path)
         found.append(path)
     return found
