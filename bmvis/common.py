@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -78,13 +79,33 @@ class _At(msgspec.Struct, frozen=True):
 class _Node:
     """One place of the new tree."""
 
-    def __init__(self, name: str, index: int | None = None, kind: str = "") -> None:
+    def __init__(
+        self, name: str, index: int | None = None, kind: Literal["", "virtual", "other"] = "", rank: int = -1
+    ) -> None:
         self.name = name
+        self.rank = rank
+        """Where the mapping has it among its siblings; -1 for what it has not."""
         self.index = index
         """The module that stands here; None for a virtual level."""
         self.kind = kind
         self.below: list[_Node] = []
         self.named: dict[str, _Node] = {}
+
+
+def _in_order(nodes: list[_Node]) -> list[_Node]:
+    """Return siblings in the mapping's order; what it has no name for stays where it stands."""
+    ranked = iter(sorted((node for node in nodes if node.rank >= 0), key=lambda node: node.rank))
+    return [next(ranked) if node.rank >= 0 else node for node in nodes]
+
+
+def _ranks(commons: Sequence[str]) -> dict[tuple[str, ...], int]:
+    """Return for each common path, and each above one, where the mapping first has it."""
+    found: dict[tuple[str, ...], int] = {}
+    for common in commons:
+        names = tuple(common.split("."))
+        for level in range(1, len(names) + 1):
+            found.setdefault(names[:level], len(found))
+    return found
 
 
 class _Renaming:
@@ -97,6 +118,7 @@ class _Renaming:
         self.starts = self._starts()
         self.commons = self._commons()
         self.holds = self._holds()
+        self.ranks = _ranks([*naming.names.values(), *naming.heads.values()])
         self.root = _Node("", 0)
         self.nodes: dict[int, _Node] = {0: self.root}
         self._place_all()
@@ -107,7 +129,8 @@ class _Renaming:
         while pending:
             node, depth, path = pending.pop()
             yield self._module(node, depth, path)
-            pending += [(n, depth + 1, f"{path}.{n.name}" if path else n.name) for n in reversed(node.below)]
+            below = _in_order(node.below)
+            pending += [(n, depth + 1, f"{path}.{n.name}" if path else n.name) for n in reversed(below)]
 
     def misfits(self) -> Iterator[MappingError]:
         """Yield an error that lists what the mapping names and the model has not."""
@@ -118,7 +141,7 @@ class _Renaming:
             )
             return
         met = {".".join(self._generic(index)) for index in range(len(self.commons)) if self.commons[index]}
-        missing = {c: p for p, c in reversed(self.naming.names.items()) if c in self.naming.required - met}
+        missing = {c: p for p, c in reversed(list(self.naming.names.items())) if c in self.naming.required - met}
         if missing:
             listed = list(missing.items())[::-1][:_MOST_MISSING]
             more = f" and {len(missing) - len(listed)} more" if len(missing) > len(listed) else ""
@@ -189,10 +212,10 @@ class _Renaming:
 
     def _named(self, index: int, common: tuple[str, ...]) -> _Node | None:
         """Return the place of a common path, made if need be; None if another module stands there."""
-        node = self._start_of(index)
-        for name in common:
+        node, generic = self._start_of(index), self._generic(index)
+        for level, name in enumerate(common, 1):
             if name not in node.named:
-                node.named[name] = _Node(name, kind="virtual")
+                node.named[name] = _Node(name, kind="virtual", rank=self.ranks[generic[:level]])
                 node.below.append(node.named[name])
             node = node.named[name]
         if node.index is not None:

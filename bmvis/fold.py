@@ -22,6 +22,8 @@ class Group(msgspec.Struct, frozen=True, gc=False):
     """Indices into `model.modules`, in the model's order; the first one stands for all."""
     hidden: int = 0
     """Modules below the first member that a depth limit leaves out."""
+    left_out: int = 0
+    """Modules right below the first member, with all below them, that are not to be shown."""
 
 
 class Folding(msgspec.Struct, frozen=True):
@@ -43,6 +45,7 @@ def fold(
     non_params: bool = False,
     buffers: bool = False,
     marked: Set[int] = frozenset(),
+    left_out: Set[int] = frozenset(),
 ) -> Folding:
     """Return the groups that show `model`.
 
@@ -50,15 +53,16 @@ def fold(
     dtypes, states, ties. They need not be neighbours. What is not shown does not tell them apart:
     modules below `depth` count by their sums, modules without parameters only if `non_params`, buffers
     only if `buffers`. A marked module is shown at any depth, and is not equal to one that is not marked.
+    What is left out is not shown at all.
     One pass from the leaves to the root; linear in the number of modules.
     """
-    signatures, children, cut, below = _sign(model, depth, non_params, buffers, marked)
+    signatures, children, cut, below, unseen = _sign(model, depth, non_params, buffers, marked, left_out)
     groups: list[Group] = []
     pending: list[tuple[int, ...]] = [(0,)]
     while pending:
         members = pending.pop()
         first = members[0]
-        groups.append(Group(model.modules[first].depth, members, below[first] if cut[first] else 0))
+        groups.append(Group(model.modules[first].depth, members, below[first] if cut[first] else 0, unseen[first]))
         if cut[first]:
             continue
         alike: dict[int, list[int]] = {}
@@ -69,32 +73,38 @@ def fold(
 
 
 def _sign(
-    model: Model, depth: int | None, non_params: bool, buffers: bool, marked: Set[int]
-) -> tuple[list[int], list[list[int]], list[bool], list[int]]:
-    """Return the signatures, children and cuts of a `Folding`, and the number of modules below each."""
+    model: Model, depth: int | None, non_params: bool, buffers: bool, marked: Set[int], left_out: Set[int]
+) -> tuple[list[int], list[list[int]], list[bool], list[int], list[int]]:
+    """Return the signatures, children and cuts of a `Folding`, and how many modules are below each, and left out."""
     modules, above, places = model.modules, parents(model.modules), paths(model.modules)
-    totals = subtree_totals(model) if depth is not None else None
+    totals = subtree_totals(model) if depth is not None or left_out else None
     opened, held = _above(marked, above), _shared_holders(model, above)
     children: list[list[int]] = [[] for _ in modules]
     signatures, counts, cut = [0] * len(modules), [0] * len(modules), [False] * len(modules)
+    unseen = [0] * len(modules)
     known: dict[Hashable, int] = {}
     for index in range(len(modules) - 1, -1, -1):
         module, below = modules[index], children[index]
         below.reverse()
-        if not (non_params or below or module.parameters or index == 0 or index in marked or index in held):
+        has_parameters = below or module.parameters or unseen[index] or index in held
+        if not (non_params or has_parameters or index == 0 or index in marked):
+            continue
+        if index in left_out and index not in marked and index not in opened:
+            unseen[above[index]] += unseen[index] + 1
             continue
         own, shown = _own_key(module, places[index], buffers), index in marked
         cut[index] = depth is not None and module.depth >= depth and index not in opened
         key: Hashable
-        if totals is not None and cut[index]:
-            key = (own, shown, totals[index], counts[index])
+        hidden = (totals[index], unseen[index]) if totals and (cut[index] or unseen[index]) else ()
+        if cut[index]:
+            key = (own, shown, hidden, counts[index])
         else:
-            key = (own, shown, *((modules[child].name, signatures[child]) for child in below))
+            key = (own, shown, hidden, *((modules[child].name, signatures[child]) for child in below))
         signatures[index] = known.setdefault(key, len(known) + 1)
         if index:
             children[above[index]].append(index)
             counts[above[index]] += counts[index] + 1
-    return signatures, children, cut, counts
+    return signatures, children, cut, counts, unseen
 
 
 def _shared_holders(model: Model, above: Sequence[int]) -> set[int]:
@@ -144,7 +154,8 @@ def _own_key(module: Module, path: str, buffers: bool) -> Hashable:
             for p in module.parameters
         )
     shared = None if module.shared_with is None else way(path, module.shared_with or "root")
-    return (module.type, module.package, module.qualname, parameters, module.buffers if buffers else (), shared)
+    held = (parameters, module.buffers if buffers else (), shared)
+    return (module.type, module.package, module.qualname, module.common, module.change, *held)
 
 
 def way(origin: str, target: str) -> tuple[int, str] | None:

@@ -1,7 +1,7 @@
 """Mapping files: what the modules of an architecture are called in the common structure.
 
-A mapping is a TOML file. Its names are paths below the model that it is for, and their paths in the common structure; `$`
-stands for any one name, and is carried over:
+A mapping is a TOML file. Its names are paths below the model that it is for, and their paths in the common
+structure; `$` stands for any one name, and is carried over:
 
 ```toml
 models = ["BertModel"]  # the classes that the paths start from
@@ -16,7 +16,8 @@ models = ["BertModel"]  # the classes that the paths start from
 "cls.predictions.decoder" = "lm_head.proj"
 ```
 
-`extends = "bert"` starts from one of bmvis' own mappings. The common names are those of OpenDelta's `CommonStructureMap`.
+`extends = "bert"` starts from one of bmvis' own mappings. The common names are those of OpenDelta's
+`CommonStructureMap`; the order of the file is that of the rows.
 """
 
 from __future__ import annotations
@@ -75,21 +76,21 @@ def own_names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.toml"))
 
 
-def read_naming(written: str, folder: Path) -> Naming:
-    """Read the mapping that a page names: one of bmvis' own, or a file below `folder`.
+def read_naming(written: str) -> Naming:
+    """Read a mapping: one of bmvis' own by its name, or a `.toml` file.
 
     Raises:
         MappingError: there is none, or it cannot be read.
     """
     if not written.endswith(".toml"):
         return read_own(written)
-    file = folder / written
+    file = Path(written)
     try:
         if file.stat().st_size > LARGEST:
-            raise MappingError(f"the mapping {written} has more than {LARGEST:,} bytes")
-        return _read(written, file.read_bytes())
+            raise MappingError(f"the mapping {file.name} has more than {LARGEST:,} bytes")
+        return _read(file.name, file.read_bytes())
     except OSError as error:
-        raise MappingError(f"no mapping in {written}: {error.strerror}", hint=f"searched from {folder}") from None
+        raise MappingError(f"no mapping can be read from {file}: {error.strerror}") from None
 
 
 @cache

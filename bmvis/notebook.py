@@ -40,8 +40,14 @@ class Drawing:
         return {"text/plain": str(self), "text/html": self._repr_html_()}
 
 
-class Captured(Model, frozen=True):
-    """A model as `bmvis.capture` returns it: the data of `Model`, drawn where a notebook shows it."""
+class Captured(Model, frozen=True, eq=False):
+    """A model as `bmvis.capture` returns it: the data of `Model`, and equal to it, drawn where a notebook shows it."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and msgspec.structs.astuple(self) == msgspec.structs.astuple(other)
+
+    def __hash__(self) -> int:
+        return hash(msgspec.structs.astuple(self))
 
     def draw(self, **options: Any) -> Drawing:
         """Return the tree as the options of `model-structure` say: `draw(depth=3, non_params=True)`.

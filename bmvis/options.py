@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -37,6 +38,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     search: bool = False
     highlight: tuple[str, ...] = ()
     whole_names: bool = False
+    common: str = ""
+    only_common: bool = False
+
+    @property
+    def mapping_file(self) -> str:
+        """Return the file that `common` names; '' if it names none."""
+        return self.common if self.common.endswith(".toml") else ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,10 @@ def _text(text: str) -> str:
     if not text:
         raise ValueError
     return " ".join(text.split())
+
+
+def _mapping(text: str) -> str:
+    return {"": "auto", "true": "auto", "false": ""}.get(text, text)
 
 
 def _identifier(text: str) -> str:
@@ -150,6 +162,13 @@ OPTIONS: tuple[Option, ...] = (
         "Mark the modules that a pattern names, unfolded and below `depth` where need be. Several: between spaces.",
     ),
     Option("whole-names", "", _flag, "Write names in full that are wider than a line."),
+    Option(
+        "common",
+        "auto, the name of a mapping (bert, gpt2, llama, …), or a .toml file with one of your own",
+        _mapping,
+        "Rename modules to one structure for all architectures: embeddings, encoder.block, attn.q, ff.w1.",
+    ),
+    Option("only-common", "", _flag, "Of the common structure, leave out modules that it has no name for."),
 )
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
@@ -169,6 +188,13 @@ def parse_site_options(written: Mapping[str, object]) -> Options:
         if name in written:
             raise OptionError(f"option {name!r} belongs to one tree", hint="write it where the tree stands")
     return parse_options({str(name): _written(value) for name, value in written.items()})
+
+
+def below(options: Options, folder: Path) -> Options:
+    """Return options whose file, if they name one by a relative path, is below `folder`: the site's."""
+    if not options.mapping_file:
+        return options
+    return msgspec.structs.replace(options, common=str(folder / options.mapping_file))
 
 
 def _written(value: object) -> str | None:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from bmvis import address
+from bmvis.common import choose, rename
 from bmvis.differences import Difference, differences
-from bmvis.errors import AddressError, BmvisError
+from bmvis.errors import AddressError, BmvisError, MappingError
 from bmvis.fold import Group, fold, label, shortened, stand_ins
+from bmvis.mapping import read_naming
 from bmvis.options import Options
 from bmvis.totals import Totals, of_parameter, subtree_facts, subtree_totals
 from bmvis.tree import Buffer, Model, Module, Parameter, join, paths
@@ -26,6 +28,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Every sibling the row stands for, in the model's order."""
     path: str
     """Dotted path of the first one; '' for the root."""
+    paths: tuple[str, ...] = ()
+    """Dotted path of each module that the row stands for, below the first of the modules above."""
     totals: Totals
     """Of one of them."""
     dtypes: tuple[str, ...] = ()
@@ -38,6 +42,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     buffers: tuple[Buffer, ...] = ()
     hidden: int = 0
     """Modules below that the depth limit leaves out."""
+    left_out: int = 0
+    """Modules below that have no name in the common structure, and are not to be shown."""
     extra_repr: str = ""
     """What every module that the row stands for says of itself; '' where they differ, or none was asked for."""
     differs: str = ""
@@ -87,10 +93,17 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 def layout(model: Model, options: Options) -> Page:
     """Fold `model` and make the rows that `options` ask for."""
+    model, misfits = _in_common_structure(model, options)
     places, totals = paths(model.modules), subtree_totals(model)
     matched, warnings = _matched(model, places, options)
-    shown = {"non_params": options.non_params, "buffers": options.buffers}
-    folding = fold(model, depth=options.depth, marked=matched, **shown)
+    folding = fold(
+        model,
+        depth=options.depth,
+        non_params=options.non_params,
+        buffers=options.buffers,
+        marked=matched,
+        left_out=_without_common_name(model) if options.only_common else frozenset(),
+    )
     rows: list[Row] = []
     unlike = differences(model, folding, totals, buffers=options.buffers)
     dtypes, devices = _ranked(model, _dtype), _ranked(model, _device)
@@ -98,7 +111,7 @@ def layout(model: Model, options: Options) -> Page:
     for group, said in zip(folding.groups, _said(model, folding.groups, options), strict=True):
         first = group.members[0]
         row = msgspec.structs.replace(
-            _row(group, said, model, places[first], totals[first], options),
+            _row(group, said, model, places, totals[first], options),
             dtypes=tuple(dtype for dtype in dtypes if dtype in of_dtype[first]),
             devices=tuple(device for device in devices if device in of_device[first]),
         )
@@ -115,8 +128,24 @@ def layout(model: Model, options: Options) -> Page:
         options=options,
         matches=len(matched),
         notes=model.notes,
-        warnings=warnings,
+        warnings=(*misfits, *warnings),
     )
+
+
+def _in_common_structure(model: Model, options: Options) -> tuple[Model, tuple[BmvisError, ...]]:
+    """Return the model as the option `common` names it, and what of the mapping does not fit."""
+    is_renamed = any(module.common for module in model.modules)
+    if is_renamed or not (options.common or options.only_common):
+        return model, ()
+    try:
+        is_chosen = options.common in ("", "auto")
+        return rename(model, choose(model) if is_chosen else read_naming(options.common))
+    except MappingError as error:
+        return model, (error,)
+
+
+def _without_common_name(model: Model) -> frozenset[int]:
+    return frozenset(index for index, module in enumerate(model.modules) if module.common == "other")
 
 
 def _matched(model: Model, places: list[str], options: Options) -> tuple[set[int], tuple[AddressError, ...]]:
@@ -140,15 +169,15 @@ def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
 
     That is its own row, the row it is folded into, or else the row of the nearest module above it.
     """
-    stand_ins: dict[str, str] = {}
-    for row in rows:
-        if row.module and row.depth:
-            above = row.path.rpartition(".")[0]
-            stand_ins |= {join(above, name): row.path for name in row.names}
-    found: dict[str, str] = {}
-    for path in paths(model.modules):
+    shown = {path: row.path for row in rows if row.module for path in row.paths}
+    same: dict[str, str] = {"": ""}
+    """By path, that of the module that is drawn for it, or would be were it shown."""
+    found = {"": ""}
+    for path in paths(model.modules)[1:]:
         above, _, name = path.rpartition(".")
-        found[path] = stand_ins.get(join(found[above], name), found[above]) if path else ""
+        here = join(same[above], name)
+        same[path] = shown.get(here, here)
+        found[path] = shown.get(here, found[above])
     return found
 
 
@@ -160,7 +189,7 @@ def _said(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
     return [words.pop() if len(words) == 1 else "" for words in said]
 
 
-def _row(group: Group, said: str, model: Model, path: str, totals: Totals, options: Options) -> Row:
+def _row(group: Group, said: str, model: Model, places: list[str], totals: Totals, options: Options) -> Row:
     module = model.modules[group.members[0]]
     names = tuple(model.modules[member].name for member in group.members)
     written = label(names) if group.depth else options.root_name
@@ -168,12 +197,14 @@ def _row(group: Group, said: str, model: Model, path: str, totals: Totals, optio
         depth=group.depth,
         label=written if options.whole_names else shortened(written),
         names=names,
-        path=path,
+        path=places[group.members[0]],
+        paths=tuple(places[member] for member in group.members),
         totals=totals,
         module=module,
         parameters=() if options.expand_params else module.parameters,
         buffers=module.buffers if options.buffers and not options.expand_params else (),
         hidden=group.hidden,
+        left_out=group.left_out,
         extra_repr=said,
     )
 

@@ -94,7 +94,7 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     change: Change | None = None
     """In a comparison, how it differs from before, apart from its parameters and from what is below it."""
     origin: str | None = None
-    """In a common structure, the path of the module in the model itself: `name` and place are those of the structure."""
+    """In a common structure, the path of the module in the model itself: name and place are the structure's."""
     common: Literal["", "virtual", "other"] = ""
     """In a common structure, that there is no such module in the model, or no name for this one."""
 

@@ -9,12 +9,16 @@ Visualization(model).structure_graph()
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import rich
 from rich.tree import Tree
 
 from bmvis.capturing import capture
+from bmvis.common import rename
+from bmvis.mapping import from_opendelta
 from bmvis.options import Options
 from bmvis.render.terminal import print_page, to_tree
 from bmvis.rows import layout
@@ -38,6 +42,9 @@ class Visualization:
         rootname: str = "root",
         expand_params: bool = False,
         keep_non_params: bool = False,
+        common_structure: bool = False,
+        mapping: Mapping[str, Any] | None = None,
+        only_common: bool = False,
         printTree: bool = True,  # noqa: N803 - bigmodelvis' name
     ) -> Tree:
         """Print the tree, and return it as Rich's.
@@ -46,10 +53,24 @@ class Visualization:
             rootname: what the first row is called.
             expand_params: give each parameter a line of its own.
             keep_non_params: keep modules without parameters.
+            common_structure: name modules by the structure that transformers have in common.
+            mapping: how, in OpenDelta's nested dictionaries; without, bmvis' own mapping for the model's class.
+            only_common: leave out what that structure has no name for.
             printTree: print it; without, it is only returned.
         """
-        options = Options(root_name=rootname, expand_params=expand_params, non_params=keep_non_params, whole_names=True)
-        page = layout(capture(self.plm), options)
+        options = Options(
+            root_name=rootname,
+            expand_params=expand_params,
+            non_params=keep_non_params,
+            only_common=only_common,
+            whole_names=True,
+        )
+        model = capture(self.plm)
+        if common_structure and mapping is not None:
+            model, _ = rename(model, from_opendelta(mapping, model.root.type))
+        elif common_structure:
+            options = msgspec.structs.replace(options, common="auto")
+        page = layout(model, options)
         if printTree:
             print_page(page, rich.get_console())
         return to_tree(page)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bmvis import factory
 from bmvis.errors import BmvisError, OptionError, nearest
-from bmvis.options import BY_NAME, parse_options
+from bmvis.options import BY_NAME, below, parse_options
 from bmvis.render.html import TypeLink, error_box, to_html
 from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import layout
@@ -86,7 +86,9 @@ class Trees:
             raise element.problem
         written = dict(element.attributes)
         reference = _take_reference(written)
-        options = parse_options(written, self.settings.options)
+        options = below(parse_options(written, self.settings.options), Path(self.settings.cwd))
+        if options.mapping_file:
+            self.sources.add(options.mapping_file)
         try:
             built = self.models.resolve(reference, options.device)
         except BmvisError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -12,7 +13,7 @@ from sphinx.util.typing import OptionSpec
 
 from bmvis import factory
 from bmvis.errors import BmvisError
-from bmvis.options import parse_options
+from bmvis.options import below, parse_options
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import captioned_structure, model_structure
 from sphinx_bmvis.settings import site_options
@@ -42,7 +43,9 @@ class ModelStructure(SphinxDirective):
         try:
             reference = " ".join("".join(self.arguments).splitlines()).strip()
             stem = factory.stem(reference)
-            options = parse_options(self.options, site_options(self.config))
+            options = below(parse_options(self.options, site_options(self.config)), Path(self.env.app.confdir))
+            if options.mapping_file:
+                self.env.note_dependency(options.mapping_file)
         except BmvisError as error:
             warn(error, location)
             node, stem = model_structure(location=location, error=error), "error"

@@ -13,7 +13,7 @@ from bmvis import numbers
 from bmvis.errors import BmvisError
 from bmvis.render.map import multiples, to_map
 from bmvis.render.markup import Markup, join, tag
-from bmvis.render.text import kinds_text, matches_text, shape_text, states, trainable_text
+from bmvis.render.text import kinds_text, left_out_text, matches_text, shape_text, states, trainable_text
 from bmvis.rows import Page, Row
 from bmvis.tree import Buffer, Module, Parameter
 
@@ -23,6 +23,9 @@ LONG_TREE = 300
 """Rows from which on the stylesheet tells the browser to lay out those alone that are in view."""
 SHARE_STEPS = 20
 """Lengths that a row's share of the whole is drawn with; the stylesheet has a rule for each."""
+
+_COMMON = {"virtual": "bmvis-virtual", "other": "bmvis-other"}
+"""Classes of what is not of the model, or not of the common structure."""
 
 TypeLink = Callable[[Module], Markup | None]
 """A host's link for a module's type; None where it has no page."""
@@ -79,6 +82,11 @@ def row_id(anchor: str, path: str) -> str:
     return f"{anchor}.{safe}"
 
 
+def _id(anchor: str, row: Row) -> str | None:
+    """Return the id of a row; none for what is no module of the model."""
+    return row_id(anchor, row.path) if row.module and row.module.common != "virtual" else None
+
+
 def _totals(page: Page) -> Markup:
     totals = page.totals
     if not totals.count and not page.uninitialized:
@@ -119,7 +127,7 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
         while depth > row.depth:
             parts.append("</ul></details></li>")
             depth -= 1
-        item = tag("li", id=row_id(anchor, row.path) if row.module else None).removesuffix("</li>")
+        item = tag("li", id=_id(anchor, row)).removesuffix("</li>")
         line = join(*_line(row, times, ids, page.dtype, type_link), _count(row, times, page))
         if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
             details = tag("details", open=index in opened).removesuffix("</details>")
@@ -193,8 +201,8 @@ def _line(row: Row, times: int, links: _Links, dtype: str, type_link: TypeLink |
     if row.label:
         yield _name(row, times)
     if row.module and row.depth:
-        linked = type_link(row.module) if type_link else None
-        yield join(" ", linked or tag("i", f"({row.module.type})"))
+        linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
+        yield join(" ", linked or tag("i", f"({row.module.type})", class_=_COMMON.get(row.module.common)))
     for parameter in row.parameters:
         yield join(" ", _parameter(parameter, links, dtype))
     for buffer in row.buffers:
@@ -208,14 +216,38 @@ def _line(row: Row, times: int, links: _Links, dtype: str, type_link: TypeLink |
         yield tag("span", class_="bmvis-differs", title=row.differs, role="img")
     if row.hidden:
         yield join(" ", tag("small", f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below"))
+    if row.left_out:
+        yield join(" ", tag("small", left_out_text(row)))
 
 
 def _name(row: Row, times: int) -> Markup:
     repeats = row.repeats if row.repeats > 1 else None
-    name = tag("b", row.label, class_="bmvis-x" if repeats else None, data_x=repeats, title=row.names_text or None)
+    kind = _COMMON.get(row.module.common) if row.module else None
+    name = tag(
+        "b",
+        row.label,
+        class_=" ".join(filter(None, ("bmvis-x" if repeats else None, kind))) or None,
+        data_x=repeats,
+        data_p=_other_paths(row),
+        title=row.names_text or _origin(row),
+    )
     if not row.is_match:
         return name
     return tag("mark", name, class_="bmvis-match", data_n=times if times > row.repeats else None)
+
+
+def _origin(row: Row) -> str | None:
+    """Return for a renamed row where its modules stand in the model, if its label does not tell."""
+    is_renamed = row.depth and row.module and row.module.origin and row.module.common != "virtual"
+    return ", ".join(row.paths) if is_renamed and (row.repeats == 1 or _other_paths(row)) else None
+
+
+def _other_paths(row: Row) -> str | None:
+    """Return the paths of a folded row that is renamed, for the script to copy."""
+    named = zip(row.paths, row.names, strict=False)
+    if row.repeats == 1 or all(path == name or path.endswith(f".{name}") for path, name in named):
+        return None
+    return None if any(" " in path for path in row.paths) else " ".join(row.paths)
 
 
 def _parameter(parameter: Parameter, links: _Links, dtype: str) -> Markup:
@@ -271,6 +303,8 @@ def _legend(page: Page) -> Markup:
         ("bmvis-p bmvis-buffer", "buffer", any(row.buffers for row in page.rows)),
         ("bmvis-x", "repeated", any(row.repeats > 1 for row in page.rows)),
         ("bmvis-match", "match", page.matches > 0),
+        ("bmvis-virtual", "virtual level", any(row.module and row.module.common == "virtual" for row in page.rows)),
+        ("bmvis-other", "not common", any(row.module and row.module.common == "other" for row in page.rows)),
         ("bmvis-differs", "differs", any(row.differs for row in page.rows)),
         ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters)),
     ]

@@ -130,6 +130,8 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
     name = Text(printable(row.label), style=REPEATED if row.repeats > 1 else "")
     if row.is_match:
         name.stylize(MATCHED)
+    if row.module and row.module.common:
+        name.stylize(MUTED)
     if row.module and row.depth and row.module.type:
         name.append("" if row.repeats > 1 else " ").append(printable(f"({row.module.type})"), style=TYPE)
     yield name

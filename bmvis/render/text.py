@@ -44,6 +44,10 @@ def row_marks(row: Row) -> Iterator[str]:
         yield f"(same module as {row.module.shared_with or 'the root'})"
     if row.hidden:
         yield hidden_text(row)
+    if row.left_out:
+        yield left_out_text(row)
+    if row.module and row.module.common == "other":
+        yield "(not common)"
     if row.is_match:
         yield "(match)"
     if row.differs:
@@ -78,6 +82,11 @@ def hidden_text(row: Row) -> str:
     """Return what a depth limit left out below the row: `… 12 modules, 7.1M parameters`."""
     plural = "" if row.hidden == 1 else "s"
     return f"… {row.hidden:,} module{plural} below, {numbers.count(row.totals.count)} parameters"
+
+
+def left_out_text(row: Row) -> str:
+    """Return how many modules the common structure has no name for: `… 3 modules not common`."""
+    return f"… {row.left_out:,} module{'' if row.left_out == 1 else 's'} not common"
 
 
 def states(parameter: Parameter, dtype: str = "") -> list[str]:

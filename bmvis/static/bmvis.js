@@ -1,4 +1,4 @@
-// Filter, levels, copy, unfold, pick. It listens on the document: trees can arrive later (instant navigation).
+// It listens on the document: trees can arrive later.
 (() => {
 if (window.bmvis) return;
 window.bmvis = true;
@@ -17,12 +17,12 @@ const button = (does, label = does, title = label, more = "") =>
 const make = (name, html) =>
   Object.assign(document.createElement("section"), { className: `bmvis-${name}`, innerHTML: html });
 
-// Names and paths. An item's id is `anchor.path`; `~20~` stands for a character that an id cannot hold.
+// An item's id is `anchor.path`; `~20~` is a character that an id cannot hold.
 const pathOf = (item) => item.id.slice(rootOf(item).id.length + 1)
   .replace(/~(\w+)~/g, (_, code) => String.fromCodePoint(parseInt(code, 16)));
 const lastOf = (path) => path.slice(path.lastIndexOf(".") + 1);
 
-// All names an item stands for; its own where the label does not tell.
+// All names of an item; its own where the label does not tell.
 const namesOf = (item) => {
   const own = lastOf(pathOf(item)), label = rowOf(item).querySelector(".bmvis-x");
   const names = (label?.title || label?.textContent || "").split(/, ?/).flatMap((part) => {
@@ -32,17 +32,19 @@ const namesOf = (item) => {
   return names.includes(own) && names.length == label?.dataset.x ? names : [own];
 };
 
-// For each level down to the item: what stands before its name, and its names.
+// For each level: what stands before its name, and its names.
 const chainOf = (item) => {
   const path = item?.id && pathOf(item);
   if (!path) return [];
-  const up = above(item), own = path.slice(pathOf(up).length).replace(/^\./, "");
-  return [...chainOf(up), [own.slice(0, own.length - lastOf(own).length), namesOf(item)]];
+  let up = above(item);
+  while (!up.id || !path.startsWith(pathOf(up) && pathOf(up) + ".")) up = above(up);
+  const cut = (path) => path.slice(pathOf(up).length).replace(/^\./, ""), own = cut(path);
+  const others = rowOf(item).querySelector("[data-p]")?.dataset.p.split(" ").map(cut);
+  return [...chainOf(up), others ? ["", others] : [own.slice(0, own.length - lastOf(own).length), namesOf(item)]];
 };
 const pathsOf = (item) => chainOf(item).reduce((paths, [before, names]) =>
   paths.flatMap((path) => names.map((name) => (path && path + ".") + before + name)), [""]).filter(Boolean);
 
-// Kept on a root: its rows, what a filter opened; on an item: what it was unfolded from.
 const indexOf = (root) => {
   const places = new Map();
   return (root.rows ??= all(root, ".bmvis-tree li").map((item, at) => {
@@ -79,7 +81,7 @@ const filter = (root) => {
 };
 
 const copy = async (root, text) => {
-  say(root, text); // where there is no clipboard: an insecure origin
+  say(root, text); // no clipboard: an insecure origin
   await navigator.clipboard.writeText(text);
   say(root, `copied ${text}`);
 };
@@ -121,7 +123,7 @@ const changed = (item, root = rootOf(item)) => {
   return item;
 };
 
-// Picked items, and texts that name their modules alone.
+// Texts that name the picked modules alone.
 const picked = (root) => all(root, ".bmvis-picked").map(itemOf);
 const showPicks = (root) => {
   const count = new Set(picked(root).flatMap(pathsOf)).size, tray = root.querySelector(".bmvis-picks");
@@ -134,7 +136,7 @@ const countEnds = (paths) => {
   for (const end of [...new Set(paths)].flatMap(ends)) counts[end] = (counts[end] ?? 0) + 1;
   return counts;
 };
-// The shortest ends of paths that do; null where none do.
+// The shortest ends of paths that do, or null.
 const listOf = (root, paths) => {
   const every = countEnds(indexOf(root).flatMap(({ item }) => pathsOf(item))), mine = countEnds(paths);
   const cut = root.querySelector(".bmvis-tree small"); // not all shown: whole paths are safe

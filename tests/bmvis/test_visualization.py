@@ -23,7 +23,7 @@ def test_the_arguments_are_bigmodelviss():
     for name in ("__init__", "structure_graph"):
         known = {k: v.default for k, v in inspect.signature(getattr(theirs, name)).parameters.items()}
         ours = {k: v.default for k, v in inspect.signature(getattr(bmvis.Visualization, name)).parameters.items()}
-        assert ours.items() <= known.items()
+        assert ours == known
 
 
 def test_it_prints_and_returns_a_tree(model, capsys):
@@ -34,6 +34,13 @@ def test_it_prints_and_returns_a_tree(model, capsys):
         "├── 1 (Dropout)",
     ]
     assert [child.label.plain for child in tree.children][1] == "1 (Dropout)"
+
+
+def test_the_common_structure_by_a_mapping_of_opendelta(model):
+    mapping = {"0": {"__name__": "ff.w1"}, "2": {"__name__": "ff.w2"}}
+    tree = bmvis.Visualization(model).structure_graph(common_structure=True, mapping=mapping, printTree=False)
+    assert [child.label.plain for child in tree.children] == ["ff (Virtual)"]
+    assert [child.label.plain.split()[0] for child in tree.children[0].children] == ["w1", "w2"]
 
 
 def test_it_can_be_quiet(model, capsys):
@@ -68,7 +75,9 @@ def test_options_are_those_of_pages(model):
 
 def test_the_data_is_that_of_a_capture(model):
     found = bmvis.capture(model)
-    assert (found.modules, found.device) == (read(model).modules, read(model).device)
+    assert found == read(model)
+    assert read(model) == found
+    assert len({found, read(model)}) == 1
 
 
 def test_importing_bmvis_imports_neither_torch_nor_rich():
