@@ -47,7 +47,7 @@ class Captured(Model, frozen=True, eq=False):
         return isinstance(other, Model) and msgspec.structs.astuple(self) == msgspec.structs.astuple(other)
 
     def __hash__(self) -> int:
-        return hash(msgspec.structs.astuple(self))
+        return hash(Model(*msgspec.structs.astuple(self)))
 
     def draw(self, **options: Any) -> Drawing:
         """Return the tree as the options of `model-structure` say: `draw(depth=3, non_params=True)`.
