@@ -36,7 +36,7 @@ except ImportError as _missing:  # another Python finds this bmvis, but not what
 
 from bmvis import factory, frames
 from bmvis.borrowed import Borrowed
-from bmvis.errors import BmvisError, FactoryError, WorkerError, nearest
+from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, WorkerError, nearest
 from bmvis.imports import Imports
 from bmvis.protocol import Answer, Built, Failed, Reply, Request, Stale
 from bmvis.tree import Model
@@ -109,7 +109,9 @@ def _reply(request: Request, imports: Imports) -> Reply:
     try:
         reference = factory.parse(request.reference)
         imports.asked = reference.module
-        imports.roots = tuple(os.path.join(os.path.abspath(folder), "") for folder in (os.getcwd(), *request.path))
+        imports.roots = tuple(
+            os.path.join(os.path.abspath(folder), "") for folder in (os.getcwd(), *request.path, *_beside(reference))
+        )
         importlib.invalidate_caches()
         model = _build(reference, request, imports)
         imports.note_loaded()
@@ -120,6 +122,12 @@ def _reply(request: Request, imports: Imports) -> Reply:
     except BaseException as error:
         failure = _raised(f"the model of {request.reference!r} cannot be read: it raised", error)
         return Failed(failure.kind, failure.message, failure.hint, failure.detail)
+
+
+def _beside(reference: factory.Reference) -> tuple[str, ...]:
+    """Return the folder of a file that the reference names: the project's, wherever it is."""
+    path = os.path.abspath(reference.file)
+    return () if not reference.file else (path if os.path.isdir(path) else os.path.dirname(path),)  # noqa: PTH112  # it may be any text
 
 
 @contextmanager
@@ -240,6 +248,8 @@ def _call(target: Any, reference: factory.Reference, device: str) -> Any:
     try:
         with torch.device(device):
             model = target(*reference.arguments, **reference.keywords)
+    except InvalidReferenceError:
+        raise
     except BaseException as error:
         raise _raised(f"{reference.text!r} raised", error) from error
     if not isinstance(model, nn.Module):

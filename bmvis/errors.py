@@ -67,6 +67,12 @@ class DetectorError(BmvisError):
     kind = "detector"
 
 
+class CheckpointError(BmvisError):
+    """A file of weights that is missing, damaged, or that only running its code could read."""
+
+    kind = "checkpoint"
+
+
 class WorkerError(BmvisError):
     """A worker process that died, hung, or could not start (torch not installed)."""
 

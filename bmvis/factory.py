@@ -1,5 +1,7 @@
 """Factory references: `package.module:callable`, optionally with literal arguments.
 
+Beside them, `checkpoint:path` and `config:path` name files: weights, and a transformers configuration.
+
 Nothing is evaluated but literals, by `ast.literal_eval`. The same text is parsed in the docs build
 (to report errors at their line) and in the worker (to call the factory).
 """
@@ -7,7 +9,9 @@ Nothing is evaluated but literals, by `ast.literal_eval`. The same text is parse
 from __future__ import annotations
 
 import ast
+import os
 import re
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -19,6 +23,8 @@ MAX_LENGTH = 4096
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_CALLED = re.compile(rf"\s*{_DOTTED.pattern}\s*\(")
+"""A module of the name `config` is reached with a call: `config:build()`."""
 _EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
 
 
@@ -34,10 +40,22 @@ class Reference(msgspec.Struct, frozen=True):
     keywords: dict[str, Any] = {}
     called: bool = False
     """Whether the reference has a call: `mod:factory()`, not `mod:factory`."""
+    file: str = ""
+    """What `checkpoint:` or `config:` stands before."""
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Return whether it names a file of weights: there is nothing to call."""
+        return bool(self.file) and not self.called
 
     @property
     def target(self) -> str:
-        """Return the reference without its arguments: what `allow` patterns are matched against."""
+        """Return the reference without its arguments: what `allow` patterns are matched against.
+
+        The path of a file is written the shortest way, with `/`: `checkpoint:weights/../secret` is `checkpoint:secret`.
+        """
+        if self.file:
+            return f"{'config' if self.called else 'checkpoint'}:{os.path.normpath(self.file).replace(os.sep, '/')}"
         return f"{self.module}:{self.attribute}"
 
 
@@ -56,6 +74,8 @@ def parse(text: str) -> Reference:
             hint=f"at most {MAX_LENGTH:,} are taken; write a factory of your own that holds the arguments",
         )
     module, colon, call = text.partition(":")
+    if module.strip() in ("checkpoint", "config") and not _CALLED.match(call):
+        return _file(text, module.strip(), call.strip())
     attribute, paren, _ = call.partition("(")
     module, attribute = module.strip(), attribute.strip()
     if not colon:
@@ -82,7 +102,18 @@ def stem(text: str) -> str:
     Raises:
         InvalidReferenceError: it is neither.
     """
-    return text.strip() if is_name(text) else parse(text).attribute
+    if is_name(text):
+        return text.strip()
+    reference = parse(text)
+    return re.sub(r"[^\w.-]+", "-", PurePath(reference.file).stem) if reference.file else reference.attribute
+
+
+def _file(text: str, kind: str, path: str) -> Reference:
+    if not path or "\0" in path:
+        raise InvalidReferenceError(f"no path in {text!r}", hint=f"write {kind}:folder, or {kind}:folder/file")
+    if kind == "checkpoint":
+        return Reference(text, "", "", file=path)
+    return Reference(text, "bmvis.configured", "build", (path,), called=True, file=path)
 
 
 def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:

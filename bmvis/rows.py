@@ -52,6 +52,16 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the option `highlight` names the modules that the row stands for."""
 
     @property
+    def type(self) -> str:
+        """Return the class's name behind the row's own: `(Linear)`; '' for the root, and where it is not known."""
+        return f"({self.module.type})" if self.module and self.depth and self.module.type else ""
+
+    @property
+    def counted(self) -> str:
+        """Return what its numbers count; see `Page.counted`."""
+        return "elements" if self.module and self.depth and not self.module.type else "parameters"
+
+    @property
     def repeats(self) -> int:
         """Return how many siblings the row stands for."""
         return len(self.names)
@@ -76,6 +86,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Where the parameters are, most elements first; the meta device is no place."""
     ties: tuple[tuple[str, str], ...]
     """State-dict keys of a later and of the first place of one tensor."""
+    is_checkpoint: bool
+    """Whether nothing is known but names, shapes and data types."""
     uninitialized: int
     """Lazy parameters, whose elements no total can count."""
     options: Options
@@ -84,6 +96,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()
     """What the author of the page must know, though the tree is drawn: a host warns of each, with its place."""
+
+    @property
+    def counted(self) -> str:
+        """Return what its numbers count: a checkpoint does not tell parameters from buffers."""
+        return "elements" if self.is_checkpoint else "parameters"
 
     @property
     def dtype(self) -> str:
@@ -124,6 +141,7 @@ def layout(model: Model, options: Options) -> Page:
         dtypes=dtypes,
         devices=devices,
         ties=tuple((key, p.tied_to) for key, p in parameters if p.tied_to),
+        is_checkpoint=model.is_checkpoint,
         uninitialized=sum(p.shape is None and not p.tied_to for _, p in parameters),
         options=options,
         matches=len(matched),

@@ -30,7 +30,7 @@ _COMPACT = re.compile(
     r"(?P<frozen> frozen)?(?P<delta> delta)?(?P<temporary> not saved)?"
 )
 _BITS = re.compile(r"\d+")
-_HEAD = ("bmvis-snapshot", "reference", "device", "notes", "totals", "rows")
+_HEAD = ("bmvis-snapshot", "reference", "device", "notes", "checkpoint", "totals", "rows")
 _PLACE = ("depth", "name", "names", "like")
 
 
@@ -49,6 +49,7 @@ def dump(snapshot: Snapshot) -> str:
         "reference": snapshot.reference,
         "device": model.device,
         "notes": list(model.notes),
+        **({"checkpoint": True} if model.is_checkpoint else {}),
         "totals": msgspec.to_builtins(subtree_totals(model)[0]),
     }
     lines = [f"{_json(name)}: {_json(value)}," for name, value in head.items()]
@@ -70,7 +71,12 @@ def load(text: str) -> Snapshot:
                 f"the snapshot has format {version!r}; this bmvis reads {FORMAT}", hint="run `bmvis snapshot`"
             )
         _refuse_unknown(content, _HEAD)
-        model = Model(tuple(_unfold(content["rows"], content["device"])), content["device"], tuple(content["notes"]))
+        model = Model(
+            tuple(_unfold(content["rows"], content["device"])),
+            content["device"],
+            tuple(content["notes"]),
+            is_checkpoint=msgspec.convert(content.get("checkpoint", False), bool),
+        )
         totals = msgspec.convert(content["totals"], Totals)
         reference = msgspec.convert(content["reference"], str)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from bmvis import factory
+from bmvis import checkpoint, factory
 from bmvis.cache import Cache
 from bmvis.drift import compare
 from bmvis.errors import BmvisError, DriftError, InvalidReferenceError, SnapshotError
@@ -185,6 +185,8 @@ class Source:
         memory: int = 0,
     ) -> Built:
         """Return a model from the cache, or have it built. What is not given is the site's own."""
+        if factory.parse(reference).is_checkpoint:
+            return checkpoint.read((cwd or self._cwd) / factory.parse(reference).file)
         cwd, path, python = cwd or self._cwd, self._path if path is None else path, python or self._python
         limits = (timeout or self._timeout, memory or self._memory)
         asked = (factory.parse(reference).text, device, path, python)

@@ -79,7 +79,7 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The attribute name in the parent; empty for the root. May hold any text."""
     depth: int
     type: str
-    """Class name."""
+    """Class name; '' where it is not known, below the root of a checkpoint."""
     package: str = ""
     """The Python module that defines the class: `torch.nn.modules.linear`."""
     qualname: str = ""
@@ -119,6 +119,9 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the factory built it: `meta`, or `cpu` where it could not be built on meta."""
     notes: tuple[str, ...] = ()
     """What the reader of the page's build log should know of the capture."""
+    is_checkpoint: bool = False
+    """Whether only names, shapes and data types are known: its `Parameter`s may be buffers, and none is `trainable`
+    that is known to be."""
     format: int = FORMAT
 
     @property

@@ -3,7 +3,8 @@
 Version 1 is an object with `bmvis` (the version), `reference`, `type` (the root's class), `device`, `totals`
 and `rows`. A row has `depth`, `label`, `names` (every sibling it stands for), `path` (of the first one), `type`
 (with its package), `totals` (of one sibling; parameters, trainable, delta, bytes), `parameters` and, where they
-were asked for, `buffers`. What is false or empty is left out of a parameter.
+were asked for, `buffers`. A checkpoint's object has `checkpoint` true; its rows have no type, and its totals `elements`
+and `bytes` alone. What is false or empty is left out of a parameter.
 """
 
 from __future__ import annotations
@@ -26,16 +27,17 @@ def to_data(page: Page, reference: str, device: str) -> dict[str, Any]:
         "reference": reference,
         "type": page.type,
         "device": device,
-        "totals": _totals(page.totals),
-        "rows": [_row(row) for row in page.rows],
+        **({"checkpoint": True} if page.is_checkpoint else {}),
+        "totals": _totals(page.totals, page.is_checkpoint),
+        "rows": [_row(row, page.is_checkpoint) for row in page.rows],
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"depth": row.depth, "label": row.label, "names": row.names, "path": row.path}
-    if row.module:
+    if row.module and row.module.type:
         found["type"] = row.module.import_path
-    found["totals"] = _totals(row.totals)
+    found["totals"] = _totals(row.totals, is_checkpoint)
     found["parameters"] = [msgspec.to_builtins(parameter) for parameter in row.parameters]
     if row.buffers:
         found["buffers"] = [msgspec.to_builtins(buffer) for buffer in row.buffers]
@@ -50,7 +52,9 @@ def _row(row: Row) -> dict[str, Any]:
     return found
 
 
-def _totals(totals: Totals) -> dict[str, int]:
+def _totals(totals: Totals, is_checkpoint: bool) -> dict[str, int]:
+    if is_checkpoint:
+        return {"elements": totals.count, "bytes": totals.stored_bytes}
     return {
         "parameters": totals.count,
         "trainable": totals.trainable,

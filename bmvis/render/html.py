@@ -56,7 +56,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         id=anchor,
         role="figure",
         aria_labelledby=caption_id,
-        aria_label=None if caption_id else f"Structure of {page.type}",
+        aria_label=None if caption_id else f"Structure of {page.type or 'a checkpoint'}",
     )
 
 
@@ -88,10 +88,12 @@ def _id(anchor: str, row: Row) -> str | None:
 
 
 def _totals(page: Page) -> Markup:
-    totals = page.totals
+    totals, kind = page.totals, page.type or "checkpoint"
     if not totals.count and not page.uninitialized:
-        return tag("p", tag("b", page.type), tag("span", "no parameters"), class_="bmvis-totals")
-    facts = [_amount(totals.count, "parameters"), _trainable(page)]
+        return tag("p", tag("b", kind), tag("span", "no parameters"), class_="bmvis-totals")
+    facts = [_amount(totals.count, page.counted)]
+    if not page.is_checkpoint:
+        facts.append(_trainable(page))
     if totals.delta:
         facts.append(_amount(totals.delta, f"delta ({numbers.percent(totals.delta, totals.count)})"))
     if page.uninitialized:
@@ -101,7 +103,7 @@ def _totals(page: Page) -> Markup:
     facts.append(tag("span", numbers.size(totals.stored_bytes), role="img", title=exact))
     if page.matches:
         facts.append(tag("span", matches_text(page.matches)))
-    return tag("p", tag("b", page.type), *facts, class_="bmvis-totals")
+    return tag("p", tag("b", kind), *facts, class_="bmvis-totals")
 
 
 def _trainable(page: Page) -> Markup:
@@ -161,7 +163,7 @@ def _count(row: Row, times: int, page: Page) -> Markup | None:
         data_c=numbers.count(count),
         data_s=max(1, round(share / whole * SHARE_STEPS)) if whole else None,
         role="img",
-        title=f"{count:,} parameters{each}: {numbers.percent(share, whole)}; {stored}",
+        title=f"{count:,} {row.counted}{each}: {numbers.percent(share, whole)}; {stored}",
     )
 
 
@@ -200,9 +202,9 @@ class _Links:
 def _line(row: Row, times: int, links: _Links, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
     if row.label:
         yield _name(row, times)
-    if row.module and row.depth:
+    if row.module and row.type:
         linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
-        yield join(" ", linked or tag("i", f"({row.module.type})", class_=_COMMON.get(row.module.common)))
+        yield join(" ", linked or tag("i", row.type, class_=_COMMON.get(row.module.common)))
     for parameter in row.parameters:
         yield join(" ", _parameter(parameter, links, dtype))
     for buffer in row.buffers:
@@ -297,7 +299,11 @@ def _legend(page: Page) -> Markup:
     """Return the key to colours and marks, of those alone that the tree has."""
     parameters = [p for row in page.rows for p in row.parameters]
     entries = [
-        ("bmvis-p", "trainable", any(p.trainable and not p.delta for p in parameters)),
+        (
+            "bmvis-p",
+            "tensor" if page.is_checkpoint else "trainable",
+            any(p.trainable and not p.delta for p in parameters),
+        ),
         ("bmvis-p bmvis-frozen", "frozen", any(not p.trainable for p in parameters)),
         ("bmvis-p bmvis-delta", "delta", any(p.delta and not p.adapter for p in parameters)),
         ("bmvis-p bmvis-buffer", "buffer", any(row.buffers for row in page.rows)),
@@ -308,7 +314,7 @@ def _legend(page: Page) -> Markup:
         ("bmvis-differs", "differs", any(row.differs for row in page.rows)),
         ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters)),
     ]
-    shown = [tag("b", "name"), tag("i", "(type)")]
+    shown = [tag("b", "name")] if page.is_checkpoint else [tag("b", "name"), tag("i", "(type)")]
     shown += [tag("span", word, class_=classes) for classes, word, occurs in entries if occurs]
     adapters = sorted({p.adapter for p in parameters if p.delta and p.adapter})
     shown += [tag("span", "delta", class_="bmvis-p bmvis-delta", data_mark=adapter) for adapter in adapters]

@@ -125,7 +125,7 @@ class _Writer:
             name = self.text(row.label)
             written = rf"\bmvisname{{{name}}}" if row.repeats == 1 else rf"\bmvisrepeated{{{name}}}{{{row.repeats}}}"
             yield rf"\bmvismatch{{{written}}}" if row.is_match else written
-        if row.module and row.depth:
+        if row.module and row.type:
             yield rf"\bmvistype{{{self.text(row.module.type)}}}"
         yield from map(self._parameter, row.parameters)
         yield from map(self._buffer, row.buffers)
@@ -135,7 +135,7 @@ class _Writer:
             yield rf"\bmvismark{{same module as {self.text(row.module.shared_with or 'the root')}}}"
         if row.hidden:
             below = f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below"
-            yield rf"\bmvismark{{{self.text(f'{below}, {numbers.count(row.totals.count)} parameters')}}}"
+            yield rf"\bmvismark{{{self.text(f'{below}, {numbers.count(row.totals.count)} {row.counted}')}}}"
         if row.differs:
             yield rf"\bmvismark{{({self.text(row.differs)})}}"
 

@@ -41,11 +41,11 @@ def to_map(page: Page) -> Markup | None:
     lines = 1 + max(cell.row.depth for cell in cells)
     return tag(
         "svg",
-        *(_draw(cell, page.totals.count) for cell in cells),
+        *(_draw(cell, page) for cell in cells),
         class_="bmvis-map",
         viewBox=f"0 0 {WIDTH} {lines * LINE}",
         role="img",
-        aria_label="Where the parameters are; the tree says the same in words",
+        aria_label=f"Where the {page.counted} are; the tree says the same in words",
     )
 
 
@@ -120,10 +120,11 @@ def _own_states(row: Row) -> set[str]:
     }
 
 
-def _draw(cell: Cell, whole: int) -> Markup:
+def _draw(cell: Cell, page: Page) -> Markup:
+    whole, state = page.totals.count, "" if page.is_checkpoint else f", {cell.state}"
     row, top = cell.row, cell.row.depth * LINE
     share = numbers.percent(min(cell.count, whole), whole)
-    words = f"{row.path or row.label}: {cell.count:,} parameters, {share}, {cell.state}"
+    words = f"{row.path or row.label}: {cell.count:,} {page.counted}, {share}{state}"
     left, width = _short(cell.left), _short(cell.width)
     box = tag("rect", x=left, y=top, width=width, height=LINE, fill="none", stroke="currentColor")
     label = row.label or row.names[0]

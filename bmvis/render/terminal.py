@@ -132,8 +132,8 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
         name.stylize(MATCHED)
     if row.module and row.module.common:
         name.stylize(MUTED)
-    if row.module and row.depth and row.module.type:
-        name.append("" if row.repeats > 1 else " ").append(printable(f"({row.module.type})"), style=TYPE)
+    if row.type:
+        name.append("" if row.repeats > 1 else " ").append(printable(row.type), style=TYPE)
     yield name
     for parameter in row.parameters:
         yield _parameter(parameter, dtype)
@@ -162,7 +162,11 @@ def _legend(page: Page) -> Iterable[Text]:
     """Yield a word for each colour that occurs."""
     parameters = [p for row in page.rows for p in row.parameters]
     for word, style, occurs in (
-        ("trainable", TRAINABLE, any(p.trainable and not p.delta for p in parameters)),
+        (
+            "tensor" if page.is_checkpoint else "trainable",
+            TRAINABLE,
+            any(p.trainable and not p.delta for p in parameters),
+        ),
         ("frozen", FROZEN, any(not p.trainable and not p.delta for p in parameters)),
         ("delta", DELTA, any(p.delta for p in parameters)),
         ("repeated", REPEATED, any(row.repeats > 1 for row in page.rows)),

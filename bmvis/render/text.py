@@ -55,10 +55,8 @@ def row_marks(row: Row) -> Iterator[str]:
 
 
 def _head(row: Row) -> str:
-    if row.module is None or not row.depth:
-        return row.label
-    gap = "" if row.repeats > 1 else " "
-    return f"{row.label}{gap}({row.module.type})"
+    gap = " " if row.type and row.repeats == 1 else ""
+    return f"{row.label}{gap}{row.type}"
 
 
 def parameter_text(parameter: Parameter, *, marks: bool = True, dtype: str = "") -> str:
@@ -81,7 +79,7 @@ def shape_text(shape: tuple[int, ...] | None) -> str:
 def hidden_text(row: Row) -> str:
     """Return what a depth limit left out below the row: `… 12 modules, 7.1M parameters`."""
     plural = "" if row.hidden == 1 else "s"
-    return f"… {row.hidden:,} module{plural} below, {numbers.count(row.totals.count)} parameters"
+    return f"… {row.hidden:,} module{plural} below, {numbers.count(row.totals.count)} {row.counted}"
 
 
 def left_out_text(row: Row) -> str:
@@ -104,7 +102,7 @@ def states(parameter: Parameter, dtype: str = "") -> list[str]:
 
 def footer(page: Page) -> Iterator[str]:
     """Yield the lines below a tree: its totals, then its ties."""
-    yield f"{page.type}: {totals_text(page)}{f'; {matches_text(page.matches)}' if page.matches else ''}"
+    yield f"{page.type or 'checkpoint'}: {totals_text(page)}{f'; {matches_text(page.matches)}' if page.matches else ''}"
     for key, first in page.ties:
         yield f"tied: {key} = {first}"
 
@@ -114,7 +112,9 @@ def totals_text(page: Page) -> str:
     totals = page.totals
     if not totals.count and not page.uninitialized:
         return "no parameters"
-    parts = [f"{totals.count:,} parameters", trainable_text(page)]
+    parts = [f"{totals.count:,} {page.counted}"]
+    if not page.is_checkpoint:
+        parts.append(trainable_text(page))
     if totals.delta:
         parts.append(f"{totals.delta:,} delta ({numbers.percent(totals.delta, totals.count)})")
     if page.uninitialized:

@@ -1,0 +1,418 @@
+"""`checkpoint:path` and `config:path`: files instead of code."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from transformers import BertConfig, BertForMaskedLM
+
+from bmvis import checkpoint, factory
+from bmvis.errors import BmvisError, CheckpointError, InvalidReferenceError
+from bmvis.options import Options
+from bmvis.render.data import to_data
+from bmvis.render.html import to_html
+from bmvis.render.map import to_map
+from bmvis.render.text import to_text
+from bmvis.rows import layout
+from bmvis.snapshot import Snapshot, dump, load
+from bmvis.source import Source
+from bmvis.tree import Model, paths
+
+Header = Mapping[str, Any]
+
+
+def header_of(tensors: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """A header of float32 tensors, one behind the other."""
+    found, end = {}, 0
+    for name, shape in tensors.items():
+        size = 4 * torch.Size(shape).numel()
+        found[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [end, end + size]}
+        end += size
+    return found
+
+
+def written(file: Path, header: Header | str | bytes, rest: int | None = None) -> Path:
+    """Write a file with this header, and `rest` bytes after it: by default as many as it tells of."""
+    if not isinstance(header, str | bytes):
+        rest = max((t["data_offsets"][1] for n, t in header.items() if n != "__metadata__"), default=0)
+        header = json.dumps(header)
+    content = header.encode() if isinstance(header, str) else header
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(len(content).to_bytes(8, "little") + content + bytes(rest or 0))
+    return file
+
+
+def text(model: Model, **options: Any) -> str:
+    return to_text(layout(model, Options(**options)))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with BERT as transformers saves it: in one file, in parts, and its configuration alone."""
+    folder = tmp_path_factory.mktemp("saved")
+    bert = BertForMaskedLM(
+        BertConfig(num_hidden_layers=12, hidden_size=32, num_attention_heads=2, intermediate_size=64, vocab_size=50)
+    )
+    bert.save_pretrained(folder / "whole")
+    bert.save_pretrained(folder / "parts", max_shard_size="60KB")
+    (folder / "config").mkdir()
+    (folder / "config/config.json").write_bytes((folder / "whole/config.json").read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(saved: Path) -> Iterator[Source]:
+    with Source(saved) as made:
+        yield made
+
+
+def test_a_checkpoint_says_names_shapes_and_types_of_data(saved: Path) -> None:
+    drawn = text(checkpoint.read(saved / "whole").model)
+    assert "│           └── 0-11\n" in drawn
+    assert "│               │       └── key,query,value weight:[32, 32] bias:[32]\n" in drawn
+    assert drawn.splitlines()[-1].startswith("BertForMaskedLM: ")
+
+
+def test_a_checkpoint_does_not_claim_what_it_cannot_know(saved: Path) -> None:
+    model = checkpoint.read(saved / "whole").model
+    page = layout(model, Options(map=True))
+    drawn = to_text(page) + to_html(page, "bert") + str(to_map(page))
+    assert "trainable" not in drawn.replace("bmvis-trainable", "")
+    assert "parameters" not in drawn
+    assert "()" not in drawn
+    assert "<i>" not in drawn
+    data = to_data(page, "checkpoint:whole", "meta")
+    assert data["checkpoint"] is True
+    assert set(data["totals"]) == {"elements", "bytes"}
+
+
+def test_a_checkpoint_in_parts_is_that_in_one_file(saved: Path) -> None:
+    whole, parts = checkpoint.read(saved / "whole"), checkpoint.read(saved / "parts")
+    assert len(list((saved / "parts").glob("*.safetensors"))) > 2
+    assert parts.model == whole.model
+    assert checkpoint.read(saved / "parts/model.safetensors.index.json").model == whole.model
+
+
+def test_pages_depend_on_every_file_that_was_read(saved: Path) -> None:
+    names = {Path(file).name for file in checkpoint.read(saved / "parts").sources}
+    assert names == {file.name for file in (saved / "parts").iterdir()} - {"generation_config.json"}
+
+
+def test_the_sums_are_those_of_the_file(tmp_path: Path) -> None:
+    tensors = {
+        "a.w": torch.zeros(3, 4, dtype=torch.bfloat16),
+        "a.b": torch.zeros(5),
+        "n": torch.zeros((), dtype=torch.int64),
+    }
+    save_file(tensors, tmp_path / "x.safetensors")
+    page = layout(checkpoint.read(tmp_path / "x.safetensors").model, Options())
+    assert (page.totals.count, page.totals.stored_bytes) == (18, 24 + 20 + 8)
+    assert page.dtypes == ("bfloat16", "float32", "int64")
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.float8_e4m3fn, torch.float8_e5m2, torch.bool, torch.float64, torch.uint8, torch.complex64],
+    ids=str,
+)
+def test_data_types_are_called_as_pytorch_calls_them(dtype: torch.dtype, tmp_path: Path) -> None:
+    save_file({"w": torch.zeros(4, 2).to(dtype)}, tmp_path / "x.safetensors")
+    (parameter,) = checkpoint.read(tmp_path / "x.safetensors").model.root.parameters
+    assert f"torch.{parameter.dtype}" == str(dtype)
+
+
+def test_numbered_modules_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    names = [f"layer.{n}.w" for n in (10, 9, 1, 0, 11)] + ["layer10.w", "layer9.w", "layer.w", "w"]
+    file = written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (2,))))
+    model = checkpoint.read(file).model
+    assert paths(model.modules) == ["", "layer", *(f"layer.{n}" for n in (0, 1, 9, 10, 11)), "layer9", "layer10"]
+    assert [p.name for p in model.root.parameters] == ["w"]
+
+
+def test_the_weight_comes_first(tmp_path: Path) -> None:
+    file = written(tmp_path / "x.safetensors", header_of({"bias": (2,), "weight": (2, 2), "a": (1,)}))
+    assert [p.name for p in checkpoint.read(file).model.root.parameters] == ["weight", "a", "bias"]
+
+
+def test_hostile_names_are_text(tmp_path: Path) -> None:
+    file = written(tmp_path / "x.safetensors", header_of({"<img src=x onerror=alert(1)>.w": (2,)}))
+    assert "<img" not in to_html(layout(checkpoint.read(file).model, Options()), "a")
+
+
+def test_deep_names_need_no_recursion(tmp_path: Path) -> None:
+    file = written(tmp_path / "x.safetensors", header_of({".".join(["a"] * 3000): (2,)}))
+    assert len(checkpoint.read(file).model.modules) == 3000
+
+
+def test_an_empty_checkpoint_is_a_tree_of_nothing(tmp_path: Path) -> None:
+    assert "no parameters" in text(checkpoint.read(written(tmp_path / "x.safetensors", {})).model)
+
+
+SOUND = header_of({"a.w": (2, 2), "b": (3,)})
+DAMAGED: dict[str, tuple[Header | str | bytes, int, str]] = {
+    "cut short": (json.dumps(SOUND), 20, "is cut short: 20 bytes of 28"),
+    "too long": (json.dumps(SOUND), 30, "is longer than its header says"),
+    "not json": ("{", 0, "is damaged"),
+    "not utf-8": (b'{"\xff": 1}', 0, "is damaged"),
+    "a list": ("[]", 0, "is damaged"),
+    "nested": ('{"a": ' + "[" * 100_000, 0, "is damaged"),
+    "a number for a tensor": ('{"a": 1}', 0, "is damaged"),
+    "unknown field": ('{"a": {"dtype": "F32", "shape": [], "data_offsets": [0, 4], "x": "y"}}', 4, "is damaged"),
+    "negative shape": ('{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}', 4, "is damaged"),
+    "many dimensions": (
+        json.dumps({"a": {"dtype": "F32", "shape": [1] * 99, "data_offsets": [0, 4]}}),
+        4,
+        "is damaged",
+    ),
+    "unknown data type": (
+        '{"a": {"dtype": "F99", "shape": [], "data_offsets": [0, 4]}}',
+        4,
+        "unknown data type, 'F99'",
+    ),
+    "wrong size": ('{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 4]}}', 4, "'a' is not where"),
+    "overlap": (json.dumps({**SOUND, "c": SOUND["b"]}), 28, "is not where"),
+    "hole": (json.dumps({"b": SOUND["b"]}), 28, "'b' is not where"),
+    "twice": (json.dumps(SOUND)[:-1] + ', "b": ' + json.dumps(SOUND["b"]) + "}", 28, "has 'b' twice"),
+    "a name without a place": (json.dumps(header_of({"a..b": (2,)})), 8, "'a..b' in .* has no place"),
+    "metadata that is no text": ('{"__metadata__": {"a": [1]}}', 0, "is damaged"),
+}
+
+
+@pytest.mark.parametrize(("header", "rest", "message"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_told(header: str, rest: int, message: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.read(written(tmp_path / "x.safetensors", header, rest))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cut short: it has 0 bytes"),
+        (b"\x10\0\0\0\0\0\0\0{}", "its header has 16 bytes, the file 10"),
+        (b"\xff" * 8 + b"{}", "its header would have 18,446,744,073,709,551,615 bytes"),
+        ((2_000_000_000).to_bytes(8, "little") + b"{}", "its header would have 2,000,000,000 bytes"),
+        (b"version https://git-lfs.example/spec/v1\noid sha256:0\nsize 4\n", "pointer of Git LFS"),
+    ],
+    ids=["empty", "header cut short", "huge header", "large header", "Git LFS"],
+)
+def test_a_file_of_another_kind_is_told(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.read(tmp_path / "x.safetensors")
+
+
+def test_a_header_that_stands_for_too_many_modules_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "MAX_MODULES", 100)
+    file = written(tmp_path / "x.safetensors", header_of({".".join("a" * 200): (1,)}))
+    with pytest.raises(CheckpointError, match="more than 100 modules"):
+        checkpoint.read(file)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("exploded"),))
+
+
+def as_zip() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps(Bomb()))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("name", ["model.bin", "model.pt", "model.safetensors"])
+@pytest.mark.parametrize("content", [pickle.dumps(Bomb()), as_zip()], ids=["pickle", "zip"])
+@pytest.mark.parametrize("by", ["file", "folder"])
+def test_pickled_files_are_refused_with_the_reason_and_not_run(
+    name: str, content: bytes, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"{name} is pickled: to read it is to run"):
+        checkpoint.read(tmp_path / name if by == "file" else tmp_path)
+    assert not Path("exploded").exists()
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["../x.safetensors", "/x.safetensors", "a/x.safetensors", "..\\x.safetensors", "C:x.safetensors", "x.bin", ".."],
+)
+def test_an_index_names_files_beside_it_only(part: str, tmp_path: Path) -> None:
+    written(tmp_path / "x.safetensors", SOUND)
+    written(tmp_path / "a/a/x.safetensors", SOUND)
+    (tmp_path / "a/model.safetensors.index.json").write_text(json.dumps({"weight_map": {"b": part}}))
+    with pytest.raises(CheckpointError, match="names the part"):
+        checkpoint.read(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ('{"weight_map": {"b": "y.safetensors"}}', "no file .*y.safetensors"),
+        ('{"weight_map": {"c": "x.safetensors"}}', "does not hold 'c'"),
+        ('{"weight_map": {"b": "x.safetensors", "b": "x.safetensors"}}', "has 'b' twice"),
+        ('{"weight_map": {"b": 1}}', "no index"),
+        ("{}", "no index"),
+        ('{"metadata": ' + "[" * 100_000, "no index"),
+    ],
+    ids=["part missing", "tensor missing", "twice", "number", "empty", "nested"],
+)
+def test_a_damaged_index_is_told(index: str, message: str, tmp_path: Path) -> None:
+    written(tmp_path / "x.safetensors", SOUND)
+    (tmp_path / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.read(tmp_path)
+
+
+def test_a_part_shows_what_the_index_says_that_it_holds(tmp_path: Path) -> None:
+    written(tmp_path / "x.safetensors", SOUND)
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"b": "x.safetensors"}}')
+    assert paths(checkpoint.read(tmp_path).model.modules) == [""]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [((), "no .safetensors file"), (("a.safetensors", "b.safetensors"), "2 checkpoints.*a.safetensors, b.safetensors")],
+    ids=["none", "several"],
+)
+def test_a_folder_without_one_checkpoint_is_told(files: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    for file in files:
+        written(tmp_path / file, SOUND)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.read(tmp_path)
+
+
+def test_a_folder_s_only_file_may_have_any_name(tmp_path: Path) -> None:
+    written(tmp_path / "lora.safetensors", SOUND)
+    assert paths(checkpoint.read(tmp_path).model.modules) == ["", "a"]
+
+
+@pytest.mark.parametrize("config", ["", "[]", "{}", '{"architectures": 1}', '{"architectures": [1]}', "[" * 100_000])
+def test_a_config_that_names_no_class_is_not_needed(config: str, tmp_path: Path) -> None:
+    written(tmp_path / "model.safetensors", SOUND)
+    (tmp_path / "config.json").write_text(config)
+    assert text(checkpoint.read(tmp_path).model).splitlines()[-1].startswith("checkpoint: 7 elements; float32")
+
+
+def test_a_snapshot_of_a_checkpoint_reads_as_it_was(saved: Path) -> None:
+    model = checkpoint.read(saved / "whole").model
+    assert load(dump(Snapshot("checkpoint:whole", model))).model == model
+
+
+def test_no_torch_and_no_process_is_needed_for_a_checkpoint(saved: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from bmvis.source import Source\n"
+        "with Source(Path('.'), python='no-such-python') as source:\n"
+        "    source.resolve('checkpoint:parts')\n"
+        "print('torch' in sys.modules, 'safetensors' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=saved, capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("False False\n", "")
+
+
+@pytest.mark.parametrize(
+    ("allow", "reference", "is_allowed"),
+    [
+        ("checkpoint:whole/*", "checkpoint:whole/model.safetensors", True),
+        ("checkpoint:whole/*", "checkpoint:whole/../parts/model.safetensors.index.json", False),
+        ("zoo:*", "checkpoint:whole", False),
+        ("config:*", "checkpoint:whole", False),
+    ],
+)
+def test_allow_patterns_hold_for_files(allow: str, reference: str, is_allowed: bool, saved: Path) -> None:
+    with Source(saved, allow=[allow]) as source:
+        if is_allowed:
+            assert source.resolve(reference).model.is_checkpoint
+        else:
+            with pytest.raises(InvalidReferenceError, match="not among the models"):
+                source.resolve(reference)
+
+
+@pytest.mark.parametrize(
+    ("reference", "stem"),
+    [
+        ("checkpoint:weights/my model.safetensors", "my-model"),
+        ("config:bert/config.json", "config"),
+        ("config:build()", "build"),
+        ("config:Zoo.build(2)", "Zoo.build"),
+        ("pkg.config:build", "build"),
+    ],
+)
+def test_what_a_reference_is_called_for_short(reference: str, stem: str) -> None:
+    assert factory.stem(reference) == stem
+
+
+@pytest.mark.parametrize("reference", ["checkpoint:", "config: ", "config:a\0b"])
+def test_a_reference_to_a_file_needs_a_path(reference: str) -> None:
+    with pytest.raises(InvalidReferenceError, match="no path"):
+        factory.parse(reference)
+
+
+def test_a_configuration_is_built_without_weights(source: Source, saved: Path) -> None:
+    built = source.resolve("config:config")
+    assert built.model.device == "meta"
+    assert built.model.root.type == "BertForMaskedLM"
+    with torch.device("meta"):
+        expected = BertForMaskedLM(BertConfig.from_pretrained(saved / "config"))
+    assert layout(built.model, Options()).totals.count == sum(p.numel() for p in expected.parameters())
+    assert built.sources == (str(saved / "config/config.json"),)
+
+
+def test_a_configuration_says_the_data_type(source: Source, saved: Path) -> None:
+    config = json.loads((saved / "config/config.json").read_text())
+    (saved / "half.json").write_text(json.dumps({**config, "dtype": "bfloat16"}))
+    assert layout(source.resolve("config:half.json").model, Options()).dtypes == ("bfloat16",)
+
+
+def test_a_configuration_without_a_class_is_the_bare_model(source: Source, saved: Path) -> None:
+    config = json.loads((saved / "config/config.json").read_text())
+    (saved / "bare.json").write_text(json.dumps({**config, "architectures": None}))
+    assert source.resolve("config:bare.json").model.root.type == "BertModel"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no file 'odd.json'"),
+        ("{", "no configuration that transformers can read"),
+        ('{"a": 1}', "no configuration that transformers can read"),
+        ('{"model_type": "no-such"}', "no configuration that transformers can read"),
+        (
+            '{"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config", "AutoModel": "mine.Model"}}',
+            "no configuration that transformers can read",
+        ),
+    ],
+    ids=["missing", "no json", "no type", "unknown type", "code of its own"],
+)
+def test_a_configuration_that_cannot_be_read_is_told(
+    content: str | None, message: str, source: Source, saved: Path
+) -> None:
+    (saved / "mine.py").write_text("open('exploded', 'w').close()")
+    if content is not None:
+        (saved / "odd.json").write_text(content)
+    try:
+        with pytest.raises(BmvisError, match=message) as raised:
+            source.resolve("config:odd.json")
+    finally:
+        (saved / "odd.json").unlink(missing_ok=True)
+        source._known.clear()
+    assert isinstance(raised.value, InvalidReferenceError)
+    assert not (saved / "exploded").exists()
+
+
+def test_a_module_of_that_name_is_reached_with_a_call(tmp_path: Path) -> None:
+    (tmp_path / "config.py").write_text("from torch import nn\ndef build(): return nn.Linear(2, 3)\n")
+    with Source(tmp_path, path=(".",)) as other:
+        assert other.resolve("config:build()").model.root.type == nn.Linear.__name__
