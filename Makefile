@@ -6,7 +6,7 @@ PINS    := constraints/dev.txt
 OLD     := .venv-opendelta
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries test-opendelta lint format pins screenshots clean
+.PHONY: help demo test test-libraries test-opendelta bench lint format pins screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -24,6 +24,9 @@ test: lint ## Run all checks and all tests; ARGS="-k fold" picks some
 
 test-opendelta: .venv/dev $(OLD)/ready ## Compare the trees of OpenDelta itself with the source document's
 	$(BIN)/pytest -q tests/opendelta $(ARGS)
+
+bench: .venv/dev .venv/bench ## Measure against other tools, and hold the targets; ARGS="peers sizes sites architectures" picks some
+	PYTHONPATH=.venv/bench $(BIN)/python tests/benchmarks $(ARGS)
 
 lint: .venv/dev ## Check format, style, types and the directions of imports
 	$(BIN)/ruff format --check .
@@ -57,8 +60,9 @@ clean: ## Remove what the other targets made
 	$(INSTALL) --editable '.[sphinx,mkdocs,torch]' --group dev
 	@touch $@ .venv/demo
 
-# In folders of their own: PEFT and transformers import whatever they find, and AdapterHub needs an older transformers.
-.venv/libraries .venv/adapterhub: .venv/%: .venv/dev constraints/%.txt
+# In folders of their own: PEFT and transformers import whatever they find, AdapterHub needs an older transformers,
+# and marimo pins older releases of what MkDocs uses.
+.venv/libraries .venv/adapterhub .venv/bench: .venv/%: .venv/dev constraints/%.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r constraints/$*.txt
 	@touch $@
 

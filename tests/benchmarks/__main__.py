@@ -1,0 +1,27 @@
+"""`make bench`: measure bmvis beside its peers, and hold it to its targets: `python tests/benchmarks [PART...]`."""
+
+import sys
+
+import architectures
+import peers
+import sites
+import sizes
+from rich.console import Console
+from rich.table import Table
+
+PARTS = {"peers": peers.run, "sizes": sizes.run, "sites": sites.run, "architectures": architectures.run}
+
+
+def main() -> int:
+    console = Console(width=130) if not sys.stdout.isatty() else Console()
+    targets = [target for part in sys.argv[1:] or PARTS for target in PARTS[part](console)]
+    table = Table("target", "measured", "limit", "", title="Targets")
+    for target in targets:
+        verdict = "[green]pass[/]" if target.is_met else "[bold red]FAIL[/]"
+        table.add_row(target.what, f"{target.measured:.3g}", target.limit_text, verdict)
+    console.print(table)
+    return 0 if all(target.is_met for target in targets) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

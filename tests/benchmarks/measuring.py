@@ -1,0 +1,59 @@
+"""A target and what was measured of it; the least time of several, memory by tracemalloc."""
+
+from __future__ import annotations
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A number, and the limit that it is to keep."""
+
+    what: str
+    measured: float
+    limit: float
+    side: Literal["at most", "at least"] = "at most"
+
+    @property
+    def is_met(self) -> bool:
+        return self.measured <= self.limit if self.side == "at most" else self.measured >= self.limit
+
+    @property
+    def limit_text(self) -> str:
+        return f"{self.side} {self.limit:g}"
+
+
+def interleaved(tasks: dict[str, Callable[[], object]], *, rounds: int = 7, enough: float = 4.0) -> dict[str, float]:
+    """Return the least seconds of each task, all run by turns, so that a busy machine slows them alike.
+
+    A task that took `enough` seconds in all is not run again.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(rounds):
+        for name, task in tasks.items():
+            if sum(taken[name]) < enough:
+                taken[name].append(seconds(task))
+    return {name: min(times) for name, times in taken.items()}
+
+
+def seconds(task: Callable[[], object]) -> float:
+    gc.collect()
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
+
+
+def peak_bytes(task: Callable[[], object]) -> int:
+    """Return the most bytes that Python objects took at once during `task`."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        task()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

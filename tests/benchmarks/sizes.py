@@ -1,0 +1,53 @@
+"""Time and memory for each module of models that grow a thousandfold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from measuring import Target, peak_bytes, seconds
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from bmvis.capturing import capture
+from bmvis.options import Options
+from bmvis.render.html import to_html
+from bmvis.rows import layout
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+
+
+def run(console: Console) -> Iterator[Target]:
+    table = Table("modules", "seconds", "µs per module", "bytes of memory per module", title="Models that grow")
+    per_module: dict[int, float] = {}
+    memory: dict[int, float] = {}
+    for size in SIZES:
+        model = grown(size)
+        modules = sum(1 for _ in model.modules())
+        taken = min(seconds(lambda model=model: _draw(model)) for _ in range(2 if size > 100_000 else 5))
+        per_module[size] = taken / modules
+        memory[size] = peak_bytes(lambda model=model: _draw(model)) / modules
+        table.add_row(f"{modules:,}", f"{taken:.3f}", f"{per_module[size] * 1e6:.1f}", f"{memory[size]:.0f}")
+    console.print(table)
+    yield Target("time per module at 1e6, to that at 1e4", per_module[1_000_000] / per_module[10_000], 1.3)
+    yield Target("bytes of memory per module, at most seen", max(memory.values()), 2000)
+
+
+def grown(modules: int) -> nn.Module:
+    """Return a model of blocks of ten modules, no two blocks in a row alike."""
+    return nn.Sequential(*(_block(8 if index % 2 else 4) for index in range(modules // 10)))
+
+
+def _block(width: int) -> nn.Module:
+    linears = {name: nn.Linear(width, width, device="meta") for name in ("query", "key", "value", "output")}
+    return nn.ModuleDict(
+        {
+            "attention": nn.ModuleDict(linears),
+            "norm": nn.LayerNorm(width, device="meta"),
+            "mlp": nn.Sequential(nn.Linear(width, width, device="meta"), nn.GELU()),
+        }
+    )
+
+
+def _draw(model: nn.Module) -> str:
+    return to_html(layout(capture(model), Options()), "model")
