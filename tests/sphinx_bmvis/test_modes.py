@@ -1,0 +1,82 @@
+"""A Sphinx site that reads committed snapshots, and one that checks them; and an unchanged site without torch."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROJECT = """
+[tool.bmvis]
+path = ["src"]
+
+[tool.bmvis.models]
+tiny = "zoo:tiny"
+"""
+PAGE = "Start\n=====\n\n.. model-structure:: zoo:tiny\n\n.. model-structure:: tiny\n"
+
+
+@pytest.fixture
+def drifting(make_site):
+    """Return a site whose model has changed since its snapshot was written."""
+    site = make_site({"index.rst": PAGE})
+    site.write("pyproject.toml", PROJECT)
+    subprocess.run([sys.executable, "-m", "bmvis", "snapshot"], cwd=site.folder, check=True)
+    site.write("src/shapes.py", "WIDTH = 5\n")
+    return site
+
+
+def test_snapshot_mode_draws_what_is_committed_and_needs_no_torch(drifting):
+    drifting.write("src/torch.py", "raise SystemExit('torch was imported')\n")
+    built = drifting.build(bmvis_mode="snapshot")
+    assert not built.warnings
+    assert ["[4, 4]" in tree.get_text() for tree in built.trees("index.html")] == [True, True]
+
+
+def test_check_mode_draws_the_model_and_warns_of_its_drift_at_each_place(drifting):
+    built = drifting.build(bmvis_mode="check")
+    assert ["[5, 5]" in tree.get_text() for tree in built.trees("index.html")] == [True, True]
+    for line, name in ((4, "zoo:tiny"), (6, "tiny")):
+        assert f"index.rst:{line}: WARNING: '{name}' differs from its snapshot" in built.warnings
+    assert "[4, 4] → float32[5, 5]" in built.warnings
+    assert "[bmvis.drift]" in built.warnings
+
+
+def test_a_new_snapshot_is_seen_by_the_next_build(drifting):
+    drifting.build(bmvis_mode="snapshot")
+    subprocess.run([sys.executable, "-m", "bmvis", "snapshot"], cwd=drifting.folder, check=True)
+    again = drifting.build(bmvis_mode="snapshot")
+    assert "[5, 5]" in again.trees("index.html")[0].get_text()
+    assert not drifting.build(bmvis_mode="check").warnings
+
+
+def test_a_snapshot_that_is_missing_is_told_at_its_place(drifting):
+    (drifting.folder / "snapshots" / "tiny.json").unlink()
+    built = drifting.build(bmvis_mode="snapshot")
+    assert "index.rst:4: WARNING: no snapshot in" in built.warnings
+    assert "run `bmvis snapshot`" in built.warnings
+    assert len(built.boxes("index.html")) == 2
+
+
+def test_snapshots_may_be_in_another_folder(drifting):
+    (drifting.folder / "snapshots").rename(drifting.folder / "recorded")
+    built = drifting.build(bmvis_mode="snapshot", bmvis_snapshots="recorded")
+    assert not built.warnings
+
+
+def test_an_unknown_mode_names_conf_py(make_site):
+    with pytest.raises(Exception, match=r"bmvis_mode in conf\.py is 'lve'; it is one of live, snapshot, check"):
+        make_site({"index.rst": PAGE}).build(bmvis_mode="lve")
+
+
+def test_a_warm_build_imports_no_torch(make_site, tmp_path, monkeypatch):
+    """The page changes, the model does not: it comes from the cache, where torch cannot be imported."""
+    site = make_site({"index.rst": "Start\n=====\n\n.. model-structure:: zoo:tiny\n"})
+    site.build()
+    (tmp_path / "torch.py").write_text("raise ImportError('torch is out of reach in this test')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    site.write("index.rst", "Start, again\n============\n\n.. model-structure:: zoo:tiny\n   :depth: 1\n")
+    again = site.build()
+    assert not again.warnings
+    assert len(again.trees("index.html")) == 1
+    site.write("index.rst", "Start\n=====\n\n.. model-structure:: zoo:tiny(layers=5)\n")
+    assert "torch is out of reach in this test" in site.build().warnings
