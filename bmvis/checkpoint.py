@@ -28,6 +28,8 @@ MAX_HEADER = 100_000_000
 """Bytes; the format's own limit."""
 MAX_MODULES = 1_000_000
 """A name of a thousand dots is a thousand modules: what a header of the largest size may grow to has a limit too."""
+MAX_DEPTH = 10_000
+"""Levels; a module deeper than that was not written by a program that trains."""
 MAX_DIMENSIONS = 64
 """PyTorch's own limit."""
 
@@ -256,6 +258,8 @@ def _modules(tensors: Mapping[str, _Tensor], kind: str, path: Path) -> Iterator[
 
 
 def _place(name: str, path: Path) -> list[str]:
+    if name.count(".") > MAX_DEPTH:
+        raise CheckpointError(f"{_quoted(name)} in {path} is more than {MAX_DEPTH:,} levels deep")
     parts = name.split(".")
     if not all(parts):
         raise CheckpointError(f"{_quoted(name)} in {path} has no place in a tree of modules")

@@ -220,6 +220,12 @@ def test_a_header_that_stands_for_too_many_modules_is_refused(tmp_path: Path, mo
         checkpoint.read(file)
 
 
+def test_a_name_that_is_too_deep_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path / "x.safetensors", header_of({".".join("a" * 20_000): (1,)}))
+    with pytest.raises(CheckpointError, match="more than 10,000 levels deep"):
+        checkpoint.read(file)
+
+
 class Bomb:
     def __reduce__(self) -> tuple[Any, ...]:
         return (Path.touch, (Path("exploded"),))
