@@ -12,17 +12,19 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from bmvis import fingerprint
-from bmvis.protocol import Built
+from bmvis.protocol import Built, Listed
 
+_Kept = TypeVar("_Kept", bound="Built | Listed")
 _DIGEST_LENGTH = len(fingerprint.of_bytes(b""))
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    built: Built
+    built: Built | Listed
     """With sources relative to the project's folder where they are below it: a checkout may move."""
     installed: tuple[str, ...]
     """Digest of each folder in `built.installed`."""
@@ -44,14 +46,14 @@ class Cache:
         self.cwd = cwd
         self._installed: dict[str, str] = {}
 
-    def get(self, *asked: object) -> Built | None:
+    def get(self, *asked: object) -> Built | Listed | None:
         """Return what is known of a request, if it still holds."""
         entry = self._read(self._place(asked))
         if entry is None or not self._holds(entry):
             return None
         return _with_sources(entry.built, self._absolute)
 
-    def put(self, built: Built, *asked: object) -> None:
+    def put(self, built: Built | Listed, *asked: object) -> None:
         """Keep what came of a request. A folder that cannot be written costs time, not the build."""
         entry = _Entry(_with_sources(built, self._relative), tuple(map(self._digest, built.installed)))
         content = msgspec.msgpack.encode(entry)
@@ -110,5 +112,5 @@ class Cache:
         return str(Path(file).relative_to(self.cwd)) if Path(file).is_relative_to(self.cwd) else file
 
 
-def _with_sources(built: Built, change: Callable[[str], str]) -> Built:
+def _with_sources(built: _Kept, change: Callable[[str], str]) -> _Kept:
     return msgspec.structs.replace(built, sources=tuple(map(change, built.sources)))

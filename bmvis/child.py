@@ -38,7 +38,7 @@ from bmvis import factory, frames
 from bmvis.borrowed import Borrowed
 from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, WorkerError, nearest
 from bmvis.imports import Imports
-from bmvis.protocol import Answer, Built, Failed, Reply, Request, Stale
+from bmvis.protocol import Answer, Built, Failed, Listed, Reply, Request, Stale
 from bmvis.tree import Model
 
 
@@ -107,16 +107,18 @@ def _answer(request: Request, imports: Imports, private: int) -> Answer:
 def _reply(request: Request, imports: Imports) -> Reply:
     """Return what came of the request. Whatever user code raises, here and in its classes, is an answer."""
     try:
-        reference = factory.parse(request.reference)
+        parse = factory.parse_pattern if request.listing else factory.parse
+        reference = parse(request.reference)
         imports.asked = reference.module
         imports.roots = tuple(
             os.path.join(os.path.abspath(folder), "") for folder in (os.getcwd(), *request.path, *_beside(reference))
         )
         importlib.invalidate_caches()
-        model = _build(reference, request, imports)
+        found = _list(reference) if request.listing else _build(reference, request, imports)
         imports.note_loaded()
         sources = imports.files_of(reference.module)
-        return Built(model, tuple(sources), tuple(imports.digests[file] for file in sources), tuple(_installed()))
+        origin = tuple(sources), tuple(imports.digests[file] for file in sources), tuple(_installed())
+        return Built(found, *origin) if isinstance(found, Model) else Listed(found, *origin)
     except BmvisError as error:
         return Failed(error.kind, error.message, error.hint, error.detail)
     except BaseException as error:
@@ -201,10 +203,30 @@ def _build(reference: factory.Reference, request: Request, imports: Imports) -> 
     raise AssertionError("the last device either returns or raises")
 
 
+def _list(pattern: factory.Reference) -> tuple[str, ...]:
+    """Import the module of a pattern and return a reference to each model in it that the pattern finds."""
+    from bmvis.listing import model_names
+
+    module = _import(pattern)
+    return tuple(f"{pattern.module}:{name}" for name in model_names(module, pattern.attribute))
+
+
 def _find(reference: factory.Reference) -> Any:
     """Import the module of a reference and return the object it names."""
+    found = _import(reference)
+    where = reference.module
+    for name in reference.attribute.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError as error:
+            raise FactoryError(f"{where!r} has no {name!r}", hint=_attribute_hint(name, found)) from error
+        where = f"{where}.{name}"
+    return found
+
+
+def _import(reference: factory.Reference) -> Any:
     try:
-        found: Any = importlib.import_module(reference.module)
+        return importlib.import_module(reference.module)
     except ModuleNotFoundError as error:
         if not _is_prefix(error.name, reference.module):
             raise _raised(f"importing {reference.module!r} failed", error) from error
@@ -214,14 +236,6 @@ def _find(reference: factory.Reference) -> Any:
         ) from error
     except BaseException as error:
         raise _raised(f"importing {reference.module!r} failed", error) from error
-    where = reference.module
-    for name in reference.attribute.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError as error:
-            raise FactoryError(f"{where!r} has no {name!r}", hint=_attribute_hint(name, found)) from error
-        where = f"{where}.{name}"
-    return found
 
 
 def _is_prefix(missing: str | None, module: str) -> bool:

@@ -25,6 +25,7 @@ _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _CALLED = re.compile(rf"\s*{_DOTTED.pattern}\s*\(")
 """A module of the name `config` is reached with a call: `config:build()`."""
+_PATTERN = re.compile(r"[\w*?!\[\]-]+")
 _EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
 
 
@@ -89,6 +90,25 @@ def parse(text: str) -> Reference:
         return Reference(text, module, attribute)
     arguments, keywords = _parse_arguments(text, call)
     return Reference(text, module, attribute, arguments, keywords, called=True)
+
+
+def parse_pattern(text: str) -> Reference:
+    """Parse a pattern such as `zoo:bert_*`: a module, and what its callables' names match, as in `fnmatch`.
+
+    Raises:
+        InvalidReferenceError: the text is not such a pattern.
+    """
+    module, colon, pattern = text.strip().partition(":")
+    if not colon or not _DOTTED.fullmatch(module) or not _PATTERN.fullmatch(pattern):
+        raise InvalidReferenceError(
+            f"{_short(text)!r} is not a pattern of callables", hint="write package.module:bert_* or package.module:*"
+        )
+    return Reference(text.strip(), module, pattern)
+
+
+def is_pattern(text: str) -> bool:
+    """Return whether `text` is meant as a pattern: a star, question mark or bracket stands before any call."""
+    return any(sign in text.partition("(")[0] for sign in "*?[")
 
 
 def is_name(text: str) -> bool:

@@ -9,7 +9,7 @@ from bmvis.tree import Model
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Build one model."""
+    """Build one model, or list what a pattern finds."""
 
     number: int
     reference: str
@@ -18,6 +18,8 @@ class Request(msgspec.Struct, frozen=True):
     """Entries for the front of `sys.path`."""
     timeout: float = 0.0
     """Seconds after which the parent gives up; 0 is never."""
+    listing: bool = False
+    """Whether not a model is asked for, but the names that the reference, a pattern, finds (`bmvis.listing`)."""
     memory: int = 0
     """Bytes that the model may take beside what the process had before; 0 is any number."""
 
@@ -36,6 +38,15 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
     """How the model differs from its snapshot, where that was to be checked: lines to read."""
 
 
+class Listed(msgspec.Struct, frozen=True, tag="listed"):
+    """The references that a pattern finds; the other fields are as in `Built`."""
+
+    references: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """No model, and why; the fields are those of `BmvisError`."""
 
@@ -49,7 +60,7 @@ class Stale(msgspec.Struct, frozen=True, tag="stale"):
     """The process holds code whose file was changed since: ask a new one."""
 
 
-Reply = Built | Failed | Stale
+Reply = Built | Listed | Failed | Stale
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -15,10 +15,10 @@ import msgspec
 from bmvis import checkpoint, factory
 from bmvis.cache import Cache
 from bmvis.drift import compare
-from bmvis.errors import BmvisError, DriftError, InvalidReferenceError, SnapshotError
+from bmvis.errors import BmvisError, DriftError, InvalidReferenceError, SnapshotError, nearest
 from bmvis.options import Device
 from bmvis.project import NamedModel, Project, read_project
-from bmvis.protocol import Built
+from bmvis.protocol import Built, Listed
 from bmvis.snapshot import Snapshot, load
 from bmvis.worker import TIMEOUT, Worker
 
@@ -72,6 +72,7 @@ class Source:
         self._snapshots = self._cwd / snapshots if snapshots else None
         self._caches: dict[Path, Cache] = {}
         self._workers: dict[tuple[object, ...], Worker] = {}
+        self._lists: dict[str, Listed | BmvisError] = {}
         self._known: dict[tuple[str, Device], Built | BmvisError] = {}
 
     @cached_property
@@ -105,6 +106,26 @@ class Source:
         """
         return self._named(self.project.find(name), "auto")
 
+    def find_all(self, pattern: str) -> Listed:
+        """Return what a gallery's pattern finds.
+
+        `*` and `bert-*` find names of `[tool.bmvis.models]`; `zoo:bert_*` finds what the module offers (the rule is
+        in `bmvis.listing`) and pages may name. Where only snapshots are read, it finds what has one.
+
+        Raises:
+            BmvisError: the text is no pattern, its module is not allowed or cannot be imported, or it finds nothing.
+        """
+        pattern = pattern.strip()
+        if pattern not in self._lists:
+            try:
+                self._lists[pattern] = self._list(pattern)
+            except BmvisError as error:
+                self._lists[pattern] = error
+        found = self._lists[pattern]
+        if isinstance(found, BmvisError):
+            raise found
+        return found
+
     def close(self) -> None:
         """End the worker processes. A later `resolve` starts others."""
         for worker in self._workers.values():
@@ -131,8 +152,42 @@ class Source:
             return self._checked(name, built)
         return built
 
+    def _list(self, pattern: str) -> Listed:
+        models = self.project.models
+        if ":" not in pattern:
+            files = (str(self.project.folder / "pyproject.toml"),) if models else ()
+            listed = Listed(tuple(name for name in models if fnmatchcase(name, pattern)), files)
+            hint = nearest(pattern, models) or "pyproject.toml names no model below [tool.bmvis.models]"
+        elif self._mode == "snapshot":
+            targets = {model.reference: model.reference.partition("(")[0] for model in models.values()}
+            listed = Listed(tuple(text for text, target in targets.items() if fnmatchcase(target, pattern)))
+            hint = "snapshots are read only: a model needs a name in [tool.bmvis.models]"
+        else:
+            listed = self._listed(factory.parse_pattern(pattern))
+            hint = "it finds public functions and classes that make a model without arguments"
+        if not listed.references:
+            raise InvalidReferenceError(f"the pattern {pattern!r} finds no model", hint=hint)
+        return listed
+
+    def _listed(self, pattern: factory.Reference) -> Listed:
+        """Return what the module offers, from the cache or from the worker, less what pages may not name."""
+        if not any(fnmatchcase(pattern.module, allowed.partition(":")[0]) for allowed in self._allow):
+            self._require_allowed(pattern)
+        cache = self._caches.setdefault(self._cwd, Cache(self._cache, self._cwd)) if self._cache else None
+        asked = ("list", pattern.text, self._path, self._python)
+        listed = cache.get(*asked) if cache else None
+        if not isinstance(listed, Listed):
+            worker = self._worker(self._cwd, self._python, self._timeout, self._memory)
+            listed = worker.find_all(pattern.text, path=self._path)
+            if cache:
+                cache.put(listed, *asked)
+        return msgspec.structs.replace(listed, references=tuple(filter(self._is_allowed, listed.references)))
+
+    def _is_allowed(self, target: str) -> bool:
+        return any(fnmatchcase(target, pattern) for pattern in self._allow)
+
     def _require_allowed(self, reference: factory.Reference) -> None:
-        if not any(fnmatchcase(reference.target, pattern) for pattern in self._allow):
+        if not self._is_allowed(reference.target):
             raise InvalidReferenceError(
                 f"{reference.target!r} is not among the models that pages may name",
                 hint=f"allowed: {', '.join(self._allow) or 'none'}",
@@ -192,7 +247,7 @@ class Source:
         asked = (factory.parse(reference).text, device, path, python)
         cache = self._caches.setdefault(cwd, Cache(self._cache, cwd)) if self._cache else None
         built = cache.get(*asked) if cache else None
-        if built is None:
+        if not isinstance(built, Built):
             built = self._worker(cwd, python, *limits).build(reference, device=device, path=path)
             if cache:
                 cache.put(built, *asked)

@@ -23,7 +23,7 @@ import msgspec
 from bmvis import processes
 from bmvis.errors import BmvisError, DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError
 from bmvis.options import Device
-from bmvis.protocol import Answer, Built, Failed, Reply, Request, Stale
+from bmvis.protocol import Answer, Built, Failed, Listed, Reply, Request, Stale
 
 TIMEOUT = 120.0
 """Seconds one model may take by default, the import of its libraries included."""
@@ -68,16 +68,18 @@ class Worker:
         Raises:
             BmvisError: the reference, the factory or the process failed; the text says how.
         """
-        with self._lock:
-            reply = self._ask(reference, device, tuple(path))
-            if isinstance(reply, Stale):
-                self._end()
-                reply = self._ask(reference, device, tuple(path))
-        if isinstance(reply, Failed):
-            error = _KINDS.get(reply.kind, BmvisError)
-            raise error(reply.message, hint=reply.hint, detail=reply.detail)
-        if isinstance(reply, Stale):
-            raise WorkerError(f"files of {reference!r} change all the time", hint="build again when they are settled")
+        reply = self._answer(reference, device, tuple(path))
+        assert isinstance(reply, Built)
+        return reply
+
+    def find_all(self, pattern: str, *, path: Sequence[str] = ()) -> Listed:
+        """Return references to the models that a pattern such as `zoo:bert_*` finds.
+
+        Raises:
+            BmvisError: as from `build`.
+        """
+        reply = self._answer(pattern, "auto", tuple(path), listing=True)
+        assert isinstance(reply, Listed)
         return reply
 
     def close(self) -> None:
@@ -93,9 +95,24 @@ class Worker:
     ) -> None:
         self.close()
 
-    def _ask(self, reference: str, device: Device, path: tuple[str, ...]) -> Reply:
+    def _answer(
+        self, reference: str, device: Device, path: tuple[str, ...], *, listing: bool = False
+    ) -> Built | Listed:
+        with self._lock:
+            reply = self._ask(reference, device, path, listing)
+            if isinstance(reply, Stale):
+                self._end()
+                reply = self._ask(reference, device, path, listing)
+        if isinstance(reply, Failed):
+            error = _KINDS.get(reply.kind, BmvisError)
+            raise error(reply.message, hint=reply.hint, detail=reply.detail)
+        if isinstance(reply, Stale):
+            raise WorkerError(f"files of {reference!r} change all the time", hint="build again when they are settled")
+        return reply
+
+    def _ask(self, reference: str, device: Device, path: tuple[str, ...], listing: bool) -> Reply:
         self._number += 1
-        request = Request(self._number, reference, device, path, self.timeout, self.memory)
+        request = Request(self._number, reference, device, path, self.timeout, listing, self.memory)
         child = self._running_child()
         try:
             answer = child.ask(request)

@@ -11,15 +11,26 @@ from importlib.metadata import version
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
-from sphinx_bmvis import assets, directives, domain, models, nodes, settings, transforms
+from sphinx_bmvis import (
+    assets,
+    directives,
+    domain,
+    gallery,
+    gallery_pages,
+    models,
+    nodes,
+    settings,
+    sources,
+    transforms,
+)
 
-ENV_VERSION = 1
+ENV_VERSION = 2
 """Counted up whenever what is kept in the environment or in doctrees changes its shape."""
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the extension, as Sphinx demands."""
-    for part in (settings, domain, nodes, directives, models, transforms, assets):
+    for part in (settings, sources, domain, nodes, directives, gallery, gallery_pages, models, transforms, assets):
         part.setup(app)
     return {
         "version": version("bmvis"),

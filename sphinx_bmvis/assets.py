@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
+
+from bmvis.render import assets
+from sphinx_bmvis.nodes import model_gallery
 
 PACKAGE = Path(str(files("bmvis")))
 STATIC = PACKAGE / "static"
@@ -16,6 +21,7 @@ def setup(app: Sphinx) -> None:
     """Hook in where the builder is known."""
     app.add_latex_package(LATEX_PACKAGE.stem)
     app.connect("builder-inited", link_assets)
+    app.connect("html-page-context", link_gallery_assets)
 
 
 def link_assets(app: Sphinx) -> None:
@@ -25,8 +31,17 @@ def link_assets(app: Sphinx) -> None:
     if app.builder.format != "html":
         return
     app.config.html_static_path = [str(STATIC), *app.config.html_static_path]
-    for sheet in sorted(STATIC.glob("*.css")):
+    for sheet in map(Path, assets.stylesheets()):
         app.add_css_file(sheet.name)
     if app.builder.name != "epub":  # readers of e-books run no scripts
-        for script in sorted(STATIC.glob("*.js")):
+        for script in map(Path, assets.scripts()):
             app.add_js_file(script.name, loading_method="defer")
+
+
+def link_gallery_assets(app: Sphinx, page: str, template: str, context: Any, doctree: nodes.document | None) -> None:
+    """Link what galleries take on the pages that have one."""
+    if doctree is None or not any(doctree.findall(model_gallery)):
+        return
+    app.add_css_file(Path(assets.GALLERY_STYLE).name)
+    if app.builder.name != "epub":
+        app.add_js_file(Path(assets.GALLERY_SCRIPT).name, loading_method="defer")

@@ -18,16 +18,20 @@ from sphinx.util.nodes import make_refnode
 from sphinx.util.typing import RoleFunction
 
 from bmvis.errors import BmvisError, nearest
+from bmvis.gallery import Entry, GalleryOptions
 from bmvis.options import Device, Options
 from bmvis.protocol import Built
 from bmvis.render.html import row_id
 from bmvis.rows import layout, shown_at
-from sphinx_bmvis.nodes import TYPE_OF, model_structure
+from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure
 
 logger = logging.getLogger(__name__)
 
 Key = tuple[str, Device]
 """What one model is built from: the reference as written, and the device."""
+
+GalleryKey = tuple[str, str, tuple[str, ...]]
+"""Which gallery of which page: the document, the folder of its models' pages, and its lines' references."""
 
 _BUILT = msgspec.msgpack.Decoder(Built)
 
@@ -45,6 +49,19 @@ class Request(msgspec.Struct, frozen=True):
     def key(self) -> Key:
         """Return what its model is built from."""
         return self.reference, self.options.device
+
+
+class Gallery(msgspec.Struct, frozen=True):
+    """One gallery that a page asks for."""
+
+    entries: tuple[Entry, ...]
+    options: GalleryOptions
+    location: str
+
+    def requests(self, anchor: str) -> list[Request]:
+        """Return what is to be built for it."""
+        options = Options(device=self.options.device)
+        return [Request(entry.reference, options, anchor, entry.location or self.location) for entry in self.entries]
 
 
 class TreeRole(XRefRole):
@@ -94,7 +111,7 @@ class BmvisDomain(Domain):
 
     name = "bmvis"
     label = "Models"
-    data_version = 1
+    data_version = 2
     object_types: ClassVar[dict[str, ObjType]] = {
         "model": ObjType("model", "model"),
         "module": ObjType("module of a model", "module"),
@@ -104,12 +121,28 @@ class BmvisDomain(Domain):
         "module": TreeRole(warn_dangling=True),
     }
     indices: ClassVar[list[type[Index]]] = [ModelIndex]
-    initial_data: ClassVar[dict[str, Any]] = {"requests": {}, "unanswered": set(), "answers": {}}
+    initial_data: ClassVar[dict[str, Any]] = {
+        "requests": {},
+        "galleries": {},
+        "pages": {},
+        "unanswered": set(),
+        "answers": {},
+    }
 
     @property
     def requests(self) -> dict[str, list[Request]]:
         """The trees of each page, in its order."""
         return cast("dict[str, list[Request]]", self.data["requests"])
+
+    @property
+    def galleries(self) -> dict[str, dict[str, Gallery]]:
+        """The galleries of each page by anchor; once answered, their entries are models and no patterns."""
+        return cast("dict[str, dict[str, Gallery]]", self.data["galleries"])
+
+    @property
+    def pages(self) -> dict[GalleryKey, dict[str, str]]:
+        """The documents that were written for each gallery, by reference."""
+        return cast("dict[GalleryKey, dict[str, str]]", self.data["pages"])
 
     @property
     def unanswered(self) -> set[str]:
@@ -152,19 +185,29 @@ class BmvisDomain(Domain):
             for node in document.findall(model_structure)
             if "error" not in node
         ]
-        if requests:
+        galleries = {
+            node["ids"][0]: Gallery(node["entries"], node["options"], node["location"])
+            for node in document.findall(model_gallery)
+            if "error" not in node
+        }
+        if galleries:
+            self.galleries[docname] = galleries
+        if requests or galleries:
             self.requests[docname] = requests
             self.unanswered.add(docname)
 
     def clear_doc(self, docname: str) -> None:
         """Forget what a page asked for."""
         self.requests.pop(docname, None)
+        self.galleries.pop(docname, None)
         self.unanswered.discard(docname)
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
         """Take over what another process read."""
         for docname in docnames & otherdata["requests"].keys():
             self.requests[docname] = otherdata["requests"][docname]
+            if docname in otherdata["galleries"]:
+                self.galleries[docname] = otherdata["galleries"][docname]
             self.unanswered.add(docname)
 
     def named(self) -> dict[str, tuple[str, Request]]:

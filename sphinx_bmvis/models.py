@@ -12,12 +12,14 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.display import status_iterator
 
+from bmvis import factory
 from bmvis.errors import BmvisError
 from bmvis.protocol import Built
 from bmvis.source import Source, drifted
 from sphinx_bmvis.domain import BmvisDomain, Key, domain_of
 from sphinx_bmvis.errors import warn
-from sphinx_bmvis.settings import open_source
+from sphinx_bmvis.gallery import expand_galleries
+from sphinx_bmvis.sources import close_source, source_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,16 +41,18 @@ def pages_to_retry(
 def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     """Build what the pages read in this build ask for; return the pages with a model that changed."""
     domain = domain_of(env)
+    source = source_of(app)
+    expand_galleries(env, source)
     requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
     keys = list(dict.fromkeys(request.key for request in requests))
     changed: set[Key] = set()
     if keys:
-        with open_source(app) as source:
-            for key in status_iterator(
-                keys, "building models... ", length=len(keys), verbosity=app.verbosity, stringify_func=_name
-            ):
-                if domain.note_answer(key, _answer(source, key)):
-                    changed.add(key)
+        for key in status_iterator(
+            keys, "building models... ", length=len(keys), verbosity=app.verbosity, stringify_func=_name
+        ):
+            if domain.note_answer(key, _answer(source, key)):
+                changed.add(key)
+    close_source(app)
     domain.unanswered.clear()
     domain.forget_unasked()
     _note_dependencies(env, domain)
@@ -62,6 +66,8 @@ def _name(key: Key) -> str:
 
 def _answer(source: Source, key: Key) -> Built | BmvisError:
     try:
+        if factory.is_pattern(key[0]):
+            source.find_all(key[0])  # it has failed, or the gallery would ask for what it finds
         return source.resolve(*key)
     except BmvisError as error:
         return error

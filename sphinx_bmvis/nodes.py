@@ -13,6 +13,7 @@ from sphinx.writers.html5 import HTML5Translator
 from sphinx.writers.latex import LaTeXTranslator
 
 from bmvis.render import html, latex
+from bmvis.render.gallery import to_cards
 from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import Page
 from bmvis.tree import Module
@@ -38,12 +39,21 @@ class captioned_structure(model_structure):  # noqa: N801
     """
 
 
+class model_gallery(nodes.General, nodes.Element):  # noqa: N801
+    """A list of models, a card for each.
+
+    Attributes: `location`, `entries` (`Entry`s as written) and `options` (`GalleryOptions`), or `error`; later
+    `cards`. Only HTML sees it while it is written: for other formats it has become a list by then.
+    """
+
+
 def setup(app: Sphinx) -> None:
     """Register the nodes with every format; those that never see them leave them out."""
     unseen = (leave_out, None)
     visitors: dict[str, Any] = {"html": (visit_html, None), "latex": (visit_latex, None)}
     visitors |= {"text": unseen, "man": unseen, "texinfo": unseen}
     app.add_node(model_structure, **visitors)
+    app.add_node(model_gallery, html=(visit_gallery, None), latex=unseen, text=unseen, man=unseen, texinfo=unseen)
     app.add_enumerable_node(captioned_structure, "figure", **visitors)
 
 
@@ -54,6 +64,15 @@ def visit_html(translator: HTML5Translator, node: model_structure) -> None:
         translator.body.append("".join([*anchors, html.error_box(node["error"], _where(translator, node))]))
     else:
         translator.body.append(html.to_html(_numbered(translator, node), node["ids"][0], type_link=_type_links(node)))
+    raise nodes.SkipNode
+
+
+def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
+    """Draw the cards, or the box in their place."""
+    if "error" in node:
+        translator.body.append(html.error_box(node["error"], _where(translator, node)))
+    else:
+        translator.body.append(to_cards(node["cards"], node["ids"][0], node["options"]))
     raise nodes.SkipNode
 
 
@@ -83,7 +102,7 @@ def leave_out(translator: nodes.NodeVisitor, node: model_structure) -> None:
     raise nodes.SkipNode
 
 
-def _where(translator: SphinxTranslator, node: model_structure) -> str:
+def _where(translator: SphinxTranslator, node: model_structure | model_gallery) -> str:
     return place(node["location"], translator.builder.srcdir)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bmvis.render.markup import Markup, join
 
+GALLERY_STYLE, GALLERY_SCRIPT = GALLERY = "bmvis/static/bmvis-gallery.css", "bmvis/static/bmvis-gallery.js"
+"""What a page with a gallery takes beside the rest."""
 PACKAGE = Path(str(package_files("bmvis")))
 
 
@@ -17,19 +19,25 @@ def files() -> list[str]:
 
 
 def stylesheets() -> list[str]:
-    """Return the files that a page links as stylesheets."""
-    return [file for file in files() if file.endswith(".css")]
+    """Return the files that a page with trees links as stylesheets."""
+    return [file for file in files() if file.endswith(".css") and file not in GALLERY]
 
 
 def scripts() -> list[str]:
-    """Return the files that a page loads as scripts."""
-    return [file for file in files() if file.endswith(".js")]
+    """Return the files that a page with trees loads as scripts."""
+    return [file for file in files() if file.endswith(".js") and file not in GALLERY]
 
 
 @cache
 def inline() -> Markup:
     """Return all of it as HTML, for a page that must stand alone."""
     return join(inline_stylesheets(), *(Markup(f"\n<script>{_text(file)}</script>") for file in scripts()))
+
+
+@cache
+def inline_gallery() -> Markup:
+    """Return what a gallery takes beside the rest, for a page that must stand alone."""
+    return Markup(f"<style>{_text(GALLERY_STYLE)}</style>\n<script>{_text(GALLERY_SCRIPT)}</script>")
 
 
 @cache

@@ -16,6 +16,8 @@ from bmvis.rows import Page, Row
 WIDTH, LINE = 1000, 26
 LEVELS = 7
 """Lines of cells, the root's being the first; deeper modules are told by the tree."""
+THUMBNAIL_LEVELS, THUMBNAIL_LEAST = 4, 6.0
+"""Lines of a thumbnail, and the width from which it shows a cell."""
 LEAST = 2.0
 """Width from which a cell is drawn."""
 LETTER = 7.4
@@ -47,6 +49,33 @@ def to_map(page: Page) -> Markup | None:
         role="img",
         aria_label=f"Where the {page.counted} are; the tree says the same in words",
     )
+
+
+def to_thumbnail(page: Page) -> Markup | None:
+    """Return a small map, of the first levels and without words; its text alternative names the largest modules."""
+    cells = [cell for cell in _cells(page) if cell.row.depth < THUMBNAIL_LEVELS and cell.width >= THUMBNAIL_LEAST]
+    if not cells:
+        return None
+    shapes: dict[str, list[str]] = {}
+    for cell in cells:
+        left, top, width = _short(cell.left), cell.row.depth * LINE, _short(cell.width)
+        shapes.setdefault(cell.state, []).append(f"M{left} {top}h{width}v{LINE}h-{width}z")
+    return tag(
+        "svg",
+        *(tag("path", d="".join(drawn), class_=f"bmvis-{state}") for state, drawn in shapes.items()),
+        class_="bmvis-thumbnail",
+        viewBox=f"0 0 {WIDTH} {THUMBNAIL_LEVELS * LINE}",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=_in_words(cells, page.totals.count),
+    )
+
+
+def _in_words(cells: Sequence[Cell], whole: int) -> str:
+    """Return where the parameters are, by the modules below the root: `encoder 78 %, embeddings 21 %`."""
+    below = sorted((cell for cell in cells if cell.row.depth == 1), key=lambda cell: -cell.count)
+    parts = [f"{cell.row.label} {numbers.percent(min(cell.count, whole), whole)}" for cell in below[:4]]
+    return f"Where the parameters are: {', '.join(parts)}" if parts else "All parameters are the model's own"
 
 
 def _cells(page: Page) -> Iterator[Cell]:

@@ -1,0 +1,170 @@
+"""The `model-gallery` directive: a card for each of many models."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import msgspec
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import OptionSpec
+
+from bmvis.errors import BmvisError, OptionError
+from bmvis.gallery import Card, Entry, GalleryOptions, expand, make_card, ordered, parse_gallery_options, read_entries
+from bmvis.protocol import Listed
+from bmvis.render.gallery import facts
+from bmvis.source import Source
+from sphinx_bmvis.directives import AnyOption
+from sphinx_bmvis.domain import GalleryKey, domain_of
+from sphinx_bmvis.errors import admonition, place, warn
+from sphinx_bmvis.nodes import model_gallery
+
+
+class ModelGallery(SphinxDirective):
+    """Show a card for each model that the content lists, a line each; without content, for all that have a name."""
+
+    optional_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+    option_spec: ClassVar[OptionSpec] = AnyOption()
+
+    def run(self) -> list[nodes.Node]:
+        """Return the gallery's place, and the table of contents that its models' pages belong to."""
+        source, line = self.get_source_info()
+        node = model_gallery(location=f"{source}:{line}")
+        node.source, node.line = source, line
+        try:
+            node["options"] = parse_gallery_options(self.options)
+            node["entries"] = read_entries(self._lines(node["location"]), node["location"])
+        except BmvisError as error:
+            warn(error, node["location"])
+            node["error"] = error
+        self._give_anchor(node)
+        return [node, *self._contents(node)] if node.get("options") and node["options"].toctree else [node]
+
+    def _lines(self, location: str) -> Iterable[tuple[str, str]]:
+        yield from ((line, location) for line in "".join(self.arguments).splitlines())
+        places = (self.content.info(index) for index in range(len(self.content)))
+        yield from ((text, f"{at[0]}:{(at[1] or 0) + 1}") for text, at in zip(self.content, places, strict=True))
+
+    def _give_anchor(self, node: model_gallery) -> None:
+        document = self.state.document
+        if "options" in node and node["options"].name:
+            node["ids"].append(node["options"].name)
+            node["names"].append(nodes.fully_normalize_name(node["options"].name))
+            document.note_explicit_target(node, node)
+            return
+        anchor = nodes.make_id(f"gallery-{self.env.docname}")
+        earlier = self.env.new_serialno(anchor)
+        node["ids"].append(f"{anchor}-{earlier + 1}" if earlier else anchor)
+        document.set_id(node)
+
+    def _contents(self, node: model_gallery) -> list[nodes.Node]:
+        """Return the hidden table of contents with the models' pages."""
+        key = gallery_key(self.env.docname, node["options"], node["entries"])
+        written = domain_of(self.env).pages.get(key)
+        if written is None:
+            hint = "write the directive in the document itself, where it can be found before pages are read"
+            warn(OptionError("no pages were written for this gallery", hint=hint), node["location"])
+            return []
+        found = [docname for docname in written.values() if docname in self.env.found_docs]
+        entries = [(None, docname) for docname in found]
+        facts: dict[str, Any] = {"parent": self.env.docname, "entries": entries, "includefiles": found}
+        facts |= {"maxdepth": -1, "caption": None, "glob": False, "hidden": True, "includehidden": False}
+        contents = addnodes.toctree("", **facts, numbered=0, titlesonly=False)
+        contents.source, contents.line = node.source, node.line
+        return [nodes.compound("", contents, classes=["toctree-wrapper"])]
+
+
+def gallery_key(docname: str, options: GalleryOptions, entries: Iterable[Entry]) -> GalleryKey:
+    """Return which gallery it is whose models have pages of their own."""
+    folder = posixpath.normpath(posixpath.join(posixpath.dirname(docname), options.toctree))
+    return docname, folder, tuple(entry.reference for entry in entries)
+
+
+def expand_galleries(env: BuildEnvironment, source: Source) -> None:
+    """Turn the patterns of the galleries just read into models, and ask for those."""
+    domain = domain_of(env)
+    for page in sorted(domain.unanswered & domain.galleries.keys()):
+        for anchor, gallery in domain.galleries[page].items():
+            listed: list[Listed] = []
+            entries = tuple(expanded(gallery.entries, source, listed))
+            known = msgspec.structs.replace(gallery, entries=entries)
+            domain.galleries[page][anchor] = known
+            domain.requests[page] += known.requests(anchor)
+            files = {env.srcdir / file for found in listed for file in found.sources}
+            env.dependencies[page].update(file for file in files if file.is_file())
+
+
+def expanded(entries: Iterable[Entry], source: Source, listed: list[Listed]) -> Iterable[Entry]:
+    """Yield an entry for each model; a pattern that fails stays. What was looked up is added to `listed`."""
+
+    def find_all(pattern: str) -> tuple[str, ...]:
+        listed.append(source.find_all(pattern))
+        return listed[-1].references
+
+    for found in expand(tuple(entries), find_all):
+        yield found if isinstance(found, Entry) else found[0]
+
+
+class FillGalleries(SphinxPostTransform):
+    """Make the cards when a page is about to be written; other formats than HTML get a list."""
+
+    default_priority = 5  # before references are resolved
+
+    def run(self, **kwargs: Any) -> None:
+        """Fill all galleries of the page."""
+        is_drawn = self.app.builder.format in ("html", "")
+        for node in list(self.document.findall(model_gallery)):
+            if "error" not in node:
+                self._fill(node, is_drawn)
+            if not is_drawn:
+                target = nodes.target("", "", ids=node["ids"])
+                node.replace_self([target, self._plain(node)])
+
+    def _fill(self, node: model_gallery, is_drawn: bool) -> None:
+        domain = domain_of(self.env)
+        gallery = domain.galleries[self.env.docname][node["ids"][0]]
+        pages = domain.pages.get(gallery_key(self.env.docname, node["options"], node["entries"]), {})
+        cards = []
+        for entry in gallery.entries:
+            answer = domain.answer((entry.reference, node["options"].device))
+            docname = pages.get(entry.reference, "")
+            href = self.app.builder.get_relative_uri(self.env.docname, docname) if docname and is_drawn else docname
+            shown = msgspec.structs.replace(entry, location=place(entry.location, self.env.srcdir))
+            cards.append(make_card(shown, answer if isinstance(answer, BmvisError) else answer.model, href))
+        node["cards"] = ordered(cards, node["options"].sort)
+        node += nodes.Text(" ".join(card.entry.shown for card in cards))  # read by the search index, drawn by nobody
+
+    def _plain(self, node: model_gallery) -> nodes.Element:
+        """Return the gallery as a list, or the error as an admonition."""
+        if "error" in node:
+            return admonition(node["error"], place(node["location"], self.env.srcdir))
+        return nodes.bullet_list("", *map(self._item, node["cards"]))
+
+    def _item(self, card: Card) -> nodes.list_item:
+        entry, title = card.entry, nodes.strong(text=card.entry.shown)
+        if isinstance(card.model, BmvisError):
+            return nodes.list_item("", nodes.paragraph("", "", title), admonition(card.model, entry.location))
+        said = f" ({card.model.type}): {', '.join(facts(card.model))}"
+        said += f"; {', '.join(entry.tags)}" if entry.tags else ""
+        name = self._link(card.href, entry.shown) if card.href else title
+        return nodes.list_item("", nodes.paragraph("", "", name, nodes.Text(said)))
+
+    def _link(self, docname: str, title: str) -> addnodes.pending_xref:
+        """Return a reference to a model's page; Sphinx resolves it as each format does."""
+        place = {"refdomain": "std", "reftype": "doc", "reftarget": f"/{docname}", "refexplicit": True}
+        text = nodes.inline(text=title)
+        return addnodes.pending_xref("", text, refdoc=self.env.docname, refwarn=True, **place)
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive and what fills it."""
+    app.add_directive("model-gallery", ModelGallery)
+    app.add_post_transform(FillGalleries)

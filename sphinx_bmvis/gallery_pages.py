@@ -1,0 +1,205 @@
+"""Write a page for each model of a gallery with `:toctree:`, before pages are read, as autosummary does.
+
+Sources are searched for galleries as text: what is written inside code, or made by another directive, is not found.
+A written page starts with a mark. One without it is its author's: it is linked and left as it is. Marked
+pages that no gallery has any more are removed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from textwrap import dedent
+
+from docutils.utils import column_width
+from jinja2.sandbox import SandboxedEnvironment
+from sphinx.application import Sphinx
+from sphinx.jinja2glue import SphinxFileSystemLoader
+from sphinx.util import logging, rst
+from sphinx.util.display import status_iterator
+
+from bmvis import factory
+from bmvis.errors import OptionError
+from bmvis.gallery import Entry, GalleryOptions, page_names, parse_gallery_options, read_entries
+from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.gallery import expanded, gallery_key
+from sphinx_bmvis.sources import source_of
+
+logger = logging.getLogger(__name__)
+
+TEMPLATES = Path(__file__).parent / "templates"
+MARKS = {".rst": ".. Written by bmvis for a model-gallery.\n\n", ".md": "% Written by bmvis for a model-gallery.\n\n"}
+_RST_START = re.compile(r"(?P<indent> *)\.\. model-gallery::(?P<argument>.*)")
+_RST_LITERAL = re.compile(
+    r" *(\.\. (?!\S+::)|\.\. (code|code-block|sourcecode|parsed-literal|literalinclude)::|(?!\.\. |\s).*::$)"
+)
+_FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,}|:{3,})\s*(\{(?P<name>[\w:-]+)\})?(?P<argument>.*)")
+_OPTION = re.compile(r"\s*:(?P<name>[\w-]+):(?P<value>.*)")
+
+
+def setup(app: Sphinx) -> None:
+    """Hook in where the documents are known and not yet read."""
+    app.connect("builder-inited", write_pages)
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write the pages of all galleries, and remove those that have no model any more."""
+    app.env.find_files(app.config, app.builder)
+    domain = domain_of(app.env)
+    earlier = {docname for pages in domain.pages.values() for docname in pages.values()}
+    domain.pages.clear()
+    texts: dict[str, str] = {}
+    kept: set[str] = set()
+    for docname, options, entries in _galleries(app):
+        folder = gallery_key(docname, options, entries)[1]
+        found = list(expanded(entries, source_of(app), []))
+        models = [entry for entry in found if not factory.is_pattern(entry.reference)]
+        if len(models) < len(found):  # a pattern failed: whose pages are stale is not known
+            kept |= set(_marked(app, [folder]))
+        names = {reference: f"{folder}/{name}" for reference, name in page_names(models).items()}
+        domain.pages[gallery_key(docname, options, entries)] = names
+        texts |= {names[entry.reference]: _render(app, entry, options) for entry in models}
+    for docname in status_iterator(sorted(texts), "writing model pages... ", "brown", len(texts), app.verbosity):
+        _write(_file(app, docname), texts[docname])
+    folders = {key[1] for key in domain.pages}
+    _remove_stale(app, (earlier | set(_marked(app, folders))) - kept, set(texts))
+
+
+def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions, tuple[Entry, ...]]]:
+    """Yield the galleries with `:toctree:`, and their documents; mistakes are told when the page is read."""
+    for docname in sorted(app.env.found_docs):
+        file = Path(app.env.doc2path(docname))
+        text = file.read_text(encoding="utf-8-sig", errors="replace") if file.is_file() else ""
+        if "model-gallery" not in text:
+            continue
+        found = find_in_markdown(text) if file.suffix == ".md" else find_in_rst(text)
+        for argument, body in found:
+            written, lines = split_body(body)
+            try:
+                options = parse_gallery_options(written)
+            except OptionError:
+                continue
+            if options.toctree:
+                yield docname, options, read_entries((line, "") for line in [argument, *lines])
+
+
+def find_in_rst(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the argument and the body of each gallery in a text."""
+    lines = text.expandtabs().splitlines()
+    index = 0
+    while index < len(lines):
+        line = lines[index]
+        index += 1
+        start, literal = _RST_START.fullmatch(line), _RST_LITERAL.fullmatch(line) or _RST_LITERAL.match(line)
+        if not start and not (literal and line.strip()):
+            continue
+        end = _end_of_block(lines, index, len(line) - len(line.lstrip()))
+        if start:
+            yield start["argument"], dedent("\n".join(lines[index:end])).splitlines()
+        index = end
+
+
+def _end_of_block(lines: list[str], index: int, indent: int) -> int:
+    while index < len(lines) and (not lines[index].strip() or lines[index].startswith(" " * (indent + 1))):
+        index += 1
+    return index
+
+
+def find_in_markdown(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the argument and the body of each gallery in a MyST text; also inside other directives, not inside code."""
+    opened: list[str] = []
+    closing, argument, body = "", "", list[str]()
+    is_gallery = False
+    for line in text.splitlines():
+        fence = _FENCE.fullmatch(line)
+        if closing:  # inside code, or inside a gallery
+            if _closes(line, closing):
+                if is_gallery:
+                    yield argument, body
+                closing = ""
+            else:
+                body.append(line.strip())
+        elif opened and _closes(line, opened[-1]):
+            opened.pop()
+        elif fence and fence["name"] and fence["name"] not in ("code", "code-block", "code-cell", "model-gallery"):
+            opened.append(fence["fence"])
+        elif fence and (fence["fence"][0] != ":" or fence["name"]):
+            closing, argument, body = fence["fence"], fence["argument"], []
+            is_gallery = fence["name"] == "model-gallery"
+
+
+def _closes(line: str, fence: str) -> bool:
+    text = line.strip()
+    return len(text) >= len(fence) and set(text) == {fence[0]}
+
+
+def split_body(body: list[str]) -> tuple[dict[str, str | None], list[str]]:
+    """Return the options at the start of a directive's body, and its other lines."""
+    written: dict[str, str | None] = {}
+    lines = iter(body)
+    rest: list[str] = []
+    for line in lines:
+        option = _OPTION.fullmatch(line)
+        if not option:
+            rest = [line, *lines]
+            break
+        written[option["name"]] = option["value"].strip()
+    return written, rest
+
+
+def _render(app: Sphinx, entry: Entry, options: GalleryOptions) -> str:
+    suffix = _suffix(app)
+    folders = [*(str(Path(app.confdir, folder)) for folder in app.config.templates_path), str(TEMPLATES)]
+    environment = SandboxedEnvironment(loader=SphinxFileSystemLoader(folders), keep_trailing_newline=True)
+    environment.filters |= {"heading": _heading, "e": _escape[suffix]}
+    known = {"title": entry.shown, "reference": entry.reference, "tags": entry.tags, "device": options.device}
+    return MARKS[suffix] + environment.get_template(f"bmvis/model{suffix}").render(known)
+
+
+def _heading(text: str) -> str:
+    title = rst.escape(text)
+    return f"{title}\n{'=' * column_width(title)}"
+
+
+def _escape_markdown(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", text)
+
+
+_escape = {".rst": rst.escape, ".md": _escape_markdown}
+
+
+def _suffix(app: Sphinx) -> str:
+    """Return the format of written pages: reStructuredText, unless the site has none."""
+    return ".rst" if ".rst" in app.config.source_suffix else ".md"
+
+
+def _file(app: Sphinx, docname: str) -> Path:
+    return Path(app.srcdir, docname + _suffix(app))
+
+
+def _write(file: Path, text: str) -> None:
+    if file.is_file() and (not _is_marked(file) or file.read_text(encoding="utf-8") == text):
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def _is_marked(file: Path) -> bool:
+    with file.open(encoding="utf-8", errors="replace") as opened:
+        return opened.readline().strip() in {mark.strip() for mark in MARKS.values()}
+
+
+def _marked(app: Sphinx, folders: Iterable[str]) -> Iterator[str]:
+    for folder in folders:
+        for file in Path(app.srcdir, folder).glob("*"):
+            if file.suffix == _suffix(app) and _is_marked(file):
+                yield f"{folder}/{file.name.removesuffix(file.suffix)}"
+
+
+def _remove_stale(app: Sphinx, known: set[str], wanted: set[str]) -> None:
+    for docname in known - wanted:
+        file = _file(app, docname)
+        if file.is_file() and _is_marked(file):
+            logger.info("removing %s: no gallery has its model any more", file.name)
+            file.unlink()

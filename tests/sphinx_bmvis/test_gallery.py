@@ -1,0 +1,262 @@
+"""The `model-gallery` directive: cards, and a page for each model."""
+
+import os
+import re
+
+import pytest
+
+from sphinx_bmvis.gallery_pages import find_in_markdown, find_in_rst, split_body
+
+ZOO = '''
+"""Models that say little."""
+from typing import Dict
+
+from torch import nn
+from torch.nn import Linear
+
+
+class Small(nn.Sequential):
+    def __init__(self, width=2):
+        super().__init__(nn.Linear(width, width))
+
+
+class Needy(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+
+
+def small_linear() -> Linear:
+    return nn.Linear(3, 3)
+
+
+def small_frozen():
+    return nn.Linear(2, 2).requires_grad_(False)
+
+
+def sizes() -> Dict[str, int]:
+    return {}
+
+
+def width() -> int:
+    return 3
+
+
+def needy(width):
+    return nn.Linear(width, 1)
+
+
+def _private():
+    return nn.Linear(1, 1)
+'''
+INDEX = """\
+Models
+======
+
+.. model-gallery::
+   :toctree: models
+
+   shelf:small_* | | small, linear
+   zoo:tiny | Tiny, the model | small
+"""
+
+
+@pytest.fixture
+def shelf(make_site):
+    def make(index: str = INDEX, name: str = "index.rst"):
+        site = make_site({name: index})
+        site.folder.joinpath("src", "shelf.py").write_text(ZOO)
+        return site
+
+    return make
+
+
+def titles(built, page="index.html"):
+    return [title.get_text() for title in built.page(page).select(".bmvis-card-title")]
+
+
+def test_cards_pages_and_links(shelf):
+    site = shelf()
+    built = site.build()
+    assert built.warnings == ""
+    cards = built.page("index.html").select(".bmvis-card")
+    assert titles(built) == ["small_linear", "small_frozen", "Tiny, the model"]
+    assert [card.a["href"] for card in cards] == [
+        "models/shelf.small_linear.html",
+        "models/shelf.small_frozen.html",
+        "models/zoo.tiny.html",
+    ]
+    assert cards[0].select_one(".bmvis-facts").get_text(" ") == "12 parameters 48 bytes"
+    assert cards[1].select_one(".bmvis-facts span:nth-of-type(2)").get_text() == "0 % trainable"
+    assert [tag.get_text() for tag in cards[0].select(".bmvis-tags li")] == ["small", "linear"]
+    assert cards[2].svg["aria-label"] == "Where the parameters are: 0-2 100 %"
+    page = built.page("models/zoo.tiny.html")
+    assert page.h1.get_text().startswith("Tiny, the model")
+    assert page.select_one(".bmvis-tree")
+    assert "bmvis-gallery.js" in built.read("index.html")
+    assert "bmvis-gallery.js" not in built.read("models/zoo.tiny.html")
+
+
+def test_a_second_build_reads_and_builds_nothing(shelf):
+    site = shelf()
+    site.build()
+    again = site.build()
+    assert again.warnings == ""
+    assert not again.worker_ran
+    assert "0 added, 0 changed, 0 removed" in again.status
+
+
+def test_a_model_that_comes_or_goes_takes_its_page_along(shelf):
+    site = shelf()
+    site.build()
+    source = site.folder / "src" / "shelf.py"
+    source.write_text(ZOO.replace("def small_frozen", "def small_new"))
+    os.utime(source, (2e9, 2e9))
+    built = site.build()
+    assert built.warnings == ""
+    assert titles(built) == ["small_linear", "small_new", "Tiny, the model"]
+    pages = {file.name for file in (site.folder / "models").iterdir()}
+    assert pages == {"shelf.small_linear.rst", "shelf.small_new.rst", "zoo.tiny.rst"}
+
+
+def test_pages_of_a_gallery_that_is_gone_are_removed_but_for_those_of_an_author(shelf):
+    site = shelf()
+    site.build()
+    own = "Tiny\n====\n\nMy own words.\n"
+    site.write("models/zoo.tiny.rst", own)
+    built = site.build()
+    assert "My own words" in built.read("models/zoo.tiny.html")
+    site.write("index.rst", "Models\n======\n\n.. toctree::\n   :glob:\n\n   models/*\n")
+    assert site.build().warnings == ""
+    assert [file.name for file in (site.folder / "models").iterdir()] == ["zoo.tiny.rst"]
+
+
+def test_a_pattern_finds_what_makes_a_model_without_arguments(shelf):
+    built = shelf("M\n=\n\n.. model-gallery:: shelf:*\n").build()
+    assert titles(built) == ["Small", "small_linear", "small_frozen"]
+    assert built.warnings == ""
+
+
+def test_one_that_fails_has_a_card_and_a_warning_at_its_line(shelf):
+    built = shelf("M\n=\n\n.. model-gallery::\n   :sort: parameters\n\n   zoo:raising\n   zoo:tiny\n").build()
+    assert titles(built) == ["tiny", "raising"]
+    assert "no weights" in built.page("index.html").select_one(".bmvis-card-error").get_text()
+    assert re.search(r"index.rst:7: WARNING: .*no weights", built.warnings)
+    assert "index.rst:7" in built.page("index.html").select_one(".bmvis-card-error small").get_text()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (".. model-gallery:: shelf:nothing_*", "the pattern 'shelf:nothing_*' finds no model"),
+        (".. model-gallery:: absent:*", "no module named 'absent'"),
+        (".. model-gallery:: bert-*", "finds no model"),
+        (".. model-gallery:: shelf:*\n   :sorted: name", "unknown option 'sorted' of a gallery"),
+        (".. model-gallery:: shelf:*\n   :toctree: ../out", "option 'toctree' does not take '../out'"),
+    ],
+    ids=["finds-nothing", "no-module", "no-name", "unknown-option", "folder-outside"],
+)
+def test_mistakes_are_told_with_their_place(shelf, lines, said):
+    built = shelf(f"M\n=\n\n{lines}\n").build()
+    assert said in built.warnings
+    assert "index.rst:4: WARNING" in built.warnings
+    assert said in built.page("index.html").get_text()
+
+
+def test_what_pages_may_not_name_is_not_found(shelf):
+    built = shelf("M\n=\n\n.. model-gallery:: shelf:*\n").build(bmvis_allow=["shelf:*linear"])
+    assert titles(built) == ["small_linear"]
+    refused = shelf("M\n=\n\n.. model-gallery:: shelf:*\n").build(bmvis_allow=["zoo:*"])
+    assert "'shelf:*' is not among the models that pages may name" in refused.warnings
+    assert not refused.page("index.html").select(".bmvis-card:not(.bmvis-card-error)")
+
+
+@pytest.mark.parametrize("builder", ["dirhtml", "singlehtml", "epub", "text", "latex", "man", "texinfo", "gettext"])
+def test_every_builder_takes_galleries(shelf, builder):
+    built = shelf().build(builder)
+    # `basic`, the test theme, has no pictures for EPUB's cover, and Sphinx says so.
+    assert "bmvis" not in built.warnings
+    assert "ERROR" not in built.warnings
+
+
+def test_text_has_a_list(shelf):
+    text = shelf().build("text").read("index.txt")
+    assert "* small_linear (Linear): 12 parameters, 48 bytes; small, linear" in text
+
+
+def test_pages_read_in_parallel(shelf):
+    index = INDEX + "\n.. toctree::\n\n   " + "\n   ".join(f"p{n}" for n in range(8)) + "\n"
+    site = shelf(index)
+    for n in range(8):
+        site.write(f"p{n}.rst", f"P{n}\n==\n\n.. model-gallery:: shelf:small_*\n")
+    built = site.build(jobs=2)
+    assert built.warnings == ""
+    assert len(built.page("p7.html").select(".bmvis-card")) == 2
+    assert built.page("index.html").select_one(".bmvis-card a")["href"] == "models/shelf.small_linear.html"
+
+
+def test_the_template_is_the_sites_own_where_it_has_one(shelf):
+    site = shelf()
+    (site.folder / "_templates" / "bmvis").mkdir(parents=True)
+    site.write("_templates/bmvis/model.rst", "{{ title | heading }}\n\nOur page of {{ reference }}.\n")
+    built = site.build(templates_path=["_templates"])
+    assert "Our page of zoo:tiny." in built.read("models/zoo.tiny.html")
+
+
+def test_a_myst_site_gets_myst_pages(shelf):
+    text = "# Models\n\n:::{model-gallery}\n:toctree: models\n\nzoo:tiny | Tiny *model*\n:::\n"
+    built = shelf(text, "index.md").build(source_suffix={".md": "markdown"})
+    assert built.warnings == ""
+    assert built.page("models/zoo.tiny.html").h1.get_text().startswith("Tiny *model*")
+    assert built.page("models/zoo.tiny.html").select_one(".bmvis-tree")
+
+
+def test_snapshots_alone_make_a_gallery(shelf):
+    site = shelf("M\n=\n\n.. model-gallery::\n")
+    site.write("pyproject.toml", '[tool.bmvis]\npath = ["src"]\n[tool.bmvis.models]\nlinear = "shelf:small_linear"\n')
+    live = site.build()
+    assert titles(live) == ["linear"]
+    missing = site.build(bmvis_mode="snapshot")
+    assert "bmvis snapshot" in missing.page("index.html").select_one(".bmvis-card-error").get_text()
+
+
+MARKDOWN = """
+```python
+:::{model-gallery} code
+:::
+```
+::::{tab-set}
+:::{model-gallery} zoo:a
+:toctree: here
+
+zoo:b
+:::
+::::
+```{model-gallery} zoo:c
+```
+"""
+RST = """
+::
+
+   .. model-gallery:: quoted
+
+.. code-block:: rst
+
+   .. model-gallery:: quoted
+
+.. note::
+
+   .. model-gallery:: zoo:a
+      :toctree: here
+
+      zoo:b
+
+.. model-gallery:: zoo:c
+"""
+
+
+@pytest.mark.parametrize(("find", "text"), [(find_in_markdown, MARKDOWN), (find_in_rst, RST)], ids=["myst", "rst"])
+def test_galleries_are_found_and_examples_of_them_are_not(find, text):
+    found = [(argument.strip(), *split_body(body)) for argument, body in find(text)]
+    assert [argument for argument, _, _ in found] == ["zoo:a", "zoo:c"]
+    assert found[0][1] == {"toctree": "here"}
+    assert [line for line in found[0][2] if line] == ["zoo:b"]
