@@ -129,6 +129,11 @@ class BmvisDomain(Domain):
         "answers": {},
     }
 
+    def __init__(self, env: BuildEnvironment) -> None:
+        super().__init__(env)
+        self._anchors: dict[Request, tuple[bytes, dict[str, str]]] = {}
+        """For a request the answer, and what `module_anchors` made of it: Sphinx asks more than once."""
+
     @property
     def requests(self) -> dict[str, list[Request]]:
         """The trees of each page, in its order."""
@@ -232,11 +237,16 @@ class BmvisDomain(Domain):
 
     def module_anchors(self, request: Request) -> dict[str, str]:
         """Return for each module's path the id of the row that shows it; nothing where no model came."""
-        answer = self.answer(request.key)
-        if isinstance(answer, BmvisError):
+        kept = self.data["answers"][request.key]
+        if isinstance(kept, BmvisError):
             return {}
-        shown = shown_at(answer.model, layout(answer.model, request.options).rows)
-        return {path: row_id(request.anchor, row) for path, row in shown.items() if path}
+        known = self._anchors.get(request)
+        if known is None or known[0] is not kept:
+            model = _BUILT.decode(kept).model
+            shown = shown_at(model, layout(model, request.options).rows)
+            known = kept, {path: row_id(request.anchor, row) for path, row in shown.items() if path}
+            self._anchors[request] = known
+        return known[1]
 
     def resolve_xref(
         self,
