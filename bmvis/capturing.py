@@ -90,9 +90,10 @@ class _Reader:
         self.ties = ties
         self.listener = Listener()
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
+        self.names: dict[type, tuple[str, str, str]] = {}
 
     def module(self, depth: int, name: str, path: str, module: nn.Module, shared_with: str | None) -> Module:
-        type_, package, qualname = _class(module)
+        type_, package, qualname = self.class_names(module)
         unsaved = slots.unsaved(module)
         return Module(
             name=name,
@@ -108,6 +109,15 @@ class _Reader:
             extra_repr=self.listener.ask(module),
             shared_with=shared_with,
         )
+
+    def class_names(self, module: nn.Module) -> tuple[str, str, str]:
+        """Return the name, package and qualified name of the module's class."""
+        cls = type(module)
+        if cls.__module__.startswith("torch.jit"):
+            return _compiled_class(module) or _class(cls)
+        if cls not in self.names:
+            self.names[cls] = _class(cls)
+        return self.names[cls]
 
     def parameter(self, name: str, key: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
         first = self.ties.first[id(parameter)]
@@ -161,18 +171,18 @@ class _Reader:
         return self.seen.setdefault(record, record)  # type: ignore[return-value]  # equal records are of one type
 
 
-def _class(module: nn.Module) -> tuple[str, str, str]:
-    """Return the name, package and qualified name of the module's class.
-
-    A compiled TorchScript module has the name of the class that it was compiled from.
-    """
-    cls = type(module)
-    if cls.__module__.startswith("torch.jit"):
-        script = slots.attribute(module, "_c")
-        if script is not None:
-            package, _, name = _MANGLED.sub("", script._type().qualified_name()).rpartition(".")
-            return slots.text(name), slots.text(package), slots.text(name)
+def _class(cls: type) -> tuple[str, str, str]:
+    """Return the name, package and qualified name of a class."""
     return slots.text(cls.__name__), slots.text(cls.__module__), slots.text(cls.__qualname__)
+
+
+def _compiled_class(module: nn.Module) -> tuple[str, str, str] | None:
+    """Return the names of the class that a TorchScript module was compiled from."""
+    script = slots.attribute(module, "_c")
+    if script is None:
+        return None
+    package, _, name = _MANGLED.sub("", script._type().qualified_name()).rpartition(".")
+    return slots.text(name), slots.text(package), slots.text(name)
 
 
 def _device(places: list[_Place]) -> str:
