@@ -114,33 +114,47 @@ def expanded(entries: Iterable[Entry], source: Source, listed: list[Listed]) -> 
 
 
 class FillGalleries(SphinxPostTransform):
-    """Make the cards when a page is about to be written; other formats than HTML get a list."""
+    """Make the cards when a page is about to be written; their links are the documents' names as yet."""
 
     default_priority = 5  # before references are resolved
 
     def run(self, **kwargs: Any) -> None:
         """Fill all galleries of the page."""
-        is_drawn = self.app.builder.format in ("html", "")
-        for node in list(self.document.findall(model_gallery)):
+        for node in self.document.findall(model_gallery):
             if "error" not in node:
-                self._fill(node, is_drawn)
-            if not is_drawn:
-                target = nodes.target("", "", ids=node["ids"])
-                node.replace_self([target, self._plain(node)])
+                self._fill(node)
 
-    def _fill(self, node: model_gallery, is_drawn: bool) -> None:
+    def _fill(self, node: model_gallery) -> None:
         domain = domain_of(self.env)
         gallery = domain.galleries[self.env.docname][node["ids"][0]]
         pages = domain.pages.get(gallery_key(self.env.docname, node["options"], node["entries"]), {})
         cards = []
         for entry in gallery.entries:
             answer = domain.answer((entry.reference, node["options"].device))
-            docname = pages.get(entry.reference, "")
-            href = self.app.builder.get_relative_uri(self.env.docname, docname) if docname and is_drawn else docname
             shown = msgspec.structs.replace(entry, location=place(entry.location, self.env.srcdir))
-            cards.append(make_card(shown, answer if isinstance(answer, BmvisError) else answer.model, href))
+            cards.append(
+                make_card(
+                    shown, answer if isinstance(answer, BmvisError) else answer.model, pages.get(entry.reference, "")
+                )
+            )
         node["cards"] = ordered(cards, node["options"].sort)
         node += nodes.Text(" ".join(card.entry.shown for card in cards))  # read by the search index, drawn by nobody
+
+
+class PlainGalleries(SphinxPostTransform):
+    """Give formats that draw no cards a list."""
+
+    default_priority = 6
+    formats = ("html", "")
+
+    def is_supported(self) -> bool:
+        """Return whether the format draws no cards."""
+        return not super().is_supported()
+
+    def run(self, **kwargs: Any) -> None:
+        """Replace all galleries of the page."""
+        for node in list(self.document.findall(model_gallery)):
+            node.replace_self([nodes.target("", "", ids=node["ids"]), self._plain(node)])
 
     def _plain(self, node: model_gallery) -> nodes.Element:
         """Return the gallery as a list, or the error as an admonition."""
@@ -168,3 +182,4 @@ def setup(app: Sphinx) -> None:
     """Register the directive and what fills it."""
     app.add_directive("model-gallery", ModelGallery)
     app.add_post_transform(FillGalleries)
+    app.add_post_transform(PlainGalleries)

@@ -12,6 +12,7 @@ from sphinx.util.docutils import SphinxTranslator
 from sphinx.writers.html5 import HTML5Translator
 from sphinx.writers.latex import LaTeXTranslator
 
+from bmvis.gallery import Card
 from bmvis.render import html, latex
 from bmvis.render.gallery import to_cards
 from bmvis.render.markup import Markup, join, tag
@@ -72,8 +73,17 @@ def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
     if "error" in node:
         translator.body.append(html.error_box(node["error"], _where(translator, node)))
     else:
-        translator.body.append(to_cards(node["cards"], node["ids"][0], node["options"]))
+        cards = [_linked(translator, card) for card in node["cards"]]
+        translator.body.append(to_cards(cards, node["ids"][0], node["options"]))
     raise nodes.SkipNode
+
+
+def _linked(translator: HTML5Translator, card: Card) -> Card:
+    """Return a card whose link leads from this page to the model's document."""
+    if not card.href:
+        return card
+    href = translator.builder.get_relative_uri(translator.docnames[-1], card.href)
+    return msgspec.structs.replace(card, href=href)
 
 
 def visit_latex(translator: LaTeXTranslator, node: model_structure) -> None:
