@@ -1,4 +1,4 @@
-"""`<model-structure ...>` as written on a page: find one in a text, read its attributes.
+"""`<model-structure ...>` and `<model-gallery ...>` as written on a page: find one in a text, read its attributes.
 
 Matching is loose (whatever starts like our element is ours), reading is strict: a mistake is an error
 that names it, never text that silently stays on the page.
@@ -13,17 +13,16 @@ import msgspec
 
 from bmvis.errors import OptionError
 
-NAME = "model-structure"
-START = re.compile(rf"<{NAME}(?![\w-])", re.IGNORECASE)
+NAME, GALLERY = NAMES = "model-structure", "model-gallery"
+START = re.compile(rf"<(?P<name>{'|'.join(NAMES)})(?![\w-])", re.IGNORECASE)
 OPENING = re.compile(
     rf"""{START.pattern}(?P<attributes>(?:[^"'<>]|"[^"]*"|'[^']*')*?)(?P<empty>/?)>""",
     re.IGNORECASE,
 )
-CLOSING = re.compile(rf"\s*</{NAME}\s*>", re.IGNORECASE)
+CLOSING = re.compile(rf"\s*</(?P<closed>{'|'.join(NAMES)})\s*>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     r"""\s*(?P<name>[^\s"'<>/=]+)(?:\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=`]+)))?(?=\s|$)"""
 )
-_CLOSE_IT = f"close it: <{NAME} …></{NAME}> or <{NAME} … />"
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -33,6 +32,7 @@ class Element(msgspec.Struct, frozen=True):
     """Its opening tag as written; where that never ends, its first line."""
     end: int
     """Where the text goes on after it."""
+    name: str = NAME
     attributes: dict[str, str | None] = {}
     problem: OptionError | None = None
     """What keeps it from being read."""
@@ -51,23 +51,29 @@ def read_element(text: str) -> Element:
     opening = OPENING.match(text)
     if opening is None:
         line = text.partition("\n")[0]
-        return Element(line, len(line), problem=OptionError("the element's tag does not end", hint=_CLOSE_IT))
-    raw, end = opening[0], opening.end()
+        start = START.match(text)
+        name = start["name"].lower() if start else NAME
+        return Element(line, len(line), name, problem=OptionError("the element's tag does not end", hint=_close(name)))
+    raw, end, name = opening[0], opening.end(), opening["name"].lower()
     if not opening["empty"]:
         closing = CLOSING.match(text, end)
-        if closing is None:
-            return Element(raw, end, problem=_unclosed(text[end:]))
+        if closing is None or closing["closed"].lower() != name:
+            return Element(raw, end, name, problem=_unclosed(text[end:], name))
         end = closing.end()
     try:
-        return Element(raw, end, _read_attributes(opening["attributes"]))
+        return Element(raw, end, name, _read_attributes(opening["attributes"]))
     except OptionError as error:
-        return Element(raw, end, problem=error)
+        return Element(raw, end, name, problem=error)
 
 
-def _unclosed(rest: str) -> OptionError:
-    if CLOSING.search(rest):
+def _close(name: str) -> str:
+    return f"close it: <{name} …></{name}> or <{name} … />"
+
+
+def _unclosed(rest: str, name: str) -> OptionError:
+    if any(closing["closed"].lower() == name for closing in CLOSING.finditer(rest)):
         return OptionError("the element has content", hint="it takes none: everything is in its attributes")
-    return OptionError("the element is not closed", hint=_CLOSE_IT)
+    return OptionError("the element is not closed", hint=_close(name))
 
 
 def _read_attributes(text: str) -> dict[str, str | None]:

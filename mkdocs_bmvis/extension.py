@@ -20,7 +20,7 @@ from markdown.util import AtomicString
 from bmvis.errors import OptionError
 from bmvis.render import assets
 from bmvis.render.markup import join
-from mkdocs_bmvis.element import CLOSING, NAME, OPENING, START, Element, is_open, read_element
+from mkdocs_bmvis.element import CLOSING, GALLERY, OPENING, START, Element, is_open, read_element
 from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
 from mkdocs_bmvis.links import type_link
 from mkdocs_bmvis.place import Page
@@ -97,6 +97,9 @@ class _Expansion:
         if self.trees.settings.assets and not self.page.has_assets:
             self.page.has_assets = True
             html = join(assets.inline(), html)
+        if element.name == GALLERY and self.trees.settings.assets and not self.page.has_gallery_assets:
+            self.page.has_gallery_assets = True
+            html = join(assets.inline_gallery(), html)
         # Material's search tells an excluded element from others by its tag: it must be one that no tree has.
         holder = ElementTree.SubElement(parent, "section")
         if not is_searched:
@@ -165,11 +168,12 @@ class _LeftOver(Postprocessor):
         return _LEFT_OVER.sub(lambda match: self._report(match[0]) if match["element"] else match[0], text)
 
     def _report(self, element: str) -> str:
+        left = read_element(element)
         error = OptionError(
-            f"this <{NAME}> stands where none can be drawn",
+            f"this <{left.name}> stands where none can be drawn",
             hint='put empty lines around it; inside HTML, give the elements around it markdown="block" (md_in_html)',
         )
-        raw, page = read_element(element).raw, self.expansion.page
+        raw, page = left.raw, self.expansion.page
         return self.expansion.trees.fail(error, raw, page, page.line_of(raw))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -22,6 +22,10 @@ _BETWEEN = re.compile(r"[\s>]+")
 
 _MOST_FILES = 2000
 """Python files that are looked through for a docstring."""
+
+
+GalleryKey = tuple[str, tuple[str, ...]]
+"""Which gallery of a page: the folder of its models' pages, and its lines' references."""
 
 
 @dataclass
@@ -44,6 +48,10 @@ class Page:
     """What autorefs should know of the last trees: identifiers and their anchors."""
     has_assets: bool = False
     """Whether stylesheet and script are on the page already."""
+    has_gallery_assets: bool = False
+    """Whether those of galleries are."""
+    model_pages: Mapping[GalleryKey, Mapping[str, str]] = field(default_factory=dict)
+    """For each gallery of the page, the addresses of its models' pages by reference."""
 
     def line_of(self, raw: str) -> int | None:
         """Return the line of the next element that is written as `raw`, its opening tag.
@@ -65,16 +73,16 @@ class Page:
 
     @cached_property
     def _written(self) -> str:
-        """The page as it is in its file, without what is never drawn."""
+        """The page as it is in its file."""
         written = self.text
         if self.file is not None and self.file.is_file():
             written = self.file.read_text(encoding="utf-8-sig", errors="replace")
-        return _NOT_DRAWN.sub(lambda passage: "\n" * passage[0].count("\n"), written)
+        return written
 
     @cached_property
     def _starts(self) -> list[int]:
         """Where the elements start that were not asked for yet."""
-        return [match.start() for match in START.finditer(self._written)]
+        return element_starts(self._written)
 
     def anchor(self, name: str) -> str:
         """Return `name`, or the next free one that starts so."""
@@ -83,6 +91,12 @@ class Page:
             number += 1
             anchor = f"{name}-{number}"
         return anchor
+
+
+def element_starts(text: str) -> list[int]:
+    """Return where elements start in a text that are drawn: not those in code fences and comments."""
+    drawn = _NOT_DRAWN.sub(lambda passage: re.sub(r"[^\n]", " ", passage[0]), text)
+    return [match.start() for match in START.finditer(drawn)]
 
 
 def place_in_sources(raw: str, folders: Iterable[Path]) -> str | None:

@@ -22,8 +22,11 @@ from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
 from bmvis.render import assets
+from mkdocs_bmvis.element import GALLERY
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
+from mkdocs_bmvis.gallery import ModelPage, model_pages, placed
 from mkdocs_bmvis.hosts import mkdocs_page
+from mkdocs_bmvis.place import GalleryKey
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.sources import open_source
 from mkdocs_bmvis.trees import Trees
@@ -74,17 +77,22 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
             self._build.extension.autorefs = config.plugins.get("autorefs")
 
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
-        """Add the assets; a file of the site at the same place wins."""
+        """Add the assets, and the pages of galleries; a file of the site at the same place wins."""
         for uri in assets.files():
             if files.get_file_from_path(uri) is None:
                 # The plain constructor: `File.generated` is not in MkDocs 1.5.
                 files.append(File(uri, str(assets.PACKAGE.parent), config.site_dir, config.use_directory_urls))
+        if self._build and self._build.galleries.add(files, config):
+            _link(config.extra_css, [assets.GALLERY_STYLE])
+            _link(config.extra_javascript, [assets.GALLERY_SCRIPT])
         return files
 
     def on_page_markdown(self, markdown: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> None:
         """Tell the extension which page comes next."""
         if self._build:
-            self._build.extension.page = mkdocs_page(page.file, config, markdown)
+            converted = mkdocs_page(page.file, config, markdown)
+            converted.model_pages = self._build.galleries.links(page.file)
+            self._build.extension.page = converted
 
     def on_page_content(self, html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> None:
         """Tell link validation which anchors the page has got from us."""
@@ -141,7 +149,50 @@ class _Build:
     def __init__(self, settings: Settings) -> None:
         self.source = open_source(settings)
         self.trees = Trees(settings, self.source, raises=PluginError)
+        self.galleries = Galleries(self.trees)
         self.extension = BmvisExtension(trees=self.trees)
+
+
+class Galleries:
+    """The pages that galleries make for their models."""
+
+    def __init__(self, trees: Trees) -> None:
+        self._trees = trees
+        self._pages: dict[str, dict[GalleryKey, dict[str, File]]] = {}
+
+    def add(self, files: Files, config: MkDocsConfig) -> bool:
+        """Add the models' pages to the site and to its nav; return whether any page has a gallery."""
+        found = [(file, text) for file in files.documentation_pages() if f"<{GALLERY}" in (text := _text(file))]
+        for file, text in found:
+            if not hasattr(File, "generated"):
+                continue  # MkDocs 1.5: cards without pages
+            for key, pages in model_pages(file.src_uri, text, self._trees.models):
+                made = {page.reference: _page_file(page, files, config) for page in pages}
+                self._pages.setdefault(file.src_uri, {})[key] = made
+                if config.nav:
+                    config.nav = placed(config.nav, file.src_uri, pages)
+        return bool(found)
+
+    def links(self, file: File) -> dict[GalleryKey, dict[str, str]]:
+        """Return the addresses of the models' pages, seen from the page of their galleries."""
+        galleries = self._pages.get(file.src_uri, {})
+        return {key: {name: made.url_relative_to(file) for name, made in of.items()} for key, of in galleries.items()}
+
+
+def _text(file: File) -> str:
+    if hasattr(file, "content_string"):
+        return file.content_string
+    return Path(str(file.abs_src_path)).read_text(encoding="utf-8-sig", errors="replace")  # MkDocs 1.5
+
+
+def _page_file(page: ModelPage, files: Files, config: MkDocsConfig) -> File:
+    """Return the file of a model's page: the author's own, or a new one."""
+    own = files.get_file_from_path(page.uri)
+    if own is not None:
+        return own
+    made = File.generated(config, page.uri, content=page.text)
+    files.append(made)
+    return made
 
 
 def _take_over(config: MkDocsConfig) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bmvis.errors import BmvisError
 from bmvis.options import Device
-from bmvis.protocol import Built
+from bmvis.protocol import Built, Listed
 from bmvis.source import Source
 from mkdocs_bmvis.settings import Settings
 
+_Answer = TypeVar("_Answer", Built, Listed)
 IDLE = 5.0
 """Seconds without work after which a worker that no host closes is ended."""
 
@@ -23,6 +24,10 @@ class Models(Protocol):
 
     def resolve(self, reference: str, device: Device = "auto") -> Built:
         """Return the model, or raise a BmvisError."""
+        ...
+
+    def find_all(self, pattern: str) -> Listed:
+        """Return what a gallery's pattern finds, or raise a BmvisError."""
         ...
 
 
@@ -58,6 +63,13 @@ class SharedSource:
 
     def resolve(self, reference: str, device: Device = "auto") -> Built:
         """Return the model that a factory reference names."""
+        return self._ask(lambda source: source.resolve(reference, device), reference)
+
+    def find_all(self, pattern: str) -> Listed:
+        """Return what a gallery's pattern finds."""
+        return self._ask(lambda source: source.find_all(pattern), pattern)
+
+    def _ask(self, question: Callable[[Source], _Answer], reference: str) -> _Answer:
         with self._lock:
             if self._timer:
                 self._timer.cancel()
@@ -66,9 +78,9 @@ class SharedSource:
             if self._source is None:
                 self._source = open_source(self._settings)
             try:
-                built = self._source.resolve(reference, device)
-                self._note(built.sources)
-                return built
+                answer = question(self._source)
+                self._note(answer.sources)
+                return answer
             except BmvisError:
                 self._note(likely_files(reference, self._settings))
                 raise

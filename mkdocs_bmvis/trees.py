@@ -16,7 +16,8 @@ from bmvis.render.html import TypeLink, error_box, to_html
 from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import layout
 from bmvis.source import drifted
-from mkdocs_bmvis.element import NAME, Element
+from mkdocs_bmvis.element import GALLERY, NAME, Element
+from mkdocs_bmvis.gallery import draw_gallery
 from mkdocs_bmvis.links import targets
 from mkdocs_bmvis.place import Page, place_in_sources
 from mkdocs_bmvis.settings import Settings
@@ -65,6 +66,8 @@ class Trees:
         """
         line = page.line_of(element.raw)
         try:
+            if element.name == GALLERY:
+                return Drawn(self._gallery(element, page, line), is_searched=True)
             return self._tree(element, page, line, type_link)
         except BmvisError as error:
             return Drawn(join(_kept_anchor(element, page), self.fail(error, element.raw, page, line)))
@@ -80,6 +83,12 @@ class Trees:
             raise self.raises(f"{place}: {error.report}") from error
         LOG.warning("%s: %s", place, error.report)
         return error_box(error, place)
+
+    def _gallery(self, element: Element, page: Page, line: int | None) -> Markup:
+        def report(error: BmvisError) -> None:
+            self.fail(error, element.raw, page, line)
+
+        return draw_gallery(element, page, self.models, self.settings, self.sources, report)
 
     def _tree(self, element: Element, page: Page, line: int | None, type_link: TypeLink | None) -> Drawn:
         if element.problem:

@@ -1,0 +1,90 @@
+"""The `<model-gallery>` element: cards on every Markdown host, and pages where the plugin runs."""
+
+import pytest
+from hosts import build, make_site
+
+from mkdocs_bmvis.gallery import ModelPage, placed
+
+GALLERY = """# Models
+
+<model-gallery toctree="zoo" models="
+zoo:tiny | Tiny, the model | small, test
+zoo:tiny(layers=1)
+"></model-gallery>
+"""
+
+
+def titles(soup):
+    return [title.get_text() for title in soup.select(".bmvis-card-title")]
+
+
+def test_a_list_becomes_cards(render):
+    shown = render('<model-gallery models="zoo:tiny | Tiny | small, test\n\nzoo:tiny(layers=1)"></model-gallery>')
+    assert titles(shown.soup) == ["Tiny", "tiny(layers=1)"]
+    assert [tag.get_text() for tag in shown.soup.select(".bmvis-tags li")] == ["small", "test"]
+    assert shown.soup.select_one(".bmvis-card")["data-count"]
+    assert not shown.soup.select(".bmvis-card a")
+
+
+def test_a_pattern_finds_models_and_those_that_fail_say_so(render, caplog):
+    shown = render('<model-gallery models="zoo:[tr]*" sort="name" />')
+    assert titles(shown.soup) == ["raising", "tiny"]
+    assert len(shown.soup.select(".bmvis-card-error")) == 1
+    assert "line 1" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("element", "said"),
+    [
+        ('<model-gallery factory="zoo:tiny" />', "a gallery has no factory"),
+        ('<model-gallery models="zoo:x*" />', "the pattern 'zoo:x*' finds no model"),
+        ('<model-gallery order="name" />', "unknown option 'order' of a gallery"),
+        ('<model-gallery models="zoo:tiny"></model-structure>', "the element is not closed"),
+    ],
+    ids=["factory", "finds-nothing", "unknown", "closed-by-another"],
+)
+def test_mistakes(render, caplog, element, said):
+    assert said in render(element).soup.get_text()
+    assert said in caplog.text
+
+
+def test_one_text_has_the_assets_once(render):
+    html = render('<model-gallery models="zoo:tiny" />\n\n<model-gallery models="zoo:tiny" />', assets=True).html
+    assert html.count("bmvisGallery = true") == 1
+    assert "bmvisGallery" not in render('<model-structure factory="zoo:tiny" />', assets=True).html
+
+
+@pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
+def test_models_have_pages_in_the_nav(tmp_path, host):
+    folder = make_site(tmp_path, {"models.md": GALLERY, "code.md": f"```html\n{GALLERY}```\n"})
+    built = build(host, folder, "--strict")
+    assert built.report["code"] == 0, built.log
+    page = built.page("models/index.html")
+    assert [card.a["href"] for card in page.select(".bmvis-card")] == ["../zoo/zoo.tiny/", "../zoo/zoo.tiny-layers-1/"]
+    assert "bmvis-gallery.js" in built.text("models/index.html")
+    model = built.page("zoo/zoo.tiny/index.html")
+    assert model.select_one(".bmvis-tree")
+    assert "Tags: small, test" in model.get_text()
+    assert any(link.get_text(strip=True) == "Tiny, the model" for link in page.select("a:not(.bmvis a)"))
+    (folder / "docs" / "models.md").write_text(GALLERY.replace("zoo:tiny(layers=1)\n", ""))
+    again = build(host, folder, "--strict")
+    assert [file.name for file in (again.folder / "site" / "zoo").iterdir()] == ["zoo.tiny"]
+
+
+NEW = ModelPage("Bert", "zoo:bert", "zoo/zoo.bert.md", "")
+
+
+@pytest.mark.parametrize(
+    ("nav", "expected"),
+    [
+        (["index.md", "m.md"], ["index.md", {"M": ["m.md", {"Bert": "zoo/zoo.bert.md"}]}]),
+        ([{"All": "m.md"}], [{"All": ["m.md", {"Bert": "zoo/zoo.bert.md"}]}]),
+        ([{"S": [{"All": "m.md"}, "x.md"]}], [{"S": [{"All": "m.md"}, "x.md", {"Bert": "zoo/zoo.bert.md"}]}]),
+        ([{"S": ["x.md", "m.md"]}], [{"S": ["x.md", {"M": ["m.md", {"Bert": "zoo/zoo.bert.md"}]}]}]),
+    ],
+    ids=["plain", "titled", "first-of-a-section", "in-a-section"],
+)
+def test_place_in_the_nav(nav, expected):
+    once = placed(nav, "m.md", [NEW])
+    assert once == expected
+    assert placed(once, "m.md", [NEW]) == expected
