@@ -5,7 +5,7 @@ import re
 import pytest
 from hosts import build, make_site
 
-from mkdocs_bmvis import assets
+from bmvis.render import assets
 
 BROKEN = """---
 title: Broken
