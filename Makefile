@@ -6,7 +6,7 @@ PINS    := constraints/dev.txt
 OLD     := .venv-opendelta
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries test-opendelta bench lint format pins screenshots clean
+.PHONY: help demo test test-libraries test-opendelta bench gallery lint format pins screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -27,6 +27,9 @@ test-opendelta: .venv/dev $(OLD)/ready ## Compare the trees of OpenDelta itself 
 
 bench: .venv/dev .venv/bench ## Measure against other tools, and hold the targets; ARGS="peers sizes sites architectures" picks some
 	PYTHONPATH=.venv/bench $(BIN)/python tests/benchmarks $(ARGS)
+
+gallery: .venv/demo ## A gallery of all of transformers' architectures, in build/gallery; ARGS="bert gpt2" picks some
+	$(BIN)/python tests/benchmarks/gallery.py build/gallery $(ARGS)
 
 lint: .venv/dev ## Check format, style, types and the directions of imports
 	$(BIN)/ruff format --check .

@@ -22,7 +22,7 @@ from bmvis.tree import Model
 Sort = Literal["given", "name", "parameters"]
 ALL_NAMES = "*"
 """What a gallery shows that lists nothing: all models of `[tool.bmvis.models]`."""
-THUMBNAIL = Options(depth=4)
+THUMBNAIL = Options(depth=6)
 """How a model is laid out for its card."""
 
 

@@ -32,6 +32,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     map: bool = False
     name: str = ""
     caption: str = ""
+    alt: str = ""
     open: int | None = None
     device: Device = "auto"
     classes: tuple[str, ...] = ()
@@ -142,6 +143,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("caption", "a text", _text, "A caption below the tree."),
     Option(
+        "alt",
+        "a text",
+        _text,
+        "What a screen reader calls the tree; by default its caption, or its type.",
+    ),
+    Option(
         "open",
         "a whole number from 0",
         _whole(0),
@@ -174,7 +181,7 @@ OPTIONS: tuple[Option, ...] = (
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 
-PER_TREE = ("name", "caption", "highlight")
+PER_TREE = ("name", "caption", "alt", "highlight")
 """Options that belong to one tree: a site has no default for them."""
 
 

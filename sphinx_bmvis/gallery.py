@@ -166,7 +166,8 @@ class PlainGalleries(SphinxPostTransform):
         entry, title = card.entry, nodes.strong(text=card.entry.shown)
         if isinstance(card.model, BmvisError):
             return nodes.list_item("", nodes.paragraph("", "", title), admonition(card.model, entry.location))
-        said = f" ({card.model.type}): {', '.join(facts(card.model))}"
+        said = f" ({card.model.type})" if card.model.type else ""
+        said += f": {', '.join(facts(card.model))}"
         said += f"; {', '.join(entry.tags)}" if entry.tags else ""
         name = self._link(card.href, entry.shown) if card.href else title
         return nodes.list_item("", nodes.paragraph("", "", name, nodes.Text(said)))

@@ -58,7 +58,7 @@ def _card(card: Card, place: str) -> Markup:
         "li",
         to_thumbnail(page),
         head,
-        tag("p", tag("i", page.type)),
+        tag("p", tag("i", page.type)) if page.type else None,
         tag("p", *(tag("span", fact) for fact in facts(page)), class_="bmvis-facts"),
         tags,
         class_="bmvis-card",

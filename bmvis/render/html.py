@@ -55,8 +55,8 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         class_=" ".join(("bmvis", *options.classes)),
         id=anchor,
         role="figure",
-        aria_labelledby=caption_id,
-        aria_label=None if caption_id else f"Structure of {page.type or 'a checkpoint'}",
+        aria_labelledby=None if options.alt else caption_id,
+        aria_label=options.alt or (None if caption_id else f"Structure of {page.type or 'a checkpoint'}"),
     )
 
 

@@ -52,13 +52,19 @@ def to_map(page: Page) -> Markup | None:
 
 
 def to_thumbnail(page: Page) -> Markup | None:
-    """Return a small map, of the first levels and without words; its text alternative names the largest modules."""
-    cells = [cell for cell in _cells(page) if cell.row.depth < THUMBNAIL_LEVELS and cell.width >= THUMBNAIL_LEAST]
+    """Return a small map without words, from the first level on that has several modules to show.
+
+    Its text alternative names the largest of that level.
+    """
+    cells = [cell for cell in _cells(page) if cell.width >= THUMBNAIL_LEAST]
     if not cells:
         return None
+    levels = [cell.row.depth for cell in cells]
+    top_level = next((level for level in range(LEVELS) if levels.count(level) > 1), 0)
+    cells = [cell for cell in cells if 0 <= cell.row.depth - top_level < THUMBNAIL_LEVELS]
     shapes: dict[str, list[str]] = {}
     for cell in cells:
-        left, top, width = _short(cell.left), cell.row.depth * LINE, _short(cell.width)
+        left, top, width = _short(cell.left), (cell.row.depth - top_level) * LINE, _short(cell.width)
         shapes.setdefault(cell.state, []).append(f"M{left} {top}h{width}v{LINE}h-{width}z")
     return tag(
         "svg",
@@ -67,15 +73,15 @@ def to_thumbnail(page: Page) -> Markup | None:
         viewBox=f"0 0 {WIDTH} {THUMBNAIL_LEVELS * LINE}",
         preserveAspectRatio="none",
         role="img",
-        aria_label=_in_words(cells, page.totals.count),
+        aria_label=_in_words([cell for cell in cells if cell.row.depth == top_level], page.totals.count),
     )
 
 
 def _in_words(cells: Sequence[Cell], whole: int) -> str:
-    """Return where the parameters are, by the modules below the root: `encoder 78 %, embeddings 21 %`."""
-    below = sorted((cell for cell in cells if cell.row.depth == 1), key=lambda cell: -cell.count)
-    parts = [f"{cell.row.label} {numbers.percent(min(cell.count, whole), whole)}" for cell in below[:4]]
-    return f"Where the parameters are: {', '.join(parts)}" if parts else "All parameters are the model's own"
+    """Return where the parameters are: `encoder 78 %, embeddings 21 %`."""
+    largest = sorted(cells, key=lambda cell: -cell.count)[:4]
+    parts = [f"{cell.row.path or cell.row.label} {numbers.percent(min(cell.count, whole), whole)}" for cell in largest]
+    return f"Where the parameters are: {', '.join(parts)}"
 
 
 def _cells(page: Page) -> Iterator[Cell]:

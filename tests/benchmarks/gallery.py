@@ -1,0 +1,80 @@
+"""`make gallery`: one site with a card and a page for every architecture of transformers, as proof of scale.
+
+Each is built from its default configuration, on the meta device. Prints the time, the memory of the largest
+process, and which architectures failed and why: most need an optional dependency, or have no default configuration.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+ZOO = '''
+"""Any architecture of transformers by its name, without weights."""
+
+from transformers import CONFIG_MAPPING, AutoModel
+
+
+def build(name):
+    return AutoModel.from_config(CONFIG_MAPPING[name]())
+'''
+CONF = """
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+project = "transformers"
+extensions = ["sphinx_bmvis"]
+html_theme = "furo"
+html_copy_source = False
+bmvis_options = {"depth": 4}
+"""
+NAMES = "from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES as n; print('\\n'.join(sorted(n)))"
+FAILED = re.compile(r"index\.rst:(?P<line>\d+): WARNING: (?P<why>.*)")
+
+
+def main(folder: Path, picked: list[str]) -> int:
+    names = picked or _run("-c", NAMES).stdout.split()
+    _write_site(folder, names)
+    started = time.monotonic()
+    built = _run("-m", "sphinx", "-q", "-j", "2", str(folder / "source"), str(folder / "html"), check=False)
+    took = time.monotonic() - started
+    why = [match["why"] for match in FAILED.finditer(built.stderr)]
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    pages = len(list((folder / "html" / "models").glob("*.html")))
+    print(f"{len(names)} architectures, {len(names) - len(why)} drawn, {len(why)} failed; {pages} pages")
+    print(f"{took:.0f} s, {memory:,.0f} MB in the largest process")
+    for reason, times in Counter(map(_shortened, why)).most_common():
+        print(f"{times:4} {reason}")
+    print(f"file://{(folder / 'html' / 'index.html').resolve()}")
+    return built.returncode
+
+
+def _write_site(folder: Path, names: list[str]) -> None:
+    source = folder / "source"
+    shutil.rmtree(folder, ignore_errors=True)
+    source.mkdir(parents=True)
+    lines = "\n".join(f"   architectures:build('{name}') | {name}" for name in names)
+    gallery = f".. model-gallery::\n   :toctree: models\n   :sort: name\n\n{lines}\n"
+    source.joinpath("architectures.py").write_text(ZOO)
+    source.joinpath("conf.py").write_text(CONF)
+    source.joinpath("index.rst").write_text(f"Architectures\n=============\n\n{gallery}")
+
+
+def _run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=check)
+
+
+def _shortened(why: str) -> str:
+    """Return a reason without the architecture's name, so that equal ones are counted together."""
+    return re.sub(r"\"architectures:build\('[^']*'\)\"", "it", why)[:150]
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -1,0 +1,107 @@
+"""Galleries without a host: their lines, what patterns become, the order, the names of pages, thumbnails."""
+
+from xml.etree import ElementTree
+
+import pytest
+from trees import bert, linear
+
+from bmvis.errors import FactoryError
+from bmvis.gallery import (
+    THUMBNAIL,
+    Entry,
+    GalleryOptions,
+    expand,
+    make_card,
+    ordered,
+    page_names,
+    parse_gallery_options,
+    read_entries,
+)
+from bmvis.options import Options
+from bmvis.render.gallery import to_cards
+from bmvis.render.html import to_html
+from bmvis.render.map import to_thumbnail
+from bmvis.rows import layout
+from bmvis.tree import Model, Module
+
+
+@pytest.mark.parametrize(
+    ("line", "entry"),
+    [
+        ("zoo:bert", Entry("zoo:bert")),
+        ("zoo:bert | BERT | text, encoder", Entry("zoo:bert", "BERT", ("text", "encoder"))),
+        ("zoo:bert | | text", Entry("zoo:bert", "", ("text",))),
+        ("zoo:bert(kind='a|b') | A or B |", Entry("zoo:bert(kind='a|b')", "A or B")),
+    ],
+    ids=["reference", "whole", "no-title", "bar-in-a-literal"],
+)
+def test_a_line_is_a_reference_a_title_and_tags(line, entry):
+    assert read_entries([(line, ""), ("", ""), ("  # later", "")]) == (entry,)
+
+
+def test_no_line_is_every_name():
+    assert read_entries([], "index.rst:3") == (Entry("*", location="index.rst:3"),)
+
+
+def test_a_pattern_becomes_what_it_finds_once_and_keeps_its_tags():
+    lines = (Entry("zoo:bert", "BERT"), Entry("zoo:*", tags=("text",)))
+    assert list(expand(lines, lambda _: ["zoo:bert", "zoo:gpt"])) == [
+        Entry("zoo:bert", "BERT"),
+        Entry("zoo:gpt", tags=("text",)),
+    ]
+
+
+def test_sizes_order_cards_and_failures_come_last():
+    small = Model((Module("", 0, "Small"), linear("a", 1, 2, 2)))
+    cards = [
+        make_card(Entry("zoo:b"), FactoryError("no")),
+        make_card(Entry("zoo:small"), small),
+        make_card(Entry("zoo:A"), bert()),
+    ]
+    assert [card.entry.shown for card in ordered(cards, "parameters")] == ["A", "small", "b"]
+    assert [card.entry.shown for card in ordered(cards, "name")] == ["A", "b", "small"]
+
+
+def test_no_two_pages_have_one_name():
+    references = ["zoo:bert", "zoo:Bert", "zoo:bert(2)", "zoo:bert[2]", "name", "zoo:b(p='../../x')"]
+    names = page_names(map(Entry, references))
+    assert list(names) == references
+    assert list(names.values())[:2] == ["zoo.bert", "zoo.Bert-2"]
+    assert len({name.casefold() for name in names.values()}) == len(references)
+    assert not any("/" in name for name in names.values())
+
+
+def test_what_a_card_shows_is_escaped_and_good_xml():
+    hostile = Entry("zoo:x", '<img src=x onerror="alert(1)">', ("<b>",))
+    html = to_cards([make_card(hostile, bert()), make_card(hostile, FactoryError("<i>"))], "g", GalleryOptions())
+    root = ElementTree.fromstring(html)
+    assert len(root.findall(".//li[@class='bmvis-card']")) == 1
+    assert not root.findall(".//img")
+
+
+def test_a_thumbnail_starts_where_the_model_branches():
+    wrapped = Model(
+        (
+            Module("", 0, "Wrapper"),
+            Module("model", 1, "Model"),
+            linear("big", 2, 100, 100),
+            linear("small", 2, 10, 100),
+        )
+    )
+    drawn = ElementTree.fromstring(to_thumbnail(layout(wrapped, THUMBNAIL)))
+    assert drawn.get("aria-label") == "Where the parameters are: model.big 90.2 %, model.small 9.8 %"
+    assert drawn[0].get("d").count("M") == 2
+    assert "M0 0h" in drawn[0].get("d")
+
+
+def test_an_unknown_sort_is_refused():
+    with pytest.raises(Exception, match="it takes given, name or parameters"):
+        parse_gallery_options({"sort": "size"})
+
+
+@pytest.mark.parametrize("options", [Options(), Options(caption="A caption")], ids=["plain", "captioned"])
+def test_alt_is_what_a_screen_reader_says(options):
+    options = Options(caption=options.caption, alt="BERT, an encoder")
+    root = ElementTree.fromstring(to_html(layout(bert(), options), "m"))
+    assert root.get("aria-label") == "BERT, an encoder"
+    assert root.get("aria-labelledby") is None
