@@ -17,6 +17,10 @@ COMPARED = 1_000_000
 """Pairs of numbered siblings up to which insertions are looked for; beyond, siblings are paired in their order."""
 
 
+WRAPPED = "."
+"""In place of a name: no module has it."""
+
+
 class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One row of the two trees laid over each other, in preorder."""
 
@@ -29,7 +33,7 @@ class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The module of the first tree that stood here, and now stands further below."""
     was: str | None = None
     """Name of the first tree's module, from the nearest module above that both trees have, where that is
-    another name than now; '' is the root."""
+    another name than now; '' is the root, and `WRAPPED` the name of what wraps it now."""
 
 
 class _Meet(NamedTuple):
@@ -144,7 +148,8 @@ class _Alignment:
             inner = next((i for i in self.after.below(after) if self._alike(before, i)), None)
             if inner is not None:
                 name = self.before.modules[before].name
-                self.pending.append(_Wrap(depth, after, before, before, inner, name))
+                same = before and name == self.after.modules[after].name
+                self.pending.append(_Wrap(depth, after, before, before, inner, WRAPPED if same else name))
                 return
             outer = next((i for i in self.before.below(before) if self._alike(i, after)), None)
             if outer is not None:

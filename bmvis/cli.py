@@ -9,7 +9,7 @@ import click
 
 from bmvis import __version__
 from bmvis.commands import check, snapshot
-from bmvis.show import show
+from bmvis.show import compare, show
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +29,7 @@ def assets(folder: Path) -> None:
 
 
 main.add_command(show)
+main.add_command(compare)
 main.add_command(assets)
 main.add_command(snapshot)
 main.add_command(check)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from bmvis.align import Place, align
+from bmvis.align import WRAPPED, Place, align
 from bmvis.totals import Totals, subtree_totals
 from bmvis.tree import Change, Model, Module, Parameter, join, parents, paths
 
@@ -71,7 +71,7 @@ class _Where:
 def _laid_over(place: Place, before: Model, after: Model, where: _Where) -> Module:
     if place.after is None:
         assert place.before is not None, "a place is in one of the trees"
-        return _removed(before.modules[place.before], place.depth)
+        return _removed(before.modules[place.before], place.depth, where.before[place.before])
     new = after.modules[place.after]
     if place.before is None:
         change = ADDED if place.wraps is None else _became(before.modules[place.wraps], new)
@@ -87,10 +87,11 @@ def _laid_over(place: Place, before: Model, after: Model, where: _Where) -> Modu
     )
 
 
-def _removed(module: Module, depth: int) -> Module:
+def _removed(module: Module, depth: int, path: str) -> Module:
     return msgspec.structs.replace(
         module,
         depth=depth,
+        origin=f"~{path}",  # a module of today may have its path
         parameters=tuple(map(_removed_parameter, module.parameters)),
         buffers=(),
         shared_with=None,
@@ -111,7 +112,7 @@ def _became(old: Module, new: Module) -> Change:
 
 def _module_differences(old: Module, new: Module, was: str | None) -> Iterator[str]:
     if was is not None:
-        yield f"was {was or 'the root'}"
+        yield "wrapped" if was == WRAPPED else f"was {was or 'the root'}"
     if old.import_path != new.import_path:
         short = old.type != new.type
         yield f"{old.type if short else old.documented_as} → {new.type if short else new.documented_as}"

@@ -46,6 +46,7 @@ def fold(
     buffers: bool = False,
     marked: Set[int] = frozenset(),
     left_out: Set[int] = frozenset(),
+    closed: Set[int] = frozenset(),
 ) -> Folding:
     """Return the groups that show `model`.
 
@@ -53,10 +54,12 @@ def fold(
     dtypes, states, ties. They need not be neighbours. What is not shown does not tell them apart:
     modules below `depth` count by their sums, modules without parameters only if `non_params`, buffers
     only if `buffers`. A marked module is shown at any depth, and is not equal to one that is not marked.
-    What is left out is not shown at all.
+    What is left out is not shown at all, and nothing below what is closed, unless it is marked.
     One pass from the leaves to the root; linear in the number of modules.
     """
     signatures, children, cut, below, unseen = _sign(model, depth, non_params, buffers, marked, left_out)
+    for index in closed - _above(marked, parents(model.modules)):
+        cut[index] = True
     groups: list[Group] = []
     pending: list[tuple[int, ...]] = [(0,)]
     while pending:

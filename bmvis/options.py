@@ -41,6 +41,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     whole_names: bool = False
     common: str = ""
     only_common: bool = False
+    base: str = ""
+    only_changes: bool = False
 
     @property
     def mapping_file(self) -> str:
@@ -175,13 +177,20 @@ OPTIONS: tuple[Option, ...] = (
         _mapping,
         "Rename modules to one structure for all architectures: embeddings, encoder.block, attn.q, ff.w1.",
     ),
+    Option(
+        "base",
+        "a factory reference or a name, or snapshot: and a name",
+        _text,
+        "Compare with this model: what was added, removed and changed since; what was not is folded away.",
+    ),
+    Option("only-changes", "", _flag, "In a comparison, leave out what did not change."),
     Option("only-common", "", _flag, "Of the common structure, leave out modules that it has no name for."),
 )
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 
-PER_TREE = ("name", "caption", "alt", "highlight")
+PER_TREE = ("name", "caption", "alt", "highlight", "base")
 """Options that belong to one tree: a site has no default for them."""
 
 
@@ -195,6 +204,25 @@ def parse_site_options(written: Mapping[str, object]) -> Options:
         if name in written:
             raise OptionError(f"option {name!r} belongs to one tree", hint="write it where the tree stands")
     return parse_options({str(name): _written(value) for name, value in written.items()})
+
+
+COMPARED = ("before", "after")
+"""What `model-compare` takes beside the options: references of two models."""
+
+
+def take_comparison(written: dict[str, str | None]) -> str:
+    """Take the two models of a comparison out of what is written; return the reference of the second one.
+
+    The first one is its `base` from then on.
+
+    Raises:
+        OptionError: one of them is missing.
+    """
+    for name in COMPARED:
+        if not (written.get(name) or "").strip():
+            raise OptionError(f"the comparison has no {name!r}", hint="name two models: before and after")
+    written["base"] = written.pop("before")
+    return written.pop("after") or ""
 
 
 def below(options: Options, folder: Path) -> Options:

@@ -24,6 +24,15 @@ class Request(msgspec.Struct, frozen=True):
     """Bytes that the model may take beside what the process had before; 0 is any number."""
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What a page asks a `Source` for: all that an answer depends on."""
+
+    reference: str
+    device: Device = "auto"
+    base: str = ""
+    """Reference of the model to compare with."""
+
+
 class Built(msgspec.Struct, frozen=True, tag="built"):
     """A model was built and captured."""
 
@@ -36,6 +45,8 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
     """The folders whose installed distributions the model may use."""
     drift: str = ""
     """How the model differs from its snapshot, where that was to be checked: lines to read."""
+    base: Model | None = None
+    """The model to compare with, where that was asked for."""
 
 
 class Listed(msgspec.Struct, frozen=True, tag="listed"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 import msgspec
 
 from bmvis import address
 from bmvis.common import choose, rename
+from bmvis.compare import compare
 from bmvis.differences import Difference, differences
 from bmvis.errors import AddressError, BmvisError, MappingError
 from bmvis.fold import Group, fold, label, shortened, stand_ins
@@ -43,7 +44,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     hidden: int = 0
     """Modules below that the depth limit leaves out."""
     left_out: int = 0
-    """Modules below that have no name in the common structure, and are not to be shown."""
+    """Modules below that are not to be shown."""
+    left_out_as: str = "not common"
+    """Why: they have no name in the common structure, or did not change."""
+    is_unchanged: bool = False
+    """In a comparison, whether the module and all below it are as they were."""
     extra_repr: str = ""
     """What every module that the row stands for says of itself; '' where they differ, or none was asked for."""
     differs: str = ""
@@ -93,6 +98,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     options: Options
     matches: int = 0
     """Modules that the option `highlight` names."""
+    before: Totals | None = None
+    """In a comparison, the sums of the model that this one is compared with."""
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()
     """What the author of the page must know, though the tree is drawn: a host warns of each, with its place."""
@@ -108,9 +115,19 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         return self.dtypes[0] if self.dtypes else ""
 
 
-def layout(model: Model, options: Options) -> Page:
-    """Fold `model` and make the rows that `options` ask for."""
+def layout(model: Model, options: Options, base: Model | None = None) -> Page:
+    """Fold `model` and make the rows that `options` ask for.
+
+    Args:
+        model: what to show.
+        options: how.
+        base: the model to compare with.
+    """
     model, misfits = _in_common_structure(model, options)
+    before, unchanged = None, frozenset[int]()
+    if base is not None:
+        compared = compare(_in_common_structure(base, options)[0], model)
+        model, before, unchanged = compared.model, compared.before, compared.unchanged
     places, totals = paths(model.modules), subtree_totals(model)
     matched, warnings = _matched(model, places, options)
     folding = fold(
@@ -119,16 +136,17 @@ def layout(model: Model, options: Options) -> Page:
         non_params=options.non_params,
         buffers=options.buffers,
         marked=matched,
-        left_out=_without_common_name(model) if options.only_common else frozenset(),
+        closed=unchanged,
+        left_out=_left_out(model, unchanged, options),
     )
     rows: list[Row] = []
-    unlike = differences(model, folding, totals, buffers=options.buffers)
+    unlike = {} if base else differences(model, folding, totals, buffers=options.buffers)
     dtypes, devices = _ranked(model, _dtype), _ranked(model, _device)
     of_dtype, of_device = subtree_facts(model, _dtype), subtree_facts(model, _device)
     for group, said in zip(folding.groups, _said(model, folding.groups, options), strict=True):
         first = group.members[0]
         row = msgspec.structs.replace(
-            _row(group, said, model, places, totals[first], options),
+            _row(group, said, model, places, totals[first], options, first in unchanged),
             dtypes=tuple(dtype for dtype in dtypes if dtype in of_dtype[first]),
             devices=tuple(device for device in devices if device in of_device[first]),
         )
@@ -145,6 +163,7 @@ def layout(model: Model, options: Options) -> Page:
         uninitialized=sum(p.shape is None and not p.tied_to for _, p in parameters),
         options=options,
         matches=len(matched),
+        before=before,
         notes=model.notes,
         warnings=(*misfits, *warnings),
     )
@@ -162,8 +181,14 @@ def _in_common_structure(model: Model, options: Options) -> tuple[Model, tuple[B
         return model, (error,)
 
 
-def _without_common_name(model: Model) -> frozenset[int]:
-    return frozenset(index for index, module in enumerate(model.modules) if module.common == "other")
+def _left_out(model: Model, unchanged: Set[int], options: Options) -> Set[int]:
+    """Return the modules that are not to be shown."""
+    found: set[int] = set()
+    if options.only_common:
+        found.update(index for index, module in enumerate(model.modules) if module.common == "other")
+    if options.only_changes:
+        found.update(unchanged - {0})
+    return found
 
 
 def _matched(model: Model, places: list[str], options: Options) -> tuple[set[int], tuple[AddressError, ...]]:
@@ -207,7 +232,9 @@ def _said(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
     return [words.pop() if len(words) == 1 else "" for words in said]
 
 
-def _row(group: Group, said: str, model: Model, places: list[str], totals: Totals, options: Options) -> Row:
+def _row(
+    group: Group, said: str, model: Model, places: list[str], totals: Totals, options: Options, is_unchanged: bool
+) -> Row:
     module = model.modules[group.members[0]]
     names = tuple(model.modules[member].name for member in group.members)
     written = label(names) if group.depth else options.root_name
@@ -219,12 +246,21 @@ def _row(group: Group, said: str, model: Model, places: list[str], totals: Total
         paths=tuple(places[member] for member in group.members),
         totals=totals,
         module=module,
-        parameters=() if options.expand_params else module.parameters,
+        parameters=() if options.expand_params else _parameters(module),
         buffers=module.buffers if options.buffers and not options.expand_params else (),
         hidden=group.hidden,
         left_out=group.left_out,
+        left_out_as="unchanged" if options.only_changes else "not common",
+        is_unchanged=is_unchanged,
         extra_repr=said,
     )
+
+
+def _parameters(module: Module) -> tuple[Parameter, ...]:
+    """Return a row's parameters; that they came or went with their module, the module says."""
+    if module.change is None or module.change.details:
+        return module.parameters
+    return tuple(msgspec.structs.replace(p, change=None) for p in module.parameters)
 
 
 def _marked(row: Row, difference: Difference | None, is_match: bool, options: Options) -> list[Row]:

@@ -1,4 +1,4 @@
-"""`bmvis show`: print a model's tree in a terminal, or write it as JSON, HTML or SVG."""
+"""`bmvis show` and `bmvis compare`: print a tree in a terminal, or write it as JSON, HTML or SVG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bmvis.render.data import to_data
 from bmvis.render.document import to_document
 from bmvis.render.terminal import print_page, printable, to_svg
 from bmvis.rows import Page, layout
-from bmvis.source import Source
+from bmvis.source import Source, asked
 from bmvis.worker import TIMEOUT
 
 BROKEN = 2
@@ -46,16 +46,59 @@ def _flag(option: Option) -> Callable[[Callable[..., None]], Callable[..., None]
     )
 
 
+def _outputs(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(
+        (
+            click.option("--json", "as_json", is_flag=True, help="Print it as JSON."),
+            click.option("--html", type=_FILE, help="Write a page that stands alone; - is standard output."),
+            click.option("--svg", type=_FILE, help="Write a picture; - is standard output."),
+            click.option("--path", multiple=True, help="A folder to import from, beside this one and PYTHONPATH."),
+            click.option(
+                "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Seconds for each model."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("reference")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-@click.option("--html", type=_FILE, help="Write a page that stands alone; - is standard output.")
-@click.option("--svg", type=_FILE, help="Write a picture; - is standard output.")
-@click.option("--path", multiple=True, help="A folder to import from, beside this one and PYTHONPATH.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Seconds for the model.")
+@_outputs
 @_display_options
-def show(
+def show(reference: str, **given: Any) -> None:
+    """Print the structure of the model that REFERENCE names.
+
+    REFERENCE is package.module:factory, with arguments if it takes any, or a name from pyproject.toml, or
+    checkpoint:FILE or config:FILE for a model without code:
+
+        bmvis show "my_package.zoo:bert(layers=2)" --depth 3
+
+    Colours follow the terminal, NO_COLOR and FORCE_COLOR. Ends with 2 if there is no tree.
+    """
+    _show(reference, **given)
+
+
+@click.command()
+@click.argument("before")
+@click.argument("after")
+@_outputs
+@_display_options
+def compare(before: str, after: str, **given: Any) -> None:
+    """Print how the model AFTER differs from the model BEFORE.
+
+    Each is a reference, as `bmvis show` takes it, or snapshot:NAME for a model as it was recorded:
+
+        bmvis compare snapshot:bert bert --only-changes
+
+    Ends with 2 if there is no tree; that the models differ is no error.
+    """
+    _show(after, **{**given, "base": before})
+
+
+def _show(
     reference: str,
+    *,
     as_json: bool,
     html: str | None,
     svg: str | None,
@@ -63,22 +106,14 @@ def show(
     timeout: float,
     **written: Any,
 ) -> None:
-    """Print the structure of the model that REFERENCE names.
-
-    REFERENCE is package.module:factory, with arguments if it takes any, or a name from pyproject.toml:
-
-        bmvis show "my_package.zoo:bert(layers=2)" --depth 3
-
-    Colours follow the terminal, NO_COLOR and FORCE_COLOR. Ends with 2 if there is no tree.
-    """
     try:
         options = parse_options(_chosen(written))
         with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
-            built = source.resolve(reference, options.device)
+            built = source.answer(asked(reference, options))
     except BmvisError as error:
         click.echo(f"Error: {printable_lines(error.report)}", err=True)
         sys.exit(BROKEN)
-    page = layout(built.model, options)
+    page = layout(built.model, options, built.base)
     for note in (*built.model.notes, *(warning.report for warning in page.warnings)):
         click.echo(printable_lines(note), err=True)
     if html:

@@ -16,13 +16,17 @@ from bmvis import checkpoint, factory
 from bmvis.cache import Cache
 from bmvis.drift import compare
 from bmvis.errors import BmvisError, DriftError, InvalidReferenceError, SnapshotError, nearest
-from bmvis.options import Device
+from bmvis.options import Device, Options
 from bmvis.project import NamedModel, Project, read_project
-from bmvis.protocol import Built, Listed
+from bmvis.protocol import Asked, Built, Listed
 from bmvis.snapshot import Snapshot, load
 from bmvis.worker import TIMEOUT, Worker
 
 Mode = Literal["live", "snapshot", "check"]
+
+
+RECORDED = "snapshot:"
+"""Before the name of a model: as its snapshot has it, whatever the mode."""
 
 
 class Source:
@@ -98,6 +102,19 @@ class Source:
             raise found
         return found
 
+    def answer(self, asked: Asked) -> Built:
+        """Return what a page asks for: a model, and the one to compare it with.
+
+        Raises:
+            BmvisError: as from `resolve`.
+        """
+        built = self.resolve(asked.reference, asked.device)
+        if not asked.base:
+            return built
+        base = self.resolve(asked.base, asked.device)
+        sources = tuple(dict.fromkeys((*built.sources, *base.sources)))
+        return msgspec.structs.replace(built, base=base.model, sources=sources)
+
     def build(self, name: str) -> Built:
         """Return the model that the project has under `name` as it is now, whatever pages show of it.
 
@@ -140,6 +157,10 @@ class Source:
         self.close()
 
     def _resolve(self, text: str, device: Device) -> Built:
+        if text.startswith(RECORDED):
+            name = text.removeprefix(RECORDED)
+            self.project.find(name)
+            return self._recorded(name, text)
         if factory.is_name(text) and self.project.models:
             name, model = text, self.project.find(text)
         else:
@@ -258,6 +279,11 @@ class Source:
         if key not in self._workers:
             self._workers[key] = Worker(cwd, python=python, timeout=timeout, memory=memory)
         return self._workers[key]
+
+
+def asked(reference: str, options: Options) -> Asked:
+    """Return what a page asks for that names `reference` with `options`."""
+    return Asked(reference, options.device, options.base)
 
 
 def drifted(reference: str, built: Built) -> DriftError | None:

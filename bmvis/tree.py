@@ -21,7 +21,7 @@ class Change(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     kind: Literal["added", "removed", "changed"]
     details: tuple[str, ...] = ()
-    """From what to what, to be read: `trainable → frozen`, `[512, 768] → [1024, 768]`, `was query`."""
+    """From what to what, to be read: `trainable → frozen`, `[512, 768] → [1024, 768]`, `wrapped`."""
 
 
 class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

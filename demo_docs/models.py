@@ -8,6 +8,7 @@ from torch import nn
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    BertForSequenceClassification,
     DeepseekV3Config,
     DeepseekV3ForCausalLM,
     GPT2Config,
@@ -64,3 +65,10 @@ class SmallCNN(nn.Module):
         )
         self.scale = nn.Parameter(torch.ones(1))
         self.head = nn.Linear(width, classes)
+
+
+def bert_classifier() -> nn.Module:
+    """BERT-base with 24 words more and a classifier for its head."""
+    model = BertForSequenceClassification(BertConfig(num_labels=3))
+    model.resize_token_embeddings(model.config.vocab_size + 24, mean_resizing=False)
+    return model

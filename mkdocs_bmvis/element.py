@@ -1,4 +1,4 @@
-"""`<model-structure ...>` and `<model-gallery ...>` as written on a page: find one in a text, read its attributes.
+"""`<model-structure ...>` and its siblings as written on a page: find one in a text, read its attributes.
 
 Matching is loose (whatever starts like our element is ours), reading is strict: a mistake is an error
 that names it, never text that silently stays on the page.
@@ -13,7 +13,7 @@ import msgspec
 
 from bmvis.errors import OptionError
 
-NAME, GALLERY = NAMES = "model-structure", "model-gallery"
+NAME, COMPARE, GALLERY = NAMES = "model-structure", "model-compare", "model-gallery"
 START = re.compile(rf"<(?P<name>{'|'.join(NAMES)})(?![\w-])", re.IGNORECASE)
 OPENING = re.compile(
     rf"""{START.pattern}(?P<attributes>(?:[^"'<>]|"[^"]*"|'[^']*')*?)(?P<empty>/?)>""",

@@ -104,7 +104,7 @@ def _model(
     entry: Entry, options: GalleryOptions, models: Models, sources: set[str], report: Report
 ) -> Model | BmvisError:
     try:
-        built = models.resolve(entry.reference, options.device)
+        built = models.answer(Asked(entry.reference, options.device))
     except BmvisError as error:
         return error
     sources.update(built.sources)

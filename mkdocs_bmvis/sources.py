@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from bmvis.errors import BmvisError
-from bmvis.options import Device
-from bmvis.protocol import Built, Listed
+from bmvis.protocol import Asked, Built, Listed
 from bmvis.source import Source
 from mkdocs_bmvis.settings import Settings
 
@@ -22,7 +21,7 @@ IDLE = 5.0
 class Models(Protocol):
     """What gives a model for a reference: a `Source`, or a `SharedSource`."""
 
-    def resolve(self, reference: str, device: Device = "auto") -> Built:
+    def answer(self, asked: Asked) -> Built:
         """Return the model, or raise a BmvisError."""
         ...
 
@@ -61,9 +60,9 @@ class SharedSource:
         self._lock = threading.Lock()
         atexit.register(self.close)
 
-    def resolve(self, reference: str, device: Device = "auto") -> Built:
-        """Return the model that a factory reference names."""
-        return self._ask(lambda source: source.resolve(reference, device), reference)
+    def answer(self, asked: Asked) -> Built:
+        """Return the model that a page asks for."""
+        return self._ask(lambda source: source.answer(asked), asked.reference)
 
     def find_all(self, pattern: str) -> Listed:
         """Return what a gallery's pattern finds."""
@@ -90,7 +89,7 @@ class SharedSource:
                 self._timer.start()
 
     def close(self) -> None:
-        """End the worker. A later `resolve` starts another."""
+        """End the worker. A later question starts another."""
         with self._lock:
             self._end()
 

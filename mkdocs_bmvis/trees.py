@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from bmvis import factory
 from bmvis.errors import BmvisError, OptionError, nearest
-from bmvis.options import BY_NAME, below, parse_options
+from bmvis.options import BY_NAME, COMPARED, below, parse_options, take_comparison
 from bmvis.render.html import TypeLink, error_box, to_html
 from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import layout
-from bmvis.source import drifted
-from mkdocs_bmvis.element import GALLERY, NAME, Element
+from bmvis.source import asked, drifted
+from mkdocs_bmvis.element import COMPARE, GALLERY, Element
 from mkdocs_bmvis.gallery import draw_gallery
 from mkdocs_bmvis.links import targets
 from mkdocs_bmvis.place import Page, place_in_sources
@@ -94,12 +94,12 @@ class Trees:
         if element.problem:
             raise element.problem
         written = dict(element.attributes)
-        reference = _take_reference(written)
+        reference = _take_reference(element.name, written)
         options = below(parse_options(written, self.settings.options), Path(self.settings.cwd))
         if options.mapping_file:
             self.sources.add(options.mapping_file)
         try:
-            built = self.models.resolve(reference, options.device)
+            built = self.models.answer(asked(reference, options))
         except BmvisError:
             self.sources.update(likely_files(reference, self.settings))
             raise
@@ -109,7 +109,7 @@ class Trees:
             self.fail(drift, element.raw, page, line)
         for note in built.model.notes:
             LOG.info("%s: %r was %s", page.place(line), reference, note)
-        drawn = layout(built.model, options)
+        drawn = layout(built.model, options, built.base)
         for warning in drawn.warnings:
             self.fail(warning, element.raw, page, line)
         anchor = page.anchor(options.name or f"model-{factory.stem(reference)}")
@@ -143,10 +143,13 @@ def _kept_anchor(element: Element, page: Page) -> Markup | None:
     return tag("span", id=name)
 
 
-def _take_reference(written: dict[str, str | None]) -> str:
+def _take_reference(element: str, written: dict[str, str | None]) -> str:
+    own = COMPARED if element == COMPARE else ("factory",)
     for name in written:
-        if name != "factory" and name not in BY_NAME:
-            raise OptionError(f"unknown attribute {name!r}", hint=nearest(name, ["factory", *BY_NAME]))
+        if name not in own and name not in BY_NAME:
+            raise OptionError(f"unknown attribute {name!r}", hint=nearest(name, [*own, *BY_NAME]))
+    if element == COMPARE:
+        return take_comparison(written)
     if "factory" not in written:
-        raise OptionError("the element has no factory", hint=f'write <{NAME} factory="package.module:factory" />')
+        raise OptionError("the element has no factory", hint=f'write <{element} factory="package.module:factory" />')
     return written.pop("factory") or ""

@@ -1,4 +1,4 @@
-"""The `model-structure` directive: what a page asks for is noted here, and built later."""
+"""The directives `model-structure` and `model-compare`: what a page asks for is noted here, and built later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sphinx.util.typing import OptionSpec
 
 from bmvis import factory
 from bmvis.errors import BmvisError
-from bmvis.options import below, parse_options
+from bmvis.options import below, parse_options, take_comparison
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import captioned_structure, model_structure
 from sphinx_bmvis.settings import site_options
@@ -41,9 +41,10 @@ class ModelStructure(SphinxDirective):
         source, line = self.get_source_info()
         location = f"{source}:{line}"
         try:
-            reference = " ".join("".join(self.arguments).splitlines()).strip()
+            written = dict(self.options)
+            reference = self.take_reference(written)
             stem = factory.stem(reference)
-            options = below(parse_options(self.options, site_options(self.config)), Path(self.env.app.confdir))
+            options = below(parse_options(written, site_options(self.config)), Path(self.env.app.confdir))
             if options.mapping_file:
                 self.env.note_dependency(options.mapping_file)
         except BmvisError as error:
@@ -58,6 +59,10 @@ class ModelStructure(SphinxDirective):
             part.source, part.line = source, line
         self._give_anchor(node, stem)
         return [node]
+
+    def take_reference(self, written: dict[str, str | None]) -> str:
+        """Return what the directive draws."""
+        return " ".join("".join(self.arguments).splitlines()).strip()
 
     def _give_anchor(self, node: model_structure, stem: str) -> None:
         """Set the node's id: the name as written, or one made of the page's and the factory's name."""
@@ -74,6 +79,17 @@ class ModelStructure(SphinxDirective):
         document.set_id(node)
 
 
+class ModelCompare(ModelStructure):
+    """Draw how one model differs from another: the options `before` and `after` name them."""
+
+    optional_arguments = 0
+
+    def take_reference(self, written: dict[str, str | None]) -> str:
+        """Return the second model; the first one is its base."""
+        return take_comparison(written)
+
+
 def setup(app: Sphinx) -> None:
-    """Register the directive."""
+    """Register the directives."""
     app.add_directive("model-structure", ModelStructure)
+    app.add_directive("model-compare", ModelCompare)

@@ -19,16 +19,14 @@ from sphinx.util.typing import RoleFunction
 
 from bmvis.errors import BmvisError, nearest
 from bmvis.gallery import Entry, GalleryOptions
-from bmvis.options import Device, Options
-from bmvis.protocol import Built
+from bmvis.options import Options
+from bmvis.protocol import Asked, Built
 from bmvis.render.html import row_id
 from bmvis.rows import layout, shown_at
+from bmvis.source import asked
 from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure
 
 logger = logging.getLogger(__name__)
-
-Key = tuple[str, Device]
-"""What one model is built from: the reference as written, and the device."""
 
 GalleryKey = tuple[str, str, tuple[str, ...]]
 """Which gallery of which page: the document, the folder of its models' pages, and its lines' references."""
@@ -46,9 +44,9 @@ class Request(msgspec.Struct, frozen=True):
     """Where it is asked for, as Sphinx writes it before a warning: `/docs/models.rst:12`."""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> Asked:
         """Return what its model is built from."""
-        return self.reference, self.options.device
+        return asked(self.reference, self.options)
 
 
 class Gallery(msgspec.Struct, frozen=True):
@@ -154,7 +152,7 @@ class BmvisDomain(Domain):
         """Pages read in this build, whose models are to be looked up."""
         return cast("set[str]", self.data["unanswered"])
 
-    def answer(self, key: Key) -> Built | BmvisError:
+    def answer(self, key: Asked) -> Built | BmvisError:
         """Return what came of a request.
 
         Raises:
@@ -163,7 +161,7 @@ class BmvisDomain(Domain):
         kept = self.data["answers"][key]
         return kept if isinstance(kept, BmvisError) else _BUILT.decode(kept)
 
-    def note_answer(self, key: Key, answer: Built | BmvisError) -> bool:
+    def note_answer(self, key: Asked, answer: Built | BmvisError) -> bool:
         """Keep what came of a request; return whether pages that show it must be written again."""
         kept = answer if isinstance(answer, BmvisError) else msgspec.msgpack.encode(answer)
         before = self.data["answers"].get(key)
@@ -172,14 +170,14 @@ class BmvisDomain(Domain):
 
     def forget_unasked(self) -> None:
         """Drop answers that no page asks for any more."""
-        asked = {request.key for requests in self.requests.values() for request in requests}
-        self.data["answers"] = {key: reply for key, reply in self.data["answers"].items() if key in asked}
+        still = {request.key for requests in self.requests.values() for request in requests}
+        self.data["answers"] = {key: reply for key, reply in self.data["answers"].items() if key in still}
 
-    def failed_keys(self) -> set[Key]:
+    def failed_keys(self) -> set[Asked]:
         """Return the requests that ended in an error."""
         return {key for key in self.data["answers"] if isinstance(self.data["answers"][key], BmvisError)}
 
-    def pages_with(self, keys: Set[Key]) -> set[str]:
+    def pages_with(self, keys: Set[Asked]) -> set[str]:
         """Return the pages that ask for any of `keys`."""
         return {page for page, requests in self.requests.items() if any(request.key in keys for request in requests)}
 
@@ -242,8 +240,8 @@ class BmvisDomain(Domain):
             return {}
         known = self._anchors.get(request)
         if known is None or known[0] is not kept:
-            model = _BUILT.decode(kept).model
-            shown = shown_at(model, layout(model, request.options).rows)
+            built = _BUILT.decode(kept)
+            shown = shown_at(built.model, layout(built.model, request.options, built.base).rows)
             known = kept, {path: row_id(request.anchor, row) for path, row in shown.items() if path}
             self._anchors[request] = known
         return known[1]

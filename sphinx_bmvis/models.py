@@ -14,9 +14,9 @@ from sphinx.util.display import status_iterator
 
 from bmvis import factory
 from bmvis.errors import BmvisError
-from bmvis.protocol import Built
+from bmvis.protocol import Asked, Built
 from bmvis.source import Source, drifted
-from sphinx_bmvis.domain import BmvisDomain, Key, domain_of
+from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.gallery import expand_galleries
 from sphinx_bmvis.sources import close_source, source_of
@@ -45,7 +45,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     expand_galleries(env, source)
     requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
     keys = list(dict.fromkeys(request.key for request in requests))
-    changed: set[Key] = set()
+    changed: set[Asked] = set()
     if keys:
         for key in status_iterator(
             keys, "building models... ", length=len(keys), verbosity=app.verbosity, stringify_func=_name
@@ -60,15 +60,15 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     return domain.pages_with(changed)
 
 
-def _name(key: Key) -> str:
-    return key[0]
+def _name(key: Asked) -> str:
+    return key.reference
 
 
-def _answer(source: Source, key: Key) -> Built | BmvisError:
+def _answer(source: Source, key: Asked) -> Built | BmvisError:
     try:
-        if factory.is_pattern(key[0]):
-            source.find_all(key[0])  # it has failed, or the gallery would ask for what it finds
-        return source.resolve(*key)
+        if factory.is_pattern(key.reference):
+            source.find_all(key.reference)  # it has failed, or the gallery would ask for what it finds
+        return source.answer(key)
     except BmvisError as error:
         return error
 
@@ -83,7 +83,7 @@ def _note_dependencies(env: BuildEnvironment, domain: BmvisDomain) -> None:
                 env.dependencies[page].update(file for file in files if file.is_file())
 
 
-def _report(domain: BmvisDomain, keys: Iterable[Key]) -> None:
+def _report(domain: BmvisDomain, keys: Iterable[Asked]) -> None:
     """Warn at each place where a model is missing, and say what else its reader should know."""
     asked = set(keys)
     for page in sorted(domain.requests):

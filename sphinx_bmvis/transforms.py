@@ -14,6 +14,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from bmvis.errors import BmvisError
 from bmvis.render.text import to_text
 from bmvis.rows import Page, layout
+from bmvis.source import asked
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import admonition, place, warn
 from sphinx_bmvis.nodes import TYPE_OF, model_structure
@@ -31,13 +32,13 @@ class FillTrees(SphinxPostTransform):
                 self._fill(node)
 
     def _fill(self, node: model_structure) -> None:
-        answer = domain_of(self.env).answer((node["reference"], node["options"].device))
+        answer = domain_of(self.env).answer(asked(node["reference"], node["options"]))
         if isinstance(answer, BmvisError):
             node["error"] = answer
         else:
             translated = "".join(child.astext() for child in node.findall(nodes.caption))
             options = msgspec.structs.replace(node["options"], caption=translated)
-            node["page"] = layout(answer.model, options)
+            node["page"] = layout(answer.model, options, answer.base)
             for warning in node["page"].warnings:
                 warn(warning, node["location"])
             node += [self._type_reference(name) for name in dict.fromkeys(_documented_types(node["page"]))]

@@ -23,6 +23,8 @@ TREES = {
         "class": "wide left",
     },
     "marked": {"highlight": "1.0 [r]\\d\\.1", "whole-names": "", "depth": "1"},
+    "compared": {"base": "zoo:tiny(layers=2)", "only-changes": ""},
+    "common": {"common": "MAPPING", "only-common": ""},
     "told": {"caption": "A <small> model & its layers", "open": "1", "device": "cpu", "search": "", "map": ""},
 }
 
@@ -48,6 +50,13 @@ def on_markdown():
         markdown(text, extensions=["mkdocs_bmvis"], extension_configs={"mkdocs_bmvis": {"path": [str(SRC)]}}),
         "html5lib",
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mapping(tmp_path_factory):
+    file = tmp_path_factory.mktemp("mapping") / "mine.toml"
+    file.write_text('models = ["Sequential"]\n[names]\n"0" = "encoder.first"\n')
+    TREES["common"]["common"] = str(file)
 
 
 def directive(name):

@@ -4,7 +4,8 @@ Version 1 is an object with `bmvis` (the version), `reference`, `type` (the root
 and `rows`. A row has `depth`, `label`, `names` (every sibling it stands for), `path` (of the first one), `type`
 (with its package), `totals` (of one sibling; parameters, trainable, delta, bytes), `parameters` and, where they
 were asked for, `buffers`. A checkpoint's object has `checkpoint` true; its rows have no type, and its totals `elements`
-and `bytes` alone. What is false or empty is left out of a parameter.
+and `bytes` alone. In a comparison there is `before`, the totals of the other model, and rows and parameters that
+differ have a `change`. What is false or empty is left out of a parameter.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def to_data(page: Page, reference: str, device: str) -> dict[str, Any]:
         "device": device,
         **({"checkpoint": True} if page.is_checkpoint else {}),
         "totals": _totals(page.totals, page.is_checkpoint),
+        **({"before": _totals(page.before, False)} if page.before else {}),
         "rows": [_row(row, page.is_checkpoint) for row in page.rows],
     }
 
@@ -41,6 +43,8 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
     found["parameters"] = [msgspec.to_builtins(parameter) for parameter in row.parameters]
     if row.buffers:
         found["buffers"] = [msgspec.to_builtins(buffer) for buffer in row.buffers]
+    if row.module and row.module.change:
+        found["change"] = msgspec.to_builtins(row.module.change)
     if row.extra_repr:
         found["extra_repr"] = row.extra_repr
     if row.hidden:

@@ -13,9 +13,10 @@ from bmvis import numbers
 from bmvis.errors import BmvisError
 from bmvis.render.map import multiples, to_map
 from bmvis.render.markup import Markup, join, tag
-from bmvis.render.text import kinds_text, left_out_text, matches_text, shape_text, states, trainable_text
+from bmvis.render.text import change_text, kinds_text, left_out_text, matches_text, shape_text, states, trainable_text
 from bmvis.rows import Page, Row
-from bmvis.tree import Buffer, Module, Parameter
+from bmvis.totals import Totals
+from bmvis.tree import Buffer, Change, Module, Parameter
 
 SHORT_TREE = 60
 """Rows up to which a tree is open as a whole when the page loads."""
@@ -43,6 +44,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
     caption_id = f"{anchor}-caption" if options.caption else None
     return tag(
         "div",
+        _before(page.before) if page.before else None,
         _totals(page),
         tag(
             "ul",
@@ -82,9 +84,15 @@ def row_id(anchor: str, path: str) -> str:
     return f"{anchor}.{safe}"
 
 
+def _is_removed(module: Module) -> bool:
+    return module.change is not None and module.change.kind == "removed"
+
+
 def _id(anchor: str, row: Row) -> str | None:
-    """Return the id of a row; none for what is no module of the model."""
-    return row_id(anchor, row.path) if row.module and row.module.common != "virtual" else None
+    """Return the id of a row; none for what is no module of the model, or is no more."""
+    if not row.module or row.module.common == "virtual" or _is_removed(row.module):
+        return None
+    return row_id(anchor, row.path)
 
 
 def _totals(page: Page) -> Markup:
@@ -104,6 +112,16 @@ def _totals(page: Page) -> Markup:
     if page.matches:
         facts.append(tag("span", matches_text(page.matches)))
     return tag("p", tag("b", kind), *facts, class_="bmvis-totals")
+
+
+def _before(totals: Totals) -> Markup:
+    """Return the sums of the model that this one is compared with."""
+    facts = [_amount(totals.count, "parameters"), _amount(totals.trainable, "trainable")]
+    if totals.delta:
+        facts.append(_amount(totals.delta, "delta"))
+    exact = f"{totals.stored_bytes:,} bytes"
+    facts.append(tag("span", numbers.size(totals.stored_bytes), role="img", title=exact))
+    return tag("p", tag("b", "before"), *facts, class_="bmvis-totals bmvis-before")
 
 
 def _trainable(page: Page) -> Markup:
@@ -205,10 +223,17 @@ def _line(row: Row, times: int, links: _Links, dtype: str, type_link: TypeLink |
     if row.module and row.type:
         linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
         yield join(" ", linked or tag("i", row.type, class_=_COMMON.get(row.module.common)))
+    came = row.module.change if row.module and row.module.change and not row.module.change.details else None
     for parameter in row.parameters:
-        yield join(" ", _parameter(parameter, links, dtype))
+        yield join(" ", _parameter(parameter, links, dtype, parameter.change or came))
+        if parameter.change and parameter.change.details and not _is_one_change(row):
+            yield _details(parameter.change)
+    if _is_one_change(row) and row.parameters[0].change:
+        yield _details(row.parameters[0].change)
     for buffer in row.buffers:
         yield join(" ", _buffer(buffer))
+    if row.module and row.module.change and row.module.change.details:
+        yield _details(row.module.change)
     if row.extra_repr:
         yield join(" ", tag("small", row.extra_repr))
     if row.module and row.module.shared_with is not None:
@@ -217,14 +242,25 @@ def _line(row: Row, times: int, links: _Links, dtype: str, type_link: TypeLink |
     if row.differs:
         yield tag("span", class_="bmvis-differs", title=row.differs, role="img")
     if row.hidden:
-        yield join(" ", tag("small", f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below"))
+        unchanged = ", unchanged" if row.is_unchanged else ""
+        yield join(" ", tag("small", f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below{unchanged}"))
     if row.left_out:
         yield join(" ", tag("small", left_out_text(row)))
 
 
+def _is_one_change(row: Row) -> bool:
+    """Return whether all parameters of a row changed in the same way: then it is said once."""
+    changes = {parameter.change for parameter in row.parameters}
+    return len(row.parameters) > 1 and len(changes) == 1 and any(change and change.details for change in changes)
+
+
+def _details(change: Change) -> Markup:
+    return join(" ", tag("small", change_text(change), class_="bmvis-changed"))
+
+
 def _name(row: Row, times: int) -> Markup:
     repeats = row.repeats if row.repeats > 1 else None
-    kind = _COMMON.get(row.module.common) if row.module else None
+    kind = _kind(row.module) if row.module else None
     name = tag(
         "b",
         row.label,
@@ -236,6 +272,13 @@ def _name(row: Row, times: int) -> Markup:
     if not row.is_match:
         return name
     return tag("mark", name, class_="bmvis-match", data_n=times if times > row.repeats else None)
+
+
+def _kind(module: Module) -> str:
+    """Return the classes of what a module is in a comparison, or in a common structure."""
+    change = module.change
+    is_whole = change is not None and change.kind != "changed"
+    return " ".join(filter(None, (f"bmvis-{change.kind}" if change and is_whole else "", _COMMON.get(module.common))))
 
 
 def _origin(row: Row) -> str | None:
@@ -252,8 +295,10 @@ def _other_paths(row: Row) -> str | None:
     return None if any(" " in path for path in row.paths) else " ".join(row.paths)
 
 
-def _parameter(parameter: Parameter, links: _Links, dtype: str) -> Markup:
+def _parameter(parameter: Parameter, links: _Links, dtype: str, change: Change | None) -> Markup:
     classes = ["bmvis-p"]
+    if change and not change.details:
+        classes.append(f"bmvis-{change.kind}")
     if parameter.delta:
         classes.append("bmvis-delta")
     if not parameter.trainable:
@@ -298,6 +343,8 @@ def _buffer(buffer: Buffer) -> Markup:
 def _legend(page: Page) -> Markup:
     """Return the key to colours and marks, of those alone that the tree has."""
     parameters = [p for row in page.rows for p in row.parameters]
+    changed = [p.change for p in parameters] + [row.module.change for row in page.rows if row.module]
+    changes = {change.kind for change in changed if change}
     entries = [
         (
             "bmvis-p",
@@ -309,6 +356,9 @@ def _legend(page: Page) -> Markup:
         ("bmvis-p bmvis-buffer", "buffer", any(row.buffers for row in page.rows)),
         ("bmvis-x", "repeated", any(row.repeats > 1 for row in page.rows)),
         ("bmvis-match", "match", page.matches > 0),
+        ("bmvis-added", "added", "added" in changes),
+        ("bmvis-removed", "removed", "removed" in changes),
+        ("bmvis-changed", "changed", "changed" in changes),
         ("bmvis-virtual", "virtual level", any(row.module and row.module.common == "virtual" for row in page.rows)),
         ("bmvis-other", "not common", any(row.module and row.module.common == "other" for row in page.rows)),
         ("bmvis-differs", "differs", any(row.differs for row in page.rows)),

@@ -25,6 +25,7 @@ DELTA = Style(color="#a641ea")
 REPEATED = Style(color="#e02d27")
 MUTED = FROZEN
 MATCHED = Style(bold=True, underline=True)
+_CHANGES = {"added": DELTA, "removed": Style(color="#757575", strike=True)}
 LINES = Style(color="#757575")
 MIN_WIDTH = 12
 """Columns that a row keeps however deep it stands; a terminal narrower than that shows broken lines."""
@@ -130,13 +131,16 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
     name = Text(printable(row.label), style=REPEATED if row.repeats > 1 else "")
     if row.is_match:
         name.stylize(MATCHED)
+    if row.module and row.module.change:
+        name.stylize(_CHANGES.get(row.module.change.kind, ""))
     if row.module and row.module.common:
         name.stylize(MUTED)
     if row.type:
         name.append("" if row.repeats > 1 else " ").append(printable(row.type), style=TYPE)
     yield name
+    kind = row.module.change.kind if row.module and row.module.change else ""
     for parameter in row.parameters:
-        yield _parameter(parameter, dtype)
+        yield _parameter(parameter, dtype, parameter.change.kind if parameter.change else kind)
     for buffer in row.buffers:
         yield Text(printable(buffer_text(buffer)), style=MUTED)
     if row.extra_repr:
@@ -145,8 +149,9 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
         yield Text(printable(mark), style=MUTED)
 
 
-def _parameter(parameter: Parameter, dtype: str) -> Text:
-    text = Text(printable(f"{parameter.name}:{shape_text(parameter.shape)}"), style=_state(parameter))
+def _parameter(parameter: Parameter, dtype: str, change: str) -> Text:
+    style = _CHANGES.get(change) or _state(parameter)
+    text = Text(printable(f"{parameter.name}:{shape_text(parameter.shape)}"), style=style)
     for mark in states(parameter, dtype):
         text.append(f" ({mark})", style=MUTED)
     return text

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from bmvis import numbers
 from bmvis.rows import Page, Row
-from bmvis.tree import Buffer, Parameter
+from bmvis.totals import Totals
+from bmvis.tree import Buffer, Change, Parameter
 
 
 def to_text(page: Page, *, marks: bool = True) -> str:
@@ -40,6 +41,8 @@ def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:
 
 def row_marks(row: Row) -> Iterator[str]:
     """Yield in words what else is to be known of a row: what is shared, left out, asked for, unlike its like."""
+    if row.module and row.module.change:
+        yield f"({change_text(row.module.change)})"
     if row.module and row.module.shared_with is not None:
         yield f"(same module as {row.module.shared_with or 'the root'})"
     if row.hidden:
@@ -79,12 +82,18 @@ def shape_text(shape: tuple[int, ...] | None) -> str:
 def hidden_text(row: Row) -> str:
     """Return what a depth limit left out below the row: `… 12 modules, 7.1M parameters`."""
     plural = "" if row.hidden == 1 else "s"
-    return f"… {row.hidden:,} module{plural} below, {numbers.count(row.totals.count)} {row.counted}"
+    unchanged = ", unchanged" if row.is_unchanged else ""
+    return f"… {row.hidden:,} module{plural} below{unchanged}, {numbers.count(row.totals.count)} {row.counted}"
 
 
 def left_out_text(row: Row) -> str:
-    """Return how many modules the common structure has no name for: `… 3 modules not common`."""
-    return f"… {row.left_out:,} module{'' if row.left_out == 1 else 's'} not common"
+    """Return how many modules below are not shown, and why: `… 3 modules not common`."""
+    return f"… {row.left_out:,} module{'' if row.left_out == 1 else 's'} {row.left_out_as}"
+
+
+def change_text(change: Change) -> str:
+    """Return what became of a module or parameter: `added`, `was query`, `trainable → frozen`."""
+    return ", ".join(change.details) or change.kind
 
 
 def states(parameter: Parameter, dtype: str = "") -> list[str]:
@@ -97,12 +106,17 @@ def states(parameter: Parameter, dtype: str = "") -> list[str]:
         found.append("uninitialized")
     if parameter.quantization or (dtype and parameter.dtype != dtype and parameter.shape is not None):
         found.append(parameter.stored_as)
+    if parameter.change:
+        found = [word for word in found if not any(d.endswith(f"→ {word}") for d in parameter.change.details)]
+        found.append(change_text(parameter.change))
     return found
 
 
 def footer(page: Page) -> Iterator[str]:
     """Yield the lines below a tree: its totals, then its ties."""
     yield f"{page.type or 'checkpoint'}: {totals_text(page)}{f'; {matches_text(page.matches)}' if page.matches else ''}"
+    if page.before:
+        yield f"before: {before_text(page.before)}"
     for key, first in page.ties:
         yield f"tied: {key} = {first}"
 
@@ -120,6 +134,14 @@ def totals_text(page: Page) -> str:
     if page.uninitialized:
         parts.append(f"{page.uninitialized} uninitialized and not counted")
     return f"{', '.join(parts)}; {kinds_text(page.dtypes, page.devices)}, {numbers.size(totals.stored_bytes)}"
+
+
+def before_text(totals: Totals) -> str:
+    """Return the sums of a model that another is compared with: `109,514,298 parameters, 109,514,298 trainable`."""
+    parts = [f"{totals.count:,} parameters", f"{totals.trainable:,} trainable"]
+    if totals.delta:
+        parts.append(f"{totals.delta:,} delta")
+    return f"{', '.join(parts)}; {numbers.size(totals.stored_bytes)}"
 
 
 def kinds_text(dtypes: Sequence[str], devices: Sequence[str]) -> str:

@@ -4,10 +4,16 @@ from itertools import pairwise
 
 import pytest
 import torch
+from bs4 import BeautifulSoup
 from torch import nn
 
 from bmvis.capturing import capture
 from bmvis.compare import compare
+from bmvis.options import Options
+from bmvis.render.html import to_html
+from bmvis.render.latex import to_latex
+from bmvis.render.text import to_text
+from bmvis.rows import layout
 from bmvis.totals import subtree_totals
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
@@ -103,7 +109,7 @@ CASES = {
         [
             ". root",
             "  ~ query Linear → Named",
-            "    ~ base was query ~weight trainable → frozen ~bias trainable → frozen",
+            "    ~ base wrapped ~weight trainable → frozen ~bias trainable → frozen",
             "    + low +weight +bias",
         ],
     ),
@@ -148,3 +154,92 @@ def test_a_thousand_levels_and_a_hundred_thousand_siblings():
     for model, size in ((wide, 20_000), (wider, 20_001)):
         model._modules = {str(i): nn.Linear(1, 1) for i in range(size)}
     assert told(wide, wider) == [". root", "  + 20000 +weight +bias"]
+
+
+def drawn(before, after, **options):
+    return layout(capture(after), Options(**options), capture(before))
+
+
+CHANGED = (
+    Named(a=mlp(2, 3, 3), b=nn.Linear(1, 1)),
+    Named(a=mlp(2, 3, 3), b=nn.Linear(1, 1, bias=False), c=nn.Linear(2, 2)),
+)
+
+
+def test_what_did_not_change_is_folded_away():
+    assert to_text(drawn(*CHANGED)).splitlines() == [
+        "root",
+        "├── a (Sequential) … 2 modules below, unchanged, 21 parameters",
+        "├── b (Linear) weight:[1, 1] bias:[1] (removed)",
+        "└── c (Linear) weight:[2, 2] bias:[2] (added)",
+        "",
+        "Named: 28 parameters, all trainable; float32, 112 bytes",
+        "before: 23 parameters, 23 trainable; 92 bytes",
+    ]
+
+
+def test_or_left_out():
+    assert to_text(drawn(*CHANGED, only_changes=True)).splitlines()[:3] == [
+        "root … 3 modules unchanged",
+        "├── b (Linear) weight:[1, 1] bias:[1] (removed)",
+        "└── c (Linear) weight:[2, 2] bias:[2] (added)",
+    ]
+
+
+def test_blocks_that_changed_in_the_same_way_fold():
+    blocks = [nn.ModuleList(nn.Linear(3, 3) for _ in range(4)) for _ in range(2)]
+    frozen(blocks[1])
+    assert to_text(drawn(*blocks)).splitlines()[1] == (
+        "└── 0-3(Linear) weight:[3, 3] (trainable → frozen) bias:[3] (trainable → frozen)"
+    )
+
+
+def test_on_a_page_added_and_removed_have_marks_of_their_own():
+    before, after = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4)), nn.Sequential(nn.Linear(3, 4))
+    html = BeautifulSoup(to_html(drawn(before, after), "net"), "html5lib")
+    removed, moved = html.select(".bmvis-tree li li")
+    assert removed.b["class"] == ["bmvis-removed"]
+    assert {tuple(p["class"]) for p in removed.select(".bmvis-p")} == {("bmvis-p", "bmvis-removed")}
+    assert not removed.has_attr("id")  # another module has its path now
+    assert moved["id"] == "net.0"
+    assert moved.select_one(".bmvis-changed").get_text() == "was 1"
+    assert [e.get_text() for e in html.select(".bmvis-legend > *")] == [
+        "name",
+        "(type)",
+        "trainable",
+        "removed",
+        "changed",
+    ]
+    assert "21 parameters" not in html.select_one(".bmvis-before").get_text()
+    assert html.select_one(".bmvis-before").get_text().startswith("before25 parameters")
+
+
+def test_one_change_of_all_parameters_is_said_once_on_a_page():
+    html = BeautifulSoup(to_html(drawn(mlp(2, 2), frozen(mlp(2, 2))), "net"), "html5lib")
+    assert [e.get_text() for e in html.select(".bmvis-tree .bmvis-changed")] == ["trainable → frozen"]
+
+
+@pytest.mark.parametrize("render", [to_html, to_latex])
+def test_hostile_names_stay_text(render):
+    bad = "<script>alert(1)</script>\\input{x}"
+    page = drawn(Named(**{bad: nn.Linear(1, 1)}), Named(**{bad: Named(inner=nn.Linear(1, 1))}))
+    out = render(page, "net") if render is to_html else render(page)
+    assert "<script>" not in out
+    assert "\\input{" not in out or render is to_html
+
+
+def test_lora_is_what_was_meant():
+    """The source document's question: is the modification what was expected?"""
+    transformers, peft = pytest.importorskip("transformers"), pytest.importorskip("peft")
+    small = transformers.BertConfig(
+        hidden_size=32, num_attention_heads=4, intermediate_size=64, num_hidden_layers=3, vocab_size=99
+    )
+    with torch.device("meta"):
+        base = transformers.BertModel(small)
+        tuned = peft.get_peft_model(transformers.BertModel(small), peft.LoraConfig(target_modules=["query", "value"]))
+    page = drawn(base, tuned)
+    added = [row.path for row in page.rows if row.module.change and row.module.change.kind == "added"]
+    assert added[0] == "base_model"
+    assert all("lora" in path for path in added[1:])
+    assert not [row for row in page.rows if row.module.change and row.module.change.kind == "removed"]
+    assert {row.label for row in page.rows} >= {"0-2", "query,value"}

@@ -83,6 +83,27 @@ def test_json_html_and_svg(folder):
     assert (folder / "tree.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
+def test_two_models_are_compared(folder):
+    (folder / "old.py").write_text("import zoo\ndef tiny(): return zoo.tiny((4, 6))\n")
+    assert bmvis(folder, "compare", "old:tiny", "zoo:tiny", "--only-changes").stdout.splitlines() == [
+        "root",
+        "└── 0 (Linear) weight:[8, 4] ([6, 4] → [8, 4]) bias:[8] ([6] → [8])",
+        "",
+        "Sequential: 40 parameters, all trainable; float32, 160 bytes",
+        "before: 30 parameters, 30 trainable; 120 bytes",
+        "trainable",
+    ]
+
+
+def test_a_model_is_compared_with_its_snapshot(folder):
+    bmvis(folder, "snapshot")
+    done = bmvis(folder, "compare", "snapshot:small", "zoo:tiny(sizes=[2, 2])", "--json")
+    data = json.loads(done.stdout)
+    assert data["before"]["parameters"] == 12
+    assert [row["change"] for row in data["rows"] if "change" in row] == [{"kind": "removed"}]
+    assert "'smal' is neither" in bmvis(folder, "compare", "snapshot:smal", "zoo:tiny").stderr
+
+
 def test_a_file_can_be_standard_output(folder):
     assert bmvis(folder, "show", "zoo:tiny", "--svg", "-").stdout.startswith("<svg")
 

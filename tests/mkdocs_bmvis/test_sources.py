@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bmvis.errors import FactoryError
-from bmvis.protocol import Built
+from bmvis.protocol import Asked, Built
 from bmvis.tree import Model, Module
 from mkdocs_bmvis import sources
 from mkdocs_bmvis.settings import Settings
@@ -20,10 +20,10 @@ class RecordedSource:
         self.asked = []
         self.closed = False
 
-    def resolve(self, reference, device):
-        self.asked.append(reference)
-        if reference == "m:bad":
-            raise FactoryError(reference)
+    def answer(self, asked):
+        self.asked.append(asked.reference)
+        if asked.reference == "m:bad":
+            raise FactoryError(asked.reference)
         return Built(MODEL, (str(self.file),))
 
     def close(self):
@@ -45,13 +45,13 @@ def opened(monkeypatch, tmp_path):
 
 def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened):
     shared = sources.SharedSource(Settings())
-    shared.resolve("m:a")
+    shared.answer(Asked("m:a"))
     time.sleep(0.1)
-    shared.resolve("m:b")
+    shared.answer(Asked("m:b"))
     time.sleep(0.15)
     assert [source.closed for source in opened] == [False], "the pause starts anew with each question"
     time.sleep(0.3)
-    shared.resolve("m:c")
+    shared.answer(Asked("m:c"))
     assert [source.asked for source in opened] == [["m:a", "m:b"], ["m:c"]]
     assert [source.closed for source in opened] == [True, False]
     shared.close()
@@ -61,7 +61,7 @@ def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened):
 def test_a_failure_does_not_keep_the_source_open(opened):
     shared = sources.SharedSource(Settings())
     with pytest.raises(FactoryError, match="m:bad"):
-        shared.resolve("m:bad")
+        shared.answer(Asked("m:bad"))
     time.sleep(0.5)
     assert opened[0].closed
 
@@ -70,10 +70,10 @@ def test_a_changed_file_ends_the_source_at_once(opened, tmp_path):
     zoo = tmp_path / "zoo.py"
     zoo.write_text("1")
     shared = sources.SharedSource(Settings(cwd=str(tmp_path)))
-    shared.resolve("zoo:a")
-    shared.resolve("zoo:b")
+    shared.answer(Asked("zoo:a"))
+    shared.answer(Asked("zoo:b"))
     os.utime(zoo, (1, 1))
-    shared.resolve("zoo:a")
+    shared.answer(Asked("zoo:a"))
     assert [source.asked for source in opened] == [["zoo:a", "zoo:b"], ["zoo:a"]]
     shared.close()
 
@@ -83,9 +83,9 @@ def test_a_file_that_failed_and_changed_ends_the_source_at_once(opened, tmp_path
     shared = sources.SharedSource(Settings(cwd=str(tmp_path)))
     for _ in range(2):
         with pytest.raises(FactoryError):
-            shared.resolve("m:bad")
+            shared.answer(Asked("m:bad"))
     os.utime(tmp_path / "m.py", (1, 1))
     with pytest.raises(FactoryError):
-        shared.resolve("m:bad")
+        shared.answer(Asked("m:bad"))
     assert [len(source.asked) for source in opened] == [2, 1]
     shared.close()
