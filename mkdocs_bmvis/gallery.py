@@ -19,6 +19,7 @@ from bmvis.gallery import (
     parse_gallery_options,
     read_entries,
 )
+from bmvis.protocol import Asked
 from bmvis.render.gallery import to_cards
 from bmvis.render.markup import Markup
 from bmvis.source import drifted

@@ -17,7 +17,7 @@ from sphinx.util.typing import OptionSpec
 
 from bmvis.errors import BmvisError, OptionError
 from bmvis.gallery import Card, Entry, GalleryOptions, expand, make_card, ordered, parse_gallery_options, read_entries
-from bmvis.protocol import Listed
+from bmvis.protocol import Asked, Listed
 from bmvis.render.gallery import facts
 from bmvis.source import Source
 from sphinx_bmvis.directives import AnyOption
@@ -130,7 +130,7 @@ class FillGalleries(SphinxPostTransform):
         pages = domain.pages.get(gallery_key(self.env.docname, node["options"], node["entries"]), {})
         cards = []
         for entry in gallery.entries:
-            answer = domain.answer((entry.reference, node["options"].device))
+            answer = domain.answer(Asked(entry.reference, node["options"].device))
             shown = msgspec.structs.replace(entry, location=place(entry.location, self.env.srcdir))
             cards.append(
                 make_card(
