@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 ZOO = '''
@@ -48,13 +47,18 @@ def main(folder: Path, picked: list[str]) -> int:
     started = time.monotonic()
     built = _run("-m", "sphinx", "-q", "-j", "2", str(folder / "source"), str(folder / "html"), check=False)
     took = time.monotonic() - started
-    why = [match["why"] for match in FAILED.finditer(built.stderr)]
+    written = (folder / "source" / "index.rst").read_text().splitlines()
+    failed: dict[str, list[str]] = {}
+    for match in FAILED.finditer(built.stderr):
+        name = written[int(match["line"]) - 1].rpartition("| ")[2]
+        failed.setdefault(_shortened(match["why"]), []).append(name)
+    missing = sum(map(len, failed.values()))
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     pages = len(list((folder / "html" / "models").glob("*.html")))
-    print(f"{len(names)} architectures, {len(names) - len(why)} drawn, {len(why)} failed; {pages} pages")
+    print(f"{len(names)} architectures, {len(names) - missing} drawn, {missing} failed; {pages} pages")
     print(f"{took:.0f} s, {memory:,.0f} MB in the largest process")
-    for reason, times in Counter(map(_shortened, why)).most_common():
-        print(f"{times:4} {reason}")
+    for reason, those in sorted(failed.items(), key=lambda item: -len(item[1])):
+        print(f"{len(those):4} {reason}\n     {', '.join(those)}")
     print(f"file://{(folder / 'html' / 'index.html').resolve()}")
     return built.returncode
 
