@@ -25,7 +25,14 @@ TREES = {
     "marked": {"highlight": "1.0 [r]\\d\\.1", "whole-names": "", "depth": "1"},
     "compared": {"base": "zoo:tiny(layers=2)", "only-changes": ""},
     "common": {"common": "MAPPING", "only-common": ""},
-    "told": {"caption": "A <small> model & its layers", "open": "1", "device": "cpu", "search": "", "map": ""},
+    "told": {
+        "alt": "Four layers",
+        "caption": "A <small> model & its layers",
+        "open": "1",
+        "device": "cpu",
+        "search": "",
+        "map": "",
+    },
 }
 
 
