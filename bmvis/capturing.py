@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from bmvis import slots
+from bmvis.collecting import uncollected
 from bmvis.delta import Deltas, find_deltas
 from bmvis.said import Listener
 from bmvis.storage import Stored, packed, stored
@@ -32,7 +33,7 @@ def capture(model: nn.Module) -> Model:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"bmvis captures a torch.nn.Module, not {type(model).__name__}")
-    with torch.no_grad(), torch._C.DisableTorchFunction():
+    with torch.no_grad(), torch._C.DisableTorchFunction(), uncollected():
         places = list(_walk(model))
         deltas = find_deltas([(path, module) for _, _, path, module, shared in places if shared is None])
         reader = _Reader(deltas, _find_ties(places))

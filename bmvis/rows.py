@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence, Set
 import msgspec
 
 from bmvis import address
+from bmvis.collecting import uncollected
 from bmvis.common import choose, rename
 from bmvis.compare import compare
 from bmvis.differences import Difference, differences
@@ -123,6 +124,11 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         options: how.
         base: the model to compare with.
     """
+    with uncollected():
+        return _layout(model, options, base)
+
+
+def _layout(model: Model, options: Options, base: Model | None) -> Page:
     model, misfits = _in_common_structure(model, options)
     before, unchanged = None, frozenset[int]()
     if base is not None:
@@ -142,7 +148,7 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
     rows: list[Row] = []
     unlike = {} if base else differences(model, folding, totals, buffers=options.buffers)
     dtypes, devices = _ranked(model, _dtype), _ranked(model, _device)
-    of_dtype, of_device = subtree_facts(model, _dtype), subtree_facts(model, _device)
+    of_dtype, of_device = _facts(model, dtypes, _dtype), _facts(model, devices, _device)
     for group, said in zip(folding.groups, _said(model, folding.groups, options), strict=True):
         first = group.members[0]
         row = msgspec.structs.replace(
@@ -305,6 +311,11 @@ def _ranked(model: Model, fact: Callable[[Parameter], str]) -> tuple[str, ...]:
             if not parameter.tied_to:
                 elements[fact(parameter)] += parameter.count
     return tuple(said for said, _ in elements.most_common() if said)
+
+
+def _facts(model: Model, ranked: Sequence[str], fact: Callable[[Parameter], str]) -> Sequence[Set[str]]:
+    """Return for each module which of the facts are true below it; if there is one at most, it is true of all."""
+    return subtree_facts(model, fact) if len(ranked) > 1 else [frozenset(ranked)] * len(model.modules)
 
 
 def _dtype(parameter: Parameter) -> str:

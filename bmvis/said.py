@@ -54,7 +54,7 @@ def _speaks(module: nn.Module) -> bool:
     cls = type(module)
     if cls.extra_repr is nn.Module.extra_repr or issubclass(cls, _SILENT) or cls.__module__.startswith("torch.jit"):
         return False
-    return all(name != "parametrizations" for name, _ in slots.children(module))
+    return not slots.holds(module, "_modules", "parametrizations")
 
 
 def _line(words: str) -> str:

@@ -34,6 +34,11 @@ def unsaved(module: nn.Module) -> frozenset[str]:
     return frozenset(_slot(module, "_non_persistent_buffers_set") or ())
 
 
+def holds(module: nn.Module, slot: str, name: str) -> bool:
+    """Return whether one of the module's dictionaries has an entry of this name."""
+    return name in (_slot(module, slot) or ())
+
+
 def attribute(thing: object, name: str, default: Any = None) -> Any:
     """Return an attribute, or `default` where it is missing or its code raises."""
     try:

@@ -66,6 +66,8 @@ def packed(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
 
 def _packed_buffer(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
     """Yield the matrix that a layer of GPTQ or AWQ packs into the integers of a buffer, several to one."""
+    if not slots.holds(module, "_buffers", "qweight"):
+        return
     buffers = dict(slots.buffers(module))
     weight = buffers.get("qweight")
     if weight is None or weight.is_floating_point():

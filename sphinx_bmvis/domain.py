@@ -22,7 +22,7 @@ from bmvis.gallery import Entry, GalleryOptions
 from bmvis.options import Options
 from bmvis.protocol import Asked, Built
 from bmvis.render.html import row_id
-from bmvis.rows import layout, shown_at
+from bmvis.rows import Page, layout, shown_at
 from bmvis.source import asked
 from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure
 
@@ -129,6 +129,7 @@ class BmvisDomain(Domain):
 
     def __init__(self, env: BuildEnvironment) -> None:
         super().__init__(env)
+        self._pages: dict[tuple[Asked, Options], tuple[bytes, Page]] = {}
         self._anchors: dict[Request, tuple[bytes, dict[str, str]]] = {}
         """For a request the answer, and what `module_anchors` made of it: Sphinx asks more than once."""
 
@@ -241,9 +242,18 @@ class BmvisDomain(Domain):
         known = self._anchors.get(request)
         if known is None or known[0] is not kept:
             built = _BUILT.decode(kept)
-            shown = shown_at(built.model, layout(built.model, request.options, built.base).rows)
+            page = self.page(request.key, request.options, built)
+            shown = shown_at(built.model, page.rows)
             known = kept, {path: row_id(request.anchor, row) for path, row in shown.items() if path}
             self._anchors[request] = known
+        return known[1]
+
+    def page(self, key: Asked, options: Options, built: Built) -> Page:
+        """Return a tree laid out: once in a process, though the page and the inventory ask for it."""
+        kept = self.data["answers"][key]
+        known = self._pages.get((key, options))
+        if known is None or known[0] is not kept:
+            known = self._pages[key, options] = kept, layout(built.model, options, built.base)
         return known[1]
 
     def resolve_xref(

@@ -32,13 +32,15 @@ class FillTrees(SphinxPostTransform):
                 self._fill(node)
 
     def _fill(self, node: model_structure) -> None:
-        answer = domain_of(self.env).answer(asked(node["reference"], node["options"]))
+        domain, key = domain_of(self.env), asked(node["reference"], node["options"])
+        answer = domain.answer(key)
         if isinstance(answer, BmvisError):
             node["error"] = answer
         else:
             translated = "".join(child.astext() for child in node.findall(nodes.caption))
             options = msgspec.structs.replace(node["options"], caption=translated)
-            node["page"] = layout(answer.model, options, answer.base)
+            page = domain.page(key, node["options"], answer)
+            node["page"] = msgspec.structs.replace(page, options=options)
             for warning in node["page"].warnings:
                 warn(warning, node["location"])
             node += [self._type_reference(name) for name in dict.fromkeys(_documented_types(node["page"]))]

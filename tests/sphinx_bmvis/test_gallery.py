@@ -88,7 +88,7 @@ def test_cards_pages_and_links(shelf):
     assert cards[0].select_one(".bmvis-facts").get_text(" ") == "12 parameters 48 bytes"
     assert cards[1].select_one(".bmvis-facts span:nth-of-type(2)").get_text() == "0 % trainable"
     assert [tag.get_text() for tag in cards[0].select(".bmvis-tags li")] == ["small", "linear"]
-    assert cards[2].svg["aria-label"] == "Where the parameters are: 0-2 100 %"
+    assert cards[2].svg["aria-label"] == "Where the parameters are: 0.dense 71.4 %, 0.norm 28.6 %"
     page = built.page("models/zoo.tiny.html")
     assert page.h1.get_text().startswith("Tiny, the model")
     assert page.select_one(".bmvis-tree")
