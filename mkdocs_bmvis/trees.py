@@ -118,7 +118,7 @@ class Trees:
             self.fail(taken, element.raw, page, line)
         html = to_html(drawn, anchor, type_link=type_link)
         page.anchors.update(_ID.findall(html))
-        if options.name:
+        if options.name and type_link:  # else nothing refers to modules
             page.targets.update(targets(options.name, anchor, built.model, drawn))
         return Drawn(html, options.search)
 

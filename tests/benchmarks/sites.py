@@ -1,4 +1,7 @@
-"""Sites of 200 trees: warm beside the same trees pasted as HTML, and how often a cold build imports torch."""
+"""Sites of 200 trees: warm beside the same trees pasted as HTML, and how often a cold build imports torch.
+
+A site has a page for each model, and the theme of the demo: furo, Material.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from bmvis.render.html import to_html
 from bmvis.rows import layout
 from bmvis.source import Source
 
-PAGES, TREES, ROUNDS = 20, 10, 5
+PAGES, TREES, ROUNDS = 200, 1, 5
 COMMANDS = {
     "sphinx": ["-m", "sphinx", "-q", "-W", "-E", ".", "site"],
     "mkdocs": ["-m", "mkdocs", "build", "-q", "--strict", "--clean"],
@@ -106,13 +109,14 @@ def _write(folder: Path, host: str, tree: Write, extension: str) -> None:
     folder.mkdir(parents=True)
     (folder / "zoo.py").write_text(ZOO)
     if host == "sphinx":
-        (folder / "conf.py").write_text(f"extensions = {[extension] if extension else []}\nbmvis_path = ['.']\n")
+        used = [extension] if extension else []
+        (folder / "conf.py").write_text(f"extensions = {used}\nbmvis_path = ['.']\nhtml_theme = 'furo'\n")
         pages, suffix, title = folder, "rst", "Page\n====\n"
         listed = "".join(f"   page{number}\n" for number in range(PAGES))
         (folder / "index.rst").write_text(f"Models\n======\n\n.. toctree::\n\n{listed}")
     else:
         plugins = "plugins: [bmvis: {path: [.]}]" if extension else "plugins: []"
-        (folder / "mkdocs.yml").write_text(f"site_name: Models\n{plugins}\n")
+        (folder / "mkdocs.yml").write_text(f"site_name: Models\ntheme: material\n{plugins}\n")
         pages, suffix, title = folder / "docs", "md", "# Page\n"
         pages.mkdir()
         (pages / "index.md").write_text("# Models\n")
