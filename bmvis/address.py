@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 from bmvis.errors import AddressError, OptionError
-from bmvis.tree import Model, paths
+from bmvis.tree import Model
 
 REGEX = "[r]"
 TIMEOUT = 5.0
@@ -43,7 +43,7 @@ def match(model: Model, pattern: str | Iterable[str]) -> list[str]:
         OptionError: a regular expression that does not compile.
         AddressError: a regular expression that does not come to an end.
     """
-    places = paths(model.modules)
+    places = model.paths
     patterns = parse(pattern) if isinstance(pattern, str) else [p for text in pattern for p in parse(text)]
     return [places[index] for index in sorted({index for one in patterns for index in find(places, one)})]
 

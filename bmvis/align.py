@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bmvis.tree import Model, join, parents, sizes
+from bmvis.tree import Model, join, sizes
 
 SEARCHED = 256
 """Modules below a wrapper that are looked at for what it wraps: wrappers are shallow."""
@@ -84,7 +84,7 @@ class _Side:
 
     def __init__(self, model: Model, known: dict[Hashable, int]) -> None:
         self.modules = model.modules
-        self.above = parents(model.modules)
+        self.above = model.parents
         self.sizes = sizes(model.modules)
         self.children: list[list[int]] = [[] for _ in model.modules]
         for index in range(1, len(model.modules)):

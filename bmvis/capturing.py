@@ -19,6 +19,7 @@ from bmvis.tree import Buffer, Model, Module, Parameter, join
 _Record = TypeVar("_Record", Parameter, Buffer)
 _Place = tuple[int, str, str, nn.Module, str | None]
 """Depth, name, path, module, and the path of the first place where this is a later one."""
+_Tensors = list[tuple[str, torch.Tensor]]
 _MANGLED = re.compile(r"^__torch__\.|___torch_mangle_\d+\.")
 
 
@@ -36,8 +37,10 @@ def capture(model: nn.Module) -> Model:
     with torch.no_grad(), torch._C.DisableTorchFunction(), uncollected():
         places = list(_walk(model))
         deltas = find_deltas([(path, module) for _, _, path, module, shared in places if shared is None])
-        reader = _Reader(deltas, _find_ties(places))
-        return Model(modules=tuple(reader.module(*place) for place in places), device=_device(places))
+        tensors = [(slots.parameters(module), slots.buffers(module)) for _, _, _, module, _ in places]
+        reader = _Reader(deltas, _find_ties(places, tensors))
+        modules = tuple(reader.module(*place, *held) for place, held in zip(places, tensors, strict=True))
+        return Model(modules=modules, device=_device(places))
 
 
 def _walk(root: nn.Module) -> Iterator[_Place]:
@@ -73,12 +76,12 @@ class _Ties:
             self.again.setdefault(id(tensor), []).append(key)
 
 
-def _find_ties(places: list[_Place]) -> _Ties:
+def _find_ties(places: list[_Place], tensors: list[tuple[_Tensors, _Tensors]]) -> _Ties:
     """Meet all parameters, then all buffers: a parameter is never tied to a buffer, for that has no count."""
     ties = _Ties()
-    for held in (slots.parameters, slots.buffers):
-        for _, _, path, module, _ in places:
-            for name, tensor in held(module):
+    for kind in (0, 1):
+        for (_, _, path, _, _), held in zip(places, tensors, strict=True):
+            for name, tensor in held[kind]:
                 ties.meet(tensor, join(path, name))
     return ties
 
@@ -93,9 +96,18 @@ class _Reader:
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
         self.names: dict[type, tuple[str, str, str]] = {}
 
-    def module(self, depth: int, name: str, path: str, module: nn.Module, shared_with: str | None) -> Module:
+    def module(
+        self,
+        depth: int,
+        name: str,
+        path: str,
+        module: nn.Module,
+        shared_with: str | None,
+        parameters: _Tensors,
+        buffers: _Tensors,
+    ) -> Module:
         type_, package, qualname = self.class_names(module)
-        unsaved = slots.unsaved(module)
+        unsaved = slots.unsaved(module) if buffers else frozenset()
         return Module(
             name=name,
             depth=depth,
@@ -103,10 +115,10 @@ class _Reader:
             package=package,
             qualname=qualname if qualname != type_ else "",
             parameters=(
-                *(self.parameter(n, join(path, n), p, module) for n, p in slots.parameters(module)),
-                *(self.packed(n, form, device) for n, form, device in packed(module)),
+                *[self.parameter(n, join(path, n), p, module) for n, p in parameters],
+                *[self.packed(n, form, device) for n, form, device in packed(module)],
             ),
-            buffers=tuple(self.buffer(n, join(path, n), b, module, n not in unsaved) for n, b in slots.buffers(module)),
+            buffers=tuple([self.buffer(n, join(path, n), b, module, n not in unsaved) for n, b in buffers]),
             extra_repr=self.listener.ask(module),
             shared_with=shared_with,
         )

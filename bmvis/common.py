@@ -16,7 +16,7 @@ import msgspec
 
 from bmvis.errors import MappingError
 from bmvis.mapping import ANY, Naming, naming_for, own_names
-from bmvis.tree import Model, Module, parents, paths
+from bmvis.tree import Model, Module
 
 _MOST_MISSING = 3
 """Names that a warning lists."""
@@ -113,8 +113,8 @@ class _Renaming:
 
     def __init__(self, model: Model, naming: Naming) -> None:
         self.model, self.naming = model, naming
-        self.above = parents(model.modules)
-        self.places = paths(model.modules)
+        self.above = model.parents
+        self.places = model.paths
         self.starts = self._starts()
         self.commons = self._commons()
         self.holds = self._holds()

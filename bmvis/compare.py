@@ -12,7 +12,7 @@ import msgspec
 
 from bmvis.align import WRAPPED, Place, align
 from bmvis.totals import Totals, subtree_totals
-from bmvis.tree import Change, Model, Module, Parameter, join, parents, paths
+from bmvis.tree import Change, Model, Module, Parameter, join, parents
 
 REMOVED = Change("removed")
 ADDED = Change("added")
@@ -55,7 +55,7 @@ class _Where:
     """Where the first model's modules stand in the second one."""
 
     def __init__(self, before: Model, after: Model, places: Sequence[Place]) -> None:
-        self.before, self.after = paths(before.modules), paths(after.modules)
+        self.before, self.after = before.paths, after.paths
         self._now = {
             self.before[place.before]: self.after[place.after]
             for place in places

@@ -14,7 +14,7 @@ import msgspec
 from bmvis import numbers
 from bmvis.fold import Folding, Group, label, shortened, way
 from bmvis.totals import Totals
-from bmvis.tree import Buffer, Model, Module, Parameter, paths
+from bmvis.tree import Buffer, Model, Module, Parameter
 
 _MOST_VARIANTS = 4
 """Groups up to which numbered blocks are variants of each other, if no group holds half of them."""
@@ -65,7 +65,7 @@ class _Comparison:
 
     def __init__(self, model: Model, folding: Folding, totals: Sequence[Totals], buffers: bool) -> None:
         self.modules = model.modules
-        self.places = paths(model.modules)
+        self.places = model.paths
         self.folding = folding
         self.totals = totals
         self.buffers = buffers

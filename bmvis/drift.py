@@ -10,7 +10,7 @@ import msgspec
 from bmvis.fold import label
 from bmvis.snapshot import describe
 from bmvis.totals import Totals, subtree_totals
-from bmvis.tree import Model, paths
+from bmvis.tree import Model
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _Facts = Mapping[str, Any]
@@ -55,14 +55,14 @@ def compare(before: Model, after: Model) -> Drift:
 
 
 def _facts(model: Model) -> dict[str, _Facts]:
-    places = paths(model.modules)
+    places = model.paths
     return {path: describe(m, path, model.device) for path, m in zip(places, model.modules, strict=True)}
 
 
 def _missing(kind: Literal["added", "removed"], model: Model, other: Mapping[str, _Facts]) -> Iterator[Change]:
     """Yield the outermost modules of `model` that the other does not have."""
     totals = subtree_totals(model)
-    for index, path in enumerate(paths(model.modules)):
+    for index, path in enumerate(model.paths):
         if path not in other and path.rpartition(".")[0] in other:
             yield Change(kind, path, f"{model.modules[index].type}, {_parameters(totals[index].count)}")
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from bmvis.totals import subtree_totals
-from bmvis.tree import Model, Module, parents, paths
+from bmvis.tree import Model, Module
 
 WIDE = 48
 """Characters of a label that stand in a line."""
@@ -58,7 +58,7 @@ def fold(
     One pass from the leaves to the root; linear in the number of modules.
     """
     signatures, children, cut, below, unseen = _sign(model, depth, non_params, buffers, marked, left_out)
-    for index in closed - _above(marked, parents(model.modules)):
+    for index in closed - _above(marked, model.parents):
         cut[index] = True
     groups: list[Group] = []
     pending: list[tuple[int, ...]] = [(0,)]
@@ -79,7 +79,7 @@ def _sign(
     model: Model, depth: int | None, non_params: bool, buffers: bool, marked: Set[int], left_out: Set[int]
 ) -> tuple[list[int], list[list[int]], list[bool], list[int], list[int]]:
     """Return the signatures, children and cuts of a `Folding`, and how many modules are below each, and left out."""
-    modules, above, places = model.modules, parents(model.modules), paths(model.modules)
+    modules, above, places = model.modules, model.parents, model.paths
     totals = subtree_totals(model) if depth is not None or left_out else None
     opened, held = _above(marked, above), _shared_holders(model, above)
     children: list[list[int]] = [[] for _ in modules]
@@ -115,7 +115,7 @@ def _shared_holders(model: Model, above: Sequence[int]) -> set[int]:
     later = [index for index, module in enumerate(model.modules) if module.shared_with is not None]
     if not later:
         return set()
-    position = {path: index for index, path in reversed(list(enumerate(paths(model.modules))))}
+    position = {path: index for index, path in reversed(list(enumerate(model.paths)))}
     first = {index: position[model.modules[index].shared_with or ""] for index in later}
     own = [bool(module.parameters) for module in model.modules]
     while True:  # once, and once more for each level of modules that hold nothing but shared ones
@@ -177,7 +177,7 @@ def stand_ins(model: Model, groups: Sequence[Group]) -> list[list[int]]:
 
     `Group.members` are those below the first of the modules above alone.
     """
-    above = parents(model.modules)
+    above = model.parents
     place = {(above[index], module.name): index for index, module in enumerate(model.modules)}
     found: list[list[int]] = []
     trail: list[list[int]] = []

@@ -17,7 +17,7 @@ from bmvis.fold import Group, fold, label, shortened, stand_ins
 from bmvis.mapping import read_naming
 from bmvis.options import Options
 from bmvis.totals import Totals, of_parameter, subtree_facts, subtree_totals
-from bmvis.tree import Buffer, Model, Module, Parameter, join, paths
+from bmvis.tree import Buffer, Model, Module, Parameter, join
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +134,7 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
     if base is not None:
         compared = compare(_in_common_structure(base, options)[0], model)
         model, before, unchanged = compared.model, compared.before, compared.unchanged
-    places, totals = paths(model.modules), subtree_totals(model)
+    places, totals = model.paths, subtree_totals(model)
     matched, warnings = _matched(model, places, options)
     folding = fold(
         model,
@@ -197,7 +197,7 @@ def _left_out(model: Model, unchanged: Set[int], options: Options) -> Set[int]:
     return found
 
 
-def _matched(model: Model, places: list[str], options: Options) -> tuple[set[int], tuple[AddressError, ...]]:
+def _matched(model: Model, places: Sequence[str], options: Options) -> tuple[set[int], tuple[AddressError, ...]]:
     """Return the modules that the page asks to highlight, and what is wrong with how it does."""
     matched: set[int] = set()
     warnings: list[AddressError] = []
@@ -222,7 +222,7 @@ def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
     same: dict[str, str] = {"": ""}
     """By path, that of the module that is drawn for it, or would be were it shown."""
     found = {"": ""}
-    for path in paths(model.modules)[1:]:
+    for path in model.paths[1:]:
         above, _, name = path.rpartition(".")
         here = join(same[above], name)
         same[path] = shown.get(here, here)
@@ -239,7 +239,7 @@ def _said(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
 
 
 def _row(
-    group: Group, said: str, model: Model, places: list[str], totals: Totals, options: Options, is_unchanged: bool
+    group: Group, said: str, model: Model, places: Sequence[str], totals: Totals, options: Options, is_unchanged: bool
 ) -> Row:
     module = model.modules[group.members[0]]
     names = tuple(model.modules[member].name for member in group.members)

@@ -54,7 +54,13 @@ def text(value: str) -> str:
 
 def _items(module: nn.Module, slot: str, kind: type[_Held]) -> list[tuple[str, _Held]]:
     held = _slot(module, slot)
-    return [(text(str(name)), value) for name, value in held.items() if isinstance(value, kind)] if held else []
+    if not held:
+        return []
+    return [
+        (name if type(name) is str and name.isascii() else text(str(name)), value)
+        for name, value in held.items()
+        if isinstance(value, kind)
+    ]
 
 
 def _slot(module: nn.Module, slot: str) -> Any:

@@ -19,7 +19,7 @@ import msgspec
 
 from bmvis.errors import SnapshotError
 from bmvis.totals import Totals, subtree_totals
-from bmvis.tree import Buffer, Model, Module, Parameter, join, parents, paths
+from bmvis.tree import Buffer, Model, Module, Parameter, join
 
 FORMAT = 2
 """Version of the file; a reader refuses any other."""
@@ -108,7 +108,7 @@ def _json(value: object) -> str:
 
 def _fold(model: Model) -> Iterator[_Row]:
     """Yield the rows of a model: bottom-up each module gets the number of its content, top-down equal runs are one."""
-    modules, above, places = model.modules, parents(model.modules), paths(model.modules)
+    modules, above, places = model.modules, model.parents, model.paths
     rows = [describe(module, path, model.device) for module, path in zip(modules, places, strict=True)]
     children: list[list[int]] = [[] for _ in modules]
     numbers = [0] * len(modules)

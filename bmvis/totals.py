@@ -7,12 +7,12 @@ A parameter that several modules hold is counted once in every subtree, as
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import msgspec
 
-from bmvis.tree import Model, Parameter, join, parents, paths, sizes
+from bmvis.tree import Model, Parameter, join, paths, sizes
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):
@@ -61,7 +61,7 @@ def subtree_totals(model: Model) -> list[Totals]:
     off again at the lowest common ancestor of each two neighbouring occurrences: what remains in any
     subtree is one. Linear in the number of modules and of occurrences.
     """
-    modules, above = model.modules, parents(model.modules)
+    modules, above = model.modules, model.parents
     found = [sum(map(of_parameter, module.parameters), NOTHING) for module in modules]
     if any(module.shared_with is not None or any(p.tied_to for p in module.parameters) for module in modules):
         _count_once(model, above, found)
@@ -75,7 +75,7 @@ def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozen
 
     A shared module has the facts of the place where it was first met.
     """
-    modules, above = model.modules, parents(model.modules)
+    modules, above = model.modules, model.parents
     own = [frozenset(map(fact, module.parameters)) for module in modules]
     later = [index for index, module in enumerate(modules) if module.shared_with is not None]
     position = {path: index for index, path in reversed(list(enumerate(paths(modules))))} if later else {}
@@ -91,7 +91,7 @@ def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozen
             own[index] |= facts
 
 
-def _count_once(model: Model, above: list[int], found: list[Totals]) -> None:
+def _count_once(model: Model, above: Sequence[int], found: list[Totals]) -> None:
     """Correct `found`, each module's own sums, for tensors that stand in several places."""
     modules = model.modules
     values, held = _held_tensors(model)
@@ -111,7 +111,7 @@ def _held_tensors(model: Model) -> tuple[dict[str, Totals], list[list[str]]]:
 
     A shared module holds all that stands below the place where it was first met.
     """
-    modules, extent, places = model.modules, sizes(model.modules), paths(model.modules)
+    modules, extent, places = model.modules, sizes(model.modules), model.paths
     position = {path: index for index, path in reversed(list(enumerate(places)))}
     values: dict[str, Totals] = {}
     held: list[list[str]] = []
@@ -143,7 +143,7 @@ def _held_tensors(model: Model) -> tuple[dict[str, Totals], list[list[str]]]:
     return values, [whole.get(index, keys) for index, keys in enumerate(held)]
 
 
-def _common_ancestor(left: int, right: int, above: list[int], model: Model) -> int:
+def _common_ancestor(left: int, right: int, above: Sequence[int], model: Model) -> int:
     depth = [module.depth for module in (model.modules[left], model.modules[right])]
     while left != right:
         if depth[0] >= depth[1]:

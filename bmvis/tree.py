@@ -8,6 +8,7 @@ quick to walk. `Module.depth` is the only link between rows; `parents` and `size
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -111,7 +112,7 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.import_path
 
 
-class Model(msgspec.Struct, frozen=True, omit_defaults=True):
+class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """A captured model: its modules in preorder; `modules[0]` is the root."""
 
     modules: tuple[Module, ...]
@@ -123,6 +124,16 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether only names, shapes and data types are known: its `Parameter`s may be buffers, and none is `trainable`
     that is known to be."""
     format: int = FORMAT
+
+    @cached_property
+    def paths(self) -> Sequence[str]:
+        """The dotted path of each module, the root's being ''."""
+        return paths(self.modules)
+
+    @cached_property
+    def parents(self) -> Sequence[int]:
+        """The index of each module's parent; -1 for the root."""
+        return parents(self.modules)
 
     @property
     def root(self) -> Module:
