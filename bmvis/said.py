@@ -30,10 +30,18 @@ class Listener:
 
     def __init__(self) -> None:
         self.left = PATIENCE
+        self.silent: dict[type, bool] = {}
 
     def ask(self, module: nn.Module) -> str:
-        """Return the module's `extra_repr()` as one line, without addresses; '' where it has none to give."""
-        if self.left <= 0 or not _speaks(module):
+        """Return the module's `extra_repr()` as one line, without addresses; '' where it has none to give.
+
+        A parametrized module is not asked: it computes its weights when they are looked at, and spectral norm
+        changes by that.
+        """
+        cls = type(module)
+        if cls not in self.silent:
+            self.silent[cls] = _is_silent(cls)
+        if self.silent[cls] or self.left <= 0 or slots.holds(module, "_modules", "parametrizations"):
             return ""
         started = time.perf_counter()
         try:
@@ -46,18 +54,15 @@ class Listener:
         return said
 
 
-def _speaks(module: nn.Module) -> bool:
-    """Return whether the module has words of its own, and asking for them leaves it as it is.
-
-    A parametrized module computes its weights when they are looked at, and spectral norm changes by that.
-    """
-    cls = type(module)
-    if cls.extra_repr is nn.Module.extra_repr or issubclass(cls, _SILENT) or cls.__module__.startswith("torch.jit"):
-        return False
-    return not slots.holds(module, "_modules", "parametrizations")
+def _is_silent(cls: type[nn.Module]) -> bool:
+    """Return whether modules of a class have no words of their own."""
+    return cls.extra_repr is nn.Module.extra_repr or issubclass(cls, _SILENT) or cls.__module__.startswith("torch.jit")
 
 
 def _line(words: str) -> str:
+    is_plain = type(words) is str and len(words) <= LONGEST and words.isascii() and words.isprintable()
+    if is_plain and "  " not in words and " at 0x" not in words:
+        return words.strip()
     start = str.__getitem__(words, slice(0, 4 * LONGEST))
     line = slots.text(_ADDRESS.sub("", " ".join(start.split())))
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"

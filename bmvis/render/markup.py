@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html import escape
 
 
@@ -21,14 +22,15 @@ def tag(name: str, *children: str | None, **attributes: str | int | bool | None)
             trailing underscore is dropped (`class_`), others become hyphens (`data_x`).
     """
     written = "".join(
-        _attribute(key, value) for key, value in attributes.items() if value is not None and value is not False
+        [_attribute(key, value) for key, value in attributes.items() if value is not None and value is not False]
     )
-    return Markup(f"<{name}{written}>{join(*children)}</{name}>")
+    inner = "".join([text(child) for child in children if child is not None])
+    return Markup(f"<{name}{written}>{inner}</{name}>")
 
 
 def join(*children: str | None) -> Markup:
     """Return the children one after another, text escaped."""
-    return Markup("".join(text(child) for child in children if child is not None))
+    return Markup("".join([text(child) for child in children if child is not None]))
 
 
 def text(value: str) -> Markup:
@@ -39,9 +41,13 @@ def text(value: str) -> Markup:
 
 
 def _attribute(key: str, value: str | int | bool) -> str:
-    name = key.rstrip("_").replace("_", "-")
     written = "" if value is True else escape(_printable(str(value)))
-    return f' {name}="{written}"'
+    return f' {_attribute_name(key)}="{written}"'
+
+
+@cache
+def _attribute_name(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
 
 
 def _printable(value: str) -> str:

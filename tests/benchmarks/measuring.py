@@ -28,7 +28,7 @@ class Target(msgspec.Struct, frozen=True):
         return f"{self.side} {self.limit:g}"
 
 
-def interleaved(tasks: dict[str, Callable[[], object]], *, rounds: int = 7, enough: float = 4.0) -> dict[str, float]:
+def interleaved(tasks: dict[str, Callable[[], object]], *, rounds: int = 30, enough: float = 4.0) -> dict[str, float]:
     """Return the least seconds of each task, all run by turns, so that a busy machine slows them alike.
 
     A task that took `enough` seconds in all is not run again.
