@@ -34,12 +34,16 @@ except ImportError as _missing:  # another Python finds this bmvis, but not what
     print(_missing, flush=True)
     sys.exit(processes.UNUSABLE)
 
-from bmvis import factory, frames
+from bmvis import factory, frames, inputs
 from bmvis.borrowed import Borrowed
 from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, WorkerError, nearest
 from bmvis.imports import Imports
 from bmvis.protocol import Answer, Built, Failed, Listed, Reply, Request, Stale
-from bmvis.tree import Model
+from bmvis.totals import subtree_totals
+from bmvis.tree import Model, Problem
+
+MOST_CPU_BYTES = 10**9
+"""Bytes of a model that is built a second time, on the CPU, when it cannot be called on meta."""
 
 
 def main(directory: Path) -> None:
@@ -191,6 +195,7 @@ def _build(reference: factory.Reference, request: Request, imports: Imports) -> 
     imports.note_loaded()
     devices = ("meta", "cpu") if request.device == "auto" else (request.device,)
     notes: tuple[str, ...] = ()
+    meta: Model | None = None
     for device in devices:
         try:
             model = _call(target, reference, device)
@@ -199,8 +204,65 @@ def _build(reference: factory.Reference, request: Request, imports: Imports) -> 
                 raise
             notes = (f"built on the CPU: on the meta device, {_first_line(error.message)}",)
             continue
-        return msgspec.structs.replace(capture(model), device=device, notes=notes)
+        captured = msgspec.structs.replace(capture(model), device=device, notes=notes)
+        if not request.inputs:
+            return captured
+        traced = _traced(model, captured, request)
+        if traced.untraced is None:
+            return traced
+        if device != devices[-1] and _is_small(traced):
+            meta, notes = traced, ("built on the CPU: on the meta device it could not be called",)
+            continue
+        return msgspec.structs.replace(meta or traced, untraced=traced.untraced)
     raise AssertionError("the last device either returns or raises")
+
+
+def _traced(model: Any, captured: Model, request: Request) -> Model:
+    """Return the tree with what one call of the model did, or why it did nothing."""
+    import torch
+
+    from bmvis import trace
+
+    first = next((tensor for _, tensor in _tensors(model)), None)
+    device = captured.device if first is None else str(first.device)
+    try:
+        with torch.device(device):
+            positional, named = _arguments(request.inputs, device)
+            return trace.trace(model, captured, positional, named)
+    except BmvisError as error:
+        problem = Problem(error.message, error.hint, error.detail)
+    except BaseException as error:
+        problem = Problem(
+            f"the model of {request.reference!r} could not be called: it raised {_said(error)}",
+            hint="the tree is drawn without what flows through it; mend the option inputs",
+            detail=frames.user_frames(error),
+        )
+    return msgspec.structs.replace(captured, untraced=problem)
+
+
+def _tensors(model: Any) -> Iterator[tuple[str, Any]]:
+    from bmvis import slots
+
+    for module in model.modules():
+        yield from slots.parameters(module)
+        yield from slots.buffers(module)
+
+
+def _arguments(written: str, device: str) -> tuple[list[Any], dict[str, Any]]:
+    """Return what to call the model with; a function of the user's runs on the model's device."""
+    from bmvis import trace
+
+    asked = inputs.parse(written)
+    if not isinstance(asked, factory.Reference):
+        return trace.tensors(asked, device)
+    make = _find(asked)
+    if not callable(make):
+        raise FactoryError(f"{asked.target!r} is no function", hint="name a function that returns the inputs")
+    return trace.arguments(make(*asked.arguments, **asked.keywords))
+
+
+def _is_small(model: Model) -> bool:
+    return subtree_totals(model)[0].stored_bytes <= MOST_CPU_BYTES
 
 
 def _list(pattern: factory.Reference) -> tuple[str, ...]:
@@ -273,11 +335,15 @@ def _call(target: Any, reference: factory.Reference, device: str) -> Any:
     return model
 
 
-def _raised(what: str, error: BaseException) -> FactoryError:
+def _said(error: BaseException) -> str:
     name = type(error).__name__
     text = _first_line(str(error))
+    return f"{name}: {text}" if text else name
+
+
+def _raised(what: str, error: BaseException) -> FactoryError:
     return FactoryError(
-        f"{what} {name}: {text}" if text else f"{what} {name}",
+        f"{what} {_said(error)}",
         hint="mend the factory; its traceback follows",
         detail=frames.user_frames(error),
     )

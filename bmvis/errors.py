@@ -73,6 +73,12 @@ class CheckpointError(BmvisError):
     kind = "checkpoint"
 
 
+class TraceError(BmvisError):
+    """A model that is drawn, but could not be called with the inputs of its page."""
+
+    kind = "trace"
+
+
 class WorkerError(BmvisError):
     """A worker process that died, hung, or could not start (torch not installed)."""
 

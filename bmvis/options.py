@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from bmvis import address
+from bmvis import address, inputs
 from bmvis.errors import OptionError, nearest
 
 Device = Literal["auto", "meta", "cpu"]
@@ -43,6 +43,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     only_common: bool = False
     base: str = ""
     only_changes: bool = False
+    inputs: str = ""
+    order: Literal["definition", "execution"] = "definition"
 
     @property
     def mapping_file(self) -> str:
@@ -184,13 +186,25 @@ OPTIONS: tuple[Option, ...] = (
         "Compare with this model: what was added, removed and changed since; what was not is folded away.",
     ),
     Option("only-changes", "", _flag, "In a comparison, leave out what did not change."),
+    Option(
+        "inputs",
+        "tensors, such as input_ids: int64[1, 128]; float32[1, 3], or a reference to a function that makes the inputs",
+        inputs.checked,
+        "Call the model once with these and show what each module returns, and the multiply-accumulates.",
+    ),
+    Option(
+        "order",
+        "definition or execution",
+        _choice("definition", "execution"),
+        "Order of the modules inside another: as they are defined, or as `inputs` calls them first.",
+    ),
     Option("only-common", "", _flag, "Of the common structure, leave out modules that it has no name for."),
 )
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 
-PER_TREE = ("name", "caption", "alt", "highlight", "base")
+PER_TREE = ("name", "caption", "alt", "highlight", "base", "inputs", "order")
 """Options that belong to one tree: a site has no default for them."""
 
 
@@ -261,4 +275,7 @@ def parse_options(written: Mapping[str, str | None], defaults: Options | None = 
         except (ValueError, KeyError):
             takes = option.takes or "no value, or true or false"
             raise OptionError(f"option {name!r} does not take {text or ''!r}", hint=f"it takes {takes}") from None
-    return msgspec.structs.replace(defaults or Options(), **found)
+    options = msgspec.structs.replace(defaults or Options(), **found)
+    if options.order == "execution" and not options.inputs:
+        raise OptionError("option 'order' is execution, and nothing is run", hint="add inputs: float32[1, 3, 224, 224]")
+    return options

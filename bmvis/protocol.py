@@ -22,6 +22,8 @@ class Request(msgspec.Struct, frozen=True):
     """Whether not a model is asked for, but the names that the reference, a pattern, finds (`bmvis.listing`)."""
     memory: int = 0
     """Bytes that the model may take beside what the process had before; 0 is any number."""
+    inputs: str = ""
+    """What to call the model with, as the option `inputs` holds it; '' not to call it."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -31,6 +33,8 @@ class Asked(msgspec.Struct, frozen=True):
     device: Device = "auto"
     base: str = ""
     """Reference of the model to compare with."""
+    inputs: str = ""
+    """What to call the model with."""
 
 
 class Built(msgspec.Struct, frozen=True, tag="built"):

@@ -12,7 +12,8 @@ from bmvis.collecting import uncollected
 from bmvis.common import choose, rename
 from bmvis.compare import compare
 from bmvis.differences import Difference, differences
-from bmvis.errors import AddressError, BmvisError, MappingError
+from bmvis.errors import AddressError, BmvisError, MappingError, TraceError
+from bmvis.flow import Flow, by_execution, together
 from bmvis.fold import Group, fold, label, shortened, stand_ins
 from bmvis.mapping import read_naming
 from bmvis.options import Options
@@ -54,6 +55,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What every module that the row stands for says of itself; '' where they differ, or none was asked for."""
     differs: str = ""
     """How the row differs from the same one of a sibling block: `differs from layer.0-5, where bias is frozen`."""
+    flow: Flow | None = None
+    """What flows through the modules that the row stands for; None where nothing was run, or seen of them."""
     is_match: bool = False
     """Whether the option `highlight` names the modules that the row stands for."""
 
@@ -101,6 +104,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Modules that the option `highlight` names."""
     before: Totals | None = None
     """In a comparison, the sums of the model that this one is compared with."""
+    flow: Flow | None = None
+    """What flows through the model, where it was run."""
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()
     """What the author of the page must know, though the tree is drawn: a host warns of each, with its place."""
@@ -134,6 +139,8 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
     if base is not None:
         compared = compare(_in_common_structure(base, options)[0], model)
         model, before, unchanged = compared.model, compared.before, compared.unchanged
+    if options.order == "execution":
+        model = by_execution(model)
     places, totals = model.paths, subtree_totals(model)
     matched, warnings = _matched(model, places, options)
     folding = fold(
@@ -149,12 +156,14 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
     unlike = {} if base else differences(model, folding, totals, buffers=options.buffers)
     dtypes, devices = _ranked(model, _dtype), _ranked(model, _device)
     of_dtype, of_device = _facts(model, dtypes, _dtype), _facts(model, devices, _device)
-    for group, said in zip(folding.groups, _said(model, folding.groups, options), strict=True):
+    words, flows = _said(model, folding.groups, options), _flows(model, folding.groups)
+    for group, said, flow in zip(folding.groups, words, flows, strict=True):
         first = group.members[0]
         row = msgspec.structs.replace(
             _row(group, said, model, places, totals[first], options, first in unchanged),
             dtypes=tuple(dtype for dtype in dtypes if dtype in of_dtype[first]),
             devices=tuple(device for device in devices if device in of_device[first]),
+            flow=flow,
         )
         rows += _marked(row, unlike.get(first), first in matched, options)
     parameters = [(join(path, p.name), p) for path, m in zip(places, model.modules, strict=True) for p in m.parameters]
@@ -171,7 +180,8 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
         matches=len(matched),
         before=before,
         notes=model.notes,
-        warnings=(*misfits, *warnings),
+        flow=together([model.root.call]),
+        warnings=(*misfits, *warnings, *_untraced(model)),
     )
 
 
@@ -236,6 +246,18 @@ def _said(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
         return [""] * len(groups)
     said = [{model.modules[index].extra_repr for index in everyone} for everyone in stand_ins(model, groups)]
     return [words.pop() if len(words) == 1 else "" for words in said]
+
+
+def _flows(model: Model, groups: Sequence[Group]) -> list[Flow | None]:
+    """Return for each group what flows through all modules that it stands for."""
+    if all(module.call is None for module in model.modules):
+        return [None] * len(groups)
+    return [together(model.modules[index].call for index in everyone) for everyone in stand_ins(model, groups)]
+
+
+def _untraced(model: Model) -> tuple[TraceError, ...]:
+    problem = model.untraced
+    return (TraceError(problem.message, hint=problem.hint, detail=problem.detail),) if problem else ()
 
 
 def _row(

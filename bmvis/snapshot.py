@@ -91,7 +91,7 @@ def load(text: str) -> Snapshot:
 def describe(module: Module, path: str, device: str) -> _Row:
     """Return what a row says of a module besides its place: what two equal modules have in common."""
     row: _Row = msgspec.to_builtins(module)
-    for name in ("name", "depth", "parameters", "buffers"):
+    for name in ("name", "depth", "parameters", "buffers", "call"):
         row.pop(name, None)
     if module.shared_with is not None:
         row["shared_with"] = _relative(path, module.shared_with)

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from bmvis import checkpoint, factory
+from bmvis import inputs as inputs_of
 from bmvis.cache import Cache
 from bmvis.drift import compare
 from bmvis.errors import BmvisError, DriftError, InvalidReferenceError, SnapshotError, nearest
@@ -20,6 +21,7 @@ from bmvis.options import Device, Options
 from bmvis.project import NamedModel, Project, read_project
 from bmvis.protocol import Asked, Built, Listed
 from bmvis.snapshot import Snapshot, load
+from bmvis.tree import Problem
 from bmvis.worker import TIMEOUT, Worker
 
 Mode = Literal["live", "snapshot", "check"]
@@ -77,7 +79,7 @@ class Source:
         self._caches: dict[Path, Cache] = {}
         self._workers: dict[tuple[object, ...], Worker] = {}
         self._lists: dict[str, Listed | BmvisError] = {}
-        self._known: dict[tuple[str, Device], Built | BmvisError] = {}
+        self._known: dict[tuple[str, Device, str], Built | BmvisError] = {}
 
     @cached_property
     def project(self) -> Project:
@@ -85,13 +87,13 @@ class Source:
         found = read_project(self._cwd)
         return msgspec.structs.replace(found, snapshots=self._snapshots) if self._snapshots else found
 
-    def resolve(self, reference: str, device: Device = "auto") -> Built:
+    def resolve(self, reference: str, device: Device = "auto", inputs: str = "") -> Built:
         """Return the captured model that a factory reference, or a name, stands for.
 
         Raises:
             BmvisError: the reference does not parse or is not allowed, or no model came of it.
         """
-        key = (reference.strip(), device)
+        key = (reference.strip(), device, inputs)
         if key not in self._known:
             try:
                 self._known[key] = self._resolve(*key)
@@ -108,7 +110,7 @@ class Source:
         Raises:
             BmvisError: as from `resolve`.
         """
-        built = self.resolve(asked.reference, asked.device)
+        built = self.resolve(asked.reference, asked.device, asked.inputs)
         if not asked.base:
             return built
         base = self.resolve(asked.base, asked.device)
@@ -156,7 +158,8 @@ class Source:
     ) -> None:
         self.close()
 
-    def _resolve(self, text: str, device: Device) -> Built:
+    def _resolve(self, text: str, device: Device, inputs: str) -> Built:
+        self._require_inputs_allowed(inputs)
         if text.startswith(RECORDED):
             name = text.removeprefix(RECORDED)
             self.project.find(name)
@@ -168,7 +171,7 @@ class Source:
             name, model = self._name_of(text, device), None
         if self._mode == "snapshot" or (model and model.recorded):
             return self._recorded(name, text)
-        built = self._named(model, device) if model else self._built(text, device)
+        built = self._named(model, device, inputs) if model else self._built(text, device, inputs)
         if self._mode == "check" and name:
             return self._checked(name, built)
         return built
@@ -214,6 +217,11 @@ class Source:
                 hint=f"allowed: {', '.join(self._allow) or 'none'}",
             )
 
+    def _require_inputs_allowed(self, written: str) -> None:
+        found = inputs_of.parse(written) if written else ()
+        if isinstance(found, factory.Reference):
+            self._require_allowed(found)
+
     def _name_of(self, reference: str, device: Device) -> str:
         """Return the name of the snapshot that a reference has, if any is needed."""
         return "" if self._mode == "live" else self.project.name_of(reference, device)
@@ -237,11 +245,12 @@ class Source:
         sources = (*built.sources, str(file)) if file.is_file() else built.sources
         return msgspec.structs.replace(built, drift=drift, sources=sources)
 
-    def _named(self, model: NamedModel, device: Device) -> Built:
+    def _named(self, model: NamedModel, device: Device, inputs: str = "") -> Built:
         project = self.project
         return self._built(
             model.reference,
             model.device if device == "auto" else device,
+            inputs,
             cwd=project.folder,
             path=tuple(dict.fromkeys((*project.path, *self._path))),
             python=project.python(model) or self._python,
@@ -253,6 +262,7 @@ class Source:
         self,
         reference: str,
         device: Device,
+        inputs: str = "",
         *,
         cwd: Path | None = None,
         path: tuple[str, ...] | None = None,
@@ -262,14 +272,15 @@ class Source:
     ) -> Built:
         """Return a model from the cache, or have it built. What is not given is the site's own."""
         if factory.parse(reference).is_checkpoint:
-            return checkpoint.read((cwd or self._cwd) / factory.parse(reference).file)
+            read = checkpoint.read((cwd or self._cwd) / factory.parse(reference).file)
+            return _uncalled(read) if inputs else read
         cwd, path, python = cwd or self._cwd, self._path if path is None else path, python or self._python
         limits = (timeout or self._timeout, memory or self._memory)
-        asked = (factory.parse(reference).text, device, path, python)
+        asked = (factory.parse(reference).text, device, path, python, *([inputs] if inputs else []))
         cache = self._caches.setdefault(cwd, Cache(self._cache, cwd)) if self._cache else None
         built = cache.get(*asked) if cache else None
         if not isinstance(built, Built):
-            built = self._worker(cwd, python, *limits).build(reference, device=device, path=path)
+            built = self._worker(cwd, python, *limits).build(reference, device=device, path=path, inputs=inputs)
             if cache:
                 cache.put(built, *asked)
         return built
@@ -283,7 +294,12 @@ class Source:
 
 def asked(reference: str, options: Options) -> Asked:
     """Return what a page asks for that names `reference` with `options`."""
-    return Asked(reference, options.device, options.base)
+    return Asked(reference, options.device, options.base, options.inputs)
+
+
+def _uncalled(built: Built) -> Built:
+    problem = Problem("a checkpoint has no code to call", hint="remove the option inputs")
+    return msgspec.structs.replace(built, model=msgspec.structs.replace(built.model, untraced=problem))
 
 
 def drifted(reference: str, built: Built) -> DriftError | None:

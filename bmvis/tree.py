@@ -73,6 +73,31 @@ class Buffer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tied_to: str = ""
 
 
+class Output(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A tensor that a module returned."""
+
+    name: str
+    """Its key, where a dictionary was returned; else ''."""
+    shape: tuple[int, ...] | None
+    """The least size of each dimension; None where even their number varies."""
+    most: tuple[int, ...] = ()
+    """The greatest, where calls differ."""
+
+
+class Call(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What one forward pass of the model did with a module; see `bmvis.trace`."""
+
+    calls: int = 0
+    """How often it was called; 0 for a module that was not, and no module below it either."""
+    order: int = 0
+    """Rank of its first call among those of all modules."""
+    outputs: tuple[Output, ...] = ()
+    macs: int = 0
+    """Multiply-accumulates of all calls, with those of the modules called from it."""
+    bytes: int = 0
+    """Bytes of the tensors that its operations made, likewise."""
+
+
 class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One `nn.Module` at one place in the model."""
 
@@ -98,6 +123,8 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """In a common structure, the path of the module in the model itself: name and place are the structure's."""
     common: Literal["", "virtual", "other"] = ""
     """In a common structure, that there is no such module in the model, or no name for this one."""
+    call: Call | None = None
+    """What a forward pass did with it, where one was asked for. No part of what folding compares."""
 
     @property
     def import_path(self) -> str:
@@ -112,6 +139,14 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.import_path
 
 
+class Problem(msgspec.Struct, frozen=True):
+    """Why something that was asked for beside the tree is missing; the fields are those of `BmvisError`."""
+
+    message: str
+    hint: str = ""
+    detail: str = ""
+
+
 class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """A captured model: its modules in preorder; `modules[0]` is the root."""
 
@@ -123,6 +158,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     is_checkpoint: bool = False
     """Whether only names, shapes and data types are known: its `Parameter`s may be buffers, and none is `trainable`
     that is known to be."""
+    untraced: Problem | None = None
+    """Why there are no calls, though they were asked for."""
     format: int = FORMAT
 
     @cached_property

@@ -62,13 +62,13 @@ class Worker:
         self._number = 0
         self._lock = threading.Lock()
 
-    def build(self, reference: str, *, device: Device = "auto", path: Sequence[str] = ()) -> Built:
-        """Build and capture the model that `reference` names.
+    def build(self, reference: str, *, device: Device = "auto", path: Sequence[str] = (), inputs: str = "") -> Built:
+        """Build and capture the model that `reference` names, and call it if there are `inputs`.
 
         Raises:
             BmvisError: the reference, the factory or the process failed; the text says how.
         """
-        reply = self._answer(reference, device, tuple(path))
+        reply = self._answer(reference, device, tuple(path), inputs=inputs)
         assert isinstance(reply, Built)
         return reply
 
@@ -96,13 +96,13 @@ class Worker:
         self.close()
 
     def _answer(
-        self, reference: str, device: Device, path: tuple[str, ...], *, listing: bool = False
+        self, reference: str, device: Device, path: tuple[str, ...], *, listing: bool = False, inputs: str = ""
     ) -> Built | Listed:
         with self._lock:
-            reply = self._ask(reference, device, path, listing)
+            reply = self._ask(reference, device, path, listing, inputs)
             if isinstance(reply, Stale):
                 self._end()
-                reply = self._ask(reference, device, path, listing)
+                reply = self._ask(reference, device, path, listing, inputs)
         if isinstance(reply, Failed):
             error = _KINDS.get(reply.kind, BmvisError)
             raise error(reply.message, hint=reply.hint, detail=reply.detail)
@@ -110,9 +110,9 @@ class Worker:
             raise WorkerError(f"files of {reference!r} change all the time", hint="build again when they are settled")
         return reply
 
-    def _ask(self, reference: str, device: Device, path: tuple[str, ...], listing: bool) -> Reply:
+    def _ask(self, reference: str, device: Device, path: tuple[str, ...], listing: bool, inputs: str) -> Reply:
         self._number += 1
-        request = Request(self._number, reference, device, path, self.timeout, listing, self.memory)
+        request = Request(self._number, reference, device, path, self.timeout, listing, self.memory, inputs)
         child = self._running_child()
         try:
             answer = child.ask(request)

@@ -5,7 +5,9 @@ and `rows`. A row has `depth`, `label`, `names` (every sibling it stands for), `
 (with its package), `totals` (of one sibling; parameters, trainable, delta, bytes), `parameters` and, where they
 were asked for, `buffers`. A checkpoint's object has `checkpoint` true; its rows have no type, and its totals `elements`
 and `bytes` alone. In a comparison there is `before`, the totals of the other model, and rows and parameters that
-differ have a `change`. What is false or empty is left out of a parameter.
+differ have a `change`. Where the model was called (`inputs`), rows have `flow`: `outputs` (name, least sizes as
+`shape`, greatest as `most` where they vary) and, each as the least and greatest of the modules that the row
+stands for, `calls`, `macs` and `bytes`. What is false or empty is left out of a parameter.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from bmvis.flow import Flow
 from bmvis.rows import Page, Row
 from bmvis.totals import Totals
 
@@ -47,6 +50,8 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
         found["change"] = msgspec.to_builtins(row.module.change)
     if row.extra_repr:
         found["extra_repr"] = row.extra_repr
+    if row.flow:
+        found["flow"] = _flow(row.flow)
     if row.hidden:
         found["hidden"] = row.hidden
     if row.is_match:
@@ -54,6 +59,15 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
     if row.differs:
         found["differs"] = row.differs
     return found
+
+
+def _flow(flow: Flow) -> dict[str, Any]:
+    return {
+        "outputs": [msgspec.to_builtins(output) for output in flow.outputs],
+        "calls": flow.calls,
+        "macs": flow.macs,
+        "bytes": flow.bytes,
+    }
 
 
 def _totals(totals: Totals, is_checkpoint: bool) -> dict[str, int]:

@@ -11,9 +11,21 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bmvis import numbers
 from bmvis.errors import BmvisError
+from bmvis.flow import Flow
 from bmvis.render.map import multiples, to_map
 from bmvis.render.markup import Markup, join, tag
-from bmvis.render.text import change_text, kinds_text, left_out_text, matches_text, shape_text, states, trainable_text
+from bmvis.render.text import (
+    calls_text,
+    change_text,
+    kinds_text,
+    left_out_text,
+    macs_text,
+    matches_text,
+    outputs_text,
+    shape_text,
+    states,
+    trainable_text,
+)
 from bmvis.rows import Page, Row
 from bmvis.totals import Totals
 from bmvis.tree import Buffer, Change, Module, Parameter
@@ -109,6 +121,8 @@ def _totals(page: Page) -> Markup:
     facts.append(tag("span", kinds_text(page.dtypes, page.devices)))
     exact = f"{totals.stored_bytes:,} bytes"
     facts.append(tag("span", numbers.size(totals.stored_bytes), role="img", title=exact))
+    if page.flow:
+        facts.append(tag("span", macs_text(page.flow), role="img", title=f"{page.flow.macs[0]:,} MACs in one call"))
     if page.matches:
         facts.append(tag("span", matches_text(page.matches)))
     return tag("p", tag("b", kind), *facts, class_="bmvis-totals")
@@ -232,6 +246,8 @@ def _line(row: Row, times: int, links: _Links, dtype: str, type_link: TypeLink |
         yield _details(row.parameters[0].change)
     for buffer in row.buffers:
         yield join(" ", _buffer(buffer))
+    if row.flow:
+        yield from _flow(row.flow)
     if row.module and row.module.change and row.module.change.details:
         yield _details(row.module.change)
     if row.extra_repr:
@@ -246,6 +262,14 @@ def _line(row: Row, times: int, links: _Links, dtype: str, type_link: TypeLink |
         yield join(" ", tag("small", f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below{unchanged}"))
     if row.left_out:
         yield join(" ", tag("small", left_out_text(row)))
+
+
+def _flow(flow: Flow) -> Iterator[Markup]:
+    """Yield what a row's modules return, its cost as the tooltip, and that they are not called once each."""
+    if flow.outputs:
+        yield join(" ", tag("span", outputs_text(flow), class_="bmvis-flow", title=macs_text(flow)))
+    if flow.calls != (1, 1):
+        yield join(" ", tag("small", calls_text(flow)))
 
 
 def _is_one_change(row: Row) -> bool:
@@ -362,6 +386,7 @@ def _legend(page: Page) -> Markup:
         ("bmvis-virtual", "virtual level", any(row.module and row.module.common == "virtual" for row in page.rows)),
         ("bmvis-other", "not common", any(row.module and row.module.common == "other" for row in page.rows)),
         ("bmvis-differs", "differs", any(row.differs for row in page.rows)),
+        ("bmvis-flow", "→ returns", any(row.flow and row.flow.outputs for row in page.rows)),
         ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters)),
     ]
     shown = [tag("b", "name")] if page.is_checkpoint else [tag("b", "name"), tag("i", "(type)")]

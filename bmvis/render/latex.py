@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from bmvis import numbers
 from bmvis.errors import BmvisError
-from bmvis.render.text import change_text, footer, guides, left_out_text, shape_text, states
+from bmvis.render.text import change_text, flow_marks, footer, guides, left_out_text, shape_text, states
 from bmvis.rows import Page, Row
 from bmvis.tree import Buffer, Parameter
 
@@ -133,6 +133,9 @@ class _Writer:
             yield rf"\bmvismark{{{self.text(row.extra_repr)}}}"
         if row.module and row.module.shared_with is not None:
             yield rf"\bmvismark{{same module as {self.text(row.module.shared_with or 'the root')}}}"
+        for mark in flow_marks(row):
+            arrow, rest = ("$\\rightarrow$ ", mark[2:]) if mark.startswith("→ ") else ("", mark)
+            yield rf"\bmvismark{{{arrow}{self.text(rest)}}}"
         if row.module and row.module.change:
             yield rf"\bmvismark{{({self.text(change_text(row.module.change))})}}"
         if row.left_out:

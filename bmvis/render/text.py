@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bmvis import numbers
+from bmvis.flow import Flow
 from bmvis.rows import Page, Row
 from bmvis.totals import Totals
-from bmvis.tree import Buffer, Change, Parameter
+from bmvis.tree import Buffer, Change, Output, Parameter
+
+MOST_OUTPUTS = 3
+"""Tensors of one output that a row shows."""
 
 
 def to_text(page: Page, *, marks: bool = True) -> str:
@@ -45,6 +49,7 @@ def row_marks(row: Row) -> Iterator[str]:
         yield f"({change_text(row.module.change)})"
     if row.module and row.module.shared_with is not None:
         yield f"(same module as {row.module.shared_with or 'the root'})"
+    yield from flow_marks(row)
     if row.hidden:
         yield hidden_text(row)
     if row.left_out:
@@ -55,6 +60,47 @@ def row_marks(row: Row) -> Iterator[str]:
         yield "(match)"
     if row.differs:
         yield f"({row.differs})"
+
+
+def flow_marks(row: Row) -> Iterator[str]:
+    """Yield what a row's modules return, and that they are not called once each."""
+    if row.flow is None:
+        return
+    if row.flow.outputs:
+        yield outputs_text(row.flow)
+    if row.flow.calls != (1, 1):
+        yield f"({calls_text(row.flow)})"
+
+
+def outputs_text(flow: Flow) -> str:
+    """Return `→ [1, 128, 768]`, or of a dictionary `→ logits:[1, 2] hidden:[1, 128, 768]`; ranges as `[1, 7-56]`."""
+    shown = [f"{output.name}:{_sizes(output)}" if output.name else _sizes(output) for output in flow.outputs]
+    return " ".join(["→", *shown[:MOST_OUTPUTS], *(["…"] if shown[MOST_OUTPUTS:] else [])])
+
+
+def calls_text(flow: Flow) -> str:
+    """Return `not called`, `called 12 times` or `called 0-2 times`."""
+    least, most = flow.calls
+    if not most:
+        return "not called"
+    return f"called {least if least == most else f'{least}-{most}'} times"
+
+
+def macs_text(flow: Flow) -> str:
+    """Return `11.2G MACs, 95.4 MB computed`; of several modules that differ, from the least to the most."""
+    macs, sizes = (dict.fromkeys(map(write, span)) for write, span in ((_giga, flow.macs), (numbers.size, flow.bytes)))
+    return f"{'-'.join(macs)} MACs, {'-'.join(sizes)} computed"
+
+
+def _giga(number: int) -> str:
+    return numbers.count(number).replace("B", "G")
+
+
+def _sizes(output: Output) -> str:
+    if output.shape is None:
+        return "[varies]"
+    pairs = zip(output.shape, output.most or output.shape, strict=True)
+    return f"[{', '.join(str(a) if a == b else f'{a}-{b}' for a, b in pairs)}]"
 
 
 def _head(row: Row) -> str:
@@ -115,6 +161,8 @@ def states(parameter: Parameter, dtype: str = "") -> list[str]:
 def footer(page: Page) -> Iterator[str]:
     """Yield the lines below a tree: its totals, then its ties."""
     yield f"{page.type or 'checkpoint'}: {totals_text(page)}{f'; {matches_text(page.matches)}' if page.matches else ''}"
+    if page.flow:
+        yield f"one call: {macs_text(page.flow)}"
     if page.before:
         yield f"before: {before_text(page.before)}"
     for key, first in page.ties:
