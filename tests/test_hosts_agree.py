@@ -25,6 +25,7 @@ TREES = {
     "marked": {"highlight": "1.0 [r]\\d\\.1", "whole-names": "", "depth": "1"},
     "compared": {"base": "zoo:tiny(layers=2)", "only-changes": ""},
     "common": {"common": "MAPPING", "only-common": ""},
+    "called": {"inputs": "float32[2, 4]", "order": "execution"},
     "told": {
         "alt": "Four layers",
         "caption": "A <small> model & its layers",
