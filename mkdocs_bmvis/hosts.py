@@ -5,9 +5,10 @@ All of it is found on the `Markdown` instance or in what is loaded already: no h
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import MutableMapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -35,6 +36,10 @@ def current_page(md: Markdown, text: str, outer: Page | None) -> Page:
         return _PAGES[context.page]
     if mkdocs := _mkdocs(md):
         page = mkdocs_page(mkdocs.file, mkdocs.config, text)
+        if "excerpt" in md.treeprocessors:  # Material's blog: it stands among those of other posts
+            post = PurePath(mkdocs.file.src_uri).with_suffix("").as_posix()
+            page.unnamed = "model-" + re.sub(r"[^\w.]+", "-", post)
+            return page
         return outer if outer and (outer.file, outer.name) == (page.file, page.name) else page
     return outer or Page(text)
 

@@ -42,6 +42,8 @@ class Page:
     """The page's own file; None where the host has none."""
     name: str = ""
     """What a page is called that has no file of its own among the site's sources."""
+    unnamed: str = "model"
+    """What the ids of trees start with that have no name."""
     anchors: set[str] = field(default_factory=set)
     """Ids of the trees, and of their rows, so far."""
     targets: dict[str, str] = field(default_factory=dict)

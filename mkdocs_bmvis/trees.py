@@ -112,7 +112,7 @@ class Trees:
         drawn = layout(built.model, options, built.base)
         for warning in drawn.warnings:
             self.fail(warning, element.raw, page, line)
-        anchor = page.anchor(options.name or f"model-{factory.stem(reference)}")
+        anchor = page.anchor(options.name or f"{page.unnamed}-{factory.stem(reference)}")
         if options.name not in ("", anchor):
             taken = OptionError(f"the name {options.name!r} is on this page already", hint="give each tree its own")
             self.fail(taken, element.raw, page, line)

@@ -104,6 +104,23 @@ def test_the_excerpts_of_a_blog_are_pages_of_their_own(tmp_path):
         assert [tree["id"] for tree in built.page(uri).select(".bmvis")] == ["a"]
 
 
+def test_posts_that_share_a_blog_view_have_ids_of_their_own(tmp_path):
+    def change(config):
+        config["plugins"] = ["search", "blog", "bmvis"]
+        del config["nav"]
+
+    post = '---\ndate: 2026-01-0{0}\n---\n# Post {0}\n\n<model-structure factory="zoo:tiny" />\n\n<!-- more -->\n'
+    posts = {f"blog/posts/{number}.md": post.format(number) for number in (1, 2)}
+    built = build("mkdocs", make_site(tmp_path, posts, change), "--strict")
+    assert built.report["code"] == 0, built.log
+    for uri in ("blog/index.html", "blog/archive/2026/index.html"):
+        view = built.page(uri)
+        ids = [element["id"] for element in view.select(".bmvis, .bmvis [id]")]
+        assert len(view.select(".bmvis")) == 2
+        assert len(ids) == len(set(ids))
+    assert built.page("blog/2026/01/01/post-1/index.html").select_one("#model-tiny.bmvis")
+
+
 def test_the_same_site_without_directory_urls(tmp_path):
     def change(config):
         config["use_directory_urls"] = False
