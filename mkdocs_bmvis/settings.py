@@ -26,6 +26,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "cache": "A folder below `cwd` that keeps models for later builds; `false` keeps none.",
     "options": "Display options for every tree of the site.",
     "on_error": "What a problem does: `box` warns and draws a box on the page, `raise` ends the build.",
+    "fingerprint": "Any text. A host that keeps pages by their text and settings draws them anew when it changes.",
     "assets": "Write stylesheet and script into each page; the plugin ships them as files instead.",
 }
 
@@ -48,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """None leaves it to `below`; empty keeps nothing."""
     options: Options = Options()
     on_error: Literal["box", "raise"] = "box"
+    fingerprint: str = ""
+    """Read by nobody: Zensical renders a page again if a setting has changed."""
     assets: bool = True
 
     def below(self, project: Path | None) -> Settings:

@@ -26,6 +26,24 @@ def test_a_changed_model_is_drawn_anew_where_its_folder_is_watched(tmp_path):
     assert "[5, 5]" in build("zensical", folder).text("index.html")
 
 
+def test_a_changed_fingerprint_draws_pages_anew(tmp_path):
+    def say(text):
+        def change(config):
+            config["markdown_extensions"][-1]["mkdocs_bmvis"]["fingerprint"] = text
+
+        return change
+
+    folder = make_site(tmp_path, change=say("one"))
+    assert "[4, 4]" in build("zensical", folder).text("index.html")
+    models = folder / "src" / "zoo.py"
+    changed = models.read_text().replace("width=4", "width=5")
+    models.write_text(changed)
+    assert "[4, 4]" in build("zensical", folder).text("index.html")  # kept: nothing that Zensical knows has changed
+    make_site(folder, change=say("two"))
+    models.write_text(changed)
+    assert "[5, 5]" in build("zensical", folder).text("index.html")
+
+
 def test_a_table_that_is_written_in_toml(tmp_path):
     folder = make_site(tmp_path)
     (folder / "mkdocs.yml").unlink()
