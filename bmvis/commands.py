@@ -21,6 +21,7 @@ from bmvis.errors import BmvisError, SnapshotError
 from bmvis.project import Project, read_project
 from bmvis.snapshot import Snapshot, dump
 from bmvis.source import Source, read_snapshot
+from bmvis.totals import subtree_totals
 from bmvis.worker import TIMEOUT
 
 DRIFTED, BROKEN = 1, 2
@@ -43,7 +44,8 @@ class Outcome(msgspec.Struct, frozen=True):
         return self.error.report if self.error else str(self.drift or "")
 
 
-_Step = Callable[[Source, Project, str], Outcome]
+_Step = Callable[[Outcome], Outcome]
+"""What is done with a built model, while the next one is being built."""
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -69,7 +71,7 @@ def snapshot(names: Sequence[str], folder: Path, jobs: int, timeout: float) -> N
     """Write the snapshots of the models that pyproject.toml names: of all, or of NAMES."""
     project = _read(folder)
     broken = False
-    for outcome in _each(_build, project, names, jobs, timeout):
+    for outcome in _each(_as_built, project, names, jobs, timeout):
         if outcome.error or outcome.snapshot is None:
             broken = True
             click.echo(f"{outcome.name}: {outcome.problem}", err=True)
@@ -112,15 +114,29 @@ def _build(source: Source, project: Project, name: str) -> Outcome:
         return Outcome(name, file, error=error)
 
 
-def _compare(source: Source, project: Project, name: str) -> Outcome:
-    outcome = _build(source, project, name)
+def _as_built(outcome: Outcome) -> Outcome:
+    return outcome
+
+
+def _compare(outcome: Outcome) -> Outcome:
     if outcome.snapshot is None:
         return outcome
+    if _is_recorded(outcome.file, outcome.snapshot):
+        totals = subtree_totals(outcome.snapshot.model)[0]
+        return Outcome(outcome.name, outcome.file, drift=Drift((), totals, totals))
     try:
         recorded = read_snapshot(outcome.file, outcome.snapshot.reference)
     except SnapshotError as error:
-        return Outcome(name, outcome.file, error=error)
-    return Outcome(name, outcome.file, drift=compare(recorded.model, outcome.snapshot.model))
+        return Outcome(outcome.name, outcome.file, error=error)
+    return Outcome(outcome.name, outcome.file, drift=compare(recorded.model, outcome.snapshot.model))
+
+
+def _is_recorded(file: Path, snapshot: Snapshot) -> bool:
+    """Return whether a file holds the very text of a snapshot: then nothing need be read out of it and compared."""
+    try:
+        return file.read_bytes() == dump(snapshot).encode()
+    except OSError:
+        return False
 
 
 def _each(step: _Step, project: Project, names: Sequence[str], jobs: int, timeout: float) -> Iterator[Outcome]:
@@ -137,11 +153,12 @@ def _each(step: _Step, project: Project, names: Sequence[str], jobs: int, timeou
         def run(name: str) -> Outcome:
             source = free.get()
             try:
-                return step(source, project, name)
+                built = _build(source, project, name)
             finally:
                 free.put(source)
+            return step(built)
 
-        pool = stack.enter_context(ThreadPoolExecutor(jobs))
+        pool = stack.enter_context(ThreadPoolExecutor(jobs + 1))
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         progress = stack.enter_context(_progress())
         task = progress.add_task("building models", total=len(chosen))

@@ -48,7 +48,7 @@ def _frames(count: int) -> str:
 def is_project_file(file: str) -> bool:
     """Return whether `file` is neither installed, nor Python's own, nor bmvis."""
     path = os.path.abspath(file)
-    return os.path.isfile(path) and not path.startswith(_foreign())
+    return not path.startswith(_foreign()) and os.path.isfile(path)
 
 
 @cache

@@ -190,7 +190,7 @@ class _Child:
                     detail=self._last_output(),
                 )
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.02)
+            pause = min(pause * 1.5, 0.005)
         self.has_answered = True
         try:
             return _ANSWERS.decode(reply.read_bytes())
