@@ -35,7 +35,7 @@ def capture(model: nn.Module) -> Model:
     if not isinstance(model, nn.Module):
         raise TypeError(f"bmvis captures a torch.nn.Module, not {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), uncollected():
-        places = list(_walk(model))
+        places = list(walk(model))
         deltas = find_deltas([(path, module) for _, _, path, module, shared in places if shared is None])
         tensors = [(slots.parameters(module), slots.buffers(module)) for _, _, _, module, _ in places]
         reader = _Reader(deltas, _find_ties(places, tensors))
@@ -43,7 +43,7 @@ def capture(model: nn.Module) -> Model:
         return Model(modules=modules, device=_device(places))
 
 
-def _walk(root: nn.Module) -> Iterator[_Place]:
+def walk(root: nn.Module) -> Iterator[_Place]:
     """Yield every place of every module in preorder; a module met again is not entered again.
 
     A stack of our own: `Module.named_modules` recurses, and fails on a model nested a thousand deep.

@@ -36,7 +36,7 @@ except ImportError as _missing:  # another Python finds this bmvis, but not what
 
 from bmvis import factory, frames, inputs
 from bmvis.borrowed import Borrowed
-from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, WorkerError, nearest
+from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, WorkerError, a_type, nearest
 from bmvis.imports import Imports
 from bmvis.protocol import Answer, Built, Failed, Listed, Reply, Request, Stale
 from bmvis.totals import subtree_totals
@@ -189,6 +189,7 @@ def _require_torch() -> None:
 
 def _build(reference: factory.Reference, request: Request, imports: Imports) -> Model:
     """Import and call the factory on the device asked for, and capture what it returns."""
+    from bmvis import optimizing
     from bmvis.capturing import capture
 
     target = _find(reference)
@@ -198,13 +199,14 @@ def _build(reference: factory.Reference, request: Request, imports: Imports) -> 
     meta: Model | None = None
     for device in devices:
         try:
-            model = _call(target, reference, device)
+            model, beside = _call(target, reference, device)
         except FactoryError as error:
             if device == devices[-1]:
                 raise
             notes = (f"built on the CPU: on the meta device, {_first_line(error.message)}",)
             continue
-        captured = msgspec.structs.replace(capture(model), device=device, notes=notes)
+        captured = optimizing.note_groups(capture(model), model, beside)
+        captured = msgspec.structs.replace(captured, device=device, notes=notes)
         if not request.inputs:
             return captured
         traced = _traced(model, captured, request)
@@ -309,30 +311,28 @@ def _attribute_hint(name: str, holder: Any) -> str:
     return nearest(name, known) if len(known) < 20 or nearest(name, known).startswith("did") else "check the spelling"
 
 
-def _call(target: Any, reference: factory.Reference, device: str) -> Any:
-    """Return the module that the factory makes under `device`."""
+def _call(target: Any, reference: factory.Reference, device: str) -> tuple[Any, tuple[Any, ...]]:
+    """Return the module that the factory makes under `device`, and what it returns beside it."""
     import torch
     from torch import nn
 
+    from bmvis import optimizing
+
     if isinstance(target, nn.Module) and not reference.called:
-        return target
+        return target, ()
     if not callable(target) or isinstance(target, nn.Module):
         raise FactoryError(
-            f"{reference.target!r} is {_a(type(target).__name__)}, not a factory",
+            f"{reference.target!r} is {a_type(target)}, not a factory",
             hint="name a function or class that returns a torch.nn.Module, or a module object without a call",
         )
     try:
         with torch.device(device):
-            model = target(*reference.arguments, **reference.keywords)
+            returned = target(*reference.arguments, **reference.keywords)
     except InvalidReferenceError:
         raise
     except BaseException as error:
         raise _raised(f"{reference.text!r} raised", error) from error
-    if not isinstance(model, nn.Module):
-        raise FactoryError(
-            f"{reference.text!r} returned {_a(type(model).__name__)}", hint="a factory must return a torch.nn.Module"
-        )
-    return model
+    return optimizing.unpack(returned, reference.text)
 
 
 def _said(error: BaseException) -> str:
@@ -351,10 +351,6 @@ def _raised(what: str, error: BaseException) -> FactoryError:
 
 def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 
 
 def _installed() -> Iterator[str]:

@@ -13,6 +13,7 @@ import msgspec
 
 from bmvis import numbers
 from bmvis.fold import Folding, Group, label, shortened, way
+from bmvis.optimizer import groups_text
 from bmvis.totals import Totals
 from bmvis.tree import Buffer, Model, Module, Parameter
 
@@ -276,6 +277,8 @@ def _state_words(mine: Parameter, other: Parameter) -> Iterator[str]:
         yield other.adapter or "active"
     if mine.trainable != other.trainable:
         yield "trainable" if other.trainable else "frozen"
+    if mine.groups != other.groups:
+        yield f"in {groups_text(other)}" if other.groups else "in no group"
     if mine.quantization != other.quantization:
         yield other.quantization or "not quantized"
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, Literal
 
 import msgspec
 
-from bmvis.fold import label
+from bmvis.fold import in_one, numbered
 from bmvis.snapshot import describe
 from bmvis.totals import Totals, subtree_totals
-from bmvis.tree import Model
+from bmvis.tree import Model, Optimizer
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _Facts = Mapping[str, Any]
@@ -49,6 +50,7 @@ def compare(before: Model, after: Model) -> Drift:
     changes = [*_missing("removed", before, new), *_missing("added", after, old)]
     for path in [path for path in old if path in new]:
         changes += [Change("changed", path, text) for text in _differences(old[path], new[path])]
+    changes += [Change("changed", "", text) for text in _optimizers(before, after)]
     if not changes and list(old) != list(new):
         changes = [Change("changed", "", "its modules stand in another order")]
     return Drift(tuple(_together(changes)), subtree_totals(before)[0], subtree_totals(after)[0])
@@ -85,33 +87,43 @@ def _differences(old: _Facts, new: _Facts) -> Iterator[str]:
             yield f"{field} stand in another order"
 
 
+def _optimizers(before: Model, after: Model) -> Iterator[str]:
+    """Yield what differs between the optimizers, or between two of their groups."""
+    old, new = ([_described(optimizer) for optimizer in model.optimizers] for model in (before, after))
+    nothing: dict[str, str] = {}
+    for number, (was, is_now) in enumerate(zip_longest(old, new, fillvalue=nothing)):
+        for field in dict.fromkeys([*was, *is_now]):
+            if was.get(field) != is_now.get(field):
+                where = f"optimizer {number}" if len(old) > 1 or len(new) > 1 else "optimizer"
+                yield f"{where}, {field}: {was.get(field, 'none')} → {is_now.get(field, 'none')}"
+
+
+def _described(optimizer: Optimizer) -> dict[str, str]:
+    """Return all that is known of an optimizer as texts, each under what it is of."""
+    found = {"type": optimizer.type, "schedulers": ", ".join(optimizer.schedulers) or "none"}
+    for number, group in enumerate(optimizer.groups):
+        of_it = {"name": group.name or "none", "tensors": str(group.tensors), "not the model's": str(group.strangers)}
+        found |= {f"group {number}, {name}": value for name, value in {**of_it, **group.settings}.items()}
+    return found
+
+
 def _tensor(written: str | Mapping[str, Any] | None) -> str:
     if written is None or isinstance(written, str):
         return written or "none"
-    return ", ".join([written["is"], *(f"{name} {value}" for name, value in written.items() if name != "is")])
+    return ", ".join([written["is"], *(f"{name} {_said(value)}" for name, value in written.items() if name != "is")])
+
+
+def _said(value: object) -> str:
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list | tuple) else str(value)
 
 
 def _together(changes: list[Change]) -> Iterator[Change]:
     """Make one of the changes that differ in one number of their paths: the same change in each of many blocks."""
     alike: dict[tuple[str, str, str, int], list[Change]] = {}
     for change in changes:
-        alike.setdefault(_key(change), []).append(change)
+        alike.setdefault((change.kind, change.text, *numbered(change.path)), []).append(change)
     for (*_, position), found in alike.items():
-        if len(found) == 1:
-            yield found[0]
-            continue
-        parts = found[0].path.split(".")
-        parts[position] = label([change.path.split(".")[position] for change in found])
-        yield msgspec.structs.replace(found[0], path=".".join(parts))
-
-
-def _key(change: Change) -> tuple[str, str, str, int]:
-    """Return what alike changes have in common: the path without its first number."""
-    parts = change.path.split(".")
-    position = next((index for index, part in enumerate(parts) if part.isdecimal()), -1)
-    if position >= 0:
-        parts[position] = "*"
-    return change.kind, ".".join(parts), change.text, position
+        yield msgspec.structs.replace(found[0], path=in_one([change.path for change in found], position))
 
 
 def _totals(before: Totals, after: Totals) -> Iterator[str]:

@@ -79,6 +79,12 @@ class TraceError(BmvisError):
     kind = "trace"
 
 
+class OptimizerError(BmvisError):
+    """An optimizer that is missing, or whose groups hold other parameters than one would think."""
+
+    kind = "optimizer"
+
+
 class WorkerError(BmvisError):
     """A worker process that died, hung, or could not start (torch not installed)."""
 
@@ -122,6 +128,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return "known: " + ", ".join(choices) if choices else ""
+
+
+def a_type(thing: object) -> str:
+    """Return 'a dict', 'an int': what kind of thing was found."""
+    noun = type(thing).__name__
+    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 
 
 def _rebuild(cls: type[BmvisError], message: str, hint: str, detail: str) -> BmvisError:

@@ -200,6 +200,31 @@ def label(names: Sequence[str]) -> str:
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in _runs(numbers))
 
 
+def numbered(path: str) -> tuple[str, int]:
+    """Return a path with its first number as `*`, and the place of that number; -1 if it has none."""
+    parts = path.split(".")
+    position = next((index for index, part in enumerate(parts) if part.isdecimal()), -1)
+    if position >= 0:
+        parts[position] = "*"
+    return ".".join(parts), position
+
+
+def together(paths: Iterable[str]) -> list[str]:
+    """Return paths that differ in their first number as one: `layer.0-11.bias`."""
+    alike: dict[tuple[str, int], list[str]] = {}
+    for path in paths:
+        alike.setdefault(numbered(path), []).append(path)
+    return [in_one(found, position) for (_, position), found in alike.items()]
+
+
+def in_one(paths: Sequence[str], position: int) -> str:
+    """Return one path for those that differ in the number at `position`."""
+    parts = paths[0].split(".")
+    if len(paths) > 1:
+        parts[position] = label([path.split(".")[position] for path in paths])
+    return ".".join(parts)
+
+
 def _is_number(name: str) -> bool:
     """Return whether a name is a number as Python writes it; one of a thousand digits is a name."""
     return name.isdecimal() and len(name) < 19 and str(int(name)) == name

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -18,6 +18,9 @@ from bmvis import address, inputs
 from bmvis.errors import OptionError, nearest
 
 Device = Literal["auto", "meta", "cpu"]
+Finding = Literal["missing", "frozen", "twice", "empty", "foreign", "decay"]
+"""What can be wrong with an optimizer: trainable parameters in no group, frozen ones in a group, one in several
+groups, a group without parameters, tensors of another model, and biases or norms that decay though a rule is there."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,6 +48,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     only_changes: bool = False
     inputs: str = ""
     order: Literal["definition", "execution"] = "definition"
+    optimizer: bool = False
+    accept: tuple[Finding, ...] = ()
 
     @property
     def mapping_file(self) -> str:
@@ -112,6 +117,13 @@ def _identifier(text: str) -> str:
     if not re.fullmatch(r"[^\W\d_][\w.:-]*", text):
         raise ValueError
     return text
+
+
+def _findings(text: str) -> tuple[str, ...]:
+    names = text.split()
+    if not names or not set(names) <= set(get_args(Finding)):
+        raise ValueError
+    return tuple(names)
 
 
 def _classes(text: str) -> tuple[str, ...]:
@@ -198,13 +210,25 @@ OPTIONS: tuple[Option, ...] = (
         _choice("definition", "execution"),
         "Order of the modules inside another: as they are defined, or as `inputs` calls them first.",
     ),
+    Option(
+        "optimizer",
+        "",
+        _flag,
+        "Show the parameter groups of the optimizer that the factory returns with the model, and what is wrong.",
+    ),
+    Option(
+        "accept",
+        f"some of {', '.join(get_args(Finding))}",
+        _findings,
+        "What of the optimizer is meant to be as it is: shown on the page, but no warning of the build.",
+    ),
     Option("only-common", "", _flag, "Of the common structure, leave out modules that it has no name for."),
 )
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 
-PER_TREE = ("name", "caption", "alt", "highlight", "base", "inputs", "order")
+PER_TREE = ("name", "caption", "alt", "highlight", "base", "inputs", "order", "optimizer", "accept")
 """Options that belong to one tree: a site has no default for them."""
 
 
@@ -237,6 +261,11 @@ def take_comparison(written: dict[str, str | None]) -> str:
             raise OptionError(f"the comparison has no {name!r}", hint="name two models: before and after")
     written["base"] = written.pop("before")
     return written.pop("after") or ""
+
+
+def take_optimizer(written: dict[str, str | None]) -> None:
+    """Ask for the optimizer, as `model-optimizer` does."""
+    written["optimizer"] = "true"
 
 
 def below(options: Options, folder: Path) -> Options:
@@ -276,6 +305,8 @@ def parse_options(written: Mapping[str, str | None], defaults: Options | None = 
             takes = option.takes or "no value, or true or false"
             raise OptionError(f"option {name!r} does not take {text or ''!r}", hint=f"it takes {takes}") from None
     options = msgspec.structs.replace(defaults or Options(), **found)
+    if options.optimizer and options.base:
+        raise OptionError("options 'optimizer' and 'base' exclude each other", hint="draw the comparison by itself")
     if options.order == "execution" and not options.inputs:
         raise OptionError("option 'order' is execution, and nothing is run", hint="add inputs: float32[1, 3, 224, 224]")
     return options

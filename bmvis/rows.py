@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 
 import msgspec
 
@@ -12,10 +12,11 @@ from bmvis.collecting import uncollected
 from bmvis.common import choose, rename
 from bmvis.compare import compare
 from bmvis.differences import Difference, differences
-from bmvis.errors import AddressError, BmvisError, MappingError, TraceError
+from bmvis.errors import AddressError, BmvisError, MappingError, OptimizerError, TraceError
 from bmvis.flow import Flow, by_execution, together
 from bmvis.fold import Group, fold, label, shortened, stand_ins
 from bmvis.mapping import read_naming
+from bmvis.optimizer import Training, training, without_groups
 from bmvis.options import Options
 from bmvis.totals import Totals, of_parameter, subtree_facts, subtree_totals
 from bmvis.tree import Buffer, Model, Module, Parameter, join
@@ -106,6 +107,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """In a comparison, the sums of the model that this one is compared with."""
     flow: Flow | None = None
     """What flows through the model, where it was run."""
+    training: Training | None = None
+    """What the optimizers that came with the model do, where they were asked for."""
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()
     """What the author of the page must know, though the tree is drawn: a host warns of each, with its place."""
@@ -141,6 +144,8 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
         model, before, unchanged = compared.model, compared.before, compared.unchanged
     if options.order == "execution":
         model = by_execution(model)
+    if not options.optimizer:
+        model = without_groups(model)
     places, totals = model.paths, subtree_totals(model)
     matched, warnings = _matched(model, places, options)
     folding = fold(
@@ -152,6 +157,7 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
         closed=unchanged,
         left_out=_left_out(model, unchanged, options),
     )
+    trained = training(model)
     rows: list[Row] = []
     unlike = {} if base else differences(model, folding, totals, buffers=options.buffers)
     dtypes, devices = _ranked(model, _dtype), _ranked(model, _device)
@@ -181,7 +187,8 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
         before=before,
         notes=model.notes,
         flow=together([model.root.call]),
-        warnings=(*misfits, *warnings, *_untraced(model)),
+        training=trained,
+        warnings=(*misfits, *warnings, *_untraced(model), *_mistrained(trained, options)),
     )
 
 
@@ -258,6 +265,15 @@ def _flows(model: Model, groups: Sequence[Group]) -> list[Flow | None]:
 def _untraced(model: Model) -> tuple[TraceError, ...]:
     problem = model.untraced
     return (TraceError(problem.message, hint=problem.hint, detail=problem.detail),) if problem else ()
+
+
+def _mistrained(trained: Training | None, options: Options) -> Iterator[OptimizerError]:
+    """Yield what is wrong with the optimizer, less what the page says is meant."""
+    if trained is None and options.optimizer:
+        yield OptimizerError("the factory returns no optimizer", hint="let it return (model, optimizer)")
+    for finding in trained.findings if trained else ():
+        if finding.kind not in options.accept:
+            yield OptimizerError(str(finding), hint=f"mend the factory, or say that it is meant: accept={finding.kind}")
 
 
 def _row(

@@ -114,7 +114,8 @@ def _show(
         click.echo(f"Error: {printable_lines(error.report)}", err=True)
         sys.exit(BROKEN)
     page = layout(built.model, options, built.base)
-    for note in (*built.model.notes, *(warning.report for warning in page.warnings)):
+    unsaid = [warning.report for warning in page.warnings if not (page.training and warning.kind == "optimizer")]
+    for note in (*built.model.notes, *unsaid):
         click.echo(printable_lines(note), err=True)
     if html:
         _write(html, to_document(page, f"{factory.stem(reference)}: {page.type}"))

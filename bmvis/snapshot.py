@@ -19,7 +19,7 @@ import msgspec
 
 from bmvis.errors import SnapshotError
 from bmvis.totals import Totals, subtree_totals
-from bmvis.tree import Buffer, Model, Module, Parameter, join
+from bmvis.tree import Buffer, Model, Module, Optimizer, Parameter, join
 
 FORMAT = 2
 """Version of the file; a reader refuses any other."""
@@ -30,7 +30,7 @@ _COMPACT = re.compile(
     r"(?P<frozen> frozen)?(?P<delta> delta)?(?P<temporary> not saved)?"
 )
 _BITS = re.compile(r"\d+")
-_HEAD = ("bmvis-snapshot", "reference", "device", "notes", "checkpoint", "totals", "rows")
+_HEAD = ("bmvis-snapshot", "reference", "device", "notes", "checkpoint", "totals", "optimizers", "rows")
 _PLACE = ("depth", "name", "names", "like")
 
 
@@ -53,6 +53,8 @@ def dump(snapshot: Snapshot) -> str:
         "totals": msgspec.to_builtins(subtree_totals(model)[0]),
     }
     lines = [f"{_json(name)}: {_json(value)}," for name, value in head.items()]
+    if model.optimizers:
+        lines += ['"optimizers": [', ",\n".join(map(_optimizer, model.optimizers)), "],"]
     rows = [f"{'  ' * row['depth']}{_json(row)}" for row in _fold(model)]
     return "\n".join(["{", *lines, '"rows": [', ",\n".join(rows), "]", "}", ""])
 
@@ -76,6 +78,7 @@ def load(text: str) -> Snapshot:
             content["device"],
             tuple(content["notes"]),
             is_checkpoint=msgspec.convert(content.get("checkpoint", False), bool),
+            optimizers=msgspec.convert(content.get("optimizers", []), tuple[Optimizer, ...]),
         )
         totals = msgspec.convert(content["totals"], Totals)
         reference = msgspec.convert(content["reference"], str)
@@ -104,6 +107,13 @@ def describe(module: Module, path: str, device: str) -> _Row:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _optimizer(optimizer: Optimizer) -> str:
+    """Return an optimizer with a line for each group."""
+    head = _json({name: value for name, value in msgspec.to_builtins(optimizer).items() if name != "groups"})
+    groups = ",\n".join(f"  {_json(msgspec.to_builtins(group))}" for group in optimizer.groups)
+    return f'{head[:-1]}, "groups": [\n{groups}]}}'
 
 
 def _fold(model: Model) -> Iterator[_Row]:

@@ -53,6 +53,9 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """State-dict keys of the later places, kept at the first one."""
     change: Change | None = None
     """In a comparison, how it differs from before."""
+    groups: tuple[int, ...] | None = None
+    """Numbers of the parameter groups that hold it, as `Model.groups` counts them; None where the model came without
+    an optimizer."""
 
     @property
     def stored_as(self) -> str:
@@ -139,6 +142,29 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.import_path
 
 
+class ParameterGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One of an optimizer's `param_groups`; which parameters it holds is said by those."""
+
+    name: str = ""
+    """What the group calls itself, by a key `name`."""
+    settings: dict[str, str] = {}
+    """Hyperparameters in the optimizer's order, as text: `{"lr": "0.001", "betas": "(0.9, 0.999)"}`."""
+    tensors: int = 0
+    """Number of tensors in it."""
+    strangers: int = 0
+    """How many of them are no parameters of the model."""
+
+
+class Optimizer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An optimizer that the factory returned with the model."""
+
+    type: str
+    """Class name."""
+    groups: tuple[ParameterGroup, ...] = ()
+    schedulers: tuple[str, ...] = ()
+    """Class names of the schedulers that came with it and change its rates."""
+
+
 class Problem(msgspec.Struct, frozen=True):
     """Why something that was asked for beside the tree is missing; the fields are those of `BmvisError`."""
 
@@ -160,6 +186,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     that is known to be."""
     untraced: Problem | None = None
     """Why there are no calls, though they were asked for."""
+    optimizers: tuple[Optimizer, ...] = ()
+    """Those that the factory returned with the model. Their groups are counted through, from 0."""
     format: int = FORMAT
 
     @cached_property

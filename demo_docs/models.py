@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch import nn
+from torch import nn, optim
 from transformers import (
     BertConfig,
     BertForMaskedLM,
@@ -72,3 +72,36 @@ def bert_classifier() -> nn.Module:
     model = BertForSequenceClassification(BertConfig(num_labels=3))
     model.resize_token_embeddings(model.config.vocab_size + 24, mean_resizing=False)
     return model
+
+
+Recipe = tuple[nn.Module, optim.Optimizer, optim.lr_scheduler.LRScheduler]
+
+
+def bert_fine_tuning() -> Recipe:
+    """BERT-base with a classifier, trained as its authors did: no decay of biases and norms, a warm-up of 500 steps."""
+    model = BertForSequenceClassification(BertConfig(num_labels=3))
+    flat = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
+    optimizer = optim.AdamW(
+        [
+            {"name": "matrices", "params": matrices, "weight_decay": 0.01},
+            {"name": "biases and norms", "params": flat, "weight_decay": 0.0},
+        ],
+        lr=2e-5,
+    )
+    return model, optimizer, optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, step / 500))
+
+
+def t5_copied_recipe() -> tuple[nn.Module, optim.Optimizer]:
+    """T5-small with a recipe copied from BERT: mistakes that no error tells."""
+    model = T5ForConditionalGeneration(T5Config())
+    is_free = {name: "bias" in name or "LayerNorm.weight" in name for name, _ in model.named_parameters()}
+    optimizer = optim.AdamW(
+        [
+            {"params": [p for name, p in model.named_parameters() if not is_free[name]], "weight_decay": 0.01},
+            {"params": [p for name, p in model.named_parameters() if is_free[name]], "weight_decay": 0.0},
+        ],
+        lr=1e-4,
+    )
+    model.lm_head = nn.Linear(512, 1000, bias=False)
+    return model, optimizer

@@ -13,7 +13,7 @@ import msgspec
 
 from bmvis.errors import OptionError
 
-NAME, COMPARE, GALLERY = NAMES = "model-structure", "model-compare", "model-gallery"
+NAME, COMPARE, OPTIMIZER, GALLERY = NAMES = "model-structure", "model-compare", "model-optimizer", "model-gallery"
 START = re.compile(rf"<(?P<name>{'|'.join(NAMES)})(?![\w-])", re.IGNORECASE)
 OPENING = re.compile(
     rf"""{START.pattern}(?P<attributes>(?:[^"'<>]|"[^"]*"|'[^']*')*?)(?P<empty>/?)>""",

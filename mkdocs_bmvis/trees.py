@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from bmvis import factory
 from bmvis.errors import BmvisError, OptionError, nearest
-from bmvis.options import BY_NAME, COMPARED, below, parse_options, take_comparison
+from bmvis.options import BY_NAME, COMPARED, below, parse_options, take_comparison, take_optimizer
 from bmvis.render.html import TypeLink, error_box, to_html
 from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import layout
 from bmvis.source import asked, drifted
-from mkdocs_bmvis.element import COMPARE, GALLERY, Element
+from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, Element
 from mkdocs_bmvis.gallery import draw_gallery
 from mkdocs_bmvis.links import targets
 from mkdocs_bmvis.place import Page, place_in_sources
@@ -150,6 +150,8 @@ def _take_reference(element: str, written: dict[str, str | None]) -> str:
             raise OptionError(f"unknown attribute {name!r}", hint=nearest(name, [*own, *BY_NAME]))
     if element == COMPARE:
         return take_comparison(written)
+    if element == OPTIMIZER:
+        take_optimizer(written)
     if "factory" not in written:
         raise OptionError("the element has no factory", hint=f'write <{element} factory="package.module:factory" />')
     return written.pop("factory") or ""

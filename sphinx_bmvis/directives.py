@@ -1,4 +1,4 @@
-"""The directives `model-structure` and `model-compare`: what a page asks for is noted here, and built later."""
+"""The directives that draw one model each: what a page asks for is noted here, and built later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sphinx.util.typing import OptionSpec
 
 from bmvis import factory
 from bmvis.errors import BmvisError
-from bmvis.options import below, parse_options, take_comparison
+from bmvis.options import below, parse_options, take_comparison, take_optimizer
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import captioned_structure, model_structure
 from sphinx_bmvis.settings import site_options
@@ -89,7 +89,17 @@ class ModelCompare(ModelStructure):
         return take_comparison(written)
 
 
+class ModelOptimizer(ModelStructure):
+    """Draw what the optimizer does that a factory returns with its model, and the tree with its parameter groups."""
+
+    def take_reference(self, written: dict[str, str | None]) -> str:
+        """Return the factory's reference."""
+        take_optimizer(written)
+        return super().take_reference(written)
+
+
 def setup(app: Sphinx) -> None:
     """Register the directives."""
     app.add_directive("model-structure", ModelStructure)
     app.add_directive("model-compare", ModelCompare)
+    app.add_directive("model-optimizer", ModelOptimizer)

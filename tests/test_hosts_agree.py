@@ -26,6 +26,7 @@ TREES = {
     "compared": {"base": "zoo:tiny(layers=2)", "only-changes": ""},
     "common": {"common": "MAPPING", "only-common": ""},
     "called": {"inputs": "float32[2, 4]", "order": "execution"},
+    "trained": {"factory": "zoo:trained", "optimizer": "", "accept": "frozen"},
     "told": {
         "alt": "Four layers",
         "caption": "A <small> model & its layers",
@@ -38,7 +39,8 @@ TREES = {
 
 
 def test_every_option_is_compared():
-    assert {option.name for option in OPTIONS} - {"name"} == {name for written in TREES.values() for name in written}
+    written = {name for options in TREES.values() for name in options} - {"factory"}
+    assert {option.name for option in OPTIONS} - {"name"} == written
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +70,16 @@ def mapping(tmp_path_factory):
 
 
 def directive(name):
-    options = "".join(f"   :{option}: {value}\n" for option, value in {"name": name, **TREES[name]}.items())
-    return f"\n.. model-structure:: zoo:tiny\n{options}"
+    written = {"name": name, **TREES[name]}
+    factory = written.pop("factory", "zoo:tiny")
+    options = "".join(f"   :{option}: {value}\n" for option, value in written.items())
+    return f"\n.. model-structure:: {factory}\n{options}"
 
 
 def element(name):
-    options = "".join(f' {option}="{value}"' for option, value in {"name": name, **TREES[name]}.items())
-    return f'<model-structure factory="zoo:tiny"{options}></model-structure>'
+    written = {"factory": "zoo:tiny", "name": name, **TREES[name]}
+    options = "".join(f' {option}="{value}"' for option, value in written.items())
+    return f"<model-structure{options}></model-structure>"
 
 
 @pytest.mark.parametrize("name", TREES)

@@ -4,7 +4,7 @@ from bmvis.errors import FactoryError
 from bmvis.options import Options
 from bmvis.render.html import error_box, to_html
 from bmvis.rows import layout
-from bmvis.tree import Buffer, Model, Module, Parameter
+from bmvis.tree import Buffer, Model, Module, Optimizer, Parameter, ParameterGroup
 
 HOSTILE = '<img src=x onerror="window.hacked=1">'
 
@@ -92,6 +92,25 @@ def _frozen(module: Module) -> Module:
     return replace(module, parameters=tuple(replace(p, trainable=p.delta) for p in module.parameters))
 
 
+def trained() -> Model:
+    """BERT with two parameter groups, of which the pooling of the head is in none and a third group is empty."""
+    from msgspec.structs import replace
+
+    def group(module: Module, parameter: Parameter) -> Parameter:
+        numbers = () if module.name == "transform" or module.depth == 4 else (int(parameter.name == "bias"),)
+        return replace(parameter, groups=numbers)
+
+    model = bert()
+    modules = tuple(replace(m, parameters=tuple(group(m, p) for p in m.parameters)) for m in model.modules)
+    settings = {"lr": "2e-05", "initial_lr": "0.0001", "betas": "(0.9, 0.999)", "weight_decay": "0.01"}
+    groups = (
+        ParameterGroup("matrices", settings, 100),
+        ParameterGroup("biases", settings | {"weight_decay": "0"}, 102, strangers=1),
+        ParameterGroup(HOSTILE, settings, 0),
+    )
+    return replace(model, modules=modules, optimizers=(Optimizer("AdamW", groups, ("LambdaLR",)),))
+
+
 def hostile() -> Model:
     weight = tensor(f"w{HOSTILE}", 3)
     return Model(
@@ -122,6 +141,7 @@ def page() -> str:
             to_html(layout(bert(), Options(caption="BERT-base, as transformers builds it.", map=True)), "bert"),
             to_html(layout(bert(lora=True), Options(buffers=True, map=True)), "lora"),
             to_html(layout(bert(), Options(depth=2, open=1)), "short"),
+            to_html(layout(trained(), Options(optimizer=True, depth=4)), "trained"),
             to_html(layout(bert(), Options(depth=4, highlight=("attention.output.dense", "layer.3.output"))), "marked"),
             to_html(layout(hostile(), Options()), "hostile"),
             error_box(failed, "docs/models.md:12"),

@@ -7,7 +7,9 @@ were asked for, `buffers`. A checkpoint's object has `checkpoint` true; its rows
 and `bytes` alone. In a comparison there is `before`, the totals of the other model, and rows and parameters that
 differ have a `change`. Where the model was called (`inputs`), rows have `flow`: `outputs` (name, least sizes as
 `shape`, greatest as `most` where they vary) and, each as the least and greatest of the modules that the row
-stands for, `calls`, `macs` and `bytes`. What is false or empty is left out of a parameter.
+stands for, `calls`, `macs` and `bytes`. With the option `optimizer` there is `optimizers`: `heads` (a text for each),
+`groups` (`number`, null for the parameters in none; `tensors`, `totals`, and the `settings` that differ) and `findings`
+(`kind`, `text`, `places`); parameters have `groups`. What is false or empty is left out of a parameter.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any
 import msgspec
 
 from bmvis.flow import Flow
+from bmvis.optimizer import Training
 from bmvis.rows import Page, Row
 from bmvis.totals import Totals
 
@@ -34,6 +37,7 @@ def to_data(page: Page, reference: str, device: str) -> dict[str, Any]:
         **({"checkpoint": True} if page.is_checkpoint else {}),
         "totals": _totals(page.totals, page.is_checkpoint),
         **({"before": _totals(page.before, False)} if page.before else {}),
+        **({"optimizers": _training(page.training)} if page.training else {}),
         "rows": [_row(row, page.is_checkpoint) for row in page.rows],
     }
 
@@ -67,6 +71,24 @@ def _flow(flow: Flow) -> dict[str, Any]:
         "calls": flow.calls,
         "macs": flow.macs,
         "bytes": flow.bytes,
+    }
+
+
+def _training(training: Training) -> dict[str, Any]:
+    return {
+        "heads": training.heads,
+        "groups": [
+            {
+                "number": group.number,
+                "name": group.name,
+                "optimizer": group.optimizer,
+                "tensors": group.tensors,
+                "totals": _totals(group.totals, False),
+                "settings": dict(zip(training.columns, group.settings, strict=True)),
+            }
+            for group in training.groups
+        ],
+        "findings": [msgspec.to_builtins(finding) for finding in training.findings],
     }
 
 

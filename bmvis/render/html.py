@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bmvis import numbers
 from bmvis.errors import BmvisError
 from bmvis.flow import Flow
+from bmvis.optimizer import groups_text
 from bmvis.render.map import multiples, to_map
 from bmvis.render.markup import Markup, join, tag
 from bmvis.render.text import (
@@ -26,6 +27,7 @@ from bmvis.render.text import (
     states,
     trainable_text,
 )
+from bmvis.render.training import to_table
 from bmvis.rows import Page, Row
 from bmvis.totals import Totals
 from bmvis.tree import Buffer, Change, Module, Parameter
@@ -56,6 +58,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
     caption_id = f"{anchor}-caption" if options.caption else None
     return tag(
         "div",
+        to_table(page.training, page.totals) if page.training else None,
         _before(page.before) if page.before else None,
         _totals(page),
         tag(
@@ -331,6 +334,7 @@ def _parameter(parameter: Parameter, links: _Links, dtype: str, change: Change |
     written = tag(
         "span",
         plain,
+        _groups(parameter),
         class_=" ".join(classes),
         data_mark=_mark(parameter, dtype),
         title=", ".join(states(parameter, dtype)) or None,
@@ -349,6 +353,16 @@ def _mark(parameter: Parameter, dtype: str) -> str | None:
     stored = parameter.stored_as
     is_usual = not parameter.quantization and (parameter.dtype == dtype or parameter.shape is None)
     return ", ".join(word for word in (parameter.adapter, "" if is_usual else stored) if word) or None
+
+
+def _groups(parameter: Parameter) -> Markup | None:
+    """Return a mark with the numbers of a parameter's groups; an empty one for one that trains and is in none."""
+    said = groups_text(parameter)
+    if not said:
+        return None
+    numbers = "+".join(map(str, parameter.groups or ())) or "–"
+    classes = "bmvis-g" if parameter.groups else "bmvis-g bmvis-out"
+    return join(" ", tag("small", numbers, class_=classes, role="img", aria_label=said))
 
 
 def _reference(what: str, whom: str, href: str | None) -> Markup:
@@ -390,6 +404,8 @@ def _legend(page: Page) -> Markup:
         ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters)),
     ]
     shown = [tag("b", "name")] if page.is_checkpoint else [tag("b", "name"), tag("i", "(type)")]
+    if page.training:
+        shown.append(tag("span", tag("small", "0", class_="bmvis-g", aria_hidden="true"), " parameter group"))
     shown += [tag("span", word, class_=classes) for classes, word, occurs in entries if occurs]
     adapters = sorted({p.adapter for p in parameters if p.delta and p.adapter})
     shown += [tag("span", "delta", class_="bmvis-p bmvis-delta", data_mark=adapter) for adapter in adapters]

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 
 from bmvis import numbers
 from bmvis.errors import BmvisError
+from bmvis.optimizer import Training
 from bmvis.render.text import change_text, flow_marks, footer, guides, left_out_text, shape_text, states
+from bmvis.render.training import cells, kinds
 from bmvis.rows import Page, Row
+from bmvis.totals import Totals
 from bmvis.tree import Buffer, Parameter
 
 _LINES = {"├── ": r"\bmvisfork", "└── ": r"\bmvislast", "│   ": r"\bmvispass", "    ": r"\bmvisgap"}
@@ -68,6 +71,8 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
         rf"\bmvisrow{{{_guide(line)}}}{{{_row_label(row, label)}{writer.row(row)}}}"
         for line, row in zip(lines, page.rows, strict=True)
     ]
+    if page.training:
+        body += _training(page.training, page.totals, writer)
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in footer(page)]
     return "\n".join([r"\begin{bmvistree}" + head, *body, r"\end{bmvistree}"])
 
@@ -82,6 +87,17 @@ def error_box(error: BmvisError, place: str, label: Label = no_label, *, unicode
         rf"\bmvisnote{{{writer.text(place)}}}",
     ]
     return "\n".join([r"\begin{bmviserror}", *body, r"\end{bmviserror}"])
+
+
+def _training(training: Training, whole: Totals, writer: _Writer) -> Iterator[str]:
+    """Yield what the optimizers do: their hyperparameters, a table of the groups, what is wrong."""
+    yield from (rf"\bmvisnote{{{writer.text(head)}}}" for head in training.heads)
+    columns = "".join("l" if kind == "text" else "r" for kind in kinds(training))
+    head, *rows = (" & ".join(map(writer.text, row)) for row in cells(training, whole))
+    yield rf"\begin{{bmvisgroups}}{{{columns}}}{head}\\\hline"
+    yield from (rf"{row}\\" for row in rows)
+    yield r"\end{bmvisgroups}"
+    yield from (rf"\bmvisnote{{{writer.text(f'! {finding}')}}}" for finding in training.findings)
 
 
 def _indent(line: str) -> int:

@@ -14,6 +14,7 @@ from rich.tree import Tree
 
 from bmvis.render.markup import tag
 from bmvis.render.text import buffer_text, footer, guides, row_marks, shape_text, states
+from bmvis.render.training import training_lines
 from bmvis.rows import Page, Row
 from bmvis.tree import Parameter
 
@@ -48,8 +49,9 @@ def to_tree(page: Page) -> Tree:
 
 
 def below(page: Page) -> list[Text]:
-    """Return the lines below a tree: its totals and ties, and what the colours say."""
-    lines = [Text(printable(line), style=MUTED) for line in footer(page)]
+    """Return the lines below a tree: its optimizer, totals and ties, and what the colours say."""
+    about = [*training_lines(page.training, page.totals), ""] if page.training else []
+    lines = [Text(printable(line), style=MUTED) for line in (*about, *footer(page))]
     legend = Text("  ").join(_legend(page))
     return [Text(), *lines, legend] if legend else [Text(), *lines]
 

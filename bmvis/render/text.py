@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from bmvis import numbers
 from bmvis.flow import Flow
+from bmvis.optimizer import groups_text
+from bmvis.render.training import training_lines
 from bmvis.rows import Page, Row
 from bmvis.totals import Totals
 from bmvis.tree import Buffer, Change, Output, Parameter
@@ -27,6 +29,8 @@ def to_text(page: Page, *, marks: bool = True) -> str:
         for guide, row in zip(guides([row.depth for row in page.rows]), page.rows, strict=True)
     ]
     if marks:
+        if page.training:
+            lines += ["", *training_lines(page.training, page.totals)]
         lines += ["", *footer(page)]
     return "\n".join(lines)
 
@@ -152,6 +156,8 @@ def states(parameter: Parameter, dtype: str = "") -> list[str]:
         found.append("uninitialized")
     if parameter.quantization or (dtype and parameter.dtype != dtype and parameter.shape is not None):
         found.append(parameter.stored_as)
+    if parameter.groups is not None:
+        found += filter(None, [groups_text(parameter)])
     if parameter.change:
         found = [word for word in found if not any(d.endswith(f"→ {word}") for d in parameter.change.details)]
         found.append(change_text(parameter.change))

@@ -2,11 +2,17 @@
 
 import os
 
-from torch import nn
+from torch import nn, optim
 
 
 def tiny(layers=2, width=4):
     return nn.Sequential(*[nn.Sequential(nn.Linear(width, width), nn.ReLU()) for _ in range(layers)])
+
+
+def trained():
+    model = tiny()
+    model[0].requires_grad_(False)
+    return model, optim.SGD(model.parameters(), lr=0.1)
 
 
 def raising():

@@ -3,7 +3,7 @@
 import os
 
 from shapes import WIDTH
-from torch import nn
+from torch import nn, optim
 
 
 class Block(nn.Module):
@@ -15,6 +15,12 @@ class Block(nn.Module):
 
 def tiny(layers=3):
     return nn.Sequential(*[Block() for _ in range(layers)], nn.Dropout())
+
+
+def trained():
+    model = tiny()
+    model[0].requires_grad_(False)
+    return model, optim.SGD(model.parameters(), lr=0.1)
 
 
 def raising():

@@ -1,0 +1,23 @@
+"""`<model-optimizer>`: a table, marks on the tree, and a located warning of what is wrong."""
+
+ELEMENT = '<model-optimizer factory="zoo:trained" name="recipe"{} />'
+
+
+def test_the_table_the_marks_and_the_warning(render, caplog):
+    page = render(f"# Trained\n\n{ELEMENT.format('')}\n")
+    [tree] = page.trees
+    assert [cell.get_text() for cell in tree.select("tbody th")] == ["0"]
+    assert {mark["aria-label"] for mark in tree.select(".bmvis-tree .bmvis-g")} == {"group 0"}
+    [record] = caplog.records
+    assert record.getMessage().startswith("line 3: 2 frozen parameters (20 elements) are in a group")
+
+
+def test_what_is_meant_is_silent(render, caplog):
+    page = render(ELEMENT.format(' accept="frozen"'))
+    assert page.trees[0].select(".bmvis-findings li")
+    assert not caplog.records
+
+
+def test_without_a_factory_it_says_how_it_is_written(render):
+    page = render("<model-optimizer />")
+    assert 'write <model-optimizer factory="package.module:factory" />' in page.boxes[0].get_text()
