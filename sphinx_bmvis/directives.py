@@ -14,6 +14,7 @@ from sphinx.util.typing import OptionSpec
 from bmvis import factory
 from bmvis.errors import BmvisError
 from bmvis.options import below, parse_options, take_comparison, take_optimizer
+from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import captioned_structure, model_structure
 from sphinx_bmvis.settings import site_options
@@ -44,7 +45,7 @@ class ModelStructure(SphinxDirective):
             written = dict(self.options)
             reference = self.take_reference(written)
             stem = factory.stem(reference)
-            options = below(parse_options(written, site_options(self.config)), Path(self.env.app.confdir))
+            options = below(parse_options(written, site_options(self.config)), domain_of(self.env).folder)
             if options.mapping_file:
                 self.env.note_dependency(options.mapping_file)
         except BmvisError as error:
@@ -100,6 +101,11 @@ class ModelOptimizer(ModelStructure):
 
 def setup(app: Sphinx) -> None:
     """Register the directives."""
+    app.connect("builder-inited", _note_folder)
     app.add_directive("model-structure", ModelStructure)
     app.add_directive("model-compare", ModelCompare)
     app.add_directive("model-optimizer", ModelOptimizer)
+
+
+def _note_folder(app: Sphinx) -> None:
+    domain_of(app.env).folder = Path(app.confdir)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import msgspec
@@ -110,6 +111,8 @@ class BmvisDomain(Domain):
     name = "bmvis"
     label = "Models"
     data_version = 2
+    folder = Path()
+    """That of conf.py: a new build may have another one."""
     object_types: ClassVar[dict[str, ObjType]] = {
         "model": ObjType("model", "model"),
         "module": ObjType("module of a model", "module"),

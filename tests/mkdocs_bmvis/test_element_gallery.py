@@ -28,7 +28,7 @@ def test_a_list_becomes_cards(render):
 
 def test_a_pattern_finds_models_and_those_that_fail_say_so(render, caplog):
     shown = render('<model-gallery models="zoo:[tr]*" sort="name" />')
-    assert titles(shown.soup) == ["raising", "tiny"]
+    assert titles(shown.soup) == ["raising", "tiny", "trained"]
     assert len(shown.soup.select(".bmvis-card-error")) == 1
     assert "line 1" in caplog.text
 
