@@ -42,7 +42,7 @@ format: .venv/dev ## Write the code as ruff wants it
 	$(BIN)/ruff check --fix .
 
 test-libraries: .venv/libraries .venv/adapterhub ## Test against quantising libraries and AdapterHub, each beside the rest
-	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/test_capture_quantized.py tests/bmvis/test_delta_peft.py
+	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/test_capture_quantized.py tests/bmvis/test_delta_peft.py tests/bmvis/test_optimizer.py
 	PYTHONPATH=.venv/adapterhub $(BIN)/pytest -q tests/bmvis/test_delta.py
 
 screenshots: .venv/dev ## A picture per theme and scheme, in build/screenshots

@@ -35,8 +35,8 @@ class Imports:
         self.asked = ""
         """The module of the reference that is being built."""
         self._files: dict[str, str] = {}
-        self._looked_at: dict[str, int] = {}
-        """Identity of each module that was looked at, by its name: large libraries load thousands."""
+        self._looked_at: set[str] = set()
+        """Names of the modules that were looked at: large libraries load thousands."""
         self._is_project: dict[str, bool] = {}
 
     def install(self) -> None:
@@ -47,9 +47,9 @@ class Imports:
 
     def note_loaded(self) -> None:
         """Note the project's modules that are loaded now, with the digests of their files."""
-        known = self._looked_at
-        for name, module in [(n, m) for n, m in list(sys.modules.items()) if known.get(n) != id(m)]:
-            known[name] = id(module)
+        for name in sys.modules.keys() - self._looked_at:
+            self._looked_at.add(name)
+            module = sys.modules.get(name)
             file = getattr(module, "__file__", None)
             if name not in self._files and isinstance(file, str) and file.endswith(".py") and self._in_project(file):
                 self._files[name] = os.path.abspath(file)
