@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import TypeVar
 
 import torch
@@ -13,7 +13,7 @@ from bmvis import slots
 from bmvis.collecting import uncollected
 from bmvis.delta import Deltas, find_deltas
 from bmvis.said import Listener
-from bmvis.storage import Stored, packed, stored
+from bmvis.storage import Stored, may_pack, packed, stored
 from bmvis.tree import Buffer, Model, Module, Parameter, join
 
 _Record = TypeVar("_Record", Parameter, Buffer)
@@ -95,6 +95,9 @@ class _Reader:
         self.listener = Listener()
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
         self.names: dict[type, tuple[str, str, str]] = {}
+        self.kinds: dict[Hashable, Hashable] = {}
+        self.plain: dict[Hashable, Parameter] = {}
+        """Records of parameters that are not tied, packed or deltas, by what is told of them."""
 
     def module(
         self,
@@ -116,7 +119,7 @@ class _Reader:
             qualname=qualname if qualname != type_ else "",
             parameters=(
                 *[self.parameter(n, join(path, n), p, module) for n, p in parameters],
-                *[self.packed(n, form, device) for n, form, device in packed(module)],
+                *([self.packed(n, form, device) for n, form, device in packed(module)] if may_pack(module) else ()),
             ),
             buffers=tuple([self.buffer(n, join(path, n), b, module, n not in unsaved) for n, b in buffers]),
             extra_repr=self.listener.ask(module),
@@ -133,10 +136,22 @@ class _Reader:
         return self.names[cls]
 
     def parameter(self, name: str, key: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
+        identity = id(parameter)
+        if type(parameter) is not nn.Parameter or identity in self.ties.again or identity in self.deltas:
+            return self._one(self.described(name, key, parameter, holder))
+        more = (parameter.dtype, parameter.requires_grad, parameter.device)
+        record = self.plain.get((name, parameter.shape, more))
+        if record is None:
+            record = self.described(name, key, parameter, holder)
+            if not record.quantization:
+                self.plain[name, record.shape, self.kinds.setdefault(more, more)] = record
+        return record
+
+    def described(self, name: str, key: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
         first = self.ties.first[id(parameter)]
         adapter = self.deltas.get(id(parameter))
         form = stored(parameter, holder)
-        record = Parameter(
+        return Parameter(
             name=name,
             shape=form.shape,
             dtype=form.dtype,
@@ -150,7 +165,6 @@ class _Reader:
             tied_to=first if first != key else "",
             tied_by=tuple(self.ties.again.get(id(parameter), ())) if first == key else (),
         )
-        return self._one(record)
 
     def packed(self, name: str, form: Stored, device: str) -> Parameter:
         """Return a weight that a quantised module packs away: it never trains."""

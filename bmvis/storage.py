@@ -47,6 +47,11 @@ def stored(tensor: torch.Tensor, holder: nn.Module) -> Stored:
     return _plain(tensor)
 
 
+def may_pack(module: nn.Module) -> bool:
+    """Return whether a look at what `packed` yields is worth its time."""
+    return slots.holds(module, "_buffers", "qweight") or _is_native(module)
+
+
 def packed(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
     """Yield what a quantised module packs away, where no `named_parameters` finds it: name, form and device.
 

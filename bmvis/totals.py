@@ -109,19 +109,25 @@ def _count_once(model: Model, above: Sequence[int], found: list[Totals]) -> None
 def _held_tensors(model: Model) -> tuple[dict[str, Totals], list[list[str]]]:
     """Return each tensor's value by the key it is first met under, and the keys each module holds.
 
-    A shared module holds all that stands below the place where it was first met.
+    A shared module holds all that stands below the place where it was first met. Where none is shared, the tensors
+    that stand in one place only are left out.
     """
-    modules, extent, places = model.modules, sizes(model.modules), model.paths
-    position = {path: index for index, path in reversed(list(enumerate(places)))}
+    modules, places = model.modules, model.paths
+    has_shared = any(module.shared_with is not None for module in modules)
     values: dict[str, Totals] = {}
     held: list[list[str]] = []
     for path, module in zip(places, modules, strict=True):
         keys = []
         for parameter in module.parameters:
+            if not (has_shared or parameter.tied_to or parameter.tied_by):
+                continue
             key = parameter.tied_to or join(path, parameter.name)
             values.setdefault(key, of_parameter(parameter))
             keys.append(key)
         held.append(keys)
+    if not has_shared:
+        return values, held
+    extent, position = sizes(modules), {path: index for index, path in reversed(list(enumerate(places)))}
 
     def below(index: int, seen: set[int]) -> list[str]:
         pending, keys = [index], []
