@@ -6,7 +6,7 @@ PINS    := constraints/dev.txt
 OLD     := .venv-opendelta
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries test-opendelta bench gallery lint format pins screenshots clean
+.PHONY: help demo test test-libraries test-matrix test-opendelta bench gallery lint format pins screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -45,6 +45,10 @@ test-libraries: .venv/libraries .venv/adapterhub ## Test against quantising libr
 	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/test_capture_quantized.py tests/bmvis/test_delta_peft.py tests/bmvis/test_optimizer.py
 	PYTHONPATH=.venv/adapterhub $(BIN)/pytest -q tests/bmvis/test_delta.py
 
+test-matrix: .venv/oldest-sphinx .venv/oldest-mkdocs ## Test the hosts in the oldest releases that are supported
+	PYTHONPATH=.venv/oldest-sphinx $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
+	PYTHONPATH=.venv/oldest-mkdocs $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis --ignore tests/mkdocs_bmvis/test_links.py -k "not zensical and not properdocs"
+
 screenshots: .venv/dev ## A picture per theme and scheme, in build/screenshots
 	PYTHONPATH=tests $(BIN)/python tests/browser/shoot.py build/screenshots
 
@@ -65,7 +69,7 @@ clean: ## Remove what the other targets made
 
 # In folders of their own: PEFT and transformers import whatever they find, AdapterHub needs an older transformers,
 # and marimo pins older releases of what MkDocs uses.
-.venv/libraries .venv/adapterhub .venv/bench: .venv/%: .venv/dev constraints/%.txt
+.venv/libraries .venv/adapterhub .venv/bench .venv/oldest-sphinx .venv/oldest-mkdocs: .venv/%: .venv/dev constraints/%.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r constraints/$*.txt
 	@touch $@
 

@@ -6,12 +6,18 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 import yaml
 from bs4 import BeautifulSoup
 
 SITE = Path(__file__).parents[1] / "sites" / "markdown"
+IS_OLD = version("mkdocs").startswith("1.5.")
+needs_new_mkdocs = pytest.mark.skipif(
+    IS_OLD, reason="MkDocs 1.5 makes no pages, and lets no plugin come before and after"
+)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -37,6 +43,8 @@ def make_site(folder: Path, pages: dict[str, str] | None = None, change=None) ->
     """Copy the small site to `folder`; add pages, and let `change` edit its configuration."""
     shutil.copytree(SITE, folder, dirs_exist_ok=True)
     config = yaml.safe_load((folder / "mkdocs.yml").read_text())
+    if IS_OLD:
+        del config["validation"]["links"]  # it validates no anchors
     for uri, text in (pages or {}).items():
         place = folder / "docs" / uri
         place.parent.mkdir(parents=True, exist_ok=True)

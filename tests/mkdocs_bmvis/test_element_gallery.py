@@ -1,7 +1,7 @@
 """The `<model-gallery>` element: cards on every Markdown host, and pages where the plugin runs."""
 
 import pytest
-from hosts import build, make_site
+from hosts import build, make_site, needs_new_mkdocs
 
 from mkdocs_bmvis.gallery import ModelPage, placed
 
@@ -54,6 +54,7 @@ def test_one_text_has_the_assets_once(render):
     assert "bmvisGallery" not in render('<model-structure factory="zoo:tiny" />', assets=True).html
 
 
+@needs_new_mkdocs
 @pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
 def test_models_have_pages_in_the_nav(tmp_path, host):
     folder = make_site(tmp_path, {"models.md": GALLERY, "code.md": f"```html\n{GALLERY}```\n"})

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hosts import build, make_site
+from hosts import build, make_site, needs_new_mkdocs
 
 from bmvis.render import assets
 
@@ -133,6 +133,7 @@ def test_code_stays_code(site):
     assert '<model-structure factory="zoo:tiny" name="written">' in built.page("index.html").get_text()
 
 
+@needs_new_mkdocs
 def test_the_text_of_trees_is_not_searched(site):
     host, built = site
     index = "search.json" if host == "zensical" else "search/search_index.json"

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hosts import build, make_site
+from hosts import build, make_site, needs_new_mkdocs
 
 HOOK = """
 from mkdocs.structure.files import File
@@ -72,6 +72,7 @@ def test_a_problem_can_end_the_build(tmp_path):
     assert built.report["workers"] == []
 
 
+@needs_new_mkdocs
 def test_a_page_that_a_hook_makes_has_trees_and_located_mistakes(tmp_path):
     folder = make_site(tmp_path, change=lambda config: config.update(hooks=["hook.py"], nav=None))
     (folder / "hook.py").write_text(HOOK)
