@@ -16,7 +16,7 @@ from bmvis import checkpoint, factory
 from bmvis import inputs as inputs_of
 from bmvis.cache import Cache
 from bmvis.drift import compare
-from bmvis.errors import BmvisError, DriftError, InvalidReferenceError, SnapshotError, nearest
+from bmvis.errors import BmvisError, DriftError, InvalidReferenceError, SnapshotError, WorkerError, nearest
 from bmvis.options import Device, Options
 from bmvis.project import NamedModel, Project, read_project
 from bmvis.protocol import Asked, Built, Listed
@@ -279,10 +279,17 @@ class Source:
         asked = (factory.parse(reference).text, device, path, python, *([inputs] if inputs else []))
         cache = self._caches.setdefault(cwd, Cache(self._cache, cwd)) if self._cache else None
         built = cache.get(*asked) if cache else None
-        if not isinstance(built, Built):
-            built = self._worker(cwd, python, *limits).build(reference, device=device, path=path, inputs=inputs)
-            if cache:
-                cache.put(built, *asked)
+        if isinstance(built, Built):
+            return built
+        worker = self._worker(cwd, python, *limits)
+        try:
+            built = worker.build(reference, device=device, path=path, inputs=inputs)
+        except WorkerError as error:
+            if not inputs:
+                raise
+            return _untraced(worker.build(reference, device=device, path=path), error)
+        if cache:
+            cache.put(built, *asked)
         return built
 
     def _worker(self, cwd: Path, python: str, timeout: float, memory: int) -> Worker:
@@ -295,6 +302,12 @@ class Source:
 def asked(reference: str, options: Options) -> Asked:
     """Return what a page asks for that names `reference` with `options`."""
     return Asked(reference, options.device, options.base, options.inputs)
+
+
+def _untraced(built: Built, error: WorkerError) -> Built:
+    """Return a model that could be built, with what ended the process when it was called."""
+    problem = Problem(f"the model could not be called: {error.message}", error.hint, error.detail)
+    return msgspec.structs.replace(built, model=msgspec.structs.replace(built.model, untraced=problem))
 
 
 def _uncalled(built: Built) -> Built:

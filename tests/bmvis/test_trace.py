@@ -334,6 +334,32 @@ def test_a_small_model_that_looks_at_values_is_called_on_the_cpu(source: Source)
     assert on_meta.model.untraced is not None
 
 
+ENDING = """
+import os, time
+from torch import nn
+
+class Ending(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.layer = how, nn.Linear(2, 2)
+    def forward(self, x):
+        os._exit(3) if self.how == "exits" else time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"), [("exits", "ended with exit code 3"), ("hangs", "took longer than 10 s and was ended")]
+)
+def test_a_call_that_ends_the_process_costs_the_shapes_alone(tmp_path: Path, how: str, cause: str) -> None:
+    (tmp_path / "ending.py").write_text(ENDING)
+    with Source(tmp_path, path=["."], timeout=10) as source:
+        page = shown(source, f"ending:Ending({how!r})", "float32[1, 2]")
+    assert [row.path for row in page.rows] == ["", "layer"]
+    (warning,) = page.warnings
+    assert warning.message.startswith("the model could not be called: ")
+    assert cause in warning.message
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one process")
 def test_seventy_billion_parameters_take_no_memory(tmp_path: Path) -> None:
     (tmp_path / "flowing.py").write_text(ZOO)
