@@ -56,6 +56,8 @@ class _Where:
 
     def __init__(self, before: Model, after: Model, places: Sequence[Place]) -> None:
         self.before, self.after = before.paths, after.paths
+        self.has_checkpoint = before.is_checkpoint or after.is_checkpoint
+        """Whether one of them is known by names, shapes and data types alone: nothing else is compared."""
         self._now = {
             self.before[place.before]: self.after[place.after]
             for place in places
@@ -113,7 +115,7 @@ def _became(old: Module, new: Module) -> Change:
 def _module_differences(old: Module, new: Module, was: str | None) -> Iterator[str]:
     if was is not None:
         yield "wrapped" if was == WRAPPED else f"was {was or 'the root'}"
-    if old.import_path != new.import_path:
+    if old.type and new.type and old.import_path != new.import_path:  # those of a checkpoint are not known
         short = old.type != new.type
         yield f"{old.type if short else old.documented_as} → {new.type if short else new.documented_as}"
     if (old.shared_with is None) != (new.shared_with is None):
@@ -123,27 +125,32 @@ def _module_differences(old: Module, new: Module, was: str | None) -> Iterator[s
 def _parameters(old: Module, new: Module, where: _Where) -> Iterator[Parameter]:
     """Yield the parameters of `new` with what changed, then those that only `old` has."""
     named = {parameter.name: parameter for parameter in old.parameters}
+    buffers = {buffer.name for buffer in (*old.buffers, *new.buffers)} if where.has_checkpoint else set()
     for parameter in new.parameters:
         was = named.pop(parameter.name, None)
-        if was is None:
+        if was is None and parameter.name in buffers:
+            yield parameter
+        elif was is None:
             yield msgspec.structs.replace(parameter, change=ADDED)
-            continue
-        details = tuple(_parameter_differences(was, parameter, where))
-        yield msgspec.structs.replace(parameter, change=Change("changed", details)) if details else parameter
-    yield from map(_removed_parameter, named.values())
+        else:
+            details = tuple(_parameter_differences(was, parameter, where))
+            yield msgspec.structs.replace(parameter, change=Change("changed", details)) if details else parameter
+    yield from (_removed_parameter(parameter) for name, parameter in named.items() if name not in buffers)
 
 
 def _parameter_differences(old: Parameter, new: Parameter, where: _Where) -> Iterator[str]:
-    for was, is_now in (
-        (_shape(old), _shape(new)),
-        (old.dtype, new.dtype),
+    stored = ((_shape(old), _shape(new)), (old.dtype, new.dtype))
+    states = (
         (old.quantization or "not quantized", new.quantization or "not quantized"),
         (*(("trainable" if p.trainable else "frozen") for p in (old, new)),),
         (*(("delta" if p.delta else "no delta") for p in (old, new)),),
         (old.adapter or "in use", new.adapter or "in use"),
-    ):
+    )
+    for was, is_now in stored if where.has_checkpoint else stored + states:
         if was != is_now:
             yield f"{was} → {is_now}"
+    if where.has_checkpoint:
+        return
     if (where.key(old.tied_to) if old.tied_to else "") != new.tied_to:
         yield f"{_tie(old)} → {_tie(new)}"
 

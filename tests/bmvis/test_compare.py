@@ -243,3 +243,20 @@ def test_lora_is_what_was_meant():
     assert all("lora" in path for path in added[1:])
     assert not [row for row in page.rows if row.module.change and row.module.change.kind == "removed"]
     assert {row.label for row in page.rows} >= {"0-2", "query,value"}
+
+
+def test_a_checkpoint_is_compared_by_names_shapes_and_data_types_alone(tmp_path):
+    """Is the file of this model? Its types, what trains, and what is a buffer are not known."""
+    from safetensors.torch import save_file
+
+    from bmvis import checkpoint
+
+    model = Named(conv=nn.Conv2d(3, 4, 1), norm=nn.BatchNorm2d(4), head=nn.Linear(4, 2))
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    saved = checkpoint.read(tmp_path / "model.safetensors").model
+    other = Named(conv=frozen(nn.Conv2d(3, 4, 1)), norm=nn.BatchNorm2d(4), head=nn.Linear(4, 5))
+    for before, after, sizes in ((saved, capture(other), "[2] → [5]"), (capture(other), saved, "[5] → [2]")):
+        told = sorted(map(_line, compare(before, after).model.modules))
+        assert [line.partition(" ~")[0] for line in told] == ["  . conv", "  . head", "  . norm", ". root"]
+        assert sizes in told[1]
+        assert "trainable" not in " ".join(told)
