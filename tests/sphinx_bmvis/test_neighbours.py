@@ -1,0 +1,121 @@
+"""Trees beside the extensions that most sites have: inside their containers, in docstrings, with torch mocked."""
+
+import pytest
+
+pytest.importorskip("sphinx_design", reason="sphinx-design is not installed")
+pytest.importorskip("sphinx_copybutton", reason="sphinx-copybutton is not installed")
+
+EXTENSIONS = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_design",
+    "sphinx_copybutton",
+    "myst_parser",
+    "sphinx_bmvis",
+]
+DOCUMENTED = '''
+"""A module with trees in its docstrings."""
+
+import torch
+
+
+def build():
+    """Return a model.
+
+    .. model-structure:: zoo:tiny
+       :name: in-docstring
+
+    Returns:
+        torch.nn.Module: the model.
+    """
+    return torch.nn.Linear(1, 1)
+'''
+PAGE = """\
+Neighbours
+==========
+
+.. autosummary::
+
+   documented.build
+
+.. automodule:: documented
+   :members:
+
+.. doctest::
+
+   >>> 1 + 1
+   2
+
+.. tab-set::
+
+   .. tab-item:: One
+
+      .. model-structure:: zoo:tiny
+         :name: in-tab
+
+   .. tab-item:: Two
+
+      .. model-compare::
+         :before: zoo:tiny
+         :after: zoo:tiny(layers=4)
+         :name: in-other-tab
+
+.. dropdown:: More
+
+   .. model-structure:: zoo:tiny
+      :name: in-dropdown
+
+.. card:: A card
+
+   .. model-structure:: zoo:tiny
+      :name: in-card
+
+.. list-table::
+
+   * - cell
+     - .. model-structure:: zoo:tiny
+          :name: in-cell
+
+.. figure:: picture.png
+
+   A caption.
+
+   .. model-structure:: zoo:tiny
+      :name: in-legend
+"""
+PLACES = ["in-docstring", "in-tab", "in-other-tab", "in-dropdown", "in-card", "in-cell", "in-legend"]
+PIXEL = (
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f"
+    b"\0\5\0\1\xff\x89\x99=\x1d\0\0\0\0IEND\xaeB`\x82"
+)
+
+
+@pytest.fixture(scope="module")
+def site(make_site):
+    made = make_site({"index.rst": PAGE})
+    (made.folder / "picture.png").write_bytes(PIXEL)
+    (made.folder / "src" / "documented.py").write_text(DOCUMENTED)
+    return made
+
+
+@pytest.mark.parametrize("mocked", [[], ["torch"]], ids=["torch", "mocked"])
+def test_trees_stand_in_all_their_containers(site, mocked):
+    built = site.build(extensions=EXTENSIONS, autodoc_mock_imports=mocked)
+    assert built.warnings == ""
+    page = built.page("index.html")
+    assert [tree["id"] for tree in built.trees("index.html")] == PLACES
+    for tree in built.trees("index.html"):
+        assert not tree.select("button.copybtn, pre")
+        assert "dense (Linear)" in tree.get_text()
+    assert page.select("#in-tab")[0].find_parent(class_="sd-tab-content")
+    assert page.select("#in-dropdown")[0].find_parent("details", class_="sd-dropdown")
+    assert page.select("#in-cell")[0].find_parent("td")
+
+
+def test_doctests_run_beside_trees(site):
+    built = site.build("doctest", extensions=EXTENSIONS)
+    assert built.warnings == ""
+    assert "1 passed and 0 failed" in built.read("output.txt")
