@@ -105,6 +105,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Modules that the option `highlight` names."""
     before: Totals | None = None
     """In a comparison, the sums of the model that this one is compared with."""
+    is_before_checkpoint: bool = False
+    """Whether of that model nothing is known but names, shapes and data types."""
     flow: Flow | None = None
     """What flows through the model, where it was run."""
     training: Training | None = None
@@ -185,6 +187,7 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
         options=options,
         matches=len(matched),
         before=before,
+        is_before_checkpoint=base is not None and base.is_checkpoint,
         notes=model.notes,
         flow=together([model.root.call]),
         training=trained,

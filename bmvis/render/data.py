@@ -36,7 +36,7 @@ def to_data(page: Page, reference: str, device: str) -> dict[str, Any]:
         "device": device,
         **({"checkpoint": True} if page.is_checkpoint else {}),
         "totals": _totals(page.totals, page.is_checkpoint),
-        **({"before": _totals(page.before, False)} if page.before else {}),
+        **({"before": _totals(page.before, page.is_before_checkpoint)} if page.before else {}),
         **({"optimizers": _training(page.training)} if page.training else {}),
         "rows": [_row(row, page.is_checkpoint) for row in page.rows],
     }

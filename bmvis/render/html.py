@@ -59,7 +59,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
     return tag(
         "div",
         to_table(page.training, page.totals) if page.training else None,
-        _before(page.before) if page.before else None,
+        _before(page.before, page.is_before_checkpoint) if page.before else None,
         _totals(page),
         tag(
             "ul",
@@ -131,9 +131,11 @@ def _totals(page: Page) -> Markup:
     return tag("p", tag("b", kind), *facts, class_="bmvis-totals")
 
 
-def _before(totals: Totals) -> Markup:
+def _before(totals: Totals, is_checkpoint: bool) -> Markup:
     """Return the sums of the model that this one is compared with."""
-    facts = [_amount(totals.count, "parameters"), _amount(totals.trainable, "trainable")]
+    facts = [_amount(totals.count, "elements" if is_checkpoint else "parameters")]
+    if not is_checkpoint:
+        facts.append(_amount(totals.trainable, "trainable"))
     if totals.delta:
         facts.append(_amount(totals.delta, "delta"))
     exact = f"{totals.stored_bytes:,} bytes"

@@ -170,7 +170,7 @@ def footer(page: Page) -> Iterator[str]:
     if page.flow:
         yield f"one call: {macs_text(page.flow)}"
     if page.before:
-        yield f"before: {before_text(page.before)}"
+        yield f"before: {before_text(page.before, page.is_before_checkpoint)}"
     for key, first in page.ties:
         yield f"tied: {key} = {first}"
 
@@ -190,8 +190,10 @@ def totals_text(page: Page) -> str:
     return f"{', '.join(parts)}; {kinds_text(page.dtypes, page.devices)}, {numbers.size(totals.stored_bytes)}"
 
 
-def before_text(totals: Totals) -> str:
+def before_text(totals: Totals, is_checkpoint: bool = False) -> str:
     """Return the sums of a model that another is compared with: `109,514,298 parameters, 109,514,298 trainable`."""
+    if is_checkpoint:
+        return f"{totals.count:,} elements; {numbers.size(totals.stored_bytes)}"
     parts = [f"{totals.count:,} parameters", f"{totals.trainable:,} trainable"]
     if totals.delta:
         parts.append(f"{totals.delta:,} delta")

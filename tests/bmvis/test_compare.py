@@ -260,3 +260,7 @@ def test_a_checkpoint_is_compared_by_names_shapes_and_data_types_alone(tmp_path)
         assert [line.partition(" ~")[0] for line in told] == ["  . conv", "  . head", "  . norm", ". root"]
         assert sizes in told[1]
         assert "trainable" not in " ".join(told)
+    page = layout(capture(other), Options(), saved)
+    assert "before: 43 elements; " in to_text(page)
+    assert "43 elements" in to_html(page, "m")
+    assert "28 trainable" not in to_html(page, "m")
