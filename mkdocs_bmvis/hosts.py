@@ -39,6 +39,10 @@ def current_page(md: Markdown, text: str, outer: Page | None) -> Page:
         if "excerpt" in md.treeprocessors:  # Material's blog: it stands among those of other posts
             post = PurePath(mkdocs.file.src_uri).with_suffix("").as_posix()
             page.unnamed = "model-" + re.sub(r"[^\w.]+", "-", post)
+            page.is_excerpt = True
+            # Excerpts of a view share its ids. It keeps them itself, as it cannot be hashed.
+            excerpt: Any = md.treeprocessors["excerpt"]
+            page.anchors = excerpt.base.__dict__.setdefault("bmvis_anchors", page.anchors)
             return page
         return outer if outer and (outer.file, outer.name) == (page.file, page.name) else page
     return outer or Page(text)

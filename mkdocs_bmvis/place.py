@@ -44,6 +44,8 @@ class Page:
     """What a page is called that has no file of its own among the site's sources."""
     unnamed: str = "model"
     """What the ids of trees start with that have no name."""
+    is_excerpt: bool = False
+    """Whether it is shown among excerpts of other pages, which may have taken its names."""
     anchors: set[str] = field(default_factory=set)
     """Ids of the trees, and of their rows, so far."""
     targets: dict[str, str] = field(default_factory=dict)

@@ -113,7 +113,7 @@ class Trees:
         for warning in drawn.warnings:
             self.fail(warning, element.raw, page, line)
         anchor = page.anchor(options.name or f"{page.unnamed}-{factory.stem(reference)}")
-        if options.name not in ("", anchor):
+        if options.name not in ("", anchor) and not page.is_excerpt:
             taken = OptionError(f"the name {options.name!r} is on this page already", hint="give each tree its own")
             self.fail(taken, element.raw, page, line)
         html = to_html(drawn, anchor, type_link=type_link)

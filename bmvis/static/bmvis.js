@@ -254,7 +254,8 @@ const start = () => {
   openHash();
 };
 addEventListener("hashchange", openHash);
-if (window.document$) window.document$.subscribe(start); // Material, Zensical: each page that arrives
-else if (document.readyState === "loading") on("DOMContentLoaded", start);
-else start();
+// Material, Zensical: each page that arrives
+const begin = () => window.document$?.subscribe(start) ?? start();
+if (document.readyState === "loading") on("DOMContentLoaded", begin);
+else begin();
 })();

@@ -122,6 +122,31 @@ def test_posts_that_share_a_blog_view_have_ids_of_their_own(tmp_path):
     assert built.page("blog/2026/01/01/post-1/index.html").select_one("#model-tiny.bmvis")
 
 
+@pytest.mark.parametrize(
+    ("element", "own"),
+    [
+        pytest.param('<model-structure factory="zoo:tiny" name="mine" />', "mine", id="name"),
+        pytest.param('<model-gallery models="zoo:tiny" name="mine" />', "mine", id="named-gallery"),
+        pytest.param('<model-gallery models="zoo:tiny" />', "gallery", id="gallery"),
+    ],
+)
+def test_posts_that_share_a_blog_view_and_a_name_have_ids_of_their_own(tmp_path, element, own):
+    def change(config):
+        config["plugins"] = ["search", "blog", "bmvis"]
+        del config["nav"]
+
+    post = f"---\ndate: 2026-01-0{{0}}\n---\n# Post {{0}}\n\n{element}\n\n<!-- more -->\n"
+    posts = {f"blog/posts/{number}.md": post.format(number) for number in (1, 2)}
+    built = build("mkdocs", make_site(tmp_path, posts, change), "--strict")
+    assert built.report["code"] == 0, built.log
+    for uri in ("blog/index.html", "blog/archive/2026/index.html"):
+        ids = [found["id"] for found in built.page(uri).select(".bmvis, .bmvis [id]")]
+        assert len(built.page(uri).select(".bmvis")) == 2
+        assert len(ids) == len(set(ids))
+    for number in (1, 2):
+        assert built.page(f"blog/2026/01/0{number}/post-{number}/index.html").select_one(f"#{own}.bmvis")
+
+
 def test_the_same_site_without_directory_urls(tmp_path):
     def change(config):
         config["use_directory_urls"] = False

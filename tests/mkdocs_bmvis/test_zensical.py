@@ -58,3 +58,18 @@ options = {depth = 1}
     )
     built = build("zensical", folder, config="zensical.toml")
     assert len(built.page("nested/page/index.html").select(".bmvis-tree li")) == 2
+
+
+def test_a_gallery_has_cards_and_no_pages_and_a_tree_can_be_searched(tmp_path):
+    pages = {
+        "models.md": '# Models\n\n<model-gallery toctree="zoo" models="zoo:tiny | Tiny"></model-gallery>\n',
+        "found.md": '# Found\n\n<model-structure factory="zoo:tiny" root-name="needle" search />\n',
+    }
+    built = build("zensical", make_site(tmp_path, pages))
+    (card,) = built.page("models/index.html").select(".bmvis-card")
+    assert "Tiny" in card.get_text()
+    assert not card.select("a")
+    assert not (tmp_path / "site" / "zoo").exists()
+    index = built.text("search.json")
+    assert "needle" in index
+    assert "Sequential" in index

@@ -1,0 +1,149 @@
+"""Sites with `navigation.instant`, served over HTTP: pages arrive without a load, and their trees must be alive.
+
+Zensical has our script inline, where it runs before the theme's own.
+"""
+
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from hosts import build, make_site
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "plain.md": "# Plain\n\nNo tree is here.\n",
+    "both.md": """# Both
+
+<model-compare before="zoo:tiny" after="zoo:tiny(layers=3)" name="compared"></model-compare>
+
+<model-optimizer factory="zoo:trained" name="optimized"></model-optimizer>
+""",
+    "models.md": '# Models\n\n<model-gallery models="zoo:tiny | Tiny\nzoo:tiny(layers=1) | One"></model-gallery>\n',
+}
+HOSTS = {"material": "mkdocs", "zensical": "zensical"}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+class Visit:
+    """A browser at a site, and what went wrong there."""
+
+    def __init__(self, page, url):
+        self.page, self.url = page, url
+        self.problems = []
+        page.set_default_timeout(8000)
+        page.route(lambda asked: not asked.startswith(url), lambda route: route.abort())  # no network
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("console", self._hear)
+        page.on("response", lambda answer: self.problems.append(answer.url) if answer.status >= 400 else None)
+
+    def _hear(self, said):
+        if said.type == "error" and said.location.get("url", "").startswith(self.url):
+            self.problems.append(said.text)
+
+    def open(self, path):
+        # Links replace the page only once the theme has the site's map.
+        self.page.goto(f"{self.url}{path}", wait_until="networkidle")
+        self.page.evaluate("window.stayed = true")
+
+    def follow(self, title):
+        self.page.locator(".md-nav--primary").get_by_role("link", name=title, exact=True).first.click()
+        self.page.locator("article h1", has_text=title).wait_for()
+        assert self.page.evaluate("window.stayed"), "the page was loaded, not replaced"
+
+    def go(self, direction, title):
+        self.page.evaluate(f"history.{direction}()")
+        self.page.locator("article h1", has_text=title).wait_for()
+
+    def try_tree(self, name, word):
+        """Assert that a tree has one toolbar, and that folding, filter and links to rows work."""
+        tree = self.page.locator(f"#{name}")
+        tree.locator(".bmvis-tools").wait_for()
+        assert tree.locator(".bmvis-tools").count() == 1
+        assert tree.locator(".bmvis-picks").count() == 1
+        tree.locator("[data-level='0']").click()
+        assert tree.locator("details[open]").count() == tree.locator(".bmvis-actions details[open]").count()
+        tree.locator("[data-level='999']").click()
+        tree.locator("input").fill(word)
+        assert tree.locator("output").inner_text()[0] != "0"
+        tree.locator("input").fill("")
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def served(request, tmp_path_factory):
+    """Build and serve the site; return its address."""
+    pytest.importorskip("zensical" if request.param == "zensical" else "material")
+    folder = tmp_path_factory.mktemp(request.param)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder / "site"))
+    url = f"http://127.0.0.1:{server.server_port}/"
+
+    def change(config):
+        config["site_url"] = url
+        config["theme"] = {"name": "material", "font": False, "features": ["navigation.instant"]}
+
+    built = build(HOSTS[request.param], make_site(folder, PAGES, change))
+    assert built.report["code"] == 0, built.log
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield url
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def visit(browser, served):
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    visit = Visit(page, served)
+    yield visit
+    page.close()
+    assert visit.problems == []
+
+
+def test_a_tree_is_alive_on_a_page_that_replaces_one_without(visit):
+    visit.open("plain/")
+    visit.follow("Trees")
+    visit.try_tree("tiny", "linear")
+
+
+def test_a_tree_is_alive_on_a_page_that_replaces_one_with_trees(visit):
+    visit.open("")
+    visit.try_tree("tiny", "linear")
+    visit.follow("Both")
+    visit.try_tree("compared", "linear")
+    visit.try_tree("optimized", "linear")
+
+
+def test_back_and_forth_gives_each_tree_one_toolbar(visit):
+    visit.open("")
+    visit.follow("Plain")
+    visit.follow("Both")
+    visit.go("back", "Plain")
+    visit.go("back", "Trees")
+    visit.try_tree("tiny", "linear")
+    visit.go("forward", "Plain")
+    visit.go("forward", "Both")
+    visit.try_tree("compared", "linear")
+
+
+def test_a_link_to_a_row_on_another_page_opens_it(visit):
+    visit.open("other/")
+    visit.page.get_by_role("link", name="first block").click()
+    visit.page.locator("#tiny .bmvis-tools").wait_for()
+    visit.page.locator('[id="tiny.0"]').wait_for()
+    assert visit.page.url.endswith("#tiny.0")
+
+
+def test_a_gallery_on_a_page_that_arrives_has_one_filter(visit):
+    visit.open("plain/")
+    visit.follow("Models")
+    visit.page.locator(".bmvis-shelf").wait_for()
+    visit.page.get_by_label("Filter models").fill("one")
+    assert visit.page.locator(".bmvis-card:visible").count() == 1
+    visit.follow("Plain")
+    visit.follow("Models")
+    visit.page.locator(".bmvis-shelf").wait_for()
+    assert visit.page.locator(".bmvis-shelf").count() == 1
