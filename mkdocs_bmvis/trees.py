@@ -12,7 +12,8 @@ from typing import NamedTuple
 from bmvis import factory
 from bmvis.errors import BmvisError, OptionError, nearest
 from bmvis.options import BY_NAME, COMPARED, below, parse_options, take_comparison, take_optimizer
-from bmvis.render.html import TypeLink, error_box, to_html
+from bmvis.render.html import error_box, to_html
+from bmvis.render.line import TypeLink
 from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import layout
 from bmvis.source import asked, drifted

@@ -15,6 +15,7 @@ from sphinx.writers.latex import LaTeXTranslator
 from bmvis.gallery import Card
 from bmvis.render import html, latex
 from bmvis.render.gallery import to_cards
+from bmvis.render.line import TypeLink
 from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import Page
 from bmvis.tree import Module
@@ -128,7 +129,7 @@ def _numbered(translator: HTML5Translator, node: model_structure) -> Page:
     return msgspec.structs.replace(page, options=options)
 
 
-def _type_links(node: model_structure) -> html.TypeLink:
+def _type_links(node: model_structure) -> TypeLink:
     """Return how types are written: as a link where Sphinx resolved the reference to their documentation."""
     resolved = node.findall(nodes.reference)
     places = {text[TYPE_OF]: found for found in resolved for text in found.findall(nodes.inline)}
