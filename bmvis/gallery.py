@@ -32,6 +32,8 @@ class GalleryOptions(msgspec.Struct, frozen=True, kw_only=True):
     toctree: str = ""
     sort: Sort = "given"
     name: str = ""
+    caption: str = ""
+    alt: str = ""
     device: Device = "auto"
     classes: tuple[str, ...] = ()
 
@@ -80,8 +82,12 @@ GALLERY_OPTIONS: tuple[Option, ...] = (
         "Give each model a page of its own in this folder, and the card a link to it.",
     ),
     Option("sort", "given, name or parameters", _sort, "The order of the cards; parameters puts the largest first."),
-    replace(BY_NAME["name"], help="The gallery's name on the page: its anchor."),
-    BY_NAME["device"],
+    replace(BY_NAME["name"], help="The gallery's name on the page: its anchor, and the target of references."),
+    replace(BY_NAME["caption"], help="A caption below the cards."),
+    replace(
+        BY_NAME["alt"], help="What a screen reader calls the gallery; by default its caption, or the number of models."
+    ),
+    replace(BY_NAME["device"], help=f"{BY_NAME['device'].help} The same for all models."),
     BY_NAME["class"],
 )
 _BY_NAME: Mapping[str, Option] = {option.name: option for option in GALLERY_OPTIONS}

@@ -23,7 +23,7 @@ from bmvis.source import Source
 from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import GalleryKey, domain_of
 from sphinx_bmvis.errors import admonition, place, warn
-from sphinx_bmvis.nodes import model_gallery
+from sphinx_bmvis.nodes import captioned_gallery, gallery_caption, model_gallery
 
 
 class ModelGallery(SphinxDirective):
@@ -37,14 +37,18 @@ class ModelGallery(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the gallery's place, and the table of contents that its models' pages belong to."""
         source, line = self.get_source_info()
-        node = model_gallery(location=f"{source}:{line}")
-        node.source, node.line = source, line
+        location = f"{source}:{line}"
         try:
-            node["options"] = parse_gallery_options(self.options)
-            node["entries"] = read_entries(self._lines(node["location"]), node["location"])
+            options = parse_gallery_options(self.options)
+            made = captioned_gallery if options.caption else model_gallery
+            node = made(location=location, options=options, entries=read_entries(self._lines(location), location))
+            if options.caption:
+                node += nodes.caption(options.caption, options.caption)
         except BmvisError as error:
-            warn(error, node["location"])
-            node["error"] = error
+            warn(error, location)
+            node = model_gallery(location=location, error=error)
+        for part in (node, *node.children):
+            part.source, part.line = source, line
         self._give_anchor(node)
         return [node, *self._contents(node)] if node.get("options") and node["options"].toctree else [node]
 
@@ -141,10 +145,25 @@ class FillGalleries(SphinxPostTransform):
         node += nodes.Text(" ".join(card.entry.shown for card in cards))  # read by the search index, drawn by nobody
 
 
+class NumberGalleries(SphinxPostTransform):
+    """Set the captions of galleries before them in LaTeX, which numbers them there."""
+
+    default_priority = 6
+    formats = ("latex",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Do so with all galleries of the page that have one."""
+        for node in list(self.document.findall(captioned_gallery)):
+            [caption] = node.findall(nodes.caption)
+            node.remove(caption)
+            node.parent.insert(node.parent.index(node), gallery_caption(text=caption.astext(), ids=node["ids"]))
+            node["ids"] = []
+
+
 class PlainGalleries(SphinxPostTransform):
     """Give formats that draw no cards a list."""
 
-    default_priority = 6
+    default_priority = 7
     formats = ("html", "")
 
     def is_supported(self) -> bool:
@@ -154,7 +173,9 @@ class PlainGalleries(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         """Replace all galleries of the page."""
         for node in list(self.document.findall(model_gallery)):
-            node.replace_self([nodes.target("", "", ids=node["ids"]), self._plain(node)])
+            targets = [nodes.target("", "", ids=node["ids"])] * bool(node["ids"])
+            captions = [nodes.paragraph(text=caption.astext()) for caption in node.findall(nodes.caption)]
+            node.replace_self([*targets, self._plain(node), *captions])
 
     def _plain(self, node: model_gallery) -> nodes.Element:
         """Return the gallery as a list, or the error as an admonition."""
@@ -183,4 +204,5 @@ def setup(app: Sphinx) -> None:
     """Register the directive and what fills it."""
     app.add_directive("model-gallery", ModelGallery)
     app.add_post_transform(FillGalleries)
+    app.add_post_transform(NumberGalleries)
     app.add_post_transform(PlainGalleries)

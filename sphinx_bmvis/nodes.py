@@ -49,14 +49,25 @@ class model_gallery(nodes.General, nodes.Element):  # noqa: N801
     """
 
 
+class captioned_gallery(model_gallery):  # noqa: N801
+    """A gallery with a caption, its only child: numbered among the figures as a tree with one is."""
+
+
+class gallery_caption(nodes.General, nodes.Element):  # noqa: N801
+    """The caption of a gallery in LaTeX, before the list that the gallery has become; `text` is what it says."""
+
+
 def setup(app: Sphinx) -> None:
     """Register the nodes with every format; those that never see them leave them out."""
     unseen = (leave_out, None)
     visitors: dict[str, Any] = {"html": (visit_html, None), "latex": (visit_latex, None)}
     visitors |= {"text": unseen, "man": unseen, "texinfo": unseen}
     app.add_node(model_structure, **visitors)
-    app.add_node(model_gallery, html=(visit_gallery, None), latex=unseen, text=unseen, man=unseen, texinfo=unseen)
     app.add_enumerable_node(captioned_structure, "figure", **visitors)
+    visitors = {"html": (visit_gallery, None), "latex": unseen, "text": unseen, "man": unseen, "texinfo": unseen}
+    app.add_node(model_gallery, **visitors)
+    app.add_enumerable_node(captioned_gallery, "figure", **visitors)
+    app.add_node(gallery_caption, latex=(visit_caption, None))
 
 
 def visit_html(translator: HTML5Translator, node: model_structure) -> None:
@@ -65,7 +76,10 @@ def visit_html(translator: HTML5Translator, node: model_structure) -> None:
         anchors = [tag("span", id=anchor) for anchor in node["ids"]]
         translator.body.append("".join([*anchors, html.error_box(node["error"], _where(translator, node))]))
     else:
-        translator.body.append(html.to_html(_numbered(translator, node), node["ids"][0], type_link=_type_links(node)))
+        page: Page = node["page"]
+        options = msgspec.structs.replace(page.options, caption=_numbered(translator, node))
+        page = msgspec.structs.replace(page, options=options)
+        translator.body.append(html.to_html(page, node["ids"][0], type_link=_type_links(node)))
     raise nodes.SkipNode
 
 
@@ -75,7 +89,8 @@ def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
         translator.body.append(html.error_box(node["error"], _where(translator, node)))
     else:
         cards = [_linked(translator, card) for card in node["cards"]]
-        translator.body.append(to_cards(cards, node["ids"][0], node["options"]))
+        options = msgspec.structs.replace(node["options"], caption=_numbered(translator, node))
+        translator.body.append(to_cards(cards, node["ids"][0], options))
     raise nodes.SkipNode
 
 
@@ -89,16 +104,31 @@ def _linked(translator: HTML5Translator, card: Card) -> Card:
 
 def visit_latex(translator: LaTeXTranslator, node: model_structure) -> None:
     """Draw the tree."""
-    unicode = translator.config.latex_engine in ("xelatex", "lualatex", "uplatex")
+    unicode = _takes_unicode(translator)
     label = partial(_label, translator, node)
     if "error" in node:
         drawn = latex.error_box(node["error"], _where(translator, node), label, unicode=unicode)
     else:
         drawn = latex.to_latex(node["page"], label, unicode=unicode)
+    _add_paragraphs(translator, drawn)
+    raise nodes.SkipNode
+
+
+def visit_caption(translator: LaTeXTranslator, node: gallery_caption) -> None:
+    """Draw the caption; the label takes its number."""
+    label = translator.hypertarget_to(node, anchor=False)
+    _add_paragraphs(translator, latex.caption(node["text"], label, unicode=_takes_unicode(translator)))
+    raise nodes.SkipNode
+
+
+def _takes_unicode(translator: LaTeXTranslator) -> bool:
+    return translator.config.latex_engine in ("xelatex", "lualatex", "uplatex")
+
+
+def _add_paragraphs(translator: LaTeXTranslator, drawn: str) -> None:
     if translator.table:
         translator.table.has_problematic = True  # a column that holds paragraphs, not one line
     translator.body.append(f"\n\n{drawn}\n\n")
-    raise nodes.SkipNode
 
 
 def _label(translator: LaTeXTranslator, node: model_structure, path: str) -> str:
@@ -117,16 +147,14 @@ def _where(translator: SphinxTranslator, node: model_structure | model_gallery) 
     return place(node["location"], translator.builder.srcdir)
 
 
-def _numbered(translator: HTML5Translator, node: model_structure) -> Page:
-    """Return the page of a node, its caption after its number where the site numbers figures."""
-    page: Page = node["page"]
+def _numbered(translator: HTML5Translator, node: model_structure | model_gallery) -> str:
+    """Return the caption of a node, as it is translated, after its number where the site numbers figures."""
+    caption = "".join(child.astext() for child in node.children if isinstance(child, nodes.caption))
     key = f"{translator.docnames[-1]}/figure" if translator.builder.name == "singlehtml" else "figure"
     number = translator.builder.fignumbers.get(key, {}).get(node["ids"][0])
     if not number:
-        return page
-    prefix = translator.config.numfig_format["figure"] % ".".join(map(str, number))
-    options = msgspec.structs.replace(page.options, caption=f"{prefix} {page.options.caption}")
-    return msgspec.structs.replace(page, options=options)
+        return caption
+    return f"{translator.config.numfig_format['figure'] % '.'.join(map(str, number))} {caption}"
 
 
 def _type_links(node: model_structure) -> TypeLink:

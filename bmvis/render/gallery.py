@@ -21,13 +21,16 @@ def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place:
         options: the gallery's.
         place: where it is written, for the cards of models that failed.
     """
+    caption_id = f"{anchor}-caption" if options.caption else None
     return tag(
         "div",
         tag("ul", *(_card(card, place) for card in cards), class_="bmvis-cards"),
+        tag("p", options.caption, class_="bmvis-caption", id=caption_id) if options.caption else None,
         class_=" ".join(("bmvis", "bmvis-gallery", *options.classes)),
         id=anchor,
         role="group",
-        aria_label=f"Gallery of {len(cards)} model{'s' * (len(cards) != 1)}",
+        aria_labelledby=None if options.alt else caption_id,
+        aria_label=options.alt or (None if caption_id else f"Gallery of {len(cards)} model{'s' * (len(cards) != 1)}"),
     )
 
 

@@ -65,8 +65,7 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
     """
     writer = _Writer(unicode, page.dtype)
     lines = guides([row.depth for row in page.rows])
-    caption = page.options.caption
-    head = (rf"\bmviscaption{{{writer.text(caption)}}}" if caption else "") + label("")
+    head = (_caption(page.options.caption, writer) if page.options.caption else "") + label("")
     body = [
         rf"\bmvisrow{{{_guide(line)}}}{{{_row_label(row, label)}{writer.row(row)}}}"
         for line, row in zip(lines, page.rows, strict=True)
@@ -75,6 +74,17 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
         body += _training(page.training, page.totals, writer)
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in footer(page)]
     return "\n".join([r"\begin{bmvistree}" + head, *body, r"\end{bmvistree}"])
+
+
+def caption(text: str, mark: str, *, unicode: bool = False) -> str:
+    """Return the caption of what the host itself draws below it.
+
+    Args:
+        text: the caption.
+        mark: what marks its place, and takes its number.
+        unicode: as for `to_latex`.
+    """
+    return rf"\par{{{_caption(text, _Writer(unicode))}{mark}\par}}"
 
 
 def error_box(error: BmvisError, place: str, label: Label = no_label, *, unicode: bool = False) -> str:
@@ -87,6 +97,10 @@ def error_box(error: BmvisError, place: str, label: Label = no_label, *, unicode
         rf"\bmvisnote{{{writer.text(place)}}}",
     ]
     return "\n".join([r"\begin{bmviserror}", *body, r"\end{bmviserror}"])
+
+
+def _caption(text: str, writer: _Writer) -> str:
+    return rf"\bmviscaption{{{writer.text(text)}}}"
 
 
 def _training(training: Training, whole: Totals, writer: _Writer) -> Iterator[str]:

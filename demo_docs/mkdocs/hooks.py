@@ -8,13 +8,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
-from options_table import PLACE, options_table
+from options_table import TABLES
 
 PICTURES = Path(__file__).parents[1] / "pictures"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    return markdown.replace(PLACE, options_table())
+    for name, table in TABLES.items():
+        markdown = markdown.replace(f"{{{{ {name} }}}}", table)
+    return markdown
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from bmvis.errors import BmvisError
+from bmvis.gallery import GALLERY_OPTIONS
 from bmvis.options import OPTIONS, Options
 from bmvis.render.text import to_text
 from bmvis.rows import layout
@@ -54,7 +55,7 @@ def test_a_demo_site_builds_without_a_warning_and_shows_bert(host, tmp_path):
     assert "dropout" in page.find(id="bert-delta-all").get_text()
     reference = next(path for path in (tmp_path / "options.html", tmp_path / "options" / "index.html") if path.exists())
     cells = BeautifulSoup(reference.read_text(), "html.parser").select("tbody tr")
-    assert [row.td.get_text() for row in cells] == [option.name for option in OPTIONS]
+    assert [row.td.get_text() for row in cells] == [option.name for option in (*OPTIONS, *GALLERY_OPTIONS)]
 
 
 def test_the_printed_model_beside_the_tree_is_not_stale():

@@ -183,6 +183,48 @@ def test_text_has_a_list(shelf):
     assert "* small_linear (Linear): 12 parameters, 48 bytes; small, linear" in text
 
 
+CAPTIONED = """\
+Models
+======
+
+.. model-structure:: zoo:tiny
+   :caption: A tree
+
+.. model-gallery:: zoo:tiny
+   :name: the-zoo
+   :caption: What we & they keep
+   :class: wide
+
+See :numref:`the-zoo` and :ref:`the-zoo`.
+"""
+
+
+def test_a_gallery_with_a_caption_is_a_numbered_figure(shelf):
+    site = shelf(CAPTIONED)
+    built = site.build(numfig=True)
+    assert built.warnings == ""
+    gallery = built.page("index.html").find(id="the-zoo")
+    caption = gallery.select_one(".bmvis-caption")
+    assert caption.get_text() == "Fig. 2 What we & they keep"
+    assert gallery["aria-labelledby"] == caption["id"]
+    assert "wide" in gallery["class"]
+    assert "See Fig. 2 and What we & they keep." in built.page("index.html").get_text()
+    assert 'msgid "What we & they keep"' in site.build("gettext").read("index.pot")
+    text = site.build("text", numfig=True)
+    assert text.warnings == ""
+    assert text.read("index.txt").count("What we & they keep") == 2
+    book = site.build("latex", numfig=True).read("smallmodels.tex")
+    assert r"\bmviscaption{What we \& they keep}\label{\detokenize{index:the-zoo}}" in book
+    assert book.index(r"\bmviscaption{What") < book.index("tiny} (Sequential)") < book.index("See ")
+
+
+def test_a_gallerys_alt_is_its_name_for_a_screen_reader(shelf):
+    built = shelf(CAPTIONED.replace(":class: wide", ":alt: The zoo")).build()
+    gallery = built.page("index.html").find(id="the-zoo")
+    assert gallery["aria-label"] == "The zoo"
+    assert "aria-labelledby" not in gallery.attrs
+
+
 def test_pages_read_in_parallel(shelf):
     index = INDEX + "\n.. toctree::\n\n   " + "\n   ".join(f"p{n}" for n in range(8)) + "\n"
     site = shelf(index)
