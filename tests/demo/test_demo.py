@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
+from nu import check, needs_nu, ours
 
 from bmvis.errors import BmvisError
 from bmvis.gallery import GALLERY_OPTIONS
@@ -24,6 +25,14 @@ COMMANDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def site(request, tmp_path_factory):
+    """Build the demo on one host; a warning fails it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    subprocess.run([sys.executable, *COMMANDS[request.param], str(folder)], check=True, cwd=DEMO)
+    return folder
+
+
 def test_bert_has_the_rows_and_texts_of_the_source_document():
     with Source(DEMO, path=["."]) as source:
         model = source.resolve("models:bert").model
@@ -39,10 +48,9 @@ def test_the_recorded_delta_model_has_the_rows_of_the_source_document(file):
     assert drawn.splitlines() == (ROOT / "tests" / "data" / file).read_text().splitlines()
 
 
-@pytest.mark.parametrize("host", COMMANDS)
-def test_a_demo_site_builds_without_a_warning_and_shows_bert(host, tmp_path):
-    subprocess.run([sys.executable, *COMMANDS[host], str(tmp_path)], check=True, cwd=DEMO)
-    page = BeautifulSoup((tmp_path / "index.html").read_text(), "html.parser")
+@pytest.mark.parametrize("site", COMMANDS, indirect=True)
+def test_a_demo_site_builds_without_a_warning_and_shows_bert(site):
+    page = BeautifulSoup((site / "index.html").read_text(), "html.parser")
     tree = page.find(id="bert")
     names = [name.get_text() for name in tree.select(".bmvis-tree b")]
     types = [kind.get_text() for kind in tree.select(".bmvis-tree i")]
@@ -53,9 +61,15 @@ def test_a_demo_site_builds_without_a_warning_and_shows_bert(host, tmp_path):
     added = delta.select(".bmvis-tree .bmvis-delta")
     assert len(added) == len(delta.select(".bmvis-tree .bmvis-delta.bmvis-frozen")) == 12
     assert "dropout" in page.find(id="bert-delta-all").get_text()
-    reference = next(path for path in (tmp_path / "options.html", tmp_path / "options" / "index.html") if path.exists())
+    reference = next(path for path in (site / "options.html", site / "options" / "index.html") if path.exists())
     cells = BeautifulSoup(reference.read_text(), "html.parser").select("tbody tr")
     assert [row.td.get_text() for row in cells] == [option.name for option in (*OPTIONS, *GALLERY_OPTIONS)]
+
+
+@needs_nu
+@pytest.mark.parametrize("site", COMMANDS, indirect=True)
+def test_trees_on_the_demo_site_are_valid_html(site):
+    assert ours(check(site)) == []
 
 
 def test_the_printed_model_beside_the_tree_is_not_stale():

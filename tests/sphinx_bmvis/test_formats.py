@@ -83,11 +83,11 @@ def test_latex_escapes_and_labels(build):
     assert r"\input{" not in book.partition(r"\begin{document}")[2]
 
 
-@pytest.mark.skipif(not shutil.which("latexmk"), reason="no LaTeX on this machine")
+@pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed: see .ci/checkers")
 @pytest.mark.parametrize("engine", ["pdflatex", "xelatex"])
 def test_latex_compiles(make_site, engine):
     if not shutil.which(engine):
-        pytest.skip(f"no {engine} on this machine")
+        pytest.skip(f"{engine} is not installed: see .ci/checkers")
     folder = make_site().build("latex", latex_engine=engine).folder
     done = subprocess.run(
         [
