@@ -34,9 +34,9 @@ except ImportError as _missing:  # another Python finds this bmvis, but not what
     print(_missing, flush=True)
     sys.exit(processes.UNUSABLE)
 
-from bmvis import factory, frames, inputs
+from bmvis import factory, finding, frames, inputs
 from bmvis.borrowed import Borrowed
-from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, WorkerError, a_type, nearest
+from bmvis.errors import BmvisError, FactoryError, WorkerError
 from bmvis.imports import Imports
 from bmvis.protocol import Answer, Built, Failed, Listed, Reply, Request, Stale
 from bmvis.totals import subtree_totals
@@ -118,7 +118,7 @@ def _reply(request: Request, imports: Imports) -> Reply:
             os.path.join(os.path.abspath(folder), "") for folder in (os.getcwd(), *request.path, *_beside(reference))
         )
         importlib.invalidate_caches()
-        found = _list(reference) if request.listing else _build(reference, request, imports)
+        found = finding.list_models(reference) if request.listing else _build(reference, request, imports)
         imports.note_loaded()
         sources = imports.files_of(reference.module)
         origin = tuple(sources), tuple(imports.digests[file] for file in sources), tuple(_installed())
@@ -126,7 +126,7 @@ def _reply(request: Request, imports: Imports) -> Reply:
     except BmvisError as error:
         return Failed(error.kind, error.message, error.hint, error.detail)
     except BaseException as error:
-        failure = _raised(f"the model of {request.reference!r} cannot be read: it raised", error)
+        failure = finding.raised(f"the model of {request.reference!r} cannot be read: it raised", error)
         return Failed(failure.kind, failure.message, failure.hint, failure.detail)
 
 
@@ -192,18 +192,18 @@ def _build(reference: factory.Reference, request: Request, imports: Imports) -> 
     from bmvis import optimizing
     from bmvis.capturing import capture
 
-    target = _find(reference)
+    target = finding.find(reference)
     imports.note_loaded()
     devices = ("meta", "cpu") if request.device == "auto" else (request.device,)
     notes: tuple[str, ...] = ()
     meta: Model | None = None
     for device in devices:
         try:
-            model, beside = _call(target, reference, device)
+            model, beside = finding.call(target, reference, device)
         except FactoryError as error:
             if device == devices[-1]:
                 raise
-            notes = (f"built on the CPU: on the meta device, {_first_line(error.message)}",)
+            notes = (f"built on the CPU: on the meta device, {finding.first_line(error.message)}",)
             continue
         captured = optimizing.note_groups(capture(model), model, beside)
         captured = msgspec.structs.replace(captured, device=device, notes=notes)
@@ -235,7 +235,7 @@ def _traced(model: Any, captured: Model, request: Request) -> Model:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:
         problem = Problem(
-            f"the model of {request.reference!r} could not be called: it raised {_said(error)}",
+            f"the model of {request.reference!r} could not be called: it raised {finding.said(error)}",
             hint="the tree is drawn without what flows through it; mend the option inputs",
             detail=frames.user_frames(error),
         )
@@ -257,7 +257,7 @@ def _arguments(written: str, device: str) -> tuple[list[Any], dict[str, Any]]:
     asked = inputs.parse(written)
     if not isinstance(asked, factory.Reference):
         return trace.tensors(asked, device)
-    make = _find(asked)
+    make = finding.find(asked)
     if not callable(make):
         raise FactoryError(f"{asked.target!r} is no function", hint="name a function that returns the inputs")
     return trace.arguments(make(*asked.arguments, **asked.keywords))
@@ -265,92 +265,6 @@ def _arguments(written: str, device: str) -> tuple[list[Any], dict[str, Any]]:
 
 def _is_small(model: Model) -> bool:
     return subtree_totals(model)[0].stored_bytes <= MOST_CPU_BYTES
-
-
-def _list(pattern: factory.Reference) -> tuple[str, ...]:
-    """Import the module of a pattern and return a reference to each model in it that the pattern finds."""
-    from bmvis.listing import model_names
-
-    module = _import(pattern)
-    return tuple(f"{pattern.module}:{name}" for name in model_names(module, pattern.attribute))
-
-
-def _find(reference: factory.Reference) -> Any:
-    """Import the module of a reference and return the object it names."""
-    found = _import(reference)
-    where = reference.module
-    for name in reference.attribute.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError as error:
-            raise FactoryError(f"{where!r} has no {name!r}", hint=_attribute_hint(name, found)) from error
-        where = f"{where}.{name}"
-    return found
-
-
-def _import(reference: factory.Reference) -> Any:
-    try:
-        return importlib.import_module(reference.module)
-    except ModuleNotFoundError as error:
-        if not _is_prefix(error.name, reference.module):
-            raise _raised(f"importing {reference.module!r} failed", error) from error
-        raise FactoryError(
-            f"no module named {error.name!r}",
-            hint=f"is the package installed, or its folder on the path? searched from {os.getcwd()}",
-        ) from error
-    except BaseException as error:
-        raise _raised(f"importing {reference.module!r} failed", error) from error
-
-
-def _is_prefix(missing: str | None, module: str) -> bool:
-    return missing is not None and f"{module}.".startswith(f"{missing}.")
-
-
-def _attribute_hint(name: str, holder: Any) -> str:
-    known = [n for n in dir(holder) if not n.startswith("_") and callable(getattr(holder, n, None))]
-    return nearest(name, known) if len(known) < 20 or nearest(name, known).startswith("did") else "check the spelling"
-
-
-def _call(target: Any, reference: factory.Reference, device: str) -> tuple[Any, tuple[Any, ...]]:
-    """Return the module that the factory makes under `device`, and what it returns beside it."""
-    import torch
-    from torch import nn
-
-    from bmvis import optimizing
-
-    if isinstance(target, nn.Module) and not reference.called:
-        return target, ()
-    if not callable(target) or isinstance(target, nn.Module):
-        raise FactoryError(
-            f"{reference.target!r} is {a_type(target)}, not a factory",
-            hint="name a function or class that returns a torch.nn.Module, or a module object without a call",
-        )
-    try:
-        with torch.device(device):
-            returned = target(*reference.arguments, **reference.keywords)
-    except InvalidReferenceError:
-        raise
-    except BaseException as error:
-        raise _raised(f"{reference.text!r} raised", error) from error
-    return optimizing.unpack(returned, reference.text)
-
-
-def _said(error: BaseException) -> str:
-    name = type(error).__name__
-    text = _first_line(str(error))
-    return f"{name}: {text}" if text else name
-
-
-def _raised(what: str, error: BaseException) -> FactoryError:
-    return FactoryError(
-        f"{what} {_said(error)}",
-        hint="mend the factory; its traceback follows",
-        detail=frames.user_frames(error),
-    )
-
-
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]
 
 
 def _installed() -> Iterator[str]:

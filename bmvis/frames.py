@@ -48,7 +48,12 @@ def _frames(count: int) -> str:
 def is_project_file(file: str) -> bool:
     """Return whether `file` is neither installed, nor Python's own, nor bmvis."""
     path = os.path.abspath(file)
-    return not path.startswith(_foreign()) and os.path.isfile(path)
+    return not is_foreign(path) and os.path.isfile(path)
+
+
+def is_foreign(path: str) -> bool:
+    """Return whether an absolute path is that of, or below, a folder of what is installed, of Python, or of bmvis."""
+    return os.path.join(path, "").startswith(_foreign())
 
 
 @cache

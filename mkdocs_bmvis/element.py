@@ -7,18 +7,18 @@ that names it, never text that silently stays on the page.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from html import unescape
 
 import msgspec
 
-from bmvis.errors import OptionError
+from bmvis.errors import OptionError, nearest
 
 NAME, COMPARE, OPTIMIZER, GALLERY = NAMES = "model-structure", "model-compare", "model-optimizer", "model-gallery"
 START = re.compile(rf"<(?P<name>{'|'.join(NAMES)})(?![\w-])", re.IGNORECASE)
-OPENING = re.compile(
-    rf"""{START.pattern}(?P<attributes>(?:[^"'<>]|"[^"]*"|'[^']*')*?)(?P<empty>/?)>""",
-    re.IGNORECASE,
-)
+_INSIDE = r"""(?:[^"'<>]|"[^"]*"|'[^']*')*"""
+OPENING = re.compile(rf"{START.pattern}(?P<attributes>{_INSIDE}?)(?P<empty>/?)>", re.IGNORECASE)
 CLOSING = re.compile(rf"\s*</(?P<closed>{'|'.join(NAMES)})\s*>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     r"""\s*(?P<name>[^\s"'<>/=]+)(?:\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=`]+)))?(?=\s|$)"""
@@ -38,6 +38,17 @@ class Element(msgspec.Struct, frozen=True):
     """What keeps it from being read."""
 
 
+LIKE = re.compile(r"<(?P<like>model[\w-]*)", re.IGNORECASE)
+"""What may be meant as one of ours."""
+MISNAMED = re.compile(rf"{LIKE.pattern}{_INSIDE}>(?:\s*</model[\w-]*\s*>)?", re.IGNORECASE)
+
+
+def meant(name: str) -> str | None:
+    """Return our element that a name is a misspelling of; `model-viewer` is none, and another's to judge."""
+    close = get_close_matches(name.lower(), NAMES, n=1, cutoff=0.8)
+    return close[0] if close and name.lower() not in NAMES else None
+
+
 def is_open(text: str) -> bool:
     """Return whether the element at the start of `text` may end in what follows."""
     opening = OPENING.match(text)
@@ -53,7 +64,7 @@ def read_element(text: str) -> Element:
         line = text.partition("\n")[0]
         start = START.match(text)
         name = start["name"].lower() if start else NAME
-        return Element(line, len(line), name, problem=OptionError("the element's tag does not end", hint=_close(name)))
+        return Element(line, len(line), name, problem=_endless(text, name))
     raw, end, name = opening[0], opening.end(), opening["name"].lower()
     if not opening["empty"]:
         closing = CLOSING.match(text, end)
@@ -64,6 +75,23 @@ def read_element(text: str) -> Element:
         return Element(raw, end, name, _read_attributes(opening["attributes"]))
     except OptionError as error:
         return Element(raw, end, name, problem=error)
+
+
+def refuse_unknown(written: Iterable[str], known: Iterable[str], example: str) -> None:
+    """Raise an OptionError if an attribute is not among the known ones; `example` says where a reference goes."""
+    names = list(known)
+    for name in written:
+        if name not in names:
+            raise OptionError(f"unknown attribute {name!r}", hint=example if ":" in name else nearest(name, names))
+
+
+def _endless(text: str, name: str) -> OptionError:
+    inside = re.compile(START.pattern + _INSIDE, re.IGNORECASE).match(text)
+    if inside is None or text[inside.end() : inside.end() + 1] not in ("'", '"'):
+        return OptionError("the element's tag does not end", hint=_close(name))
+    before = inside[0].rstrip()
+    of = f" of {before[:-1].split()[-1]!r}" if before.endswith("=") else ""
+    return OptionError(f"the value{of} has no closing quote", hint='write name="value"')
 
 
 def _close(name: str) -> str:

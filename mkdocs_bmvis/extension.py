@@ -15,12 +15,12 @@ from markdown.blockprocessors import BlockProcessor
 from markdown.extensions import Extension
 from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
-from markdown.util import AtomicString
+from markdown.util import ETX, STX, AtomicString
 
 from bmvis.errors import OptionError
 from bmvis.render import assets
 from bmvis.render.markup import join
-from mkdocs_bmvis.element import CLOSING, GALLERY, OPENING, START, Element, is_open, read_element
+from mkdocs_bmvis.element import CLOSING, GALLERY, MISNAMED, OPENING, START, Element, is_open, meant, read_element
 from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
 from mkdocs_bmvis.links import type_link
 from mkdocs_bmvis.place import Page
@@ -28,7 +28,14 @@ from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
 from mkdocs_bmvis.trees import Trees, shared_trees
 
 _BLOCK_START = re.compile(rf" {{0,3}}(?={START.pattern})", re.IGNORECASE)
-_LEFT_OVER = re.compile(rf"<!--.*?-->|(?P<element>{OPENING.pattern}(?:{CLOSING.pattern})?)", re.IGNORECASE | re.DOTALL)
+_WHOLE = re.compile(rf"{OPENING.pattern}(?:{CLOSING.pattern})?", re.IGNORECASE)
+_LEFT_OVER = re.compile(rf"<!--.*?-->|(?P<element>{_WHOLE.pattern})|{MISNAMED.pattern}", re.IGNORECASE | re.DOTALL)
+_EMPTY_LINE = re.compile(r"\n[ \t]*(?=\n\s*?(?P<indentation>[ \t]*)\S)")
+_FILLING = f"{STX}bmvis{ETX}"
+_AROUND = (
+    'put empty lines around it; inside HTML, give all elements around it markdown="block" (md_in_html);'
+    " the cells of Markdown's own tables hold none"
+)
 _LONGEST = 20_000
 """Characters after which an element that has not ended never will."""
 EXCLUDED = re.compile(r'<section data-search-exclude="">.*?</section>', re.DOTALL)
@@ -62,6 +69,8 @@ class BmvisExtension(Extension):
         expansion = _Expansion(md, self)
         # Above every other preprocessor: what it sees is what the host gave.
         md.preprocessors.register(_Begin(expansion), "bmvis", 1000)
+        # Below code fences (25), which have put away what is to stay code, and above raw HTML (20).
+        md.preprocessors.register(_Fill(md), "bmvis-lines", 24)
         # Below empty lines (100) and the containers (105), above indentation (90), which would take us for code.
         md.parser.blockprocessors.register(_Elements(expansion), "bmvis", 90.5)
         # After all others: what they brought back must be seen.
@@ -126,6 +135,14 @@ class _Begin(Preprocessor):
         return lines
 
 
+class _Fill(Preprocessor):
+    """Fills the empty lines in an element: containers would hand it on in pieces."""
+
+    def run(self, lines: list[str]) -> list[str]:
+        text = "\n".join(lines)
+        return _WHOLE.sub(lambda found: _EMPTY_LINE.sub(rf"\n\g<indentation>{_FILLING}", found[0]), text).split("\n")
+
+
 class _Elements(BlockProcessor):
     """Expands elements that start a block."""
 
@@ -146,6 +163,7 @@ class _Elements(BlockProcessor):
 
 def _whole_element(blocks: list[str]) -> str:
     """Take from `blocks` the one that an element starts, and those that it goes on in."""
+    blocks[0] = blocks[0].replace(_FILLING, "")
     first = joined = blocks.pop(0).lstrip(" ")
     for count in range(len(blocks) + 1):
         if not is_open(joined):
@@ -165,15 +183,21 @@ class _LeftOver(Postprocessor):
         self.expansion = expansion
 
     def run(self, text: str) -> str:
-        return _LEFT_OVER.sub(lambda match: self._report(match[0]) if match["element"] else match[0], text)
+        return _LEFT_OVER.sub(lambda found: self._judge(found) or found[0], text.replace(_FILLING, ""))
 
-    def _report(self, element: str) -> str:
-        left = read_element(element)
-        error = OptionError(
-            f"this <{left.name}> stands where none can be drawn",
-            hint='put empty lines around it; inside HTML, give the elements around it markdown="block" (md_in_html)',
-        )
-        raw, page = left.raw, self.expansion.page
+    def _judge(self, found: re.Match[str]) -> str:
+        """Report what was found and return its box; or nothing, where it is not ours."""
+        if found["element"]:
+            left = read_element(found[0])
+            error = OptionError(f"this <{left.name}> stands where none can be drawn", hint=_AROUND)
+            return self._fail(error, left.raw)
+        if found["like"] and (name := meant(found["like"])):
+            error = OptionError(f"there is no element <{found['like']}>", hint=f"did you mean <{name}>?")
+            return self._fail(error, found[0].partition(">")[0])
+        return ""
+
+    def _fail(self, error: OptionError, raw: str) -> str:
+        page = self.expansion.page
         return self.expansion.trees.fail(error, raw, page, page.line_of(raw))
 
 

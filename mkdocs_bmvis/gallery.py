@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from bmvis.errors import BmvisError, OptionError
 from bmvis.gallery import (
+    GALLERY_OPTIONS,
     Entry,
     GalleryOptions,
     expand,
@@ -24,7 +25,7 @@ from bmvis.render.gallery import to_cards
 from bmvis.render.markup import Markup
 from bmvis.source import drifted
 from bmvis.tree import Model
-from mkdocs_bmvis.element import GALLERY, Element, read_element
+from mkdocs_bmvis.element import GALLERY, Element, read_element, refuse_unknown
 from mkdocs_bmvis.place import GalleryKey, Page, element_starts
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files
@@ -52,8 +53,10 @@ def read_gallery(element: Element) -> tuple[GalleryOptions, tuple[Entry, ...]]:
     if element.problem:
         raise element.problem
     written = dict(element.attributes)
+    example = f'write <{GALLERY} models="package.module:*" />'
     if "factory" in written:
-        raise OptionError("a gallery has no factory", hint=f'write <{GALLERY} models="package.module:*" />')
+        raise OptionError("a gallery has no factory", hint=example)
+    refuse_unknown(written, ["models", *(option.name for option in GALLERY_OPTIONS)], example)
     lines = (written.pop("models", "") or "").splitlines()
     return parse_gallery_options(written), read_entries((line, "") for line in lines)
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from mkdocs_bmvis.element import START
+from mkdocs_bmvis.element import LIKE
 
 _NOT_DRAWN = re.compile(
     r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*$|<!--.*?-->",
@@ -98,16 +98,16 @@ class Page:
 
 
 def element_starts(text: str) -> list[int]:
-    """Return where elements start in a text that are drawn: not those in code fences and comments."""
+    """Return where elements start in a text that are or may be ours: not those in code fences and comments."""
     drawn = _NOT_DRAWN.sub(lambda passage: re.sub(r"[^\n]", " ", passage[0]), text)
-    return [match.start() for match in START.finditer(drawn)]
+    return [match.start() for match in LIKE.finditer(drawn)]
 
 
 def place_in_sources(raw: str, folders: Iterable[Path]) -> str | None:
     """Return `file:line` of an element that is written in a docstring below `folders`."""
     for file in islice(_python_files(folders), _MOST_FILES):
         text = file.read_text(encoding="utf-8", errors="replace")
-        for match in START.finditer(text):
+        for match in LIKE.finditer(text):
             if _starts_with(text, match.start(), raw):
                 return f"{shown_path(file)}:{text.count(chr(10), 0, match.start()) + 1}"
     return None

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bmvis import factory
-from bmvis.errors import BmvisError, OptionError, nearest
+from bmvis.errors import BmvisError, OptionError
 from bmvis.options import BY_NAME, COMPARED, below, parse_options, take_comparison, take_optimizer
 from bmvis.render.html import error_box, to_html
 from bmvis.render.line import TypeLink
 from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import layout
 from bmvis.source import asked, drifted
-from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, Element
+from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, Element, refuse_unknown
 from mkdocs_bmvis.gallery import draw_gallery
 from mkdocs_bmvis.links import targets
 from mkdocs_bmvis.place import Page, place_in_sources
@@ -146,13 +146,12 @@ def _kept_anchor(element: Element, page: Page) -> Markup | None:
 
 def _take_reference(element: str, written: dict[str, str | None]) -> str:
     own = COMPARED if element == COMPARE else ("factory",)
-    for name in written:
-        if name not in own and name not in BY_NAME:
-            raise OptionError(f"unknown attribute {name!r}", hint=nearest(name, [*own, *BY_NAME]))
+    example = f'write <{element} {own[0]}="package.module:factory" />'
+    refuse_unknown(written, [*own, *BY_NAME], example)
     if element == COMPARE:
         return take_comparison(written)
     if element == OPTIMIZER:
         take_optimizer(written)
     if "factory" not in written:
-        raise OptionError("the element has no factory", hint=f'write <{element} factory="package.module:factory" />')
+        raise OptionError("the element has no factory", hint=example)
     return written.pop("factory") or ""

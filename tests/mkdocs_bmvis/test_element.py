@@ -1,6 +1,6 @@
 import pytest
 
-from mkdocs_bmvis.element import read_element
+from mkdocs_bmvis.element import meant, read_element
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,12 @@ def test_an_element_is_read_with_its_attributes(text, attributes):
         pytest.param('<model-structure "m:f" />', "no attribute can be read at '\"m:f\"'", id="value-alone"),
         pytest.param('<model-structure factory="m:f"depth="3" />', "no attribute can be read", id="no-space"),
         pytest.param('<model-structure factory="m:f">', "is not closed", id="not-closed"),
-        pytest.param('<model-structure factory="m:f', "does not end", id="no-end"),
+        pytest.param('<model-structure factory="m:f"', "the element's tag does not end", id="no-end"),
+        pytest.param('<model-structure factory="m:f />', "the value of 'factory' has no closing quote", id="no-quote"),
+        pytest.param(
+            "<model-compare before = 'm:f />", "the value of 'before' has no closing quote", id="no-apostrophe"
+        ),
+        pytest.param('<model-structure m:f" />', "the value has no closing quote", id="no-opening-quote"),
         pytest.param('<model-structure factory="m:f">hello</model-structure>', "has content", id="content"),
     ],
 )
@@ -47,3 +52,21 @@ def test_a_malformed_element_says_what_is_wrong(text, message):
     problem = read_element(text).problem
     assert problem is not None
     assert message in problem.message
+
+
+@pytest.mark.parametrize(
+    ("name", "element"),
+    [
+        ("model-structur", "model-structure"),
+        ("Model_Structure", "model-structure"),
+        ("model-optimiser", "model-optimizer"),
+        ("model-galleries", "model-gallery"),
+        ("model-comparison", "model-compare"),
+        ("model-structure", None),
+        ("model-viewer", None),
+        ("model-card", None),
+        ("model", None),
+    ],
+)
+def test_a_misspelt_name_is_told_from_that_of_another_element(name, element):
+    assert meant(name) == element

@@ -38,7 +38,7 @@ def test_a_pattern_finds_models_and_those_that_fail_say_so(render, caplog):
     [
         ('<model-gallery factory="zoo:tiny" />', "a gallery has no factory"),
         ('<model-gallery models="zoo:x*" />', "the pattern 'zoo:x*' finds no model"),
-        ('<model-gallery order="name" />', "unknown option 'order' of a gallery"),
+        ('<model-gallery model="zoo:tiny" />', "unknown attribute 'model'"),
         ('<model-gallery models="zoo:tiny"></model-structure>', "the element is not closed"),
     ],
     ids=["factory", "finds-nothing", "unknown", "closed-by-another"],

@@ -1,66 +1,11 @@
 import sys
 
 import pytest
+from hosts import SITE
 
 from bmvis.render import assets
 
 ELEMENT = '<model-structure factory="zoo:tiny"></model-structure>'
-
-
-@pytest.mark.parametrize(
-    ("text", "extensions", "container"),
-    [
-        pytest.param(ELEMENT, [], "body", id="page"),
-        pytest.param(f"- item\n\n    {ELEMENT}\n\n- next", [], "li", id="list"),
-        pytest.param(f"1. item\n    - inner\n\n        {ELEMENT}\n", [], "li li", id="nested-list"),
-        pytest.param(f"> quote\n>\n> {ELEMENT}\n", [], "blockquote", id="quote"),
-        pytest.param('> <model-structure\n>   factory="zoo:tiny"\n> />\n', [], "blockquote", id="quote-over-lines"),
-        pytest.param(f"!!! note\n    text\n\n    {ELEMENT}\n", ["admonition"], ".admonition", id="admonition"),
-        pytest.param(f"??? note\n    {ELEMENT}\n", ["pymdownx.details"], "details", id="details"),
-        pytest.param(
-            f'=== "A"\n    {ELEMENT}\n\n=== "B"\n    b\n', ["pymdownx.tabbed"], ".tabbed-content", id="tabbed"
-        ),
-        pytest.param(f"Text[^1].\n\n[^1]:\n    Note.\n\n    {ELEMENT}\n", ["footnotes"], ".footnote", id="footnote"),
-        pytest.param(f"Word\n\n:   {ELEMENT}\n", ["def_list"], "dd", id="definition"),
-        pytest.param(f'<div class="x" markdown="1">\n\n{ELEMENT}\n\n</div>', ["md_in_html"], ".x", id="md_in_html"),
-        pytest.param(
-            f'<div class="x" markdown="block">\n{ELEMENT}\n</div>', ["md_in_html"], ".x", id="md_in_html-tight"
-        ),
-        pytest.param(f"/// note\n{ELEMENT}\n///\n", ["pymdownx.blocks.admonition"], ".admonition", id="blocks"),
-        pytest.param(
-            f"- a\n\n    !!! note\n        > {ELEMENT}\n", ["admonition"], "li .admonition blockquote", id="deep"
-        ),
-    ],
-)
-def test_a_tree_is_drawn_in_every_container(render, text, extensions, container):
-    page = render(text, extensions)
-    assert len(page.trees) == 1
-    assert page.trees[0] in [tree for holder in page.soup.select(container) for tree in holder.select(".bmvis")]
-    assert [row.get_text() for row in page.trees[0].select(".bmvis-tree li li b")] == ["0-1", "0"]
-
-
-@pytest.mark.parametrize(
-    ("text", "extensions"),
-    [
-        pytest.param(f"```html\n{ELEMENT}\n```", ["fenced_code"], id="fence"),
-        pytest.param(f"````md\n```html\n{ELEMENT}\n```\n````", ["pymdownx.superfences"], id="nested-fences"),
-        pytest.param(f"- a\n\n    ```html\n    {ELEMENT}\n    ```", ["pymdownx.superfences"], id="fence-in-list"),
-        pytest.param(f"    {ELEMENT}", [], id="indented"),
-        pytest.param(f"Write `{ELEMENT}`.", [], id="inline"),
-        pytest.param(f"<!-- {ELEMENT} -->", [], id="comment"),
-        pytest.param("```html\nx\n```\n\n`<model-structure`", ["fenced_code", "codehilite"], id="name-alone"),
-    ],
-)
-def test_code_stays_code(render, caplog, text, extensions):
-    page = render(text, extensions)
-    assert "bmvis" not in page.html
-    assert not caplog.records
-
-
-def test_text_around_an_element_stays(render):
-    page = render(f"before\n\n{ELEMENT}\nafter\n{ELEMENT}\n\nend")
-    assert len(page.trees) == 1
-    assert "after" in page.soup.get_text()
 
 
 def test_two_trees_on_one_page_have_ids_of_their_own(render):
@@ -108,8 +53,21 @@ def test_settings_are_the_defaults_of_attributes(render):
         pytest.param('depth="2"', "the element has no factory", id="no-factory"),
         pytest.param('factory="zoo:tiny" depth="x"', "option 'depth' does not take 'x'", id="value"),
         pytest.param('factory="zoo.tiny"', "no ':' in the factory reference", id="reference"),
-        pytest.param('factory="zo:tiny"', "no module named 'zo'", id="module"),
+        pytest.param('factory="zo:tiny"', "no module named 'zo' (did you mean 'zoo'?)", id="module"),
+        pytest.param('factory="zoo.big:tiny"', "no module named 'zoo.big' (is the package installed", id="no-package"),
+        pytest.param('factory="other:tiny"', f"its folder on the path? searched {SITE / 'src'}", id="searched"),
+        pytest.param('factory="torch.nnn:Linear"', "no module named 'torch.nnn' (did you mean 'nn'?)", id="in-package"),
         pytest.param('factory="zoo:tinny"', "'zoo' has no 'tinny'", id="name"),
+        pytest.param(
+            'factory="zoo:tiny(layer=2)"',
+            "do not fit: got an unexpected keyword argument 'layer' (it takes layers, width)",
+            id="argument",
+        ),
+        pytest.param(
+            'factory="zoo:raising(1)"',
+            "do not fit: too many positional arguments (it takes no arguments)",
+            id="too-many",
+        ),
         pytest.param('factory="zoo:raising"', "raised ValueError: no weights", id="raises"),
         pytest.param('factory="zoo:no_module"', "returned a dict", id="no-module"),
         pytest.param('factory="zoo:ending"', "ended with exit code 3", id="ends-the-process"),
@@ -142,7 +100,7 @@ def test_missing_torch_names_the_python(render, caplog, tmp_path):
 
 def test_an_element_that_never_ends_takes_nothing_with_it(render, caplog):
     page = render('<model-structure factory="zoo:tiny\n\n' + "word\n\n" * 5000 + ELEMENT)
-    assert "line 1: the element's tag does not end" in caplog.text
+    assert "line 1: the value of 'factory' has no closing quote" in caplog.text
     assert page.html.count("<p>word</p>") == 5000
     assert len(page.trees) == 1
 
@@ -162,6 +120,15 @@ def test_an_element_where_none_can_be_drawn_is_a_warning(render, caplog, text):
     assert "<model-structure" not in page.html
     (record,) = caplog.records
     assert f"line {text[: text.index('<model')].count(chr(10)) + 2}: " in record.getMessage()
+
+
+def test_a_misspelt_element_is_a_warning_with_its_line(render, caplog):
+    page = render(
+        'text\n\n<model-structur factory="zoo:tiny"></model-structur>\n\n<model-viewer src="a.glb"></model-viewer>'
+    )
+    assert caplog.messages == ["line 3: there is no element <model-structur> (did you mean <model-structure>?)"]
+    assert len(page.boxes) == 1
+    assert page.soup.select_one("model-viewer[src]")
 
 
 def test_a_problem_can_end_the_build(render):

@@ -31,14 +31,27 @@ title: Broken
 />
 
 <model-structure factory="zoo:tinny" />
+
+<model-compare before="zoo:tiny" afer="zoo:tiny" />
+
+> <model-optimizer factory="zoo:trained"
+>   acept="frozen" />
+
+<model-gallery models="
+  zoo:tiny
+
+  zoo:tiny(layers=1)" sort="size" />
 """
 PROBLEMS = {
     9: "no ':' in the factory reference 'zoo.tiny'",
-    11: "no module named 'zo'",
+    11: "no module named 'zo' (did you mean 'zoo'?)",
     15: "'zoo:raising' raised ValueError: no weights",
     17: "'zoo:no_module' returned a dict",
     19: "unknown attribute 'dept' (did you mean 'depth'?)",
     24: "'zoo' has no 'tinny' (did you mean 'tiny'?)",
+    26: "unknown attribute 'afer' (did you mean 'after'?)",
+    28: "unknown attribute 'acept' (did you mean 'accept'?)",
+    31: "option 'sort' does not take 'size'",
 }
 
 
