@@ -144,7 +144,8 @@ class _Comparison:
         pending = [(variant, self._members(variant)[0], self._members(rule)[0], "")]
         while pending:
             row, here, there, which = pending.pop()
-            is_shared = self.modules[here].shared_with is not None  # then its row says whose place it takes
+            # Of a module that takes another's place, the row says so.
+            is_shared = self.modules[here].shared_with is not None or self._is_first(here, there)
             if is_shared or self.folding.signatures[here] == self.folding.signatures[there]:
                 continue
             module, tensors = list(self._module_words(here, there)), list(self._tensor_words(here, there))
@@ -157,6 +158,10 @@ class _Comparison:
                 is_same = len(tensors) == len(self._shapes(here)) and self._shapes(here) == self._shapes(there)
                 self._note(row, Difference(name, tuple(module), tuple(tensors), which, is_same))
         return compared
+
+    def _is_first(self, here: int, there: int) -> bool:
+        """Return whether the counterpart is the very module, met again."""
+        return self.modules[there].shared_with == self.places[here]
 
     def _note(self, row: int, difference: Difference) -> None:
         self.found[self._members(row)[0]] = difference

@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from bmvis.totals import subtree_totals
-from bmvis.tree import Model, Module
+from bmvis.tree import Buffer, Model, Module
 
 WIDE = 48
 """Characters of a label that stand in a line."""
@@ -156,9 +156,14 @@ def _own_key(module: Module, path: str, buffers: bool) -> Hashable:
             )
             for p in module.parameters
         )
-    shared = None if module.shared_with is None else way(path, module.shared_with or "root")
-    held = (parameters, module.buffers if buffers else (), shared)
+    shared = None if module.shared_with is None else (way(path, module.shared_with),)
+    held = (parameters, tuple(map(_untied, module.buffers)) if buffers else (), shared)
     return (module.type, module.package, module.qualname, module.common, module.change, *held)
+
+
+def _untied(buffer: Buffer) -> Buffer:
+    """Return a buffer without its tie, which no row shows: a mask that all blocks hold tells none of them apart."""
+    return msgspec.structs.replace(buffer, tied_to="") if buffer.tied_to else buffer
 
 
 def way(origin: str, target: str) -> tuple[int, str] | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 import msgspec
 
-from bmvis import address
+from bmvis import address, kinds
 from bmvis.collecting import uncollected
 from bmvis.common import choose, rename
 from bmvis.compare import compare
@@ -15,10 +14,12 @@ from bmvis.differences import Difference, differences
 from bmvis.errors import AddressError, BmvisError, MappingError, OptimizerError, TraceError
 from bmvis.flow import Flow, by_execution, together
 from bmvis.fold import Group, fold, label, shortened, stand_ins
+from bmvis.fold import together as alike_as_one
 from bmvis.mapping import read_naming
 from bmvis.optimizer import Training, training, without_groups
 from bmvis.options import Options
-from bmvis.totals import Totals, of_parameter, subtree_facts, subtree_totals
+from bmvis.spread import Spread, spreads
+from bmvis.totals import Totals, of_parameter, subtree_totals
 from bmvis.tree import Buffer, Model, Module, Parameter, join
 
 
@@ -36,6 +37,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Dotted path of each module that the row stands for, below the first of the modules above."""
     totals: Totals
     """Of one of them."""
+    times: int = 1
+    """How many modules of the model it stands for: its repeats times those above it."""
+    elements: int = 0
+    """Of the parameters of all these modules, each tensor counted once."""
+    first: int = 0
+    """Those of them that are met there for the first time in the model: what rows beside each other add up to."""
     dtypes: tuple[str, ...] = ()
     """Data types of the parameters in and below it, in the page's order."""
     devices: tuple[str, ...] = ()
@@ -95,7 +102,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[str, ...]
     """Where the parameters are, most elements first; the meta device is no place."""
     ties: tuple[tuple[str, str], ...]
-    """State-dict keys of a later and of the first place of one tensor."""
+    """State-dict keys of the later places of one tensor, those alike as one (`layers.1-11.bias`), and of the first."""
     is_checkpoint: bool
     """Whether nothing is known but names, shapes and data types."""
     uninitialized: int
@@ -162,26 +169,29 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
     trained = training(model)
     rows: list[Row] = []
     unlike = {} if base else differences(model, folding, totals, buffers=options.buffers)
-    dtypes, devices = _ranked(model, _dtype), _ranked(model, _device)
-    of_dtype, of_device = _facts(model, dtypes, _dtype), _facts(model, devices, _device)
+    dtypes, devices = kinds.of(model, kinds.dtype), kinds.of(model, kinds.device)
     words, flows = _said(model, folding.groups, options), _flows(model, folding.groups)
-    for group, said, flow in zip(folding.groups, words, flows, strict=True):
+    wholes = spreads(model, folding.groups, totals)
+    for group, said, flow, spread in zip(folding.groups, words, flows, wholes, strict=True):
         first = group.members[0]
         row = msgspec.structs.replace(
             _row(group, said, model, places, totals[first], options, first in unchanged),
-            dtypes=tuple(dtype for dtype in dtypes if dtype in of_dtype[first]),
-            devices=tuple(device for device in devices if device in of_device[first]),
+            dtypes=dtypes.below(first),
+            devices=devices.below(first),
             flow=flow,
+            times=spread.times,
+            elements=spread.elements,
+            first=spread.first,
         )
-        rows += _marked(row, unlike.get(first), first in matched, options)
+        rows += _marked(row, unlike.get(first), first in matched, spread, options)
     parameters = [(join(path, p.name), p) for path, m in zip(places, model.modules, strict=True) for p in m.parameters]
     return Page(
         rows=tuple(rows),
         totals=totals[0],
         type=model.root.type,
-        dtypes=dtypes,
-        devices=devices,
-        ties=tuple((key, p.tied_to) for key, p in parameters if p.tied_to),
+        dtypes=dtypes.ranked,
+        devices=devices.ranked,
+        ties=tuple(_ties(model, places)),
         is_checkpoint=model.is_checkpoint,
         uninitialized=sum(p.shape is None and not p.tied_to for _, p in parameters),
         options=options,
@@ -250,6 +260,17 @@ def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
     return found
 
 
+def _ties(model: Model, places: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield what is tied to what. Of a module that takes another's place, the row says so."""
+    later: dict[str, list[str]] = {}
+    for path, module in zip(places, model.modules, strict=True):
+        for parameter in module.parameters if module.shared_with is None else ():
+            if parameter.tied_to:
+                later.setdefault(parameter.tied_to, []).append(join(path, parameter.name))
+    for first, keys in later.items():
+        yield from ((key, first) for key in alike_as_one(keys))
+
+
 def _said(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
     """Return for each group what all modules that it stands for say of themselves."""
     if not options.extra_repr:
@@ -310,13 +331,13 @@ def _parameters(module: Module) -> tuple[Parameter, ...]:
     return tuple(msgspec.structs.replace(p, change=None) for p in module.parameters)
 
 
-def _marked(row: Row, difference: Difference | None, is_match: bool, options: Options) -> list[Row]:
+def _marked(row: Row, difference: Difference | None, is_match: bool, spread: Spread, options: Options) -> list[Row]:
     """Return a row with its marks, and a line for each tensor where that is asked for."""
     own = difference.of("") if difference and options.expand_params else difference
     row = msgspec.structs.replace(row, differs=str(own or ""), is_match=is_match)
     if not (options.expand_params and row.module):
         return [row]
-    lines = _tensor_rows(row, row.module, options)
+    lines = _tensor_rows(row, row.module, spread, options)
     marks = [difference.of(line.names[0]) if difference else None for line in lines]
     return [
         row,
@@ -324,7 +345,7 @@ def _marked(row: Row, difference: Difference | None, is_match: bool, options: Op
     ]
 
 
-def _tensor_rows(above: Row, module: Module, options: Options) -> list[Row]:
+def _tensor_rows(above: Row, module: Module, spread: Spread, options: Options) -> list[Row]:
     """Return a line for each parameter (and buffer) of `module`."""
     held: list[tuple[Parameter | None, Buffer | None]] = [(p, None) for p in module.parameters]
     if options.buffers:
@@ -336,32 +357,12 @@ def _tensor_rows(above: Row, module: Module, options: Options) -> list[Row]:
             names=((parameter or buffer).name,),  # type: ignore[union-attr]  # one of the two is there
             path=join(above.path, (parameter or buffer).name),  # type: ignore[union-attr]
             totals=of_parameter(parameter) if parameter else Totals(),
+            times=spread.times,
+            elements=spread.of(parameter)[0] if parameter else 0,
+            first=spread.of(parameter)[1] if parameter else 0,
             module=None,
             parameters=(parameter,) if parameter else (),
             buffers=(buffer,) if buffer else (),
         )
         for parameter, buffer in held
     ]
-
-
-def _ranked(model: Model, fact: Callable[[Parameter], str]) -> tuple[str, ...]:
-    """Return what `fact` says of the parameters, that of most elements first."""
-    elements: Counter[str] = Counter()
-    for module in model.modules:
-        for parameter in module.parameters:
-            if not parameter.tied_to:
-                elements[fact(parameter)] += parameter.count
-    return tuple(said for said, _ in elements.most_common() if said)
-
-
-def _facts(model: Model, ranked: Sequence[str], fact: Callable[[Parameter], str]) -> Sequence[Set[str]]:
-    """Return for each module which of the facts are true below it; if there is one at most, it is true of all."""
-    return subtree_facts(model, fact) if len(ranked) > 1 else [frozenset(ranked)] * len(model.modules)
-
-
-def _dtype(parameter: Parameter) -> str:
-    return parameter.stored_as
-
-
-def _device(parameter: Parameter) -> str:
-    return "" if parameter.device == "meta" else parameter.device

@@ -94,7 +94,7 @@ def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozen
 def _count_once(model: Model, above: Sequence[int], found: list[Totals]) -> None:
     """Correct `found`, each module's own sums, for tensors that stand in several places."""
     modules = model.modules
-    values, held = _held_tensors(model)
+    values, held = held_tensors(model)
     holders: defaultdict[str, list[int]] = defaultdict(list)
     for index, keys in enumerate(held):
         if modules[index].shared_with is not None:
@@ -106,7 +106,7 @@ def _count_once(model: Model, above: Sequence[int], found: list[Totals]) -> None
             found[_common_ancestor(left, right, above, model)] -= values[key]
 
 
-def _held_tensors(model: Model) -> tuple[dict[str, Totals], list[list[str]]]:
+def held_tensors(model: Model) -> tuple[dict[str, Totals], list[list[str]]]:
     """Return each tensor's value by the key it is first met under, and the keys each module holds.
 
     A shared module holds all that stands below the place where it was first met. Where none is shared, the tensors

@@ -13,7 +13,7 @@ from bmvis import numbers
 from bmvis.errors import BmvisError
 from bmvis.render.legend import to_legend
 from bmvis.render.line import TypeLink, to_line
-from bmvis.render.map import multiples, to_map
+from bmvis.render.map import to_map
 from bmvis.render.markup import Markup, join, tag
 from bmvis.render.sums import to_sums, to_sums_before
 from bmvis.render.training import to_table
@@ -99,12 +99,12 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
     link = _Links(anchor, rows).to
     parts: list[str] = []
     depth = 0
-    for index, (row, times) in enumerate(zip(rows, multiples(rows), strict=True)):
+    for index, row in enumerate(rows):
         while depth > row.depth:
             parts.append("</ul></details></li>")
             depth -= 1
         item = tag("li", id=_id(anchor, row)).removesuffix("</li>")
-        line = join(*to_line(row, times, link, page.dtype, type_link), _count(row, times, page))
+        line = join(*to_line(row, link, page.dtype, type_link), _count(row, page))
         if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
             details = tag("details", open=index in opened).removesuffix("</details>")
             parts.append(f"{item}{details}{tag('summary', line)}<ul>")
@@ -115,7 +115,7 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
     return Markup("".join(parts))
 
 
-def _count(row: Row, times: int, page: Page) -> Markup | None:
+def _count(row: Row, page: Page) -> Markup | None:
     """Return the row's number of parameters and its share of the whole: written and drawn by the stylesheet.
 
     The tooltip adds the bytes, and the data types and devices where the model has several.
@@ -129,8 +129,8 @@ def _count(row: Row, times: int, page: Page) -> Markup | None:
         " + ".join(kinds) for kinds, known in ((row.dtypes, page.dtypes), (row.devices, page.devices)) if known[1:]
     ]
     stored = ", ".join([numbers.size(row.totals.stored_bytes), *kinds])
-    share = min(count * times, whole)
-    each = f" each, {times} times" if times > 1 else ""
+    share = row.elements
+    each = f" each, {row.times} times" if row.times > 1 else ""
     return tag(
         "data",
         value=count,

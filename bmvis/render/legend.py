@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bmvis.render.markup import Markup, join, tag
-from bmvis.rows import Page
+from bmvis.rows import Page, Row
 
 
 def to_legend(page: Page) -> Markup:
@@ -29,7 +29,7 @@ def to_legend(page: Page) -> Markup:
         ("bmvis-other", "not common", any(row.module and row.module.common == "other" for row in page.rows)),
         ("bmvis-differs", "differs", any(row.differs for row in page.rows)),
         ("bmvis-flow", "→ returns", any(row.flow and row.flow.outputs for row in page.rows)),
-        ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters)),
+        ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters) or any(map(_is_shared, page.rows))),
     ]
     shown = [tag("b", "name")] if page.is_checkpoint else [tag("b", "name"), tag("i", "(type)")]
     if page.training:
@@ -39,3 +39,7 @@ def to_legend(page: Page) -> Markup:
     shown += [tag("span", "delta", class_="bmvis-p bmvis-delta", data_mark=adapter) for adapter in adapters]
     words = [join(entry, " ") for entry in shown]
     return tag("div", *words, class_="bmvis-legend", role="group", aria_label="Legend")
+
+
+def _is_shared(row: Row) -> bool:
+    return row.module is not None and row.module.shared_with is not None

@@ -19,18 +19,17 @@ _COMMON = {"virtual": "bmvis-virtual", "other": "bmvis-other"}
 """Classes of what is not of the model, or not of the common structure."""
 
 
-def to_line(row: Row, times: int, link: PathLink, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
+def to_line(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
     """Yield the words of a row.
 
     Args:
         row: what to draw.
-        times: how many modules of the model it stands for, its repeats times those above it.
         link: where the rows of other modules are, for ties and shared modules.
         dtype: the data type that goes without saying.
         type_link: writes the type as a link; by default types are plain.
     """
     if row.label:
-        yield _name(row, times)
+        yield _name(row)
     if row.module and row.type:
         linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
         yield join(" ", linked or tag("i", row.type, class_=_COMMON.get(row.module.common)))
@@ -79,7 +78,7 @@ def _details(change: Change) -> Markup:
     return join(" ", tag("small", change_text(change), class_="bmvis-changed"))
 
 
-def _name(row: Row, times: int) -> Markup:
+def _name(row: Row) -> Markup:
     repeats = row.repeats if row.repeats > 1 else None
     kind = _kind(row.module) if row.module else None
     name = tag(
@@ -92,7 +91,7 @@ def _name(row: Row, times: int) -> Markup:
     )
     if not row.is_match:
         return name
-    return tag("mark", name, class_="bmvis-match", data_n=times if times > row.repeats else None)
+    return tag("mark", name, class_="bmvis-match", data_n=row.times if row.times > row.repeats else None)
 
 
 def _kind(module: Module) -> str:

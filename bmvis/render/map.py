@@ -30,8 +30,7 @@ class Cell(msgspec.Struct, frozen=True):
     row: Row
     left: float
     width: float
-    count: int
-    """Elements of all modules the row stands for, each tensor counted where it is first met."""
+    """By the elements of all modules that the row stands for, each tensor counted where it is first met."""
     state: str
 
 
@@ -79,51 +78,35 @@ def to_thumbnail(page: Page) -> Markup | None:
 
 def _in_words(cells: Sequence[Cell], whole: int) -> str:
     """Return where the parameters are: `encoder 78 %, embeddings 21 %`."""
-    largest = sorted(cells, key=lambda cell: -cell.count)[:4]
-    parts = [f"{cell.row.path or cell.row.label} {numbers.percent(min(cell.count, whole), whole)}" for cell in largest]
+    largest = sorted(cells, key=lambda cell: -cell.row.first)[:4]
+    parts = [f"{cell.row.path or cell.row.label} {numbers.percent(cell.row.first, whole)}" for cell in largest]
     return f"Where the parameters are: {', '.join(parts)}"
 
 
 def _cells(page: Page) -> Iterator[Cell]:
     rows = page.rows
-    counts, states = _sums(rows)
-    if not counts[0]:
+    if not rows[0].first:
         return
-    scale = WIDTH / counts[0]
+    scale = WIDTH / rows[0].first
     ends = [0.0] * (LEVELS + 1)  # where the next cell of each level starts
-    for row, count, state in zip(rows, counts, states, strict=True):
-        if row.depth >= LEVELS or not count:
+    for row, state in zip(rows, _states(rows), strict=True):
+        if row.depth >= LEVELS or not row.first:
             continue
-        left, width = ends[row.depth], count * scale
+        left, width = ends[row.depth], row.first * scale
         ends[row.depth] = left + width
         ends[row.depth + 1] = left
         if width >= LEAST:
-            yield Cell(row, left, width, count, state)
+            yield Cell(row, left, width, state)
 
 
-def _sums(rows: Sequence[Row]) -> tuple[list[int], list[str]]:
-    """Return for each row the elements below it in the whole model, and the state they share, if they do."""
-    counts, found = [0] * len(rows), [set[str]() for _ in rows]
-    times, above = multiples(rows), _above(rows)
+def _states(rows: Sequence[Row]) -> list[str]:
+    """Return for each row the state that all parameters below it share, if they do."""
+    found, above = [set[str]() for _ in rows], _above(rows)
     for index in range(len(rows) - 1, -1, -1):
-        row = rows[index]
-        counts[index] += _own(row) * times[index]
-        found[index] |= _own_states(row)
+        found[index] |= _own_states(rows[index])
         if index:
-            counts[above[index]] += counts[index]
             found[above[index]] |= found[index]
-    return counts, [states.pop() if len(states) == 1 else "mixed" for states in found]
-
-
-def multiples(rows: Sequence[Row]) -> list[int]:
-    """Return how many modules of the model each row stands for: its own repeats times those above it."""
-    trail: list[int] = []
-    found = []
-    for row in rows:
-        del trail[row.depth :]
-        trail.append(row.repeats * (trail[-1] if trail else 1))
-        found.append(trail[-1])
-    return found
+    return [states.pop() if len(states) == 1 else "mixed" for states in found]
 
 
 def _above(rows: Sequence[Row]) -> list[int]:
@@ -134,13 +117,6 @@ def _above(rows: Sequence[Row]) -> list[int]:
         found.append(trail[-1] if trail else -1)
         trail.append(index)
     return found
-
-
-def _own(row: Row) -> int:
-    """Return the elements that stand on the row itself; all of its subtree where a depth limit hides what is below."""
-    if row.hidden:
-        return row.totals.count
-    return sum(parameter.count for parameter in row.parameters if not parameter.tied_to)
 
 
 def _own_states(row: Row) -> set[str]:
@@ -158,8 +134,8 @@ def _own_states(row: Row) -> set[str]:
 def _draw(cell: Cell, page: Page) -> Markup:
     whole, state = page.totals.count, "" if page.is_checkpoint else f", {cell.state}"
     row, top = cell.row, cell.row.depth * LINE
-    share = numbers.percent(min(cell.count, whole), whole)
-    words = f"{row.path or row.label}: {cell.count:,} {page.counted}, {share}{state}"
+    share = numbers.percent(row.first, whole)
+    words = f"{row.path or row.label}: {row.first:,} {page.counted}, {share}{state}"
     left, width = _short(cell.left), _short(cell.width)
     box = tag("rect", x=left, y=top, width=width, height=LINE, fill="none", stroke="currentColor")
     label = row.label or row.names[0]

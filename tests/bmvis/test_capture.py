@@ -215,6 +215,32 @@ def test_a_shared_block_among_others_says_whose_place_it_takes_and_no_more():
     assert drawn(nn.ModuleList([*blocks, blocks[1]]))[-2] == "3 (Sequential) (same module as 1)"
 
 
+def test_the_first_place_of_a_shared_module_is_not_said_to_differ_from_the_later_ones():
+    block = nn.ModuleDict({"inner": nn.Linear(2, 2)})
+    assert drawn(nn.ModuleList([block] * 3))[:4] == [
+        "root",
+        "0 (ModuleDict)",
+        "inner (Linear) weight:[2, 2] bias:[2]",
+        "1-2(ModuleDict) (same module as 0)",
+    ]
+
+
+def test_ties_of_numbered_blocks_are_one_line_and_those_of_a_shared_module_none():
+    heads = nn.ModuleList(nn.Linear(2, 2) for _ in range(4))
+    for head in heads[1:]:
+        head.weight = heads[0].weight
+    below = drawn(parts(heads=heads, again=heads[0]))[-1:]
+    assert below == ["tied: heads.1-3.weight = heads.0.weight"]
+
+
+def test_blocks_that_hold_one_buffer_fold():
+    mask = torch.zeros(2)
+    model = nn.ModuleList(nn.Linear(1, 1) for _ in range(4))
+    for block in model:
+        block.register_buffer("mask", mask)
+    assert drawn(model, buffers=True)[1] == "0-3(Linear) weight:[1, 1] bias:[1] mask:[2] (buffer)"
+
+
 def test_both_ends_of_a_tie_name_the_other():
     encoder, decoder = capture(tied()).modules[1:]
     assert encoder.parameters[0].tied_by == ("decoder.weight",)

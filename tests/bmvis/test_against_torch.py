@@ -1,0 +1,214 @@
+"""Rows of any tree of modules, held against a slow reading of the model that knows no more than PyTorch does."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from bs4 import BeautifulSoup
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from transformers import T5Config, T5ForConditionalGeneration
+
+from bmvis import capture
+from bmvis.options import Options
+from bmvis.render.html import to_html
+from bmvis.rows import layout
+
+# --- Random models. A plan is built wherever it stands, so siblings are often equal; what has a slot is built once.
+
+
+class A(nn.Module):
+    pass
+
+
+class B(nn.Module):
+    pass
+
+
+class Plan(NamedTuple):
+    kind: type[nn.Module]
+    tensors: dict[str, tuple[int, bool] | int]
+    """Size, and whether it trains, of a parameter; or the number of one that all plans share."""
+    buffers: int
+    """0 for none, 1 for one of its own, 2 for one that all plans share."""
+    below: list[tuple[list[str], "Plan"]]
+    slot: int | None
+
+
+def plans(below: st.SearchStrategy) -> st.SearchStrategy:
+    return st.builds(
+        Plan,
+        st.sampled_from([A, B]),
+        st.dictionaries(
+            st.sampled_from("pq"), st.one_of(st.tuples(st.integers(1, 2), st.booleans()), st.integers(0, 1))
+        ),
+        st.sampled_from([0, 0, 1, 2]),
+        below,
+        st.sampled_from([None, None, None, 0, 1]),
+    )
+
+
+NAMES = st.lists(st.sampled_from("0123xy"), min_size=1, max_size=3, unique=True)
+PLANS = st.recursive(
+    plans(st.just([])), lambda below: plans(st.lists(st.tuples(NAMES, below), max_size=2)), max_leaves=8
+)
+
+
+class Builder:
+    def __init__(self) -> None:
+        self.tensors = [nn.Parameter(torch.empty(3, device="meta")), nn.Parameter(torch.empty(5, device="meta"))]
+        self.buffer = torch.empty(2, device="meta")
+        self.slots: dict[int, nn.Module] = {}
+
+    def build(self, plan: Plan) -> nn.Module:
+        if plan.slot in self.slots:
+            return self.slots[plan.slot]
+        module = plan.kind()
+        for name, tensor in plan.tensors.items():
+            module.register_parameter(name, self.tensors[tensor] if isinstance(tensor, int) else parameter(*tensor))
+        if plan.buffers:
+            module.register_buffer("b", self.buffer if plan.buffers == 2 else torch.empty(2, device="meta"))
+        for names, below in plan.below:
+            for name in names:
+                module.add_module(name, self.build(below))
+        if plan.slot is not None:
+            self.slots[plan.slot] = module
+        return module
+
+
+def parameter(size: int, trains: bool) -> nn.Parameter:
+    return nn.Parameter(torch.empty(size, device="meta"), requires_grad=trains)
+
+
+# --- The slow reading.
+
+Path = tuple[str, ...]
+
+
+class Reading:
+    """What the rows of a model must be, from `_modules`, `_parameters` and `parameters()` alone."""
+
+    def __init__(self, model: nn.Module, depth: int | None, non_params: bool, buffers: bool) -> None:
+        self.depth, self.non_params, self.buffers = depth, non_params, buffers
+        self.module_at: dict[int, Path] = {}
+        self.tensor_at: dict[int, list[Path]] = {}
+        self._meet(model, ())
+        self.model = model
+
+    def _meet(self, module: nn.Module, path: Path) -> None:
+        is_new = self.module_at.setdefault(id(module), path) == path
+        for name, tensor in module._parameters.items():
+            self.tensor_at.setdefault(id(tensor), []).append((*path, name))
+        for name, child in module._modules.items() if is_new else ():
+            self._meet(child, (*path, name))
+
+    def below(self, module: nn.Module, path: Path) -> list[tuple[nn.Module, Path]]:
+        found = [(child, (*path, name)) for name, child in module._modules.items()]
+        is_first = self.module_at[id(module)] == path
+        return [(c, p) for c, p in found if is_first and (self.non_params or next(c.parameters(), None) is not None)]
+
+    def is_cut(self, path: Path) -> bool:
+        return self.depth is not None and len(path) >= self.depth
+
+    def form(self, module: nn.Module, path: Path) -> object:
+        """Return all that is shown of a module but for its name."""
+        tensors = [(name, p.shape, p.requires_grad, self.ties(p, path, name)) for name, p in module._parameters.items()]
+        held = [(name, buffer.shape) for name, buffer in module.named_buffers(recurse=False)] if self.buffers else []
+        first = self.module_at[id(module)]
+        own = (type(module), tensors, held, None if first == path else relative(path, first))
+        below = self.below(module, path)
+        if self.is_cut(path):
+            return own, sums(module), len(list(self.everything_below(module, path)))
+        return own, [(place[-1], self.form(child, place)) for child, place in below]
+
+    def ties(self, tensor: nn.Parameter, path: Path, name: str) -> tuple[bool, list[object]]:
+        """Return where else the tensor stands: from a later place the first one, from that all others."""
+        first, *later = self.tensor_at[id(tensor)]
+        is_first = first == (*path, name)
+        return is_first, [relative(path, place) for place in (later if is_first else [first])]
+
+    def everything_below(self, module: nn.Module, path: Path) -> Iterator[Path]:
+        for child, place in self.below(module, path):
+            yield place
+            yield from self.everything_below(child, place)
+
+    def rows(self) -> list[tuple[object, ...]]:
+        return list(self._rows([(self.model, ())], [(self.model, ())]))
+
+    def _rows(self, alike: list[tuple[nn.Module, Path]], everyone: list[tuple[nn.Module, Path]]) -> Iterator[tuple]:
+        """Yield the row of siblings that are alike; `everyone` are those of all modules above as well."""
+        (module, path), *_ = alike
+        elements = {id(p): p.numel() for one, _ in everyone for p in one.parameters()}
+        first = sum(n for key, n in elements.items() if self._is_first_in(key, [place for _, place in everyone]))
+        names = tuple(place[-1] if place else "" for _, place in alike)
+        yield len(path), names, ".".join(path), sums(module), len(everyone), sum(elements.values()), first
+        if self.is_cut(path):
+            return
+        groups: list[tuple[object, list[tuple[nn.Module, Path]]]] = []
+        for child in self.below(module, path):
+            form = self.form(*child)
+            known = next((group for other, group in groups if other == form), None)
+            known.append(child) if known is not None else groups.append((form, [child]))
+        for _, group in groups:
+            again = [self._at((*above, p[-1])) for _, above in everyone for _, p in group]
+            yield from self._rows(group, again)
+
+    def _at(self, path: Path) -> tuple[nn.Module, Path]:
+        return self.model.get_submodule(".".join(path)), path
+
+    def _is_first_in(self, tensor: int, places: list[Path]) -> bool:
+        first = self.tensor_at[tensor][0]
+        return any(first[: len(place)] == place for place in places)
+
+
+def sums(module: nn.Module) -> tuple[int, int]:
+    tensors = list(module.parameters())
+    return sum(p.numel() for p in tensors), sum(p.numel() for p in tensors if p.requires_grad)
+
+
+def relative(here: Path, there: Path) -> tuple[int, Path]:
+    """Return how many levels to go up, and what to go down, from one place to another."""
+    common = len([None for n in range(1, 1 + min(len(here), len(there))) if here[:n] == there[:n]])
+    return len(here) - common, there[common:]
+
+
+SHOWN = st.fixed_dictionaries(
+    {"depth": st.sampled_from([None, None, 1, 2]), "non_params": st.booleans(), "buffers": st.booleans()}
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(PLANS, SHOWN)
+def test_rows_are_what_a_slow_reading_of_the_model_finds(plan, shown):
+    model = Builder().build(plan)
+    rows = layout(capture(model), Options(**shown)).rows
+    assert [
+        (r.depth, r.names, r.path, (r.totals.count, r.totals.trainable), r.times, r.elements, r.first) for r in rows
+    ] == Reading(model, **shown).rows()
+
+
+def repeated() -> nn.Module:
+    """Return a block of a tenth of the model that twelve places share."""
+    block = nn.Sequential(nn.Linear(9, 10))
+    return nn.ModuleDict({"emb": nn.Embedding(90, 10), "layers": nn.ModuleList([block] * 12)})
+
+
+def titles(html: str, element: str) -> list[str]:
+    return [found.get("title") or found.title.text for found in BeautifulSoup(html, "html.parser").find_all(element)]
+
+
+def test_a_share_counts_what_several_modules_hold_once():
+    shares = titles(to_html(layout(capture(repeated()), Options()), "m"), "data")
+    assert shares[0] == "900 parameters: 90 %; 3.6 KB"
+    assert shares[-1] == "100 parameters each, 11 times: 10 %; 400 bytes"
+
+
+def test_a_map_counts_tensors_where_they_are_first_met_also_below_its_depth():
+    with torch.device("meta"):
+        model = T5ForConditionalGeneration(T5Config(d_model=8, d_kv=4, d_ff=8, num_layers=2, vocab_size=1000))
+    page = layout(capture(model), Options(depth=1, map=True))
+    cells = titles(to_html(page, "m"), "g")
+    count = {cell.partition(":")[0]: int(cell.split()[1].replace(",", "")) for cell in cells}
+    assert count["root"] == sum(p.numel() for p in model.parameters()) == sum(count.values()) - count["root"]
+    assert count["encoder"] == sum(p.numel() for p in model.encoder.parameters()) - count["shared"]
