@@ -45,9 +45,10 @@ test-libraries: .venv/libraries .venv/adapterhub ## Test against quantising libr
 	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/test_capture_quantized.py tests/bmvis/test_delta_peft.py tests/bmvis/test_optimizer.py
 	PYTHONPATH=.venv/adapterhub $(BIN)/pytest -q tests/bmvis/test_delta.py
 
-test-matrix: .venv/oldest-sphinx .venv/oldest-mkdocs ## Test the hosts in the oldest releases that are supported
+test-matrix: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbours ## Test the oldest hosts that are supported, and more extensions beside
 	PYTHONPATH=.venv/oldest-sphinx $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
 	PYTHONPATH=.venv/oldest-mkdocs $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis --ignore tests/mkdocs_bmvis/test_links.py -k "not zensical and not properdocs"
+	PYTHONPATH="$(CURDIR)/.venv/neighbours" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py
 
 screenshots: .venv/dev ## A picture per theme and scheme, in build/screenshots
 	PYTHONPATH=tests $(BIN)/python tests/browser/shoot.py build/screenshots
@@ -69,7 +70,7 @@ clean: ## Remove what the other targets made
 
 # In folders of their own: PEFT and transformers import whatever they find, AdapterHub needs an older transformers,
 # and marimo pins older releases of what MkDocs uses.
-.venv/libraries .venv/adapterhub .venv/bench .venv/oldest-sphinx .venv/oldest-mkdocs: .venv/%: .venv/dev constraints/%.txt
+.venv/libraries .venv/adapterhub .venv/bench .venv/neighbours .venv/oldest-sphinx .venv/oldest-mkdocs: .venv/%: .venv/dev constraints/%.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r constraints/$*.txt
 	@touch $@
 

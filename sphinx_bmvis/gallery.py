@@ -23,7 +23,7 @@ from bmvis.source import Source
 from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import GalleryKey, domain_of
 from sphinx_bmvis.errors import admonition, place, warn
-from sphinx_bmvis.nodes import captioned_gallery, gallery_caption, model_gallery
+from sphinx_bmvis.nodes import captioned_gallery, gallery_caption, model_gallery, search_text
 
 
 class ModelGallery(SphinxDirective):
@@ -54,8 +54,11 @@ class ModelGallery(SphinxDirective):
 
     def _lines(self, location: str) -> Iterable[tuple[str, str]]:
         yield from ((line, location) for line in "".join(self.arguments).splitlines())
-        places = (self.content.info(index) for index in range(len(self.content)))
-        yield from ((text, f"{at[0]}:{(at[1] or 0) + 1}") for text, at in zip(self.content, places, strict=True))
+        for index, text in enumerate(self.content):
+            source, offset = self.content.info(index)
+            # MyST counts from the content's first line; RST from that of the document, where the directive is before.
+            start = 0 if self.content.offset(0) else self.lineno + self.content_offset
+            yield text, f"{source}:{start + (offset or 0) + 1}"
 
     def _give_anchor(self, node: model_gallery) -> None:
         document = self.state.document
@@ -142,7 +145,7 @@ class FillGalleries(SphinxPostTransform):
                 )
             )
         node["cards"] = ordered(cards, node["options"].sort)
-        node += nodes.Text(" ".join(card.entry.shown for card in cards))  # read by the search index, drawn by nobody
+        node += search_text(" ".join(card.entry.shown for card in cards))
 
 
 class NumberGalleries(SphinxPostTransform):

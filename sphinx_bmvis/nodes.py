@@ -57,6 +57,14 @@ class gallery_caption(nodes.General, nodes.Element):  # noqa: N801
     """The caption of a gallery in LaTeX, before the list that the gallery has become; `text` is what it says."""
 
 
+def search_text(text: str) -> nodes.literal_block:
+    """Return what the search index reads inside a node of ours, and nobody draws.
+
+    It is code to those who sum up a page, such as sphinxext-opengraph: they pass it over.
+    """
+    return nodes.literal_block("", text)
+
+
 def setup(app: Sphinx) -> None:
     """Register the nodes with every format; those that never see them leave them out."""
     unseen = (leave_out, None)

@@ -17,7 +17,7 @@ from bmvis.rows import Page, layout
 from bmvis.source import asked
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import admonition, place, warn
-from sphinx_bmvis.nodes import TYPE_OF, model_structure
+from sphinx_bmvis.nodes import TYPE_OF, model_structure, search_text
 
 
 class FillTrees(SphinxPostTransform):
@@ -46,7 +46,7 @@ class FillTrees(SphinxPostTransform):
             node += [self._type_reference(name) for name in dict.fromkeys(_documented_types(node["page"]))]
             if options.search:
                 whole = layout(answer.model, msgspec.structs.replace(options, whole_names=True))
-                node += nodes.Text(to_text(whole, marks=False))  # read by the search index, drawn by nobody
+                node += search_text(to_text(whole, marks=False))
 
     def _type_reference(self, name: str) -> pending_xref:
         """Return a reference that Sphinx resolves if it can; only its target is used, so it holds no text."""

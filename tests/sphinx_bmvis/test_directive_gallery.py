@@ -136,12 +136,19 @@ def test_a_pattern_finds_what_makes_a_model_without_arguments(shelf):
     assert built.warnings == ""
 
 
-def test_one_that_fails_has_a_card_and_a_warning_at_its_line(shelf):
-    built = shelf("M\n=\n\n.. model-gallery::\n   :sort: parameters\n\n   zoo:raising\n   zoo:tiny\n").build()
+FAILING = {
+    "index.rst": "M\n=\n\n.. model-gallery::\n   :sort: parameters\n\n   zoo:tiny\n   zoo:raising\n",
+    "index.md": "# M\n\n:::{tip}\n```{model-gallery}\n:sort: parameters\n\nzoo:tiny\nzoo:raising\n```\n:::\n",
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_one_that_fails_has_a_card_and_a_warning_at_its_line(shelf, name):
+    built = shelf(FAILING[name], name).build()
     assert titles(built) == ["tiny", "raising"]
     assert "no weights" in built.page("index.html").select_one(".bmvis-card-error").get_text()
-    assert re.search(r"index.rst:7: WARNING: .*no weights", built.warnings)
-    assert "index.rst:7" in built.page("index.html").select_one(".bmvis-card-error small").get_text()
+    assert re.search(rf"{name}:8: WARNING: .*no weights", built.warnings)
+    assert f"{name}:8" in built.page("index.html").select_one(".bmvis-card-error small").get_text()
 
 
 @pytest.mark.parametrize(
