@@ -13,17 +13,53 @@ if TYPE_CHECKING:
 
     from bmvis import address
     from bmvis.delta import Detector
+    from bmvis.errors import BmvisError
     from bmvis.notebook import Captured
+    from bmvis.tree import Buffer, Model, Module, Parameter
     from bmvis.visualization import Visualization
 
 __version__ = "0.1.0"
-__all__ = ["Visualization", "address", "capture", "register_delta"]
+__all__ = [
+    "BmvisError",
+    "Buffer",
+    "Captured",
+    "Model",
+    "Module",
+    "Parameter",
+    "Visualization",
+    "address",
+    "capture",
+    "register_delta",
+]
+
+_HOMES = {
+    "BmvisError": "bmvis.errors",
+    "Buffer": "bmvis.tree",
+    "Captured": "bmvis.notebook",
+    "Model": "bmvis.tree",
+    "Module": "bmvis.tree",
+    "Parameter": "bmvis.tree",
+    "Visualization": "bmvis.visualization",
+}
+"""Where the classes are defined: each is imported when it is first asked for."""
 
 
 def capture(model: nn.Module) -> Captured:
-    """Read a live module into a tree, which a notebook draws as a cell's result.
+    """Read a live module into a tree of plain data, which a notebook draws as a cell's result.
 
-    See `bmvis.capturing.capture` for what is read, and `bmvis.notebook.Captured.draw` for options.
+    The model is only looked at: no weight, mode, hook, gradient or random state changes, and of its own code
+    nothing runs but `extra_repr()`. It may be on any device, also on meta, and in use.
+
+    Args:
+        model: any PyTorch module.
+
+    Returns:
+        Its structure, the modules in preorder, each with its parameters and buffers, their logical shapes, numbers of
+        elements, stored bytes, ties, and which are trainable and which are deltas.
+
+    Raises:
+        TypeError: `model` is no `torch.nn.Module`.
+        BmvisError: a detector that `register_delta` was given raised, or returned something else.
     """
     from bmvis.capturing import capture as read
     from bmvis.notebook import captured
@@ -32,17 +68,24 @@ def capture(model: nn.Module) -> Captured:
 
 
 def register_delta(detector: Detector) -> Detector:
-    """Tell which parameters another library added to a model; see `bmvis.delta.register`."""
+    """Tell which parameters a library of your own added to a model; usable as a decorator.
+
+    Args:
+        detector: a function that takes every module of a model once, as pairs of its path and the module, in preorder.
+            It returns a dictionary with the `id` of each delta parameter, and a word or two that stand on its
+            row: `merged`, say, or '' while it is simply in use. It must not change the modules.
+
+    Returns:
+        The detector itself.
+    """
     from bmvis.delta import register
 
     return register(detector)
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Visualization":
-        from bmvis.visualization import Visualization
-
-        return Visualization
     if name == "address":
         return import_module("bmvis.address")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

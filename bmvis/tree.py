@@ -32,21 +32,25 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """
 
     name: str
+    """The name in its module, the last part of its state-dict key."""
     shape: tuple[int, ...] | None
     """Logical shape; None while the parameter is uninitialised (lazy)."""
     dtype: str
-    """As PyTorch prints it, without the `torch.` prefix: `float32`, `bfloat16`, `qint8`."""
+    """As PyTorch prints it, without the `torch.` prefix, such as `float32` or `qint8`."""
     count: int
     """Logical number of elements; for a packed 4-bit weight, that of the unpacked matrix."""
     stored_bytes: int
     """Bytes of storage that the elements take, packed where they are packed."""
     trainable: bool = True
+    """Whether it requires a gradient."""
     delta: bool = False
+    """Whether a delta method added it, or took it over."""
     adapter: str = ""
-    """What the delta library says of a delta that is not simply in use: `inactive`, `merged`, `disabled`."""
+    """What the delta library says of a delta that is not simply in use, such as `inactive`, `merged` or `disabled`."""
     quantization: str = ""
-    """The storage scheme, where logical and stored form differ: `nf4`, `int8`, `qint8 per channel`."""
+    """The storage scheme, where logical and stored form differ, such as `nf4`, `int8` or `qint8 per channel`."""
     device: str = "meta"
+    """Where the tensor is, as PyTorch prints it."""
     tied_to: str = ""
     """State-dict key under which the same tensor is first met; empty at that first place."""
     tied_by: tuple[str, ...] = ()
@@ -67,13 +71,19 @@ class Buffer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of `nn.Module._buffers`."""
 
     name: str
+    """The name in its module."""
     shape: tuple[int, ...] | None
+    """Its shape; None while it is uninitialised (lazy)."""
     dtype: str
+    """As PyTorch prints it, without the `torch.` prefix."""
     stored_bytes: int
+    """Bytes of storage that the elements take."""
     persistent: bool = True
     """Whether the buffer is part of the state dict."""
     device: str = "meta"
+    """Where the tensor is, as PyTorch prints it."""
     tied_to: str = ""
+    """State-dict key under which the same tensor is first met; empty at that first place."""
 
 
 class Output(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -107,23 +117,26 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     name: str
     """The attribute name in the parent; empty for the root. May hold any text."""
     depth: int
+    """Levels below the root, which has 0."""
     type: str
     """Class name; '' where it is not known, below the root of a checkpoint."""
     package: str = ""
-    """The Python module that defines the class: `torch.nn.modules.linear`."""
+    """The Python module that defines the class, such as `torch.nn.modules.linear`."""
     qualname: str = ""
     """The class's `__qualname__`, where it differs from `type`."""
     parameters: tuple[Parameter, ...] = ()
+    """Those of the module itself, in its order."""
     buffers: tuple[Buffer, ...] = ()
+    """Those of the module itself, in its order."""
     extra_repr: str = ""
-    """What the module says of itself, one line: `p=0.1, inplace=False`. No part of what folding compares."""
+    """What the module says of itself, one line, such as `p=0.1, inplace=False`. No part of what folding compares."""
     shared_with: str | None = None
     """Path at which the same module object is first met. A shared module lists its own parameters
-    (as ties) but not its children: they stand at the first place. The root's path is ''."""
+    (as ties) but not its children, which stand at the first place. The root's path is ''."""
     change: Change | None = None
     """In a comparison, how it differs from before, apart from its parameters and from what is below it."""
     origin: str | None = None
-    """In a common structure, the path of the module in the model itself: name and place are the structure's."""
+    """In a common structure, the path of the module in the model itself; name and place are the structure's."""
     common: Literal["", "virtual", "other"] = ""
     """In a common structure, that there is no such module in the model, or no name for this one."""
     call: Call | None = None
@@ -177,18 +190,20 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """A captured model: its modules in preorder; `modules[0]` is the root."""
 
     modules: tuple[Module, ...]
+    """In preorder, so that a module stands before those below it."""
     device: str = "meta"
-    """Where the factory built it: `meta`, or `cpu` where it could not be built on meta."""
+    """Where the factory built it, `meta`, or `cpu` where it could not be built on meta."""
     notes: tuple[str, ...] = ()
     """What the reader of the page's build log should know of the capture."""
     is_checkpoint: bool = False
-    """Whether only names, shapes and data types are known: its `Parameter`s may be buffers, and none is `trainable`
-    that is known to be."""
+    """Whether only names, shapes and data types are known. What stands among the parameters may then be a buffer, and
+    `trainable` says nothing."""
     untraced: Problem | None = None
     """Why there are no calls, though they were asked for."""
     optimizers: tuple[Optimizer, ...] = ()
     """Those that the factory returned with the model. Their groups are counted through, from 0."""
     format: int = FORMAT
+    """Version of the serialised form."""
 
     @cached_property
     def paths(self) -> Sequence[str]:

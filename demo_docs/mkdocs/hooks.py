@@ -1,25 +1,27 @@
-"""Put the options reference where a page asks for it, and the pictures of both sites among this one's files."""
+"""Put the pages of both sites, and the pictures and models they show, among this one's files."""
 
 import sys
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from dialects import for_mkdocs
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
-from options_table import TABLES
 
-PICTURES = Path(__file__).parents[1] / "pictures"
+DEMO = Path(__file__).parents[1]
+PICTURES = DEMO / "pictures"
+PAGES = DEMO / "pages"
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    for name, table in TABLES.items():
-        markdown = markdown.replace(f"{{{{ {name} }}}}", table)
-    return markdown
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    config.watch += [str(PICTURES), str(PAGES)]
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
+    for page in PAGES.glob("*.md"):
+        files.append(File.generated(config, page.name, content=for_mkdocs(page.read_text())))
     for picture in PICTURES.iterdir():
-        files.append(File(picture.name, str(PICTURES), config.site_dir, config.use_directory_urls))
+        files.append(File.generated(config, f"pictures/{picture.name}", abs_src_path=str(picture)))
     return files

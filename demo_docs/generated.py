@@ -1,0 +1,111 @@
+"""What is made for a page while it is built, from where it is said: tables of options, the command line, files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+
+from bmvis.cli import main
+from bmvis.errors import BmvisError
+from bmvis.gallery import GALLERY_OPTIONS
+from bmvis.options import OPTIONS, Option
+from bmvis.render import assets
+
+FOLDER = Path(__file__).parent
+_MARK = re.compile(r"\{\{ (?P<what>[a-z-]+)(?: (?P<of>[^{}|]+))? \}\}")
+_COLOUR = re.compile(r"--_\w+: var\((--bmvis-\w+), light-dark\((#\w{6}), (#\w{6})\)\)")
+_GROUNDS = ("#ffffff", "#16181d")
+"""The stylesheet's own backgrounds, light and dark: what a theme without colours of its own gets."""
+
+
+def filled(text: str, host: str) -> str:
+    """Return a page with what its marks stand for, on one of the hosts."""
+
+    def fill(mark: re.Match[str]) -> str:
+        makers = _MAKERS | {"setting": _SETTINGS[host], "api": _APIS[host]}
+        return makers[mark["what"]](mark["of"] or "") if mark["what"] in makers else mark[0]
+
+    return _MARK.sub(fill, text)
+
+
+def table(heads: str, rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [heads, re.sub(r"[^|]+", "---", heads), *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(lines)
+
+
+def _options(options: Iterable[Option]) -> str:
+    rows = ((f"`{option.name}`", option.takes or "nothing: a flag", option.help) for option in options)
+    return table("| option | takes | what it does |", rows)
+
+
+def _file(name: str) -> str:
+    """Return a file of this folder, to stand in a fence."""
+    return (FOLDER / name).read_text().rstrip("\n")
+
+
+def _command(name: str) -> str:
+    """Return what `bmvis NAME --help` prints."""
+    command = main.commands[name]
+    with click.Context(command, info_name=f"bmvis {name}", terminal_width=88) as context:
+        return command.get_help(context)
+
+
+def _colours(_: str) -> str:
+    """Return a row for each colour of the stylesheet, with its contrast."""
+    rows = []
+    for name, *colours in _COLOUR.findall(assets.inline_stylesheets()):
+        shown = (
+            f'<span style="color: {colour}">■</span> `{colour}`, {_contrast(colour, ground):.1f}'
+            for colour, ground in zip(colours, _GROUNDS, strict=True)
+        )
+        rows.append([f"`{name}`", *shown])
+    return table("| property | light, contrast on white | dark, contrast on `#16181d` |", rows)
+
+
+def _errors(_: str) -> str:
+    """Return a row for each kind of error."""
+    kinds = sorted(BmvisError.__subclasses__(), key=lambda cls: cls.kind)
+    return table("| kind | what it is |", ([f"`{cls.kind}`", (cls.__doc__ or "").strip()] for cls in kinds))
+
+
+def _contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, as WCAG 2 defines it."""
+    darker, lighter = sorted(map(_luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _autodoc(names: str) -> str:
+    """Return where Sphinx' autodoc writes what Python names mean."""
+    directives = [
+        f".. auto{'class' if name.rpartition('.')[2][0].isupper() else 'function'}:: {name}" for name in names.split()
+    ]
+    return "\n".join(["```{eval-rst}", *(line for one in directives for line in (one, "")), "```"])
+
+
+def _mkdocstrings(names: str) -> str:
+    return "\n\n".join(f"::: {name}" for name in names.split())
+
+
+_MAKERS: dict[str, Callable[[str], str]] = {
+    "options": lambda _: _options(OPTIONS),
+    "gallery-options": lambda _: _options(GALLERY_OPTIONS),
+    "file": _file,
+    "command": _command,
+    "colours": _colours,
+    "errors": _errors,
+}
+_SETTINGS: dict[str, Callable[[str], str]] = {
+    "sphinx": lambda name: f"`bmvis_{name}`",
+    "mkdocs": lambda name: f"`{name}`",
+}
+_APIS = {"sphinx": _autodoc, "mkdocs": _mkdocstrings}

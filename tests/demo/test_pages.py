@@ -1,0 +1,137 @@
+"""The pages of the demo: one text for both sites, and true."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+import bmvis
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "demo_docs"
+PAGES = {page.stem: page.read_text() for page in sorted((DEMO / "pages").glob("*.md"))}
+CONF = f"""
+extensions = ["sphinx_bmvis"]
+bmvis_path = [{str(DEMO)!r}]
+suppress_warnings = ["bmvis.factory", "bmvis.reference", "bmvis.checkpoint"]  # as they are written is what counts
+"""
+
+
+def load(name):
+    """Import a module of the demo, whose folder is not to stay on the path of other tests."""
+    sys.path.insert(0, str(DEMO))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(DEMO))
+
+
+dialects = load("dialects")
+
+
+@pytest.mark.parametrize(
+    ("element", "myst", "rst"),
+    [
+        (
+            '<model-structure factory="zoo:bert(layers=2)" depth="3" non-params />',
+            "```{model-structure} zoo:bert(layers=2)\n:depth: 3\n:non-params:\n```",
+            ".. model-structure:: zoo:bert(layers=2)\n   :depth: 3\n   :non-params:",
+        ),
+        (
+            '<model-compare before="zoo:a"\n  after="zoo:b" caption="What: it&#39;s new" />',
+            "```{model-compare}\n:before: zoo:a\n:after: zoo:b\n:caption: 'What: it''s new'\n```",
+            ".. model-compare::\n   :before: zoo:a\n   :after: zoo:b\n   :caption: What: it's new",
+        ),
+        (
+            '<model-gallery sort="name" models="\nzoo:a | A\nzoo:b\n"></model-gallery>',
+            "```{model-gallery}\n:sort: name\n\nzoo:a | A\nzoo:b\n```",
+            ".. model-gallery::\n   :sort: name\n\n   zoo:a | A\n   zoo:b",
+        ),
+    ],
+    ids=["structure", "compare", "gallery"],
+)
+def test_an_element_is_a_directive_on_sphinx(element, myst, rst):
+    assert dialects.for_sphinx(element) == myst
+    shown = dialects.for_sphinx(f"```html\n{element}\n```")
+    assert f"````markdown\n{myst}\n````" in shown
+    assert f"```rst\n{rst}\n```" in shown
+    live = dialects.for_sphinx(f"```html live\n{element}\n```")
+    assert live.startswith(myst)
+    assert live.endswith(shown)
+    assert dialects.for_mkdocs(f"```html live\n{element}\n```") == f"{element}\n\n```html\n{element}\n```"
+
+
+def test_each_host_reads_its_own_part_and_code_stays_code():
+    text = (
+        "a\n<!-- on sphinx -->\nb\n<!-- on mkdocs -->\nc\n<!-- on both -->\nd\n"
+        '```python title="x.py"\n<model-structure factory="zoo:a" />\n```\n'
+    )
+    assert dialects.for_sphinx(text).startswith("a\nb\nd\n```{code-block} python\n:caption: x.py\n\n<model-structure")
+    assert dialects.for_mkdocs(text) == text.replace("<!-- on sphinx -->\nb\n<!-- on mkdocs -->\n", "").replace(
+        "<!-- on both -->\n", ""
+    )
+
+
+def test_what_the_pages_show_in_restructuredtext_is_read_by_sphinx_without_a_warning(tmp_path):
+    """MyST is tried by the site itself: what is shown there is what was drawn."""
+    snippets = [snippet for text in PAGES.values() for snippet in dialects.rst_of(dialects.chosen(text, "sphinx"))]
+    snippets = [re.sub(r"^   :(name|toctree|common): .*\n?", "", snippet, flags=re.MULTILINE) for snippet in snippets]
+    (tmp_path / "conf.py").write_text(CONF)
+    (tmp_path / "index.rst").write_text("Snippets\n========\n\n" + "\n\n".join(snippets))
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", str(tmp_path), str(tmp_path / "out")]
+    subprocess.run(command, check=True)
+    page = BeautifulSoup((tmp_path / "out" / "index.html").read_text(), "html5lib")
+    assert len(page.select(".bmvis, .bmvis-error")) >= len(snippets) > 10
+
+
+def navigation():
+    """Return the entries of both sites below their headings: titles with the stems of pages."""
+    settings = (DEMO / "mkdocs" / "mkdocs.yml").read_text()
+    mkdocs = {
+        heading: [(title, page.removesuffix(".md")) for entry in entries for title, page in entry.items()]
+        for part in yaml.load(settings, yaml.BaseLoader)["nav"]
+        for heading, entries in part.items()
+    }
+    contents = re.findall(r":caption: ([^\n]+)\n\n(.*?)\n```", (DEMO / "sphinx" / "index.md").read_text(), re.DOTALL)
+    sphinx = {
+        heading: [tuple(re.fullmatch(r"(.+) <([\w-]+)>", entry).groups()) for entry in entries.splitlines()]
+        for heading, entries in contents
+    }
+    return sphinx, mkdocs
+
+
+def test_both_sites_have_the_same_contents_but_for_the_page_on_themselves():
+    sphinx, mkdocs = navigation()
+    own = {"self": "index", "sphinx-host": "own", "markdown-hosts": "own"}
+
+    def pages(contents):
+        return {heading: [own.get(page, page) for _, page in entries] for heading, entries in contents.items()}
+
+    assert pages(sphinx) == pages(mkdocs)
+    assert {page for entries in pages(mkdocs).values() for page in entries} == {*PAGES, "own"}
+    titles = {page: title for contents in (sphinx, mkdocs) for entries in contents.values() for title, page in entries}
+    assert [title for entries in mkdocs.values() for title, _ in entries if title not in titles.values()] == []
+
+
+def test_the_gallery_is_the_same_on_both_sites():
+    def lines(text):
+        return re.findall(r"^[\w:-]+ \| .+ \| .+$", text.partition("## Write one")[0], re.MULTILINE)
+
+    own = (DEMO / "sphinx" / "gallery.md").read_text()
+    assert lines(own) == lines(PAGES["gallery"]) != []
+
+
+def test_the_python_reference_lists_each_public_name():
+    listed = [name for names in re.findall(r"\{\{ api (.+) \}\}", PAGES["python"]) for name in names.split()]
+    assert {name.split(".")[1] for name in listed} == set(bmvis.__all__)
+
+
+def test_the_benchmarks_page_names_the_releases_that_are_measured_against():
+    pinned = dict(re.findall(r"^(\w+)==(\S+)$", (ROOT / "constraints" / "bench.txt").read_text(), re.MULTILINE))
+    named = dict(re.findall(r"(bigmodelvis|torchinfo|marimo|treescope) (\d[\d.]*\d)", PAGES["measured"]))
+    assert named == {name: pinned[name] for name in ("bigmodelvis", "torchinfo", "marimo", "treescope")}
