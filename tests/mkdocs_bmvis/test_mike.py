@@ -1,0 +1,80 @@
+"""`mike` keeps several versions of a site: each has the trees, assets and links of its own time."""
+
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urljoin
+
+import pytest
+from bs4 import BeautifulSoup
+from hosts import make_site, needs_new_mkdocs
+
+pytest.importorskip("mike", reason="mike is not installed")
+pytestmark = needs_new_mkdocs
+
+PAGES = {"models.md": '# Models\n\n<model-gallery toctree="zoo" models="zoo:tiny\nzoo:tiny(layers=1)" />\n'}
+
+
+def run(folder, *command):
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory):
+    """Deploy a site twice, with a changed model and one that is gone; return what visitors are served."""
+
+    def add_mike(config):
+        config["plugins"].insert(1, {"mike": {"alias_type": "redirect"}})
+
+    folder = make_site(tmp_path_factory.mktemp("mike"), PAGES, add_mike)
+    run(folder, "git", "init", "-q")
+    for key, value in {"user.name": "A", "user.email": "a@example.org"}.items():
+        run(folder, "git", "config", key, value)
+    run(folder, "git", "add", ".")
+    run(folder, "git", "commit", "-q", "-m", "A site")
+    mike = Path(sys.executable).with_name("mike")
+    logs = [run(folder, mike, "deploy", "1.0")]
+    models, gallery = folder / "src" / "zoo.py", folder / "docs" / "models.md"
+    models.write_text(models.read_text().replace("width=4", "width=5"))
+    gallery.write_text(PAGES["models.md"].replace("\nzoo:tiny(layers=1)", ""))
+    logs.append(run(folder, mike, "deploy", "2.0", "latest"))
+    assert not [line for log in logs for line in log.splitlines() if line.startswith("WARNING")]
+    served = tmp_path_factory.mktemp("served")
+    run(folder, "git", f"--work-tree={served}", "checkout", "gh-pages", "--", ".")
+    return served
+
+
+@pytest.mark.parametrize(("version", "width"), [("1.0", 4), ("2.0", 5)])
+def test_each_version_has_the_trees_of_its_time(deployed, version, width):
+    page = BeautifulSoup((deployed / version / "index.html").read_text(), "html5lib")
+    assert f"weight:[{width}, {width}]" in page.select_one("#tiny").get_text()
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("uri", ["index.html", "nested/page/index.html", "models/index.html", "404.html"])
+def test_each_version_links_its_own_assets(deployed, version, uri):
+    page = BeautifulSoup((deployed / version / uri).read_text(), "html5lib")
+    links = [tag.get("href") or tag.get("src") for tag in page.select("link[rel=stylesheet], script[src]")]
+    ours = [urljoin(f"/models/{version}/{uri}", link) for link in links if "bmvis" in link]
+    assert {Path(link).name for link in ours} >= {"bmvis.css", "bmvis.js"}
+    for link in ours:
+        assert link.startswith(f"/models/{version}/")
+        assert (deployed / link.removeprefix("/models/")).is_file()
+
+
+def test_cards_lead_to_pages_of_their_own_version(deployed):
+    def cards(version):
+        page = BeautifulSoup((deployed / version / "models" / "index.html").read_text(), "html5lib")
+        return [card.a["href"] for card in page.select(".bmvis-card")]
+
+    assert cards("1.0") == ["../zoo/zoo.tiny/", "../zoo/zoo.tiny-layers-1/"]
+    assert cards("2.0") == ["../zoo/zoo.tiny/"]
+    assert [page.parent.name for page in (deployed / "2.0" / "zoo").rglob("index.html")] == ["zoo.tiny"]
+
+
+def test_an_alias_leads_to_a_models_page_with_its_row(deployed):
+    alias = (deployed / "latest" / "zoo" / "zoo.tiny" / "index.html").read_text()
+    assert "../../../2.0/zoo/zoo.tiny/" in alias
+    assert "window.location.hash" in alias
