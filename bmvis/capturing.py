@@ -52,10 +52,11 @@ def walk(root: nn.Module) -> Iterator[_Place]:
     pending = [(0, "", "", root)]
     while pending:
         depth, name, path, module = pending.pop()
-        shared_with = first_met.setdefault(id(module), path)
-        if shared_with != path:
+        shared_with = first_met.get(id(module))
+        if shared_with is not None:
             yield depth, name, path, module, shared_with
             continue
+        first_met[id(module)] = path
         yield depth, name, path, module, None
         pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(slots.children(module))]
 
@@ -129,7 +130,7 @@ class _Reader:
     def class_names(self, module: nn.Module) -> tuple[str, str, str]:
         """Return the name, package and qualified name of the module's class."""
         cls = type(module)
-        if cls.__module__.startswith("torch.jit"):
+        if slots.home(cls).startswith("torch.jit"):
             return _compiled_class(module) or _class(cls)
         if cls not in self.names:
             self.names[cls] = _class(cls)
@@ -139,8 +140,11 @@ class _Reader:
         identity = id(parameter)
         if type(parameter) is not nn.Parameter or identity in self.ties.again or identity in self.deltas:
             return self._one(self.described(name, key, parameter, holder))
-        more = (parameter.dtype, parameter.requires_grad, parameter.device)
-        record = self.plain.get((name, parameter.shape, more))
+        more = (parameter.dtype, parameter.requires_grad, parameter.device, parameter.layout)
+        try:
+            record = self.plain.get((name, parameter.shape, more))
+        except RuntimeError:  # a nested tensor has no shape to be asked for
+            return self._one(self.described(name, key, parameter, holder))
         if record is None:
             record = self.described(name, key, parameter, holder)
             if not record.quantization:
@@ -200,7 +204,7 @@ class _Reader:
 
 def _class(cls: type) -> tuple[str, str, str]:
     """Return the name, package and qualified name of a class."""
-    return slots.text(cls.__name__), slots.text(cls.__module__), slots.text(cls.__qualname__)
+    return slots.text(cls.__name__), slots.text(slots.home(cls)), slots.text(cls.__qualname__)
 
 
 def _compiled_class(module: nn.Module) -> tuple[str, str, str] | None:

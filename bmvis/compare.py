@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from bmvis import numbers
 from bmvis.align import WRAPPED, Place, align
 from bmvis.totals import Totals, subtree_totals
 from bmvis.tree import Change, Model, Module, Parameter, join, parents
@@ -156,7 +157,7 @@ def _parameter_differences(old: Parameter, new: Parameter, where: _Where) -> Ite
 
 
 def _shape(parameter: Parameter) -> str:
-    return "uninitialized" if parameter.shape is None else str(list(parameter.shape))
+    return "uninitialized" if parameter.shape is None else numbers.shape(parameter.shape)
 
 
 def _tie(parameter: Parameter) -> str:

@@ -239,7 +239,7 @@ class _Comparison:
     def _words(self, mine: Parameter | Buffer, other: Parameter | Buffer, here: int, there: int) -> list[str]:
         words = []
         if mine.shape != other.shape:
-            words.append("uninitialized" if other.shape is None else str(list(other.shape)))
+            words.append("uninitialized" if other.shape is None else numbers.shape(other.shape))
         if isinstance(mine, Parameter) and isinstance(other, Parameter):
             words += _state_words(mine, other)
             if _ties(mine, self.places[here]) != _ties(other, self.places[there]):

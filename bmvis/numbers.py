@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def count(number: int) -> str:
     """Write a number of elements: exact below 10,000, else with K, M, B or T and four digits at most."""
@@ -11,6 +13,11 @@ def count(number: int) -> str:
 def size(number: int) -> str:
     """Write a number of bytes in decimal units, as disks and checkpoints are sold: `438.1 MB`."""
     return f"{number:,} bytes" if number < 1000 else _scaled(number, ("KB", "MB", "GB", "TB", "PB"), " ")
+
+
+def shape(sides: Sequence[int]) -> str:
+    """Write a shape: `[768, 768]`; `?` for a side that varies."""
+    return f"[{', '.join(['?' if side < 0 else str(side) for side in sides])}]"
 
 
 def percent(part: int, whole: int) -> str:

@@ -47,7 +47,7 @@ class Listener:
         try:
             words = module.extra_repr()
             said = _line(words) if isinstance(words, str) else ""
-        except Exception:
+        except (Exception, SystemExit):
             said = ""  # somebody else's code: that it fails is no fact about the structure
         took = time.perf_counter() - started
         self.left -= took if took > SLOW else 0
@@ -56,7 +56,7 @@ class Listener:
 
 def _is_silent(cls: type[nn.Module]) -> bool:
     """Return whether modules of a class have no words of their own."""
-    return cls.extra_repr is nn.Module.extra_repr or issubclass(cls, _SILENT) or cls.__module__.startswith("torch.jit")
+    return cls.extra_repr is nn.Module.extra_repr or issubclass(cls, _SILENT) or slots.home(cls).startswith("torch.jit")
 
 
 def _line(words: str) -> str:

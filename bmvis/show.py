@@ -17,7 +17,8 @@ from bmvis.errors import BmvisError
 from bmvis.options import OPTIONS, Option, parse_options
 from bmvis.render.data import to_data
 from bmvis.render.document import to_document
-from bmvis.render.terminal import print_page, printable, to_svg
+from bmvis.render.terminal import print_page, to_svg
+from bmvis.render.text import printable
 from bmvis.rows import Page, layout
 from bmvis.source import Source, asked
 from bmvis.worker import TIMEOUT

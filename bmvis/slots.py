@@ -47,6 +47,12 @@ def attribute(thing: object, name: str, default: Any = None) -> Any:
         return default  # a property or `__getattr__` of somebody else's; that it fails is no fact about the model
 
 
+def home(cls: type) -> str:
+    """Return the name of the Python module that a class says it is from; it may say anything, or nothing."""
+    named = cls.__module__
+    return named if isinstance(named, str) else ""
+
+
 def text(value: str) -> str:
     """Return a name as text that every format can hold: half of a surrogate pair is written as its escape."""
     return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()

@@ -26,7 +26,7 @@ FORMAT = 2
 _Record = TypeVar("_Record", Parameter, Buffer)
 _Row = dict[str, Any]
 _COMPACT = re.compile(
-    r"(?P<dtype>\w+)\[(?P<shape>\?|(?:\d+(?:, \d+)*)?)\]"
+    r"(?P<dtype>\w+)\[(?P<shape>\?|(?:-?\d+(?:, -?\d+)*)?)\]"
     r"(?P<frozen> frozen)?(?P<delta> delta)?(?P<temporary> not saved)?"
 )
 _BITS = re.compile(r"\d+")

@@ -96,7 +96,7 @@ def _first_int(module: nn.Module, names: Iterable[str]) -> int:
 
 
 def _is_native(module: nn.Module) -> bool:
-    return type(module).__module__.startswith(("torch.ao.nn.", "torch.nn.quantized."))
+    return slots.home(type(module)).startswith(("torch.ao.nn.", "torch.nn.quantized."))
 
 
 def _unpacked(module: Any) -> list[tuple[str, object]]:
@@ -120,8 +120,27 @@ def _unpacked(module: Any) -> list[tuple[str, object]]:
 
 
 def _plain(tensor: torch.Tensor) -> Stored:
-    count = tensor.numel()
-    return Stored(_shape(tensor.shape), _name(tensor.dtype), count, count * tensor.element_size())
+    shape = _ragged(tensor) if tensor.is_nested else _shape(tensor.shape)
+    return Stored(shape, _name(tensor.dtype), tensor.numel(), sum(map(_bytes, _parts(tensor))))
+
+
+def _ragged(tensor: torch.Tensor) -> tuple[int, ...]:
+    """Return the shape of a nested tensor; -1 where its parts differ."""
+    if tensor.layout is torch.jagged:
+        return tuple(side if isinstance(side, int) else -1 for side in tensor.shape)
+    each = tensor._nested_tensor_size().tolist()
+    return (len(each), *(sides[0] if len(set(sides)) == 1 else -1 for sides in zip(*each, strict=True)))
+
+
+def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """Return the tensors that a sparse one is stored as: its values, and where they stand."""
+    if tensor.layout is torch.sparse_coo:
+        return [tensor._indices(), tensor._values()]
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    return [tensor]
 
 
 def _bitsandbytes_4bit(tensor: torch.Tensor, holder: nn.Module) -> Stored | None:

@@ -34,7 +34,7 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     name: str
     """The name in its module, the last part of its state-dict key."""
     shape: tuple[int, ...] | None
-    """Logical shape; None while the parameter is uninitialised (lazy)."""
+    """Logical shape; None while the parameter is uninitialised (lazy). In a nested tensor a side that varies is -1."""
     dtype: str
     """As PyTorch prints it, without the `torch.` prefix, such as `float32` or `qint8`."""
     count: int

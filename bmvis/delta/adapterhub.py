@@ -46,5 +46,5 @@ def _replaces(module: nn.Module) -> bool:
     """Return whether the module is one of the model's layers as well: of a class from elsewhere that has a weight."""
     names = {name for name, _ in slots.parameters(module)}
     return "weight" in names and any(
-        not cls.__module__.startswith("adapters.") and cls not in (nn.Module, object) for cls in type(module).__mro__
+        not slots.home(cls).startswith("adapters.") and cls not in (nn.Module, object) for cls in type(module).__mro__
     )

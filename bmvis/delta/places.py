@@ -50,4 +50,4 @@ def below(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _is_of(cls: type, package: str) -> bool:
-    return cls.__module__ == package or cls.__module__.startswith(f"{package}.")
+    return f"{slots.home(cls)}.".startswith(f"{package}.")

@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from bmvis.render.markup import tag
-from bmvis.render.text import buffer_text, footer, guides, row_marks, shape_text, states
+from bmvis.render.text import buffer_text, footer, guides, printable, row_marks, shape_text, states
 from bmvis.render.training import training_lines
 from bmvis.rows import Page, Row
 from bmvis.tree import Parameter
@@ -31,8 +31,6 @@ LINES = Style(color="#757575")
 MIN_WIDTH = 12
 """Columns that a row keeps however deep it stands; a terminal narrower than that shows broken lines."""
 _PLAIN = Console(file=io.StringIO(), width=80)
-
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def to_tree(page: Page) -> Tree:
@@ -117,11 +115,6 @@ TITLE
 </g>
 </svg>
 """
-
-
-def printable(text: str) -> str:
-    """Return text that a terminal takes for text: control and direction characters are written as escapes."""
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def row_label(row: Row, dtype: str) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from bmvis import numbers
@@ -12,6 +13,7 @@ from bmvis.rows import Page, Row
 from bmvis.totals import Totals
 from bmvis.tree import Buffer, Change, Output, Parameter
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 MOST_OUTPUTS = 3
 """Tensors of one output that a row shows."""
 
@@ -25,14 +27,19 @@ def to_text(page: Page, *, marks: bool = True) -> str:
             and the ties below the tree. Without, the lines are those of bigmodelvis.
     """
     lines = [
-        guide + row_text(row, marks=marks, dtype=page.dtype)
+        guide + printable(row_text(row, marks=marks, dtype=page.dtype))
         for guide, row in zip(guides([row.depth for row in page.rows]), page.rows, strict=True)
     ]
     if marks:
         if page.training:
             lines += ["", *training_lines(page.training, page.totals)]
-        lines += ["", *footer(page)]
+        lines += ["", *map(printable, footer(page))]
     return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """Return one line that is taken for text: control and direction characters are written as escapes."""
+    return text if text.isprintable() else _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:
@@ -125,8 +132,8 @@ def buffer_text(buffer: Buffer) -> str:
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str:
-    """Return `[768, 768]`, or `[?]` for a parameter that has no shape yet."""
-    return "[?]" if shape is None else str(list(shape))
+    """Return `[768, 768]`; `?` stands for a side that varies, and for the shape of a parameter that has none yet."""
+    return "[?]" if shape is None else numbers.shape(shape)
 
 
 def hidden_text(row: Row) -> str:

@@ -13,8 +13,9 @@ from bmvis.fold import fold
 from bmvis.options import Options
 from bmvis.render.html import to_html
 from bmvis.render.latex import to_latex
-from bmvis.render.text import to_text
+from bmvis.render.text import printable, to_text
 from bmvis.rows import layout
+from bmvis.snapshot import Snapshot, dump, load
 from bmvis.totals import subtree_totals
 from bmvis.tree import Model
 
@@ -153,7 +154,7 @@ def test_any_name_can_be_drawn_and_sent(name):
     tree = capture(model)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(tree), type=Model) == tree
     page = layout(tree, Options())
-    assert name.encode("utf-8", "backslashreplace").decode() in to_text(page)
+    assert printable(name.encode("utf-8", "backslashreplace").decode()) in to_text(page)
     to_html(page, "odd").encode()
 
 
@@ -161,3 +162,63 @@ def test_names_that_are_no_text_become_text():
     model = nn.Module()
     model._modules[7] = nn.Linear(1, 1)
     assert capture(model).modules[1].name == "7"
+
+
+def ragged(kind: torch.layout) -> nn.Parameter:
+    return nn.Parameter(torch.nested.nested_tensor([torch.zeros(2, 3), torch.zeros(4, 3)], layout=kind))
+
+
+@pytest.mark.filterwarnings("ignore:.*prototype")
+@pytest.mark.parametrize("kind", [torch.strided, torch.jagged], ids=str)
+def test_a_nested_tensor_has_a_side_that_varies(kind):
+    model = nn.Linear(3, 3)
+    model.weight = ragged(kind)
+    model.register_buffer("held", ragged(kind).detach())
+    tree = capture(model)
+    weight, _ = tree.root.parameters
+    assert (weight.shape, weight.count) == ((2, -1, 3), 18)
+    assert to_text(layout(tree, Options(buffers=True))).startswith(
+        "root weight:[2, ?, 3] bias:[3] held:[2, ?, 3] (buffer)"
+    )
+    record = Snapshot("ragged:model", tree)
+    assert load(dump(record)) == record
+
+
+@pytest.mark.filterwarnings("ignore:.*beta")
+@pytest.mark.parametrize(
+    ("kind", "stored"),
+    [("coo", 50 * (2 * 8 + 4)), ("csr", 51 * 8 + 50 * (8 + 4)), ("csc", 51 * 8 + 50 * (8 + 4))],
+)
+def test_a_sparse_tensor_is_stored_as_its_values_and_their_places(kind, stored):
+    dense = torch.eye(50)
+    model = nn.Module()
+    model.dense = nn.Parameter(dense.clone())
+    sparse = dense.to_sparse() if kind == "coo" else getattr(dense, f"to_sparse_{kind}")()
+    model.inner = nn.Module()
+    model.inner.dense = nn.Parameter(sparse)
+    model.register_buffer("adjacency", sparse)
+    tree = capture(model)
+    (first,), (second,) = (module.parameters for module in tree.modules)
+    assert (first.shape, first.count, first.stored_bytes) == ((50, 50), 2500, 10_000)
+    assert (second.shape, second.count, second.stored_bytes) == ((50, 50), 2500, stored)
+    assert tree.root.buffers[0].stored_bytes == stored
+
+
+@pytest.mark.parametrize("home", [None, 3])
+def test_a_class_need_not_say_where_it_is_from(home):
+    cls = type("Adrift", (nn.Linear,), {"__module__": home})
+    assert capture(nn.Sequential(cls(1, 1))).modules[1].import_path == "Adrift"
+
+
+def test_a_model_may_stand_in_itself_under_no_name():
+    model = nn.Sequential(nn.Linear(1, 1))
+    model._modules[""] = model
+    assert [module.shared_with for module in capture(model).modules] == [None, None, ""]
+
+
+def test_a_row_is_a_line_of_text_whatever_it_is_called():
+    model = nn.Module()
+    for name in ("a\nb", "a\r\x1b[2Jb", "a\u2028b", "a\u202eb"):
+        model.add_module(name, nn.Linear(1, 1))
+    text = to_text(layout(capture(model), Options()), marks=False)
+    assert text.splitlines()[1] == r"└── a\u000ab,a\u000d\u001b[2Jb,a\u2028b,a\u202eb(Linear) weight:[1, 1] bias:[1]"
