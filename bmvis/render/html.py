@@ -22,6 +22,8 @@ from bmvis.tree import Module
 
 SHORT_TREE = 60
 """Rows up to which a tree is open as a whole when the page loads."""
+FEW_ROWS = 8
+"""Rows up to which the stylesheet shows no tools above a tree: it is seen at a glance."""
 LONG_TREE = 300
 """Rows from which on the stylesheet tells the browser to lay out those alone that are in view."""
 SHARE_STEPS = 20
@@ -46,17 +48,22 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         tag(
             "ul",
             _list(page, anchor, type_link),
-            class_="bmvis-tree" if len(page.rows) <= LONG_TREE else "bmvis-tree bmvis-long",
+            class_=_tree_classes(len(page.rows)),
         ),
         to_map(page) if options.map else None,
         to_legend(page),
-        tag("p", options.caption, class_="bmvis-caption", id=caption_id) if options.caption else None,
+        tag("p", options.caption, class_="bmvis-caption", id=caption_id, dir="auto") if options.caption else None,
         class_=" ".join(("bmvis", *options.classes)),
         id=anchor,
+        dir="ltr",  # names, types and shapes are code, also on a page in Arabic or Hebrew
         role="figure",
         aria_labelledby=None if options.alt else caption_id,
         aria_label=options.alt or (None if caption_id else f"Structure of {page.type or 'a checkpoint'}"),
     )
+
+
+def _tree_classes(rows: int) -> str:
+    return "bmvis-tree bmvis-few" if rows <= FEW_ROWS else "bmvis-tree bmvis-long" if rows > LONG_TREE else "bmvis-tree"
 
 
 def error_box(error: BmvisError, place: str = "") -> Markup:
@@ -69,6 +76,7 @@ def error_box(error: BmvisError, place: str = "") -> Markup:
         tag("pre", error.detail) if error.detail else None,
         tag("p", tag("small", place)) if place else None,
         class_="bmvis bmvis-error",
+        dir="ltr",
         role="note",
     )
 

@@ -13,15 +13,17 @@ from bmvis import numbers
 from bmvis.render.markup import Markup, join, tag
 from bmvis.rows import Page, Row
 
-WIDTH, LINE = 1000, 26
+WIDTH, LINE = 1000, 24
 LEVELS = 7
 """Lines of cells, the root's being the first; deeper modules are told by the tree."""
 THUMBNAIL_LEVELS, THUMBNAIL_LEAST = 4, 6.0
 """Lines of a thumbnail, and the width from which it shows a cell."""
 LEAST = 2.0
 """Width from which a cell is drawn."""
-LETTER = 7.4
-"""Width of a letter of the label: a label stands where it fits."""
+LETTER, EDGES = 7.4, 12
+"""Width of a letter of a label, and of what is left free beside it, in pixels."""
+WIDTHS = (300, 400, 600, 800, 1000)
+"""Widths of the map in pixels from which the stylesheet shows a label: the first that it fits in."""
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -35,19 +37,22 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 def to_map(page: Page) -> Markup | None:
-    """Return the map as one SVG element; None for a tree without parameters."""
+    """Return the map as one element; None for a tree without parameters.
+
+    Its cells are as wide as the page lets them be, its letters are not: they stay as large as they are.
+    """
     cells = list(_cells(page))
     if not cells:
         return None
-    lines = 1 + max(cell.row.depth for cell in cells)
-    return tag(
+    drawn = tag(
         "svg",
         *(_draw(cell, page) for cell in cells),
-        class_="bmvis-map",
-        viewBox=f"0 0 {WIDTH} {lines * LINE}",
+        width="100%",
+        height=(1 + max(cell.row.depth for cell in cells)) * LINE,
         role="img",
         aria_label=f"Where the {page.counted} are; the tree says the same in words",
     )
+    return tag("div", drawn, class_="bmvis-map")
 
 
 def to_thumbnail(page: Page) -> Markup | None:
@@ -136,13 +141,24 @@ def _draw(cell: Cell, page: Page) -> Markup:
     row, top = cell.row, cell.row.depth * LINE
     share = numbers.percent(row.first, whole)
     words = f"{row.path or row.label}: {row.first:,} {page.counted}, {share}{state}"
-    left, width = _short(cell.left), _short(cell.width)
+    left, width = _percent(cell.left), _percent(cell.width)
     box = tag("rect", x=left, y=top, width=width, height=LINE, fill="none", stroke="currentColor")
+    return tag("g", join(tag("title", words), box, _label(cell, left, top)), class_=f"bmvis-{cell.state}")
+
+
+def _label(cell: Cell, left: str, top: int) -> Markup | None:
+    """Return the name in a cell, with the width of the map that it needs; None where no usual map is as wide."""
+    row = cell.row
     label = row.label or row.names[0]
     if row.repeats > 1:
         label += f" ×{row.repeats}"
-    written = tag("text", label, x=_short(cell.left + 6), y=top + 17) if len(label) * LETTER + 10 < cell.width else None
-    return tag("g", join(tag("title", words), box, written), class_=f"bmvis-{cell.state}")
+    needed = (len(label) * LETTER + EDGES) / (cell.width / WIDTH)
+    width = next((width for width in WIDTHS if width >= needed), None)
+    return tag("text", label, x=left, y=top, dx=6, dy=16, data_from=width) if width else None
+
+
+def _percent(length: float) -> str:
+    return f"{100 * length / WIDTH:.2f}".rstrip("0").rstrip(".") + "%"
 
 
 def _short(number: float) -> str:

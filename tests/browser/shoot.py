@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
-from sites import DARK, LOOKS, build
+from sites import LOOKS, build, turn_dark
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -26,14 +26,15 @@ def main(out: Path, themes: list[str]) -> None:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
         sites = {theme: build(theme, Path(folder) / theme) for theme in dict.fromkeys(look.theme for look in looks)}
         for look in looks:
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.goto((sites[look.theme] / "index.html").as_uri())
+            if look.scheme == "dark":
+                turn_dark(page, look.theme)
             for width in (1280, 360):
-                page = browser.new_page(viewport={"width": width, "height": 900})
-                page.goto((sites[look.theme] / "index.html").as_uri())
-                if look.scheme == "dark":
-                    page.evaluate(DARK[look.theme])
+                page.set_viewport_size({"width": width, "height": 900})
                 page.wait_for_timeout(400)
                 page.screenshot(path=out / f"{look}-{width}.png", full_page=True)
-                page.close()
+            page.close()
         browser.close()
 
 

@@ -10,20 +10,40 @@ from trees import page
 
 import bmvis
 
-SPHINX = ("furo", "pydata_sphinx_theme", "sphinx_book_theme", "sphinx_rtd_theme", "alabaster")
+SPHINX = ("furo", "pydata_sphinx_theme", "sphinx_book_theme", "sphinx_immaterial", "sphinx_rtd_theme", "alabaster")
 MKDOCS = ("material", "mkdocs", "readthedocs")
 ZENSICAL = ("zensical",)
 THEMES = SPHINX + MKDOCS + ZENSICAL
 
-DARK = {
-    "furo": "document.body.dataset.theme = 'dark'",
-    "pydata_sphinx_theme": "document.documentElement.dataset.theme = 'dark'",
-    "sphinx_book_theme": "document.documentElement.dataset.theme = 'dark'",
-    "material": "document.body.dataset.mdColorScheme = 'slate'",
-    "mkdocs": "document.documentElement.dataset.bsTheme = 'dark'",
-    "zensical": "document.body.dataset.mdColorScheme = 'slate'",
+PALETTE = "[data-md-component=palette] label >> visible=true"
+PYDATA = (".theme-switch-button >> visible=true", ".theme-change-button[data-mode=dark] >> visible=true")
+SWITCH = {
+    "furo": (".theme-toggle >> visible=true",),
+    "pydata_sphinx_theme": PYDATA,
+    "sphinx_book_theme": PYDATA,
+    "sphinx_immaterial": (PALETTE,),
+    "material": (PALETTE,),
+    "mkdocs": ("#theme-menu", "[data-bs-theme-value=dark]"),
+    "zensical": (PALETTE,),
 }
-"""How the theme's own switch turns a page dark; the others have none."""
+"""What a reader clicks on to change the scheme of a page, in each theme that has a dark one."""
+IS_DARK = """() => {
+  const [red, green, blue, alpha] = getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).map(Number);
+  return alpha !== 0 && red + green + blue < 3 * 80;
+}"""
+
+
+def turn_dark(page, theme: str) -> None:
+    """Click on the theme's own switch until the page is dark; some go through a third scheme, the system's."""
+    for _ in range(3):
+        for selector in SWITCH[theme]:
+            page.locator(selector).first.click()
+        page.wait_for_timeout(400)  # themes fade from one scheme to the other
+        if page.evaluate(IS_DARK):
+            page.mouse.move(0, 0)
+            return
+    raise AssertionError(f"{theme} did not turn dark")
+
 
 INTRO = "The structure below is read from the code itself whenever these pages are built."
 
@@ -39,7 +59,7 @@ class Look:
         return f"{self.theme}-{self.scheme}"
 
 
-LOOKS = [Look(theme, "light") for theme in THEMES] + [Look(theme, "dark") for theme in DARK]
+LOOKS = [Look(theme, "light") for theme in THEMES] + [Look(theme, "dark") for theme in SWITCH]
 
 
 def build(theme: str, folder: Path) -> Path:
@@ -51,15 +71,32 @@ def build(theme: str, folder: Path) -> Path:
 
 
 def _sphinx(theme: str, folder: Path) -> Path:
-    (folder / "conf.py").write_text(f"extensions = ['sphinx_bmvis']\nhtml_theme = {theme!r}\nproject = 'Models'\n")
+    (folder / "conf.py").write_text(f"html_theme = {theme!r}\nproject = 'Models'\n" + CONFIG.get(theme, BARE))
     raw = "".join(f"   {line}\n" for line in page().splitlines())
     (folder / "index.rst").write_text(f"BERT\n====\n\n{INTRO}\n\n.. raw:: html\n\n{raw}")
     return _run(folder, "sphinx", "-b", "html", "-W", ".", "site")
 
 
+PALETTES = "[{scheme: default, toggle: {name: Dark, icon: %s}}, {scheme: slate, toggle: {name: Light, icon: %s}}]"
+BARE = "extensions = ['sphinx_bmvis']"
+CONFIG = {
+    "sphinx_immaterial": """
+extensions = ["sphinx_bmvis", "sphinx_immaterial"]
+switch = [("default", "Dark", "night"), ("slate", "Light", "sunny")]
+html_theme_options = {"font": False, "palette": [
+    {"scheme": scheme, "toggle": {"name": name, "icon": f"material/weather-{icon}"}} for scheme, name, icon in switch
+]}
+"""
+}
+
+
 def _mkdocs(theme: str, folder: Path) -> Path:
-    palette = ", font: false, palette: {scheme: default}" if theme == "material" else ""
-    (folder / "mkdocs.yml").write_text(f"site_name: Models\ntheme: {{name: {theme}{palette}}}\nplugins: [bmvis]\n")
+    options = {
+        "material": f", font: false, palette: {PALETTES % ('material/weather-night', 'material/weather-sunny')}",
+        "mkdocs": ", user_color_mode_toggle: true",
+    }
+    theme = f"{{name: {theme}{options.get(theme, '')}}}"
+    (folder / "mkdocs.yml").write_text(f"site_name: Models\ntheme: {theme}\nplugins: [bmvis]\n")
     _markdown(folder)
     return _run(folder, "mkdocs", "build", "--strict", "-q")
 
@@ -71,8 +108,12 @@ extra_css = ["static/bmvis.css"]
 extra_javascript = ["static/bmvis.js"]
 [project.theme]
 font = false
-[project.theme.palette]
+[[project.theme.palette]]
 scheme = "default"
+toggle = { name = "Dark", icon = "lucide/moon" }
+[[project.theme.palette]]
+scheme = "slate"
+toggle = { name = "Light", icon = "lucide/sun" }
 """
 
 

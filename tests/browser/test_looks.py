@@ -1,7 +1,7 @@
 """What a reader sees in each theme and scheme."""
 
 import pytest
-from sites import DARK, LOOKS
+from sites import LOOKS, turn_dark
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 pytestmark = pytest.mark.browser
@@ -11,8 +11,7 @@ pytestmark = pytest.mark.browser
 def test_a_theme_shows_trees_that_anybody_can_read(look, site, tab):
     tab.open_site(site(look.theme))
     if look.scheme == "dark":
-        tab.page.evaluate(DARK[look.theme])
-    tab.page.wait_for_timeout(300)  # themes fade from one scheme to the other
+        turn_dark(tab.page, look.theme)
 
     report = axe.Axe().run(tab.page, context=".bmvis").response
 

@@ -6,6 +6,7 @@ from trees import HOSTILE, bert, hostile, large
 from bmvis.options import Options
 from bmvis.render.html import to_html
 from bmvis.rows import layout
+from bmvis.tree import Model
 
 pytestmark = pytest.mark.browser
 
@@ -190,7 +191,8 @@ def test_the_keyboard_does_it_all(lora):
 
 
 def test_hostile_names_stay_text(tab):
-    tab.open_trees(to_html(layout(hostile(), Options()), "m"))
+    model = Model((*hostile().modules, *large(10).modules[1:]))
+    tab.open_trees(to_html(layout(model, Options()), "m"))
     tab.page.locator("input").fill("onerror")
     do(tab, tab.page.locator(".bmvis-tree li li").first.get_attribute("id"), "key")
     assert copied(tab) == HOSTILE

@@ -1,0 +1,146 @@
+"""Trees for readers who have set their browser or their system to their needs, and on paper."""
+
+import pytest
+from trees import bert, page
+
+from bmvis.options import Options
+from bmvis.render.html import to_html
+from bmvis.rows import layout
+
+pytestmark = pytest.mark.browser
+
+CONTRAST = """(selectors) => {
+  const ctx = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+  const light = (color) => {
+    ctx.fillStyle = color, ctx.fillRect(0, 0, 1, 1);
+    const parts = [...ctx.getImageData(0, 0, 1, 1).data].slice(0, 3).map((part) => {
+      const share = part / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+  };
+  return selectors.map(([selector, paint, on, property]) => {
+    const colors = [[selector, paint], [on, property]].map(([one, of]) =>
+      light(getComputedStyle(document.querySelector(one))[of]));
+    return (Math.max(...colors) + 0.05) / (Math.min(...colors) + 0.05);
+  });
+}"""
+WORDS = ("b", "i", ".bmvis-p", ".bmvis-delta", ".bmvis-frozen", ".bmvis-x", "small", "data")
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+def test_forced_colors_leave_every_mark_to_be_seen(system, tab):
+    """The system takes colours, backgrounds and shadows away: what they say is drawn with its own."""
+    tab.page.emulate_media(forced_colors="active", color_scheme=system)
+    tab.open_trees(page())
+    row = tab.page.locator('[id="bert.bert.encoder"] > details > summary')
+    row.hover()
+    tab.page.locator(".bmvis-actions summary").click()
+    tab.page.locator(".bmvis-actions [data-do=pick]").click()
+    tab.page.locator("#bert input").fill("encoder")
+
+    style = "([selector, pseudo, property]) => getComputedStyle(document.querySelector(selector), pseudo)[property]"
+    looks = {
+        what: tab.page.evaluate(style, question)
+        for what, question in {
+            "bar": ["#bert data", "::after", "backgroundImage"],
+            "badge": [".bmvis-x", "::after", "outlineStyle"],
+            "hit": [".bmvis-hit b", None, "backgroundColor"],
+            "page": ["body", None, "backgroundColor"],
+            "picked": [".bmvis-picked", None, "outlineStyle"],
+        }.items()
+    }
+    assert "gradient" in looks["bar"]
+    assert looks["badge"] == looks["picked"] == "solid"
+    assert looks["hit"] != looks["page"]
+    pairs = [[f".bmvis-tree {word}", "color", "html", "backgroundColor"] for word in WORDS]
+    pairs += [[f".bmvis-{kind} text", "fill", f".bmvis-{kind} rect", "fill"] for kind in ("trainable", "mixed")]
+    tab.page.evaluate("document.documentElement.style.backgroundColor = 'Canvas'")
+    ratios = tab.page.evaluate(CONTRAST, pairs)
+    assert {pair[0]: ratio for pair, ratio in zip(pairs, ratios, strict=True) if ratio < 4.5} == {}
+
+
+def test_paper_shows_what_is_folded_dark_on_light_and_no_tools(tab):
+    tab.open_trees(page())
+    tab.page.evaluate("document.body.dataset.theme = 'dark'")
+    tab.page.locator("#lora [data-level='0']").click()
+    folded = tab.page.locator('[id="lora.bert.encoder.layer.0.output.dense"] > div')
+    assert not folded.is_visible()
+    tab.page.emulate_media(media="print")
+    assert folded.is_visible()
+    assert tab.page.locator(".bmvis-tools").count()
+    assert tab.page.locator(".bmvis :is(.bmvis-tools, .bmvis-picks, .bmvis-actions) >> visible=true").count() == 0
+    tab.page.evaluate("document.documentElement.style.backgroundColor = '#fff'")
+    pairs = [[f".bmvis-tree {word}", "color", "html", "backgroundColor"] for word in WORDS]
+    assert min(tab.page.evaluate(CONTRAST, pairs)) >= 4.5
+
+
+def test_a_page_from_right_to_left_keeps_code_from_left_to_right(tab):
+    tab.open_trees(to_html(layout(bert(), Options(caption="מבנה המודל")), "m"))
+    tab.page.evaluate("document.documentElement.dir = 'rtl'")
+    lefts = """(selectors) => {
+      const row = document.querySelector('[id="m.bert.embeddings.LayerNorm"] > div');
+      const letters = [...row.querySelectorAll("b, i, .bmvis-p")].flatMap((word) => {
+        const range = document.createRange(), text = word.firstChild;
+        return [...text.data].map((_, at) => {
+          range.setStart(text, at);
+          range.setEnd(text, at + 1);
+          return range.getBoundingClientRect().left;
+        });
+      });
+      return [...letters, row.querySelector("data").getBoundingClientRect().left];
+    }"""
+    found = tab.page.evaluate(lefts)
+    assert found == sorted(found)
+    assert tab.page.evaluate("getComputedStyle(document.querySelector('.bmvis-caption')).direction") == "rtl"
+
+
+@pytest.mark.parametrize("zoom", [2, 4])
+def test_a_zoomed_page_scrolls_one_way_only(zoom, tab):
+    """A window of 1280 pixels at 400 % is 320 wide: WCAG's reflow."""
+    tab.page.set_viewport_size({"width": 1280 // zoom, "height": 900 // zoom})
+    tab.open_trees(page())
+    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    cut = """() => [...document.querySelectorAll(".bmvis-tree, .bmvis-legend, .bmvis-totals, .bmvis-tools")]
+      .filter((part) => part.scrollWidth > part.clientWidth + 1)
+      .map((part) => part.parentElement.id + part.className)"""
+    assert tab.page.evaluate(cut) == []
+
+
+def test_the_names_on_a_map_stand_in_their_cells_at_any_width(tab):
+    tab.open_trees(to_html(layout(bert(), Options(map=True)), "m"))
+    outside = """() => [...document.querySelectorAll(".bmvis-map g")].flatMap((cell) => {
+      const text = cell.querySelector("text"), box = text?.getBoundingClientRect();
+      if (!box?.width) return [];
+      return [[text.textContent, box.right <= cell.querySelector("rect").getBoundingClientRect().right]];
+    })"""
+    shown = {}
+    for width in (320, 360, 700, 1280):
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        found = tab.page.evaluate(outside)
+        assert [name for name, fits in found if not fits] == []
+        shown[width] = [name for name, _ in found]
+    assert {"root", "bert", "encoder"} <= set(shown[360])
+    assert len(shown[320]) < len(shown[1280])
+
+
+@pytest.mark.parametrize(("wish", "seconds"), [("no-preference", "0.12s"), ("reduce", "0s")])
+def test_nothing_moves_for_those_who_asked_for_less_motion(wish, seconds, tab):
+    tab.page.emulate_media(reduced_motion=wish)
+    tab.open_trees(page())
+    moves = "getComputedStyle(document.querySelector('.bmvis summary'), '::before').transitionDuration"
+    assert tab.page.evaluate(moves) == seconds
+
+
+def test_a_tree_that_is_seen_at_a_glance_has_no_toolbar(tab):
+    tab.open_trees(to_html(layout(bert(), Options(depth=1)), "few") + to_html(layout(bert(), Options()), "many"))
+    assert not tab.page.locator("#few :is(input, [data-do=level]) >> visible=true").count()
+    assert tab.page.locator("#many :is(input, [data-do=level]) >> visible=true").count()
+    gap = """() => document.querySelector("#few .bmvis-tree").getBoundingClientRect().top
+      - document.querySelector("#few .bmvis-totals").getBoundingClientRect().bottom"""
+    assert tab.page.evaluate(gap) < 12
+    tab.page.locator('[id="few.bert"] > div').hover()
+    tab.page.locator(".bmvis-actions summary").click()
+    tab.page.locator(".bmvis-actions [data-do=path]").click()
+    assert tab.page.locator("#few output").inner_text() == "copied bert"
+    assert tab.page.evaluate("navigator.clipboard.readText()") == "bert"
