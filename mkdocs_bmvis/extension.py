@@ -15,6 +15,7 @@ from markdown.blockprocessors import BlockProcessor
 from markdown.extensions import Extension
 from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
 from markdown.util import ETX, STX, AtomicString
 
 from bmvis.errors import OptionError
@@ -38,6 +39,8 @@ _AROUND = (
 )
 _LONGEST = 20_000
 """Characters after which an element that has not ended never will."""
+_HELD = "data-bmvis-held"
+"""Marks a holder with the id of the tree in it, so that no heading of that title takes it."""
 EXCLUDED = re.compile(r'<section data-search-exclude="">.*?</section>', re.DOTALL)
 """A tree on a page whose search passes it over."""
 
@@ -73,6 +76,8 @@ class BmvisExtension(Extension):
         md.preprocessors.register(_Fill(md), "bmvis-lines", 24)
         # Below empty lines (100) and the containers (105), above indentation (90), which would take us for code.
         md.parser.blockprocessors.register(_Elements(expansion), "bmvis", 90.5)
+        # Below the table of contents (5), which gives headings ids that are still free.
+        md.treeprocessors.register(_Release(md), "bmvis", 4)
         # After all others: what they brought back must be seen.
         md.postprocessors.register(_LeftOver(expansion), "bmvis", -10)
 
@@ -111,6 +116,9 @@ class _Expansion:
             html = join(assets.inline_gallery(), html)
         # Material's search tells an excluded element from others by its tag: it must be one that no tree has.
         holder = ElementTree.SubElement(parent, "section")
+        if element.attributes.get("name") in self.page.anchors:
+            holder.set("id", str(element.attributes["name"]))
+            holder.set(_HELD, "")
         if not is_searched:
             holder.set("data-search-exclude", "")
         holder.text = AtomicString(self.md.htmlStash.store(html))
@@ -173,6 +181,15 @@ def _whole_element(blocks: list[str]) -> str:
             break
         joined = "\n\n".join([first, *blocks[: count + 1]])
     return first
+
+
+class _Release(Treeprocessor):
+    """Takes the ids of trees from what holds them: they stand on the trees themselves."""
+
+    def run(self, root: ElementTree.Element) -> None:
+        for holder in root.iter("section"):
+            if holder.attrib.pop(_HELD, None) is not None:
+                del holder.attrib["id"]
 
 
 class _LeftOver(Postprocessor):

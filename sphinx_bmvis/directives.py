@@ -14,6 +14,7 @@ from sphinx.util.typing import OptionSpec
 from bmvis import factory
 from bmvis.errors import BmvisError
 from bmvis.options import below, parse_options, take_comparison, take_optimizer
+from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import captioned_structure, model_structure
@@ -70,9 +71,7 @@ class ModelStructure(SphinxDirective):
         document = self.state.document
         name = node["options"].name if "options" in node else ""
         if name:
-            node["ids"].append(name)
-            node["names"].append(nodes.fully_normalize_name(name))
-            document.note_explicit_target(node, node)
+            give_name(document, node, name)
             return
         anchor = nodes.make_id(f"model-{self.env.docname}-{stem}")
         earlier = self.env.new_serialno(anchor)

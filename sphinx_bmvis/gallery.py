@@ -20,6 +20,7 @@ from bmvis.gallery import Card, Entry, GalleryOptions, expand, make_card, ordere
 from bmvis.protocol import Asked, Listed
 from bmvis.render.gallery import facts
 from bmvis.source import Source
+from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import GalleryKey, domain_of
 from sphinx_bmvis.errors import admonition, place, warn
@@ -63,9 +64,7 @@ class ModelGallery(SphinxDirective):
     def _give_anchor(self, node: model_gallery) -> None:
         document = self.state.document
         if "options" in node and node["options"].name:
-            node["ids"].append(node["options"].name)
-            node["names"].append(nodes.fully_normalize_name(node["options"].name))
-            document.note_explicit_target(node, node)
+            give_name(document, node, node["options"].name)
             return
         anchor = nodes.make_id(f"gallery-{self.env.docname}")
         earlier = self.env.new_serialno(anchor)

@@ -17,6 +17,7 @@ extensions = [
 exclude_patterns = ["zoo/README*"]
 html_theme = "furo"
 html_title = "bmvis"
+html_show_copyright = False
 bmvis_path = [".."]
 myst_heading_anchors = 3
 copybutton_prompt_text = "$ "

@@ -24,6 +24,14 @@ def test_a_mistake_in_text_from_elsewhere_is_told_by_its_words(render, caplog, t
     )
 
 
+def test_a_heading_that_is_titled_like_a_tree_leaves_it_its_name(render, caplog):
+    page = render('# Tiny\n\n<model-structure factory="zoo:tiny" name="tiny" />\n\n## Tiny\n', ["toc"])
+    assert page.trees[0]["id"] == "tiny"
+    assert [heading["id"] for heading in page.soup.select("h1, h2")] == ["tiny_1", "tiny_2"]
+    assert len(page.soup.select("#tiny")) == 1
+    assert caplog.messages == []
+
+
 def test_a_name_that_is_taken_is_a_warning(render, caplog):
     page = render('<model-structure factory="zoo:tiny" name="a" />\n\n' * 2)
     assert [tree["id"] for tree in page.trees] == ["a", "a-2"]

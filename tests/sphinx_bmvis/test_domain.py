@@ -73,6 +73,48 @@ def test_a_missing_target_is_a_warning_at_its_line(make_site, role, message):
     assert f"{site.folder}/index.rst:8: WARNING: {message}" in site.build().warnings
 
 
+TITLED = {
+    "index.rst": """
+Tiny
+====
+
+.. model-structure:: zoo:tiny
+   :name: tiny
+
+Our
+---
+
+.. model-gallery::
+   :name: our
+
+   zoo:tiny
+
+.. toctree::
+
+   myst
+""",
+    "myst.md": """
+# Small
+
+```{model-structure} zoo:tiny
+:name: small
+```
+""",
+}
+
+
+def test_a_section_that_is_titled_like_a_tree_leaves_it_its_name(make_site):
+    built = make_site(TITLED).build()
+    assert built.warnings == ""
+    for page, sections in {"index.html": ["tiny-1", "our-1"], "myst.html": ["small-1"]}.items():
+        soup = built.page(page)
+        assert [section["id"] for section in soup.select("section[id]")] == sections
+        for name in sections:
+            (tree,) = soup.select(f"#{name.removesuffix('-1')}")
+            assert "bmvis" in tree["class"]
+    assert 'href="#our-1"' in built.read("index.html")
+
+
 def test_one_name_for_two_trees_is_a_warning(make_site):
     second = "\n.. model-structure:: zoo:tiny\n   :name: tiny.net\n"
     site = make_site({"models.rst": MODELS, "index.rst": CONTENTS + second})
