@@ -141,7 +141,9 @@ class _Renaming:
             )
             return
         met = {".".join(self._generic(index)) for index in range(len(self.commons)) if self.commons[index]}
-        missing = {c: p for p, c in reversed(list(self.naming.names.items())) if c in self.naming.required - met}
+        # A mapping that requires nothing, as OpenDelta's do, misses all of its names where none is met.
+        wanted = self.naming.required or (frozenset() if met - {""} else frozenset(self.naming.names.values()))
+        missing = {c: p for p, c in reversed(list(self.naming.names.items())) if c in wanted - met}
         if missing:
             listed = list(missing.items())[::-1][:_MOST_MISSING]
             more = f" and {len(missing) - len(listed)} more" if len(missing) > len(listed) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from typing import Any
 
 import msgspec
@@ -23,17 +24,16 @@ class Drawing:
     """What a notebook shows as a cell's result, and `print` as text."""
 
     def __init__(self, model: Model, options: Options) -> None:
-        self.model = model
-        self.options = options
+        self.page = layout(model, options)
 
     def __str__(self) -> str:
-        return to_text(layout(self.model, self.options))
+        return to_text(self.page)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """Return the tree with its stylesheet, without a script: a notebook's rules may forbid one."""
-        return join(assets.inline_stylesheets(), to_html(layout(self.model, self.options), f"bmvis-{next(_NUMBERS)}"))
+        return join(assets.inline_stylesheets(), to_html(self.page, f"bmvis-{next(_NUMBERS)}"))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Return the tree as HTML, and as text for a notebook in a terminal."""
@@ -52,10 +52,16 @@ class Captured(Model, frozen=True, eq=False):
     def draw(self, **options: Any) -> Drawing:
         """Return the tree as the options of `model-structure` say: `draw(depth=3, non_params=True)`.
 
+        What a page would warn of is a warning here too, such as a mapping that does not fit.
+
         Raises:
             OptionError: an option that there is not, or a value that it does not take.
         """
-        return Drawing(self, parse_site_options({name.replace("_", "-"): value for name, value in options.items()}))
+        written = {name.replace("_", "-"): value for name, value in options.items()}
+        drawing = Drawing(self, parse_site_options(written))
+        for warning in drawing.page.warnings:
+            warnings.warn(warning.report, stacklevel=2)
+        return drawing
 
     def _repr_html_(self) -> str:
         return self.draw()._repr_html_()

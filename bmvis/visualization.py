@@ -9,15 +9,16 @@ Visualization(model).structure_graph()
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import rich
 from rich.tree import Tree
 
 from bmvis.capturing import capture
 from bmvis.common import rename
+from bmvis.errors import BmvisError
 from bmvis.mapping import from_opendelta
 from bmvis.options import Options
 from bmvis.render.terminal import print_page, to_tree
@@ -47,7 +48,7 @@ class Visualization:
         only_common: bool = False,
         printTree: bool = True,  # noqa: N803 - bigmodelvis' name
     ) -> Tree:
-        """Print the tree, and return it as Rich's.
+        """Print the tree, and return it as Rich's. What of a mapping does not fit the model is a warning.
 
         Args:
             rootname: what the first row is called.
@@ -55,22 +56,24 @@ class Visualization:
             keep_non_params: keep modules without parameters.
             common_structure: name modules by the structure that transformers have in common.
             mapping: how, in OpenDelta's nested dictionaries; without, bmvis' own mapping for the model's class.
-            only_common: leave out what that structure has no name for.
+            only_common: leave out what that structure has no name for, if that is asked for.
             printTree: print it; without, it is only returned.
         """
+        model = capture(self.plm)
+        misfits: tuple[BmvisError, ...] = ()
+        if common_structure and mapping is not None:
+            model, misfits = rename(model, from_opendelta(mapping, model.root.type))
         options = Options(
             root_name=rootname,
             expand_params=expand_params,
             non_params=keep_non_params,
-            only_common=only_common,
+            common="auto" if common_structure else "",
+            only_common=common_structure and only_common,
             whole_names=True,
         )
-        model = capture(self.plm)
-        if common_structure and mapping is not None:
-            model, _ = rename(model, from_opendelta(mapping, model.root.type))
-        elif common_structure:
-            options = msgspec.structs.replace(options, common="auto")
         page = layout(model, options)
+        for warning in (*misfits, *page.warnings):
+            warnings.warn(warning.report, stacklevel=2)
         if printTree:
             print_page(page, rich.get_console())
         return to_tree(page)

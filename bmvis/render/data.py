@@ -1,15 +1,19 @@
 """A tree as plain data, for other tools: what `bmvis show --json` prints.
 
-Version 1 is an object with `bmvis` (the version), `reference`, `type` (the root's class), `device`, `totals`
-and `rows`. A row has `depth`, `label`, `names` (every sibling it stands for), `path` (of the first one), `type`
-(with its package), `totals` (of one sibling; parameters, trainable, delta, bytes), `parameters` and, where they
-were asked for, `buffers`. A checkpoint's object has `checkpoint` true; its rows have no type, and its totals `elements`
-and `bytes` alone. In a comparison there is `before`, the totals of the other model, and rows and parameters that
-differ have a `change`. Where the model was called (`inputs`), rows have `flow`: `outputs` (name, least sizes as
-`shape`, greatest as `most` where they vary) and, each as the least and greatest of the modules that the row
-stands for, `calls`, `macs` and `bytes`. With the option `optimizer` there is `optimizers`: `heads` (a text for each),
-`groups` (`number`, null for the parameters in none; `tensors`, `totals`, and the `settings` that differ) and `findings`
-(`kind`, `text`, `places`); parameters have `groups`. What is false or empty is left out of a parameter.
+Version 1 is an object with `bmvis` (the version), `reference`, `type` (the root's class), `device`, `totals` and
+`rows`. A row has `depth`, `label`, `names` (every sibling it stands for), `path` (of the first one), `type` (with its
+package), `totals` (of one sibling; parameters, trainable, delta, bytes), `parameters` and, where they were asked for,
+`buffers`. `shared_with` is the path at which the same module stands first (its children are there), `common` is
+`virtual` or `other` in a common structure; `hidden` counts the modules below that a depth limit leaves out,
+`left_out` those that were not to be shown. A checkpoint's object has `checkpoint` true; its rows have no type, and
+its totals `elements` and `bytes` alone. In a comparison there is `before`, the totals of the other model, and rows
+and parameters that differ have a `change`. Where the model was called (`inputs`), rows have `flow`: `outputs` (name,
+least sizes as `shape`, greatest as `most` where they vary) and, each as the least and greatest of the modules that
+the row stands for, `calls`, `macs` and `bytes`. With the option `optimizer` there is `optimizers`: `heads` (a text
+for each), `groups` (`number`, null for the parameters in none; `tensors`, `totals`, and the `settings` that differ)
+and `findings` (`kind`, `text`, `places`); parameters have `groups`. What is false or empty is left out of a
+parameter, but for `trainable` (of a buffer, `persistent`), which stands there true or false; a checkpoint does not
+know it. In a `shape`, -1 is a side that varies.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from bmvis.flow import Flow
 from bmvis.optimizer import Training
 from bmvis.rows import Page, Row
 from bmvis.totals import Totals
+from bmvis.tree import Parameter
 
 VERSION = 1
 """A change that an old reader would stumble over makes it another one."""
@@ -47,9 +52,13 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
     if row.module and row.module.type:
         found["type"] = row.module.import_path
     found["totals"] = _totals(row.totals, is_checkpoint)
-    found["parameters"] = [msgspec.to_builtins(parameter) for parameter in row.parameters]
+    found["parameters"] = [_parameter(parameter, is_checkpoint) for parameter in row.parameters]
+    if row.module and row.module.shared_with is not None:
+        found["shared_with"] = row.module.shared_with
+    if row.module and row.module.common:
+        found["common"] = row.module.common
     if row.buffers:
-        found["buffers"] = [msgspec.to_builtins(buffer) for buffer in row.buffers]
+        found["buffers"] = [msgspec.to_builtins(b) | {"persistent": b.persistent} for b in row.buffers]
     if row.module and row.module.change:
         found["change"] = msgspec.to_builtins(row.module.change)
     if row.extra_repr:
@@ -58,11 +67,18 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
         found["flow"] = _flow(row.flow)
     if row.hidden:
         found["hidden"] = row.hidden
+    if row.left_out:
+        found["left_out"] = row.left_out
     if row.is_match:
         found["match"] = True
     if row.differs:
         found["differs"] = row.differs
     return found
+
+
+def _parameter(parameter: Parameter, is_checkpoint: bool) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(parameter) | {"device": parameter.device}
+    return found if is_checkpoint else found | {"trainable": parameter.trainable}
 
 
 def _flow(flow: Flow) -> dict[str, Any]:

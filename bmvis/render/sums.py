@@ -15,7 +15,7 @@ def to_sums(page: Page) -> Markup:
     if not totals.count and not page.uninitialized:
         return tag("p", tag("b", kind), tag("span", "no parameters"), class_="bmvis-totals")
     facts = [_amount(totals.count, page.counted)]
-    if not page.is_checkpoint:
+    if totals.count and not page.is_checkpoint:
         facts.append(_trainable(page))
     if totals.delta:
         facts.append(_amount(totals.delta, f"delta ({numbers.percent(totals.delta, totals.count)})"))

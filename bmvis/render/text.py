@@ -188,7 +188,7 @@ def totals_text(page: Page) -> str:
     if not totals.count and not page.uninitialized:
         return "no parameters"
     parts = [f"{totals.count:,} {page.counted}"]
-    if not page.is_checkpoint:
+    if totals.count and not page.is_checkpoint:
         parts.append(trainable_text(page))
     if totals.delta:
         parts.append(f"{totals.delta:,} delta ({numbers.percent(totals.delta, totals.count)})")

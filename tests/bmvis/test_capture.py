@@ -149,7 +149,7 @@ CASES = {
             "0 (LazyLinear) weight:[?] (uninitialized) bias:[?] (uninitialized)",
             "1 (LazyBatchNorm1d) weight:[?] (uninitialized) bias:[?] (uninitialized) "
             "running_mean:[?] (buffer) running_var:[?] (buffer) num_batches_tracked:[] (buffer)",
-            "Sequential: 0 parameters, all trainable, 4 uninitialized and not counted; float32, 0 bytes",
+            "Sequential: 0 parameters, 4 uninitialized and not counted; float32, 0 bytes",
         ],
     ),
     "mixed dtypes": (

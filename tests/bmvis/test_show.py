@@ -83,6 +83,27 @@ def test_json_html_and_svg(folder):
     assert (folder / "tree.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
+def test_json_says_of_each_tensor_whether_it_trains_and_of_a_shared_module_where_it_stands(folder):
+    (folder / "facts.py").write_text(
+        "from torch import nn\n"
+        "def model():\n"
+        "    first = nn.Sequential(nn.BatchNorm1d(2))\n"
+        "    first[0].bias.requires_grad_(False)\n"
+        "    return nn.ModuleDict({'first': first, 'again': first, 'silent': nn.ReLU()})\n"
+    )
+    rows = json.loads(bmvis(folder, "show", "facts:model", "--json", "--buffers").stdout)["rows"]
+    norm = next(row for row in rows if row["path"] == "first.0")
+    assert {p["name"]: (p["trainable"], p["device"]) for p in norm["parameters"]} == {
+        "weight": (True, "meta"), "bias": (False, "meta")
+    }  # fmt: skip
+    assert {b["name"]: b["persistent"] for b in norm["buffers"]} == dict.fromkeys(
+        ("running_mean", "running_var", "num_batches_tracked"), True
+    )
+    assert {row["path"]: row.get("shared_with") for row in rows} == {
+        "": None, "first": None, "first.0": None, "again": "first"
+    }  # fmt: skip
+
+
 def test_two_models_are_compared(folder):
     (folder / "old.py").write_text("import zoo\ndef tiny(): return zoo.tiny((4, 6))\n")
     assert bmvis(folder, "compare", "old:tiny", "zoo:tiny", "--only-changes").stdout.splitlines() == [

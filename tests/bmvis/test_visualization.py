@@ -1,6 +1,7 @@
 """bigmodelvis' interface, and a captured model in a notebook."""
 
 import inspect
+import re
 import subprocess
 import sys
 
@@ -41,6 +42,32 @@ def test_the_common_structure_by_a_mapping_of_opendelta(model):
     tree = bmvis.Visualization(model).structure_graph(common_structure=True, mapping=mapping, printTree=False)
     assert [child.label.plain for child in tree.children] == ["ff (Virtual)"]
     assert [child.label.plain.split()[0] for child in tree.children[0].children] == ["w1", "w2"]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"nope": {"__name__": "ff"}}, "the mapping given does not fit this Sequential: no module 'nope' (ff)"),
+        (None, "there is no common structure for Sequential (known: bert, "),
+    ],
+    ids=["none of its names is there", "none for the model"],
+)
+def test_a_mapping_that_does_not_fit_is_a_warning(model, mapping, message):
+    with pytest.warns(UserWarning, match=re.escape(message)) as caught:
+        tree = bmvis.Visualization(model).structure_graph(common_structure=True, mapping=mapping, printTree=False)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert len(tree.children) == 2
+
+
+def test_only_common_asks_for_no_common_structure(model):
+    tree = bmvis.Visualization(model).structure_graph(only_common=True, printTree=False)
+    assert [child.label.plain.split()[0] for child in tree.children] == ["0", "2"]
+
+
+def test_what_a_page_would_warn_of_is_a_warning_where_a_model_is_drawn(model):
+    with pytest.warns(UserWarning, match="there is no common structure for Sequential") as caught:
+        bmvis.capture(model).draw(common="auto")
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_it_can_be_quiet(model, capsys):
