@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator
+from itertools import chain
 from typing import TypeVar
 
 import torch
@@ -17,9 +18,8 @@ from bmvis.storage import Stored, may_pack, packed, stored
 from bmvis.tree import Buffer, Model, Module, Parameter, join
 
 _Record = TypeVar("_Record", Parameter, Buffer)
-_Place = tuple[int, str, str, nn.Module, str | None]
-"""Depth, name, path, module, and the path of the first place where this is a later one."""
-_Tensors = list[tuple[str, torch.Tensor]]
+_Place = tuple[int, str, str, nn.Module, str | None, slots.Tensors, slots.Tensors]
+"""Depth, name, path, module, the path of the first place where this is a later one, parameters and buffers."""
 _MANGLED = re.compile(r"^__torch__\.|___torch_mangle_\d+\.")
 
 
@@ -36,54 +36,53 @@ def capture(model: nn.Module) -> Model:
         raise TypeError(f"bmvis captures a torch.nn.Module, not {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), uncollected():
         places = list(walk(model))
-        deltas = find_deltas([(path, module) for _, _, path, module, shared in places if shared is None])
-        tensors = [(slots.parameters(module), slots.buffers(module)) for _, _, _, module, _ in places]
-        reader = _Reader(deltas, _find_ties(places, tensors))
-        modules = tuple(reader.module(*place, *held) for place, held in zip(places, tensors, strict=True))
-        return Model(modules=modules, device=_device(places))
+        deltas = find_deltas([(path, module) for _, _, path, module, shared, *_ in places if shared is None])
+        reader = _Reader(deltas, _find_ties(places))
+        return Model(modules=tuple([reader.module(*place) for place in places]), device=_device(places))
 
 
 def walk(root: nn.Module) -> Iterator[_Place]:
     """Yield every place of every module in preorder; a module met again is not entered again.
 
+    Each module is looked at once: in a large model it is out of the processor's caches when one comes back to it.
     A stack of our own: `Module.named_modules` recurses, and fails on a model nested a thousand deep.
     """
     first_met: dict[int, str] = {}
     pending = [(0, "", "", root)]
     while pending:
         depth, name, path, module = pending.pop()
-        shared_with = first_met.get(id(module))
-        if shared_with is not None:
-            yield depth, name, path, module, shared_with
+        children, parameters, buffers = slots.contents(module)
+        first = first_met.get(id(module))
+        if first is not None:
+            yield depth, name, path, module, first, parameters, buffers
             continue
         first_met[id(module)] = path
-        yield depth, name, path, module, None
-        pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(slots.children(module))]
+        yield depth, name, path, module, None, parameters, buffers
+        if children:
+            pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(children)]
 
 
 class _Ties:
-    """Where each tensor is first met, and where again."""
+    """The tensors that stand in several places, by their ids, which hold as long as the places do."""
 
     def __init__(self) -> None:
         self.first: dict[int, str] = {}
+        """State-dict key of the first place."""
         self.again: dict[int, list[str]] = {}
-        self.met: list[torch.Tensor] = []
-        """Keeps them alive, and so their ids: a script module hands out passing ones."""
-
-    def meet(self, tensor: torch.Tensor, key: str) -> None:
-        self.met.append(tensor)
-        first = self.first.setdefault(id(tensor), key)
-        if first != key:
-            self.again.setdefault(id(tensor), []).append(key)
+        """Those of the later ones."""
 
 
-def _find_ties(places: list[_Place], tensors: list[tuple[_Tensors, _Tensors]]) -> _Ties:
+def _find_ties(places: list[_Place]) -> _Ties:
     """Meet all parameters, then all buffers: a parameter is never tied to a buffer, for that has no count."""
     ties = _Ties()
-    for kind in (0, 1):
-        for (_, _, path, _, _), held in zip(places, tensors, strict=True):
-            for name, tensor in held[kind]:
-                ties.meet(tensor, join(path, name))
+    met: dict[int, tuple[str, str]] = {}
+    for path, tensors in chain([(place[2], place[5]) for place in places], [(place[2], place[6]) for place in places]):
+        for name, tensor in tensors:
+            here = (path, name)
+            first = met.setdefault(id(tensor), here)
+            if first is not here:
+                ties.first[id(tensor)] = join(*first)
+                ties.again.setdefault(id(tensor), []).append(join(*here))
     return ties
 
 
@@ -93,12 +92,15 @@ class _Reader:
     def __init__(self, deltas: Deltas, ties: _Ties) -> None:
         self.deltas = deltas
         self.ties = ties
+        self.told = ties.again.keys() | deltas.keys()
+        """Ids of the tensors of which more is told than they say themselves."""
         self.listener = Listener()
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
         self.names: dict[type, tuple[str, str, str]] = {}
-        self.kinds: dict[Hashable, Hashable] = {}
         self.plain: dict[Hashable, Parameter] = {}
         """Records of parameters that are not tied, packed or deltas, by what is told of them."""
+        self.rows: dict[tuple[int, ...], tuple[Parameter, ...]] = {}
+        """The parameters of a module, by the ids of their records."""
 
     def module(
         self,
@@ -107,22 +109,18 @@ class _Reader:
         path: str,
         module: nn.Module,
         shared_with: str | None,
-        parameters: _Tensors,
-        buffers: _Tensors,
+        parameters: slots.Tensors,
+        buffers: slots.Tensors,
     ) -> Module:
         type_, package, qualname = self.class_names(module)
-        unsaved = slots.unsaved(module) if buffers else frozenset()
         return Module(
             name=name,
             depth=depth,
             type=type_,
             package=package,
             qualname=qualname if qualname != type_ else "",
-            parameters=(
-                *[self.parameter(n, join(path, n), p, module) for n, p in parameters],
-                *([self.packed(n, form, device) for n, form, device in packed(module)] if may_pack(module) else ()),
-            ),
-            buffers=tuple([self.buffer(n, join(path, n), b, module, n not in unsaved) for n, b in buffers]),
+            parameters=self.parameters(path, module, parameters, buffers),
+            buffers=self.buffers(path, module, buffers) if buffers else (),
             extra_repr=self.listener.ask(module),
             shared_with=shared_with,
         )
@@ -130,31 +128,40 @@ class _Reader:
     def class_names(self, module: nn.Module) -> tuple[str, str, str]:
         """Return the name, package and qualified name of the module's class."""
         cls = type(module)
-        if slots.home(cls).startswith("torch.jit"):
-            return _compiled_class(module) or _class(cls)
-        if cls not in self.names:
-            self.names[cls] = _class(cls)
-        return self.names[cls]
+        known = self.names.get(cls)
+        if known is None:
+            if slots.home(cls).startswith("torch.jit"):
+                return _compiled_class(module) or _class(cls)
+            known = self.names[cls] = _class(cls)
+        return known
 
-    def parameter(self, name: str, key: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
-        identity = id(parameter)
-        if type(parameter) is not nn.Parameter or identity in self.ties.again or identity in self.deltas:
-            return self._one(self.described(name, key, parameter, holder))
-        more = (parameter.dtype, parameter.requires_grad, parameter.device, parameter.layout)
+    def parameters(
+        self, path: str, module: nn.Module, parameters: slots.Tensors, buffers: slots.Tensors
+    ) -> tuple[Parameter, ...]:
+        """Return a module's parameters and what it packs away; modules that are alike share one tuple."""
+        records = [self.parameter(name, path, parameter, module) for name, parameter in parameters]
+        if may_pack(module, buffers):
+            records += [self.packed(name, form, device) for name, form, device in packed(module)]
+        return self.rows.setdefault(tuple(map(id, records)), tuple(records)) if records else ()
+
+    def parameter(self, name: str, path: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
+        if type(parameter) is not nn.Parameter or id(parameter) in self.told or parameter.layout is not torch.strided:
+            return self._one(self.described(name, path, parameter, holder))
         try:
-            record = self.plain.get((name, parameter.shape, more))
+            key = (name, parameter.shape, parameter.dtype, parameter.requires_grad, parameter.device)
         except RuntimeError:  # a nested tensor has no shape to be asked for
-            return self._one(self.described(name, key, parameter, holder))
+            return self._one(self.described(name, path, parameter, holder))
+        record = self.plain.get(key)
         if record is None:
-            record = self.described(name, key, parameter, holder)
+            record = self._one(self.described(name, path, parameter, holder))
             if not record.quantization:
-                self.plain[name, record.shape, self.kinds.setdefault(more, more)] = record
+                self.plain[key] = record
         return record
 
-    def described(self, name: str, key: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
-        first = self.ties.first[id(parameter)]
+    def described(self, name: str, path: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
         adapter = self.deltas.get(id(parameter))
         form = stored(parameter, holder)
+        tied_to, tied_by = self.ends(name, path, parameter)
         return Parameter(
             name=name,
             shape=form.shape,
@@ -166,8 +173,8 @@ class _Reader:
             adapter=adapter or "",
             quantization=form.quantization,
             device=str(parameter.device),
-            tied_to=first if first != key else "",
-            tied_by=tuple(self.ties.again.get(id(parameter), ())) if first == key else (),
+            tied_to=tied_to,
+            tied_by=tied_by,
         )
 
     def packed(self, name: str, form: Stored, device: str) -> Parameter:
@@ -184,8 +191,12 @@ class _Reader:
         )
         return self._one(record)
 
-    def buffer(self, name: str, key: str, buffer: torch.Tensor, holder: nn.Module, persistent: bool) -> Buffer:
-        first = self.ties.first[id(buffer)]
+    def buffers(self, path: str, module: nn.Module, buffers: slots.Tensors) -> tuple[Buffer, ...]:
+        """Return a module's buffers."""
+        unsaved = slots.unsaved(module)
+        return tuple([self.buffer(name, path, buffer, module, name not in unsaved) for name, buffer in buffers])
+
+    def buffer(self, name: str, path: str, buffer: torch.Tensor, holder: nn.Module, persistent: bool) -> Buffer:
         form = stored(buffer, holder)
         record = Buffer(
             name=name,
@@ -194,9 +205,16 @@ class _Reader:
             stored_bytes=form.stored_bytes,
             persistent=persistent,
             device=str(buffer.device),
-            tied_to=first if first != key else "",
+            tied_to=self.ends(name, path, buffer)[0],
         )
         return self._one(record)
+
+    def ends(self, name: str, path: str, tensor: torch.Tensor) -> tuple[str, tuple[str, ...]]:
+        """Return the key under which a tensor is first met, at later places; and those of the later places, there."""
+        first, key = self.ties.first.get(id(tensor)), join(path, name)
+        if first is None:
+            return "", ()
+        return ("", tuple(self.ties.again[id(tensor)])) if first == key else (first, ())
 
     def _one(self, record: _Record) -> _Record:
         return self.seen.setdefault(record, record)  # type: ignore[return-value]  # equal records are of one type
@@ -217,6 +235,5 @@ def _compiled_class(module: nn.Module) -> tuple[str, str, str] | None:
 
 
 def _device(places: list[_Place]) -> str:
-    parameters = (p for _, _, _, module, _ in places for _, p in slots.parameters(module))
-    first = next(parameters, None)
+    first = next((parameter for place in places for _, parameter in place[5]), None)
     return "cpu" if first is None else str(first.device)

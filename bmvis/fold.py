@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from bmvis.totals import subtree_totals
-from bmvis.tree import Buffer, Model, Module
+from bmvis.tree import Buffer, Model, Module, parameter_facts
 
 WIDE = 48
 """Characters of a label that stand in a line."""
@@ -82,6 +82,10 @@ def _sign(
     modules, above, places = model.modules, model.parents, model.paths
     totals = subtree_totals(model) if depth is not None or left_out else None
     opened, held = _above(marked, above), _shared_holders(model, above)
+    alike: dict[Hashable, int] = {}
+    parameters = parameter_facts(
+        modules, lambda own: None if any(p.is_tied for p in own) else alike.setdefault(own, len(alike))
+    )
     children: list[list[int]] = [[] for _ in modules]
     signatures, counts, cut = [0] * len(modules), [0] * len(modules), [False] * len(modules)
     unseen = [0] * len(modules)
@@ -95,14 +99,15 @@ def _sign(
         if index in left_out and index not in marked and index not in opened:
             unseen[above[index]] += unseen[index] + 1
             continue
-        own, shown = _own_key(module, places[index], buffers), index in marked
+        own = _own_key(module, parameters[index], places[index], buffers)
+        shown = index in marked
         cut[index] = depth is not None and module.depth >= depth and index not in opened
         key: Hashable
         hidden = (totals[index], unseen[index]) if totals and (cut[index] or unseen[index]) else ()
         if cut[index]:
             key = (own, shown, hidden, counts[index])
         else:
-            key = (own, shown, hidden, *((modules[child].name, signatures[child]) for child in below))
+            key = (own, shown, hidden, *[(modules[child].name, signatures[child]) for child in below])
         signatures[index] = known.setdefault(key, len(known) + 1)
         if index:
             children[above[index]].append(index)
@@ -140,14 +145,20 @@ def _above(marked: Set[int], above: Sequence[int]) -> set[int]:
     return found
 
 
-def _own_key(module: Module, path: str, buffers: bool) -> Hashable:
+def _own_key(module: Module, alike: int | None, path: str, buffers: bool) -> Hashable:
     """Return what tells a module apart without its name and children.
+
+    Args:
+        module: the module.
+        alike: a number for its parameters; None where they are tied.
+        path: where it is.
+        buffers: whether its buffers are shown.
 
     Ties are compared by the way from here to there: blocks that each tie two of their own weights are
     alike, and so are blocks tied to one place outside.
     """
-    parameters: Hashable = module.parameters
-    if any(p.tied_to or p.tied_by for p in module.parameters):
+    parameters: Hashable = alike
+    if alike is None:
         parameters = tuple(
             (
                 msgspec.structs.replace(p, tied_to="", tied_by=()),

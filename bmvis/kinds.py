@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence, Set
 import msgspec
 
 from bmvis.totals import subtree_facts
-from bmvis.tree import Model, Parameter
+from bmvis.tree import Model, Parameter, distinct_parameters
 
 
 class Kinds(msgspec.Struct, frozen=True):
@@ -27,10 +27,10 @@ class Kinds(msgspec.Struct, frozen=True):
 def of(model: Model, fact: Callable[[Parameter], str]) -> Kinds:
     """Return what `fact` says of the parameters; '' is nothing."""
     elements: Counter[str] = Counter()
-    for module in model.modules:
-        for parameter in module.parameters:
+    for parameters, times in distinct_parameters(model.modules):
+        for parameter in parameters:
             if not parameter.tied_to:
-                elements[fact(parameter)] += parameter.count
+                elements[fact(parameter)] += parameter.count * times
     ranked = tuple(said for said, _ in elements.most_common() if said)
     return Kinds(ranked, subtree_facts(model, fact) if len(ranked) > 1 else ())
 

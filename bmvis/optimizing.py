@@ -56,8 +56,8 @@ def note_groups(captured: Model, model: nn.Module, returned: Sequence[Any]) -> M
     known: set[int] = set()
     replaced: dict[tuple[Parameter, tuple[int, ...]], Parameter] = {}
     modules = []
-    for module, (_, _, _, held_by, _) in zip(captured.modules, walk(model), strict=True):
-        tensors = [tensor for _, tensor in slots.parameters(held_by)]
+    for module, (*_, own, _) in zip(captured.modules, walk(model), strict=True):
+        tensors = [tensor for _, tensor in own]
         known.update(map(id, tensors))
         numbers = [tuple(held.get(id(tensor), ())) for tensor in tensors]
         numbers += [()] * (len(module.parameters) - len(tensors))  # what a quantised module packs away

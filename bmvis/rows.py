@@ -20,7 +20,7 @@ from bmvis.optimizer import Training, training, without_groups
 from bmvis.options import Options
 from bmvis.spread import Spread, spreads
 from bmvis.totals import Totals, of_parameter, subtree_totals
-from bmvis.tree import Buffer, Model, Module, Parameter, join
+from bmvis.tree import Buffer, Model, Module, Parameter, join, parameter_facts
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,7 +184,8 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
             first=spread.first,
         )
         rows += _marked(row, unlike.get(first), first in matched, spread, options)
-    parameters = [(join(path, p.name), p) for path, m in zip(places, model.modules, strict=True) for p in m.parameters]
+    told = parameter_facts(model.modules, lambda held: [p for p in held if p.tied_to or p.shape is None])
+    parameters = [(join(path, p.name), p) for path, held in zip(places, told, strict=True) for p in held]
     return Page(
         rows=tuple(rows),
         totals=totals[0],
@@ -207,8 +208,7 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
 
 def _in_common_structure(model: Model, options: Options) -> tuple[Model, tuple[BmvisError, ...]]:
     """Return the model as the option `common` names it, and what of the mapping does not fit."""
-    is_renamed = any(module.common for module in model.modules)
-    if is_renamed or not (options.common or options.only_common):
+    if not (options.common or options.only_common) or any(module.common for module in model.modules):
         return model, ()
     try:
         is_chosen = options.common in ("", "auto")
@@ -281,7 +281,7 @@ def _said(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
 
 def _flows(model: Model, groups: Sequence[Group]) -> list[Flow | None]:
     """Return for each group what flows through all modules that it stands for."""
-    if all(module.call is None for module in model.modules):
+    if not any(module.call for module in model.modules):
         return [None] * len(groups)
     return [together(model.modules[index].call for index in everyone) for everyone in stand_ins(model, groups)]
 

@@ -6,27 +6,43 @@ or build tensors anew (parametrizations do). The dictionaries below them are pla
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 _Held = TypeVar("_Held", nn.Module, torch.Tensor)
+Children = Sequence[tuple[str, nn.Module]]
+Tensors = Sequence[tuple[str, torch.Tensor]]
 
 
-def children(module: nn.Module) -> list[tuple[str, nn.Module]]:
+def contents(module: nn.Module) -> tuple[Children, Tensors, Tensors]:
+    """Return the submodules, parameters and buffers with their names, in one look; empty places are left out."""
+    slots = object.__getattribute__(module, "__dict__")
+    below, own, constant = slots.get("_modules"), slots.get("_parameters"), slots.get("_buffers")
+    if below is None or own is None or constant is None:
+        return children(module), parameters(module), buffers(module)
+    return (
+        _items(below, nn.Module) if below else (),
+        _items(own, torch.Tensor) if own else (),
+        _items(constant, torch.Tensor) if constant else (),
+    )
+
+
+def children(module: nn.Module) -> Children:
     """Return the submodules with their names; empty places are left out."""
-    return _items(module, "_modules", nn.Module)
+    return _items(_slot(module, "_modules"), nn.Module)
 
 
-def parameters(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
+def parameters(module: nn.Module) -> Tensors:
     """Return the module's own parameters with their names; empty places are left out."""
-    return _items(module, "_parameters", torch.Tensor)
+    return _items(_slot(module, "_parameters"), torch.Tensor)
 
 
-def buffers(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
+def buffers(module: nn.Module) -> Tensors:
     """Return the module's own buffers with their names; empty places are left out."""
-    return _items(module, "_buffers", torch.Tensor)
+    return _items(_slot(module, "_buffers"), torch.Tensor)
 
 
 def unsaved(module: nn.Module) -> frozenset[str]:
@@ -58,14 +74,13 @@ def text(value: str) -> str:
     return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
 
 
-def _items(module: nn.Module, slot: str, kind: type[_Held]) -> list[tuple[str, _Held]]:
-    held = _slot(module, slot)
+def _items(held: Any, kind: type[_Held]) -> Sequence[tuple[str, _Held]]:
     if not held:
-        return []
+        return ()
     return [
         (name if type(name) is str and name.isascii() else text(str(name)), value)
         for name, value in held.items()
-        if isinstance(value, kind)
+        if value is not None and isinstance(value, kind)
     ]
 
 

@@ -47,9 +47,9 @@ def stored(tensor: torch.Tensor, holder: nn.Module) -> Stored:
     return _plain(tensor)
 
 
-def may_pack(module: nn.Module) -> bool:
+def may_pack(module: nn.Module, buffers: slots.Tensors) -> bool:
     """Return whether a look at what `packed` yields is worth its time."""
-    return slots.holds(module, "_buffers", "qweight") or _is_native(module)
+    return _is_native(type(module)) or (bool(buffers) and any(name == "qweight" for name, _ in buffers))
 
 
 def packed(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
@@ -58,7 +58,7 @@ def packed(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
     PyTorch's own have a method that unpacks a copy, `_weight_bias()` or `weight()`; those of GPTQ and AWQ
     hold a buffer `qweight`.
     """
-    if not _is_native(module):
+    if not _is_native(type(module)):
         yield from _packed_buffer(module)
         return
     with warnings.catch_warnings():
@@ -95,8 +95,8 @@ def _first_int(module: nn.Module, names: Iterable[str]) -> int:
     return next((value for value in found if isinstance(value, int)), 0)
 
 
-def _is_native(module: nn.Module) -> bool:
-    return slots.home(type(module)).startswith(("torch.ao.nn.", "torch.nn.quantized."))
+def _is_native(cls: type[nn.Module]) -> bool:
+    return slots.home(cls).startswith(("torch.ao.nn.", "torch.nn.quantized."))
 
 
 def _unpacked(module: Any) -> list[tuple[str, object]]:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import msgspec
 
-from bmvis.tree import Model, Parameter, join, paths, sizes
+from bmvis.tree import Model, Parameter, join, parameter_facts, paths, sizes
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):
@@ -62,12 +62,24 @@ def subtree_totals(model: Model) -> list[Totals]:
     subtree is one. Linear in the number of modules and of occurrences.
     """
     modules, above = model.modules, model.parents
-    found = [sum(map(of_parameter, module.parameters), NOTHING) for module in modules]
-    if any(module.shared_with is not None or any(p.tied_to for p in module.parameters) for module in modules):
+    found = parameter_facts(modules, _of_all)
+    if any(module.shared_with is not None for module in modules) or any(parameter_facts(modules, _has_later)):
         _count_once(model, above, found)
     for index in range(len(modules) - 1, 0, -1):
-        found[above[index]] += found[index]
+        own = found[index]
+        if own is not NOTHING:
+            other = found[above[index]]
+            found[above[index]] = own if other is NOTHING else other + own
     return found
+
+
+def _of_all(parameters: tuple[Parameter, ...]) -> Totals:
+    return sum(map(of_parameter, parameters), NOTHING) if parameters else NOTHING
+
+
+def _has_later(parameters: tuple[Parameter, ...]) -> bool:
+    """Return whether any of them is the later place of a tensor."""
+    return any(p.tied_to for p in parameters)
 
 
 def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozenset[str]]:
@@ -76,7 +88,7 @@ def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozen
     A shared module has the facts of the place where it was first met.
     """
     modules, above = model.modules, model.parents
-    own = [frozenset(map(fact, module.parameters)) for module in modules]
+    own = parameter_facts(modules, lambda parameters: frozenset(map(fact, parameters)))
     later = [index for index, module in enumerate(modules) if module.shared_with is not None]
     position = {path: index for index, path in reversed(list(enumerate(paths(modules))))} if later else {}
     while True:  # once, and once more for each level of modules that hold nothing but shared ones
@@ -114,13 +126,12 @@ def held_tensors(model: Model) -> tuple[dict[str, Totals], list[list[str]]]:
     """
     modules, places = model.modules, model.paths
     has_shared = any(module.shared_with is not None for module in modules)
+    counted = parameter_facts(modules, lambda held: held if has_shared else tuple(p for p in held if p.is_tied))
     values: dict[str, Totals] = {}
     held: list[list[str]] = []
-    for path, module in zip(places, modules, strict=True):
+    for path, parameters in zip(places, counted, strict=True):
         keys = []
-        for parameter in module.parameters:
-            if not (has_shared or parameter.tied_to or parameter.tied_by):
-                continue
+        for parameter in parameters:
             key = parameter.tied_to or join(path, parameter.name)
             values.setdefault(key, of_parameter(parameter))
             keys.append(key)

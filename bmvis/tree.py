@@ -7,11 +7,14 @@ quick to walk. `Module.depth` is the only link between rows; `parents` and `size
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
+
+_Told = TypeVar("_Told")
 
 FORMAT = 2
 """Version of the serialised form; a reader refuses any other."""
@@ -60,6 +63,11 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     groups: tuple[int, ...] | None = None
     """Numbers of the parameter groups that hold it, as `Model.groups` counts them; None where the model came without
     an optimizer."""
+
+    @property
+    def is_tied(self) -> bool:
+        """Return whether the tensor stands elsewhere as well."""
+        return bool(self.tied_to or self.tied_by)
 
     @property
     def stored_as(self) -> str:
@@ -238,6 +246,29 @@ def paths(modules: Sequence[Module]) -> list[str]:
         trail.append(path)
         found.append(path)
     return found
+
+
+def parameter_facts(modules: Sequence[Module], tell: Callable[[tuple[Parameter, ...]], _Told]) -> list[_Told]:
+    """Return what `tell` says of each module's parameters.
+
+    It is asked once for a tuple that several modules share, as those of a captured model do that are alike.
+    """
+    told: dict[int, _Told] = {}
+    found = []
+    for module in modules:
+        parameters = module.parameters
+        key = id(parameters)
+        if key not in told:
+            told[key] = tell(parameters)
+        found.append(told[key])
+    return found
+
+
+def distinct_parameters(modules: Sequence[Module]) -> list[tuple[tuple[Parameter, ...], int]]:
+    """Return the modules' parameters, those that several share once, and how many modules have them."""
+    times = Counter([id(module.parameters) for module in modules])
+    held = {id(module.parameters): module.parameters for module in modules}
+    return [(held[key], number) for key, number in times.items()]
 
 
 def parents(modules: Sequence[Module]) -> list[int]:

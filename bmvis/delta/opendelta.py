@@ -12,5 +12,5 @@ def opendelta(places: Places) -> Deltas:
         id(parameter): ""
         for _, module in places
         for _, parameter in slots.parameters(module)
-        if slots.attribute(parameter, "_is_delta", False) is True
+        if slots.attribute(parameter, "_is_delta") is True
     }

@@ -29,7 +29,7 @@ def to_legend(page: Page) -> Markup:
         ("bmvis-other", "not common", any(row.module and row.module.common == "other" for row in page.rows)),
         ("bmvis-differs", "differs", any(row.differs for row in page.rows)),
         ("bmvis-flow", "→ returns", any(row.flow and row.flow.outputs for row in page.rows)),
-        ("bmvis-tie", "tied", any(p.tied_to or p.tied_by for p in parameters) or any(map(_is_shared, page.rows))),
+        ("bmvis-tie", "tied", any(p.is_tied for p in parameters) or any(map(_is_shared, page.rows))),
     ]
     shown = [tag("b", "name")] if page.is_checkpoint else [tag("b", "name"), tag("i", "(type)")]
     if page.training:

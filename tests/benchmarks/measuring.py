@@ -29,7 +29,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def interleaved(tasks: dict[str, Callable[[], object]], *, rounds: int = 7, enough: float = 4.0) -> dict[str, float]:
-    """Return the least seconds of each task, all run by turns, so that a busy machine slows them alike.
+    """Return the least seconds of computing of each task, all run by turns, so that a busy machine slows them alike.
 
     In its turn a task runs three times, for what ran before it has filled the processor's caches. A task that took
     `enough` seconds in all is not run again.
@@ -39,15 +39,25 @@ def interleaved(tasks: dict[str, Callable[[], object]], *, rounds: int = 7, enou
         for name, task in tasks.items():
             for _ in range(3):
                 if sum(taken[name]) < enough:
-                    taken[name].append(seconds(task))
+                    taken[name].append(cpu_seconds(task))
     return {name: min(times) for name, times in taken.items()}
 
 
 def seconds(task: Callable[[], object]) -> float:
+    """Return how long a task takes, with the processes that it starts."""
+    return _lasting(time.perf_counter, task)
+
+
+def cpu_seconds(task: Callable[[], object]) -> float:
+    """Return how long this process computes for a task: what others make it wait for does not count."""
+    return _lasting(time.process_time, task)
+
+
+def _lasting(clock: Callable[[], float], task: Callable[[], object]) -> float:
     gc.collect()
-    start = time.perf_counter()
+    start = clock()
     task()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def peak_bytes(task: Callable[[], object]) -> int:

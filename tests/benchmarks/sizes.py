@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from measuring import Target, peak_bytes, seconds
+from measuring import Target, cpu_seconds, peak_bytes
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -24,7 +24,7 @@ def run(console: Console) -> Iterator[Target]:
     for size in SIZES:
         model = grown(size)
         modules = sum(1 for _ in model.modules())
-        taken = min(seconds(lambda model=model: _draw(model)) for _ in range(2 if size > 100_000 else 5))
+        taken = min(cpu_seconds(lambda model=model: _draw(model)) for _ in range(2 if size > 100_000 else 5))
         per_module[size] = taken / modules
         memory[size] = peak_bytes(lambda model=model: _draw(model)) / modules
         table.add_row(f"{modules:,}", f"{taken:.3f}", f"{per_module[size] * 1e6:.1f}", f"{memory[size]:.0f}")
