@@ -22,14 +22,15 @@ from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
 from bmvis.render import assets
-from mkdocs_bmvis.element import GALLERY
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
-from mkdocs_bmvis.gallery import ModelPage, model_pages, placed
 from mkdocs_bmvis.hosts import mkdocs_page
-from mkdocs_bmvis.place import GalleryKey
+from mkdocs_bmvis.pages import Galleries
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.sources import open_source
 from mkdocs_bmvis.trees import Trees
+
+CAN_COMBINE = hasattr(plugins, "CombinedEvent")
+"""Whether a plugin can come before and after others; MkDocs 1.5 lets none."""
 
 
 class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Settings` takes the place of its Config
@@ -59,6 +60,8 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         """Open the build's one source of models and register the extension with it."""
         self._close()
+        if self._build:
+            self._build.galleries.give_back_nav(config)
         folder = Path(config.config_file_path).parent if config.config_file_path else None
         self._taken |= _take_over(config)
         try:
@@ -76,16 +79,30 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         if self._build:
             self._build.extension.autorefs = config.plugins.get("autorefs")
 
-    def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
+    @event_priority(0)
+    def _ship(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Add the assets, and the pages of galleries; a file of the site at the same place wins."""
         for uri in assets.files():
             if files.get_file_from_path(uri) is None:
                 # The plain constructor: `File.generated` is not in MkDocs 1.5.
                 files.append(File(uri, str(assets.PACKAGE.parent), config.site_dir, config.use_directory_urls))
+        if "i18n" not in config.plugins:
+            self._add_pages(files, config)
+        return files
+
+    @event_priority(-110)
+    def _ship_late(self, files: Files, *, config: MkDocsConfig) -> Files:
+        """Add the pages of one language's galleries when the i18n plugin has said which those are (at -100)."""
+        if "i18n" in config.plugins:
+            self._add_pages(files, config)
+        return files
+
+    def _add_pages(self, files: Files, config: MkDocsConfig) -> None:
         if self._build and self._build.galleries.add(files, config):
             _link(config.extra_css, [assets.GALLERY_STYLE])
             _link(config.extra_javascript, [assets.GALLERY_SCRIPT])
-        return files
+
+    on_files = plugins.CombinedEvent(_ship, _ship_late) if CAN_COMBINE else _ship
 
     def on_page_markdown(self, markdown: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> None:
         """Tell the extension which page comes next."""
@@ -109,7 +126,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     def _show_trees(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:
         page.content = self._whole_content
 
-    if hasattr(plugins, "CombinedEvent"):  # MkDocs 1.5 has it not: there, its own search finds the text of trees
+    if CAN_COMBINE:  # without, MkDocs' own search finds the text of trees
         on_page_context = plugins.CombinedEvent(_hide_trees, _show_trees)
 
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
@@ -151,48 +168,6 @@ class _Build:
         self.trees = Trees(settings, self.source, raises=PluginError)
         self.galleries = Galleries(self.trees)
         self.extension = BmvisExtension(trees=self.trees)
-
-
-class Galleries:
-    """The pages that galleries make for their models."""
-
-    def __init__(self, trees: Trees) -> None:
-        self._trees = trees
-        self._pages: dict[str, dict[GalleryKey, dict[str, File]]] = {}
-
-    def add(self, files: Files, config: MkDocsConfig) -> bool:
-        """Add the models' pages to the site and to its nav; return whether any page has a gallery."""
-        found = [(file, text) for file in files.documentation_pages() if f"<{GALLERY}" in (text := _text(file))]
-        for file, text in found:
-            if not hasattr(File, "generated"):
-                continue  # MkDocs 1.5: cards without pages
-            for key, pages in model_pages(file.src_uri, text, self._trees.models):
-                made = {page.reference: _page_file(page, files, config) for page in pages}
-                self._pages.setdefault(file.src_uri, {})[key] = made
-                if config.nav:
-                    config.nav = placed(config.nav, file.src_uri, pages)
-        return bool(found)
-
-    def links(self, file: File) -> dict[GalleryKey, dict[str, str]]:
-        """Return the addresses of the models' pages, seen from the page of their galleries."""
-        galleries = self._pages.get(file.src_uri, {})
-        return {key: {name: made.url_relative_to(file) for name, made in of.items()} for key, of in galleries.items()}
-
-
-def _text(file: File) -> str:
-    if hasattr(file, "content_string"):
-        return file.content_string
-    return Path(str(file.abs_src_path)).read_text(encoding="utf-8-sig", errors="replace")  # MkDocs 1.5
-
-
-def _page_file(page: ModelPage, files: Files, config: MkDocsConfig) -> File:
-    """Return the file of a model's page: the author's own, or a new one."""
-    own = files.get_file_from_path(page.uri)
-    if own is not None:
-        return own
-    made = File.generated(config, page.uri, content=page.text)
-    files.append(made)
-    return made
 
 
 def _take_over(config: MkDocsConfig) -> dict[str, Any]:

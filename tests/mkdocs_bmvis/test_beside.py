@@ -1,7 +1,9 @@
 """Other plugins beside ours, all at once: each has its hand in pages, navigation, files or the number of builds."""
 
+from pathlib import PurePosixPath
+
 import pytest
-from hosts import build, make_site
+from hosts import build, make_site, needs_new_mkdocs
 
 for needed in (
     "mkdocs_awesome_nav",
@@ -21,6 +23,16 @@ PAGES = {
 <model-structure factory="zoo:tiny" dept="1" />
 """,
 }
+GALLERIES = {
+    "models.md": '# Models\n\n<model-gallery toctree="zoo" models="zoo:tiny | Tiny\nzoo:tiny(layers=1)" />\n',
+    "models.de.md": '# Modelle\n\n<model-gallery toctree="zoo" models="zoo:tiny | Winzig" />\n',
+}
+TWO_LANGUAGES = {
+    "i18n": {
+        "docs_structure": "suffix",
+        "languages": [{"locale": "en", "default": True, "name": "English"}, {"locale": "de", "name": "Deutsch"}],
+    }
+}
 
 
 def add_plugins(config):
@@ -31,22 +43,14 @@ def add_plugins(config):
         "bmvis",
         "awesome-nav",
         {"redirects": {"redirect_maps": {"old.md": "index.md#tiny.0"}}},
-        {
-            "i18n": {
-                "docs_structure": "suffix",
-                "languages": [
-                    {"locale": "en", "default": True, "name": "English"},
-                    {"locale": "de", "name": "Deutsch"},
-                ],
-            }
-        },
+        TWO_LANGUAGES,
         {"minify": {"minify_html": True, "minify_css": True, "minify_js": True}},
     ]
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    return build("mkdocs", make_site(tmp_path_factory.mktemp("beside"), PAGES, add_plugins))
+    return build("mkdocs", make_site(tmp_path_factory.mktemp("beside"), PAGES | GALLERIES, add_plugins))
 
 
 def test_the_default_language_has_its_trees(built):
@@ -65,6 +69,43 @@ def test_an_element_written_by_a_macro_is_drawn(built):
 
 def test_lines_are_those_of_the_file(built):
     assert "docs/macro.md:5: unknown attribute 'dept'" in built.log
+
+
+def links(built, uri, selector):
+    return [(link.get_text(" ", strip=True), link["href"]) for link in built.page(uri).select(selector)]
+
+
+@needs_new_mkdocs
+@pytest.mark.parametrize(
+    ("uri", "cards"),
+    [
+        ("models/index.html", [("Tiny", "../zoo/zoo.tiny/"), ("tiny(layers=1)", "../zoo/zoo.tiny-layers-1/")]),
+        ("de/models/index.html", [("Winzig", "../zoo/zoo.tiny/")]),
+    ],
+    ids=["default", "another"],
+)
+def test_each_language_has_the_pages_of_its_gallery_in_its_nav(built, uri, cards):
+    assert links(built, uri, ".bmvis-card-title a") == cards
+    assert [link for link in links(built, uri, ".md-nav--primary a") if "zoo" in link[1]] == cards
+    for title, href in cards:
+        model = built.page(str(PurePosixPath(uri).parent.parent / href.removeprefix("../") / "index.html"))
+        assert model.h1.get_text() == title
+        assert model.select_one(".bmvis-tree")
+
+
+@needs_new_mkdocs
+def test_a_written_nav_has_the_titles_of_each_language(tmp_path):
+    def change(config):
+        config["nav"] = ["index.md", "models.md"]
+        config["plugins"] = ["bmvis", TWO_LANGUAGES]
+
+    built = build("mkdocs", make_site(tmp_path, GALLERIES, change))
+    for uri, titles in {"models/index.html": ["Tiny", "tiny(layers=1)"], "de/models/index.html": ["Winzig"]}.items():
+        assert [title for title, href in links(built, uri, ".md-nav--primary a") if "zoo" in href] == titles
+
+
+def test_minifying_keeps_what_a_row_says(built):
+    assert "0 (Linear) weight:[4, 4] bias:[4]" in built.page("index.html").select_one("#tiny .bmvis-tree").get_text()
 
 
 def test_a_redirect_leads_to_a_module(built):
