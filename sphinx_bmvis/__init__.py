@@ -24,7 +24,7 @@ from sphinx_bmvis import (
     transforms,
 )
 
-ENV_VERSION = 3
+ENV_VERSION = 4
 """Counted up whenever what is kept in the environment or in doctrees changes its shape."""
 
 

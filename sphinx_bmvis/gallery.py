@@ -42,7 +42,8 @@ class ModelGallery(SphinxDirective):
         try:
             options = parse_gallery_options(self.options)
             made = captioned_gallery if options.caption else model_gallery
-            node = made(location=location, options=options, entries=read_entries(self._lines(location), location))
+            entries = read_entries(self._lines(location), location)
+            node = made(location=location, docname=self.env.docname, options=options, entries=entries)
             if options.caption:
                 node += nodes.caption(options.caption, options.caption)
         except BmvisError as error:
@@ -132,8 +133,9 @@ class FillGalleries(SphinxPostTransform):
 
     def _fill(self, node: model_gallery) -> None:
         domain = domain_of(self.env)
-        gallery = domain.galleries[self.env.docname][node["ids"][0]]
-        pages = domain.pages.get(gallery_key(self.env.docname, node["options"], node["entries"]), {})
+        docname = node["docname"]  # a book, or a site on one page, is written as if all were in its first document
+        gallery = domain.galleries[docname][node["ids"][0]]
+        pages = domain.pages.get(gallery_key(docname, node["options"], node["entries"]), {})
         cards = []
         for entry in gallery.entries:
             answer = domain.answer(Asked(entry.reference, node["options"].device))

@@ -44,8 +44,8 @@ class captioned_structure(model_structure):  # noqa: N801
 class model_gallery(nodes.General, nodes.Element):  # noqa: N801
     """A list of models, a card for each.
 
-    Attributes: `location`, `entries` (`Entry`s as written) and `options` (`GalleryOptions`), or `error`; later
-    `cards`. Only HTML sees it while it is written: for other formats it has become a list by then.
+    Attributes: `location`, `docname`, `entries` (`Entry`s as written) and `options` (`GalleryOptions`), or `error`;
+    later `cards`. Only HTML sees it while it is written: for other formats it has become a list by then.
     """
 
 

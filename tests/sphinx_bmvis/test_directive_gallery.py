@@ -179,7 +179,11 @@ def test_what_pages_may_not_name_is_not_found(shelf):
 
 @pytest.mark.parametrize("builder", ["dirhtml", "singlehtml", "epub", "text", "latex", "man", "texinfo", "gettext"])
 def test_every_builder_takes_galleries(shelf, builder):
-    built = shelf().build(builder)
+    site = shelf()
+    site.folder.joinpath("more.rst").write_text("More\n====\n\n.. model-gallery::\n\n   zoo:tiny\n")
+    with site.folder.joinpath("index.rst").open("a") as index:
+        index.write("\n.. toctree::\n\n   more\n")
+    built = site.build(builder)
     # `basic`, the test theme, has no pictures for EPUB's cover, and Sphinx says so.
     assert "bmvis" not in built.warnings
     assert "ERROR" not in built.warnings

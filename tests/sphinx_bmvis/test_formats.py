@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 import zipfile
+from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -88,7 +90,10 @@ def test_latex_escapes_and_labels(build):
 def test_latex_compiles(make_site, engine):
     if not shutil.which(engine):
         pytest.skip(f"{engine} is not installed: see .ci/checkers")
-    folder = make_site().build("latex", latex_engine=engine).folder
+    site = make_site()
+    with site.folder.joinpath("places.rst").open("a") as page:
+        page.write("\n.. model-optimizer:: zoo:trained\n   :accept: frozen\n")
+    folder = site.build("latex", latex_engine=engine).folder
     done = subprocess.run(
         [
             "latexmk",
@@ -109,6 +114,23 @@ def test_latex_compiles(make_site, engine):
     if shutil.which("pdftotext"):
         subprocess.run(["pdftotext", "smallmodels.pdf"], cwd=folder, check=True)
         assert "1.dense stands in Fig. 1" in folder.joinpath("smallmodels.txt").read_text(encoding="utf-8")
+        assert overlapping(folder / "smallmodels.pdf") == []
+
+
+def overlapping(book: Path) -> list[str]:
+    """Return the words of a PDF that are printed over one another."""
+    boxes = subprocess.run(["pdftotext", "-bbox", book, "-"], capture_output=True, text=True, check=True).stdout
+    found = []
+    for page in boxes.split("<page ")[1:]:
+        words = re.findall(r'xMin="(.*?)" yMin="(.*?)" xMax="(.*?)" yMax="(.*?)">(.*?)<', page)
+        for (*one, word), (*two, other) in combinations(words, 2):
+            left, top, right, bottom = map(float, one)
+            begin, upper, end, lower = map(float, two)
+            is_beside = min(right, end) - max(left, begin) < 1
+            is_below = min(bottom, lower) - max(top, upper) < min(bottom - top, lower - upper) / 2
+            if not is_beside and not is_below:
+                found.append(f"{word} {other}")
+    return found
 
 
 def test_numbered_figures_count_trees_with_captions(make_site):
