@@ -21,9 +21,9 @@ def main() -> None:
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def assets(folder: Path) -> None:
-    """Copy the stylesheet and the script into FOLDER, for a host that links files itself."""
+    """Copy the stylesheets and the scripts into FOLDER, for a host that links files itself."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in sorted((Path(__file__).parent / "static").glob("bmvis.*")):
+    for file in sorted((Path(__file__).parent / "static").glob("bmvis*.*")):
         shutil.copyfile(file, folder / file.name)
         click.echo(folder / file.name)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from bmvis import commands, gallery, options, show
 from bmvis.cli import main
 from bmvis.errors import BmvisError
-from bmvis.gallery import GALLERY_OPTIONS
-from bmvis.options import OPTIONS, Option
+from bmvis.options import Option
 from bmvis.render import assets
 
 FOLDER = Path(__file__).parent
@@ -31,15 +31,26 @@ def filled(text: str, host: str) -> str:
     return _MARK.sub(fill, text)
 
 
+def made_of() -> Iterable[Path]:
+    """Return the files that pages are made of beside their own: when one changes, they are stale."""
+    yield from FOLDER.glob("*.*")
+    yield from (Path(str(module.__file__)) for module in (options, gallery, commands, show))
+    yield FOLDER.parent / "CHANGELOG.md"
+
+
 def table(heads: str, rows: Iterable[Iterable[str]]) -> str:
     """Return a Markdown table."""
     lines = [heads, re.sub(r"[^|]+", "---", heads), *(f"| {' | '.join(row)} |" for row in rows)]
     return "\n".join(lines)
 
 
-def _options(options: Iterable[Option]) -> str:
-    rows = ((f"`{option.name}`", option.takes or "nothing: a flag", option.help) for option in options)
-    return table("| option | takes | what it does |", rows)
+def _options(listed: Iterable[Option]) -> str:
+    rows = ((f"`{option.name}`", f"{option.help} *{_taken(option)}*") for option in listed)
+    return table("| option | what it does, and what it takes |", rows)
+
+
+def _taken(option: Option) -> str:
+    return f"Takes {option.takes}." if option.takes else "A flag."
 
 
 def _file(name: str) -> str:
@@ -97,8 +108,8 @@ def _mkdocstrings(names: str) -> str:
 
 
 _MAKERS: dict[str, Callable[[str], str]] = {
-    "options": lambda _: _options(OPTIONS),
-    "gallery-options": lambda _: _options(GALLERY_OPTIONS),
+    "options": lambda _: _options(options.OPTIONS),
+    "gallery-options": lambda _: _options(gallery.GALLERY_OPTIONS),
     "file": _file,
     "command": _command,
     "colours": _colours,

@@ -4,6 +4,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from dialects import for_sphinx
+from generated import made_of
 
 project = "bmvis"
 extensions = [
@@ -17,7 +18,7 @@ extensions = [
 exclude_patterns = ["zoo/README*"]
 html_theme = "furo"
 html_title = "bmvis"
-html_show_copyright = False
+html_show_copyright = html_show_sourcelink = html_copy_source = False
 bmvis_path = [".."]
 myst_heading_anchors = 3
 copybutton_prompt_text = "$ "
@@ -32,4 +33,10 @@ default_role = "code"  # as Markdown has it, in docstrings
 
 def setup(app):
     """Put the pages of both sites into MyST, where this one includes them."""
-    app.connect("include-read", lambda app, path, docname, text: text.__setitem__(0, for_sphinx(text[0])))
+    app.connect("include-read", read_page)
+
+
+def read_page(app, path, docname, text):
+    text[0] = for_sphinx(text[0])
+    for file in made_of():
+        app.env.note_dependency(str(file))
