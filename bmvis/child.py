@@ -34,7 +34,7 @@ except ImportError as _missing:  # another Python finds this bmvis, but not what
     print(_missing, flush=True)
     sys.exit(processes.UNUSABLE)
 
-from bmvis import factory, finding, frames, inputs
+from bmvis import factory, finding, frames, inputs, limits, numbers
 from bmvis.borrowed import Borrowed
 from bmvis.errors import BmvisError, FactoryError, WorkerError
 from bmvis.imports import Imports
@@ -124,7 +124,8 @@ def _reply(request: Request, imports: Imports) -> Reply:
         origin = tuple(sources), tuple(imports.digests[file] for file in sources), tuple(_installed())
         return Built(found, *origin) if isinstance(found, Model) else Listed(found, *origin)
     except BmvisError as error:
-        return Failed(error.kind, error.message, error.hint, error.detail)
+        failure = _too_large(request, error) if limits.ran_out(error.__cause__) else error
+        return Failed(failure.kind, failure.message, failure.hint, failure.detail)
     except BaseException as error:
         failure = finding.raised(f"the model of {request.reference!r} cannot be read: it raised", error)
         return Failed(failure.kind, failure.message, failure.hint, failure.detail)
@@ -145,35 +146,15 @@ def _limited(request: Request) -> Iterator[None]:
     if request.timeout:
         faulthandler.dump_traceback_later(request.timeout + 5, exit=True, file=2)
     try:
-        with _limited_memory(request.memory):
+        with limits.memory(_allowed(request)):
             yield
     finally:
         faulthandler.cancel_dump_traceback_later()
 
 
-@contextmanager
-def _limited_memory(limit: int) -> Iterator[None]:
-    """Let allocations fail that take more than `limit` bytes; on Windows, and on macOS, nothing does."""
-    if not limit or sys.platform == "win32":
-        yield
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    allowed = _address_space() + limit
-    resource.setrlimit(resource.RLIMIT_AS, (allowed if hard == resource.RLIM_INFINITY else min(allowed, hard), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def _address_space() -> int:
-    """Return the bytes that the process has mapped, its libraries included."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
+def _allowed(request: Request) -> int:
+    """Return the bytes that a model may take: who asks for the CPU, and sets no limit, has none."""
+    return request.memory or (limits.default() if request.device == "auto" else 0)
 
 
 def _require_torch() -> None:
@@ -202,7 +183,7 @@ def _build(reference: factory.Reference, request: Request, imports: Imports) -> 
             model, beside = finding.call(target, reference, device)
         except FactoryError as error:
             if device == devices[-1]:
-                raise
+                raise _with_notes(error, notes) from error.__cause__
             notes = (f"built on the CPU: on the meta device, {finding.first_line(error.message)}",)
             continue
         captured = optimizing.note_groups(capture(model), model, beside)
@@ -217,6 +198,25 @@ def _build(reference: factory.Reference, request: Request, imports: Imports) -> 
             continue
         return msgspec.structs.replace(meta or traced, untraced=traced.untraced)
     raise AssertionError("the last device either returns or raises")
+
+
+def _with_notes(error: FactoryError, notes: tuple[str, ...]) -> FactoryError:
+    """Return what was raised on the CPU with why the model was built there, if that is something else."""
+    notes = tuple(note for note in notes if finding.first_line(error.message) not in note)
+    return FactoryError(error.message, hint=error.hint, detail="\n".join([*notes, error.detail]))
+
+
+def _too_large(request: Request, error: BmvisError) -> BmvisError:
+    """Return an error that names the limit which was met, and how to set another."""
+    limit = _allowed(request)
+    if not limit:
+        return error
+    where = "the setting memory" if request.memory else f"1/{limits.SHARE} of this machine's memory"
+    return FactoryError(
+        f"the model of {request.reference!r} takes more than {numbers.size(limit)}, {where}",
+        hint="let the factory make a smaller model, or set memory to more bytes; with device: cpu there is no limit",
+        detail=f"{error.message}\n{error.detail}",
+    )
 
 
 def _traced(model: Any, captured: Model, request: Request) -> Model:

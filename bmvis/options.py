@@ -174,7 +174,8 @@ OPTIONS: tuple[Option, ...] = (
         "device",
         "auto, meta or cpu",
         _choice("auto", "meta", "cpu"),
-        "Where the factory runs: meta takes no memory for weights; auto is meta, then the CPU if that fails.",
+        "Where the factory runs: meta takes no memory for weights; auto is meta, then the CPU if that fails, "
+        "with half of the machine's memory.",
     ),
     Option("class", "CSS class names", _classes, "CSS classes for the outermost element.", field="classes"),
     Option("search", "", _flag, "Let the site's search find the text of the tree."),

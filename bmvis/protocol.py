@@ -21,7 +21,7 @@ class Request(msgspec.Struct, frozen=True):
     listing: bool = False
     """Whether not a model is asked for, but the names that the reference, a pattern, finds (`bmvis.listing`)."""
     memory: int = 0
-    """Bytes that the model may take beside what the process had before; 0 is any number."""
+    """Bytes that the model may take beside what the process had before; 0 where nobody set a limit."""
     inputs: str = ""
     """What to call the model with, as the option `inputs` holds it; '' not to call it."""
 

@@ -42,7 +42,8 @@ class Source:
         path: folders for the front of `sys.path`, relative ones below `cwd`.
         python: the interpreter that builds models.
         timeout: seconds per model.
-        memory: bytes per model, beside what torch itself takes; 0 is no limit. Holds on Linux.
+        memory: bytes per model, beside what torch itself takes; 0 is half of the machine's for a model whose
+            device is `auto`, and no limit else. Holds on Linux.
         cache: a folder for what was built, to be used by later builds; None keeps nothing. An entry holds
             while the project's modules that the factory imports, the data files below `cwd` and `path`
             that they open, and the installed distributions are what they were. A file that C code

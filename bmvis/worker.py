@@ -50,7 +50,8 @@ class Worker:
         cwd: the child's working directory; relative paths of user code start there.
         python: the interpreter; torch and msgspec must be installed there.
         timeout: seconds per model.
-        memory: bytes per model, beside what torch itself takes; 0 is no limit. Holds on Linux.
+        memory: bytes per model, beside what torch itself takes; 0 is half of the machine's for a model whose
+            device is `auto`, and no limit else. Holds on Linux.
     """
 
     def __init__(self, cwd: Path, *, python: str = sys.executable, timeout: float = TIMEOUT, memory: int = 0) -> None:

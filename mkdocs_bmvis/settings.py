@@ -19,7 +19,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "cwd": "The project's folder; by default that of the site's configuration, or the current one.",
     "allow": "Patterns of the models that pages may name, such as `zoo.*:build_*`.",
     "timeout": "Seconds that one model may take.",
-    "memory": "Bytes that one model may take beside torch, on Linux; 0 is no limit.",
+    "memory": "Bytes that one model may take, on Linux; 0: half of the machine's, or with `device: cpu` any number.",
     "mode": "`live` builds models, `snapshot` reads their committed snapshots only, `check` builds and compares.",
     "snapshots": "The folder of snapshots, where it is not the one that pyproject.toml says.",
     "python": "The Python that builds models; bmvis and torch must be installed there.",

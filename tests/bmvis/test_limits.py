@@ -1,0 +1,82 @@
+"""A model that would take the machine with it is refused, and the message says which limit that was."""
+
+import sys
+
+import pytest
+from misbehaviour import write
+
+from bmvis import limits, numbers
+from bmvis.errors import BmvisError
+from bmvis.source import Source
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory hold on Linux")
+
+THREE_QUARTERS = """\
+if not torch.empty(1, device=torch.get_default_device()).is_meta:
+    size = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') // 4 * 3
+    held = torch.empty(size, dtype=torch.int8, device='cpu')
+    return nn.Linear(1, 1)
+raise NotImplementedError('no weights to read')
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("limits")
+    write(folder, "large", THREE_QUARTERS)
+    write(folder, "modest", "return [bytearray(10**8) for _ in range(40)]")
+    with Source(folder, path=["."]) as source:
+        yield source
+
+
+def test_a_model_that_meta_cannot_build_may_take_half_of_the_memory(models):
+    with pytest.raises(BmvisError) as caught:
+        models.resolve("large:build")
+    assert f"'large:build' takes more than {numbers.size(limits.default())}, 1/2 of this machine's" in str(caught.value)
+    assert "set memory" in caught.value.hint
+    assert "device: cpu" in caught.value.hint
+    detail = caught.value.detail.splitlines()
+    assert detail[0].startswith("'large:build' raised RuntimeError")
+    assert "on the meta device, 'large:build' raised NotImplementedError: no weights to read" in caught.value.detail
+    assert "held = torch.empty" in caught.value.detail
+
+
+def test_who_asks_for_the_cpu_has_no_limit(models):
+    assert models.resolve("large:build", "cpu").model.root.type == "Linear"
+
+
+def test_a_limit_that_is_set_is_named(models):
+    with (
+        Source(models._cwd, path=["."], memory=10**9) as limited,
+        pytest.raises(BmvisError, match="takes more than 1 GB, the setting memory"),
+    ):
+        limited.resolve("modest:build")
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "found"),
+    [
+        ("0::/\n", {"memory.max": "max\n"}, []),
+        ("0::/\n", {"memory.max": "7000\n"}, [7000]),
+        ("0::/a/b\n", {"a/memory.max": "5000\n", "a/b/memory.max": "max\n", "memory.max": "9000\n"}, [5000, 9000]),
+        (
+            "4:cpu,memory:/docker/1\n3:pids:/\n0::/\n",
+            {"memory/memory.limit_in_bytes": "4000\n"},
+            [4000],
+        ),
+        ("", {}, []),
+    ],
+    ids=["unlimited", "container", "nested", "older kernel", "none"],
+)
+def test_a_container_has_the_memory_that_it_is_given(tmp_path, groups, files, found):
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(groups)
+    for name, text in files.items():
+        file = tmp_path / "sys/fs/cgroup" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    assert [limit for limit in limits._of_groups(tmp_path) if limit] == found
+
+
+def test_no_groups_are_no_limit(tmp_path):
+    assert list(limits._of_groups(tmp_path)) == []
