@@ -84,7 +84,7 @@ def _sign(
     opened, held = _above(marked, above), _shared_holders(model, above)
     alike: dict[Hashable, int] = {}
     parameters = parameter_facts(
-        modules, lambda own: None if any(p.is_tied for p in own) else alike.setdefault(own, len(alike))
+        model, lambda own: None if any(p.is_tied for p in own) else alike.setdefault(own, len(alike))
     )
     children: list[list[int]] = [[] for _ in modules]
     signatures, counts, cut = [0] * len(modules), [0] * len(modules), [False] * len(modules)
@@ -117,17 +117,16 @@ def _sign(
 
 def _shared_holders(model: Model, above: Sequence[int]) -> set[int]:
     """Return the later places of modules that have parameters below their first place."""
-    later = [index for index, module in enumerate(model.modules) if module.shared_with is not None]
-    if not later:
+    if not model.shared:
         return set()
     position = {path: index for index, path in reversed(list(enumerate(model.paths)))}
-    first = {index: position[model.modules[index].shared_with or ""] for index in later}
+    first = {index: position[model.modules[index].shared_with or ""] for index in model.shared}
     own = [bool(module.parameters) for module in model.modules]
     while True:  # once, and once more for each level of modules that hold nothing but shared ones
         holders = own.copy()
         for index in range(len(holders) - 1, 0, -1):
             holders[above[index]] |= holders[index]
-        found = {index for index in later if holders[first[index]]}
+        found = {index for index in model.shared if holders[first[index]]}
         if all(own[index] for index in found):
             return found
         for index in found:

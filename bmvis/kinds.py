@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence, Set
 import msgspec
 
 from bmvis.totals import subtree_facts
-from bmvis.tree import Model, Parameter, distinct_parameters
+from bmvis.tree import Model, Parameter
 
 
 class Kinds(msgspec.Struct, frozen=True):
@@ -27,8 +27,9 @@ class Kinds(msgspec.Struct, frozen=True):
 def of(model: Model, fact: Callable[[Parameter], str]) -> Kinds:
     """Return what `fact` says of the parameters; '' is nothing."""
     elements: Counter[str] = Counter()
-    for parameters, times in distinct_parameters(model.modules):
-        for parameter in parameters:
+    numbers, distinct = model.parameter_lists
+    for number, times in Counter(numbers).items():
+        for parameter in distinct[number]:
             if not parameter.tied_to:
                 elements[fact(parameter)] += parameter.count * times
     ranked = tuple(said for said, _ in elements.most_common() if said)

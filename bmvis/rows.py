@@ -184,7 +184,7 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
             first=spread.first,
         )
         rows += _marked(row, unlike.get(first), first in matched, spread, options)
-    told = parameter_facts(model.modules, lambda held: [p for p in held if p.tied_to or p.shape is None])
+    told = parameter_facts(model, lambda held: [p for p in held if p.tied_to or p.shape is None])
     parameters = [(join(path, p.name), p) for path, held in zip(places, told, strict=True) for p in held]
     return Page(
         rows=tuple(rows),

@@ -9,7 +9,7 @@ import msgspec
 
 from bmvis.fold import Group, stand_ins
 from bmvis.totals import Totals, held_tensors, of_parameter
-from bmvis.tree import Model, Parameter, join
+from bmvis.tree import Model, Parameter, join, parameter_facts
 
 
 class Spread(msgspec.Struct, frozen=True, gc=False):
@@ -32,7 +32,8 @@ class Spread(msgspec.Struct, frozen=True, gc=False):
 
 def spreads(model: Model, groups: Sequence[Group], totals: Sequence[Totals]) -> list[Spread]:
     """Return for each group what it stands for in the whole model."""
-    if not any(module.shared_with is not None or any(p.tied_to for p in module.parameters) for module in model.modules):
+    is_tied = parameter_facts(model, lambda parameters: any(p.is_tied for p in parameters))
+    if not any(is_tied) and not model.shared:
         every = [(times, times * totals[group.members[0]].count) for times, group in _counted(groups)]
         return [Spread(times, count, count) for times, count in every]
     everyone = stand_ins(model, groups)
@@ -40,9 +41,9 @@ def spreads(model: Model, groups: Sequence[Group], totals: Sequence[Totals]) -> 
     return [
         Spread(
             len(alike),
-            sum(totals[index].count for index in alike) - again[group],
-            sum(first[index] for index in alike),
-            _tensors(model, alike),
+            len(alike) * totals[alike[0]].count - again[group],
+            sum([first[index] for index in alike]),
+            _tensors(model, alike) if len(alike) > 1 and any(is_tied[index] for index in alike) else {},
         )
         for group, alike in enumerate(everyone)
     ]
@@ -60,10 +61,9 @@ def _counted(groups: Sequence[Group]) -> Iterator[tuple[int, Group]]:
 def _first_met(model: Model) -> list[int]:
     """Return for each module the elements of the tensors that have their first place in or below it."""
     above = model.parents
-    found = [
-        sum(of_parameter(p).count for p in module.parameters if not p.tied_to and module.shared_with is None)
-        for module in model.modules
-    ]
+    found = parameter_facts(model, lambda own: sum([of_parameter(p).count for p in own if not p.tied_to]))
+    for index in model.shared:
+        found[index] = 0
     for index in range(len(found) - 1, 0, -1):
         found[above[index]] += found[index]
     return found
@@ -74,7 +74,7 @@ def _met_again(model: Model, everyone: Sequence[Sequence[int]]) -> Counter[int]:
     group_of = {index: group for group, alike in enumerate(everyone) if len(alike) > 1 for index in alike}
     values, held = held_tensors(model)
     holders: defaultdict[str, list[int]] = defaultdict(list)
-    for index, keys in enumerate(held):
+    for index, keys in held.items():
         for key in keys:
             holders[key].append(index)
     found: Counter[int] = Counter()
@@ -87,16 +87,16 @@ def _met_again(model: Model, everyone: Sequence[Sequence[int]]) -> Counter[int]:
 
 def _and_above(places: Sequence[int], model: Model) -> set[int]:
     found: set[int] = set()
+    above = model.parents
     for index in places:
         while index >= 0 and index not in found:
             found.add(index)
-            index = model.parents[index]
+            index = above[index]
     return found
 
 
 def _tensors(model: Model, alike: Sequence[int]) -> dict[str, int]:
-    if len(alike) == 1:
-        return {}
+    """Return how many tensors each name stands for, where modules share some."""
     keys: defaultdict[str, set[str]] = defaultdict(set)
     for index in alike:
         for p in model.modules[index].parameters:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import msgspec
 
-from bmvis.tree import Model, Parameter, join, parameter_facts, paths, sizes
+from bmvis.tree import Model, Parameter, join, parameter_facts, sizes
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):
@@ -62,8 +62,8 @@ def subtree_totals(model: Model) -> list[Totals]:
     subtree is one. Linear in the number of modules and of occurrences.
     """
     modules, above = model.modules, model.parents
-    found = parameter_facts(modules, _of_all)
-    if any(module.shared_with is not None for module in modules) or any(parameter_facts(modules, _has_later)):
+    found = parameter_facts(model, _of_all)
+    if model.shared or any(parameter_facts(model, _has_later)):
         _count_once(model, above, found)
     for index in range(len(modules) - 1, 0, -1):
         own = found[index]
@@ -88,15 +88,14 @@ def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozen
     A shared module has the facts of the place where it was first met.
     """
     modules, above = model.modules, model.parents
-    own = parameter_facts(modules, lambda parameters: frozenset(map(fact, parameters)))
-    later = [index for index, module in enumerate(modules) if module.shared_with is not None]
-    position = {path: index for index, path in reversed(list(enumerate(paths(modules))))} if later else {}
+    own = parameter_facts(model, lambda parameters: frozenset(map(fact, parameters)))
+    position = {path: index for index, path in reversed(list(enumerate(model.paths)))} if model.shared else {}
     while True:  # once, and once more for each level of modules that hold nothing but shared ones
         found = own.copy()
         for index in range(len(found) - 1, 0, -1):
             if not found[index] <= found[above[index]]:
                 found[above[index]] |= found[index]
-        missing = {index: found[position[modules[index].shared_with or ""]] - own[index] for index in later}
+        missing = {index: found[position[modules[index].shared_with or ""]] - own[index] for index in model.shared}
         if not any(missing.values()):
             return found
         for index, facts in missing.items():
@@ -105,12 +104,11 @@ def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozen
 
 def _count_once(model: Model, above: Sequence[int], found: list[Totals]) -> None:
     """Correct `found`, each module's own sums, for tensors that stand in several places."""
-    modules = model.modules
     values, held = held_tensors(model)
     holders: defaultdict[str, list[int]] = defaultdict(list)
-    for index, keys in enumerate(held):
-        if modules[index].shared_with is not None:
-            found[index] = sum((values[key] for key in keys), NOTHING)
+    for index in model.shared:
+        found[index] = sum((values[key] for key in held[index]), NOTHING)
+    for index, keys in held.items():
         for key in keys:
             holders[key].append(index)
     for key, indices in holders.items():
@@ -118,46 +116,41 @@ def _count_once(model: Model, above: Sequence[int], found: list[Totals]) -> None
             found[_common_ancestor(left, right, above, model)] -= values[key]
 
 
-def held_tensors(model: Model) -> tuple[dict[str, Totals], list[list[str]]]:
-    """Return each tensor's value by the key it is first met under, and the keys each module holds.
+def held_tensors(model: Model) -> tuple[dict[str, Totals], dict[int, list[str]]]:
+    """Return each tensor's value by the key it is first met under, and the keys that modules hold, in their order.
 
     A shared module holds all that stands below the place where it was first met. Where none is shared, the tensors
-    that stand in one place only are left out.
+    that stand in one place only are left out, and so are modules that hold no others.
     """
     modules, places = model.modules, model.paths
-    has_shared = any(module.shared_with is not None for module in modules)
-    counted = parameter_facts(modules, lambda held: held if has_shared else tuple(p for p in held if p.is_tied))
+    counted = parameter_facts(model, lambda own: own if model.shared else tuple(p for p in own if p.is_tied))
     values: dict[str, Totals] = {}
-    held: list[list[str]] = []
-    for path, parameters in zip(places, counted, strict=True):
-        keys = []
+    held: dict[int, list[str]] = {}
+    for index, parameters in enumerate(counted):
         for parameter in parameters:
-            key = parameter.tied_to or join(path, parameter.name)
+            key = parameter.tied_to or join(places[index], parameter.name)
             values.setdefault(key, of_parameter(parameter))
-            keys.append(key)
-        held.append(keys)
-    if not has_shared:
+            held.setdefault(index, []).append(key)
+    if not model.shared:
         return values, held
     extent, position = sizes(modules), {path: index for index, path in reversed(list(enumerate(places)))}
 
     def below(index: int, seen: set[int]) -> list[str]:
-        pending, keys = [index], []
+        pending, keys = [index], list[str]()
         while pending:
             start = pending.pop()
             if start in seen:
                 continue
             seen.add(start)
             for inner in range(start, start + extent[start]):
-                keys += held[inner]
+                keys += held.get(inner, ())
                 shared = modules[inner].shared_with
                 if shared is not None:
                     pending.append(position[shared])
         return list(dict.fromkeys(keys))
 
-    whole = {
-        index: below(position[m.shared_with], set()) for index, m in enumerate(modules) if m.shared_with is not None
-    }
-    return values, [whole.get(index, keys) for index, keys in enumerate(held)]
+    whole = {index: below(position[modules[index].shared_with or ""], set()) for index in model.shared}
+    return values, dict(sorted((held | whole).items()))
 
 
 def _common_ancestor(left: int, right: int, above: Sequence[int], model: Model) -> int:

@@ -7,7 +7,6 @@ quick to walk. `Module.depth` is the only link between rows; `parents` and `size
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Literal, TypeVar
@@ -223,6 +222,22 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         """The index of each module's parent; -1 for the root."""
         return parents(self.modules)
 
+    @cached_property
+    def shared(self) -> Sequence[int]:
+        """The indices of modules that are met there again."""
+        return [index for index, module in enumerate(self.modules) if module.shared_with is not None]
+
+    @cached_property
+    def parameter_lists(self) -> tuple[Sequence[int], Sequence[tuple[Parameter, ...]]]:
+        """For each module the number of its `parameters` among the distinct ones, and those.
+
+        They are told apart as objects: modules of a captured model that are alike share one.
+        """
+        identities = [id(module.parameters) for module in self.modules]
+        distinct = {id(module.parameters): module.parameters for module in self.modules}
+        number = {identity: index for index, identity in enumerate(distinct)}
+        return [number[identity] for identity in identities], list(distinct.values())
+
     @property
     def root(self) -> Module:
         """Return the outermost module."""
@@ -248,27 +263,11 @@ def paths(modules: Sequence[Module]) -> list[str]:
     return found
 
 
-def parameter_facts(modules: Sequence[Module], tell: Callable[[tuple[Parameter, ...]], _Told]) -> list[_Told]:
-    """Return what `tell` says of each module's parameters.
-
-    It is asked once for a tuple that several modules share, as those of a captured model do that are alike.
-    """
-    told: dict[int, _Told] = {}
-    found = []
-    for module in modules:
-        parameters = module.parameters
-        key = id(parameters)
-        if key not in told:
-            told[key] = tell(parameters)
-        found.append(told[key])
-    return found
-
-
-def distinct_parameters(modules: Sequence[Module]) -> list[tuple[tuple[Parameter, ...], int]]:
-    """Return the modules' parameters, those that several share once, and how many modules have them."""
-    times = Counter([id(module.parameters) for module in modules])
-    held = {id(module.parameters): module.parameters for module in modules}
-    return [(held[key], number) for key, number in times.items()]
+def parameter_facts(model: Model, tell: Callable[[tuple[Parameter, ...]], _Told]) -> list[_Told]:
+    """Return what `tell` says of each module's parameters; it is asked once for those that several modules share."""
+    numbers, distinct = model.parameter_lists
+    told = [tell(parameters) for parameters in distinct]
+    return [told[number] for number in numbers]
 
 
 def parents(modules: Sequence[Module]) -> list[int]:
