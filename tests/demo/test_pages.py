@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from torch import nn
 
 import bmvis
 
@@ -129,6 +130,16 @@ def test_the_gallery_is_the_same_on_both_sites():
 def test_the_python_reference_lists_each_public_name():
     listed = [name for names in re.findall(r"\{\{ api (.+) \}\}", PAGES["python"]) for name in names.split()]
     assert {name.split(".")[1] for name in listed} == set(bmvis.__all__)
+
+
+def test_the_python_page_begins_with_code_that_runs():
+    code = re.search(r"^```python\n(.*?)^```$", PAGES["python"], re.DOTALL | re.MULTILINE)[1]
+    model = nn.ModuleDict({"attention": nn.ModuleDict({"output": nn.ModuleDict({"dense": nn.Linear(2, 2)})})})
+    *statements, names, types = code.strip().splitlines()
+    space = {"model": model}
+    exec("\n".join(statements), space)
+    assert eval(names, space) == ["attention.output.dense"]
+    assert eval(types, space)["attention.output.dense"] == "Linear"
 
 
 def test_the_benchmarks_page_names_the_releases_that_are_measured_against():
