@@ -12,13 +12,14 @@ from hosts import build, make_site
 
 pytestmark = pytest.mark.browser
 
-PAGES = {
+PAGES = {  # with trees of so many rows that they have a toolbar
+    "index.md": '# Trees\n\n<model-structure factory="zoo:deep" name="tiny" />\n',
     "plain.md": "# Plain\n\nNo tree is here.\n",
     "both.md": """# Both
 
-<model-compare before="zoo:tiny" after="zoo:tiny(layers=3)" name="compared"></model-compare>
+<model-compare before="zoo:deep" after="zoo:deep(layers=10)" name="compared"></model-compare>
 
-<model-optimizer factory="zoo:trained" name="optimized"></model-optimizer>
+<model-optimizer factory="zoo:trained" name="optimized" expand-params></model-optimizer>
 """,
     "models.md": '# Models\n\n<model-gallery models="zoo:tiny | Tiny\nzoo:tiny(layers=1) | One"></model-gallery>\n',
 }

@@ -6,6 +6,8 @@ from hosts import build, make_site
 pytestmark = pytest.mark.browser
 pytest.importorskip("material", reason="Material for MkDocs is not installed")
 
+DEEP = '<model-structure factory="zoo:deep" name="tiny" />\n'  # deep enough for a toolbar
+
 
 def add_plugins(config):
     config["theme"] = {"name": "material", "font": False}
@@ -13,7 +15,7 @@ def add_plugins(config):
 
 
 def test_a_tree_in_a_file_is_alive_at_any_depth(tmp_path, browser):
-    built = build("mkdocs", make_site(tmp_path, change=add_plugins))
+    built = build("mkdocs", make_site(tmp_path, {"index.md": DEEP, "nested/page.md": DEEP}, add_plugins))
     assert built.report["code"] == 0, built.log
     assert not [line for line in built.log.splitlines() if "bmvis" in line and not line.startswith("INFO")]
     page = browser.new_page()

@@ -4,13 +4,19 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from hosts import make_site
+from hosts import make_site, needs_new_mkdocs
 
-HOSTS = {"mkdocs": ["--livereload", "--dev-addr"], "zensical": ["--dev-addr"]}
+HOSTS = {
+    "mkdocs": ["--livereload", "--dev-addr"],
+    "properdocs": ["--livereload", "--dev-addr"],
+    "zensical": ["--dev-addr"],
+}
+GALLERY = '# Gallery\n\n<model-gallery toctree="zoo" models="zoo:ti*" />\n'
 
 
 def watch_sources(config):
@@ -34,14 +40,21 @@ def serving(host, folder):
 
 def wait_for(url, text, seconds=30):
     """Return the page at `url` as soon as it holds `text`."""
+    return wait_until(url, lambda page: text in page, seconds)
+
+
+def wait_until(url, is_right, seconds=30):
+    """Return the page at `url` as soon as it is right; the status of an error stands for its page."""
     ends = time.monotonic() + seconds
     page = ""
-    while text not in page:
-        assert time.monotonic() < ends, f"{text!r} is not in {page[-2000:]}"
+    while not is_right(page):
+        assert time.monotonic() < ends, f"still: {page[-2000:]}"
         time.sleep(0.1)
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 page = answer.read().decode()
+        except urllib.error.HTTPError as error:
+            page = str(error.code)
         except OSError:
             pass  # not up yet
     return page
@@ -62,14 +75,32 @@ def test_a_served_page_follows_a_model_that_is_edited_broken_and_mended(host, tm
         assert "has no attribute" not in wait_for(url, "[6, 6]")
 
 
-@pytest.mark.browser
-def test_an_open_page_shows_an_edited_model_by_itself(tmp_path, browser):
-    folder = make_site(tmp_path)
+@needs_new_mkdocs
+@pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
+def test_a_served_gallery_follows_the_models_that_come_and_go(host, tmp_path):
+    folder = make_site(tmp_path, {"gallery.md": GALLERY})
     models = folder / "src" / "zoo.py"
-    with serving("mkdocs", folder) as url:
+    source = models.read_text()
+    with serving(host, folder) as url:
+        wait_for(f"{url}gallery/", "zoo.tiny")
+        models.write_text(f"{source}\n\ndef tidy():\n    return tiny(width=7)\n")
+        wait_for(f"{url}gallery/", "zoo.tidy")
+        assert "[7, 7]" in wait_for(f"{url}zoo/zoo.tidy/", "bmvis-tree")
+        models.write_text(source)
+        wait_until(f"{url}gallery/", lambda page: "zoo.tiny" in page and "zoo.tidy" not in page)
+        wait_for(f"{url}zoo/zoo.tidy/", "404")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_open_page_shows_an_edited_model_by_itself(host, tmp_path, browser):
+    folder = make_site(tmp_path, change=watch_sources if host == "zensical" else None)
+    models = folder / "src" / "zoo.py"
+    with serving(host, folder) as url:
         wait_for(url, "[4, 4]")
         page = browser.new_page()
         page.goto(url)
         models.write_text(models.read_text().replace("width=4", "width=5"))
         page.locator("#tiny").get_by_text("[5, 5]").first.wait_for(timeout=20_000)
+        assert page.locator("#tiny .bmvis-tools").count() == 1
         page.close()

@@ -9,6 +9,11 @@ def tiny(layers=2, width=4):
     return nn.Sequential(*[nn.Sequential(nn.Linear(width, width), nn.ReLU()) for _ in range(layers)])
 
 
+def deep(layers=9):
+    """No two layers are alike: each has its row."""
+    return nn.Sequential(*[nn.Linear(width, width + 1) for width in range(1, layers + 1)])
+
+
 def trained():
     model = tiny()
     model[0].requires_grad_(False)
