@@ -45,10 +45,11 @@ test-libraries: .venv/libraries .venv/adapterhub ## Test against quantising libr
 	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/test_capture_quantized.py tests/bmvis/test_delta_peft.py tests/bmvis/test_optimizer.py
 	PYTHONPATH=.venv/adapterhub $(BIN)/pytest -q tests/bmvis/test_delta.py
 
-test-matrix: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbours ## Test the oldest hosts that are supported, and more extensions beside
+test-matrix: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbours ## Test the oldest hosts that are supported, other Pythons, and more neighbours
 	PYTHONPATH=.venv/oldest-sphinx $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
 	PYTHONPATH=.venv/oldest-mkdocs $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis -k "not zensical and not properdocs"
 	PYTHONPATH="$(CURDIR)/.venv/neighbours" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py
+	.ci/pythons 3.10 3.12 3.13
 
 screenshots: .venv/dev ## A picture per theme and scheme, in build/screenshots
 	PYTHONPATH=tests $(BIN)/python tests/browser/shoot.py build/screenshots
@@ -57,7 +58,7 @@ pins: ## Write the constraints anew from the newest releases, except torch's
 	.ci/pins $(PYTHON) $(PINS)
 
 clean: ## Remove what the other targets made
-	rm -rf .venv $(OLD) build $(BUILT)
+	rm -rf .venv .venv-* build $(BUILT)
 
 # torch stands in the constraints: without them the newest one comes, with gigabytes of CUDA.
 .venv/demo: .venv/pip pyproject.toml $(PINS)

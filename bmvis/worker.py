@@ -33,7 +33,9 @@ _KINDS: Mapping[str, type[BmvisError]] = {
 _ANSWERS = msgspec.msgpack.Decoder(Answer)
 _TAIL_BYTES = 4096
 _START = """\
-import importlib.util, runpy, sys
+import sys
+if sys.version_info < (3, 11): del sys.path[0]  # the working directory, as PYTHONSAFEPATH does from 3.11 on
+import importlib.util, runpy
 spec = importlib.util.spec_from_file_location("bmvis", sys.argv.pop(1) + "/__init__.py")
 sys.modules["bmvis"] = bmvis = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(bmvis)

@@ -1,7 +1,6 @@
 """The one browser of a test run: Playwright allows a process a single session."""
 
 import pytest
-from shoot import ARGUMENTS, find_browser
 
 
 @pytest.fixture(scope="session")
@@ -9,6 +8,8 @@ def browser():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="Playwright is not installed: pip install playwright"
     )
+    from shoot import ARGUMENTS, find_browser
+
     path = find_browser()
     if path is None:
         pytest.skip("no Chromium: install Debian's `chromium`, or set CHROMIUM to a browser's path")

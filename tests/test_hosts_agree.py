@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from markdown import markdown
+from pythons import TORCH_PYTHON
 
 from bmvis.options import OPTIONS
 
@@ -46,7 +47,8 @@ def test_every_option_is_compared():
 @pytest.fixture(scope="module")
 def on_sphinx(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sphinx")
-    (folder / "conf.py").write_text(f"extensions = ['sphinx_bmvis']\nbmvis_path = [{str(SRC)!r}]\n")
+    settings = f"bmvis_path = [{str(SRC)!r}]\nbmvis_python = {TORCH_PYTHON!r}\n"
+    (folder / "conf.py").write_text(f"extensions = ['sphinx_bmvis']\n{settings}")
     (folder / "index.rst").write_text("Trees\n=====\n" + "".join(map(directive, TREES)))
     command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(folder), str(folder / "out")]
     subprocess.run(command, check=True)
@@ -56,8 +58,9 @@ def on_sphinx(tmp_path_factory):
 @pytest.fixture(scope="module")
 def on_markdown():
     text = "\n\n".join(map(element, TREES))
+    settings = {"path": [str(SRC)], "python": TORCH_PYTHON}
     return BeautifulSoup(
-        markdown(text, extensions=["mkdocs_bmvis"], extension_configs={"mkdocs_bmvis": {"path": [str(SRC)]}}),
+        markdown(text, extensions=["mkdocs_bmvis"], extension_configs={"mkdocs_bmvis": settings}),
         "html5lib",
     )
 

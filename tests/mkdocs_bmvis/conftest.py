@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 from markdown import Markdown
+from pythons import TORCH_PYTHON
 
 SITE = Path(__file__).parents[1] / "sites" / "markdown"
 
@@ -28,7 +29,7 @@ def render():
     """Convert a text with our extension; every test shares one worker, which ends by itself."""
 
     def convert(text: str, extensions=(), configs=None, **settings) -> Rendered:
-        ours = {"cwd": str(SITE), "path": ["src"], "assets": False} | settings
+        ours = {"cwd": str(SITE), "path": ["src"], "assets": False, "python": TORCH_PYTHON} | settings
         md = Markdown(
             extensions=["mkdocs_bmvis", *extensions], extension_configs={"mkdocs_bmvis": ours} | (configs or {})
         )

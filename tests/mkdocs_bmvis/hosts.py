@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from pythons import TORCH_PYTHON
 
 SITE = Path(__file__).parents[1] / "sites" / "markdown"
 IS_OLD = version("mkdocs").startswith("1.5.")
@@ -43,6 +44,7 @@ def make_site(folder: Path, pages: dict[str, str] | None = None, change=None) ->
     """Copy the small site to `folder`; add pages, and let `change` edit its configuration."""
     shutil.copytree(SITE, folder, dirs_exist_ok=True)
     config = yaml.safe_load((folder / "mkdocs.yml").read_text())
+    config["markdown_extensions"][-1]["mkdocs_bmvis"]["python"] = TORCH_PYTHON
     if IS_OLD:
         del config["validation"]["links"]  # it validates no anchors
     for uri, text in (pages or {}).items():

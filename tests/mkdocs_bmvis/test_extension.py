@@ -1,7 +1,6 @@
-import sys
-
 import pytest
 from hosts import SITE
+from pythons import TORCH_PYTHON
 
 from bmvis.render import assets
 
@@ -102,7 +101,7 @@ def test_a_tree_that_failed_keeps_its_anchor(render):
 def test_missing_torch_names_the_python(render, caplog, tmp_path):
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')")
     page = render(ELEMENT, path=[str(tmp_path), "src"])
-    assert f"PyTorch cannot be imported by the Python that builds the models, {sys.executable}" in caplog.text
+    assert f"PyTorch cannot be imported by the Python that builds the models, {TORCH_PYTHON}" in caplog.text
     assert "install torch there" in page.boxes[0].get_text()
 
 

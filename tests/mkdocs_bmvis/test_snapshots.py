@@ -1,10 +1,10 @@
 """A site that reads committed snapshots, and one that checks them."""
 
 import subprocess
-import sys
 
 import pytest
 from hosts import build, make_site
+from pythons import TORCH_PYTHON
 
 PYPROJECT = """
 [tool.bmvis]
@@ -21,7 +21,7 @@ def drifting(tmp_path_factory):
     """A project whose model has changed since its snapshot was written."""
     folder = make_site(tmp_path_factory.mktemp("snapshots"))
     (folder / "pyproject.toml").write_text(PYPROJECT)
-    subprocess.run([sys.executable, "-m", "bmvis", "snapshot"], cwd=folder, check=True)
+    subprocess.run([TORCH_PYTHON, "-m", "bmvis", "snapshot"], cwd=folder, check=True)
     models = folder / "src" / "zoo.py"
     models.write_text(models.read_text().replace("width=4", "width=5"))
     return folder

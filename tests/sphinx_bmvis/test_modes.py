@@ -1,9 +1,9 @@
 """A Sphinx site that reads committed snapshots, and one that checks them; and an unchanged site without torch."""
 
 import subprocess
-import sys
 
 import pytest
+from pythons import TORCH_PYTHON
 
 PROJECT = """
 [tool.bmvis]
@@ -20,7 +20,7 @@ def drifting(make_site):
     """Return a site whose model has changed since its snapshot was written."""
     site = make_site({"index.rst": PAGE})
     site.write("pyproject.toml", PROJECT)
-    subprocess.run([sys.executable, "-m", "bmvis", "snapshot"], cwd=site.folder, check=True)
+    subprocess.run([TORCH_PYTHON, "-m", "bmvis", "snapshot"], cwd=site.folder, check=True)
     site.write("src/shapes.py", "WIDTH = 5\n")
     return site
 
@@ -43,7 +43,7 @@ def test_check_mode_draws_the_model_and_warns_of_its_drift_at_each_place(driftin
 
 def test_a_new_snapshot_is_seen_by_the_next_build(drifting):
     drifting.build(bmvis_mode="snapshot")
-    subprocess.run([sys.executable, "-m", "bmvis", "snapshot"], cwd=drifting.folder, check=True)
+    subprocess.run([TORCH_PYTHON, "-m", "bmvis", "snapshot"], cwd=drifting.folder, check=True)
     again = drifting.build(bmvis_mode="snapshot")
     assert "[5, 5]" in again.trees("index.html")[0].get_text()
     assert not drifting.build(bmvis_mode="check").warnings

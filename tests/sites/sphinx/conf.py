@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -12,3 +13,4 @@ author = "bmvis"
 version = release = "1"
 html_theme = "basic"
 html_last_updated_fmt = None
+bmvis_python = os.environ.get("TORCH_PYTHON", sys.executable)  # .ci/pythons: not every Python has torch

@@ -1,0 +1,33 @@
+"""How the worker starts in any Python: with this bmvis, and with nothing of the folder that it stands in."""
+
+import sys
+
+import pytest
+from pythons import TORCH_PYTHON
+
+from bmvis.errors import BmvisError
+from bmvis.source import Source
+
+FACTORY = "from torch import nn\ndef build(): return nn.Linear(3, 2)\n"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with files of the standard library's names beside its own folder of modules."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "zoo.py").write_text(FACTORY)
+    for name in ("runpy.py", "msgspec.py", "torch.py", "random.py"):
+        (tmp_path / name).write_text("raise SystemExit('the project has hijacked the worker')\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("python", dict.fromkeys((sys.executable, TORCH_PYTHON)))
+def test_files_of_the_working_directory_are_not_imported(project, python):
+    with Source(project, path=["src"], python=python) as source, pytest.raises(BmvisError) as error:
+        source.resolve("absent:build")
+    assert str(error.value).startswith(("no module named 'absent'", "PyTorch cannot be imported"))
+
+
+def test_another_python_builds_the_model(project):
+    with Source(project, path=["src"], python=TORCH_PYTHON) as source:
+        assert source.resolve("zoo:build").model.root.parameters[0].shape == (2, 3)
