@@ -78,6 +78,8 @@ def draw_gallery(
     links = page.model_pages.get(gallery_key(options, entries), {})
     anchor = page.anchor(options.name or "gallery")
     page.anchors.add(anchor)
+    if options.name:
+        page.targets[options.name] = anchor
     cards = []
     for found in expand(entries, finder(models, sources)):
         entry, model = found if isinstance(found, tuple) else (found, _model(found, options, models, sources, report))

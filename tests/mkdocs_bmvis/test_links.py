@@ -40,7 +40,23 @@ PAGE = """# API
 
 [Deeply][tiny:1.0], [widely][tiny] and [inwardly][in-docstring:0].
 """
+OTHERS = """# Others
 
+<model-structure factory="zoo:tiny(layers=3)" name="bert-base" />
+
+<model-compare before="zoo:tiny" after="zoo:tiny(layers=3)" name="compared" />
+
+<model-optimizer factory="zoo:trained" name="trained" accept="frozen" />
+
+<model-gallery models="zoo:tiny" name="shelf" />
+"""
+REFERENCES = """# References
+
+[layer 2][bert-base:2.0], [what was added][compared:2], [what is frozen][trained:0] and [all][shelf].
+
+[By](others.md#bert-base.0) [hand](others.md#compared.2), [even](others.md#trained.0) [cards](others.md#shelf).
+"""
+PAGES = {"api.md": PAGE, "others.md": OTHERS, "references.md": REFERENCES}
 
 INVENTORY = b"""# Sphinx inventory version 2
 # Project: torch
@@ -57,7 +73,7 @@ def add_mkdocstrings(config):
 
 @pytest.fixture(scope="module", params=["mkdocs", "zensical"])
 def built(request, tmp_path_factory):
-    folder = make_site(tmp_path_factory.mktemp(request.param), {"api.md": PAGE}, add_mkdocstrings)
+    folder = make_site(tmp_path_factory.mktemp(request.param), PAGES, add_mkdocstrings)
     (folder / "src" / "api.py").write_text(API)
     (folder / "torch.inv").write_bytes(INVENTORY)
     return build(request.param, folder)
@@ -105,3 +121,22 @@ def test_modules_can_be_referred_to(page):
     assert href(page, "Deeply") == "../#tiny.0.0", "the second block is folded into the first"
     assert href(page, "widely") == "../#tiny"
     assert href(page, "inwardly") == "#in-docstring.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "anchor"),
+    [
+        ("layer 2", "bert-base.0.0"),
+        ("what was added", "compared.2"),
+        ("what is frozen", "trained.0"),
+        ("all", "shelf"),
+    ],
+)
+def test_each_element_can_be_referred_to_by_its_name(built, text, anchor):
+    assert href(built.page("references/index.html"), text) == f"../others/#{anchor}"
+    assert built.page("others/index.html").find(id=anchor)
+
+
+def test_the_validation_of_links_knows_the_anchors(built):
+    told = [line for line in built.log.splitlines() if "references.md" in line or "anchor" in line]
+    assert told == []

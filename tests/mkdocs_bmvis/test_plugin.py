@@ -1,9 +1,16 @@
 """What the plugin adds to the extension, on the small site built by MkDocs and ProperDocs."""
 
+import importlib.util
 import json
+import subprocess
+import sys
 
 import pytest
 from hosts import build, make_site, needs_new_mkdocs
+
+from bmvis.render import assets
+
+needs_zensical = pytest.mark.skipif(importlib.util.find_spec("zensical") is None, reason="Zensical is not installed")
 
 HOOK = """
 from mkdocs.structure.files import File
@@ -81,16 +88,44 @@ def test_a_page_that_a_hook_makes_has_trees_and_located_mistakes(tmp_path):
     assert "WARNING -  made.md:5: unknown attribute 'dept'" in built.log
 
 
-def test_a_file_of_the_site_takes_the_place_of_ours(tmp_path):
+@pytest.mark.parametrize("place", ["docs", "overrides"])
+def test_a_file_of_the_site_takes_the_place_of_ours(tmp_path, place):
     def change(config):
+        config["theme"] = {"name": "mkdocs", "custom_dir": "overrides"}
         config["extra_css"] = ["own.css"]
 
-    own = {"bmvis/static/bmvis.css": ".bmvis { color: red }", "own.css": ".bmvis { color: green }"}
-    built = build("mkdocs", make_site(tmp_path, own, change))
-    assert built.text("bmvis/static/bmvis.css") == ".bmvis { color: red }"
-    sheets = [link["href"] for link in built.page("index.html").select("link[rel=stylesheet]")]
+    own = {"bmvis/static/bmvis.css": ".bmvis { color: red }", "bmvis/static/bmvis.js": "// mine"}
+    folder = make_site(tmp_path, {"own.css": ".bmvis { color: green }"}, change)
+    for uri, text in own.items():
+        file = folder / place / uri
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (folder / "overrides").mkdir(exist_ok=True)
+    built = build("mkdocs", folder, "--strict")
+    assert built.report["code"] == 0, built.log
+    for uri, text in own.items():
+        assert built.text(uri) == text
+    page = built.page("index.html")
+    sheets = [link["href"] for link in page.select("link[rel=stylesheet]")]
     assert sheets.index("bmvis/static/bmvis.css") < sheets.index("own.css"), "what the site adds has the last word"
     assert sheets.count("bmvis/static/bmvis.css") == 1
+    assert [script["src"] for script in page.select("script[src*=bmvis]")] == ["bmvis/static/bmvis.js"]
+
+
+@pytest.mark.parametrize("host", ["mkdocs", pytest.param("zensical", marks=needs_zensical)])
+def test_files_that_the_site_links_itself_are_linked_once_by_either_host(tmp_path, host):
+    def change(config):
+        config["extra_css"], config["extra_javascript"] = ["bmvis/bmvis.css"], ["bmvis/bmvis.js"]
+        config["markdown_extensions"][-1]["mkdocs_bmvis"]["assets"] = False
+
+    folder = make_site(tmp_path, change=change)
+    subprocess.run([sys.executable, "-m", "bmvis", "assets", str(folder / "docs" / "bmvis")], check=True)
+    built = build(host, folder)
+    page = built.page("nested/page/index.html")
+    links = [tag.get("href") or tag["src"] for tag in page.select("link[rel=stylesheet], script[src]")]
+    assert [link for link in links if "bmvis" in link] == ["../../bmvis/bmvis.css", "../../bmvis/bmvis.js"]
+    assert not page.select("article style, article script")
+    assert built.text("bmvis/bmvis.css") == (assets.PACKAGE / "static" / "bmvis.css").read_text()
 
 
 def test_the_excerpts_of_a_blog_are_pages_of_their_own(tmp_path):
@@ -157,7 +192,12 @@ def test_the_same_site_without_directory_urls(tmp_path):
     assert built.page("other.html").select_one('a[href="index.html#tiny.0"]')
 
 
-def test_the_text_of_a_tree_can_be_searched(tmp_path):
-    folder = make_site(tmp_path, {"found.md": '<model-structure factory="zoo:tiny" root-name="needle" search />'})
+@pytest.mark.parametrize("theme", ["material", pytest.param("mkdocs", marks=needs_new_mkdocs)])
+def test_the_text_of_a_tree_can_be_searched(tmp_path, theme):
+    def change(config):
+        config["theme"] = {"name": theme}
+
+    page = '<model-structure factory="zoo:tiny" root-name="needle" search />'
+    folder = make_site(tmp_path, {"found.md": page}, change)
     texts = [doc["text"] for doc in json.loads(build("mkdocs", folder).text("search/search_index.json"))["docs"]]
     assert sum("Linear" in text for text in texts) == sum("needle" in text for text in texts) == 1
