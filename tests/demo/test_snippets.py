@@ -1,0 +1,112 @@
+"""What the pages tell a reader to write is what the hosts take."""
+
+import re
+import shlex
+import sys
+
+import pytest
+import yaml
+from test_pages import DEMO, PAGES, dialects, load
+
+from bmvis.cli import main
+from bmvis.options import parse_site_options
+from bmvis.project import read_project
+from mkdocs_bmvis.settings import DESCRIPTIONS, read_settings
+from sphinx_bmvis import settings
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+filled = load("generated").filled
+OWN = {"sphinx": DEMO / "sphinx" / "sphinx-host.md", "mkdocs": DEMO / "mkdocs" / "docs" / "markdown-hosts.md"}
+FENCE = re.compile(r"^( *)```(\w+)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+
+def snippets(*languages):
+    """Yield what stands in fences of the languages, on the pages of both hosts, with where it stands."""
+    for host, own in OWN.items():
+        texts = {name: filled(dialects.chosen(text, host), host) for name, text in PAGES.items()}
+        for name, text in {**texts, own.stem: own.read_text()}.items():
+            found = [
+                (language, body, indent) for indent, language, body in FENCE.findall(text) if language in languages
+            ]
+            for number, (_, body, indent) in enumerate(found):
+                yield pytest.param(re.sub(f"^{indent}", "", body, flags=re.MULTILINE), id=f"{host}-{name}-{number}")
+
+
+class Loader(yaml.SafeLoader):
+    """Reads `!ENV` and its like as None."""
+
+
+Loader.add_multi_constructor("!", lambda *_: None)
+
+
+def settings_in(value):
+    """Yield what a configuration says for the plugin, or the extension, wherever it does."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("bmvis", "mkdocs_bmvis") and isinstance(inner, dict):
+                yield inner
+            else:
+                yield from settings_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from settings_in(inner)
+
+
+@pytest.mark.parametrize("text", list(snippets("yaml")))
+def test_the_settings_of_the_plugin_are_taken(text):
+    for written in settings_in(yaml.load(text, Loader)):
+        read_settings(written)
+
+
+@pytest.mark.parametrize("text", list(snippets("toml")))
+def test_what_stands_in_pyproject_is_read(text, tmp_path):
+    written = tomllib.loads(text)
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert read_project(tmp_path).models.keys() == written.get("tool", {}).get("bmvis", {}).get("models", {}).keys()
+    for found in settings_in(written):
+        if "models" not in found:
+            read_settings(found)
+
+
+@pytest.mark.parametrize("text", list(snippets("python")))
+def test_code_is_python(text):
+    compile(text, "page", "exec")
+
+
+@pytest.mark.parametrize("text", list(snippets("console")))
+def test_commands_have_the_flags_that_are_written(text):
+    for command in re.findall(r"^\$ bmvis (.*)$", text, re.MULTILINE):
+        name, *rest = shlex.split(command)
+        main.commands[name].make_context(name, rest)
+
+
+def test_each_setting_that_a_page_names_is_one_of_both_hosts():
+    class Application:
+        """Hears what is registered."""
+
+        names: list[str] = []  # noqa: RUF012
+
+        def add_config_value(self, name, *_):
+            self.names.append(name)
+
+        def connect(self, *_):
+            """Take no part in events."""
+
+    settings.setup(Application())
+    texts = "\n".join([*PAGES.values(), OWN["sphinx"].read_text()])
+    named = set(re.findall(r"\{\{ setting (\w+) \}\}", texts))
+    assert named != set()
+    written = {f"bmvis_{name}" for name in named} | set(re.findall(r"\bbmvis_\w+", texts))
+    assert written - set(Application.names) == set()
+    assert named <= set(DESCRIPTIONS)
+
+
+def test_site_options_on_the_pages_are_options():
+    written = re.findall(r"options: (\{.*?\})", "\n".join([*PAGES.values(), OWN["mkdocs"].read_text()]))
+    assert written != []
+    for text in written:
+        parse_site_options(yaml.safe_load(text))
