@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -35,7 +36,29 @@ def main(out: Path, themes: list[str]) -> None:
                 page.wait_for_timeout(400)
                 page.screenshot(path=out / f"{look}-{width}.png", full_page=True)
             page.close()
+        if not themes:
+            _portray(browser, _demo(Path(folder) / "demo"), out)
         browser.close()
+
+
+def _demo(folder: Path) -> Path:
+    """Build the demo on Sphinx, whose theme is furo."""
+    source = Path(__file__).parents[2] / "demo_docs" / "sphinx"
+    subprocess.run([sys.executable, "-m", "sphinx", "-q", source, folder], check=True)
+    return folder
+
+
+def _portray(browser, demo: Path, out: Path) -> None:
+    """Take the pictures that the README shows, twice as fine; they are kept in demo_docs/pictures."""
+    page = browser.new_page(viewport={"width": 900, "height": 1200}, device_scale_factor=2)
+    page.goto((demo / "index.html").as_uri())
+    for scheme in ("light", "dark"):
+        if scheme == "dark":
+            turn_dark(page, "furo")
+        box = page.locator("div#bert").bounding_box()
+        edges = {side: box[side] - 12 for side in ("x", "y")} | {side: box[side] + 24 for side in ("width", "height")}
+        page.screenshot(path=out / f"bert-{scheme}.png", full_page=True, clip=edges)
+    page.close()
 
 
 if __name__ == "__main__":

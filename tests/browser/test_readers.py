@@ -107,6 +107,16 @@ def test_a_zoomed_page_scrolls_one_way_only(zoom, tab):
     assert tab.page.evaluate(cut) == []
 
 
+def test_a_row_of_bert_is_one_line_in_the_column_of_a_theme(tab):
+    """Material, Zensical and the book theme have 688 pixels for text, the others more."""
+    tab.page.set_viewport_size({"width": 704, "height": 900})
+    tab.open_trees(to_html(layout(bert(), Options()), "m"))
+    assert tab.page.evaluate("document.querySelector('.bmvis').clientWidth") == 688
+    tall = """() => [...document.querySelectorAll(".bmvis-tree li > div, .bmvis-tree li > details > summary")]
+      .filter((row) => row.clientHeight > 30).map((row) => row.textContent)"""
+    assert tab.page.evaluate(tall) == []
+
+
 def test_the_names_on_a_map_stand_in_their_cells_at_any_width(tab):
     tab.open_trees(to_html(layout(bert(), Options(map=True)), "m"))
     outside = """() => [...document.querySelectorAll(".bmvis-map g")].flatMap((cell) => {
