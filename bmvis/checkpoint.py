@@ -12,7 +12,8 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -20,6 +21,7 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 
 from bmvis import fingerprint
+from bmvis.collecting import uncollected
 from bmvis.errors import CheckpointError
 from bmvis.protocol import Built
 from bmvis.tree import Model, Module, Parameter
@@ -30,6 +32,8 @@ MAX_MODULES = 1_000_000
 """A name of a thousand dots is a thousand modules: what a header of the largest size may grow to has a limit too."""
 MAX_DEPTH = 10_000
 """Levels; a module deeper than that was not written by a program that trains."""
+MAX_LETTERS = 500_000_000
+"""Characters of all paths together: a path is written out for each module."""
 MAX_DIMENSIONS = 64
 """PyTorch's own limit."""
 
@@ -87,10 +91,16 @@ def read(path: Path) -> Built:
     Raises:
         CheckpointError: there is none, it is damaged, or it is of a kind that only running its code can read.
     """
+    with uncollected():
+        return _read(path)
+
+
+def _read(path: Path) -> Built:
     place = _in_folder(path) if os.path.isdir(path) else path  # noqa: PTH112  # it may be any text
     config = place.parent / "config.json"
     files = [place]
     tensors = _of_parts(place, files) if place.name.endswith(".json") else _of_file(place)
+    _require_fits(tensors, path)
     kind = ""
     if config.is_file():
         files.append(config)
@@ -156,7 +166,8 @@ def _of_file(file: Path) -> dict[str, _Tensor]:
         msgspec.convert(metadata, dict[str, str])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CheckpointError(f"the header of {file} is damaged: {error}", hint="get the file anew") from None
-    _refuse_duplicates(content, file)
+    if not _has_once(content, (b"data_offsets", b"dtype", b"shape"), len(tensors)):
+        _refuse_duplicates(content, file)
     end = 0
     for name, tensor in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
         start, stop = tensor.data_offsets
@@ -203,6 +214,14 @@ def _bytes(file: Path, limit: int | None, length: int = -1) -> bytes:
         raise CheckpointError(f"{file} cannot be read: {error.strerror}") from None
 
 
+def _has_once(content: bytes, keys: Sequence[bytes], count: int) -> bool:
+    """Return whether JSON has each key as often as there are objects that need it: then no object is there twice.
+
+    That one is there more often may also come of a text, and an escape may hide one: then this says nothing.
+    """
+    return b"\\" not in content and all(content.count(b'"%b"' % key) == count for key in keys)
+
+
 def _refuse_duplicates(content: bytes, file: Path) -> None:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -244,12 +263,9 @@ def _modules(tensors: Mapping[str, _Tensor], kind: str, path: Path) -> Iterator[
     placed = sorted((_place(name, path) for name in tensors), key=_order)
     root = tuple(_parameter(place[-1], tensors[place[-1]]) for place in placed if len(place) == 1)
     yield Module("", 0, kind, parameters=root)
-    made, trail = 1, list[str]()
+    trail: list[str] = []
     for above, group in groupby((place for place in placed if len(place) > 1), lambda place: place[:-1]):
         shared = sum(1 for _ in takewhile(lambda names: names[0] == names[1], zip(trail, above, strict=False)))
-        made += len(above) - shared
-        if made > MAX_MODULES:
-            raise CheckpointError(f"{path} has more than {MAX_MODULES:,} modules")
         for depth in range(shared, len(above) - 1):
             yield Module(above[depth], depth + 1, "")
         parameters = tuple(_parameter(place[-1], tensors[".".join(place)]) for place in group)
@@ -257,9 +273,22 @@ def _modules(tensors: Mapping[str, _Tensor], kind: str, path: Path) -> Iterator[
         trail = above
 
 
+def _require_fits(tensors: Iterable[str], path: Path) -> None:
+    """Require, before anything is sorted or made, that the modules which names imply have a reasonable size."""
+    deep = next((name for name in tensors if name.count(".") > MAX_DEPTH), None)
+    if deep is not None:
+        raise CheckpointError(f"{_quoted(deep)} in {path} is more than {MAX_DEPTH:,} levels deep")
+    met, level, letters = set[str](), set(tensors), 0
+    while level := {name.rpartition(".")[0] for name in level} - met - {""}:
+        met |= level
+        letters += sum(map(len, level))
+        if len(met) >= MAX_MODULES:
+            raise CheckpointError(f"{path} has more than {MAX_MODULES:,} modules")
+        if letters > MAX_LETTERS:
+            raise CheckpointError(f"the paths of all modules in {path} have more than {MAX_LETTERS:,} characters")
+
+
 def _place(name: str, path: Path) -> list[str]:
-    if name.count(".") > MAX_DEPTH:
-        raise CheckpointError(f"{_quoted(name)} in {path} is more than {MAX_DEPTH:,} levels deep")
     parts = name.split(".")
     if not all(parts):
         raise CheckpointError(f"{_quoted(name)} in {path} has no place in a tree of modules")
@@ -272,6 +301,7 @@ def _order(place: Sequence[str]) -> tuple[object, ...]:
     return (tuple(map(_natural, above)), name != "weight", _natural(name))
 
 
+@lru_cache(maxsize=4096)
 def _natural(name: str) -> tuple[tuple[str, int, str], ...]:
     """Return a key by which `layer10` comes after `layer9`."""
     parts = _DIGITS.split(name)

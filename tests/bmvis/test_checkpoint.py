@@ -220,6 +220,33 @@ def test_a_header_that_stands_for_too_many_modules_is_refused(tmp_path: Path, mo
         checkpoint.read(file)
 
 
+def test_a_module_counts_once_for_all_that_is_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "MAX_MODULES", 4)
+    names = ["w", "a.w", "a.b.w", "a.b.c.w", "a.b.c.v"]
+    tree = checkpoint.read(written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (1,))))).model
+    assert [module.name for module in tree.modules] == ["", "a", "b", "c"]
+
+
+def test_paths_that_take_the_memory_are_refused(tmp_path: Path) -> None:
+    header = header_of({".".join(["a" * 10_000] * 5_000): (1,)})
+    with pytest.raises(CheckpointError, match="more than 500,000,000 characters"):
+        checkpoint.read(written(tmp_path / "x.safetensors", header))
+
+
+@pytest.mark.parametrize("name", ['"dtype"', '\\"shape\\"', "data_offsets", "dt\u0079pe"])
+def test_a_tensor_may_be_called_as_what_is_told_of_it(name: str, tmp_path: Path) -> None:
+    header = header_of({f"a.{name}": (2,), "b": (1,)}) | {"__metadata__": {"data_offsets": name}}
+    tree = checkpoint.read(written(tmp_path / "x.safetensors", header)).model
+    assert {p.name for module in tree.modules for p in module.parameters} == {name, "b"}
+
+
+def test_a_key_with_escapes_hides_no_duplicate(tmp_path: Path) -> None:
+    twice = json.dumps(SOUND)[:-1] + ', "b": ' + json.dumps(SOUND["b"]).replace("dtype", "dt\\u0079pe") + "}"
+    twice = twice.replace("data_offsets", "data\\u005foffsets", 1).replace("shape", "sh\\u0061pe", 1)
+    with pytest.raises(CheckpointError, match="has 'b' twice"):
+        checkpoint.read(written(tmp_path / "x.safetensors", twice, 28))
+
+
 def test_a_name_that_is_too_deep_is_refused(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({".".join("a" * 20_000): (1,)}))
     with pytest.raises(CheckpointError, match="more than 10,000 levels deep"):
