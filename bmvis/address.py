@@ -32,9 +32,6 @@ _MOST_NAMES = 5000
 def match(model: Model, pattern: str | Iterable[str]) -> list[str]:
     """Return the paths of the modules that a pattern, or any of several, names; in the model's order.
 
-    >>> match(bert, "attention.output.dense")
-    ['bert.encoder.layer.0.attention.output.dense', ...
-
     Args:
         model: a captured model.
         pattern: one pattern, several in one text as in the option `highlight`, or a sequence of them.
@@ -42,6 +39,10 @@ def match(model: Model, pattern: str | Iterable[str]) -> list[str]:
     Raises:
         OptionError: a regular expression that does not compile.
         AddressError: a regular expression that does not come to an end.
+
+    Examples:
+        >>> match(bert, "layer.0.attention.output.dense")
+        ['bert.encoder.layer.0.attention.output.dense']
     """
     places = model.paths
     patterns = parse(pattern) if isinstance(pattern, str) else [p for text in pattern for p in parse(text)]

@@ -50,9 +50,15 @@ class Captured(Model, frozen=True, eq=False):
         return hash(Model(*msgspec.structs.astuple(self)))
 
     def draw(self, **options: Any) -> Drawing:
-        """Return the tree as the options of `model-structure` say: `draw(depth=3, non_params=True)`.
+        """Return the tree as the options of `model-structure` say, as in `draw(depth=3, non_params=True)`.
 
         What a page would warn of is a warning here too, such as a mapping that does not fit.
+
+        Args:
+            options: those that a site can have for all its trees, with `_` for `-`.
+
+        Returns:
+            What a notebook draws as a cell's result, and `print` writes as text.
 
         Raises:
             OptionError: an option that there is not, or a value that it does not take.

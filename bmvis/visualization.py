@@ -58,6 +58,9 @@ class Visualization:
             mapping: how, in OpenDelta's nested dictionaries; without, bmvis' own mapping for the model's class.
             only_common: leave out what that structure has no name for, if that is asked for.
             printTree: print it; without, it is only returned.
+
+        Returns:
+            The same tree, for Rich to print elsewhere.
         """
         model = capture(self.plm)
         misfits: tuple[BmvisError, ...] = ()
