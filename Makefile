@@ -48,7 +48,7 @@ test-libraries: .venv/libraries .venv/adapterhub ## Test against quantising libr
 test-matrix: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbours ## Test the oldest hosts that are supported, other Pythons, and more neighbours
 	PYTHONPATH=.venv/oldest-sphinx $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
 	PYTHONPATH=.venv/oldest-mkdocs $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis -k "not zensical and not properdocs"
-	PYTHONPATH="$(CURDIR)/.venv/neighbours" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py
+	PYTHONPATH="$(CURDIR)/.venv/neighbours" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py tests/mkdocs_bmvis/test_jupyter.py
 	.ci/pythons 3.10 3.12 3.13
 
 screenshots: .venv/dev ## A picture per theme and scheme, in build/screenshots

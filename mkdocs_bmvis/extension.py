@@ -20,7 +20,8 @@ from markdown.util import ETX, STX, AtomicString
 
 from bmvis.errors import OptionError
 from bmvis.render import assets
-from bmvis.render.markup import join
+from bmvis.render.line import TypeLink
+from bmvis.render.markup import Markup, join, tag
 from mkdocs_bmvis.element import CLOSING, GALLERY, MISNAMED, OPENING, START, Element, is_open, meant, read_element
 from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
 from mkdocs_bmvis.links import type_link
@@ -31,6 +32,9 @@ from mkdocs_bmvis.trees import Trees, shared_trees
 _BLOCK_START = re.compile(rf" {{0,3}}(?={START.pattern})", re.IGNORECASE)
 _WHOLE = re.compile(rf"{OPENING.pattern}(?:{CLOSING.pattern})?", re.IGNORECASE)
 _LEFT_OVER = re.compile(rf"<!--.*?-->|(?P<element>{_WHOLE.pattern})|{MISNAMED.pattern}", re.IGNORECASE | re.DOTALL)
+_IN_HTML = re.compile(
+    rf"<!--.*?-->|(?P<before><p>\s*)?(?P<element>{_WHOLE.pattern})(?P<after>\s*</p>)?", re.IGNORECASE | re.DOTALL
+)
 _EMPTY_LINE = re.compile(r"\n[ \t]*(?=\n\s*?(?P<indentation>[ \t]*)\S)")
 _FILLING = f"{STX}bmvis{ETX}"
 _AROUND = (
@@ -216,6 +220,24 @@ class _LeftOver(Postprocessor):
     def _fail(self, error: OptionError, raw: str) -> str:
         page = self.expansion.page
         return self.expansion.trees.fail(error, raw, page, page.line_of(raw))
+
+
+def draw_in_html(html: str, trees: Trees, page: Page, linked: TypeLink | None) -> str:
+    """Draw the elements in a page that another program than Markdown has converted: a notebook's cells of text."""
+
+    def draw(found: re.Match[str]) -> str:
+        if not found["element"]:
+            return found[0]
+        drawn = trees.draw(read_element(found["element"]), page, linked)
+        tree = tag("section", drawn.html, data_search_exclude=not drawn.is_searched)
+        # An element that is no block of HTML to that program stands in a paragraph, where a tree cannot stand.
+        return (
+            tree
+            if found["before"] and found["after"]
+            else join(Markup(found["before"] or ""), tree, Markup(found["after"] or ""))
+        )
+
+    return _IN_HTML.sub(draw, html)
 
 
 def makeExtension(**settings: Any) -> BmvisExtension:  # noqa: N802

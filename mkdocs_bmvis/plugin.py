@@ -22,8 +22,9 @@ from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
 from bmvis.render import assets
-from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
+from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension, draw_in_html
 from mkdocs_bmvis.hosts import mkdocs_page
+from mkdocs_bmvis.links import type_link
 from mkdocs_bmvis.pages import Galleries
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.sources import open_source
@@ -111,10 +112,14 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
             converted.model_pages = self._build.galleries.links(page.file)
             self._build.extension.page = converted
 
-    def on_page_content(self, html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> None:
-        """Tell link validation which anchors the page has got from us."""
-        if self._build and self._build.extension.page and getattr(page, "present_anchor_ids", None) is not None:
-            page.present_anchor_ids |= self._build.extension.page.anchors  # type: ignore[operator]
+    def on_page_content(self, html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> str:
+        """Draw what stands in a notebook, which no Markdown has drawn; tell link validation of our anchors."""
+        if self._build and (ours := self._build.extension.page):
+            linked = type_link if self._build.extension.autorefs else None
+            html = draw_in_html(html, self._build.trees, ours, linked)
+            if getattr(page, "present_anchor_ids", None) is not None:
+                page.present_anchor_ids |= ours.anchors  # type: ignore[operator]
+        return html
 
     @event_priority(100)
     def _hide_trees(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:

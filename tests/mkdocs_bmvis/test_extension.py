@@ -1,8 +1,14 @@
 import pytest
+from bs4 import BeautifulSoup
 from hosts import SITE
+from markdown import Markdown
 from pythons import TORCH_PYTHON
 
 from bmvis.render import assets
+from mkdocs_bmvis.extension import draw_in_html
+from mkdocs_bmvis.place import Page
+from mkdocs_bmvis.settings import Settings
+from mkdocs_bmvis.trees import shared_trees
 
 ELEMENT = '<model-structure factory="zoo:tiny"></model-structure>'
 
@@ -127,6 +133,30 @@ def test_an_element_where_none_can_be_drawn_is_a_warning(render, caplog, text):
     assert "<model-structure" not in page.html
     (record,) = caplog.records
     assert f"line {text[: text.index('<model')].count(chr(10)) + 2}: " in record.getMessage()
+
+
+def test_each_text_that_one_instance_converts_stands_alone():
+    md = Markdown(extensions=["bmvis"], extension_configs={"bmvis": {"cwd": str(SITE), "path": ["src"]}})
+    first, second = md.convert(ELEMENT), md.reset().convert(ELEMENT)
+    assert first == second
+    assert first.count("<style>") == 1
+
+
+@pytest.mark.parametrize(
+    ("html", "parents"),
+    [
+        (f"<div>{ELEMENT}</div>", ["section", "div"]),
+        (f"<div><p>{ELEMENT}</p>\n</div>", ["section", "div"]),
+        (f"<p>It is {ELEMENT}</p>", ["section", "body"]),
+    ],
+    ids=["block", "paragraph", "in-text"],
+)
+def test_an_element_that_another_converter_left_in_html_is_drawn(html, parents):
+    trees = shared_trees(Settings(path=("src",)).below(SITE))
+    soup = BeautifulSoup(draw_in_html(f"<!-- {ELEMENT} -->{html}", trees, Page(""), None), "html5lib")
+    (tree,) = soup.select(".bmvis")
+    assert [parent.name for parent in tree.parents][: len(parents)] == parents
+    assert ELEMENT in str(soup)
 
 
 def test_a_misspelt_element_is_a_warning_with_its_line(render, caplog):
