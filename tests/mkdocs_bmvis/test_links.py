@@ -31,6 +31,28 @@ def own():
     <model-structure factory="api:own" dept="2" />
     """
     return nn.Sequential(Own(2, 3), nn.Linear(3, 1), nn.LayerNorm(1))
+
+
+def others():
+    """Show the other elements.
+
+    Note:
+        <model-compare before="zoo:tiny"
+
+            after="zoo:deep" />
+
+    Returns:
+        A model.
+
+            <model-optimizer factory="zoo:trained" accept="frozen" />
+
+    <model-gallery models="
+        zoo:tiny
+
+        zoo:deep
+    "></model-gallery>
+    """
+    return own()
 '''
 PAGE = """# API
 
@@ -90,7 +112,8 @@ def href(page, text):
 
 def test_docstrings_hold_trees_with_ids_of_their_own(page):
     anchors = [tree["id"] for tree in page.select(".bmvis[id]")]
-    assert anchors == ["model-own", "model-own-2", "in-docstring"]
+    assert sorted(anchors) == ["gallery", "in-docstring", "model-deep", "model-own", "model-own-2", "model-trained"]
+    assert len(page.select("#gallery .bmvis-card")) == 2
     ids = [tag["id"] for tag in page.select(".bmvis [id]")]
     assert len(ids) == len(set(ids))
 
