@@ -19,12 +19,11 @@ from sphinx.util.nodes import make_refnode
 from sphinx.util.typing import RoleFunction
 
 from bmvis.errors import BmvisError, nearest
-from bmvis.gallery import Entry, GalleryOptions
 from bmvis.options import Options
 from bmvis.protocol import Asked, Built
 from bmvis.render.html import row_id
 from bmvis.rows import Page, layout, shown_at
-from bmvis.source import asked
+from sphinx_bmvis.asking import Gallery, Request
 from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure
 
 logger = logging.getLogger(__name__)
@@ -33,34 +32,6 @@ GalleryKey = tuple[str, str, tuple[str, ...]]
 """Which gallery of which page: the document, the folder of its models' pages, and its lines' references."""
 
 _BUILT = msgspec.msgpack.Decoder(Built)
-
-
-class Request(msgspec.Struct, frozen=True):
-    """One tree that a page asks for."""
-
-    reference: str
-    options: Options
-    anchor: str
-    location: str
-    """Where it is asked for, as Sphinx writes it before a warning: `/docs/models.rst:12`."""
-
-    @property
-    def key(self) -> Asked:
-        """Return what its model is built from."""
-        return asked(self.reference, self.options)
-
-
-class Gallery(msgspec.Struct, frozen=True):
-    """One gallery that a page asks for."""
-
-    entries: tuple[Entry, ...]
-    options: GalleryOptions
-    location: str
-
-    def requests(self, anchor: str) -> list[Request]:
-        """Return what is to be built for it."""
-        options = Options(device=self.options.device)
-        return [Request(entry.reference, options, anchor, entry.location or self.location) for entry in self.entries]
 
 
 class TreeRole(XRefRole):
@@ -110,7 +81,7 @@ class BmvisDomain(Domain):
 
     name = "bmvis"
     label = "Models"
-    data_version = 2
+    data_version = 3
     folder = Path()
     """That of conf.py: a new build may have another one."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -124,6 +95,8 @@ class BmvisDomain(Domain):
     indices: ClassVar[list[type[Index]]] = [ModelIndex]
     initial_data: ClassVar[dict[str, Any]] = {
         "requests": {},
+        "references": {},
+        "changed": {},
         "galleries": {},
         "pages": {},
         "unanswered": set(),
@@ -140,6 +113,16 @@ class BmvisDomain(Domain):
     def requests(self) -> dict[str, list[Request]]:
         """The trees of each page, in its order."""
         return cast("dict[str, list[Request]]", self.data["requests"])
+
+    @property
+    def references(self) -> dict[str, set[str]]:
+        """The names of trees that each page refers to, or may refer to."""
+        return cast("dict[str, set[str]]", self.data["references"])
+
+    @property
+    def changed(self) -> dict[str, float]:
+        """When what each page shows last became another, in seconds: files written before are out of date."""
+        return cast("dict[str, float]", self.data["changed"])
 
     @property
     def galleries(self) -> dict[str, dict[str, Gallery]]:
@@ -173,9 +156,11 @@ class BmvisDomain(Domain):
         return isinstance(kept, BmvisError) or before != kept
 
     def forget_unasked(self) -> None:
-        """Drop answers that no page asks for any more."""
+        """Drop answers that no page asks for any more, and when pages changed that show none."""
         still = {request.key for requests in self.requests.values() for request in requests}
         self.data["answers"] = {key: reply for key, reply in self.data["answers"].items() if key in still}
+        pages = self.requests.keys() | self.references.keys()
+        self.data["changed"] = {page: when for page, when in self.changed.items() if page in pages}
 
     def failed_keys(self) -> set[Asked]:
         """Return the requests that ended in an error."""
@@ -184,6 +169,11 @@ class BmvisDomain(Domain):
     def pages_with(self, keys: Set[Asked]) -> set[str]:
         """Return the pages that ask for any of `keys`."""
         return {page for page, requests in self.requests.items() if any(request.key in keys for request in requests)}
+
+    def pages_about(self, keys: Set[Asked]) -> set[str]:
+        """Return the pages that refer to a tree that asks for any of `keys`: its rows may have moved."""
+        names = {name for name, (_, request) in self.named().items() if request.key in keys}
+        return {page for page, referred in self.references.items() if referred & names}
 
     def process_doc(self, env: BuildEnvironment, docname: str, document: nodes.document) -> None:
         """Note what a page that was just read asks for."""
@@ -202,15 +192,25 @@ class BmvisDomain(Domain):
         if requests or galleries:
             self.requests[docname] = requests
             self.unanswered.add(docname)
+        targets = [
+            node["reftarget"]
+            for node in document.findall(pending_xref)
+            if node.get("refdomain") == self.name or node["reftype"] == "any"
+        ]
+        if targets:
+            self.references[docname] = {target.partition(":")[0] for target in targets}
 
     def clear_doc(self, docname: str) -> None:
         """Forget what a page asked for."""
         self.requests.pop(docname, None)
+        self.references.pop(docname, None)
         self.galleries.pop(docname, None)
         self.unanswered.discard(docname)
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
         """Take over what another process read."""
+        for docname in docnames & otherdata["references"].keys():
+            self.references[docname] = otherdata["references"][docname]
         for docname in docnames & otherdata["requests"].keys():
             self.requests[docname] = otherdata["requests"][docname]
             if docname in otherdata["galleries"]:

@@ -5,9 +5,12 @@ No model is built while pages are read: those processes are forked and end befor
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.display import status_iterator
@@ -57,7 +60,22 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     domain.forget_unasked()
     _note_dependencies(env, domain)
     _report(domain, keys)
-    return domain.pages_with(changed)
+    domain.changed.update(dict.fromkeys(domain.pages_with(changed) | domain.pages_about(changed), time.time()))
+    return [page for page, when in domain.changed.items() if _is_older(app.builder, page, when)]
+
+
+def _is_older(builder: Builder, page: str, when: float) -> bool:
+    """Return whether a page's file was written before what it shows changed: in this build, or in one that was ended.
+
+    What was not written yet Sphinx finds by itself; formats that write all pages into one file always write it.
+    """
+    if hasattr(builder, "get_outfilename"):
+        file = Path(builder.get_outfilename(page))
+    elif hasattr(builder, "out_suffix"):
+        file = Path(builder.outdir, page + builder.out_suffix)
+    else:
+        return False
+    return file.is_file() and file.stat().st_mtime < when
 
 
 def _name(key: Asked) -> str:

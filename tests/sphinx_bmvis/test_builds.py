@@ -55,6 +55,32 @@ def test_a_change_of_the_models_source_builds_the_page_again(site):
     assert "[6, 6]" in site.build().trees("index.html")[0].get_text()
 
 
+def test_references_follow_a_row_that_moves(site):
+    """The row of layer 2 is that of all layers, until a layer differs: the page that refers to it is not edited."""
+    zoo = site.folder / "src" / "layers.py"
+    zoo.write_text("from zoo import tiny\n\ndef net():\n    return tiny()\n")
+    site.write(
+        "index.rst", "Start\n=====\n\n.. model-structure:: layers:net\n   :name: net\n\n.. toctree::\n\n   other\n"
+    )
+    site.write("other.rst", "Other\n=====\n\n:module:`net:2.dense`, :any:`net`\n")
+    row = [link["href"] for link in site.build().page("other.html").select("p > a.internal")]
+    assert row == ["index.html#net.0.dense", "index.html#net"]
+    touch_later(
+        zoo, "from zoo import tiny\n\ndef net():\n    model = tiny()\n    del model[2].norm\n    return model\n"
+    )
+    moved = [link["href"] for link in site.build().page("other.html").select("p > a.internal")]
+    assert moved == ["index.html#net.2.dense", "index.html#net"]
+
+
+def test_every_builder_of_shared_doctrees_follows_a_model(site):
+    builders = {"html": "index.html", "dirhtml": "index.html", "text": "index.txt", "singlehtml": "index.html"}
+    for builder in builders:
+        assert "[4, 4]" in site.build(builder).read(builders[builder])
+    site.write("src/shapes.py", "WIDTH = 6\n")
+    for builder in builders:
+        assert "[6, 6]" in site.build(builder).read(builders[builder]), builder
+
+
 def test_a_failed_model_is_tried_again(site):
     site.write("index.rst", "Start\n=====\n\n.. model-structure:: later:net\n\n.. toctree::\n\n   other\n")
     failed = site.build()

@@ -1,0 +1,131 @@
+"""A build that was ended, at any moment and in any way: the next one gives the pages of a clean one."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+INDEX = """\
+Start
+=====
+
+.. model-structure:: zoo:tiny
+   :name: tiny
+
+.. model-gallery::
+   :toctree: models
+
+   zoo:tiny
+   zoo:trained
+
+.. toctree::
+
+   other
+   slow
+"""
+PAGES = {
+    "index.rst": INDEX,
+    "other.rst": "Other\n=====\n\n:module:`tiny:2.dense` and :model:`tiny`.\n",
+    "slow.rst": "Slow\n====\n\n.. model-structure:: slow:net\n",
+}
+SLOW = """
+import time
+from pathlib import Path
+from torch import nn
+
+def net():
+    Path(__file__).with_name("started").touch()
+    while Path(__file__).with_name("wait").exists():
+        time.sleep(0.01)
+    return nn.Linear(2, 2)
+"""
+HOOK = """
+
+def setup(app):
+    if os.environ.get("KILLED_AT"):
+        app.connect(os.environ["KILLED_AT"], lambda app, *_: os.kill(os.getpid(), 9), priority=999)
+"""
+WIDER = "WIDTH = 6\n"
+MOMENTS = ("env-updated", "env-check-consistency", "html-page-context")
+"""Before the environment is pickled, when it is and no page is written, and between two pages."""
+
+
+@pytest.fixture(scope="module")
+def make(make_site):
+    """Make the site in a folder of its own, with a wide model if it is to be so."""
+
+    def make(source: str = ""):
+        site = make_site(PAGES)
+        site.write("src/slow.py", SLOW)
+        if source:
+            site.write("src/shapes.py", source)
+        with site.folder.joinpath("conf.py").open("a") as conf:
+            conf.write(HOOK)
+        return site
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def narrow(make):
+    return build(make())
+
+
+@pytest.fixture(scope="module")
+def wide(make):
+    return build(make(WIDER))
+
+
+def start(site, **environment):
+    """Start a build as a person does, in a process of its own."""
+    command = [sys.executable, "-m", "sphinx", "-M", "html", site.folder, site.folder / "_build", "-q", "-W"]
+    return subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def build(site):
+    """Build to the end, and return a digest of each file."""
+    process = start(site)
+    said = process.communicate()[0].decode()
+    assert (process.returncode, said) == (0, "")
+    written = site.folder / "_build" / "html"
+    files = [file for file in written.rglob("*") if file.is_file() and file.name != ".buildinfo"]
+    return {str(file.relative_to(written)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_ended_while_models_are_built(make, narrow, end):
+    site = make()
+    site.write("src/wait", "")
+    process = start(site)
+    while not (site.folder / "src" / "started").exists():
+        time.sleep(0.01)
+    process.send_signal(end)
+    process.communicate(timeout=20)
+    assert process.returncode != 0
+    (site.folder / "src" / "wait").unlink()
+    assert build(site) == narrow
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_after_a_model_changed(make, wide, moment):
+    site = make()
+    build(site)
+    site.write("src/shapes.py", WIDER)
+    killed = start(site, KILLED_AT=moment)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    assert build(site) == wide
+
+
+def test_half_an_environment_is_none(make, wide):
+    site = make()
+    build(site)
+    site.write("src/shapes.py", WIDER)
+    start(site, KILLED_AT="env-check-consistency").communicate()
+    pickled = site.folder / "_build" / "doctrees" / "environment.pickle"
+    pickled.write_bytes(pickled.read_bytes()[:-1000])
+    assert build(site) == wide
