@@ -75,8 +75,9 @@ class Tab:
 
 
 @pytest.fixture
-def tab(browser) -> Iterator[Tab]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+def tab(browser, request) -> Iterator[Tab]:
+    """Open a page; a test's indirect parameter holds more settings of the browser."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, **getattr(request, "param", {}))
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     yield Tab(context.new_page())
     context.close()

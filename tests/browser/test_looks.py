@@ -1,7 +1,8 @@
 """What a reader sees in each theme and scheme."""
 
 import pytest
-from sites import LOOKS, turn_dark
+from sites import LOOKS, THEMES, turn_dark
+from trees import page
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 pytestmark = pytest.mark.browser
@@ -20,3 +21,44 @@ def test_a_theme_shows_trees_that_anybody_can_read(look, site, tab):
     assert tab.page.evaluate("getComputedStyle(document.querySelector('.bmvis')).colorScheme") == look.scheme
     assert tab.page.evaluate("window.hacked") is None
     assert tab.errors == []
+
+
+LOOKS_OF = """(elements) => elements.map((element) => [undefined, "::before", "::after", "::marker"].map((pseudo) => {
+  const style = getComputedStyle(element, pseudo), size = parseFloat(style.fontSize);
+  const facts = PROPERTIES.map((name) => style[name].replace(/-?[\\d.]+px/g, (length) => SCALED
+    ? (Math.round(2 * parseFloat(length) / size) / 2).toString() : length));
+  return [element.localName + (element.className.baseVal ?? element.className), pseudo, ...facts].join(" ");
+}))"""
+LAYOUT = (
+    "display listStyleType borderTopWidth borderRightWidth borderLeftWidth boxShadow backgroundImage content float"
+    " position textTransform textDecorationLine fontStyle textIndent whiteSpace wordBreak letterSpacing"
+    " marginTop marginLeft paddingLeft paddingTop cursor"
+)
+TREE = "#bert.bmvis *:not(svg *)"  # which names a map shows is a matter of its width
+PAGE = (
+    "color backgroundColor fontSize fontFamily fontWeight display listStyleType borderTopWidth boxShadow margin"
+    " paddingLeft textDecorationLine cursor"
+)
+
+
+def looks(tab, elements: str, properties: str, scaled: bool) -> list:
+    """Return how elements are drawn, lengths in their letters' sizes where `scaled`."""
+    asked = LOOKS_OF.replace("PROPERTIES", str(properties.split())).replace("SCALED", str(scaled).lower())
+    return tab.page.evaluate(f"({asked})([...document.querySelectorAll({elements!r})])")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_rule_of_a_theme_reaches_a_tree_and_none_of_ours_the_page(theme, site, tab):
+    tab.open_trees(page())
+    bare = looks(tab, TREE, LAYOUT, scaled=True)
+    tab.open_site(site(theme))
+    tab.page.wait_for_timeout(300)
+    found = looks(tab, TREE, LAYOUT, scaled=True)
+    changed = [pair for one in zip(found, bare, strict=True) for pair in zip(*one, strict=True) if len(set(pair)) > 1]
+    assert changed[:3] == []
+
+    outside = "body *:not(.bmvis, .bmvis *, script, style)"
+    before = looks(tab, outside, PAGE, scaled=False)
+    off = "[...document.styleSheets].filter((sheet) => /bmvis/.test(sheet.href)).map((sheet) => sheet.disabled = true)"
+    assert tab.page.evaluate(off)
+    assert looks(tab, outside, PAGE, scaled=False) == before

@@ -28,6 +28,29 @@ CONTRAST = """(selectors) => {
 WORDS = ("b", "i", ".bmvis-p", ".bmvis-delta", ".bmvis-frozen", ".bmvis-x", "small", "data")
 
 
+@pytest.mark.parametrize("tab", [{"java_script_enabled": False}], indirect=True, ids=["no-scripts"])
+def test_without_scripts_a_tree_is_read_and_folded_by_pointer_and_keyboard(tab):
+    tab.open_trees(page())
+    leaf = tab.page.locator('[id="lora.bert.encoder.layer.0.output.dense"] > div')
+    encoder = tab.page.locator('[id="lora.bert.encoder"] > details > summary')
+    assert leaf.inner_text() == "dense (Linear) weight:[768, 3072] bias:[768]"
+    encoder.click()
+    assert not leaf.is_visible()
+    encoder.press("Enter")
+    assert leaf.is_visible()
+    assert not tab.page.locator(".bmvis :is(input, button)").count()
+    totals, tree = (tab.page.locator(f"#lora > {part}").bounding_box() for part in (".bmvis-totals", ".bmvis-tree"))
+    assert tree["y"] - totals["y"] - totals["height"] < 12  # no room is kept for tools that never come
+
+
+def test_a_site_sets_colours_anywhere_above_a_tree(tab):
+    tab.open_trees(page())
+    color = "getComputedStyle(document.querySelector('#bert .bmvis-tree i')).color"
+    before = tab.page.evaluate(color)
+    tab.page.evaluate("document.documentElement.style.setProperty('--bmvis-type', 'rgb(1, 2, 3)')")
+    assert before != tab.page.evaluate(color) == "rgb(1, 2, 3)"
+
+
 @pytest.mark.parametrize("system", ["light", "dark"])
 def test_forced_colors_leave_every_mark_to_be_seen(system, tab):
     """The system takes colours, backgrounds and shadows away: what they say is drawn with its own."""

@@ -35,6 +35,15 @@ def test_formats_of_plain_text_show_the_lines(build, file):
     assert "84 parameters, all trainable" in text
 
 
+def test_markdown_has_the_lines_as_a_block_of_code(build):
+    """By sphinx-markdown-builder, which knows nothing of trees."""
+    pytest.importorskip("sphinx_markdown_builder", reason="sphinx-markdown-builder is not installed")
+    built = build("markdown", extensions=["sphinx_bmvis", "myst_parser", "sphinx_markdown_builder"])
+    assert built.warnings == ""
+    block = built.read("index.md").split("```")[1]
+    assert [line.lstrip("│├└─ ") for line in block.splitlines()[1:5]] == TREE
+
+
 @pytest.mark.parametrize("builder", ["dirhtml", "singlehtml", "pseudoxml", "gettext", "linkcheck", "dummy"])
 def test_other_builders_pass_without_a_warning(build, builder):
     assert build(builder).warnings == ""
