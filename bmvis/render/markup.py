@@ -21,28 +21,35 @@ def tag(name: str, *children: str | None, **attributes: str | int | bool | None)
         attributes: values; None and False leave the attribute out, True writes it empty. A
             trailing underscore is dropped (`class_`), others become hyphens (`data_x`).
     """
-    written = "".join(
-        [_attribute(key, value) for key, value in attributes.items() if value is not None and value is not False]
-    )
-    inner = "".join([text(child) for child in children if child is not None])
-    return Markup(f"<{name}{written}>{inner}</{name}>")
+    parts = [f"<{name}"]
+    for key, value in attributes.items():
+        if value is not None and value is not False:
+            parts.append(f' {_attribute_name(key)}="{_quoted(value)}"')
+    parts.append(">")
+    parts += [_text(child) for child in children if child is not None]
+    parts.append(f"</{name}>")
+    return Markup("".join(parts))
 
 
 def join(*children: str | None) -> Markup:
     """Return the children one after another, text escaped."""
-    return Markup("".join([text(child) for child in children if child is not None]))
+    return Markup("".join([_text(child) for child in children if child is not None]))
 
 
 def text(value: str) -> Markup:
     """Return text as HTML; characters that HTML forbids, such as controls, become U+FFFD."""
+    return Markup(_text(value))
+
+
+def _text(value: str) -> str:
     if isinstance(value, Markup):
         return value
-    return Markup(escape(_printable(value), quote=False))
+    value = _printable(value)
+    return escape(value, quote=False) if "&" in value or "<" in value or ">" in value else value  # most are plain
 
 
-def _attribute(key: str, value: str | int | bool) -> str:
-    written = "" if value is True else escape(_printable(str(value)))
-    return f' {_attribute_name(key)}="{written}"'
+def _quoted(value: str | int | bool) -> str:
+    return "" if value is True else _text(str(value)).replace('"', "&quot;").replace("'", "&#x27;")
 
 
 @cache

@@ -31,30 +31,32 @@ class Target(msgspec.Struct, frozen=True):
 def interleaved(tasks: dict[str, Callable[[], object]], *, rounds: int = 7, enough: float = 4.0) -> dict[str, float]:
     """Return the least seconds of computing of each task, all run by turns, so that a busy machine slows them alike.
 
-    In its turn a task runs three times, for what ran before it has filled the processor's caches. A task that took
-    `enough` seconds in all is not run again.
+    In its turn a task runs three times, for what ran before it, the garbage collector too, has filled the processor's
+    caches. A task that took `enough` seconds in all is not run again.
     """
     taken: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
         for name, task in tasks.items():
+            gc.collect()
             for _ in range(3):
                 if sum(taken[name]) < enough:
-                    taken[name].append(cpu_seconds(task))
+                    taken[name].append(_lasting(time.process_time, task))
     return {name: min(times) for name, times in taken.items()}
 
 
 def seconds(task: Callable[[], object]) -> float:
     """Return how long a task takes, with the processes that it starts."""
+    gc.collect()
     return _lasting(time.perf_counter, task)
 
 
 def cpu_seconds(task: Callable[[], object]) -> float:
     """Return how long this process computes for a task: what others make it wait for does not count."""
+    gc.collect()
     return _lasting(time.process_time, task)
 
 
 def _lasting(clock: Callable[[], float], task: Callable[[], object]) -> float:
-    gc.collect()
     start = clock()
     task()
     return clock() - start
