@@ -14,7 +14,7 @@ help: ## List the targets
 
 demo: .venv/demo ## Build both demo sites and print where to open them
 	$(BIN)/sphinx-build -q -W --keep-going demo_docs/sphinx $(BUILT)/sphinx
-	cd demo_docs/mkdocs && NO_MKDOCS_2_WARNING=1 ../../$(BIN)/mkdocs build -q --strict --site-dir ../_build/mkdocs
+	cd demo_docs/mkdocs && NO_MKDOCS_2_WARNING=1 ../../$(BIN)/mkdocs build --strict --site-dir ../_build/mkdocs
 	@echo "Sphinx: file://$(CURDIR)/$(BUILT)/sphinx/index.html"
 	@echo "MkDocs: file://$(CURDIR)/$(BUILT)/mkdocs/index.html"
 

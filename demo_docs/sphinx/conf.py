@@ -20,6 +20,7 @@ html_theme = "furo"
 html_title = "bmvis"
 html_show_copyright = html_show_sourcelink = html_copy_source = False
 bmvis_path = [".."]
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 copybutton_prompt_text = "$ "
 copybutton_exclude = ".linenos, .gp, .go"

@@ -21,7 +21,7 @@ DEMO = ROOT / "demo_docs"
 REFERENCE = (ROOT / "tests" / "data" / "ref_bert.txt").read_text().splitlines()
 COMMANDS = {
     "sphinx": ["-m", "sphinx", "-q", "-W", "--keep-going", str(DEMO / "sphinx")],
-    "mkdocs": ["-m", "mkdocs", "build", "-q", "--strict", "-f", str(DEMO / "mkdocs" / "mkdocs.yml"), "-d"],
+    "mkdocs": ["-m", "mkdocs", "build", "--strict", "-f", str(DEMO / "mkdocs" / "mkdocs.yml"), "-d"],
 }
 
 
