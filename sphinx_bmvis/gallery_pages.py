@@ -7,8 +7,9 @@ pages that no gallery has any more are removed.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -47,23 +48,23 @@ def write_pages(app: Sphinx) -> None:
     """Write the pages of all galleries, and remove those that have no model any more."""
     app.env.find_files(app.config, app.builder)
     domain = domain_of(app.env)
-    earlier = {docname for pages in domain.pages.values() for docname in pages.values()}
     domain.pages.clear()
     texts: dict[str, str] = {}
-    kept: set[str] = set()
+    stale = {docname for docname in app.env.found_docs if _is_marked(Path(app.env.doc2path(docname)))}
     for docname, options, entries in _galleries(app):
         folder = gallery_key(docname, options, entries)[1]
         found = list(expanded(entries, source_of(app), []))
         models = [entry for entry in found if not factory.is_pattern(entry.reference)]
         if len(models) < len(found):  # a pattern failed: whose pages are stale is not known
-            kept |= set(_marked(app, [folder]))
+            stale = {docname for docname in stale if posixpath.dirname(docname) != folder}
         names = {reference: f"{folder}/{name}" for reference, name in page_names(models).items()}
         domain.pages[gallery_key(docname, options, entries)] = names
         texts |= {names[entry.reference]: _render(app, entry, options) for entry in models}
     for docname in status_iterator(sorted(texts), "writing model pages... ", "brown", len(texts), app.verbosity):
         _write(_file(app, docname), texts[docname])
-    folders = {key[1] for key in domain.pages}
-    _remove_stale(app, (earlier | set(_marked(app, folders))) - kept, set(texts))
+    for docname in sorted(stale - texts.keys()):
+        logger.info("removing %s: no gallery has its model any more", docname)
+        Path(app.env.doc2path(docname)).unlink()
 
 
 def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions, tuple[Entry, ...]]]:
@@ -182,24 +183,13 @@ def _write(file: Path, text: str) -> None:
     if file.is_file() and (not _is_marked(file) or file.read_text(encoding="utf-8") == text):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    partial = file.with_name(f".{file.name}.partial")  # a build that ends here must not leave an empty page
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)
 
 
 def _is_marked(file: Path) -> bool:
+    if not file.is_file():
+        return False
     with file.open(encoding="utf-8", errors="replace") as opened:
         return opened.readline().strip() in {mark.strip() for mark in MARKS.values()}
-
-
-def _marked(app: Sphinx, folders: Iterable[str]) -> Iterator[str]:
-    for folder in folders:
-        for file in Path(app.srcdir, folder).glob("*"):
-            if file.suffix == _suffix(app) and _is_marked(file):
-                yield f"{folder}/{file.name.removesuffix(file.suffix)}"
-
-
-def _remove_stale(app: Sphinx, known: set[str], wanted: set[str]) -> None:
-    for docname in known - wanted:
-        file = _file(app, docname)
-        if file.is_file() and _is_marked(file):
-            logger.info("removing %s: no gallery has its model any more", file.name)
-            file.unlink()

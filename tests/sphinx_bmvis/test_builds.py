@@ -6,9 +6,11 @@ import subprocess
 import sys
 import textwrap
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from sphinx.errors import VersionRequirementError
 
 
 @pytest.fixture
@@ -167,6 +169,36 @@ def test_a_wrong_setting_names_conf_py(site, settings, message):
     with pytest.raises(Exception, match=r"conf\.py") as raised:
         site.build(**settings)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "met"),
+    [
+        ({"needs_sphinx": "7.4"}, True),
+        ({"needs_sphinx": "99.0"}, False),
+        ({"needs_extensions": {"sphinx_bmvis": "0.0.1"}}, True),
+        ({"needs_extensions": {"sphinx_bmvis": "99.0"}}, False),
+    ],
+    ids=["sphinx", "newer-sphinx", "bmvis", "newer-bmvis"],
+)
+def test_a_site_says_which_versions_it_needs(make_site, settings, met):
+    site = make_site({"index.rst": "Start\n=====\n"})
+    if met:
+        assert site.build(**settings).warnings == ""
+    else:
+        with pytest.raises(VersionRequirementError, match=r"needs .*99\.0"):
+            site.build(**settings)
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="this Python has no torch for conf.py to run")
+def test_torch_may_run_in_conf_py(make_site, html):
+    """Its threads do not survive the forks of `-j`: no page may need them."""
+    site = make_site()
+    with site.folder.joinpath("conf.py").open("a", encoding="utf-8") as conf:
+        conf.write("\nimport torch\n\nassert (torch.ones(512, 512) @ torch.ones(512, 512)).sum() > 0\n")
+    done = sphinx_build(site.folder, "-q", "-W", "-j", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert digests(site.folder / "_build" / "html")["index.html"] == digests(html.folder)["index.html"]
 
 
 def test_site_wide_options_hold_where_a_page_says_nothing(site):

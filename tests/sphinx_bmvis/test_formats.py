@@ -75,15 +75,21 @@ def test_epubcheck_finds_no_error(build):
 
 
 def test_captions_can_be_translated(make_site):
-    site = make_site({"index.rst": "Start\n=====\n\n.. model-structure:: zoo:tiny\n   :caption: A small one\n"})
-    assert 'msgid "A small one"' in site.build("gettext").read("index.pot")
+    pages = ".. model-structure:: zoo:tiny\n   :caption: A small one\n\n"
+    pages += ".. model-gallery:: zoo:tiny\n   :caption: Small ones\n"
+    site = make_site({"index.rst": f"Start\n=====\n\n{pages}"})
+    translated = {"A small one": "Ein kleines", "Small ones": "Kleine"}
+    template = site.build("gettext").read("index.pot")
     messages = site.folder / "locale" / "de" / "LC_MESSAGES"
     messages.mkdir(parents=True)
-    messages.joinpath("index.po").write_text(
-        'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n\nmsgid "A small one"\nmsgstr "Ein kleines"\n'
-    )
+    catalog = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n'
+    for english, german in translated.items():
+        assert f'msgid "{english}"' in template
+        catalog += f'\nmsgid "{english}"\nmsgstr "{german}"\n'
+    messages.joinpath("index.po").write_text(catalog)
     built = site.build(language="de", locale_dirs=["locale"])
-    assert built.page("index.html").select_one(".bmvis-caption").get_text() == "Abb. 1 Ein kleines"
+    captions = [caption.get_text() for caption in built.page("index.html").select(".bmvis-caption")]
+    assert captions == ["Abb. 1 Ein kleines", "Abb. 2 Kleine"]
 
 
 def test_latex_escapes_and_labels(build):
