@@ -1,11 +1,12 @@
 """Trees for readers who have set their browser or their system to their needs, and on paper."""
 
 import pytest
-from trees import bert, page
+from trees import bert, page, tensor
 
 from bmvis.options import Options
-from bmvis.render.html import to_html
+from bmvis.render.html import row_id, to_html
 from bmvis.rows import layout
+from bmvis.tree import Model, Module
 
 pytestmark = pytest.mark.browser
 
@@ -116,6 +117,16 @@ def test_a_page_from_right_to_left_keeps_code_from_left_to_right(tab):
     found = tab.page.evaluate(lefts)
     assert found == sorted(found)
     assert tab.page.evaluate("getComputedStyle(document.querySelector('.bmvis-caption')).direction") == "rtl"
+
+
+@pytest.mark.parametrize("name", ["\u202ereversed", "שלום", "\u2067a"], ids=["override", "Hebrew", "isolate"])
+def test_a_name_of_another_direction_does_not_turn_its_row(name, tab):
+    module = Module(name, 1, name, parameters=(tensor("weight", 3, trainable=False), tensor("bias", 3)))
+    tab.open_trees(to_html(layout(Model((Module("", 0, "M"), module)), Options()), "m"))
+    parts = tab.page.locator(f'[id="{row_id("m", name)}"] > div').locator("b, i, .bmvis-p")
+    left = [parts.nth(place).bounding_box()["x"] for place in range(parts.count())]
+    assert len(left) == 4
+    assert left == sorted(left)
 
 
 @pytest.mark.parametrize("zoom", [2, 4])
