@@ -1,4 +1,4 @@
-"""A captured model that a notebook draws: the tree of the pages, in the output of a cell."""
+"""A captured model that a notebook draws: the tree of the pages, in the output of a cell; in a console as text."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bmvis.options import Options, parse_site_options
 from bmvis.render import assets
 from bmvis.render.html import to_html
 from bmvis.render.markup import join
+from bmvis.render.terminal import Drawn
 from bmvis.render.text import to_text
 from bmvis.rows import layout
 from bmvis.tree import Model
@@ -30,6 +31,10 @@ class Drawing:
         return to_text(self.page)
 
     __repr__ = __str__
+
+    def __rich__(self) -> Drawn:
+        """Return the tree as Rich prints it."""
+        return Drawn(self.page)
 
     def _repr_html_(self) -> str:
         """Return the tree with its stylesheet, without a script: a notebook's rules may forbid one."""
@@ -68,6 +73,14 @@ class Captured(Model, frozen=True, eq=False):
         for warning in drawing.page.warnings:
             warnings.warn(warning.report, stacklevel=2)
         return drawing
+
+    def __str__(self) -> str:
+        return str(self.draw())
+
+    __repr__ = __str__
+
+    def __rich__(self) -> Drawn:
+        return self.draw().__rich__()
 
     def _repr_html_(self) -> str:
         return self.draw()._repr_html_()

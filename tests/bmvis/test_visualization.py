@@ -1,12 +1,14 @@
 """bigmodelvis' interface, and a captured model in a notebook."""
 
 import inspect
+import io
 import re
 import subprocess
 import sys
 
 import pytest
 from bs4 import BeautifulSoup
+from rich.console import Console
 from torch import nn
 
 import bmvis
@@ -84,6 +86,15 @@ def test_a_captured_model_draws_itself(model):
     bundle = found._repr_mimebundle_()
     assert bundle["text/plain"].startswith("root\n├── 0 (Linear)")
     assert set(bundle) == {"text/plain", "text/html"}
+
+
+def test_a_captured_model_prints_itself(model):
+    found = bmvis.capture(model)
+    assert str(found) == repr(found) == found._repr_mimebundle_()["text/plain"]
+    console = Console(width=60, file=io.StringIO())
+    console.print(found)
+    console.print(found.draw(depth=1))
+    assert console.file.getvalue().count("├── 0 (Linear) weight:[3, 2] bias:[3]\n") == 2
 
 
 def test_two_outputs_share_no_id(model):

@@ -1,11 +1,34 @@
 """What a reader sees in each theme and scheme."""
 
+import re
+
 import pytest
 from sites import LOOKS, THEMES, turn_dark
-from trees import page
+from trees import bert, page
+
+from bmvis.notebook import captured
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize(
+    ("element", "attribute", "light", "dark"),
+    [
+        ("body", "data-jp-theme-light", "true", "false"),
+        ("body", "data-vscode-theme-kind", "vscode-light", "vscode-dark"),
+        ("body", "data-vscode-theme-kind", "vscode-high-contrast-light", "vscode-high-contrast"),
+        ("documentElement", "theme", "light", "dark"),
+    ],
+    ids=["JupyterLab", "VS Code", "VS Code, high contrast", "Colab"],
+)
+def test_a_notebooks_output_is_dark_where_its_host_is(element, attribute, light, dark, tab):
+    tab.page.set_content(str(captured(bert())._repr_html_()))
+    for value, scheme in ((light, "light"), (dark, "dark")):
+        tab.page.evaluate(f"document.{element}.setAttribute('{attribute}', '{value}')")
+        assert tab.page.evaluate("getComputedStyle(document.querySelector('.bmvis')).colorScheme") == scheme
+        ink = tab.page.evaluate("getComputedStyle(document.querySelector('.bmvis b')).color")
+        assert (sum(map(int, re.findall(r"\d+", ink))) > 3 * 128) == (scheme == "dark")
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
