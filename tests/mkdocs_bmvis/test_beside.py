@@ -94,14 +94,19 @@ def test_each_language_has_the_pages_of_its_gallery_in_its_nav(built, uri, cards
 
 
 @needs_new_mkdocs
-def test_a_written_nav_has_the_titles_of_each_language(tmp_path):
+@pytest.mark.parametrize(("structure", "names"), [("suffix", "{}.{}.md"), ("folder", "{1}/{0}.md")])
+def test_a_written_nav_has_the_titles_of_each_language(tmp_path, structure, names):
     def change(config):
-        config["nav"] = ["index.md", "models.md"]
-        config["plugins"] = ["bmvis", TWO_LANGUAGES]
+        config["nav"] = ["models.md"]
+        config["plugins"] = ["bmvis", {"i18n": TWO_LANGUAGES["i18n"] | {"docs_structure": structure}}]
 
-    built = build("mkdocs", make_site(tmp_path, GALLERIES, change))
+    english, german = GALLERIES.values()
+    pages = {names.format("models", "en"): english, names.format("models", "de"): german}
+    built = build("mkdocs", make_site(tmp_path, pages, change))
     for uri, titles in {"models/index.html": ["Tiny", "tiny(layers=1)"], "de/models/index.html": ["Winzig"]}.items():
         assert [title for title, href in links(built, uri, ".md-nav--primary a") if "zoo" in href] == titles
+        assert next(href for _, href in links(built, uri, ".bmvis-card-title a")) == "../zoo/zoo.tiny/"
+    assert built.page("de/zoo/zoo.tiny/index.html").h1.get_text() == "Winzig"
 
 
 def test_minifying_keeps_what_a_row_says(built):

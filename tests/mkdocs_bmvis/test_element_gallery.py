@@ -72,6 +72,20 @@ def test_models_have_pages_in_the_nav(tmp_path, host):
     assert [file.name for file in (again.folder / "site" / "zoo").iterdir()] == ["zoo.tiny"]
 
 
+@needs_new_mkdocs
+def test_a_gallery_in_a_folder_without_directory_urls_keeps_the_page_that_the_author_wrote(tmp_path):
+    def change(config):
+        config["use_directory_urls"] = False
+
+    own = {"sub/zoo/zoo.tiny.md": "# Written by hand\n", "sub/models.md": GALLERY}
+    built = build("mkdocs", make_site(tmp_path, own, change), "--strict")
+    assert built.report["code"] == 0, built.log
+    cards = built.page("sub/models.html").select(".bmvis-card")
+    assert [card.a["href"] for card in cards] == ["zoo/zoo.tiny.html", "zoo/zoo.tiny-layers-1.html"]
+    assert built.page("sub/zoo/zoo.tiny.html").h1.get_text() == "Written by hand"
+    assert built.page("sub/zoo/zoo.tiny-layers-1.html").select_one(".bmvis-tree")
+
+
 NEW = ModelPage("Bert", "zoo:bert", "zoo/zoo.bert.md", "")
 
 
