@@ -55,10 +55,22 @@ def _module_hint(missing: str) -> str:
     """Return the nearest module beside where it was looked for, or where that was."""
     package, _, name = missing.rpartition(".")
     folders = list(getattr(sys.modules[package], "__path__", ())) if package else _project_folders()
+    if not package and (found := _off_the_path(name)):
+        return f"there is one in {found}: put that folder on the path"
     known = [module.name for module in pkgutil.iter_modules(folders)]
     return _close(name, known) or (
         f"is the package installed, or its folder on the path? searched {', '.join(folders) or 'installed packages'}"
     )
+
+
+def _off_the_path(name: str) -> str | None:
+    """Return the folder of the project that holds a module, though nobody looks there: `src`, say."""
+    here = Path.cwd()
+    below = sorted(folder for folder in here.iterdir() if folder.is_dir())
+    for folder in (here, *below, here.parent, here.parent / "src"):
+        if (folder / name / "__init__.py").is_file() or (folder / f"{name}.py").is_file():
+            return os.path.relpath(folder)
+    return None
 
 
 def _project_folders() -> list[str]:

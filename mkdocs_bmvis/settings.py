@@ -90,10 +90,19 @@ def read_settings(written: Mapping[str, object]) -> Settings:
         settings = msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
-        raise OptionError(f"setting {where.rstrip('`') or '?'!r}: {what[:1].lower()}{what[1:]}") from None
+        name = where.rstrip("`") or "?"
+        raise OptionError(f"setting {name!r}: {what[:1].lower()}{what[1:]}", hint=_choices(name)) from None
     if settings.timeout <= 0:
         raise OptionError(f"setting 'timeout': {settings.timeout:g} is no time", hint="it takes seconds above 0")
     return msgspec.structs.replace(settings, options=options)
+
+
+def _choices(name: str) -> str:
+    """Return what a setting takes, where that is one of a few words."""
+    for field in msgspec.inspect.type_info(Settings).fields:  # type: ignore[attr-defined]
+        if field.name == name and isinstance(field.type, msgspec.inspect.LiteralType):
+            return f"it takes {', '.join(map(str, field.type.values))}"
+    return ""
 
 
 def _read_options(written: object) -> Options:

@@ -104,6 +104,13 @@ def test_a_tree_that_failed_keeps_its_anchor(render):
     assert not render('<model-structure factory="zoo:raising" name="<b>" />').soup.select("b, [id]")
 
 
+@pytest.mark.parametrize("cwd", [SITE, SITE / "docs"], ids=["above", "beside"])
+def test_a_package_that_is_not_on_the_path_is_told_where_it_is(render, caplog, cwd):
+    render(ELEMENT, cwd=str(cwd), path=["."])
+    where = "src" if cwd == SITE else "../src"
+    assert f"no module named 'zoo' (there is one in {where}: put that folder on the path)" in caplog.text
+
+
 def test_missing_torch_names_the_python(render, caplog, tmp_path):
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')")
     page = render(ELEMENT, path=[str(tmp_path), "src"])
@@ -152,7 +159,7 @@ def test_each_text_that_one_instance_converts_stands_alone():
     ids=["block", "paragraph", "in-text"],
 )
 def test_an_element_that_another_converter_left_in_html_is_drawn(html, parents):
-    trees = shared_trees(Settings(path=("src",)).below(SITE))
+    trees = shared_trees(Settings(path=("src",), cwd=str(SITE)).below(None))
     soup = BeautifulSoup(draw_in_html(f"<!-- {ELEMENT} -->{html}", trees, Page(""), None), "html5lib")
     (tree,) = soup.select(".bmvis")
     assert [parent.name for parent in tree.parents][: len(parents)] == parents
@@ -179,7 +186,9 @@ def test_a_problem_can_end_the_build(render):
         pytest.param({"pth": ["src"]}, "unknown setting 'pth' (did you mean 'path'?)", id="unknown"),
         pytest.param({"timeout": "soon"}, "setting 'timeout': expected `float`, got `str`", id="type"),
         pytest.param({"timeout": 0}, "setting 'timeout': 0 is no time", id="no-time"),
-        pytest.param({"on_error": "ignore"}, "setting 'on_error': invalid enum value 'ignore'", id="choice"),
+        pytest.param(
+            {"on_error": "ignore"}, "setting 'on_error': invalid enum value 'ignore' (it takes box, raise)", id="choice"
+        ),
         pytest.param({"options": {"depht": 1}}, "unknown option 'depht' (did you mean 'depth'?)", id="option"),
         pytest.param({"options": {"name": "x"}}, "option 'name' belongs to one tree", id="per-tree"),
         pytest.param({"path": ["sources"]}, "setting 'path': there is no folder", id="folder"),
