@@ -273,7 +273,11 @@ class BmvisDomain(Domain):
         place = self._place(target)
         if place and builder.format not in ("html", "latex"):  # no anchors but the tree's own
             place = place[0], self.named()[target.partition(":")[0]][1].anchor
-        return make_refnode(builder, fromdocname, *place, contnode, target) if place else None
+        if not place:
+            return None
+        if builder.name == "singlehtml":  # where all documents are one page, and links between two of them lead nowhere
+            fromdocname = place[0]
+        return make_refnode(builder, fromdocname, *place, contnode, target)
 
     def resolve_any_xref(
         self,

@@ -138,6 +138,9 @@ def test_another_project_reaches_the_trees_through_intersphinx(make_site, built)
         ("tiny.net", "https://small.example/models.html#tiny.net"),
         ("1.norm", "https://small.example/models.html#tiny.net.0.norm"),
     ]
+    page = built.page("models.html")
+    for _, href in links(there, "index.html"):
+        assert page.find(id=href.partition("#")[2])
 
 
 def test_objects_inv_lists_every_module(built):

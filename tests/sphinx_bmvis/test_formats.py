@@ -54,6 +54,10 @@ def test_singlehtml_has_every_tree_under_an_id_of_its_own(build):
     ids = [tree["id"] for tree in built.trees("index.html")]
     assert len(ids) == 10
     assert len(set(ids)) == 10
+    page = built.page("index.html")
+    targets = [link["href"] for link in page.select("a.internal[title^='tiny-model']")]
+    assert targets == ["#tiny-model.0.norm", "#tiny-model", "#tiny-model.0.dense", "#tiny-model"]
+    assert all(page.find(id=target[1:]) for target in targets)
 
 
 def test_epub_pages_are_good_xml_with_trees(build):
