@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from contrast import faint
 from sites import LOOKS, THEMES, turn_dark
 from trees import bert, page
 
@@ -41,6 +42,7 @@ def test_a_theme_shows_trees_that_anybody_can_read(look, site, tab):
 
     found = [(v["id"], node["target"], node.get("failureSummary")) for v in report["violations"] for node in v["nodes"]]
     assert found == []
+    assert faint(tab.page) == {}
     assert tab.page.evaluate("getComputedStyle(document.querySelector('.bmvis')).colorScheme") == look.scheme
     assert tab.page.evaluate("window.hacked") is None
     assert tab.errors == []

@@ -1,6 +1,7 @@
 """Trees for readers who have set their browser or their system to their needs, and on paper."""
 
 import pytest
+from contrast import faint
 from trees import bert, page, tensor
 
 from bmvis.options import Options
@@ -9,24 +10,6 @@ from bmvis.rows import layout
 from bmvis.tree import Model, Module
 
 pytestmark = pytest.mark.browser
-
-CONTRAST = """(selectors) => {
-  const ctx = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
-  const light = (color) => {
-    ctx.fillStyle = color, ctx.fillRect(0, 0, 1, 1);
-    const parts = [...ctx.getImageData(0, 0, 1, 1).data].slice(0, 3).map((part) => {
-      const share = part / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
-  };
-  return selectors.map(([selector, paint, on, property]) => {
-    const colors = [[selector, paint], [on, property]].map(([one, of]) =>
-      light(getComputedStyle(document.querySelector(one))[of]));
-    return (Math.max(...colors) + 0.05) / (Math.min(...colors) + 0.05);
-  });
-}"""
-WORDS = ("b", "i", ".bmvis-p", ".bmvis-delta", ".bmvis-frozen", ".bmvis-x", "small", "data")
 
 
 @pytest.mark.parametrize("tab", [{"java_script_enabled": False}], indirect=True, ids=["no-scripts"])
@@ -77,11 +60,8 @@ def test_forced_colors_leave_every_mark_to_be_seen(system, tab):
     assert "gradient" in looks["bar"]
     assert looks["badge"] == looks["picked"] == "solid"
     assert looks["hit"] != looks["page"]
-    pairs = [[f".bmvis-tree {word}", "color", "html", "backgroundColor"] for word in WORDS]
-    pairs += [[f".bmvis-{kind} text", "fill", f".bmvis-{kind} rect", "fill"] for kind in ("trainable", "mixed")]
     tab.page.evaluate("document.documentElement.style.backgroundColor = 'Canvas'")
-    ratios = tab.page.evaluate(CONTRAST, pairs)
-    assert {pair[0]: ratio for pair, ratio in zip(pairs, ratios, strict=True) if ratio < 4.5} == {}
+    assert faint(tab.page) == {}
 
 
 def test_paper_shows_what_is_folded_dark_on_light_and_no_tools(tab):
@@ -95,8 +75,7 @@ def test_paper_shows_what_is_folded_dark_on_light_and_no_tools(tab):
     assert tab.page.locator(".bmvis-tools").count()
     assert tab.page.locator(".bmvis :is(.bmvis-tools, .bmvis-picks, .bmvis-actions) >> visible=true").count() == 0
     tab.page.evaluate("document.documentElement.style.backgroundColor = '#fff'")
-    pairs = [[f".bmvis-tree {word}", "color", "html", "backgroundColor"] for word in WORDS]
-    assert min(tab.page.evaluate(CONTRAST, pairs)) >= 4.5
+    assert faint(tab.page) == {}
 
 
 def test_a_page_from_right_to_left_keeps_code_from_left_to_right(tab):
