@@ -7,6 +7,7 @@ pages that no gallery has any more are removed.
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Iterator
@@ -74,8 +75,9 @@ def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions, tuple[Entry, 
         text = file.read_text(encoding="utf-8-sig", errors="replace") if file.is_file() else ""
         if "model-gallery" not in text:
             continue
-        found = find_in_markdown(text) if file.suffix == ".md" else find_in_rst(text)
-        for argument, body in found:
+        if file.suffix == ".ipynb":
+            text = _markdown_cells(text)
+        for argument, body in find_in_rst(text) if _is_rst(app, file.suffix) else find_in_markdown(text):
             written, lines = split_body(body)
             try:
                 options = parse_gallery_options(written)
@@ -83,6 +85,14 @@ def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions, tuple[Entry, 
                 continue
             if options.toctree:
                 yield docname, options, read_entries((line, "") for line in [argument, *lines])
+
+
+def _markdown_cells(notebook: str) -> str:
+    try:
+        cells = json.loads(notebook)["cells"]
+        return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    except (ValueError, KeyError, TypeError):
+        return ""  # its own reader says what is wrong
 
 
 def find_in_rst(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -150,12 +160,12 @@ def split_body(body: list[str]) -> tuple[dict[str, str | None], list[str]]:
 
 
 def _render(app: Sphinx, entry: Entry, options: GalleryOptions) -> str:
-    suffix = _suffix(app)
+    template = ".rst" if _is_rst(app, _suffix(app)) else ".md"
     folders = [*(str(Path(app.confdir, folder)) for folder in app.config.templates_path), str(TEMPLATES)]
     environment = SandboxedEnvironment(loader=SphinxFileSystemLoader(folders), keep_trailing_newline=True)
-    environment.filters |= {"heading": _heading, "e": _escape[suffix]}
+    environment.filters |= {"heading": _heading, "e": _escape[template]}
     known = {"title": entry.shown, "reference": entry.reference, "tags": entry.tags, "device": options.device}
-    return MARKS[suffix] + environment.get_template(f"bmvis/model{suffix}").render(known)
+    return MARKS[template] + environment.get_template(f"bmvis/model{template}").render(known)
 
 
 def _heading(text: str) -> str:
@@ -171,8 +181,13 @@ _escape = {".rst": rst.escape, ".md": _escape_markdown}
 
 
 def _suffix(app: Sphinx) -> str:
-    """Return the format of written pages: reStructuredText, unless the site has none."""
-    return ".rst" if ".rst" in app.config.source_suffix else ".md"
+    """Return the suffix of written pages: of reStructuredText, unless the site has none."""
+    known: list[str] = sorted(app.config.source_suffix, key=lambda suffix: suffix not in (".rst", ".md"))
+    return next((suffix for suffix in known if _is_rst(app, suffix)), known[0])
+
+
+def _is_rst(app: Sphinx, suffix: str) -> bool:
+    return app.config.source_suffix.get(suffix, "restructuredtext") in (None, "restructuredtext")
 
 
 def _file(app: Sphinx, docname: str) -> Path:

@@ -257,6 +257,12 @@ def test_the_template_is_the_sites_own_where_it_has_one(shelf):
     assert "Our page of zoo:tiny." in built.read("models/zoo.tiny.html")
 
 
+def test_pages_have_the_suffix_that_the_sites_documents_have(shelf):
+    built = shelf(INDEX, "index.txt").build(source_suffix={".txt": "restructuredtext"}, extensions=["sphinx_bmvis"])
+    assert built.warnings == ""
+    assert built.page("models/zoo.tiny.html").h1.get_text().startswith("Tiny, the model")
+
+
 def test_a_myst_site_gets_myst_pages(shelf):
     text = "# Models\n\n:::{model-gallery}\n:toctree: models\n\nzoo:tiny | Tiny *model*\n:::\n"
     built = shelf(text, "index.md").build(source_suffix={".md": "markdown"})

@@ -38,7 +38,21 @@ print(model.draw(depth=1))
 
 See {{module}}`in-text:1.dense` and {{module}}`in-book:0.norm`.
 """
-MARKDOWN = "# Book\n\nA notebook.\n\n```{model-structure} zoo:tiny\n:name: in-book\n```\n"
+MARKDOWN = """\
+# Book
+
+A notebook.
+
+```{model-structure} zoo:tiny
+:name: in-book
+```
+
+```{model-gallery}
+:toctree: models
+
+zoo:tiny
+```
+"""
 BOOK = {
     "cells": [
         {"cell_type": "markdown", "id": "one", "metadata": {}, "source": MARKDOWN},
@@ -71,10 +85,15 @@ def test_markdown_cells_take_trees_and_code_cells_draw_models(built):
         trees = built.trees(page)
         assert trees[0]["id"] == name
         drawn = [tree for tree in trees if tree.find_parent(class_="cell_output")]
-        assert len(drawn) == len(trees) - 1 == outputs
+        assert len(drawn) == outputs
         assert drawn[0].select_one(".bmvis-tree").get_text() == trees[0].select_one(".bmvis-tree").get_text()
         ids = [element["id"] for element in built.page(page).select("[id]")]
         assert len(ids) == len(set(ids))
+
+
+def test_a_gallery_of_a_notebook_has_pages(built):
+    assert built.page("book.html").select_one(".bmvis-card a")["href"] == "models/zoo.tiny.html"
+    assert len(built.trees("models/zoo.tiny.html")) == 1
 
 
 def test_a_cell_prints_the_tree_as_text(built):
