@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from unicodedata import bidirectional
 
 from bmvis.flow import Flow
 from bmvis.optimizer import groups_text
@@ -18,6 +19,9 @@ PathLink = Callable[[str], str | None]
 _COMMON = {"virtual": "bmvis-virtual", "other": "bmvis-other"}
 """Classes of what is not of the model, or not of the common structure."""
 
+_TURNING = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI"))
+"""Unicode's classes of letters that run from right to left, and of controls of direction."""
+
 
 def to_line(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
     """Yield the words of a row.
@@ -32,7 +36,7 @@ def to_line(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) ->
         yield _name(row)
     if row.module and row.type:
         linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
-        yield join(" ", linked or tag("i", row.type, class_=_COMMON.get(row.module.common)))
+        yield join(" ", linked or tag("i", row.type, class_=_COMMON.get(row.module.common), dir=_direction(row.type)))
     came = row.module.change if row.module and row.module.change and not row.module.change.details else None
     for parameter in row.parameters:
         yield join(" ", _parameter(parameter, link, dtype, parameter.change or came))
@@ -47,7 +51,7 @@ def to_line(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) ->
     if row.module and row.module.change and row.module.change.details:
         yield _details(row.module.change)
     if row.extra_repr:
-        yield join(" ", tag("small", row.extra_repr))
+        yield join(" ", tag("small", row.extra_repr, dir=_direction(row.extra_repr)))
     if row.module and row.module.shared_with is not None:
         shared = row.module.shared_with
         yield join(" ", _reference("same module as", shared or "the root", link(shared)))
@@ -84,6 +88,7 @@ def _name(row: Row) -> Markup:
     name = tag(
         "b",
         row.label,
+        dir=_direction(row.label),
         class_=" ".join(filter(None, ("bmvis-x" if repeats else None, kind))) or None,
         data_x=repeats,
         data_p=_other_paths(row),
@@ -92,6 +97,11 @@ def _name(row: Row) -> Markup:
     if not row.is_match:
         return name
     return tag("mark", name, class_="bmvis-match", data_n=row.times if row.times > row.repeats else None)
+
+
+def _direction(words: str) -> str | None:
+    """Return what keeps words that run from right to left, or turn what follows, from turning the row around."""
+    return "auto" if not words.isascii() and any(bidirectional(letter) in _TURNING for letter in words) else None
 
 
 def _kind(module: Module) -> str:
@@ -128,6 +138,7 @@ def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change 
         "span",
         plain,
         _groups(parameter),
+        dir=_direction(plain),
         class_=" ".join(classes),
         data_mark=_mark(parameter, dtype),
         title=", ".join(states(parameter, dtype)) or None,
