@@ -44,6 +44,9 @@ def net():
     return nn.Linear(2, 2)
 """
 HOOK = """
+import signal
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background is started with it ignored
 
 def setup(app):
     if os.environ.get("KILLED_AT"):
