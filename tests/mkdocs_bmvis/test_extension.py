@@ -143,7 +143,9 @@ def test_an_element_where_none_can_be_drawn_is_a_warning(render, caplog, text):
 
 
 def test_each_text_that_one_instance_converts_stands_alone():
-    md = Markdown(extensions=["bmvis"], extension_configs={"bmvis": {"cwd": str(SITE), "path": ["src"]}})
+    md = Markdown(
+        extensions=["bmvis"], extension_configs={"bmvis": {"cwd": str(SITE), "path": ["src"], "python": TORCH_PYTHON}}
+    )
     first, second = md.convert(ELEMENT), md.reset().convert(ELEMENT)
     assert first == second
     assert first.count("<style>") == 1
@@ -159,7 +161,7 @@ def test_each_text_that_one_instance_converts_stands_alone():
     ids=["block", "paragraph", "in-text"],
 )
 def test_an_element_that_another_converter_left_in_html_is_drawn(html, parents):
-    trees = shared_trees(Settings(path=("src",), cwd=str(SITE)).below(None))
+    trees = shared_trees(Settings(path=("src",), cwd=str(SITE), python=TORCH_PYTHON).below(None))
     soup = BeautifulSoup(draw_in_html(f"<!-- {ELEMENT} -->{html}", trees, Page(""), None), "html5lib")
     (tree,) = soup.select(".bmvis")
     assert [parent.name for parent in tree.parents][: len(parents)] == parents
