@@ -70,14 +70,6 @@ def build(theme: str, folder: Path) -> Path:
     return _zensical(folder) if theme in ZENSICAL else _mkdocs(theme, folder)
 
 
-def _sphinx(theme: str, folder: Path) -> Path:
-    (folder / "conf.py").write_text(f"html_theme = {theme!r}\nproject = 'Models'\n" + CONFIG.get(theme, BARE))
-    raw = "".join(f"   {line}\n" for line in page().splitlines())
-    (folder / "index.rst").write_text(f"BERT\n====\n\n{INTRO}\n\n.. raw:: html\n\n{raw}")
-    return _run(folder, "sphinx", "-b", "html", "-W", ".", "site")
-
-
-PALETTES = "[{scheme: default, toggle: {name: Dark, icon: %s}}, {scheme: slate, toggle: {name: Light, icon: %s}}]"
 BARE = "extensions = ['sphinx_bmvis']"
 CONFIG = {
     "sphinx_immaterial": """
@@ -88,6 +80,16 @@ html_theme_options = {"font": False, "palette": [
 ]}
 """
 }
+
+
+def _sphinx(theme: str, folder: Path) -> Path:
+    (folder / "conf.py").write_text(f"html_theme = {theme!r}\nproject = 'Models'\n" + CONFIG.get(theme, BARE))
+    raw = "".join(f"   {line}\n" for line in page().splitlines())
+    (folder / "index.rst").write_text(f"BERT\n====\n\n{INTRO}\n\n.. raw:: html\n\n{raw}")
+    return _run(folder, "sphinx", "-b", "html", "-W", ".", "site")
+
+
+PALETTES = "[{scheme: default, toggle: {name: Dark, icon: %s}}, {scheme: slate, toggle: {name: Light, icon: %s}}]"
 
 
 def _mkdocs(theme: str, folder: Path) -> Path:
