@@ -22,7 +22,7 @@ from bmvis.errors import OptionError
 from bmvis.render import assets
 from bmvis.render.line import TypeLink
 from bmvis.render.markup import Markup, join, tag
-from mkdocs_bmvis.element import CLOSING, GALLERY, MISNAMED, OPENING, START, Element, is_open, meant, read_element
+from mkdocs_bmvis.element import CLOSING, GALLERY, LIKE, MISNAMED, OPENING, START, Element, is_open, meant, read_element
 from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
 from mkdocs_bmvis.links import type_link
 from mkdocs_bmvis.place import Page
@@ -204,7 +204,10 @@ class _LeftOver(Postprocessor):
         self.expansion = expansion
 
     def run(self, text: str) -> str:
-        return _LEFT_OVER.sub(lambda found: self._judge(found) or found[0], text.replace(_FILLING, ""))
+        text = text.replace(_FILLING, "")
+        if LIKE.search(text) is None:  # told in no time, also of a page of megabytes
+            return text
+        return _LEFT_OVER.sub(lambda found: self._judge(found) or found[0], text)
 
     def _judge(self, found: re.Match[str]) -> str:
         """Report what was found and return its box; or nothing, where it is not ours."""
@@ -237,7 +240,7 @@ def draw_in_html(html: str, trees: Trees, page: Page, linked: TypeLink | None) -
             else join(Markup(found["before"] or ""), tree, Markup(found["after"] or ""))
         )
 
-    return _IN_HTML.sub(draw, html)
+    return _IN_HTML.sub(draw, html) if LIKE.search(html) else html
 
 
 def makeExtension(**settings: Any) -> BmvisExtension:  # noqa: N802
