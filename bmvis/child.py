@@ -211,7 +211,7 @@ def _too_large(request: Request, error: BmvisError) -> BmvisError:
     limit = _allowed(request)
     if not limit:
         return error
-    where = "the setting memory" if request.memory else f"1/{limits.SHARE} of this machine's memory"
+    where = "the setting memory" if request.memory else "half of this machine's memory"
     return FactoryError(
         f"the model of {request.reference!r} takes more than {numbers.size(limit)}, {where}",
         hint="let the factory make a smaller model, or set memory to more bytes; with device: cpu there is no limit",

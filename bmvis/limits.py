@@ -11,9 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SHARE = 2
-"""A model whose limit nobody set may take one part in so many of the machine's memory, if its device is `auto`."""
-
 
 @contextmanager
 def memory(limit: int) -> Iterator[None]:
@@ -33,8 +30,8 @@ def memory(limit: int) -> Iterator[None]:
 
 
 def default() -> int:
-    """Return the bytes that a model may take whose limit nobody set; 0 where the machine does not tell its memory."""
-    return min(filter(None, (_physical(), *_of_groups())), default=0) // SHARE
+    """Return half of the bytes that the machine, or the container, has; 0 where it does not tell."""
+    return min(filter(None, (_physical(), *_of_groups())), default=0) // 2
 
 
 def ran_out(error: BaseException | None) -> bool:

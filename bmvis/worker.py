@@ -222,8 +222,7 @@ class _Child:
             )
         return WorkerError(
             f"the process that built {request.reference!r} {_cause(code)}",
-            hint="the model's code, or a library it uses, ended the process"
-            + (f"; its memory is limited to {request.memory:,} bytes" if request.memory else ""),
+            hint=_ended_by(code) + (f"; its memory is limited to {request.memory:,} bytes" if request.memory else ""),
             detail=self._last_output(),
         )
 
@@ -249,3 +248,10 @@ def _cause(code: int) -> str:
         return f"was killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"was killed by signal {-code}"
+
+
+def _ended_by(code: int) -> str:
+    """Return who is likely to have ended the process: SIGKILL is what Linux sends where memory is short."""
+    if os.name == "posix" and code == -signal.SIGKILL:
+        return "the system may have ended it for want of memory: let the factory make a smaller model, or set memory"
+    return "the model's code, or a library it uses, ended the process"

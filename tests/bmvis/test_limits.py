@@ -32,7 +32,9 @@ def models(tmp_path_factory):
 def test_a_model_that_meta_cannot_build_may_take_half_of_the_memory(models):
     with pytest.raises(BmvisError) as caught:
         models.resolve("large:build")
-    assert f"'large:build' takes more than {numbers.size(limits.default())}, 1/2 of this machine's" in str(caught.value)
+    assert f"'large:build' takes more than {numbers.size(limits.default())}, half of this machine's" in str(
+        caught.value
+    )
     assert "set memory" in caught.value.hint
     assert "device: cpu" in caught.value.hint
     detail = caught.value.detail.splitlines()
