@@ -36,12 +36,8 @@ def join(*children: str | None) -> Markup:
     return Markup("".join([_text(child) for child in children if child is not None]))
 
 
-def text(value: str) -> Markup:
-    """Return text as HTML; characters that HTML forbids, such as controls, become U+FFFD."""
-    return Markup(_text(value))
-
-
 def _text(value: str) -> str:
+    """Return text as HTML; characters that HTML forbids, such as controls, become U+FFFD."""
     if isinstance(value, Markup):
         return value
     value = _printable(value)
