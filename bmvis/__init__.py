@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from bmvis import address
-    from bmvis.delta import Detector
+    from bmvis.bigmodelvis import Visualization
     from bmvis.errors import BmvisError
+    from bmvis.extraction.adapters import Detector
+    from bmvis.model.tree import Buffer, Model, Module, Parameter
     from bmvis.notebook import Captured
-    from bmvis.tree import Buffer, Model, Module, Parameter
-    from bmvis.visualization import Visualization
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,12 +34,12 @@ __all__ = [
 
 _HOMES = {
     "BmvisError": "bmvis.errors",
-    "Buffer": "bmvis.tree",
+    "Buffer": "bmvis.model.tree",
     "Captured": "bmvis.notebook",
-    "Model": "bmvis.tree",
-    "Module": "bmvis.tree",
-    "Parameter": "bmvis.tree",
-    "Visualization": "bmvis.visualization",
+    "Model": "bmvis.model.tree",
+    "Module": "bmvis.model.tree",
+    "Parameter": "bmvis.model.tree",
+    "Visualization": "bmvis.bigmodelvis",
 }
 """Where the classes are defined: each is imported when it is first asked for."""
 
@@ -61,7 +61,7 @@ def capture(model: nn.Module) -> Captured:
         TypeError: `model` is no `torch.nn.Module`.
         BmvisError: a detector that `register_delta` was given raised, or returned something else.
     """
-    from bmvis.capturing import capture as read
+    from bmvis.extraction.modules import capture as read
     from bmvis.notebook import captured
 
     return captured(read(model))
@@ -78,7 +78,7 @@ def register_delta(detector: Detector) -> Detector:
     Returns:
         The detector itself.
     """
-    from bmvis.delta import register
+    from bmvis.extraction.adapters import register
 
     return register(detector)
 

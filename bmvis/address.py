@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 from bmvis.errors import AddressError, OptionError
-from bmvis.tree import Model
+from bmvis.model.tree import Model
 
 REGEX = "[r]"
 TIMEOUT = 5.0
@@ -98,7 +98,7 @@ def _search(expression: str, places: tuple[str, ...]) -> Sequence[int] | Address
 
     A failure is returned, not raised, so that it is remembered as well.
     """
-    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("search.py"))]
+    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("regex_search.py"))]
     question = json.dumps([expression, places])
     try:
         ran = subprocess.run(command, input=question, capture_output=True, text=True, timeout=TIMEOUT, check=True)

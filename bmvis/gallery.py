@@ -13,11 +13,11 @@ from typing import Literal, get_args
 
 import msgspec
 
-from bmvis import factory
+from bmvis import reference as factory
 from bmvis.errors import BmvisError, OptionError, nearest
+from bmvis.model.tree import Model
 from bmvis.options import BY_NAME, Device, Option, Options
-from bmvis.rows import Page, layout
-from bmvis.tree import Model
+from bmvis.view.layout import Page, layout
 
 Sort = Literal["given", "name", "parameters"]
 ALL_NAMES = "*"

@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from bmvis import factory
+from bmvis import reference as factory
 from bmvis.errors import InvalidReferenceError, OptionError, nearest
 
 DTYPES = (

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
+from bmvis.model.tree import Model
 from bmvis.options import Options, parse_site_options
-from bmvis.render import assets
-from bmvis.render.html import to_html
-from bmvis.render.markup import join
+from bmvis.render.html import assets
+from bmvis.render.html.markup import join
+from bmvis.render.html.tree import to_html
 from bmvis.render.terminal import Drawn
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.tree import Model
+from bmvis.view.layout import layout
 
 _NUMBERS = itertools.count(1)
 """Each output has its own ids: cells share one page."""

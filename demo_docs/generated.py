@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from bmvis import commands, gallery, options, show
-from bmvis.cli import main
+from bmvis import gallery, options
+from bmvis.cli import main, show, snapshots
 from bmvis.errors import BmvisError
 from bmvis.options import Option
-from bmvis.render import assets
+from bmvis.render.html import assets
 
 FOLDER = Path(__file__).parent
 _MARK = re.compile(r"\{\{ (?P<what>[a-z-]+)(?: (?P<of>[^{}|]+))? \}\}")
@@ -34,7 +34,7 @@ def filled(text: str, host: str) -> str:
 def made_of() -> Iterable[Path]:
     """Return the files that pages are made of beside their own: when one changes, they are stale."""
     yield from FOLDER.glob("*.*")
-    yield from (Path(str(module.__file__)) for module in (options, gallery, commands, show))
+    yield from (Path(str(module.__file__)) for module in (options, gallery, snapshots, show))
     yield FOLDER.parent / "CHANGELOG.md"
 
 

@@ -19,15 +19,15 @@ from markdown.treeprocessors import Treeprocessor
 from markdown.util import ETX, STX, AtomicString
 
 from bmvis.errors import OptionError
-from bmvis.render import assets
-from bmvis.render.line import TypeLink
-from bmvis.render.markup import Markup, join, tag
+from bmvis.render.html import assets
+from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.row import TypeLink
+from mkdocs_bmvis.autorefs import type_link
+from mkdocs_bmvis.drawing import Trees, shared_trees
 from mkdocs_bmvis.element import CLOSING, GALLERY, LIKE, MISNAMED, OPENING, START, Element, is_open, meant, read_element
 from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
-from mkdocs_bmvis.links import type_link
-from mkdocs_bmvis.place import Page
+from mkdocs_bmvis.page import Page
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
-from mkdocs_bmvis.trees import Trees, shared_trees
 
 _BLOCK_START = re.compile(rf" {{0,3}}(?={START.pattern})", re.IGNORECASE)
 _WHOLE = re.compile(rf"{OPENING.pattern}(?:{CLOSING.pattern})?", re.IGNORECASE)

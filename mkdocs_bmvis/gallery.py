@@ -20,13 +20,13 @@ from bmvis.gallery import (
     parse_gallery_options,
     read_entries,
 )
-from bmvis.protocol import Asked
-from bmvis.render.gallery import to_cards
-from bmvis.render.markup import Markup
-from bmvis.source import drifted
-from bmvis.tree import Model
+from bmvis.model.tree import Model
+from bmvis.render.html.cards import to_cards
+from bmvis.render.html.markup import Markup
+from bmvis.source.source import drifted
+from bmvis.worker.protocol import Asked
 from mkdocs_bmvis.element import GALLERY, Element, read_element, refuse_unknown
-from mkdocs_bmvis.place import GalleryKey, Page, element_starts
+from mkdocs_bmvis.page import GalleryKey, Page, element_starts
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from markdown import Markdown
 
-from mkdocs_bmvis.place import Page
+from mkdocs_bmvis.page import Page
 
 _PAGES: MutableMapping[object, Page] = WeakKeyDictionary()
 """Zensical's pages in work: a page's nested conversions (docstrings) share its anchors."""

@@ -21,14 +21,14 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
-from bmvis.render import assets
+from bmvis.render.html import assets
+from mkdocs_bmvis.autorefs import type_link
+from mkdocs_bmvis.drawing import Trees
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension, draw_in_html
+from mkdocs_bmvis.gallery_pages import Galleries
 from mkdocs_bmvis.hosts import mkdocs_page
-from mkdocs_bmvis.links import type_link
-from mkdocs_bmvis.pages import Galleries
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.sources import open_source
-from mkdocs_bmvis.trees import Trees
 
 CAN_COMBINE = hasattr(plugins, "CombinedEvent")
 """Whether a plugin can come before and after others; MkDocs 1.5 lets none."""

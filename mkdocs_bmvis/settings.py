@@ -11,8 +11,8 @@ import msgspec
 
 from bmvis.errors import OptionError, nearest
 from bmvis.options import Options, parse_site_options
-from bmvis.source import Mode
-from bmvis.worker import TIMEOUT
+from bmvis.source.source import Mode
+from bmvis.worker.client import TIMEOUT
 
 DESCRIPTIONS: Mapping[str, str] = {
     "path": "Folders for the front of `sys.path` where models are built; relative ones start at `cwd`.",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from bmvis.errors import BmvisError
-from bmvis.protocol import Asked, Built, Listed
-from bmvis.source import Source
+from bmvis.source.source import Source
+from bmvis.worker.protocol import Asked, Built, Listed
 from mkdocs_bmvis.settings import Settings
 
 _Answer = TypeVar("_Answer", Built, Listed)

@@ -6,11 +6,10 @@ them in one worker (`models`), and the pages are filled in while they are writte
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
+from bmvis import __version__
 from sphinx_bmvis import (
     assets,
     directives,
@@ -33,7 +32,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     for part in (settings, sources, domain, nodes, directives, gallery, gallery_pages, models, transforms, assets):
         part.setup(app)
     return {
-        "version": version("bmvis"),
+        "version": __version__,
         "env_version": ENV_VERSION,
         "parallel_read_safe": True,
         "parallel_write_safe": True,

@@ -6,8 +6,8 @@ import msgspec
 
 from bmvis.gallery import Entry, GalleryOptions
 from bmvis.options import Options
-from bmvis.protocol import Asked
-from bmvis.source import asked
+from bmvis.source.source import asked
+from bmvis.worker.protocol import Asked
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from bmvis.render import assets
+from bmvis.render.html import assets
 from sphinx_bmvis.nodes import model_gallery
 
 PACKAGE = Path(str(files("bmvis")))

@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
 
-from bmvis import factory
+from bmvis import reference as factory
 from bmvis.errors import BmvisError
 from bmvis.options import below, parse_options, take_comparison, take_optimizer
 from sphinx_bmvis.anchors import give_name

@@ -20,9 +20,9 @@ from sphinx.util.typing import RoleFunction
 
 from bmvis.errors import BmvisError, nearest
 from bmvis.options import Options
-from bmvis.protocol import Asked, Built
-from bmvis.render.html import row_id
-from bmvis.rows import Page, layout, shown_at
+from bmvis.render.html.tree import row_id
+from bmvis.view.layout import Page, layout, shown_at
+from bmvis.worker.protocol import Asked, Built
 from sphinx_bmvis.asking import Gallery, Request
 from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure
 

@@ -17,9 +17,9 @@ from sphinx.util.typing import OptionSpec
 
 from bmvis.errors import BmvisError, OptionError
 from bmvis.gallery import Card, Entry, GalleryOptions, expand, make_card, ordered, parse_gallery_options, read_entries
-from bmvis.protocol import Asked, Listed
-from bmvis.render.gallery import facts
-from bmvis.source import Source
+from bmvis.render.html.cards import facts
+from bmvis.source.source import Source
+from bmvis.worker.protocol import Asked, Listed
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import GalleryKey, domain_of

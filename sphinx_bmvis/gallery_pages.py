@@ -21,7 +21,7 @@ from sphinx.jinja2glue import SphinxFileSystemLoader
 from sphinx.util import logging, rst
 from sphinx.util.display import status_iterator
 
-from bmvis import factory
+from bmvis import reference as factory
 from bmvis.errors import OptionError
 from bmvis.gallery import Entry, GalleryOptions, page_names, parse_gallery_options, read_entries
 from sphinx_bmvis.domain import domain_of

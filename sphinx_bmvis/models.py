@@ -15,10 +15,10 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.display import status_iterator
 
-from bmvis import factory
+from bmvis import reference as factory
 from bmvis.errors import BmvisError
-from bmvis.protocol import Asked, Built
-from bmvis.source import Source, drifted
+from bmvis.source.source import Source, drifted
+from bmvis.worker.protocol import Asked, Built
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.gallery import expand_galleries

@@ -13,12 +13,13 @@ from sphinx.writers.html5 import HTML5Translator
 from sphinx.writers.latex import LaTeXTranslator
 
 from bmvis.gallery import Card
-from bmvis.render import html, latex
-from bmvis.render.gallery import to_cards
-from bmvis.render.line import TypeLink
-from bmvis.render.markup import Markup, join, tag
-from bmvis.rows import Page
-from bmvis.tree import Module
+from bmvis.model.tree import Module
+from bmvis.render import latex
+from bmvis.render.html.cards import to_cards
+from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.row import TypeLink
+from bmvis.render.html.tree import error_box, row_id, to_html
+from bmvis.view.layout import Page
 from sphinx_bmvis.errors import place
 
 TYPE_OF = "bmvis_type"
@@ -82,19 +83,19 @@ def visit_html(translator: HTML5Translator, node: model_structure) -> None:
     """Draw the tree, or the box in its place."""
     if "error" in node:
         anchors = [tag("span", id=anchor) for anchor in node["ids"]]
-        translator.body.append("".join([*anchors, html.error_box(node["error"], _where(translator, node))]))
+        translator.body.append("".join([*anchors, error_box(node["error"], _where(translator, node))]))
     else:
         page: Page = node["page"]
         options = msgspec.structs.replace(page.options, caption=_numbered(translator, node))
         page = msgspec.structs.replace(page, options=options)
-        translator.body.append(html.to_html(page, node["ids"][0], type_link=_type_links(node)))
+        translator.body.append(to_html(page, node["ids"][0], type_link=_type_links(node)))
     raise nodes.SkipNode
 
 
 def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
     """Draw the cards, or the box in their place."""
     if "error" in node:
-        translator.body.append(html.error_box(node["error"], _where(translator, node)))
+        translator.body.append(error_box(node["error"], _where(translator, node)))
     else:
         cards = [_linked(translator, card) for card in node["cards"]]
         options = msgspec.structs.replace(node["options"], caption=_numbered(translator, node))
@@ -143,7 +144,7 @@ def _label(translator: LaTeXTranslator, node: model_structure, path: str) -> str
     """Mark the tree, and the rows of a named one: those alone are targets of references."""
     if not path:
         return translator.hypertarget_to(node, anchor=not isinstance(node, captioned_structure))
-    return translator.hypertarget(html.row_id(node["ids"][0], path)) if node["page"].options.name else ""
+    return translator.hypertarget(row_id(node["ids"][0], path)) if node["page"].options.name else ""
 
 
 def leave_out(translator: nodes.NodeVisitor, node: model_structure) -> None:

@@ -14,8 +14,8 @@ from sphinx.errors import ConfigError
 
 from bmvis.errors import OptionError
 from bmvis.options import Options, parse_site_options
-from bmvis.source import Mode, Source
-from bmvis.worker import TIMEOUT
+from bmvis.source.source import Mode, Source
+from bmvis.worker.client import TIMEOUT
 
 
 def setup(app: Sphinx) -> None:

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 from sphinx.application import Sphinx
 
-from bmvis.source import Source
+from bmvis.source.source import Source
 from sphinx_bmvis.settings import open_source
 
 _OPEN: MutableMapping[Sphinx, Source] = WeakKeyDictionary()

@@ -1,10 +1,10 @@
 """Trees to look at, made without torch: what BERT looks like plain and under LoRA, and a hostile one."""
 
 from bmvis.errors import FactoryError
+from bmvis.model.tree import Buffer, Model, Module, Optimizer, Parameter, ParameterGroup
 from bmvis.options import Options
-from bmvis.render.html import error_box, to_html
-from bmvis.rows import layout
-from bmvis.tree import Buffer, Model, Module, Optimizer, Parameter, ParameterGroup
+from bmvis.render.html.tree import error_box, to_html
+from bmvis.view.layout import layout
 
 HOSTILE = '<img src=x onerror="window.hacked=1">'
 

@@ -1,1 +1,4 @@
-"""Renderers: each turns a `bmvis.rows.Page` into one format and decides no facts."""
+"""Draw a page of rows as text, HTML, LaTeX, terminal output or JSON. Internal.
+
+A renderer adds markup and decides no facts.
+"""

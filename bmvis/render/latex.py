@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from bmvis import numbers
+from bmvis import humanize
 from bmvis.errors import BmvisError
-from bmvis.optimizer import Training
+from bmvis.model.totals import Totals
+from bmvis.model.tree import Buffer, Parameter
+from bmvis.render.param_groups import cells, kinds
 from bmvis.render.text import change_text, flow_marks, footer, guides, left_out_text, shape_text, states
-from bmvis.render.training import cells, kinds
-from bmvis.rows import Page, Row
-from bmvis.totals import Totals
-from bmvis.tree import Buffer, Parameter
+from bmvis.view.layout import Page, Row
+from bmvis.view.param_groups import Training
 
 _LINES = {"├── ": r"\bmvisfork", "└── ": r"\bmvislast", "│   ": r"\bmvispass", "    ": r"\bmvisgap"}
 _SPECIAL = {
@@ -172,7 +172,7 @@ class _Writer:
             yield rf"\bmvismark{{{self.text(left_out_text(row))}}}"
         if row.hidden:
             below = f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below"
-            yield rf"\bmvismark{{{self.text(f'{below}, {numbers.count(row.totals.count)} {row.counted}')}}}"
+            yield rf"\bmvismark{{{self.text(f'{below}, {humanize.count(row.totals.count)} {row.counted}')}}}"
         if row.differs:
             yield rf"\bmvismark{{({self.text(row.differs)})}}"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bmvis import numbers
-from bmvis.flow import Flow
-from bmvis.optimizer import groups_text
-from bmvis.render.training import training_lines
-from bmvis.rows import Page, Row
-from bmvis.totals import Totals
-from bmvis.tree import Buffer, Change, Output, Parameter
+from bmvis import humanize
+from bmvis.model.call_summary import Flow
+from bmvis.model.totals import Totals
+from bmvis.model.tree import Buffer, Change, Output, Parameter
+from bmvis.render.param_groups import training_lines
+from bmvis.view.layout import Page, Row
+from bmvis.view.param_groups import groups_text
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 MOST_OUTPUTS = 3
@@ -99,12 +99,12 @@ def calls_text(flow: Flow) -> str:
 
 def macs_text(flow: Flow) -> str:
     """Return `11.2G MACs, 95.4 MB computed`; of several modules that differ, from the least to the most."""
-    macs, sizes = (dict.fromkeys(map(write, span)) for write, span in ((_giga, flow.macs), (numbers.size, flow.bytes)))
+    macs, sizes = (dict.fromkeys(map(write, span)) for write, span in ((_giga, flow.macs), (humanize.size, flow.bytes)))
     return f"{'-'.join(macs)} MACs, {'-'.join(sizes)} computed"
 
 
 def _giga(number: int) -> str:
-    return numbers.count(number).replace("B", "G")
+    return humanize.count(number).replace("B", "G")
 
 
 def _sizes(output: Output) -> str:
@@ -133,14 +133,14 @@ def buffer_text(buffer: Buffer) -> str:
 
 def shape_text(shape: tuple[int, ...] | None) -> str:
     """Return `[768, 768]`; `?` stands for a side that varies, and for the shape of a parameter that has none yet."""
-    return "[?]" if shape is None else numbers.shape(shape)
+    return "[?]" if shape is None else humanize.shape(shape)
 
 
 def hidden_text(row: Row) -> str:
     """Return what a depth limit left out below the row: `… 12 modules, 7.1M parameters`."""
     plural = "" if row.hidden == 1 else "s"
     unchanged = ", unchanged" if row.is_unchanged else ""
-    return f"… {row.hidden:,} module{plural} below{unchanged}, {numbers.count(row.totals.count)} {row.counted}"
+    return f"… {row.hidden:,} module{plural} below{unchanged}, {humanize.count(row.totals.count)} {row.counted}"
 
 
 def left_out_text(row: Row) -> str:
@@ -191,20 +191,20 @@ def totals_text(page: Page) -> str:
     if totals.count and not page.is_checkpoint:
         parts.append(trainable_text(page))
     if totals.delta:
-        parts.append(f"{totals.delta:,} delta ({numbers.percent(totals.delta, totals.count)})")
+        parts.append(f"{totals.delta:,} delta ({humanize.percent(totals.delta, totals.count)})")
     if page.uninitialized:
         parts.append(f"{page.uninitialized} uninitialized and not counted")
-    return f"{', '.join(parts)}; {kinds_text(page.dtypes, page.devices)}, {numbers.size(totals.stored_bytes)}"
+    return f"{', '.join(parts)}; {kinds_text(page.dtypes, page.devices)}, {humanize.size(totals.stored_bytes)}"
 
 
 def before_text(totals: Totals, is_checkpoint: bool = False) -> str:
     """Return the sums of a model that another is compared with: `109,514,298 parameters, 109,514,298 trainable`."""
     if is_checkpoint:
-        return f"{totals.count:,} elements; {numbers.size(totals.stored_bytes)}"
+        return f"{totals.count:,} elements; {humanize.size(totals.stored_bytes)}"
     parts = [f"{totals.count:,} parameters", f"{totals.trainable:,} trainable"]
     if totals.delta:
         parts.append(f"{totals.delta:,} delta")
-    return f"{', '.join(parts)}; {numbers.size(totals.stored_bytes)}"
+    return f"{', '.join(parts)}; {humanize.size(totals.stored_bytes)}"
 
 
 def kinds_text(dtypes: Sequence[str], devices: Sequence[str]) -> str:
@@ -225,7 +225,7 @@ def trainable_text(page: Page) -> str:
         return "all trainable"
     if not totals.trainable:
         return "all frozen"
-    return f"{totals.trainable:,} trainable ({numbers.percent(totals.trainable, totals.count)})"
+    return f"{totals.trainable:,} trainable ({humanize.percent(totals.trainable, totals.count)})"
 
 
 def guides(depths: Sequence[int]) -> list[str]:

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from bmvis.capturing import capture
+from bmvis.extraction.modules import capture
 from bmvis.options import Options
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
-from bmvis.rows import layout
+from bmvis.view.layout import layout
 
 Tool = Callable[[nn.Module], str]
 

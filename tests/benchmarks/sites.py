@@ -19,9 +19,9 @@ from rich.progress import track
 from rich.table import Table
 
 from bmvis.options import Options
-from bmvis.render.html import to_html
-from bmvis.rows import layout
-from bmvis.source import Source
+from bmvis.render.html.tree import to_html
+from bmvis.source.source import Source
+from bmvis.view.layout import layout
 
 PAGES, TREES, ROUNDS = 200, 1, 5
 COMMANDS = {

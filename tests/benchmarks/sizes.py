@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from bmvis.capturing import capture
+from bmvis.extraction.modules import capture
 from bmvis.options import Options
-from bmvis.render.html import to_html
-from bmvis.rows import layout
+from bmvis.render.html.tree import to_html
+from bmvis.view.layout import layout
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 

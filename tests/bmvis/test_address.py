@@ -8,12 +8,12 @@ from trees import bert, tensor
 
 from bmvis import address
 from bmvis.errors import AddressError, OptionError
+from bmvis.model.tree import Model, Module
 from bmvis.options import Options, parse_options, parse_site_options
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.tree import Model, Module
+from bmvis.view.layout import layout
 
 BERT = bert()
 LAYERS = [f"bert.encoder.layer.{index}" for index in range(12)]

@@ -12,8 +12,8 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from bmvis import capture
 from bmvis.options import Options
-from bmvis.render.html import to_html
-from bmvis.rows import layout
+from bmvis.render.html.tree import to_html
+from bmvis.view.layout import layout
 
 # --- Random models. A plan is built wherever it stands, so siblings are often equal; what has a slot is built once.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bmvis.errors import WorkerError
-from bmvis.source import Source
+from bmvis.source.source import Source
 
 REFERENCE = "zoo.models:build"
 
@@ -120,7 +120,7 @@ def test_an_edit_between_two_references_is_seen(project):
 
 
 def test_other_installed_distributions_are_another_model(project, monkeypatch):
-    monkeypatch.setattr("bmvis.fingerprint.of_installed", lambda folder: "other versions")
+    monkeypatch.setattr("bmvis.source.fingerprint.of_installed", lambda folder: "other versions")
     (built,) = entries(project)
     before = built.read_bytes()
     shape(project)
@@ -142,7 +142,7 @@ def damage_bit(entry):
 
 
 def damage_format(entry):
-    from bmvis import fingerprint
+    from bmvis.source import fingerprint
 
     content = b"\x93\x01\x02\x03"
     entry.write_bytes(fingerprint.of_bytes(content).encode() + content)
@@ -183,7 +183,7 @@ def test_an_entry_is_written_as_a_whole_or_not_at_all(project, monkeypatch):
 def test_two_builds_share_a_cache(project):
     shutil.rmtree(project / ".cache")
     script = (
-        "import sys; from pathlib import Path; from bmvis.source import Source\n"
+        "import sys; from pathlib import Path; from bmvis.source.source import Source\n"
         "with Source(Path(sys.argv[1]), path=['.'], cache=Path('.cache')) as models:\n"
         "    print(models.resolve('zoo.models:build').model.root.parameters[0].shape)"
     )

@@ -8,12 +8,12 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from bmvis import capture
+from bmvis.model.totals import subtree_totals
+from bmvis.model.tree import Model, Module, Parameter
 from bmvis.options import Options
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.totals import subtree_totals
-from bmvis.tree import Model, Module, Parameter
+from bmvis.view.layout import layout
 
 
 def drawn(model: nn.Module, **options) -> list[str]:

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from bmvis.capturing import capture
-from bmvis.fold import fold
+from bmvis.extraction.modules import capture
+from bmvis.model.snapshot import Snapshot, dump, load
+from bmvis.model.totals import subtree_totals
+from bmvis.model.tree import Model
 from bmvis.options import Options
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import printable, to_text
-from bmvis.rows import layout
-from bmvis.snapshot import Snapshot, dump, load
-from bmvis.totals import subtree_totals
-from bmvis.tree import Model
+from bmvis.view.folding import fold
+from bmvis.view.layout import layout
 
 
 def nested(depth: int) -> nn.Module:

@@ -9,7 +9,7 @@ from torch import nn
 from bmvis import capture
 from bmvis.options import Options
 from bmvis.render.text import to_text
-from bmvis.rows import layout
+from bmvis.view.layout import layout
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

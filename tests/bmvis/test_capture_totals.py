@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from bmvis import capture
-from bmvis.totals import subtree_totals
-from bmvis.tree import paths, sizes
+from bmvis.model.totals import subtree_totals
+from bmvis.model.tree import paths, sizes
 
 DTYPES = [torch.float32, torch.float16, torch.float64, torch.int8, torch.complex64]
 

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from bmvis import capture, said
-from bmvis.drift import compare
+from bmvis import capture
+from bmvis.comparison.drift import compare
+from bmvis.extraction import extra_repr
 from bmvis.options import Options
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
-from bmvis.rows import layout
+from bmvis.view.layout import layout
 
 
 def drawn(model: nn.Module, **options) -> list[str]:
@@ -81,7 +82,7 @@ def refuse():
         pytest.param("a\n  b", "a b", id="lines"),
         pytest.param("<b>&", "<b>&", id="markup"),
         pytest.param("f=<function f at 0x7f00deadbeef>", "f=<function f>", id="address"),
-        pytest.param("x" * 10**6, "x" * (said.LONGEST - 1) + "…", id="huge"),
+        pytest.param("x" * 10**6, "x" * (extra_repr.LONGEST - 1) + "…", id="huge"),
         pytest.param(refuse, "", id="raises"),
         pytest.param(lambda: recurse(), "", id="recursion"),
         pytest.param(lambda: 7, "", id="no text"),
@@ -100,7 +101,7 @@ def recurse():
 
 
 def test_slow_words_are_not_waited_for(monkeypatch):
-    monkeypatch.setattr(said, "PATIENCE", 0.05)
+    monkeypatch.setattr(extra_repr, "PATIENCE", 0.05)
     model = nn.Sequential(*(Saying(lambda: time.sleep(0.03) or "slow") for _ in range(50)))
     words = [module.extra_repr for module in capture(model).modules[1:]]
     assert words[0] == "slow"
@@ -108,7 +109,7 @@ def test_slow_words_are_not_waited_for(monkeypatch):
 
 
 def test_quick_words_are_heard_from_any_number_of_modules(monkeypatch):
-    monkeypatch.setattr(said, "PATIENCE", 1e-6)
+    monkeypatch.setattr(extra_repr, "PATIENCE", 1e-6)
     model = nn.ModuleList(Saying("quick") for _ in range(1_000))
     words = [module.extra_repr for module in capture(model).modules[1:]]
     assert words[:10] == ["quick"] * 10  # after a pause of the machine none might be asked

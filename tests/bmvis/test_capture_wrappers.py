@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from bmvis import capture
+from bmvis.model.totals import subtree_totals
 from bmvis.options import Options
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.totals import subtree_totals
+from bmvis.view.layout import layout
 
 INSIDE = ["0 (Linear) weight:[3, 2] bias:[3]", "1 (Sequential)", "0 (BatchNorm1d) weight:[3] bias:[3]"]
 
@@ -107,7 +107,7 @@ def test_a_compiled_part_keeps_the_path_of_its_state_dict_keys():
 
 
 def held(model):
-    from bmvis.tree import paths
+    from bmvis.model.tree import paths
 
     modules = capture(model).modules
     return [(path, p) for path, module in zip(paths(modules), modules, strict=True) for p in module.parameters]

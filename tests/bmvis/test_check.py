@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bmvis.cli import main
 from bmvis.errors import BmvisError, InvalidReferenceError, ProjectError, SnapshotError
-from bmvis.source import Source
+from bmvis.source.source import Source
 
 PYPROJECT = """
 [tool.bmvis.models]

@@ -18,17 +18,17 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
-from bmvis import checkpoint, factory
+from bmvis import reference as factory
 from bmvis.errors import BmvisError, CheckpointError, InvalidReferenceError
+from bmvis.model.snapshot import Snapshot, dump, load
+from bmvis.model.tree import Model, paths
 from bmvis.options import Options
-from bmvis.render.data import to_data
-from bmvis.render.html import to_html
-from bmvis.render.map import to_map
+from bmvis.render.html.map import to_map
+from bmvis.render.html.tree import to_html
+from bmvis.render.json_data import to_data
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.snapshot import Snapshot, dump, load
-from bmvis.source import Source
-from bmvis.tree import Model, paths
+from bmvis.source.source import Source, safetensors
+from bmvis.view.layout import layout
 
 Header = Mapping[str, Any]
 
@@ -79,14 +79,14 @@ def source(saved: Path) -> Iterator[Source]:
 
 
 def test_a_checkpoint_says_names_shapes_and_types_of_data(saved: Path) -> None:
-    drawn = text(checkpoint.read(saved / "whole").model)
+    drawn = text(safetensors.read(saved / "whole").model)
     assert "│           └── 0-11\n" in drawn
     assert "│               │       └── key,query,value weight:[32, 32] bias:[32]\n" in drawn
     assert drawn.splitlines()[-1].startswith("BertForMaskedLM: ")
 
 
 def test_a_checkpoint_does_not_claim_what_it_cannot_know(saved: Path) -> None:
-    model = checkpoint.read(saved / "whole").model
+    model = safetensors.read(saved / "whole").model
     page = layout(model, Options(map=True))
     drawn = to_text(page) + to_html(page, "bert") + str(to_map(page))
     assert "trainable" not in drawn.replace("bmvis-trainable", "")
@@ -99,14 +99,14 @@ def test_a_checkpoint_does_not_claim_what_it_cannot_know(saved: Path) -> None:
 
 
 def test_a_checkpoint_in_parts_is_that_in_one_file(saved: Path) -> None:
-    whole, parts = checkpoint.read(saved / "whole"), checkpoint.read(saved / "parts")
+    whole, parts = safetensors.read(saved / "whole"), safetensors.read(saved / "parts")
     assert len(list((saved / "parts").glob("*.safetensors"))) > 2
     assert parts.model == whole.model
-    assert checkpoint.read(saved / "parts/model.safetensors.index.json").model == whole.model
+    assert safetensors.read(saved / "parts/model.safetensors.index.json").model == whole.model
 
 
 def test_pages_depend_on_every_file_that_was_read(saved: Path) -> None:
-    names = {Path(file).name for file in checkpoint.read(saved / "parts").sources}
+    names = {Path(file).name for file in safetensors.read(saved / "parts").sources}
     assert names == {file.name for file in (saved / "parts").iterdir()} - {"generation_config.json"}
 
 
@@ -117,7 +117,7 @@ def test_the_sums_are_those_of_the_file(tmp_path: Path) -> None:
         "n": torch.zeros((), dtype=torch.int64),
     }
     save_file(tensors, tmp_path / "x.safetensors")
-    page = layout(checkpoint.read(tmp_path / "x.safetensors").model, Options())
+    page = layout(safetensors.read(tmp_path / "x.safetensors").model, Options())
     assert (page.totals.count, page.totals.stored_bytes) == (18, 24 + 20 + 8)
     assert page.dtypes == ("bfloat16", "float32", "int64")
 
@@ -129,35 +129,35 @@ def test_the_sums_are_those_of_the_file(tmp_path: Path) -> None:
 )
 def test_data_types_are_called_as_pytorch_calls_them(dtype: torch.dtype, tmp_path: Path) -> None:
     save_file({"w": torch.zeros(4, 2).to(dtype)}, tmp_path / "x.safetensors")
-    (parameter,) = checkpoint.read(tmp_path / "x.safetensors").model.root.parameters
+    (parameter,) = safetensors.read(tmp_path / "x.safetensors").model.root.parameters
     assert f"torch.{parameter.dtype}" == str(dtype)
 
 
 def test_numbered_modules_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     names = [f"layer.{n}.w" for n in (10, 9, 1, 0, 11)] + ["layer10.w", "layer9.w", "layer.w", "w"]
     file = written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (2,))))
-    model = checkpoint.read(file).model
+    model = safetensors.read(file).model
     assert paths(model.modules) == ["", "layer", *(f"layer.{n}" for n in (0, 1, 9, 10, 11)), "layer9", "layer10"]
     assert [p.name for p in model.root.parameters] == ["w"]
 
 
 def test_the_weight_comes_first(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({"bias": (2,), "weight": (2, 2), "a": (1,)}))
-    assert [p.name for p in checkpoint.read(file).model.root.parameters] == ["weight", "a", "bias"]
+    assert [p.name for p in safetensors.read(file).model.root.parameters] == ["weight", "a", "bias"]
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({"<img src=x onerror=alert(1)>.w": (2,)}))
-    assert "<img" not in to_html(layout(checkpoint.read(file).model, Options()), "a")
+    assert "<img" not in to_html(layout(safetensors.read(file).model, Options()), "a")
 
 
 def test_deep_names_need_no_recursion(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({".".join(["a"] * 3000): (2,)}))
-    assert len(checkpoint.read(file).model.modules) == 3000
+    assert len(safetensors.read(file).model.modules) == 3000
 
 
 def test_an_empty_checkpoint_is_a_tree_of_nothing(tmp_path: Path) -> None:
-    assert "no parameters" in text(checkpoint.read(written(tmp_path / "x.safetensors", {})).model)
+    assert "no parameters" in text(safetensors.read(written(tmp_path / "x.safetensors", {})).model)
 
 
 SOUND = header_of({"a.w": (2, 2), "b": (3,)})
@@ -193,7 +193,7 @@ DAMAGED: dict[str, tuple[Header | str | bytes, int, str]] = {
 @pytest.mark.parametrize(("header", "rest", "message"), DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_file_is_told(header: str, rest: int, message: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=message):
-        checkpoint.read(written(tmp_path / "x.safetensors", header, rest))
+        safetensors.read(written(tmp_path / "x.safetensors", header, rest))
 
 
 @pytest.mark.parametrize(
@@ -210,33 +210,33 @@ def test_a_damaged_file_is_told(header: str, rest: int, message: str, tmp_path: 
 def test_a_file_of_another_kind_is_told(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
-        checkpoint.read(tmp_path / "x.safetensors")
+        safetensors.read(tmp_path / "x.safetensors")
 
 
 def test_a_header_that_stands_for_too_many_modules_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "MAX_MODULES", 100)
+    monkeypatch.setattr(safetensors, "MAX_MODULES", 100)
     file = written(tmp_path / "x.safetensors", header_of({".".join("a" * 200): (1,)}))
     with pytest.raises(CheckpointError, match="more than 100 modules"):
-        checkpoint.read(file)
+        safetensors.read(file)
 
 
 def test_a_module_counts_once_for_all_that_is_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "MAX_MODULES", 4)
+    monkeypatch.setattr(safetensors, "MAX_MODULES", 4)
     names = ["w", "a.w", "a.b.w", "a.b.c.w", "a.b.c.v"]
-    tree = checkpoint.read(written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (1,))))).model
+    tree = safetensors.read(written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (1,))))).model
     assert [module.name for module in tree.modules] == ["", "a", "b", "c"]
 
 
 def test_paths_that_take_the_memory_are_refused(tmp_path: Path) -> None:
     header = header_of({".".join(["a" * 10_000] * 5_000): (1,)})
     with pytest.raises(CheckpointError, match="more than 500,000,000 characters"):
-        checkpoint.read(written(tmp_path / "x.safetensors", header))
+        safetensors.read(written(tmp_path / "x.safetensors", header))
 
 
 @pytest.mark.parametrize("name", ['"dtype"', '\\"shape\\"', "data_offsets", "dt\u0079pe"])
 def test_a_tensor_may_be_called_as_what_is_told_of_it(name: str, tmp_path: Path) -> None:
     header = header_of({f"a.{name}": (2,), "b": (1,)}) | {"__metadata__": {"data_offsets": name}}
-    tree = checkpoint.read(written(tmp_path / "x.safetensors", header)).model
+    tree = safetensors.read(written(tmp_path / "x.safetensors", header)).model
     assert {p.name for module in tree.modules for p in module.parameters} == {name, "b"}
 
 
@@ -244,13 +244,13 @@ def test_a_key_with_escapes_hides_no_duplicate(tmp_path: Path) -> None:
     twice = json.dumps(SOUND)[:-1] + ', "b": ' + json.dumps(SOUND["b"]).replace("dtype", "dt\\u0079pe") + "}"
     twice = twice.replace("data_offsets", "data\\u005foffsets", 1).replace("shape", "sh\\u0061pe", 1)
     with pytest.raises(CheckpointError, match="has 'b' twice"):
-        checkpoint.read(written(tmp_path / "x.safetensors", twice, 28))
+        safetensors.read(written(tmp_path / "x.safetensors", twice, 28))
 
 
 def test_a_name_that_is_too_deep_is_refused(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({".".join("a" * 20_000): (1,)}))
     with pytest.raises(CheckpointError, match="more than 10,000 levels deep"):
-        checkpoint.read(file)
+        safetensors.read(file)
 
 
 class Bomb:
@@ -274,7 +274,7 @@ def test_pickled_files_are_refused_with_the_reason_and_not_run(
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=f"{name} is pickled: to read it is to run"):
-        checkpoint.read(tmp_path / name if by == "file" else tmp_path)
+        safetensors.read(tmp_path / name if by == "file" else tmp_path)
     assert not Path("exploded").exists()
 
 
@@ -287,7 +287,7 @@ def test_an_index_names_files_beside_it_only(part: str, tmp_path: Path) -> None:
     written(tmp_path / "a/a/x.safetensors", SOUND)
     (tmp_path / "a/model.safetensors.index.json").write_text(json.dumps({"weight_map": {"b": part}}))
     with pytest.raises(CheckpointError, match="names the part"):
-        checkpoint.read(tmp_path / "a")
+        safetensors.read(tmp_path / "a")
 
 
 @pytest.mark.parametrize(
@@ -306,13 +306,13 @@ def test_a_damaged_index_is_told(index: str, message: str, tmp_path: Path) -> No
     written(tmp_path / "x.safetensors", SOUND)
     (tmp_path / "model.safetensors.index.json").write_text(index)
     with pytest.raises(CheckpointError, match=message):
-        checkpoint.read(tmp_path)
+        safetensors.read(tmp_path)
 
 
 def test_a_part_shows_what_the_index_says_that_it_holds(tmp_path: Path) -> None:
     written(tmp_path / "x.safetensors", SOUND)
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"b": "x.safetensors"}}')
-    assert paths(checkpoint.read(tmp_path).model.modules) == [""]
+    assert paths(safetensors.read(tmp_path).model.modules) == [""]
 
 
 @pytest.mark.parametrize(
@@ -324,29 +324,29 @@ def test_a_folder_without_one_checkpoint_is_told(files: tuple[str, ...], message
     for file in files:
         written(tmp_path / file, SOUND)
     with pytest.raises(CheckpointError, match=message):
-        checkpoint.read(tmp_path)
+        safetensors.read(tmp_path)
 
 
 def test_a_folder_s_only_file_may_have_any_name(tmp_path: Path) -> None:
     written(tmp_path / "lora.safetensors", SOUND)
-    assert paths(checkpoint.read(tmp_path).model.modules) == ["", "a"]
+    assert paths(safetensors.read(tmp_path).model.modules) == ["", "a"]
 
 
 @pytest.mark.parametrize("config", ["", "[]", "{}", '{"architectures": 1}', '{"architectures": [1]}', "[" * 100_000])
 def test_a_config_that_names_no_class_is_not_needed(config: str, tmp_path: Path) -> None:
     written(tmp_path / "model.safetensors", SOUND)
     (tmp_path / "config.json").write_text(config)
-    assert text(checkpoint.read(tmp_path).model).splitlines()[-1].startswith("checkpoint: 7 elements; float32")
+    assert text(safetensors.read(tmp_path).model).splitlines()[-1].startswith("checkpoint: 7 elements; float32")
 
 
 def test_a_snapshot_of_a_checkpoint_reads_as_it_was(saved: Path) -> None:
-    model = checkpoint.read(saved / "whole").model
+    model = safetensors.read(saved / "whole").model
     assert load(dump(Snapshot("checkpoint:whole", model))).model == model
 
 
 def test_no_torch_and_no_process_is_needed_for_a_checkpoint(saved: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from bmvis.source import Source\n"
+        "import sys; from pathlib import Path; from bmvis.source.source import Source\n"
         "with Source(Path('.'), python='no-such-python') as source:\n"
         "    source.resolve('checkpoint:parts')\n"
         "print('torch' in sys.modules, 'safetensors' in sys.modules)"

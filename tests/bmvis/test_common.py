@@ -6,13 +6,13 @@ import transformers as t
 from bs4 import BeautifulSoup
 from torch import nn
 
-from bmvis.capturing import capture
 from bmvis.errors import MappingError
-from bmvis.mapping import from_opendelta, own_names, read_naming, read_own
+from bmvis.extraction.modules import capture
 from bmvis.options import Options
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
-from bmvis.rows import layout, shown_at
+from bmvis.view.layout import layout, shown_at
+from bmvis.view.mapping_files import from_opendelta, own_names, read_naming, read_own
 
 SMALL = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64, "num_hidden_layers": 2}
 MODELS = {

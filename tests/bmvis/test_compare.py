@@ -7,14 +7,14 @@ import torch
 from bs4 import BeautifulSoup
 from torch import nn
 
-from bmvis.capturing import capture
-from bmvis.compare import compare
+from bmvis.comparison.changes import compare
+from bmvis.extraction.modules import capture
+from bmvis.model.totals import subtree_totals
 from bmvis.options import Options
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.totals import subtree_totals
+from bmvis.view.layout import layout
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -249,11 +249,11 @@ def test_a_checkpoint_is_compared_by_names_shapes_and_data_types_alone(tmp_path)
     """Is the file of this model? Its types, what trains, and what is a buffer are not known."""
     from safetensors.torch import save_file
 
-    from bmvis import checkpoint
+    from bmvis.source import safetensors
 
     model = Named(conv=nn.Conv2d(3, 4, 1), norm=nn.BatchNorm2d(4), head=nn.Linear(4, 2))
     save_file(model.state_dict(), tmp_path / "model.safetensors")
-    saved = checkpoint.read(tmp_path / "model.safetensors").model
+    saved = safetensors.read(tmp_path / "model.safetensors").model
     other = Named(conv=frozen(nn.Conv2d(3, 4, 1)), norm=nn.BatchNorm2d(4), head=nn.Linear(4, 5))
     for before, after, sizes in ((saved, capture(other), "[2] → [5]"), (capture(other), saved, "[5] → [2]")):
         told = sorted(map(_line, compare(before, after).model.modules))

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 import bmvis
-from bmvis import delta
 from bmvis.errors import BmvisError, DetectorError
-from bmvis.source import Source
-from bmvis.tree import join, paths
+from bmvis.extraction import adapters
+from bmvis.model.tree import join, paths
+from bmvis.source.source import Source
 
 
 def deltas(model: nn.Module) -> dict[str, str]:
@@ -110,7 +110,7 @@ def prompts(places):
 
 @pytest.fixture
 def no_others(monkeypatch):
-    monkeypatch.setattr(delta, "_detectors", [*delta._detectors])
+    monkeypatch.setattr(adapters, "_detectors", [*adapters._detectors])
 
 
 def test_a_registered_library_has_its_deltas_drawn(no_others):
@@ -118,11 +118,11 @@ def test_a_registered_library_has_its_deltas_drawn(no_others):
     bmvis.register_delta(prompts)
     bmvis.register_delta(prompts)
     assert deltas(nn.Sequential(Prompted())) == {"0.prompt": "asleep"}
-    assert delta._detectors.count(prompts) == 1
+    assert adapters._detectors.count(prompts) == 1
 
 
 def offer(monkeypatch, value: str) -> None:
-    monkeypatch.setattr(delta, "_entries", lambda path: (EntryPoint("prompts", value, delta.GROUP),))
+    monkeypatch.setattr(adapters, "_entries", lambda path: (EntryPoint("prompts", value, adapters.GROUP),))
 
 
 def test_an_installed_library_is_asked_once_it_is_loaded(monkeypatch):
@@ -186,7 +186,7 @@ def install(project, value: str) -> None:
     info = project / "promptlib-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: promptlib\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{delta.GROUP}]\nprompts = {value}\n")
+    (info / "entry_points.txt").write_text(f"[{adapters.GROUP}]\nprompts = {value}\n")
 
 
 def built(project) -> list[str]:

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from bmvis import capture
+from bmvis.model.tree import join, paths
 from bmvis.options import Options
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.tree import join, paths
+from bmvis.view.layout import layout
 
 peft = pytest.importorskip("peft")
 pytestmark = pytest.mark.filterwarnings("ignore")

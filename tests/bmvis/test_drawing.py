@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 import pytest
 from trees import bert, linear, tensor
 
+from bmvis.model.tree import Model, Module, Parameter
 from bmvis.options import Options
-from bmvis.render.html import to_html
-from bmvis.render.map import to_map
-from bmvis.rows import layout
-from bmvis.tree import Model, Module, Parameter
+from bmvis.render.html.map import to_map
+from bmvis.render.html.tree import to_html
+from bmvis.view.layout import layout
 
 STATIC = Path(__file__).parents[2] / "bmvis" / "static"
 

@@ -4,13 +4,13 @@ import pytest
 from msgspec.structs import replace
 from trees import bert, linear, tensor
 
-from bmvis.fold import label, shortened
+from bmvis.model.tree import Buffer, Model, Module
 from bmvis.options import Options
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.tree import Buffer, Model, Module
+from bmvis.view.folding import label, shortened
+from bmvis.view.layout import layout
 
 
 def numbers(*every: int) -> list[str]:

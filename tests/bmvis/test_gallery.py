@@ -17,12 +17,12 @@ from bmvis.gallery import (
     parse_gallery_options,
     read_entries,
 )
+from bmvis.model.tree import Model, Module
 from bmvis.options import Options
-from bmvis.render.gallery import to_cards
-from bmvis.render.html import to_html
-from bmvis.render.map import to_thumbnail
-from bmvis.rows import layout
-from bmvis.tree import Model, Module
+from bmvis.render.html.cards import to_cards
+from bmvis.render.html.map import to_thumbnail
+from bmvis.render.html.tree import to_html
+from bmvis.view.layout import layout
 
 
 @pytest.mark.parametrize(

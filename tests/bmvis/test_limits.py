@@ -5,9 +5,10 @@ import sys
 import pytest
 from misbehaviour import write
 
-from bmvis import limits, numbers
+from bmvis import humanize
+from bmvis.child import memory_limit
 from bmvis.errors import BmvisError
-from bmvis.source import Source
+from bmvis.source.source import Source
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory hold on Linux")
 
@@ -32,7 +33,7 @@ def models(tmp_path_factory):
 def test_a_model_that_meta_cannot_build_may_take_half_of_the_memory(models):
     with pytest.raises(BmvisError) as caught:
         models.resolve("large:build")
-    assert f"'large:build' takes more than {numbers.size(limits.default())}, half of this machine's" in str(
+    assert f"'large:build' takes more than {humanize.size(memory_limit.default())}, half of this machine's" in str(
         caught.value
     )
     assert "set memory" in caught.value.hint
@@ -77,8 +78,8 @@ def test_a_container_has_the_memory_that_it_is_given(tmp_path, groups, files, fo
         file = tmp_path / "sys/fs/cgroup" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    assert [limit for limit in limits._of_groups(tmp_path) if limit] == found
+    assert [limit for limit in memory_limit._of_groups(tmp_path) if limit] == found
 
 
 def test_no_groups_are_no_limit(tmp_path):
-    assert list(limits._of_groups(tmp_path)) == []
+    assert list(memory_limit._of_groups(tmp_path)) == []

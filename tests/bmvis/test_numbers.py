@@ -2,7 +2,7 @@
 
 import pytest
 
-from bmvis import numbers
+from bmvis import humanize
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from bmvis import numbers
     ],
 )
 def test_elements(number, written):
-    assert numbers.count(number) == written
+    assert humanize.count(number) == written
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_elements(number, written):
     [(0, "0 bytes"), (999, "999 bytes"), (1_000, "1 KB"), (438_057_192, "438.1 MB"), (2 * 10**15, "2 PB")],
 )
 def test_bytes(number, written):
-    assert numbers.size(number) == written
+    assert humanize.size(number) == written
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_bytes(number, written):
     ],
 )
 def test_shares(part, whole, written):
-    assert numbers.percent(part, whole) == written
+    assert humanize.percent(part, whole) == written

@@ -11,20 +11,20 @@ from bs4 import BeautifulSoup
 from click.testing import CliRunner
 from torch import nn, optim
 
-from bmvis.capturing import capture
 from bmvis.cli import main
-from bmvis.drift import compare
+from bmvis.comparison.drift import compare
 from bmvis.errors import FactoryError, OptionError
-from bmvis.optimizer import Training
-from bmvis.optimizing import note_groups, unpack
+from bmvis.extraction.modules import capture
+from bmvis.extraction.optimizers import note_groups, unpack
+from bmvis.model.snapshot import Snapshot, dump, load
+from bmvis.model.tree import Model
 from bmvis.options import parse_options, parse_site_options
-from bmvis.render.data import to_data
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
+from bmvis.render.json_data import to_data
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
-from bmvis.rows import Page, layout
-from bmvis.snapshot import Snapshot, dump, load
-from bmvis.tree import Model
+from bmvis.view.layout import Page, layout
+from bmvis.view.param_groups import Training
 
 OPTIMIZERS = sorted(
     (cls for cls in vars(optim).values() if inspect.isclass(cls) and issubclass(cls, optim.Optimizer)),

@@ -11,10 +11,10 @@ import transformers as t
 from rich.console import Console
 from torch import nn
 
-from bmvis.capturing import capture
+from bmvis.extraction.modules import capture
 from bmvis.options import Options
 from bmvis.render.text import to_text
-from bmvis.rows import layout
+from bmvis.view.layout import layout
 
 bigmodelvis = pytest.importorskip("bigmodelvis", reason="bigmodelvis is not installed")
 

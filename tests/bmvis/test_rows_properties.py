@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from trees import HOSTILE, bert, tensor
 
-from bmvis.fold import way
+from bmvis.model.tree import Buffer, Model, Module, join, paths
 from bmvis.options import Options
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
 from bmvis.render.latex import _SPECIAL, to_latex
-from bmvis.rows import Page, Row, layout
-from bmvis.tree import Buffer, Model, Module, join, paths
+from bmvis.view.folding import way
+from bmvis.view.layout import Page, Row, layout
 
 # --- Random trees. Few types, names and shapes, so that much of them is equal.
 

@@ -1,6 +1,6 @@
+from bmvis.model.tree import Model, Module, Parameter
 from bmvis.options import Options
-from bmvis.rows import layout, shown_at
-from bmvis.tree import Model, Module, Parameter
+from bmvis.view.layout import layout, shown_at
 
 
 def module(depth, name, *, weights=1):

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from bmvis.capturing import capture
-from bmvis.drift import compare
+from bmvis.comparison.drift import compare
 from bmvis.errors import SnapshotError
-from bmvis.snapshot import Snapshot, dump, load
+from bmvis.extraction.modules import capture
+from bmvis.model.snapshot import Snapshot, dump, load
 
 
 def llama(layers=126):

@@ -12,11 +12,11 @@ from rich.cells import cell_len
 from rich.console import Console
 from trees import HOSTILE, bert, linear
 
+from bmvis.model.tree import Model, Module
 from bmvis.options import Options
 from bmvis.render.terminal import DELTA, FROZEN, REPEATED, TRAINABLE, TYPE, print_page, to_svg, to_tree
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.tree import Model, Module
+from bmvis.view.layout import layout
 
 ESCAPE = re.compile(r"\x1b\[[\d;]*m")
 
@@ -70,7 +70,7 @@ from rich.console import Console
 from trees import bert
 from bmvis.options import Options
 from bmvis.render.terminal import print_page
-from bmvis.rows import layout
+from bmvis.view.layout import layout
 print_page(layout(bert(), Options()), Console())
 """
 

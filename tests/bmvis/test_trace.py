@@ -13,19 +13,19 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from bmvis.capturing import capture
 from bmvis.errors import InvalidReferenceError, OptionError
+from bmvis.extraction.forward import tensors, trace
+from bmvis.extraction.modules import capture
 from bmvis.inputs import parse
+from bmvis.model.tree import Model
 from bmvis.options import parse_options
-from bmvis.protocol import Asked
-from bmvis.render.data import to_data
-from bmvis.render.html import to_html
+from bmvis.render.html.tree import to_html
+from bmvis.render.json_data import to_data
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
-from bmvis.rows import Page, layout
-from bmvis.source import Source
-from bmvis.trace import tensors, trace
-from bmvis.tree import Model
+from bmvis.source.source import Source
+from bmvis.view.layout import Page, layout
+from bmvis.worker.protocol import Asked
 
 IDS = "input_ids: int64[1, 16]"
 
@@ -365,7 +365,7 @@ def test_seventy_billion_parameters_take_no_memory(tmp_path: Path) -> None:
     (tmp_path / "flowing.py").write_text(ZOO)
     script = (
         "import re, torch, flowing\nfrom pathlib import Path\n"
-        "from bmvis.capturing import capture\nfrom bmvis.trace import trace\n"
+        "from bmvis.extraction.modules import capture\nfrom bmvis.extraction.forward import trace\n"
         "with torch.device('meta'):\n    model = flowing.giant()\n    x = torch.zeros(1, 4096, 8192)\n"
         "found = trace(model, capture(model), [x], {})\n"
         "assert sum(p.numel() for p in model.parameters()) > 70e9\n"

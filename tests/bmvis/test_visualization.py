@@ -12,8 +12,8 @@ from rich.console import Console
 from torch import nn
 
 import bmvis
-from bmvis.capturing import capture as read
 from bmvis.errors import OptionError
+from bmvis.extraction.modules import capture as read
 
 
 @pytest.fixture

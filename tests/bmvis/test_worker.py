@@ -14,9 +14,9 @@ import pytest
 from misbehaviour import FAILS, PASSES, module_name, sleepers, write
 
 import bmvis
-from bmvis import processes
 from bmvis.errors import BmvisError
-from bmvis.source import Source
+from bmvis.source.source import Source
+from bmvis.worker import process_tree
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups as POSIX has them")
 
@@ -66,7 +66,7 @@ def assert_next_model_is_right(models):
 def assert_one_process_remains(workspace):
     """At most one worker, without children, and its folder, which holds nothing."""
     folders = list(workspace.iterdir())
-    workers = [pid for folder in folders for pid in processes._marked(str(folder))]
+    workers = [pid for folder in folders for pid in process_tree._marked(str(folder))]
     assert len(folders) == len(workers) <= 1
     assert [file for folder in folders for file in folder.iterdir()] == []
     assert sleepers() == []
@@ -121,7 +121,7 @@ def test_one_process_builds_all_models_that_behave(project, workspace):
 SCRIPT = """
 import signal, sys
 from pathlib import Path
-from bmvis.source import Source
+from bmvis.source.source import Source
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background is started with it ignored
 with Source(Path(sys.argv[1]), path=["."], timeout=20) as models:
     print("asking", flush=True)
@@ -141,11 +141,11 @@ def test_nothing_outlives_the_build(sent, project, tmp_path):
     )
     assert build.stdout.readline() == b"asking\n"
     folder = wait_for(lambda: next(tmp_path.iterdir(), None))
-    assert wait_for(lambda: list(processes._marked(str(folder))))
+    assert wait_for(lambda: list(process_tree._marked(str(folder))))
     time.sleep(1)
     build.send_signal(sent)
     assert build.wait(30) != 0
-    assert wait_for(lambda: not list(processes._marked(str(folder))))
+    assert wait_for(lambda: not list(process_tree._marked(str(folder))))
     assert wait_for(lambda: not list(tmp_path.iterdir()))
     build.stdout.close()
 
@@ -187,7 +187,7 @@ def test_a_worker_is_given_bmvis_and_nothing_installed_beside_it(project, tmp_pa
         sys.path.insert(0, {str(tmp_path)!r})
         import neighbour
         from pathlib import Path
-        from bmvis.source import Source
+        from bmvis.source.source import Source
         with Source(Path(), path=["."]) as source:
             source.resolve("looks:build")
     """

@@ -6,7 +6,7 @@ import pytest
 from pythons import TORCH_PYTHON
 
 from bmvis.errors import BmvisError
-from bmvis.source import Source
+from bmvis.source.source import Source
 
 FACTORY = "from torch import nn\ndef build(): return nn.Linear(3, 2)\n"
 

@@ -5,9 +5,9 @@ from trees import bert, linear
 
 from bmvis.errors import FactoryError
 from bmvis.gallery import Entry, GalleryOptions, make_card
-from bmvis.render import assets
-from bmvis.render.gallery import to_cards
-from bmvis.tree import Model, Module
+from bmvis.model.tree import Model, Module
+from bmvis.render.html import assets
+from bmvis.render.html.cards import to_cards
 
 pytestmark = pytest.mark.browser
 

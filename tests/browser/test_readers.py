@@ -4,10 +4,10 @@ import pytest
 from contrast import faint
 from trees import bert, page, tensor
 
+from bmvis.model.tree import Model, Module
 from bmvis.options import Options
-from bmvis.render.html import row_id, to_html
-from bmvis.rows import layout
-from bmvis.tree import Model, Module
+from bmvis.render.html.tree import row_id, to_html
+from bmvis.view.layout import layout
 
 pytestmark = pytest.mark.browser
 

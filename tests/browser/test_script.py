@@ -3,10 +3,10 @@
 import pytest
 from trees import HOSTILE, bert, hostile, large
 
+from bmvis.model.tree import Model
 from bmvis.options import Options
-from bmvis.render.html import to_html
-from bmvis.rows import layout
-from bmvis.tree import Model
+from bmvis.render.html.tree import to_html
+from bmvis.view.layout import layout
 
 pytestmark = pytest.mark.browser
 

@@ -13,8 +13,8 @@ from bmvis.errors import BmvisError
 from bmvis.gallery import GALLERY_OPTIONS
 from bmvis.options import OPTIONS, Options
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.source import Source
+from bmvis.source.source import Source
+from bmvis.view.layout import layout
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo_docs"

@@ -11,9 +11,9 @@ from test_pages import DEMO, PAGES, dialects, load
 from bmvis.cli import main
 from bmvis.errors import BmvisError
 from bmvis.options import parse_options, parse_site_options
-from bmvis.project import read_project
-from bmvis.rows import layout
-from bmvis.source import Source
+from bmvis.source.pyproject import read_project
+from bmvis.source.source import Source
+from bmvis.view.layout import layout
 from mkdocs_bmvis.settings import DESCRIPTIONS, read_settings
 from sphinx_bmvis import settings
 
@@ -117,7 +117,7 @@ def test_a_warning_reads_as_its_page_says(source, mistake):
 
 
 def test_other_warnings_of_that_page_are_said_somewhere():
-    code = "".join(file.read_text() for file in (DEMO.parent / "bmvis").glob("*.py"))
+    code = "".join(file.read_text() for file in (DEMO.parent / "bmvis").rglob("*.py"))
     for text in (
         "took longer than",
         "PyTorch cannot be imported by the Python that builds the models",

@@ -37,7 +37,7 @@ def _workers():
             command = (process / "cmdline").read_text()
         except OSError:
             continue  # it has ended meanwhile
-        if int(parent) == os.getpid() and "bmvis.child" in command:
+        if int(parent) == os.getpid() and "bmvis.child.server" in command:
             found.append(int(process.name))
     return found
 

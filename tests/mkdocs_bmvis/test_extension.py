@@ -4,11 +4,11 @@ from hosts import SITE
 from markdown import Markdown
 from pythons import TORCH_PYTHON
 
-from bmvis.render import assets
+from bmvis.render.html import assets
+from mkdocs_bmvis.drawing import shared_trees
 from mkdocs_bmvis.extension import draw_in_html
-from mkdocs_bmvis.place import Page
+from mkdocs_bmvis.page import Page
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.trees import shared_trees
 
 ELEMENT = '<model-structure factory="zoo:tiny"></model-structure>'
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from hosts import build, make_site, needs_new_mkdocs
 
-from bmvis.render import assets
+from bmvis.render.html import assets
 
 BROKEN = """---
 title: Broken

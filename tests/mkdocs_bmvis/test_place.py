@@ -1,6 +1,6 @@
 import pytest
 
-from mkdocs_bmvis.place import Page, place_in_sources
+from mkdocs_bmvis.page import Page, place_in_sources
 
 TAG = '<model-structure factory="m:f">'
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from hosts import build, make_site, needs_new_mkdocs
 
-from bmvis.render import assets
+from bmvis.render.html import assets
 
 needs_zensical = pytest.mark.skipif(importlib.util.find_spec("zensical") is None, reason="Zensical is not installed")
 

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from bmvis.errors import FactoryError
-from bmvis.protocol import Asked, Built
-from bmvis.tree import Model, Module
+from bmvis.model.tree import Model, Module
+from bmvis.worker.protocol import Asked, Built
 from mkdocs_bmvis import sources
 from mkdocs_bmvis.settings import Settings
 

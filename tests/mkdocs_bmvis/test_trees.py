@@ -1,5 +1,5 @@
+from mkdocs_bmvis.drawing import shared_trees
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.trees import shared_trees
 
 
 def test_equal_settings_share_trees():

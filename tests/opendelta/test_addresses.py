@@ -8,7 +8,7 @@ import pytest
 from trees import bert
 
 from bmvis import address
-from bmvis.tree import paths
+from bmvis.model.tree import paths
 
 PYTHON = Path(__file__).parents[2] / ".venv-opendelta" / "bin" / "python"
 MODEL = bert()

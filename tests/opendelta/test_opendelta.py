@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from bmvis.model.tree import join, paths
 from bmvis.options import Options
 from bmvis.render.text import to_text
-from bmvis.rows import layout
-from bmvis.source import Source
-from bmvis.tree import join, paths
+from bmvis.source.source import Source
+from bmvis.view.layout import layout
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo_docs"

@@ -1,0 +1,155 @@
+"""Find what a reference names, and call it: whatever user code does, a mistake is a FactoryError with its mend."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import pkgutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bmvis import reference as factory
+from bmvis.child import tracebacks
+from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
+
+
+def list_models(pattern: factory.Reference) -> tuple[str, ...]:
+    """Import the module of a pattern and return a reference to each model in it that the pattern finds."""
+    from bmvis.child.listing import model_names
+
+    module = _import(pattern)
+    return tuple(f"{pattern.module}:{name}" for name in model_names(module, pattern.attribute))
+
+
+def find(reference: factory.Reference) -> Any:
+    """Import the module of a reference and return the object it names."""
+    found = _import(reference)
+    where = reference.module
+    for name in reference.attribute.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError as error:
+            raise FactoryError(f"{where!r} has no {name!r}", hint=_attribute_hint(name, found)) from error
+        where = f"{where}.{name}"
+    return found
+
+
+def _import(reference: factory.Reference) -> Any:
+    try:
+        return importlib.import_module(reference.module)
+    except ModuleNotFoundError as error:
+        if not _is_prefix(error.name, reference.module):
+            raise raised(f"importing {reference.module!r} failed", error) from error
+        raise FactoryError(f"no module named {error.name!r}", hint=_module_hint(error.name or "")) from error
+    except BaseException as error:
+        raise raised(f"importing {reference.module!r} failed", error) from error
+
+
+def _is_prefix(missing: str | None, module: str) -> bool:
+    return missing is not None and f"{module}.".startswith(f"{missing}.")
+
+
+def _module_hint(missing: str) -> str:
+    """Return the nearest module beside where it was looked for, or where that was."""
+    package, _, name = missing.rpartition(".")
+    folders = list(getattr(sys.modules[package], "__path__", ())) if package else _project_folders()
+    if not package and (found := _off_the_path(name)):
+        return f"there is one in {found}: put that folder on the path"
+    known = [module.name for module in pkgutil.iter_modules(folders)]
+    return _close(name, known) or (
+        f"is the package installed, or its folder on the path? searched {', '.join(folders) or 'installed packages'}"
+    )
+
+
+def _off_the_path(name: str) -> str | None:
+    """Return the folder of the project that holds a module, though nobody looks there: `src`, say."""
+    here = Path.cwd()
+    below = sorted(folder for folder in here.iterdir() if folder.is_dir())
+    for folder in (here, *below, here.parent, here.parent / "src"):
+        if (folder / name / "__init__.py").is_file() or (folder / f"{name}.py").is_file():
+            return os.path.relpath(folder)
+    return None
+
+
+def _project_folders() -> list[str]:
+    """Return the folders of `sys.path` that are the project's: the settings', and the working directory."""
+    folders = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
+    return [folder for folder in folders if Path(folder).is_dir() and not tracebacks.is_foreign(folder)]
+
+
+def _attribute_hint(name: str, holder: Any) -> str:
+    known = [n for n in dir(holder) if not n.startswith("_") and callable(getattr(holder, n, None))]
+    return nearest(name, known) if len(known) < 20 else _close(name, known) or "check the spelling"
+
+
+def _close(word: str, known: Iterable[str]) -> str:
+    """Return 'did you mean ...?', or nothing."""
+    hint = nearest(word, known)
+    return hint if hint.startswith("did") else ""
+
+
+def call(target: Any, reference: factory.Reference, device: str) -> tuple[Any, tuple[Any, ...]]:
+    """Return the module that the factory makes under `device`, and what it returns beside it."""
+    import torch
+    from torch import nn
+
+    from bmvis.extraction import optimizers
+
+    if isinstance(target, nn.Module) and not reference.called:
+        return target, ()
+    if not callable(target) or isinstance(target, nn.Module):
+        raise FactoryError(
+            f"{reference.target!r} is {a_type(target)}, not a factory",
+            hint="name a function or class that returns a torch.nn.Module, or a module object without a call",
+        )
+    try:
+        with torch.device(device):
+            returned = target(*reference.arguments, **reference.keywords)
+    except InvalidReferenceError:
+        raise
+    except BaseException as error:
+        if isinstance(error, TypeError) and (refused := _refused(target, reference)):
+            raise refused from error
+        raise raised(f"{reference.text!r} raised", error) from error
+    return optimizers.unpack(returned, reference.text)
+
+
+def _refused(target: Any, reference: factory.Reference) -> FactoryError | None:
+    """Return the error of arguments that the target does not take; None where its own code went wrong."""
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):
+        return None  # written in C, say
+    try:
+        signature.bind(*reference.arguments, **reference.keywords)
+    except TypeError as error:
+        known = [
+            str(found.replace(default=found.empty, annotation=found.empty)) for found in signature.parameters.values()
+        ]
+        takes = f"it takes {', '.join(known)}" if known else "it takes no arguments"
+        return FactoryError(f"the arguments of {reference.text!r} do not fit: {error}", hint=takes)
+    return None
+
+
+def said(error: BaseException) -> str:
+    """Return an exception's type and the first line of its text."""
+    name = type(error).__name__
+    text = first_line(str(error))
+    return f"{name}: {text}" if text else name
+
+
+def raised(what: str, error: BaseException) -> FactoryError:
+    """Return what user code raised as an error of ours, with the user's own frames."""
+    return FactoryError(
+        f"{what} {said(error)}",
+        hint="mend the factory; its traceback follows",
+        detail=tracebacks.user_frames(error),
+    )
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text that may start with empty ones."""
+    return text.strip().partition("\n")[0]

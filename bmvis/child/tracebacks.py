@@ -1,0 +1,78 @@
+"""Tracebacks as a page shows them: the user's own frames, and where it ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import traceback
+from functools import cache
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parents[1]
+_HEAD, _TAIL = 8, 16
+"""Frames shown of a long traceback: its first and its last ones."""
+
+
+def user_frames(error: BaseException) -> str:
+    """Format `error` with the frames of project code and the last frame; others are counted.
+
+    Frames of bmvis itself and of the import machinery are dropped, and paths below the working
+    directory are written relative to it. Of a recursion without end the middle is counted.
+    """
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_machinery(frame.filename)]
+    entries: list[str] = []
+    skipped = 0
+    for index, frame in enumerate(frames):
+        if index < len(frames) - 1 and not is_project_file(frame.filename):
+            skipped += 1
+            continue
+        if skipped:
+            entries.append(f"  … {_frames(skipped)} of installed packages")
+            skipped = 0
+        entries.append(_entry(frame))
+    if len(entries) > _HEAD + _TAIL:
+        entries[_HEAD:-_TAIL] = [f"  … {_frames(len(entries) - _HEAD - _TAIL)} more"]
+    ending = "".join(traceback.format_exception_only(error)).rstrip()
+    return "\n".join([*entries, ending])
+
+
+def _entry(frame: traceback.FrameSummary) -> str:
+    place = f'  File "{_relative(frame.filename)}", line {frame.lineno}, in {frame.name}'
+    return f"{place}\n    {frame.line}" if frame.line else place
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'' if count == 1 else 's'}"
+
+
+def is_project_file(file: str) -> bool:
+    """Return whether `file` is neither installed, nor Python's own, nor bmvis."""
+    path = os.path.abspath(file)
+    return not is_foreign(path) and os.path.isfile(path)
+
+
+def is_foreign(path: str) -> bool:
+    """Return whether an absolute path is that of, or below, a folder of what is installed, of Python, or of bmvis."""
+    return os.path.join(path, "").startswith(_foreign())
+
+
+@cache
+def _foreign() -> tuple[str, ...]:
+    """Return the folders, with a trailing separator, whose files are not the project's."""
+    found = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    found |= {entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")}
+    found.add(str(_PACKAGE))
+    return tuple(os.path.join(os.path.abspath(folder), "") for folder in found)
+
+
+def _is_machinery(file: str) -> bool:
+    return file.startswith("<frozen importlib") or Path(os.path.abspath(file)).is_relative_to(_PACKAGE)
+
+
+def _relative(file: str) -> str:
+    try:
+        path = Path(file).resolve()
+        return str(path.relative_to(Path.cwd().resolve()))
+    except ValueError:
+        return file

@@ -1,0 +1,35 @@
+"""The command line: `bmvis COMMAND`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from bmvis import __version__
+from bmvis.cli.show import compare, show
+from bmvis.cli.snapshots import check, snapshot
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Show the structure of PyTorch models, and keep its record true."""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def assets(folder: Path) -> None:
+    """Copy the stylesheets and the scripts into FOLDER, for a host that links files itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in sorted((Path(__file__).parents[1] / "static").glob("bmvis*.*")):
+        shutil.copyfile(file, folder / file.name)
+        click.echo(folder / file.name)
+
+
+main.add_command(show)
+main.add_command(compare)
+main.add_command(assets)
+main.add_command(snapshot)
+main.add_command(check)

@@ -1,0 +1,271 @@
+"""Which module of one tree is which of another: by name, and by structure where a module was moved or wrapped."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Hashable, Iterator, Sequence
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+import msgspec
+
+from bmvis.model.tree import Model, join, sizes
+
+SEARCHED = 256
+"""Modules below a wrapper that are looked at for what it wraps: wrappers are shallow."""
+COMPARED = 1_000_000
+"""Pairs of numbered siblings up to which insertions are looked for; beyond, siblings are paired in their order."""
+
+
+WRAPPED = "."
+"""In place of a name: no module has it."""
+
+
+class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One row of the two trees laid over each other, in preorder."""
+
+    depth: int
+    before: int | None = None
+    """Index of the module in the first tree; None for one that was added."""
+    after: int | None = None
+    """Index in the second tree; None for one that was removed."""
+    wraps: int | None = None
+    """The module of the first tree that stood here, and now stands further below."""
+    was: str | None = None
+    """Name of the first tree's module, from the nearest module above that both trees have, where that is
+    another name than now; '' is the root, and `WRAPPED` the name of what wraps it now."""
+
+
+class _Meet(NamedTuple):
+    """Two modules that stand at the same place, to be laid over each other."""
+
+    depth: int
+    before: int
+    after: int
+    was: str | None
+
+
+class _Wrap(NamedTuple):
+    """A module of the second tree on the way down to one that the first tree has higher up."""
+
+    depth: int
+    after: int
+    wraps: int | None
+    before: int
+    inner: int
+    was: str
+
+
+class _Alone(NamedTuple):
+    """A subtree of one of the trees, which the other does not have."""
+
+    depth: int
+    module: int
+    is_new: bool
+
+
+_Task = _Meet | _Wrap | _Alone
+
+
+def align(before: Model, after: Model) -> list[Place]:
+    """Lay two trees over each other.
+
+    The second tree is there as a whole, in its order; what only the first one has stands where it was.
+    Modules correspond by name, below parents that correspond. A module that is not the one of before may wrap
+    it (`base_model.model`, `query.base_layer`): then the module inside corresponds, if its type and own parameters are
+    the same and so are most of its children. Numbered siblings correspond in their order, with insertions
+    found; a module that was renamed, by its structure.
+    """
+    return list(_Alignment(before, after))
+
+
+class _Side:
+    """One tree with what is looked up in it."""
+
+    def __init__(self, model: Model, known: dict[Hashable, int]) -> None:
+        self.modules = model.modules
+        self.above = model.parents
+        self.sizes = sizes(model.modules)
+        self.children: list[list[int]] = [[] for _ in model.modules]
+        for index in range(1, len(model.modules)):
+            self.children[self.above[index]].append(index)
+        self.structure = [0] * len(model.modules)
+        """A number for each module, equal where types, names and shapes below are; states do not count."""
+        for index in range(len(model.modules) - 1, -1, -1):
+            below = tuple((self.modules[child].name, self.structure[child]) for child in self.children[index])
+            self.structure[index] = known.setdefault((self.own(index), below), len(known))
+
+    def own(self, index: int) -> Hashable:
+        module = self.modules[index]
+        return module.import_path, tuple((p.name, p.shape) for p in module.parameters)
+
+    def named(self, index: int) -> dict[str, int]:
+        return {self.modules[child].name: child for child in self.children[index]}
+
+    def below(self, index: int) -> Iterator[int]:
+        """Yield the first modules below `index`, nearest ones first."""
+        pending = deque(self.children[index])
+        for _ in range(SEARCHED):
+            if not pending:
+                return
+            found = pending.popleft()
+            yield found
+            pending.extend(self.children[found])
+
+    def way(self, outer: int, inner: int) -> str:
+        """Return the dotted name of `inner` as seen from `outer`."""
+        name = ""
+        while inner != outer:
+            name = join(self.modules[inner].name, name) if name else self.modules[inner].name
+            inner = self.above[inner]
+        return name
+
+    def is_on_way(self, index: int, inner: int) -> bool:
+        return index <= inner < index + self.sizes[index]
+
+
+class _Alignment:
+    """Walks both trees at once; an explicit stack, for trees may be a thousand levels deep."""
+
+    def __init__(self, before: Model, after: Model) -> None:
+        known: dict[Hashable, int] = {}
+        self.before, self.after = _Side(before, known), _Side(after, known)
+        self.pending: list[_Task] = [_Meet(0, 0, 0, None)]
+
+    def __iter__(self) -> Iterator[Place]:
+        while self.pending:
+            task = self.pending.pop()
+            if isinstance(task, _Meet):
+                yield from self._meet(task)
+            elif isinstance(task, _Wrap):
+                yield self._wrap(task)
+            else:
+                yield from self._alone(task)
+
+    def _meet(self, task: _Meet) -> Iterator[Place]:
+        depth, before, after, was = task
+        if not self._alike(before, after):
+            inner = next((i for i in self.after.below(after) if self._alike(before, i)), None)
+            if inner is not None:
+                name = self.before.modules[before].name
+                same = before and name == self.after.modules[after].name
+                self.pending.append(_Wrap(depth, after, before, before, inner, WRAPPED if same else name))
+                return
+            outer = next((i for i in self.before.below(before) if self._alike(i, after)), None)
+            if outer is not None:
+                yield from self._unwrap(task, outer)
+                return
+        self._push(self._children(depth + 1, before, after))
+        yield Place(depth=depth, before=before, after=after, was=was)
+
+    def _alike(self, before: int, after: int) -> bool:
+        """Return whether two modules are the same one: alike themselves, and most children too."""
+        if self.before.structure[before] == self.after.structure[after]:
+            return True
+        if self.before.own(before) != self.after.own(after):
+            return False
+        old, new = self.before.named(before), self.after.named(after)
+        kept = sum(
+            name in new and self.before.modules[child].import_path == self.after.modules[new[name]].import_path
+            for name, child in old.items()
+        )
+        return 2 * kept >= len(old)
+
+    def _wrap(self, task: _Wrap) -> Place:
+        below: list[_Task] = []
+        for child in self.after.children[task.after]:
+            if child == task.inner:
+                below.append(_Meet(task.depth + 1, task.before, child, task.was))
+            elif self.after.is_on_way(child, task.inner):
+                below.append(task._replace(depth=task.depth + 1, after=child, wraps=None))
+            else:
+                below.append(_Alone(task.depth + 1, child, True))
+        self._push(below)
+        return Place(depth=task.depth, after=task.after, wraps=task.wraps)
+
+    def _unwrap(self, task: _Meet, inner: int) -> Iterator[Place]:
+        """The second tree has, in place of a wrapper, the module that was inside."""
+        depth, before, after, _ = task
+        removed: list[_Task] = []
+        level = before
+        while level != inner:
+            removed += [
+                _Alone(depth + 1, child, False)
+                for child in self.before.children[level]
+                if not self.before.is_on_way(child, inner)
+            ]
+            level = next(c for c in self.before.children[level] if self.before.is_on_way(c, inner))
+        self._push([*self._children(depth + 1, inner, after), *removed])
+        outer = self.before.modules[before].name
+        yield Place(depth=depth, before=inner, after=after, was=join(outer, self.before.way(before, inner)))
+
+    def _alone(self, task: _Alone) -> Iterator[Place]:
+        side = self.after if task.is_new else self.before
+        shift = task.depth - side.modules[task.module].depth
+        for index in range(task.module, task.module + side.sizes[task.module]):
+            depth = side.modules[index].depth + shift
+            yield Place(depth=depth, after=index) if task.is_new else Place(depth=depth, before=index)
+
+    def _children(self, depth: int, before: int, after: int) -> list[_Task]:
+        """Return what is to be done below two modules that correspond, in the second tree's order."""
+        pairs = self._pairs(self.before.children[before], self.after.children[after])
+        met = {new: old for old, new in pairs}
+        gone = set(self.before.children[before]) - {old for old, _ in pairs}
+        tasks: list[_Task] = []
+        left = deque(self.before.children[before])
+
+        def take_removed() -> None:
+            while left and left[0] in gone:
+                tasks.append(_Alone(depth, left.popleft(), False))
+
+        for new in self.after.children[after]:
+            if new not in met:
+                tasks.append(_Alone(depth, new, True))
+                continue
+            take_removed()
+            if left and left[0] == met[new]:
+                left.popleft()
+            tasks.append(_Meet(depth, met[new], new, self._renamed(met[new], new)))
+        tasks += [_Alone(depth, old, False) for old in left if old in gone]
+        return tasks
+
+    def _renamed(self, before: int, after: int) -> str | None:
+        name = self.before.modules[before].name
+        return None if name == self.after.modules[after].name else name
+
+    def _pairs(self, old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:
+        if len(old) != len(new) and self._are_numbered(self.before, old) and self._are_numbered(self.after, new):
+            return self._by_order(old, new)
+        named = {self.before.modules[index].name: index for index in old}
+        found = {index: named.pop(self.after.modules[index].name, None) for index in new}
+        left: defaultdict[int, deque[int]] = defaultdict(deque)
+        for index in named.values():
+            left[self.before.structure[index]].append(index)
+        for index, match in found.items():
+            same = left.get(self.after.structure[index])
+            if match is None and same and self._holds_parameters(index):
+                found[index] = same.popleft()
+        return [(old, new) for new, old in found.items() if old is not None]
+
+    def _are_numbered(self, side: _Side, indices: Sequence[int]) -> bool:
+        return all(side.modules[index].name.isdecimal() for index in indices)
+
+    def _holds_parameters(self, index: int) -> bool:
+        return any(m.parameters for m in self.after.modules[index : index + self.after.sizes[index]])
+
+    def _by_order(self, old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:
+        """Pair numbered siblings by their structures' order: one that was inserted shifts the rest."""
+        was, is_now = [self.before.structure[i] for i in old], [self.after.structure[i] for i in new]
+        start = 0
+        while start < min(len(was), len(is_now)) and was[start] == is_now[start]:
+            start += 1
+        pairs = list(zip(old[:start], new[:start], strict=True))
+        was, is_now, old, new = was[start:], is_now[start:], old[start:], new[start:]
+        if len(was) * len(is_now) > COMPARED:
+            return [*pairs, *zip(old, new, strict=False)]
+        for _, a, a_end, b, b_end in SequenceMatcher(None, was, is_now, autojunk=False).get_opcodes():
+            pairs += zip(old[a:a_end], new[b:b_end], strict=False)
+        return pairs
+
+    def _push(self, tasks: Sequence[_Task]) -> None:
+        self.pending.extend(reversed(tasks))

@@ -1,0 +1,164 @@
+"""Two models -> one tree of what was added, removed and changed.
+
+The result is a `Model` as any other, in which modules and parameters carry a `Change`: folding, rows and
+renderers work on it as on a model. It is the second model, with what the first one had more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from bmvis import humanize
+from bmvis.comparison.alignment import WRAPPED, Place, align
+from bmvis.model.totals import Totals, subtree_totals
+from bmvis.model.tree import Change, Model, Module, Parameter, join, parents
+
+REMOVED = Change("removed")
+ADDED = Change("added")
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """One tree of two models."""
+
+    model: Model
+    """The second model with what was removed; its totals are the second model's."""
+    before: Totals
+    """Of the first model."""
+    unchanged: frozenset[int]
+    """Indices into `model.modules` of those below and in which nothing changed."""
+
+
+def compare(before: Model, after: Model) -> Comparison:
+    """Return how `after` differs from `before`.
+
+    `bmvis.comparison.alignment` pairs the modules. The device, buffers and the order of modules are no difference.
+    """
+    places = align(before, after)
+    where = _Where(before, after, places)
+    modules = tuple(_laid_over(place, before, after, where) for place in places)
+    model = msgspec.structs.replace(after, modules=modules)
+    return Comparison(model, subtree_totals(before)[0], frozenset(_unchanged(modules)))
+
+
+def _unchanged(modules: Sequence[Module]) -> Iterator[int]:
+    above = parents(modules)
+    changed = [m.change is not None or any(p.change for p in m.parameters) for m in modules]
+    for index in range(len(modules) - 1, -1, -1):
+        if not changed[index]:
+            yield index
+        elif index:
+            changed[above[index]] = True
+
+
+class _Where:
+    """Where the first model's modules stand in the second one."""
+
+    def __init__(self, before: Model, after: Model, places: Sequence[Place]) -> None:
+        self.before, self.after = before.paths, after.paths
+        self.has_checkpoint = before.is_checkpoint or after.is_checkpoint
+        """Whether one of them is known by names, shapes and data types alone: nothing else is compared."""
+        self._now = {
+            self.before[place.before]: self.after[place.after]
+            for place in places
+            if place.before is not None and place.after is not None
+        }
+
+    def key(self, key: str) -> str:
+        """Return the state-dict key that `key` of the first model has now; itself, if it is gone."""
+        module, _, name = key.rpartition(".")
+        return join(self._now[module], name) if module in self._now else key
+
+
+def _laid_over(place: Place, before: Model, after: Model, where: _Where) -> Module:
+    if place.after is None:
+        assert place.before is not None, "a place is in one of the trees"
+        return _removed(before.modules[place.before], place.depth, where.before[place.before])
+    new = after.modules[place.after]
+    if place.before is None:
+        change = ADDED if place.wraps is None else _became(before.modules[place.wraps], new)
+        parameters = tuple(msgspec.structs.replace(p, change=ADDED) for p in new.parameters)
+        return msgspec.structs.replace(new, depth=place.depth, parameters=parameters, change=change)
+    old = before.modules[place.before]
+    details = tuple(_module_differences(old, new, place.was))
+    return msgspec.structs.replace(
+        new,
+        depth=place.depth,
+        parameters=tuple(_parameters(old, new, where)),
+        change=Change("changed", details) if details else None,
+    )
+
+
+def _removed(module: Module, depth: int, path: str) -> Module:
+    return msgspec.structs.replace(
+        module,
+        depth=depth,
+        origin=f"~{path}",  # a module of today may have its path
+        parameters=tuple(map(_removed_parameter, module.parameters)),
+        buffers=(),
+        shared_with=None,
+        change=REMOVED,
+    )
+
+
+def _removed_parameter(parameter: Parameter) -> Parameter:
+    """Return a parameter that is no more; what it was tied to may be gone as well."""
+    return msgspec.structs.replace(parameter, tied_to="", tied_by=(), change=REMOVED)
+
+
+def _became(old: Module, new: Module) -> Change:
+    """Return what a wrapper is that took the place of what it wraps."""
+    details = tuple(_module_differences(old, new, None))
+    return Change("changed", details) if details else ADDED
+
+
+def _module_differences(old: Module, new: Module, was: str | None) -> Iterator[str]:
+    if was is not None:
+        yield "wrapped" if was == WRAPPED else f"was {was or 'the root'}"
+    if old.type and new.type and old.import_path != new.import_path:  # those of a checkpoint are not known
+        short = old.type != new.type
+        yield f"{old.type if short else old.documented_as} → {new.type if short else new.documented_as}"
+    if (old.shared_with is None) != (new.shared_with is None):
+        yield "no longer shared" if new.shared_with is None else "now shared"
+
+
+def _parameters(old: Module, new: Module, where: _Where) -> Iterator[Parameter]:
+    """Yield the parameters of `new` with what changed, then those that only `old` has."""
+    named = {parameter.name: parameter for parameter in old.parameters}
+    buffers = {buffer.name for buffer in (*old.buffers, *new.buffers)} if where.has_checkpoint else set()
+    for parameter in new.parameters:
+        was = named.pop(parameter.name, None)
+        if was is None and parameter.name in buffers:
+            yield parameter
+        elif was is None:
+            yield msgspec.structs.replace(parameter, change=ADDED)
+        else:
+            details = tuple(_parameter_differences(was, parameter, where))
+            yield msgspec.structs.replace(parameter, change=Change("changed", details)) if details else parameter
+    yield from (_removed_parameter(parameter) for name, parameter in named.items() if name not in buffers)
+
+
+def _parameter_differences(old: Parameter, new: Parameter, where: _Where) -> Iterator[str]:
+    stored = ((_shape(old), _shape(new)), (old.dtype, new.dtype))
+    states = (
+        (old.quantization or "not quantized", new.quantization or "not quantized"),
+        (*(("trainable" if p.trainable else "frozen") for p in (old, new)),),
+        (*(("delta" if p.delta else "no delta") for p in (old, new)),),
+        (old.adapter or "in use", new.adapter or "in use"),
+    )
+    for was, is_now in stored if where.has_checkpoint else stored + states:
+        if was != is_now:
+            yield f"{was} → {is_now}"
+    if where.has_checkpoint:
+        return
+    if (where.key(old.tied_to) if old.tied_to else "") != new.tied_to:
+        yield f"{_tie(old)} → {_tie(new)}"
+
+
+def _shape(parameter: Parameter) -> str:
+    return "uninitialized" if parameter.shape is None else humanize.shape(parameter.shape)
+
+
+def _tie(parameter: Parameter) -> str:
+    return f"tied to {parameter.tied_to}" if parameter.tied_to else "not tied"

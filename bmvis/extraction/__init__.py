@@ -1,0 +1,1 @@
+"""Read a live PyTorch model into the data of `bmvis.model`. Internal; imports torch."""

@@ -1,0 +1,141 @@
+"""Read an optimizer's parameter groups into a captured model. Nothing of the optimizer changes.
+
+What a factory may return beside a module: optimizers, and the schedulers that set their rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import torch
+from torch import nn
+
+from bmvis.errors import FactoryError, a_type
+from bmvis.extraction import introspection
+from bmvis.extraction.modules import walk
+from bmvis.model.tree import Model, Optimizer, Parameter, ParameterGroup
+
+MOST_CHARACTERS = 60
+"""Of a hyperparameter's text."""
+MOST_ITEMS = 6
+"""Of a hyperparameter that is a sequence."""
+_RETURNS = "a factory returns a torch.nn.Module, (module, optimizer) or (module, [optimizers])"
+_INTERNAL = ("params", "param_names", "name")
+
+
+def unpack(returned: Any, factory: str) -> tuple[nn.Module, tuple[Any, ...]]:
+    """Return the module and what else the factory returned.
+
+    Raises:
+        FactoryError: it returned something else than a module, or a module with optimizers and schedulers.
+    """
+    if isinstance(returned, nn.Module):
+        return returned, ()
+    if not (isinstance(returned, tuple | list) and returned and isinstance(returned[0], nn.Module)):
+        raise FactoryError(f"{factory!r} returned {a_type(returned)}", hint="a factory must return a torch.nn.Module")
+    model, *rest = returned
+    flat = [thing for held in rest for thing in (held if isinstance(held, tuple | list) else [held])]
+    for thing in flat:
+        if not (_is_optimizer(thing) or _is_scheduler(thing)):
+            raise FactoryError(f"{factory!r} returned a module and {a_type(thing)}", hint=_RETURNS)
+    return model, tuple(flat)
+
+
+def note_groups(captured: Model, model: nn.Module, returned: Sequence[Any]) -> Model:
+    """Return the tree of `model` with the optimizers among what came with it, each parameter with its groups."""
+    optimizers = [thing for thing in returned if _is_optimizer(thing)]
+    if not optimizers:
+        return captured
+    groups = [group for optimizer in optimizers for group in _groups(optimizer)]
+    held: dict[int, list[int]] = {}
+    for number, group in enumerate(groups):
+        for tensor in dict.fromkeys(map(id, _tensors(group))):
+            held.setdefault(tensor, []).append(number)
+    known: set[int] = set()
+    replaced: dict[tuple[Parameter, tuple[int, ...]], Parameter] = {}
+    modules = []
+    for module, (*_, own, _) in zip(captured.modules, walk(model), strict=True):
+        tensors = [tensor for _, tensor in own]
+        known.update(map(id, tensors))
+        numbers = [tuple(held.get(id(tensor), ())) for tensor in tensors]
+        numbers += [()] * (len(module.parameters) - len(tensors))  # what a quantised module packs away
+        parameters = []
+        for parameter, of_it in zip(module.parameters, numbers, strict=True):
+            key = (parameter, of_it)
+            if key not in replaced:
+                replaced[key] = msgspec.structs.replace(parameter, groups=of_it)
+            parameters.append(replaced[key])
+        modules.append(msgspec.structs.replace(module, parameters=tuple(parameters)) if parameters else module)
+    schedulers = [thing for thing in returned if not _is_optimizer(thing)]
+    noted = tuple(_optimizer(optimizer, known, schedulers) for optimizer in optimizers)
+    return msgspec.structs.replace(captured, modules=tuple(modules), optimizers=noted)
+
+
+def _optimizer(optimizer: Any, known: set[int], schedulers: Sequence[Any]) -> Optimizer:
+    own = [s for s in schedulers if introspection.attribute(s, "optimizer") is optimizer]
+    return Optimizer(
+        type=introspection.text(type(optimizer).__name__),
+        groups=tuple(_group(group, known) for group in _groups(optimizer)),
+        schedulers=tuple(introspection.text(type(scheduler).__name__) for scheduler in own),
+    )
+
+
+def _group(group: Mapping[Any, Any], known: set[int]) -> ParameterGroup:
+    tensors = list(map(id, _tensors(group)))
+    name = group.get("name")
+    return ParameterGroup(
+        name=_cut(name) if type(name) is str else "",
+        settings={_cut(str(key)): _written(value) for key, value in _settings(group)},
+        tensors=len(tensors),
+        strangers=sum(tensor not in known for tensor in tensors),
+    )
+
+
+def _settings(group: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in group.items():
+        if type(key) is str and key not in _INTERNAL:
+            yield key, value
+
+
+def _written(value: Any) -> str:
+    """Return a hyperparameter as text. No `repr` but of Python's own types runs: it is anybody's code."""
+    if isinstance(value, torch.Tensor):
+        return _written(value.item()) if value.numel() == 1 and not value.is_meta else "a tensor"
+    if isinstance(value, float):
+        return f"{float(value):.6g}"
+    if value is None or type(value) in (bool, int):
+        return str(value)
+    if type(value) is str:
+        return _cut(value)
+    if type(value) in (tuple, list):
+        items = [_written(item) for item in value[:MOST_ITEMS]] + ["…"] * (len(value) > MOST_ITEMS)
+        return _cut(f"({', '.join(items)})")
+    name = introspection.attribute(value, "__name__") if callable(value) else ""
+    return _cut(name if type(name) is str and name else type(value).__name__)
+
+
+def _cut(text: str) -> str:
+    text = " ".join(introspection.text(text).split())
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+
+
+def _is_optimizer(thing: Any) -> bool:
+    """Return whether it is one to torch, or to a library whose optimizers are wrapped or their own."""
+    groups = introspection.attribute(thing, "param_groups")
+    return isinstance(groups, list) and all(isinstance(group, dict) and "params" in group for group in groups)
+
+
+def _is_scheduler(thing: Any) -> bool:
+    return _is_optimizer(introspection.attribute(thing, "optimizer"))
+
+
+def _groups(optimizer: Any) -> list[dict[Any, Any]]:
+    groups: list[dict[Any, Any]] = optimizer.param_groups
+    return groups
+
+
+def _tensors(group: Mapping[Any, Any]) -> list[torch.Tensor]:
+    held = group["params"]
+    return [held] if isinstance(held, torch.Tensor) else list(held)

@@ -1,0 +1,232 @@
+"""How a tensor is stored: its logical shape, and the bytes it really takes.
+
+Quantised weights differ in the two. Every scheme is told by the object at hand, its class name and
+attributes: no library is imported for it.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from bmvis.extraction import introspection
+
+_PACKED_BITS = {"quint4x2": 4, "quint2x4": 2}
+"""Bits of one element, for the dtypes of which PyTorch packs several into a byte."""
+
+_PLAIN = (torch.Tensor, nn.Parameter)
+
+
+class Stored(msgspec.Struct, frozen=True, gc=False):
+    """One tensor as it is stored; the fields are those of `tree.Parameter`."""
+
+    shape: tuple[int, ...] | None
+    dtype: str
+    count: int
+    stored_bytes: int
+    quantization: str = ""
+
+
+def stored(tensor: torch.Tensor, holder: nn.Module) -> Stored:
+    """Describe a parameter or buffer of the module `holder`."""
+    if type(tensor) in _PLAIN and not tensor.is_quantized:
+        return _plain(tensor)
+    if is_lazy(tensor):
+        return Stored(None, _name(tensor.dtype), 0, 0)
+    for scheme in (_bitsandbytes_4bit, _bitsandbytes_8bit, _native, _wrapper):
+        found = scheme(tensor, holder)
+        if found is not None:
+            return found
+    return _plain(tensor)
+
+
+def may_pack(module: nn.Module, buffers: introspection.Tensors) -> bool:
+    """Return whether a look at what `packed` yields is worth its time."""
+    return _is_native(type(module)) or (bool(buffers) and any(name == "qweight" for name, _ in buffers))
+
+
+def packed(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
+    """Yield what a quantised module packs away, where no `named_parameters` finds it: name, form and device.
+
+    PyTorch's own have a method that unpacks a copy, `_weight_bias()` or `weight()`; those of GPTQ and AWQ
+    hold a buffer `qweight`.
+    """
+    if not _is_native(type(module)):
+        yield from _packed_buffer(module)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the quantised types are deprecated, for the owner of the model to know
+        unpacked = _unpacked(module)
+    for name, tensor in unpacked:
+        if isinstance(tensor, torch.Tensor):
+            yield name, stored(tensor, module), "cpu"
+
+
+def _packed_buffer(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
+    """Yield the matrix that a layer of GPTQ or AWQ packs into the integers of a buffer, several to one."""
+    if not introspection.holds(module, "_buffers", "qweight"):
+        return
+    buffers = dict(introspection.buffers(module))
+    weight = buffers.get("qweight")
+    if weight is None or weight.is_floating_point():
+        return
+    sides = [_first_int(module, names) for names in (("out_features", "outfeatures"), ("in_features", "infeatures"))]
+    count = math.prod(sides)
+    if not count or 8 * _bytes(weight) % count:
+        return  # padded, or of a layout that is not known: the buffers tell what there is
+    bits = 8 * _bytes(weight) // count
+    parts = [buffers[name] for name in ("qweight", "qzeros", "scales", "g_idx") if name in buffers]
+    yield (
+        "qweight",
+        Stored(tuple(sides), _name(weight.dtype), count, sum(map(_bytes, parts)), f"int{bits}"),
+        str(weight.device),
+    )
+
+
+def _first_int(module: nn.Module, names: Iterable[str]) -> int:
+    found = (introspection.attribute(module, name) for name in names)
+    return next((value for value in found if isinstance(value, int)), 0)
+
+
+def _is_native(cls: type[nn.Module]) -> bool:
+    return introspection.home(cls).startswith(("torch.ao.nn.", "torch.nn.quantized."))
+
+
+def _unpacked(module: Any) -> list[tuple[str, object]]:
+    """Return the unpacked weights by the names that float modules give them.
+
+    `LinearPackedParams` and its like hold them for the module above, which tells them.
+    """
+    if type(module).__name__.endswith("PackedParams"):
+        return []
+    try:
+        if hasattr(module, "_weight_bias"):
+            found = module._weight_bias()
+            if isinstance(found, dict):
+                return [item for held in found.values() for item in held.items()]
+            return list(zip(("weight", "bias"), found, strict=False))
+        if type(module).__name__ in ("Embedding", "EmbeddingBag"):
+            return [("weight", module.weight())]
+    except (RuntimeError, AttributeError, TypeError, NotImplementedError):
+        pass  # a module that is not packed yet, or an engine that this machine lacks: nothing can be told of it
+    return []
+
+
+def _plain(tensor: torch.Tensor) -> Stored:
+    shape = _ragged(tensor) if tensor.is_nested else _shape(tensor.shape)
+    return Stored(shape, _name(tensor.dtype), tensor.numel(), sum(map(_bytes, _parts(tensor))))
+
+
+def _ragged(tensor: torch.Tensor) -> tuple[int, ...]:
+    """Return the shape of a nested tensor; -1 where its parts differ."""
+    if tensor.layout is torch.jagged:
+        return tuple(side if isinstance(side, int) else -1 for side in tensor.shape)
+    each = tensor._nested_tensor_size().tolist()
+    return (len(each), *(sides[0] if len(set(sides)) == 1 else -1 for sides in zip(*each, strict=True)))
+
+
+def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """Return the tensors that a sparse one is stored as: its values, and where they stand."""
+    if tensor.layout is torch.sparse_coo:
+        return [tensor._indices(), tensor._values()]
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    return [tensor]
+
+
+def _bitsandbytes_4bit(tensor: torch.Tensor, holder: nn.Module) -> Stored | None:
+    if "Params4bit" not in {cls.__name__ for cls in type(tensor).__mro__}:
+        return None
+    state = introspection.attribute(tensor, "quant_state")
+    scheme = str(
+        introspection.attribute(state, "quant_type") or introspection.attribute(tensor, "quant_type") or "4bit"
+    )
+    shape = introspection.attribute(state, "shape")
+    if shape is None and tensor.dtype is torch.uint8 and tensor.ndim == 2 and tensor.shape[1] == 1:
+        shape = [introspection.attribute(holder, name) for name in ("out_features", "in_features")]
+        shape = shape if all(isinstance(side, int) for side in shape) else None
+    if shape is None:
+        return None  # not packed yet: bitsandbytes packs when the module moves to its device
+    shape = _shape(shape)
+    return Stored(shape, _name(tensor.dtype), math.prod(shape), _bytes(tensor) + _state_bytes(state), scheme)
+
+
+def _state_bytes(state: object) -> int:
+    """Return the bytes of the scales; bitsandbytes may quantise these once more."""
+    if state is None:
+        return 0
+    held = [introspection.attribute(state, name) for name in ("absmax", "code", "offset")]
+    own = sum(_bytes(tensor) for tensor in held if isinstance(tensor, torch.Tensor))
+    return own + _state_bytes(introspection.attribute(state, "state2"))
+
+
+def _bitsandbytes_8bit(tensor: torch.Tensor, holder: nn.Module) -> Stored | None:
+    if "Int8Params" not in {cls.__name__ for cls in type(tensor).__mro__} or tensor.dtype is not torch.int8:
+        return None
+    scales = introspection.attribute(tensor, "SCB")
+    more = _bytes(scales) if isinstance(scales, torch.Tensor) else 0
+    return msgspec.structs.replace(_plain(tensor), stored_bytes=_bytes(tensor) + more, quantization="int8")
+
+
+def _native(tensor: torch.Tensor, holder: nn.Module) -> Stored | None:
+    """Describe a tensor of PyTorch's own quantised types: `qint8`, with one scale or one for each channel."""
+    if not tensor.is_quantized:
+        return None
+    dtype, count = _name(tensor.dtype), tensor.numel()
+    each = "channel" if "per_channel" in str(tensor.qscheme()) else "tensor"
+    bits = _PACKED_BITS.get(dtype, 8 * tensor.element_size())
+    more = 0
+    if each == "channel":
+        more = _bytes(tensor.q_per_channel_scales()) + _bytes(tensor.q_per_channel_zero_points())
+    return Stored(_shape(tensor.shape), dtype, count, -(-count * bits // 8) + more, f"{dtype} per {each}")
+
+
+def _wrapper(tensor: torch.Tensor, holder: nn.Module) -> Stored | None:
+    """Describe a tensor that is made of others, as torchao's and DTensor are.
+
+    A shard is stored as the part that this process has. Where the largest inner tensor is of another
+    type or size, the wrapper's class is the scheme.
+    """
+    inner = list(_inner(tensor))
+    if not inner:
+        return None
+    largest = max(inner, key=lambda part: part.numel())
+    is_quantised = largest.dtype != tensor.dtype
+    return msgspec.structs.replace(
+        _plain(tensor),
+        stored_bytes=sum(_bytes(part) for part in inner),
+        quantization=type(tensor).__name__ if is_quantised else "",
+    )
+
+
+def _inner(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the plain tensors that a wrapper is made of, wrappers inside it opened as well."""
+    if not hasattr(type(tensor), "__tensor_flatten__"):
+        return
+    names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]  # the protocol of wrapper subclasses
+    for name in names:
+        part = introspection.attribute(tensor, name)
+        if isinstance(part, torch.Tensor):
+            deeper = list(_inner(part))
+            yield from deeper or [part]
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _shape(sides: object) -> tuple[int, ...]:
+    return tuple(int(side) for side in sides)  # type: ignore[attr-defined]  # a torch.Size, or a quant state's own
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,83 @@
+"""What flows through a model, as rows say it: the calls of all modules that a row stands for, together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from bmvis.model.tree import Call, Model, Output
+
+Span = tuple[int, int]
+"""The least and the greatest."""
+
+
+class Flow(msgspec.Struct, frozen=True, gc=False):
+    """What the modules of one row return, and what one of them costs."""
+
+    outputs: tuple[Output, ...]
+    calls: Span
+    macs: Span
+    bytes: Span
+
+    @property
+    def is_called(self) -> bool:
+        """Return whether any of the modules was called."""
+        return self.calls[1] > 0
+
+
+def together(calls: Iterable[Call | None]) -> Flow | None:
+    """Return what several modules' calls have in common; None where nothing was seen of any."""
+    found = [call for call in calls if call is not None]
+    if not found:
+        return None
+    called = [call for call in found if call.calls]
+    outputs = called[0].outputs if called else ()
+    for call in called[1:]:
+        outputs = merged(outputs, call.outputs)
+    return Flow(
+        outputs,
+        _span([call.calls for call in found]),
+        _span([call.macs for call in found]),
+        _span([call.bytes for call in found]),
+    )
+
+
+def merged(first: Sequence[Output], second: Sequence[Output]) -> tuple[Output, ...]:
+    """Return the outputs of two calls as one: those of the same name, with the range of their sizes."""
+    others = {output.name: output for output in second}
+    both = tuple(_merged(output, others[output.name]) for output in first if output.name in others)
+    return both + tuple(output for output in second if output.name not in {one.name for one in first})
+
+
+def by_execution(model: Model) -> Model:
+    """Return the model with the modules inside another in the order of their first calls, uncalled ones last."""
+    modules, above = model.modules, model.parents
+    never = len(modules)
+    ranks = [module.call.order if module.call and module.call.calls else never for module in modules]
+    for index in range(len(modules) - 1, 0, -1):
+        if ranks[above[index]] == never or modules[above[index]].call is None:
+            ranks[above[index]] = min(ranks[above[index]], ranks[index])
+    children: list[list[int]] = [[] for _ in modules]
+    for index in range(1, len(modules)):
+        children[above[index]].append(index)
+    found, pending = [], [0]
+    while pending:
+        index = pending.pop()
+        found.append(modules[index])
+        pending += sorted(children[index], key=ranks.__getitem__)[::-1]
+    return msgspec.structs.replace(model, modules=tuple(found))
+
+
+def _span(numbers: Sequence[int]) -> Span:
+    return min(numbers), max(numbers)
+
+
+def _merged(one: Output, other: Output) -> Output:
+    if one == other:
+        return one
+    if one.shape is None or other.shape is None or len(one.shape) != len(other.shape):
+        return Output(one.name, None)
+    least = tuple(map(min, one.shape, other.shape))
+    most = tuple(map(max, one.most or one.shape, other.most or other.shape))
+    return Output(one.name, least, most if most != least else ())

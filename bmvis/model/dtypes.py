@@ -1,0 +1,46 @@
+"""The data types of a model's parameters, and where they are: of the whole, and of each subtree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence, Set
+
+import msgspec
+
+from bmvis.model.totals import subtree_facts
+from bmvis.model.tree import Model, Parameter
+
+
+class Kinds(msgspec.Struct, frozen=True):
+    """What is true of some parameter of a model."""
+
+    ranked: tuple[str, ...]
+    """What is true of most elements first."""
+    found: Sequence[Set[str]] = ()
+    """What is true in or below each module; nothing where one kind at most is there."""
+
+    def below(self, index: int) -> tuple[str, ...]:
+        """Return what is true in or below a module, in the model's order."""
+        return tuple([kind for kind in self.ranked if kind in self.found[index]]) if self.found else self.ranked
+
+
+def of(model: Model, fact: Callable[[Parameter], str]) -> Kinds:
+    """Return what `fact` says of the parameters; '' is nothing."""
+    elements: Counter[str] = Counter()
+    numbers, distinct = model.parameter_lists
+    for number, times in Counter(numbers).items():
+        for parameter in distinct[number]:
+            if not parameter.tied_to:
+                elements[fact(parameter)] += parameter.count * times
+    ranked = tuple(said for said, _ in elements.most_common() if said)
+    return Kinds(ranked, subtree_facts(model, fact) if len(ranked) > 1 else ())
+
+
+def dtype(parameter: Parameter) -> str:
+    """Return the data type, or the scheme that the parameter is quantised by."""
+    return parameter.stored_as
+
+
+def device(parameter: Parameter) -> str:
+    """Return where the parameter is; the meta device is no place."""
+    return "" if parameter.device == "meta" else parameter.device

@@ -1,0 +1,163 @@
+"""Sums over subtrees: parameters, bytes, and how many of them train.
+
+A parameter that several modules hold is counted once in every subtree, as
+`sum(p.numel() for p in module.parameters())` counts it in PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from bmvis.model.tree import Model, Parameter, join, parameter_facts, sizes
+
+
+class Totals(msgspec.Struct, frozen=True, gc=False):
+    """The distinct parameters of one subtree."""
+
+    count: int = 0
+    """Elements, logical."""
+    trainable: int = 0
+    """Elements that require gradients."""
+    delta: int = 0
+    """Elements a delta method added or took over, trainable or not."""
+    stored_bytes: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.count + other.count,
+            self.trainable + other.trainable,
+            self.delta + other.delta,
+            self.stored_bytes + other.stored_bytes,
+        )
+
+    def __sub__(self, other: Totals) -> Totals:
+        return Totals(
+            self.count - other.count,
+            self.trainable - other.trainable,
+            self.delta - other.delta,
+            self.stored_bytes - other.stored_bytes,
+        )
+
+
+NOTHING = Totals()
+
+
+def of_parameter(parameter: Parameter) -> Totals:
+    """Return what one parameter adds to its module: nothing, if a comparison shows it as removed."""
+    if parameter.change is not None and parameter.change.kind == "removed":
+        return NOTHING
+    count = parameter.count
+    return Totals(count, count if parameter.trainable else 0, count if parameter.delta else 0, parameter.stored_bytes)
+
+
+def subtree_totals(model: Model) -> list[Totals]:
+    """Return the totals of each module's subtree, in the order of `model.modules`.
+
+    Every occurrence is summed up first. Then, for each tensor met more than once, its value is taken
+    off again at the lowest common ancestor of each two neighbouring occurrences: what remains in any
+    subtree is one. Linear in the number of modules and of occurrences.
+    """
+    modules, above = model.modules, model.parents
+    found = parameter_facts(model, _of_all)
+    if model.shared or any(parameter_facts(model, _has_later)):
+        _count_once(model, above, found)
+    for index in range(len(modules) - 1, 0, -1):
+        own = found[index]
+        if own is not NOTHING:
+            other = found[above[index]]
+            found[above[index]] = own if other is NOTHING else other + own
+    return found
+
+
+def _of_all(parameters: tuple[Parameter, ...]) -> Totals:
+    return sum(map(of_parameter, parameters), NOTHING) if parameters else NOTHING
+
+
+def _has_later(parameters: tuple[Parameter, ...]) -> bool:
+    """Return whether any of them is the later place of a tensor."""
+    return any(p.tied_to for p in parameters)
+
+
+def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozenset[str]]:
+    """Return what `fact` says of the parameters of each module's subtree, in the order of `model.modules`.
+
+    A shared module has the facts of the place where it was first met.
+    """
+    modules, above = model.modules, model.parents
+    own = parameter_facts(model, lambda parameters: frozenset(map(fact, parameters)))
+    position = {path: index for index, path in reversed(list(enumerate(model.paths)))} if model.shared else {}
+    while True:  # once, and once more for each level of modules that hold nothing but shared ones
+        found = own.copy()
+        for index in range(len(found) - 1, 0, -1):
+            if not found[index] <= found[above[index]]:
+                found[above[index]] |= found[index]
+        missing = {index: found[position[modules[index].shared_with or ""]] - own[index] for index in model.shared}
+        if not any(missing.values()):
+            return found
+        for index, facts in missing.items():
+            own[index] |= facts
+
+
+def _count_once(model: Model, above: Sequence[int], found: list[Totals]) -> None:
+    """Correct `found`, each module's own sums, for tensors that stand in several places."""
+    values, held = held_tensors(model)
+    holders: defaultdict[str, list[int]] = defaultdict(list)
+    for index in model.shared:
+        found[index] = sum((values[key] for key in held[index]), NOTHING)
+    for index, keys in held.items():
+        for key in keys:
+            holders[key].append(index)
+    for key, indices in holders.items():
+        for left, right in pairwise(indices):
+            found[_common_ancestor(left, right, above, model)] -= values[key]
+
+
+def held_tensors(model: Model) -> tuple[dict[str, Totals], dict[int, list[str]]]:
+    """Return each tensor's value by the key it is first met under, and the keys that modules hold, in their order.
+
+    A shared module holds all that stands below the place where it was first met. Where none is shared, the tensors
+    that stand in one place only are left out, and so are modules that hold no others.
+    """
+    modules, places = model.modules, model.paths
+    counted = parameter_facts(model, lambda own: own if model.shared else tuple(p for p in own if p.is_tied))
+    values: dict[str, Totals] = {}
+    held: dict[int, list[str]] = {}
+    for index, parameters in enumerate(counted):
+        for parameter in parameters:
+            key = parameter.tied_to or join(places[index], parameter.name)
+            values.setdefault(key, of_parameter(parameter))
+            held.setdefault(index, []).append(key)
+    if not model.shared:
+        return values, held
+    extent, position = sizes(modules), {path: index for index, path in reversed(list(enumerate(places)))}
+
+    def below(index: int, seen: set[int]) -> list[str]:
+        pending, keys = [index], list[str]()
+        while pending:
+            start = pending.pop()
+            if start in seen:
+                continue
+            seen.add(start)
+            for inner in range(start, start + extent[start]):
+                keys += held.get(inner, ())
+                shared = modules[inner].shared_with
+                if shared is not None:
+                    pending.append(position[shared])
+        return list(dict.fromkeys(keys))
+
+    whole = {index: below(position[modules[index].shared_with or ""], set()) for index in model.shared}
+    return values, dict(sorted((held | whole).items()))
+
+
+def _common_ancestor(left: int, right: int, above: Sequence[int], model: Model) -> int:
+    depth = [module.depth for module in (model.modules[left], model.modules[right])]
+    while left != right:
+        if depth[0] >= depth[1]:
+            left, depth[0] = above[left], depth[0] - 1
+        else:
+            right, depth[1] = above[right], depth[1] - 1
+    return left

@@ -1,0 +1,174 @@
+"""Factory references: `package.module:callable`, optionally with literal arguments.
+
+Beside them, `checkpoint:path` and `config:path` name files: weights, and a transformers configuration.
+
+Nothing is evaluated but literals, by `ast.literal_eval`. The same text is parsed in the docs build
+(to report errors at their line) and in the worker (to call the factory).
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from pathlib import PurePath
+from typing import Any
+
+import msgspec
+
+from bmvis.errors import InvalidReferenceError
+
+MAX_LENGTH = 4096
+"""Longest reference, in characters. A reference is typed by a person; a megabyte of literal is an attack."""
+
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_CALLED = re.compile(rf"\s*{_DOTTED.pattern}\s*\(")
+"""A module of the name `config` is reached with a call: `config:build()`."""
+_PATTERN = re.compile(r"[\w*?!\[\]-]+")
+_EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """A parsed factory reference."""
+
+    text: str
+    """As written, outer white space removed."""
+    module: str
+    attribute: str
+    """Dotted: `build` or `Zoo.build`."""
+    arguments: tuple[Any, ...] = ()
+    keywords: dict[str, Any] = {}
+    called: bool = False
+    """Whether the reference has a call: `mod:factory()`, not `mod:factory`."""
+    file: str = ""
+    """What `checkpoint:` or `config:` stands before."""
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Return whether it names a file of weights: there is nothing to call."""
+        return bool(self.file) and not self.called
+
+    @property
+    def target(self) -> str:
+        """Return the reference without its arguments: what `allow` patterns are matched against.
+
+        The path of a file is written the shortest way, with `/`: `checkpoint:weights/../secret` is `checkpoint:secret`.
+        """
+        if self.file:
+            return f"{'config' if self.called else 'checkpoint'}:{os.path.normpath(self.file).replace(os.sep, '/')}"
+        return f"{self.module}:{self.attribute}"
+
+
+def parse(text: str) -> Reference:
+    """Parse a factory reference.
+
+    Raises:
+        InvalidReferenceError: the text is not a reference, or an argument is not a literal.
+    """
+    text = text.strip()
+    if not text:
+        raise InvalidReferenceError("the factory reference is empty", hint=_EXAMPLE)
+    if len(text) > MAX_LENGTH:
+        raise InvalidReferenceError(
+            f"the factory reference is {len(text):,} characters long",
+            hint=f"at most {MAX_LENGTH:,} are taken; write a factory of your own that holds the arguments",
+        )
+    module, colon, call = text.partition(":")
+    if module.strip() in ("checkpoint", "config") and not _CALLED.match(call):
+        return _file(text, module.strip(), call.strip())
+    attribute, paren, _ = call.partition("(")
+    module, attribute = module.strip(), attribute.strip()
+    if not colon:
+        raise InvalidReferenceError(f"no ':' in the factory reference {text!r}", hint=_EXAMPLE)
+    for part, what in ((module, "module"), (attribute, "callable")):
+        if not _DOTTED.fullmatch(part):
+            raise InvalidReferenceError(
+                f"{part!r} is not a {what} name in the factory reference {text!r}", hint=_EXAMPLE
+            )
+    if not paren:
+        return Reference(text, module, attribute)
+    arguments, keywords = _parse_arguments(text, call)
+    return Reference(text, module, attribute, arguments, keywords, called=True)
+
+
+def parse_pattern(text: str) -> Reference:
+    """Parse a pattern such as `zoo:bert_*`: a module, and what its callables' names match, as in `fnmatch`.
+
+    Raises:
+        InvalidReferenceError: the text is not such a pattern.
+    """
+    module, colon, pattern = text.strip().partition(":")
+    if not colon or not _DOTTED.fullmatch(module) or not _PATTERN.fullmatch(pattern):
+        raise InvalidReferenceError(
+            f"{_short(text)!r} is not a pattern of callables", hint="write package.module:bert_* or package.module:*"
+        )
+    return Reference(text.strip(), module, pattern)
+
+
+def is_pattern(text: str) -> bool:
+    """Return whether `text` is meant as a pattern: a star, question mark or bracket stands before any call."""
+    return any(sign in text.partition("(")[0] for sign in "*?[")
+
+
+def is_name(text: str) -> bool:
+    """Return whether `text` is a name, as pyproject.toml gives to models, and no reference."""
+    return _NAME.fullmatch(text.strip()) is not None
+
+
+def stem(text: str) -> str:
+    """Return what a name or a reference is called for short: the name, or the callable.
+
+    Raises:
+        InvalidReferenceError: it is neither.
+    """
+    if is_name(text):
+        return text.strip()
+    reference = parse(text)
+    return re.sub(r"[^\w.-]+", "-", PurePath(reference.file).stem) if reference.file else reference.attribute
+
+
+def _file(text: str, kind: str, path: str) -> Reference:
+    if not path or "\0" in path:
+        raise InvalidReferenceError(f"no path in {text!r}", hint=f"write {kind}:folder, or {kind}:folder/file")
+    if kind == "checkpoint":
+        return Reference(text, "", "", file=path)
+    return Reference(text, "bmvis.child.transformers_config", "build", (path,), called=True, file=path)
+
+
+def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    try:
+        node = ast.parse(call.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = getattr(error, "msg", None) or type(error).__name__
+        raise InvalidReferenceError(f"the call in {_short(text)!r} does not parse: {reason}", hint=_EXAMPLE) from None
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
+        raise InvalidReferenceError(f"{_short(text)!r} is not one plain call", hint=_EXAMPLE)
+    arguments = tuple(_literal(argument, text) for argument in node.args)
+    keywords: dict[str, Any] = {}
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise InvalidReferenceError(
+                f"'**' is not taken in {_short(text)!r}", hint="write each argument as name=value"
+            )
+        if keyword.arg in keywords:
+            raise InvalidReferenceError(
+                f"the argument {keyword.arg!r} is given twice in {_short(text)!r}", hint="give it once"
+            )
+        keywords[keyword.arg] = _literal(keyword.value, text)
+    return arguments, keywords
+
+
+def _literal(node: ast.expr, text: str) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        raise InvalidReferenceError(
+            f"the argument {_short(ast.unparse(node))!r} of {_short(text)!r} is not a literal",
+            hint="arguments are numbers, strings, True, False, None, lists, tuples, sets and dicts;"
+            " for anything else write a factory without arguments",
+        ) from None
+
+
+def _short(text: str, width: int = 120) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

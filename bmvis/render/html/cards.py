@@ -1,0 +1,75 @@
+"""Draw a gallery as a list of cards: readable as it is, and sorted and filtered by `bmvis-gallery.js`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bmvis import humanize
+from bmvis.errors import BmvisError
+from bmvis.gallery import Card, GalleryOptions
+from bmvis.render.html.map import to_thumbnail
+from bmvis.render.html.markup import Markup, join, tag
+from bmvis.view.layout import Page
+
+
+def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place: str = "") -> Markup:
+    """Return the gallery as one HTML element.
+
+    Args:
+        cards: in the order to draw them.
+        anchor: the id of the element.
+        options: the gallery's.
+        place: where it is written, for the cards of models that failed.
+    """
+    caption_id = f"{anchor}-caption" if options.caption else None
+    return tag(
+        "div",
+        tag("ul", *(_card(card, place) for card in cards), class_="bmvis-cards"),
+        tag("p", options.caption, class_="bmvis-caption", id=caption_id) if options.caption else None,
+        class_=" ".join(("bmvis", "bmvis-gallery", *options.classes)),
+        id=anchor,
+        role="group",
+        aria_labelledby=None if options.alt else caption_id,
+        aria_label=options.alt or (None if caption_id else f"Gallery of {len(cards)} model{'s' * (len(cards) != 1)}"),
+    )
+
+
+def facts(page: Page) -> list[str]:
+    """Return what a card says of a model's size."""
+    totals = page.totals
+    if not totals.count:
+        return ["no parameters"]
+    said = [f"{humanize.count(totals.count)} parameters"]
+    if totals.trainable != totals.count:
+        said.append(f"{humanize.percent(totals.trainable, totals.count)} trainable")
+    if totals.delta:
+        said.append(f"{humanize.percent(totals.delta, totals.count)} delta")
+    return [*said, humanize.size(totals.stored_bytes)]
+
+
+def _card(card: Card, place: str) -> Markup:
+    entry, page = card.entry, card.model
+    title = tag("a", entry.shown, href=card.href) if card.href else entry.shown
+    head = tag("p", title, class_="bmvis-card-title")
+    tags = tag("ul", *(tag("li", name) for name in entry.tags), class_="bmvis-tags") if entry.tags else None
+    if isinstance(page, BmvisError):
+        body = join(
+            head, tag("p", tag("strong", "This model could not be drawn.")), *_error(page, entry.location or place)
+        )
+        return tag("li", body, tags, class_="bmvis-card bmvis-card-error")
+    return tag(
+        "li",
+        to_thumbnail(page),
+        head,
+        tag("p", tag("i", page.type)) if page.type else None,
+        tag("p", *(tag("span", fact) for fact in facts(page)), class_="bmvis-facts"),
+        tags,
+        class_="bmvis-card",
+        data_count=page.totals.count,
+    )
+
+
+def _error(error: BmvisError, place: str) -> list[Markup]:
+    return [tag("p", text) for text in (error.message, error.hint) if text] + [tag("p", tag("small", place))] * bool(
+        place
+    )

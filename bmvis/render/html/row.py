@@ -1,0 +1,182 @@
+"""Draw what stands on one row of a tree: its name, type, tensors, and what else is to be known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from unicodedata import bidirectional
+
+from bmvis.model.call_summary import Flow
+from bmvis.model.tree import Buffer, Change, Module, Parameter
+from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.text import calls_text, change_text, left_out_text, macs_text, outputs_text, shape_text, states
+from bmvis.view.layout import Row
+from bmvis.view.param_groups import groups_text
+
+TypeLink = Callable[[Module], Markup | None]
+"""A host's link for a module's type; None where it has no page."""
+PathLink = Callable[[str], str | None]
+"""The address of the row that shows a module path; None where no row does."""
+_COMMON = {"virtual": "bmvis-virtual", "other": "bmvis-other"}
+"""Classes of what is not of the model, or not of the common structure."""
+
+_TURNING = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI"))
+"""Unicode's classes of letters that run from right to left, and of controls of direction."""
+
+
+def to_line(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
+    """Yield the words of a row.
+
+    Args:
+        row: what to draw.
+        link: where the rows of other modules are, for ties and shared modules.
+        dtype: the data type that goes without saying.
+        type_link: writes the type as a link; by default types are plain.
+    """
+    if row.label:
+        yield _name(row)
+    if row.module and row.type:
+        linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
+        yield join(" ", linked or tag("i", row.type, class_=_COMMON.get(row.module.common), dir=_direction(row.type)))
+    came = row.module.change if row.module and row.module.change and not row.module.change.details else None
+    for parameter in row.parameters:
+        yield join(" ", _parameter(parameter, link, dtype, parameter.change or came))
+        if parameter.change and parameter.change.details and not _is_one_change(row):
+            yield _details(parameter.change)
+    if _is_one_change(row) and row.parameters[0].change:
+        yield _details(row.parameters[0].change)
+    for buffer in row.buffers:
+        yield join(" ", _buffer(buffer))
+    if row.flow:
+        yield from _flow(row.flow)
+    if row.module and row.module.change and row.module.change.details:
+        yield _details(row.module.change)
+    if row.extra_repr:
+        yield join(" ", tag("small", row.extra_repr, dir=_direction(row.extra_repr)))
+    if row.module and row.module.shared_with is not None:
+        shared = row.module.shared_with
+        yield join(" ", _reference("same module as", shared or "the root", link(shared)))
+    if row.differs:
+        yield tag("span", class_="bmvis-differs", title=row.differs, role="img")
+    if row.hidden:
+        unchanged = ", unchanged" if row.is_unchanged else ""
+        yield join(" ", tag("small", f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below{unchanged}"))
+    if row.left_out:
+        yield join(" ", tag("small", left_out_text(row)))
+
+
+def _flow(flow: Flow) -> Iterator[Markup]:
+    """Yield what a row's modules return, its cost as the tooltip, and that they are not called once each."""
+    if flow.outputs:
+        yield join(" ", tag("span", outputs_text(flow), class_="bmvis-flow", title=macs_text(flow)))
+    if flow.calls != (1, 1):
+        yield join(" ", tag("small", calls_text(flow)))
+
+
+def _is_one_change(row: Row) -> bool:
+    """Return whether all parameters of a row changed in the same way: then it is said once."""
+    changes = {parameter.change for parameter in row.parameters}
+    return len(row.parameters) > 1 and len(changes) == 1 and any(change and change.details for change in changes)
+
+
+def _details(change: Change) -> Markup:
+    return join(" ", tag("small", change_text(change), class_="bmvis-changed"))
+
+
+def _name(row: Row) -> Markup:
+    repeats = row.repeats if row.repeats > 1 else None
+    kind = _kind(row.module) if row.module else None
+    name = tag(
+        "b",
+        row.label,
+        dir=_direction(row.label),
+        class_=" ".join(filter(None, ("bmvis-x" if repeats else None, kind))) or None,
+        data_x=repeats,
+        data_p=_other_paths(row),
+        title=row.names_text or _origin(row),
+    )
+    if not row.is_match:
+        return name
+    return tag("mark", name, class_="bmvis-match", data_n=row.times if row.times > row.repeats else None)
+
+
+def _direction(words: str) -> str | None:
+    """Return what keeps words that run from right to left, or turn what follows, from turning the row around."""
+    return "auto" if not words.isascii() and any(bidirectional(letter) in _TURNING for letter in words) else None
+
+
+def _kind(module: Module) -> str:
+    """Return the classes of what a module is in a comparison, or in a common structure."""
+    change = module.change
+    is_whole = change is not None and change.kind != "changed"
+    return " ".join(filter(None, (f"bmvis-{change.kind}" if change and is_whole else "", _COMMON.get(module.common))))
+
+
+def _origin(row: Row) -> str | None:
+    """Return for a renamed row where its modules stand in the model, if its label does not tell."""
+    is_renamed = row.depth and row.module and row.module.origin and row.module.common != "virtual"
+    return ", ".join(row.paths) if is_renamed and (row.repeats == 1 or _other_paths(row)) else None
+
+
+def _other_paths(row: Row) -> str | None:
+    """Return the paths of a folded row that is renamed, for the script to copy."""
+    named = zip(row.paths, row.names, strict=False)
+    if row.repeats == 1 or all(path == name or path.endswith(f".{name}") for path, name in named):
+        return None
+    return None if any(" " in path for path in row.paths) else " ".join(row.paths)
+
+
+def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change | None) -> Markup:
+    classes = ["bmvis-p"]
+    if change and not change.details:
+        classes.append(f"bmvis-{change.kind}")
+    if parameter.delta:
+        classes.append("bmvis-delta")
+    if not parameter.trainable:
+        classes.append("bmvis-frozen")
+    plain = f"{parameter.name}:{shape_text(parameter.shape)}"
+    written = tag(
+        "span",
+        plain,
+        _groups(parameter),
+        dir=_direction(plain),
+        class_=" ".join(classes),
+        data_mark=_mark(parameter, dtype),
+        title=", ".join(states(parameter, dtype)) or None,
+    )
+    if parameter.tied_to:
+        target = parameter.tied_to.rpartition(".")[0]
+        return join(written, _reference("tied to", parameter.tied_to, link(target)))
+    if parameter.tied_by:
+        target = parameter.tied_by[0].rpartition(".")[0]
+        return join(written, _reference("tied to", ", ".join(parameter.tied_by), link(target)))
+    return written
+
+
+def _mark(parameter: Parameter, dtype: str) -> str | None:
+    """Return what the stylesheet writes behind a parameter: that its adapter is not in use, and how it is stored."""
+    stored = parameter.stored_as
+    is_usual = not parameter.quantization and (parameter.dtype == dtype or parameter.shape is None)
+    return ", ".join(word for word in (parameter.adapter, "" if is_usual else stored) if word) or None
+
+
+def _groups(parameter: Parameter) -> Markup | None:
+    """Return a mark with the numbers of a parameter's groups; an empty one for one that trains and is in none."""
+    said = groups_text(parameter)
+    if not said:
+        return None
+    numbers = "+".join(map(str, parameter.groups or ())) or "–"
+    classes = "bmvis-g" if parameter.groups else "bmvis-g bmvis-out"
+    return join(" ", tag("small", numbers, class_=classes, role="img", aria_label=said))
+
+
+def _reference(what: str, whom: str, href: str | None) -> Markup:
+    """Return a small mark that names (and, where that row is shown, links) another place of the tree."""
+    title = f"{what} {whom}"
+    if href is None:
+        return tag("span", class_="bmvis-tie", title=title, role="img")
+    return tag("a", class_="bmvis-tie", href=href, title=title, aria_label=title)
+
+
+def _buffer(buffer: Buffer) -> Markup:
+    title = "buffer" if buffer.persistent else "buffer, not in the state dict"
+    return tag("span", f"{buffer.name}:{shape_text(buffer.shape)}", class_="bmvis-p bmvis-buffer", title=title)

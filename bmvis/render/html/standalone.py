@@ -1,0 +1,27 @@
+"""One HTML file that shows a tree by itself: no server, no other file, no network."""
+
+from __future__ import annotations
+
+from bmvis.render.html import assets
+from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.tree import to_html
+from bmvis.view.layout import Page
+
+_LOOK = """
+html { color-scheme: light dark; }
+body { margin: 0 auto; max-width: 60rem; padding: 1rem; background: light-dark(#fff, #16181d);
+  font: 100%/1.5 system-ui, sans-serif; }
+"""
+
+
+def to_document(page: Page, title: str) -> str:
+    """Return a whole HTML document with the tree, its stylesheet and its script; dark where the reader's system is."""
+    head = tag(
+        "head",
+        Markup('<meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/>'),
+        tag("title", title),
+        tag("style", Markup(_LOOK)),
+        assets.inline(),
+    )
+    body = tag("body", tag("main", to_html(page, "model")), data_theme="auto")
+    return f"<!DOCTYPE html>\n{join(tag('html', head, body, lang='en'))}\n"

@@ -1,0 +1,181 @@
+"""Draw a tree as HTML: nested lists of `<details>`, readable and foldable without a script.
+
+The page's stylesheet and script are `bmvis/static/`. No inline style or script is written, every text
+is escaped, and every id starts with the tree's anchor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bmvis import humanize
+from bmvis.errors import BmvisError
+from bmvis.model.tree import Module
+from bmvis.render.html.legend import to_legend
+from bmvis.render.html.map import to_map
+from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.row import TypeLink, to_line
+from bmvis.render.html.totals import to_sums, to_sums_before
+from bmvis.render.param_groups import to_table
+from bmvis.view.layout import Page, Row
+
+SHORT_TREE = 60
+"""Rows up to which a tree is open as a whole when the page loads."""
+FEW_ROWS = 8
+"""Rows up to which the stylesheet shows no tools above a tree: it is seen at a glance."""
+LONG_TREE = 300
+"""Rows from which on the stylesheet tells the browser to lay out those alone that are in view."""
+SHARE_STEPS = 20
+"""Lengths that a row's share of the whole is drawn with; the stylesheet has a rule for each."""
+
+
+def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Markup:
+    """Return the tree as one HTML element.
+
+    Args:
+        page: what to draw.
+        anchor: the id of the element; each row's id is `anchor.path`.
+        type_link: writes the type of a row as a link; by default types are plain.
+    """
+    options = page.options
+    caption_id = f"{anchor}-caption" if options.caption else None
+    return tag(
+        "div",
+        to_table(page.training, page.totals) if page.training else None,
+        to_sums_before(page.before, page.is_before_checkpoint) if page.before else None,
+        to_sums(page),
+        tag(
+            "ul",
+            _list(page, anchor, type_link),
+            class_=_tree_classes(len(page.rows)),
+        ),
+        to_map(page) if options.map else None,
+        to_legend(page),
+        tag("p", options.caption, class_="bmvis-caption", id=caption_id, dir="auto") if options.caption else None,
+        class_=" ".join(("bmvis", *options.classes)),
+        id=anchor,
+        dir="ltr",  # names, types and shapes are code, also on a page in Arabic or Hebrew
+        role="figure",
+        aria_labelledby=None if options.alt else caption_id,
+        aria_label=options.alt or (None if caption_id else f"Structure of {page.type or 'a checkpoint'}"),
+    )
+
+
+def _tree_classes(rows: int) -> str:
+    return "bmvis-tree bmvis-few" if rows <= FEW_ROWS else "bmvis-tree bmvis-long" if rows > LONG_TREE else "bmvis-tree"
+
+
+def error_box(error: BmvisError, place: str = "") -> Markup:
+    """Return the box that stands on the page where a tree could not be made."""
+    return tag(
+        "div",
+        tag("p", tag("strong", "This model could not be drawn.")),
+        tag("p", error.message),
+        tag("p", error.hint) if error.hint else None,
+        tag("pre", error.detail) if error.detail else None,
+        tag("p", tag("small", place)) if place else None,
+        class_="bmvis bmvis-error",
+        dir="ltr",
+        role="note",
+    )
+
+
+def row_id(anchor: str, path: str) -> str:
+    """Return the id of the row at `path`: what an id or a link cannot hold, such as a space, is written `~20~`."""
+    if not path:
+        return f"{anchor}."
+    safe = re.sub(r"[^\w.\-]", lambda match: f"~{ord(match[0]):x}~", path)
+    return f"{anchor}.{safe}"
+
+
+def _is_removed(module: Module) -> bool:
+    return module.change is not None and module.change.kind == "removed"
+
+
+def _id(anchor: str, row: Row) -> str | None:
+    """Return the id of a row; none for what is no module of the model, or is no more."""
+    if not row.module or row.module.common == "virtual" or _is_removed(row.module):
+        return None
+    return row_id(anchor, row.path)
+
+
+def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
+    """Return the nested items. Rows come in preorder; what a deeper row left open is closed on the way."""
+    rows = page.rows
+    opened = _opened(page)
+    link = _Links(anchor, rows).to
+    parts: list[str] = []
+    depth = 0
+    for index, row in enumerate(rows):
+        while depth > row.depth:
+            parts.append("</ul></details></li>")
+            depth -= 1
+        item = tag("li", id=_id(anchor, row)).removesuffix("</li>")
+        line = join(*to_line(row, link, page.dtype, type_link), _count(row, page))
+        if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
+            details = tag("details", open=index in opened).removesuffix("</details>")
+            parts.append(f"{item}{details}{tag('summary', line)}<ul>")
+            depth += 1
+        else:
+            parts.append(f"{item}{tag('div', line)}</li>")
+    parts.extend(["</ul></details></li>"] * depth)
+    return Markup("".join(parts))
+
+
+def _count(row: Row, page: Page) -> Markup | None:
+    """Return the row's number of parameters and its share of the whole: written and drawn by the stylesheet.
+
+    The tooltip adds the bytes, and the data types and devices where the model has several.
+
+    The element is empty, so that the row's text stays what a console prints.
+    """
+    count, whole = row.totals.count, page.totals.count
+    if not count or not row.depth:
+        return None
+    kinds = [
+        " + ".join(kinds) for kinds, known in ((row.dtypes, page.dtypes), (row.devices, page.devices)) if known[1:]
+    ]
+    stored = ", ".join([humanize.size(row.totals.stored_bytes), *kinds])
+    share = row.elements
+    each = f" each, {row.times} times" if row.times > 1 else ""
+    return tag(
+        "data",
+        value=count,
+        data_c=humanize.count(count),
+        data_s=max(1, round(share / whole * SHARE_STEPS)) if whole else None,
+        role="img",
+        title=f"{count:,} {row.counted}{each}: {humanize.percent(share, whole)}; {stored}",
+    )
+
+
+def _opened(page: Page) -> set[int]:
+    """Return the rows that are open when the page loads: of the first levels, and on the way to a match."""
+    levels = _open_levels(page)
+    found: set[int] = set()
+    trail: list[int] = []
+    for index, row in enumerate(page.rows):
+        del trail[row.depth :]
+        if row.is_match:
+            found.update(trail)
+        if row.depth < levels:
+            found.add(index)
+        trail.append(index)
+    return found
+
+
+def _open_levels(page: Page) -> int:
+    if page.options.open is not None:
+        return page.options.open
+    return len(page.rows) if len(page.rows) <= SHORT_TREE else 2
+
+
+class _Links:
+    """The id of the row that shows a module path, for links from ties and shared modules."""
+
+    def __init__(self, anchor: str, rows: Sequence[Row]) -> None:
+        self.anchor = anchor
+        self.paths = {row.path for row in rows if row.module}
+
+    def to(self, path: str) -> str | None:
+        return f"#{row_id(self.anchor, path)}" if path in self.paths else None

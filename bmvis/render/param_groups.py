@@ -1,0 +1,95 @@
+"""Draw what a model's optimizers do: as an HTML table, and as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from bmvis import humanize
+from bmvis.model.totals import Totals
+from bmvis.render.html.markup import Markup, tag
+from bmvis.view.param_groups import GroupRow, Training
+
+
+def to_table(training: Training, whole: Totals) -> Markup:
+    """Return the parameter groups as a table, with the optimizers above and what is wrong below.
+
+    Args:
+        training: what to draw.
+        whole: the sums of the model.
+    """
+    head, *rows = cells(training, whole)
+    numeric = [None if kind == "text" else "bmvis-number" for kind in kinds(training)]
+    titles = [tag("th", cell, scope="col", class_=kind) for cell, kind in zip(head, numeric, strict=True)]
+    body = []
+    for row in rows:
+        facts = [tag("td", cell, class_=kind) for cell, kind in zip(row, numeric, strict=True)]
+        body.append(tag("tr", tag("th", row[0], scope="row"), *facts[1:]))
+    table = tag("table", tag("thead", tag("tr", *titles)), tag("tbody", *body))
+    findings = [
+        tag("li", f"{finding.text}: " if finding.places else finding.text, _places(finding.places))
+        for finding in training.findings
+    ]
+    return tag(
+        "div",
+        *(tag("p", tag("b", kind), rest) for kind, rest in map(_split, training.heads)),
+        tag("div", table, role="region", aria_label="Parameter groups", tabindex=0),
+        tag("ul", *findings, class_="bmvis-findings") if findings else None,
+        class_="bmvis-training",
+    )
+
+
+def training_lines(training: Training, whole: Totals) -> Iterator[str]:
+    """Yield the same as lines, the columns of the table below one another."""
+    yield from training.heads
+    table = cells(training, whole)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    aligned = kinds(training)
+    for row in table:
+        columns = zip(row, widths, aligned, strict=True)
+        yield "  ".join(f"{cell:{'<' if kind == 'text' else '>'}{width}}" for cell, width, kind in columns).rstrip()
+    for finding in training.findings:
+        yield f"! {finding}"
+
+
+def cells(training: Training, whole: Totals) -> list[tuple[str, ...]]:
+    """Return the texts of the table, its head first."""
+    several = training.has_several_optimizers
+    optimizer = ("optimizer",) if several else ()
+    head = ("group", *optimizer, "tensors", "parameters", "share", "trainable", *training.columns)
+    return [head, *(_row(group, whole, several) for group in training.groups)]
+
+
+def kinds(training: Training) -> list[Literal["text", "number"]]:
+    """Return for each column whether it is text, or numbers that are read from the right."""
+    first: list[Literal["text", "number"]] = ["text"] * (1 + training.has_several_optimizers)
+    last: list[Literal["text", "number"]] = ["text"] * (1 + len(training.columns))
+    return [*first, "number", "number", "number", *last]
+
+
+def _row(group: GroupRow, whole: Totals, several: bool) -> tuple[str, ...]:
+    totals = group.totals
+    return (
+        group.label,
+        *((group.optimizer,) if several else ()),
+        f"{group.tensors:,}",
+        humanize.count(totals.count),
+        humanize.percent(totals.count, whole.count),
+        _trainable(totals),
+        *(setting or "–" for setting in group.settings),
+    )
+
+
+def _trainable(totals: Totals) -> str:
+    if not totals.count:
+        return "–"
+    return "all" if totals.trainable == totals.count else humanize.percent(totals.trainable, totals.count)
+
+
+def _split(head: str) -> tuple[str, str]:
+    kind, colon, rest = head.partition(":")
+    return kind, f" {rest.strip()}" if colon else ""
+
+
+def _places(places: Sequence[str]) -> Markup | None:
+    return tag("code", ", ".join(places)) if places else None

@@ -1,0 +1,262 @@
+"""The common structure: one naming for the modules of BERT, GPT-2, T5, Llama and their like.
+
+The result is a `Model` again: what has a common name stands at its place there, with `origin` to say where it
+stands in the model itself. Levels that the common structure has and the model has not are `virtual`; modules
+that it has no name for are `other`, and stand below the nearest one that has.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from bmvis.errors import MappingError
+from bmvis.model.tree import Model, Module
+from bmvis.view.mapping_files import ANY, Naming, naming_for, own_names
+
+_MOST_MISSING = 3
+"""Names that a warning lists."""
+
+
+def choose(model: Model) -> Naming:
+    """Return bmvis' own mapping for a model, by the classes of its modules.
+
+    Raises:
+        MappingError: there is none.
+    """
+    found = naming_for(module.type for module in model.modules)
+    if found is None:
+        raise MappingError(
+            f"there is no common structure for {model.root.type}",
+            hint=f"known: {', '.join(own_names())}; or write a mapping file",
+        )
+    return found
+
+
+def rename(model: Model, naming: Naming) -> tuple[Model, tuple[MappingError, ...]]:
+    """Return a model in the common structure, and what of the mapping does not fit it."""
+    renaming = _Renaming(model, naming)
+    return msgspec.structs.replace(model, modules=tuple(renaming.modules())), tuple(renaming.misfits())
+
+
+class _Level(dict[str, "_Level"]):
+    """A level of a mapping: by name, what is below; and the common path of this level itself."""
+
+    common: tuple[str, ...] | None = None
+
+
+def _levels(names: Mapping[str, str]) -> _Level:
+    root = _Level()
+    for path, common in names.items():
+        level = root
+        for name in path.split("."):
+            level = level.setdefault(name, _Level())
+        level.common = tuple(common.split("."))
+    return root
+
+
+class _At(msgspec.Struct, frozen=True):
+    """Where in a mapping a module stands, and what stood for `$` on the way."""
+
+    level: _Level
+    taken: tuple[str, ...] = ()
+
+    def below(self, name: str) -> _At | None:
+        if name in self.level:
+            return _At(self.level[name], self.taken)
+        return _At(self.level[ANY], (*self.taken, name)) if ANY in self.level else None
+
+    @property
+    def common(self) -> tuple[str, ...] | None:
+        names = iter(self.taken)
+        return None if self.level.common is None else tuple(next(names) if n == ANY else n for n in self.level.common)
+
+
+class _Node:
+    """One place of the new tree."""
+
+    def __init__(
+        self, name: str, index: int | None = None, kind: Literal["", "virtual", "other"] = "", rank: int = -1
+    ) -> None:
+        self.name = name
+        self.rank = rank
+        """Where the mapping has it among its siblings; -1 for what it has not."""
+        self.index = index
+        """The module that stands here; None for a virtual level."""
+        self.kind = kind
+        self.below: list[_Node] = []
+        self.named: dict[str, _Node] = {}
+
+
+def _in_order(nodes: list[_Node]) -> list[_Node]:
+    """Return siblings in the mapping's order; what it has no name for stays where it stands."""
+    ranked = iter(sorted((node for node in nodes if node.rank >= 0), key=lambda node: node.rank))
+    return [next(ranked) if node.rank >= 0 else node for node in nodes]
+
+
+def _ranks(commons: Sequence[str]) -> dict[tuple[str, ...], int]:
+    """Return for each common path, and each above one, where the mapping first has it."""
+    found: dict[tuple[str, ...], int] = {}
+    for common in commons:
+        names = tuple(common.split("."))
+        for level in range(1, len(names) + 1):
+            found.setdefault(names[:level], len(found))
+    return found
+
+
+class _Renaming:
+    """One model on its way into the common structure."""
+
+    def __init__(self, model: Model, naming: Naming) -> None:
+        self.model, self.naming = model, naming
+        self.above = model.parents
+        self.places = model.paths
+        self.starts = self._starts()
+        self.commons = self._commons()
+        self.holds = self._holds()
+        self.ranks = _ranks([*naming.names.values(), *naming.heads.values()])
+        self.root = _Node("", 0)
+        self.nodes: dict[int, _Node] = {0: self.root}
+        self._place_all()
+
+    def modules(self) -> Iterator[Module]:
+        """Yield the new tree's modules in preorder."""
+        pending = [(self.root, 0, "")]
+        while pending:
+            node, depth, path = pending.pop()
+            yield self._module(node, depth, path)
+            below = _in_order(node.below)
+            pending += [(n, depth + 1, f"{path}.{n.name}" if path else n.name) for n in reversed(below)]
+
+    def misfits(self) -> Iterator[MappingError]:
+        """Yield an error that lists what the mapping names and the model has not."""
+        if not self.starts:
+            yield MappingError(
+                f"the mapping {self.naming.name} is for {' or '.join(self.naming.models)}, "
+                f"and there is none in this {self.model.root.type}"
+            )
+            return
+        met = {".".join(self._generic(index)) for index in range(len(self.commons)) if self.commons[index]}
+        # A mapping that requires nothing, as OpenDelta's do, misses all of its names where none is met.
+        wanted = self.naming.required or (frozenset() if met - {""} else frozenset(self.naming.names.values()))
+        missing = {c: p for p, c in reversed(list(self.naming.names.items())) if c in wanted - met}
+        if missing:
+            listed = list(missing.items())[::-1][:_MOST_MISSING]
+            more = f" and {len(missing) - len(listed)} more" if len(missing) > len(listed) else ""
+            names = ", ".join(f"{path!r} ({common})" for common, path in listed)
+            yield MappingError(
+                f"the mapping {self.naming.name} does not fit this {self.model.root.type}: no module {names}{more}",
+                hint=self._nearest(listed[0][1]),
+            )
+
+    def _starts(self) -> list[int]:
+        """Return the modules that the mapping's paths start from: the outermost ones of its classes."""
+        found: list[int] = []
+        until = 0
+        for index, module in enumerate(self.model.modules):
+            if found and index < until:
+                continue
+            if module.type in self.naming.models and module.shared_with is None:
+                found.append(index)
+                until = next(
+                    (i for i in range(index + 1, len(self.places)) if self.model.modules[i].depth <= module.depth),
+                    len(self.places),
+                )
+        return found
+
+    def _commons(self) -> list[_At | None]:
+        """Return for each module where in the mapping it stands."""
+        names, heads = _At(_levels(self.naming.names)), _At(_levels(self.naming.heads))
+        found: list[_At | None] = [None] * len(self.places)
+        if len(self.starts) == 1 and self.starts[0]:
+            found[self.above[self.starts[0]]] = heads
+        for index, module in enumerate(self.model.modules):
+            over = found[self.above[index]] if index else None
+            if index in self.starts:
+                found[index] = names
+            elif over is not None and found[index] is None:
+                found[index] = over.below(module.name)
+        return found
+
+    def _generic(self, index: int) -> tuple[str, ...]:
+        at = self.commons[index]
+        return (at.level.common if at else None) or ()
+
+    def _common(self, index: int) -> tuple[str, ...] | None:
+        at = self.commons[index]
+        return at.common if at else None
+
+    def _holds(self) -> list[bool]:
+        """Return for each module whether one below has a common name, or is where the mapping starts."""
+        found = [False] * len(self.places)
+        for index in range(len(found) - 1, 0, -1):
+            if found[index] or self._common(index) is not None or index in self.starts:
+                found[self.above[index]] = True
+        return found
+
+    def _place_all(self) -> None:
+        for index in range(1, len(self.places)):
+            common = self._common(index)
+            node = self._named(index, common) if common is not None else None
+            if node is None and self._dissolves(index):
+                continue
+            self.nodes[index] = node or self._other(index)
+
+    def _dissolves(self, index: int) -> bool:
+        """Return whether a module is only on the way to named ones, and has nothing of its own to show."""
+        if index in self.starts:
+            return len(self.starts) == 1
+        return self.holds[index] and not self.model.modules[index].parameters
+
+    def _named(self, index: int, common: tuple[str, ...]) -> _Node | None:
+        """Return the place of a common path, made if need be; None if another module stands there."""
+        node, generic = self._start_of(index), self._generic(index)
+        for level, name in enumerate(common, 1):
+            if name not in node.named:
+                node.named[name] = _Node(name, kind="virtual", rank=self.ranks[generic[:level]])
+                node.below.append(node.named[name])
+            node = node.named[name]
+        if node.index is not None:
+            return None
+        node.index, node.kind = index, ""
+        return node
+
+    def _start_of(self, index: int) -> _Node:
+        """Return the node that common paths start from: of several models in one, each is a root of its own."""
+        if len(self.starts) == 1:
+            return self.root
+        while index not in self.starts:
+            index = self.above[index]
+        return self.nodes[index]
+
+    def _other(self, index: int) -> _Node:
+        """Return a place for a module without a common name, below the nearest that has a place."""
+        over = self.above[index]
+        while over not in self.nodes:
+            over = self.above[over]
+        way = self.places[index][len(self.places[over]) :].lstrip(".")
+        node = _Node(way, index, "" if index in self.starts else "other")
+        self.nodes[over].below.append(node)
+        return node
+
+    def _module(self, node: _Node, depth: int, path: str) -> Module:
+        if node.index is None:
+            return Module(node.name, depth, "Virtual", origin=f"~{path}", common="virtual")
+        module = self.model.modules[node.index]
+        return msgspec.structs.replace(
+            module, name=node.name, depth=depth, origin=self.places[node.index], common=node.kind
+        )
+
+    def _nearest(self, wanted: str) -> str:
+        start = self.places[self.starts[0]]
+        known = {re.sub(r"\b\d+\b", ANY, p[len(start) :].lstrip(".")) for p in self._below(self.starts[0])}
+        close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+        return f"the nearest is {close[0]!r}" if close else ""
+
+    def _below(self, start: int) -> Sequence[str]:
+        prefix = self.places[start]
+        return [path for path in self.places if path and (not prefix or path.startswith(f"{prefix}."))]

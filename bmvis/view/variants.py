@@ -1,0 +1,302 @@
+"""What tells groups of siblings apart: blocks of one type that do not fold into one, and why.
+
+Of several groups one is the rule, the one with most members; the others are held against it, row by row, and
+where a row is not as its counterpart, what the counterpart has is noted. Not every two siblings of one type are
+variants of one block: `word_embeddings` and `position_embeddings` are not, nor are the convolutions of a VGG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+
+import msgspec
+
+from bmvis import humanize
+from bmvis.model.totals import Totals
+from bmvis.model.tree import Buffer, Model, Module, Parameter
+from bmvis.view.folding import Folding, Group, label, shortened, way
+from bmvis.view.param_groups import groups_text
+
+_MOST_VARIANTS = 4
+"""Groups up to which numbered blocks are variants of each other, if no group holds half of them."""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """How one row differs from its counterpart."""
+
+    rule: str
+    """The group that it was held against: `layer.0-5`."""
+    module: tuple[str, ...] = ()
+    """What is true there of the module itself: `its type is DeepseekV3MoE`."""
+    tensors: tuple[tuple[str, str], ...] = ()
+    """What is true there of parameters and buffers: `("weight", "frozen")`."""
+    which: str = ""
+    """Those of several modules that the row stands for which have other counterparts; '' where all have."""
+
+    is_same: bool = False
+    """Whether the counterpart has tensors of the same names and shapes, and all differ."""
+
+    def __str__(self) -> str:
+        alike: dict[str, list[str]] = {}
+        for name, words in self.tensors:
+            alike.setdefault(words, []).append(name)
+        if self.is_same and not self.which and len(alike) == 1:
+            return f"differs from {self.rule}, where {_and([*self.module, f'it is {next(iter(alike))}'])}"
+        of = f" of {self.which}" if self.which else ""
+        said = [f"{_and(names)}{of} {'is' if len(names) == 1 else 'are'} {words}" for words, names in alike.items()]
+        return f"differs from {self.rule}, where {_and([*self.module, *said])}"
+
+    def of(self, tensor: str) -> Difference | None:
+        """Return what is said of one tensor; of the module itself for ''."""
+        mine = tuple((name, words) for name, words in self.tensors if name == tensor)
+        module = () if tensor else self.module
+        return Difference(self.rule, module, mine, self.which) if module or mine else None
+
+
+def differences(model: Model, folding: Folding, totals: Sequence[Totals], *, buffers: bool) -> dict[int, Difference]:
+    """Return how rows differ from their counterparts, by the first module of the row.
+
+    Each row is held against one counterpart at most: linear in the number of modules.
+    """
+    return _Comparison(model, folding, totals, buffers).run()
+
+
+class _Comparison:
+    """One model's rows, and which of them were held against others."""
+
+    def __init__(self, model: Model, folding: Folding, totals: Sequence[Totals], buffers: bool) -> None:
+        self.modules = model.modules
+        self.places = model.paths
+        self.folding = folding
+        self.totals = totals
+        self.buffers = buffers
+        self.below = _rows_below(folding.groups)
+        self.named: dict[int, dict[str, int]] = {}
+        self.forms: dict[int, int] = {}
+        self.known_forms: dict[Hashable, int] = {}
+        self.found: dict[int, Difference] = {}
+
+    def run(self) -> dict[int, Difference]:
+        compared: set[int] = set()
+        for row, below in enumerate(self.below):
+            if len(below) < 2 or row in compared:
+                continue
+            for variants in self._variants(below):
+                rule = max(variants, key=lambda one: len(self._members(one)))  # of equals the first
+                for variant in variants:
+                    if variant != rule:
+                        compared |= self._compare(variant, rule)
+        return self.found
+
+    def _members(self, row: int) -> tuple[int, ...]:
+        return self.folding.groups[row].members
+
+    def _first(self, row: int) -> Module:
+        return self.modules[self._members(row)[0]]
+
+    def _names(self, row: int) -> list[str]:
+        return [self.modules[member].name for member in self._members(row)]
+
+    def _variants(self, rows: Sequence[int]) -> Iterator[list[int]]:
+        """Yield those of sibling rows that are variants of one block."""
+        for alike in _grouped(rows, lambda row: _type(self._first(row))):
+            if self._are_repeats(alike):
+                yield alike
+                continue
+            for as_large in _grouped(alike, lambda row: self.totals[self._members(row)[0]].count):
+                yield from _grouped(as_large, lambda row: self._form(self._members(row)[0]))
+
+    def _are_repeats(self, rows: Sequence[int]) -> bool:
+        """Return whether siblings of one type are numbered, and enough of them equal to speak of a rule."""
+        if not all(name.isdecimal() for row in rows for name in self._names(row)):
+            return False
+        sizes = [len(self._members(row)) for row in rows]
+        if 2 * max(sizes) > sum(sizes):
+            return True
+        is_block = all(self.folding.children[self._members(row)[0]] for row in rows)
+        return is_block and (len(rows) == 2 or (max(sizes) > 1 and len(rows) <= _MOST_VARIANTS))
+
+    def _form(self, root: int) -> int:
+        """Return a number that is equal for subtrees of equal types, names and shapes, whatever their states."""
+        pending = [root]
+        while pending:
+            index = pending[-1]
+            below = self.folding.children[index]
+            unknown = [child for child in below if child not in self.forms]
+            if unknown:
+                pending += unknown
+                continue
+            pending.pop()
+            module = self.modules[index]
+            key = (
+                _type(module),
+                tuple((p.name, p.shape) for p in module.parameters),
+                tuple((self.modules[child].name, self.forms[child]) for child in below),
+            )
+            self.forms[index] = self.known_forms.setdefault(key, len(self.known_forms))
+        return self.forms[root]
+
+    def _compare(self, variant: int, rule: int) -> set[int]:
+        """Note the differences of a row, and of the rows below it; return the rows whose insides were looked at."""
+        above = self.places[self._members(rule)[0]].split(".")[-2:-1]
+        name = ".".join([*above, shortened(label(self._names(rule)))])
+        compared: set[int] = set()
+        pending = [(variant, self._members(variant)[0], self._members(rule)[0], "")]
+        while pending:
+            row, here, there, which = pending.pop()
+            # Of a module that takes another's place, the row says so.
+            is_shared = self.modules[here].shared_with is not None or self._is_first(here, there)
+            if is_shared or self.folding.signatures[here] == self.folding.signatures[there]:
+                continue
+            module, tensors = list(self._module_words(here, there)), list(self._tensor_words(here, there))
+            if _type(self.modules[here]) == _type(self.modules[there]) and not self._is_cut(here, there):
+                compared.add(row)
+                for below in self.below[row]:
+                    pending += self._counterpart(below, there, name)
+                module += self._lacks(row, there)
+            if module or tensors:
+                is_same = len(tensors) == len(self._shapes(here)) and self._shapes(here) == self._shapes(there)
+                self._note(row, Difference(name, tuple(module), tuple(tensors), which, is_same))
+        return compared
+
+    def _is_first(self, here: int, there: int) -> bool:
+        """Return whether the counterpart is the very module, met again."""
+        return self.modules[there].shared_with == self.places[here]
+
+    def _note(self, row: int, difference: Difference) -> None:
+        self.found[self._members(row)[0]] = difference
+
+    def _is_cut(self, here: int, there: int) -> bool:
+        return self.folding.cut[here] or self.folding.cut[there]
+
+    def _counterpart(self, row: int, there: int, name: str) -> list[tuple[int, int, int, str]]:
+        """Return what to hold a row against, a member of it that differs being told; note what has no counterpart."""
+        named, members = self._children(there), self._members(row)
+        paired = [member for member in members if self.modules[member].name in named]
+        lone = [member for member in members if self.modules[member].name not in named]
+        if lone:
+            which = "" if len(lone) == len(members) else label([self.modules[member].name for member in lone])
+            self._note(row, Difference(name, (f"there is no {which}" if which else "there is none",)))
+        pairs = [(member, named[self.modules[member].name]) for member in paired]
+        other = [(a, b) for a, b in pairs if self.folding.signatures[a] != self.folding.signatures[b]]
+        if lone or not other:
+            return []
+        names = label([self.modules[member].name for member, _ in other])
+        return [(row, *other[0], names if len(other) < len(members) else "")]
+
+    def _children(self, index: int) -> dict[str, int]:
+        if index not in self.named:
+            self.named[index] = {self.modules[child].name: child for child in self.folding.children[index]}
+        return self.named[index]
+
+    def _lacks(self, row: int, there: int) -> Iterator[str]:
+        """Yield what a counterpart has more than the row: tensors, and modules below."""
+        own = self._tensors(self._first(row))
+        for name in self._tensors(self.modules[there]):
+            if name not in own:
+                yield f"there is also {name}"
+        shown = {name for below in self.below[row] for name in self._names(below)}
+        missing = [name for name in self._children(there) if name not in shown]
+        if missing:
+            yield f"there is also {shortened(label(missing))}"
+
+    def _module_words(self, here: int, there: int) -> Iterator[str]:
+        """Yield what is true of a counterpart itself and not of the module."""
+        mine, other = self.modules[here], self.modules[there]
+        if _type(mine) != _type(other):
+            yield f"its type is {other.type if mine.type != other.type else other.import_path}"
+            return
+        if other.shared_with is not None:
+            yield f"it is {other.shared_with or 'the root'}"
+        if self._is_cut(here, there) and (self.folding.children[here] or self.folding.children[there]):
+            own, theirs = self.totals[here], self.totals[there]
+            if own.count != theirs.count:
+                yield f"there are {humanize.count(theirs.count)} parameters"
+            elif own.trainable != theirs.trainable:
+                yield f"{humanize.count(theirs.trainable)} parameters are trainable"
+            elif own.delta != theirs.delta:
+                yield f"{humanize.count(theirs.delta)} parameters are delta"
+
+    def _tensor_words(self, here: int, there: int) -> Iterator[tuple[str, str]]:
+        """Yield for each tensor what is true of its counterpart and not of itself."""
+        mine, other = self.modules[here], self.modules[there]
+        if _type(mine) != _type(other):
+            return
+        own, theirs = self._tensors(mine), self._tensors(other)
+        for name, tensor in own.items():
+            counterpart = theirs.get(name)
+            words = self._words(tensor, counterpart, here, there) if counterpart else ["missing"]
+            if words:
+                yield name, ", ".join(words)
+
+    def _tensors(self, module: Module) -> dict[str, Parameter | Buffer]:
+        tensors: list[Parameter | Buffer] = [*module.parameters, *(module.buffers if self.buffers else ())]
+        return {tensor.name: tensor for tensor in tensors}
+
+    def _shapes(self, index: int) -> list[tuple[str, tuple[int, ...] | None]]:
+        return [(name, tensor.shape) for name, tensor in self._tensors(self.modules[index]).items()]
+
+    def _words(self, mine: Parameter | Buffer, other: Parameter | Buffer, here: int, there: int) -> list[str]:
+        words = []
+        if mine.shape != other.shape:
+            words.append("uninitialized" if other.shape is None else humanize.shape(other.shape))
+        if isinstance(mine, Parameter) and isinstance(other, Parameter):
+            words += _state_words(mine, other)
+            if _ties(mine, self.places[here]) != _ties(other, self.places[there]):
+                words.append(_tied(other))
+        if mine.dtype != other.dtype:
+            words.append(other.dtype)
+        if mine.device != other.device:
+            words.append(f"on {other.device}")
+        return words
+
+
+def _rows_below(groups: Sequence[Group]) -> list[list[int]]:
+    """Return the rows directly below each."""
+    found: list[list[int]] = [[] for _ in groups]
+    trail: list[int] = []
+    for row, group in enumerate(groups):
+        del trail[group.depth :]
+        if trail:
+            found[trail[-1]].append(row)
+        trail.append(row)
+    return found
+
+
+def _grouped(rows: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:
+    """Return the rows that share a key with another."""
+    found: dict[Hashable, list[int]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def _type(module: Module) -> Hashable:
+    return (module.type, module.package, module.qualname)
+
+
+def _state_words(mine: Parameter, other: Parameter) -> Iterator[str]:
+    if mine.delta != other.delta:
+        yield "delta" if other.delta else "not delta"
+    if mine.adapter != other.adapter:
+        yield other.adapter or "active"
+    if mine.trainable != other.trainable:
+        yield "trainable" if other.trainable else "frozen"
+    if mine.groups != other.groups:
+        yield f"in {groups_text(other)}" if other.groups else "in no group"
+    if mine.quantization != other.quantization:
+        yield other.quantization or "not quantized"
+
+
+def _ties(parameter: Parameter, place: str) -> Hashable:
+    return way(place, parameter.tied_to), [way(place, key) for key in parameter.tied_by]
+
+
+def _tied(parameter: Parameter) -> str:
+    places = [parameter.tied_to] if parameter.tied_to else list(parameter.tied_by)
+    return f"tied to {places[0]}" if places else "not tied"
+
+
+def _and(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last

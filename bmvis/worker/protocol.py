@@ -1,0 +1,86 @@
+"""What the docs build and its worker process say to each other; `bmvis.child.server` tells the order."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bmvis.model.tree import Model
+from bmvis.options import Device
+
+
+class Request(msgspec.Struct, frozen=True):
+    """Build one model, or list what a pattern finds."""
+
+    number: int
+    reference: str
+    device: Device
+    path: tuple[str, ...]
+    """Entries for the front of `sys.path`."""
+    timeout: float = 0.0
+    """Seconds after which the parent gives up; 0 is never."""
+    listing: bool = False
+    """Whether not a model is asked for, but the names that the reference, a pattern, finds (`bmvis.child.listing`)."""
+    memory: int = 0
+    """Bytes that the model may take beside what the process had before; 0 where nobody set a limit."""
+    inputs: str = ""
+    """What to call the model with, as the option `inputs` holds it; '' not to call it."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a page asks a `Source` for: all that an answer depends on."""
+
+    reference: str
+    device: Device = "auto"
+    base: str = ""
+    """Reference of the model to compare with."""
+    inputs: str = ""
+    """What to call the model with."""
+
+
+class Built(msgspec.Struct, frozen=True, tag="built"):
+    """A model was built and captured."""
+
+    model: Model
+    sources: tuple[str, ...]
+    """The project's own files that the model came from, absolute: modules, and data files they read."""
+    digests: tuple[str, ...] = ()
+    """For each of the sources, the digest of what was loaded."""
+    installed: tuple[str, ...] = ()
+    """The folders whose installed distributions the model may use."""
+    drift: str = ""
+    """How the model differs from its snapshot, where that was to be checked: lines to read."""
+    base: Model | None = None
+    """The model to compare with, where that was asked for."""
+
+
+class Listed(msgspec.Struct, frozen=True, tag="listed"):
+    """The references that a pattern finds; the other fields are as in `Built`."""
+
+    references: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """No model, and why; the fields are those of `BmvisError`."""
+
+    kind: str
+    message: str
+    hint: str = ""
+    detail: str = ""
+
+
+class Stale(msgspec.Struct, frozen=True, tag="stale"):
+    """The process holds code whose file was changed since: ask a new one."""
+
+
+Reply = Built | Listed | Failed | Stale
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the child says to a request."""
+
+    reply: Reply
+    spoiled: str = ""
+    """What user code did to the process that cannot be put back; the next request goes to a new one."""

@@ -1,0 +1,157 @@
+"""Draw elements: a reference becomes a tree, or a warning and a box in its stead."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from bmvis import reference as factory
+from bmvis.errors import BmvisError, OptionError
+from bmvis.options import BY_NAME, COMPARED, below, parse_options, take_comparison, take_optimizer
+from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.row import TypeLink
+from bmvis.render.html.tree import error_box, to_html
+from bmvis.source.source import asked, drifted
+from bmvis.view.layout import layout
+from mkdocs_bmvis.autorefs import targets
+from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, Element, refuse_unknown
+from mkdocs_bmvis.gallery import draw_gallery
+from mkdocs_bmvis.page import Page, place_in_sources
+from mkdocs_bmvis.settings import Settings
+from mkdocs_bmvis.sources import Models, SharedSource, likely_files
+
+LOG = logging.getLogger("mkdocs.plugins.bmvis")
+"""Below `mkdocs`, so that `--strict` counts its warnings, with and without our plugin."""
+_ID = re.compile(r' id="([^"]+)"')
+
+
+class PageError(BmvisError):
+    """A problem on a page of a site whose settings say `on_error: raise`."""
+
+    kind = "page"
+
+
+class Drawn(NamedTuple):
+    """What stands on the page for one element."""
+
+    html: Markup
+    is_searched: bool = False
+    """Whether the site's search should find its text."""
+
+
+class Trees:
+    """Draws the elements of one site.
+
+    Args:
+        settings: the site's.
+        models: where models come from.
+        raises: the exception for `on_error: raise`; a host may have one that it prints well.
+    """
+
+    def __init__(self, settings: Settings, models: Models, raises: Callable[[str], Exception] = PageError) -> None:
+        self.settings = settings
+        self.models = models
+        self.raises = raises
+        self.sources: set[str] = set()
+        """Files that the trees drawn so far depend on."""
+
+    def draw(self, element: Element, page: Page, type_link: TypeLink | None = None) -> Drawn:
+        """Return the tree that `element` asks for, or an error box.
+
+        Raises:
+            PageError: there is no tree, and the settings say `on_error: raise`.
+        """
+        line = page.line_of(element.raw)
+        try:
+            if element.name == GALLERY:
+                return Drawn(self._gallery(element, page, line), is_searched=True)
+            return self._tree(element, page, line, type_link)
+        except BmvisError as error:
+            return Drawn(join(_kept_anchor(element, page), self.fail(error, element.raw, page, line)))
+
+    def fail(self, error: BmvisError, raw: str, page: Page, line: int | None) -> Markup:
+        """Report a problem with an element and return its box."""
+        place = page.place(line)
+        if line is None:
+            folders = [Path(self.settings.cwd, entry) for entry in self.settings.path]
+            words = f"in text from elsewhere, {' '.join(raw.split())}"
+            place = place_in_sources(raw, folders) or (f"{place}, {words}" if place else words)
+        if self.settings.on_error == "raise":
+            raise self.raises(f"{place}: {error.report}") from error
+        LOG.warning("%s: %s", place, error.report)
+        return error_box(error, place)
+
+    def _gallery(self, element: Element, page: Page, line: int | None) -> Markup:
+        def report(error: BmvisError) -> None:
+            self.fail(error, element.raw, page, line)
+
+        return draw_gallery(element, page, self.models, self.settings, self.sources, report)
+
+    def _tree(self, element: Element, page: Page, line: int | None, type_link: TypeLink | None) -> Drawn:
+        if element.problem:
+            raise element.problem
+        written = dict(element.attributes)
+        reference = _take_reference(element.name, written)
+        options = below(parse_options(written, self.settings.options), Path(self.settings.cwd))
+        if options.mapping_file:
+            self.sources.add(options.mapping_file)
+        try:
+            built = self.models.answer(asked(reference, options))
+        except BmvisError:
+            self.sources.update(likely_files(reference, self.settings))
+            raise
+        self.sources.update(built.sources)
+        drift = drifted(reference, built)
+        if drift:
+            self.fail(drift, element.raw, page, line)
+        for note in built.model.notes:
+            LOG.info("%s: %r was %s", page.place(line), reference, note)
+        drawn = layout(built.model, options, built.base)
+        for warning in drawn.warnings:
+            self.fail(warning, element.raw, page, line)
+        anchor = page.anchor(options.name or f"{page.unnamed}-{factory.stem(reference)}")
+        if options.name not in ("", anchor) and not page.is_excerpt:
+            taken = OptionError(f"the name {options.name!r} is on this page already", hint="give each tree its own")
+            self.fail(taken, element.raw, page, line)
+        html = to_html(drawn, anchor, type_link=type_link)
+        page.anchors.update(_ID.findall(html))
+        if options.name and type_link:  # else nothing refers to modules
+            page.targets.update(targets(options.name, anchor, built.model, drawn))
+        return Drawn(html, options.search)
+
+
+@cache
+def shared_trees(settings: Settings) -> Trees:
+    """Return the one `Trees` of these settings: hosts without a build make an extension per page."""
+    return Trees(settings, SharedSource(settings))
+
+
+def _kept_anchor(element: Element, page: Page) -> Markup | None:
+    """Return the anchor of a tree that could not be drawn: links to it are no mistakes of their own."""
+    name = element.attributes.get("name") or ""
+    try:
+        BY_NAME["name"].read(name)
+    except ValueError:
+        return None
+    if name in page.anchors:
+        return None
+    page.anchors.add(name)
+    page.targets[name] = name
+    return tag("span", id=name)
+
+
+def _take_reference(element: str, written: dict[str, str | None]) -> str:
+    own = COMPARED if element == COMPARE else ("factory",)
+    example = f'write <{element} {own[0]}="package.module:factory" />'
+    refuse_unknown(written, [*own, *BY_NAME], example)
+    if element == COMPARE:
+        return take_comparison(written)
+    if element == OPTIMIZER:
+        take_optimizer(written)
+    if "factory" not in written:
+        raise OptionError("the element has no factory", hint=example)
+    return written.pop("factory") or ""

@@ -1,0 +1,83 @@
+"""The pages that galleries make for their models, as files of MkDocs and ProperDocs."""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+from mkdocs_bmvis.drawing import Trees
+from mkdocs_bmvis.element import GALLERY
+from mkdocs_bmvis.gallery import ModelPage, model_pages, placed
+from mkdocs_bmvis.page import GalleryKey
+
+
+class Galleries:
+    """The galleries of one build.
+
+    Args:
+        trees: what draws them.
+    """
+
+    def __init__(self, trees: Trees) -> None:
+        self._trees = trees
+        self._pages: dict[str, dict[GalleryKey, dict[str, File]]] = {}
+        self._nav: tuple[Any, Any] | None = None
+
+    def add(self, files: Files, config: MkDocsConfig) -> bool:
+        """Add the models' pages to the site and to its nav; return whether any page has a gallery."""
+        found = [(file, text) for file in files.documentation_pages() if f"<{GALLERY}" in (text := _text(file))]
+        written = config.nav
+        for file, text in found:
+            if not hasattr(File, "generated"):
+                continue  # MkDocs 1.5: cards without pages
+            for key, pages in model_pages(file.src_uri, text, self._trees.models):
+                made = {page.reference: _page_file(page, file, files, config) for page in pages}
+                self._pages.setdefault(file.src_uri, {})[key] = made
+                if config.nav:
+                    config.nav = placed(config.nav, getattr(file, "norm_src_uri", file.src_uri), pages)
+        self._nav = (written, config.nav)
+        return bool(found)
+
+    def links(self, file: File) -> dict[GalleryKey, dict[str, str]]:
+        """Return the addresses of the models' pages, seen from the page of their galleries."""
+        galleries = self._pages.get(file.src_uri, {})
+        return {key: {name: made.url_relative_to(file) for name, made in of.items()} for key, of in galleries.items()}
+
+    def give_back_nav(self, config: MkDocsConfig) -> None:
+        """Take the pages out of the nav: an i18n plugin builds the next language with the same configuration."""
+        if self._nav and config.nav is self._nav[1]:
+            config.nav = self._nav[0]
+
+
+def _text(file: File) -> str:
+    if hasattr(file, "content_string"):
+        return file.content_string
+    return Path(str(file.abs_src_path)).read_text(encoding="utf-8-sig", errors="replace")  # MkDocs 1.5
+
+
+def _page_file(page: ModelPage, gallery: File, files: Files, config: MkDocsConfig) -> File:
+    """Return the file of a model's page: the author's own, or a new one."""
+    own = files.get_file_from_path(page.uri)
+    if own is not None:
+        return own
+    made = File.generated(config, page.uri, content=page.text)
+    source = posixpath.dirname(gallery.src_uri)
+    made.dest_uri = posixpath.normpath(
+        posixpath.join(_site_folder(gallery), posixpath.relpath(made.dest_uri, source or "."))
+    )
+    for fact in ("locale", "locale_alternate_of"):  # what the i18n plugin's language switch reads
+        if hasattr(gallery, fact):
+            setattr(made, fact, getattr(gallery, fact))
+            made.alternates = {}  # type: ignore[attr-defined]
+    files.append(made)
+    return made
+
+
+def _site_folder(file: File) -> str:
+    """Return the folder of the site that a page is in: a translated one is not where its source is."""
+    folder = posixpath.dirname(file.dest_uri)
+    return posixpath.dirname(folder) if file.use_directory_urls and file.name != "index" else folder
