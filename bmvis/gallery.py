@@ -17,7 +17,8 @@ from bmvis import reference as factory
 from bmvis.errors import BmvisError, OptionError, nearest
 from bmvis.model.tree import Model
 from bmvis.options import BY_NAME, Device, Option, Options
-from bmvis.view.layout import Page, layout
+from bmvis.view.layout import layout
+from bmvis.view.page import Page
 
 Sort = Literal["given", "name", "parameters"]
 ALL_NAMES = "*"

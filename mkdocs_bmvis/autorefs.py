@@ -5,7 +5,8 @@ from __future__ import annotations
 from bmvis.model.tree import Model, Module
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.tree import row_id
-from bmvis.view.layout import Page, shown_at
+from bmvis.view.layout import shown_at
+from bmvis.view.page import Page
 
 
 def type_link(module: Module) -> Markup:

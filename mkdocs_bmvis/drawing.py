@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from bmvis import reference as factory
 from bmvis.errors import BmvisError, OptionError
-from bmvis.options import BY_NAME, COMPARED, below, parse_options, take_comparison, take_optimizer
+from bmvis.option_parsing import COMPARED, below, parse_options, take_comparison, take_optimizer
+from bmvis.options import BY_NAME
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.tree import error_box, to_html

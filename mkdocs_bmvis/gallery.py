@@ -1,12 +1,8 @@
-"""`<model-gallery>`: cards for many models; and, where a plugin runs, a page for each and its place in the nav."""
+"""`<model-gallery>`: draw cards for many models."""
 
 from __future__ import annotations
 
-import posixpath
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from html import escape
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
 
 from bmvis.errors import BmvisError, OptionError
 from bmvis.gallery import (
@@ -16,7 +12,6 @@ from bmvis.gallery import (
     expand,
     make_card,
     ordered,
-    page_names,
     parse_gallery_options,
     read_entries,
 )
@@ -25,23 +20,13 @@ from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from bmvis.source.source import drifted
 from bmvis.worker.protocol import Asked
-from mkdocs_bmvis.element import GALLERY, Element, read_element, refuse_unknown
-from mkdocs_bmvis.page import GalleryKey, Page, element_starts
+from mkdocs_bmvis.element import GALLERY, Element, refuse_unknown
+from mkdocs_bmvis.page import GalleryKey, Page
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files
 
 Report = Callable[[BmvisError], object]
 """What a host does with a problem beside the card that shows it."""
-
-
-class ModelPage(NamedTuple):
-    """A page to be made for a model of a gallery."""
-
-    title: str
-    reference: str
-    uri: str
-    """Its source path among the site's documents."""
-    text: str
 
 
 def read_gallery(element: Element) -> tuple[GalleryOptions, tuple[Entry, ...]]:
@@ -117,62 +102,3 @@ def _model(
     if drift := drifted(entry.reference, built):
         report(drift)
     return built.model
-
-
-def model_pages(uri: str, text: str, models: Models) -> Iterator[tuple[GalleryKey, list[ModelPage]]]:
-    """Yield for each gallery with `toctree` in a page's text the pages to make; mistakes are told when it is drawn."""
-    for start in element_starts(text):
-        element = read_element(text[start:])
-        if element.name != GALLERY:
-            continue
-        try:
-            options, entries = read_gallery(element)
-        except OptionError:
-            continue
-        if options.toctree:
-            yield gallery_key(options, entries), list(_pages(uri, options, entries, models))
-
-
-def _pages(uri: str, options: GalleryOptions, entries: Iterable[Entry], models: Models) -> Iterator[ModelPage]:
-    folder = posixpath.normpath(posixpath.join(posixpath.dirname(uri), options.toctree))
-    found = [entry for entry in expand(tuple(entries), finder(models, set())) if isinstance(entry, Entry)]
-    names = page_names(found)
-    for entry in found:
-        yield ModelPage(
-            entry.shown, entry.reference, f"{folder}/{names[entry.reference]}.md", _page_text(entry, options)
-        )
-
-
-def _page_text(entry: Entry, options: GalleryOptions) -> str:
-    title = re.sub(r"([\\`*_{}\[\]<>#&])", r"\\\1", entry.shown)
-    device = f' device="{options.device}"' if options.device != "auto" else ""
-    text = f'# {title}\n\n<model-structure factory="{escape(entry.reference)}"{device}></model-structure>\n'
-    tags = ", ".join(re.sub(r"([\\`*_{}\[\]<>#&])", r"\\\1", tag) for tag in entry.tags)
-    return f"{text}\nTags: {tags}\n" if tags else text
-
-
-def placed(nav: list[Any], uri: str, pages: Iterable[ModelPage]) -> list[Any]:
-    """Return a nav with the models' pages below that of their gallery, which becomes a section if it starts none."""
-    found: list[Any] = []
-    below = [{page.title: page.uri} for page in pages]
-    for item in nav:
-        title, target = next(iter(item.items())) if isinstance(item, Mapping) and len(item) == 1 else (None, item)
-        if isinstance(target, list) and uri in (*target[:1], *_targets(target[:1])):
-            found.append({title: [*target, *(page for page in below if page not in target)]})
-        elif isinstance(target, list):
-            found.append({title: placed(target, uri, pages)})
-        elif target == uri:
-            found.append({title or _section(uri): [uri, *below]})
-        else:
-            found.append(item)
-    return found
-
-
-def _targets(items: list[Any]) -> list[Any]:
-    return [target for item in items if isinstance(item, Mapping) for target in item.values()]
-
-
-def _section(uri: str) -> str:
-    stem = posixpath.basename(uri).removesuffix(".md")
-    name = posixpath.basename(posixpath.dirname(uri)) if stem in ("index", "README") else stem
-    return (name or "Models").replace("-", " ").replace("_", " ").capitalize()

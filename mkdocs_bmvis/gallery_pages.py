@@ -11,7 +11,8 @@ from mkdocs.structure.files import File, Files
 
 from mkdocs_bmvis.drawing import Trees
 from mkdocs_bmvis.element import GALLERY
-from mkdocs_bmvis.gallery import ModelPage, model_pages, placed
+from mkdocs_bmvis.model_pages import ModelPage, model_pages
+from mkdocs_bmvis.nav import placed
 from mkdocs_bmvis.page import GalleryKey
 
 

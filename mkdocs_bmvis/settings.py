@@ -10,7 +10,8 @@ from typing import Literal
 import msgspec
 
 from bmvis.errors import OptionError, nearest
-from bmvis.options import Options, parse_site_options
+from bmvis.option_parsing import parse_site_options
+from bmvis.options import Options
 from bmvis.source.source import Mode
 from bmvis.worker.client import TIMEOUT
 

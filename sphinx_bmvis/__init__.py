@@ -19,17 +19,16 @@ from sphinx_bmvis import (
     models,
     nodes,
     settings,
-    sources,
     transforms,
 )
 
-ENV_VERSION = 4
+ENV_VERSION = 5
 """Counted up whenever what is kept in the environment or in doctrees changes its shape."""
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the extension, as Sphinx demands."""
-    for part in (settings, sources, domain, nodes, directives, gallery, gallery_pages, models, transforms, assets):
+    for part in (settings, domain, nodes, directives, gallery, gallery_pages, models, transforms, assets):
         part.setup(app)
     return {
         "version": __version__,

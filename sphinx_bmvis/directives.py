@@ -13,7 +13,7 @@ from sphinx.util.typing import OptionSpec
 
 from bmvis import reference as factory
 from bmvis.errors import BmvisError
-from bmvis.options import below, parse_options, take_comparison, take_optimizer
+from bmvis.option_parsing import below, parse_options, take_comparison, take_optimizer
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn

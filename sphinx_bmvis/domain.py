@@ -21,10 +21,11 @@ from sphinx.util.typing import RoleFunction
 from bmvis.errors import BmvisError, nearest
 from bmvis.options import Options
 from bmvis.render.html.tree import row_id
-from bmvis.view.layout import Page, layout, shown_at
+from bmvis.view.layout import layout, shown_at
+from bmvis.view.page import Page
 from bmvis.worker.protocol import Asked, Built
-from sphinx_bmvis.asking import Gallery, Request
 from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure
+from sphinx_bmvis.requests import Gallery, Request
 
 logger = logging.getLogger(__name__)
 

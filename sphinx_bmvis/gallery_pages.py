@@ -26,7 +26,7 @@ from bmvis.errors import OptionError
 from bmvis.gallery import Entry, GalleryOptions, page_names, parse_gallery_options, read_entries
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.gallery import expanded, gallery_key
-from sphinx_bmvis.sources import source_of
+from sphinx_bmvis.settings import source_of
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from bmvis.worker.protocol import Asked, Built
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.gallery import expand_galleries
-from sphinx_bmvis.sources import close_source, source_of
+from sphinx_bmvis.settings import close_source, source_of
 
 logger = logging.getLogger(__name__)
 

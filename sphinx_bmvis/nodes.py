@@ -19,7 +19,7 @@ from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.tree import error_box, row_id, to_html
-from bmvis.view.layout import Page
+from bmvis.view.page import Page
 from sphinx_bmvis.errors import place
 
 TYPE_OF = "bmvis_type"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import get_args
+from weakref import WeakKeyDictionary
 
 from sphinx.application import Sphinx
 from sphinx.config import ENUM, Config
 from sphinx.errors import ConfigError
 
 from bmvis.errors import OptionError
-from bmvis.options import Options, parse_site_options
+from bmvis.option_parsing import parse_site_options
+from bmvis.options import Options
 from bmvis.source.source import Mode, Source
 from bmvis.worker.client import TIMEOUT
 
@@ -30,6 +33,8 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("bmvis_mode", "live", "env", ENUM(*get_args(Mode)))
     app.add_config_value("bmvis_snapshots", None, "env", (str, Path))
     app.connect("config-inited", _check)
+    # No worker outlives a build that failed.
+    app.connect("build-finished", lambda app, _error: close_source(app))
 
 
 def site_options(config: Config) -> Options:
@@ -44,8 +49,25 @@ def site_options(config: Config) -> Options:
         raise ConfigError(f"bmvis_options in conf.py: {error}") from error
 
 
-def open_source(app: Sphinx) -> Source:
-    """Return the door to models for one build: what conf.py can import, a factory reference can name."""
+_OPEN: MutableMapping[Sphinx, Source] = WeakKeyDictionary()
+"""The one Source of each build: galleries ask it before pages are read, trees afterwards."""
+
+
+def source_of(app: Sphinx) -> Source:
+    """Return the build's source of models; its worker starts when the first model is to be built."""
+    if app not in _OPEN:
+        _OPEN[app] = _open_source(app)
+    return _OPEN[app]
+
+
+def close_source(app: Sphinx) -> None:
+    """End the build's worker, if one runs."""
+    if app in _OPEN:
+        _OPEN.pop(app).close()
+
+
+def _open_source(app: Sphinx) -> Source:
+    """Return the source of models for one build: a factory reference can name what conf.py can import."""
     config = app.config
     path = (*map(str, config.bmvis_path), *_project_path())
     return Source(

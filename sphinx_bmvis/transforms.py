@@ -14,7 +14,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from bmvis.errors import BmvisError
 from bmvis.render.text import to_text
 from bmvis.source.source import asked
-from bmvis.view.layout import Page, layout
+from bmvis.view.layout import layout
+from bmvis.view.page import Page
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import admonition, place, warn
 from sphinx_bmvis.nodes import TYPE_OF, model_structure, search_text

@@ -14,13 +14,15 @@ from rich.console import Console
 
 from bmvis import reference as factory
 from bmvis.errors import BmvisError
-from bmvis.options import OPTIONS, Option, parse_options
+from bmvis.option_parsing import parse_options
+from bmvis.options import OPTIONS, Option
 from bmvis.render.html.standalone import to_document
 from bmvis.render.json_data import to_data
 from bmvis.render.terminal import print_page, to_svg
 from bmvis.render.text import printable
 from bmvis.source.source import Source, asked
-from bmvis.view.layout import Page, layout
+from bmvis.view.layout import layout
+from bmvis.view.page import Page
 from bmvis.worker.client import TIMEOUT
 
 BROKEN = 2

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from bmvis.model.labels import in_one, numbered
 from bmvis.model.snapshot import describe
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model, Optimizer
-from bmvis.view.folding import in_one, numbered
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _Facts = Mapping[str, Any]

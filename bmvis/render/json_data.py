@@ -25,7 +25,7 @@ import msgspec
 from bmvis.model.call_summary import Flow
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Parameter
-from bmvis.view.layout import Page, Row
+from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import Training
 
 VERSION = 1

@@ -14,7 +14,7 @@ from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Parameter
 from bmvis.render.param_groups import cells, kinds
 from bmvis.render.text import change_text, flow_marks, footer, guides, left_out_text, shape_text, states
-from bmvis.view.layout import Page, Row
+from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import Training
 
 _LINES = {"├── ": r"\bmvisfork", "└── ": r"\bmvislast", "│   ": r"\bmvispass", "    ": r"\bmvisgap"}

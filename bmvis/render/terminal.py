@@ -16,7 +16,7 @@ from bmvis.model.tree import Parameter
 from bmvis.render.html.markup import tag
 from bmvis.render.param_groups import training_lines
 from bmvis.render.text import buffer_text, footer, guides, printable, row_marks, shape_text, states
-from bmvis.view.layout import Page, Row
+from bmvis.view.page import Page, Row
 
 # Each has a contrast of at least 4.5 to black and to white: no terminal says which of them it is.
 TYPE = Style(color="#188834")

@@ -10,7 +10,7 @@ from bmvis.model.call_summary import Flow
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Change, Output, Parameter
 from bmvis.render.param_groups import training_lines
-from bmvis.view.layout import Page, Row
+from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import groups_text
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")

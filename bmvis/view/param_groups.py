@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from bmvis import humanize
+from bmvis.model.labels import together
 from bmvis.model.totals import NOTHING, Totals, of_parameter
 from bmvis.model.tree import Model, Module, Optimizer, Parameter, ParameterGroup, join
 from bmvis.options import Finding as Kind
-from bmvis.view.folding import together
 
 MOST_PLACES = 4
 """Places that a finding names."""

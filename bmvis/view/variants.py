@@ -12,9 +12,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 import msgspec
 
 from bmvis import humanize
+from bmvis.model.labels import label, shortened
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Model, Module, Parameter
-from bmvis.view.folding import Folding, Group, label, shortened, way
+from bmvis.view.folding import Folding, Group, way
 from bmvis.view.param_groups import groups_text
 
 _MOST_VARIANTS = 4

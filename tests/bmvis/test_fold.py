@@ -4,12 +4,12 @@ import pytest
 from msgspec.structs import replace
 from trees import bert, linear, tensor
 
+from bmvis.model.labels import label, shortened
 from bmvis.model.tree import Buffer, Model, Module
 from bmvis.options import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
-from bmvis.view.folding import label, shortened
 from bmvis.view.layout import layout
 
 

@@ -18,12 +18,13 @@ from bmvis.extraction.modules import capture
 from bmvis.extraction.optimizers import note_groups, unpack
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.tree import Model
-from bmvis.options import parse_options, parse_site_options
+from bmvis.option_parsing import parse_options, parse_site_options
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
-from bmvis.view.layout import Page, layout
+from bmvis.view.layout import layout
+from bmvis.view.page import Page
 from bmvis.view.param_groups import Training
 
 OPTIMIZERS = sorted(

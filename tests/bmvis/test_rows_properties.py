@@ -16,7 +16,8 @@ from bmvis.options import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import _SPECIAL, to_latex
 from bmvis.view.folding import way
-from bmvis.view.layout import Page, Row, layout
+from bmvis.view.layout import layout
+from bmvis.view.page import Page, Row
 
 # --- Random trees. Few types, names and shapes, so that much of them is equal.
 

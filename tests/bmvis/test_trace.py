@@ -18,13 +18,14 @@ from bmvis.extraction.forward import tensors, trace
 from bmvis.extraction.modules import capture
 from bmvis.inputs import parse
 from bmvis.model.tree import Model
-from bmvis.options import parse_options
+from bmvis.option_parsing import parse_options
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
 from bmvis.source.source import Source
-from bmvis.view.layout import Page, layout
+from bmvis.view.layout import layout
+from bmvis.view.page import Page
 from bmvis.worker.protocol import Asked
 
 IDS = "input_ids: int64[1, 16]"

@@ -10,7 +10,7 @@ from test_pages import DEMO, PAGES, dialects, load
 
 from bmvis.cli import main
 from bmvis.errors import BmvisError
-from bmvis.options import parse_options, parse_site_options
+from bmvis.option_parsing import parse_options, parse_site_options
 from bmvis.source.pyproject import read_project
 from bmvis.source.source import Source
 from bmvis.view.layout import layout

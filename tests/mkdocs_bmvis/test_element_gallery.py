@@ -3,7 +3,8 @@
 import pytest
 from hosts import build, make_site, needs_new_mkdocs
 
-from mkdocs_bmvis.gallery import ModelPage, placed
+from mkdocs_bmvis.model_pages import ModelPage
+from mkdocs_bmvis.nav import placed
 
 GALLERY = """# Models
 

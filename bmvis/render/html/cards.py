@@ -9,7 +9,7 @@ from bmvis.errors import BmvisError
 from bmvis.gallery import Card, GalleryOptions
 from bmvis.render.html.map import to_thumbnail
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.view.layout import Page
+from bmvis.view.page import Page
 
 
 def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place: str = "") -> Markup:

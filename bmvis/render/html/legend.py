@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.view.layout import Page, Row
+from bmvis.view.page import Page, Row
 
 
 def to_legend(page: Page) -> Markup:

@@ -11,7 +11,7 @@ import msgspec
 
 from bmvis import humanize
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.view.layout import Page, Row
+from bmvis.view.page import Page, Row
 
 WIDTH, LINE = 1000, 24
 LEVELS = 7

@@ -9,7 +9,7 @@ from bmvis.model.call_summary import Flow
 from bmvis.model.tree import Buffer, Change, Module, Parameter
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.text import calls_text, change_text, left_out_text, macs_text, outputs_text, shape_text, states
-from bmvis.view.layout import Row
+from bmvis.view.page import Row
 from bmvis.view.param_groups import groups_text
 
 TypeLink = Callable[[Module], Markup | None]

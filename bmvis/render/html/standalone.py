@@ -5,7 +5,7 @@ from __future__ import annotations
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.tree import to_html
-from bmvis.view.layout import Page
+from bmvis.view.page import Page
 
 _LOOK = """
 html { color-scheme: light dark; }

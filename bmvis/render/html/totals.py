@@ -6,7 +6,7 @@ from bmvis import humanize
 from bmvis.model.totals import Totals
 from bmvis.render.html.markup import Markup, tag
 from bmvis.render.text import kinds_text, macs_text, matches_text, trainable_text
-from bmvis.view.layout import Page
+from bmvis.view.page import Page
 
 
 def to_sums(page: Page) -> Markup:

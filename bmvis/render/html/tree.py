@@ -18,7 +18,7 @@ from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink, to_line
 from bmvis.render.html.totals import to_sums, to_sums_before
 from bmvis.render.param_groups import to_table
-from bmvis.view.layout import Page, Row
+from bmvis.view.page import Page, Row
 
 SHORT_TREE = 60
 """Rows up to which a tree is open as a whole when the page loads."""

@@ -1,0 +1,76 @@
+"""Write the names of several modules as one: `0-11`, `layer.0-11.bias`, `query,key,value`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+WIDE = 48
+"""Characters of a label that stand in a line."""
+
+
+def label(names: Sequence[str]) -> str:
+    """Write the names of one group: `0-11`, `0,2,4-6`, `0,2,4,...,22`, `query,key,value`."""
+    if len(names) < 2 or not all(map(_is_number, names)):
+        return ",".join(names)
+    numbers = sorted(map(int, names))
+    step = numbers[1] - numbers[0]
+    if step > 1 and len(numbers) > 4 and all(b - a == step for a, b in pairwise(numbers)):
+        return f"{numbers[0]},{numbers[1]},{numbers[2]},...,{numbers[-1]}"
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in _runs(numbers))
+
+
+def numbered(path: str) -> tuple[str, int]:
+    """Return a path with its first number as `*`, and the place of that number; -1 if it has none."""
+    parts = path.split(".")
+    position = next((index for index, part in enumerate(parts) if part.isdecimal()), -1)
+    if position >= 0:
+        parts[position] = "*"
+    return ".".join(parts), position
+
+
+def together(paths: Iterable[str]) -> list[str]:
+    """Return paths that differ in their first number as one: `layer.0-11.bias`."""
+    alike: dict[tuple[str, int], list[str]] = {}
+    for path in paths:
+        alike.setdefault(numbered(path), []).append(path)
+    return [in_one(found, position) for (_, position), found in alike.items()]
+
+
+def in_one(paths: Sequence[str], position: int) -> str:
+    """Return one path for those that differ in the number at `position`."""
+    parts = paths[0].split(".")
+    if len(paths) > 1:
+        parts[position] = label([path.split(".")[position] for path in paths])
+    return ".".join(parts)
+
+
+def _is_number(name: str) -> bool:
+    """Return whether a name is a number as Python writes it; one of a thousand digits is a name."""
+    return name.isdecimal() and len(name) < 19 and str(int(name)) == name
+
+
+def shortened(text: str, width: int = WIDE) -> str:
+    """Return a label that is wider than `width` with its middle left out: `0,3,7,...,381,383`, `conv_of…_branch`."""
+    if len(text) <= width:
+        return text
+    names = text.split(",")
+    head, room = 0, width - len(",...,")
+    while head < len(names) and len(",".join(names[: head + 1])) <= room * 2 // 3:
+        head += 1
+    tail = 0
+    while tail < len(names) - head and len(",".join(names[:head] + names[len(names) - tail - 1 :])) <= room:
+        tail += 1
+    if head and tail:
+        return ",".join([*names[:head], "...", *names[len(names) - tail :]])
+    return f"{text[: width * 2 // 3]}…{text[-(width - width * 2 // 3 - 1) :]}"
+
+
+def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs

@@ -1,0 +1,63 @@
+"""The text of the pages that galleries make for their models; no file of a host yet."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from html import escape
+from typing import NamedTuple
+
+from bmvis.errors import OptionError
+from bmvis.gallery import (
+    Entry,
+    GalleryOptions,
+    expand,
+    page_names,
+)
+from mkdocs_bmvis.element import GALLERY, read_element
+from mkdocs_bmvis.gallery import finder, gallery_key, read_gallery
+from mkdocs_bmvis.page import GalleryKey, element_starts
+from mkdocs_bmvis.sources import Models
+
+
+class ModelPage(NamedTuple):
+    """A page to be made for a model of a gallery."""
+
+    title: str
+    reference: str
+    uri: str
+    """Its source path among the site's documents."""
+    text: str
+
+
+def model_pages(uri: str, text: str, models: Models) -> Iterator[tuple[GalleryKey, list[ModelPage]]]:
+    """Yield for each gallery with `toctree` in a page's text the pages to make; mistakes are told when it is drawn."""
+    for start in element_starts(text):
+        element = read_element(text[start:])
+        if element.name != GALLERY:
+            continue
+        try:
+            options, entries = read_gallery(element)
+        except OptionError:
+            continue
+        if options.toctree:
+            yield gallery_key(options, entries), list(_pages(uri, options, entries, models))
+
+
+def _pages(uri: str, options: GalleryOptions, entries: Iterable[Entry], models: Models) -> Iterator[ModelPage]:
+    folder = posixpath.normpath(posixpath.join(posixpath.dirname(uri), options.toctree))
+    found = [entry for entry in expand(tuple(entries), finder(models, set())) if isinstance(entry, Entry)]
+    names = page_names(found)
+    for entry in found:
+        yield ModelPage(
+            entry.shown, entry.reference, f"{folder}/{names[entry.reference]}.md", _page_text(entry, options)
+        )
+
+
+def _page_text(entry: Entry, options: GalleryOptions) -> str:
+    title = re.sub(r"([\\`*_{}\[\]<>#&])", r"\\\1", entry.shown)
+    device = f' device="{options.device}"' if options.device != "auto" else ""
+    text = f'# {title}\n\n<model-structure factory="{escape(entry.reference)}"{device}></model-structure>\n'
+    tags = ", ".join(re.sub(r"([\\`*_{}\[\]<>#&])", r"\\\1", tag) for tag in entry.tags)
+    return f"{text}\nTags: {tags}\n" if tags else text
