@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from bmvis.errors import AddressError, OptionError
+from bmvis.errors import HighlightError, OptionError
 from bmvis.model.tree import Model
 
 REGEX = "[r]"
@@ -45,11 +45,13 @@ def match(model: Model, pattern: str | Iterable[str]) -> list[str]:
         ['bert.encoder.layer.0.attention.output.dense']
     """
     places = model.paths
-    patterns = parse(pattern) if isinstance(pattern, str) else [p for text in pattern for p in parse(text)]
+    patterns = (
+        parse_patterns(pattern) if isinstance(pattern, str) else [p for text in pattern for p in parse_patterns(text)]
+    )
     return [places[index] for index in sorted({index for one in patterns for index in find(places, one)})]
 
 
-def parse(text: str) -> tuple[str, ...]:
+def parse_patterns(text: str) -> tuple[str, ...]:
     """Read patterns that are separated by spaces or commas; a regular expression ends at a space only.
 
     Raises:
@@ -85,7 +87,7 @@ def find(places: Sequence[str], pattern: str) -> Sequence[int]:
     """
     if pattern.startswith(REGEX):
         found = _search(pattern.removeprefix(REGEX), tuple(places))
-        if isinstance(found, AddressError):
+        if isinstance(found, HighlightError):
             raise found
         return found
     end = f".{pattern}"
@@ -93,7 +95,7 @@ def find(places: Sequence[str], pattern: str) -> Sequence[int]:
 
 
 @lru_cache(maxsize=16)
-def _search(expression: str, places: tuple[str, ...]) -> Sequence[int] | AddressError:
+def _search(expression: str, places: tuple[str, ...]) -> Sequence[int] | HighlightError:
     """Search in a process that ends after `TIMEOUT`: who writes a page may not hang the build.
 
     A failure is returned, not raised, so that it is remembered as well.
@@ -103,17 +105,17 @@ def _search(expression: str, places: tuple[str, ...]) -> Sequence[int] | Address
     try:
         ran = subprocess.run(command, input=question, capture_output=True, text=True, timeout=TIMEOUT, check=True)
     except subprocess.TimeoutExpired:
-        return AddressError(
+        return HighlightError(
             f"the regular expression {expression!r} takes longer than {TIMEOUT:g} seconds",
             hint="write it without a repeat inside a repeat, such as (a+)+",
         )
     except (OSError, subprocess.CalledProcessError) as error:
         detail = getattr(error, "stderr", "") or str(error)
-        return AddressError(f"the regular expression {expression!r} could not be searched for", detail=detail)
+        return HighlightError(f"the regular expression {expression!r} could not be searched for", detail=detail)
     return tuple(json.loads(ran.stdout))
 
 
-def missing(model: Model, places: Sequence[str], pattern: str) -> AddressError:
+def missing(model: Model, places: Sequence[str], pattern: str) -> HighlightError:
     """Return what to say of a pattern that names no module: the nearest that would."""
     plain = re.sub(r"\\(.)", r"\1", pattern.removeprefix(REGEX)).strip("^$")
     near = _nearest(places, plain)
@@ -124,7 +126,7 @@ def missing(model: Model, places: Sequence[str], pattern: str) -> AddressError:
     else:
         names = dict.fromkeys(path for path in places if path and "." not in path)
         hint = f"the first modules are {', '.join(islice(names, 8))}" if names else "the model has no modules"
-    return AddressError(f"{pattern!r} names no module of this {model.root.type}", hint=hint)
+    return HighlightError(f"{pattern!r} names no module of this {model.root.type}", hint=hint)
 
 
 def _nearest(places: Iterable[str], wanted: str) -> list[str]:

@@ -20,7 +20,7 @@ from bmvis.errors import BmvisError
 from bmvis.extraction.modules import capture
 from bmvis.options import Options
 from bmvis.render.terminal import print_page, to_tree
-from bmvis.view.common_structure import rename
+from bmvis.view.common_structure import rename_modules
 from bmvis.view.layout import layout
 from bmvis.view.mapping_files import from_opendelta
 
@@ -65,7 +65,7 @@ class Visualization:
         model = capture(self.plm)
         misfits: tuple[BmvisError, ...] = ()
         if common_structure and mapping is not None:
-            model, misfits = rename(model, from_opendelta(mapping, model.root.type))
+            model, misfits = rename_modules(model, from_opendelta(mapping, model.root.type))
         options = Options(
             root_name=rootname,
             expand_params=expand_params,

@@ -97,7 +97,7 @@ class ProjectError(BmvisError):
     kind = "project"
 
 
-class MappingError(BmvisError):
+class CommonStructureError(BmvisError):
     """A mapping to the common structure that cannot be read, or does not fit the model."""
 
     kind = "common"
@@ -115,7 +115,7 @@ class DriftError(BmvisError):
     kind = "drift"
 
 
-class AddressError(BmvisError):
+class HighlightError(BmvisError):
     """A pattern that names no module, or cannot be searched for."""
 
     kind = "highlight"

@@ -13,10 +13,10 @@ from typing import Literal, get_args
 
 import msgspec
 
-from bmvis import reference as factory
 from bmvis.errors import BmvisError, OptionError, nearest
 from bmvis.model.tree import Model
 from bmvis.options import BY_NAME, Device, Option, Options
+from bmvis.reference import is_pattern
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 
@@ -137,7 +137,7 @@ def expand(
     seen: set[str] = set()
     for entry in entries:
         try:
-            found = find_all(entry.reference) if factory.is_pattern(entry.reference) else [entry.reference]
+            found = find_all(entry.reference) if is_pattern(entry.reference) else [entry.reference]
         except BmvisError as error:
             yield entry, error
             continue

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def paused_gc() -> Iterator[None]:
     """Hold the collector: records make no cycles, and each of its passes visits the whole of torch, or of Sphinx."""
     was_on = gc.isenabled()
     gc.disable()

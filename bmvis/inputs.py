@@ -10,8 +10,8 @@ import re
 
 import msgspec
 
-from bmvis import reference as factory
 from bmvis.errors import InvalidReferenceError, OptionError, nearest
+from bmvis.reference import Reference, parse_reference
 
 DTYPES = (
     *("float32", "float16", "bfloat16", "float64"),
@@ -32,7 +32,7 @@ class TensorInput(msgspec.Struct, frozen=True):
     shape: tuple[int, ...]
 
 
-def parse(text: str) -> tuple[TensorInput, ...] | factory.Reference:
+def parse_inputs(text: str) -> tuple[TensorInput, ...] | Reference:
     """Read what the option `inputs` holds.
 
     Raises:
@@ -42,7 +42,7 @@ def parse(text: str) -> tuple[TensorInput, ...] | factory.Reference:
         raise OptionError(f"option 'inputs' is {len(text):,} characters long", hint=f"at most {MAX_LENGTH:,} are taken")
     if _REFERENCE.fullmatch(text) and text.partition(":")[2].strip() not in DTYPES:
         try:
-            return factory.parse(text)
+            return parse_reference(text)
         except InvalidReferenceError as error:
             raise OptionError(f"option 'inputs' cannot be read: {error.message}", hint=_EXAMPLE) from None
     parts = [part.strip() for part in text.split(";") if part.strip()]
@@ -55,11 +55,11 @@ def parse(text: str) -> tuple[TensorInput, ...] | factory.Reference:
     return found
 
 
-def checked(text: str) -> str:
+def checked_inputs(text: str) -> str:
     """Return what `inputs` holds, on one line, if it can be read."""
     if not text:
         raise ValueError
-    parse(text)
+    parse_inputs(text)
     return " ".join(text.split())
 
 

@@ -18,7 +18,7 @@ from bmvis import address, inputs
 Device = Literal["auto", "meta", "cpu"]
 
 
-Finding = Literal["missing", "frozen", "twice", "empty", "foreign", "decay"]
+FindingKind = Literal["missing", "frozen", "twice", "empty", "foreign", "decay"]
 """What can be wrong with an optimizer: trainable parameters in no group, frozen ones in a group, one in several
 groups, a group without parameters, tensors of another model, and biases or norms that decay though a rule is there."""
 
@@ -49,7 +49,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     inputs: str = ""
     order: Literal["definition", "execution"] = "definition"
     optimizer: bool = False
-    accept: tuple[Finding, ...] = ()
+    accept: tuple[FindingKind, ...] = ()
 
     @property
     def mapping_file(self) -> str:
@@ -121,7 +121,7 @@ def _identifier(text: str) -> str:
 
 def _findings(text: str) -> tuple[str, ...]:
     names = text.split()
-    if not names or not set(names) <= set(get_args(Finding)):
+    if not names or not set(names) <= set(get_args(FindingKind)):
         raise ValueError
     return tuple(names)
 
@@ -182,7 +182,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "highlight",
         "ends of module paths, such as attention.output.dense, or [r] and a regular expression",
-        address.parse,
+        address.parse_patterns,
         "Mark the modules that a pattern names, unfolded and below `depth` where need be. Several: between spaces.",
     ),
     Option("whole-names", "", _flag, "Write names in full that are wider than a line."),
@@ -202,7 +202,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "inputs",
         "tensors, such as input_ids: int64[1, 128]; float32[1, 3], or a reference to a function that makes the inputs",
-        inputs.checked,
+        inputs.checked_inputs,
         "Call the model once with these and show what each module returns, and the multiply-accumulates.",
     ),
     Option(
@@ -219,7 +219,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "accept",
-        f"some of {', '.join(get_args(Finding))}",
+        f"some of {', '.join(get_args(FindingKind))}",
         _findings,
         "What of the optimizer is meant to be as it is: shown on the page, but no warning of the build.",
     ),

@@ -60,7 +60,7 @@ class Reference(msgspec.Struct, frozen=True):
         return f"{self.module}:{self.attribute}"
 
 
-def parse(text: str) -> Reference:
+def parse_reference(text: str) -> Reference:
     """Parse a factory reference.
 
     Raises:
@@ -116,7 +116,7 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text.strip()) is not None
 
 
-def stem(text: str) -> str:
+def short_name(text: str) -> str:
     """Return what a name or a reference is called for short: the name, or the callable.
 
     Raises:
@@ -124,7 +124,7 @@ def stem(text: str) -> str:
     """
     if is_name(text):
         return text.strip()
-    reference = parse(text)
+    reference = parse_reference(text)
     return re.sub(r"[^\w.-]+", "-", PurePath(reference.file).stem) if reference.file else reference.attribute
 
 

@@ -9,19 +9,19 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from bmvis import reference as factory
 from bmvis.errors import BmvisError, OptionError
 from bmvis.option_parsing import COMPARED, below, parse_options, take_comparison, take_optimizer
 from bmvis.options import BY_NAME
+from bmvis.reference import short_name
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.tree import error_box, to_html
-from bmvis.source.source import asked, drifted
+from bmvis.source.source import drift_error, model_request
 from bmvis.view.layout import layout
 from mkdocs_bmvis.autorefs import targets
 from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, Element, refuse_unknown
 from mkdocs_bmvis.gallery import draw_gallery
-from mkdocs_bmvis.page import Page, place_in_sources
+from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, SharedSource, likely_files
 
@@ -60,7 +60,7 @@ class Trees:
         self.sources: set[str] = set()
         """Files that the trees drawn so far depend on."""
 
-    def draw(self, element: Element, page: Page, type_link: TypeLink | None = None) -> Drawn:
+    def draw(self, element: Element, page: HostPage, type_link: TypeLink | None = None) -> Drawn:
         """Return the tree that `element` asks for, or an error box.
 
         Raises:
@@ -74,7 +74,7 @@ class Trees:
         except BmvisError as error:
             return Drawn(join(_kept_anchor(element, page), self.fail(error, element.raw, page, line)))
 
-    def fail(self, error: BmvisError, raw: str, page: Page, line: int | None) -> Markup:
+    def fail(self, error: BmvisError, raw: str, page: HostPage, line: int | None) -> Markup:
         """Report a problem with an element and return its box."""
         place = page.place(line)
         if line is None:
@@ -86,13 +86,13 @@ class Trees:
         LOG.warning("%s: %s", place, error.report)
         return error_box(error, place)
 
-    def _gallery(self, element: Element, page: Page, line: int | None) -> Markup:
+    def _gallery(self, element: Element, page: HostPage, line: int | None) -> Markup:
         def report(error: BmvisError) -> None:
             self.fail(error, element.raw, page, line)
 
         return draw_gallery(element, page, self.models, self.settings, self.sources, report)
 
-    def _tree(self, element: Element, page: Page, line: int | None, type_link: TypeLink | None) -> Drawn:
+    def _tree(self, element: Element, page: HostPage, line: int | None, type_link: TypeLink | None) -> Drawn:
         if element.problem:
             raise element.problem
         written = dict(element.attributes)
@@ -101,12 +101,12 @@ class Trees:
         if options.mapping_file:
             self.sources.add(options.mapping_file)
         try:
-            built = self.models.answer(asked(reference, options))
+            built = self.models.answer(model_request(reference, options))
         except BmvisError:
             self.sources.update(likely_files(reference, self.settings))
             raise
         self.sources.update(built.sources)
-        drift = drifted(reference, built)
+        drift = drift_error(reference, built)
         if drift:
             self.fail(drift, element.raw, page, line)
         for note in built.model.notes:
@@ -114,7 +114,7 @@ class Trees:
         drawn = layout(built.model, options, built.base)
         for warning in drawn.warnings:
             self.fail(warning, element.raw, page, line)
-        anchor = page.anchor(options.name or f"{page.unnamed}-{factory.stem(reference)}")
+        anchor = page.anchor(options.name or f"{page.unnamed}-{short_name(reference)}")
         if options.name not in ("", anchor) and not page.is_excerpt:
             taken = OptionError(f"the name {options.name!r} is on this page already", hint="give each tree its own")
             self.fail(taken, element.raw, page, line)
@@ -131,7 +131,7 @@ def shared_trees(settings: Settings) -> Trees:
     return Trees(settings, SharedSource(settings))
 
 
-def _kept_anchor(element: Element, page: Page) -> Markup | None:
+def _kept_anchor(element: Element, page: HostPage) -> Markup | None:
     """Return the anchor of a tree that could not be drawn: links to it are no mistakes of their own."""
     name = element.attributes.get("name") or ""
     try:

@@ -26,7 +26,7 @@ from mkdocs_bmvis.autorefs import type_link
 from mkdocs_bmvis.drawing import Trees, shared_trees
 from mkdocs_bmvis.element import CLOSING, GALLERY, LIKE, MISNAMED, OPENING, START, Element, is_open, meant, read_element
 from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
-from mkdocs_bmvis.page import Page
+from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
 
 _BLOCK_START = re.compile(rf" {{0,3}}(?={START.pattern})", re.IGNORECASE)
@@ -61,7 +61,7 @@ class BmvisExtension(Extension):
         self.config = {name: [getattr(Settings(), name), text] for name, text in DESCRIPTIONS.items()}
         self._trees = trees
         self._settings = Settings()
-        self.page: Page | None = None
+        self.page: HostPage | None = None
         """The page that is being converted, where a host says so; nested conversions belong to it."""
         self.autorefs: Any = None
         """The autorefs plugin, where a host has it."""
@@ -98,7 +98,7 @@ class _Expansion:
     def __init__(self, md: Markdown, extension: BmvisExtension) -> None:
         self.md = md
         self.extension = extension
-        self.page = Page("")
+        self.page = HostPage("")
 
     @property
     def trees(self) -> Trees:
@@ -225,7 +225,7 @@ class _LeftOver(Postprocessor):
         return self.expansion.trees.fail(error, raw, page, page.line_of(raw))
 
 
-def draw_in_html(html: str, trees: Trees, page: Page, linked: TypeLink | None) -> str:
+def draw_in_html(html: str, trees: Trees, page: HostPage, linked: TypeLink | None) -> str:
     """Draw the elements in a page that another program than Markdown has converted: a notebook's cells of text."""
 
     def draw(found: re.Match[str]) -> str:

@@ -18,10 +18,10 @@ from bmvis.gallery import (
 from bmvis.model.tree import Model
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
-from bmvis.source.source import drifted
-from bmvis.worker.protocol import Asked
+from bmvis.source.source import drift_error
+from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import GALLERY, Element, refuse_unknown
-from mkdocs_bmvis.page import GalleryKey, Page
+from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files
 
@@ -47,7 +47,7 @@ def read_gallery(element: Element) -> tuple[GalleryOptions, tuple[Entry, ...]]:
 
 
 def draw_gallery(
-    element: Element, page: Page, models: Models, settings: Settings, sources: set[str], report: Report
+    element: Element, page: HostPage, models: Models, settings: Settings, sources: set[str], report: Report
 ) -> Markup:
     """Return the gallery; a model that fails is reported, and its card shows the error.
 
@@ -95,10 +95,10 @@ def _model(
     entry: Entry, options: GalleryOptions, models: Models, sources: set[str], report: Report
 ) -> Model | BmvisError:
     try:
-        built = models.answer(Asked(entry.reference, options.device))
+        built = models.answer(ModelRequest(entry.reference, options.device))
     except BmvisError as error:
         return error
     sources.update(built.sources)
-    if drift := drifted(entry.reference, built):
+    if drift := drift_error(entry.reference, built):
         report(drift)
     return built.model

@@ -48,7 +48,7 @@ class Galleries:
         galleries = self._pages.get(file.src_uri, {})
         return {key: {name: made.url_relative_to(file) for name, made in of.items()} for key, of in galleries.items()}
 
-    def give_back_nav(self, config: MkDocsConfig) -> None:
+    def restore_nav(self, config: MkDocsConfig) -> None:
         """Take the pages out of the nav: an i18n plugin builds the next language with the same configuration."""
         if self._nav and config.nav is self._nav[1]:
             config.nav = self._nav[0]

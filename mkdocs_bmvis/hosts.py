@@ -14,13 +14,13 @@ from weakref import WeakKeyDictionary
 
 from markdown import Markdown
 
-from mkdocs_bmvis.page import Page
+from mkdocs_bmvis.page import HostPage
 
-_PAGES: MutableMapping[object, Page] = WeakKeyDictionary()
+_PAGES: MutableMapping[object, HostPage] = WeakKeyDictionary()
 """Zensical's pages in work: a page's nested conversions (docstrings) share its anchors."""
 
 
-def current_page(md: Markdown, text: str, outer: Page | None) -> Page:
+def current_page(md: Markdown, text: str, outer: HostPage | None) -> HostPage:
     """Return the page that is converted with `md`, as far as its host shows it.
 
     Args:
@@ -32,7 +32,7 @@ def current_page(md: Markdown, text: str, outer: Page | None) -> Page:
     if context := _zensical(md):
         if context.page not in _PAGES:
             folder = Path(context.config["root_dir"], context.config["docs_dir"])
-            _PAGES[context.page] = Page(text, folder / context.page.path)
+            _PAGES[context.page] = HostPage(text, folder / context.page.path)
         return _PAGES[context.page]
     if mkdocs := _mkdocs(md):
         page = mkdocs_page(mkdocs.file, mkdocs.config, text)
@@ -45,16 +45,16 @@ def current_page(md: Markdown, text: str, outer: Page | None) -> Page:
             page.anchors = excerpt.base.__dict__.setdefault("bmvis_anchors", page.anchors)
             return page
         return outer if outer and (outer.file, outer.name) == (page.file, page.name) else page
-    return outer or Page(text)
+    return outer or HostPage(text)
 
 
-def mkdocs_page(file: Any, config: Any, text: str) -> Page:
+def mkdocs_page(file: Any, config: Any, text: str) -> HostPage:
     """Return a page of MkDocs or ProperDocs by its `File`."""
     if file.abs_src_path is None:
-        return Page(file.content_string, name=file.src_uri)
+        return HostPage(file.content_string, name=file.src_uri)
     source = Path(file.abs_src_path)
     is_generated = not source.is_relative_to(config.docs_dir)
-    return Page(text, source, name=file.src_uri if is_generated else "")
+    return HostPage(text, source, name=file.src_uri if is_generated else "")
 
 
 def project_folder(md: Markdown) -> Path | None:

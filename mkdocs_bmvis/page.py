@@ -20,7 +20,7 @@ _NOT_DRAWN = re.compile(
 _BETWEEN = re.compile(r"[\s>]+")
 """What containers add between the words of a tag: new lines, indentation, the marks of a quote."""
 
-_MOST_FILES = 2000
+_MAX_FILES = 2000
 """Python files that are looked through for a docstring."""
 
 
@@ -29,7 +29,7 @@ GalleryKey = tuple[str, tuple[str, ...]]
 
 
 @dataclass
-class Page:
+class HostPage:
     """One page while it is converted.
 
     An element reaches us without its place: containers have taken it out of the text by then. It is found
@@ -105,7 +105,7 @@ def element_starts(text: str) -> list[int]:
 
 def place_in_sources(raw: str, folders: Iterable[Path]) -> str | None:
     """Return `file:line` of an element that is written in a docstring below `folders`."""
-    for file in islice(_python_files(folders), _MOST_FILES):
+    for file in islice(_python_files(folders), _MAX_FILES):
         text = file.read_text(encoding="utf-8", errors="replace")
         for match in LIKE.finditer(text):
             if _starts_with(text, match.start(), raw):

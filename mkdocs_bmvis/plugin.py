@@ -62,7 +62,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         """Open the build's one source of models and register the extension with it."""
         self._close()
         if self._build:
-            self._build.galleries.give_back_nav(config)
+            self._build.galleries.restore_nav(config)
         folder = Path(config.config_file_path).parent if config.config_file_path else None
         self._taken |= _take_over(config)
         try:

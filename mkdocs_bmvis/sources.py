@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from bmvis.errors import BmvisError
 from bmvis.source.source import Source
-from bmvis.worker.protocol import Asked, Built, Listed
+from bmvis.worker.protocol import Built, Listed, ModelRequest
 from mkdocs_bmvis.settings import Settings
 
 _Answer = TypeVar("_Answer", Built, Listed)
@@ -21,7 +21,7 @@ IDLE = 5.0
 class Models(Protocol):
     """What gives a model for a reference: a `Source`, or a `SharedSource`."""
 
-    def answer(self, asked: Asked) -> Built:
+    def answer(self, asked: ModelRequest) -> Built:
         """Return the model, or raise a BmvisError."""
         ...
 
@@ -60,7 +60,7 @@ class SharedSource:
         self._lock = threading.Lock()
         atexit.register(self.close)
 
-    def answer(self, asked: Asked) -> Built:
+    def answer(self, asked: ModelRequest) -> Built:
         """Return the model that a page asks for."""
         return self._ask(lambda source: source.answer(asked), asked.reference)
 

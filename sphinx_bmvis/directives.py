@@ -11,9 +11,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
 
-from bmvis import reference as factory
 from bmvis.errors import BmvisError
 from bmvis.option_parsing import below, parse_options, take_comparison, take_optimizer
+from bmvis.reference import short_name
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
@@ -45,7 +45,7 @@ class ModelStructure(SphinxDirective):
         try:
             written = dict(self.options)
             reference = self.take_reference(written)
-            stem = factory.stem(reference)
+            stem = short_name(reference)
             options = below(parse_options(written, site_options(self.config)), domain_of(self.env).folder)
             if options.mapping_file:
                 self.env.note_dependency(options.mapping_file)

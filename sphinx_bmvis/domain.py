@@ -23,9 +23,9 @@ from bmvis.options import Options
 from bmvis.render.html.tree import row_id
 from bmvis.view.layout import layout, shown_at
 from bmvis.view.page import Page
-from bmvis.worker.protocol import Asked, Built
+from bmvis.worker.protocol import Built, ModelRequest
 from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure
-from sphinx_bmvis.requests import Gallery, Request
+from sphinx_bmvis.requests import GalleryRequest, TreeRequest
 
 logger = logging.getLogger(__name__)
 
@@ -106,14 +106,14 @@ class BmvisDomain(Domain):
 
     def __init__(self, env: BuildEnvironment) -> None:
         super().__init__(env)
-        self._pages: dict[tuple[Asked, Options], tuple[bytes, Page]] = {}
-        self._anchors: dict[Request, tuple[bytes, dict[str, str]]] = {}
+        self._pages: dict[tuple[ModelRequest, Options], tuple[bytes, Page]] = {}
+        self._anchors: dict[TreeRequest, tuple[bytes, dict[str, str]]] = {}
         """For a request the answer, and what `module_anchors` made of it: Sphinx asks more than once."""
 
     @property
-    def requests(self) -> dict[str, list[Request]]:
+    def requests(self) -> dict[str, list[TreeRequest]]:
         """The trees of each page, in its order."""
-        return cast("dict[str, list[Request]]", self.data["requests"])
+        return cast("dict[str, list[TreeRequest]]", self.data["requests"])
 
     @property
     def references(self) -> dict[str, set[str]]:
@@ -126,9 +126,9 @@ class BmvisDomain(Domain):
         return cast("dict[str, float]", self.data["changed"])
 
     @property
-    def galleries(self) -> dict[str, dict[str, Gallery]]:
+    def galleries(self) -> dict[str, dict[str, GalleryRequest]]:
         """The galleries of each page by anchor; once answered, their entries are models and no patterns."""
-        return cast("dict[str, dict[str, Gallery]]", self.data["galleries"])
+        return cast("dict[str, dict[str, GalleryRequest]]", self.data["galleries"])
 
     @property
     def pages(self) -> dict[GalleryKey, dict[str, str]]:
@@ -140,7 +140,7 @@ class BmvisDomain(Domain):
         """Pages read in this build, whose models are to be looked up."""
         return cast("set[str]", self.data["unanswered"])
 
-    def answer(self, key: Asked) -> Built | BmvisError:
+    def answer(self, key: ModelRequest) -> Built | BmvisError:
         """Return what came of a request.
 
         Raises:
@@ -149,7 +149,7 @@ class BmvisDomain(Domain):
         kept = self.data["answers"][key]
         return kept if isinstance(kept, BmvisError) else _BUILT.decode(kept)
 
-    def note_answer(self, key: Asked, answer: Built | BmvisError) -> bool:
+    def note_answer(self, key: ModelRequest, answer: Built | BmvisError) -> bool:
         """Keep what came of a request; return whether pages that show it must be written again."""
         kept = answer if isinstance(answer, BmvisError) else msgspec.msgpack.encode(answer)
         before = self.data["answers"].get(key)
@@ -163,15 +163,15 @@ class BmvisDomain(Domain):
         pages = self.requests.keys() | self.references.keys()
         self.data["changed"] = {page: when for page, when in self.changed.items() if page in pages}
 
-    def failed_keys(self) -> set[Asked]:
+    def failed_keys(self) -> set[ModelRequest]:
         """Return the requests that ended in an error."""
         return {key for key in self.data["answers"] if isinstance(self.data["answers"][key], BmvisError)}
 
-    def pages_with(self, keys: Set[Asked]) -> set[str]:
+    def pages_with(self, keys: Set[ModelRequest]) -> set[str]:
         """Return the pages that ask for any of `keys`."""
         return {page for page, requests in self.requests.items() if any(request.key in keys for request in requests)}
 
-    def pages_about(self, keys: Set[Asked]) -> set[str]:
+    def pages_about(self, keys: Set[ModelRequest]) -> set[str]:
         """Return the pages that refer to a tree that asks for any of `keys`: its rows may have moved."""
         names = {name for name, (_, request) in self.named().items() if request.key in keys}
         return {page for page, referred in self.references.items() if referred & names}
@@ -179,12 +179,12 @@ class BmvisDomain(Domain):
     def process_doc(self, env: BuildEnvironment, docname: str, document: nodes.document) -> None:
         """Note what a page that was just read asks for."""
         requests = [
-            Request(node["reference"], node["options"], node["ids"][0], node["location"])
+            TreeRequest(node["reference"], node["options"], node["ids"][0], node["location"])
             for node in document.findall(model_structure)
             if "error" not in node
         ]
         galleries = {
-            node["ids"][0]: Gallery(node["entries"], node["options"], node["location"])
+            node["ids"][0]: GalleryRequest(node["entries"], node["options"], node["location"])
             for node in document.findall(model_gallery)
             if "error" not in node
         }
@@ -218,9 +218,9 @@ class BmvisDomain(Domain):
                 self.galleries[docname] = otherdata["galleries"][docname]
             self.unanswered.add(docname)
 
-    def named(self) -> dict[str, tuple[str, Request]]:
+    def named(self) -> dict[str, tuple[str, TreeRequest]]:
         """Return each named tree with its page; of two of one name, the first."""
-        found: dict[str, tuple[str, Request]] = {}
+        found: dict[str, tuple[str, TreeRequest]] = {}
         for page, request in self._all_named():
             found.setdefault(request.options.name, (page, request))
         return found
@@ -234,11 +234,11 @@ class BmvisDomain(Domain):
                 text = f"the name {request.options.name!r} is taken (name one of the two otherwise): {first.location}"
                 logger.warning("%s", text, type="bmvis", subtype="name", location=request.location)
 
-    def _all_named(self) -> Iterator[tuple[str, Request]]:
+    def _all_named(self) -> Iterator[tuple[str, TreeRequest]]:
         for page in sorted(self.requests):
             yield from ((page, request) for request in self.requests[page] if request.options.name)
 
-    def module_anchors(self, request: Request) -> dict[str, str]:
+    def module_anchors(self, request: TreeRequest) -> dict[str, str]:
         """Return for each module's path the id of the row that shows it; nothing where no model came."""
         kept = self.data["answers"][request.key]
         if isinstance(kept, BmvisError):
@@ -252,7 +252,7 @@ class BmvisDomain(Domain):
             self._anchors[request] = known
         return known[1]
 
-    def page(self, key: Asked, options: Options, built: Built) -> Page:
+    def page(self, key: ModelRequest, options: Options, built: Built) -> Page:
         """Return a tree laid out: once in a process, though the page and the inventory ask for it."""
         kept = self.data["answers"][key]
         known = self._pages.get((key, options))

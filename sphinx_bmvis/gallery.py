@@ -19,7 +19,7 @@ from bmvis.errors import BmvisError, OptionError
 from bmvis.gallery import Card, Entry, GalleryOptions, expand, make_card, ordered, parse_gallery_options, read_entries
 from bmvis.render.html.cards import facts
 from bmvis.source.source import Source
-from bmvis.worker.protocol import Asked, Listed
+from bmvis.worker.protocol import Listed, ModelRequest
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import GalleryKey, domain_of
@@ -138,7 +138,7 @@ class FillGalleries(SphinxPostTransform):
         pages = domain.pages.get(gallery_key(docname, node["options"], node["entries"]), {})
         cards = []
         for entry in gallery.entries:
-            answer = domain.answer(Asked(entry.reference, node["options"].device))
+            answer = domain.answer(ModelRequest(entry.reference, node["options"].device))
             shown = msgspec.structs.replace(entry, location=place(entry.location, self.env.srcdir))
             cards.append(
                 make_card(

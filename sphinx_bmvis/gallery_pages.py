@@ -21,9 +21,9 @@ from sphinx.jinja2glue import SphinxFileSystemLoader
 from sphinx.util import logging, rst
 from sphinx.util.display import status_iterator
 
-from bmvis import reference as factory
 from bmvis.errors import OptionError
 from bmvis.gallery import Entry, GalleryOptions, page_names, parse_gallery_options, read_entries
+from bmvis.reference import is_pattern
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.gallery import expanded, gallery_key
 from sphinx_bmvis.settings import source_of
@@ -55,7 +55,7 @@ def write_pages(app: Sphinx) -> None:
     for docname, options, entries in _galleries(app):
         folder = gallery_key(docname, options, entries)[1]
         found = list(expanded(entries, source_of(app), []))
-        models = [entry for entry in found if not factory.is_pattern(entry.reference)]
+        models = [entry for entry in found if not is_pattern(entry.reference)]
         if len(models) < len(found):  # a pattern failed: whose pages are stale is not known
             stale = {docname for docname in stale if posixpath.dirname(docname) != folder}
         names = {reference: f"{folder}/{name}" for reference, name in page_names(models).items()}

@@ -15,10 +15,10 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.display import status_iterator
 
-from bmvis import reference as factory
 from bmvis.errors import BmvisError
-from bmvis.source.source import Source, drifted
-from bmvis.worker.protocol import Asked, Built
+from bmvis.reference import is_pattern
+from bmvis.source.source import Source, drift_error
+from bmvis.worker.protocol import Built, ModelRequest
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.gallery import expand_galleries
@@ -48,7 +48,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     expand_galleries(env, source)
     requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
     keys = list(dict.fromkeys(request.key for request in requests))
-    changed: set[Asked] = set()
+    changed: set[ModelRequest] = set()
     if keys:
         for key in status_iterator(
             keys, "building models... ", length=len(keys), verbosity=app.verbosity, stringify_func=_name
@@ -78,13 +78,13 @@ def _is_older(builder: Builder, page: str, when: float) -> bool:
     return file.is_file() and file.stat().st_mtime < when
 
 
-def _name(key: Asked) -> str:
+def _name(key: ModelRequest) -> str:
     return key.reference
 
 
-def _answer(source: Source, key: Asked) -> Built | BmvisError:
+def _answer(source: Source, key: ModelRequest) -> Built | BmvisError:
     try:
-        if factory.is_pattern(key.reference):
+        if is_pattern(key.reference):
             source.find_all(key.reference)  # it has failed, or the gallery would ask for what it finds
         return source.answer(key)
     except BmvisError as error:
@@ -101,7 +101,7 @@ def _note_dependencies(env: BuildEnvironment, domain: BmvisDomain) -> None:
                 env.dependencies[page].update(file for file in files if file.is_file())
 
 
-def _report(domain: BmvisDomain, keys: Iterable[Asked]) -> None:
+def _report(domain: BmvisDomain, keys: Iterable[ModelRequest]) -> None:
     """Warn at each place where a model is missing, and say what else its reader should know."""
     asked = set(keys)
     for page in sorted(domain.requests):
@@ -112,7 +112,7 @@ def _report(domain: BmvisDomain, keys: Iterable[Asked]) -> None:
             if isinstance(answer, BmvisError):
                 warn(answer, request.location)
             else:
-                drift = drifted(request.reference, answer)
+                drift = drift_error(request.reference, answer)
                 if drift:
                     warn(drift, request.location)
                 for note in answer.model.notes:

@@ -6,11 +6,11 @@ import msgspec
 
 from bmvis.gallery import Entry, GalleryOptions
 from bmvis.options import Options
-from bmvis.source.source import asked
-from bmvis.worker.protocol import Asked
+from bmvis.source.source import model_request
+from bmvis.worker.protocol import ModelRequest
 
 
-class Request(msgspec.Struct, frozen=True):
+class TreeRequest(msgspec.Struct, frozen=True):
     """One tree that a page asks for."""
 
     reference: str
@@ -20,19 +20,21 @@ class Request(msgspec.Struct, frozen=True):
     """Where it is asked for, as Sphinx writes it before a warning: `/docs/models.rst:12`."""
 
     @property
-    def key(self) -> Asked:
+    def key(self) -> ModelRequest:
         """Return what its model is built from."""
-        return asked(self.reference, self.options)
+        return model_request(self.reference, self.options)
 
 
-class Gallery(msgspec.Struct, frozen=True):
+class GalleryRequest(msgspec.Struct, frozen=True):
     """One gallery that a page asks for."""
 
     entries: tuple[Entry, ...]
     options: GalleryOptions
     location: str
 
-    def requests(self, anchor: str) -> list[Request]:
+    def requests(self, anchor: str) -> list[TreeRequest]:
         """Return what is to be built for it."""
         options = Options(device=self.options.device)
-        return [Request(entry.reference, options, anchor, entry.location or self.location) for entry in self.entries]
+        return [
+            TreeRequest(entry.reference, options, anchor, entry.location or self.location) for entry in self.entries
+        ]

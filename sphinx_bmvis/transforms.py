@@ -13,7 +13,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError
 from bmvis.render.text import to_text
-from bmvis.source.source import asked
+from bmvis.source.source import model_request
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 from sphinx_bmvis.domain import domain_of
@@ -33,7 +33,7 @@ class FillTrees(SphinxPostTransform):
                 self._fill(node)
 
     def _fill(self, node: model_structure) -> None:
-        domain, key = domain_of(self.env), asked(node["reference"], node["options"])
+        domain, key = domain_of(self.env), model_request(node["reference"], node["options"])
         answer = domain.answer(key)
         if isinstance(answer, BmvisError):
             node["error"] = answer

@@ -1,7 +1,7 @@
 """Which project files a reference depends on, also where an earlier reference has imported them.
 
-Runs in the child process. `Imports.install` watches every import from then on, and every file that
-Python opens; `Imports.files_of` follows what was seen from one module on.
+Runs in the child process. `ImportTracker.install` watches every import from then on, and every file that
+Python opens; `ImportTracker.files_of` follows what was seen from one module on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bmvis.child.tracebacks import is_project_file
 from bmvis.source import fingerprint
 
 
-class Imports:
+class ImportTracker:
     """Everything imported and read in this process, by the module that did it."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from bmvis.worker import process_tree
 _Undo = Callable[[], object]
 
 
-class Borrowed:
+class ProcessState:
     """The state of the process before user code runs.
 
     Args:
@@ -35,7 +35,7 @@ class Borrowed:
         self._torch_code = _torch_code()
         self._threads = set(sys._current_frames())
 
-    def give_back(self) -> str:
+    def restore(self) -> str:
         """Put back what can be; return what cannot, '' if the process is as good as new."""
         if any(sys.modules.get(name) is not module for name, module in self._modules.items()):
             return "imported modules were taken from sys.modules"  # to import torch again would crash

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bmvis import reference as factory
 from bmvis.child import tracebacks
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
+from bmvis.reference import Reference
 
 
-def list_models(pattern: factory.Reference) -> tuple[str, ...]:
+def list_models(pattern: Reference) -> tuple[str, ...]:
     """Import the module of a pattern and return a reference to each model in it that the pattern finds."""
     from bmvis.child.listing import model_names
 
@@ -24,7 +24,7 @@ def list_models(pattern: factory.Reference) -> tuple[str, ...]:
     return tuple(f"{pattern.module}:{name}" for name in model_names(module, pattern.attribute))
 
 
-def find(reference: factory.Reference) -> Any:
+def find(reference: Reference) -> Any:
     """Import the module of a reference and return the object it names."""
     found = _import(reference)
     where = reference.module
@@ -37,15 +37,15 @@ def find(reference: factory.Reference) -> Any:
     return found
 
 
-def _import(reference: factory.Reference) -> Any:
+def _import(reference: Reference) -> Any:
     try:
         return importlib.import_module(reference.module)
     except ModuleNotFoundError as error:
         if not _is_prefix(error.name, reference.module):
-            raise raised(f"importing {reference.module!r} failed", error) from error
+            raise factory_error(f"importing {reference.module!r} failed", error) from error
         raise FactoryError(f"no module named {error.name!r}", hint=_module_hint(error.name or "")) from error
     except BaseException as error:
-        raise raised(f"importing {reference.module!r} failed", error) from error
+        raise factory_error(f"importing {reference.module!r} failed", error) from error
 
 
 def _is_prefix(missing: str | None, module: str) -> bool:
@@ -91,7 +91,7 @@ def _close(word: str, known: Iterable[str]) -> str:
     return hint if hint.startswith("did") else ""
 
 
-def call(target: Any, reference: factory.Reference, device: str) -> tuple[Any, tuple[Any, ...]]:
+def call(target: Any, reference: Reference, device: str) -> tuple[Any, tuple[Any, ...]]:
     """Return the module that the factory makes under `device`, and what it returns beside it."""
     import torch
     from torch import nn
@@ -113,11 +113,11 @@ def call(target: Any, reference: factory.Reference, device: str) -> tuple[Any, t
     except BaseException as error:
         if isinstance(error, TypeError) and (refused := _refused(target, reference)):
             raise refused from error
-        raise raised(f"{reference.text!r} raised", error) from error
+        raise factory_error(f"{reference.text!r} raised", error) from error
     return optimizers.unpack(returned, reference.text)
 
 
-def _refused(target: Any, reference: factory.Reference) -> FactoryError | None:
+def _refused(target: Any, reference: Reference) -> FactoryError | None:
     """Return the error of arguments that the target does not take; None where its own code went wrong."""
     try:
         signature = inspect.signature(target)
@@ -134,17 +134,17 @@ def _refused(target: Any, reference: factory.Reference) -> FactoryError | None:
     return None
 
 
-def said(error: BaseException) -> str:
+def exception_text(error: BaseException) -> str:
     """Return an exception's type and the first line of its text."""
     name = type(error).__name__
     text = first_line(str(error))
     return f"{name}: {text}" if text else name
 
 
-def raised(what: str, error: BaseException) -> FactoryError:
+def factory_error(what: str, error: BaseException) -> FactoryError:
     """Return what user code raised as an error of ours, with the user's own frames."""
     return FactoryError(
-        f"{what} {said(error)}",
+        f"{what} {exception_text(error)}",
         hint="mend the factory; its traceback follows",
         detail=tracebacks.user_frames(error),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 @contextmanager
-def memory(limit: int) -> Iterator[None]:
+def limit_memory(limit: int) -> Iterator[None]:
     """Let allocations fail that take more than `limit` bytes beside what the process has; 0 is no limit."""
     if not limit or sys.platform != "linux":
         yield
@@ -29,12 +29,12 @@ def memory(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def default() -> int:
+def default_limit() -> int:
     """Return half of the bytes that the machine, or the container, has; 0 where it does not tell."""
     return min(filter(None, (_physical(), *_of_groups())), default=0) // 2
 
 
-def ran_out(error: BaseException | None) -> bool:
+def is_out_of_memory(error: BaseException | None) -> bool:
     """Return whether an allocation failed: PyTorch says so by a RuntimeError."""
     said = str(error).lower()
     return isinstance(error, MemoryError) or any(word in said for word in ("allocate memory", "bad_alloc"))

@@ -35,16 +35,16 @@ except ImportError as _missing:  # another Python finds this bmvis, but not what
     sys.exit(process_tree.UNUSABLE)
 
 from bmvis import humanize, inputs
-from bmvis import reference as factory
 from bmvis.child import loader, memory_limit, tracebacks
-from bmvis.child.import_tracker import Imports
-from bmvis.child.isolation import Borrowed
+from bmvis.child.import_tracker import ImportTracker
+from bmvis.child.isolation import ProcessState
 from bmvis.errors import BmvisError, FactoryError, WorkerError
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, Problem
+from bmvis.reference import Reference, parse_pattern, parse_reference
 from bmvis.worker.protocol import Answer, Built, Failed, Listed, Reply, Request, Stale
 
-MOST_CPU_BYTES = 10**9
+MAX_CPU_BYTES = 10**9
 """Bytes of a model that is built a second time, on the CPU, when it cannot be called on meta."""
 
 
@@ -54,7 +54,7 @@ def main(directory: Path) -> None:
     private = _take_stdin()
     requests: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(private, requests, directory), daemon=True).start()
-    imports = Imports()
+    imports = ImportTracker()
     imports.install()
     while True:
         request = msgspec.json.decode(requests.get(), type=Request)
@@ -91,7 +91,7 @@ def _write(answer: Answer, place: Path) -> None:
     partial.replace(place)
 
 
-def _answer(request: Request, imports: Imports, private: int) -> Answer:
+def _answer(request: Request, imports: ImportTracker, private: int) -> Answer:
     """Build what is asked for, and leave the process as it was."""
     imports.note_loaded()
     if imports.is_stale():
@@ -100,20 +100,20 @@ def _answer(request: Request, imports: Imports, private: int) -> Answer:
     sys.path[:0] = request.path
     try:
         _require_torch()
-        borrowed = Borrowed(private)
+        state = ProcessState(private)
         with _limited(request):
             reply = _reply(request, imports)
-        return Answer(reply, borrowed.give_back())
+        return Answer(reply, state.restore())
     except BmvisError as error:
         return Answer(Failed(error.kind, error.message, error.hint, error.detail))
     finally:
         sys.path[:] = before
 
 
-def _reply(request: Request, imports: Imports) -> Reply:
+def _reply(request: Request, imports: ImportTracker) -> Reply:
     """Return what came of the request. Whatever user code raises, here and in its classes, is an answer."""
     try:
-        parse = factory.parse_pattern if request.listing else factory.parse
+        parse = parse_pattern if request.listing else parse_reference
         reference = parse(request.reference)
         imports.asked = reference.module
         imports.roots = tuple(
@@ -126,14 +126,14 @@ def _reply(request: Request, imports: Imports) -> Reply:
         origin = tuple(sources), tuple(imports.digests[file] for file in sources), tuple(_installed())
         return Built(found, *origin) if isinstance(found, Model) else Listed(found, *origin)
     except BmvisError as error:
-        failure = _too_large(request, error) if memory_limit.ran_out(error.__cause__) else error
+        failure = _too_large(request, error) if memory_limit.is_out_of_memory(error.__cause__) else error
         return Failed(failure.kind, failure.message, failure.hint, failure.detail)
     except BaseException as error:
-        failure = loader.raised(f"the model of {request.reference!r} cannot be read: it raised", error)
+        failure = loader.factory_error(f"the model of {request.reference!r} cannot be read: it raised", error)
         return Failed(failure.kind, failure.message, failure.hint, failure.detail)
 
 
-def _beside(reference: factory.Reference) -> tuple[str, ...]:
+def _beside(reference: Reference) -> tuple[str, ...]:
     """Return the folder of a file that the reference names: the project's, wherever it is."""
     path = os.path.abspath(reference.file)
     return () if not reference.file else (path if os.path.isdir(path) else os.path.dirname(path),)  # noqa: PTH112  # it may be any text
@@ -148,7 +148,7 @@ def _limited(request: Request) -> Iterator[None]:
     if request.timeout:
         faulthandler.dump_traceback_later(request.timeout + 5, exit=True, file=2)
     try:
-        with memory_limit.memory(_allowed(request)):
+        with memory_limit.limit_memory(_allowed(request)):
             yield
     finally:
         faulthandler.cancel_dump_traceback_later()
@@ -156,7 +156,7 @@ def _limited(request: Request) -> Iterator[None]:
 
 def _allowed(request: Request) -> int:
     """Return the bytes that a model may take: who asks for the CPU, and sets no limit, has none."""
-    return request.memory or (memory_limit.default() if request.device == "auto" else 0)
+    return request.memory or (memory_limit.default_limit() if request.device == "auto" else 0)
 
 
 def _require_torch() -> None:
@@ -170,7 +170,7 @@ def _require_torch() -> None:
         ) from error
 
 
-def _build(reference: factory.Reference, request: Request, imports: Imports) -> Model:
+def _build(reference: Reference, request: Request, imports: ImportTracker) -> Model:
     """Import and call the factory on the device asked for, and capture what it returns."""
     from bmvis.extraction import optimizers
     from bmvis.extraction.modules import capture
@@ -232,12 +232,12 @@ def _traced(model: Any, captured: Model, request: Request) -> Model:
     try:
         with torch.device(device):
             positional, named = _arguments(request.inputs, device)
-            return forward.trace(model, captured, positional, named)
+            return forward.trace_call(model, captured, positional, named)
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:
         problem = Problem(
-            f"the model of {request.reference!r} could not be called: it raised {loader.said(error)}",
+            f"the model of {request.reference!r} could not be called: it raised {loader.exception_text(error)}",
             hint="the tree is drawn without what flows through it; mend the option inputs",
             detail=tracebacks.user_frames(error),
         )
@@ -256,17 +256,17 @@ def _arguments(written: str, device: str) -> tuple[list[Any], dict[str, Any]]:
     """Return what to call the model with; a function of the user's runs on the model's device."""
     from bmvis.extraction import forward
 
-    asked = inputs.parse(written)
-    if not isinstance(asked, factory.Reference):
-        return forward.tensors(asked, device)
+    asked = inputs.parse_inputs(written)
+    if not isinstance(asked, Reference):
+        return forward.make_tensors(asked, device)
     make = loader.find(asked)
     if not callable(make):
         raise FactoryError(f"{asked.target!r} is no function", hint="name a function that returns the inputs")
-    return forward.arguments(make(*asked.arguments, **asked.keywords))
+    return forward.call_arguments(make(*asked.arguments, **asked.keywords))
 
 
 def _is_small(model: Model) -> bool:
-    return subtree_totals(model)[0].stored_bytes <= MOST_CPU_BYTES
+    return subtree_totals(model)[0].stored_bytes <= MAX_CPU_BYTES
 
 
 def _installed() -> Iterator[str]:

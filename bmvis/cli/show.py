@@ -12,15 +12,15 @@ import click
 import msgspec
 from rich.console import Console
 
-from bmvis import reference as factory
 from bmvis.errors import BmvisError
 from bmvis.option_parsing import parse_options
 from bmvis.options import OPTIONS, Option
+from bmvis.reference import short_name
 from bmvis.render.html.standalone import to_document
 from bmvis.render.json_data import to_data
 from bmvis.render.terminal import print_page, to_svg
 from bmvis.render.text import printable
-from bmvis.source.source import Source, asked
+from bmvis.source.source import Source, model_request
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 from bmvis.worker.client import TIMEOUT
@@ -112,16 +112,16 @@ def _show(
     try:
         options = parse_options(_chosen(written))
         with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
-            built = source.answer(asked(reference, options))
+            built = source.answer(model_request(reference, options))
     except BmvisError as error:
         click.echo(f"Error: {printable_lines(error.report)}", err=True)
         sys.exit(BROKEN)
     page = layout(built.model, options, built.base)
-    unsaid = [warning.report for warning in page.warnings if not (page.training and warning.kind == "optimizer")]
+    unsaid = [warning.report for warning in page.warnings if not (page.param_groups and warning.kind == "optimizer")]
     for note in (*built.model.notes, *unsaid):
         click.echo(printable_lines(note), err=True)
     if html:
-        _write(html, to_document(page, f"{factory.stem(reference)}: {page.type}"))
+        _write(html, to_document(page, f"{short_name(reference)}: {page.type}"))
     if svg:
         _write(svg, to_svg(page, f"Structure of {page.type}"))
     if as_json:

@@ -16,7 +16,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bmvis.comparison.drift import Drift, compare
+from bmvis.comparison.drift import Drift, find_drift
 from bmvis.errors import BmvisError, SnapshotError
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.model.totals import subtree_totals
@@ -128,7 +128,7 @@ def _compare(outcome: Outcome) -> Outcome:
         recorded = read_snapshot(outcome.file, outcome.snapshot.reference)
     except SnapshotError as error:
         return Outcome(outcome.name, outcome.file, error=error)
-    return Outcome(outcome.name, outcome.file, drift=compare(recorded.model, outcome.snapshot.model))
+    return Outcome(outcome.name, outcome.file, drift=find_drift(recorded.model, outcome.snapshot.model))
 
 
 def _is_recorded(file: Path, snapshot: Snapshot) -> bool:

@@ -30,7 +30,7 @@ class Comparison(msgspec.Struct, frozen=True):
     """Indices into `model.modules` of those below and in which nothing changed."""
 
 
-def compare(before: Model, after: Model) -> Comparison:
+def compare_models(before: Model, after: Model) -> Comparison:
     """Return how `after` differs from `before`.
 
     `bmvis.comparison.alignment` pairs the modules. The device, buffers and the order of modules are no difference.

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from bmvis.model.labels import in_one, numbered
+from bmvis.model.labels import merged_path, split_number
 from bmvis.model.snapshot import describe
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model, Optimizer
@@ -17,7 +17,7 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _Facts = Mapping[str, Any]
 
 
-class Change(msgspec.Struct, frozen=True):
+class DriftLine(msgspec.Struct, frozen=True):
     """One difference, at one place or at the same place in each of several blocks."""
 
     kind: Literal["added", "removed", "changed"]
@@ -33,7 +33,7 @@ class Change(msgspec.Struct, frozen=True):
 class Drift(msgspec.Struct, frozen=True):
     """All differences; none if `changes` is empty."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[DriftLine, ...]
     before: Totals
     after: Totals
 
@@ -44,15 +44,15 @@ class Drift(msgspec.Struct, frozen=True):
         return "\n".join([*map(str, self.changes), *_totals(self.before, self.after)])
 
 
-def compare(before: Model, after: Model) -> Drift:
+def find_drift(before: Model, after: Model) -> Drift:
     """Return what changed from one model to the other. The device it was built on is no difference."""
     old, new = _facts(before), _facts(after)
     changes = [*_missing("removed", before, new), *_missing("added", after, old)]
     for path in [path for path in old if path in new]:
-        changes += [Change("changed", path, text) for text in _differences(old[path], new[path])]
-    changes += [Change("changed", "", text) for text in _optimizers(before, after)]
+        changes += [DriftLine("changed", path, text) for text in _differences(old[path], new[path])]
+    changes += [DriftLine("changed", "", text) for text in _optimizers(before, after)]
     if not changes and list(old) != list(new):
-        changes = [Change("changed", "", "its modules stand in another order")]
+        changes = [DriftLine("changed", "", "its modules stand in another order")]
     return Drift(tuple(_together(changes)), subtree_totals(before)[0], subtree_totals(after)[0])
 
 
@@ -61,12 +61,12 @@ def _facts(model: Model) -> dict[str, _Facts]:
     return {path: describe(m, path, model.device) for path, m in zip(places, model.modules, strict=True)}
 
 
-def _missing(kind: Literal["added", "removed"], model: Model, other: Mapping[str, _Facts]) -> Iterator[Change]:
+def _missing(kind: Literal["added", "removed"], model: Model, other: Mapping[str, _Facts]) -> Iterator[DriftLine]:
     """Yield the outermost modules of `model` that the other does not have."""
     totals = subtree_totals(model)
     for index, path in enumerate(model.paths):
         if path not in other and path.rpartition(".")[0] in other:
-            yield Change(kind, path, f"{model.modules[index].type}, {_parameters(totals[index].count)}")
+            yield DriftLine(kind, path, f"{model.modules[index].type}, {_parameters(totals[index].count)}")
 
 
 def _differences(old: _Facts, new: _Facts) -> Iterator[str]:
@@ -117,13 +117,13 @@ def _said(value: object) -> str:
     return (", ".join(map(str, value)) or "none") if isinstance(value, list | tuple) else str(value)
 
 
-def _together(changes: list[Change]) -> Iterator[Change]:
+def _together(changes: list[DriftLine]) -> Iterator[DriftLine]:
     """Make one of the changes that differ in one number of their paths: the same change in each of many blocks."""
-    alike: dict[tuple[str, str, str, int], list[Change]] = {}
+    alike: dict[tuple[str, str, str, int], list[DriftLine]] = {}
     for change in changes:
-        alike.setdefault((change.kind, change.text, *numbered(change.path)), []).append(change)
+        alike.setdefault((change.kind, change.text, *split_number(change.path)), []).append(change)
     for (*_, position), found in alike.items():
-        yield msgspec.structs.replace(found[0], path=in_one([change.path for change in found], position))
+        yield msgspec.structs.replace(found[0], path=merged_path([change.path for change in found], position))
 
 
 def _totals(before: Totals, after: Totals) -> Iterator[str]:

@@ -25,14 +25,14 @@ _SILENT = (nn.ParameterList, nn.ParameterDict)
 """They list their parameters, which stand on the row."""
 
 
-class Listener:
+class ExtraReprReader:
     """Asks the modules of one model."""
 
     def __init__(self) -> None:
         self.left = PATIENCE
         self.silent: dict[type, bool] = {}
 
-    def ask(self, module: nn.Module) -> str:
+    def read(self, module: nn.Module) -> str:
         """Return the module's `extra_repr()` as one line, without addresses; '' where it has none to give.
 
         A parametrized module is not asked: it computes its weights when they are looked at, and spectral norm
@@ -41,7 +41,7 @@ class Listener:
         cls = type(module)
         if cls not in self.silent:
             self.silent[cls] = _is_silent(cls)
-        if self.silent[cls] or self.left <= 0 or introspection.holds(module, "_modules", "parametrizations"):
+        if self.silent[cls] or self.left <= 0 or introspection.has_entry(module, "_modules", "parametrizations"):
             return ""
         started = time.perf_counter()
         try:
@@ -59,7 +59,7 @@ def _is_silent(cls: type[nn.Module]) -> bool:
     return (
         cls.extra_repr is nn.Module.extra_repr
         or issubclass(cls, _SILENT)
-        or introspection.home(cls).startswith("torch.jit")
+        or introspection.class_module(cls).startswith("torch.jit")
     )
 
 
@@ -68,5 +68,5 @@ def _line(words: str) -> str:
     if is_plain and "  " not in words and " at 0x" not in words:
         return words.strip()
     start = str.__getitem__(words, slice(0, 4 * LONGEST))
-    line = introspection.text(_ADDRESS.sub("", " ".join(start.split())))
+    line = introspection.safe_text(_ADDRESS.sub("", " ".join(start.split())))
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"

@@ -25,17 +25,17 @@ from bmvis.inputs import TensorInput
 from bmvis.model.call_summary import merged
 from bmvis.model.tree import Call, Model, Output
 
-MOST_OUTPUTS = 8
+MAX_OUTPUTS = 8
 """Tensors of one output that are noted."""
 
 
-def tensors(inputs: Sequence[TensorInput], device: str) -> tuple[list[Any], dict[str, Any]]:
+def make_tensors(inputs: Sequence[TensorInput], device: str) -> tuple[list[Any], dict[str, Any]]:
     """Return positional and keyword arguments: zeros, which are good for masks and indices as well."""
     made = [(one.name, torch.zeros(one.shape, dtype=getattr(torch, one.dtype), device=device)) for one in inputs]
     return [tensor for name, tensor in made if not name], {name: tensor for name, tensor in made if name}
 
 
-def arguments(returned: Any) -> tuple[list[Any], dict[str, Any]]:
+def call_arguments(returned: Any) -> tuple[list[Any], dict[str, Any]]:
     """Return positional and keyword arguments from what a function of the user's returns."""
     if isinstance(returned, Mapping):
         return [], dict(returned)
@@ -45,7 +45,7 @@ def arguments(returned: Any) -> tuple[list[Any], dict[str, Any]]:
     return (list(returned) if isinstance(returned, tuple | list) else [returned]), {}
 
 
-def trace(model: nn.Module, captured: Model, positional: Sequence[Any], named: Mapping[str, Any]) -> Model:
+def trace_call(model: nn.Module, captured: Model, positional: Sequence[Any], named: Mapping[str, Any]) -> Model:
     """Call `model` once, and return `captured` with what was seen of each module.
 
     Raises:
@@ -164,10 +164,10 @@ def _outputs(output: Any) -> tuple[Output, ...]:
     elif dataclasses.is_dataclass(output) and not isinstance(output, type):
         fields = vars(output)
     named = [
-        (introspection.text(str(name)), value) for name, value in fields.items() if isinstance(value, torch.Tensor)
+        (introspection.safe_text(str(name)), value) for name, value in fields.items() if isinstance(value, torch.Tensor)
     ]
     if named:
-        return tuple(Output(name, tuple(map(int, value.shape))) for name, value in named[:MOST_OUTPUTS])
+        return tuple(Output(name, tuple(map(int, value.shape))) for name, value in named[:MAX_OUTPUTS])
     first = next((leaf for leaf in tree_leaves(output) if isinstance(leaf, torch.Tensor)), None)
     return () if first is None else (Output("", tuple(map(int, first.shape))),)
 

@@ -45,12 +45,12 @@ def buffers(module: nn.Module) -> Tensors:
     return _items(_slot(module, "_buffers"), torch.Tensor)
 
 
-def unsaved(module: nn.Module) -> frozenset[str]:
+def non_persistent(module: nn.Module) -> frozenset[str]:
     """Return the names of the buffers that the state dict leaves out."""
     return frozenset(_slot(module, "_non_persistent_buffers_set") or ())
 
 
-def holds(module: nn.Module, slot: str, name: str) -> bool:
+def has_entry(module: nn.Module, slot: str, name: str) -> bool:
     """Return whether one of the module's dictionaries has an entry of this name."""
     return name in (_slot(module, slot) or ())
 
@@ -63,13 +63,13 @@ def attribute(thing: object, name: str, default: Any = None) -> Any:
         return default  # a property or `__getattr__` of somebody else's; that it fails is no fact about the model
 
 
-def home(cls: type) -> str:
+def class_module(cls: type) -> str:
     """Return the name of the Python module that a class says it is from; it may say anything, or nothing."""
     named = cls.__module__
     return named if isinstance(named, str) else ""
 
 
-def text(value: str) -> str:
+def safe_text(value: str) -> str:
     """Return a name as text that every format can hold: half of a surrogate pair is written as its escape."""
     return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
 
@@ -78,7 +78,7 @@ def _items(held: Any, kind: type[_Held]) -> Sequence[tuple[str, _Held]]:
     if not held:
         return ()
     return [
-        (name if type(name) is str and name.isascii() else text(str(name)), value)
+        (name if type(name) is str and name.isascii() else safe_text(str(name)), value)
         for name, value in held.items()
         if value is not None and isinstance(value, kind)
     ]

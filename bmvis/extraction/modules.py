@@ -12,9 +12,9 @@ from torch import nn
 
 from bmvis.extraction import introspection
 from bmvis.extraction.adapters import Deltas, find_deltas
-from bmvis.extraction.extra_repr import Listener
+from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
-from bmvis.gc_pause import uncollected
+from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 
 _Record = TypeVar("_Record", Parameter, Buffer)
@@ -34,7 +34,7 @@ def capture(model: nn.Module) -> Model:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"bmvis captures a torch.nn.Module, not {type(model).__name__}")
-    with torch.no_grad(), torch._C.DisableTorchFunction(), uncollected():
+    with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
         places = list(walk(model))
         deltas = find_deltas([(path, module) for _, _, path, module, shared, *_ in places if shared is None])
         reader = _Reader(deltas, _find_ties(places))
@@ -94,7 +94,7 @@ class _Reader:
         self.ties = ties
         self.told = ties.again.keys() | deltas.keys()
         """Ids of the tensors of which more is told than they say themselves."""
-        self.listener = Listener()
+        self.extra_reprs = ExtraReprReader()
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
         self.names: dict[type, tuple[str, str, str]] = {}
         self.plain: dict[Hashable, Parameter] = {}
@@ -121,7 +121,7 @@ class _Reader:
             qualname=qualname if qualname != type_ else "",
             parameters=self.parameters(path, module, parameters, buffers),
             buffers=self.buffers(path, module, buffers) if buffers else (),
-            extra_repr=self.listener.ask(module),
+            extra_repr=self.extra_reprs.read(module),
             shared_with=shared_with,
         )
 
@@ -130,7 +130,7 @@ class _Reader:
         cls = type(module)
         known = self.names.get(cls)
         if known is None:
-            if introspection.home(cls).startswith("torch.jit"):
+            if introspection.class_module(cls).startswith("torch.jit"):
                 return _compiled_class(module) or _class(cls)
             known = self.names[cls] = _class(cls)
         return known
@@ -193,7 +193,7 @@ class _Reader:
 
     def buffers(self, path: str, module: nn.Module, buffers: introspection.Tensors) -> tuple[Buffer, ...]:
         """Return a module's buffers."""
-        unsaved = introspection.unsaved(module)
+        unsaved = introspection.non_persistent(module)
         return tuple([self.buffer(name, path, buffer, module, name not in unsaved) for name, buffer in buffers])
 
     def buffer(self, name: str, path: str, buffer: torch.Tensor, holder: nn.Module, persistent: bool) -> Buffer:
@@ -223,9 +223,9 @@ class _Reader:
 def _class(cls: type) -> tuple[str, str, str]:
     """Return the name, package and qualified name of a class."""
     return (
-        introspection.text(cls.__name__),
-        introspection.text(introspection.home(cls)),
-        introspection.text(cls.__qualname__),
+        introspection.safe_text(cls.__name__),
+        introspection.safe_text(introspection.class_module(cls)),
+        introspection.safe_text(cls.__qualname__),
     )
 
 
@@ -235,7 +235,7 @@ def _compiled_class(module: nn.Module) -> tuple[str, str, str] | None:
     if script is None:
         return None
     package, _, name = _MANGLED.sub("", script._type().qualified_name()).rpartition(".")
-    return introspection.text(name), introspection.text(package), introspection.text(name)
+    return introspection.safe_text(name), introspection.safe_text(package), introspection.safe_text(name)
 
 
 def _device(places: list[_Place]) -> str:

@@ -17,9 +17,9 @@ from bmvis.extraction import introspection
 from bmvis.extraction.modules import walk
 from bmvis.model.tree import Model, Optimizer, Parameter, ParameterGroup
 
-MOST_CHARACTERS = 60
+MAX_CHARACTERS = 60
 """Of a hyperparameter's text."""
-MOST_ITEMS = 6
+MAX_ITEMS = 6
 """Of a hyperparameter that is a sequence."""
 _RETURNS = "a factory returns a torch.nn.Module, (module, optimizer) or (module, [optimizers])"
 _INTERNAL = ("params", "param_names", "name")
@@ -76,9 +76,9 @@ def note_groups(captured: Model, model: nn.Module, returned: Sequence[Any]) -> M
 def _optimizer(optimizer: Any, known: set[int], schedulers: Sequence[Any]) -> Optimizer:
     own = [s for s in schedulers if introspection.attribute(s, "optimizer") is optimizer]
     return Optimizer(
-        type=introspection.text(type(optimizer).__name__),
+        type=introspection.safe_text(type(optimizer).__name__),
         groups=tuple(_group(group, known) for group in _groups(optimizer)),
-        schedulers=tuple(introspection.text(type(scheduler).__name__) for scheduler in own),
+        schedulers=tuple(introspection.safe_text(type(scheduler).__name__) for scheduler in own),
     )
 
 
@@ -110,15 +110,15 @@ def _written(value: Any) -> str:
     if type(value) is str:
         return _cut(value)
     if type(value) in (tuple, list):
-        items = [_written(item) for item in value[:MOST_ITEMS]] + ["…"] * (len(value) > MOST_ITEMS)
+        items = [_written(item) for item in value[:MAX_ITEMS]] + ["…"] * (len(value) > MAX_ITEMS)
         return _cut(f"({', '.join(items)})")
     name = introspection.attribute(value, "__name__") if callable(value) else ""
     return _cut(name if type(name) is str and name else type(value).__name__)
 
 
 def _cut(text: str) -> str:
-    text = " ".join(introspection.text(text).split())
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+    text = " ".join(introspection.safe_text(text).split())
+    return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"
 
 
 def _is_optimizer(thing: Any) -> bool:

@@ -71,7 +71,7 @@ def packed(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
 
 def _packed_buffer(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
     """Yield the matrix that a layer of GPTQ or AWQ packs into the integers of a buffer, several to one."""
-    if not introspection.holds(module, "_buffers", "qweight"):
+    if not introspection.has_entry(module, "_buffers", "qweight"):
         return
     buffers = dict(introspection.buffers(module))
     weight = buffers.get("qweight")
@@ -96,7 +96,7 @@ def _first_int(module: nn.Module, names: Iterable[str]) -> int:
 
 
 def _is_native(cls: type[nn.Module]) -> bool:
-    return introspection.home(cls).startswith(("torch.ao.nn.", "torch.nn.quantized."))
+    return introspection.class_module(cls).startswith(("torch.ao.nn.", "torch.nn.quantized."))
 
 
 def _unpacked(module: Any) -> list[tuple[str, object]]:

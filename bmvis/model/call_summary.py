@@ -12,7 +12,7 @@ Span = tuple[int, int]
 """The least and the greatest."""
 
 
-class Flow(msgspec.Struct, frozen=True, gc=False):
+class CallSummary(msgspec.Struct, frozen=True, gc=False):
     """What the modules of one row return, and what one of them costs."""
 
     outputs: tuple[Output, ...]
@@ -26,7 +26,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
         return self.calls[1] > 0
 
 
-def together(calls: Iterable[Call | None]) -> Flow | None:
+def summarize_calls(calls: Iterable[Call | None]) -> CallSummary | None:
     """Return what several modules' calls have in common; None where nothing was seen of any."""
     found = [call for call in calls if call is not None]
     if not found:
@@ -35,7 +35,7 @@ def together(calls: Iterable[Call | None]) -> Flow | None:
     outputs = called[0].outputs if called else ()
     for call in called[1:]:
         outputs = merged(outputs, call.outputs)
-    return Flow(
+    return CallSummary(
         outputs,
         _span([call.calls for call in found]),
         _span([call.macs for call in found]),

@@ -11,7 +11,7 @@ from bmvis.model.totals import subtree_facts
 from bmvis.model.tree import Model, Parameter
 
 
-class Kinds(msgspec.Struct, frozen=True):
+class RankedFacts(msgspec.Struct, frozen=True):
     """What is true of some parameter of a model."""
 
     ranked: tuple[str, ...]
@@ -24,7 +24,7 @@ class Kinds(msgspec.Struct, frozen=True):
         return tuple([kind for kind in self.ranked if kind in self.found[index]]) if self.found else self.ranked
 
 
-def of(model: Model, fact: Callable[[Parameter], str]) -> Kinds:
+def rank_facts(model: Model, fact: Callable[[Parameter], str]) -> RankedFacts:
     """Return what `fact` says of the parameters; '' is nothing."""
     elements: Counter[str] = Counter()
     numbers, distinct = model.parameter_lists
@@ -33,14 +33,14 @@ def of(model: Model, fact: Callable[[Parameter], str]) -> Kinds:
             if not parameter.tied_to:
                 elements[fact(parameter)] += parameter.count * times
     ranked = tuple(said for said, _ in elements.most_common() if said)
-    return Kinds(ranked, subtree_facts(model, fact) if len(ranked) > 1 else ())
+    return RankedFacts(ranked, subtree_facts(model, fact) if len(ranked) > 1 else ())
 
 
-def dtype(parameter: Parameter) -> str:
+def dtype_of(parameter: Parameter) -> str:
     """Return the data type, or the scheme that the parameter is quantised by."""
     return parameter.stored_as
 
 
-def device(parameter: Parameter) -> str:
+def device_of(parameter: Parameter) -> str:
     """Return where the parameter is; the meta device is no place."""
     return "" if parameter.device == "meta" else parameter.device

@@ -20,7 +20,7 @@ def label(names: Sequence[str]) -> str:
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in _runs(numbers))
 
 
-def numbered(path: str) -> tuple[str, int]:
+def split_number(path: str) -> tuple[str, int]:
     """Return a path with its first number as `*`, and the place of that number; -1 if it has none."""
     parts = path.split(".")
     position = next((index for index, part in enumerate(parts) if part.isdecimal()), -1)
@@ -29,15 +29,15 @@ def numbered(path: str) -> tuple[str, int]:
     return ".".join(parts), position
 
 
-def together(paths: Iterable[str]) -> list[str]:
+def merge_paths(paths: Iterable[str]) -> list[str]:
     """Return paths that differ in their first number as one: `layer.0-11.bias`."""
     alike: dict[tuple[str, int], list[str]] = {}
     for path in paths:
-        alike.setdefault(numbered(path), []).append(path)
-    return [in_one(found, position) for (_, position), found in alike.items()]
+        alike.setdefault(split_number(path), []).append(path)
+    return [merged_path(found, position) for (_, position), found in alike.items()]
 
 
-def in_one(paths: Sequence[str], position: int) -> str:
+def merged_path(paths: Sequence[str], position: int) -> str:
     """Return one path for those that differ in the number at `position`."""
     parts = paths[0].split(".")
     if len(paths) > 1:

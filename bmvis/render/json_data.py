@@ -22,11 +22,11 @@ from typing import Any
 
 import msgspec
 
-from bmvis.model.call_summary import Flow
+from bmvis.model.call_summary import CallSummary
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Parameter
 from bmvis.view.page import Page, Row
-from bmvis.view.param_groups import Training
+from bmvis.view.param_groups import ParamGroupTable
 
 VERSION = 1
 """A change that an old reader would stumble over makes it another one."""
@@ -42,7 +42,7 @@ def to_data(page: Page, reference: str, device: str) -> dict[str, Any]:
         **({"checkpoint": True} if page.is_checkpoint else {}),
         "totals": _totals(page.totals, page.is_checkpoint),
         **({"before": _totals(page.before, page.is_before_checkpoint)} if page.before else {}),
-        **({"optimizers": _training(page.training)} if page.training else {}),
+        **({"optimizers": _training(page.param_groups)} if page.param_groups else {}),
         "rows": [_row(row, page.is_checkpoint) for row in page.rows],
     }
 
@@ -63,8 +63,8 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
         found["change"] = msgspec.to_builtins(row.module.change)
     if row.extra_repr:
         found["extra_repr"] = row.extra_repr
-    if row.flow:
-        found["flow"] = _flow(row.flow)
+    if row.call_summary:
+        found["flow"] = _flow(row.call_summary)
     if row.hidden:
         found["hidden"] = row.hidden
     if row.left_out:
@@ -81,7 +81,7 @@ def _parameter(parameter: Parameter, is_checkpoint: bool) -> dict[str, Any]:
     return found if is_checkpoint else found | {"trainable": parameter.trainable}
 
 
-def _flow(flow: Flow) -> dict[str, Any]:
+def _flow(flow: CallSummary) -> dict[str, Any]:
     return {
         "outputs": [msgspec.to_builtins(output) for output in flow.outputs],
         "calls": flow.calls,
@@ -90,7 +90,7 @@ def _flow(flow: Flow) -> dict[str, Any]:
     }
 
 
-def _training(training: Training) -> dict[str, Any]:
+def _training(training: ParamGroupTable) -> dict[str, Any]:
     return {
         "heads": training.heads,
         "groups": [

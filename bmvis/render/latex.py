@@ -13,9 +13,9 @@ from bmvis.errors import BmvisError
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Parameter
 from bmvis.render.param_groups import cells, kinds
-from bmvis.render.text import change_text, flow_marks, footer, guides, left_out_text, shape_text, states
+from bmvis.render.text import call_marks, change_text, footer, guides, left_out_text, shape_text, states
 from bmvis.view.page import Page, Row
-from bmvis.view.param_groups import Training
+from bmvis.view.param_groups import ParamGroupTable
 
 _LINES = {"├── ": r"\bmvisfork", "└── ": r"\bmvislast", "│   ": r"\bmvispass", "    ": r"\bmvisgap"}
 _SPECIAL = {
@@ -70,8 +70,8 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
         rf"\bmvisrow{{{_guide(line)}}}{{{_row_label(row, label)}{writer.row(row)}}}"
         for line, row in zip(lines, page.rows, strict=True)
     ]
-    if page.training:
-        body += _training(page.training, page.totals, writer)
+    if page.param_groups:
+        body += _training(page.param_groups, page.totals, writer)
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in footer(page)]
     return "\n".join([r"\begin{bmvistree}" + head, *body, r"\end{bmvistree}"])
 
@@ -103,7 +103,7 @@ def _caption(text: str, writer: _Writer) -> str:
     return rf"\bmviscaption{{{writer.text(text)}}}"
 
 
-def _training(training: Training, whole: Totals, writer: _Writer) -> Iterator[str]:
+def _training(training: ParamGroupTable, whole: Totals, writer: _Writer) -> Iterator[str]:
     """Yield what the optimizers do: their hyperparameters, a table of the groups, what is wrong."""
     yield from (rf"\bmvisnote{{{writer.text(head)}}}" for head in training.heads)
     columns = "".join("l" if kind == "text" else "r" for kind in kinds(training))
@@ -163,7 +163,7 @@ class _Writer:
             yield rf"\bmvismark{{{self.text(row.extra_repr)}}}"
         if row.module and row.module.shared_with is not None:
             yield rf"\bmvismark{{same module as {self.text(row.module.shared_with or 'the root')}}}"
-        for mark in flow_marks(row):
+        for mark in call_marks(row):
             arrow, rest = ("$\\rightarrow$ ", mark[2:]) if mark.startswith("→ ") else ("", mark)
             yield rf"\bmvismark{{{arrow}{self.text(rest)}}}"
         if row.module and row.module.change:

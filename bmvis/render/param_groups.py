@@ -8,10 +8,10 @@ from typing import Literal
 from bmvis import humanize
 from bmvis.model.totals import Totals
 from bmvis.render.html.markup import Markup, tag
-from bmvis.view.param_groups import GroupRow, Training
+from bmvis.view.param_groups import GroupRow, ParamGroupTable
 
 
-def to_table(training: Training, whole: Totals) -> Markup:
+def to_table(training: ParamGroupTable, whole: Totals) -> Markup:
     """Return the parameter groups as a table, with the optimizers above and what is wrong below.
 
     Args:
@@ -39,7 +39,7 @@ def to_table(training: Training, whole: Totals) -> Markup:
     )
 
 
-def training_lines(training: Training, whole: Totals) -> Iterator[str]:
+def param_group_lines(training: ParamGroupTable, whole: Totals) -> Iterator[str]:
     """Yield the same as lines, the columns of the table below one another."""
     yield from training.heads
     table = cells(training, whole)
@@ -52,7 +52,7 @@ def training_lines(training: Training, whole: Totals) -> Iterator[str]:
         yield f"! {finding}"
 
 
-def cells(training: Training, whole: Totals) -> list[tuple[str, ...]]:
+def cells(training: ParamGroupTable, whole: Totals) -> list[tuple[str, ...]]:
     """Return the texts of the table, its head first."""
     several = training.has_several_optimizers
     optimizer = ("optimizer",) if several else ()
@@ -60,7 +60,7 @@ def cells(training: Training, whole: Totals) -> list[tuple[str, ...]]:
     return [head, *(_row(group, whole, several) for group in training.groups)]
 
 
-def kinds(training: Training) -> list[Literal["text", "number"]]:
+def kinds(training: ParamGroupTable) -> list[Literal["text", "number"]]:
     """Return for each column whether it is text, or numbers that are read from the right."""
     first: list[Literal["text", "number"]] = ["text"] * (1 + training.has_several_optimizers)
     last: list[Literal["text", "number"]] = ["text"] * (1 + len(training.columns))

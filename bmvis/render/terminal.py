@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from bmvis.model.tree import Parameter
 from bmvis.render.html.markup import tag
-from bmvis.render.param_groups import training_lines
+from bmvis.render.param_groups import param_group_lines
 from bmvis.render.text import buffer_text, footer, guides, printable, row_marks, shape_text, states
 from bmvis.view.page import Page, Row
 
@@ -48,7 +48,7 @@ def to_tree(page: Page) -> Tree:
 
 def below(page: Page) -> list[Text]:
     """Return the lines below a tree: its optimizer, totals and ties, and what the colours say."""
-    about = [*training_lines(page.training, page.totals), ""] if page.training else []
+    about = [*param_group_lines(page.param_groups, page.totals), ""] if page.param_groups else []
     lines = [Text(printable(line), style=MUTED) for line in (*about, *footer(page))]
     legend = Text("  ").join(_legend(page))
     return [Text(), *lines, legend] if legend else [Text(), *lines]

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bmvis import humanize
-from bmvis.model.call_summary import Flow
+from bmvis.model.call_summary import CallSummary
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Change, Output, Parameter
-from bmvis.render.param_groups import training_lines
+from bmvis.render.param_groups import param_group_lines
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import groups_text
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-MOST_OUTPUTS = 3
+MAX_OUTPUTS = 3
 """Tensors of one output that a row shows."""
 
 
@@ -31,8 +31,8 @@ def to_text(page: Page, *, marks: bool = True) -> str:
         for guide, row in zip(guides([row.depth for row in page.rows]), page.rows, strict=True)
     ]
     if marks:
-        if page.training:
-            lines += ["", *training_lines(page.training, page.totals)]
+        if page.param_groups:
+            lines += ["", *param_group_lines(page.param_groups, page.totals)]
         lines += ["", *map(printable, footer(page))]
     return "\n".join(lines)
 
@@ -60,7 +60,7 @@ def row_marks(row: Row) -> Iterator[str]:
         yield f"({change_text(row.module.change)})"
     if row.module and row.module.shared_with is not None:
         yield f"(same module as {row.module.shared_with or 'the root'})"
-    yield from flow_marks(row)
+    yield from call_marks(row)
     if row.hidden:
         yield hidden_text(row)
     if row.left_out:
@@ -73,23 +73,23 @@ def row_marks(row: Row) -> Iterator[str]:
         yield f"({row.differs})"
 
 
-def flow_marks(row: Row) -> Iterator[str]:
+def call_marks(row: Row) -> Iterator[str]:
     """Yield what a row's modules return, and that they are not called once each."""
-    if row.flow is None:
+    if row.call_summary is None:
         return
-    if row.flow.outputs:
-        yield outputs_text(row.flow)
-    if row.flow.calls != (1, 1):
-        yield f"({calls_text(row.flow)})"
+    if row.call_summary.outputs:
+        yield outputs_text(row.call_summary)
+    if row.call_summary.calls != (1, 1):
+        yield f"({calls_text(row.call_summary)})"
 
 
-def outputs_text(flow: Flow) -> str:
+def outputs_text(flow: CallSummary) -> str:
     """Return `→ [1, 128, 768]`, or of a dictionary `→ logits:[1, 2] hidden:[1, 128, 768]`; ranges as `[1, 7-56]`."""
     shown = [f"{output.name}:{_sizes(output)}" if output.name else _sizes(output) for output in flow.outputs]
-    return " ".join(["→", *shown[:MOST_OUTPUTS], *(["…"] if shown[MOST_OUTPUTS:] else [])])
+    return " ".join(["→", *shown[:MAX_OUTPUTS], *(["…"] if shown[MAX_OUTPUTS:] else [])])
 
 
-def calls_text(flow: Flow) -> str:
+def calls_text(flow: CallSummary) -> str:
     """Return `not called`, `called 12 times` or `called 0-2 times`."""
     least, most = flow.calls
     if not most:
@@ -97,7 +97,7 @@ def calls_text(flow: Flow) -> str:
     return f"called {least if least == most else f'{least}-{most}'} times"
 
 
-def macs_text(flow: Flow) -> str:
+def macs_text(flow: CallSummary) -> str:
     """Return `11.2G MACs, 95.4 MB computed`; of several modules that differ, from the least to the most."""
     macs, sizes = (dict.fromkeys(map(write, span)) for write, span in ((_giga, flow.macs), (humanize.size, flow.bytes)))
     return f"{'-'.join(macs)} MACs, {'-'.join(sizes)} computed"
@@ -174,8 +174,8 @@ def states(parameter: Parameter, dtype: str = "") -> list[str]:
 def footer(page: Page) -> Iterator[str]:
     """Yield the lines below a tree: its totals, then its ties."""
     yield f"{page.type or 'checkpoint'}: {totals_text(page)}{f'; {matches_text(page.matches)}' if page.matches else ''}"
-    if page.flow:
-        yield f"one call: {macs_text(page.flow)}"
+    if page.call_summary:
+        yield f"one call: {macs_text(page.call_summary)}"
     if page.before:
         yield f"before: {before_text(page.before, page.is_before_checkpoint)}"
     for key, first in page.ties:
@@ -194,7 +194,7 @@ def totals_text(page: Page) -> str:
         parts.append(f"{totals.delta:,} delta ({humanize.percent(totals.delta, totals.count)})")
     if page.uninitialized:
         parts.append(f"{page.uninitialized} uninitialized and not counted")
-    return f"{', '.join(parts)}; {kinds_text(page.dtypes, page.devices)}, {humanize.size(totals.stored_bytes)}"
+    return f"{', '.join(parts)}; {storage_text(page.dtypes, page.devices)}, {humanize.size(totals.stored_bytes)}"
 
 
 def before_text(totals: Totals, is_checkpoint: bool = False) -> str:
@@ -207,7 +207,7 @@ def before_text(totals: Totals, is_checkpoint: bool = False) -> str:
     return f"{', '.join(parts)}; {humanize.size(totals.stored_bytes)}"
 
 
-def kinds_text(dtypes: Sequence[str], devices: Sequence[str]) -> str:
+def storage_text(dtypes: Sequence[str], devices: Sequence[str]) -> str:
     """Return `float32 + bfloat16`, and `on cuda:0 + cpu` where there are several devices."""
     where = f" on {' + '.join(devices)}" if len(devices) > 1 else ""
     return " + ".join(dtypes) + where

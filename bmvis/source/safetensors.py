@@ -21,7 +21,7 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 
 from bmvis.errors import CheckpointError
-from bmvis.gc_pause import uncollected
+from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Model, Module, Parameter
 from bmvis.source import fingerprint
 from bmvis.worker.protocol import Built
@@ -91,7 +91,7 @@ def read(path: Path) -> Built:
     Raises:
         CheckpointError: there is none, it is damaged, or it is of a kind that only running its code can read.
     """
-    with uncollected():
+    with paused_gc():
         return _read(path)
 
 

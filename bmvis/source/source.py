@@ -13,17 +13,17 @@ from typing import Literal
 import msgspec
 
 from bmvis import inputs as inputs_of
-from bmvis import reference as factory
-from bmvis.comparison.drift import compare
+from bmvis.comparison.drift import find_drift
 from bmvis.errors import BmvisError, DriftError, InvalidReferenceError, SnapshotError, WorkerError, nearest
 from bmvis.model.snapshot import Snapshot, load
 from bmvis.model.tree import Problem
 from bmvis.options import Device, Options
+from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source import safetensors
 from bmvis.source.cache import Cache
 from bmvis.source.pyproject import NamedModel, Project, read_project
 from bmvis.worker.client import TIMEOUT, Worker
-from bmvis.worker.protocol import Asked, Built, Listed
+from bmvis.worker.protocol import Built, Listed, ModelRequest
 
 Mode = Literal["live", "snapshot", "check"]
 
@@ -106,7 +106,7 @@ class Source:
             raise found
         return found
 
-    def answer(self, asked: Asked) -> Built:
+    def answer(self, asked: ModelRequest) -> Built:
         """Return what a page asks for: a model, and the one to compare it with.
 
         Raises:
@@ -166,10 +166,10 @@ class Source:
             name = text.removeprefix(RECORDED)
             self.project.find(name)
             return self._recorded(name, text)
-        if factory.is_name(text) and self.project.models:
+        if is_name(text) and self.project.models:
             name, model = text, self.project.find(text)
         else:
-            self._require_allowed(factory.parse(text))
+            self._require_allowed(parse_reference(text))
             name, model = self._name_of(text, device), None
         if self._mode == "snapshot" or (model and model.recorded):
             return self._recorded(name, text)
@@ -189,13 +189,13 @@ class Source:
             listed = Listed(tuple(text for text, target in targets.items() if fnmatchcase(target, pattern)))
             hint = "snapshots are read only: a model needs a name in [tool.bmvis.models]"
         else:
-            listed = self._listed(factory.parse_pattern(pattern))
+            listed = self._listed(parse_pattern(pattern))
             hint = "it finds public functions and classes that make a model without arguments"
         if not listed.references:
             raise InvalidReferenceError(f"the pattern {pattern!r} finds no model", hint=hint)
         return listed
 
-    def _listed(self, pattern: factory.Reference) -> Listed:
+    def _listed(self, pattern: Reference) -> Listed:
         """Return what the module offers, from the cache or from the worker, less what pages may not name."""
         if not any(fnmatchcase(pattern.module, allowed.partition(":")[0]) for allowed in self._allow):
             self._require_allowed(pattern)
@@ -212,7 +212,7 @@ class Source:
     def _is_allowed(self, target: str) -> bool:
         return any(fnmatchcase(target, pattern) for pattern in self._allow)
 
-    def _require_allowed(self, reference: factory.Reference) -> None:
+    def _require_allowed(self, reference: Reference) -> None:
         if not self._is_allowed(reference.target):
             raise InvalidReferenceError(
                 f"{reference.target!r} is not among the models that pages may name",
@@ -220,8 +220,8 @@ class Source:
             )
 
     def _require_inputs_allowed(self, written: str) -> None:
-        found = inputs_of.parse(written) if written else ()
-        if isinstance(found, factory.Reference):
+        found = inputs_of.parse_inputs(written) if written else ()
+        if isinstance(found, Reference):
             self._require_allowed(found)
 
     def _name_of(self, reference: str, device: Device) -> str:
@@ -241,7 +241,7 @@ class Source:
         file = self.project.snapshot(name)
         try:
             recorded = read_snapshot(file, self.project.find(name).reference)
-            drift = str(compare(recorded.model, built.model))
+            drift = str(find_drift(recorded.model, built.model))
         except SnapshotError as error:
             drift = str(error)
         sources = (*built.sources, str(file)) if file.is_file() else built.sources
@@ -273,12 +273,12 @@ class Source:
         memory: int = 0,
     ) -> Built:
         """Return a model from the cache, or have it built. What is not given is the site's own."""
-        if factory.parse(reference).is_checkpoint:
-            read = safetensors.read((cwd or self._cwd) / factory.parse(reference).file)
+        if parse_reference(reference).is_checkpoint:
+            read = safetensors.read((cwd or self._cwd) / parse_reference(reference).file)
             return _uncalled(read) if inputs else read
         cwd, path, python = cwd or self._cwd, self._path if path is None else path, python or self._python
         limits = (timeout or self._timeout, memory or self._memory)
-        asked = (factory.parse(reference).text, device, path, python, *([inputs] if inputs else []))
+        asked = (parse_reference(reference).text, device, path, python, *([inputs] if inputs else []))
         cache = self._caches.setdefault(cwd, Cache(self._cache, cwd)) if self._cache else None
         built = cache.get(*asked) if cache else None
         if isinstance(built, Built):
@@ -301,9 +301,9 @@ class Source:
         return self._workers[key]
 
 
-def asked(reference: str, options: Options) -> Asked:
+def model_request(reference: str, options: Options) -> ModelRequest:
     """Return what a page asks for that names `reference` with `options`."""
-    return Asked(reference, options.device, options.base, options.inputs)
+    return ModelRequest(reference, options.device, options.base, options.inputs)
 
 
 def _untraced(built: Built, error: WorkerError) -> Built:
@@ -317,7 +317,7 @@ def _uncalled(built: Built) -> Built:
     return msgspec.structs.replace(built, model=msgspec.structs.replace(built.model, untraced=problem))
 
 
-def drifted(reference: str, built: Built) -> DriftError | None:
+def drift_error(reference: str, built: Built) -> DriftError | None:
     """Return what a host warns of beside the tree: that the model differs from its snapshot."""
     if not built.drift:
         return None

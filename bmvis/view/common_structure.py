@@ -14,30 +14,30 @@ from typing import Literal
 
 import msgspec
 
-from bmvis.errors import MappingError
+from bmvis.errors import CommonStructureError
 from bmvis.model.tree import Model, Module
-from bmvis.view.mapping_files import ANY, Naming, naming_for, own_names
+from bmvis.view.mapping_files import ANY, NameMapping, mapping_for, own_names
 
 _MOST_MISSING = 3
 """Names that a warning lists."""
 
 
-def choose(model: Model) -> Naming:
+def choose_mapping(model: Model) -> NameMapping:
     """Return bmvis' own mapping for a model, by the classes of its modules.
 
     Raises:
         MappingError: there is none.
     """
-    found = naming_for(module.type for module in model.modules)
+    found = mapping_for(module.type for module in model.modules)
     if found is None:
-        raise MappingError(
+        raise CommonStructureError(
             f"there is no common structure for {model.root.type}",
             hint=f"known: {', '.join(own_names())}; or write a mapping file",
         )
     return found
 
 
-def rename(model: Model, naming: Naming) -> tuple[Model, tuple[MappingError, ...]]:
+def rename_modules(model: Model, naming: NameMapping) -> tuple[Model, tuple[CommonStructureError, ...]]:
     """Return a model in the common structure, and what of the mapping does not fit it."""
     renaming = _Renaming(model, naming)
     return msgspec.structs.replace(model, modules=tuple(renaming.modules())), tuple(renaming.misfits())
@@ -111,7 +111,7 @@ def _ranks(commons: Sequence[str]) -> dict[tuple[str, ...], int]:
 class _Renaming:
     """One model on its way into the common structure."""
 
-    def __init__(self, model: Model, naming: Naming) -> None:
+    def __init__(self, model: Model, naming: NameMapping) -> None:
         self.model, self.naming = model, naming
         self.above = model.parents
         self.places = model.paths
@@ -132,10 +132,10 @@ class _Renaming:
             below = _in_order(node.below)
             pending += [(n, depth + 1, f"{path}.{n.name}" if path else n.name) for n in reversed(below)]
 
-    def misfits(self) -> Iterator[MappingError]:
+    def misfits(self) -> Iterator[CommonStructureError]:
         """Yield an error that lists what the mapping names and the model has not."""
         if not self.starts:
-            yield MappingError(
+            yield CommonStructureError(
                 f"the mapping {self.naming.name} is for {' or '.join(self.naming.models)}, "
                 f"and there is none in this {self.model.root.type}"
             )
@@ -148,7 +148,7 @@ class _Renaming:
             listed = list(missing.items())[::-1][:_MOST_MISSING]
             more = f" and {len(missing) - len(listed)} more" if len(missing) > len(listed) else ""
             names = ", ".join(f"{path!r} ({common})" for common, path in listed)
-            yield MappingError(
+            yield CommonStructureError(
                 f"the mapping {self.naming.name} does not fit this {self.model.root.type}: no module {names}{more}",
                 hint=self._nearest(listed[0][1]),
             )

@@ -157,12 +157,12 @@ def _own_key(module: Module, alike: int | None, path: str, buffers: bool) -> Has
         parameters = tuple(
             (
                 msgspec.structs.replace(p, tied_to="", tied_by=()),
-                way(path, p.tied_to),
-                tuple(way(path, key) for key in p.tied_by),
+                relative_path(path, p.tied_to),
+                tuple(relative_path(path, key) for key in p.tied_by),
             )
             for p in module.parameters
         )
-    shared = None if module.shared_with is None else (way(path, module.shared_with),)
+    shared = None if module.shared_with is None else (relative_path(path, module.shared_with),)
     held = (parameters, tuple(map(_untied, module.buffers)) if buffers else (), shared)
     return (module.type, module.package, module.qualname, module.common, module.change, *held)
 
@@ -172,7 +172,7 @@ def _untied(buffer: Buffer) -> Buffer:
     return msgspec.structs.replace(buffer, tied_to="") if buffer.tied_to else buffer
 
 
-def way(origin: str, target: str) -> tuple[int, str] | None:
+def relative_path(origin: str, target: str) -> tuple[int, str] | None:
     """Return the relative path from module `origin` to `target`: levels to go up, then down."""
     if not target:
         return None
@@ -183,7 +183,7 @@ def way(origin: str, target: str) -> tuple[int, str] | None:
     return len(here) - common, ".".join(there[common:])
 
 
-def stand_ins(model: Model, groups: Sequence[Group]) -> list[list[int]]:
+def represented_modules(model: Model, groups: Sequence[Group]) -> list[list[int]]:
     """Return for each group all modules that it is drawn for: its members in every module of the group above.
 
     `Group.members` are those below the first of the modules above alone.

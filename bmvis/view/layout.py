@@ -7,23 +7,23 @@ from collections.abc import Iterator, Sequence, Set
 import msgspec
 
 from bmvis import address
-from bmvis.comparison.changes import compare
-from bmvis.errors import AddressError, BmvisError, MappingError, OptimizerError, TraceError
-from bmvis.gc_pause import uncollected
-from bmvis.model import dtypes as kinds
-from bmvis.model.call_summary import Flow, by_execution, together
+from bmvis.comparison.changes import compare_models
+from bmvis.errors import BmvisError, CommonStructureError, HighlightError, OptimizerError, TraceError
+from bmvis.gc_pause import paused_gc
+from bmvis.model.call_summary import CallSummary, by_execution, summarize_calls
+from bmvis.model.dtypes import device_of, dtype_of, rank_facts
 from bmvis.model.labels import label, shortened
-from bmvis.model.labels import together as alike_as_one
+from bmvis.model.labels import merge_paths as alike_as_one
 from bmvis.model.totals import Totals, of_parameter, subtree_totals
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join, parameter_facts
 from bmvis.options import Options
-from bmvis.view.common_structure import choose, rename
-from bmvis.view.folding import Group, fold, stand_ins
-from bmvis.view.mapping_files import read_naming
-from bmvis.view.occurrences import Spread, spreads
+from bmvis.view.common_structure import choose_mapping, rename_modules
+from bmvis.view.folding import Group, fold, represented_modules
+from bmvis.view.mapping_files import read_mapping
+from bmvis.view.occurrences import Occurrences, count_occurrences
 from bmvis.view.page import Page, Row
-from bmvis.view.param_groups import Training, training, without_groups
-from bmvis.view.variants import Difference, differences
+from bmvis.view.param_groups import ParamGroupTable, param_group_table, without_groups
+from bmvis.view.variants import Variant, find_variants
 
 
 def layout(model: Model, options: Options, base: Model | None = None) -> Page:
@@ -34,7 +34,7 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         options: how.
         base: the model to compare with.
     """
-    with uncollected():
+    with paused_gc():
         return _layout(model, options, base)
 
 
@@ -42,7 +42,7 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
     model, misfits = _in_common_structure(model, options)
     before, unchanged = None, frozenset[int]()
     if base is not None:
-        compared = compare(_in_common_structure(base, options)[0], model)
+        compared = compare_models(_in_common_structure(base, options)[0], model)
         model, before, unchanged = compared.model, compared.before, compared.unchanged
     if options.order == "execution":
         model = by_execution(model)
@@ -59,19 +59,19 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
         closed=unchanged,
         left_out=_left_out(model, unchanged, options),
     )
-    trained = training(model)
+    trained = param_group_table(model)
     rows: list[Row] = []
-    unlike = {} if base else differences(model, folding, totals, buffers=options.buffers)
-    dtypes, devices = kinds.of(model, kinds.dtype), kinds.of(model, kinds.device)
-    words, flows = _said(model, folding.groups, options), _flows(model, folding.groups)
-    wholes = spreads(model, folding.groups, totals)
+    unlike = {} if base else find_variants(model, folding, totals, buffers=options.buffers)
+    dtypes, devices = rank_facts(model, dtype_of), rank_facts(model, device_of)
+    words, flows = _extra_reprs(model, folding.groups, options), _call_summaries(model, folding.groups)
+    wholes = count_occurrences(model, folding.groups, totals)
     for group, said, flow, spread in zip(folding.groups, words, flows, wholes, strict=True):
         first = group.members[0]
         row = msgspec.structs.replace(
             _row(group, said, model, places, totals[first], options, first in unchanged),
             dtypes=dtypes.below(first),
             devices=devices.below(first),
-            flow=flow,
+            call_summary=flow,
             times=spread.times,
             elements=spread.elements,
             first=spread.first,
@@ -93,9 +93,9 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
         before=before,
         is_before_checkpoint=base is not None and base.is_checkpoint,
         notes=model.notes,
-        flow=together([model.root.call]),
-        training=trained,
-        warnings=(*misfits, *warnings, *_untraced(model), *_mistrained(trained, options)),
+        call_summary=summarize_calls([model.root.call]),
+        param_groups=trained,
+        warnings=(*misfits, *warnings, *_untraced(model), *_optimizer_warnings(trained, options)),
     )
 
 
@@ -105,8 +105,8 @@ def _in_common_structure(model: Model, options: Options) -> tuple[Model, tuple[B
         return model, ()
     try:
         is_chosen = options.common in ("", "auto")
-        return rename(model, choose(model) if is_chosen else read_naming(options.common))
-    except MappingError as error:
+        return rename_modules(model, choose_mapping(model) if is_chosen else read_mapping(options.common))
+    except CommonStructureError as error:
         return model, (error,)
 
 
@@ -120,14 +120,14 @@ def _left_out(model: Model, unchanged: Set[int], options: Options) -> Set[int]:
     return found
 
 
-def _matched(model: Model, places: Sequence[str], options: Options) -> tuple[set[int], tuple[AddressError, ...]]:
+def _matched(model: Model, places: Sequence[str], options: Options) -> tuple[set[int], tuple[HighlightError, ...]]:
     """Return the modules that the page asks to highlight, and what is wrong with how it does."""
     matched: set[int] = set()
-    warnings: list[AddressError] = []
+    warnings: list[HighlightError] = []
     for pattern in options.highlight:
         try:
             found = address.find(places, pattern)
-        except AddressError as error:
+        except HighlightError as error:
             warnings.append(error)
             continue
         matched.update(found)
@@ -164,19 +164,22 @@ def _ties(model: Model, places: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield from ((key, first) for key in alike_as_one(keys))
 
 
-def _said(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
+def _extra_reprs(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
     """Return for each group what all modules that it stands for say of themselves."""
     if not options.extra_repr:
         return [""] * len(groups)
-    said = [{model.modules[index].extra_repr for index in everyone} for everyone in stand_ins(model, groups)]
+    said = [{model.modules[index].extra_repr for index in everyone} for everyone in represented_modules(model, groups)]
     return [words.pop() if len(words) == 1 else "" for words in said]
 
 
-def _flows(model: Model, groups: Sequence[Group]) -> list[Flow | None]:
+def _call_summaries(model: Model, groups: Sequence[Group]) -> list[CallSummary | None]:
     """Return for each group what flows through all modules that it stands for."""
     if not any(module.call for module in model.modules):
         return [None] * len(groups)
-    return [together(model.modules[index].call for index in everyone) for everyone in stand_ins(model, groups)]
+    return [
+        summarize_calls(model.modules[index].call for index in everyone)
+        for everyone in represented_modules(model, groups)
+    ]
 
 
 def _untraced(model: Model) -> tuple[TraceError, ...]:
@@ -184,7 +187,7 @@ def _untraced(model: Model) -> tuple[TraceError, ...]:
     return (TraceError(problem.message, hint=problem.hint, detail=problem.detail),) if problem else ()
 
 
-def _mistrained(trained: Training | None, options: Options) -> Iterator[OptimizerError]:
+def _optimizer_warnings(trained: ParamGroupTable | None, options: Options) -> Iterator[OptimizerError]:
     """Yield what is wrong with the optimizer, less what the page says is meant."""
     if trained is None and options.optimizer:
         yield OptimizerError("the factory returns no optimizer", hint="let it return (model, optimizer)")
@@ -224,7 +227,7 @@ def _parameters(module: Module) -> tuple[Parameter, ...]:
     return tuple(msgspec.structs.replace(p, change=None) for p in module.parameters)
 
 
-def _marked(row: Row, difference: Difference | None, is_match: bool, spread: Spread, options: Options) -> list[Row]:
+def _marked(row: Row, difference: Variant | None, is_match: bool, spread: Occurrences, options: Options) -> list[Row]:
     """Return a row with its marks, and a line for each tensor where that is asked for."""
     own = difference.of("") if difference and options.expand_params else difference
     row = msgspec.structs.replace(row, differs=str(own or ""), is_match=is_match)
@@ -238,7 +241,7 @@ def _marked(row: Row, difference: Difference | None, is_match: bool, spread: Spr
     ]
 
 
-def _tensor_rows(above: Row, module: Module, spread: Spread, options: Options) -> list[Row]:
+def _tensor_rows(above: Row, module: Module, spread: Occurrences, options: Options) -> list[Row]:
     """Return a line for each parameter (and buffer) of `module`."""
     held: list[tuple[Parameter | None, Buffer | None]] = [(p, None) for p in module.parameters]
     if options.buffers:

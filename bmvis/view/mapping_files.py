@@ -30,7 +30,7 @@ from typing import Any
 
 import msgspec
 
-from bmvis.errors import MappingError, nearest
+from bmvis.errors import CommonStructureError, nearest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -53,7 +53,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     extends: str = ""
 
 
-class Naming(msgspec.Struct, frozen=True):
+class NameMapping(msgspec.Struct, frozen=True):
     """One mapping, read."""
 
     name: str
@@ -65,7 +65,7 @@ class Naming(msgspec.Struct, frozen=True):
     heads: Mapping[str, str]
 
 
-def naming_for(types: Iterable[str]) -> Naming | None:
+def mapping_for(types: Iterable[str]) -> NameMapping | None:
     """Return bmvis' own mapping for the first of the class names that has one."""
     known = {model: name for name in own_names() for model in read_own(name).models}
     return next((read_own(known[type_]) for type_ in types if type_ in known), None)
@@ -76,7 +76,7 @@ def own_names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.toml"))
 
 
-def read_naming(written: str) -> Naming:
+def read_mapping(written: str) -> NameMapping:
     """Read a mapping: one of bmvis' own by its name, or a `.toml` file.
 
     Raises:
@@ -87,25 +87,27 @@ def read_naming(written: str) -> Naming:
     file = Path(written)
     try:
         if file.stat().st_size > LARGEST:
-            raise MappingError(f"the mapping {file.name} has more than {LARGEST:,} bytes")
+            raise CommonStructureError(f"the mapping {file.name} has more than {LARGEST:,} bytes")
         return _read(file.name, file.read_bytes())
     except OSError as error:
-        raise MappingError(f"no mapping can be read from {file}: {error.strerror}") from None
+        raise CommonStructureError(f"no mapping can be read from {file}: {error.strerror}") from None
 
 
 @cache
-def read_own(name: str) -> Naming:
+def read_own(name: str) -> NameMapping:
     """Read one of bmvis' own mappings.
 
     Raises:
         MappingError: there is none of this name.
     """
     if name not in own_names():
-        raise MappingError(f"no mapping is called {name!r}", hint=f"{nearest(name, own_names())}; or name a .toml file")
+        raise CommonStructureError(
+            f"no mapping is called {name!r}", hint=f"{nearest(name, own_names())}; or name a .toml file"
+        )
     return _read(name, (FOLDER / f"{name}.toml").read_bytes())
 
 
-def from_opendelta(written: Mapping[str, Any], model: str) -> Naming:
+def from_opendelta(written: Mapping[str, Any], model: str) -> NameMapping:
     """Return a mapping as OpenDelta and bigmodelvis write it: nested dictionaries with `__name__`."""
     names: dict[str, str] = {}
     pending: list[tuple[str, str, Mapping[str, Any]]] = [("", "", written)]
@@ -120,21 +122,21 @@ def from_opendelta(written: Mapping[str, Any], model: str) -> Naming:
             if there:
                 names[here] = there
                 pending.append((here, there, below))
-    return Naming("given", (model,), names, frozenset(), {})
+    return NameMapping("given", (model,), names, frozenset(), {})
 
 
-def _read(name: str, content: bytes) -> Naming:
+def _read(name: str, content: bytes) -> NameMapping:
     try:
         file = msgspec.convert(tomllib.loads(content.decode()), _File)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MappingError(f"the mapping {name} does not parse: {error}") from None
+        raise CommonStructureError(f"the mapping {name} does not parse: {error}") from None
     except msgspec.ValidationError as error:
-        raise MappingError(
+        raise CommonStructureError(
             f"the mapping {name} is not well formed: {error}", hint="known: models, extends, names, optional, heads"
         ) from None
     _check(name, file)
-    base = read_own(file.extends) if file.extends else Naming("", (), {}, frozenset(), {})
-    return Naming(
+    base = read_own(file.extends) if file.extends else NameMapping("", (), {}, frozenset(), {})
+    return NameMapping(
         name=name,
         models=file.models,
         names={**base.names, **file.names, **file.optional},
@@ -150,6 +152,6 @@ def _check(name: str, file: _File) -> None:
             place = f"the mapping {name} has, below [{table}], {path!r} = {common!r}"
             for text in (path, common):
                 if not all(text.split(".")) or text.count(".") >= DEEPEST:
-                    raise MappingError(place, hint=f"{text!r} is no path: names, with dots between")
+                    raise CommonStructureError(place, hint=f"{text!r} is no path: names, with dots between")
             if path.split(".").count(ANY) != common.split(".").count(ANY):
-                raise MappingError(place, hint=f"both need the same number of {ANY}")
+                raise CommonStructureError(place, hint=f"both need the same number of {ANY}")

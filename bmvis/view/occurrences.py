@@ -9,10 +9,10 @@ import msgspec
 
 from bmvis.model.totals import Totals, held_tensors, of_parameter
 from bmvis.model.tree import Model, Parameter, join, parameter_facts
-from bmvis.view.folding import Group, stand_ins
+from bmvis.view.folding import Group, represented_modules
 
 
-class Spread(msgspec.Struct, frozen=True, gc=False):
+class Occurrences(msgspec.Struct, frozen=True, gc=False):
     """All modules that one row stands for, taken together."""
 
     times: int
@@ -30,16 +30,16 @@ class Spread(msgspec.Struct, frozen=True, gc=False):
         return count * self.tensors.get(parameter.name, self.times), 0 if parameter.tied_to else count * self.times
 
 
-def spreads(model: Model, groups: Sequence[Group], totals: Sequence[Totals]) -> list[Spread]:
+def count_occurrences(model: Model, groups: Sequence[Group], totals: Sequence[Totals]) -> list[Occurrences]:
     """Return for each group what it stands for in the whole model."""
     is_tied = parameter_facts(model, lambda parameters: any(p.is_tied for p in parameters))
     if not any(is_tied) and not model.shared:
         every = [(times, times * totals[group.members[0]].count) for times, group in _counted(groups)]
-        return [Spread(times, count, count) for times, count in every]
-    everyone = stand_ins(model, groups)
+        return [Occurrences(times, count, count) for times, count in every]
+    everyone = represented_modules(model, groups)
     first, again = _first_met(model), _met_again(model, everyone)
     return [
-        Spread(
+        Occurrences(
             len(alike),
             len(alike) * totals[alike[0]].count - again[group],
             sum([first[index] for index in alike]),

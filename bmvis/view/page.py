@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from bmvis.errors import BmvisError
-from bmvis.model.call_summary import Flow
+from bmvis.model.call_summary import CallSummary
 from bmvis.model.labels import label
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Module, Parameter
 from bmvis.options import Options
-from bmvis.view.param_groups import Training
+from bmvis.view.param_groups import ParamGroupTable
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What every module that the row stands for says of itself; '' where they differ, or none was asked for."""
     differs: str = ""
     """How the row differs from the same one of a sibling block: `differs from layer.0-5, where bias is frozen`."""
-    flow: Flow | None = None
+    call_summary: CallSummary | None = None
     """What flows through the modules that the row stands for; None where nothing was run, or seen of them."""
     is_match: bool = False
     """Whether the option `highlight` names the modules that the row stands for."""
@@ -104,9 +104,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """In a comparison, the sums of the model that this one is compared with."""
     is_before_checkpoint: bool = False
     """Whether of that model nothing is known but names, shapes and data types."""
-    flow: Flow | None = None
+    call_summary: CallSummary | None = None
     """What flows through the model, where it was run."""
-    training: Training | None = None
+    param_groups: ParamGroupTable | None = None
     """What the optimizers that came with the model do, where they were asked for."""
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()

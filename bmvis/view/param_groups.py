@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from bmvis import humanize
-from bmvis.model.labels import together
+from bmvis.model.labels import merge_paths
 from bmvis.model.totals import NOTHING, Totals, of_parameter
 from bmvis.model.tree import Model, Module, Optimizer, Parameter, ParameterGroup, join
-from bmvis.options import Finding as Kind
+from bmvis.options import FindingKind as Kind
 
-MOST_PLACES = 4
+MAX_PLACES = 4
 """Places that a finding names."""
 _UNSAID = ("None", "False")
 """What a hyperparameter is while it is not used: left out, where it is the same in all groups."""
@@ -30,7 +30,7 @@ class GroupRow(msgspec.Struct, frozen=True):
     totals: Totals
     """Of the model's parameters in it."""
     settings: tuple[str, ...]
-    """For each of `Training.columns`; '' where the optimizer has no such hyperparameter."""
+    """For each of `ParamGroupTable.columns`; '' where the optimizer has no such hyperparameter."""
 
     @property
     def label(self) -> str:
@@ -49,12 +49,12 @@ class Finding(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         if not self.places:
             return self.text
-        more = len(self.places) - MOST_PLACES
-        shown = [*self.places[:MOST_PLACES], *([f"and {more} more"] if more > 0 else [])]
+        more = len(self.places) - MAX_PLACES
+        shown = [*self.places[:MAX_PLACES], *([f"and {more} more"] if more > 0 else [])]
         return f"{self.text}: {', '.join(shown)}"
 
 
-class Training(msgspec.Struct, frozen=True):
+class ParamGroupTable(msgspec.Struct, frozen=True):
     """What the optimizers of a model do with its parameters."""
 
     heads: tuple[str, ...]
@@ -82,7 +82,7 @@ class _Held(msgspec.Struct, frozen=True):
         return self.parameter.groups or ()
 
 
-def training(model: Model) -> Training | None:
+def param_group_table(model: Model) -> ParamGroupTable | None:
     """Return what the model's optimizers do; None where it came without one."""
     if not model.optimizers:
         return None
@@ -107,7 +107,7 @@ def training(model: Model) -> Training | None:
     outside = [one.parameter for one in held if not one.groups]
     if outside:
         rows.append(GroupRow(None, "", "", len(outside), _sum(outside), ("",) * len(columns)))
-    return Training(
+    return ParamGroupTable(
         heads=tuple(_head(optimizer, columns) for optimizer in model.optimizers),
         columns=columns,
         groups=tuple(rows),
@@ -183,7 +183,7 @@ def _findings(model: Model, held: Sequence[_Held], rows: Sequence[GroupRow]) -> 
     def found(kind: Kind, text: str, is_one: Callable[[_Held], object], consequence: str) -> Iterator[Finding]:
         those = [one for one in held if is_one(one)]
         if those:
-            places = tuple(together(one.key for one in those))
+            places = tuple(merge_paths(one.key for one in those))
             is_ = "is" if len(those) == 1 else "are"
             yield Finding(kind, f"{_amount(those, text)} {is_} {consequence}", places)
 

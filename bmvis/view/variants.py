@@ -15,14 +15,14 @@ from bmvis import humanize
 from bmvis.model.labels import label, shortened
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Model, Module, Parameter
-from bmvis.view.folding import Folding, Group, way
+from bmvis.view.folding import Folding, Group, relative_path
 from bmvis.view.param_groups import groups_text
 
-_MOST_VARIANTS = 4
+_MAX_VARIANTS = 4
 """Groups up to which numbered blocks are variants of each other, if no group holds half of them."""
 
 
-class Difference(msgspec.Struct, frozen=True):
+class Variant(msgspec.Struct, frozen=True):
     """How one row differs from its counterpart."""
 
     rule: str
@@ -47,14 +47,14 @@ class Difference(msgspec.Struct, frozen=True):
         said = [f"{_and(names)}{of} {'is' if len(names) == 1 else 'are'} {words}" for words, names in alike.items()]
         return f"differs from {self.rule}, where {_and([*self.module, *said])}"
 
-    def of(self, tensor: str) -> Difference | None:
+    def of(self, tensor: str) -> Variant | None:
         """Return what is said of one tensor; of the module itself for ''."""
         mine = tuple((name, words) for name, words in self.tensors if name == tensor)
         module = () if tensor else self.module
-        return Difference(self.rule, module, mine, self.which) if module or mine else None
+        return Variant(self.rule, module, mine, self.which) if module or mine else None
 
 
-def differences(model: Model, folding: Folding, totals: Sequence[Totals], *, buffers: bool) -> dict[int, Difference]:
+def find_variants(model: Model, folding: Folding, totals: Sequence[Totals], *, buffers: bool) -> dict[int, Variant]:
     """Return how rows differ from their counterparts, by the first module of the row.
 
     Each row is held against one counterpart at most: linear in the number of modules.
@@ -75,9 +75,9 @@ class _Comparison:
         self.named: dict[int, dict[str, int]] = {}
         self.forms: dict[int, int] = {}
         self.known_forms: dict[Hashable, int] = {}
-        self.found: dict[int, Difference] = {}
+        self.found: dict[int, Variant] = {}
 
-    def run(self) -> dict[int, Difference]:
+    def run(self) -> dict[int, Variant]:
         compared: set[int] = set()
         for row, below in enumerate(self.below):
             if len(below) < 2 or row in compared:
@@ -115,7 +115,7 @@ class _Comparison:
         if 2 * max(sizes) > sum(sizes):
             return True
         is_block = all(self.folding.children[self._members(row)[0]] for row in rows)
-        return is_block and (len(rows) == 2 or (max(sizes) > 1 and len(rows) <= _MOST_VARIANTS))
+        return is_block and (len(rows) == 2 or (max(sizes) > 1 and len(rows) <= _MAX_VARIANTS))
 
     def _form(self, root: int) -> int:
         """Return a number that is equal for subtrees of equal types, names and shapes, whatever their states."""
@@ -157,14 +157,14 @@ class _Comparison:
                 module += self._lacks(row, there)
             if module or tensors:
                 is_same = len(tensors) == len(self._shapes(here)) and self._shapes(here) == self._shapes(there)
-                self._note(row, Difference(name, tuple(module), tuple(tensors), which, is_same))
+                self._note(row, Variant(name, tuple(module), tuple(tensors), which, is_same))
         return compared
 
     def _is_first(self, here: int, there: int) -> bool:
         """Return whether the counterpart is the very module, met again."""
         return self.modules[there].shared_with == self.places[here]
 
-    def _note(self, row: int, difference: Difference) -> None:
+    def _note(self, row: int, difference: Variant) -> None:
         self.found[self._members(row)[0]] = difference
 
     def _is_cut(self, here: int, there: int) -> bool:
@@ -177,7 +177,7 @@ class _Comparison:
         lone = [member for member in members if self.modules[member].name not in named]
         if lone:
             which = "" if len(lone) == len(members) else label([self.modules[member].name for member in lone])
-            self._note(row, Difference(name, (f"there is no {which}" if which else "there is none",)))
+            self._note(row, Variant(name, (f"there is no {which}" if which else "there is none",)))
         pairs = [(member, named[self.modules[member].name]) for member in paired]
         other = [(a, b) for a, b in pairs if self.folding.signatures[a] != self.folding.signatures[b]]
         if lone or not other:
@@ -290,7 +290,7 @@ def _state_words(mine: Parameter, other: Parameter) -> Iterator[str]:
 
 
 def _ties(parameter: Parameter, place: str) -> Hashable:
-    return way(place, parameter.tied_to), [way(place, key) for key in parameter.tied_by]
+    return relative_path(place, parameter.tied_to), [relative_path(place, key) for key in parameter.tied_by]
 
 
 def _tied(parameter: Parameter) -> str:

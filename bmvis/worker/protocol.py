@@ -26,7 +26,7 @@ class Request(msgspec.Struct, frozen=True):
     """What to call the model with, as the option `inputs` holds it; '' not to call it."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class ModelRequest(msgspec.Struct, frozen=True):
     """What a page asks a `Source` for: all that an answer depends on."""
 
     reference: str

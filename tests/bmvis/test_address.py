@@ -7,7 +7,7 @@ import pytest
 from trees import bert, tensor
 
 from bmvis import address
-from bmvis.errors import AddressError, OptionError
+from bmvis.errors import HighlightError, OptionError
 from bmvis.model.tree import Model, Module
 from bmvis.option_parsing import parse_options, parse_site_options
 from bmvis.options import Options
@@ -80,7 +80,7 @@ def test_a_site_has_no_patterns_for_all_of_its_trees():
 def test_an_expression_that_never_ends_is_ended_and_told(monkeypatch):
     monkeypatch.setattr(address, "TIMEOUT", 0.5)
     model = Model((Module("", 0, "M"), Module("a" * 40 + "b", 1, "Linear", parameters=(tensor("w", 1),))))
-    with pytest.raises(AddressError, match="takes longer than"):
+    with pytest.raises(HighlightError, match="takes longer than"):
         address.match(model, "[r](a+)+$")
     page = layout(model, Options(highlight=("[r](a+)+$",)))
     assert [row.label[0] for row in page.rows] == ["r", "a"]

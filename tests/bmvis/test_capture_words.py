@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from bmvis import capture
-from bmvis.comparison.drift import compare
+from bmvis.comparison.drift import find_drift
 from bmvis.extraction import extra_repr
 from bmvis.options import Options
 from bmvis.render.html.tree import to_html
@@ -124,4 +124,4 @@ def test_a_parametrized_module_is_not_asked_for_that_would_change_it():
 
 def test_a_change_of_words_is_drift():
     before, after = (capture(nn.Sequential(nn.Dropout(p))) for p in (0.1, 0.2))
-    assert str(compare(before, after)).strip() == "~ 0  extra_repr: p=0.1, inplace=False → p=0.2, inplace=False"
+    assert str(find_drift(before, after)).strip() == "~ 0  extra_repr: p=0.1, inplace=False → p=0.2, inplace=False"

@@ -18,11 +18,11 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
-from bmvis import reference as factory
 from bmvis.errors import BmvisError, CheckpointError, InvalidReferenceError
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.tree import Model, paths
 from bmvis.options import Options
+from bmvis.reference import parse_reference, short_name
 from bmvis.render.html.map import to_map
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
@@ -384,13 +384,13 @@ def test_allow_patterns_hold_for_files(allow: str, reference: str, is_allowed: b
     ],
 )
 def test_what_a_reference_is_called_for_short(reference: str, stem: str) -> None:
-    assert factory.stem(reference) == stem
+    assert short_name(reference) == stem
 
 
 @pytest.mark.parametrize("reference", ["checkpoint:", "config: ", "config:a\0b"])
 def test_a_reference_to_a_file_needs_a_path(reference: str) -> None:
     with pytest.raises(InvalidReferenceError, match="no path"):
-        factory.parse(reference)
+        parse_reference(reference)
 
 
 def test_a_configuration_is_built_without_weights(source: Source, saved: Path) -> None:

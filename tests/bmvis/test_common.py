@@ -6,13 +6,13 @@ import transformers as t
 from bs4 import BeautifulSoup
 from torch import nn
 
-from bmvis.errors import MappingError
+from bmvis.errors import CommonStructureError
 from bmvis.extraction.modules import capture
 from bmvis.options import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout, shown_at
-from bmvis.view.mapping_files import from_opendelta, own_names, read_naming, read_own
+from bmvis.view.mapping_files import from_opendelta, own_names, read_mapping, read_own
 
 SMALL = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64, "num_hidden_layers": 2}
 MODELS = {
@@ -209,8 +209,8 @@ def test_a_malformed_mapping_is_an_error_that_says_what_to_do(tmp_path, content,
     file = tmp_path / "m.toml"
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(MappingError) as caught:
-        read_naming(str(file))
+    with pytest.raises(CommonStructureError) as caught:
+        read_mapping(str(file))
     assert message in str(caught.value)
 
 

@@ -7,7 +7,7 @@ import torch
 from bs4 import BeautifulSoup
 from torch import nn
 
-from bmvis.comparison.changes import compare
+from bmvis.comparison.changes import compare_models
 from bmvis.extraction.modules import capture
 from bmvis.model.totals import subtree_totals
 from bmvis.options import Options
@@ -21,7 +21,7 @@ SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 def told(before: nn.Module, after: nn.Module) -> list[str]:
     """Return a line for each module in which something changed: its sign, name, and what changed."""
-    found = compare(capture(before), capture(after))
+    found = compare_models(capture(before), capture(after))
     return [_line(m) for i, m in enumerate(found.model.modules) if i not in found.unchanged]
 
 
@@ -133,13 +133,13 @@ def test_changes_stand_at_their_places(before, after, lines):
 
 def test_totals_are_those_of_either_model():
     before, after = mlp(4, 8, 2), mlp(4, 8)
-    found = compare(capture(before), capture(after))
+    found = compare_models(capture(before), capture(after))
     assert found.before.count == sum(p.numel() for p in before.parameters())
     assert subtree_totals(found.model)[0].count == sum(p.numel() for p in after.parameters())
 
 
 def test_what_did_not_change_is_known():
-    found = compare(
+    found = compare_models(
         capture(Named(a=mlp(2, 3), b=nn.Linear(1, 1))), capture(Named(a=mlp(2, 3), b=nn.Linear(1, 1, bias=False)))
     )
     assert [found.model.modules[i].name for i in sorted(found.unchanged)] == ["a", "0"]
@@ -256,7 +256,7 @@ def test_a_checkpoint_is_compared_by_names_shapes_and_data_types_alone(tmp_path)
     saved = safetensors.read(tmp_path / "model.safetensors").model
     other = Named(conv=frozen(nn.Conv2d(3, 4, 1)), norm=nn.BatchNorm2d(4), head=nn.Linear(4, 5))
     for before, after, sizes in ((saved, capture(other), "[2] → [5]"), (capture(other), saved, "[5] → [2]")):
-        told = sorted(map(_line, compare(before, after).model.modules))
+        told = sorted(map(_line, compare_models(before, after).model.modules))
         assert [line.partition(" ~")[0] for line in told] == ["  . conv", "  . head", "  . norm", ". root"]
         assert sizes in told[1]
         assert "trainable" not in " ".join(told)

@@ -33,8 +33,9 @@ def models(tmp_path_factory):
 def test_a_model_that_meta_cannot_build_may_take_half_of_the_memory(models):
     with pytest.raises(BmvisError) as caught:
         models.resolve("large:build")
-    assert f"'large:build' takes more than {humanize.size(memory_limit.default())}, half of this machine's" in str(
-        caught.value
+    assert (
+        f"'large:build' takes more than {humanize.size(memory_limit.default_limit())}, half of this machine's"
+        in str(caught.value)
     )
     assert "set memory" in caught.value.hint
     assert "device: cpu" in caught.value.hint

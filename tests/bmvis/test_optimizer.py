@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from torch import nn, optim
 
 from bmvis.cli import main
-from bmvis.comparison.drift import compare
+from bmvis.comparison.drift import find_drift
 from bmvis.errors import FactoryError, OptionError
 from bmvis.extraction.modules import capture
 from bmvis.extraction.optimizers import note_groups, unpack
@@ -25,7 +25,7 @@ from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
-from bmvis.view.param_groups import Training
+from bmvis.view.param_groups import ParamGroupTable
 
 OPTIMIZERS = sorted(
     (cls for cls in vars(optim).values() if inspect.isclass(cls) and issubclass(cls, optim.Optimizer)),
@@ -65,8 +65,8 @@ def page_of(model: nn.Module, *returned: object, **written: str) -> Page:
     return layout(model_of(model, *returned), parse_options({"optimizer": None, **written}))
 
 
-def training_of(model: nn.Module, *returned: object) -> Training:
-    training = page_of(model, *returned).training
+def training_of(model: nn.Module, *returned: object) -> ParamGroupTable:
+    training = page_of(model, *returned).param_groups
     assert training is not None
     return training
 
@@ -80,7 +80,7 @@ def split(model: nn.Module, *, by=lambda name, p: p.ndim > 1) -> list[dict[str, 
     ]
 
 
-def found(training: Training) -> dict[str, str]:
+def found(training: ParamGroupTable) -> dict[str, str]:
     return {finding.kind: str(finding) for finding in training.findings}
 
 
@@ -200,7 +200,7 @@ def test_what_is_wrong_is_found_said_and_nothing_else(broken, kind, text):
     model = net()
     returned = broken(model)
     page = page_of(model, *(returned if isinstance(returned, tuple) else [returned]))
-    assert found(page.training) == {kind: text}
+    assert found(page.param_groups) == {kind: text}
     [warning] = page.warnings
     assert (warning.kind, warning.message) == ("optimizer", text)
     assert warning.hint == f"mend the factory, or say that it is meant: accept={kind}"
@@ -259,7 +259,7 @@ def test_hyperparameters_may_be_anything():
         "call": torch.relu,
     }
     page = page_of(model, optimizer)
-    [head] = page.training.heads
+    [head] = page.param_groups.heads
     assert head.startswith("SGD: lr 0.25, momentum 0, dampening 0, ")
     assert "rude Rude" in head
     assert "many (0, 1, 2, 3, 4, 5, …)" in head
@@ -285,7 +285,7 @@ def test_what_no_factory_returns(returned, message):
 
 def test_a_model_without_an_optimizer_is_drawn_with_a_warning():
     page = page_of(net())
-    assert page.training is None
+    assert page.param_groups is None
     assert [str(warning) for warning in page.warnings] == [
         "the factory returns no optimizer (let it return (model, optimizer))"
     ]
@@ -298,11 +298,11 @@ def test_a_snapshot_holds_the_groups_and_a_changed_rate_is_drift():
     assert load(text).model == recorded
     assert max(map(len, text.splitlines())) < 400
     changed = model_of(model, optim.AdamW(split(model, by=lambda name, p: name != "blocks.0.dense.bias"), lr=2e-3))
-    told = str(compare(recorded, changed)).splitlines()
+    told = str(find_drift(recorded, changed)).splitlines()
     assert "~ the root  optimizer, group 0, lr: 0.001 → 0.002" in told
     assert "~ the root  optimizer, group 0, tensors: 5 → 17" in told
     assert "~ blocks.0-3.norm  weight: float32[8], groups 1 → float32[8], groups 0" in told
-    assert not compare(recorded, model_of(model, optim.AdamW(split(model), lr=1e-3)))
+    assert not find_drift(recorded, model_of(model, optim.AdamW(split(model), lr=1e-3)))
 
 
 def test_the_table_in_html_can_be_read_by_its_headings():

@@ -15,7 +15,7 @@ from bmvis.model.tree import Buffer, Model, Module, join, paths
 from bmvis.options import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import _SPECIAL, to_latex
-from bmvis.view.folding import way
+from bmvis.view.folding import relative_path
 from bmvis.view.layout import layout
 from bmvis.view.page import Page, Row
 
@@ -101,8 +101,8 @@ def _moved(row: Row, path: str) -> Module:
     parameters = tuple(
         replace(
             p,
-            tied_to=_follow(path, way(row.path, p.tied_to)),
-            tied_by=tuple(_follow(path, way(row.path, key)) for key in p.tied_by),
+            tied_to=_follow(path, relative_path(row.path, p.tied_to)),
+            tied_by=tuple(_follow(path, relative_path(row.path, key)) for key in p.tied_by),
         )
         for p in row.module.parameters
     )

@@ -14,9 +14,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bmvis.errors import InvalidReferenceError, OptionError
-from bmvis.extraction.forward import tensors, trace
+from bmvis.extraction.forward import make_tensors, trace_call
 from bmvis.extraction.modules import capture
-from bmvis.inputs import parse
+from bmvis.inputs import parse_inputs
 from bmvis.model.tree import Model
 from bmvis.option_parsing import parse_options
 from bmvis.render.html.tree import to_html
@@ -26,17 +26,17 @@ from bmvis.render.text import to_text
 from bmvis.source.source import Source
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
-from bmvis.worker.protocol import Asked
+from bmvis.worker.protocol import ModelRequest
 
 IDS = "input_ids: int64[1, 16]"
 
 
 def traced(model: nn.Module, inputs: str, device: str = "meta") -> Model:
-    written = parse(inputs)
+    written = parse_inputs(inputs)
     assert isinstance(written, tuple)
-    positional, named = tensors(written, device)
+    positional, named = make_tensors(written, device)
     with torch.device(device):
-        return trace(model, capture(model), positional, named)
+        return trace_call(model, capture(model), positional, named)
 
 
 def page_of(model: nn.Module, inputs: str, **options: str) -> Page:
@@ -108,9 +108,9 @@ def test_macs_are_half_the_flops_that_torch_counts(name: str) -> None:
     make, inputs = ARCHITECTURES[name]
     model = make()
     found = traced(model, inputs)
-    written = parse(inputs)
+    written = parse_inputs(inputs)
     assert isinstance(written, tuple)
-    positional, named = tensors(written, "meta")
+    positional, named = make_tensors(written, "meta")
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
         model.eval()(*positional, **named)
     assert found.root.call is not None
@@ -197,8 +197,8 @@ def test_every_renderer_shows_the_shapes() -> None:
 
 def test_without_inputs_nothing_is_said() -> None:
     page = layout(capture(odd()), parse_options({}))
-    assert page.flow is None
-    assert all(row.flow is None for row in page.rows)
+    assert page.call_summary is None
+    assert all(row.call_summary is None for row in page.rows)
 
 
 def test_a_model_is_left_as_it_was() -> None:
@@ -298,20 +298,20 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:  # type: ignore[
 
 
 def shown(source: Source, reference: str, inputs: str) -> Page:
-    return layout(source.answer(Asked(reference, inputs=inputs)).model, parse_options({"inputs": inputs}))
+    return layout(source.answer(ModelRequest(reference, inputs=inputs)).model, parse_options({"inputs": inputs}))
 
 
 def test_a_function_may_make_the_inputs(source: Source) -> None:
     page = shown(source, "flowing:linear", "flowing:make_inputs")
     assert not page.warnings
-    assert page.flow is not None
-    assert page.rows[0].flow is not None
-    assert page.rows[0].flow.outputs[0].shape == (2, 4)
+    assert page.call_summary is not None
+    assert page.rows[0].call_summary is not None
+    assert page.rows[0].call_summary.outputs[0].shape == (2, 4)
 
 
 def test_what_makes_inputs_must_be_allowed(source: Source) -> None:
     with pytest.raises(InvalidReferenceError, match="not among the models"):
-        source.answer(Asked("flowing:linear", inputs="os:getcwd()"))
+        source.answer(ModelRequest("flowing:linear", inputs="os:getcwd()"))
 
 
 @pytest.mark.parametrize(
@@ -320,18 +320,18 @@ def test_what_makes_inputs_must_be_allowed(source: Source) -> None:
 def test_a_model_that_cannot_be_called_is_drawn_with_a_warning(source: Source, inputs: str) -> None:
     page = shown(source, "flowing:linear", inputs)
     assert [row.path for row in page.rows] == ["", "0"]
-    assert page.flow is None
+    assert page.call_summary is None
     (warning,) = page.warnings
     assert warning.kind == "trace"
     assert warning.hint
 
 
 def test_a_small_model_that_looks_at_values_is_called_on_the_cpu(source: Source) -> None:
-    built = source.answer(Asked("flowing:values", inputs="float32[1, 4]"))
+    built = source.answer(ModelRequest("flowing:values", inputs="float32[1, 4]"))
     assert built.model.device == "cpu"
     assert built.model.untraced is None
     assert "built on the CPU" in built.model.notes[0]
-    on_meta = source.answer(Asked("flowing:values", "meta", inputs="float32[1, 4]"))
+    on_meta = source.answer(ModelRequest("flowing:values", "meta", inputs="float32[1, 4]"))
     assert on_meta.model.untraced is not None
 
 
@@ -366,9 +366,9 @@ def test_seventy_billion_parameters_take_no_memory(tmp_path: Path) -> None:
     (tmp_path / "flowing.py").write_text(ZOO)
     script = (
         "import re, torch, flowing\nfrom pathlib import Path\n"
-        "from bmvis.extraction.modules import capture\nfrom bmvis.extraction.forward import trace\n"
+        "from bmvis.extraction.modules import capture\nfrom bmvis.extraction.forward import trace_call\n"
         "with torch.device('meta'):\n    model = flowing.giant()\n    x = torch.zeros(1, 4096, 8192)\n"
-        "found = trace(model, capture(model), [x], {})\n"
+        "found = trace_call(model, capture(model), [x], {})\n"
         "assert sum(p.numel() for p in model.parameters()) > 70e9\n"
         # Not getrusage: its peak is at least what the process that started this one had.
         "peak = re.search(r'VmHWM:\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1]\n"

@@ -7,7 +7,7 @@ from pythons import TORCH_PYTHON
 from bmvis.render.html import assets
 from mkdocs_bmvis.drawing import shared_trees
 from mkdocs_bmvis.extension import draw_in_html
-from mkdocs_bmvis.page import Page
+from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
 
 ELEMENT = '<model-structure factory="zoo:tiny"></model-structure>'
@@ -162,7 +162,7 @@ def test_each_text_that_one_instance_converts_stands_alone():
 )
 def test_an_element_that_another_converter_left_in_html_is_drawn(html, parents):
     trees = shared_trees(Settings(path=("src",), cwd=str(SITE), python=TORCH_PYTHON).below(None))
-    soup = BeautifulSoup(draw_in_html(f"<!-- {ELEMENT} -->{html}", trees, Page(""), None), "html5lib")
+    soup = BeautifulSoup(draw_in_html(f"<!-- {ELEMENT} -->{html}", trees, HostPage(""), None), "html5lib")
     (tree,) = soup.select(".bmvis")
     assert [parent.name for parent in tree.parents][: len(parents)] == parents
     assert ELEMENT in str(soup)

@@ -1,6 +1,6 @@
 import pytest
 
-from mkdocs_bmvis.page import Page, place_in_sources
+from mkdocs_bmvis.page import HostPage, place_in_sources
 
 TAG = '<model-structure factory="m:f">'
 
@@ -20,11 +20,11 @@ TAG = '<model-structure factory="m:f">'
     ],
 )
 def test_an_element_is_found_at_its_line(text, line):
-    assert Page(text).line_of(TAG) == line
+    assert HostPage(text).line_of(TAG) == line
 
 
 def test_equal_elements_are_found_one_after_another():
-    page = Page(f"{TAG}\n\n{TAG}")
+    page = HostPage(f"{TAG}\n\n{TAG}")
     assert [page.line_of(TAG), page.line_of(TAG), page.line_of(TAG)] == [1, 3, None]
 
 
@@ -33,7 +33,7 @@ def test_the_line_is_that_of_the_file(tmp_path, monkeypatch):
     file = tmp_path / "docs" / "page.md"
     file.parent.mkdir()
     file.write_text(f"\ufeff---\ntitle: x\n---\n\n{TAG}\n")
-    page = Page(TAG, file)
+    page = HostPage(TAG, file)
     assert page.place(page.line_of(TAG)) == "docs/page.md:5"
 
 
@@ -47,7 +47,7 @@ def test_an_element_in_a_docstring_is_found_in_its_source(tmp_path, monkeypatch)
 
 
 def test_anchors_are_given_once():
-    page = Page("")
+    page = HostPage("")
     for expected in ("tiny", "tiny-2", "tiny-3"):
         anchor = page.anchor("tiny")
         page.anchors.add(anchor)

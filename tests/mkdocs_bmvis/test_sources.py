@@ -7,7 +7,7 @@ import pytest
 
 from bmvis.errors import FactoryError
 from bmvis.model.tree import Model, Module
-from bmvis.worker.protocol import Asked, Built
+from bmvis.worker.protocol import Built, ModelRequest
 from mkdocs_bmvis import sources
 from mkdocs_bmvis.settings import Settings
 
@@ -45,13 +45,13 @@ def opened(monkeypatch, tmp_path):
 
 def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened):
     shared = sources.SharedSource(Settings())
-    shared.answer(Asked("m:a"))
+    shared.answer(ModelRequest("m:a"))
     time.sleep(0.1)
-    shared.answer(Asked("m:b"))
+    shared.answer(ModelRequest("m:b"))
     time.sleep(0.15)
     assert [source.closed for source in opened] == [False], "the pause starts anew with each question"
     time.sleep(0.3)
-    shared.answer(Asked("m:c"))
+    shared.answer(ModelRequest("m:c"))
     assert [source.asked for source in opened] == [["m:a", "m:b"], ["m:c"]]
     assert [source.closed for source in opened] == [True, False]
     shared.close()
@@ -61,7 +61,7 @@ def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened):
 def test_a_failure_does_not_keep_the_source_open(opened):
     shared = sources.SharedSource(Settings())
     with pytest.raises(FactoryError, match="m:bad"):
-        shared.answer(Asked("m:bad"))
+        shared.answer(ModelRequest("m:bad"))
     time.sleep(0.5)
     assert opened[0].closed
 
@@ -70,10 +70,10 @@ def test_a_changed_file_ends_the_source_at_once(opened, tmp_path):
     zoo = tmp_path / "zoo.py"
     zoo.write_text("1")
     shared = sources.SharedSource(Settings(cwd=str(tmp_path)))
-    shared.answer(Asked("zoo:a"))
-    shared.answer(Asked("zoo:b"))
+    shared.answer(ModelRequest("zoo:a"))
+    shared.answer(ModelRequest("zoo:b"))
     os.utime(zoo, (1, 1))
-    shared.answer(Asked("zoo:a"))
+    shared.answer(ModelRequest("zoo:a"))
     assert [source.asked for source in opened] == [["zoo:a", "zoo:b"], ["zoo:a"]]
     shared.close()
 
@@ -83,9 +83,9 @@ def test_a_file_that_failed_and_changed_ends_the_source_at_once(opened, tmp_path
     shared = sources.SharedSource(Settings(cwd=str(tmp_path)))
     for _ in range(2):
         with pytest.raises(FactoryError):
-            shared.answer(Asked("m:bad"))
+            shared.answer(ModelRequest("m:bad"))
     os.utime(tmp_path / "m.py", (1, 1))
     with pytest.raises(FactoryError):
-        shared.answer(Asked("m:bad"))
+        shared.answer(ModelRequest("m:bad"))
     assert [len(source.asked) for source in opened] == [2, 1]
     shared.close()

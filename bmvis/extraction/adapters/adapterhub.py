@@ -46,6 +46,6 @@ def _replaces(module: nn.Module) -> bool:
     """Return whether the module is one of the model's layers as well: of a class from elsewhere that has a weight."""
     names = {name for name, _ in introspection.parameters(module)}
     return "weight" in names and any(
-        not introspection.home(cls).startswith("adapters.") and cls not in (nn.Module, object)
+        not introspection.class_module(cls).startswith("adapters.") and cls not in (nn.Module, object)
         for cls in type(module).__mro__
     )

@@ -50,4 +50,4 @@ def below(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _is_of(cls: type, package: str) -> bool:
-    return f"{introspection.home(cls)}.".startswith(f"{package}.")
+    return f"{introspection.class_module(cls)}.".startswith(f"{package}.")

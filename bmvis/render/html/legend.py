@@ -28,11 +28,11 @@ def to_legend(page: Page) -> Markup:
         ("bmvis-virtual", "virtual level", any(row.module and row.module.common == "virtual" for row in page.rows)),
         ("bmvis-other", "not common", any(row.module and row.module.common == "other" for row in page.rows)),
         ("bmvis-differs", "differs", any(row.differs for row in page.rows)),
-        ("bmvis-flow", "→ returns", any(row.flow and row.flow.outputs for row in page.rows)),
+        ("bmvis-flow", "→ returns", any(row.call_summary and row.call_summary.outputs for row in page.rows)),
         ("bmvis-tie", "tied", any(p.is_tied for p in parameters) or any(map(_is_shared, page.rows))),
     ]
     shown = [tag("b", "name")] if page.is_checkpoint else [tag("b", "name"), tag("i", "(type)")]
-    if page.training:
+    if page.param_groups:
         shown.append(tag("span", tag("small", "0", class_="bmvis-g", aria_hidden="true"), " parameter group"))
     shown += [tag("span", word, class_=classes) for classes, word, occurs in entries if occurs]
     adapters = sorted({p.adapter for p in parameters if p.delta and p.adapter})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from unicodedata import bidirectional
 
-from bmvis.model.call_summary import Flow
+from bmvis.model.call_summary import CallSummary
 from bmvis.model.tree import Buffer, Change, Module, Parameter
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.text import calls_text, change_text, left_out_text, macs_text, outputs_text, shape_text, states
@@ -23,7 +23,7 @@ _TURNING = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI",
 """Unicode's classes of letters that run from right to left, and of controls of direction."""
 
 
-def to_line(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
+def to_row(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
     """Yield the words of a row.
 
     Args:
@@ -46,8 +46,8 @@ def to_line(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) ->
         yield _details(row.parameters[0].change)
     for buffer in row.buffers:
         yield join(" ", _buffer(buffer))
-    if row.flow:
-        yield from _flow(row.flow)
+    if row.call_summary:
+        yield from _flow(row.call_summary)
     if row.module and row.module.change and row.module.change.details:
         yield _details(row.module.change)
     if row.extra_repr:
@@ -64,7 +64,7 @@ def to_line(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) ->
         yield join(" ", tag("small", left_out_text(row)))
 
 
-def _flow(flow: Flow) -> Iterator[Markup]:
+def _flow(flow: CallSummary) -> Iterator[Markup]:
     """Yield what a row's modules return, its cost as the tooltip, and that they are not called once each."""
     if flow.outputs:
         yield join(" ", tag("span", outputs_text(flow), class_="bmvis-flow", title=macs_text(flow)))

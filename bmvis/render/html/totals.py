@@ -5,11 +5,11 @@ from __future__ import annotations
 from bmvis import humanize
 from bmvis.model.totals import Totals
 from bmvis.render.html.markup import Markup, tag
-from bmvis.render.text import kinds_text, macs_text, matches_text, trainable_text
+from bmvis.render.text import macs_text, matches_text, storage_text, trainable_text
 from bmvis.view.page import Page
 
 
-def to_sums(page: Page) -> Markup:
+def totals_line(page: Page) -> Markup:
     """Return the sums of the model a tree shows, the name of its class first."""
     totals, kind = page.totals, page.type or "checkpoint"
     if not totals.count and not page.uninitialized:
@@ -21,17 +21,24 @@ def to_sums(page: Page) -> Markup:
         facts.append(_amount(totals.delta, f"delta ({humanize.percent(totals.delta, totals.count)})"))
     if page.uninitialized:
         facts.append(tag("span", f"{page.uninitialized} uninitialized, not counted"))
-    facts.append(tag("span", kinds_text(page.dtypes, page.devices)))
+    facts.append(tag("span", storage_text(page.dtypes, page.devices)))
     exact = f"{totals.stored_bytes:,} bytes"
     facts.append(tag("span", humanize.size(totals.stored_bytes), role="img", title=exact))
-    if page.flow:
-        facts.append(tag("span", macs_text(page.flow), role="img", title=f"{page.flow.macs[0]:,} MACs in one call"))
+    if page.call_summary:
+        facts.append(
+            tag(
+                "span",
+                macs_text(page.call_summary),
+                role="img",
+                title=f"{page.call_summary.macs[0]:,} MACs in one call",
+            )
+        )
     if page.matches:
         facts.append(tag("span", matches_text(page.matches)))
     return tag("p", tag("b", kind), *facts, class_="bmvis-totals")
 
 
-def to_sums_before(totals: Totals, is_checkpoint: bool) -> Markup:
+def before_line(totals: Totals, is_checkpoint: bool) -> Markup:
     """Return the sums of the model that this one is compared with."""
     facts = [_amount(totals.count, "elements" if is_checkpoint else "parameters")]
     if not is_checkpoint:

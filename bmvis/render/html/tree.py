@@ -15,8 +15,8 @@ from bmvis.model.tree import Module
 from bmvis.render.html.legend import to_legend
 from bmvis.render.html.map import to_map
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.render.html.row import TypeLink, to_line
-from bmvis.render.html.totals import to_sums, to_sums_before
+from bmvis.render.html.row import TypeLink, to_row
+from bmvis.render.html.totals import before_line, totals_line
 from bmvis.render.param_groups import to_table
 from bmvis.view.page import Page, Row
 
@@ -42,9 +42,9 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
     caption_id = f"{anchor}-caption" if options.caption else None
     return tag(
         "div",
-        to_table(page.training, page.totals) if page.training else None,
-        to_sums_before(page.before, page.is_before_checkpoint) if page.before else None,
-        to_sums(page),
+        to_table(page.param_groups, page.totals) if page.param_groups else None,
+        before_line(page.before, page.is_before_checkpoint) if page.before else None,
+        totals_line(page),
         tag(
             "ul",
             _list(page, anchor, type_link),
@@ -112,7 +112,7 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
             parts.append("</ul></details></li>")
             depth -= 1
         item = tag("li", id=_id(anchor, row)).removesuffix("</li>")
-        line = join(*to_line(row, link, page.dtype, type_link), _count(row, page))
+        line = join(*to_row(row, link, page.dtype, type_link), _count(row, page))
         if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
             details = tag("details", open=index in opened).removesuffix("</details>")
             parts.append(f"{item}{details}{tag('summary', line)}<ul>")
