@@ -42,8 +42,8 @@ format: .venv/dev ## Write the code as ruff wants it
 	$(BIN)/ruff check --fix .
 
 test-libraries: .venv/libraries .venv/adapterhub ## Test against quantising libraries and AdapterHub, each beside the rest
-	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/test_capture_quantized.py tests/bmvis/test_delta_peft.py tests/bmvis/test_optimizer.py
-	PYTHONPATH=.venv/adapterhub $(BIN)/pytest -q tests/bmvis/test_delta.py
+	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/extraction/test_quantized.py tests/bmvis/extraction/test_adapters_peft.py tests/bmvis/view/test_param_groups.py
+	PYTHONPATH=.venv/adapterhub $(BIN)/pytest -q tests/bmvis/extraction/test_adapters.py
 
 test-matrix: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbours ## Test the oldest hosts that are supported, other Pythons, and more neighbours
 	PYTHONPATH=.venv/oldest-sphinx $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py

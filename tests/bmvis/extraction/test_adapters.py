@@ -155,7 +155,7 @@ def test_a_detector_that_fails_is_told_with_its_name(no_others, detector, messag
     bmvis.register_delta(detector)
     with pytest.raises(DetectorError, match=message) as raised:
         bmvis.capture(Prompted())
-    assert "test_delta" in raised.value.message
+    assert "test_adapters" in raised.value.message
 
 
 LIBRARY = """

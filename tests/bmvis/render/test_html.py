@@ -13,7 +13,7 @@ from bmvis.render.html.map import to_map
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
 
-STATIC = Path(__file__).parents[2] / "bmvis" / "static"
+STATIC = Path(__file__).parents[3] / "bmvis" / "static"
 
 
 def llama(layers: int = 80) -> Model:
