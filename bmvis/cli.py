@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
 
 from bmvis import __version__
 from bmvis.commands import check, snapshot
+from bmvis.render import assets as shipped
 from bmvis.show import compare, show
 
 
@@ -23,9 +23,10 @@ def main() -> None:
 def assets(folder: Path) -> None:
     """Copy the stylesheets and the scripts into FOLDER, for a host that links files itself."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in sorted((Path(__file__).parent / "static").glob("bmvis*.*")):
-        shutil.copyfile(file, folder / file.name)
-        click.echo(folder / file.name)
+    for file in shipped.files():
+        target = folder / Path(file).name
+        target.write_bytes(shipped.text(file).encode())
+        click.echo(target)
 
 
 main.add_command(show)
