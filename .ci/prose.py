@@ -26,7 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     """Return the exit code: 0 if nothing is to be done."""
     if arguments and arguments[0] != "--prune":
         findings = find(arguments)
-        print(*findings, sep="\n")
+        for finding in findings:
+            print(finding)
         return int(bool(findings))
     findings = find(["."])
     unclean = read_unclean()
