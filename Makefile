@@ -4,9 +4,10 @@ BIN     := .venv/bin
 BUILT   := demo_docs/_build
 PINS    := constraints/dev.txt
 OLD     := .venv-opendelta
+RELEASE := .venv-release
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries test-matrix test-opendelta bench gallery lint format pins screenshots clean
+.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel bench gallery lint format pins screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -25,42 +26,49 @@ test: lint ## Run all checks and all tests; ARGS="-k fold" picks some
 test-opendelta: .venv/dev $(OLD)/ready ## Compare the trees of OpenDelta itself with the source document's
 	$(BIN)/pytest -q tests/opendelta $(ARGS)
 
-bench: .venv/dev .venv/bench ## Measure against other tools, and hold the targets; ARGS="peers sizes sites architectures" picks some
+test-wheel: .venv/dev $(RELEASE)/ready ## Build the sdist and the wheel in dist/, check them, and test the installed wheel
+	.ci/wheel
+
+bench: .venv/dev .venv/bench ## Measure bmvis and other tools, and check the targets; ARGS="peers sizes sites architectures" picks some
 	PYTHONPATH=.venv/bench $(BIN)/python tests/benchmarks $(ARGS)
 
 gallery: .venv/demo ## A gallery of all of transformers' architectures, in build/gallery; ARGS="bert gpt2" picks some
 	$(BIN)/python tests/benchmarks/gallery.py build/gallery $(ARGS)
 
-lint: .venv/dev ## Check format, style, types and the directions of imports
+lint: .venv/dev ## Check format, style, types, the directions of imports, the wording, and the files for GitHub
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/prose.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" .ci/schemas
 
 format: .venv/dev ## Write the code as ruff wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test-libraries: .venv/libraries .venv/adapterhub ## Test against quantising libraries and AdapterHub, each beside the rest
+test-libraries: .venv/libraries .venv/adapterhub ## Test against quantization libraries and AdapterHub, in folders of their own
 	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/extraction/test_quantized.py tests/bmvis/extraction/test_adapters_peft.py tests/bmvis/view/test_param_groups.py
 	PYTHONPATH=.venv/adapterhub $(BIN)/pytest -q tests/bmvis/extraction/test_adapters.py
 
-test-matrix: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbours ## Test the oldest hosts that are supported, other Pythons, and more neighbours
+test-matrix: test-hosts ## Test the oldest hosts that are supported, more neighbors, and other Pythons
+	.ci/pythons 3.10 3.12 3.13 3.14
+
+test-hosts: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbors ## Test the oldest hosts that are supported, and more neighbors
 	PYTHONPATH=.venv/oldest-sphinx $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
 	PYTHONPATH=.venv/oldest-mkdocs $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis -k "not zensical and not properdocs"
-	PYTHONPATH="$(CURDIR)/.venv/neighbours" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py tests/mkdocs_bmvis/test_jupyter.py
-	.ci/pythons 3.10 3.12 3.13
+	PYTHONPATH="$(CURDIR)/.venv/neighbors" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py tests/mkdocs_bmvis/test_jupyter.py
 
 screenshots: .venv/dev ## A picture per theme and scheme, in build/screenshots
 	PYTHONPATH=tests $(BIN)/python tests/browser/shoot.py build/screenshots
 
-pins: ## Write the constraints anew from the newest releases, except torch's
+pins: ## Update the constraints to the newest releases, except torch's
 	.ci/pins $(PYTHON) $(PINS)
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .venv-* build $(BUILT)
+	rm -rf .venv .venv-* build dist $(BUILT)
 
-# torch stands in the constraints: without them the newest one comes, with gigabytes of CUDA.
+# The constraints pin torch: without them the newest release is installed, with gigabytes of CUDA.
 .venv/demo: .venv/pip pyproject.toml $(PINS)
 	$(INSTALL) --editable '.[sphinx,mkdocs,torch]' --group demo
 	@touch $@
@@ -71,7 +79,7 @@ clean: ## Remove what the other targets made
 
 # In folders of their own: PEFT and transformers import whatever they find, AdapterHub needs an older transformers,
 # and marimo pins older releases of what MkDocs uses.
-.venv/libraries .venv/adapterhub .venv/bench .venv/neighbours .venv/oldest-sphinx .venv/oldest-mkdocs: .venv/%: .venv/dev constraints/%.txt
+.venv/libraries .venv/adapterhub .venv/bench .venv/neighbors .venv/oldest-sphinx .venv/oldest-mkdocs: .venv/%: .venv/dev constraints/%.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r constraints/$*.txt
 	@touch $@
 
@@ -80,6 +88,11 @@ $(OLD)/ready: constraints/opendelta.txt
 	.ci/tkinter $(PYTHON)
 	$(PYTHON) -m venv $(OLD)
 	$(OLD)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
+$(RELEASE)/ready: constraints/release.txt
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
 .venv/pip:

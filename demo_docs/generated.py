@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bmvis import gallery, options
-from bmvis.cli import main, show, snapshots
+from bmvis.cli import main
 from bmvis.errors import BmvisError
 from bmvis.options import Option
 from bmvis.render.html import assets
@@ -29,13 +29,6 @@ def filled(text: str, host: str) -> str:
         return makers[mark["what"]](mark["of"] or "") if mark["what"] in makers else mark[0]
 
     return _MARK.sub(fill, text)
-
-
-def made_of() -> Iterable[Path]:
-    """Return the files that pages are made of beside their own: when one changes, they are stale."""
-    yield from FOLDER.glob("*.*")
-    yield from (Path(str(module.__file__)) for module in (options, gallery, snapshots, show))
-    yield FOLDER.parent / "CHANGELOG.md"
 
 
 def table(heads: str, rows: Iterable[Iterable[str]]) -> str:

@@ -83,10 +83,11 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     @event_priority(0)
     def _ship(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Add the assets, and the pages of galleries; a file of the site at the same place wins."""
+        folder = str(assets.folder())
         for uri in assets.files():
             if files.get_file_from_path(uri) is None:
                 # The plain constructor: `File.generated` is not in MkDocs 1.5.
-                files.append(File(uri, str(assets.PACKAGE.parent), config.site_dir, config.use_directory_urls))
+                files.append(File(uri, folder, config.site_dir, config.use_directory_urls))
         if "i18n" not in config.plugins:
             self._add_pages(files, config)
         return files

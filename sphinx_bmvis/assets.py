@@ -13,7 +13,6 @@ from bmvis.render.html import assets
 from sphinx_bmvis.nodes import model_gallery
 
 PACKAGE = Path(str(files("bmvis")))
-STATIC = PACKAGE / "static"
 LATEX_PACKAGE = PACKAGE / "render" / "bmvis.sty"
 
 
@@ -30,7 +29,7 @@ def link_assets(app: Sphinx) -> None:
         app.config.latex_additional_files = [*app.config.latex_additional_files, str(LATEX_PACKAGE)]
     if app.builder.format != "html":
         return
-    app.config.html_static_path = [str(STATIC), *app.config.html_static_path]
+    app.config.html_static_path = [str((assets.folder() / assets.SCRIPT).parent), *app.config.html_static_path]
     for sheet in map(Path, assets.stylesheets()):
         app.add_css_file(sheet.name)
     if app.builder.name != "epub":  # readers of e-books run no scripts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from bmvis import __version__
 from bmvis.cli.show import compare, show
 from bmvis.cli.snapshots import check, snapshot
+from bmvis.render.html import assets as shipped
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,9 +23,10 @@ def main() -> None:
 def assets(folder: Path) -> None:
     """Copy the stylesheets and the scripts into FOLDER, for a host that links files itself."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in sorted((Path(__file__).parents[1] / "static").glob("bmvis*.*")):
-        shutil.copyfile(file, folder / file.name)
-        click.echo(folder / file.name)
+    for file in shipped.files():
+        target = folder / Path(file).name
+        target.write_bytes(shipped.text(file).encode())
+        click.echo(target)
 
 
 main.add_command(show)

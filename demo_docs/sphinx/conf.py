@@ -4,8 +4,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from dialects import for_sphinx
-from generated import made_of
+from site_pages import PAGES, toctrees, write_redirects
 
+HERE = Path(__file__).parent
 project = "bmvis"
 extensions = [
     "sphinx_bmvis",
@@ -33,11 +34,21 @@ default_role = "code"  # as Markdown has it, in docstrings
 
 
 def setup(app):
-    """Put the pages of both sites into MyST, where this one includes them."""
-    app.connect("include-read", read_page)
+    """Write the pages of both sites in MyST into this folder, where Sphinx finds them."""
+    for page in PAGES.glob("*.md"):
+        text = for_sphinx(page.read_text())
+        write(HERE / page.name, f"{text}\n{toctrees()}\n" if page.stem == "index" else text)
+    for stale in {file.name for file in HERE.glob("*.md")} - {page.name for page in PAGES.glob("*.md")}:
+        (HERE / stale).unlink()
+    app.connect("build-finished", redirect)
 
 
-def read_page(app, path, docname, text):
-    text[0] = for_sphinx(text[0])
-    for file in made_of():
-        app.env.note_dependency(str(file))
+def write(file, text):
+    """Write a file if it changes: Sphinx reads a page again when its time does."""
+    if not file.exists() or file.read_text() != text:
+        file.write_text(text)
+
+
+def redirect(app, exception):
+    if app.builder.name == "html" and not exception:
+        write_redirects(Path(app.outdir), "{}.html".format)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sites import build
 
-import bmvis
+from bmvis.render import assets
 
 ORIGIN = "http://localhost"
-STATIC = Path(bmvis.__file__).parent / "static"
+TYPES = {".css": "text/css", ".js": "text/javascript"}
 PLAIN = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Trees</title>'
     '<link rel="stylesheet" href="/bmvis.css"><script defer src="/bmvis.js"></script></head>'
@@ -64,7 +64,8 @@ class Tab:
         def answer(route) -> None:
             asked = route.request.url.removeprefix(ORIGIN).partition("#")[0].lstrip("/")
             if asked in ("bmvis.css", "bmvis.js"):
-                route.fulfill(path=STATIC / asked, headers=policy)
+                kind = TYPES[Path(asked).suffix]
+                route.fulfill(body=assets.text(f"bmvis/static/{asked}"), content_type=kind, headers=policy)
             elif asked == "favicon.ico":
                 route.fulfill(status=204)
             else:

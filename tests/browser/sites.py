@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trees import page
 
-import bmvis
+from bmvis.render import assets
 
 SPHINX = ("furo", "pydata_sphinx_theme", "sphinx_book_theme", "sphinx_immaterial", "sphinx_rtd_theme", "alabaster")
 MKDOCS = ("material", "mkdocs", "readthedocs")
@@ -122,7 +122,7 @@ toggle = { name = "Light", icon = "lucide/sun" }
 def _zensical(folder: Path) -> Path:
     (folder / "zensical.toml").write_text(ZENSICAL_CONFIG)
     _markdown(folder)
-    shutil.copytree(Path(bmvis.__file__).parent / "static", folder / "docs" / "static")
+    shutil.copytree(assets.folder() / "bmvis" / "static", folder / "docs" / "static")
     return _run(folder, "zensical", "build")
 
 

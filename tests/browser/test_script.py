@@ -1,9 +1,9 @@
 """What the script adds to a tree: by pointer, by keyboard, under a strict content security policy."""
 
 import pytest
-from trees import HOSTILE, bert, hostile, large
+from trees import HOSTILE, bert, hostile, large, linear, tensor
 
-from bmvis.model.tree import Model
+from bmvis.model.tree import Model, Module
 from bmvis.options import Options
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
@@ -11,6 +11,7 @@ from bmvis.view.layout import layout
 pytestmark = pytest.mark.browser
 
 LAYER = "m.bert.encoder.layer.0"
+BLOCKS = "m.bert.encoder.layer"
 QUERY = f"{LAYER}.attention.self.query"
 MEASURE = """() => {
   const root = document.querySelector(".bmvis"), field = root.querySelector("input");
@@ -49,6 +50,7 @@ def do(tab, identifier: str, action: str) -> None:
 
 
 def copied(tab) -> str:
+    tab.page.locator("output", has_text="copied ").wait_for()
     return tab.page.evaluate("navigator.clipboard.readText()")
 
 
@@ -161,6 +163,77 @@ def test_an_unfolded_repeat_has_its_share_of_the_matches(tab):
     assert folded != "none"
     do(tab, LAYER, "unfold")
     assert {mark.evaluate(count) for mark in tab.page.locator(".bmvis-tree mark").all()} == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("unfolded", "identifier", "title", "bar"),
+    [
+        ([], LAYER, "7,112,448 parameters each, 12 times: 77.7 %; 28.4 MB", "16"),
+        ([LAYER], f"{BLOCKS}.11", "7,112,448 parameters: 6.5 %; 28.4 MB", "1"),
+        ([LAYER], f"{BLOCKS}.3.attention.self.query", "602,880 parameters each, 2 times: 1.1 %; 2.4 MB", "1"),
+        ([QUERY], QUERY, "602,880 parameters each, 12 times: 6.6 %; 2.4 MB", "1"),
+        ([LAYER, QUERY], QUERY.replace("query", "value"), "602,880 parameters: 0.5 %; 2.4 MB", "1"),
+    ],
+    ids=["folded", "a-member", "a-repeat-in-a-member", "a-member-of-a-repeat-in-a-repeat", "a-member-of-a-member"],
+)
+def test_an_unfolded_row_has_its_own_share_and_keeps_its_bytes(unfolded, identifier, title, bar, lora):
+    for folded in unfolded:
+        do(lora, folded, "unfold")
+    amount = row(lora, identifier).locator("data")
+    assert (amount.get_attribute("title"), amount.get_attribute("data-s")) == (title, bar)
+    assert not lora.page.locator("data[data-n]").count()
+
+
+def sharing_blocks() -> list[Module]:
+    """Return four blocks, each with two modules whose weight is that of the module `first`."""
+    key, places = "first.weight", tuple(f"blocks.{block}.{name}.weight" for block in range(4) for name in "xz")
+    modules = [Module("first", 1, "Linear", parameters=(tensor("weight", 10, 10, tied_by=places),))]
+    modules.append(Module("blocks", 1, "ModuleList"))
+    for block in range(4):
+        modules.append(Module(str(block), 2, "Block"))
+        for name in ("x", "z"):
+            modules.append(Module(name, 3, "Linear", parameters=(tensor("weight", 10, 10, tied_to=key),)))
+        modules.append(linear("y", 3, 4, 4))
+    return modules
+
+
+def test_what_members_share_with_each_other_is_not_divided(tab):
+    """Of four blocks that share one weight each has all of it; how much two pairs in a block have, nobody can know."""
+    model = Model((Module("", 0, "M"), *sharing_blocks()))
+    tab.open_trees(to_html(layout(model, Options()), "m"))
+    titles = {name: row(tab, f"m.blocks.0{name}").locator("data").get_attribute("title") for name in ("", ".x")}
+    assert titles == {
+        "": "120 parameters each, 4 times: 100 %; 480 bytes",
+        ".x": "100 parameters each, 8 times: 55.6 %; 400 bytes",
+    }
+    do(tab, "m.blocks.0", "unfold")
+    titles = {name: row(tab, f"m.blocks.3{name}").locator("data").get_attribute("title") for name in ("", ".x")}
+    assert titles == {"": "120 parameters: 66.7 %; 480 bytes", ".x": "100 parameters each, 2 times; 400 bytes"}
+
+
+def test_marks_of_an_unfolded_row_name_its_own_place(tab):
+    first = linear("first", 3, 2, 2)
+    pairs = [
+        module
+        for block in range(3)
+        for module in (
+            Module(str(block), 2, "Block"),
+            first,
+            Module("second", 3, "Linear", parameters=(tensor("weight", 2, 2, tied_to=f"blocks.{block}.first.weight"),)),
+        )
+    ]
+    tab.open_trees(to_html(layout(Model((Module("", 0, "M"), Module("blocks", 1, "L"), *pairs)), Options()), "m"))
+    do(tab, "m.blocks.0", "unfold")
+    tie = row(tab, "m.blocks.2.second").locator(".bmvis-tie")
+    assert tie.get_attribute("href") == "#m.blocks.2.first"
+    assert tie.get_attribute("title") == tie.get_attribute("aria-label") == "tied to blocks.2.first.weight"
+
+
+@pytest.mark.parametrize("fragment", ["#100%", "#m.%ff", "#%", "#nothing", "#m.bert.encoder.layer.99"])
+def test_an_address_that_names_no_row_does_no_harm(fragment, tab):
+    tab.open_trees(to_html(layout(bert(), Options()), "m"), fragment)
+    tab.page.locator("#m input").fill("30522")
+    assert tab.page.locator("#m output").inner_text() == "3 of 27 rows"
 
 
 @pytest.mark.parametrize("identifier", [f"{QUERY}.lora_A", "m.bert.encoder.layer.7.attention.self.value"])

@@ -67,6 +67,14 @@ def test_a_demo_site_builds_without_a_warning_and_shows_bert(site):
     assert listed[:2] == [[option.name for option in options] for options in (OPTIONS, GALLERY_OPTIONS)]
 
 
+@pytest.mark.parametrize("site", COMMANDS, indirect=True)
+def test_former_addresses_of_the_demo_site_lead_to_pages(site):
+    for old in ("measured", "sphinx-host"):
+        file = next(path for path in (site / f"{old}.html", site / old / "index.html") if path.exists())
+        target = BeautifulSoup(file.read_text(), "html.parser").a["href"]
+        assert "bmvis" in (file.parent / target).read_text()
+
+
 @needs_nu
 @pytest.mark.parametrize("site", COMMANDS, indirect=True)
 def test_trees_on_the_demo_site_are_valid_html(site):
@@ -86,7 +94,7 @@ def test_the_picture_of_the_terminal_is_not_stale(tmp_path):
 
 
 def test_the_page_on_sphinx_names_every_setting_and_every_kind_of_warning():
-    page = (DEMO / "sphinx" / "sphinx-host.md").read_text()
+    page = (DEMO / "pages" / "sphinx.md").read_text()
     settings = re.findall(r'add_config_value\("(\w+)"', (ROOT / "sphinx_bmvis" / "settings.py").read_text())
     missing = {name for name in settings if f"| `{name}` |" not in page}
     kinds = {cls.kind for cls in BmvisError.__subclasses__()} - {"page"}

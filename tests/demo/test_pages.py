@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from bs4 import BeautifulSoup
 from torch import nn
 
@@ -33,6 +32,7 @@ def load(name):
 
 
 dialects = load("dialects")
+site_pages = load("site_pages")
 
 
 @pytest.mark.parametrize(
@@ -90,50 +90,45 @@ def test_what_the_pages_show_in_restructuredtext_is_read_by_sphinx_without_a_war
     assert len(page.select(".bmvis, .bmvis-error")) >= len(snippets) > 10
 
 
-def navigation():
-    """Return the entries of both sites below their headings: titles with the stems of pages."""
-    settings = (DEMO / "mkdocs" / "mkdocs.yml").read_text()
-    mkdocs = {
-        heading: [(title, page.removesuffix(".md")) for entry in entries for title, page in entry.items()]
-        for part in yaml.load(settings, yaml.BaseLoader)["nav"]
-        for heading, entries in part.items()
-    }
-    contents = re.findall(r":caption: ([^\n]+)\n\n(.*?)\n```", (DEMO / "sphinx" / "index.md").read_text(), re.DOTALL)
+def test_each_page_is_in_the_navigation_once():
+    listed = [page for entries in site_pages.navigation().values() for _, page in entries]
+    assert sorted(listed) == sorted(PAGES)
+
+
+def test_sphinx_has_the_navigation_of_mkdocs():
+    contents = re.findall(r":caption: ([^\n]+)\n\n(.*?)\n```", site_pages.toctrees(), re.DOTALL)
     sphinx = {
         heading: [tuple(re.fullmatch(r"(.+) <([\w-]+)>", entry).groups()) for entry in entries.splitlines()]
         for heading, entries in contents
     }
-    return sphinx, mkdocs
+    for entries in sphinx.values():
+        entries[:] = [(title, "index" if page == "self" else page) for title, page in entries]
+    assert sphinx == site_pages.navigation()
 
 
-def test_both_sites_have_the_same_contents_but_for_the_page_on_themselves():
-    sphinx, mkdocs = navigation()
-    own = {"self": "index", "sphinx-host": "own", "markdown-hosts": "own"}
-
-    def pages(contents):
-        return {heading: [own.get(page, page) for _, page in entries] for heading, entries in contents.items()}
-
-    assert pages(sphinx) == pages(mkdocs)
-    assert {page for entries in pages(mkdocs).values() for page in entries} == {*PAGES, "own"}
-    titles = {page: title for contents in (sphinx, mkdocs) for entries in contents.values() for title, page in entries}
-    assert [title for entries in mkdocs.values() for title, _ in entries if title not in titles.values()] == []
+def test_former_addresses_lead_to_pages_and_are_no_pages():
+    assert set(site_pages.REDIRECTS.values()) <= set(PAGES)
+    assert set(site_pages.REDIRECTS) & set(PAGES) == set()
 
 
-def test_the_gallery_is_the_same_on_both_sites():
-    def lines(text):
-        return re.findall(r"^[\w:-]+ \| .+ \| .+$", text.partition("## Write one")[0], re.MULTILINE)
-
-    own = (DEMO / "sphinx" / "gallery.md").read_text()
-    assert lines(own) == lines(PAGES["gallery"]) != []
+@pytest.mark.parametrize(
+    ("file", "target"), [("{}.html", "benchmarks.html"), ("{}/index.html", "../benchmarks/index.html")]
+)
+def test_a_former_address_is_a_page_that_redirects(file, target, tmp_path):
+    site_pages.write_redirects(tmp_path, file.format)
+    page = BeautifulSoup((tmp_path / file.format("measured")).read_text(), "html.parser")
+    assert page.find("meta", {"http-equiv": "refresh"})["content"] == f"0; url={target}"
+    assert page.a["href"] == page.find("link", rel="canonical")["href"] == target
+    assert f'"{target}" + location.hash' in page.script.get_text()
 
 
 def test_the_python_reference_lists_each_public_name():
-    listed = [name for names in re.findall(r"\{\{ api (.+) \}\}", PAGES["python"]) for name in names.split()]
+    listed = [name for names in re.findall(r"\{\{ api (.+) \}\}", PAGES["python-api"]) for name in names.split()]
     assert {name.split(".")[1] for name in listed} == set(bmvis.__all__)
 
 
 def test_the_python_page_begins_with_code_that_runs():
-    code = re.search(r"^```python\n(.*?)^```$", PAGES["python"], re.DOTALL | re.MULTILINE)[1]
+    code = re.search(r"^```python\n(.*?)^```$", PAGES["python-api"], re.DOTALL | re.MULTILINE)[1]
     model = nn.ModuleDict({"attention": nn.ModuleDict({"output": nn.ModuleDict({"dense": nn.Linear(2, 2)})})})
     *statements, names, types = code.strip().splitlines()
     space = {"model": model}
@@ -144,5 +139,5 @@ def test_the_python_page_begins_with_code_that_runs():
 
 def test_the_benchmarks_page_names_the_releases_that_are_measured_against():
     pinned = dict(re.findall(r"^(\w+)==(\S+)$", (ROOT / "constraints" / "bench.txt").read_text(), re.MULTILINE))
-    named = dict(re.findall(r"(bigmodelvis|torchinfo|marimo|treescope) (\d[\d.]*\d)", PAGES["measured"]))
+    named = dict(re.findall(r"(bigmodelvis|torchinfo|marimo|treescope) (\d[\d.]*\d)", PAGES["benchmarks"]))
     assert named == {name: pinned[name] for name in ("bigmodelvis", "torchinfo", "marimo", "treescope")}

@@ -23,15 +23,15 @@ else:
     import tomli as tomllib
 
 filled = load("generated").filled
-OWN = {"sphinx": DEMO / "sphinx" / "sphinx-host.md", "mkdocs": DEMO / "mkdocs" / "docs" / "markdown-hosts.md"}
+HOSTS = ("sphinx", "mkdocs")
 FENCE = re.compile(r"^( *)```(\w+)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
 def snippets(*languages):
     """Yield what stands in fences of the languages, on the pages of both hosts, with where it stands."""
-    for host, own in OWN.items():
+    for host in HOSTS:
         texts = {name: filled(dialects.chosen(text, host), host) for name, text in PAGES.items()}
-        for name, text in {**texts, own.stem: own.read_text()}.items():
+        for name, text in texts.items():
             found = [
                 (language, body, indent) for indent, language, body in FENCE.findall(text) if language in languages
             ]
@@ -112,7 +112,7 @@ def test_a_warning_reads_as_its_page_says(source, mistake):
         (said,) = (str(warning) for warning in page.warnings)
     except BmvisError as error:
         said = str(error)
-    shown = re.findall(r"^`(.+)`\n: ", PAGES["mend-a-warning"], re.MULTILINE)
+    shown = re.findall(r"^`(.+)`\n: ", PAGES["troubleshooting"], re.MULTILINE)
     assert [text for text in shown if said.startswith(text)] != [], said
 
 
@@ -124,7 +124,7 @@ def test_other_warnings_of_that_page_are_said_somewhere():
         "could not be called",
     ):
         assert text in code
-        assert text in PAGES["mend-a-warning"]
+        assert text in PAGES["troubleshooting"]
 
 
 def test_each_setting_that_a_page_names_is_one_of_both_hosts():
@@ -140,7 +140,7 @@ def test_each_setting_that_a_page_names_is_one_of_both_hosts():
             """Take no part in events."""
 
     settings.setup(Application())
-    texts = "\n".join([*PAGES.values(), OWN["sphinx"].read_text()])
+    texts = "\n".join(PAGES.values())
     named = set(re.findall(r"\{\{ setting (\w+) \}\}", texts))
     assert named != set()
     written = {f"bmvis_{name}" for name in named} | set(re.findall(r"\bbmvis_\w+", texts))
@@ -149,7 +149,7 @@ def test_each_setting_that_a_page_names_is_one_of_both_hosts():
 
 
 def test_site_options_on_the_pages_are_options():
-    written = re.findall(r"options: (\{.*?\})", "\n".join([*PAGES.values(), OWN["mkdocs"].read_text()]))
+    written = re.findall(r"options: (\{.*?\})", "\n".join(PAGES.values()))
     assert written != []
     for text in written:
         parse_site_options(yaml.safe_load(text))

@@ -47,9 +47,7 @@ def test_a_page_can_stand_alone_with_stylesheet_and_script_once(render):
     page = render(f"{ELEMENT}\n\n{ELEMENT}", assets=True)
     (sheet,) = page.soup.select("style")
     assert ".bmvis" in sheet.string
-    assert [script.string for script in page.soup.select("script")] == [
-        (assets.PACKAGE.parent / file).read_text() for file in assets.scripts()
-    ]
+    assert [script.string for script in page.soup.select("script")] == [assets.text(file) for file in assets.scripts()]
     assert "style" not in render("no tree", assets=True).html
 
 

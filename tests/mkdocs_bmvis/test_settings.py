@@ -4,10 +4,11 @@ import msgspec
 
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings
 
-DOCUMENTED = Path(__file__).parents[2] / "demo_docs" / "mkdocs" / "docs" / "markdown-hosts.md"
+DOCUMENTED = Path(__file__).parents[2] / "demo_docs" / "pages" / "mkdocs.md"
 
 
 def test_every_setting_is_described_and_documented():
     assert list(DESCRIPTIONS) == [field.name for field in msgspec.structs.fields(Settings)]
-    rows = [line.split("`")[1] for line in DOCUMENTED.read_text().splitlines() if line.startswith("| `")]
+    table = DOCUMENTED.read_text().partition("## Settings")[2]
+    rows = [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")]
     assert sorted(rows) == sorted(DESCRIPTIONS)

@@ -1,17 +1,55 @@
-"""`bmvis assets`: the files that a host links itself."""
+"""The stylesheets and the scripts: their size, and `bmvis assets`, which copies them for a host that links files."""
 
+import gzip
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
-import bmvis
 from bmvis.cli import main
+from bmvis.render import assets
+
+NAMES = ["bmvis-gallery.css", "bmvis-gallery.js", "bmvis.css", "bmvis.js"]
+PARTS = sorted((assets.STATIC / "script").glob("*.js"))
 
 
-def test_assets_copies_the_stylesheets_and_the_scripts(tmp_path):
+def test_the_command_copies_what_hosts_link(tmp_path):
     folder = tmp_path / "site" / "bmvis"
     result = CliRunner().invoke(main, ["assets", str(folder)])
     assert result.exit_code == 0, result.output
-    static = Path(bmvis.__file__).parent / "static"
-    for name in ("bmvis.css", "bmvis.js", "bmvis-gallery.css", "bmvis-gallery.js"):
-        assert (folder / name).read_bytes() == (static / name).read_bytes()
+    assert sorted(file.name for file in folder.iterdir()) == NAMES
+    for name in NAMES:
+        assert (folder / name).read_text() == assets.text(f"bmvis/static/{name}")
+
+
+def test_hosts_copy_from_a_folder_that_is_removed_at_the_end():
+    code = "from bmvis.render import assets; print(assets.folder()); print(*assets.files())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    folder, files = done.stdout.splitlines()
+    assert files.split() == [f"bmvis/static/{name}" for name in NAMES]
+    assert not Path(folder).exists()
+    assert all((assets.folder() / file).read_text() == assets.text(file) for file in files.split())
+
+
+@pytest.mark.parametrize("file", assets.scripts())
+def test_a_page_loads_at_most_8_kb_of_script(file):
+    assert len(gzip.compress(assets.text(file).encode())) <= 8 * 1024
+
+
+def test_the_script_holds_all_its_parts_without_their_comments():
+    script = assets.text(assets.SCRIPT)
+    code = {line.strip() for line in script.splitlines()}
+    assert len(PARTS) > 5
+    for part in PARTS:
+        lines = [line.strip() for line in part.read_text().splitlines()]
+        assert lines[0].startswith("// "), f"{part.name} says first what it is for"
+        assert {line for line in lines if line and not line.startswith("//")} <= code
+    assert not [line for line in code if line.startswith("//")]
+    assert "/*" not in script, "the joining knows comments of one line"
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.stem)
+def test_a_part_is_short(part):
+    assert len(part.read_text().splitlines()) <= 350

@@ -1,7 +1,6 @@
 """What the HTML of a tree weighs, and what its map shows."""
 
 import re
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -12,8 +11,6 @@ from bmvis.options import Options
 from bmvis.render.html.map import to_map
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
-
-STATIC = Path(__file__).parents[3] / "bmvis" / "static"
 
 
 def llama(layers: int = 80) -> Model:
@@ -54,11 +51,6 @@ def test_a_plain_row_is_light():
     plain = [row for row in rows if "bmvis-x" not in row and "bmvis-tie" not in row]
     assert len(plain) == 10
     assert max(len(row) for row in plain) <= 350
-
-
-@pytest.mark.parametrize(("file", "most"), [("bmvis.js", 12 * 1024)])
-def test_the_script_is_small(file, most):
-    assert (STATIC / file).stat().st_size <= most
 
 
 def cells(model: Model, **options) -> dict[str, ElementTree.Element]:

@@ -1,0 +1,49 @@
+// Small words for the DOM, and what the script remembers of each tree.
+
+const ROW = ".bmvis-tree li > details > summary, .bmvis-tree li > div";
+
+const all = (root, selector) => [...root.querySelectorAll(selector)];
+const listen = (kind, act) => document.addEventListener(kind, act);
+
+// The element of a whole tree: sums, toolbar, rows, legend.
+const rootOf = (element) => element.closest(".bmvis");
+// The list item of a row, and the row of a list item.
+const itemOf = (row) => row.closest("li");
+const rowOf = (item) => item.querySelector(":scope > details > summary, :scope > div");
+// The item that an item is below; null for the first.
+const parentOf = (item) => item.parentElement.closest(".bmvis-tree li");
+// Where an item's rows below it are, to open and to close; a leaf's has no `open`.
+const boxOf = (item) => rowOf(item).parentElement;
+
+// Show words in the toolbar; a screen reader reads them out.
+const announce = (root, words) => {
+  root.querySelector("output").textContent = words;
+};
+
+// The HTML of a button that does what `ACTIONS` has under `action`.
+const buttonHtml = (action, label = action, title = label, attributes = "") =>
+  `<button data-do="${action}" title="${title}" ${attributes}>${label}</button>`;
+
+// An element of ours, such as the toolbar. No name of a model ever goes into `html`.
+function makeSection(name, html) {
+  const section = document.createElement("section");
+  section.className = `bmvis-${name}`;
+  section.innerHTML = html;
+  return section;
+}
+
+// Give a row the focus. A leaf takes none from the Tab key, so that Tab passes over it.
+function focusRow(row) {
+  if (row.localName === "div") row.tabIndex = -1;
+  row.focus();
+}
+
+const memories = new WeakMap();
+
+// What is remembered of a tree:
+// `index`: its rows as the filter reads them, null where they changed;
+// `closed`: the rows that were closed before the filter opened any, null while it is empty.
+function memoryOf(root) {
+  if (!memories.has(root)) memories.set(root, { index: null, closed: null });
+  return memories.get(root);
+}

@@ -1,0 +1,29 @@
+// It begins here, and listens on the document: trees can arrive later.
+
+listen("keydown", pressKey);
+listen("pointerover", bringMenu);
+listen("focusin", bringMenu);
+listen("input", ({ target }) => {
+  if (target.closest?.(".bmvis-tools")) filterTree(rootOf(target));
+});
+listen("click", ({ target }) => {
+  const button = target.closest?.(".bmvis [data-do]");
+  const leaf = target.closest?.(".bmvis-tree li > div");
+  if (button) ACTIONS[button.dataset.do](rootOf(button), itemOf(button), button);
+  else if (leaf && !target.closest("a")) focusRow(leaf);
+});
+addEventListener("hashchange", openLinked);
+
+function start() {
+  all(document, ".bmvis-totals + .bmvis-tree").forEach(equip); // those without a toolbar
+  openLinked();
+}
+
+// Material and Zensical put the next page into the same document, and say so to `document$`.
+function begin() {
+  if (window.document$) window.document$.subscribe(start);
+  else start();
+}
+
+if (document.readyState === "loading") listen("DOMContentLoaded", begin);
+else begin();

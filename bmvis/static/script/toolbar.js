@@ -1,0 +1,49 @@
+// What a tree gets around it: the filter, the levels, and the tray of picked modules.
+
+const DEEPEST = 999;
+
+// A selector of what can be opened at a level and below it; the root's level is 0.
+const boxesBelow = (level) => `.bmvis-tree ${"li ".repeat(level)}li > details`;
+
+function openToLevel(root, level) {
+  for (const box of all(root, boxesBelow(0))) box.open = !box.matches(boxesBelow(level));
+}
+
+function levelButtons(tree) {
+  const levels = [0, 1, 2, 3, 4].filter((level) => tree.querySelector(boxesBelow(level)));
+  const button = (level, label, title) => buttonHtml("level", label, title, `data-level=${level}`);
+  return levels
+    .map((level) => (level ? button(level, level, `Open to level ${level}`) : button(0, "−", "Collapse all")))
+    .concat(button(DEEPEST, "+", "Expand all"))
+    .join("");
+}
+
+function equip(tree) {
+  const root = rootOf(tree);
+  tree.before(
+    makeSection(
+      "tools",
+      `<input type="search" placeholder="Filter" aria-label="Filter rows" spellcheck="false"><output></output>
+      <span role="group" aria-label="Levels">${levelButtons(tree)}</span>`,
+    ),
+  );
+  tree.after(
+    makeSection(
+      "picks",
+      `<span role="status"></span>${buttonHtml("target_modules")}${buttonHtml("modified_modules")}${
+        buttonHtml("regex", "regular expression")}${buttonHtml("clear")}`,
+    ),
+  );
+  showPicks(root);
+  all(root, ".bmvis-legend > span").forEach(makeButton);
+}
+
+// An entry of the legend becomes a button that filters by what it names.
+function makeButton(entry) {
+  const button = document.createElement("button");
+  button.append(...entry.childNodes);
+  for (const { name, value } of entry.attributes) button.setAttribute(name, value);
+  button.dataset.do = "state";
+  button.ariaPressed = "false";
+  entry.replaceWith(button);
+}

@@ -1,0 +1,82 @@
+"""Public names keep working, whatever else of bmvis is imported.
+
+Python writes an imported submodule into its parent: a package `bmvis.capture` would replace the function
+`bmvis.capture` as soon as anything imports it.
+"""
+
+import json
+import subprocess
+import sys
+from inspect import getmodule, isfunction, ismodule
+
+import pytest
+
+import bmvis
+
+CALLS = {
+    "capture": "public(model).root.type == 'Sequential'",
+    "register_delta": "public(detector) is detector",
+    "address.find": "list(public(['', 'encoder', 'encoder.fc'], 'fc')) == [2]",
+    "address.match": "public(bmvis.capture(model), 'fc') == ['fc']",
+    "address.missing": "'fx' in str(public(bmvis.capture(model), ['', 'fc'], 'fx'))",
+    "address.parse": "public('fc, norm') == ('fc', 'norm')",
+}
+"""For each public function, an expression that calls it as `public` and is true if it works."""
+
+SCRIPT = """
+import importlib, json, operator, pkgutil, sys
+from collections import OrderedDict
+from torch import nn
+import bmvis
+
+def detector(modules):
+    return {}
+
+def works(name, call):
+    try:
+        return bool(eval(call, globals() | {"public": operator.attrgetter(name)(bmvis)}))
+    except Exception as error:
+        return repr(error)
+
+model = nn.Sequential(OrderedDict(fc=nn.Linear(2, 3)))
+calls = json.load(sys.stdin)
+before = {name: works(name, call) for name, call in calls.items()}
+for module in pkgutil.walk_packages(bmvis.__path__, "bmvis."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print(json.dumps({name: [before[name], works(name, call)] for name, call in calls.items()}))
+"""
+
+
+def public_functions():
+    """Yield the dotted name of each public function: those of the package, and those of its public modules."""
+    for name in bmvis.__all__:
+        found = getattr(bmvis, name)
+        if isfunction(found):
+            yield name
+        elif ismodule(found):
+            own = (key for key, value in vars(found).items() if isfunction(value) and getmodule(value) is found)
+            yield from (f"{name}.{key}" for key in own if not key.startswith("_"))
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Call every function in a fresh process, import every submodule of bmvis, call every function again."""
+    command = [sys.executable, "-c", SCRIPT]
+    ran = subprocess.run(command, input=json.dumps(CALLS), capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_every_public_function_has_a_call():
+    assert sorted(CALLS) == sorted(public_functions())
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_function_works_before_and_after_importing_every_submodule(results, name):
+    assert results[name] == [True, True]
+
+
+def test_public_names_are_attributes_in_alphabetical_order():
+    assert bmvis.__all__ == sorted(bmvis.__all__)
+    assert [name for name in bmvis.__all__ if not hasattr(bmvis, name)] == []
