@@ -19,7 +19,7 @@ CALLS = {
     "address.find": "list(public(['', 'encoder', 'encoder.fc'], 'fc')) == [2]",
     "address.match": "public(bmvis.capture(model), 'fc') == ['fc']",
     "address.missing": "'fx' in str(public(bmvis.capture(model), ['', 'fc'], 'fx'))",
-    "address.parse": "public('fc, norm') == ('fc', 'norm')",
+    "address.parse_patterns": "public('fc, norm') == ('fc', 'norm')",
 }
 """For each public function, an expression that calls it as `public` and is true if it works."""
 

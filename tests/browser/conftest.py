@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sites import build
 
-from bmvis.render import assets
+from bmvis.render.html import assets
 
 ORIGIN = "http://localhost"
 TYPES = {".css": "text/css", ".js": "text/javascript"}

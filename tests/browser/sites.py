@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trees import page
 
-from bmvis.render import assets
+from bmvis.render.html import assets
 
 SPHINX = ("furo", "pydata_sphinx_theme", "sphinx_book_theme", "sphinx_immaterial", "sphinx_rtd_theme", "alabaster")
 MKDOCS = ("material", "mkdocs", "readthedocs")

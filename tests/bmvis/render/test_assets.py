@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bmvis.cli import main
-from bmvis.render import assets
+from bmvis.render.html import assets
 
 NAMES = ["bmvis-gallery.css", "bmvis-gallery.js", "bmvis.css", "bmvis.js"]
 PARTS = sorted((assets.STATIC / "script").glob("*.js"))
@@ -25,7 +25,7 @@ def test_the_command_copies_what_hosts_link(tmp_path):
 
 
 def test_hosts_copy_from_a_folder_that_is_removed_at_the_end():
-    code = "from bmvis.render import assets; print(assets.folder()); print(*assets.files())"
+    code = "from bmvis.render.html import assets; print(assets.folder()); print(*assets.files())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     folder, files = done.stdout.splitlines()
     assert files.split() == [f"bmvis/static/{name}" for name in NAMES]
