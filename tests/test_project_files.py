@@ -43,6 +43,14 @@ def test_each_step_is_a_make_target_or_a_script_that_exists(job):
             assert os.access(ROOT / program, os.X_OK), command
 
 
+def test_each_test_that_make_and_the_scripts_name_exists():
+    script = 'source .ci/without-torch; printf "%s\\n" "${in_all[@]}" "${briefly[@]}" "${widely[@]}"'
+    listed = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    paths = [*listed.stdout.split(), *re.findall(r"tests/[\w/.]+", (ROOT / "Makefile").read_text())]
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert len(paths) > 20
+
+
 @pytest.mark.parametrize("job", JOBS)
 def test_actions_are_pinned_to_a_commit(job):
     for step in JOBS[job]["steps"]:
