@@ -121,13 +121,35 @@ class HighlightError(BmvisError):
     kind = "highlight"
 
 
+MAX_CHOICES = 8
+"""Known words that a hint lists: a project can name hundreds of models."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return 'did you mean ...?' with the closest known word, or the list of known words."""
+    """Return a hint for a word that is not known.
+
+    Args:
+        word: what was written.
+        known: the words that are possible.
+
+    Returns:
+        The closest known word as a question, or else the known words, at most `MAX_CHOICES` of them; '' if there
+        are none.
+
+    Example:
+        >>> nearest("dept", ["depth", "device"])
+        "did you mean 'depth'?"
+        >>> nearest("x", ["depth", "device"])
+        'known: depth, device'
+    """
     choices = sorted(known)
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
-    return "known: " + ", ".join(choices) if choices else ""
+    if not choices:
+        return ""
+    more = len(choices) - MAX_CHOICES
+    return f"known: {', '.join(choices[:MAX_CHOICES])}{f', … ({more} more)' if more > 0 else ''}"
 
 
 def a_type(thing: object) -> str:

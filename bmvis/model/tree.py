@@ -15,9 +15,6 @@ import msgspec
 
 _Told = TypeVar("_Told")
 
-FORMAT = 2
-"""Version of the serialised form; a reader refuses any other."""
-
 
 class Change(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What became of a module or parameter from one model to another; see `bmvis.comparison.changes`."""
@@ -209,8 +206,6 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """Why there are no calls, though they were asked for."""
     optimizers: tuple[Optimizer, ...] = ()
     """Those that the factory returned with the model. Their groups are counted through, from 0."""
-    format: int = FORMAT
-    """Version of the serialised form."""
 
     @cached_property
     def paths(self) -> Sequence[str]:
