@@ -5,6 +5,7 @@ What such a page holds, beside Markdown that MyST and Python-Markdown read alike
 - `<model-structure … />` and its like. On Sphinx they are directives.
 - A fence of `html` with such elements. On Sphinx it shows the directive, in MyST and in reStructuredText.
 - A fence of `html live`: the trees themselves, and below them how they are written.
+- A fence of `html markdown`: an element as Markdown takes it, on Sphinx too.
 - A fence with `title="file"`. On Sphinx it is a code block with a caption.
 - `<!-- on sphinx -->`, `<!-- on mkdocs -->`: what follows is for one host, up to `<!-- on both -->`.
 - `{{ options }}` and other marks: what `generated` makes.
@@ -52,7 +53,7 @@ def chosen(text: str, host: Host) -> str:
 
 def rst_of(text: str) -> list[str]:
     """Return the elements of a page's snippets as reStructuredText, to be tried."""
-    fences = [fence for fence in FENCE.finditer(text) if fence["info"].startswith("html")]
+    fences = [fence for fence in FENCE.finditer(text) if fence["info"] in ("html", "html live")]
     return [_rst(_read(element[0])) for fence in fences for element in _ELEMENT.finditer(fence["body"])]
 
 
@@ -106,6 +107,8 @@ def _quoted(value: str) -> str:
 
 
 def _sphinx_fence(fence: re.Match[str]) -> str:
+    if fence["info"] == "html markdown":
+        return _plain(fence)
     if fence["info"] in ("html", "html live") and (elements := list(_ELEMENT.finditer(fence["body"]))):
         written = [_read(element[0]) for element in elements]
         trees = [_myst(one) for one in written] if fence["info"] == "html live" else []
@@ -126,9 +129,15 @@ def _tabs(written: list[_Written]) -> str:
 
 
 def _mkdocs_fence(fence: re.Match[str]) -> str:
+    if fence["info"] == "html markdown":
+        return _plain(fence)
     if fence["info"] == "html live":
         return f"{fence['body']}\n{fence['ticks']}html\n{fence['body']}{fence['ticks']}"
     return fence[0]
+
+
+def _plain(fence: re.Match[str]) -> str:
+    return f"{fence['ticks']}html\n{fence['body']}{fence['ticks']}"
 
 
 def _without_fences(text: str) -> tuple[str, list[re.Match[str]]]:

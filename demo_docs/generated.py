@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import click
+import msgspec
 
 from bmvis import gallery, options
 from bmvis.cli import main
 from bmvis.errors import BmvisError
 from bmvis.options import Option
 from bmvis.render.html import assets
+from bmvis.source.pyproject import NamedModel, _Table
+from mkdocs_bmvis.settings import CACHE, DESCRIPTIONS, Settings
+from sphinx_bmvis import settings as sphinx_settings
 
 FOLDER = Path(__file__).parent
 _MARK = re.compile(r"\{\{ (?P<what>[a-z-]+)(?: (?P<of>[^{}|]+))? \}\}")
@@ -44,6 +52,71 @@ def _options(listed: Iterable[Option]) -> str:
 
 def _taken(option: Option) -> str:
     return f"Takes {option.takes}." if option.takes else "A flag."
+
+
+def _settings(host: str) -> str:
+    """Return a row for each setting of a host, with what it takes unless something is set."""
+    return table("| setting | default | description |", _SETTINGS_OF[host]())
+
+
+def _sphinx_settings() -> Iterable[list[str]]:
+    """Yield a row for each value that the extension registers with Sphinx."""
+    for name, default, description in registered():
+        yield [f"`{name}`", _SPHINX_DEFAULTS.get(name, _code(default)), description]
+
+
+def registered() -> list[tuple[str, object, str]]:
+    """Return what the Sphinx extension registers: names, defaults and descriptions."""
+    found = []
+
+    class Application:
+        def add_config_value(self, name: str, default: object, *_: object, description: str = "") -> None:
+            found.append((name, default, description or _DESCRIPTIONS[name]))
+
+        def connect(self, *_: object) -> None:
+            """Take no part in events."""
+
+    sphinx_settings.setup(Application())  # type: ignore[arg-type]
+    return found
+
+
+def _mkdocs_settings() -> Iterable[list[str]]:
+    """Yield a row for each setting of the Markdown extension and the plugin."""
+    for field in msgspec.structs.fields(Settings):
+        default = _MKDOCS_DEFAULTS.get(field.name, _code(field.default))
+        yield [f"`{field.name}`", default, DESCRIPTIONS[field.name]]
+
+
+def _pyproject_settings() -> Iterable[list[str]]:
+    """Yield a row for each key of `[tool.bmvis]`, then of a model in `[tool.bmvis.models]`."""
+    for owner, before in ((_Table, ""), (NamedModel, "models.NAME.")):
+        described = attribute_docstrings(owner)
+        for field in msgspec.structs.fields(owner):
+            default = "required" if field.required else _code(_default(field))
+            name = f"{before}{field.name}"
+            yield [f"`{name}`", default, described.get(field.name) or _UNDESCRIBED[name]]
+
+
+def attribute_docstrings(cls: type) -> dict[str, str]:
+    """Return the docstrings that follow the attributes of a class, each as one line."""
+    body = ast.parse(inspect.getsource(cls).lstrip()).body[0].body  # type: ignore[attr-defined]
+    pairs = pairwise(body)
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in pairs
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+
+
+def _code(value: object) -> str:
+    """Return a default as a configuration file writes it; nothing if that is empty."""
+    if isinstance(value, tuple | list):
+        value = list(value)
+    return f"`{value!r}`".replace("'", '"') if value not in ("", None) else ""
 
 
 def _file(name: str) -> str:
@@ -100,9 +173,37 @@ def _mkdocstrings(names: str) -> str:
     return "\n\n".join(f"::: {name}" for name in names.split())
 
 
+_DESCRIPTIONS = {f"bmvis_{name}": text for name, text in DESCRIPTIONS.items()} | {
+    "bmvis_path": "Folders for the front of `sys.path` where models are built, relative to `conf.py`.",
+    "bmvis_cache": "A folder for built models, relative to `conf.py`. `True` is a folder next to the doctrees, and "
+    "`False` keeps none.",
+}
+"""What Sphinx' values are for, where the extension does not describe them itself."""
+_SPHINX_DEFAULTS = {"bmvis_python": "the Python of Sphinx", "bmvis_snapshots": "from `pyproject.toml`"}
+_MKDOCS_DEFAULTS = {
+    "python": "the Python of the build",
+    "snapshots": "from `pyproject.toml`",
+    "cwd": "the folder of the configuration",
+    "cache": f"`{CACHE}`; plain Markdown: none",
+    "options": "`{}`",
+    "assets": "`true`",
+}
+_UNDESCRIBED = {
+    "path": "Folders for the front of `sys.path`, relative to `pyproject.toml`.",
+    "snapshots": "The folder of snapshots.",
+    "models": "A table: names with references, or with the keys below.",
+    "models.NAME.reference": "The factory reference.",
+    "models.NAME.device": f"Where the factory runs: {', '.join(get_args(options.Device))}.",
+}
+_SETTINGS_OF: dict[str, Callable[[], Iterable[list[str]]]] = {
+    "sphinx": _sphinx_settings,
+    "mkdocs": _mkdocs_settings,
+    "pyproject": _pyproject_settings,
+}
 _MAKERS: dict[str, Callable[[str], str]] = {
     "options": lambda _: _options(options.OPTIONS),
     "gallery-options": lambda _: _options(gallery.GALLERY_OPTIONS),
+    "settings": _settings,
     "file": _file,
     "command": _command,
     "colours": _colours,

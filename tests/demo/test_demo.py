@@ -1,6 +1,5 @@
 """The demo: the source document's first picture, as text and on a page of each host."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,6 @@ import pytest
 from bs4 import BeautifulSoup
 from nu import check, needs_nu, ours
 
-from bmvis.errors import BmvisError
 from bmvis.gallery import GALLERY_OPTIONS
 from bmvis.options import OPTIONS, Options
 from bmvis.render.text import to_text
@@ -91,11 +89,3 @@ def test_the_picture_of_the_terminal_is_not_stale(tmp_path):
     command = [sys.executable, "-m", "bmvis", "show", "models:bert_lora", "--svg", str(tmp_path / "terminal.svg")]
     subprocess.run(command, cwd=DEMO, check=True)
     assert (tmp_path / "terminal.svg").read_text() == (DEMO / "pictures" / "terminal.svg").read_text()
-
-
-def test_the_page_on_sphinx_names_every_setting_and_every_kind_of_warning():
-    page = (DEMO / "pages" / "sphinx.md").read_text()
-    settings = re.findall(r'add_config_value\("(\w+)"', (ROOT / "sphinx_bmvis" / "settings.py").read_text())
-    missing = {name for name in settings if f"| `{name}` |" not in page}
-    kinds = {cls.kind for cls in BmvisError.__subclasses__()} - {"page"}
-    assert not missing | {kind for kind in kinds if f"`{kind}`" not in page.partition("## Problems")[2]}

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from bs4 import BeautifulSoup
 from torch import nn
 
 import bmvis
+from mkdocs_bmvis.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo_docs"
@@ -33,6 +35,7 @@ def load(name):
 
 dialects = load("dialects")
 site_pages = load("site_pages")
+generated = load("generated")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +123,21 @@ def test_a_former_address_is_a_page_that_redirects(file, target, tmp_path):
     assert page.find("meta", {"http-equiv": "refresh"})["content"] == f"0; url={target}"
     assert page.a["href"] == page.find("link", rel="canonical")["href"] == target
     assert f'"{target}" + location.hash' in page.script.get_text()
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [
+        ("sphinx", {name for name, *_ in generated.registered()}),
+        ("mkdocs", {field.name for field in msgspec.structs.fields(Settings)}),
+    ],
+)
+def test_the_configuration_page_has_a_row_for_each_setting_of_a_host(host, names):
+    table = generated.filled(f"{{{{ settings {host} }}}}", host).splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert {name.strip("`") for name, *_ in rows} == names
+    assert [name for name, _, description in rows if not description] == []
+    assert f"{{{{ settings {host} }}}}" in PAGES["configuration"]
 
 
 def test_the_python_reference_lists_each_public_name():

@@ -6,14 +6,19 @@ import sys
 
 import pytest
 import yaml
-from test_pages import DEMO, PAGES, dialects, load
+from test_pages import PAGES, dialects, load
 
 from bmvis.cli import main
+<<<<<<< HEAD
 from bmvis.errors import BmvisError
 from bmvis.option_parsing import parse_options, parse_site_options
 from bmvis.source.pyproject import read_project
 from bmvis.source.source import Source
 from bmvis.view.layout import layout
+=======
+from bmvis.options import parse_site_options
+from bmvis.project import read_project
+>>>>>>> 990b20b (Rewrite the manual in plain English and add the missing pages)
 from mkdocs_bmvis.settings import DESCRIPTIONS, read_settings
 from sphinx_bmvis import settings
 
@@ -87,6 +92,7 @@ def test_commands_have_the_flags_that_are_written(text):
         main.commands[name].make_context(name, rest)
 
 
+<<<<<<< HEAD
 MISTAKES = {
     "a module": ("zoo:bert", {}),
     "a function": ("models:bertt", {}),
@@ -127,6 +133,8 @@ def test_other_warnings_of_that_page_are_said_somewhere():
         assert text in PAGES["troubleshooting"]
 
 
+=======
+>>>>>>> 990b20b (Rewrite the manual in plain English and add the missing pages)
 def test_each_setting_that_a_page_names_is_one_of_both_hosts():
     class Application:
         """Hears what is registered."""
