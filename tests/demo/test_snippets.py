@@ -9,16 +9,8 @@ import yaml
 from test_pages import PAGES, dialects, load
 
 from bmvis.cli import main
-<<<<<<< HEAD
-from bmvis.errors import BmvisError
-from bmvis.option_parsing import parse_options, parse_site_options
+from bmvis.option_parsing import parse_site_options
 from bmvis.source.pyproject import read_project
-from bmvis.source.source import Source
-from bmvis.view.layout import layout
-=======
-from bmvis.options import parse_site_options
-from bmvis.project import read_project
->>>>>>> 990b20b (Rewrite the manual in plain English and add the missing pages)
 from mkdocs_bmvis.settings import DESCRIPTIONS, read_settings
 from sphinx_bmvis import settings
 
@@ -92,49 +84,6 @@ def test_commands_have_the_flags_that_are_written(text):
         main.commands[name].make_context(name, rest)
 
 
-<<<<<<< HEAD
-MISTAKES = {
-    "a module": ("zoo:bert", {}),
-    "a function": ("models:bertt", {}),
-    "a name": ("bert-deltas", {}),
-    "an argument": ("digits:Block", {}),
-    "what comes back": ("models:Recipe", {}),
-    "a value": ("models:bert", {"depth": "x"}),
-    "a pattern": ("models:bert", {"highlight": "attenton.output.dense"}),
-}
-
-
-@pytest.fixture(scope="module")
-def source():
-    with Source(DEMO, path=["."]) as found:
-        yield found
-
-
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_warning_reads_as_its_page_says(source, mistake):
-    reference, options = MISTAKES[mistake]
-    try:
-        page = layout(source.resolve(reference).model, parse_options(options))
-        (said,) = (str(warning) for warning in page.warnings)
-    except BmvisError as error:
-        said = str(error)
-    shown = re.findall(r"^`(.+)`\n: ", PAGES["troubleshooting"], re.MULTILINE)
-    assert [text for text in shown if said.startswith(text)] != [], said
-
-
-def test_other_warnings_of_that_page_are_said_somewhere():
-    code = "".join(file.read_text() for file in (DEMO.parent / "bmvis").rglob("*.py"))
-    for text in (
-        "took longer than",
-        "PyTorch cannot be imported by the Python that builds the models",
-        "could not be called",
-    ):
-        assert text in code
-        assert text in PAGES["troubleshooting"]
-
-
-=======
->>>>>>> 990b20b (Rewrite the manual in plain English and add the missing pages)
 def test_each_setting_that_a_page_names_is_one_of_both_hosts():
     class Application:
         """Hears what is registered."""

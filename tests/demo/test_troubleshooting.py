@@ -7,9 +7,9 @@ import pytest
 from test_pages import DEMO, PAGES, dialects
 
 from bmvis.errors import BmvisError
-from bmvis.options import parse_options
-from bmvis.rows import layout
-from bmvis.source import Source
+from bmvis.option_parsing import parse_options
+from bmvis.source.source import Source
+from bmvis.view.layout import layout
 
 ROOT = DEMO.parent
 PAGE = PAGES["troubleshooting"]
