@@ -1,8 +1,6 @@
 """Small real sites, built by Sphinx in this process, and what came out of them."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -33,17 +31,6 @@ class Site:
             return Built(Path(app.outdir), strip_colors(app.warning.getvalue()), strip_colors(app.status.getvalue()))
         finally:
             app.cleanup()
-
-    def build_apart(self) -> "Built":
-        """Build as HTML in a process of its own, as people do."""
-        outdir = self.folder / "_build" / "apart"
-        ran = subprocess.run(
-            [sys.executable, "-m", "sphinx", "-b", "html", self.folder, outdir],
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        return Built(outdir, strip_colors(ran.stderr), strip_colors(ran.stdout))
 
 
 class Built:

@@ -146,7 +146,7 @@ FAILING = {
 
 @pytest.mark.parametrize("name", FAILING)
 def test_one_that_fails_has_a_card_and_a_warning_at_its_line(shelf, name):
-    built = shelf(FAILING[name], name).build_apart()
+    built = shelf(FAILING[name], name).build()
     assert titles(built) == ["tiny", "raising"]
     assert "no weights" in built.page("index.html").select_one(".bmvis-card-error").get_text()
     assert re.search(rf"{name}:8: WARNING: .*no weights", built.warnings)

@@ -1,0 +1,223 @@
+"""Plant small bugs in the product and list which of them the tests of the module catch.
+
+    python tests/mutation                     # 40 bugs, fixed seed; writes tests/mutation/results.txt
+    python tests/mutation --only bmvis/view   # bugs of some files
+    python tests/mutation --survivors         # once more those that survived the last run
+
+Each bug is planted in a copy of the sources, so that the checkout stays as it is. The tests of a module are those that
+mirror its path (`MIRRORS` has the exceptions). A bug that no test can see, such as a changed limit of seconds, is in
+`EQUIVALENT` with the reason and is not planted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+RESULTS = Path(__file__).with_name("results.txt")
+PACKAGES = ("bmvis", "sphinx_bmvis", "mkdocs_bmvis")
+SEED, COUNT = 15, 40
+SECONDS = 300
+"""For the tests of one bug; a bug that makes them hang is caught."""
+
+MIRRORS = {
+    "bmvis/child/import_tracker.py": ["tests/bmvis/source"],
+    "bmvis/child": ["tests/bmvis/worker", "tests/bmvis/child"],
+    "bmvis/worker": ["tests/bmvis/worker", "tests/bmvis/child"],
+    "bmvis/render": ["tests/bmvis/render", "tests/bmvis/test_gallery.py", "tests/bmvis/view"],
+    "bmvis/view": ["tests/bmvis/view", "tests/bmvis/render"],
+    "bmvis/model": ["tests/bmvis/model", "tests/bmvis/view", "tests/bmvis/extraction/test_totals.py"],
+    "bmvis/notebook.py": ["tests/bmvis/test_bigmodelvis.py", "tests/bmvis/render/test_terminal.py"],
+    "bmvis/options.py": ["tests/bmvis", "-k", "option or address or param or show"],
+    "bmvis/option_parsing.py": ["tests/bmvis", "-k", "option or address or param or show"],
+    "bmvis/inputs.py": ["tests/bmvis/extraction/test_forward.py"],
+    "bmvis/reference.py": ["tests/bmvis/source", "tests/bmvis/worker"],
+    "bmvis/regex_search.py": ["tests/bmvis/test_address.py"],
+    "bmvis/gc_pause.py": ["tests/bmvis/extraction/test_no_side_effects.py"],
+}
+"""By the start of a module's path, what pytest is given instead of the mirrored folder."""
+
+EQUIVALENT: dict[tuple[str, str], str] = {}
+"""By file and source line, why no test can see a change of it."""
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One change of one line."""
+
+    file: str
+    line: int
+    kind: str
+    before: str
+    after: str
+    source: str
+    """The whole file with the bug."""
+
+    @property
+    def text(self) -> str:
+        return f"{self.file}:{self.line}: {self.kind}: {self.before.strip()}  =>  {self.after.strip()}"
+
+
+class _Planter(ast.NodeTransformer):
+    """Change the node at one place of a walk; `kind` says how, or is '' if nothing was changed there."""
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        self.seen = -1
+        self.kind = ""
+        self.line = 0
+
+    def _is_here(self, node: ast.AST) -> bool:
+        self.seen += 1
+        if self.seen == self.place:
+            self.line = node.lineno  # type: ignore[attr-defined]  # statements and expressions have one
+            return True
+        return False
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        swaps = {
+            ast.Lt: ast.LtE,
+            ast.LtE: ast.Lt,
+            ast.Gt: ast.GtE,
+            ast.GtE: ast.Gt,
+            ast.Eq: ast.NotEq,
+            ast.NotEq: ast.Eq,
+        }
+        swaps |= {ast.In: ast.NotIn, ast.NotIn: ast.In}
+        swap = swaps.get(type(node.ops[0]))
+        if swap and self._is_here(node):
+            self.kind = "boundary" if swap in (ast.Lt, ast.LtE, ast.Gt, ast.GtE) else "inverted comparison"
+            node.ops[0] = swap()
+        return self.generic_visit(node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        if self._is_here(node):
+            self.kind = "and for or"
+            node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        if self._is_here(node):
+            self.kind = "swapped branch"
+            node.test = ast.UnaryOp(ast.Not(), node.test)
+        return self.generic_visit(node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        if self._is_here(node):
+            self.kind = "swapped branch"
+            node.body, node.orelse = node.orelse, node.body
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        droppable = isinstance(node.value, ast.Yield | ast.YieldFrom | ast.Call)
+        if droppable and self._is_here(node):
+            self.kind = "dropped statement"
+            return ast.Pass()
+        return self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        if isinstance(node.op, ast.Add | ast.Sub) and self._is_here(node):
+            self.kind = "minus for plus"
+            node.op = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+        return self.generic_visit(node)
+
+
+def bugs_of(file: str) -> Iterator[Bug]:
+    """Yield every bug that can be planted in a file."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    lines = text.splitlines()
+    place = 0
+    while True:
+        tree, planter = ast.parse(text), _Planter(place)
+        planted = ast.fix_missing_locations(planter.visit(tree))
+        if planter.seen < place:
+            return
+        place += 1
+        line = lines[planter.line - 1]
+        if planter.kind and (file, line.strip()) not in EQUIVALENT and "TYPE_CHECKING" not in line:
+            source = ast.unparse(planted)
+            yield Bug(file, planter.line, planter.kind, line, _changed(ast.parse(text), planted), source)
+
+
+def _changed(before: ast.AST, after: ast.AST) -> str:
+    """Return the first statement that differs, on one line."""
+    old, new = ast.unparse(before).splitlines(), ast.unparse(after).splitlines()
+    return next((b for a, b in zip(old, new, strict=False) if a != b), "")
+
+
+def chosen(only: str) -> list[Bug]:
+    """Return the bugs to plant: spread over all modules, the same in every run of the same sources."""
+    files = sorted(str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    picker = random.Random(SEED)  # not for secrets
+    picker.shuffle(files)
+    found: list[Bug] = []
+    for file in files:
+        if file.startswith(only) and (possible := list(bugs_of(file))):
+            found.append(picker.choice(possible))
+    return found[:COUNT]
+
+
+def tests_of(file: str) -> list[str]:
+    """Return what pytest is given for the tests of a module."""
+    for start, tests in MIRRORS.items():
+        if file.startswith(start):
+            return tests
+    path = Path("tests", file)
+    for mirror in (path.with_name(f"test_{path.name}"), *path.parents):
+        if (ROOT / mirror).exists() and mirror.name != "tests":
+            return [str(mirror)]
+    return ["tests"]
+
+
+def is_caught(bug: Bug) -> bool:
+    """Return whether the tests of the module fail with the bug."""
+    with tempfile.TemporaryDirectory(prefix="bmvis-mutation-") as folder:
+        copy = Path(folder, "checkout")
+        ignored = shutil.ignore_patterns(".git", ".venv*", "_build", "build", "__pycache__", ".*_cache")
+        shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
+        (copy / bug.file).write_text(bug.source, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests_of(bug.file)]
+        environment = os.environ | {"PYTHONPATH": str(copy)}
+        try:
+            ran = subprocess.run(command, cwd=copy, env=environment, capture_output=True, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            return True
+        return ran.returncode != 0
+
+
+def main() -> None:
+    """Plant the bugs and write what became of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="start of the paths of the files to plant bugs in")
+    parser.add_argument("--survivors", action="store_true", help="plant once more what survived the last run")
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    bugs = chosen(given.only)
+    if given.survivors:
+        survived = RESULTS.read_text(encoding="utf-8")
+        bugs = [bug for bug in bugs if f"survived  {bug.text}" in survived]
+    lines = []
+    with ThreadPoolExecutor(given.jobs) as pool:
+        for bug, caught in zip(bugs, pool.map(is_caught, bugs), strict=True):
+            lines.append(f"{'caught' if caught else 'survived':9} {bug.text}")
+            print(lines[-1], flush=True)
+    caught = sum(line.startswith("caught") for line in lines)
+    print(f"{caught} of {len(lines)} caught")
+    if not given.only and not given.survivors:
+        head = f"# Written by `python tests/mutation`: {caught} of {len(lines)} planted bugs were caught.\n"
+        RESULTS.write_text(head + "\n".join(sorted(lines)) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
