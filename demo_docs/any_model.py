@@ -1,4 +1,4 @@
-"""Models that other tools get wrong: quantised, tied, lazy, wrapped, with adapters in several states."""
+"""Models that other tools get wrong: quantized, tied, lazy, wrapped, with adapters in several states."""
 
 from __future__ import annotations
 

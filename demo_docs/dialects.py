@@ -1,6 +1,6 @@
 """The pages of both sites are one text, in `pages/`. Here it is put into the dialect of each host.
 
-What such a page holds, beside Markdown that MyST and Python-Markdown read alike:
+What such a page contains, in addition to Markdown that MyST and Python-Markdown read alike:
 
 - `<model-structure … />` and its like. On Sphinx they are directives.
 - A fence of `html` with such elements. On Sphinx it shows the directive, in MyST and in reStructuredText.
@@ -59,7 +59,7 @@ def rst_of(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Written:
-    """An element as it stands on a page."""
+    """An element as written on a page."""
 
     name: str
     attributes: dict[str, str | None]
@@ -141,7 +141,7 @@ def _plain(fence: re.Match[str]) -> str:
 
 
 def _without_fences(text: str) -> tuple[str, list[re.Match[str]]]:
-    """Return the text with a mark in place of each fence: what stands in code stays code."""
+    """Return the text with a mark in place of each fence: code stays unchanged."""
     fences: list[re.Match[str]] = []
 
     def keep(fence: re.Match[str]) -> str:

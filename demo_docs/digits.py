@@ -19,7 +19,7 @@ class Block(nn.Module):
 
 
 class Digits(nn.Module):
-    """Tells which digit a picture of 28 x 28 pixels shows."""
+    """Classify which digit a picture of 28 x 28 pixels shows."""
 
     def __init__(self, layers: int, width: int) -> None:
         super().__init__()

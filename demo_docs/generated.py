@@ -1,4 +1,4 @@
-"""What is made for a page while it is built, from where it is said: tables of options, the command line, files."""
+"""What is made for a page while it is built: tables of options, the command line, files."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from sphinx_bmvis import settings as sphinx_settings
 
 FOLDER = Path(__file__).parent
 _MARK = re.compile(r"\{\{ (?P<what>[a-z-]+)(?: (?P<of>[^{}|]+))? \}\}")
-_COLOUR = re.compile(r"--_\w+: var\((--bmvis-\w+), light-dark\((#\w{6}), (#\w{6})\)\)")
+_COLOR = re.compile(r"--_\w+: var\((--bmvis-\w+), light-dark\((#\w{6}), (#\w{6})\)\)")
 _GROUNDS = ("#ffffff", "#16181d")
-"""The stylesheet's own backgrounds, light and dark: what a theme without colours of its own gets."""
+"""The stylesheet's own backgrounds, light and dark: what a theme without colors of its own gets."""
 
 
 def filled(text: str, host: str) -> str:
-    """Return a page with what its marks stand for, on one of the hosts."""
+    """Return a page with its marks replaced, on one of the hosts."""
 
     def fill(mark: re.Match[str]) -> str:
         makers = _MAKERS | {"setting": _SETTINGS[host], "api": _APIS[host]}
@@ -120,7 +120,7 @@ def _code(value: object) -> str:
 
 
 def _file(name: str) -> str:
-    """Return a file of this folder, to stand in a fence."""
+    """Return a file of this folder, for a fence."""
     return (FOLDER / name).read_text().rstrip("\n")
 
 
@@ -131,13 +131,13 @@ def _command(name: str) -> str:
         return command.get_help(context)
 
 
-def _colours(_: str) -> str:
-    """Return a row for each colour of the stylesheet, with its contrast."""
+def _colors(_: str) -> str:
+    """Return a row for each color of the stylesheet, with its contrast."""
     rows = []
-    for name, *colours in _COLOUR.findall(assets.inline_stylesheets()):
+    for name, *colors in _COLOR.findall(assets.inline_stylesheets()):
         shown = (
-            f'<span style="color: {colour}">■</span> `{colour}`, {_contrast(colour, ground):.1f}'
-            for colour, ground in zip(colours, _GROUNDS, strict=True)
+            f'<span style="color: {color}">■</span> `{color}`, {_contrast(color, ground):.1f}'
+            for color, ground in zip(colors, _GROUNDS, strict=True)
         )
         rows.append([f"`{name}`", *shown])
     return table("| property | light, contrast on white | dark, contrast on `#16181d` |", rows)
@@ -150,13 +150,13 @@ def _errors(_: str) -> str:
 
 
 def _contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours, as WCAG 2 defines it."""
+    """Return the contrast of two colors, as WCAG 2 defines it."""
     darker, lighter = sorted(map(_luminance, (one, other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _luminance(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+def _luminance(color: str) -> float:
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -206,7 +206,7 @@ _MAKERS: dict[str, Callable[[str], str]] = {
     "settings": _settings,
     "file": _file,
     "command": _command,
-    "colours": _colours,
+    "colors": _colors,
     "errors": _errors,
 }
 _SETTINGS: dict[str, Callable[[str], str]] = {

@@ -33,7 +33,7 @@ def bert_lora() -> PeftModel:
 
 
 def bert_half_frozen() -> nn.Module:
-    """BERT-base of which the embeddings and the first six layers stay as they are."""
+    """BERT-base of which the embeddings and the first six layers stay unchanged."""
     model = BertForMaskedLM(BertConfig())
     for part in (model.bert.embeddings, *model.bert.encoder.layer[:6]):
         part.requires_grad_(False)
@@ -93,7 +93,7 @@ def bert_fine_tuning() -> Recipe:
 
 
 def t5_copied_recipe() -> tuple[nn.Module, optim.Optimizer]:
-    """T5-small with a recipe copied from BERT: mistakes that no error tells."""
+    """T5-small with a recipe copied from BERT: mistakes that raise no error."""
     model = T5ForConditionalGeneration(T5Config())
     is_free = {name: "bias" in name or "LayerNorm.weight" in name for name, _ in model.named_parameters()}
     optimizer = optim.AdamW(

@@ -16,7 +16,7 @@ REDIRECTS = {
     "any-model": "supported-models",
     "build-without-torch": "build-without-pytorch",
     "check-in-ci": "check-models-in-ci",
-    "colours": "colors-and-accessibility",
+    "colours": "colors-and-accessibility",  # codespell:ignore colours
     "common": "common-module-names",
     "compare": "compare-models",
     "files": "checkpoints-and-configs",
