@@ -1,0 +1,107 @@
+"""Turn one request into one reply: whatever user code raises, or takes too much of, is an answer.
+
+Runs in the child process.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bmvis import humanize
+from bmvis.child import builder, loader, memory_limit, tracebacks
+from bmvis.child.import_tracker import ImportTracker
+from bmvis.errors import BmvisError, FactoryError, WorkerError
+from bmvis.model.tree import Model
+from bmvis.reference import Reference, parse_pattern, parse_reference
+from bmvis.worker.protocol import Built, Failed, Listed, Reply, Request
+
+
+def reply_to(request: Request, imports: ImportTracker) -> Reply:
+    """Return what came of the request. Whatever user code raises, here and in its classes, is an answer."""
+    try:
+        parse = parse_pattern if request.listing else parse_reference
+        reference = parse(request.reference)
+        imports.asked = reference.module
+        imports.roots = tuple(
+            os.path.join(os.path.abspath(folder), "") for folder in (os.getcwd(), *request.path, *_beside(reference))
+        )
+        importlib.invalidate_caches()
+        found = loader.list_models(reference) if request.listing else builder.build(reference, request, imports)
+        imports.note_loaded()
+        sources = imports.files_of(reference.module)
+        origin = tuple(sources), tuple(imports.digests[file] for file in sources), tuple(_installed())
+        return Built(found, *origin) if isinstance(found, Model) else Listed(found, *origin)
+    except BmvisError as error:
+        failure = _too_large(request, error) if memory_limit.is_out_of_memory(error.__cause__) else error
+        return Failed(failure.kind, failure.message, failure.hint, failure.detail)
+    except BaseException as error:
+        failure = loader.factory_error(f"the model of {request.reference!r} cannot be read: it raised", error)
+        return Failed(failure.kind, failure.message, failure.hint, failure.detail)
+
+
+def _beside(reference: Reference) -> tuple[str, ...]:
+    """Return the folder of a file that the reference names: the project's, wherever it is."""
+    path = os.path.abspath(reference.file)
+    return () if not reference.file else (path if os.path.isdir(path) else os.path.dirname(path),)  # noqa: PTH112  # it may be any text
+
+
+def _too_large(request: Request, error: BmvisError) -> BmvisError:
+    """Return an error that names the limit which was met, and how to set another."""
+    limit = _allowed(request)
+    if not limit:
+        return error
+    where = "the setting memory" if request.memory else "half of this machine's memory"
+    return FactoryError(
+        f"the model of {request.reference!r} takes more than {humanize.size(limit)}, {where}",
+        hint="let the factory make a smaller model, or set memory to more bytes; with device: cpu there is no limit",
+        detail=f"{error.message}\n{error.detail}",
+    )
+
+
+def _installed() -> Iterator[str]:
+    """Yield the folders of `sys.path` that hold installed distributions."""
+    for entry in dict.fromkeys(sys.path):
+        if Path(entry).name in ("site-packages", "dist-packages") and Path(entry).is_dir():
+            yield os.path.abspath(entry)
+
+
+@contextmanager
+def limited(request: Request) -> Iterator[None]:
+    """Hold a model to its time and memory.
+
+    The parent keeps the time; this is for a parent that was killed while user code, in C, lets no thread of ours run.
+    """
+    if request.timeout:
+        faulthandler.dump_traceback_later(request.timeout + 5, exit=True, file=2)
+    try:
+        with memory_limit.limit_memory(_allowed(request)):
+            yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _allowed(request: Request) -> int:
+    """Return the bytes that a model may take: who asks for the CPU, and sets no limit, has none."""
+    return request.memory or (memory_limit.default_limit() if request.device == "auto" else 0)
+
+
+def require_torch() -> None:
+    """Import torch.
+
+    Raises:
+        WorkerError: it is not installed, or broken.
+    """
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise WorkerError(
+            f"PyTorch cannot be imported by the Python that builds the models, {sys.executable}: {error}",
+            hint="install torch there, or name another Python",
+            detail=tracebacks.user_frames(error) if error.name not in ("torch", None) else "",
+        ) from error
