@@ -1,41 +1,34 @@
-"""The tree of a safetensors checkpoint, from the headers of its files: no torch, no code, no weights are read.
+"""Read the headers of safetensors files: no torch, no code, no weights are read.
 
-A checkpoint knows the names, shapes and data types of tensors. It knows no class of a module, which tensors are
-parameters and which buffers, what is trained, and what is tied.
-
-A file of the format has eight bytes with the length of its header, the header in JSON, and the bytes of the tensors.
+A file has eight bytes with the length of its header, the header in JSON, and the bytes of the tensors:
+https://github.com/huggingface/safetensors#format
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import groupby, takewhile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 
 from bmvis.errors import CheckpointError
-from bmvis.gc_pause import paused_gc
-from bmvis.model.tree import Model, Module, Parameter
-from bmvis.source import fingerprint
-from bmvis.worker.protocol import Built
-
-MAX_HEADER = 100_000_000
-"""Bytes; the format's own limit."""
-MAX_MODULES = 1_000_000
-"""A name of a thousand dots is a thousand modules: what a header of the largest size may grow to has a limit too."""
-MAX_DEPTH = 10_000
-"""Levels; a module deeper than that was not written by a program that trains."""
-MAX_LETTERS = 500_000_000
-"""Characters of all paths together: a path is written out for each module."""
-MAX_DIMENSIONS = 64
-"""PyTorch's own limit."""
+from bmvis.source.tensor_file import (
+    DOWNLOAD,
+    MAX_DIMENSIONS,
+    MAX_HEADER,
+    MAX_SIZE,
+    MAX_TENSORS,
+    SAVE,
+    StoredTensor,
+    TensorFile,
+    quoted,
+    read_bytes,
+    refuse_other_formats,
+)
 
 _DTYPES: Mapping[str, tuple[str, int]] = {
     "BOOL": ("bool", 8),
@@ -62,19 +55,14 @@ _DTYPES: Mapping[str, tuple[str, int]] = {
     "F8_E8M0": ("float8_e8m0fnu", 8),
 }
 """What PyTorch calls the format's data types, and the bits of an element."""
-_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-_PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-_WEIGHTS = ("model.safetensors", "adapter_model.safetensors", "diffusion_pytorch_model.safetensors")
-_INDEX = ".safetensors.index.json"
-_SAVE = "save it with safetensors.torch.save_model, or save_pretrained"
-_DIGITS = re.compile(r"([0-9]+)")
+_PART = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<total>[0-9]{5})\.safetensors")
 
-_Size = Annotated[int, msgspec.Meta(ge=0)]
+_Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_SIZE)]
 _HEADER = msgspec.json.Decoder(dict[str, dict[str, str | list[_Size]]])
 """Tensors, and `__metadata__`. Typed, so that a hostile header is refused before it takes memory."""
 
 
-class _Tensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dtype: str
     shape: Annotated[tuple[_Size, ...], msgspec.Meta(max_length=MAX_DIMENSIONS)]
     data_offsets: tuple[_Size, _Size]
@@ -85,133 +73,126 @@ class _Index(msgspec.Struct, frozen=True):
     """The file, beside the index, that holds each tensor."""
 
 
-def read(path: Path) -> Built:
-    """Return the tree of a checkpoint: a file, the index of its parts, or the folder that has one of them.
+def is_safetensors(start: bytes, size: int) -> bool:
+    """Return whether a file starts as the format demands: a length that fits, then an object in JSON.
+
+    The length comes first: that of 640 bytes starts with the two bytes of a pickle.
+
+    Args:
+        start: the first bytes of the file, nine or more.
+        size: the bytes of the whole file.
+    """
+    length = int.from_bytes(start[:8], "little")
+    return len(start) > 8 and 8 + length <= size and length <= MAX_HEADER and start[8:9] == b"{"
+
+
+def read_file(file: Path) -> TensorFile:
+    """Return what the header of one file holds.
 
     Raises:
-        CheckpointError: there is none, it is damaged, or it is of a kind that only running its code can read.
+        CheckpointError: the file is damaged, or of another format.
     """
-    with paused_gc():
-        return _read(path)
+    content, rest = _header(file)
+    if content.count(b"{") > MAX_TENSORS + 2:
+        raise CheckpointError(f"{file} has more than {MAX_TENSORS:,} tensors")
+    try:
+        written = _HEADER.decode(content)
+        metadata = msgspec.convert(written.pop("__metadata__", {}), dict[str, str])
+        entries = msgspec.convert(written, dict[str, _Entry])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CheckpointError(f"the header of {file} is damaged: {error}", hint=DOWNLOAD) from None
+    if not _has_once(content, (b"data_offsets", b"dtype", b"shape"), len(entries)):
+        _refuse_duplicates(content, file)
+    _require_layout(entries, file, rest)
+    tensors = {name: _stored(entry) for name, entry in entries.items()}
+    return TensorFile(_with_ties(tensors, metadata), [file], metadata=metadata)
 
 
-def _read(path: Path) -> Built:
-    place = _in_folder(path) if os.path.isdir(path) else path  # noqa: PTH112  # it may be any text
-    config = place.parent / "config.json"
-    files = [place]
-    tensors = _of_parts(place, files) if place.name.endswith(".json") else _of_file(place)
-    _require_fits(tensors, path)
-    kind = ""
-    if config.is_file():
-        files.append(config)
-        kind = _architecture(config)
-    sources = tuple(os.path.abspath(file) for file in files)
-    modules = tuple(_modules(tensors, kind, path))
-    return Built(Model(modules, is_checkpoint=True), sources, tuple(map(fingerprint.of_file, sources)))
+def read_index(index: Path) -> TensorFile:
+    """Return what the parts of a checkpoint hold that an index lists.
 
-
-def _in_folder(folder: Path) -> Path:
-    """Return the file of a folder that holds the weights, or names those that do."""
-    names = sorted(file.name for file in folder.iterdir() if file.is_file())
-    for name in (n for weights in _WEIGHTS for n in (weights, f"{weights}.index.json")):
-        if name in names:
-            return folder / name
-    found = [n for n in names if n.endswith(_INDEX)] or [n for n in names if n.endswith(".safetensors")]
-    if len(found) == 1:
-        return folder / found[0]
-    if found:
-        raise CheckpointError(f"{folder} has {len(found)} checkpoints", hint=f"name one: {', '.join(found[:5])}")
-    pickled = next((name for name in names if name.endswith(_PICKLED)), "")
-    if pickled:
-        _refuse_pickle(folder / pickled)
-    raise CheckpointError(f"no .safetensors file in {folder}", hint="name a file, or the folder that holds it")
-
-
-def _refuse_pickle(file: Path) -> NoReturn:
-    raise CheckpointError(f"{file} is pickled: to read it is to run whatever code it holds", hint=_SAVE)
-
-
-def _of_parts(index: Path, files: list[Path]) -> dict[str, _Tensor]:
-    """Return the tensors of a checkpoint in parts, and add these to `files`."""
-    content = _bytes(index, MAX_HEADER)
+    Raises:
+        CheckpointError: the index or a part is damaged or missing.
+    """
+    content = read_bytes(index, MAX_HEADER)
     try:
         written = msgspec.json.decode(content, type=_Index).weight_map
         weights = msgspec.json.decode(written, type=dict[str, str])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CheckpointError(f"{index} is no index of a checkpoint: {error}") from None
     _refuse_duplicates(bytes(written), index)
-    parts: dict[str, dict[str, _Tensor]] = {}
+    parts: dict[str, TensorFile] = {}
     for name in sorted(set(weights.values())):
         if name in (".", "..") or re.search(r"[/\\:\0]", name) or not name.endswith(".safetensors"):
             raise CheckpointError(
-                f"{index} names the part {_quoted(name)}", hint="a part is a .safetensors file beside its index"
+                f"{index} names the part {quoted(name)}", hint="a part is a .safetensors file beside its index"
             )
-        files.append(index.parent / name)
-        parts[name] = _of_file(files[-1])
+        parts[name] = read_file(index.parent / name)
     for tensor, name in weights.items():
-        if tensor not in parts[name]:
+        if tensor not in parts[name].tensors:
             raise CheckpointError(
-                f"{index.parent / name} does not hold {_quoted(tensor)}", hint=f"{index} says that it does"
+                f"{index.parent / name} does not hold {quoted(tensor)}", hint=f"{index} says that it does"
             )
-    return {tensor: parts[name][tensor] for tensor, name in weights.items()}
+    tensors = {tensor: parts[name].tensors[tensor] for tensor, name in weights.items()}
+    notes = tuple(note for name, part in parts.items() if (note := _left_out(name, part.tensors, tensors)))
+    return TensorFile(tensors, [index, *(index.parent / name for name in parts)], notes=notes)
 
 
-def _of_file(file: Path) -> dict[str, _Tensor]:
-    """Return the tensors that the header of a file tells of, none of which it may lack."""
-    content, rest = _header(file)
-    try:
-        written = _HEADER.decode(content)
-        metadata = written.pop("__metadata__", {})
-        tensors = msgspec.convert(written, dict[str, _Tensor])
-        msgspec.convert(metadata, dict[str, str])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CheckpointError(f"the header of {file} is damaged: {error}", hint="get the file anew") from None
-    if not _has_once(content, (b"data_offsets", b"dtype", b"shape"), len(tensors)):
-        _refuse_duplicates(content, file)
-    end = 0
-    for name, tensor in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
-        start, stop = tensor.data_offsets
-        if start != end or stop - start != _size(name, tensor, file):
-            raise CheckpointError(f"{_quoted(name)} is not where the header of {file} says", hint="get the file anew")
-        end = stop
-    if end != rest:
-        what = "is cut short" if rest < end else "is longer than its header says"
-        raise CheckpointError(f"{file} {what}: {rest:,} bytes of {end:,} follow the header", hint="get the file anew")
-    return tensors
+def parts_of(names: Sequence[str]) -> list[str]:
+    """Return the files of one checkpoint in parts, by their names alone; [] if they are no such parts.
+
+    Args:
+        names: the `.safetensors` files of a folder.
+
+    Raises:
+        CheckpointError: a part is missing.
+    """
+    found = [_PART.fullmatch(name) for name in names]
+    parts = [part for part in found if part]
+    if not parts or len(parts) < len(found) or len({(part["stem"], part["total"]) for part in parts}) > 1:
+        return []
+    total, stem = int(parts[0]["total"]), parts[0]["stem"]
+    numbers = {int(part["number"]) for part in parts}
+    missing = next((number for number in range(1, total + 1) if number not in numbers), None)
+    if missing is not None:
+        name = f"{stem}-{missing:05}-of-{total:05}.safetensors"
+        raise CheckpointError(f"part {missing} of {total} of the checkpoint is missing: {name}", hint=DOWNLOAD)
+    return sorted(part[0] for part in parts)
+
+
+def read_parts(files: Sequence[Path]) -> TensorFile:
+    """Return what the parts of a checkpoint without an index hold.
+
+    Raises:
+        CheckpointError: a part is damaged, or two hold the same tensor.
+    """
+    tensors: dict[str, StoredTensor] = {}
+    for file in files:
+        part = read_file(file).tensors
+        twice = next(iter(tensors.keys() & part.keys()), None)
+        if twice is not None:
+            raise CheckpointError(f"{file} and an earlier part both hold {quoted(twice)}", hint="name one file")
+        tensors |= part
+    return TensorFile(tensors, files)
 
 
 def _header(file: Path) -> tuple[bytes, int]:
     """Return the header of a file, and how many bytes follow it."""
-    start = _bytes(file, None, 8)
-    if start == b"version ":
-        raise CheckpointError(f"{file} is a pointer of Git LFS, not the file itself", hint="run `git lfs pull`")
-    if start.startswith(_PICKLES) or file.name.endswith(_PICKLED):
-        _refuse_pickle(file)
-    whole, length = file.stat().st_size, int.from_bytes(start, "little")
+    start = read_bytes(file, None, 64)
+    whole, length = file.stat().st_size, int.from_bytes(start[:8], "little")
+    if not is_safetensors(start, whole):
+        refuse_other_formats(file, start)
     if len(start) < 8:
-        raise CheckpointError(f"{file} is cut short: it has {whole} bytes", hint="get the file anew")
+        raise CheckpointError(f"{file} is cut short: it has {whole} bytes", hint=DOWNLOAD)
     if length > MAX_HEADER:
         raise CheckpointError(
-            f"{file} is no safetensors file, or damaged: its header would have {length:,} bytes", hint=_SAVE
+            f"{file} is no safetensors file, or damaged: its header would have {length:,} bytes", hint=SAVE
         )
     if 8 + length > whole:
         raise CheckpointError(
-            f"{file} is cut short: its header has {length:,} bytes, the file {whole:,}", hint="get the file anew"
+            f"{file} is cut short: its header has {length:,} bytes, the file {whole:,}", hint=DOWNLOAD
         )
-    return _bytes(file, None, 8 + length)[8:], whole - 8 - length
-
-
-def _bytes(file: Path, limit: int | None, length: int = -1) -> bytes:
-    """Return the first bytes of a file, or all of one that has no more than `limit`."""
-    try:
-        if not os.path.isfile(file):
-            raise CheckpointError(f"no file {file}", hint="a path starts at the project's folder")
-        if limit is not None and file.stat().st_size > limit:
-            raise CheckpointError(f"{file} has more than {limit:,} bytes")
-        with file.open("rb") as opened:
-            return opened.read(length)
-    except OSError as error:
-        raise CheckpointError(f"{file} cannot be read: {error.strerror}") from None
+    return read_bytes(file, None, 8 + length)[8:], whole - 8 - length
 
 
 def _has_once(content: bytes, keys: Sequence[bytes], count: int) -> bool:
@@ -227,91 +208,56 @@ def _refuse_duplicates(content: bytes, file: Path) -> None:
         found = dict(pairs)
         if len(found) < len(pairs):
             [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
-            raise CheckpointError(f"{file} has {_quoted(twice)} twice", hint="one would hide the other; save it anew")
+            raise CheckpointError(f"{file} has {quoted(twice)} twice", hint="one would hide the other; save it anew")
         return found
 
     json.loads(content, object_pairs_hook=once)
 
 
-def _size(name: str, tensor: _Tensor, file: Path) -> int:
-    if tensor.dtype not in _DTYPES:
-        raise CheckpointError(f"{_quoted(name)} in {file} has an unknown data type, {tensor.dtype!r}")
-    return -(-_count(tensor) * _DTYPES[tensor.dtype][1] // 8)
+def _require_layout(entries: Mapping[str, _Entry], file: Path, rest: int) -> None:
+    """Require that the tensors follow each other without a gap, up to the end of the file."""
+    end = 0
+    for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
+        start, stop = entry.data_offsets
+        if start != end or stop - start != _bytes_of(name, entry, file):
+            raise CheckpointError(f"{quoted(name)} is not where the header of {file} says", hint=DOWNLOAD)
+        end = stop
+    if end != rest:
+        what = "is cut short" if rest < end else "is longer than its header says"
+        raise CheckpointError(f"{file} {what}: {rest:,} bytes of {end:,} follow the header", hint=DOWNLOAD)
 
 
-def _count(tensor: _Tensor) -> int:
+def _bytes_of(name: str, entry: _Entry, file: Path) -> int:
+    if entry.dtype not in _DTYPES:
+        raise CheckpointError(f"{quoted(name)} in {file} has an unknown data type, {entry.dtype!r}")
     count = 1
-    for size in tensor.shape:
+    for size in entry.shape:
         count *= size
-    return count
+    return -(-count * _DTYPES[entry.dtype][1] // 8)
 
 
-def _architecture(config: Path) -> str:
-    """Return the class that a config.json names; '' if none. What else it says, or fails to say, is not needed."""
-    try:
-        classes = json.loads(_bytes(config, MAX_HEADER)).get("architectures")
-    except (ValueError, AttributeError, RecursionError):
-        return ""
-    return classes[0] if isinstance(classes, list) and classes and isinstance(classes[0], str) else ""
+def _stored(entry: _Entry) -> StoredTensor:
+    start, stop = entry.data_offsets
+    return StoredTensor(entry.shape, _DTYPES[entry.dtype][0], stop - start)
 
 
-def _modules(tensors: Mapping[str, _Tensor], kind: str, path: Path) -> Iterator[Module]:
-    """Yield the modules that the names imply, in preorder, numbered ones in the order of their numbers.
+def _with_ties(tensors: dict[str, StoredTensor], metadata: Mapping[str, str]) -> dict[str, StoredTensor]:
+    """Add the names that `safetensors.torch.save_model` drops: it keeps one of several names of a tensor.
 
-    A file keeps no order that a model has: it is sorted by names.
+    The metadata says which name stands for which:
+    https://huggingface.co/docs/safetensors/torch_shared_tensors
     """
-    placed = sorted((_place(name, path) for name in tensors), key=_order)
-    root = tuple(_parameter(place[-1], tensors[place[-1]]) for place in placed if len(place) == 1)
-    yield Module("", 0, kind, parameters=root)
-    trail: list[str] = []
-    for above, group in groupby((place for place in placed if len(place) > 1), lambda place: place[:-1]):
-        shared = sum(1 for _ in takewhile(lambda names: names[0] == names[1], zip(trail, above, strict=False)))
-        for depth in range(shared, len(above) - 1):
-            yield Module(above[depth], depth + 1, "")
-        parameters = tuple(_parameter(place[-1], tensors[".".join(place)]) for place in group)
-        yield Module(above[-1], len(above), "", parameters=parameters)
-        trail = above
+    found = dict(tensors)
+    for name, kept in metadata.items():
+        if kept in tensors and name not in tensors and all(name.split(".")):
+            found[name] = msgspec.structs.replace(tensors[kept], tied_to=kept)
+    return found
 
 
-def _require_fits(tensors: Iterable[str], path: Path) -> None:
-    """Require, before anything is sorted or made, that the modules which names imply have a reasonable size."""
-    deep = next((name for name in tensors if name.count(".") > MAX_DEPTH), None)
-    if deep is not None:
-        raise CheckpointError(f"{_quoted(deep)} in {path} is more than {MAX_DEPTH:,} levels deep")
-    met, level, letters = set[str](), set(tensors), 0
-    while level := {name.rpartition(".")[0] for name in level} - met - {""}:
-        met |= level
-        letters += sum(map(len, level))
-        if len(met) >= MAX_MODULES:
-            raise CheckpointError(f"{path} has more than {MAX_MODULES:,} modules")
-        if letters > MAX_LETTERS:
-            raise CheckpointError(f"the paths of all modules in {path} have more than {MAX_LETTERS:,} characters")
-
-
-def _place(name: str, path: Path) -> list[str]:
-    parts = name.split(".")
-    if not all(parts):
-        raise CheckpointError(f"{_quoted(name)} in {path} has no place in a tree of modules")
-    return parts
-
-
-def _order(place: Sequence[str]) -> tuple[object, ...]:
-    """Return what to sort by: modules by their names, of a module's own tensors `weight` before all others."""
-    *above, name = place
-    return (tuple(map(_natural, above)), name != "weight", _natural(name))
-
-
-@lru_cache(maxsize=4096)
-def _natural(name: str) -> tuple[tuple[str, int, str], ...]:
-    """Return a key by which `layer10` comes after `layer9`."""
-    parts = _DIGITS.split(name)
-    return tuple((text, len(digits), digits) for text, digits in zip(parts[::2], [*parts[1::2], ""], strict=True))
-
-
-def _parameter(name: str, tensor: _Tensor) -> Parameter:
-    start, stop = tensor.data_offsets
-    return Parameter(name, tensor.shape, _DTYPES[tensor.dtype][0], _count(tensor), stop - start)
-
-
-def _quoted(name: str) -> str:
-    return repr(name if len(name) <= 80 else f"{name[:79]}…")
+def _left_out(name: str, part: Mapping[str, StoredTensor], listed: Mapping[str, StoredTensor]) -> str:
+    """Return a note for tensors of a part that the index does not list; '' if it lists all."""
+    others = sorted(part.keys() - listed.keys())
+    if not others:
+        return ""
+    plural = "tensor that the index does" if len(others) == 1 else "tensors that the index does"
+    return f"{name} holds {len(others):,} {plural} not list, such as {quoted(others[0])}: not shown"

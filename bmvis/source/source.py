@@ -19,7 +19,7 @@ from bmvis.model.snapshot import Snapshot, load
 from bmvis.model.tree import Problem
 from bmvis.options import Device, Options
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
-from bmvis.source import safetensors
+from bmvis.source import checkpoint
 from bmvis.source.cache import Cache
 from bmvis.source.pyproject import NamedModel, Project, read_project
 from bmvis.worker.client import TIMEOUT, Worker
@@ -274,7 +274,7 @@ class Source:
     ) -> Built:
         """Return a model from the cache, or have it built. What is not given is the site's own."""
         if parse_reference(reference).is_checkpoint:
-            read = safetensors.read((cwd or self._cwd) / parse_reference(reference).file)
+            read = checkpoint.read((cwd or self._cwd) / parse_reference(reference).file)
             return _uncalled(read) if inputs else read
         cwd, path, python = cwd or self._cwd, self._path if path is None else path, python or self._python
         limits = (timeout or self._timeout, memory or self._memory)

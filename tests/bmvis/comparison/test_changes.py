@@ -249,11 +249,11 @@ def test_a_checkpoint_is_compared_by_names_shapes_and_data_types_alone(tmp_path)
     """Is the file of this model? Its types, what trains, and what is a buffer are not known."""
     from safetensors.torch import save_file
 
-    from bmvis.source import safetensors
+    from bmvis.source import checkpoint
 
     model = Named(conv=nn.Conv2d(3, 4, 1), norm=nn.BatchNorm2d(4), head=nn.Linear(4, 2))
     save_file(model.state_dict(), tmp_path / "model.safetensors")
-    saved = safetensors.read(tmp_path / "model.safetensors").model
+    saved = checkpoint.read(tmp_path / "model.safetensors").model
     other = Named(conv=frozen(nn.Conv2d(3, 4, 1)), norm=nn.BatchNorm2d(4), head=nn.Linear(4, 5))
     for before, after, sizes in ((saved, capture(other), "[2] → [5]"), (capture(other), saved, "[5] → [2]")):
         told = sorted(map(_line, compare_models(before, after).model.modules))

@@ -27,7 +27,8 @@ from bmvis.render.html.map import to_map
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.text import to_text
-from bmvis.source.source import Source, safetensors
+from bmvis.source import checkpoint
+from bmvis.source.source import Source
 from bmvis.view.layout import layout
 
 Header = Mapping[str, Any]
@@ -79,14 +80,14 @@ def source(saved: Path) -> Iterator[Source]:
 
 
 def test_a_checkpoint_says_names_shapes_and_types_of_data(saved: Path) -> None:
-    drawn = text(safetensors.read(saved / "whole").model)
+    drawn = text(checkpoint.read(saved / "whole").model)
     assert "│           └── 0-11\n" in drawn
     assert "│               │       └── key,query,value weight:[32, 32] bias:[32]\n" in drawn
     assert drawn.splitlines()[-1].startswith("BertForMaskedLM: ")
 
 
 def test_a_checkpoint_does_not_claim_what_it_cannot_know(saved: Path) -> None:
-    model = safetensors.read(saved / "whole").model
+    model = checkpoint.read(saved / "whole").model
     page = layout(model, Options(map=True))
     drawn = to_text(page) + to_html(page, "bert") + str(to_map(page))
     assert "trainable" not in drawn.replace("bmvis-trainable", "")
@@ -99,14 +100,14 @@ def test_a_checkpoint_does_not_claim_what_it_cannot_know(saved: Path) -> None:
 
 
 def test_a_checkpoint_in_parts_is_that_in_one_file(saved: Path) -> None:
-    whole, parts = safetensors.read(saved / "whole"), safetensors.read(saved / "parts")
+    whole, parts = checkpoint.read(saved / "whole"), checkpoint.read(saved / "parts")
     assert len(list((saved / "parts").glob("*.safetensors"))) > 2
     assert parts.model == whole.model
-    assert safetensors.read(saved / "parts/model.safetensors.index.json").model == whole.model
+    assert checkpoint.read(saved / "parts/model.safetensors.index.json").model == whole.model
 
 
 def test_pages_depend_on_every_file_that_was_read(saved: Path) -> None:
-    names = {Path(file).name for file in safetensors.read(saved / "parts").sources}
+    names = {Path(file).name for file in checkpoint.read(saved / "parts").sources}
     assert names == {file.name for file in (saved / "parts").iterdir()} - {"generation_config.json"}
 
 
@@ -117,7 +118,7 @@ def test_the_sums_are_those_of_the_file(tmp_path: Path) -> None:
         "n": torch.zeros((), dtype=torch.int64),
     }
     save_file(tensors, tmp_path / "x.safetensors")
-    page = layout(safetensors.read(tmp_path / "x.safetensors").model, Options())
+    page = layout(checkpoint.read(tmp_path / "x.safetensors").model, Options())
     assert (page.totals.count, page.totals.stored_bytes) == (18, 24 + 20 + 8)
     assert page.dtypes == ("bfloat16", "float32", "int64")
 
@@ -129,35 +130,35 @@ def test_the_sums_are_those_of_the_file(tmp_path: Path) -> None:
 )
 def test_data_types_are_called_as_pytorch_calls_them(dtype: torch.dtype, tmp_path: Path) -> None:
     save_file({"w": torch.zeros(4, 2).to(dtype)}, tmp_path / "x.safetensors")
-    (parameter,) = safetensors.read(tmp_path / "x.safetensors").model.root.parameters
+    (parameter,) = checkpoint.read(tmp_path / "x.safetensors").model.root.parameters
     assert f"torch.{parameter.dtype}" == str(dtype)
 
 
 def test_numbered_modules_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     names = [f"layer.{n}.w" for n in (10, 9, 1, 0, 11)] + ["layer10.w", "layer9.w", "layer.w", "w"]
     file = written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (2,))))
-    model = safetensors.read(file).model
+    model = checkpoint.read(file).model
     assert paths(model.modules) == ["", "layer", *(f"layer.{n}" for n in (0, 1, 9, 10, 11)), "layer9", "layer10"]
     assert [p.name for p in model.root.parameters] == ["w"]
 
 
 def test_the_weight_comes_first(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({"bias": (2,), "weight": (2, 2), "a": (1,)}))
-    assert [p.name for p in safetensors.read(file).model.root.parameters] == ["weight", "a", "bias"]
+    assert [p.name for p in checkpoint.read(file).model.root.parameters] == ["weight", "a", "bias"]
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({"<img src=x onerror=alert(1)>.w": (2,)}))
-    assert "<img" not in to_html(layout(safetensors.read(file).model, Options()), "a")
+    assert "<img" not in to_html(layout(checkpoint.read(file).model, Options()), "a")
 
 
 def test_deep_names_need_no_recursion(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({".".join(["a"] * 3000): (2,)}))
-    assert len(safetensors.read(file).model.modules) == 3000
+    assert len(checkpoint.read(file).model.modules) == 3000
 
 
 def test_an_empty_checkpoint_is_a_tree_of_nothing(tmp_path: Path) -> None:
-    assert "no parameters" in text(safetensors.read(written(tmp_path / "x.safetensors", {})).model)
+    assert "no parameters" in text(checkpoint.read(written(tmp_path / "x.safetensors", {})).model)
 
 
 SOUND = header_of({"a.w": (2, 2), "b": (3,)})
@@ -193,7 +194,7 @@ DAMAGED: dict[str, tuple[Header | str | bytes, int, str]] = {
 @pytest.mark.parametrize(("header", "rest", "message"), DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_file_is_told(header: str, rest: int, message: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=message):
-        safetensors.read(written(tmp_path / "x.safetensors", header, rest))
+        checkpoint.read(written(tmp_path / "x.safetensors", header, rest))
 
 
 @pytest.mark.parametrize(
@@ -210,33 +211,33 @@ def test_a_damaged_file_is_told(header: str, rest: int, message: str, tmp_path: 
 def test_a_file_of_another_kind_is_told(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
-        safetensors.read(tmp_path / "x.safetensors")
+        checkpoint.read(tmp_path / "x.safetensors")
 
 
 def test_a_header_that_stands_for_too_many_modules_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(safetensors, "MAX_MODULES", 100)
+    monkeypatch.setattr(checkpoint, "MAX_MODULES", 100)
     file = written(tmp_path / "x.safetensors", header_of({".".join("a" * 200): (1,)}))
     with pytest.raises(CheckpointError, match="more than 100 modules"):
-        safetensors.read(file)
+        checkpoint.read(file)
 
 
 def test_a_module_counts_once_for_all_that_is_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(safetensors, "MAX_MODULES", 4)
+    monkeypatch.setattr(checkpoint, "MAX_MODULES", 4)
     names = ["w", "a.w", "a.b.w", "a.b.c.w", "a.b.c.v"]
-    tree = safetensors.read(written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (1,))))).model
+    tree = checkpoint.read(written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (1,))))).model
     assert [module.name for module in tree.modules] == ["", "a", "b", "c"]
 
 
 def test_paths_that_take_the_memory_are_refused(tmp_path: Path) -> None:
     header = header_of({".".join(["a" * 10_000] * 5_000): (1,)})
     with pytest.raises(CheckpointError, match="more than 500,000,000 characters"):
-        safetensors.read(written(tmp_path / "x.safetensors", header))
+        checkpoint.read(written(tmp_path / "x.safetensors", header))
 
 
 @pytest.mark.parametrize("name", ['"dtype"', '\\"shape\\"', "data_offsets", "dt\u0079pe"])
 def test_a_tensor_may_be_called_as_what_is_told_of_it(name: str, tmp_path: Path) -> None:
     header = header_of({f"a.{name}": (2,), "b": (1,)}) | {"__metadata__": {"data_offsets": name}}
-    tree = safetensors.read(written(tmp_path / "x.safetensors", header)).model
+    tree = checkpoint.read(written(tmp_path / "x.safetensors", header)).model
     assert {p.name for module in tree.modules for p in module.parameters} == {name, "b"}
 
 
@@ -244,13 +245,13 @@ def test_a_key_with_escapes_hides_no_duplicate(tmp_path: Path) -> None:
     twice = json.dumps(SOUND)[:-1] + ', "b": ' + json.dumps(SOUND["b"]).replace("dtype", "dt\\u0079pe") + "}"
     twice = twice.replace("data_offsets", "data\\u005foffsets", 1).replace("shape", "sh\\u0061pe", 1)
     with pytest.raises(CheckpointError, match="has 'b' twice"):
-        safetensors.read(written(tmp_path / "x.safetensors", twice, 28))
+        checkpoint.read(written(tmp_path / "x.safetensors", twice, 28))
 
 
 def test_a_name_that_is_too_deep_is_refused(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({".".join("a" * 20_000): (1,)}))
     with pytest.raises(CheckpointError, match="more than 10,000 levels deep"):
-        safetensors.read(file)
+        checkpoint.read(file)
 
 
 class Bomb:
@@ -274,7 +275,7 @@ def test_pickled_files_are_refused_with_the_reason_and_not_run(
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=f"{name} is pickled: to read it is to run"):
-        safetensors.read(tmp_path / name if by == "file" else tmp_path)
+        checkpoint.read(tmp_path / name if by == "file" else tmp_path)
     assert not Path("exploded").exists()
 
 
@@ -287,7 +288,7 @@ def test_an_index_names_files_beside_it_only(part: str, tmp_path: Path) -> None:
     written(tmp_path / "a/a/x.safetensors", SOUND)
     (tmp_path / "a/model.safetensors.index.json").write_text(json.dumps({"weight_map": {"b": part}}))
     with pytest.raises(CheckpointError, match="names the part"):
-        safetensors.read(tmp_path / "a")
+        checkpoint.read(tmp_path / "a")
 
 
 @pytest.mark.parametrize(
@@ -306,41 +307,44 @@ def test_a_damaged_index_is_told(index: str, message: str, tmp_path: Path) -> No
     written(tmp_path / "x.safetensors", SOUND)
     (tmp_path / "model.safetensors.index.json").write_text(index)
     with pytest.raises(CheckpointError, match=message):
-        safetensors.read(tmp_path)
+        checkpoint.read(tmp_path)
 
 
 def test_a_part_shows_what_the_index_says_that_it_holds(tmp_path: Path) -> None:
     written(tmp_path / "x.safetensors", SOUND)
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"b": "x.safetensors"}}')
-    assert paths(safetensors.read(tmp_path).model.modules) == [""]
+    assert paths(checkpoint.read(tmp_path).model.modules) == [""]
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
-    [((), "no .safetensors file"), (("a.safetensors", "b.safetensors"), "2 checkpoints.*a.safetensors, b.safetensors")],
+    [
+        ((), "no .safetensors or .gguf file"),
+        (("a.safetensors", "b.safetensors"), "2 checkpoints.*a.safetensors, b.safetensors"),
+    ],
     ids=["none", "several"],
 )
 def test_a_folder_without_one_checkpoint_is_told(files: tuple[str, ...], message: str, tmp_path: Path) -> None:
     for file in files:
         written(tmp_path / file, SOUND)
     with pytest.raises(CheckpointError, match=message):
-        safetensors.read(tmp_path)
+        checkpoint.read(tmp_path)
 
 
 def test_a_folder_s_only_file_may_have_any_name(tmp_path: Path) -> None:
     written(tmp_path / "lora.safetensors", SOUND)
-    assert paths(safetensors.read(tmp_path).model.modules) == ["", "a"]
+    assert paths(checkpoint.read(tmp_path).model.modules) == ["", "a"]
 
 
 @pytest.mark.parametrize("config", ["", "[]", "{}", '{"architectures": 1}', '{"architectures": [1]}', "[" * 100_000])
 def test_a_config_that_names_no_class_is_not_needed(config: str, tmp_path: Path) -> None:
     written(tmp_path / "model.safetensors", SOUND)
     (tmp_path / "config.json").write_text(config)
-    assert text(safetensors.read(tmp_path).model).splitlines()[-1].startswith("checkpoint: 7 elements; float32")
+    assert text(checkpoint.read(tmp_path).model).splitlines()[-1].startswith("checkpoint: 7 elements; float32")
 
 
 def test_a_snapshot_of_a_checkpoint_reads_as_it_was(saved: Path) -> None:
-    model = safetensors.read(saved / "whole").model
+    model = checkpoint.read(saved / "whole").model
     assert load(dump(Snapshot("checkpoint:whole", model))).model == model
 
 
@@ -449,3 +453,101 @@ def test_a_module_of_that_name_is_reached_with_a_call(tmp_path: Path) -> None:
     (tmp_path / "config.py").write_text("from torch import nn\ndef build(): return nn.Linear(2, 3)\n")
     with Source(tmp_path, path=(".",)) as other:
         assert other.resolve("config:build()").model.root.type == nn.Linear.__name__
+
+
+@pytest.mark.parametrize("length", [640, 896, 1152, 1408, 19280])
+def test_a_header_whose_length_looks_like_a_pickle_is_read(length: int, tmp_path: Path) -> None:
+    header = json.dumps(header_of({"a.weight": (2, 2)})).ljust(length)
+    assert len(checkpoint.read(written(tmp_path / "x.safetensors", header, 16)).model.modules) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("m.onnx", b"\x08\x07\x12\x07pytorch" + bytes(32), "is an ONNX file: bmvis reads safetensors and GGUF"),
+        ("m.safetensors", b"<!DOCTYPE html><html><body>Access denied", "is an HTML page, not weights"),
+        ("m.safetensors", b"\n<html>" + bytes(40), "is an HTML page, not weights"),
+        ("m.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is a pointer of Git LFS"),
+    ],
+    ids=["onnx", "html", "html-after-a-line", "lfs"],
+)
+def test_another_format_is_named(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=message) as raised:
+        checkpoint.read(tmp_path / name)
+    assert "bytes" not in raised.value.message
+
+
+def parts(folder: Path, numbers: tuple[int, ...], total: int) -> Path:
+    for number in numbers:
+        written(folder / f"model-{number:05}-of-{total:05}.safetensors", header_of({f"layers.{number}.weight": (2, 2)}))
+    return folder
+
+
+def test_parts_without_an_index_are_one_tree(tmp_path: Path) -> None:
+    model = checkpoint.read(parts(tmp_path, (1, 2), 2)).model
+    assert list(model.paths) == ["", "layers", "layers.1", "layers.2"]
+
+
+@pytest.mark.parametrize(("numbers", "missing"), [((1, 3), 2), ((2, 3), 1), ((1, 2), 3), ((3,), 1)])
+def test_a_missing_part_is_named(numbers: tuple[int, ...], missing: int, tmp_path: Path) -> None:
+    name = f"model-{missing:05}-of-00003.safetensors"
+    with pytest.raises(CheckpointError, match=f"part {missing} of 3 of the checkpoint is missing: {name}"):
+        checkpoint.read(parts(tmp_path, numbers, 3))
+
+
+def test_parts_that_hold_one_tensor_twice_are_refused(tmp_path: Path) -> None:
+    for number in (1, 2):
+        written(tmp_path / f"m-0000{number}-of-00002.safetensors", header_of({"a.weight": (2, 2)}))
+    with pytest.raises(CheckpointError, match=r"both hold 'a\.weight'"):
+        checkpoint.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["head.weight", "a_head.weight"], ids=["later", "earlier"])
+def test_a_name_that_saving_dropped_is_tied_and_counts_once(name: str, tmp_path: Path) -> None:
+    header = header_of({"embed.weight": (50, 8), "body.weight": (8, 8)})
+    header["__metadata__"] = {name: "embed.weight", "format": "pt"}
+    page = layout(checkpoint.read(written(tmp_path / "x.safetensors", header)).model, Options())
+    assert page.totals.count == 464
+    assert page.totals.stored_bytes == 4 * 464
+    assert page.ties == (max((name, "embed.weight"), ("embed.weight", name), key=lambda pair: pair[0]),)
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"head.weight": "absent"}, {"embed.weight": "body.weight"}, {"..": "embed.weight"}, {"format": "pt"}]
+)
+def test_metadata_that_names_no_tensor_ties_nothing(metadata: dict[str, str], tmp_path: Path) -> None:
+    header = header_of({"embed.weight": (50, 8), "body.weight": (8, 8)}) | {"__metadata__": metadata}
+    page = layout(checkpoint.read(written(tmp_path / "x.safetensors", header)).model, Options())
+    assert (page.totals.count, page.ties) == (464, ())
+
+
+def test_tensors_that_the_index_leaves_out_are_noted(tmp_path: Path) -> None:
+    written(tmp_path / "p.safetensors", header_of({"a.weight": (2, 2), "b.weight": (2, 2)}))
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a.weight": "p.safetensors"}}))
+    assert checkpoint.read(tmp_path).model.notes == (
+        "p.safetensors holds 1 tensor that the index does not list, such as 'b.weight': not shown",
+    )
+
+
+@pytest.mark.parametrize("size", [2**63, 2**70, 10**30])
+def test_a_size_beyond_64_bits_is_refused(size: int, tmp_path: Path) -> None:
+    header = {"a.weight": {"dtype": "F32", "shape": [size, 0], "data_offsets": [0, 0]}}
+    with pytest.raises(CheckpointError, match="is damaged"):
+        checkpoint.read(written(tmp_path / "x.safetensors", header))
+
+
+def test_a_million_tensors_are_refused_at_once(tmp_path: Path) -> None:
+    entry = '":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+    header = "{" + ",".join(f'"{number}{entry}' for number in range(1_000_000)) + "}"
+    file = written(tmp_path / "x.safetensors", header)
+    script = (
+        "import resource, sys, time\nfrom pathlib import Path\nfrom bmvis.source import checkpoint\n"
+        "from bmvis.errors import CheckpointError\nbegan = time.process_time()\n"
+        "try: checkpoint.read(Path(sys.argv[1]))\nexcept CheckpointError as error: print(error.message)\n"
+        "import re\npeak = int(re.search(r'VmHWM:\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1])\n"
+        "assert time.process_time() - began < 2\nassert peak < 300_000, peak"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(file)], capture_output=True, text=True, check=False)
+    assert "has more than 500,000 tensors" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
