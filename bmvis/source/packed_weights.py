@@ -89,7 +89,7 @@ def _widened(tensor: StoredTensor, bits: int, axis: int, method: str) -> StoredT
         return tensor
     shape = list(tensor.shape)
     shape[axis] = shape[axis] * _INT_BITS[tensor.dtype] // bits
-    return msgspec.structs.replace(tensor, shape=tuple(shape), quantization=f"int{bits} ({method})")
+    return msgspec.structs.replace(tensor, shape=tuple(shape), quantization=f"int{bits} {method}")
 
 
 def _with_bookkeeping(

@@ -53,14 +53,14 @@ FP8 = {"q.weight": ("F8_E4M3", 128, 128), "q.weight_scale_inv": ("F32", 1, 1)}
 @pytest.mark.parametrize(
     ("tensors", "config", "expected"),
     [
-        (GPTQ, {"quant_method": "gptq", "bits": 4}, {"q.qweight": ([128, 32], "int4 (gptq)", 4096, 2640)}),
-        (GPTQ, {"quant_method": "gptq", "bits": 8}, {"q.qweight": ([64, 32], "int8 (gptq)", 2048, 2640)}),
-        (AWQ, {"quant_method": "awq", "bits": 4}, {"q.qweight": ([128, 32], "int4 (awq)", 4096, 2128)}),
-        (AWQ, {"quant_method": "awq", "w_bit": 4}, {"q.qweight": ([128, 32], "int4 (awq)", 4096, 2128)}),
+        (GPTQ, {"quant_method": "gptq", "bits": 4}, {"q.qweight": ([128, 32], "int4 gptq", 4096, 2640)}),
+        (GPTQ, {"quant_method": "gptq", "bits": 8}, {"q.qweight": ([64, 32], "int8 gptq", 2048, 2640)}),
+        (AWQ, {"quant_method": "awq", "bits": 4}, {"q.qweight": ([128, 32], "int4 awq", 4096, 2128)}),
+        (AWQ, {"quant_method": "awq", "w_bit": 4}, {"q.qweight": ([128, 32], "int4 awq", 4096, 2128)}),
         (
             PACKED,
             {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 4}}}},
-            {"q.weight_packed": ([32, 128], "int4 (compressed-tensors)", 4096, 2128)},
+            {"q.weight_packed": ([32, 128], "int4 compressed-tensors", 4096, 2128)},
         ),
         (MXFP4, {"quant_method": "mxfp4"}, {"e.up_blocks": ([4, 64, 64], "mxfp4", 16384, 8704)}),
         (
