@@ -5,17 +5,14 @@ Runs in the child process. With `device: auto` a model is built on `torch.device
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import msgspec
 
-from bmvis import inputs
-from bmvis.child import loader, tracebacks
+from bmvis.child import loader
 from bmvis.child.import_tracker import ImportTracker
-from bmvis.errors import BmvisError, FactoryError
+from bmvis.child.model_call import call_model
+from bmvis.errors import FactoryError
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Model, Problem
+from bmvis.model.tree import Model
 from bmvis.reference import Reference
 from bmvis.worker.protocol import Request
 
@@ -45,7 +42,7 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
         captured = msgspec.structs.replace(captured, device=device, notes=notes)
         if not request.inputs:
             return captured
-        traced = _traced(model, captured, request)
+        traced = call_model(model, captured, request)
         if traced.untraced is None:
             return traced
         if device != devices[-1] and _is_small(traced):
@@ -59,50 +56,6 @@ def _with_notes(error: FactoryError, notes: tuple[str, ...]) -> FactoryError:
     """Return what was raised on the CPU with why the model was built there, if that is something else."""
     notes = tuple(note for note in notes if loader.first_line(error.message) not in note)
     return FactoryError(error.message, hint=error.hint, detail="\n".join([*notes, error.detail]))
-
-
-def _traced(model: Any, captured: Model, request: Request) -> Model:
-    """Return the tree with what one call of the model did, or why it did nothing."""
-    import torch
-
-    from bmvis.extraction import forward
-
-    first = next((tensor for _, tensor in _tensors(model)), None)
-    device = captured.device if first is None else str(first.device)
-    try:
-        with torch.device(device):
-            positional, named = _arguments(request.inputs, device)
-            return forward.trace_call(model, captured, positional, named)
-    except BmvisError as error:
-        problem = Problem(error.message, error.hint, error.detail)
-    except BaseException as error:
-        problem = Problem(
-            f"the model of {request.reference!r} could not be called: it raised {loader.exception_text(error)}",
-            hint="the tree is drawn without what flows through it; mend the option inputs",
-            detail=tracebacks.user_frames(error),
-        )
-    return msgspec.structs.replace(captured, untraced=problem)
-
-
-def _tensors(model: Any) -> Iterator[tuple[str, Any]]:
-    from bmvis.extraction import introspection
-
-    for module in model.modules():
-        yield from introspection.parameters(module)
-        yield from introspection.buffers(module)
-
-
-def _arguments(written: str, device: str) -> tuple[list[Any], dict[str, Any]]:
-    """Return what to call the model with; a function of the user's runs on the model's device."""
-    from bmvis.extraction import forward
-
-    asked = inputs.parse_inputs(written)
-    if not isinstance(asked, Reference):
-        return forward.make_tensors(asked, device)
-    make = loader.find(asked)
-    if not callable(make):
-        raise FactoryError(f"{asked.target!r} is no function", hint="name a function that returns the inputs")
-    return forward.call_arguments(make(*asked.arguments, **asked.keywords))
 
 
 def _is_small(model: Model) -> bool:

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 from bmvis.child import tracebacks
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.reference import Reference
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def list_models(pattern: Reference) -> tuple[str, ...]:
@@ -135,9 +138,9 @@ def _refused(target: Any, reference: Reference) -> FactoryError | None:
 
 
 def exception_text(error: BaseException) -> str:
-    """Return an exception's type and the first line of its text."""
+    """Return an exception's type and the first line of its text, without addresses: they differ in each build."""
     name = type(error).__name__
-    text = first_line(str(error))
+    text = first_line(_ADDRESS.sub("", str(error)))
     return f"{name}: {text}" if text else name
 
 

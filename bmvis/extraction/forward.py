@@ -1,32 +1,44 @@
-"""Run a model once and note what flows through it. Nothing of the model changes but what its own code does.
+"""Call a model once and note what each module returns and computes. Only the model's own code changes anything in it.
 
-The modules' outputs and order come from hooks that torch keeps for all modules, outside the model. The
-multiply-accumulates come from the formulas that `torch.utils.flop_counter` has for each operation.
+The modules' outputs and order come from hooks that PyTorch keeps for all modules, outside the model. The
+multiply-accumulates come from a dispatch mode that sees each operation (`bmvis.extraction.macs` has the formulas).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from typing import Any
 
 import msgspec
 import torch
 from torch import nn
+from torch._ops import HigherOrderOperator
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
-from bmvis.extraction import introspection
+from bmvis.extraction import introspection, macs
+from bmvis.extraction.modules import capture
 from bmvis.inputs import TensorInput
-from bmvis.model.call_summary import merged
+from bmvis.model.call_summary import ALL_OPERATIONS, merged
 from bmvis.model.tree import Call, Model, Output
 
-MAX_OUTPUTS = 8
+MAX_OUTPUTS = 32
 """Tensors of one output that are noted."""
+MAX_NESTING = 8
+"""Levels of lists and dictionaries in an output that are looked into."""
+_SIZE_QUERIES = frozenset(
+    f"aten::{name}"
+    for name in (
+        "sym_is_contiguous", "is_contiguous", "is_strides_like_format", "is_non_overlapping_and_dense", "size",
+        "sym_size", "stride", "sym_stride", "storage_offset", "sym_storage_offset", "numel", "sym_numel", "dim",
+    )
+)  # fmt: skip
+"""What a tensor with sizes of its own, such as a nested one, is asked for: PyTorch answers where a mode does not."""
 
 
 def make_tensors(inputs: Sequence[TensorInput], device: str) -> tuple[list[Any], dict[str, Any]]:
@@ -48,18 +60,56 @@ def call_arguments(returned: Any) -> tuple[list[Any], dict[str, Any]]:
 def trace_call(model: nn.Module, captured: Model, positional: Sequence[Any], named: Mapping[str, Any]) -> Model:
     """Call `model` once, and return `captured` with what was seen of each module.
 
+    Where the call fails with the operations watched, the model is called again without: then the shapes are known, and
+    no multiply-accumulates.
+
     Raises:
         BaseException: whatever the model's own code raises.
     """
     recorder = _Recorder()
+    try:
+        _call_watched(model, positional, named, recorder, is_counting=True)
+    except Exception as error:
+        recorder = _Recorder()
+        try:
+            _call_watched(model, positional, named, recorder, is_counting=False)
+        except Exception:
+            raise error from None  # the model's own failure
+        recorder.miss_all()
+    return _noted(model, _with_shapes(model, captured), recorder)
+
+
+def _with_shapes(model: nn.Module, captured: Model) -> Model:
+    """Return the tree with the shapes that lazy modules took from these inputs."""
+    if not any(parameter.shape is None for module in captured.modules for parameter in module.parameters):
+        return captured
+    note = "shapes of lazy modules are those that the inputs gave them"
+    return msgspec.structs.replace(captured, modules=capture(model).modules, notes=(*captured.notes, note))
+
+
+def _call_watched(
+    model: nn.Module, positional: Sequence[Any], named: Mapping[str, Any], recorder: _Recorder, *, is_counting: bool
+) -> None:
     with ExitStack() as stack:
         stack.enter_context(_as_it_was(model))
+        stack.enter_context(_uncompiled())
         stack.callback(register_module_forward_pre_hook(recorder.enter).remove)
         stack.callback(register_module_forward_hook(recorder.leave, always_call=True).remove)
         stack.enter_context(torch.no_grad())
-        stack.enter_context(_Operations(recorder))
+        if is_counting:
+            stack.enter_context(_Operations(recorder))
         model(*positional, **named)
-    return _noted(model, captured, recorder)
+
+
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Run what `torch.compile` would compile as it is written: the compiler takes minutes, and hides the modules."""
+    set_stance = getattr(torch.compiler, "set_stance", None)  # since PyTorch 2.6
+    if set_stance is None:
+        yield
+        return
+    with set_stance("force_eager"):
+        yield
 
 
 @contextmanager
@@ -89,6 +139,7 @@ class _Seen:
     def __init__(self, order: int) -> None:
         self.order = order
         self.calls = self.macs = self.bytes = 0
+        self.uncounted: set[str] = set()
         self.outputs: tuple[Output, ...] | None = None
 
 
@@ -112,14 +163,32 @@ class _Recorder:
         outputs = _outputs(output)
         seen.outputs = outputs if seen.outputs is None else merged(seen.outputs, outputs)
 
-    def computed(self, macs: int, size: int) -> None:
+    def computed(self, macs: int, size: int, uncounted: str = "") -> None:
         for module in set(self.running):
             self.seen[module].macs += macs
             self.seen[module].bytes += size
+            if uncounted:
+                self.seen[module].uncounted.add(uncounted)
+
+    @contextmanager
+    def not_counting(self) -> Iterator[None]:
+        """Note which modules are called, and nothing of what they compute."""
+        running, self.running = self.running, []
+        try:
+            yield
+        finally:
+            self.running = running
+
+    def miss_all(self) -> None:
+        """Note that no operation was seen."""
+        for seen in self.seen.values():
+            seen.uncounted.add(ALL_OPERATIONS)
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
-    """Counts each operation, as `FlopCounterMode` does: a multiply and an add are one."""
+    """Counts each operation: a multiply and an add are one."""
+
+    supports_higher_order_operators = True
 
     def __init__(self, recorder: _Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -129,16 +198,42 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        formula: Callable[..., int] | None = flop_registry.get(func._overloadpacket)
+        if isinstance(func, HigherOrderOperator):
+            return self._higher_order(func, args, kwargs)
+        if func._overloadpacket._qualified_op_name in _SIZE_QUERIES:
+            return NotImplemented
+        formula = macs.formula_of(func)
         if formula is None and func is not torch.ops.prim.device.default:
             with self:
                 result = func.decompose(*args, **kwargs)
                 if result is not NotImplemented:
                     return result
         result = func(*args, **kwargs)
-        macs = formula(*args, **kwargs, out_val=result) // 2 if formula else 0
-        self.recorder.computed(macs, _new_bytes(result, (args, kwargs)))
+        self._count(func, formula, args, kwargs, result)
         return result
+
+    def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator that takes functions; the operations of the branch that `cond` takes are counted."""
+        if func is torch.ops.higher_order.cond:
+            return self._branch(*args)
+        result = func(*args, **kwargs)
+        self._count(func, macs.formula_of(func), args, kwargs, result)
+        return result
+
+    def _branch(self, predicate: Any, if_true: Any, if_false: Any, operands: Sequence[Any]) -> Any:
+        """Run a branch of `torch.cond`. On meta the condition has no value: either branch may run, the first counts."""
+        is_unknown = getattr(predicate, "is_meta", False)
+        if is_unknown:
+            with self, self.recorder.not_counting():
+                if_false(*operands)
+        with self:
+            return (if_true if is_unknown or bool(predicate) else if_false)(*operands)
+
+    def _count(self, func: Any, formula: macs.Formula | None, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+        out = result[0] if isinstance(result, tuple | list) and result and formula else result
+        counted = formula(*args, out=out, **kwargs) if formula else 0
+        uncounted = "" if formula else macs.uncounted_name(func)
+        self.recorder.computed(counted, _new_bytes(result, (args, kwargs)), uncounted)
 
 
 def _new_bytes(result: Any, given: Any) -> int:
@@ -155,34 +250,53 @@ def _has_storage(leaf: Any) -> bool:
 
 
 def _outputs(output: Any) -> tuple[Output, ...]:
-    """Return the tensors of a dictionary, named tuple or data class by name; else the first tensor."""
-    fields: Mapping[Any, Any] = {}
+    """Return the tensors of an output: those of dictionaries, named tuples and data classes with their names."""
+    return tuple(islice(_tensors_of(output, "", MAX_NESTING), MAX_OUTPUTS))
+
+
+def _tensors_of(output: Any, name: str, levels: int) -> Iterator[Output]:
+    """Yield each tensor with the innermost name above it. A tensor that is met again is an output again."""
+    if isinstance(output, torch.Tensor):
+        yield Output(name, tuple(map(int, output.shape)))
+        return
+    if not levels:
+        return
+    for key, value in _fields(output):
+        yield from _tensors_of(value, introspection.safe_text(str(key)) if key is not None else name, levels - 1)
+
+
+def _fields(output: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the parts of an output with their names; None for the items of a tuple or list."""
     if isinstance(output, Mapping):
-        fields = output
+        yield from output.items()
     elif isinstance(output, tuple) and (names := getattr(output, "_fields", ())):
-        fields = dict(zip(names, output, strict=False))
+        yield from zip(names, output, strict=False)
+    elif isinstance(output, tuple | list):
+        yield from ((None, value) for value in output)
     elif dataclasses.is_dataclass(output) and not isinstance(output, type):
-        fields = vars(output)
-    named = [
-        (introspection.safe_text(str(name)), value) for name, value in fields.items() if isinstance(value, torch.Tensor)
-    ]
-    if named:
-        return tuple(Output(name, tuple(map(int, value.shape))) for name, value in named[:MAX_OUTPUTS])
-    first = next((leaf for leaf in tree_leaves(output) if isinstance(leaf, torch.Tensor)), None)
-    return () if first is None else (Output("", tuple(map(int, first.shape))),)
+        yield from vars(output).items()
 
 
 def _noted(model: nn.Module, captured: Model, recorder: _Recorder) -> Model:
-    """Return the tree with the calls. Of what was never called, the topmost module says so."""
+    """Return the tree with the calls. Of what was never called, the topmost module says so.
+
+    Nothing is known of modules inside a TorchScript module: it calls them without PyTorch's hooks.
+    """
     modules, above = captured.modules, captured.parents
-    calls = [_call(recorder.seen.get(id(found))) for found in _objects(model, captured)]
+    objects = _objects(model, captured)
+    calls = [_call(recorder.seen.get(id(found))) for found in objects]
+    is_inside_script = [False] * len(modules)
     is_called = [call is not None for call in calls]
     for index in range(len(modules) - 1, 0, -1):
         is_called[above[index]] |= is_called[index]
     for index, module in enumerate(modules):
+        parent = above[index]
+        is_inside_script[index] = index > 0 and (
+            is_inside_script[parent] or isinstance(objects[parent], torch.jit.ScriptModule)
+        )
         if module.shared_with is not None:
             calls[index] = None  # what was seen stands at the first place
-        elif index and not is_called[index] and is_called[above[index]]:
+        elif index and not is_called[index] and is_called[parent] and not is_inside_script[index]:
             calls[index] = Call()
     return msgspec.structs.replace(
         captured,
@@ -209,4 +323,4 @@ def _objects(model: nn.Module, captured: Model) -> list[nn.Module | None]:
 def _call(seen: _Seen | None) -> Call | None:
     if seen is None:
         return None
-    return Call(seen.calls, seen.order, seen.outputs or (), seen.macs, seen.bytes)
+    return Call(seen.calls, seen.order, seen.outputs or (), seen.macs, seen.bytes, tuple(sorted(seen.uncounted)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from bmvis.model.tree import Call, Model, Output
 
+ALL_OPERATIONS = "all operations"
+"""What `Call.uncounted` names where the model fails while its operations are watched."""
 Span = tuple[int, int]
 """The least and the greatest."""
 
@@ -19,6 +22,8 @@ class CallSummary(msgspec.Struct, frozen=True, gc=False):
     calls: Span
     macs: Span
     bytes: Span
+    uncounted: tuple[str, ...] = ()
+    """Names of the operations that `macs` does not include: it is a least value then."""
 
     @property
     def is_called(self) -> bool:
@@ -40,14 +45,27 @@ def summarize_calls(calls: Iterable[Call | None]) -> CallSummary | None:
         _span([call.calls for call in found]),
         _span([call.macs for call in found]),
         _span([call.bytes for call in found]),
+        tuple(sorted({name for call in found for name in call.uncounted})),
     )
 
 
 def merged(first: Sequence[Output], second: Sequence[Output]) -> tuple[Output, ...]:
-    """Return the outputs of two calls as one: those of the same name, with the range of their sizes."""
-    others = {output.name: output for output in second}
-    both = tuple(_merged(output, others[output.name]) for output in first if output.name in others)
-    return both + tuple(output for output in second if output.name not in {one.name for one in first})
+    """Return the outputs of two calls as one: those of the same name, with the range of their sizes.
+
+    Outputs of the same name, such as those of a tuple, which have none, correspond by their order.
+    """
+    here, there = _keyed(first), _keyed(second)
+    both = tuple(_merged(output, there[key]) for key, output in here.items() if key in there)
+    return both + tuple(output for key, output in there.items() if key not in here)
+
+
+def _keyed(outputs: Sequence[Output]) -> dict[tuple[str, int], Output]:
+    counts: Counter[str] = Counter()
+    found = {}
+    for output in outputs:
+        found[output.name, counts[output.name]] = output
+        counts[output.name] += 1
+    return found
 
 
 def by_execution(model: Model) -> Model:

@@ -113,6 +113,8 @@ class Call(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Multiply-accumulates of all calls, with those of the modules called from it."""
     bytes: int = 0
     """Bytes of the tensors that its operations made, likewise."""
+    uncounted: tuple[str, ...] = ()
+    """Names of operations that `macs` does not include, likewise, such as `mylib::mm`; sorted."""
 
 
 class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

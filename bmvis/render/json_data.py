@@ -87,6 +87,7 @@ def _flow(flow: CallSummary) -> dict[str, Any]:
         "calls": flow.calls,
         "macs": flow.macs,
         "bytes": flow.bytes,
+        **({"uncounted": flow.uncounted} if flow.uncounted else {}),
     }
 
 

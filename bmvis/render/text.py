@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bmvis import humanize
-from bmvis.model.call_summary import CallSummary
+from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Change, Output, Parameter
 from bmvis.render.param_groups import param_group_lines
@@ -16,6 +16,8 @@ from bmvis.view.param_groups import groups_text
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 MAX_OUTPUTS = 3
 """Tensors of one output that a row shows."""
+MAX_UNCOUNTED = 4
+"""Operations without a count that are named."""
 
 
 def to_text(page: Page, *, marks: bool = True) -> str:
@@ -86,7 +88,8 @@ def call_marks(row: Row) -> Iterator[str]:
 def outputs_text(flow: CallSummary) -> str:
     """Return `→ [1, 128, 768]`, or of a dictionary `→ logits:[1, 2] hidden:[1, 128, 768]`; ranges as `[1, 7-56]`."""
     shown = [f"{output.name}:{_sizes(output)}" if output.name else _sizes(output) for output in flow.outputs]
-    return " ".join(["→", *shown[:MAX_OUTPUTS], *(["…"] if shown[MAX_OUTPUTS:] else [])])
+    more = len(shown) - MAX_OUTPUTS
+    return " ".join(["→", *shown[:MAX_OUTPUTS], *([f"… {more} more"] if more > 0 else [])])
 
 
 def calls_text(flow: CallSummary) -> str:
@@ -98,9 +101,23 @@ def calls_text(flow: CallSummary) -> str:
 
 
 def macs_text(flow: CallSummary) -> str:
-    """Return `11.2G MACs, 95.4 MB computed`; of several modules that differ, from the least to the most."""
+    """Return `11.2G MACs, 95.4 MB computed`; of several modules that differ, from the least to the most.
+
+    A number that lacks operations is a least value, and names them: `at least 1K MACs, …; 1 operation not counted
+    (mylib::mm)`.
+    """
     macs, sizes = (dict.fromkeys(map(write, span)) for write, span in ((_giga, flow.macs), (humanize.size, flow.bytes)))
-    return f"{'-'.join(macs)} MACs, {'-'.join(sizes)} computed"
+    computed = f"{'-'.join(sizes)} computed"
+    if not flow.uncounted:
+        return f"{'-'.join(macs)} MACs, {computed}"
+    if ALL_OPERATIONS in flow.uncounted:
+        return "MACs not counted: the model fails while its operations are watched"
+    return f"at least {'-'.join(macs)} MACs, {computed}; {_uncounted(flow.uncounted)}"
+
+
+def _uncounted(names: Sequence[str]) -> str:
+    shown = ", ".join([*names[:MAX_UNCOUNTED], *(["…"] if names[MAX_UNCOUNTED:] else [])])
+    return f"{len(names)} operation{'' if len(names) == 1 else 's'} not counted ({shown})"
 
 
 def _giga(number: int) -> str:

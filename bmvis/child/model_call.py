@@ -1,0 +1,103 @@
+"""Call a model that was built, with the option `inputs`, and say what to do where it cannot be called.
+
+Runs in the child process. `bmvis.extraction.forward` watches the call.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import msgspec
+
+from bmvis import inputs
+from bmvis.child import loader, tracebacks
+from bmvis.errors import BmvisError, FactoryError
+from bmvis.model.tree import Model, Problem
+from bmvis.reference import Reference
+from bmvis.worker.protocol import Request
+
+
+def call_model(model: Any, captured: Model, request: Request) -> Model:
+    """Return the tree with what one call of the model did, or why it could not be called."""
+    import torch
+
+    from bmvis.extraction import forward
+
+    device = _device(model, captured)
+    named: dict[str, Any] = {}
+    try:
+        with torch.device(device):
+            positional, named = _arguments(request.inputs, device)
+            return forward.trace_call(model, captured, positional, named)
+    except BmvisError as error:
+        problem = Problem(error.message, error.hint, error.detail)
+    except BaseException as error:
+        problem = Problem(
+            f"the model of {request.reference!r} could not be called: it raised {loader.exception_text(error)}",
+            hint=_names_hint(model, named) or "change the option inputs; the tree has no output shapes and no MACs",
+            detail=tracebacks.user_frames(error),
+        )
+    return msgspec.structs.replace(captured, untraced=problem)
+
+
+def _device(model: Any, captured: Model) -> str:
+    """Return where the model wants its inputs: where its first tensor is, or where accelerate moves the weights to."""
+    offloaded = next(_execution_devices(model), None)
+    if offloaded is not None:
+        return offloaded
+    first = next((tensor for _, tensor in _tensors(model)), None)
+    return captured.device if first is None else str(first.device)
+
+
+def _execution_devices(model: Any) -> Iterator[str]:
+    """Yield the devices that hooks of accelerate load weights to: until then these are on the meta device.
+
+    https://huggingface.co/docs/accelerate/package_reference/big_modeling
+    """
+    import torch
+
+    from bmvis.extraction import introspection
+
+    for module in model.modules():
+        hook = introspection.attribute(module, "_hf_hook")
+        for one in (hook, *(introspection.attribute(hook, "hooks") or ())):
+            device = introspection.attribute(one, "execution_device")
+            if isinstance(device, str | int | torch.device):
+                yield str(torch.device(device))
+
+
+def _tensors(model: Any) -> Iterator[tuple[str, Any]]:
+    from bmvis.extraction import introspection
+
+    for module in model.modules():
+        yield from introspection.parameters(module)
+        yield from introspection.buffers(module)
+
+
+def _arguments(written: str, device: str) -> tuple[list[Any], dict[str, Any]]:
+    """Return what to call the model with; a function of the user's runs on the model's device."""
+    from bmvis.extraction import forward
+
+    parsed = inputs.parse_inputs(written)
+    if not isinstance(parsed, Reference):
+        return forward.make_tensors(parsed, device)
+    make = loader.find(parsed)
+    if not callable(make):
+        raise FactoryError(f"{parsed.target!r} is not a function", hint="name a function that returns the inputs")
+    return forward.call_arguments(make(*parsed.arguments, **parsed.keywords))
+
+
+def _names_hint(model: Any, named: Collection[str]) -> str:
+    """Return which names `forward` takes, where `inputs` has another one; '' if the names are not the problem."""
+    try:
+        parameters = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError, AttributeError):
+        return ""  # written in C, say
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return ""
+    known = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_POSITIONAL]
+    if set(named) <= set(known):
+        return ""
+    return f"forward() takes {', '.join(known) or 'no arguments'}: use these names, or leave the name out"

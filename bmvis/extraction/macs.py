@@ -1,0 +1,192 @@
+"""Multiply-accumulates of operations: formulas that PyTorch's counter lacks, and which operations nobody counted.
+
+`torch.utils.flop_counter` has formulas for matrix products, convolutions and attention. Element-wise operations count
+nothing, by its convention and by ours. What looks like a product and has no formula is named, so that a number is
+complete or says what is missing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import flop_registry
+
+Formula = Callable[..., int]
+"""Takes the arguments of an operation, and its result as `out`; returns multiply-accumulates."""
+
+_PRODUCT = re.compile(
+    r"mm(_|$)|mv(_|$)|matmul|conv(?!ert|olution_overrideable)|linear(?!_backward)|lstm|gru|rnn|attention|attn|"
+    r"trilinear|(^|_)dot|(^|_)ger(_|$)|(^|_)addr|einsum|cdist|fft|linalg|lu_|cholesky|triangular_solve|svd"
+)
+"""Names of operations in `aten` that do more than one step for each element of their result."""
+_INTERPOLATION = re.compile(r"upsample|interpolat|grid_sampler")
+_BOOKKEEPING = ("aten", "prim", "prims", "profiler", "inductor", "_c10d_functional", "c10d", "debugprims", "rngprims")
+"""Namespaces whose operations do arithmetic only where a formula or `_PRODUCT` says so."""
+
+
+def formula_of(operation: Any) -> Formula | None:
+    """Return how to count an operation; None where there is no formula.
+
+    Args:
+        operation: an `OpOverload`, or a `HigherOrderOperator`.
+    """
+    packet = getattr(operation, "_overloadpacket", operation)
+    own = _FORMULAS.get(_name(packet))
+    if own is not None:
+        return own
+    theirs = flop_registry.get(packet)
+    return _halved(theirs) if theirs else None
+
+
+def uncounted_name(operation: Any) -> str:
+    """Return the name of an operation that does multiply-accumulates nobody counts; '' for one that does none.
+
+    Example:
+        >>> uncounted_name(torch.ops.aten.relu.default)
+        ''
+        >>> uncounted_name(torch.ops.aten._fft_c2c.default)
+        'aten::_fft_c2c'
+    """
+    name = _name(getattr(operation, "_overloadpacket", operation))
+    namespace, _, own = name.partition("::")
+    if namespace not in _BOOKKEEPING:
+        return name
+    return name if _PRODUCT.search(own) and not _INTERPOLATION.search(own) else ""
+
+
+def _name(packet: Any) -> str:
+    """Return `aten::mm`; `higher_order::cond` for a higher-order operator."""
+    qualified = getattr(packet, "_qualified_op_name", "")
+    return qualified or f"higher_order::{packet.__name__}"
+
+
+def _halved(flops: Callable[..., int]) -> Formula:
+    """Return a formula of `torch.utils.flop_counter` as one of ours: theirs counts a multiply and an add as two."""
+
+    def macs(*args: Any, out: Any, **kwargs: Any) -> int:
+        return int(flops(*args, **kwargs, out_val=out)) // 2
+
+    return macs
+
+
+def _rows_by_columns(first: torch.Tensor, *_: Any, out: torch.Tensor, **__: Any) -> int:
+    """Count a product whose result has, for each element, a sum over the last dimension of `first`."""
+    return out.numel() * first.shape[-1]
+
+
+def _grouped_product(first: torch.Tensor, second: torch.Tensor, *_: Any, out: torch.Tensor, **__: Any) -> int:
+    """Count `_grouped_mm`: a batch of products, or one product whose rows, columns or sums are split into groups.
+
+    https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/GroupedMMUtils.h
+    """
+    if first.dim() == 2 and second.dim() == 2:  # the sum is split: [M, K] @ [K, N] -> [groups, M, N]
+        return first.shape[0] * first.shape[1] * second.shape[1]
+    return out.numel() * first.shape[-1]
+
+
+def _scaled_grouped_product(first: torch.Tensor, second: torch.Tensor, *_: Any, out: torch.Tensor, **__: Any) -> int:
+    return _grouped_product(first, second, out=out)
+
+
+def _trilinear(
+    one: torch.Tensor,
+    two: torch.Tensor,
+    three: torch.Tensor,
+    expand_one: Sequence[int],
+    expand_two: Sequence[int],
+    expand_three: Sequence[int],
+    *_: Any,
+    out: torch.Tensor,
+    **__: Any,
+) -> int:
+    """Count `nn.Bilinear`: one multiply-accumulate for each element of its three factors broadcast to one shape."""
+    shapes = [
+        _expanded(factor.shape, dims) for factor, dims in ((one, expand_one), (two, expand_two), (three, expand_three))
+    ]
+    return math.prod(map(max, *shapes))
+
+
+def _expanded(shape: Sequence[int], dims: Sequence[int]) -> list[int]:
+    found = list(shape)
+    for dim in sorted(dims):
+        found.insert(dim, 1)
+    return found
+
+
+def _recurrent_layer(sequence: torch.Tensor, inner: torch.Tensor, hidden: torch.Tensor, *_: Any, **__: Any) -> int:
+    """Count one layer and direction of an LSTM or GRU on the CPU: both matrices at each step of each sequence."""
+    return sequence.shape[0] * sequence.shape[1] * (inner.numel() + hidden.numel())
+
+
+def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: Any, **__: Any) -> int:
+    """Count scaled dot-product attention of [batch, heads, length, size]: scores, and the sum of the values.
+
+    A causal mask saves nothing by this count, as in `torch.utils.flop_counter`.
+    """
+    *outer, length, size = query.shape
+    return math.prod(outer) * length * key.shape[-2] * (size + value.shape[-1])
+
+
+def _matrix_vector(matrix: torch.Tensor, *_: Any, **__: Any) -> int:
+    return matrix.numel()
+
+
+def _added_matrix_vector(_added: torch.Tensor, matrix: torch.Tensor, *_: Any, **__: Any) -> int:
+    return matrix.numel()
+
+
+def _each_element(*_: Any, out: torch.Tensor, **__: Any) -> int:
+    return out.numel()
+
+
+def _distances(first: torch.Tensor, second: torch.Tensor, *_: Any, out: torch.Tensor, **__: Any) -> int:
+    return out.numel() * first.shape[-1]
+
+
+def _quantized_convolution(given: torch.Tensor, packed: Any, *_: Any, out: torch.Tensor, **__: Any) -> int:
+    """Count a quantized convolution, whose weight [out, in / groups, *kernel] is packed away."""
+    weight, _bias = packed.unpack()
+    sums: int = math.prod(weight.shape[1:])
+    return out.numel() * sums
+
+
+_FORMULAS: dict[str, Formula] = {
+    "aten::_grouped_mm": _grouped_product,
+    "aten::_scaled_grouped_mm": _scaled_grouped_product,
+    "aten::_trilinear": _trilinear,
+    "aten::mkldnn_rnn_layer": _recurrent_layer,
+    "aten::_scaled_dot_product_flash_attention_for_cpu": _attention,
+    "aten::_scaled_dot_product_fused_attention_overrideable": _attention,
+    "higher_order::flex_attention": _attention,
+    "aten::mv": _matrix_vector,
+    "aten::addmv": _added_matrix_vector,
+    "aten::addmv_": _added_matrix_vector,
+    "aten::dot": _matrix_vector,
+    "aten::vdot": _matrix_vector,
+    "aten::ger": _each_element,
+    "aten::addr": _each_element,
+    "aten::_cdist_forward": _distances,
+    "aten::_euclidean_dist": _distances,
+    "aten::_int_mm": _rows_by_columns,
+    "aten::_weight_int4pack_mm": _rows_by_columns,
+    "aten::_weight_int4pack_mm_for_cpu": _rows_by_columns,
+    "aten::_weight_int8pack_mm": _rows_by_columns,
+    "aten::mkldnn_linear": _rows_by_columns,
+    "mkldnn::_linear_pointwise": _rows_by_columns,
+    "quantized::linear": _rows_by_columns,
+    "quantized::linear_relu": _rows_by_columns,
+    "quantized::linear_dynamic": _rows_by_columns,
+    "quantized::linear_relu_dynamic": _rows_by_columns,
+    "quantized::linear_dynamic_fp16": _rows_by_columns,
+    "quantized::conv1d": _quantized_convolution,
+    "quantized::conv1d_relu": _quantized_convolution,
+    "quantized::conv2d": _quantized_convolution,
+    "quantized::conv2d_relu": _quantized_convolution,
+    "quantized::conv3d": _quantized_convolution,
+    "quantized::conv3d_relu": _quantized_convolution,
+}
+"""Formulas of our own, by the operation's name: the operation itself may be missing in an older PyTorch."""
