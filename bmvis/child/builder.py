@@ -28,7 +28,7 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
     from bmvis.extraction import optimizers
     from bmvis.extraction.modules import capture
 
-    target = loader.find(reference)
+    target = loader.find(reference, request.allow)
     imports.note_loaded()
     devices = ("meta", "cpu") if request.device == "auto" else (request.device,)
     notes: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ def _traced(model: Any, captured: Model, request: Request) -> Model:
     device = captured.device if first is None else str(first.device)
     try:
         with torch.device(device):
-            positional, named = _arguments(request.inputs, device)
+            positional, named = _arguments(request, device)
             return forward.trace_call(model, captured, positional, named)
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
@@ -92,14 +92,14 @@ def _tensors(model: Any) -> Iterator[tuple[str, Any]]:
         yield from introspection.buffers(module)
 
 
-def _arguments(written: str, device: str) -> tuple[list[Any], dict[str, Any]]:
+def _arguments(request: Request, device: str) -> tuple[list[Any], dict[str, Any]]:
     """Return what to call the model with; a function of the user's runs on the model's device."""
     from bmvis.extraction import forward
 
-    asked = inputs.parse_inputs(written)
+    asked = inputs.parse_inputs(request.inputs)
     if not isinstance(asked, Reference):
         return forward.make_tensors(asked, device)
-    make = loader.find(asked)
+    make = loader.find(asked, request.inputs_allow)
     if not callable(make):
         raise FactoryError(f"{asked.target!r} is no function", hint="name a function that returns the inputs")
     return forward.call_arguments(make(*asked.arguments, **asked.keywords))
