@@ -16,7 +16,8 @@ from bmvis.reference import short_name
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.tree import error_box, to_html
-from bmvis.source.source import drift_error, model_request
+from bmvis.source.recorded import drift_error
+from bmvis.source.source import model_request
 from bmvis.view.layout import layout
 from mkdocs_bmvis.autorefs import targets
 from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, Element, refuse_unknown

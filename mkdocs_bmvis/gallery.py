@@ -18,7 +18,7 @@ from bmvis.gallery import (
 from bmvis.model.tree import Model
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
-from bmvis.source.source import drift_error
+from bmvis.source.recorded import drift_error
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import GALLERY, Element, refuse_unknown
 from mkdocs_bmvis.page import GalleryKey, HostPage

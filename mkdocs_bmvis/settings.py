@@ -18,7 +18,7 @@ from bmvis.worker.client import TIMEOUT
 DESCRIPTIONS: Mapping[str, str] = {
     "path": "Folders for the front of `sys.path` where models are built; relative ones start at `cwd`.",
     "cwd": "The project's folder; by default that of the site's configuration, or the current one.",
-    "allow": "Patterns of the models that pages may name, such as `zoo.*:build_*`.",
+    "allow": "What pages can name: `zoo:build`, or a pattern of public names such as `zoo.*:build_*`.",
     "timeout": "Seconds that one model may take.",
     "memory": "Bytes that one model may take, on Linux; 0: half of the machine's, or with `device: cpu` any number.",
     "mode": "`live` builds models, `snapshot` reads their committed snapshots only, `check` builds and compares.",

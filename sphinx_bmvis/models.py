@@ -17,7 +17,8 @@ from sphinx.util.display import status_iterator
 
 from bmvis.errors import BmvisError
 from bmvis.reference import is_pattern
-from bmvis.source.source import Source, drift_error
+from bmvis.source.recorded import drift_error
+from bmvis.source.source import Source
 from bmvis.worker.protocol import Built, ModelRequest
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn

@@ -25,7 +25,7 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
     from bmvis.extraction import optimizers
     from bmvis.extraction.modules import capture
 
-    target = loader.find(reference)
+    target = loader.find(reference, request.allow)
     imports.note_loaded()
     devices = ("meta", "cpu") if request.device == "auto" else (request.device,)
     notes: tuple[str, ...] = ()

@@ -1,9 +1,9 @@
 """Which models a Python module offers to a gallery: runs in the child, for it looks at imported code.
 
-A gallery may say `zoo:bert_*`. What such a pattern finds, in the module's own order, is each public name of
-the module that can be called without arguments to make a model:
+A gallery can name `zoo:bert_*`. Such a pattern finds, in the module's own order, each public name of the module that
+can be called without arguments to make a model:
 
-- public is what `__all__` lists; without it, what is defined in the module itself and starts with no underscore;
+- public is what a wildcard of the allow list would match (`bmvis.child.allowed`);
 - a function whose arguments all have defaults, unless its annotation says it returns something else than a module;
 - a subclass of `torch.nn.Module` whose arguments all have defaults;
 - a module object.
@@ -13,28 +13,18 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from types import ModuleType
 from typing import Any
 
 from torch import nn
 
+from bmvis.child import allowed
+
 
 def model_names(module: ModuleType, pattern: str) -> list[str]:
     """Return the names in `module` that match `pattern` and make a model without arguments."""
-    return [name for name in _public(module) if fnmatchcase(name, pattern) and _is_factory(getattr(module, name, None))]
-
-
-def _public(module: ModuleType) -> Iterator[str]:
-    listed = getattr(module, "__all__", None)
-    if listed is not None:
-        yield from listed
-        return
-    for name, value in list(vars(module).items()):
-        is_own = isinstance(value, nn.Module) or getattr(value, "__module__", None) == module.__name__
-        if not name.startswith("_") and is_own:
-            yield name
+    return [name for name, value in allowed.offered(module) if fnmatchcase(name, pattern) and _is_factory(value)]
 
 
 def _is_factory(value: Any) -> bool:

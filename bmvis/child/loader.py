@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bmvis.child import tracebacks
+from bmvis.child import allowed, tracebacks
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.reference import Reference
+from bmvis.source.allow import EVERYTHING
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -27,16 +28,19 @@ def list_models(pattern: Reference) -> tuple[str, ...]:
     return tuple(f"{pattern.module}:{name}" for name in model_names(module, pattern.attribute))
 
 
-def find(reference: Reference) -> Any:
-    """Import the module of a reference and return the object it names."""
-    found = _import(reference)
+def find(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> Any:
+    """Import the module of a reference and return the object it names, if an entry of `allow` allows that object."""
+    module = found = _import(reference)
     where = reference.module
-    for name in reference.attribute.split("."):
+    for index, name in enumerate(reference.attribute.split(".")):
+        if index:
+            allowed.require_step(reference, allow, name, found)
         try:
             found = getattr(found, name)
         except AttributeError as error:
             raise FactoryError(f"{where!r} has no {name!r}", hint=_attribute_hint(name, found)) from error
         where = f"{where}.{name}"
+    allowed.require(reference, allow, module, found)
     return found
 
 

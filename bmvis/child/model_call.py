@@ -29,7 +29,7 @@ def call_model(model: Any, captured: Model, request: Request) -> Model:
     named: dict[str, Any] = {}
     try:
         with torch.device(device):
-            positional, named = _arguments(request.inputs, device)
+            positional, named = _arguments(request, device)
             return forward.trace_call(model, captured, positional, named)
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
@@ -76,14 +76,14 @@ def _tensors(model: Any) -> Iterator[tuple[str, Any]]:
         yield from introspection.buffers(module)
 
 
-def _arguments(written: str, device: str) -> tuple[list[Any], dict[str, Any]]:
+def _arguments(request: Request, device: str) -> tuple[list[Any], dict[str, Any]]:
     """Return what to call the model with; a function of the user's runs on the model's device."""
     from bmvis.extraction import forward
 
-    parsed = inputs.parse_inputs(written)
+    parsed = inputs.parse_inputs(request.inputs)
     if not isinstance(parsed, Reference):
         return forward.make_tensors(parsed, device)
-    make = loader.find(parsed)
+    make = loader.find(parsed, request.inputs_allow)
     if not callable(make):
         raise FactoryError(f"{parsed.target!r} is not a function", hint="name a function that returns the inputs")
     return forward.call_arguments(make(*parsed.arguments, **parsed.keywords))

@@ -21,7 +21,8 @@ from bmvis.errors import BmvisError, SnapshotError
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.model.totals import subtree_totals
 from bmvis.source.pyproject import Project, read_project
-from bmvis.source.source import Source, read_snapshot
+from bmvis.source.recorded import read_snapshot
+from bmvis.source.source import Source
 from bmvis.worker.client import TIMEOUT
 
 DRIFTED, BROKEN = 1, 2

@@ -66,13 +66,25 @@ class Worker:
         self._number = 0
         self._lock = threading.Lock()
 
-    def build(self, reference: str, *, device: Device = "auto", path: Sequence[str] = (), inputs: str = "") -> Built:
+    def build(
+        self,
+        reference: str,
+        *,
+        device: Device = "auto",
+        path: Sequence[str] = (),
+        inputs: str = "",
+        allow: tuple[str, ...] = ("*",),
+        inputs_allow: tuple[str, ...] = ("*",),
+    ) -> Built:
         """Build and capture the model that `reference` names, and call it if there are `inputs`.
+
+        `allow` and `inputs_allow` are entries as in `bmvis.source.allow`, one of which must allow what is called.
 
         Raises:
             BmvisError: the reference, the factory or the process failed; the text says how.
         """
-        reply = self._answer(reference, device, tuple(path), inputs=inputs)
+        request = Request(0, reference, device, tuple(path), inputs=inputs, allow=allow, inputs_allow=inputs_allow)
+        reply = self._answer(request)
         assert isinstance(reply, Built)
         return reply
 
@@ -82,7 +94,7 @@ class Worker:
         Raises:
             BmvisError: as from `build`.
         """
-        reply = self._answer(pattern, "auto", tuple(path), listing=True)
+        reply = self._answer(Request(0, pattern, "auto", tuple(path), listing=True))
         assert isinstance(reply, Listed)
         return reply
 
@@ -99,24 +111,24 @@ class Worker:
     ) -> None:
         self.close()
 
-    def _answer(
-        self, reference: str, device: Device, path: tuple[str, ...], *, listing: bool = False, inputs: str = ""
-    ) -> Built | Listed:
+    def _answer(self, request: Request) -> Built | Listed:
         with self._lock:
-            reply = self._ask(reference, device, path, listing, inputs)
+            reply = self._ask(request)
             if isinstance(reply, Stale):
                 self._end()
-                reply = self._ask(reference, device, path, listing, inputs)
+                reply = self._ask(request)
         if isinstance(reply, Failed):
             error = _KINDS.get(reply.kind, BmvisError)
             raise error(reply.message, hint=reply.hint, detail=reply.detail)
         if isinstance(reply, Stale):
-            raise WorkerError(f"files of {reference!r} change all the time", hint="build again when they are settled")
+            raise WorkerError(
+                f"files of {request.reference!r} change all the time", hint="build again when they are settled"
+            )
         return reply
 
-    def _ask(self, reference: str, device: Device, path: tuple[str, ...], listing: bool, inputs: str) -> Reply:
+    def _ask(self, request: Request) -> Reply:
         self._number += 1
-        request = Request(self._number, reference, device, path, self.timeout, listing, self.memory, inputs)
+        request = msgspec.structs.replace(request, number=self._number, timeout=self.timeout, memory=self.memory)
         child = self._running_child()
         try:
             answer = child.ask(request)

@@ -24,6 +24,10 @@ class Request(msgspec.Struct, frozen=True):
     """Bytes that the model may take beside what the process had before; 0 where nobody set a limit."""
     inputs: str = ""
     """What to call the model with, as the option `inputs` holds it; '' not to call it."""
+    allow: tuple[str, ...] = ("*",)
+    """Entries of the allow list, one of which must allow the object that the reference names."""
+    inputs_allow: tuple[str, ...] = ("*",)
+    """The same for the function that makes the inputs."""
 
 
 class ModelRequest(msgspec.Struct, frozen=True):

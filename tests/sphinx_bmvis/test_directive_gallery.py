@@ -175,7 +175,7 @@ def test_what_pages_may_not_name_is_not_found(shelf):
     built = shelf("M\n=\n\n.. model-gallery:: shelf:*\n").build(bmvis_allow=["shelf:*linear"])
     assert titles(built) == ["small_linear"]
     refused = shelf("M\n=\n\n.. model-gallery:: shelf:*\n").build(bmvis_allow=["zoo:*"])
-    assert "'shelf:*' is not among the models that pages may name" in refused.warnings
+    assert "'shelf:*' is not allowed by `allow`" in refused.warnings
     assert not refused.page("index.html").select(".bmvis-card:not(.bmvis-card-error)")
 
 

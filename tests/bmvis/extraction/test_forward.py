@@ -310,7 +310,7 @@ def test_a_function_may_make_the_inputs(source: Source) -> None:
 
 
 def test_what_makes_inputs_must_be_allowed(source: Source) -> None:
-    with pytest.raises(InvalidReferenceError, match="not among the models"):
+    with pytest.raises(InvalidReferenceError, match="is not allowed by"):
         source.answer(ModelRequest("flowing:linear", inputs="os:getcwd()"))
 
 

@@ -373,7 +373,7 @@ def test_allow_patterns_hold_for_files(allow: str, reference: str, is_allowed: b
         if is_allowed:
             assert source.resolve(reference).model.is_checkpoint
         else:
-            with pytest.raises(InvalidReferenceError, match="not among the models"):
+            with pytest.raises(InvalidReferenceError, match="is not allowed by"):
                 source.resolve(reference)
 
 

@@ -1,0 +1,124 @@
+"""Whether the allow list allows the object that a reference names: checked between the import and the call.
+
+The parent has matched the text of the reference (`bmvis.source.allow`). Only here it is known what the text refers to:
+`zoo:build_helpers` may be a module that `zoo` imports, and `zoo:system` a function of `os`.
+
+- An entry without wildcards allows exactly the object that it names.
+- A wildcard allows what the module offers (`offers`): public names, and no modules.
+- Each step of a dotted name goes through a class, and never to a dunder name.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from bmvis.errors import InvalidReferenceError
+from bmvis.reference import Reference
+from bmvis.source.allow import EVERYTHING, parse_entry
+
+
+def require_step(reference: Reference, allow: tuple[str, ...], name: str, holder: Any) -> None:
+    """Require that a dotted name may go from `holder` to its attribute `name`.
+
+    Raises:
+        InvalidReferenceError: `holder` is no class, or the name is a dunder name.
+    """
+    if EVERYTHING in allow or reference.file:
+        return
+    if not isinstance(holder, type):
+        raise _refusal(reference, f"{name!r} is an attribute of {_kind(holder)}", "a dotted name goes through classes")
+    if name.startswith("__"):
+        raise _refusal(reference, f"{name!r} is a special attribute", "name a function, a class, or a method")
+
+
+def require(reference: Reference, allow: tuple[str, ...], module: ModuleType, found: Any) -> None:
+    """Require that an entry allows the object that a reference refers to.
+
+    Raises:
+        InvalidReferenceError: none does.
+    """
+    if EVERYTHING in allow or reference.file:
+        return
+    entries = [e for e in map(parse_entry, allow) if e.matches(reference.module, reference.attribute)]
+    if any(not entry.has_wildcard for entry in entries):
+        return
+    if not entries:
+        raise _refusal(reference, "no entry matches it", "write it out in `allow`")
+    first, *rest = reference.attribute.split(".")
+    is_offered = offers(module, first, getattr(module, first) if rest else found)
+    if not is_offered or (rest and (_is_module(found) or not _is_own(module, found))):
+        raise _refusal(
+            reference,
+            f"it is {_kind(found)}, which {reference.module!r} does not offer",
+            f"{entries[0].text!r} allows public names that are defined in the package {_top(reference.module)!r}"
+            " or listed in __all__; write other names out in `allow`",
+        )
+
+
+def offered(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """Yield each name that a wildcard allows, with its object, in the module's order."""
+    listed = _listed(module)
+    for name in list(vars(module)) if listed is None else dict.fromkeys(listed):
+        value = getattr(module, name, None)
+        if offers(module, name, value):
+            yield name, value
+
+
+def offers(module: ModuleType, name: str, value: Any) -> bool:
+    """Return whether a wildcard allows a name: one in `__all__`, or else one that the module's package defines."""
+    if name.startswith("_") or _is_module(value):
+        return False
+    listed = _listed(module)
+    return _is_own(module, value) if listed is None else name in listed
+
+
+def _listed(module: ModuleType) -> list[str] | None:
+    listed = getattr(module, "__all__", None)
+    if not isinstance(listed, list | tuple | set | frozenset):
+        return None
+    return [name for name in listed if isinstance(name, str)]
+
+
+def _is_own(module: ModuleType, value: Any) -> bool:
+    """Return whether an object is defined in the module's top-level package, or is a model, which runs nothing."""
+    return _is_model(value) or _top(_home(value)) == _top(module.__name__)
+
+
+def _is_model(value: Any) -> bool:
+    from torch import nn
+
+    return isinstance(value, nn.Module)
+
+
+def _home(value: Any) -> str:
+    """Return the module that defines what would run if `value` were called; '' if that is unknown."""
+    for _ in range(20):  # a partial of a partial
+        if isinstance(value, functools.partial | functools.partialmethod):
+            value = value.func
+        elif inspect.ismethod(value):
+            value = value.__func__
+        else:
+            break
+    is_plain = inspect.isroutine(value) or isinstance(value, type) or hasattr(value, "__wrapped__")
+    home = getattr(value if is_plain else type(value), "__module__", None)
+    return home if isinstance(home, str) else ""
+
+
+def _is_module(value: Any) -> bool:
+    return isinstance(value, ModuleType) or issubclass(type(value), ModuleType)
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _kind(value: Any) -> str:
+    return "a module" if _is_module(value) else f"a {type(value).__name__} of {_home(value) or 'unknown origin'}"
+
+
+def _refusal(reference: Reference, what: str, hint: str) -> InvalidReferenceError:
+    return InvalidReferenceError(f"{reference.target!r} is not allowed by `allow`: {what}", hint=hint)

@@ -1,0 +1,152 @@
+"""What pages can name: the entries of the setting `allow`, matched against references. Internal.
+
+An entry is `package.module:callable`:
+
+- Without wildcards it allows exactly the object that it names.
+- A wildcard (`*`, `?`, `[...]`, as in `fnmatch`) matches characters of one public name: never a dot, and never a
+  name that starts with an underscore.
+- `checkpoint:` and `config:` entries are patterns of files. Symlinks are resolved on both sides.
+- `*` alone allows everything.
+
+That is what the text of a reference can decide. What the name refers to is known only where the module is imported:
+`bmvis.child.allowed` checks it between the import and the call.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+from bmvis.errors import InvalidReferenceError
+from bmvis.reference import Reference
+
+EVERYTHING = "*"
+_WILDCARD = re.compile(r"[*?\[]")
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry of the allow list that names Python objects."""
+
+    text: str
+    module: str
+    attribute: str
+
+    @property
+    def has_wildcard(self) -> bool:
+        """Return whether the name of the callable is a pattern: then the object must be one that the module offers."""
+        return _WILDCARD.search(self.attribute) is not None
+
+    def matches(self, module: str, attribute: str) -> bool:
+        """Return whether a reference is spelled as the entry allows."""
+        return self.matches_module(module) and _match(self.attribute, attribute)
+
+    def matches_module(self, module: str) -> bool:
+        """Return whether the entry allows anything in a module."""
+        return _match(self.module, module)
+
+
+def parse_entry(text: str) -> Entry:
+    """Return an entry of Python objects; one without a colon allows nothing."""
+    module, _, attribute = text.strip().partition(":")
+    return Entry(text, module.strip(), attribute.strip())
+
+
+class AllowList:
+    """The entries of a site.
+
+    Args:
+        entries: as the site's configuration has them.
+        cwd: the project's folder, where relative paths of files start.
+    """
+
+    def __init__(self, entries: Sequence[str], cwd: Path) -> None:
+        self.entries = tuple(entries)
+        self._cwd = cwd
+
+    def grants(self, reference: Reference) -> tuple[str, ...]:
+        """Return the entries that allow a reference, as far as its text shows; `("*",)` if anything is allowed.
+
+        Raises:
+            InvalidReferenceError: no entry allows it.
+        """
+        if EVERYTHING in self.entries:
+            return (EVERYTHING,)
+        if reference.file:
+            found = tuple(entry for entry in self.entries if self._allows_file(entry, reference))
+        else:
+            found = tuple(
+                entry
+                for entry in self.entries
+                if not _names_files(entry) and parse_entry(entry).matches(reference.module, reference.attribute)
+            )
+        if not found:
+            raise self._refusal(reference.target)
+        return found
+
+    def admits(self, module: str, attribute: str) -> bool:
+        """Return whether any entry allows a name of a module, as far as its text shows."""
+        return EVERYTHING in self.entries or any(
+            parse_entry(entry).matches(module, attribute) for entry in self.entries
+        )
+
+    def require_module(self, pattern: Reference) -> None:
+        """Require that something in the module of a gallery's pattern is allowed: else it is not imported.
+
+        Raises:
+            InvalidReferenceError: nothing is.
+        """
+        if EVERYTHING not in self.entries and not any(
+            parse_entry(entry).matches_module(pattern.module) for entry in self.entries
+        ):
+            raise self._refusal(pattern.target)
+
+    def _allows_file(self, entry: str, reference: Reference) -> bool:
+        kind, _, pattern = entry.strip().partition(":")
+        if not _names_files(entry) or kind != reference.target.partition(":")[0]:
+            return False
+        fixed, wild = _fixed_folder(pattern.strip())
+        place = _real(self._cwd / fixed)
+        file = _real(self._cwd / reference.file)
+        if not wild:
+            return file == place
+        below = os.path.relpath(file, place).replace(os.sep, "/")
+        return not below.startswith("..") and fnmatchcase(below, wild)
+
+    def _refusal(self, target: str) -> InvalidReferenceError:
+        return InvalidReferenceError(
+            f"{target!r} is not allowed by `allow`", hint=f"allowed: {', '.join(self.entries) or 'none'}"
+        )
+
+
+def _names_files(entry: str) -> bool:
+    return entry.strip().partition(":")[0] in ("checkpoint", "config")
+
+
+def _match(pattern: str, name: str) -> bool:
+    """Match dotted names, one part at a time."""
+    patterns, names = pattern.split("."), name.split(".")
+    return len(patterns) == len(names) and all(map(_match_part, patterns, names))
+
+
+def _match_part(pattern: str, name: str) -> bool:
+    if not _WILDCARD.search(pattern):
+        return pattern == name
+    return not name.startswith("_") and fnmatchcase(name, pattern)
+
+
+def _fixed_folder(pattern: str) -> tuple[str, str]:
+    """Split a pattern of files into the folder before the first wildcard and the rest: `a/b*/c` is `a` and `b*/c`."""
+    found = _WILDCARD.search(pattern)
+    if not found:
+        return pattern, ""
+    folder, slash, _ = pattern[: found.start()].rpartition("/")
+    return folder + slash, pattern[len(folder) + len(slash) :]
+
+
+def _real(path: Path) -> str:
+    return os.path.realpath(path)
