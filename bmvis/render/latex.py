@@ -1,4 +1,4 @@
-r"""Draw a tree as LaTeX: coloured, with tree lines, breaking across pages.
+r"""Draw a tree as LaTeX: colored, with tree lines, breaking across pages.
 
 What the macros look like is said in `bmvis.sty`, beside this file; a document needs `\usepackage{bmvis}`.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from bmvis import humanize
 from bmvis.errors import BmvisError
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Parameter
+from bmvis.render import words
 from bmvis.render.param_groups import cells, kinds
-from bmvis.render.text import call_marks, change_text, footer, guides, left_out_text, shape_text, states
+from bmvis.render.text import guides, mark_text
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import ParamGroupTable
 
@@ -72,7 +72,7 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
     ]
     if page.param_groups:
         body += _training(page.param_groups, page.totals, writer)
-    body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in footer(page)]
+    body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in words.notes(page)]
     return "\n".join([r"\begin{bmvistree}" + head, *body, r"\end{bmvistree}"])
 
 
@@ -159,28 +159,19 @@ class _Writer:
             yield rf"\bmvistype{{{self.text(row.module.type)}}}"
         yield from map(self._parameter, row.parameters)
         yield from map(self._buffer, row.buffers)
-        if row.extra_repr:
-            yield rf"\bmvismark{{{self.text(row.extra_repr)}}}"
-        if row.module and row.module.shared_with is not None:
-            yield rf"\bmvismark{{same module as {self.text(row.module.shared_with or 'the root')}}}"
-        for mark in call_marks(row):
-            arrow, rest = ("$\\rightarrow$ ", mark[2:]) if mark.startswith("→ ") else ("", mark)
-            yield rf"\bmvismark{{{arrow}{self.text(rest)}}}"
-        if row.module and row.module.change:
-            yield rf"\bmvismark{{({self.text(change_text(row.module.change))})}}"
-        if row.left_out:
-            yield rf"\bmvismark{{{self.text(left_out_text(row))}}}"
-        if row.hidden:
-            below = f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below"
-            yield rf"\bmvismark{{{self.text(f'{below}, {humanize.count(row.totals.count)} {row.counted}')}}}"
-        if row.differs:
-            yield rf"\bmvismark{{({self.text(row.differs)})}}"
+        yield from (self._mark(mark) for mark in words.row_marks(row) if mark.kind != "match")
+
+    def _mark(self, mark: words.Mark) -> str:
+        text = mark.text if mark.kind == "extra_repr" else mark_text(mark)
+        arrow, rest = ("$\\rightarrow$ ", text[2:]) if text.startswith("→ ") else ("", text)
+        return rf"\bmvismark{{{arrow}{self.text(rest)}}}"
 
     def _parameter(self, parameter: Parameter) -> str:
         state = "delta" if parameter.delta else "frozen" if not parameter.trainable else "trainable"
-        written = rf"\bmvis{state}{{{self.text(f'{parameter.name}:{shape_text(parameter.shape)}')}}}"
-        return " ".join([written, *(rf"\bmvismark{{{self.text(word)}}}" for word in states(parameter, self.dtype))])
+        written = rf"\bmvis{state}{{{self.text(words.tensor_text(parameter))}}}"
+        marks = [rf"\bmvismark{{{self.text(word)}}}" for word in words.states(parameter, self.dtype)]
+        return " ".join([written, *marks])
 
     def _buffer(self, buffer: Buffer) -> str:
-        kind = "buffer" if buffer.persistent else "buffer, not saved"
-        return rf"\bmvisbuffer{{{self.text(f'{buffer.name}:{shape_text(buffer.shape)}')}}} \bmvismark{{{kind}}}"
+        written = rf"\bmvisbuffer{{{self.text(words.tensor_text(buffer))}}}"
+        return rf"{written} \bmvismark{{{words.buffer_state(buffer)}}}"

@@ -1,4 +1,4 @@
-"""Draw a tree in a terminal, in the colours of the pages. Rich knows what the terminal can show."""
+"""Draw a tree in a terminal, in the colors of the pages. Rich knows what the terminal can show."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from rich.text import Text
 from rich.tree import Tree
 
 from bmvis.model.tree import Parameter
+from bmvis.render import words
 from bmvis.render.html.markup import tag
 from bmvis.render.param_groups import param_group_lines
-from bmvis.render.text import buffer_text, footer, guides, printable, row_marks, shape_text, states
+from bmvis.render.text import guides, mark_text, printable
 from bmvis.view.page import Page, Row
 
 # Each has a contrast of at least 4.5 to black and to white: no terminal says which of them it is.
@@ -47,9 +48,9 @@ def to_tree(page: Page) -> Tree:
 
 
 def below(page: Page) -> list[Text]:
-    """Return the lines below a tree: its optimizer, totals and ties, and what the colours say."""
+    """Return the lines below a tree: its optimizer, totals and ties, and the key to its colors."""
     about = [*param_group_lines(page.param_groups, page.totals), ""] if page.param_groups else []
-    lines = [Text(printable(line), style=MUTED) for line in (*about, *footer(page))]
+    lines = [Text(printable(line), style=MUTED) for line in (*about, *words.notes(page))]
     legend = Text("  ").join(_legend(page))
     return [Text(), *lines, legend] if legend else [Text(), *lines]
 
@@ -137,18 +138,16 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
     for parameter in row.parameters:
         yield _parameter(parameter, dtype, parameter.change.kind if parameter.change else kind)
     for buffer in row.buffers:
-        yield Text(printable(buffer_text(buffer)), style=MUTED)
-    if row.extra_repr:
-        yield Text(printable(f"# {row.extra_repr}"), style=MUTED)
-    for mark in row_marks(row):
-        yield Text(printable(mark), style=MUTED)
+        yield Text(printable(f"{words.tensor_text(buffer)} ({words.buffer_state(buffer)})"), style=MUTED)
+    for mark in words.row_marks(row):
+        yield Text(printable(mark_text(mark)), style=MUTED)
 
 
 def _parameter(parameter: Parameter, dtype: str, change: str) -> Text:
     style = _CHANGES.get(change) or _state(parameter)
-    text = Text(printable(f"{parameter.name}:{shape_text(parameter.shape)}"), style=style)
-    for mark in states(parameter, dtype):
-        text.append(f" ({mark})", style=MUTED)
+    text = Text(printable(words.tensor_text(parameter)), style=style)
+    for state in words.states(parameter, dtype):
+        text.append(f" ({state})", style=MUTED)
     return text
 
 
@@ -158,21 +157,20 @@ def _state(parameter: Parameter) -> Style:
     return TRAINABLE if parameter.trainable else FROZEN
 
 
+_COLORS: dict[words.LegendKind, Style] = {
+    "trainable": TRAINABLE,
+    "frozen": FROZEN,
+    "delta": DELTA,
+    "adapter": DELTA,
+    "repeated": REPEATED,
+}
+"""What a terminal shows by color alone; it writes the rest."""
+
+
 def _legend(page: Page) -> Iterable[Text]:
-    """Yield a word for each colour that occurs."""
-    parameters = [p for row in page.rows for p in row.parameters]
-    for word, style, occurs in (
-        (
-            "tensor" if page.is_checkpoint else "trainable",
-            TRAINABLE,
-            any(p.trainable and not p.delta for p in parameters),
-        ),
-        ("frozen", FROZEN, any(not p.trainable and not p.delta for p in parameters)),
-        ("delta", DELTA, any(p.delta for p in parameters)),
-        ("repeated", REPEATED, any(row.repeats > 1 for row in page.rows)),
-    ):
-        if occurs:
-            yield Text(word, style=style)
+    """Return a word for each color that occurs."""
+    styles = {entry.text: _COLORS[entry.kind] for entry in words.legend(page) if entry.kind in _COLORS}
+    return [Text(word, style=style) for word, style in styles.items()]
 
 
 def _step(depth: int, width: int) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from unicodedata import bidirectional
 
-from bmvis.model.call_summary import CallSummary
 from bmvis.model.tree import Buffer, Change, Module, Parameter
+from bmvis.render import words
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.render.text import calls_text, change_text, left_out_text, macs_text, outputs_text, shape_text, states
 from bmvis.view.page import Row
 from bmvis.view.param_groups import groups_text
 
@@ -46,30 +45,53 @@ def to_row(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> 
         yield _details(row.parameters[0].change)
     for buffer in row.buffers:
         yield join(" ", _buffer(buffer))
-    if row.call_summary:
-        yield from _flow(row.call_summary)
+    marks = {mark.kind: mark for mark in words.row_marks(row)}
+    for kind, draw in _MARKS.items():
+        if kind in marks:
+            yield from draw(marks[kind], row, link)
+
+
+def _small(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
+    yield join(" ", tag("small", mark.text, dir=_direction(mark.text)))
+
+
+def _outputs(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
+    yield join(" ", tag("span", mark.text, class_="bmvis-flow", title=mark.detail))
+
+
+def _module_change(_mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
+    """Yield the details of a change; that a module came or went is the class of its name."""
     if row.module and row.module.change and row.module.change.details:
         yield _details(row.module.change)
-    if row.extra_repr:
-        yield join(" ", tag("small", row.extra_repr, dir=_direction(row.extra_repr)))
-    if row.module and row.module.shared_with is not None:
-        shared = row.module.shared_with
-        yield join(" ", _reference("same module as", shared or "the root", link(shared)))
-    if row.differs:
-        yield tag("span", class_="bmvis-differs", title=row.differs, role="img")
-    if row.hidden:
-        unchanged = ", unchanged" if row.is_unchanged else ""
-        yield join(" ", tag("small", f"{row.hidden:,} module{'' if row.hidden == 1 else 's'} below{unchanged}"))
-    if row.left_out:
-        yield join(" ", tag("small", left_out_text(row)))
 
 
-def _flow(flow: CallSummary) -> Iterator[Markup]:
-    """Yield what a row's modules return, its cost as the tooltip, and that they are not called once each."""
-    if flow.outputs:
-        yield join(" ", tag("span", outputs_text(flow), class_="bmvis-flow", title=macs_text(flow)))
-    if flow.calls != (1, 1):
-        yield join(" ", tag("small", calls_text(flow)))
+def _shared(_mark: words.Mark, row: Row, link: PathLink) -> Iterator[Markup]:
+    path = (row.module.shared_with if row.module else None) or ""
+    yield join(" ", _reference("same module as", path or "the root", link(path)))
+
+
+def _differs(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
+    yield tag("span", class_="bmvis-differs", title=mark.text, role="img")
+
+
+def _is_class_of_name(_mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
+    """Yield nothing: `_name` draws it."""
+    yield from ()
+
+
+_MARKS: Mapping[words.MarkKind, Callable[[words.Mark, Row, PathLink], Iterator[Markup]]] = {
+    "outputs": _outputs,
+    "calls": _small,
+    "change": _module_change,
+    "extra_repr": _small,
+    "shared": _shared,
+    "differs": _differs,
+    "hidden": _small,
+    "left_out": _small,
+    "not_common": _is_class_of_name,
+    "match": _is_class_of_name,
+}
+"""How each mark is drawn, in the order of a row."""
 
 
 def _is_one_change(row: Row) -> bool:
@@ -79,7 +101,7 @@ def _is_one_change(row: Row) -> bool:
 
 
 def _details(change: Change) -> Markup:
-    return join(" ", tag("small", change_text(change), class_="bmvis-changed"))
+    return join(" ", tag("small", words.change_text(change), class_="bmvis-changed"))
 
 
 def _name(row: Row) -> Markup:
@@ -133,7 +155,7 @@ def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change 
         classes.append("bmvis-delta")
     if not parameter.trainable:
         classes.append("bmvis-frozen")
-    plain = f"{parameter.name}:{shape_text(parameter.shape)}"
+    plain = words.tensor_text(parameter)
     written = tag(
         "span",
         plain,
@@ -141,7 +163,7 @@ def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change 
         dir=_direction(plain),
         class_=" ".join(classes),
         data_mark=_mark(parameter, dtype),
-        title=", ".join(states(parameter, dtype)) or None,
+        title=", ".join(words.states(parameter, dtype)) or None,
     )
     if parameter.tied_to:
         target = parameter.tied_to.rpartition(".")[0]
@@ -179,4 +201,4 @@ def _reference(what: str, whom: str, href: str | None) -> Markup:
 
 def _buffer(buffer: Buffer) -> Markup:
     title = "buffer" if buffer.persistent else "buffer, not in the state dict"
-    return tag("span", f"{buffer.name}:{shape_text(buffer.shape)}", class_="bmvis-p bmvis-buffer", title=title)
+    return tag("span", words.tensor_text(buffer), class_="bmvis-p bmvis-buffer", title=title)

@@ -1,0 +1,337 @@
+"""What rows, totals and legends say, written once: renderers add the markup of their format, and no words of their own.
+
+A row has marks (`row_marks`), tensors (`tensors`) and, below the tree, a page has facts (`totals_facts`) and notes
+(`notes`). Each has a `kind`, by which a renderer chooses its markup. Renderers must know every kind: the test
+`tests/bmvis/render/test_words.py` holds each mark against each format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from bmvis import humanize
+from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
+from bmvis.model.totals import Totals
+from bmvis.model.tree import Buffer, Change, Output, Parameter
+from bmvis.view.page import Page, Row
+from bmvis.view.param_groups import groups_text
+
+MAX_OUTPUTS = 3
+"""Tensors of one output that a row shows."""
+MAX_UNCOUNTED = 4
+"""Operations without a count that are named."""
+
+MarkKind = Literal[
+    "change", "shared", "outputs", "calls", "hidden", "left_out", "not_common", "match", "differs", "extra_repr"
+]
+StateKind = Literal["delta", "frozen", "uninitialized", "stored_as", "groups", "change"]
+LegendKind = Literal[
+    "trainable", "frozen", "delta", "buffer", "repeated", "match", "added", "removed", "changed",
+    "virtual", "other", "differs", "outputs", "tied", "adapter",
+]  # fmt: skip
+FactKind = Literal["count", "trainable", "delta", "uninitialized", "storage", "bytes", "call", "matches"]
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Something that is to be known of a row, apart from its name, type and tensors."""
+
+    kind: MarkKind
+    text: str
+    """Without markup, such as `same module as encoder`."""
+    detail: str = ""
+    """What a format that has no column of counts adds: `, 7.1M parameters`."""
+
+
+class State(msgspec.Struct, frozen=True):
+    """Something that is not plain about a parameter."""
+
+    kind: StateKind
+    text: str
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """One fact of a line of totals."""
+
+    kind: FactKind
+    text: str
+    """Exact: `109,514,298 parameters`."""
+    rounded: str = ""
+    """Where there is room for the exact number elsewhere: `109.5M parameters`; '' where `text` is short."""
+
+
+class LegendEntry(msgspec.Struct, frozen=True):
+    """A color or mark that occurs in a tree."""
+
+    kind: LegendKind
+    text: str
+    detail: str = ""
+    """Of an adapter that is not in use, how its parameters are marked: `merged`."""
+
+
+def row_marks(row: Row) -> Iterator[Mark]:
+    """Yield the marks of a row, in the order of a line of text."""
+    module = row.module
+    if row.extra_repr:
+        yield Mark("extra_repr", row.extra_repr)
+    if module and module.change:
+        yield Mark("change", change_text(module.change))
+    if module and module.shared_with is not None:
+        yield Mark("shared", f"same module as {module.shared_with or 'the root'}")
+    yield from _call_marks(row.call_summary)
+    if row.hidden:
+        unchanged = ", unchanged" if row.is_unchanged else ""
+        count = f", {humanize.count(row.totals.count)} {row.counted}"
+        yield Mark("hidden", f"{modules_text(row.hidden)} below{unchanged}", count)
+    if row.left_out:
+        yield Mark("left_out", f"… {modules_text(row.left_out)} {row.left_out_as}")
+    if module and module.common == "other":
+        yield Mark("not_common", "not common")
+    if row.is_match:
+        yield Mark("match", "match")
+    if row.differs:
+        yield Mark("differs", row.differs)
+
+
+def _call_marks(calls: CallSummary | None) -> Iterator[Mark]:
+    """Yield what modules return, and how often they are called if it is not once each."""
+    if calls is None:
+        return
+    if calls.outputs:
+        yield Mark("outputs", outputs_text(calls), macs_text(calls))
+    if calls.calls != (1, 1):
+        yield Mark("calls", calls_text(calls))
+
+
+def modules_text(count: int) -> str:
+    """Return `1 module`, `1,200 modules`."""
+    return f"{count:,} module{'' if count == 1 else 's'}"
+
+
+def outputs_text(calls: CallSummary) -> str:
+    """Return `→ [1, 128, 768]`, or of a dictionary `→ logits:[1, 2] hidden:[1, 128, 768]`; ranges as `[1, 7-56]`."""
+    shown = [f"{output.name}:{_sizes(output)}" if output.name else _sizes(output) for output in calls.outputs]
+    more = len(shown) - MAX_OUTPUTS
+    return " ".join(["→", *shown[:MAX_OUTPUTS], *([f"… {more} more"] if more > 0 else [])])
+
+
+def calls_text(calls: CallSummary) -> str:
+    """Return `not called`, `called 12 times` or `called 0-2 times`."""
+    least, most = calls.calls
+    if not most:
+        return "not called"
+    return f"called {least if least == most else f'{least}-{most}'} times"
+
+
+def macs_text(calls: CallSummary) -> str:
+    """Return `11.2G MACs, 95.4 MB computed`; of several modules that differ, from the least to the most.
+
+    A number that lacks operations is a minimum and names them: `at least 1K MACs, …; 1 operation not counted
+    (mylib::mm)`.
+    """
+    macs, sizes = dict.fromkeys(map(_giga, calls.macs)), dict.fromkeys(map(humanize.size, calls.bytes))
+    computed = f"{'-'.join(sizes)} computed"
+    if not calls.uncounted:
+        return f"{'-'.join(macs)} MACs, {computed}"
+    if ALL_OPERATIONS in calls.uncounted:
+        return "MACs not counted: the model fails while its operations are watched"
+    return f"at least {'-'.join(macs)} MACs, {computed}; {_uncounted(calls.uncounted)}"
+
+
+def exact_macs_text(calls: CallSummary) -> str:
+    """Return the exact number of one call: `11,174,236,160 MACs in one call`, with `at least` if operations lack."""
+    return f"{'at least ' if calls.uncounted else ''}{calls.macs[0]:,} MACs in one call"
+
+
+def _uncounted(names: Sequence[str]) -> str:
+    shown = ", ".join([*names[:MAX_UNCOUNTED], *(["…"] if names[MAX_UNCOUNTED:] else [])])
+    return f"{len(names)} operation{'' if len(names) == 1 else 's'} not counted ({shown})"
+
+
+def _giga(number: int) -> str:
+    return humanize.count(number).replace("B", "G")
+
+
+def _sizes(output: Output) -> str:
+    if output.shape is None:
+        return "[varies]"
+    pairs = zip(output.shape, output.most or output.shape, strict=True)
+    return f"[{', '.join(str(a) if a == b else f'{a}-{b}' for a, b in pairs)}]"
+
+
+def tensor_text(tensor: Parameter | Buffer) -> str:
+    """Return `weight:[768, 768]`."""
+    return f"{tensor.name}:{shape_text(tensor.shape)}"
+
+
+def buffer_state(buffer: Buffer) -> str:
+    """Return `buffer`, or that the state dict leaves it out."""
+    return "buffer" if buffer.persistent else "buffer, not saved"
+
+
+def shape_text(shape: tuple[int, ...] | None) -> str:
+    """Return `[768, 768]`; `?` is a side that varies, or the shape of a parameter that has none yet."""
+    return "[?]" if shape is None else humanize.shape(shape)
+
+
+def change_text(change: Change) -> str:
+    """Return what became of a module or parameter: `added`, `was query`, `trainable → frozen`."""
+    return ", ".join(change.details) or change.kind
+
+
+def parameter_states(parameter: Parameter, dtype: str = "") -> list[State]:
+    """Return all that is not plain about a parameter; a trainable one of type `dtype` is plain.
+
+    A change that ends in a state, such as `trainable → frozen`, replaces that state.
+    """
+    found = list(_states(parameter, dtype))
+    if parameter.change is None:
+        return found
+    details = parameter.change.details
+    kept = [state for state in found if not any(detail.endswith(f"→ {state.text}") for detail in details)]
+    return [*kept, State("change", change_text(parameter.change))]
+
+
+def _states(parameter: Parameter, dtype: str) -> Iterator[State]:
+    if parameter.delta:
+        yield State("delta", f"delta, {parameter.adapter}" if parameter.adapter else "delta")
+    if not parameter.trainable:
+        yield State("frozen", "frozen")
+    if parameter.shape is None:
+        yield State("uninitialized", "uninitialized")
+    if parameter.quantization or (dtype and parameter.dtype != dtype and parameter.shape is not None):
+        yield State("stored_as", parameter.stored_as)
+    if parameter.groups is not None and (groups := groups_text(parameter)):
+        yield State("groups", groups)
+
+
+def states(parameter: Parameter, dtype: str = "") -> list[str]:
+    """Return `parameter_states` as texts."""
+    return [state.text for state in parameter_states(parameter, dtype)]
+
+
+def totals_facts(page: Page) -> Iterator[Fact]:
+    """Yield the facts of a page's totals: elements, what trains, what is delta, how it is stored."""
+    totals = page.totals
+    yield _amount("count", totals.count, page.counted)
+    if totals.count and not page.is_checkpoint:
+        yield _trainable(totals)
+    if totals.delta:
+        yield _amount("delta", totals.delta, f"delta ({humanize.percent(totals.delta, totals.count)})")
+    if page.uninitialized:
+        count = f"{page.uninitialized} uninitialized"
+        yield Fact("uninitialized", f"{count} and not counted", f"{count}, not counted")
+    yield Fact("storage", storage_text(page.dtypes, page.devices))
+    yield _bytes(totals)
+    if page.call_summary:
+        yield Fact("call", exact_macs_text(page.call_summary), macs_text(page.call_summary))
+    if page.matches:
+        yield Fact("matches", matches_text(page.matches))
+
+
+def before_facts(totals: Totals, is_checkpoint: bool) -> Iterator[Fact]:
+    """Yield the facts of the model that another is compared with."""
+    yield _amount("count", totals.count, "elements" if is_checkpoint else "parameters")
+    if not is_checkpoint:
+        yield _amount("trainable", totals.trainable, "trainable")
+        if totals.delta:
+            yield _amount("delta", totals.delta, "delta")
+    yield _bytes(totals)
+
+
+def has_elements(page: Page) -> bool:
+    """Return whether there is anything to count; else a page has `no parameters`."""
+    return bool(page.totals.count or page.uninitialized)
+
+
+NO_PARAMETERS = "no parameters"
+
+
+def _amount(kind: FactKind, number: int, noun: str) -> Fact:
+    return Fact(kind, f"{number:,} {_singular(noun) if number == 1 else noun}", f"{humanize.count(number)} {noun}")
+
+
+def _singular(noun: str) -> str:
+    return noun.removesuffix("s") if noun in ("parameters", "elements") else noun
+
+
+def _trainable(totals: Totals) -> Fact:
+    if totals.trainable == totals.count:
+        return Fact("trainable", "all trainable")
+    if not totals.trainable:
+        return Fact("trainable", "all frozen")
+    share = humanize.percent(totals.trainable, totals.count)
+    return _amount("trainable", totals.trainable, f"trainable ({share})")
+
+
+def _bytes(totals: Totals) -> Fact:
+    return Fact("bytes", f"{totals.stored_bytes:,} bytes", humanize.size(totals.stored_bytes))
+
+
+def storage_text(dtypes: Sequence[str], devices: Sequence[str]) -> str:
+    """Return `float32 + bfloat16`, and `on cuda:0 + cpu` where there are several devices."""
+    where = f" on {' + '.join(devices)}" if len(devices) > 1 else ""
+    return " + ".join(dtypes) + where
+
+
+def matches_text(count: int) -> str:
+    """Return `12 matches`."""
+    return f"{count:,} match{'' if count == 1 else 'es'}"
+
+
+def notes(page: Page) -> Iterator[str]:
+    """Yield the lines below a tree: its totals, one call of the model, the model before, and its ties."""
+    found = f"; {matches_text(page.matches)}" if page.matches else ""
+    yield f"{page.type or 'checkpoint'}: {_totals_text(page)}{found}"
+    if page.call_summary:
+        yield f"one call: {macs_text(page.call_summary)}"
+    if page.before:
+        facts = {fact.kind: fact for fact in before_facts(page.before, page.is_before_checkpoint)}
+        counts = ", ".join(fact.text for kind, fact in facts.items() if kind != "bytes")
+        yield f"before: {counts}; {facts['bytes'].rounded}"
+    for key, first in page.ties:
+        yield f"tied: {key} = {first}"
+
+
+_COUNTED: tuple[FactKind, ...] = ("count", "trainable", "delta", "uninitialized")
+
+
+def _totals_text(page: Page) -> str:
+    """Return the totals line: `109,514,298 parameters, all trainable; float32, 438.1 MB`."""
+    if not has_elements(page):
+        return NO_PARAMETERS
+    facts = {fact.kind: fact for fact in totals_facts(page)}
+    counted = [facts[kind].text for kind in _COUNTED if kind in facts]
+    return f"{', '.join(counted)}; {facts['storage'].text}, {facts['bytes'].rounded}"
+
+
+def legend(page: Page) -> Iterator[LegendEntry]:
+    """Yield an entry for each color and mark that the tree has."""
+    rows = page.rows
+    modules = [row.module for row in rows if row.module]
+    parameters = [parameter for row in rows for parameter in row.parameters]
+    changed = [parameter.change for parameter in parameters] + [module.change for module in modules]
+    changes = {change.kind for change in changed if change}
+    is_shared = any(module.shared_with is not None for module in modules)
+    plain = "tensor" if page.is_checkpoint else "trainable"
+    occurs: dict[LegendKind, tuple[str, bool]] = {
+        "trainable": (plain, any(p.trainable and not p.delta for p in parameters)),
+        "frozen": ("frozen", any(not p.trainable for p in parameters)),
+        "delta": ("delta", any(p.delta and not p.adapter for p in parameters)),
+        "buffer": ("buffer", any(row.buffers for row in rows)),
+        "repeated": ("repeated", any(row.repeats > 1 for row in rows)),
+        "match": ("match", page.matches > 0),
+        "added": ("added", "added" in changes),
+        "removed": ("removed", "removed" in changes),
+        "changed": ("changed", "changed" in changes),
+        "virtual": ("virtual level", any(module.common == "virtual" for module in modules)),
+        "other": ("not common", any(module.common == "other" for module in modules)),
+        "differs": ("differs", any(row.differs for row in rows)),
+        "outputs": ("→ returns", any(row.call_summary and row.call_summary.outputs for row in rows)),
+        "tied": ("tied", is_shared or any(p.is_tied for p in parameters)),
+    }
+    yield from (LegendEntry(kind, text) for kind, (text, is_there) in occurs.items() if is_there)
+    adapters = sorted({p.adapter for p in parameters if p.delta and p.adapter})
+    yield from (LegendEntry("adapter", "delta", adapter) for adapter in adapters)

@@ -1,0 +1,328 @@
+"""Every mark of a row, state of a tensor, fact and legend entry stands in every format.
+
+A kind that is added to `bmvis.render.words` needs a case here, and each case is looked for in each format.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from typing import get_args
+
+import msgspec
+import pytest
+from bs4 import BeautifulSoup
+from rich.console import Console
+from trees import tensor
+
+from bmvis.model.tree import Buffer, Call, Change, Model, Module, Output
+from bmvis.options import Options
+from bmvis.render import words
+from bmvis.render.html.legend import CLASSES
+from bmvis.render.html.tree import to_html
+from bmvis.render.json_data import to_data
+from bmvis.render.latex import to_latex
+from bmvis.render.terminal import print_page
+from bmvis.render.text import to_text
+from bmvis.view.layout import layout
+from bmvis.view.page import Page
+
+CALL = Call(1, 0, (Output("", (1, 4)),), 16, 64)
+
+
+def net(*modules: Module, **facts) -> Model:
+    return Model((Module("", 0, "Net", call=facts.pop("call", None)), *modules), **facts)
+
+
+def layer(name: str = "fc", *parameters, **facts) -> Module:
+    return Module(name, 1, "Linear", parameters=parameters or (tensor("weight", 4, 4),), **facts)
+
+
+def inner() -> Module:
+    return Module("inner", 2, "Linear", parameters=(tensor("weight", 2, 2),))
+
+
+def compared(**options) -> Page:
+    before = net(layer("a"), layer("b"))
+    after = net(layer("a"), layer("b", tensor("weight", 4, 4, trainable=False)))
+    return layout(after, Options(base="m:before", **options), before)
+
+
+def changed(change: Change) -> Page:
+    return layout(net(layer(change=change)), Options())
+
+
+def shared() -> Page:
+    again = layer("b", tensor("weight", 4, 4, tied_to="a.weight"), shared_with="a")
+    return layout(net(layer("a"), again), Options())
+
+
+def unlike() -> Page:
+    blocks = [layer(str(n)) for n in range(5)]
+    return layout(net(*blocks, layer("5", tensor("weight", 4, 4, trainable=False))), Options())
+
+
+MARKS: dict[words.MarkKind, tuple[Callable[[], Page], dict[str, str]]] = {
+    "change": (
+        lambda: changed(Change("changed", ("was query",))),
+        {"text": "(was query)", "html": "was query", "latex": "(was query)", "json": '"was query"'},
+    ),
+    "shared": (
+        shared,
+        {
+            "text": "(same module as a)",
+            "html": "same module as a",
+            "latex": "(same module as a)",
+            "json": '"shared_with":"a"',
+        },
+    ),
+    "outputs": (
+        lambda: layout(net(layer(call=CALL), call=CALL), Options()),
+        {"text": "→ [1, 4]", "html": "→ [1, 4]", "latex": r"$\rightarrow$ {[}1,", "json": '"shape":[1,4]'},
+    ),
+    "calls": (
+        lambda: layout(net(layer(call=Call()), call=CALL), Options()),
+        {"text": "(not called)", "html": "not called", "latex": "(not called)", "json": '"calls":[0,0]'},
+    ),
+    "hidden": (
+        lambda: layout(net(layer(), inner()), Options(depth=1)),
+        {
+            "text": "… 1 module below, 20 parameters",
+            "html": "1 module below",
+            "latex": r"\ldots{} 1 module below,\bmvisbreak{} 20 parameters",
+            "json": '"hidden":1',
+        },
+    ),
+    "left_out": (
+        lambda: compared(only_changes=True),
+        {
+            "text": "… 1 module unchanged",
+            "html": "… 1 module unchanged",
+            "latex": "1 module unchanged",
+            "json": '"left_out":1',
+        },
+    ),
+    "not_common": (
+        lambda: layout(net(layer(common="other")), Options()),
+        {"text": "(not common)", "html": "bmvis-other", "latex": "(not common)", "json": '"common":"other"'},
+    ),
+    "match": (
+        lambda: layout(net(layer()), Options(highlight=("fc",))),
+        {"text": "(match)", "html": '<mark class="bmvis-match">', "latex": r"\bmvismatch{", "json": '"match":true'},
+    ),
+    "differs": (
+        unlike,
+        {
+            "text": "(differs from 0-4, where it is trainable)",
+            "html": 'title="differs from 0-4, where it is trainable"',
+            "latex": r"(differs from 0{-}4,\bmvisbreak{} where it is trainable)",
+            "json": '"differs":"differs from 0-4, where it is trainable"',
+        },
+    ),
+    "extra_repr": (
+        lambda: layout(net(layer(extra_repr="p=0.1")), Options(extra_repr=True)),
+        {
+            "text": "# p=0.1",
+            "html": "<small>p=0.1</small>",
+            "latex": r"p=0.\bmvisbreak{}1",
+            "json": '"extra_repr":"p=0.1"',
+        },
+    ),
+}
+LAZY = msgspec.structs.replace(tensor("w"), shape=None, count=0, stored_bytes=0)
+STATES: dict[words.StateKind, tuple[Callable[[], Page], dict[str, str]]] = {
+    "delta": (
+        lambda: layout(net(layer("fc", tensor("w", 2, delta=True, adapter="merged"))), Options()),
+        {
+            "text": "(delta, merged)",
+            "html": 'title="delta, merged"',
+            "latex": r"delta,\bmvisbreak{} merged",
+            "json": '"adapter":"merged"',
+        },
+    ),
+    "frozen": (
+        lambda: layout(net(layer("fc", tensor("w", 2, trainable=False))), Options()),
+        {"text": "(frozen)", "html": 'title="frozen"', "latex": r"\bmvismark{frozen}", "json": '"trainable":false'},
+    ),
+    "uninitialized": (
+        lambda: layout(net(layer("fc", LAZY)), Options()),
+        {
+            "text": "w:[?] (uninitialized)",
+            "html": 'title="uninitialized"',
+            "latex": "uninitialized",
+            "json": '"shape":null',
+        },
+    ),
+    "stored_as": (
+        lambda: layout(net(layer("a"), layer("b", tensor("w", 2, quantization="nf4"))), Options()),
+        {"text": "(nf4)", "html": 'data-mark="nf4"', "latex": r"\bmvismark{nf4}", "json": '"quantization":"nf4"'},
+    ),
+    "groups": (
+        lambda: layout(net(layer("fc", tensor("w", 2, groups=(0, 2)))), Options(optimizer=True)),
+        {
+            "text": "(groups 0 and 2)",
+            "html": 'aria-label="groups 0 and 2"',
+            "latex": "groups 0 and 2",
+            "json": '"groups":[0,2]',
+        },
+    ),
+    "change": (
+        compared,
+        {
+            "text": "(trainable → frozen)",
+            "html": "trainable → frozen",
+            "latex": "trainable → frozen",
+            "json": '"trainable → frozen"',
+        },
+    ),
+}
+
+
+def terminal(page: Page) -> str:
+    console = Console(file=io.StringIO(), width=400)
+    print_page(page, console)
+    return console.file.getvalue()
+
+
+def as_json(page: Page) -> str:
+    data = msgspec.to_builtins(to_data(page, "m:m", "meta"))
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+FORMATS: dict[str, tuple[str, Callable[[Page], str]]] = {
+    "text": ("text", to_text),
+    "terminal": ("text", terminal),
+    "html": ("html", lambda page: str(to_html(page, "m"))),
+    "latex": ("latex", lambda page: to_latex(page, unicode=True)),
+    "json": ("json", as_json),
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("kind", get_args(words.MarkKind))
+def test_every_format_has_every_mark(kind, form):
+    make, expected = MARKS[kind]
+    page = make()
+    assert kind in {mark.kind for row in page.rows for mark in words.row_marks(row)}
+    key, render = FORMATS[form]
+    assert expected[key] in render(page)
+    plain = Module("fc", 1, "Linear", parameters=(tensor("weight", 3, 5),))
+    assert expected[key] not in render(layout(net(plain), Options()))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("kind", get_args(words.StateKind))
+def test_every_format_has_every_state_of_a_parameter(kind, form):
+    make, expected = STATES[kind]
+    page = make()
+    states = [s.kind for row in page.rows for p in row.parameters for s in words.parameter_states(p, page.dtype)]
+    assert kind in states
+    key, render = FORMATS[form]
+    assert expected[key] in render(page)
+
+
+BUFFERS = {
+    True: {"text": "(buffer)", "html": 'title="buffer"', "latex": r"\bmvismark{buffer}", "json": '"persistent":true'},
+    False: {
+        "text": "(buffer, not saved)",
+        "html": "buffer, not in the state dict",
+        "latex": "buffer, not saved",
+        "json": '"persistent":false',
+    },
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("persistent", [True, False])
+def test_every_format_has_buffers(persistent, form):
+    buffers = (Buffer("mean", (4,), "float32", 16, persistent=persistent),)
+    page = layout(net(layer(buffers=buffers)), Options(buffers=True))
+    key, render = FORMATS[form]
+    drawn = render(page)
+    assert BUFFERS[persistent][key] in drawn
+    assert BUFFERS[not persistent][key] not in drawn
+    assert "mean" in drawn
+
+
+@pytest.mark.parametrize("form", ["text", "terminal", "html", "latex"])
+def test_every_format_reports_unchanged_modules_below_a_limit(form):
+    before, after = net(layer("a"), inner(), layer("b")), net(layer("a"), inner(), layer("b", tensor("weight", 9, 4)))
+    page = layout(after, Options(base="m:m", depth=1), before)
+    expected = {"latex": r"below,\bmvisbreak{} unchanged"}.get(form, "1 module below, unchanged")
+    assert expected in FORMATS[form][1](page)
+
+
+def legend_page() -> Page:
+    parameters = (
+        tensor("plain", 2, tied_by=("x.y",)),
+        tensor("cold", 2, trainable=False),
+        tensor("new", 2, delta=True),
+        tensor("old", 2, delta=True, adapter="merged"),
+        tensor("came", 2, change=Change("added")),
+        tensor("went", 2, change=Change("removed")),
+        tensor("turned", 2, change=Change("changed", ("a → b",))),
+    )
+    modules = (
+        layer("fc", *parameters, buffers=(Buffer("b", (1,), "float32", 4),), common="virtual", call=CALL),
+        layer("other", common="other", call=CALL),
+        *(layer(str(n)) for n in range(3)),
+        layer("3", tensor("weight", 4, 4, trainable=False)),
+    )
+    return layout(net(*modules, call=CALL), Options(buffers=True, highlight=("other",)))
+
+
+def test_legend_has_every_kind_that_occurs():
+    page = legend_page()
+    assert {entry.kind for entry in words.legend(page)} == set(get_args(words.LegendKind))
+    assert set(get_args(words.LegendKind)) == set(CLASSES)
+    drawn = BeautifulSoup(to_html(page, "m"), "html.parser").select(".bmvis-legend > span")
+    assert [(entry["class"], entry.get_text(), entry.get("data-mark", "")) for entry in drawn] == [
+        (CLASSES[entry.kind].split(), entry.text, entry.detail) for entry in words.legend(page)
+    ]
+
+
+def test_legend_has_nothing_that_does_not_occur():
+    assert [entry.kind for entry in words.legend(layout(net(layer()), Options()))] == ["trainable"]
+    assert terminal(layout(net(layer()), Options())).splitlines()[-1] == "trainable"
+
+
+def test_terminal_explains_each_color_once():
+    assert terminal(legend_page()).splitlines()[-1] == "trainable  frozen  delta  repeated"
+
+
+TOTALS = {
+    "one": (net(Module("a", 1, "P", parameters=(tensor("w"),))), "Net: 1 parameter, all trainable; float32, 4 bytes"),
+    "none": (net(Module("a", 1, "ReLU")), "Net: no parameters"),
+    "frozen": (net(layer("a", tensor("w", 2, trainable=False))), "Net: 2 parameters, all frozen; float32, 8 bytes"),
+    "mixed": (
+        net(layer("a", tensor("v", 2), tensor("w", 6, trainable=False, delta=True))),
+        "Net: 8 parameters, 2 trainable (25 %), 6 delta (75 %); float32, 32 bytes",
+    ),
+    "checkpoint": (net(layer("a", tensor("w", 2)), is_checkpoint=True), "Net: 2 elements; float32, 8 bytes"),
+    "one element": (net(layer("a", tensor("w")), is_checkpoint=True), "Net: 1 element; float32, 4 bytes"),
+    "lazy": (
+        net(layer("a", LAZY)),
+        "Net: 0 parameters, 1 uninitialized and not counted; float32, 0 bytes",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOTALS)
+def test_totals_line(name):
+    model, expected = TOTALS[name]
+    page = layout(model, Options())
+    assert to_text(page).splitlines()[-1] == expected
+    shown = BeautifulSoup(to_html(page, "m"), "html.parser").select(".bmvis-totals > span")
+    exact = [fact.get("title") or fact.get_text() for fact in shown]
+    assert exact[0] == expected.removeprefix("Net: ").split(",")[0].split(";")[0]
+    assert name == "none" or exact[-1] == expected.rpartition(", ")[2]
+
+
+def test_totals_on_the_page_are_rounded_and_exact_in_their_tooltips():
+    page = layout(net(layer("a", tensor("w", 500, 500))), Options())
+    shown = BeautifulSoup(to_html(page, "m"), "html.parser").select(".bmvis-totals > span")
+    assert [(fact.get_text(), fact.get("title")) for fact in shown] == [
+        ("250K parameters", "250,000 parameters"),
+        ("all trainable", None),
+        ("float32", None),
+        ("1 MB", "1,000,000 bytes"),
+    ]
