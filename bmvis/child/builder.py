@@ -23,7 +23,7 @@ MAX_CPU_BYTES = 10**9
 def build(reference: Reference, request: Request, imports: ImportTracker) -> Model:
     """Import and call the factory on the device asked for, and capture what it returns."""
     from bmvis.extraction import optimizers
-    from bmvis.extraction.modules import capture
+    from bmvis.extraction.modules import capture_live
 
     target = loader.find(reference, request.allow)
     imports.note_loaded()
@@ -38,11 +38,11 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
                 raise _with_notes(error, notes) from error.__cause__
             notes = (f"built on the CPU: on the meta device, {loader.first_line(error.message)}",)
             continue
-        captured = optimizers.note_groups(capture(model), model, beside)
-        captured = msgspec.structs.replace(captured, device=device, notes=notes)
+        live = optimizers.note_groups(capture_live(model), beside)
+        live = live._replace(tree=msgspec.structs.replace(live.tree, device=device, notes=notes))
         if not request.inputs:
-            return captured
-        traced = call_model(model, captured, request)
+            return live.tree
+        traced = call_model(live, request)
         if traced.untraced is None:
             return traced
         if device != devices[-1] and _is_small(traced):

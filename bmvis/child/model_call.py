@@ -6,8 +6,8 @@ Runs in the child process. `bmvis.extraction.forward` watches the call.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,40 +18,44 @@ from bmvis.model.tree import Model, Problem
 from bmvis.reference import Reference
 from bmvis.worker.protocol import Request
 
+if TYPE_CHECKING:
+    from bmvis.extraction.modules import LiveModel
 
-def call_model(model: Any, captured: Model, request: Request) -> Model:
+
+def call_model(live: LiveModel, request: Request) -> Model:
     """Return the tree with what one call of the model did, or why it could not be called."""
     import torch
 
     from bmvis.extraction import forward
 
-    device = _device(model, captured)
+    device = _device(live)
     named: dict[str, Any] = {}
     try:
         with torch.device(device):
             positional, named = _arguments(request, device)
-            return forward.trace_call(model, captured, positional, named)
+            return forward.trace_call(live, positional, named)
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:
         problem = Problem(
             f"the model of {request.reference!r} could not be called: it raised {loader.exception_text(error)}",
-            hint=_names_hint(model, named) or "change the option inputs; the tree has no output shapes and no MACs",
+            hint=_names_hint(live.root, named) or "change the option inputs; the tree has no output shapes and no MACs",
             detail=tracebacks.user_frames(error),
         )
-    return msgspec.structs.replace(captured, untraced=problem)
+    return msgspec.structs.replace(live.tree, untraced=problem)
 
 
-def _device(model: Any, captured: Model) -> str:
+def _device(live: LiveModel) -> str:
     """Return where the model wants its inputs: where its first tensor is, or where accelerate moves the weights to."""
-    offloaded = next(_execution_devices(model), None)
+    offloaded = next(_execution_devices(live.modules), None)
     if offloaded is not None:
         return offloaded
-    first = next((tensor for _, tensor in _tensors(model)), None)
-    return captured.device if first is None else str(first.device)
+    tensors = (tensor for own in (*live.parameters, *live.buffers) for _, tensor in own)
+    first = next(tensors, None)
+    return live.tree.device if first is None else str(first.device)
 
 
-def _execution_devices(model: Any) -> Iterator[str]:
+def _execution_devices(modules: Iterable[Any]) -> Iterator[str]:
     """Yield the devices that hooks of accelerate load weights to: until then these are on the meta device.
 
     https://huggingface.co/docs/accelerate/package_reference/big_modeling
@@ -60,20 +64,12 @@ def _execution_devices(model: Any) -> Iterator[str]:
 
     from bmvis.extraction import introspection
 
-    for module in model.modules():
+    for module in modules:
         hook = introspection.attribute(module, "_hf_hook")
         for one in (hook, *(introspection.attribute(hook, "hooks") or ())):
             device = introspection.attribute(one, "execution_device")
             if isinstance(device, str | int | torch.device):
                 yield str(torch.device(device))
-
-
-def _tensors(model: Any) -> Iterator[tuple[str, Any]]:
-    from bmvis.extraction import introspection
-
-    for module in model.modules():
-        yield from introspection.parameters(module)
-        yield from introspection.buffers(module)
 
 
 def _arguments(request: Request, device: str) -> tuple[list[Any], dict[str, Any]]:

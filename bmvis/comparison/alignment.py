@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bmvis.model.tree import Model, join, sizes
+from bmvis.model.tree import Model, join
 
 SEARCHED = 256
 """Modules below a wrapper that are looked at for what it wraps: wrappers are shallow."""
@@ -85,10 +85,8 @@ class _Side:
     def __init__(self, model: Model, known: dict[Hashable, int]) -> None:
         self.modules = model.modules
         self.above = model.parents
-        self.sizes = sizes(model.modules)
-        self.children: list[list[int]] = [[] for _ in model.modules]
-        for index in range(1, len(model.modules)):
-            self.children[self.above[index]].append(index)
+        self.sizes = model.sizes
+        self.children = model.children
         self.structure = [0] * len(model.modules)
         """A number for each module, equal where types, names and shapes below are; states do not count."""
         for index in range(len(model.modules) - 1, -1, -1):

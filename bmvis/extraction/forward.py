@@ -6,11 +6,9 @@ multiply-accumulates come from a dispatch mode that sees each operation (`bmvis.
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -21,16 +19,13 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from bmvis.extraction import introspection, macs
-from bmvis.extraction.modules import capture
+from bmvis.extraction import macs
+from bmvis.extraction.modules import LiveModel, capture_live
+from bmvis.extraction.outputs import read_outputs
 from bmvis.inputs import TensorInput
 from bmvis.model.call_summary import ALL_OPERATIONS, merged
 from bmvis.model.tree import Call, Model, Output
 
-MAX_OUTPUTS = 32
-"""Tensors of one output that are noted."""
-MAX_NESTING = 8
-"""Levels of lists and dictionaries in an output that are looked into."""
 _SIZE_QUERIES = frozenset(
     f"aten::{name}"
     for name in (
@@ -57,8 +52,8 @@ def call_arguments(returned: Any) -> tuple[list[Any], dict[str, Any]]:
     return (list(returned) if isinstance(returned, tuple | list) else [returned]), {}
 
 
-def trace_call(model: nn.Module, captured: Model, positional: Sequence[Any], named: Mapping[str, Any]) -> Model:
-    """Call `model` once, and return `captured` with what was seen of each module.
+def trace_call(live: LiveModel, positional: Sequence[Any], named: Mapping[str, Any]) -> Model:
+    """Call a model once, and return its tree with what was seen of each module.
 
     Where the call fails with the operations watched, the model is called again without: then the shapes are known, and
     no multiply-accumulates.
@@ -68,23 +63,25 @@ def trace_call(model: nn.Module, captured: Model, positional: Sequence[Any], nam
     """
     recorder = _Recorder()
     try:
-        _call_watched(model, positional, named, recorder, is_counting=True)
+        _call_watched(live.root, positional, named, recorder, is_counting=True)
     except Exception as error:
         recorder = _Recorder()
         try:
-            _call_watched(model, positional, named, recorder, is_counting=False)
+            _call_watched(live.root, positional, named, recorder, is_counting=False)
         except Exception:
             raise error from None  # the model's own failure
         recorder.miss_all()
-    return _noted(model, _with_shapes(model, captured), recorder)
+    return _noted(_with_shapes(live), recorder)
 
 
-def _with_shapes(model: nn.Module, captured: Model) -> Model:
-    """Return the tree with the shapes that lazy modules took from these inputs."""
-    if not any(parameter.shape is None for module in captured.modules for parameter in module.parameters):
-        return captured
+def _with_shapes(live: LiveModel) -> LiveModel:
+    """Return the model with the shapes that lazy modules took from these inputs."""
+    tree = live.tree
+    if not any(parameter.shape is None for module in tree.modules for parameter in module.parameters):
+        return live
+    made = capture_live(live.root)
     note = "shapes of lazy modules are those that the inputs gave them"
-    return msgspec.structs.replace(captured, modules=capture(model).modules, notes=(*captured.notes, note))
+    return made._replace(tree=msgspec.structs.replace(tree, modules=made.tree.modules, notes=(*tree.notes, note)))
 
 
 def _call_watched(
@@ -160,7 +157,7 @@ class _Recorder:
         seen = self.seen.get(id(module))
         if seen is None:
             return
-        outputs = _outputs(output)
+        outputs = read_outputs(output)
         seen.outputs = outputs if seen.outputs is None else merged(seen.outputs, outputs)
 
     def computed(self, macs: int, size: int, uncounted: str = "") -> None:
@@ -249,42 +246,13 @@ def _has_storage(leaf: Any) -> bool:
     return isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided
 
 
-def _outputs(output: Any) -> tuple[Output, ...]:
-    """Return the tensors of an output: those of dictionaries, named tuples and data classes with their names."""
-    return tuple(islice(_tensors_of(output, "", MAX_NESTING), MAX_OUTPUTS))
-
-
-def _tensors_of(output: Any, name: str, levels: int) -> Iterator[Output]:
-    """Yield each tensor with the innermost name above it. A tensor that is met again is an output again."""
-    if isinstance(output, torch.Tensor):
-        yield Output(name, tuple(map(int, output.shape)))
-        return
-    if not levels:
-        return
-    for key, value in _fields(output):
-        yield from _tensors_of(value, introspection.safe_text(str(key)) if key is not None else name, levels - 1)
-
-
-def _fields(output: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the parts of an output with their names; None for the items of a tuple or list."""
-    if isinstance(output, Mapping):
-        yield from output.items()
-    elif isinstance(output, tuple) and (names := getattr(output, "_fields", ())):
-        yield from zip(names, output, strict=False)
-    elif isinstance(output, tuple | list):
-        yield from ((None, value) for value in output)
-    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
-        yield from vars(output).items()
-
-
-def _noted(model: nn.Module, captured: Model, recorder: _Recorder) -> Model:
+def _noted(live: LiveModel, recorder: _Recorder) -> Model:
     """Return the tree with the calls. Of what was never called, the topmost module says so.
 
     Nothing is known of modules inside a TorchScript module: it calls them without PyTorch's hooks.
     """
-    modules, above = captured.modules, captured.parents
-    objects = _objects(model, captured)
-    calls = [_call(recorder.seen.get(id(found))) for found in objects]
+    modules, above = live.tree.modules, live.tree.parents
+    calls = [_call(recorder.seen.get(id(found))) for found in live.modules]
     is_inside_script = [False] * len(modules)
     is_called = [call is not None for call in calls]
     for index in range(len(modules) - 1, 0, -1):
@@ -292,32 +260,19 @@ def _noted(model: nn.Module, captured: Model, recorder: _Recorder) -> Model:
     for index, module in enumerate(modules):
         parent = above[index]
         is_inside_script[index] = index > 0 and (
-            is_inside_script[parent] or isinstance(objects[parent], torch.jit.ScriptModule)
+            is_inside_script[parent] or isinstance(live.modules[parent], torch.jit.ScriptModule)
         )
         if module.shared_with is not None:
             calls[index] = None  # what was seen stands at the first place
         elif index and not is_called[index] and is_called[parent] and not is_inside_script[index]:
             calls[index] = Call()
     return msgspec.structs.replace(
-        captured,
+        live.tree,
         modules=tuple(
             msgspec.structs.replace(module, call=call) if call else module
             for module, call in zip(modules, calls, strict=True)
         ),
     )
-
-
-def _objects(model: nn.Module, captured: Model) -> list[nn.Module | None]:
-    """Return the module object at each place of the tree."""
-    found: list[nn.Module | None] = [model]
-    above = captured.parents
-    children: dict[int, dict[str, nn.Module]] = {}
-    for index, module in enumerate(captured.modules[1:], 1):
-        parent = found[above[index]]
-        if above[index] not in children:
-            children[above[index]] = dict(introspection.children(parent)) if parent is not None else {}
-        found.append(children[above[index]].get(module.name))
-    return found
 
 
 def _call(seen: _Seen | None) -> Call | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import chain
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import nn
@@ -23,14 +23,42 @@ _Place = tuple[int, str, str, nn.Module, str | None, introspection.Tensors, intr
 _MANGLED = re.compile(r"^__torch__\.|___torch_mangle_\d+\.")
 
 
+class LiveModel(NamedTuple):
+    """A live model and its tree, from one walk: optimizers and calls are read into the tree by these objects."""
+
+    tree: Model
+    modules: Sequence[nn.Module]
+    """The object at each place of the tree."""
+    parameters: Sequence[introspection.Tensors]
+    """The tensors at each place, with their names."""
+    buffers: Sequence[introspection.Tensors]
+
+    @property
+    def root(self) -> nn.Module:
+        """Return the outermost module."""
+        return self.modules[0]
+
+
 def capture(model: nn.Module) -> Model:
     """Return the structure of `model`: modules, parameters, buffers, ties and deltas.
 
     Identity is by object, never by data pointer: on the meta device all pointers are 0. Of the modules' own
     code `extra_repr` runs, of tensor subclasses' `__tensor_flatten__`; nothing else does.
 
+    Args:
+        model: any module; it may be in use.
+
     Raises:
-        TypeError: `model` is no `torch.nn.Module`.
+        TypeError: `model` is not a `torch.nn.Module`.
+    """
+    return capture_live(model).tree
+
+
+def capture_live(model: nn.Module) -> LiveModel:
+    """Return the structure of `model` with the objects that it was read from; see `capture`.
+
+    Raises:
+        TypeError: `model` is not a `torch.nn.Module`.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"bmvis captures a torch.nn.Module, not {type(model).__name__}")
@@ -38,7 +66,8 @@ def capture(model: nn.Module) -> Model:
         places = list(walk(model))
         deltas = find_deltas([(path, module) for _, _, path, module, shared, *_ in places if shared is None])
         reader = _Reader(deltas, _find_ties(places))
-        return Model(modules=tuple([reader.module(*place) for place in places]), device=_device(places))
+        tree = Model(modules=tuple([reader.module(*place) for place in places]), device=_device(places))
+        return LiveModel(tree, [place[3] for place in places], [place[5] for place in places], [p[6] for p in places])
 
 
 def walk(root: nn.Module) -> Iterator[_Place]:

@@ -14,8 +14,8 @@ from torch import nn
 
 from bmvis.errors import FactoryError, a_type
 from bmvis.extraction import introspection
-from bmvis.extraction.modules import walk
-from bmvis.model.tree import Model, Optimizer, Parameter, ParameterGroup
+from bmvis.extraction.modules import LiveModel
+from bmvis.model.tree import Optimizer, Parameter, ParameterGroup
 
 MAX_CHARACTERS = 60
 """Of a hyperparameter's text."""
@@ -43,11 +43,16 @@ def unpack(returned: Any, factory: str) -> tuple[nn.Module, tuple[Any, ...]]:
     return model, tuple(flat)
 
 
-def note_groups(captured: Model, model: nn.Module, returned: Sequence[Any]) -> Model:
-    """Return the tree of `model` with the optimizers among what came with it, each parameter with its groups."""
+def note_groups(live: LiveModel, returned: Sequence[Any]) -> LiveModel:
+    """Return a model whose tree has the optimizers among `returned`, and for each parameter the numbers of its groups.
+
+    Args:
+        live: the model as it was captured.
+        returned: what the factory returned besides the model: optimizers and schedulers.
+    """
     optimizers = [thing for thing in returned if _is_optimizer(thing)]
     if not optimizers:
-        return captured
+        return live
     groups = [group for optimizer in optimizers for group in _groups(optimizer)]
     held: dict[int, list[int]] = {}
     for number, group in enumerate(groups):
@@ -56,7 +61,7 @@ def note_groups(captured: Model, model: nn.Module, returned: Sequence[Any]) -> M
     known: set[int] = set()
     replaced: dict[tuple[Parameter, tuple[int, ...]], Parameter] = {}
     modules = []
-    for module, (*_, own, _) in zip(captured.modules, walk(model), strict=True):
+    for module, own in zip(live.tree.modules, live.parameters, strict=True):
         tensors = [tensor for _, tensor in own]
         known.update(map(id, tensors))
         numbers = [tuple(held.get(id(tensor), ())) for tensor in tensors]
@@ -70,7 +75,7 @@ def note_groups(captured: Model, model: nn.Module, returned: Sequence[Any]) -> M
         modules.append(msgspec.structs.replace(module, parameters=tuple(parameters)) if parameters else module)
     schedulers = [thing for thing in returned if not _is_optimizer(thing)]
     noted = tuple(_optimizer(optimizer, known, schedulers) for optimizer in optimizers)
-    return msgspec.structs.replace(captured, modules=tuple(modules), optimizers=noted)
+    return live._replace(tree=msgspec.structs.replace(live.tree, modules=tuple(modules), optimizers=noted))
 
 
 def _optimizer(optimizer: Any, known: set[int], schedulers: Sequence[Any]) -> Optimizer:

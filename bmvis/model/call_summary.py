@@ -76,14 +76,11 @@ def by_execution(model: Model) -> Model:
     for index in range(len(modules) - 1, 0, -1):
         if ranks[above[index]] == never or modules[above[index]].call is None:
             ranks[above[index]] = min(ranks[above[index]], ranks[index])
-    children: list[list[int]] = [[] for _ in modules]
-    for index in range(1, len(modules)):
-        children[above[index]].append(index)
     found, pending = [], [0]
     while pending:
         index = pending.pop()
         found.append(modules[index])
-        pending += sorted(children[index], key=ranks.__getitem__)[::-1]
+        pending += sorted(model.children[index], key=ranks.__getitem__)[::-1]
     return msgspec.structs.replace(model, modules=tuple(found))
 
 

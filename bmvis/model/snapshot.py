@@ -118,17 +118,13 @@ def _optimizer(optimizer: Optimizer) -> str:
 
 def _fold(model: Model) -> Iterator[_Row]:
     """Yield the rows of a model: bottom-up each module gets the number of its content, top-down equal runs are one."""
-    modules, above, places = model.modules, model.parents, model.paths
+    modules, children, places = model.modules, model.children, model.paths
     rows = [describe(module, path, model.device) for module, path in zip(modules, places, strict=True)]
-    children: list[list[int]] = [[] for _ in modules]
     numbers = [0] * len(modules)
     known: dict[object, int] = {}
     for index in range(len(modules) - 1, -1, -1):
-        children[index].reverse()
         below = tuple((modules[child].name, numbers[child]) for child in children[index])
         numbers[index] = known.setdefault((_json(rows[index]), below), len(known))
-        if index:
-            children[above[index]].append(index)
     pending: list[tuple[_Row, int, bool]] = [({"depth": 0}, 0, True)]
     while pending:
         place, index, is_first = pending.pop()

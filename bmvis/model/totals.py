@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import msgspec
 
-from bmvis.model.tree import Model, Parameter, join, parameter_facts, sizes
+from bmvis.model.tree import Model, Parameter, join, parameter_facts
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):
@@ -54,13 +54,24 @@ def of_parameter(parameter: Parameter) -> Totals:
     return Totals(count, count if parameter.trainable else 0, count if parameter.delta else 0, parameter.stored_bytes)
 
 
-def subtree_totals(model: Model) -> list[Totals]:
-    """Return the totals of each module's subtree, in the order of `model.modules`.
+_KEPT = "_subtree_totals"
+"""Where a model keeps its totals, as `functools.cached_property` would: a comparison and its page both ask for them."""
+
+
+def subtree_totals(model: Model) -> Sequence[Totals]:
+    """Return the totals of each module's subtree, in the order of `model.modules`; summed up once for each model.
 
     Every occurrence is summed up first. Then, for each tensor met more than once, its value is taken
-    off again at the lowest common ancestor of each two neighbouring occurrences: what remains in any
+    off again at the lowest common ancestor of each two neighboring occurrences: what remains in any
     subtree is one. Linear in the number of modules and of occurrences.
     """
+    kept: Sequence[Totals] | None = vars(model).get(_KEPT)
+    if kept is None:
+        kept = vars(model)[_KEPT] = _sum_up(model)
+    return kept
+
+
+def _sum_up(model: Model) -> list[Totals]:
     modules, above = model.modules, model.parents
     found = parameter_facts(model, _of_all)
     if model.shared or any(parameter_facts(model, _has_later)):
@@ -89,13 +100,14 @@ def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozen
     """
     modules, above = model.modules, model.parents
     own = parameter_facts(model, lambda parameters: frozenset(map(fact, parameters)))
-    position = {path: index for index, path in reversed(list(enumerate(model.paths)))} if model.shared else {}
     while True:  # once, and once more for each level of modules that hold nothing but shared ones
         found = own.copy()
         for index in range(len(found) - 1, 0, -1):
             if not found[index] <= found[above[index]]:
                 found[above[index]] |= found[index]
-        missing = {index: found[position[modules[index].shared_with or ""]] - own[index] for index in model.shared}
+        missing = {
+            index: found[model.index_of[modules[index].shared_with or ""]] - own[index] for index in model.shared
+        }
         if not any(missing.values()):
             return found
         for index, facts in missing.items():
@@ -133,7 +145,7 @@ def held_tensors(model: Model) -> tuple[dict[str, Totals], dict[int, list[str]]]
             held.setdefault(index, []).append(key)
     if not model.shared:
         return values, held
-    extent, position = sizes(modules), {path: index for index, path in reversed(list(enumerate(places)))}
+    extent, position = model.sizes, model.index_of
 
     def below(index: int, seen: set[int]) -> list[str]:
         pending, keys = [index], list[str]()

@@ -7,7 +7,7 @@ quick to walk. `Module.depth` is the only link between rows; `parents` and `size
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Literal, TypeVar
 
@@ -218,6 +218,24 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     def parents(self) -> Sequence[int]:
         """The index of each module's parent; -1 for the root."""
         return parents(self.modules)
+
+    @cached_property
+    def children(self) -> Sequence[Sequence[int]]:
+        """The indices of the modules right below each module, in order."""
+        found: list[list[int]] = [[] for _ in self.modules]
+        for index in range(1, len(found)):
+            found[self.parents[index]].append(index)
+        return found
+
+    @cached_property
+    def sizes(self) -> Sequence[int]:
+        """How many modules each subtree holds, itself included: `[i, i + size)` is the subtree."""
+        return sizes(self.modules)
+
+    @cached_property
+    def index_of(self) -> Mapping[str, int]:
+        """The index of the first module at each path."""
+        return {path: index for index, path in reversed(list(enumerate(self.paths)))}
 
     @cached_property
     def shared(self) -> Sequence[int]:

@@ -115,8 +115,7 @@ def _shared_holders(model: Model, above: Sequence[int]) -> set[int]:
     """Return the later places of modules that have parameters below their first place."""
     if not model.shared:
         return set()
-    position = {path: index for index, path in reversed(list(enumerate(model.paths)))}
-    first = {index: position[model.modules[index].shared_with or ""] for index in model.shared}
+    first = {index: model.index_of[model.modules[index].shared_with or ""] for index in model.shared}
     own = [bool(module.parameters) for module in model.modules]
     while True:  # once, and once more for each level of modules that hold nothing but shared ones
         holders = own.copy()

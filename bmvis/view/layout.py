@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-
-import msgspec
+from typing import NamedTuple
 
 from bmvis import address
 from bmvis.comparison.changes import compare_models
 from bmvis.errors import BmvisError, CommonStructureError, HighlightError, OptimizerError, TraceError
 from bmvis.gc_pause import paused_gc
-from bmvis.model.call_summary import CallSummary, by_execution, summarize_calls
+from bmvis.model.call_summary import by_execution, summarize_calls
 from bmvis.model.dtypes import device_of, dtype_of, rank_facts
-from bmvis.model.labels import label, shortened
-from bmvis.model.labels import merge_paths as alike_as_one
-from bmvis.model.totals import Totals, of_parameter, subtree_totals
-from bmvis.model.tree import Buffer, Model, Module, Parameter, join, parameter_facts
+from bmvis.model.labels import merge_paths
+from bmvis.model.totals import Totals, subtree_totals
+from bmvis.model.tree import Model, join, parameter_facts
 from bmvis.options import Options
 from bmvis.view.common_structure import choose_mapping, rename_modules
-from bmvis.view.folding import Group, fold, represented_modules
+from bmvis.view.folding import Folding, fold
 from bmvis.view.mapping_files import read_mapping
-from bmvis.view.occurrences import Occurrences, count_occurrences
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import ParamGroupTable, param_group_table, without_groups
-from bmvis.view.variants import Variant, find_variants
+from bmvis.view.rows import make_rows
 
 
 def layout(model: Model, options: Options, base: Model | None = None) -> Page:
@@ -35,10 +32,34 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         base: the model to compare with.
     """
     with paused_gc():
-        return _layout(model, options, base)
+        subject = _prepare(model, options, base)
+        folding = _fold(subject, options)
+        rows = make_rows(
+            subject.model,
+            folding,
+            options,
+            matched=subject.matched,
+            unchanged=subject.unchanged,
+            is_comparison=subject.before is not None,
+        )
+        return _page(subject, rows, options)
 
 
-def _layout(model: Model, options: Options, base: Model | None) -> Page:
+class _Subject(NamedTuple):
+    """What is drawn: the model as the options name, compare and order it."""
+
+    model: Model
+    matched: Set[int]
+    """The modules that the option `highlight` names."""
+    unchanged: Set[int]
+    """In a comparison, the modules that are as before, with all below them."""
+    before: Totals | None
+    """In a comparison, the totals of the other model."""
+    is_before_checkpoint: bool
+    warnings: tuple[BmvisError, ...]
+
+
+def _prepare(model: Model, options: Options, base: Model | None) -> _Subject:
     model, misfits = _in_common_structure(model, options)
     before, unchanged = None, frozenset[int]()
     if base is not None:
@@ -48,54 +69,44 @@ def _layout(model: Model, options: Options, base: Model | None) -> Page:
         model = by_execution(model)
     if not options.optimizer:
         model = without_groups(model)
-    places, totals = model.paths, subtree_totals(model)
-    matched, warnings = _matched(model, places, options)
-    folding = fold(
-        model,
+    matched, unmatched = _matched(model, options)
+    is_checkpoint = base is not None and base.is_checkpoint
+    return _Subject(model, matched, unchanged, before, is_checkpoint, (*misfits, *unmatched))
+
+
+def _fold(subject: _Subject, options: Options) -> Folding:
+    return fold(
+        subject.model,
         depth=options.depth,
         non_params=options.non_params,
         buffers=options.buffers,
-        marked=matched,
-        closed=unchanged,
-        left_out=_left_out(model, unchanged, options),
+        marked=subject.matched,
+        closed=subject.unchanged,
+        left_out=_left_out(subject.model, subject.unchanged, options),
     )
-    trained = param_group_table(model)
-    rows: list[Row] = []
-    unlike = {} if base else find_variants(model, folding, totals, buffers=options.buffers)
-    dtypes, devices = rank_facts(model, dtype_of), rank_facts(model, device_of)
-    words, flows = _extra_reprs(model, folding.groups, options), _call_summaries(model, folding.groups)
-    wholes = count_occurrences(model, folding.groups, totals)
-    for group, said, flow, spread in zip(folding.groups, words, flows, wholes, strict=True):
-        first = group.members[0]
-        row = msgspec.structs.replace(
-            _row(group, said, model, places, totals[first], options, first in unchanged),
-            dtypes=dtypes.below(first),
-            devices=devices.below(first),
-            call_summary=flow,
-            times=spread.times,
-            elements=spread.elements,
-            first=spread.first,
-        )
-        rows += _marked(row, unlike.get(first), first in matched, spread, options)
-    told = parameter_facts(model, lambda held: [p for p in held if p.tied_to or p.shape is None])
-    parameters = [(join(path, p.name), p) for path, held in zip(places, told, strict=True) for p in held]
+
+
+def _page(subject: _Subject, rows: Sequence[Row], options: Options) -> Page:
+    model = subject.model
+    groups = param_group_table(model)
+    lazy = parameter_facts(model, lambda own: sum(p.shape is None and not p.tied_to for p in own))
     return Page(
         rows=tuple(rows),
-        totals=totals[0],
+        totals=subtree_totals(model)[0],
         type=model.root.type,
-        dtypes=dtypes.ranked,
-        devices=devices.ranked,
-        ties=tuple(_ties(model, places)),
+        dtypes=rank_facts(model, dtype_of).ranked,
+        devices=rank_facts(model, device_of).ranked,
+        ties=tuple(_ties(model)),
         is_checkpoint=model.is_checkpoint,
-        uninitialized=sum(p.shape is None and not p.tied_to for _, p in parameters),
+        uninitialized=sum(lazy),
         options=options,
-        matches=len(matched),
-        before=before,
-        is_before_checkpoint=base is not None and base.is_checkpoint,
+        matches=len(subject.matched),
+        before=subject.before,
+        is_before_checkpoint=subject.is_before_checkpoint,
         notes=model.notes,
         call_summary=summarize_calls([model.root.call]),
-        param_groups=trained,
-        warnings=(*misfits, *warnings, *_untraced(model), *_optimizer_warnings(trained, options)),
+        param_groups=groups,
+        warnings=(*subject.warnings, *_untraced(model), *_optimizer_warnings(groups, options)),
     )
 
 
@@ -120,19 +131,19 @@ def _left_out(model: Model, unchanged: Set[int], options: Options) -> Set[int]:
     return found
 
 
-def _matched(model: Model, places: Sequence[str], options: Options) -> tuple[set[int], tuple[HighlightError, ...]]:
+def _matched(model: Model, options: Options) -> tuple[set[int], tuple[HighlightError, ...]]:
     """Return the modules that the page asks to highlight, and what is wrong with how it does."""
     matched: set[int] = set()
     warnings: list[HighlightError] = []
     for pattern in options.highlight:
         try:
-            found = address.find(places, pattern)
+            found = address.find(model.paths, pattern)
         except HighlightError as error:
             warnings.append(error)
             continue
         matched.update(found)
         if not found:
-            warnings.append(address.missing(model, places, pattern))
+            warnings.append(address.missing(model, model.paths, pattern))
     return matched, tuple(warnings)
 
 
@@ -153,33 +164,15 @@ def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
     return found
 
 
-def _ties(model: Model, places: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _ties(model: Model) -> Iterator[tuple[str, str]]:
     """Yield what is tied to what. Of a module that takes another's place, the row says so."""
     later: dict[str, list[str]] = {}
-    for path, module in zip(places, model.modules, strict=True):
+    for path, module in zip(model.paths, model.modules, strict=True):
         for parameter in module.parameters if module.shared_with is None else ():
             if parameter.tied_to:
                 later.setdefault(parameter.tied_to, []).append(join(path, parameter.name))
     for first, keys in later.items():
-        yield from ((key, first) for key in alike_as_one(keys))
-
-
-def _extra_reprs(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
-    """Return for each group what all modules that it stands for say of themselves."""
-    if not options.extra_repr:
-        return [""] * len(groups)
-    said = [{model.modules[index].extra_repr for index in everyone} for everyone in represented_modules(model, groups)]
-    return [words.pop() if len(words) == 1 else "" for words in said]
-
-
-def _call_summaries(model: Model, groups: Sequence[Group]) -> list[CallSummary | None]:
-    """Return for each group what flows through all modules that it stands for."""
-    if not any(module.call for module in model.modules):
-        return [None] * len(groups)
-    return [
-        summarize_calls(model.modules[index].call for index in everyone)
-        for everyone in represented_modules(model, groups)
-    ]
+        yield from ((key, first) for key in merge_paths(keys))
 
 
 def _untraced(model: Model) -> tuple[TraceError, ...]:
@@ -194,71 +187,3 @@ def _optimizer_warnings(trained: ParamGroupTable | None, options: Options) -> It
     for finding in trained.findings if trained else ():
         if finding.kind not in options.accept:
             yield OptimizerError(str(finding), hint=f"mend the factory, or say that it is meant: accept={finding.kind}")
-
-
-def _row(
-    group: Group, said: str, model: Model, places: Sequence[str], totals: Totals, options: Options, is_unchanged: bool
-) -> Row:
-    module = model.modules[group.members[0]]
-    names = tuple(model.modules[member].name for member in group.members)
-    written = label(names) if group.depth else options.root_name
-    return Row(
-        depth=group.depth,
-        label=written if options.whole_names else shortened(written),
-        names=names,
-        path=places[group.members[0]],
-        paths=tuple(places[member] for member in group.members),
-        totals=totals,
-        module=module,
-        parameters=() if options.expand_params else _parameters(module),
-        buffers=module.buffers if options.buffers and not options.expand_params else (),
-        hidden=group.hidden,
-        left_out=group.left_out,
-        left_out_as="unchanged" if options.only_changes else "not common",
-        is_unchanged=is_unchanged,
-        extra_repr=said,
-    )
-
-
-def _parameters(module: Module) -> tuple[Parameter, ...]:
-    """Return a row's parameters; that they came or went with their module, the module says."""
-    if module.change is None or module.change.details:
-        return module.parameters
-    return tuple(msgspec.structs.replace(p, change=None) for p in module.parameters)
-
-
-def _marked(row: Row, difference: Variant | None, is_match: bool, spread: Occurrences, options: Options) -> list[Row]:
-    """Return a row with its marks, and a line for each tensor where that is asked for."""
-    own = difference.of("") if difference and options.expand_params else difference
-    row = msgspec.structs.replace(row, differs=str(own or ""), is_match=is_match)
-    if not (options.expand_params and row.module):
-        return [row]
-    lines = _tensor_rows(row, row.module, spread, options)
-    marks = [difference.of(line.names[0]) if difference else None for line in lines]
-    return [
-        row,
-        *(msgspec.structs.replace(line, differs=str(mark or "")) for line, mark in zip(lines, marks, strict=True)),
-    ]
-
-
-def _tensor_rows(above: Row, module: Module, spread: Occurrences, options: Options) -> list[Row]:
-    """Return a line for each parameter (and buffer) of `module`."""
-    held: list[tuple[Parameter | None, Buffer | None]] = [(p, None) for p in module.parameters]
-    if options.buffers:
-        held += [(None, b) for b in module.buffers]
-    return [
-        Row(
-            depth=above.depth + 1,
-            label="",
-            names=((parameter or buffer).name,),  # type: ignore[union-attr]  # one of the two is there
-            path=join(above.path, (parameter or buffer).name),  # type: ignore[union-attr]
-            totals=of_parameter(parameter) if parameter else Totals(),
-            times=spread.times,
-            elements=spread.of(parameter)[0] if parameter else 0,
-            first=spread.of(parameter)[1] if parameter else 0,
-            module=None,
-            parameters=(parameter,) if parameter else (),
-            buffers=(buffer,) if buffer else (),
-        )
-        for parameter, buffer in held
-    ]

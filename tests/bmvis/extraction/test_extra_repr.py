@@ -50,7 +50,7 @@ def test_a_row_says_what_holds_for_all_that_it_stands_for():
     assert drawn(nn.Sequential(*layers)) == [
         "root",
         "0-2(Sequential)",
-        "0 (Dropout)",
+        "0 (Dropout) # p=0.1-0.2, inplace=False",
         "1 (Linear) weight:[2, 2] bias:[2] # in_features=2, out_features=2, bias=True",
     ]
 
@@ -58,7 +58,8 @@ def test_a_row_says_what_holds_for_all_that_it_stands_for():
 @pytest.mark.parametrize("shown", [True, False], ids=["asked for", "not"])
 def test_words_do_not_tell_blocks_apart(shown):
     model = nn.Sequential(*(nn.Conv1d(1, 1, 1, dilation=d) for d in (1, 2, 3)))
-    assert drawn(model, extra_repr=shown) == ["root", "0-2(Conv1d) weight:[1, 1, 1] bias:[1]"]
+    words = " # 1, 1, kernel_size=(1,), stride=(1,), dilation=(2-3,) or default" if shown else ""
+    assert drawn(model, extra_repr=shown) == ["root", f"0-2(Conv1d) weight:[1, 1, 1] bias:[1]{words}"]
 
 
 def test_modules_that_a_shorter_sibling_lacks_do_not_mislead():

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bmvis.errors import InvalidReferenceError, OptionError
 from bmvis.extraction.forward import make_tensors, trace_call
-from bmvis.extraction.modules import capture
+from bmvis.extraction.modules import capture, capture_live
 from bmvis.inputs import parse_inputs
 from bmvis.model.tree import Model
 from bmvis.option_parsing import parse_options
@@ -36,7 +36,7 @@ def traced(model: nn.Module, inputs: str, device: str = "meta") -> Model:
     assert isinstance(written, tuple)
     positional, named = make_tensors(written, device)
     with torch.device(device):
-        return trace_call(model, capture(model), positional, named)
+        return trace_call(capture_live(model), positional, named)
 
 
 def page_of(model: nn.Module, inputs: str, **options: str) -> Page:
@@ -366,9 +366,9 @@ def test_seventy_billion_parameters_take_no_memory(tmp_path: Path) -> None:
     (tmp_path / "flowing.py").write_text(ZOO)
     script = (
         "import re, torch, flowing\nfrom pathlib import Path\n"
-        "from bmvis.extraction.modules import capture\nfrom bmvis.extraction.forward import trace_call\n"
+        "from bmvis.extraction.modules import capture_live\nfrom bmvis.extraction.forward import trace_call\n"
         "with torch.device('meta'):\n    model = flowing.giant()\n    x = torch.zeros(1, 4096, 8192)\n"
-        "found = trace_call(model, capture(model), [x], {})\n"
+        "found = trace_call(capture_live(model), [x], {})\n"
         "assert sum(p.numel() for p in model.parameters()) > 70e9\n"
         # Not getrusage: its peak is at least what the process that started this one had.
         "peak = re.search(r'VmHWM:\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1]\n"

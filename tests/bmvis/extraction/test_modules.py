@@ -90,7 +90,7 @@ CASES = {
     ),
     "scalar and empty": (
         lambda: parts(scalar=weights(), empty=weights(0, 4)),
-        ["root scalar:[] empty:[0, 4]", "Module: 1 parameters, all trainable; float32, 4 bytes"],
+        ["root scalar:[] empty:[0, 4]", "Module: 1 parameter, all trainable; float32, 4 bytes"],
     ),
     "ParameterList": (
         lambda: parts(prompts=nn.ParameterList([weights(2), weights(3)])),
@@ -140,7 +140,7 @@ CASES = {
     ),
     "None in places": (
         empty_places,
-        ["root", "kept (Linear) weight:[1, 1]", "Module: 1 parameters, all trainable; float32, 4 bytes"],
+        ["root", "kept (Linear) weight:[1, 1]", "Module: 1 parameter, all trainable; float32, 4 bytes"],
     ),
     "lazy": (
         lambda: nn.Sequential(nn.LazyLinear(3), nn.LazyBatchNorm1d()),

@@ -14,7 +14,7 @@ from torch import nn, optim
 from bmvis.cli import main
 from bmvis.comparison.drift import find_drift
 from bmvis.errors import FactoryError, OptionError
-from bmvis.extraction.modules import capture
+from bmvis.extraction.modules import capture, capture_live
 from bmvis.extraction.optimizers import note_groups, unpack
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.tree import Model
@@ -58,7 +58,7 @@ def net() -> Net:
 
 
 def model_of(model: nn.Module, *returned: object) -> Model:
-    return note_groups(capture(model), model, returned)
+    return note_groups(capture_live(model), returned).tree
 
 
 def page_of(model: nn.Module, *returned: object, **written: str) -> Page:

@@ -1,0 +1,139 @@
+"""From the groups of a folded model to the rows of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+import msgspec
+
+from bmvis.model.call_summary import CallSummary, summarize_calls
+from bmvis.model.dtypes import device_of, dtype_of, rank_facts
+from bmvis.model.labels import label, shortened
+from bmvis.model.totals import Totals, of_parameter, subtree_totals
+from bmvis.model.tree import Buffer, Model, Module, Parameter, join
+from bmvis.options import Options
+from bmvis.view.extra_reprs import merge_extra_reprs
+from bmvis.view.folding import Folding, Group, represented_modules
+from bmvis.view.occurrences import Occurrences, count_occurrences
+from bmvis.view.page import Row
+from bmvis.view.variants import Variant, find_variants
+
+
+def make_rows(
+    model: Model, folding: Folding, options: Options, *, matched: Set[int], unchanged: Set[int], is_comparison: bool
+) -> list[Row]:
+    """Return the rows that show the groups of a folded model.
+
+    Args:
+        model: what is shown.
+        folding: its groups.
+        options: how to show it.
+        matched: the modules that the option `highlight` names.
+        unchanged: in a comparison, the modules that are as before, with all below them.
+        is_comparison: whether two models are shown as one; rows then have changes, and no "differs".
+    """
+    totals = subtree_totals(model)
+    variants = {} if is_comparison else find_variants(model, folding, totals, buffers=options.buffers)
+    dtypes, devices = rank_facts(model, dtype_of), rank_facts(model, device_of)
+    extra_reprs, calls = _extra_reprs(model, folding.groups, options), _call_summaries(model, folding.groups)
+    occurrences = count_occurrences(model, folding.groups, totals)
+    rows: list[Row] = []
+    for number, group in enumerate(folding.groups):
+        first, here = group.members[0], occurrences[number]
+        row = msgspec.structs.replace(
+            _row(group, model, options, first in unchanged),
+            totals=totals[first],
+            extra_repr=extra_reprs[number],
+            dtypes=dtypes.below(first),
+            devices=devices.below(first),
+            call_summary=calls[number],
+            times=here.times,
+            elements=here.elements,
+            first=here.first,
+        )
+        rows += _marked(row, variants.get(first), first in matched, here, options)
+    return rows
+
+
+def _extra_reprs(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
+    """Return for each group what the `extra_repr()` of all its modules has in common, with ranges of numbers."""
+    if not options.extra_repr:
+        return [""] * len(groups)
+    modules = model.modules
+    return [merge_extra_reprs([modules[i].extra_repr for i in every]) for every in represented_modules(model, groups)]
+
+
+def _call_summaries(model: Model, groups: Sequence[Group]) -> list[CallSummary | None]:
+    """Return for each group what its modules return and compute."""
+    if not any(module.call for module in model.modules):
+        return [None] * len(groups)
+    return [
+        summarize_calls(model.modules[index].call for index in everyone)
+        for everyone in represented_modules(model, groups)
+    ]
+
+
+def _row(group: Group, model: Model, options: Options, is_unchanged: bool) -> Row:
+    places = model.paths
+    module = model.modules[group.members[0]]
+    names = tuple(model.modules[member].name for member in group.members)
+    written = label(names) if group.depth else options.root_name
+    return Row(
+        depth=group.depth,
+        label=written if options.whole_names else shortened(written),
+        names=names,
+        path=places[group.members[0]],
+        paths=tuple(places[member] for member in group.members),
+        totals=Totals(),
+        module=module,
+        parameters=() if options.expand_params else _parameters(module),
+        buffers=module.buffers if options.buffers and not options.expand_params else (),
+        hidden=group.hidden,
+        left_out=group.left_out,
+        left_out_as="unchanged" if options.only_changes else "not common",
+        is_unchanged=is_unchanged,
+    )
+
+
+def _parameters(module: Module) -> tuple[Parameter, ...]:
+    """Return a row's parameters; that they came or went with their module, the module says."""
+    if module.change is None or module.change.details:
+        return module.parameters
+    return tuple(msgspec.structs.replace(p, change=None) for p in module.parameters)
+
+
+def _marked(row: Row, difference: Variant | None, is_match: bool, spread: Occurrences, options: Options) -> list[Row]:
+    """Return a row with its marks, and a line for each tensor where that is asked for."""
+    own = difference.of("") if difference and options.expand_params else difference
+    row = msgspec.structs.replace(row, differs=str(own or ""), is_match=is_match)
+    if not (options.expand_params and row.module):
+        return [row]
+    lines = _tensor_rows(row, row.module, spread, options)
+    marks = [difference.of(line.names[0]) if difference else None for line in lines]
+    return [
+        row,
+        *(msgspec.structs.replace(line, differs=str(mark or "")) for line, mark in zip(lines, marks, strict=True)),
+    ]
+
+
+def _tensor_rows(above: Row, module: Module, spread: Occurrences, options: Options) -> list[Row]:
+    """Return a line for each parameter (and buffer) of `module`."""
+    held: list[tuple[Parameter | None, Buffer | None]] = [(p, None) for p in module.parameters]
+    if options.buffers:
+        held += [(None, b) for b in module.buffers]
+    return [
+        Row(
+            depth=above.depth + 1,
+            label="",
+            names=((parameter or buffer).name,),  # type: ignore[union-attr]  # one of the two is there
+            path=join(above.path, (parameter or buffer).name),  # type: ignore[union-attr]
+            totals=of_parameter(parameter) if parameter else Totals(),
+            times=spread.times,
+            elements=spread.of(parameter)[0] if parameter else 0,
+            first=spread.of(parameter)[1] if parameter else 0,
+            module=None,
+            parameters=(parameter,) if parameter else (),
+            buffers=(buffer,) if buffer else (),
+        )
+        for parameter, buffer in held
+    ]
