@@ -6,7 +6,6 @@ docs build. The child's side, and the protocol, are in `bmvis.child.server`.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -31,7 +30,6 @@ TIMEOUT = 120.0
 _KINDS: Mapping[str, type[BmvisError]] = {
     cls.kind: cls for cls in (DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError)
 }
-_LOG = logging.getLogger(__name__)
 _ANSWERS = msgspec.msgpack.Decoder(Answer)
 _TAIL_BYTES = 4096
 _PACKAGE = Path(__file__).parents[1]
@@ -117,7 +115,6 @@ class Worker:
         with self._lock:
             reply = self._ask(request)
             if isinstance(reply, Stale):
-                _LOG.debug("worker ended before %s: files it has read have changed", request.reference)
                 self._end()
                 reply = self._ask(request)
         if isinstance(reply, Failed):
@@ -139,7 +136,6 @@ class Worker:
             self._end()
             raise
         if answer.spoiled:
-            _LOG.debug("worker ended after %s: %s", request.reference, answer.spoiled)
             self._end()
         return answer.reply
 
@@ -148,7 +144,6 @@ class Worker:
             self._end()
         if self._child is None:
             self._child = _Child(self.python, self.cwd)
-            _LOG.debug("worker %d started: %s in %s", self._child.process.pid, self.python, self.cwd)
         return self._child
 
     def _end(self) -> None:
