@@ -16,6 +16,7 @@ from bmvis.reference import short_name
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.tree import error_box, to_html
+from bmvis.source.facts import watched
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import model_request
 from bmvis.view.layout import layout
@@ -59,7 +60,7 @@ class Trees:
         self.models = models
         self.raises = raises
         self.sources: set[str] = set()
-        """Files that the trees drawn so far depend on."""
+        """Files and folders to watch: the trees drawn so far depend on them."""
 
     def draw(self, element: Element, page: HostPage, type_link: TypeLink | None = None) -> Drawn:
         """Return the tree that `element` asks for, or an error box.
@@ -106,7 +107,7 @@ class Trees:
         except BmvisError:
             self.sources.update(likely_files(reference, self.settings))
             raise
-        self.sources.update(built.sources)
+        self.sources.update(watched(built.facts))
         drift = drift_error(reference, built)
         if drift:
             self.fail(drift, element.raw, page, line)

@@ -18,6 +18,7 @@ from bmvis.gallery import (
 from bmvis.model.tree import Model
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
+from bmvis.source.facts import watched
 from bmvis.source.recorded import drift_error
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import GALLERY, Element, refuse_unknown
@@ -85,7 +86,7 @@ def finder(models: Models, sources: set[str]) -> Callable[[str], tuple[str, ...]
 
     def find_all(pattern: str) -> tuple[str, ...]:
         listed = models.find_all(pattern)
-        sources.update(listed.sources)
+        sources.update(watched(listed.facts))
         return listed.references
 
     return find_all
@@ -98,7 +99,7 @@ def _model(
         built = models.answer(ModelRequest(entry.reference, options.device))
     except BmvisError as error:
         return error
-    sources.update(built.sources)
+    sources.update(watched(built.facts))
     if drift := drift_error(entry.reference, built):
         report(drift)
     return built.model

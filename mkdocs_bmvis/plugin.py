@@ -21,9 +21,10 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
+from bmvis.log_text import forward
 from bmvis.render.html import assets
 from mkdocs_bmvis.autorefs import type_link
-from mkdocs_bmvis.drawing import Trees
+from mkdocs_bmvis.drawing import LOG, Trees
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension, draw_in_html
 from mkdocs_bmvis.gallery_pages import Galleries
 from mkdocs_bmvis.hosts import mkdocs_page
@@ -69,6 +70,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
             settings = read_settings(self._taken | self._written).below(folder)
         except OptionError as error:
             raise PluginError(f"Plugin 'bmvis': {error}") from error
+        forward("bmvis", LOG.debug, LOG.warning)
         self._build = _Build(msgspec.structs.replace(settings, assets=False))
         config.markdown_extensions.append(self._build.extension)  # type: ignore[arg-type]  # Markdown takes both
         _link(config.extra_css, assets.stylesheets())
@@ -158,7 +160,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     def _watch(self) -> None:
         if self._server and self._build:
             for file in sorted(self._build.trees.sources - self._watched):
-                self._server.watch(file)
+                self._server.watch(file, recursive=False)
                 self._watched.add(file)
 
     def _close(self) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from bmvis.errors import BmvisError
+from bmvis.source.facts import file_facts, first_change
 from bmvis.source.source import Source
-from bmvis.worker.protocol import Built, Listed, ModelRequest
+from bmvis.worker.protocol import Built, Fact, Listed, ModelRequest
 from mkdocs_bmvis.settings import Settings
 
 _Answer = TypeVar("_Answer", Built, Listed)
@@ -55,7 +56,7 @@ class SharedSource:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._source: Source | None = None
-        self._seen: dict[str, int] = {}
+        self._facts: dict[Fact, None] = {}
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
         atexit.register(self.close)
@@ -72,16 +73,16 @@ class SharedSource:
         with self._lock:
             if self._timer:
                 self._timer.cancel()
-            if any(_changed_at(file) != when for file, when in self._seen.items()):
+            if first_change(self._facts, {}):
                 self._end()
             if self._source is None:
                 self._source = open_source(self._settings)
             try:
                 answer = question(self._source)
-                self._note(answer.sources)
+                self._facts |= dict.fromkeys(fact for fact in answer.facts if not fact.left)
                 return answer
             except BmvisError:
-                self._note(likely_files(reference, self._settings))
+                self._facts |= dict.fromkeys(file_facts(likely_files(reference, self._settings)))
                 raise
             finally:
                 self._timer = threading.Timer(IDLE, self.close)
@@ -93,22 +94,11 @@ class SharedSource:
         with self._lock:
             self._end()
 
-    def _note(self, files: Iterable[str]) -> None:
-        for file in files:
-            self._seen.setdefault(file, _changed_at(file))
-
     def _end(self) -> None:
         source, self._source = self._source, None
-        self._seen = {}
+        self._facts = {}
         if source:
             source.close()
-
-
-def _changed_at(file: str) -> int:
-    try:
-        return Path(file).stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
 
 
 def likely_files(reference: str, settings: Settings) -> list[str]:

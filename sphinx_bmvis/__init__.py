@@ -18,17 +18,18 @@ from sphinx_bmvis import (
     gallery_pages,
     models,
     nodes,
+    outdated,
     settings,
     transforms,
 )
 
-ENV_VERSION = 5
+ENV_VERSION = 6
 """Counted up whenever what is kept in the environment or in doctrees changes its shape."""
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the extension, as Sphinx demands."""
-    for part in (settings, domain, nodes, directives, gallery, gallery_pages, models, transforms, assets):
+    for part in (settings, domain, nodes, directives, gallery, gallery_pages, outdated, models, transforms, assets):
         part.setup(app)
     return {
         "version": __version__,

@@ -23,9 +23,10 @@ from bmvis.options import Options
 from bmvis.render.html.tree import row_id
 from bmvis.view.layout import layout, shown_at
 from bmvis.view.page import Page
-from bmvis.worker.protocol import Built, ModelRequest
+from bmvis.worker.protocol import Built, Fact, ModelRequest
 from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure
 from sphinx_bmvis.requests import GalleryRequest, TreeRequest
+from sphinx_bmvis.roles import DOMAIN, TreeRole
 
 logger = logging.getLogger(__name__)
 
@@ -33,27 +34,6 @@ GalleryKey = tuple[str, str, tuple[str, ...]]
 """Which gallery of which page: the document, the folder of its models' pages, and its lines' references."""
 
 _BUILT = msgspec.msgpack.Decoder(Built)
-
-
-class TreeRole(XRefRole):
-    """A reference to a tree, or with `tree:path` to one of its modules; shown as the last part."""
-
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        """Return the reference; `:model:` is short for `:bmvis:model:`."""
-        if ":" not in self.name:
-            self.name = f"{BmvisDomain.name}:{self.name}"
-        return super().run()
-
-    def create_xref_node(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        """Return the reference without the domain's name as its class, which is that of trees."""
-        self.classes.remove(BmvisDomain.name)
-        return super().create_xref_node()
-
-    def process_link(
-        self, env: BuildEnvironment, refnode: nodes.Element, has_explicit_title: bool, title: str, target: str
-    ) -> tuple[str, str]:
-        """Return what is shown and what is meant."""
-        return title if has_explicit_title else title.partition(":")[2] or title, target
 
 
 class ModelIndex(Index):
@@ -80,9 +60,9 @@ class BmvisDomain(Domain):
     Answers are kept as bytes: an environment that holds a thousand big models still pickles at once.
     """
 
-    name = "bmvis"
+    name = DOMAIN
     label = "Models"
-    data_version = 3
+    data_version = 4
     folder = Path()
     """That of conf.py: a new build may have another one."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -102,6 +82,9 @@ class BmvisDomain(Domain):
         "pages": {},
         "unanswered": set(),
         "answers": {},
+        "facts": {},
+        "listed": {},
+        "code": "",
     }
 
     def __init__(self, env: BuildEnvironment) -> None:
@@ -151,7 +134,12 @@ class BmvisDomain(Domain):
 
     def note_answer(self, key: ModelRequest, answer: Built | BmvisError) -> bool:
         """Keep what came of a request; return whether pages that show it must be written again."""
-        kept = answer if isinstance(answer, BmvisError) else msgspec.msgpack.encode(answer)
+        if isinstance(answer, BmvisError):
+            kept: BmvisError | bytes = answer
+        else:
+            self.data["facts"][key] = answer.facts
+            # What it was made of may change where the model does not.
+            kept = msgspec.msgpack.encode(msgspec.structs.replace(answer, sources=(), facts=(), installed=()))
         before = self.data["answers"].get(key)
         self.data["answers"][key] = kept
         return isinstance(kept, BmvisError) or before != kept
@@ -160,8 +148,13 @@ class BmvisDomain(Domain):
         """Drop answers that no page asks for any more, and when pages changed that show none."""
         still = {request.key for requests in self.requests.values() for request in requests}
         self.data["answers"] = {key: reply for key, reply in self.data["answers"].items() if key in still}
+        self.data["facts"] = {key: facts for key, facts in self.data["facts"].items() if key in still}
         pages = self.requests.keys() | self.references.keys()
         self.data["changed"] = {page: when for page, when in self.changed.items() if page in pages}
+
+    def note_listed(self, page: str, facts: Iterable[Fact]) -> None:
+        """Keep what the patterns of a page's galleries depend on."""
+        self.data["listed"][page] = tuple(facts)
 
     def failed_keys(self) -> set[ModelRequest]:
         """Return the requests that ended in an error."""
@@ -206,6 +199,7 @@ class BmvisDomain(Domain):
         self.requests.pop(docname, None)
         self.references.pop(docname, None)
         self.galleries.pop(docname, None)
+        self.data["listed"].pop(docname, None)
         self.unanswered.discard(docname)
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:

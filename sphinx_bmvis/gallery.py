@@ -19,7 +19,7 @@ from bmvis.errors import BmvisError, OptionError
 from bmvis.gallery import Card, Entry, GalleryOptions, expand, make_card, ordered, parse_gallery_options, read_entries
 from bmvis.render.html.cards import facts
 from bmvis.source.source import Source
-from bmvis.worker.protocol import Listed, ModelRequest
+from bmvis.worker.protocol import Fact, Listed, ModelRequest
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import GalleryKey, domain_of
@@ -99,14 +99,15 @@ def expand_galleries(env: BuildEnvironment, source: Source) -> None:
     """Turn the patterns of the galleries just read into models, and ask for those."""
     domain = domain_of(env)
     for page in sorted(domain.unanswered & domain.galleries.keys()):
+        facts: list[Fact] = []
         for anchor, gallery in domain.galleries[page].items():
             listed: list[Listed] = []
             entries = tuple(expanded(gallery.entries, source, listed))
             known = msgspec.structs.replace(gallery, entries=entries)
             domain.galleries[page][anchor] = known
             domain.requests[page] += known.requests(anchor)
-            files = {env.srcdir / file for found in listed for file in found.sources}
-            env.dependencies[page].update(file for file in files if file.is_file())
+            facts += [fact for found in listed for fact in found.facts]
+        domain.note_listed(page, facts)
 
 
 def expanded(entries: Iterable[Entry], source: Source, listed: list[Listed]) -> Iterable[Entry]:

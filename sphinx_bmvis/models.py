@@ -23,23 +23,15 @@ from bmvis.worker.protocol import Built, ModelRequest
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.gallery import expand_galleries
+from sphinx_bmvis.outdated import settle
 from sphinx_bmvis.settings import close_source, source_of
 
 logger = logging.getLogger(__name__)
 
 
 def setup(app: Sphinx) -> None:
-    """Hook into the build before and after pages are read."""
-    app.connect("env-get-outdated", pages_to_retry)
+    """Hook into the build after pages are read."""
     app.connect("env-updated", answer_requests)
-
-
-def pages_to_retry(
-    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
-) -> Iterable[str]:
-    """Return the pages with a model that could not be built: what was missing may be there now."""
-    domain = domain_of(env)
-    return domain.pages_with(domain.failed_keys())
 
 
 def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
@@ -59,7 +51,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     close_source(app)
     domain.unanswered.clear()
     domain.forget_unasked()
-    _note_dependencies(env, domain)
+    settle(domain)
     _report(domain, keys)
     domain.changed.update(dict.fromkeys(domain.pages_with(changed) | domain.pages_about(changed), time.time()))
     return [page for page, when in domain.changed.items() if _is_older(app.builder, page, when)]
@@ -90,16 +82,6 @@ def _answer(source: Source, key: ModelRequest) -> Built | BmvisError:
         return source.answer(key)
     except BmvisError as error:
         return error
-
-
-def _note_dependencies(env: BuildEnvironment, domain: BmvisDomain) -> None:
-    """Let a change of a model's source file outdate the pages that show the model."""
-    for page, requests in domain.requests.items():
-        for request in requests:
-            answer = domain.answer(request.key)
-            if isinstance(answer, Built):
-                files = (env.srcdir / name for name in answer.sources)
-                env.dependencies[page].update(file for file in files if file.is_file())
 
 
 def _report(domain: BmvisDomain, keys: Iterable[ModelRequest]) -> None:

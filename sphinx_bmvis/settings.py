@@ -6,6 +6,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import MutableMapping
+from functools import partial
 from pathlib import Path
 from typing import get_args
 from weakref import WeakKeyDictionary
@@ -13,12 +14,16 @@ from weakref import WeakKeyDictionary
 from sphinx.application import Sphinx
 from sphinx.config import ENUM, Config
 from sphinx.errors import ConfigError
+from sphinx.util import logging
 
 from bmvis.errors import OptionError
+from bmvis.log_text import forward
 from bmvis.option_parsing import parse_site_options
 from bmvis.options import Options
 from bmvis.source.source import Mode, Source
 from bmvis.worker.client import TIMEOUT
+
+logger = logging.getLogger(__name__)
 
 
 def setup(app: Sphinx) -> None:
@@ -33,6 +38,7 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("bmvis_mode", "live", "env", ENUM(*get_args(Mode)))
     app.add_config_value("bmvis_snapshots", None, "env", (str, Path))
     app.connect("config-inited", _check)
+    forward("bmvis", logger.verbose, partial(logger.warning, type="bmvis", subtype="cache"))
     # No worker outlives a build that failed.
     app.connect("build-finished", lambda app, _error: close_source(app))
 

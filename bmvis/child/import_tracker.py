@@ -1,49 +1,62 @@
 """Which project files a reference depends on, also where an earlier reference has imported them.
 
-Runs in the child process. `ImportTracker.install` watches every import from then on, and every file that
-Python opens; `ImportTracker.files_of` follows what was seen from one module on.
+Runs in the child process. `ImportTracker.install` watches every import from then on, and every file that Python looks
+at (`bmvis.child.file_tracker`); `ImportTracker.facts_of` follows what was seen from one module on.
 """
 
 from __future__ import annotations
 
 import builtins
 import importlib
-import importlib.util
+import importlib.machinery
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FrameType, ModuleType
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from bmvis.child.tracebacks import is_project_file
-from bmvis.source import fingerprint
+from bmvis.child.file_tracker import FileTracker, Key
+from bmvis.source.facts import value_of
+from bmvis.worker.protocol import Fact
 
 
 class ImportTracker:
     """Everything imported and read in this process, by the module that did it."""
 
     def __init__(self) -> None:
+        self.files = FileTracker()
         self.imported: defaultdict[str, set[str]] = defaultdict(set)
         """Names of modules, by the name of the module that imports them."""
-        self.read: defaultdict[str, set[str]] = defaultdict(set)
-        """Data files of the project, by the module whose code opened them."""
-        self.digests: dict[str, str] = {}
-        """Digests of the files, as they were when they were first seen."""
-        self.roots: tuple[str, ...] = ()
-        """Folders of the project; a data file elsewhere (a download cache, a device) is not the project's."""
-        self.asked = ""
-        """The module of the reference that is being built."""
+        self.looked_for: defaultdict[str, set[str]] = defaultdict(set)
+        """Names of top-level modules that were looked for, found or not, by the module that did it."""
+        self.path: tuple[str, ...] = ()
+        """Folders of `sys.path` that are the project's."""
         self._files: dict[str, str] = {}
         self._looked_at: set[str] = set()
         """Names of the modules that were looked at: large libraries load thousands."""
-        self._is_project: dict[str, bool] = {}
 
     def install(self) -> None:
         """Begin to watch; for the rest of the process."""
         builtins.__import__ = self._watched_import(builtins.__import__)
         importlib.import_module = self._watched_import_module(importlib.import_module)
-        sys.addaudithook(self._on_event)
+        sys.meta_path.insert(0, _FirstFinder(self))
+        sys.meta_path.append(_LastFinder(self))
+        _distrust_bytecode(self.files.is_project)
+        self.files.install()
+
+    def begin(self, module: str, path: Iterable[str], folders: Iterable[str]) -> None:
+        """Begin with a reference.
+
+        Args:
+            module: the reference's.
+            path: folders for the front of `sys.path`.
+            folders: the project's folders.
+        """
+        self.files.asked = module
+        self.path = tuple(map(os.path.abspath, path))
+        self.files.set_roots(folders)
 
     def note_loaded(self) -> None:
         """Note the project's modules that are loaded now, with the digests of their files."""
@@ -51,20 +64,20 @@ class ImportTracker:
             self._looked_at.add(name)
             module = sys.modules.get(name)
             file = getattr(module, "__file__", None)
-            if name not in self._files and isinstance(file, str) and file.endswith(".py") and self._in_project(file):
+            if name not in self._files and isinstance(file, str) and self.files.is_project(file):
                 self._files[name] = os.path.abspath(file)
-        for file in self._all_files():
-            if file not in self.digests:
-                self.digests[file] = fingerprint.of_file(file)
+                key: Key = ("file", self._files[name])
+                if key not in self.files.values:
+                    self.files.values[key] = value_of(Fact(*key))
 
     def is_stale(self) -> bool:
         """Return whether a file was changed after its code was loaded into this process."""
-        return any(fingerprint.of_file(file) != digest for file, digest in self.digests.items())
+        return self.files.is_stale()
 
-    def files_of(self, module: str) -> list[str]:
-        """Return the files that `module` depends on, itself included, sorted."""
+    def facts_of(self, module: str) -> tuple[Fact, ...]:
+        """Return what `module` depends on, itself included."""
         pending, seen = [module], set[str]()
-        files: set[str] = set()
+        keys = set[Key]()
         while pending:
             name = pending.pop()
             if name in seen:
@@ -72,20 +85,37 @@ class ImportTracker:
             seen.add(name)
             pending.extend(_with_parents(name))
             if name in self._files:
-                files.add(self._files[name])
-            if name in self._files or name == module:
+                keys.add(("file", self._files[name]))
+            if name in self._files or name == module or name in self.files.seen:
                 pending.extend(self.imported[name])
-                files |= self.read[name]
-        return sorted(file for file in files if self.digests.get(file))
+                keys |= self.files.seen[name]
+        return (*self.files.facts(keys), *self._module_facts(seen | {""}))
 
-    def _all_files(self) -> list[str]:
-        return [*self._files.values(), *(file for files in self.read.values() for file in files)]
+    def note_lookup(self, name: str) -> None:
+        """Note that a top-level module is looked for: a new file of its name would be found first."""
+        for module in (self.files.asked, *self.files.modules(sys._getframe(2))):
+            self.looked_for[module].add(name)
 
-    def _in_project(self, file: str) -> bool:
-        known = self._is_project.get(file)
-        if known is None:
-            known = self._is_project[file] = is_project_file(file)
-        return known
+    def note_missing(self, name: str, path: Sequence[str]) -> None:
+        """Note that a package has no module of a name: a file of that name would change what happens."""
+        frame = sys._getframe(2)
+        for folder in path:
+            place = os.path.join(os.path.abspath(folder), name.rpartition(".")[2])
+            if place.startswith(self.files.roots):
+                self.files.note("exists", f"{place}.py", frame)
+                self.files.note("exists", place, frame)
+
+    def _module_facts(self, modules: Iterable[str]) -> list[Fact]:
+        """Return for each folder of the project on `sys.path` which of the names that modules import it has."""
+        found = {name.partition(".")[0] for module in modules for name in self.imported[module]}
+        found.update(*(self.looked_for[module] for module in modules))
+        found -= {"bmvis", *sys.builtin_module_names}
+        names = " ".join(sorted(filter(str.isidentifier, found)))
+        facts = [Fact("modules", folder, of=names) for folder in self.path if self._is_own_folder(folder)]
+        return [Fact(fact.kind, fact.path, value_of(fact), fact.of) for fact in facts]
+
+    def _is_own_folder(self, folder: str) -> bool:
+        return os.path.join(folder, "").startswith(self.files.roots)
 
     def _watched_import(self, original: Callable[..., Any]) -> Callable[..., Any]:
         imported = self.imported
@@ -99,13 +129,15 @@ class ImportTracker:
         ) -> ModuleType:
             module: ModuleType = original(name, globals, locals, fromlist, level)
             importer = (globals or {}).get("__name__")
-            if isinstance(importer, str):
-                if fromlist:
-                    found = imported[importer]
-                    found.add(module.__name__)
-                    found.update(f"{module.__name__}.{part}" for part in fromlist)
-                else:
-                    imported[importer].add(name)
+            if not isinstance(importer, str) or (module.__name__ in self._files and importer not in self._files):
+                # A call without globals, or a library that loads the project's code by its name.
+                importer = self._importer(sys._getframe(1))
+            found = imported[importer]
+            if fromlist:
+                found.add(module.__name__)
+                found.update(f"{module.__name__}.{part}" for part in fromlist)
+            else:
+                found.add(name)
             return module
 
         return watched
@@ -118,28 +150,66 @@ class ImportTracker:
 
         return import_module
 
-    def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open":
-            return
-        file, mode = arguments[0], arguments[1]
-        if not isinstance(file, str) or (mode and "r" not in mode) or file.endswith((".py", ".pyc", ".so")):
-            return
-        path = os.path.abspath(file)
-        if path.startswith(self.roots) and self._in_project(path):
-            self.read[self._importer(sys._getframe(1))].add(path)
-
     def _importer(self, frame: FrameType | None) -> str:
         """Return the name of the module of the innermost frame that is the project's."""
-        for code_file, name in _callers(frame):
-            if self._in_project(code_file):
-                return name
-        return self.asked
+        return next(self.files.modules(frame), self.files.asked)
 
 
-def _callers(frame: FrameType | None) -> Iterator[tuple[str, str]]:
-    while frame is not None:
-        yield frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
-        frame = frame.f_back
+class _FirstFinder:
+    """The first entry of `sys.meta_path`: asked for each module that is not loaded yet."""
+
+    def __init__(self, tracker: ImportTracker) -> None:
+        self._tracker = tracker
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
+        """Note the name, and find nothing."""
+        if path is None:
+            self._tracker.note_lookup(name)
+
+    def invalidate_caches(self) -> None:
+        """Keep nothing to forget."""
+
+
+class _LastFinder:
+    """The last entry of `sys.meta_path`: asked for what no other finder has found."""
+
+    def __init__(self, tracker: ImportTracker) -> None:
+        self._tracker = tracker
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
+        """Note the name, and find nothing."""
+        if path is not None:
+            self._tracker.note_missing(name, path)
+
+    def invalidate_caches(self) -> None:
+        """Keep nothing to forget."""
+
+
+def _distrust_bytecode(is_project: Callable[[str], bool]) -> None:
+    """Let project code be compiled where its bytecode may be older than it looks.
+
+    Python compares the source's time of change and size with those that the bytecode has in it. Both can be equal where
+    the content differs: unpacked archives restore times. The time of the inode (ctime) cannot be set back.
+    """
+    original = importlib.machinery.SourceFileLoader.get_code
+
+    def get_code(self: importlib.machinery.SourceFileLoader, fullname: str) -> CodeType | None:
+        file = self.get_filename(fullname)
+        if not is_project(file) or _is_older(file):
+            return original(self, fullname)
+        code: CodeType = self.source_to_code(self.get_data(file), file)
+        return code
+
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[assignment,method-assign]
+
+
+def _is_older(file: str) -> bool:
+    """Return whether a file is older than its bytecode, or has none."""
+    try:
+        bytecode = Path(importlib.util.cache_from_source(file)).stat()
+    except (OSError, NotImplementedError):
+        return True
+    return Path(file).stat().st_ctime_ns < bytecode.st_mtime_ns
 
 
 def _with_parents(name: str) -> list[str]:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from bmvis import humanize
@@ -19,7 +20,11 @@ from bmvis.child.import_tracker import ImportTracker
 from bmvis.errors import BmvisError, FactoryError, WorkerError
 from bmvis.model.tree import Model
 from bmvis.reference import Reference, parse_pattern, parse_reference
+from bmvis.source.facts import files_in
+from bmvis.source.pyproject import project_folder
 from bmvis.worker.protocol import Built, Failed, Listed, Reply, Request
+
+_project_folder = cache(project_folder)
 
 
 def reply_to(request: Request, imports: ImportTracker) -> Reply:
@@ -27,15 +32,13 @@ def reply_to(request: Request, imports: ImportTracker) -> Reply:
     try:
         parse = parse_pattern if request.listing else parse_reference
         reference = parse(request.reference)
-        imports.asked = reference.module
-        imports.roots = tuple(
-            os.path.join(os.path.abspath(folder), "") for folder in (os.getcwd(), *request.path, *_beside(reference))
-        )
+        folders = (os.getcwd(), str(_project_folder(Path.cwd())), *request.path, *_beside(reference))
+        imports.begin(reference.module, (*request.path, *sys.path), folders)
         importlib.invalidate_caches()
         found = loader.list_models(reference) if request.listing else builder.build(reference, request, imports)
         imports.note_loaded()
-        sources = imports.files_of(reference.module)
-        origin = tuple(sources), tuple(imports.digests[file] for file in sources), tuple(_installed())
+        facts = imports.facts_of(reference.module)
+        origin = tuple(files_in(facts)), facts, tuple(_installed())
         return Built(found, *origin) if isinstance(found, Model) else Listed(found, *origin)
     except BmvisError as error:
         failure = _too_large(request, error) if memory_limit.is_out_of_memory(error.__cause__) else error

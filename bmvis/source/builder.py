@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Iterable
+from functools import cache as cache_of
 from pathlib import Path
 
 import msgspec
@@ -10,11 +14,13 @@ from bmvis.errors import WorkerError
 from bmvis.model.tree import Problem
 from bmvis.options import Device
 from bmvis.reference import parse_reference
-from bmvis.source import checkpoint
+from bmvis.source import checkpoint, fingerprint
 from bmvis.source.allow import EVERYTHING
 from bmvis.source.cache import Cache
 from bmvis.worker.client import Worker
-from bmvis.worker.protocol import Built, Listed
+from bmvis.worker.protocol import Built, Fact, Listed
+
+_LOG = logging.getLogger(__name__)
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -46,6 +52,7 @@ class Builder:
     def __init__(self, cache: Path | None) -> None:
         self._cache = cache
         self._caches: dict[Path, Cache] = {}
+        self._digest_of = cache_of(fingerprint.of_installed)
         self._workers: dict[tuple[object, ...], Worker] = {}
 
     def build(self, job: Job) -> Built:
@@ -70,7 +77,7 @@ class Builder:
         kept = cache.get(*asked) if cache else None
         if isinstance(kept, Built):
             return kept
-        worker = self._worker(job)
+        worker, started = self._worker(job), time.monotonic()
         try:
             built = worker.build(
                 job.reference,
@@ -84,6 +91,7 @@ class Builder:
             if not job.inputs:
                 raise
             return _untraced(worker.build(job.reference, device=job.device, path=job.path, allow=job.allow), error)
+        _LOG.debug("%s: built in %.1f s by %s", job.reference, time.monotonic() - started, job.python)
         if cache:
             cache.put(built, *asked)
         return built
@@ -104,13 +112,19 @@ class Builder:
             cache.put(listed, *asked)
         return listed
 
+    def installed_facts(self, folders: Iterable[str]) -> tuple[Fact, ...]:
+        """Return the facts of `site-packages` folders, each read once in a build."""
+        return tuple(Fact("installed", folder, self._digest_of(folder)) for folder in folders)
+
     def close(self) -> None:
         """End the worker processes. A later `build` starts others."""
         for worker in self._workers.values():
             worker.close()
 
     def _cache_of(self, job: Job) -> Cache | None:
-        return self._caches.setdefault(job.cwd, Cache(self._cache, job.cwd)) if self._cache else None
+        if self._cache and job.cwd not in self._caches:
+            self._caches[job.cwd] = Cache(self._cache, job.cwd, self._digest_of)
+        return self._caches.get(job.cwd)
 
     def _worker(self, job: Job) -> Worker:
         key = (job.cwd, job.python, job.timeout, job.memory)

@@ -18,7 +18,8 @@ from typing import Any
 from bmvis.errors import CheckpointError
 from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Buffer, Model, Module, Parameter
-from bmvis.source import fingerprint, gguf, safetensors
+from bmvis.source import gguf, safetensors
+from bmvis.source.facts import file_facts
 from bmvis.source.packed_weights import unpack
 from bmvis.source.tensor_file import MAX_HEADER, PICKLED, StoredTensor, TensorFile, quoted, read_bytes, refuse_pickle
 from bmvis.worker.protocol import Built
@@ -57,7 +58,7 @@ def _read(path: Path) -> Built:
     sources = tuple(os.path.abspath(file) for file in files)
     modules = tuple(_modules(tensors, found.type or _architecture(written), path))
     model = Model(modules, is_checkpoint=True, notes=found.notes)
-    return Built(model, sources, tuple(map(fingerprint.of_file, sources)))
+    return Built(model, sources, file_facts(sources))
 
 
 def _open(path: Path) -> TensorFile:

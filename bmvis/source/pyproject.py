@@ -53,6 +53,11 @@ class Project(msgspec.Struct, frozen=True):
     snapshots: Path
     models: Mapping[str, NamedModel]
 
+    @property
+    def file(self) -> Path:
+        """Return the file that has the names."""
+        return self.folder / "pyproject.toml"
+
     def find(self, name: str) -> NamedModel:
         """Return the model of this name."""
         if name not in self.models:
@@ -89,6 +94,22 @@ def read_project(start: Path) -> Project:
         if written is not None:
             return _project(folder, written, file)
     return Project(start, (str(start),), start / "snapshots", {})
+
+
+def project_folder(start: Path) -> Path:
+    """Return the folder of the whole project: that of the repository, else of pyproject.toml, else `start`.
+
+    A home directory or a root that happens to be a repository is no project.
+    """
+    found, home = start, Path(os.path.expanduser("~"))  # noqa: PTH111  # it may be unknown, and is then no error
+    for folder in (start, *start.parents):
+        if folder in (home, folder.parent):
+            break
+        if (folder / ".git").exists():
+            return folder
+        if found == start and (folder / "pyproject.toml").exists():
+            found = folder
+    return found
 
 
 def _read(file: Path) -> object:

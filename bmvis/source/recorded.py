@@ -9,6 +9,7 @@ import msgspec
 from bmvis.comparison.drift import find_drift
 from bmvis.errors import DriftError, SnapshotError
 from bmvis.model.snapshot import Snapshot, load
+from bmvis.source.facts import file_facts
 from bmvis.source.pyproject import Project
 from bmvis.worker.protocol import Built
 
@@ -30,7 +31,8 @@ def read_recorded(project: Project, name: str, text: str) -> Built:
             hint=f"write in pyproject.toml, below [tool.bmvis.models]: name = {text!r}",
         )
     file = project.snapshot(name)
-    return Built(read_snapshot(file, project.find(name).reference).model, (str(file),))
+    model = read_snapshot(file, project.find(name).reference).model
+    return Built(model, (str(file),), file_facts([str(file)]))
 
 
 def with_drift(project: Project, name: str, built: Built) -> Built:
@@ -42,7 +44,8 @@ def with_drift(project: Project, name: str, built: Built) -> Built:
     except SnapshotError as error:
         drift = str(error)
     sources = (*built.sources, str(file)) if file.is_file() else built.sources
-    return msgspec.structs.replace(built, drift=drift, sources=sources)
+    facts = (*built.facts, *file_facts([str(file)]))
+    return msgspec.structs.replace(built, drift=drift, sources=sources, facts=facts)
 
 
 def drift_error(reference: str, built: Built) -> DriftError | None:

@@ -18,6 +18,7 @@ from bmvis.options import Device, Options
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, Job
+from bmvis.source.facts import entry_fact
 from bmvis.source.pyproject import NamedModel, Project, read_project
 from bmvis.source.recorded import read_recorded, with_drift
 from bmvis.worker.client import TIMEOUT
@@ -113,7 +114,8 @@ class Source:
             return built
         base = self.resolve(asked.base, asked.device)
         sources = tuple(dict.fromkeys((*built.sources, *base.sources)))
-        return msgspec.structs.replace(built, base=base.model, sources=sources)
+        facts = tuple(dict.fromkeys((*built.facts, *base.facts)))
+        return msgspec.structs.replace(built, base=base.model, sources=sources, facts=facts)
 
     def build(self, name: str) -> Built:
         """Return the model that the project has under `name` as it is now, whatever pages show of it.
@@ -160,7 +162,7 @@ class Source:
         if text.startswith(RECORDED):
             name = text.removeprefix(RECORDED)
             self.project.find(name)
-            return read_recorded(self.project, name, text)
+            return self._with_entry(name, read_recorded(self.project, name, text))
         if is_name(text) and self.project.models:
             name, model = text, self.project.find(text)
             job = self._named_job(model, device)
@@ -169,17 +171,24 @@ class Source:
             name, model = self._name_of(text, device), None
             job = msgspec.structs.replace(self._job(text), device=device, allow=allow)
         if self._mode == "snapshot" or (model and model.recorded):
-            return read_recorded(self.project, name, text)
+            return self._with_entry(name, read_recorded(self.project, name, text))
         built = self._builder.build(msgspec.structs.replace(job, inputs=inputs, inputs_allow=inputs_allow))
         if self._mode == "check" and name:
-            return with_drift(self.project, name, built)
-        return built
+            built = with_drift(self.project, name, built)
+        return self._with_entry(name, built)
+
+    def _with_entry(self, name: str, built: Built) -> Built:
+        """Return a model with facts of what is installed, and of the entry of pyproject.toml that has its name."""
+        entry = (entry_fact(self.project.file, name),) if name else ()
+        installed = self._builder.installed_facts(built.installed)
+        return msgspec.structs.replace(built, facts=(*built.facts, *entry, *installed))
 
     def _list(self, pattern: str) -> Listed:
         models = self.project.models
         if ":" not in pattern:
-            files = (str(self.project.folder / "pyproject.toml"),) if models else ()
-            listed = Listed(tuple(name for name in models if fnmatchcase(name, pattern)), files)
+            file = self.project.file
+            names = tuple(name for name in models if fnmatchcase(name, pattern))
+            listed = Listed(names, (str(file),), (entry_fact(file, ""),)) if models else Listed(())
             hint = nearest(pattern, models) or "pyproject.toml names no model below [tool.bmvis.models]"
         elif self._mode == "snapshot":
             targets = {model.reference: model.reference.partition("(")[0] for model in models.values()}

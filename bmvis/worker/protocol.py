@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from bmvis.model.tree import Model
@@ -30,6 +32,28 @@ class Request(msgspec.Struct, frozen=True):
     """The same for the function that makes the inputs."""
 
 
+Kind = Literal["file", "exists", "names", "link", "modules", "entry", "installed"]
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True):
+    """One thing that a factory could have read differently."""
+
+    kind: Kind
+    """`file`: the content. `exists`: a file, a folder, or nothing. `names`: the names in a folder. `link`: where it
+    leads. `modules`: which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml.
+    `installed`: the distributions in a `site-packages` folder."""
+    path: str
+    value: str = ""
+    """'' where there is nothing."""
+    of: str = ""
+    """For `modules` the imported names, for `entry` the name of the model; space-separated."""
+    left: bool = False
+    """Whether the factory wrote it."""
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.of})" if self.kind == "entry" else self.path
+
+
 class ModelRequest(msgspec.Struct, frozen=True):
     """What a page asks a `Source` for: all that an answer depends on."""
 
@@ -47,8 +71,8 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
     model: Model
     sources: tuple[str, ...]
     """The project's own files that the model came from, absolute: modules, and data files they read."""
-    digests: tuple[str, ...] = ()
-    """For each of the sources, the digest of what was loaded."""
+    facts: tuple[Fact, ...] = ()
+    """All that the factory could have read differently."""
     installed: tuple[str, ...] = ()
     """The folders whose installed distributions the model may use."""
     drift: str = ""
@@ -62,7 +86,7 @@ class Listed(msgspec.Struct, frozen=True, tag="listed"):
 
     references: tuple[str, ...]
     sources: tuple[str, ...] = ()
-    digests: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
     installed: tuple[str, ...] = ()
 
 

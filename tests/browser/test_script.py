@@ -1,5 +1,7 @@
 """What the script adds to a tree: by pointer, by keyboard, under a strict content security policy."""
 
+import re
+
 import pytest
 from trees import HOSTILE, bert, hostile, large, linear, tensor
 
@@ -13,24 +15,19 @@ pytestmark = pytest.mark.browser
 LAYER = "m.bert.encoder.layer.0"
 BLOCKS = "m.bert.encoder.layer"
 QUERY = f"{LAYER}.attention.self.query"
-MEASURE = """() => {
-  const root = document.querySelector(".bmvis"), field = root.querySelector("input");
-  const list = document.createElement("div");
-  list.innerHTML = [...root.querySelectorAll("li b")].map((b) => `<div>${b.textContent}</div>`).join("");
-  root.after(list);
-  const plain = [...list.children], texts = plain.map((one) => one.textContent);
-  const time = (act) => {
+MEASURE = """(texts) => {
+  const field = document.querySelector(".bmvis-tools input");
+  field.focus();
+  document.body.offsetHeight;
+  return texts.map((text) => {
     const began = performance.now();
-    act();
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
     document.body.offsetHeight;
     return performance.now() - began;
-  };
-  const type = (text) => { field.value = text; field.dispatchEvent(new Event("input", { bubbles: true })); };
-  const find = (text) => plain.forEach((one, at) => { one.hidden = !texts[at].includes(text); });
-  document.body.offsetHeight;
-  type("x"), type(""), document.body.offsetHeight;
-  return [time(() => type("part_77_")), time(() => find("part_77_"))];
+  });
 }"""
+"""Milliseconds that the filter takes for each text, layout of the page included."""
 
 
 @pytest.fixture
@@ -44,6 +41,7 @@ def row(tab, identifier: str):
 
 
 def do(tab, identifier: str, action: str) -> None:
+    tab.page.mouse.move(0, 0)
     row(tab, identifier).hover()
     tab.page.locator(".bmvis-actions summary").click()
     tab.page.locator(f".bmvis-actions [data-do={action}]").click()
@@ -59,6 +57,10 @@ def visible(tab) -> list[str]:
         "[...document.querySelectorAll('.bmvis-tree b')].filter((b) => b.checkVisibility()).map((b) => b.textContent)"
     )
     return tab.page.evaluate(shown)
+
+
+def hits(tab) -> list[str]:
+    return tab.page.locator(".bmvis-hit b").all_inner_texts()
 
 
 def focused(tab) -> str:
@@ -77,6 +79,112 @@ def test_a_filter_opens_what_was_closed_and_closes_it_again(lora):
     assert visible(lora)[-1] == "lora_A"
     lora.page.locator("#m input").fill("")
     assert visible(lora) == ["root"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found", "shown"),
+    [
+        ("attention.output.dense", ["dense"], "root bert encoder layer 0-11 attention output dense"),
+        ("layer.5", ["5"], "root bert encoder layer 5"),
+        ("encoder.layer.11.output", ["output"], "root bert encoder layer 11 output"),
+        ("bert.encoder.layer.0.output", ["output"], "root bert encoder layer 0 output"),
+        ("layer.7.attention.self.value", ["value"], "root bert encoder layer 7 attention self value"),
+        ("layer.7.attention.self.key.bias", ["key"], "root bert encoder layer 7 attention self key"),
+        ("layer.1*.output", ["output"], "root bert encoder layer 1,10-11 output"),
+        ("word*.weight", ["word_embeddings"], "root bert embeddings word_embeddings"),
+        ("encoder.*.lora_A", ["lora_A"], "root bert encoder layer 0-11 attention self query,value lora_A"),
+        ("transform.*", ["dense", "LayerNorm"], "root cls predictions transform dense LayerNorm"),
+        ("attention.out", ["output"], "root bert encoder layer 0-11 attention output"),
+        ("Encoder.Layer", ["layer"], "root bert encoder layer"),
+        ("layer[3].output", ["output"], "root bert encoder layer 3 output"),
+        ('"attention.output.dense",', ["dense"], "root bert encoder layer 0-11 attention output dense"),
+        ("val", ["value"], "root bert encoder layer 0-11 attention self value"),
+        ("query,value", ["query,value"], "root bert encoder layer 0-11 attention self query,value"),
+        ("BertLayer", ["0-11"], "root bert encoder layer 0-11"),
+        ("tied embeddings", ["word_embeddings"], "root bert embeddings word_embeddings"),
+        ("repeat", ["0-11", "query,value"], "root bert encoder layer 0-11 attention self query,value"),
+    ],
+)
+def test_a_filter_finds_paths_as_people_have_them(typed, found, shown, lora):
+    lora.page.locator("#m input").fill(typed)
+    assert hits(lora) == found
+    assert visible(lora) == shown.split()
+    assert lora.page.locator("#m output").inner_text() == f"{len(found)} of 33 rows"
+
+
+@pytest.mark.parametrize(
+    ("typed", "count"),
+    [("*.dense", 4), ("frozen", 15), ("delta", 2), ("trainable", 2), ("froz dense", 4), ("layer.12", 0), ("a.b.c", 0)],
+)
+def test_a_filter_counts_rows(typed, count, lora):
+    lora.page.locator("#m input").fill(typed)
+    assert len(hits(lora)) == count
+    assert lora.page.locator("#m output").inner_text() == f"{count} of 33 rows"
+
+
+def test_a_path_from_another_model_is_found_by_its_end_and_says_so(lora):
+    lora.page.locator("#m input").fill("base_model.model.bert.encoder.layer.0.output")
+    assert visible(lora) == ["root", "bert", "encoder", "layer", "0", "output"]
+    assert lora.page.locator("#m output").inner_text() == "1 of 33 rows end in bert.encoder.layer.0.output"
+
+
+def test_what_a_filter_took_out_of_repeats_is_put_back(lora):
+    tree = "document.querySelector('.bmvis-tree').innerHTML.replaceAll(' class=\"\"', '')"
+    before = lora.page.evaluate(tree)
+    for typed in ("layer.7.attention.self.value", "layer.1*.output", "layer.3", "4", "value", "nothing at all", ""):
+        lora.page.locator("#m input").fill(typed)
+    assert lora.page.evaluate(tree) == before
+
+
+def test_rows_that_a_filter_took_out_stay_while_they_are_picked(lora):
+    for number in ("3", "8"):
+        lora.page.locator("#m input").fill(f"layer.{number}.output")
+        do(lora, f"{BLOCKS}.{number}.output", "pick")
+    lora.page.locator("#m input").fill("")
+    lora.page.locator(".bmvis-picks [data-do=target_modules]").click()
+    assert sorted(re.findall(r"\d\.output", copied(lora))) == ["3.output", "8.output"]
+
+
+def test_enter_steps_through_the_matches_and_back(lora):
+    field = lora.page.locator("#m input")
+    field.fill("*.dense")
+    steps = [
+        ("Enter", "1 of 4"),
+        ("Enter", "2 of 4"),
+        ("Shift+Enter", "1 of 4"),
+        ("Shift+Enter", "4 of 4"),
+        ("Enter", "1 of 4"),
+    ]
+    for key, text in steps:
+        field.press(key)
+        assert lora.page.locator("#m output").inner_text() == text
+        assert lora.page.locator(".bmvis-current").count() == 1
+    assert "dense" in lora.page.locator(".bmvis-current").inner_text()
+    field.press("Escape")
+    assert len(visible(lora)) == 33
+    assert not lora.page.locator(".bmvis-current, .bmvis-hit").count()
+
+
+def test_a_step_brings_a_match_into_view(tab):
+    tab.open_trees(to_html(layout(large(600), Options(open=9)), "m"))
+    field = tab.page.locator("#m input")
+    field.fill("part")
+    for _ in range(200):
+        field.press("Enter")
+    box = tab.page.locator(".bmvis-current").bounding_box()
+    assert 100 < box["y"] < 800
+
+
+def test_where_nothing_matches_the_page_keeps_its_height_and_offers_to_clear(lora):
+    height = "document.documentElement.scrollHeight"
+    before = lora.page.evaluate(height)
+    lora.page.locator("#m input").fill("<b>nothing</b>")
+    assert lora.page.evaluate(height) == pytest.approx(before, abs=30)
+    assert "No row matches “<b>nothing</b>”." in lora.page.locator(".bmvis-nothing").inner_text()
+    lora.page.get_by_role("button", name="Clear the filter").click()
+    assert len(visible(lora)) == 33
+    assert lora.page.locator("#m input").evaluate("(field) => field === document.activeElement && field.value === ''")
+    assert not lora.page.locator(".bmvis-nothing").is_visible()
 
 
 @pytest.mark.parametrize(
@@ -229,6 +337,23 @@ def test_marks_of_an_unfolded_row_name_its_own_place(tab):
     assert tie.get_attribute("title") == tie.get_attribute("aria-label") == "tied to blocks.2.first.weight"
 
 
+def test_a_link_takes_its_row_alone_out_of_a_repeat(tab):
+    """A fold of 10,000 members gets three rows more, not 30,000."""
+    experts = [m for number in range(10_000) for m in (Module(str(number), 2, "Expert"), linear("up", 3, 2, 2))]
+    model = Model((Module("", 0, "M"), Module("experts", 1, "ModuleList"), *experts))
+    tab.open_trees(to_html(layout(model, Options()), "m"), "#m.experts.9000.up")
+    assert visible(tab) == ["root", "experts", "0-8999,9001-9999", "up", "9000", "up"]
+    assert (
+        row(tab, "m.experts.0").locator("data").get_attribute("title")
+        == "6 parameters each, 9999 times: >99.9 %; 24 bytes"
+    )
+    tab.page.evaluate("location.hash = 'm.experts.5.up'")
+    row(tab, "m.experts.5").wait_for()
+    assert visible(tab) == ["root", "experts", "0-4,6-8999,9001-9999", "up", "5", "up", "9000", "up"]
+    do(tab, "m.experts.9000", "unfold")
+    assert visible(tab) == ["root", "experts", "0-9999", "up"]
+
+
 @pytest.mark.parametrize("fragment", ["#100%", "#m.%ff", "#%", "#nothing", "#m.bert.encoder.layer.99"])
 def test_an_address_that_names_no_row_does_no_harm(fragment, tab):
     tab.open_trees(to_html(layout(bert(), Options()), "m"), fragment)
@@ -291,10 +416,28 @@ def test_a_tree_that_arrives_later_gets_its_tools(tab):
     assert tab.page.locator(".bmvis-tools").count() == 1
 
 
-def test_a_filter_of_ten_thousand_rows_is_as_quick_as_one_of_a_plain_list(tab):
+def best(tab, texts: list[str], aims: list[float]) -> list[float]:
+    """Return the best times of some tries: the machine may be busy. It stops as soon as all aims are reached."""
+    times = tab.page.evaluate(MEASURE, texts)
+    for _ in range(9):
+        if all(time < aim for time, aim in zip(times, aims, strict=True)):
+            break
+        times = list(map(min, times, tab.page.evaluate(MEASURE, texts)))
+    return times
+
+
+@pytest.mark.parametrize("typed", ["part_77_", "block_77.part_77_*", "part_77_3.weight", "no.such.path.at.all"])
+def test_a_filter_of_ten_thousand_rows_answers_within_50_ms(typed, tab):
     tab.open_trees(to_html(layout(large(10_000), Options(open=9)), "m"))
-    ours, plain = tab.page.evaluate(MEASURE)
-    assert ours < 4 * plain + 16, f"{ours:.0f} ms, a plain list {plain:.0f} ms"
+    answered, cleared = best(tab, [typed, ""], [50, 50])
+    assert answered < 50
+    assert cleared < 50
+
+
+def test_clearing_a_filter_of_thirty_thousand_rows_takes_less_than_300_ms(tab):
+    tab.open_trees(to_html(layout(large(30_000), Options(open=9)), "m"))
+    [_, cleared] = best(tab, ["part_77_", ""], [1000, 300])
+    assert cleared < 300
 
 
 @pytest.fixture(autouse=True)

@@ -39,7 +39,7 @@ def test_bert_has_the_rows_and_texts_of_the_source_document():
 
 @pytest.mark.parametrize("file", ["ref_delta.txt", "ref_delta_nonparams.txt"])
 def test_the_recorded_delta_model_has_the_rows_of_the_source_document(file):
-    """Recorded from OpenDelta itself: tests/opendelta holds that it still is."""
+    """Recorded from OpenDelta itself: tests/opendelta checks that it still is."""
     with Source(DEMO) as source:
         model = source.resolve("bert-delta").model
     drawn = to_text(layout(model, Options(non_params="nonparams" in file)), marks=False)

@@ -1,4 +1,4 @@
-"""The README's quick starts are run as they stand there."""
+"""The README's quick starts are run."""
 
 import re
 import shlex
@@ -75,19 +75,19 @@ def test_zensical(project):
     assert_shows_the_model((project / "site" / "index.html").read_text())
 
 
-def test_plain_markdown(project):
-    script = example("Plain Markdown", "python") + "\nopen('page.html', 'w').write(html)\n"
+def test_python_markdown(project):
+    script = example("Python-Markdown", "python") + "\nopen('page.html', 'w').write(html)\n"
     (project / "convert.py").write_text(script)
     run(project, "convert.py")
     assert_shows_the_model((project / "page.html").read_text())
 
 
 def test_terminal_and_notebook(project):
-    command = shlex.split(example("In a terminal, in a notebook", "console").removeprefix("$ "))
+    command = shlex.split(example("Terminal and notebook", "console").removeprefix("$ "))
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=project / "src", capture_output=True, text=True, check=True
     )
     assert "0-1(Linear)" in done.stdout
-    script = f"from my_package import zoo\nmodel = zoo.bert(2)\n{example('In a terminal, in a notebook', 'python')}"
+    script = f"from my_package import zoo\nmodel = zoo.bert(2)\n{example('Terminal and notebook', 'python')}"
     (project / "src" / "cell.py").write_text(script)
     run(project / "src", "cell.py")

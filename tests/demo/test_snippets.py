@@ -25,7 +25,7 @@ FENCE = re.compile(r"^( *)```(\w+)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTAL
 
 
 def snippets(*languages):
-    """Yield what stands in fences of the languages, on the pages of both hosts, with where it stands."""
+    """Yield the code in fences of the languages, on the pages of both hosts, with its place."""
     for host in HOSTS:
         texts = {name: filled(dialects.chosen(text, host), host) for name, text in PAGES.items()}
         for name, text in texts.items():
@@ -44,7 +44,7 @@ Loader.add_multi_constructor("!", lambda *_: None)
 
 
 def settings_in(value):
-    """Yield what a configuration says for the plugin, or the extension, wherever it does."""
+    """Yield what a configuration has for the plugin, or the extension, wherever it does."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in ("bmvis", "mkdocs_bmvis") and isinstance(inner, dict):

@@ -1,4 +1,4 @@
-"""The tutorial is followed as it stands there, on both hosts: files are written, commands run, their output is read."""
+"""The tutorial is followed on both hosts: files are written, commands are run, and their output is compared."""
 
 import os
 import re
@@ -18,7 +18,7 @@ EXITS = {"bmvis check": 1}
 
 
 def follow(text, folder):
-    """Do what each fence says; return the commands that were run."""
+    """Do what each fence asks for; return the commands that were run."""
     done = []
     for fence in dialects.FENCE.finditer(text):
         language, _, title = fence["info"].partition(" title=")

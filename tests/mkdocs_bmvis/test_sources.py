@@ -1,12 +1,12 @@
 """One Source for pages that are converted in a row, where no host says when a build ends."""
 
-import os
 import time
 
 import pytest
 
 from bmvis.errors import FactoryError
 from bmvis.model.tree import Model, Module
+from bmvis.source.facts import file_facts
 from bmvis.worker.protocol import Built, ModelRequest
 from mkdocs_bmvis import sources
 from mkdocs_bmvis.settings import Settings
@@ -24,7 +24,7 @@ class RecordedSource:
         self.asked.append(asked.reference)
         if asked.reference == "m:bad":
             raise FactoryError(asked.reference)
-        return Built(MODEL, (str(self.file),))
+        return Built(MODEL, (str(self.file),), file_facts([str(self.file)]))
 
     def close(self):
         self.closed = True
@@ -72,7 +72,7 @@ def test_a_changed_file_ends_the_source_at_once(opened, tmp_path):
     shared = sources.SharedSource(Settings(cwd=str(tmp_path)))
     shared.answer(ModelRequest("zoo:a"))
     shared.answer(ModelRequest("zoo:b"))
-    os.utime(zoo, (1, 1))
+    zoo.write_text("2")
     shared.answer(ModelRequest("zoo:a"))
     assert [source.asked for source in opened] == [["zoo:a", "zoo:b"], ["zoo:a"]]
     shared.close()
@@ -84,7 +84,7 @@ def test_a_file_that_failed_and_changed_ends_the_source_at_once(opened, tmp_path
     for _ in range(2):
         with pytest.raises(FactoryError):
             shared.answer(ModelRequest("m:bad"))
-    os.utime(tmp_path / "m.py", (1, 1))
+    (tmp_path / "m.py").write_text("2")
     with pytest.raises(FactoryError):
         shared.answer(ModelRequest("m:bad"))
     assert [len(source.asked) for source in opened] == [2, 1]

@@ -21,8 +21,8 @@ GALLERY_STYLE, GALLERY_SCRIPT = GALLERY = "bmvis/static/bmvis-gallery.css", "bmv
 """What a page with a gallery takes beside the rest."""
 PACKAGE = Path(str(package_files("bmvis")))
 STATIC = PACKAGE / "static"
-_COMMENT = re.compile(r"^[ \t]*(?://.*)?\n", re.MULTILINE)
-"""A line of a script that is empty, or a comment alone."""
+_UNUSED = re.compile(r"^[ \t]*(?://.*\n|\n)?", re.MULTILINE)
+"""What a script is loaded without: indentation, empty lines, and lines that are a comment."""
 
 
 def files() -> list[str]:
@@ -53,13 +53,13 @@ def _folder() -> Path:
 
 
 def _script() -> str:
-    """Return the script's parts as one, `main.js` last, without their lines of comments.
+    """Return the script's parts as one, `main.js` last, without comments and indentation.
 
     A page may load the script twice, such as inline with each of its trees: it runs once.
     """
     parts = sorted((STATIC / "script").glob("*.js"), key=lambda part: (part.stem == "main", part.name))
     code = "".join(part.read_text(encoding="utf-8") for part in parts)
-    return f"(() => {{\nif (window.bmvis) return;\nwindow.bmvis = true;\n{_COMMENT.sub('', code)}}})();\n"
+    return f"(() => {{\nif (window.bmvis) return;\nwindow.bmvis = true;\n{_UNUSED.sub('', code)}}})();\n"
 
 
 def stylesheets() -> list[str]:

@@ -1,62 +1,129 @@
 // The filter: words of the search field, and the legend's entries that are pressed.
 
-// The rows of a tree in preorder, read once: reading 10,000 rows for each letter would be too slow.
-function indexOf(root) {
-  const memory = memoryOf(root);
-  if (memory.index) return memory.index;
-  const places = new Map();
-  memory.index = all(root, ".bmvis-tree li").map((item, place) => {
-    places.set(item, place);
-    const row = rowOf(item);
-    return { item, row, text: row.textContent.toLowerCase(), parent: places.get(parentOf(item)) };
-  });
-  return memory.index;
-}
+// Repeats up to which the filter takes members out; where more match, it shows the repeats.
+const MOST_SPLITS = 20;
 
-// Selectors of the marks whose legend entries are pressed.
+const fieldOf = (root) => root.querySelector(".bmvis-tools input");
+
+// The words of the marks whose entries in the legend are pressed.
 const pressedMarks = (root) =>
-  all(root, '[aria-pressed="true"]').map((entry) => {
-    const selector = entry.className.replace(/(\S+) ?/g, ".$1");
-    return selector === ".bmvis-p" ? ".bmvis-p:not(.bmvis-frozen, .bmvis-buffer)" : selector;
-  });
+  all(root, '.bmvis-legend [aria-pressed="true"]').map((entry) => MARKS[entry.className.match(/\w+$/)[0]]);
 
 // Show the rows that match, and those above them; all rows where nothing is asked for.
 function filterTree(root) {
-  const words = root.querySelector(".bmvis-tools input").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const memory = memoryOf(root);
+  const words = fieldOf(root).value.toLowerCase().split(/\s+/).filter(Boolean).map(readWord);
   const marks = pressedMarks(root);
-  const rows = indexOf(root);
+  hideMenu();
+  unmarkHits(memory);
+  mergeTaken(memory);
   if (!words.length && !marks.length) return clearFilter(root);
-  memoryOf(root).closed ??= all(root, boxesBelow(0)).filter((box) => !box.open);
-  const kept = [];
-  let hits = 0;
-  for (let place = rows.length; place--; ) {
-    const { row, text, parent } = rows[place];
-    const isHit = words.every((word) => text.includes(word)) && marks.every((mark) => row.querySelector(mark));
-    row.classList.toggle("bmvis-hit", isHit);
-    if (kept[place]) row.parentElement.open = true;
-    if (isHit) kept[place] = true;
-    if (kept[place]) kept[parent] = true;
-    hits += isHit;
-  }
-  hideRest(rows, kept);
-  announce(root, `${hits} of ${rows.length} rows`);
+  memory.closed ??= all(root, boxesBelow(0)).filter((box) => !box.open);
+  const count = indexOf(root).length;
+  const { hits, tests, end } = searchRows(indexOf(root), words, marks);
+  memory.hits = [...(takeOutParts(root, hits) ? matchRows(indexOf(root), words, tests, marks) : hits).keys()];
+  if (memory.hits.length) showHits(root, memory.hits);
+  tellNothing(root, !memory.hits.length);
+  announce(root, `${memory.hits.length} of ${count} rows${end ? ` end in ${end}` : ""}`);
 }
 
-// Hide the rows that are not kept. Below a hidden row all is hidden already: those are left as they are.
-function hideRest(rows, kept) {
-  rows.forEach(({ item, parent }, place) => {
-    if ((kept[parent] ?? true) && item.hidden === Boolean(kept[place])) item.hidden = !kept[place];
-  });
+function unmarkHits(memory) {
+  for (const { row } of memory.hits) row.classList.remove("bmvis-hit", "bmvis-current");
+  for (const item of memory.last) item.classList.remove("bmvis-last");
+  memory.hits = [];
+  memory.place = -1;
+}
+
+// Mark some rows, and show those and all above them.
+function showHits(root, hits) {
+  const kept = new Set(hits);
+  for (const { row } of hits) row.classList.add("bmvis-hit");
+  // The set grows on the way.
+  for (const entry of kept) {
+    if (!entry.above) continue;
+    kept.add(entry.above);
+    if (!entry.above.row.parentElement.open) entry.above.row.parentElement.open = true;
+  }
+  const memory = memoryOf(root);
+  const last = new Map();
+  for (const entry of indexOf(root)) {
+    const { item, above } = entry;
+    const isKept = kept.has(entry);
+    if (isKept) last.set(above, item);
+    // Below a hidden row all is hidden: left as it is.
+    if ((!above || kept.has(above)) && item.hidden === isKept) item.hidden = !isKept;
+  }
+  memory.last = [...last.values()];
+  for (const item of memory.last) item.classList.add("bmvis-last");
 }
 
 // Show all rows, those closed that were closed before.
 function clearFilter(root) {
   const memory = memoryOf(root);
-  for (const { item, row } of indexOf(root)) {
-    row.classList.remove("bmvis-hit");
-    if (item.hidden) item.hidden = false;
-  }
-  for (const box of memory.closed ?? []) box.open = false;
+  if (!memory.closed) return;
+  for (const { item } of indexOf(root)) if (item.hidden) item.hidden = false;
+  for (const box of memory.closed) box.open = false;
   memory.closed = null;
+  tellNothing(root, false);
   announce(root, "");
+}
+
+// Where nothing matches, words take the tree's place and keep its height, so that the page does not jump.
+function tellNothing(root, isNothing) {
+  const tree = root.querySelector(".bmvis-tree");
+  const words = root.querySelector(".bmvis-nothing");
+  if (isNothing && !tree.hidden) words.style.minHeight = `${tree.offsetHeight}px`;
+  tree.hidden = isNothing;
+  words.hidden = !isNothing;
+  words.firstChild.textContent = `No row matches “${fieldOf(root).value.trim()}”. `;
+}
+
+// Empty the filter, its field and the legend's entries.
+function resetFilter(root) {
+  fieldOf(root).value = "";
+  for (const entry of all(root, '.bmvis-legend [aria-pressed="true"]')) entry.ariaPressed = "false";
+  filterTree(root);
+}
+
+// Go to the next row that matches, or to the one before.
+function stepHits(root, by) {
+  const memory = memoryOf(root);
+  const count = memory.hits.length;
+  if (!count) return;
+  memory.hits[memory.place]?.row.classList.remove("bmvis-current");
+  memory.place = (Math.max(memory.place, by < 0 ? 0 : -1) + by + count) % count;
+  const { row } = memory.hits[memory.place];
+  row.classList.add("bmvis-current");
+  row.scrollIntoView({ block: "center" });
+  announce(root, `${memory.place + 1} of ${count}`);
+}
+
+// Take the members that match out of repeats of which others do not. Returns whether there were any.
+function takeOutParts(root, hits) {
+  const memory = memoryOf(root);
+  const wanted = new Map();
+  for (const { entry, fits } of [...hits.values()].flat())
+    for (const name of namesOf(entry.item).filter((name) => fits(name.toLowerCase())))
+      wanted.set(entry.item, (wanted.get(entry.item) ?? new Set()).add(name));
+  if (!wanted.size || wanted.size > MOST_SPLITS) return false;
+  const items = [...wanted.keys()];
+  const outermost = items.filter((item) => !items.some((other) => other !== item && other.contains(item)));
+  const index = indexOf(root);
+  const regions = outermost.map((item) => ({ place: index.indexOf(entries.get(item)), size: all(item, "li").length + 1, item }));
+  // The innermost first: what is taken out of a repeat has its own repeats split already.
+  items.sort((a, b) => (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? 1 : -1));
+  for (const item of items) if (split(item, [...wanted.get(item)])) memory.taken.push(item);
+  memory.whole = index;
+  memory.index = [...index];
+  for (const { place, size, item } of regions.sort((a, b) => b.place - a.place))
+    memory.index.splice(place, size, ...readRows(membersOf(item), entries.get(item).above, root.id));
+  return true;
+}
+
+// Put the repeats together again that the filter took members out of, but those with picked rows.
+function mergeTaken(memory) {
+  const isKept = memory.taken.some((item) => membersOf(item).some((member) => member.querySelector(".bmvis-picked")));
+  if (memory.taken.length) memory.index = isKept ? null : memory.whole;
+  for (const item of isKept ? [] : memory.taken.reverse()) merge(item);
+  memory.taken = [];
 }

@@ -18,11 +18,18 @@ const KEYS = {
 
 function pressKey(event) {
   const { target, key } = event;
+  if (target.matches?.(".bmvis-tools input")) return pressKeyInFilter(event);
   if (key === "Escape" && menuItem()?.contains(target)) {
     menu.open = false;
     focusRow(rowOf(menuItem()));
   } else if (KEYS[key] && target.matches?.(ROW) && !(event.ctrlKey || event.metaKey || event.altKey)) {
-    KEYS[key](target, target.parentElement.open); // undefined for a leaf
+    // Undefined for a leaf.
+    KEYS[key](target, target.parentElement.open);
     event.preventDefault();
   }
+}
+
+function pressKeyInFilter({ target, key, shiftKey }) {
+  if (key === "Enter") stepHits(rootOf(target), shiftKey ? -1 : 1);
+  if (key === "Escape") resetFilter(rootOf(target));
 }

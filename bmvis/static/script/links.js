@@ -1,14 +1,17 @@
-// Links to rows: what hides a row is opened and unfolded.
+// Links to rows: what hides a row is opened, and the row taken out of the repeat that it is folded into.
 
-// The item with an id; a repeat that it is folded into is unfolded. Null where no row has it.
+// The item with an id; of a repeat that it is folded into that member alone is taken out. Null where no row has it.
 function reach(id) {
   const found = document.getElementById(id);
   if (found || !id.includes(".")) return found;
-  reach(id.slice(0, id.lastIndexOf("."))); // a repeat above it
-  const repeats = all(document, ".bmvis-tree .bmvis-x").map(itemOf);
-  const folded = repeats.find((item) => namesOf(item).some((name) => siblingId(item, name) === id));
-  if (!folded) return null;
-  unfold(folded);
+  // A repeat above it.
+  reach(id.slice(0, id.lastIndexOf(".")));
+  for (const item of all(document, ".bmvis-tree .bmvis-x").map(itemOf)) {
+    const name = namesOf(item).find((name) => siblingId(item, name) === id);
+    if (name === undefined) continue;
+    split(item, [name]);
+    return refresh(document.getElementById(id));
+  }
   return document.getElementById(id);
 }
 

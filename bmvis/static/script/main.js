@@ -3,6 +3,10 @@
 listen("keydown", pressKey);
 listen("pointerover", bringMenu);
 listen("focusin", bringMenu);
+listen("focusin", ({ target }) => {
+  // So that the first letter is quick.
+  if (target.matches?.(".bmvis-tools input")) indexOf(rootOf(target));
+});
 listen("input", ({ target }) => {
   if (target.closest?.(".bmvis-tools")) filterTree(rootOf(target));
 });
@@ -15,7 +19,8 @@ listen("click", ({ target }) => {
 addEventListener("hashchange", openLinked);
 
 function start() {
-  all(document, ".bmvis-totals + .bmvis-tree").forEach(equip); // those without a toolbar
+  // Those without a toolbar.
+  all(document, ".bmvis-totals + .bmvis-tree").forEach(equip);
   openLinked();
 }
 

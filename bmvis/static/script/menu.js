@@ -17,6 +17,7 @@ const unfoldButton = menu.querySelector("[data-do=unfold]");
 const menuItem = () => menuHolder.parentElement;
 
 function hideMenu() {
+  menu.open = false;
   menuHolder.remove();
 }
 
@@ -48,7 +49,11 @@ const ACTIONS = {
   key: (root, item) => copy(root, pathOf(item)),
   link: (root, item) => copy(root, new URL("#" + item.id, location).href),
   pick: togglePick,
-  unfold: (_, item) => focusRow(rowOf(origins.has(item) ? foldAgain(origins.get(item)) : unfold(item))),
+  unfold: (_, item) => focusRow(rowOf(refresh(origins.has(item) ? foldAgain(item) : unfold(item)[0]))),
+  reset: (root) => {
+    resetFilter(root);
+    fieldOf(root).focus();
+  },
   clear: (root) => pickedItems(root).forEach((item) => togglePick(root, item)),
   target_modules: (root) => copyPicks(root, "target_modules"),
   modified_modules: (root) => copyPicks(root, "modified_modules"),

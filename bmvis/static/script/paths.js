@@ -1,15 +1,17 @@
-// From list items to the paths of modules. An item's id is `anchor.path`; a folded item has the first member's.
+// The rows of a tree as the script reads them: for each an entry with its module's path, and what the filter looks at.
 
-// The path of an item's (first) module; `~20~` in an id is a character that an id cannot hold.
-const pathOf = (item) =>
-  item.id
-    .slice(rootOf(item).id.length + 1)
-    .replace(/~(\w+)~/g, (_, code) => String.fromCodePoint(parseInt(code, 16)));
+// An item's id is `anchor.path`; a folded item has the first member's. `~20~` is a character that an id cannot hold.
+const pathOf = (item, anchor = rootOf(item).id) =>
+  item.id.slice(anchor.length + 1).replace(/~(\w+)~/g, (_, code) => String.fromCodePoint(parseInt(code, 16)));
 
 const lastPart = (path) => path.slice(path.lastIndexOf(".") + 1);
 
 // The id that a sibling called `name` has, or would have.
-const siblingId = (item, name) => item.id.replace(/[^.]*$/, () => name);
+const siblingId = (item, name) =>
+  item.id.replace(/[^.]*$/, () => name.replace(/[^\p{L}\p{N}_-]/gu, (one) => `~${one.codePointAt().toString(16)}~`));
+
+// A path as Python writes it: `layer[0].weight`.
+const pythonPath = (path) => path.replace(/(^|\.)(\d+)(?=\.|$)/g, "[$2]");
 
 // `4-6` as 4, 5, 6; any other part of a label as it is.
 function expandRange(part) {
@@ -19,36 +21,109 @@ function expandRange(part) {
 }
 
 // The names of all siblings that an item stands for; its own alone where the label does not list them.
-function namesOf(item) {
-  const own = lastPart(pathOf(item));
+function namesOf(item, own = lastPart(pathOf(item))) {
   const label = rowOf(item).querySelector(".bmvis-x");
-  if (!label || label.dataset.p) return [own]; // renamed: the label's names are not the model's
+  // Renamed: the label's names are not the model's.
+  if (!label || label.dataset.p) return [own];
   const names = (label.title || label.textContent).split(/, ?/).flatMap(expandRange);
   return names.includes(own) && names.length === Number(label.dataset.x) ? names : [own];
 }
 
-// The way to an item: for each level the part of the path before its name (levels that are not drawn), and all its
-// names, as in [["", ["encoder"]], ["layer.", ["0", "1"]]]. A renamed repeat has whole ends of paths for names.
-function chainOf(item) {
-  const path = item?.id && pathOf(item);
-  if (!path) return [];
-  let parent = parentOf(item);
-  // Rows that are no modules of the model (a virtual level) have no part in its paths.
-  while (!parent.id || !path.startsWith(pathOf(parent) && pathOf(parent) + ".")) parent = parentOf(parent);
-  const below = (path) => path.slice(pathOf(parent).length).replace(/^\./, "");
-  const renamed = rowOf(item).querySelector("[data-p]")?.dataset.p.split(" ").map(below);
-  if (renamed) return [...chainOf(parent), ["", renamed]];
-  const own = below(path);
-  return [...chainOf(parent), [own.slice(0, own.length - lastPart(own).length), namesOf(item)]];
+// The label of some numbers, as the renderer writes it: `0-4,6-11`; other names as they are.
+function labelOf(names) {
+  if (!names.every((name) => /^\d+$/.test(name))) return names.join(",");
+  const runs = [];
+  for (const number of names.map(Number).sort((a, b) => a - b)) {
+    if (runs.at(-1)?.[1] === number - 1) runs.at(-1)[1] = number;
+    else runs.push([number, number]);
+  }
+  return runs.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(",");
 }
 
-// The paths of all modules that an item stands for, those of repeats above it included.
-function pathsOf(item) {
+// The words that the filter knows for marks, by the mark's class; the legend's entries have the same classes.
+const MARKS = {
+  p: "trainable", frozen: "frozen", delta: "delta", buffer: "buffer", x: "repeated", tie: "tied", match: "match",
+  added: "added", removed: "removed", changed: "changed", virtual: "virtual", other: "uncommon", differs: "differs",
+  flow: "returns",
+};
+const MARKED = Object.keys(MARKS).map((mark) => `.bmvis-tree .bmvis-${mark}`).join();
+const entries = new WeakMap();
+
+// The entry of an item, of which these tell the place in the model:
+// `above`: the entry of the row above it; `base`: that of the nearest module above it, whose path its own goes on from;
+// `before`: the part of the path between that module and its own name: levels that are not drawn, as in `encoder.`;
+// `names`: all that it stands for; in a renamed repeat whole ends of paths;
+// `steps`: the same in lower case, name by name: [["encoder"], ["0", "1"]];
+// `label`: what is written for the names of a repeat.
+function readEntry(item, above, anchor) {
+  const row = rowOf(item);
+  const path = item.id ? pathOf(item, anchor) : null;
+  const entry = { item, row, above, path, text: row.textContent.toLowerCase(), marks: "", tensors: [], steps: [] };
+  entries.set(item, entry);
+  if (!path) return entry;
+  let base = above;
+  // Rows that are no modules of the model (a virtual level) have no part in its paths.
+  while (base.path === null || !path.startsWith(base.path && base.path + ".")) base = base.above;
+  entry.base = base;
+  const below = (path) => path.slice(base.path.length).replace(/^\./, "");
+  const renamed = row.querySelector("[data-p]")?.dataset.p.split(" ").map(below);
+  const own = lastPart(path);
+  entry.before = renamed ? "" : below(path).slice(0, -own.length);
+  entry.names = renamed ?? namesOf(item, own);
+  entry.steps = stepsOf(entry);
+  // The names of a repeat are looked at one by one: in the text, `1` would find `0-11`.
+  if (entry.names.length > 1 && !renamed) {
+    entry.label = row.querySelector(".bmvis-x").textContent.toLowerCase();
+    entry.text = entry.text.slice(entry.label.length);
+  }
+  return entry;
+}
+
+function stepsOf({ before, names }) {
+  const ways = names.map((name) => (before + name).toLowerCase().split("."));
+  return ways[0].map((_, place) => (ways[1] ? [...new Set(ways.map((way) => way[place] ?? ""))] : [ways[0][place]]));
+}
+
+// Note the marks and the tensors of rows in their entries.
+function readMarks(elements) {
+  for (const element of elements) {
+    const entry = entries.get(itemOf(element));
+    const classes = element.className.match(/bmvis-\w+/g).map((name) => MARKS[name.slice(6)]);
+    const isTrainable = !/frozen|buffer/.test(element.className);
+    entry.marks += classes.filter((word) => word !== "trainable" || isTrainable).map((word) => ` ${word}`).join("");
+    if (!element.matches(".bmvis-p")) continue;
+    entry.marks += ` ${element.title.toLowerCase()}`;
+    entry.tensors.push(element.textContent.toLowerCase().replace(/:[^:]*$/, ""));
+  }
+}
+
+// Read the rows of some items with all below them, in preorder.
+function readRows(items, above, anchor) {
+  const rows = items.flatMap((item) => [item, ...item.querySelectorAll("li")]);
+  const read = rows.map((item) => readEntry(item, entries.get(parentOf(item)) ?? above, anchor));
+  readMarks(items.flatMap((item) => all(item, MARKED)));
+  return read;
+}
+
+// All entries of a tree; reading 10,000 rows for each letter in the filter would be too slow.
+function indexOf(root) {
+  const memory = memoryOf(root);
+  memory.index ??= readRows(all(root, ".bmvis-tree > li"), undefined, root.id);
+  return memory.index;
+}
+
+function entryOf(item) {
+  indexOf(rootOf(item));
+  return entries.get(item);
+}
+
+// The entries from the first level down to one, those above it whose path goes on in its own.
+const chainOf = (entry) => (entry?.path ? [...chainOf(entry.base), entry] : []);
+
+// The paths of all modules that an entry stands for, those of repeats above it included.
+function pathsOf(entry) {
   let paths = [""];
-  for (const [before, names] of chainOf(item))
+  for (const { before, names } of chainOf(entry))
     paths = paths.flatMap((path) => names.map((name) => (path && path + ".") + before + name));
   return paths.filter(Boolean);
 }
-
-// A path as Python writes it: `layer[0].weight`.
-const pythonPath = (path) => path.replace(/(^|\.)(\d+)(?=\.|$)/g, "[$2]");

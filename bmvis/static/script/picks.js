@@ -4,7 +4,7 @@ const pickedItems = (root) => all(root, ".bmvis-picked").map(itemOf);
 
 // Show the tray with the number of picked modules, or hide it.
 function showPicks(root) {
-  const count = new Set(pickedItems(root).flatMap(pathsOf)).size;
+  const count = new Set(pickedItems(root).flatMap((item) => pathsOf(entryOf(item)))).size;
   const tray = root.querySelector(".bmvis-picks");
   tray.hidden = !count;
   tray.firstChild.textContent = `Modules picked: ${count}. Copy`;
@@ -30,9 +30,10 @@ function countEnds(paths) {
 
 // The shortest ends of paths that name no other module, as a list in Python; null where there are none.
 function listOf(root, paths) {
-  const every = countEnds(indexOf(root).flatMap(({ item }) => pathsOf(item)));
+  const every = countEnds(indexOf(root).flatMap(pathsOf));
   const picked = countEnds(paths);
-  const isCut = root.querySelector(".bmvis-tree small"); // modules that are not shown could end alike
+  // Modules that are not shown could end alike.
+  const isCut = root.querySelector(".bmvis-tree small");
   const found = paths.map((path) =>
     endsOf(path).find((end) => every.get(end) === picked.get(end) && (!isCut || end === path)));
   return found.includes(undefined) ? null : `["${[...new Set(found)].join('", "')}"]`;
@@ -45,8 +46,8 @@ const eitherOf = (texts) => (texts.length > 1 ? `(?:${texts.join("|")})` : texts
 const regexOf = (items) =>
   eitherOf(
     items.map((item) =>
-      chainOf(item)
-        .map(([before, names]) => escapeRegex(before) + eitherOf(names.map(escapeRegex)))
+      chainOf(entryOf(item))
+        .map(({ before, names }) => escapeRegex(before) + eitherOf(names.map(escapeRegex)))
         .join("\\.")));
 
 // Copy the picked modules as `form` takes them: a list where ends of paths will do, else an expression.
@@ -55,12 +56,13 @@ function copyPicks(root, form) {
   const regex = regexOf(items);
   if (form === "regex") return copy(root, regex);
   const asRegex = form === "target_modules" ? `r"${regex}"` : `[r"[r]^${regex}$"]`;
-  return copy(root, `${form}=${listOf(root, items.flatMap(pathsOf)) ?? asRegex}`);
+  return copy(root, `${form}=${listOf(root, items.flatMap((item) => pathsOf(entryOf(item)))) ?? asRegex}`);
 }
 
 async function copy(root, text) {
   announce(root, text);
-  if (!navigator.clipboard) return; // an insecure origin: the text is there to be copied by hand
+  // An insecure origin: the text is there to be copied by hand.
+  if (!navigator.clipboard) return;
   await navigator.clipboard.writeText(text);
   announce(root, `copied ${text}`);
 }

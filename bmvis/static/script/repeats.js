@@ -1,37 +1,71 @@
-// Repeats: a folded row becomes a row for each of its members, and one row again.
+// Repeats: members are taken out of a folded row, one or all, and put together again.
 
-// For each item that unfolding made: the folded item, and all items in its place.
+// For an item in the place of a folded one: the folded one. For a folded one: the items in its place.
 const origins = new WeakMap();
+const parts = new WeakMap();
 
-// Put an item for each member in the place of a folded one, and return the first.
-function unfold(folded) {
-  const names = namesOf(folded);
+// Put an item for each group of its members in the place of a folded one, and return these.
+function replaceBy(folded, groups) {
   hideMenu();
-  const items = names.map((name) => memberOf(folded, name, names.length));
-  for (const item of items) origins.set(item, { folded, items });
+  const items = groups.map((names) => copyOf(folded, names));
+  for (const item of items) origins.set(item, folded);
+  parts.set(folded, items);
   folded.replaceWith(...items);
-  return refresh(items[0]);
+  return items;
 }
 
-// Undo it, and return the folded item.
-function foldAgain({ folded, items }) {
+// Take some members out of a folded item, in one item, and leave the rest in another; null where all are taken.
+function split(folded, names) {
+  const rest = namesOf(folded).filter((name) => !names.includes(name));
+  if (!rest.length) return null;
+  const isFirst = names.includes(namesOf(folded)[0]);
+  return replaceBy(folded, isFirst ? [names, rest] : [rest, names]);
+}
+
+// An item for each member.
+const unfold = (folded) => replaceBy(folded, namesOf(folded).map((name) => [name]));
+
+// The items on the page in the place of a folded one; itself where it was not taken apart.
+const membersOf = (item) => parts.get(item)?.flatMap(membersOf) ?? [item];
+
+// Undo all that was done to a folded item.
+function merge(folded) {
+  const [first, ...others] = membersOf(folded);
+  if (!first.isConnected) return;
   hideMenu();
-  items[0].before(folded);
-  items.forEach((item) => item.remove());
-  return refresh(folded);
+  first.replaceWith(folded);
+  others.forEach((item) => item.remove());
+  forgetParts(folded);
 }
 
-// A copy of a folded item for one of its `count` members.
-function memberOf(folded, name, count) {
+function forgetParts(folded) {
+  parts.get(folded)?.forEach(forgetParts);
+  parts.delete(folded);
+}
+
+// Undo what was done to the folded item that an item was taken out of, at first; return the folded one.
+function foldAgain(item) {
+  let folded = item;
+  while (origins.has(folded)) folded = origins.get(folded);
+  merge(folded);
+  return folded;
+}
+
+// A copy of a folded item for some of its members.
+function copyOf(folded, names) {
   const item = folded.cloneNode(true);
   const label = rowOf(item).querySelector("b");
-  moveIds(item, folded.id, siblingId(folded, name));
-  moveTies(item, pathOf(folded), name);
-  for (const amount of all(item, "data")) rescale(amount, count, wholeOf(rootOf(folded)));
-  for (const mark of all(item, "[data-n]")) mark.dataset.n /= count;
-  label.textContent = name;
-  label.classList.remove("bmvis-x"); // it may have other marks, such as that of a comparison
+  const share = names.length / namesOf(folded).length;
+  const whole = wholeOf(rootOf(folded));
+  moveIds(item, folded.id, siblingId(folded, names[0]));
+  moveTies(item, pathOf(folded), names[0]);
+  for (const amount of all(item, "data")) rescale(amount, share, whole);
+  for (const mark of all(item, "[data-n]")) mark.dataset.n = Math.round(mark.dataset.n * share);
+  label.textContent = labelOf(names);
   label.removeAttribute("title");
+  label.dataset.x = names.length;
+  // It may have other marks, such as that of a comparison.
+  label.classList.toggle("bmvis-x", names.length > 1);
   return item;
 }
 
@@ -68,25 +102,28 @@ function percent(part, whole) {
 
 const AMOUNT = /^([\d,]+ \w+)(?: each, (\d+) times)?: ([^;]+); (.*)$/;
 
-// Divide the share of an amount, its bar and its tooltip, by `count`: `10 parameters each, 12 times: 6 %; 40 bytes`.
+// Have an amount stand for a share of its modules, in its bar and its tooltip, `10 parameters each, 12 times: 6 %; 40 bytes`.
 // Where members share tensors with one another, the share of a few of them is not known: the tooltip leaves it out.
-function rescale(amount, count, whole) {
-  const [, each, written, share, rest] = amount.title.match(AMOUNT) ?? [];
+function rescale(amount, share, whole) {
+  const [, each, written, percentage, rest] = amount.title.match(AMOUNT) ?? [];
   if (!each) return;
   const times = Number(written ?? 1);
-  const left = times / count;
-  const isApart = percent(amount.value * times, whole) === share;
+  const left = Math.round(times * share);
+  const isApart = percent(amount.value * times, whole) === percentage;
   const part = left === 1 || isApart ? amount.value * left : null;
   const repeated = left > 1 ? ` each, ${left} times` : "";
   amount.title = `${each}${repeated}${part === null ? "" : `: ${percent(part, whole)}`}; ${rest}`;
-  if (part !== null) amount.dataset.s = Math.max(1, Math.round((part / whole) * 20)); // SHARE_STEPS of the renderer
+  // SHARE_STEPS of the renderer.
+  if (part !== null) amount.dataset.s = Math.max(1, Math.round((part / whole) * 20));
 }
 
 // Read a tree again whose items changed, and return `item`.
 function refresh(item) {
   const root = rootOf(item);
-  memoryOf(root).index = null;
-  filterTree(root);
+  const memory = memoryOf(root);
+  memory.index = null;
+  memory.taken = [];
+  if (memory.closed) filterTree(root);
   showPicks(root);
   return item;
 }

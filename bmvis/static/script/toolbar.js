@@ -23,11 +23,14 @@ function equip(tree) {
   tree.before(
     makeSection(
       "tools",
-      `<input type="search" placeholder="Filter" aria-label="Filter rows" spellcheck="false"><output></output>
+      `<input type="search" placeholder="Filter by name or path" aria-label="Filter rows" title="Enter goes to the next match" spellcheck="false"><output></output>
       <span role="group" aria-label="Levels">${levelButtons(tree)}</span>`,
     ),
   );
+  const nothing = makeSection("nothing", `<p></p>${buttonHtml("reset", "Clear the filter")}`);
+  nothing.hidden = true;
   tree.after(
+    nothing,
     makeSection(
       "picks",
       `<span role="status"></span>${buttonHtml("target_modules")}${buttonHtml("modified_modules")}${
@@ -35,7 +38,7 @@ function equip(tree) {
     ),
   );
   showPicks(root);
-  all(root, ".bmvis-legend > span").forEach(makeButton);
+  all(root, ".bmvis-legend > span[class]").forEach(makeButton);
 }
 
 // An entry of the legend becomes a button that filters by what it names.

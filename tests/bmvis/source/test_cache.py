@@ -1,15 +1,21 @@
 """Built models are kept between builds, and a kept one is never wrong."""
 
+import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bmvis.errors import WorkerError
+from bmvis.model.tree import Model, Module
+from bmvis.source.cache import Cache
 from bmvis.source.source import Source
+from bmvis.worker.protocol import Built
 
 REFERENCE = "zoo.models:build"
 
@@ -148,6 +154,28 @@ def damage_format(entry):
     entry.write_bytes(fingerprint.of_bytes(content).encode() + content)
 
 
+def damage_text(entry):
+    from bmvis.source import fingerprint
+
+    content = msgspec.msgpack.encode([[b"built", b"\xff\xfe"], []])
+    entry.write_bytes(fingerprint.of_bytes(content).encode() + content)
+
+
+def damage_pipe(entry):
+    entry.unlink()
+    os.mkfifo(entry)
+
+
+def damage_size(entry):
+    entry.write_bytes(b"")
+    os.truncate(entry, 10**12)
+
+
+def damage_link(entry):
+    entry.unlink()
+    entry.symlink_to("/dev/zero")
+
+
 def damage_folder(entry):
     entry.unlink()
     entry.mkdir()
@@ -155,7 +183,18 @@ def damage_folder(entry):
 
 @pytest.mark.parametrize(
     "damage",
-    [damage_garbage, damage_half, damage_bit, damage_format, damage_folder, Path.unlink],
+    [
+        damage_garbage,
+        damage_half,
+        damage_bit,
+        damage_format,
+        damage_text,
+        damage_pipe,
+        damage_size,
+        damage_link,
+        damage_folder,
+        Path.unlink,
+    ],
     ids=lambda damage: damage.__name__.removeprefix("damage_"),
 )
 def test_a_damaged_entry_is_built_again(project, damage):
@@ -164,10 +203,38 @@ def test_a_damaged_entry_is_built_again(project, damage):
     assert shape(project) == (2, 3)
 
 
-def test_a_cache_that_cannot_be_written_costs_time_only(project):
+def test_a_cache_that_cannot_be_written_costs_time_only_and_is_reported_once(project, caplog):
     shutil.rmtree(project / ".cache")
     (project / ".cache").write_text("a file where the folder should be")
-    assert shape(project) == (2, 3)
+    with source(project) as models:
+        assert models.resolve(REFERENCE).model.root.parameters[0].shape == (2, 3)
+        models.resolve("zoo.beside:build")
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert f"the cache in {project / '.cache'} cannot be written" in warning
+
+
+def test_the_log_has_why_a_model_is_built_again(project, caplog):
+    caplog.set_level(logging.DEBUG, "bmvis")
+    shape(project)
+    assert not caplog.records
+    (project / "zoo" / "sizes.txt").write_text("9")
+    shape(project)
+    messages = [record.getMessage() for record in caplog.records]
+    assert f"zoo.models:build: out of date, {os.path.join('zoo', 'sizes.txt')} has changed" in messages
+    assert any(re.search(r"zoo.models:build: built in [\d.]+ s by ", message) for message in messages)
+
+
+def test_the_oldest_entries_leave_a_full_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("bmvis.source.cache.MAX_BYTES", 2000)
+    cache = Cache(tmp_path / "cache", tmp_path, lambda folder: "")
+    model = Built(Model((Module("", 0, "N" * 400),)), ())
+    for number in range(10):
+        cache.put(model, f"zoo:build({number})")
+        os.utime(cache._place((f"zoo:build({number})",)), (number, number))
+        assert cache.get("zoo:build(0)"), "an entry that is used stays"
+    assert sum(file.stat().st_size for file in (tmp_path / "cache").glob("*.bmvis")) <= 2000
+    assert cache.get("zoo:build(9)")
+    assert not cache.get("zoo:build(1)")
 
 
 def test_an_entry_is_written_as_a_whole_or_not_at_all(project, monkeypatch):

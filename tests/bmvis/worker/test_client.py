@@ -76,7 +76,7 @@ def assert_one_process_remains(workspace):
 def test_failure_is_told(title, models, workspace, monkeypatch):
     if "longer than" in FAILS[title][1]:
         models.resolve("good0:build")  # torch is imported before the clock starts
-        (worker,) = models._workers.values()
+        (worker,) = models._builder._workers.values()
         monkeypatch.setattr(worker, "timeout", 2)
     with pytest.raises(BmvisError) as caught:
         models.resolve(f"{module_name(title)}:build", "meta" if title != "a thousand gigabytes" else "cpu")

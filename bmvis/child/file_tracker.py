@@ -1,0 +1,242 @@
+"""Which files and folders of the project user code looks at: opened, listed, asked for, or written.
+
+Runs in the child process. Python's audit events show what is opened and listed. No event shows `os.stat`, on which
+`exists`, `is_file` and `realpath` are built, so that function and its relatives are wrapped.
+
+What C code opens by itself is not seen. Most of it is asked for by `os.stat` first, and then counts by its content.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import stat
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from bmvis.child.tracebacks import is_foreign, is_project_file
+from bmvis.source.facts import MAX_STAT_BYTES, value_of
+from bmvis.worker.protocol import Fact, Kind
+
+Key = tuple[Kind, str]
+_WRITING = os.O_WRONLY | os.O_RDWR
+_SKIPPED = frozenset({"__pycache__", ".git", "site-packages", "dist-packages"})
+
+
+class FileTracker:
+    """Everything looked at in this process, by the modules whose code did it."""
+
+    def __init__(self) -> None:
+        self.roots: tuple[str, ...] = ()
+        """Folders of the project, with a trailing separator; what is elsewhere is not the project's."""
+        self.asked = ""
+        """The module of the reference that is being built."""
+        self.seen: defaultdict[str, set[Key]] = defaultdict(set)
+        self.values: dict[Key, str] = {}
+        """Values of facts as they were when they were first seen, which is before user code reads anything."""
+        self.written: set[str] = set()
+        self._is_project: dict[str, bool] = {}
+        self._in_scope: dict[str, bool] = {}
+        self._busy = threading.local()
+        self._handlers: dict[str, Callable[..., None]] = {
+            "open": self._on_open,
+            "os.listdir": self._on_listing,
+            "os.scandir": self._on_listing,
+            "import": self._on_import,
+            "sqlite3.connect": self._on_database,
+            "os.mkdir": self._on_writing,
+            "os.rmdir": self._on_writing,
+            "os.remove": self._on_writing,
+            "os.truncate": self._on_writing,
+            "os.rename": self._on_moving,
+            "os.symlink": self._on_moving,
+            "os.link": self._on_moving,
+        }
+
+    def install(self) -> None:
+        """Begin to watch; for the rest of the process."""
+        sys.addaudithook(self._on_event)
+        for name in ("stat", "lstat", "access", "readlink"):
+            self._wrap(name)
+
+    def set_roots(self, folders: Iterable[str]) -> None:
+        """Set the folders of the project."""
+        roots = tuple(os.path.join(os.path.abspath(folder), "") for folder in folders)
+        if roots != self.roots:
+            self.roots = roots
+            self._in_scope.clear()
+
+    def is_project(self, file: str) -> bool:
+        """Return whether a file of code is the project's, wherever it is."""
+        known = self._is_project.get(file)
+        if known is None:
+            with _once(self._busy):
+                known = self._is_project[file] = is_project_file(file)
+        return known
+
+    def note(self, kind: Kind, path: str, frame: FrameType | None) -> None:
+        """Note that code which runs in `frame` looks at a path of the project."""
+        key = (kind, path)
+        if key not in self.values:
+            self.values[key] = value_of(Fact(kind, path))
+        self.seen[self.asked].add(key)
+        for module in self.modules(frame):
+            self.seen[module].add(key)
+
+    def modules(self, frame: FrameType | None) -> Iterator[str]:
+        """Yield the names of the project's modules whose code runs in a frame or above it, innermost first."""
+        while frame is not None:
+            if self.is_project(frame.f_code.co_filename):
+                yield str(frame.f_globals.get("__name__", ""))
+            frame = frame.f_back
+
+    def is_stale(self) -> bool:
+        """Return whether something has changed after it was looked at, but for what user code wrote itself."""
+        return any(
+            value_of(Fact(kind, path)) != value
+            for (kind, path), value in self.values.items()
+            if not self._is_left(kind, path)
+        )
+
+    def facts(self, keys: Iterable[Key]) -> Iterator[Fact]:
+        """Yield what was seen as facts. Files that user code made and removed again are none."""
+        chosen = set(keys)
+        for kind, path in sorted(chosen):
+            if kind == "exists" and ("file", path) in chosen:
+                continue
+            if not self._is_left(kind, path):
+                yield Fact(kind, path, self.values[kind, path])
+            elif value := value_of(Fact(kind, path)):
+                yield Fact(kind, path, value, left=True)
+
+    def _is_left(self, kind: Kind, path: str) -> bool:
+        return path in self.written or (kind == "names" and any(os.path.dirname(file) == path for file in self.written))
+
+    def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
+        handler = self._handlers.get(event)
+        if handler is not None:
+            with _once(self._busy) as is_first:
+                if is_first:
+                    handler(sys._getframe(1), *arguments)
+
+    def _on_open(self, frame: FrameType, file: Any, mode: Any, flags: Any) -> None:
+        path = self._path(file)
+        if not path:
+            return
+        if path.endswith(".pyc"):
+            path = _source_of(path)
+        if not self._is_in_scope(path):
+            return
+        is_written = any(sign in mode for sign in "wax+") if isinstance(mode, str) else bool(flags & _WRITING)
+        if is_written:
+            self.written.add(path)
+        self.note("file", path, frame)
+
+    def _on_listing(self, frame: FrameType, folder: Any = ".") -> None:
+        path = self._path("." if folder is None else folder)
+        if not path or frame.f_code.co_filename.startswith("<frozen importlib"):
+            return  # that is how modules are found; a new one that would be is noted by the import tracker
+        if self._is_in_scope(os.path.join(path, "_")):
+            self.note("names", path, frame)
+
+    def _on_import(self, frame: FrameType, module: Any, file: Any, *_: Any) -> None:
+        """Note a compiled extension; only for those the event has a file."""
+        if file and self._is_in_scope(path := self._path(file)):
+            self.note("file", path, frame)
+
+    def _on_database(self, frame: FrameType, file: Any, *_: Any) -> None:
+        path = self._path(file)
+        if path and self._is_in_scope(path):
+            self.written.add(path)
+            self.note("file", path, frame)
+
+    def _on_writing(self, frame: FrameType, file: Any, *_: Any) -> None:
+        path = self._path(file)
+        if path and self._is_in_scope(path):
+            self.written.add(path)
+
+    def _on_moving(self, frame: FrameType, source: Any, target: Any, *_: Any) -> None:
+        for file in (source, target):
+            self._on_writing(frame, file)
+
+    def _wrap(self, name: str) -> None:
+        """Replace a function of `os` that looks at a path without an audit event."""
+        original = getattr(os, name)
+
+        @functools.wraps(original)
+        def watched(path: Any, *arguments: Any, **keywords: Any) -> Any:
+            with _once(self._busy) as is_first:
+                if is_first and not keywords.get("dir_fd"):
+                    self._on_question(sys._getframe(1), path, name)
+            return original(path, *arguments, **keywords)
+
+        for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+            if original in known:
+                known.add(watched)
+        setattr(os, name, watched)
+
+    def _on_question(self, frame: FrameType, file: Any, name: str) -> None:
+        path = self._path(file)
+        if not path or not self._is_in_scope(path):
+            return
+        try:
+            found = os.lstat(path)
+        except (OSError, ValueError):
+            self.note("exists", path, frame)
+            return
+        if stat.S_ISLNK(found.st_mode):
+            self.note("link", path, frame)
+            if name in ("lstat", "readlink") or not os.path.isfile(path):
+                return
+        is_small = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_STAT_BYTES
+        self.note("file" if is_small and name != "lstat" else "exists", path, frame)
+
+    def _path(self, file: Any) -> str:
+        """Return an absolute path; '' for what is none, such as a descriptor."""
+        if isinstance(file, int):
+            return ""
+        try:
+            path = os.fsdecode(file)
+            return path if path.startswith(self.roots) and ".." not in path else os.path.abspath(path)
+        except (TypeError, ValueError, OSError):
+            return ""
+
+    def _is_in_scope(self, path: str) -> bool:
+        if not path.startswith(self.roots):
+            return False
+        known = self._in_scope.get(path)
+        if known is None:
+            root = max((root for root in self.roots if path.startswith(root)), key=len)
+            below = Path(path[len(root) :]).parts
+            known = self._in_scope[path] = _SKIPPED.isdisjoint(below) and not is_foreign(path)
+        return known
+
+
+class _once:  # noqa: N801  # a context manager in the shape of a function; a generator would cost more
+    """Says whether this thread is not yet in a handler: what our own code looks at is not noted."""
+
+    def __init__(self, state: threading.local) -> None:
+        self._state = state
+        self._is_first = False
+
+    def __enter__(self) -> bool:
+        self._is_first = not getattr(self._state, "entered", False)
+        self._state.entered = True
+        return self._is_first
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_first:
+            self._state.entered = False
+
+
+def _source_of(bytecode: str) -> str:
+    try:
+        return importlib.util.source_from_cache(bytecode)
+    except (ValueError, NotImplementedError):
+        return bytecode

@@ -1,0 +1,31 @@
+"""Read files that others may have put there: regular ones only, without waiting, and up to a size. Internal."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+def read_regular(file: Path, limit: int) -> bytes:
+    """Return the content of a regular file.
+
+    A pipe would block the build for ever, and a device may have no end.
+
+    Args:
+        file: its path; a link is followed.
+        limit: the most bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, it is no regular file, or it is larger.
+    """
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as opened:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(file))
+        content = opened.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(file))
+    return content

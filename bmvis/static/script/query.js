@@ -1,0 +1,78 @@
+// What is typed into the filter, and which rows it means: by words on the row, by marks, and by the end of a path.
+
+// A test for one name of a path. `*` matches any letters; as a whole name it matches one name or several.
+function nameTest(part) {
+  if (!part.includes("*")) return { fits: (name) => name === part };
+  const pattern = new RegExp(`^${part.split("*").map(escapeRegex).join(".*")}$`);
+  return { fits: (name) => pattern.test(name), isAny: part === "*" };
+}
+
+const testsOf = (parts) => parts.map(nameTest);
+
+// A word of the filter. People paste paths in quotes, with a comma, or as Python writes them: `layer[0].output`.
+function readWord(typed) {
+  const path = typed
+    .replace(/^["'`([{]+|["'`\])},;:]+$/g, "")
+    .replace(/(?<=[\w\]])\[(\w+)\]?/g, ".$1")
+    .replace(/^\./, "");
+  return { typed, parts: path.split(".") };
+}
+
+// The end of a path, name by name. A word alone finds a part of a name; a number finds that number only.
+const isPart = ({ parts }) => parts.length === 1 && !/^\d+$|\*/.test(parts[0]);
+const endOf = (word) => testsOf(isPart(word) ? [`*${word.parts[0]}*`] : word.parts);
+
+// The ways to read words as paths, to be tried one after another: as the end of a path; as one that is being typed; and
+// without its first names, for a path that comes from another model, with this one inside.
+function* waysOf(words) {
+  yield { tests: words.map(endOf) };
+  yield {
+    tests: words.map(({ parts }) =>
+      testsOf(parts.map((part, place) => (place ? "" : "*") + part + (place === parts.length - 1 ? "*" : "")))),
+  };
+  const [{ parts }] = words;
+  for (let cut = 1; words.length === 1 && cut < parts.length - 1; cut++)
+    yield { tests: [testsOf(parts.slice(cut))], end: parts.slice(cut).join(".") };
+}
+
+// Follow the tests of names up from a step of an entry. Null where they do not fit; else the repeats on the way of which
+// only some members fit, each with the test that says which.
+function follow(tests, place, entry, step = entry.steps.length - 1) {
+  if (place < 0) return [];
+  if (step < 0) return entry.base ? follow(tests, place, entry.base) : null;
+  const { fits, isAny } = tests[place];
+  const names = entry.steps[step];
+  if (!names.some(fits)) return null;
+  const found = follow(tests, place - 1, entry, step - 1) ?? (isAny ? follow(tests, place, entry, step - 1) : null);
+  if (found && names.length > 1 && !names.every(fits)) found.push({ entry, fits });
+  return found;
+}
+
+// What `follow` says of a word and a row. The last name may be that of a tensor of the row.
+function matchWord(word, tests, entry) {
+  if (entry.text.includes(word.typed) || entry.label === word.typed) return [];
+  if (word.typed.length > 3 && entry.marks.includes(` ${word.typed}`)) return [];
+  const last = tests.length - 1;
+  return follow(tests, last, entry) ?? (entry.tensors.some(tests[last].fits) ? follow(tests, last - 1, entry) : null);
+}
+
+// The entries that match all words and marks, each with the repeats to take members out of.
+function matchRows(index, words, tests, marks) {
+  const hits = new Map();
+  for (const entry of index) {
+    if (!marks.every((mark) => entry.marks.includes(` ${mark}`))) continue;
+    const found = words.map((word, place) => matchWord(word, tests[place], entry));
+    if (!found.includes(null)) hits.set(entry, found.flat());
+  }
+  return hits;
+}
+
+// The first way to read the words by which any row matches, and these rows.
+function searchRows(index, words, marks) {
+  if (!words.length) return { hits: matchRows(index, [], [], marks) };
+  for (const way of waysOf(words)) {
+    const hits = matchRows(index, words, way.tests, marks);
+    if (hits.size) return { hits, ...way };
+  }
+  return { hits: new Map() };
+}

@@ -1,0 +1,57 @@
+"""Find the pages with a model that would be another one now: by content, as `bmvis.source.facts` has it.
+
+Sphinx's own dependencies will not do: it compares times, and takes a file that is missing for always outdated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+
+from bmvis.log_text import one_line
+from bmvis.source import fingerprint
+from bmvis.source.facts import first_change, settled
+from sphinx_bmvis.domain import BmvisDomain, domain_of
+
+logger = logging.getLogger(__name__)
+
+
+def setup(app: Sphinx) -> None:
+    """Hook into the build before pages are read."""
+    app.connect("env-get-outdated", outdated_pages)
+
+
+def outdated_pages(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> Iterable[str]:
+    """Return the pages with a model that was made of other content than there is now, or that could not be built."""
+    domain = domain_of(env)
+    outdated = dict(_outdated(domain))
+    for page, reason in outdated.items():
+        logger.verbose("%s: a model is out of date, %s has changed", page, one_line(reason))
+    return outdated.keys() | domain.pages_with(domain.failed_keys())
+
+
+def settle(domain: BmvisDomain) -> None:
+    """Keep what factories wrote as it is now, at the end of a build, and which code of ours has built the pages."""
+    for facts in (domain.data["facts"], domain.data["listed"]):
+        facts.update({key: settled(found) for key, found in facts.items()})
+    domain.data["code"] = fingerprint.of_bmvis()
+
+
+def _outdated(domain: BmvisDomain) -> Iterator[tuple[str, str]]:
+    """Yield each page that shows something which has changed, and what that is."""
+    if domain.data["code"] != fingerprint.of_bmvis():
+        yield from ((page, "bmvis itself") for page in domain.requests)
+        return
+    known: dict[tuple[str, str, str], str] = {}
+    changed = {key: first_change(facts, known) for key, facts in domain.data["facts"].items()}
+    for page, requests in domain.requests.items():
+        found = [changed[request.key] for request in requests if request.key in changed]
+        found.append(first_change(domain.data["listed"].get(page, ()), known))
+        fact = next(filter(None, found), None)
+        if fact:
+            yield page, str(fact)
