@@ -27,13 +27,12 @@ def merge_extra_reprs(texts: Sequence[str]) -> str:
         return distinct[0]
     written = [dict(_arguments(text)) for text in distinct]
     keys = dict.fromkeys(key for arguments in written for key in arguments)
-    return ", ".join(
-        _merged(key, [arguments[key] for arguments in written if key in arguments], written) for key in keys
-    )
+    values = {key: [arguments[key] for arguments in written if key in arguments] for key in keys}
+    return ", ".join(_merged(key, of_key, len(written)) for key, of_key in values.items())
 
 
 def _arguments(text: str) -> Iterator[tuple[str | int, str]]:
-    """Yield the arguments of a text with their keys: `kernel_size=(3, 3)` has the key `kernel_size`, `16` its position."""
+    """Yield the arguments of a text with their keys: the name in `kernel_size=(3, 3)`, the position of `16`."""
     for position, argument in enumerate(_split(text)):
         name, equals, _ = argument.partition("=")
         yield name if equals and name.isidentifier() else position, argument
@@ -53,10 +52,10 @@ def _split(text: str) -> Iterator[str]:
         yield part.strip()
 
 
-def _merged(key: str | int, values: Sequence[str], every: Sequence[object]) -> str:
+def _merged(key: str | int, values: Sequence[str], modules: int) -> str:
     distinct = list(dict.fromkeys(values))
     merged = distinct[0] if len(distinct) == 1 else _range(distinct) or _list(key, distinct)
-    return merged if len(values) == len(every) else f"{merged} or default"
+    return merged if len(values) == modules else f"{merged} or default"
 
 
 def _range(texts: Sequence[str]) -> str:
