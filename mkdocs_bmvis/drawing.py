@@ -33,13 +33,13 @@ _ID = re.compile(r' id="([^"]+)"')
 
 
 class PageError(BmvisError):
-    """A problem on a page of a site whose settings say `on_error: raise`."""
+    """A problem on a page of a site with the setting `on_error: raise`."""
 
     kind = "page"
 
 
 class Drawn(NamedTuple):
-    """What stands on the page for one element."""
+    """What one element becomes on the page."""
 
     html: Markup
     is_searched: bool = False
@@ -66,7 +66,7 @@ class Trees:
         """Return the tree that `element` asks for, or an error box.
 
         Raises:
-            PageError: there is no tree, and the settings say `on_error: raise`.
+            PageError: there is no tree, and the site has the setting `on_error: raise`.
         """
         line = page.line_of(element.raw)
         try:

@@ -43,7 +43,7 @@ LIKE = re.compile(r"<(?P<like>model[\w-]*)", re.IGNORECASE)
 MISNAMED = re.compile(rf"{LIKE.pattern}{_INSIDE}>(?:\s*</model[\w-]*\s*>)?", re.IGNORECASE)
 
 
-def meant(name: str) -> str | None:
+def intended(name: str) -> str | None:
     """Return our element that a name is a misspelling of; `model-viewer` is none, and another's to judge."""
     close = get_close_matches(name.lower(), NAMES, n=1, cutoff=0.8)
     return close[0] if close and name.lower() not in NAMES else None
@@ -78,7 +78,7 @@ def read_element(text: str) -> Element:
 
 
 def refuse_unknown(written: Iterable[str], known: Iterable[str], example: str) -> None:
-    """Raise an OptionError if an attribute is not among the known ones; `example` says where a reference goes."""
+    """Raise an OptionError if an attribute is not among the known ones; `example` shows where a reference goes."""
     names = list(known)
     for name in written:
         if name not in names:

@@ -24,7 +24,18 @@ from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from mkdocs_bmvis.autorefs import type_link
 from mkdocs_bmvis.drawing import Trees, shared_trees
-from mkdocs_bmvis.element import CLOSING, GALLERY, LIKE, MISNAMED, OPENING, START, Element, is_open, meant, read_element
+from mkdocs_bmvis.element import (
+    CLOSING,
+    GALLERY,
+    LIKE,
+    MISNAMED,
+    OPENING,
+    START,
+    Element,
+    intended,
+    is_open,
+    read_element,
+)
 from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
@@ -39,7 +50,7 @@ _EMPTY_LINE = re.compile(r"\n[ \t]*(?=\n\s*?(?P<indentation>[ \t]*)\S)")
 _FILLING = f"{STX}bmvis{ETX}"
 _AROUND = (
     'put empty lines around it; inside HTML, give all elements around it markdown="block" (md_in_html);'
-    " the cells of Markdown's own tables hold none"
+    " the cells of Markdown's own tables cannot contain one"
 )
 _LONGEST = 20_000
 """Characters after which an element that has not ended never will."""
@@ -62,7 +73,7 @@ class BmvisExtension(Extension):
         self._trees = trees
         self._settings = Settings()
         self.page: HostPage | None = None
-        """The page that is being converted, where a host says so; nested conversions belong to it."""
+        """The page that is being converted, where a host provides it; nested conversions belong to it."""
         self.autorefs: Any = None
         """The autorefs plugin, where a host has it."""
         super().__init__(**settings)
@@ -118,7 +129,7 @@ class _Expansion:
         if element.name == GALLERY and self.trees.settings.assets and not self.page.has_gallery_assets:
             self.page.has_gallery_assets = True
             html = join(assets.inline_gallery(), html)
-        # Material's search tells an excluded element from others by its tag: it must be one that no tree has.
+        # Material's search recognizes an excluded element by its tag: it must be one that no tree has.
         holder = ElementTree.SubElement(parent, "section")
         if element.attributes.get("name") in self.page.anchors:
             holder.set("id", str(element.attributes["name"]))
@@ -188,7 +199,7 @@ def _whole_element(blocks: list[str]) -> str:
 
 
 class _Release(Treeprocessor):
-    """Takes the ids of trees from what holds them: they stand on the trees themselves."""
+    """Removes the ids of trees from the elements around them: the trees themselves have them."""
 
     def run(self, root: ElementTree.Element) -> None:
         for holder in root.iter("section"):
@@ -197,7 +208,7 @@ class _Release(Treeprocessor):
 
 
 class _LeftOver(Postprocessor):
-    """Says of an element that was not expanded why it was not."""
+    """Reports why an element was not expanded."""
 
     def __init__(self, expansion: _Expansion) -> None:
         super().__init__(expansion.md)
@@ -205,7 +216,7 @@ class _LeftOver(Postprocessor):
 
     def run(self, text: str) -> str:
         text = text.replace(_FILLING, "")
-        if LIKE.search(text) is None:  # told in no time, also of a page of megabytes
+        if LIKE.search(text) is None:  # fast even on a page of megabytes
             return text
         return _LEFT_OVER.sub(lambda found: self._judge(found) or found[0], text)
 
@@ -213,9 +224,9 @@ class _LeftOver(Postprocessor):
         """Report what was found and return its box; or nothing, where it is not ours."""
         if found["element"]:
             left = read_element(found[0])
-            error = OptionError(f"this <{left.name}> stands where none can be drawn", hint=_AROUND)
+            error = OptionError(f"this <{left.name}> is in a place where bmvis cannot draw it", hint=_AROUND)
             return self._fail(error, left.raw)
-        if found["like"] and (name := meant(found["like"])):
+        if found["like"] and (name := intended(found["like"])):
             error = OptionError(f"there is no element <{found['like']}>", hint=f"did you mean <{name}>?")
             return self._fail(error, found[0].partition(">")[0])
         return ""
@@ -233,7 +244,7 @@ def draw_in_html(html: str, trees: Trees, page: HostPage, linked: TypeLink | Non
             return found[0]
         drawn = trees.draw(read_element(found["element"]), page, linked)
         tree = tag("section", drawn.html, data_search_exclude=not drawn.is_searched)
-        # An element that is no block of HTML to that program stands in a paragraph, where a tree cannot stand.
+        # An element that is no block of HTML to that program is in a paragraph, which cannot contain a tree.
         return (
             tree
             if found["before"] and found["after"]

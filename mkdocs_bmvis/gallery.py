@@ -27,11 +27,11 @@ from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files
 
 Report = Callable[[BmvisError], object]
-"""What a host does with a problem beside the card that shows it."""
+"""What a host does with a problem, in addition to the card that shows it."""
 
 
 def read_gallery(element: Element) -> tuple[GalleryOptions, tuple[Entry, ...]]:
-    """Return what an element asks for: `models` holds the gallery's lines.
+    """Return what an element asks for: `models` has the gallery's lines.
 
     Raises:
         OptionError: an attribute that is none, or a value that one does not take.
@@ -54,7 +54,7 @@ def draw_gallery(
 
     Args:
         element: the element.
-        page: where it stands.
+        page: the page that contains it.
         models: where models come from.
         settings: the site's.
         sources: takes the files that the gallery depends on.

@@ -36,7 +36,7 @@ def current_page(md: Markdown, text: str, outer: HostPage | None) -> HostPage:
         return _PAGES[context.page]
     if mkdocs := _mkdocs(md):
         page = mkdocs_page(mkdocs.file, mkdocs.config, text)
-        if "excerpt" in md.treeprocessors:  # Material's blog: it stands among those of other posts
+        if "excerpt" in md.treeprocessors:  # Material's blog: the excerpt is shown with those of other posts
             post = PurePath(mkdocs.file.src_uri).with_suffix("").as_posix()
             page.unnamed = "model-" + re.sub(r"[^\w.]+", "-", post)
             page.is_excerpt = True

@@ -32,7 +32,7 @@ class ModelPage(NamedTuple):
 
 
 def model_pages(uri: str, text: str, models: Models) -> Iterator[tuple[GalleryKey, list[ModelPage]]]:
-    """Yield for each gallery with `toctree` in a page's text the pages to make; mistakes are told when it is drawn."""
+    """Yield each gallery with `toctree` in a page's text and its pages; mistakes are reported when it is drawn."""
     for start in element_starts(text):
         element = read_element(text[start:])
         if element.name != GALLERY:

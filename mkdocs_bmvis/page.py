@@ -33,7 +33,7 @@ class HostPage:
     """One page while it is converted.
 
     An element reaches us without its place: containers have taken it out of the text by then. It is found
-    again by its own words, in the order of occurrence; what stands in code fences and comments is passed over.
+    again by its own words, in the order of occurrence; code fences and comments are skipped.
     """
 
     text: str
@@ -127,7 +127,7 @@ def _python_files(folders: Iterable[Path]) -> Iterator[Path]:
 
 
 def _starts_with(text: str, start: int, raw: str) -> bool:
-    """Return whether `raw` is what `text` holds from `start` on, whatever a container has put between its words."""
+    """Return whether `text` has `raw` from `start` on, whatever a container has put between its words."""
     # Twice the length is room for any indentation that is shorter than the tag's own words.
     passage = text[start : start + 2 * len(raw) + 400]
     return _BETWEEN.sub("", passage).startswith(_BETWEEN.sub("", raw))

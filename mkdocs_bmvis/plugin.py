@@ -96,7 +96,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
     @event_priority(-110)
     def _ship_late(self, files: Files, *, config: MkDocsConfig) -> Files:
-        """Add the pages of one language's galleries when the i18n plugin has said which those are (at -100)."""
+        """Add the pages of one language's galleries when the i18n plugin has set them (at priority -100)."""
         if "i18n" in config.plugins:
             self._add_pages(files, config)
         return files
@@ -109,14 +109,14 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     on_files = plugins.CombinedEvent(_ship, _ship_late) if CAN_COMBINE else _ship
 
     def on_page_markdown(self, markdown: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> None:
-        """Tell the extension which page comes next."""
+        """Set the page that the extension converts next."""
         if self._build:
             converted = mkdocs_page(page.file, config, markdown)
             converted.model_pages = self._build.galleries.links(page.file)
             self._build.extension.page = converted
 
     def on_page_content(self, html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> str:
-        """Draw what stands in a notebook, which no Markdown has drawn; tell link validation of our anchors."""
+        """Draw the elements of a notebook, which no Markdown has drawn; register our anchors for link validation."""
         if self._build and (ours := self._build.extension.page):
             linked = type_link if self._build.extension.autorefs else None
             html = draw_in_html(html, self._build.trees, ours, linked)
@@ -126,7 +126,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
     @event_priority(100)
     def _hide_trees(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:
-        """Take the trees from the page while search plugins read it; not all honour `data-search-exclude`."""
+        """Take the trees from the page while search plugins read it; not all of them support `data-search-exclude`."""
         self._whole_content = page.content
         page.content = EXCLUDED.sub("", page.content or "")
 
@@ -192,6 +192,6 @@ def _take_over(config: MkDocsConfig) -> dict[str, Any]:
 
 
 def _link(links: MutableSequence[Any], uris: list[str]) -> None:
-    """Put our files before the site's own, which then win; a link that is there already stays as it is."""
+    """Put our files before the site's own, which then win; a link that is there already stays unchanged."""
     names = {str(link).rpartition("/")[2] for link in links}
     links[:0] = [uri for uri in uris if uri.rpartition("/")[2] not in names]

@@ -22,17 +22,17 @@ DESCRIPTIONS: Mapping[str, str] = {
     "timeout": "Seconds that one model may take.",
     "memory": "Bytes that one model may take, on Linux; 0: half of the machine's, or with `device: cpu` any number.",
     "mode": "`live` builds models, `snapshot` reads their committed snapshots only, `check` builds and compares.",
-    "snapshots": "The folder of snapshots, where it is not the one that pyproject.toml says.",
+    "snapshots": "The folder of snapshots, if it is not the one in pyproject.toml.",
     "python": "The Python that builds models; bmvis and torch must be installed there.",
     "cache": "A folder below `cwd` that keeps models for later builds; `false` keeps none.",
     "options": "Display options for every tree of the site.",
     "on_error": "What a problem does: `box` warns and draws a box on the page, `raise` ends the build.",
-    "fingerprint": "Any text. A host that keeps pages by their text and settings draws them anew when it changes.",
+    "fingerprint": "Any text. A host that caches pages by their text and settings renders them again when it changes.",
     "assets": "Write stylesheet and script into each page; the plugin ships them as files instead.",
 }
 
 CACHE = ".cache/bmvis"
-"""Where models are kept by default; Material and Zensical keep theirs beside it."""
+"""Where models are kept by default; Material and Zensical keep theirs in the same folder."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Return the settings for a project's folder, with `cwd` made absolute.
 
         Without a project, for a program that only calls Markdown, nothing is written below the working
-        directory unless the settings say so.
+        directory unless a setting allows it.
 
         Raises:
             OptionError: a folder of `cwd` or `path` is not there.

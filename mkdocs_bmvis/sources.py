@@ -32,7 +32,7 @@ class Models(Protocol):
 
 
 def open_source(settings: Settings) -> Source:
-    """Return a Source as the settings say."""
+    """Return a Source with the settings."""
     return Source(
         Path(settings.cwd),
         path=settings.path,
@@ -47,9 +47,9 @@ def open_source(settings: Settings) -> Source:
 
 
 class SharedSource:
-    """One Source for all pages that are converted in a row, where no host says when a build ends.
+    """One Source for all pages that are converted in a row, where no host reports the end of a build.
 
-    It is ended after a pause, so that a long-lived process (a preview server, a notebook) holds no second
+    It is ended after a pause, so that a long-lived process (a preview server, a notebook) keeps no second
     one with torch in memory; and when a file that models came from has changed, for a Source knows the old ones.
     """
 
@@ -102,7 +102,7 @@ class SharedSource:
 
 
 def likely_files(reference: str, settings: Settings) -> list[str]:
-    """Return the files that a change would have to be made in to mend a model that failed."""
+    """Return the files in which a change can fix a model that failed."""
     module = Path(*reference.partition(":")[0].strip().split("."))
     roots = [Path(settings.cwd, entry) for entry in settings.path]
     names = [root / name for root in roots for name in (module.with_suffix(".py"), module / "__init__.py")]

@@ -1,4 +1,4 @@
-"""Put the stylesheet and the script beside the pages, and the LaTeX package beside the book."""
+"""Copy the stylesheet and the script to the pages, and the LaTeX package to the book."""
 
 from __future__ import annotations
 

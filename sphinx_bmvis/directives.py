@@ -34,7 +34,7 @@ class AnyOption(dict[str, Callable[[str], Any]]):
 class ModelStructure(SphinxDirective):
     """Draw the model that a factory reference names: `.. model-structure:: package.module:factory(layers=2)`."""
 
-    optional_arguments = 1  # a missing reference gets our error, which says how one is written
+    optional_arguments = 1  # a missing reference gets our error, which shows how to write one
     final_argument_whitespace = True
     option_spec: ClassVar[OptionSpec] = AnyOption()
 

@@ -1,4 +1,4 @@
-"""The `bmvis` domain: which models the pages ask for, what became of them, and where they stand."""
+"""The `bmvis` domain: which models the pages ask for, what became of them, and where they are."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ModelIndex(Index):
 class BmvisDomain(Domain):
     """Requests by page, and the answer to each distinct one.
 
-    Answers are kept as bytes: an environment that holds a thousand big models still pickles at once.
+    Answers are kept as bytes: an environment with a thousand big models still pickles fast.
     """
 
     name = DOMAIN
@@ -220,7 +220,7 @@ class BmvisDomain(Domain):
         return found
 
     def check_consistency(self) -> None:
-        """Warn about names that stand for two trees."""
+        """Warn about names that two trees have."""
         named = self.named()
         for _, request in self._all_named():
             first = named[request.options.name][1]
@@ -290,7 +290,7 @@ class BmvisDomain(Domain):
         return [(f"{self.name}:{kind}", link)] if link and not known_by_caption else []
 
     def missing(self, target: str) -> str:
-        """Return what to say of a target that is not there."""
+        """Return the text for a target that does not exist."""
         name, _, path = target.partition(":")
         named = self.named()
         if name not in named:
@@ -318,7 +318,7 @@ class BmvisDomain(Domain):
 
 
 def warn_missing(app: Sphinx, domain: Domain | None, node: pending_xref) -> bool | None:
-    """Say our own text where a tree is missing; say nothing of a type without a page of its own."""
+    """Warn with our own text about a missing tree; do not warn about a type without a page of its own."""
     if TYPE_OF in node:
         return True
     if not isinstance(domain, BmvisDomain):

@@ -23,7 +23,7 @@ def place(location: str, folder: str | os.PathLike[str]) -> str:
 
 
 def admonition(error: BmvisError, where: str) -> nodes.error:
-    """Return the box that stands in a tree's place in formats without a box of our own."""
+    """Return the box that replaces a tree in formats without a box of our own."""
     box = nodes.error("", nodes.paragraph(text=f"This model could not be drawn ({where}): {error}"))
     if error.detail:
         box += nodes.literal_block(error.detail, error.detail, language="none")

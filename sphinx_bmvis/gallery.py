@@ -192,11 +192,11 @@ class PlainGalleries(SphinxPostTransform):
         entry, title = card.entry, nodes.strong(text=card.entry.shown)
         if isinstance(card.model, BmvisError):
             return nodes.list_item("", nodes.paragraph("", "", title), admonition(card.model, entry.location))
-        said = f" ({card.model.type})" if card.model.type else ""
-        said += f": {', '.join(facts(card.model))}"
-        said += f"; {', '.join(entry.tags)}" if entry.tags else ""
+        details = f" ({card.model.type})" if card.model.type else ""
+        details += f": {', '.join(facts(card.model))}"
+        details += f"; {', '.join(entry.tags)}" if entry.tags else ""
         name = self._link(card.href, entry.shown) if card.href else title
-        return nodes.list_item("", nodes.paragraph("", "", name, nodes.Text(said)))
+        return nodes.list_item("", nodes.paragraph("", "", name, nodes.Text(details)))
 
     def _link(self, docname: str, title: str) -> addnodes.pending_xref:
         """Return a reference to a model's page; Sphinx resolves it as each format does."""

@@ -1,7 +1,7 @@
 """Write a page for each model of a gallery with `:toctree:`, before pages are read, as autosummary does.
 
 Sources are searched for galleries as text: what is written inside code, or made by another directive, is not found.
-A written page starts with a mark. One without it is its author's: it is linked and left as it is. Marked
+A written page starts with a mark. One without it is its author's: it is linked and not changed. Marked
 pages that no gallery has any more are removed.
 """
 
@@ -69,7 +69,7 @@ def write_pages(app: Sphinx) -> None:
 
 
 def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions, tuple[Entry, ...]]]:
-    """Yield the galleries with `:toctree:`, and their documents; mistakes are told when the page is read."""
+    """Yield the galleries with `:toctree:`, and their documents; mistakes are reported when the page is read."""
     for docname in sorted(app.env.found_docs):
         file = Path(app.env.doc2path(docname))
         text = file.read_text(encoding="utf-8-sig", errors="replace") if file.is_file() else ""
@@ -92,7 +92,7 @@ def _markdown_cells(notebook: str) -> str:
         cells = json.loads(notebook)["cells"]
         return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     except (ValueError, KeyError, TypeError):
-        return ""  # its own reader says what is wrong
+        return ""  # its own reader reports what is wrong
 
 
 def find_in_rst(text: str) -> Iterator[tuple[str, list[str]]]:

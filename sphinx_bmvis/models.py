@@ -85,7 +85,7 @@ def _answer(source: Source, key: ModelRequest) -> Built | BmvisError:
 
 
 def _report(domain: BmvisDomain, keys: Iterable[ModelRequest]) -> None:
-    """Warn at each place where a model is missing, and say what else its reader should know."""
+    """Warn at each place where a model is missing, and about what else its reader should know."""
     asked = set(keys)
     for page in sorted(domain.requests):
         for request in domain.requests[page]:

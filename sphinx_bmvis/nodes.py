@@ -23,7 +23,7 @@ from bmvis.view.page import Page
 from sphinx_bmvis.errors import place
 
 TYPE_OF = "bmvis_type"
-"""The attribute by which a reference below a tree says which type it is of: `torch.nn.Linear`."""
+"""The attribute with the type that a reference below a tree refers to: `torch.nn.Linear`."""
 
 
 class model_structure(nodes.General, nodes.Element):  # noqa: N801  # docutils names nodes so
@@ -55,7 +55,7 @@ class captioned_gallery(model_gallery):  # noqa: N801
 
 
 class gallery_caption(nodes.General, nodes.Element):  # noqa: N801
-    """The caption of a gallery in LaTeX, before the list that the gallery has become; `text` is what it says."""
+    """The caption of a gallery in LaTeX, before the list that the gallery has become; `text` is its text."""
 
 
 def search_text(text: str) -> nodes.literal_block:
@@ -136,7 +136,7 @@ def _takes_unicode(translator: LaTeXTranslator) -> bool:
 
 def _add_paragraphs(translator: LaTeXTranslator, drawn: str) -> None:
     if translator.table:
-        translator.table.has_problematic = True  # a column that holds paragraphs, not one line
+        translator.table.has_problematic = True  # a column with paragraphs, not one line
     translator.body.append(f"\n\n{drawn}\n\n")
 
 

@@ -1,4 +1,4 @@
-"""What conf.py says: the `bmvis_*` values, checked and turned into what the tree builder takes."""
+"""The settings in conf.py: the `bmvis_*` values, checked and turned into what the tree builder takes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def setup(app: Sphinx) -> None:
 
 
 def site_options(config: Config) -> Options:
-    """Return the display options that hold on all pages.
+    """Return the display options that apply to all pages.
 
     Raises:
         ConfigError: `bmvis_options` names an option that does not exist, or gives it a wrong value.
@@ -90,7 +90,7 @@ def _open_source(app: Sphinx) -> Source:
 
 
 def _cache(app: Sphinx) -> Path | None:
-    """Return the folder for built models: below confdir where conf.py names one, else beside the doctrees."""
+    """Return the folder for built models: below confdir where conf.py names one, else next to the doctrees."""
     folder: bool | str = app.config.bmvis_cache
     if not folder:
         return None

@@ -50,7 +50,7 @@ class FillTrees(SphinxPostTransform):
                 node += search_text(to_text(whole, marks=False))
 
     def _type_reference(self, name: str) -> pending_xref:
-        """Return a reference that Sphinx resolves if it can; only its target is used, so it holds no text."""
+        """Return a reference that Sphinx resolves if it can; only its target is used, so it has no text."""
         place = {"refdomain": "py", "reftype": "class", "reftarget": name, "refexplicit": True, TYPE_OF: name}
         return pending_xref("", nodes.inline(**{TYPE_OF: name}), refdoc=self.env.docname, refwarn=False, **place)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from mkdocs_bmvis.element import meant, read_element
+from mkdocs_bmvis.element import intended, read_element
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_a_malformed_element_says_what_is_wrong(text, message):
     ],
 )
 def test_a_misspelt_name_is_told_from_that_of_another_element(name, element):
-    assert meant(name) == element
+    assert intended(name) == element
