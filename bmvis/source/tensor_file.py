@@ -103,7 +103,7 @@ def refuse_pickle(file: Path) -> None:
     Raises:
         CheckpointError: always.
     """
-    raise CheckpointError(f"{file} is pickled: to read it is to run whatever code it holds", hint=SAVE)
+    raise CheckpointError(f"{file} is pickled: reading it can run any code", hint=SAVE)
 
 
 def quoted(name: str) -> str:
