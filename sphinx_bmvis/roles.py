@@ -26,5 +26,5 @@ class TreeRole(XRefRole):
     def process_link(
         self, env: BuildEnvironment, refnode: nodes.Element, has_explicit_title: bool, title: str, target: str
     ) -> tuple[str, str]:
-        """Return what is shown and what is meant."""
+        """Return the title and the target."""
         return title if has_explicit_title else title.partition(":")[2] or title, target
