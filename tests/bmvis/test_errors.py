@@ -1,8 +1,10 @@
 """Hints of errors."""
 
+import pickle
+
 import pytest
 
-from bmvis.errors import nearest
+from bmvis.errors import BmvisError, FactoryError, nearest
 
 
 @pytest.mark.parametrize(
@@ -18,3 +20,25 @@ from bmvis.errors import nearest
 )
 def test_nearest_names_the_closest_word_or_at_most_eight(word, known, hint):
     assert nearest(word, known) == hint
+
+
+ERROR = FactoryError("it raised", hint="fix the factory", detail="line 1\nline 2")
+
+
+def test_an_error_reads_as_its_message_and_hint():
+    assert str(ERROR) == "it raised (fix the factory)"
+    assert str(FactoryError("it raised")) == "it raised"
+    assert ERROR.report == "it raised (fix the factory)\n    line 1\n    line 2"
+    assert ERROR.args == ("it raised",)
+
+
+def test_an_error_survives_pickling_whole():
+    copy = pickle.loads(pickle.dumps(ERROR))
+    assert type(copy) is FactoryError
+    assert (copy.message, copy.hint, copy.detail) == (ERROR.message, ERROR.hint, ERROR.detail)
+
+
+def test_each_kind_of_error_has_a_name_of_its_own():
+    kinds = [cls.kind for cls in BmvisError.__subclasses__()]
+    assert len(set(kinds)) == len(kinds)
+    assert all(kind.isidentifier() for kind in kinds)

@@ -89,3 +89,10 @@ def test_a_file_that_failed_and_changed_ends_the_source_at_once(opened, tmp_path
         shared.answer(ModelRequest("m:bad"))
     assert [len(source.asked) for source in opened] == [2, 1]
     shared.close()
+
+
+@pytest.mark.parametrize("folder", ["", "records"], ids=["pyproject's", "own"])
+def test_source_reads_snapshots_where_the_settings_say(tmp_path, folder):
+    (tmp_path / "pyproject.toml").write_text("[tool.bmvis]\nsnapshots = 'kept'\n")
+    with sources.open_source(Settings(cwd=str(tmp_path), snapshots=folder)) as source:
+        assert source.project.snapshots == tmp_path / (folder or "kept")

@@ -42,7 +42,8 @@ MIRRORS = {
     "bmvis/options.py": ["tests/bmvis", "-k", "option or address or param or show"],
     "bmvis/option_parsing.py": ["tests/bmvis", "-k", "option or address or param or show"],
     "bmvis/inputs.py": ["tests/bmvis/extraction/test_forward.py"],
-    "bmvis/reference.py": ["tests/bmvis/source", "tests/bmvis/worker"],
+    "bmvis/reference.py": ["tests/bmvis/test_reference.py", "tests/bmvis/source"],
+    "bmvis/child/transformers_config.py": ["tests/bmvis/source/test_checkpoint.py"],
     "bmvis/regex_search.py": ["tests/bmvis/test_address.py"],
     "bmvis/gc_pause.py": ["tests/bmvis/extraction/test_no_side_effects.py"],
 }
@@ -170,9 +171,9 @@ def chosen(only: str) -> list[Bug]:
 
 def tests_of(file: str) -> list[str]:
     """Return what pytest is given for the tests of a module."""
-    for start, tests in MIRRORS.items():
+    for start in sorted(MIRRORS, key=len, reverse=True):
         if file.startswith(start):
-            return tests
+            return MIRRORS[start]
     path = Path("tests", file)
     for mirror in (path.with_name(f"test_{path.name}"), *path.parents):
         if (ROOT / mirror).exists() and mirror.name != "tests":

@@ -217,3 +217,15 @@ def test_a_build_tells_of_a_detector_that_is_not_there(project):
 def test_registering_is_all_that_loads_torch():
     code = "import sys, bmvis; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("replaces", [True, False], ids=["layer", "method"])
+def test_adapterhub_layer_that_replaces_a_linear_keeps_its_own_weight(replaces):
+    """AdapterHub's LoRALinear is the model's Linear as well: its weight is no delta, what it adds is."""
+    layer = method_class("LoRALinear", nn.Linear)(2, 2) if replaces else method_class("Prefix")()
+    if not replaces:
+        layer.weight = nn.Parameter(torch.zeros(2))
+    layer.loras = nn.ModuleDict({"a": nn.Linear(2, 1)})
+    found = adapters.find_deltas([("", layer), ("loras", layer.loras), ("loras.a", layer.loras["a"])])
+    assert (id(layer.weight) in found) is not replaces
+    assert id(layer.loras["a"].weight) in found

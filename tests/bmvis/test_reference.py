@@ -1,0 +1,55 @@
+"""References: `package.module:callable(arguments)`, names and patterns, parsed without running anything."""
+
+import pytest
+
+from bmvis.errors import InvalidReferenceError
+from bmvis.reference import is_name, is_pattern, parse_pattern, parse_reference, short_name
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("zoo:bert_*", True),
+        ("zoo:net_?", True),
+        ("zoo:net_[ab]", True),
+        ("*", True),
+        ("zoo:bert", False),
+        ("bert-base", False),
+        ("zoo:bert(name='*')", False),
+        ("zoo:bert(sizes=[1])", False),
+    ],
+)
+def test_pattern_has_a_wildcard_before_any_call(text, is_one):
+    assert is_pattern(text) is is_one
+
+
+@pytest.mark.parametrize(("text", "is_one"), [("bert-base", True), (" bert ", True), ("zoo:bert", False), ("", False)])
+def test_name_has_no_colon(text, is_one):
+    assert is_name(text) is is_one
+
+
+def test_parts_of_a_reference():
+    found = parse_reference(" zoo.nets:Net.small(2, width=[1, 2]) ")
+    assert (found.module, found.attribute, found.arguments, found.keywords) == (
+        "zoo.nets",
+        "Net.small",
+        (2,),
+        {"width": [1, 2]},
+    )
+    assert found.called
+    assert found.target == "zoo.nets:Net.small"
+    assert not parse_reference("zoo:net").called
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [("bert-base", "bert-base"), ("zoo:bert(layers=2)", "bert"), ("checkpoint:w/model.safetensors", "model")],
+)
+def test_short_name(text, short):
+    assert short_name(text) == short
+
+
+@pytest.mark.parametrize("text", ["zoo", "zoo:", ":net", "zoo:net*()", "1zoo:net"])
+def test_pattern_is_a_module_and_a_name(text):
+    with pytest.raises(InvalidReferenceError):
+        parse_pattern(text)
