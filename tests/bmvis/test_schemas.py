@@ -1,0 +1,174 @@
+"""The JSON schemas that bmvis ships describe what it writes, and nothing else."""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+import bmvis
+from bmvis.cli import main
+from bmvis.model import snapshot, tree
+from bmvis.model.totals import Totals
+from bmvis.option_parsing import parse_options
+from bmvis.render.json_data import VERSION, to_data
+from bmvis.source.source import Source, model_request
+from bmvis.view.layout import layout
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "demo_docs"
+FOLDER = Path(bmvis.__file__).parent / "schemas"
+SCHEMAS = {file.name.partition(".")[0]: json.loads(file.read_text()) for file in FOLDER.glob("*.schema.json")}
+TREES = {
+    "plain": ("digits:classifier", {}),
+    "outputs": ("digits:classifier", {"inputs": "float32[2, 784]", "order": "execution"}),
+    "buffers": ("models:SmallCNN", {"buffers": None, "extra-repr": None, "non-params": None}),
+    "ties, lazy and shared": ("any_model:LanguageModel", {}),
+    "quantized": ("any_model:quantized", {"device": "cpu"}),
+    "adapters": ("any_model:adapters", {}),
+    "a comparison": ("digits:classifier(layers=6)", {"base": "digits:classifier"}),
+    "only changes": ("digits:classifier(layers=6)", {"base": "digits:classifier", "only-changes": None}),
+    "parameter groups": ("models:t5_copied_recipe", {"optimizer": None}),
+    "a checkpoint": ("checkpoint:weights/bert-lora", {}),
+    "common names": ("digits:classifier", {"common": str(DEMO / "digits.toml")}),
+    "only common names": ("digits:classifier", {"common": str(DEMO / "digits.toml"), "only-common": None}),
+    "a highlight and a depth": ("models:bert_half_frozen", {"highlight": "layer.3.attention", "depth": "3"}),
+}
+
+
+def errors(name, data):
+    """Return what a schema reports of data."""
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
+    return [error.message for error in jsonschema.Draft202012Validator(SCHEMAS[name]).iter_errors(data)]
+
+
+def built(source, reference, written):
+    options = parse_options(written)
+    answer = source.answer(model_request(reference, options))
+    return answer, layout(answer.model, options, answer.base)
+
+
+@pytest.fixture(scope="module")
+def source():
+    with Source(DEMO, path=["."]) as found:
+        yield found
+
+
+@pytest.mark.parametrize(("reference", "written"), TREES.values(), ids=TREES)
+def test_the_json_of_a_tree_fits_its_schema(source, reference, written):
+    answer, page = built(source, reference, written)
+    data = json.loads(json.dumps(to_data(page, reference, answer.model.device)))
+    assert errors("tree", data) == []
+
+
+@pytest.mark.parametrize("reference", list(dict.fromkeys(reference for reference, _ in TREES.values())))
+def test_a_snapshot_fits_its_schema(source, reference):
+    model = source.resolve(reference).model
+    assert errors("snapshot", json.loads(snapshot.dump(snapshot.Snapshot(reference, model)))) == []
+
+
+def test_the_committed_snapshots_fit_the_schema():
+    for file in (DEMO / "snapshots").glob("*.json"):
+        assert errors("snapshot", json.loads(file.read_text())) == []
+
+
+def test_the_results_of_check_fit_the_schema(tmp_path):
+    names = 'same = "zoo:small"\nother = "zoo:small"\nbroken = "zoo:missing"\n'
+    (tmp_path / "pyproject.toml").write_text(f"[tool.bmvis.models]\n{names}")
+    (tmp_path / "zoo.py").write_text("from torch import nn\ndef small(): return nn.Linear(2, 2)\n")
+    project = ["--project", str(tmp_path)]
+    CliRunner().invoke(main, ["snapshot", "same", "other", *project])
+    recorded = tmp_path / "snapshots" / "other.json"
+    recorded.write_text(
+        recorded.read_text().replace("float32[2]", "float16[2]").replace('"stored_bytes": 24', '"stored_bytes": 20')
+    )
+    found = json.loads(CliRunner().invoke(main, ["check", "--format", "json", *project]).stdout)
+    assert {name: one["status"] for name, one in found.items()} == {
+        "same": "same",
+        "other": "drifted",
+        "broken": "broken",
+    }
+    assert errors("check", found) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("bmvis",), 99),
+        (("more",), 1),
+        (("totals",), {"elements": 1, "bytes": 4}),
+        (("rows", 0, "more"), 1),
+        (("rows", 1, "names"), "embed"),
+        (("rows", 1, "parameters", 0, "shape"), [-2]),
+        (("rows", 1, "parameters", 0, "more"), 1),
+    ],
+)
+def test_the_schema_of_trees_refuses_what_bmvis_does_not_write(source, path, value):
+    answer, page = built(source, "digits:classifier", {})
+    data = json.loads(json.dumps(to_data(page, "digits:classifier", answer.model.device)))
+    assert errors("tree", with_value(data, path, value)) != []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("bmvis-snapshot",), 99),
+        (("more",), 1),
+        (("rows", 0, "name"), "root"),
+        (("rows", 1, "more"), 1),
+        (("rows", 1, "names"), "0-1"),
+        (("rows", 1, "parameters", "weight"), "float32"),
+        (("rows", 1, "parameters", "weight"), "float32[2] delta frozen"),
+        (("rows", 1, "parameters", "weight"), {"shape": [2]}),
+    ],
+)
+def test_the_schema_of_snapshots_refuses_what_a_reader_refuses(source, path, value):
+    text = snapshot.dump(snapshot.Snapshot("digits:classifier", source.resolve("digits:classifier").model))
+    changed = with_value(json.loads(text), path, value)
+    assert errors("snapshot", changed) != []
+
+
+def with_value(data, path, value):
+    changed = copy.deepcopy(data)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return changed
+
+
+def fields(cls, *others):
+    return {field.name for field in msgspec.structs.fields(cls)} - set(others)
+
+
+@pytest.mark.parametrize(
+    ("schema", "path", "names"),
+    [
+        ("tree", "parameter", fields(tree.Parameter)),
+        ("tree", "buffer", fields(tree.Buffer)),
+        ("tree", "change", fields(tree.Change)),
+        ("snapshot", "row", fields(tree.Module, "change", "origin", "common", "call") | {"names", "like"}),
+    ],
+)
+def test_a_schema_has_the_fields_of_the_data(schema, path, names):
+    assert set(SCHEMAS[schema]["$defs"][path]["properties"]) == names
+
+
+def test_the_schemas_have_the_versions_that_are_written():
+    assert SCHEMAS["tree"]["properties"]["bmvis"]["const"] == VERSION
+    assert SCHEMAS["snapshot"]["properties"]["bmvis-snapshot"]["const"] == snapshot.FORMAT
+    assert set(SCHEMAS["check"]["$defs"]["totals"]["properties"]) == fields(Totals)
+
+
+def test_the_examples_of_the_manual_fit_the_schemas():
+    page = (DEMO / "pages" / "json.md").read_text()
+    examples = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)]
+    assert [errors(name, one) for name, one in zip(("tree", "check", "snapshot"), examples, strict=True)] == [
+        [],
+        [],
+        [],
+    ]
