@@ -7,7 +7,7 @@ OLD     := .venv-opendelta
 RELEASE := .venv-release
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel bench gallery lint format mutation pins screenshots clean
+.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated bench gallery lint format mutation pins screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -58,6 +58,9 @@ test-hosts: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbors ## Test the 
 	PYTHONPATH=.venv/oldest-sphinx $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
 	PYTHONPATH=.venv/oldest-mkdocs $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis -k "not zensical and not properdocs"
 	PYTHONPATH="$(CURDIR)/.venv/neighbors" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py tests/mkdocs_bmvis/test_jupyter.py
+
+test-mutated: .venv/dev ## Read 100,000 snapshots, cache entries, replies and checkpoints that are broken at random
+	BMVIS_MUTATIONS=100000 $(BIN)/pytest -q tests/test_mutated_input.py $(ARGS)
 
 mutation: .venv/dev ## Plant 40 small bugs and list those that no test catches
 	$(BIN)/python tests/mutation $(ARGS)

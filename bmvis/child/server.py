@@ -4,8 +4,7 @@ Run by `runpy` with the argument DIRECTORY (`bmvis.worker.client` says how) and 
 
 - Each line on standard input is a `Request` in JSON. The end of input, whenever it comes, ends the
   process and all that was started in it: the parent is gone.
-- The answer to request 7 is the file `DIRECTORY/7.reply`, an `Answer` in MessagePack. It is written
-  under another name and renamed, so it is there as a whole or not at all.
+- The answer is a file in DIRECTORY, an `Answer` in MessagePack (`bmvis.worker.reply_file`).
 - Standard output and error carry nothing but what user code prints. Standard input is moved away
   before user code runs: it sees an empty one.
 - User code may raise anything; that is a `Failed` reply. It may also end the process: the parent
@@ -34,6 +33,7 @@ from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.isolation import ProcessState
 from bmvis.errors import BmvisError
 from bmvis.worker.protocol import Answer, Failed, Request, Stale
+from bmvis.worker.reply_file import write_answer
 
 
 def main(directory: Path) -> None:
@@ -46,8 +46,7 @@ def main(directory: Path) -> None:
     imports.install()
     while True:
         request = msgspec.json.decode(requests.get(), type=Request)
-        place = directory / f"{request.number}.reply"
-        _write(_answer(request, imports, private), place)
+        write_answer(_answer(request, imports, private), directory, request)
 
 
 def _take_stdin() -> int:
@@ -71,12 +70,6 @@ def _listen(private: int, requests: SimpleQueue[bytes], directory: Path) -> None
     shutil.rmtree(directory, ignore_errors=True)
     process_tree.end_tree(os.getpid(), str(directory))
     os._exit(0)
-
-
-def _write(answer: Answer, place: Path) -> None:
-    partial = place.with_suffix(".partial")
-    partial.write_bytes(msgspec.msgpack.encode(answer))
-    partial.replace(place)
 
 
 def _answer(request: Request, imports: ImportTracker, private: int) -> Answer:

@@ -20,8 +20,9 @@ from bmvis.comparison.drift import Drift, find_drift
 from bmvis.errors import BmvisError, SnapshotError
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.model.totals import subtree_totals
+from bmvis.regular_file import read_regular
 from bmvis.source.pyproject import Project, read_project
-from bmvis.source.recorded import read_snapshot
+from bmvis.source.recorded import MAX_BYTES, read_snapshot
 from bmvis.source.source import Source
 from bmvis.worker.client import TIMEOUT
 
@@ -135,7 +136,7 @@ def _compare(outcome: Outcome) -> Outcome:
 def _is_recorded(file: Path, snapshot: Snapshot) -> bool:
     """Return whether a file holds the very text of a snapshot: then nothing need be read out of it and compared."""
     try:
-        return file.read_bytes() == dump(snapshot).encode()
+        return read_regular(file, MAX_BYTES) == dump(snapshot).encode()
     except OSError:
         return False
 

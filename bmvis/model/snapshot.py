@@ -18,9 +18,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from bmvis.errors import SnapshotError
+from bmvis.model.consistency import MAX_LETTERS, MAX_MODULES, inconsistency
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Buffer, Model, Module, Optimizer, Parameter, join
 
+MAX_RECORDS = 5_000_000
+"""Modules and tensors that all rows together are."""
+MAX_DIMENSIONS = 64
+"""PyTorch's own limit."""
 FORMAT = 2
 """Version of the file; a reader refuses any other."""
 _Record = TypeVar("_Record", Parameter, Buffer)
@@ -82,9 +87,12 @@ def load(text: str) -> Snapshot:
         )
         totals = msgspec.convert(content["totals"], Totals)
         reference = msgspec.convert(content["reference"], str)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        if wrong := inconsistency(model):
+            raise ValueError(wrong)
+        is_whole = subtree_totals(model)[0] == totals
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError) as error:
         raise SnapshotError(f"not a snapshot: {_reason(error)}", hint="run `bmvis snapshot`") from error
-    if subtree_totals(model)[0] != totals:
+    if not is_whole:
         raise SnapshotError(
             "the snapshot's rows do not add up to its totals", hint="it was edited or merged; run `bmvis snapshot`"
         )
@@ -154,15 +162,41 @@ def _named(names: Sequence[str]) -> _Row:
 
 def _unfold(rows: Sequence[_Row], device: str) -> Iterator[Module]:
     """Yield the modules that the rows of a file stand for."""
-    below, first_rows = _children(rows), [0]
-    pending = [(0, "", "", index) for index in first_rows]
+    children = _named_children(rows)
+    _require_fits(rows, children)
+    pending = [(0, "", "", 0)]
+    letters = 0
     while pending:
         depth, name, above, index = pending.pop()
         path = join(above, name)
+        letters += len(path)
+        if letters > MAX_LETTERS:
+            raise ValueError(f"the paths of its modules have more than {MAX_LETTERS:,} characters")
         yield _module(rows[index], name, depth, path, device)
-        named = {child_name: child for child in below[index] for child_name in _names(rows[child])}
-        children = [(n, named[rows[c]["like"]] if "like" in rows[c] else c) for n, c in named.items()]
-        pending += [(depth + 1, child_name, path, child) for child_name, child in reversed(children)]
+        pending += [(depth + 1, child_name, path, child) for child_name, child in reversed(children[index])]
+
+
+def _named_children(rows: Sequence[_Row]) -> list[list[tuple[str, int]]]:
+    """Return for each row the names of the modules below it, each with the row that has its content."""
+    found = []
+    left = MAX_MODULES
+    for below in _children(rows):
+        named: dict[str, int] = {}
+        for child in below:
+            names = _names(rows[child], left)
+            left -= len(names)
+            named |= dict.fromkeys(names, child)
+        found.append([(name, named[rows[c]["like"]] if "like" in rows[c] else c) for name, c in named.items()])
+    return found
+
+
+def _require_fits(rows: Sequence[_Row], children: Sequence[Sequence[tuple[str, int]]]) -> None:
+    """Require, before anything is expanded, that rows in rows are a reasonable number of modules and tensors."""
+    sizes = [1 + len(row.get("parameters", ())) + len(row.get("buffers", ())) for row in rows]
+    for index in range(len(children) - 1, -1, -1):  # a row comes after the row above it
+        sizes[index] += sum(sizes[child] for _, child in children[index])
+        if sizes[index] > MAX_RECORDS:
+            raise ValueError(f"its rows are too many: more than {MAX_RECORDS:,} modules and tensors")
 
 
 def _children(rows: Sequence[_Row]) -> list[list[int]]:
@@ -180,13 +214,13 @@ def _children(rows: Sequence[_Row]) -> list[list[int]]:
     return found
 
 
-def _names(row: _Row) -> list[str]:
+def _names(row: _Row, limit: int) -> list[str]:
     if "name" in row:
         return [msgspec.convert(row["name"], str)]
     if isinstance(row["names"], list):
         return msgspec.convert(row["names"], list[str])
     first, _, last = row["names"].partition("-")
-    if int(last) - int(first) > 1_000_000:
+    if int(last) - int(first) >= limit:
         raise ValueError(f"{row['names']} is too many modules")
     return [str(number) for number in range(int(first), int(last) + 1)]
 
@@ -237,6 +271,8 @@ def _parse(kind: type[_Record], name: str, text: str, device: str) -> _Record:
         raise ValueError(f"{text!r} is no tensor")
     dtype, written = match["dtype"], match["shape"]
     shape = None if written == "?" else [int(size) for size in written.split(", ") if size]
+    if shape and len(shape) > MAX_DIMENSIONS:
+        raise ValueError(f"a tensor has {len(shape)} dimensions")
     count = 0 if shape is None else math.prod(shape)
     fields = {"name": name, "dtype": dtype, "shape": shape, "stored_bytes": count * _bytes(dtype), "device": device}
     if kind is Parameter:

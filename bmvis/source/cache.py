@@ -18,10 +18,11 @@ from typing import TypeVar
 
 import msgspec
 
+from bmvis.model.consistency import inconsistency
+from bmvis.regular_file import read_regular
 from bmvis.source import facts as facts_of
 from bmvis.source import fingerprint
 from bmvis.source.pyproject import project_folder
-from bmvis.source.regular_file import read_regular
 from bmvis.worker.protocol import Built, Fact, Listed
 
 MAX_BYTES = 500_000_000
@@ -99,9 +100,11 @@ class Cache:
 
     def _read(self, place: Path) -> _Entry | None:
         try:
-            return _ENTRIES.decode(_checked(read_regular(place, MAX_ENTRY_BYTES)))
+            entry = _ENTRIES.decode(_checked(read_regular(place, MAX_ENTRY_BYTES)))
         except (OSError, ValueError, RecursionError):
             return None  # not there, damaged, or whole but of another format
+        is_wrong = isinstance(entry.built, Built) and inconsistency(entry.built.model)
+        return None if is_wrong else entry
 
     def _read_left(self) -> dict[str, str]:
         try:

@@ -99,7 +99,7 @@ def _exists(fact: Fact) -> str:
 def _names(fact: Fact) -> str:
     try:
         names = sorted(file.name for file in Path(fact.path).iterdir() if is_listed(file.name))
-    except OSError:
+    except (OSError, ValueError):
         return ""
     return fingerprint.of_bytes("\0".join(names).encode(errors="surrogateescape"))
 
@@ -112,7 +112,7 @@ def is_listed(name: str) -> bool:
 def _link(fact: Fact) -> str:
     try:
         return str(Path(fact.path).readlink())
-    except OSError:
+    except (OSError, ValueError):
         return ""
 
 
@@ -121,7 +121,7 @@ def _modules(fact: Fact) -> str:
     try:
         with os.scandir(fact.path) as entries:
             there = {entry.name.partition(".")[0] for entry in entries if _is_module(entry)}
-    except OSError:
+    except (OSError, ValueError):
         return ""
     return " ".join(name for name in fact.of.split() if name in there)
 
@@ -134,7 +134,7 @@ def _entry(fact: Fact) -> str:
     try:
         project = read_project(Path(fact.path).parent)
         found: object = project.find(fact.of) if fact.of else tuple(project.models)
-    except (BmvisError, OSError):
+    except (BmvisError, OSError, ValueError):
         return ""
     folders = (*project.path, str(project.snapshots))
     where = [os.path.relpath(folder, project.folder) for folder in folders]

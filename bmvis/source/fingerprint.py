@@ -7,7 +7,10 @@ import os
 from functools import cache
 from pathlib import Path
 
+from bmvis.regular_file import open_regular
+
 _PACKAGE = Path(__file__).parents[1]
+_CHUNK = 2**20
 
 
 def of_bytes(content: bytes) -> str:
@@ -16,11 +19,18 @@ def of_bytes(content: bytes) -> str:
 
 
 def of_file(file: str) -> str:
-    """Return the digest of a file's content; '' for one that cannot be read."""
+    """Return the digest of a file's content; '' for one that cannot be read, or that is no regular file.
+
+    The path may be anything that user code named: a pipe would block, and a device has no end.
+    """
+    digest = hashlib.blake2b(digest_size=16)
     try:
-        return of_bytes(Path(file).read_bytes())
-    except OSError:
+        with open_regular(Path(file)) as opened:
+            while chunk := opened.read(_CHUNK):
+                digest.update(chunk)
+    except (OSError, ValueError):
         return ""
+    return digest.hexdigest()
 
 
 @cache

@@ -9,9 +9,12 @@ import msgspec
 from bmvis.comparison.drift import find_drift
 from bmvis.errors import DriftError, SnapshotError
 from bmvis.model.snapshot import Snapshot, load
+from bmvis.regular_file import read_regular
 from bmvis.source.facts import file_facts
 from bmvis.source.pyproject import Project
 from bmvis.worker.protocol import Built
+
+MAX_BYTES = 200_000_000
 
 
 def read_recorded(project: Project, name: str, text: str) -> Built:
@@ -66,7 +69,7 @@ def read_snapshot(file: Path, reference: str) -> Snapshot:
         SnapshotError: there is none, it cannot be read, or it is that of another reference.
     """
     try:
-        found = load(file.read_text(encoding="utf-8"))
+        found = load(read_regular(file, MAX_BYTES).decode())
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise SnapshotError(f"no snapshot in {file}: {reason}", hint="run `bmvis snapshot`, and commit it") from None

@@ -7,6 +7,7 @@ docs build. The child's side, and the protocol, are in `bmvis.child.server`.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -24,13 +25,13 @@ from bmvis.errors import BmvisError, DetectorError, FactoryError, InvalidReferen
 from bmvis.options import Device
 from bmvis.worker import process_tree
 from bmvis.worker.protocol import Answer, Built, Failed, Listed, Reply, Request, Stale
+from bmvis.worker.reply_file import read_answer, reply_path
 
 TIMEOUT = 120.0
 """Seconds one model may take by default, the import of its libraries included."""
 _KINDS: Mapping[str, type[BmvisError]] = {
     cls.kind: cls for cls in (DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError)
 }
-_ANSWERS = msgspec.msgpack.Decoder(Answer)
 _TAIL_BYTES = 4096
 _PACKAGE = Path(__file__).parents[1]
 _START = """\
@@ -128,7 +129,9 @@ class Worker:
 
     def _ask(self, request: Request) -> Reply:
         self._number += 1
-        request = msgspec.structs.replace(request, number=self._number, timeout=self.timeout, memory=self.memory)
+        request = msgspec.structs.replace(
+            request, number=self._number, timeout=self.timeout, memory=self.memory, secret=secrets.token_hex(16)
+        )
         child = self._running_child()
         try:
             answer = child.ask(request)
@@ -188,7 +191,8 @@ class _Child:
     def ask(self, request: Request) -> Answer:
         """Send a request and wait for its reply file, the process's end, or the time-out."""
         assert self.process.stdin is not None
-        reply = Path(self.folder.name, f"{request.number}.reply")
+        folder = Path(self.folder.name)
+        reply = reply_path(folder, request)
         try:
             self.process.stdin.write(msgspec.json.encode(request) + b"\n")
             self.process.stdin.flush()
@@ -208,10 +212,7 @@ class _Child:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.005)
         self.has_answered = True
-        try:
-            return _ANSWERS.decode(reply.read_bytes())
-        finally:
-            reply.unlink()
+        return read_answer(folder, request)
 
     def end(self) -> None:
         """End the process and all it started, and remove its folder."""

@@ -30,6 +30,8 @@ class Request(msgspec.Struct, frozen=True):
     """Entries of the allow list, one of which must allow the object that the reference names."""
     inputs_allow: tuple[str, ...] = ("*",)
     """The same for the function that makes the inputs."""
+    secret: str = ""
+    """Part of the name of the answer's file, which only the answer to this request has."""
 
 
 Kind = Literal["file", "exists", "names", "link", "modules", "entry", "installed"]
@@ -112,3 +114,5 @@ class Answer(msgspec.Struct, frozen=True):
     reply: Reply
     spoiled: str = ""
     """What user code did to the process that cannot be put back; the next request goes to a new one."""
+    secret: str = ""
+    """That of the request."""

@@ -163,6 +163,14 @@ def edit(change):
     return json.dumps(content)
 
 
+def doubling(levels):
+    """Return rows that stand for twice as many modules at each level."""
+    for depth in range(1, levels):
+        yield {"depth": depth, "name": "a", "type": "N"}
+    for depth in range(levels - 1, 0, -1):
+        yield {"depth": depth, "name": "b", "like": "a"}
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -181,6 +189,21 @@ def edit(change):
         pytest.param(edit(lambda c: c["rows"][1].update(depth=-1)), "no row leads to", id="negative depth"),
         pytest.param(edit(lambda c: c["rows"][1].update(names="0-9999999999")), "too many", id="bomb"),
         pytest.param(edit(lambda c: c["rows"][1].update(like="x")), "is missing", id="like nothing"),
+        pytest.param(
+            edit(lambda c: c["rows"][1].update(shared_with="no.where")), "not before it", id="shared with nothing"
+        ),
+        pytest.param(edit(lambda c: c["rows"][1].update(type="\ud800")), "no Unicode", id="surrogate"),
+        pytest.param(
+            edit(lambda c: c["rows"].extend({"depth": d, "names": "0-999998", "type": "N"} for d in (1, 2))),
+            "too many",
+            id="bomb in a bomb",
+        ),
+        pytest.param(edit(lambda c: c["rows"].extend(doubling(60))), "too many", id="like in like"),
+        pytest.param(
+            edit(lambda c: c["rows"][1]["parameters"].update(weight=f"float32[{', '.join(['1'] * 999)}]")),
+            "999 dimensions",
+            id="dimensions",
+        ),
     ],
 )
 def test_what_is_no_snapshot_is_refused(text, reason):

@@ -1,0 +1,109 @@
+"""Whether a model that came from elsewhere is one: a reply of user code's process, a snapshot, a cache entry.
+
+Types are checked where such data is decoded. What the parts of a model say about each other is checked here, so that
+nothing after it meets a module without a parent or a number without end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from bmvis.model.tree import Buffer, Model, Module, Parameter
+
+MAX_MODULES = 1_000_000
+MAX_DEPTH = 10_000
+"""Levels; a module deeper than that was not written by a person."""
+MAX_LETTERS = 500_000_000
+"""Characters of all paths together: a path is written out for each module."""
+MAX_NUMBER = 2**63 - 1
+
+
+def inconsistency(model: Model) -> str:
+    """Return what is wrong with a model; '' if nothing is."""
+    return next(_problems(model), "")
+
+
+def _problems(model: Model) -> Iterator[str]:
+    if not model.modules:
+        yield "it has no module"
+        return
+    if len(model.modules) > MAX_MODULES:
+        yield f"it has more than {MAX_MODULES:,} modules"
+        return
+    yield from _misplaced(model)
+    yield from _twins(model)
+    yield from _unknown_places(model)
+    groups = sum(len(optimizer.groups) for optimizer in model.optimizers)
+    for module in model.modules:
+        yield from _wrong_numbers(module, groups)
+    try:
+        msgspec.msgpack.encode(model)
+    except (ValueError, OverflowError):
+        yield "it has text that is no Unicode"
+
+
+def _misplaced(model: Model) -> Iterator[str]:
+    """Yield modules that have no parent, and paths that would fill the memory."""
+    above, letters = -1, 0
+    lengths: list[int] = []
+    for index, module in enumerate(model.modules):
+        if module.depth > above + 1 or module.depth < min(index, 1):
+            yield f"module {index + 1} is at depth {module.depth}, which no module leads to"
+            return
+        if module.depth > MAX_DEPTH:
+            yield f"it is more than {MAX_DEPTH:,} levels deep"
+            return
+        above = module.depth
+        del lengths[module.depth :]
+        lengths.append((lengths[-1] + 1 if lengths else 0) + len(module.name))
+        letters += lengths[-1]
+        if letters > MAX_LETTERS:
+            yield f"its paths have more than {MAX_LETTERS:,} characters"
+            return
+
+
+def _twins(model: Model) -> Iterator[str]:
+    """Yield modules and tensors that have the name of another one at the same place."""
+    seen: set[tuple[int, str]] = set()
+    for index, (above, module) in enumerate(zip(model.parents, model.modules, strict=True)):
+        if (above, module.name) in seen:
+            yield f"it has {model.paths[index]!r} twice"
+        seen.add((above, module.name))
+        names = [parameter.name for parameter in module.parameters] + [buffer.name for buffer in module.buffers]
+        if len(set(names)) < len(names):
+            yield f"{model.paths[index]!r} has a tensor twice"
+
+
+def _unknown_places(model: Model) -> Iterator[str]:
+    """Yield modules that are shared with one that does not come before them."""
+    if not model.shared:
+        return
+    first: dict[str, int] = {}
+    for index, path in enumerate(model.paths):
+        first.setdefault(path, index)
+    for index in model.shared:
+        place = model.modules[index].shared_with or ""
+        if first.get(place, index) >= index:
+            yield f"{model.paths[index]!r} is shared with {place!r}, which is not before it"
+
+
+def _wrong_numbers(module: Module, groups: int) -> Iterator[str]:
+    for parameter in module.parameters:
+        yield from _wrong_tensor(parameter)
+        if not 0 <= parameter.count <= MAX_NUMBER:
+            yield f"{parameter.name!r} has {parameter.count} elements"
+        if parameter.groups and not all(0 <= group < groups for group in parameter.groups):
+            yield f"{parameter.name!r} is in a group of parameters that there is not"
+    for buffer in module.buffers:
+        yield from _wrong_tensor(buffer)
+    if module.call and not all(0 <= number <= MAX_NUMBER for number in (module.call.calls, module.call.macs)):
+        yield f"{module.name!r} was called {module.call.calls} times"
+
+
+def _wrong_tensor(tensor: Parameter | Buffer) -> Iterator[str]:
+    if not 0 <= tensor.stored_bytes <= MAX_NUMBER:
+        yield f"{tensor.name!r} takes {tensor.stored_bytes} bytes"
+    if tensor.shape and not all(-1 <= size <= MAX_NUMBER for size in tensor.shape):
+        yield f"{tensor.name!r} has the shape {list(tensor.shape)}"
