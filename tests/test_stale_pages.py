@@ -362,6 +362,6 @@ def test_an_edit_is_seen_and_its_reason_is_logged(builds, row):
 
 
 @pytest.mark.parametrize("row", FRESH)
-def test_what_changes_no_model_builds_none(builds, row):
+def test_unrelated_edits_build_no_model(builds, row):
     assert builds.widths[row] == ["3"] * 4
     assert not reasons(builds.logs[2], row)

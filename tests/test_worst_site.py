@@ -96,7 +96,7 @@ def site(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("title", FAILING)
-def test_each_failure_is_told_at_its_line(site, title):
+def test_each_failure_is_reported_at_its_line(site, title):
     cause = FAILS[title][1].replace("longer than 2 s", f"longer than {TIMEOUT} s").partition("(.|")[0]
     assert re.search(rf"{re.escape(site.lines[title])}\b.*{module_name(title)}.*({cause})", site.log)
     (box,) = [box for box in site.page.select(".bmvis-error") if f"{module_name(title)}:" in box.get_text()]

@@ -77,7 +77,7 @@ def test_a_site_has_no_patterns_for_all_of_its_trees():
         parse_site_options({"highlight": "query"})
 
 
-def test_an_expression_that_never_ends_is_ended_and_told(monkeypatch):
+def test_endless_regular_expression_is_stopped_and_reported(monkeypatch):
     monkeypatch.setattr(address, "TIMEOUT", 0.5)
     model = Model((Module("", 0, "M"), Module("a" * 40 + "b", 1, "Linear", parameters=(tensor("w", 1),))))
     with pytest.raises(HighlightError, match="takes longer than"):
@@ -92,7 +92,7 @@ def lines(**options) -> list[str]:
     return [line.lstrip("│├└─ ") for line in to_text(page).splitlines()]
 
 
-def test_a_match_in_a_fold_unfolds_the_block_it_stands_in():
+def test_match_in_a_fold_unfolds_its_block():
     found = lines(highlight="layer.3.attention")
     assert [line for line in found if "(BertLayer)" in line] == ["0-2,4-11(BertLayer)", "3 (BertLayer)"]
     assert [line for line in found if "(match)" in line] == ["attention (BertAttention) (match)"]
@@ -106,7 +106,7 @@ def test_a_match_in_every_block_leaves_the_fold_and_counts_them():
     assert found[-2].endswith("; 12 matches")
 
 
-def test_a_match_below_the_depth_shows_and_what_is_beside_it_stays_summed_up():
+def test_match_below_depth_shows_while_siblings_stay_summed_up():
     found = lines(highlight="layer.3.attention", depth="2")
     assert "attention (BertAttention) … 7 modules below, 2.4M parameters (match)" in found
     assert "0-2,4-11(BertLayer) … 13 modules below, 7.1M parameters" in found

@@ -61,12 +61,12 @@ def test_a_mapping_that_does_not_fit_is_a_warning(model, mapping, message):
     assert len(tree.children) == 2
 
 
-def test_only_common_asks_for_no_common_structure(model):
+def test_only_common_implies_common(model):
     tree = bmvis.Visualization(model).structure_graph(only_common=True, printTree=False)
     assert [child.label.plain.split()[0] for child in tree.children] == ["0", "2"]
 
 
-def test_what_a_page_would_warn_of_is_a_warning_where_a_model_is_drawn(model):
+def test_drawing_in_python_warns_as_a_page_does(model):
     with pytest.warns(UserWarning, match="there is no common structure for Sequential") as caught:
         bmvis.capture(model).draw(common="auto")
     assert [warning.filename for warning in caught] == [__file__]

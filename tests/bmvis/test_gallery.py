@@ -43,7 +43,7 @@ def test_no_line_is_every_name():
     assert read_entries([], "index.rst:3") == (Entry("*", location="index.rst:3"),)
 
 
-def test_a_pattern_becomes_what_it_finds_once_and_keeps_its_tags():
+def test_pattern_expands_once_and_keeps_its_tags():
     lines = (Entry("zoo:bert", "BERT"), Entry("zoo:*", tags=("text",)))
     assert list(expand(lines, lambda _: ["zoo:bert", "zoo:gpt"])) == [
         Entry("zoo:bert", "BERT"),
@@ -71,7 +71,7 @@ def test_no_two_pages_have_one_name():
     assert not any("/" in name for name in names.values())
 
 
-def test_what_a_card_shows_is_escaped_and_good_xml():
+def test_card_is_escaped_and_well_formed():
     hostile = Entry("zoo:x", '<img src=x onerror="alert(1)">', ("<b>",))
     html = to_cards([make_card(hostile, bert()), make_card(hostile, FactoryError("<i>"))], "g", GalleryOptions())
     root = ElementTree.fromstring(html)
@@ -100,7 +100,7 @@ def test_an_unknown_sort_is_refused():
 
 
 @pytest.mark.parametrize("options", [Options(), Options(caption="A caption")], ids=["plain", "captioned"])
-def test_alt_is_what_a_screen_reader_says(options):
+def test_alt_is_the_accessible_name(options):
     options = Options(caption=options.caption, alt="BERT, an encoder")
     root = ElementTree.fromstring(to_html(layout(bert(), options), "m"))
     assert root.get("aria-label") == "BERT, an encoder"

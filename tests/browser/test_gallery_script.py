@@ -33,7 +33,7 @@ def shown(page) -> list[str]:
     return page.eval_on_selector_all(".bmvis-card:not([hidden])", SHOWN)
 
 
-def test_words_filter_cards_and_the_count_is_told(page):
+def test_filter_of_cards_reports_the_count(page):
     page.get_by_label("Filter models").fill("bertfor masked")
     assert shown(page) == ["BERT"]
     assert page.inner_text("output") == "1 of 3"

@@ -25,7 +25,7 @@ def test_trees_and_error_boxes_are_valid_html(tmp_path):
 
 
 @needs_nu
-def test_the_checker_would_tell(tmp_path):
+def test_html_checker_finds_an_error(tmp_path):
     """A fault of the theme's is not ours; the same inside our element is."""
     twice = '<p id="{0}"></p><p id="{0}"></p>'
     tree = f'<div class="bmvis"><div>\n</div>{twice.format("ours")}</div>'

@@ -64,7 +64,7 @@ def test_forced_colors_leave_every_mark_to_be_seen(system, tab):
     assert faint(tab.page) == {}
 
 
-def test_paper_shows_what_is_folded_dark_on_light_and_no_tools(tab):
+def test_print_shows_folded_rows_dark_on_light_without_tools(tab):
     tab.open_trees(page())
     tab.page.evaluate("document.body.dataset.theme = 'dark'")
     tab.page.locator("#lora [data-level='0']").click()
@@ -130,7 +130,7 @@ def test_a_row_of_bert_is_one_line_in_the_column_of_a_theme(tab):
     assert tab.page.evaluate(tall) == []
 
 
-def test_the_names_on_a_map_stand_in_their_cells_at_any_width(tab):
+def test_map_labels_fit_their_cells_at_any_width(tab):
     tab.open_trees(to_html(layout(bert(), Options(map=True)), "m"))
     outside = """() => [...document.querySelectorAll(".bmvis-map g")].flatMap((cell) => {
       const text = cell.querySelector("text"), box = text?.getBoundingClientRect();
@@ -148,7 +148,7 @@ def test_the_names_on_a_map_stand_in_their_cells_at_any_width(tab):
 
 
 @pytest.mark.parametrize(("wish", "seconds"), [("no-preference", "0.12s"), ("reduce", "0s")])
-def test_nothing_moves_for_those_who_asked_for_less_motion(wish, seconds, tab):
+def test_reduced_motion_disables_animation(wish, seconds, tab):
     tab.page.emulate_media(reduced_motion=wish)
     tab.open_trees(page())
     moves = "getComputedStyle(document.querySelector('.bmvis summary'), '::before').transitionDuration"

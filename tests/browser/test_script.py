@@ -122,7 +122,7 @@ def test_a_filter_counts_rows(typed, count, lora):
     assert lora.page.locator("#m output").inner_text() == f"{count} of 33 rows"
 
 
-def test_a_path_from_another_model_is_found_by_its_end_and_says_so(lora):
+def test_path_of_another_model_matches_by_suffix_with_a_note(lora):
     lora.page.locator("#m input").fill("base_model.model.bert.encoder.layer.0.output")
     assert visible(lora) == ["root", "bert", "encoder", "layer", "0", "output"]
     assert lora.page.locator("#m output").inner_text() == "1 of 33 rows end in bert.encoder.layer.0.output"
@@ -305,7 +305,7 @@ def sharing_blocks() -> list[Module]:
     return modules
 
 
-def test_what_members_share_with_each_other_is_not_divided(tab):
+def test_tensors_shared_by_members_are_not_divided(tab):
     """Of four blocks that share one weight each has all of it; how much two pairs in a block have, nobody can know."""
     model = Model((Module("", 0, "M"), *sharing_blocks()))
     tab.open_trees(to_html(layout(model, Options()), "m"))

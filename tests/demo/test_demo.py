@@ -79,7 +79,7 @@ def test_trees_on_the_demo_site_are_valid_html(site):
     assert ours(check(site)) == []
 
 
-def test_the_printed_model_beside_the_tree_is_not_stale():
+def test_printed_model_in_the_manual_is_current():
     code = "import torch, models\nwith torch.device('meta'): print(models.bert())"
     printed = subprocess.run([sys.executable, "-c", code], cwd=DEMO, check=True, capture_output=True, text=True).stdout
     assert printed == (DEMO / "print_bert.txt").read_text()

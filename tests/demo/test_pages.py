@@ -81,7 +81,7 @@ def test_each_host_reads_its_own_part_and_code_stays_code():
     )
 
 
-def test_what_the_pages_show_in_restructuredtext_is_read_by_sphinx_without_a_warning(tmp_path):
+def test_restructuredtext_examples_build_without_warnings(tmp_path):
     """MyST is tried by the site itself: what is shown there is what was drawn."""
     snippets = [snippet for text in PAGES.values() for snippet in dialects.rst_of(dialects.chosen(text, "sphinx"))]
     snippets = [re.sub(r"^   :(name|toctree|common): .*\n?", "", snippet, flags=re.MULTILINE) for snippet in snippets]
@@ -145,7 +145,7 @@ def test_the_python_reference_lists_each_public_name():
     assert {name.split(".")[1] for name in listed} == set(bmvis.__all__)
 
 
-def test_the_python_page_begins_with_code_that_runs():
+def test_python_page_starts_with_runnable_code():
     code = re.search(r"^```python\n(.*?)^```$", PAGES["python-api"], re.DOTALL | re.MULTILINE)[1]
     model = nn.ModuleDict({"attention": nn.ModuleDict({"output": nn.ModuleDict({"dense": nn.Linear(2, 2)})})})
     *statements, names, types = code.strip().splitlines()

@@ -63,7 +63,7 @@ def test_the_settings_of_the_plugin_are_taken(text):
 
 
 @pytest.mark.parametrize("text", list(snippets("toml")))
-def test_what_stands_in_pyproject_is_read(text, tmp_path):
+def test_pyproject_is_read(text, tmp_path):
     written = tomllib.loads(text)
     (tmp_path / "pyproject.toml").write_text(text)
     assert read_project(tmp_path).models.keys() == written.get("tool", {}).get("bmvis", {}).get("models", {}).keys()

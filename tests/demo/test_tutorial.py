@@ -51,7 +51,7 @@ def run(command, printed, folder):
 
 
 @pytest.mark.parametrize("host", ["sphinx", "mkdocs"])
-def test_the_tutorial_does_what_it_says(host, tmp_path):
+def test_tutorial_steps_work(host, tmp_path):
     commands = follow(filled(dialects.chosen(PAGES["tutorial"], host), host), tmp_path)
 
     tree = BeautifulSoup((tmp_path / "site" / "index.html").read_text(), "html5lib").find(id="digits")

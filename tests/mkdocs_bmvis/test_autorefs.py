@@ -110,7 +110,7 @@ def href(page, text):
     return next(link["href"] for link in page.select("a") if link.get_text() == text).removeprefix("./")
 
 
-def test_docstrings_hold_trees_with_ids_of_their_own(page):
+def test_trees_in_docstrings_have_distinct_ids(page):
     anchors = [tree["id"] for tree in page.select(".bmvis[id]")]
     assert sorted(anchors) == ["gallery", "in-docstring", "model-deep", "model-own", "model-own-2", "model-trained"]
     assert len(page.select("#gallery .bmvis-card")) == 2
@@ -128,15 +128,15 @@ def test_a_mistake_in_a_docstring_is_located_in_its_source(built, page):
     assert len(page.select(".bmvis-error")) == 1
 
 
-def test_a_type_leads_to_its_documentation(page):
+def test_type_links_to_its_documentation(page):
     assert href(page, "Own") == "#api.Own"
 
 
-def test_a_type_without_documentation_tells_its_full_name(page):
+def test_undocumented_type_has_its_full_name(page):
     assert page.select_one(".bmvis [title='torch.nn.LayerNorm']").get_text() == "LayerNorm"
 
 
-def test_a_type_of_torch_leads_to_the_documentation_of_torch(page):
+def test_torch_type_links_to_torch_documentation(page):
     assert href(page, "Linear") == "https://example.org/torch/nn.Linear.html#torch.nn.Linear"
 
 

@@ -100,7 +100,7 @@ def test_code_stays_code(render, caplog, name, code, extensions):
         pytest.param("```html\nx\n```\n\n`<model-structure`", ["fenced_code", "codehilite"], id="name-alone"),
     ],
 )
-def test_what_is_no_element_is_left_alone(render, caplog, text, extensions):
+def test_text_that_is_no_element_is_unchanged(render, caplog, text, extensions):
     assert "bmvis" not in render(text, extensions).html
     assert not caplog.records
 

@@ -48,7 +48,7 @@ def test_an_element_is_read_with_its_attributes(text, attributes):
         pytest.param('<model-structure factory="m:f">hello</model-structure>', "has content", id="content"),
     ],
 )
-def test_a_malformed_element_says_what_is_wrong(text, message):
+def test_malformed_element_is_reported(text, message):
     problem = read_element(text).problem
     assert problem is not None
     assert message in problem.message
@@ -68,5 +68,5 @@ def test_a_malformed_element_says_what_is_wrong(text, message):
         ("model", None),
     ],
 )
-def test_a_misspelt_name_is_told_from_that_of_another_element(name, element):
+def test_misspelled_element_name_is_told_apart_from_other_elements(name, element):
     assert intended(name) == element

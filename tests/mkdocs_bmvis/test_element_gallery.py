@@ -27,7 +27,7 @@ def test_a_list_becomes_cards(render):
     assert not shown.soup.select(".bmvis-card a")
 
 
-def test_a_pattern_finds_models_and_those_that_fail_say_so(render, caplog):
+def test_pattern_finds_models_and_reports_failing_ones(render, caplog):
     shown = render('<model-gallery models="zoo:[tr]*" sort="name" />')
     assert titles(shown.soup) == ["raising", "tiny", "trained"]
     assert len(shown.soup.select(".bmvis-card-error")) == 1

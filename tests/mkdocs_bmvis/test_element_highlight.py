@@ -23,7 +23,7 @@ def test_where_problems_are_to_raise_it_raises(render):
         render(ELEMENT, on_error="raise")
 
 
-def test_what_cannot_be_read_is_a_box(render, caplog):
+def test_unreadable_element_is_an_error_box(render, caplog):
     page = render(ELEMENT.replace("1.1 0.2", "[r]*"))
     assert "the regular expression '*' cannot be read: nothing to repeat" in page.boxes[0].get_text()
     assert not page.trees

@@ -12,12 +12,12 @@ def test_the_table_the_marks_and_the_warning(render, caplog):
     assert record.getMessage().startswith("line 3: 2 frozen parameters (20 elements) are in a group")
 
 
-def test_what_is_meant_is_silent(render, caplog):
+def test_accepted_findings_are_no_warnings(render, caplog):
     page = render(ELEMENT.format(' accept="frozen"'))
     assert page.trees[0].select(".bmvis-findings li")
     assert not caplog.records
 
 
-def test_without_a_factory_it_says_how_it_is_written(render):
+def test_missing_factory_is_reported_with_an_example(render):
     page = render("<model-optimizer />")
     assert 'write <model-optimizer factory="package.module:factory" />' in page.boxes[0].get_text()

@@ -21,7 +21,7 @@ def test_two_trees_on_one_page_have_ids_of_their_own(render):
     assert "mine.0.0" in ids
 
 
-def test_a_mistake_in_text_from_elsewhere_is_told_by_its_words(render, caplog, tmp_path):
+def test_mistake_in_included_text_is_reported_by_its_text(render, caplog, tmp_path):
     (tmp_path / "part.md").write_text('<model-structure factory="zoo:tiny" dept="1" />')
     render('--8<-- "part.md"', ["pymdownx.snippets"], {"pymdownx.snippets": {"base_path": str(tmp_path)}})
     assert caplog.messages[0].startswith(
@@ -43,7 +43,7 @@ def test_a_name_that_is_taken_is_a_warning(render, caplog):
     assert "line 3: the name 'a' is on this page already" in caplog.text
 
 
-def test_a_page_can_stand_alone_with_stylesheet_and_script_once(render):
+def test_standalone_page_has_stylesheet_and_script_once(render):
     page = render(f"{ELEMENT}\n\n{ELEMENT}", assets=True)
     (sheet,) = page.soup.select("style")
     assert ".bmvis" in sheet.string
@@ -103,7 +103,7 @@ def test_a_tree_that_failed_keeps_its_anchor(render):
 
 
 @pytest.mark.parametrize("cwd", [SITE, SITE / "docs"], ids=["above", "beside"])
-def test_a_package_that_is_not_on_the_path_is_told_where_it_is(render, caplog, cwd):
+def test_package_off_the_path_is_reported_with_its_folder(render, caplog, cwd):
     render(ELEMENT, cwd=str(cwd), path=["."])
     where = "src" if cwd == SITE else "../src"
     assert f"no module named 'zoo' (there is one in {where}: put that folder on the path)" in caplog.text
@@ -140,7 +140,7 @@ def test_an_element_where_none_can_be_drawn_is_a_warning(render, caplog, text):
     assert f"line {text[: text.index('<model')].count(chr(10)) + 2}: " in record.getMessage()
 
 
-def test_each_text_that_one_instance_converts_stands_alone():
+def test_texts_converted_by_one_instance_are_independent():
     md = Markdown(
         extensions=["bmvis"], extension_configs={"bmvis": {"cwd": str(SITE), "path": ["src"], "python": TORCH_PYTHON}}
     )

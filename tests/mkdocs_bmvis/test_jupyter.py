@@ -70,7 +70,7 @@ def test_an_element_in_the_text_of_a_notebook_is_drawn(built):
     assert tree.find_parent("section").has_attr("data-search-exclude")
 
 
-def test_code_in_the_text_stays_code_and_a_mistake_is_told_with_its_notebook(built):
+def test_code_stays_code_and_mistakes_name_the_notebook(built):
     page = built.page("book/index.html")
     assert "<model-structure factory=" in page.select_one(".jp-MarkdownOutput code").get_text()
     (box,) = page.select(".bmvis-error")
@@ -83,7 +83,7 @@ def test_a_cell_shows_a_captured_model(built):
     assert built.page("book/index.html").select_one("#bmvis-1 .bmvis-tree")
 
 
-def test_markdown_in_a_cell_stands_alone_with_the_assets_once(built):
+def test_markdown_cell_has_the_assets_once(built):
     page = built.page("book/index.html")
     output = page.select_one("#in-cell").find_parent(class_="jp-RenderedHTMLCommon")
     assert output.select_one(".bmvis-card")

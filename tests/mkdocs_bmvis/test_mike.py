@@ -74,7 +74,7 @@ def test_cards_lead_to_pages_of_their_own_version(deployed):
     assert [page.parent.name for page in (deployed / "2.0" / "zoo").rglob("index.html")] == ["zoo.tiny"]
 
 
-def test_an_alias_leads_to_a_models_page_with_its_row(deployed):
+def test_alias_redirects_to_the_page_and_row(deployed):
     alias = (deployed / "latest" / "zoo" / "zoo.tiny" / "index.html").read_text()
     assert "../../../2.0/zoo/zoo.tiny/" in alias
     assert "window.location.hash" in alias

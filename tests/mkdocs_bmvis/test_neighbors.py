@@ -109,7 +109,7 @@ def test_a_written_nav_has_the_titles_of_each_language(tmp_path, structure, name
     assert built.page("de/zoo/zoo.tiny/index.html").h1.get_text() == "Winzig"
 
 
-def test_minifying_keeps_what_a_row_says(built):
+def test_minifier_keeps_the_text_of_rows(built):
     assert "0 (Linear) weight:[4, 4] bias:[4]" in built.page("index.html").select_one("#tiny .bmvis-tree").get_text()
 
 
@@ -117,6 +117,6 @@ def test_a_redirect_leads_to_a_module(built):
     assert "#tiny.0" in built.text("old/index.html")
 
 
-def test_nothing_else_is_said(built):
+def test_no_other_warnings(built):
     warnings = [line for line in built.log.splitlines() if line.startswith("WARNING")]
     assert len(warnings) == 2, warnings  # the mistake, once for each language

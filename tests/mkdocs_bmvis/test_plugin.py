@@ -60,7 +60,7 @@ def test_an_unchanged_model_is_taken_from_the_cache(tmp_path):
     assert second.text("index.html") == first.text("index.html")
 
 
-def test_pages_may_name_only_what_is_allowed(tmp_path):
+def test_reference_outside_the_allow_list_is_refused(tmp_path):
     built = build("mkdocs", make_site(tmp_path, change=plugin_settings(path="src", allow=["zoo:big*"], cache=False)))
     assert "docs/index.md:7: 'zoo:tiny' is not allowed by `allow`" in built.log
     assert not (tmp_path / ".cache").exists()

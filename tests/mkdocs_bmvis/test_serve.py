@@ -61,7 +61,7 @@ def wait_until(url, is_right, seconds=30):
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_served_page_follows_a_model_that_is_edited_broken_and_mended(host, tmp_path):
+def test_served_page_follows_edits_errors_and_fixes(host, tmp_path):
     folder = make_site(tmp_path, change=watch_sources if host == "zensical" else None)
     models = folder / "src" / "zoo.py"
     source = models.read_text()

@@ -43,7 +43,7 @@ def test_a_snapshot_is_drawn_whatever_the_model_is_by_now(drifting):
     assert "[4, 4]" in built.page("index.html").get_text()
 
 
-def test_drift_is_a_warning_beside_the_tree(drifting):
+def test_drift_is_a_warning_and_the_tree_is_drawn(drifting):
     built = build("mkdocs", with_mode(drifting, "check"), "--strict")
     assert built.report["code"] == 1
     assert "docs/index.md:7: 'zoo:tiny' differs from its snapshot" in built.log

@@ -15,7 +15,7 @@ def test_a_problem_can_end_the_build(tmp_path):
     assert "docs/bad.md:3: no module named 'zo'" in built.log
 
 
-def test_a_changed_model_is_drawn_anew_where_its_folder_is_watched(tmp_path):
+def test_changed_model_is_redrawn_where_its_folder_is_watched(tmp_path):
     def change(config):
         config["watch"] = ["src"]
 
@@ -26,7 +26,7 @@ def test_a_changed_model_is_drawn_anew_where_its_folder_is_watched(tmp_path):
     assert "[5, 5]" in build("zensical", folder).text("index.html")
 
 
-def test_a_changed_fingerprint_draws_pages_anew(tmp_path):
+def test_changed_fingerprint_redraws_pages(tmp_path):
     def say(text):
         def change(config):
             config["markdown_extensions"][-1]["mkdocs_bmvis"]["fingerprint"] = text

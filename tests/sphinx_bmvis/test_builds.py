@@ -181,7 +181,7 @@ def test_a_wrong_setting_names_conf_py(site, settings, message):
     ],
     ids=["sphinx", "newer-sphinx", "bmvis", "newer-bmvis"],
 )
-def test_a_site_says_which_versions_it_needs(make_site, settings, met):
+def test_site_can_require_a_version(make_site, settings, met):
     site = make_site({"index.rst": "Start\n=====\n"})
     if met:
         assert site.build(**settings).warnings == ""
@@ -201,7 +201,7 @@ def test_torch_may_run_in_conf_py(make_site, html):
     assert digests(site.folder / "_build" / "html")["index.html"] == digests(html.folder)["index.html"]
 
 
-def test_site_wide_options_hold_where_a_page_says_nothing(site):
+def test_site_options_are_defaults_for_pages(site):
     site.write(
         "index.rst",
         "Start\n=====\n\n.. model-structure:: zoo:tiny\n\n"
@@ -225,6 +225,6 @@ def test_bmvis_path_is_searched(site):
     assert "weight:[2, 3]" in site.build(bmvis_path=["more"]).trees("index.html")[0].get_text()
 
 
-def test_search_finds_a_trees_text_only_where_asked(site):
+def test_search_option_includes_the_text_of_a_tree(site):
     assert "layernorm" not in site.build().read("searchindex.js")
     assert "layernorm" in site.build(bmvis_options={"search": True}).read("searchindex.js")

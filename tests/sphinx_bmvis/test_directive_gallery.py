@@ -106,7 +106,7 @@ def test_a_second_build_reads_and_builds_nothing(shelf):
     assert "0 added, 0 changed, 0 removed" in again.status
 
 
-def test_a_model_that_comes_or_goes_takes_its_page_along(shelf):
+def test_added_or_removed_model_adds_or_removes_its_page(shelf):
     site = shelf()
     site.build()
     source = site.folder / "src" / "shelf.py"
@@ -132,7 +132,7 @@ def test_pages_of_a_gallery_that_is_gone_are_removed_but_for_those_of_an_author(
     assert [file.name for file in (site.folder / "models").iterdir()] == ["zoo.tiny.rst"]
 
 
-def test_a_pattern_finds_what_makes_a_model_without_arguments(shelf):
+def test_pattern_finds_factories_without_required_arguments(shelf):
     built = shelf("M\n=\n\n.. model-gallery:: shelf:*\n").build()
     assert titles(built) == ["Small", "small_linear", "small_frozen"]
     assert built.warnings == ""
@@ -164,14 +164,14 @@ def test_one_that_fails_has_a_card_and_a_warning_at_its_line(shelf, name):
     ],
     ids=["finds-nothing", "no-module", "no-name", "unknown-option", "folder-outside"],
 )
-def test_mistakes_are_told_with_their_place(shelf, lines, said):
+def test_mistakes_are_reported_with_their_location(shelf, lines, said):
     built = shelf(f"M\n=\n\n{lines}\n").build()
     assert said in built.warnings
     assert "index.rst:4: WARNING" in built.warnings
     assert said in built.page("index.html").get_text()
 
 
-def test_what_pages_may_not_name_is_not_found(shelf):
+def test_pattern_skips_references_outside_the_allow_list(shelf):
     built = shelf("M\n=\n\n.. model-gallery:: shelf:*\n").build(bmvis_allow=["shelf:*linear"])
     assert titles(built) == ["small_linear"]
     refused = shelf("M\n=\n\n.. model-gallery:: shelf:*\n").build(bmvis_allow=["zoo:*"])

@@ -36,7 +36,7 @@ def test_the_warning_names_file_line_and_the_nearest(built):
     ]
 
 
-def test_what_is_named_is_marked_and_unfolded(built):
+def test_highlighted_modules_are_marked_and_unfolded(built):
     first, second = built.trees("index.html")
     names = [name.get_text() for name in first.select(".bmvis-tree b")]
     assert names == ["root", "0,2", "dense", "norm", "1", "dense", "norm"]

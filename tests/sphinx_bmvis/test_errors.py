@@ -48,7 +48,7 @@ def wrong(site):
 
 
 @pytest.mark.parametrize(("line", "kind", "text"), CASES.values(), ids=CASES)
-def test_the_warning_names_file_line_and_mend(wrong, site, line, kind, text):
+def test_warning_has_file_line_and_hint(wrong, site, line, kind, text):
     found = re.search(rf"^{site.folder}/wrong\.rst:{line}: WARNING: (.*(?:\n .*)*)", wrong.warnings, re.MULTILINE)
     assert found, wrong.warnings
     assert text in found[1]
@@ -56,7 +56,7 @@ def test_the_warning_names_file_line_and_mend(wrong, site, line, kind, text):
 
 
 @pytest.mark.parametrize(("line", "text"), [(c[0], c[2].partition(" (")[0]) for c in CASES.values()], ids=CASES)
-def test_a_box_stands_in_the_trees_place(wrong, line, text):
+def test_error_box_replaces_the_tree(wrong, line, text):
     [box] = [box for box in wrong.boxes("wrong.html") if box.select_one("small").get_text() == f"wrong.rst:{line}"]
     assert text in box.get_text()
 
@@ -73,7 +73,7 @@ def test_the_rest_of_the_page_and_of_the_site_is_built(wrong):
     assert "Start" in wrong.read("index.html")
 
 
-def test_each_error_is_said_once(wrong):
+def test_each_error_is_reported_once(wrong):
     assert wrong.warnings.count("WARNING") == len(CASES)
 
 

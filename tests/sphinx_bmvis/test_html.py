@@ -11,7 +11,7 @@ def test_a_correct_site_builds_without_a_warning(html):
     assert html.warnings == ""
 
 
-def test_a_tree_stands_where_the_directive_was(html):
+def test_tree_replaces_the_directive(html):
     assert rows(html.trees("index.html")[0]) == [
         "root",
         "0-2 (Block)",
@@ -55,7 +55,7 @@ def test_every_id_is_unique_on_its_page(html, page):
     assert len(ids) == len(set(ids))
 
 
-def test_trees_stand_in_admonitions_lists_tables_and_only_blocks(html):
+def test_trees_in_admonitions_lists_tables_and_only_blocks(html):
     page = html.page("places.html")
     for place in (".admonition", "li p + .bmvis", "td", ".bmvis"):
         assert page.select_one(place), place

@@ -25,7 +25,7 @@ def drifting(make_site):
     return site
 
 
-def test_snapshot_mode_draws_what_is_committed_and_needs_no_torch(drifting):
+def test_snapshot_mode_needs_no_torch(drifting):
     drifting.write("src/torch.py", "raise SystemExit('torch was imported')\n")
     built = drifting.build(bmvis_mode="snapshot")
     assert not built.warnings
@@ -49,7 +49,7 @@ def test_a_new_snapshot_is_seen_by_the_next_build(drifting):
     assert not drifting.build(bmvis_mode="check").warnings
 
 
-def test_a_snapshot_that_is_missing_is_told_at_its_place(drifting):
+def test_missing_snapshot_is_reported_with_its_location(drifting):
     (drifting.folder / "snapshots" / "tiny.json").unlink()
     built = drifting.build(bmvis_mode="snapshot")
     assert "index.rst:4: WARNING: no snapshot in" in built.warnings

@@ -109,7 +109,7 @@ needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="autodoc imports
 @pytest.mark.parametrize(
     "mocked", [pytest.param([], marks=needs_torch, id="torch"), pytest.param(["torch"], id="mocked")]
 )
-def test_trees_stand_in_all_their_containers(site, mocked):
+def test_trees_in_all_containers(site, mocked):
     built = site.build(extensions=EXTENSIONS, autodoc_mock_imports=mocked)
     assert built.warnings == ""
     page = built.page("index.html")
@@ -122,7 +122,7 @@ def test_trees_stand_in_all_their_containers(site, mocked):
     assert page.select("#in-cell")[0].find_parent("td")
 
 
-def test_doctests_run_beside_trees(site):
+def test_doctest_builder_runs_with_trees(site):
     built = site.build("doctest", extensions=EXTENSIONS)
     assert built.warnings == ""
     said = " ".join(built.read("output.txt").split())

@@ -42,12 +42,12 @@ def written(name):
         ("bertdelta_noparam", "ref_delta_nonparams.txt"),
     ],
 )
-def test_trees_in_place_of_pictures_show_what_those_did(pages, tree, reference):
+def test_trees_show_what_the_pictures_showed(pages, tree, reference):
     names = [name.get_text() for name in pages["visualization"].find(id=tree).select(".bmvis-tree b")]
     assert names == written(reference)
 
 
-def test_collapses_hold_trees_that_fold_by_themselves(pages):
+def test_trees_in_collapse_directives_fold_by_themselves(pages):
     for name in ("raw_print", "bertdelta_vis", "bertdelta_noparam"):
         tree = pages["visualization"].find(id=name)
         collapse = tree.find_parent("details")
@@ -71,7 +71,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize(("name", "place"), PLACES.items())
-def test_trees_stand_in_all_containers_of_the_site(pages, name, place):
+def test_trees_in_all_containers_of_the_site(pages, name, place):
     [tree] = pages["places"].select(f"{place} [id='{name}']")
     assert "SmallCNN" in tree.get_text()
     assert tree.select(".bmvis-tree > li")

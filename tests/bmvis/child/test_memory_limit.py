@@ -45,7 +45,7 @@ def test_a_model_that_meta_cannot_build_may_take_half_of_the_memory(models):
     assert "held = torch.empty" in caught.value.detail
 
 
-def test_who_asks_for_the_cpu_has_no_limit(models):
+def test_cpu_device_has_no_memory_limit(models):
     assert models.resolve("large:build", "cpu").model.root.type == "Linear"
 
 

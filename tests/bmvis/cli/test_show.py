@@ -83,7 +83,7 @@ def test_json_html_and_svg(folder):
     assert (folder / "tree.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
-def test_json_says_of_each_tensor_whether_it_trains_and_of_a_shared_module_where_it_stands(folder):
+def test_json_has_trainable_and_shared_with(folder):
     (folder / "facts.py").write_text(
         "from torch import nn\n"
         "def model():\n"
@@ -142,7 +142,7 @@ def test_a_file_can_be_standard_output(folder):
     ],
     ids=["raises", "exits", "unknown", "unknown name", "bad value", "unknown option", "nothing"],
 )
-def test_what_goes_wrong_is_said_and_ends_with_2(folder, arguments, texts):
+def test_failure_is_reported_with_exit_code_2(folder, arguments, texts):
     done = bmvis(folder, "show", *arguments)
     assert done.returncode == 2
     assert done.stdout == ""

@@ -73,7 +73,7 @@ def test_nothing_drifted(recorded):
     assert "2 of 2 as recorded" in result.stderr
 
 
-def test_drift_is_told_as_a_diff_of_the_tree(recorded):
+def test_drift_is_reported_as_a_diff(recorded):
     (recorded / "zoo.py").write_text(ZOO.replace("1, False", "5, True").replace("range(4)", "range(6)"))
     result = run("check", "small")
     assert result.exit_code == 1
@@ -160,7 +160,7 @@ def test_a_snapshot_stays_in_its_folder(project, name):
     ],
     ids=["case", "table", "model", "toml"],
 )
-def test_what_pyproject_says_wrong(project, text, reason):
+def test_wrong_pyproject_is_reported(project, text, reason):
     (project / "pyproject.toml").write_text(text)
     with pytest.raises(ProjectError, match=reason):
         Source(project).resolve("a")
@@ -174,13 +174,13 @@ def test_snapshot_mode_starts_no_process(recorded):
     assert len(by_name.model.modules) == 5
 
 
-def test_snapshot_mode_asks_for_a_name(recorded):
+def test_snapshot_mode_requires_a_name(recorded):
     with Source(recorded, mode="snapshot") as source, pytest.raises(SnapshotError, match="has no name") as caught:
         source.resolve("zoo:build(size=9)")
     assert "[tool.bmvis.models]: name = 'zoo:build(size=9)'" in caught.value.hint
 
 
-def test_check_mode_builds_and_tells_the_drift(recorded):
+def test_check_mode_builds_and_reports_drift(recorded):
     (recorded / "zoo.py").write_text(ZOO.replace("range(4)", "range(3)"))
     with Source(recorded, path=["."], mode="check") as source:
         built = source.resolve("zoo:build(size=2)")
@@ -219,7 +219,7 @@ def test_a_recorded_model_is_shown_from_its_snapshot_and_checked_all_the_same(re
 
 
 @pytest.mark.parametrize("reference", ["zoo:build(size=2)", " zoo:build", "zoo:build()"])
-def test_pages_may_name_what_is_allowed(project, reference):
+def test_reference_in_the_allow_list_is_built(project, reference):
     with Source(project, path=["."], allow=["zoo:build"], mode="snapshot") as source, pytest.raises(SnapshotError):
         source.resolve(reference)  # past the patterns, and no further: there is no snapshot
 
@@ -252,7 +252,7 @@ def test_pages_may_name_nothing_else(project, reference):
         "zoo:../build",
     ],
 )
-def test_no_code_is_smuggled_in(project, reference):
+def test_references_that_hide_code_are_refused(project, reference):
     with Source(project, python="no-python") as source, pytest.raises(InvalidReferenceError):
         source.resolve(reference)
 

@@ -127,7 +127,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("before", "after", "lines"), CASES.values(), ids=CASES)
-def test_changes_stand_at_their_places(before, after, lines):
+def test_changes_are_on_their_rows(before, after, lines):
     assert told(before, after) == lines
 
 
@@ -138,7 +138,7 @@ def test_totals_are_those_of_either_model():
     assert subtree_totals(found.model)[0].count == sum(p.numel() for p in after.parameters())
 
 
-def test_what_did_not_change_is_known():
+def test_unchanged_modules_are_known():
     found = compare_models(
         capture(Named(a=mlp(2, 3), b=nn.Linear(1, 1))), capture(Named(a=mlp(2, 3), b=nn.Linear(1, 1, bias=False)))
     )
@@ -166,7 +166,7 @@ CHANGED = (
 )
 
 
-def test_what_did_not_change_is_folded_away():
+def test_unchanged_modules_are_folded_away():
     assert to_text(drawn(*CHANGED)).splitlines() == [
         "root",
         "├── a (Sequential) … 2 modules below, unchanged, 21 parameters",
@@ -214,7 +214,7 @@ def test_on_a_page_added_and_removed_have_marks_of_their_own():
     assert html.select_one(".bmvis-before").get_text().startswith("before25 parameters")
 
 
-def test_one_change_of_all_parameters_is_said_once_on_a_page():
+def test_same_change_of_all_parameters_is_written_once():
     html = BeautifulSoup(to_html(drawn(mlp(2, 2), frozen(mlp(2, 2))), "net"), "html5lib")
     assert [e.get_text() for e in html.select(".bmvis-tree .bmvis-changed")] == ["trainable → frozen"]
 
@@ -228,7 +228,7 @@ def test_hostile_names_stay_text(render):
     assert "\\input{" not in out or render is to_html
 
 
-def test_lora_is_what_was_meant():
+def test_comparison_with_lora_marks_only_the_adapters():
     """The source document's question: is the modification what was expected?"""
     transformers, peft = pytest.importorskip("transformers"), pytest.importorskip("peft")
     small = transformers.BertConfig(

@@ -40,7 +40,7 @@ def test_a_parameter_that_opendelta_marked_is_a_delta_also_when_it_is_frozen():
     [("Linear", (4, 4)), ("Embedding", (4, 4)), ("Conv2d", (4, 4, 3)), ("MergedLinear", (4, 4))],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_loralibs_layers_hold_their_deltas(layer, arguments):
+def test_loralib_layers_have_deltas(layer, arguments):
     loralib = pytest.importorskip("loralib")
     options = {"enable_lora": [True, False]} if layer == "MergedLinear" else {}
     model = nn.Sequential(getattr(loralib, layer)(*arguments, r=2, **options))
@@ -63,7 +63,7 @@ ADAPTERHUB = [
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("method", ADAPTERHUB)
-def test_the_deltas_of_adapterhub_are_what_was_not_there_before(method):
+def test_adapterhub_deltas_are_the_added_parameters(method):
     adapters = pytest.importorskip("adapters", reason="it needs an older transformers, see make test-libraries")
     from transformers import BertConfig, BertModel
 
@@ -125,7 +125,7 @@ def offer(monkeypatch, value: str) -> None:
     monkeypatch.setattr(adapters, "_entries", lambda path: (EntryPoint("prompts", value, adapters.GROUP),))
 
 
-def test_an_installed_library_is_asked_once_it_is_loaded(monkeypatch):
+def test_detector_entry_point_is_used_once_its_library_is_loaded(monkeypatch):
     library = ModuleType("promptlib")
     library.find = prompts
     offer(monkeypatch, "promptlib:find")
@@ -134,7 +134,7 @@ def test_an_installed_library_is_asked_once_it_is_loaded(monkeypatch):
     assert deltas(Prompted()) == {"prompt": "asleep"}
 
 
-def test_an_entry_point_that_leads_nowhere_is_told_with_its_name(monkeypatch):
+def test_broken_entry_point_is_reported_by_name(monkeypatch):
     monkeypatch.setitem(sys.modules, "promptlib", ModuleType("promptlib"))
     offer(monkeypatch, "promptlib:find")
     with pytest.raises(DetectorError, match=r"'prompts' of bmvis\.deltas cannot be loaded: AttributeError"):
@@ -151,7 +151,7 @@ def test_an_entry_point_that_leads_nowhere_is_told_with_its_name(monkeypatch):
     ],
     ids=["raises", "nothing", "names", "no text"],
 )
-def test_a_detector_that_fails_is_told_with_its_name(no_others, detector, message):
+def test_failing_detector_is_reported_by_name(no_others, detector, message):
     bmvis.register_delta(detector)
     with pytest.raises(DetectorError, match=message) as raised:
         bmvis.capture(Prompted())
@@ -195,18 +195,18 @@ def built(project) -> list[str]:
     return [p.adapter for p in root.parameters if p.delta]
 
 
-def test_a_build_asks_the_detector_that_a_library_brings(project):
+def test_build_uses_detector_from_entry_point(project):
     assert built(project) == []
     install(project, "promptlib:find")
     assert built(project) == ["asleep"]
 
 
-def test_a_build_asks_the_detector_that_the_models_module_registers(project):
+def test_build_uses_detector_registered_by_module(project):
     (project / "zoo.py").write_text(f"import bmvis, promptlib\n\nbmvis.register_delta(promptlib.find)\n{FACTORY}")
     assert built(project) == ["asleep"]
 
 
-def test_a_build_tells_of_a_detector_that_is_not_there(project):
+def test_build_reports_missing_detector(project):
     install(project, "promptlib:lost")
     with pytest.raises(BmvisError, match=r"'prompts' of bmvis\.deltas cannot be loaded") as raised:
         built(project)

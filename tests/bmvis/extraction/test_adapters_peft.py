@@ -137,7 +137,7 @@ def test_every_method_of_peft_is_among_the_cases():
     [*SETTINGS.items(), *VARIANTS.values()],
     ids=[*SETTINGS, *VARIANTS],
 )
-def test_the_deltas_are_what_was_not_there_before(method, settings, tmp_path):
+def test_peft_deltas_are_the_added_parameters(method, settings, tmp_path):
     if method == "ADAMSS":
         pytest.importorskip("sklearn", reason="AdaMSS needs scikit-learn, see make test-libraries")
     model = llama()
@@ -211,7 +211,7 @@ STATES = {
 
 
 @pytest.mark.parametrize(("factory", "states"), STATES.values(), ids=STATES)
-def test_an_adapter_that_is_not_in_use_says_so(factory, states):
+def test_unused_adapter_is_marked(factory, states):
     found: dict[str, set[str]] = {}
     for key, state in deltas(factory()).items():
         found.setdefault("other" if ".other" in key else "default", set()).add(state)
@@ -231,7 +231,7 @@ def test_the_state_is_on_the_row_and_in_the_legend():
     assert 'data-mark="inactive">delta</span>' in legend
 
 
-def test_a_legend_lists_what_occurs():
+def test_legend_lists_only_marks_that_occur():
     words = ("trainable", "frozen", "delta", "buffer", "repeated", "tied", "merged", "inactive", "disabled")
 
     def listed(model):
@@ -251,7 +251,7 @@ class Params4bit(nn.Parameter):
     quant_state = None
 
 
-def test_adapters_stand_over_a_quantised_base():
+def test_adapters_over_quantized_base():
     model = lora()
     for layer in model.base_model.model.model.layers:
         base = layer.self_attn.q_proj.base_layer
@@ -261,7 +261,7 @@ def test_adapters_stand_over_a_quantised_base():
     assert "default (Linear) weight:[8, 16] (delta)" in text
 
 
-def test_adapters_stand_over_a_base_that_bitsandbytes_quantised():
+def test_adapters_over_bitsandbytes_base():
     bnb = pytest.importorskip("bitsandbytes", reason="see make test-libraries")
     model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64))
     model[0] = bnb.nn.Linear4bit(64, 64, quant_type="nf4").to("cpu")

@@ -180,7 +180,7 @@ SHOWN = st.fixed_dictionaries(
 
 @settings(max_examples=400, deadline=None)
 @given(PLANS, SHOWN)
-def test_rows_are_what_a_slow_reading_of_the_model_finds(plan, shown):
+def test_rows_agree_with_a_slow_reference_reading(plan, shown):
     model = Builder().build(plan)
     rows = layout(capture(model), Options(**shown)).rows
     assert [
@@ -198,7 +198,7 @@ def titles(html: str, element: str) -> list[str]:
     return [found.get("title") or found.title.text for found in BeautifulSoup(html, "html.parser").find_all(element)]
 
 
-def test_a_share_counts_what_several_modules_hold_once():
+def test_share_counts_shared_tensors_once():
     shares = titles(to_html(layout(capture(repeated()), Options()), "m"), "data")
     assert shares[0] == "900 parameters: 90 %; 3.6 KB"
     assert shares[-1] == "100 parameters each, 11 times: 10 %; 400 bytes"

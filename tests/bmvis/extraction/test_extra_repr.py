@@ -33,7 +33,7 @@ class Saying(nn.Module):
         return self.words() if callable(self.words) else self.words
 
 
-def test_words_stand_behind_the_shapes():
+def test_extra_repr_follows_the_shapes():
     model = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.Dropout(0.1), nn.ReLU())
     assert drawn(model) == [
         "root",
@@ -44,7 +44,7 @@ def test_words_stand_behind_the_shapes():
     assert "# " not in "".join(drawn(model, extra_repr=False))
 
 
-def test_a_row_says_what_holds_for_all_that_it_stands_for():
+def test_folded_row_merges_extra_repr_of_its_members():
     layers = [nn.Sequential(nn.Dropout(p), nn.Linear(2, 2)) for p in (0.1, 0.1, 0.2)]
     assert drawn(nn.Sequential(*layers[:2]))[2] == "0 (Dropout) # p=0.1, inplace=False"
     assert drawn(nn.Sequential(*layers)) == [
@@ -56,13 +56,13 @@ def test_a_row_says_what_holds_for_all_that_it_stands_for():
 
 
 @pytest.mark.parametrize("shown", [True, False], ids=["asked for", "not"])
-def test_words_do_not_tell_blocks_apart(shown):
+def test_extra_repr_does_not_affect_folding(shown):
     model = nn.Sequential(*(nn.Conv1d(1, 1, 1, dilation=d) for d in (1, 2, 3)))
     words = " # 1, 1, kernel_size=(1,), stride=(1,), dilation=(2-3,) or default" if shown else ""
     assert drawn(model, extra_repr=shown) == ["root", f"0-2(Conv1d) weight:[1, 1, 1] bias:[1]{words}"]
 
 
-def test_modules_that_a_shorter_sibling_lacks_do_not_mislead():
+def test_extra_modules_of_a_longer_sibling_do_not_mix_extra_reprs():
     with_dropout = nn.Sequential(nn.Dropout(0.5), nn.Linear(1, 1))
     without = nn.Sequential(nn.Identity(), nn.Linear(1, 1))
     rows = drawn(nn.Sequential(with_dropout, without), non_params=False)
@@ -90,7 +90,7 @@ def refuse():
         pytest.param("\ud800", "\\ud800", id="half a pair"),
     ],
 )
-def test_whatever_a_module_says_is_one_short_line(words, shown):
+def test_extra_repr_is_one_short_line(words, shown):
     model = Saying(words)
     assert capture(model).root.extra_repr == shown
     html = to_html(layout(capture(model), Options(extra_repr=True)), "said")
@@ -116,7 +116,7 @@ def test_quick_words_are_heard_from_any_number_of_modules(monkeypatch):
     assert words[:10] == ["quick"] * 10  # after a pause of the machine none might be asked
 
 
-def test_a_parametrized_module_is_not_asked_for_that_would_change_it():
+def test_parametrized_module_is_not_asked_for_extra_repr():
     model = parametrizations.spectral_norm(nn.Linear(4, 4)).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     assert capture(model).root.extra_repr == ""

@@ -145,7 +145,7 @@ def odd() -> nn.Module:
         return Odd()
 
 
-def test_text_says_what_each_module_returns_and_how_often_it_is_called() -> None:
+def test_text_has_output_shapes_and_call_counts() -> None:
     assert to_text(page_of(odd(), "float32[3, 4]")).splitlines() == [
         "root → logits:[1, 2] hidden:[1, 4]",
         "├── last (Linear) weight:[2, 4] bias:[2] → [1, 2]",
@@ -158,7 +158,7 @@ def test_text_says_what_each_module_returns_and_how_often_it_is_called() -> None
     ]
 
 
-def test_order_of_execution_puts_what_is_called_first_first_and_what_is_not_last() -> None:
+def test_execution_order_sorts_by_first_call() -> None:
     rows = page_of(odd(), "float32[3, 4]", order="execution").rows
     assert [row.path for row in rows if row.depth == 1] == ["first", "last", "spare"]
 
@@ -195,13 +195,13 @@ def test_every_renderer_shows_the_shapes() -> None:
     assert rows[3]["flow"]["calls"] == (0, 0)
 
 
-def test_without_inputs_nothing_is_said() -> None:
+def test_without_inputs_there_are_no_calls() -> None:
     page = layout(capture(odd()), parse_options({}))
     assert page.call_summary is None
     assert all(row.call_summary is None for row in page.rows)
 
 
-def test_a_model_is_left_as_it_was() -> None:
+def test_call_leaves_the_model_unchanged() -> None:
     model = nn.Sequential(OrderedDict(a=nn.Linear(4, 4), b=nn.BatchNorm1d(4), c=nn.Dropout(0.5)))
     model.b.eval()  # type: ignore[union-attr]
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -224,7 +224,7 @@ def test_a_model_that_raises_leaves_no_hooks() -> None:
     assert not nn.modules.module._global_forward_pre_hooks
 
 
-def test_a_shared_module_says_it_at_its_first_place() -> None:
+def test_calls_of_a_shared_module_are_at_its_first_place() -> None:
     layer = nn.Linear(4, 4, device="meta")
     found = traced(nn.Sequential(layer, nn.ReLU(), layer), "float32[1, 4]")
     first, later = found.modules[1].call, found.modules[3].call
@@ -309,7 +309,7 @@ def test_a_function_may_make_the_inputs(source: Source) -> None:
     assert page.rows[0].call_summary.outputs[0].shape == (2, 4)
 
 
-def test_what_makes_inputs_must_be_allowed(source: Source) -> None:
+def test_inputs_function_must_be_allowed(source: Source) -> None:
     with pytest.raises(InvalidReferenceError, match="is not allowed by"):
         source.answer(ModelRequest("flowing:linear", inputs="os:getcwd()"))
 
@@ -326,7 +326,7 @@ def test_a_model_that_cannot_be_called_is_drawn_with_a_warning(source: Source, i
     assert warning.hint
 
 
-def test_a_small_model_that_looks_at_values_is_called_on_the_cpu(source: Source) -> None:
+def test_small_model_that_reads_values_is_called_on_the_cpu(source: Source) -> None:
     built = source.answer(ModelRequest("flowing:values", inputs="float32[1, 4]"))
     assert built.model.device == "cpu"
     assert built.model.untraced is None
@@ -577,7 +577,7 @@ def test_higher_order_operators_and_compiled_parts_run(name: str) -> None:
     assert ([output.shape for output in call.outputs], call.macs, call.uncounted) == ([shape], macs, ())
 
 
-def test_branches_of_an_unknown_condition_are_not_said_to_be_uncalled() -> None:
+def test_branches_of_unknown_condition_are_not_marked_uncalled() -> None:
     with torch.device("meta"):
         model = Conditional()
     text = to_text(layout(traced(model, "float32[2, 4]"), parse_options({"inputs": "float32[2, 4]"})))
@@ -622,7 +622,7 @@ class Scripted(nn.Module):
         return found
 
 
-def test_modules_inside_torchscript_are_not_said_to_be_uncalled() -> None:
+def test_modules_inside_torchscript_are_not_marked_uncalled() -> None:
     found = traced(Scripted(), "float32[1, 4]", "cpu")
     calls = {path: module.call for path, module in zip(found.paths, found.modules, strict=True)}
     assert calls["pre.0"] is None
@@ -707,12 +707,12 @@ def test_inputs_go_where_an_offloaded_model_moves_its_weights(source: Source, tm
         ("float32[1, 5]", "change the option inputs; the tree has no output shapes and no MACs"),
     ],
 )
-def test_hint_names_what_forward_takes(source: Source, inputs: str, hint: str) -> None:
+def test_hint_lists_parameters_of_forward(source: Source, inputs: str, hint: str) -> None:
     (warning,) = shown(source, "flowing:linear", inputs).warnings
     assert warning.hint == hint
 
 
-def test_messages_hold_no_address(tmp_path: Path) -> None:
+def test_messages_have_no_memory_address(tmp_path: Path) -> None:
     (tmp_path / "address.py").write_text(
         "from torch import nn\nclass Net(nn.Module):\n    def forward(self, x):\n        raise ValueError(object())\n"
     )

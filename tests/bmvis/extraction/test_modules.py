@@ -191,7 +191,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("factory", "lines"), CASES.values(), ids=CASES)
-def test_a_model_is_drawn_as_it_is(factory, lines):
+def test_capture_of_unusual_modules(factory, lines):
     assert drawn(factory(), buffers=True, non_params=True) == lines
 
 
@@ -210,12 +210,12 @@ def test_a_shared_module_is_drawn_for_the_parameters_below_its_first_place():
     ]
 
 
-def test_a_shared_block_among_others_says_whose_place_it_takes_and_no_more():
+def test_shared_block_names_its_first_place_only():
     blocks = [nn.Sequential(nn.Linear(2, 2)) for _ in range(3)]
     assert drawn(nn.ModuleList([*blocks, blocks[1]]))[-2] == "3 (Sequential) (same module as 1)"
 
 
-def test_the_first_place_of_a_shared_module_is_not_said_to_differ_from_the_later_ones():
+def test_shared_module_does_not_differ_from_its_later_places():
     block = nn.ModuleDict({"inner": nn.Linear(2, 2)})
     assert drawn(nn.ModuleList([block] * 3))[:4] == [
         "root",
@@ -233,7 +233,7 @@ def test_ties_of_numbered_blocks_are_one_line_and_those_of_a_shared_module_none(
     assert below == ["tied: heads.1-3.weight = heads.0.weight"]
 
 
-def test_blocks_that_hold_one_buffer_fold():
+def test_blocks_that_share_a_buffer_fold():
     mask = torch.zeros(2)
     model = nn.ModuleList(nn.Linear(1, 1) for _ in range(4))
     for block in model:
@@ -260,7 +260,7 @@ def test_a_parameter_that_is_a_buffer_elsewhere_counts_as_a_parameter():
     assert [m.buffers[0].tied_to for m in tree.modules if m.buffers] == ["", "own.weight"]
 
 
-def test_a_device_is_told_where_it_is():
+def test_device_is_shown_where_there_are_several():
     tree = capture(nn.Sequential(nn.Linear(1, 1, device="meta"), nn.Linear(1, 1)))
     assert [p.device for m in tree.modules for p in m.parameters] == ["meta", "meta", "cpu", "cpu"]
     assert tree.device == "meta"
@@ -305,6 +305,6 @@ def test_a_subtree_names_its_devices_where_there_are_several():
     assert "cpu" not in to_text(page("meta", "cpu"))  # one was made from data, under torch.device("meta")
 
 
-def test_what_is_no_module_is_refused():
+def test_capture_refuses_other_objects():
     with pytest.raises(TypeError, match="not dict"):
         capture({})

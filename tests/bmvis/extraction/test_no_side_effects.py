@@ -95,7 +95,7 @@ def held(value: object) -> object:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("factory", [plain, parametrized, lazy, tied, meta, compiled, quantized, lora])
-def test_a_model_is_as_it_was(factory, monkeypatch):
+def test_capture_leaves_the_model_unchanged(factory, monkeypatch):
     model = factory()
     before = state(model)
     monkeypatch.setattr(nn.Module, "_call_impl", _never)
@@ -125,7 +125,7 @@ def surroundings() -> dict[str, object]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("factory", [plain, parametrized, lazy, quantized, lora])
-def test_the_process_is_as_it_was(factory):
+def test_process_state_is_restored(factory):
     model = factory()
     with parametrize.cached(), torch.device("meta"), torch.enable_grad():
         before = surroundings()
@@ -133,7 +133,7 @@ def test_the_process_is_as_it_was(factory):
         assert surroundings() == before
 
 
-def test_a_model_can_be_captured_twice_and_twice_alike():
+def test_capturing_twice_gives_equal_trees():
     model = plain()
     assert capture(model) == capture(model)
 

@@ -75,7 +75,7 @@ NATIVE = {
 
 
 @pytest.mark.parametrize(("factory", "lines"), NATIVE.values(), ids=NATIVE)
-def test_pytorchs_own_quantised_modules_show_what_they_pack_away(factory, lines):
+def test_torch_quantized_modules_show_their_packed_weights(factory, lines):
     assert drawn(factory()) == lines
 
 

@@ -125,14 +125,14 @@ class Growing(nn.Module):
     ("cls", "types"),
     [(Hostile, ["Hostile", "Linear"]), (Deaf, ["Deaf", "Linear"]), (Unmade, ["Unmade"]), (Growing, ["Growing"])],
 )
-def test_a_hostile_module_is_only_looked_at(cls, types):
+def test_hostile_module_runs_no_code_of_its_own(cls, types):
     holder = nn.Module()
     holder._modules["inside"] = cls()
     for model in (cls(), holder):
         assert [module.type for module in capture(model).modules][-len(types) :] == types
 
 
-def test_a_parameter_with_code_of_its_own_is_only_looked_at():
+def test_parameter_subclass_runs_no_code_of_its_own():
     class Shouting(torch.Tensor):
         @classmethod
         def __torch_function__(cls, *_, **__):
@@ -205,12 +205,12 @@ def test_a_sparse_tensor_is_stored_as_its_values_and_their_places(kind, stored):
 
 
 @pytest.mark.parametrize("home", [None, 3])
-def test_a_class_need_not_say_where_it_is_from(home):
+def test_class_without_module_name_is_read(home):
     cls = type("Adrift", (nn.Linear,), {"__module__": home})
     assert capture(nn.Sequential(cls(1, 1))).modules[1].import_path == "Adrift"
 
 
-def test_a_model_may_stand_in_itself_under_no_name():
+def test_model_that_contains_itself_under_an_empty_name():
     model = nn.Sequential(nn.Linear(1, 1))
     model._modules[""] = model
     assert [module.shared_with for module in capture(model).modules] == [None, None, ""]

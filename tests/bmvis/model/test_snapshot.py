@@ -206,6 +206,6 @@ def doubling(levels):
         ),
     ],
 )
-def test_what_is_no_snapshot_is_refused(text, reason):
+def test_file_that_is_no_snapshot_is_refused(text, reason):
     with pytest.raises(SnapshotError, match=reason):
         load(text)

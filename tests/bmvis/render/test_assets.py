@@ -15,7 +15,7 @@ NAMES = ["bmvis-gallery.css", "bmvis-gallery.js", "bmvis.css", "bmvis.js"]
 PARTS = sorted((assets.STATIC / "script").glob("*.js"))
 
 
-def test_the_command_copies_what_hosts_link(tmp_path):
+def test_assets_command_copies_linked_files(tmp_path):
     folder = tmp_path / "site" / "bmvis"
     result = CliRunner().invoke(main, ["assets", str(folder)])
     assert result.exit_code == 0, result.output
@@ -47,7 +47,7 @@ def test_a_script_is_small_on_the_wire(file, most):
     assert len(gzip.compress(assets.text(file).encode())) <= most
 
 
-def test_the_script_holds_all_its_parts_without_their_comments():
+def test_script_joins_all_parts_without_comments():
     script = assets.text(assets.SCRIPT)
     code = {line.strip() for line in script.splitlines()}
     assert len(PARTS) > 5

@@ -70,7 +70,7 @@ def test_a_cell_is_as_wide_as_its_share_of_the_whole():
     assert found["large"].findtext("title") == "large: 300 parameters, 75 %, trainable"
 
 
-def test_a_repeat_is_as_wide_as_all_that_it_stands_for():
+def test_map_cell_of_a_repeat_is_as_wide_as_all_its_members():
     model = Model((Module("", 0, "Four"), *(linear(str(index), 1, 9, 10) for index in range(4))))
     found = cells(model)
     assert width(found["0"]) == 100
@@ -96,12 +96,12 @@ def test_a_tied_tensor_takes_room_once():
     ],
     ids=["trainable", "frozen", "delta", "frozen-delta", "mixed"],
 )
-def test_a_cell_says_the_state_of_its_parameters(facts, state):
+def test_map_cell_has_state_of_its_parameters(facts, state):
     parameters = tuple(tensor(f"p{index}", 4, **fact) for index, fact in enumerate(facts))
     assert cells(Model((Module("", 0, "M", parameters=parameters),)))["root"].get("class") == f"bmvis-{state}"
 
 
-def test_what_a_depth_limit_hides_keeps_its_room():
+def test_hidden_modules_keep_their_space_on_the_map():
     found = cells(bert(), depth=1)
     assert found["bert"].findtext("title").startswith("bert: 108,891,648 parameters, 99.4 %")
     assert width(found["bert"]) > 80

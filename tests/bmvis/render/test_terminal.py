@@ -43,7 +43,7 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_lost(width):
     assert words.count("frozen") == printed(page(), 400).count("frozen")
 
 
-def test_what_does_not_fit_stands_below_its_row_beside_the_lines():
+def test_long_rows_continue_below_with_tree_lines():
     tree = Model((Module("", 0, "Net"), linear("first", 1, 8, 8), linear("second", 1, 8, 8, trainable=False)))
     assert printed(page(tree), 32).splitlines()[:5] == [
         "root",

@@ -79,14 +79,14 @@ def source(saved: Path) -> Iterator[Source]:
         yield made
 
 
-def test_a_checkpoint_says_names_shapes_and_types_of_data(saved: Path) -> None:
+def test_checkpoint_tree_has_names_shapes_and_dtypes(saved: Path) -> None:
     drawn = text(checkpoint.read(saved / "whole").model)
     assert "│           └── 0-11\n" in drawn
     assert "│               │       └── key,query,value weight:[32, 32] bias:[32]\n" in drawn
     assert drawn.splitlines()[-1].startswith("BertForMaskedLM: ")
 
 
-def test_a_checkpoint_does_not_claim_what_it_cannot_know(saved: Path) -> None:
+def test_checkpoint_tree_claims_no_classes_or_training_state(saved: Path) -> None:
     model = checkpoint.read(saved / "whole").model
     page = layout(model, Options(map=True))
     drawn = to_text(page) + to_html(page, "bert") + str(to_map(page))
@@ -192,7 +192,7 @@ DAMAGED: dict[str, tuple[Header | str | bytes, int, str]] = {
 
 
 @pytest.mark.parametrize(("header", "rest", "message"), DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_file_is_told(header: str, rest: int, message: str, tmp_path: Path) -> None:
+def test_damaged_file_is_reported(header: str, rest: int, message: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=message):
         checkpoint.read(written(tmp_path / "x.safetensors", header, rest))
 
@@ -208,13 +208,13 @@ def test_a_damaged_file_is_told(header: str, rest: int, message: str, tmp_path: 
     ],
     ids=["empty", "header cut short", "huge header", "large header", "Git LFS"],
 )
-def test_a_file_of_another_kind_is_told(content: bytes, message: str, tmp_path: Path) -> None:
+def test_file_of_another_format_is_reported(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
         checkpoint.read(tmp_path / "x.safetensors")
 
 
-def test_a_header_that_stands_for_too_many_modules_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_header_with_too_many_modules_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "MAX_MODULES", 100)
     file = written(tmp_path / "x.safetensors", header_of({".".join("a" * 200): (1,)}))
     with pytest.raises(CheckpointError, match="more than 100 modules"):
@@ -235,7 +235,7 @@ def test_paths_that_take_the_memory_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ['"dtype"', '\\"shape\\"', "data_offsets", "dt\u0079pe"])
-def test_a_tensor_may_be_called_as_what_is_told_of_it(name: str, tmp_path: Path) -> None:
+def test_tensor_names_may_equal_header_keys(name: str, tmp_path: Path) -> None:
     header = header_of({f"a.{name}": (2,), "b": (1,)}) | {"__metadata__": {"data_offsets": name}}
     tree = checkpoint.read(written(tmp_path / "x.safetensors", header)).model
     assert {p.name for module in tree.modules for p in module.parameters} == {name, "b"}
@@ -303,14 +303,14 @@ def test_an_index_names_files_beside_it_only(part: str, tmp_path: Path) -> None:
     ],
     ids=["part missing", "tensor missing", "twice", "number", "empty", "nested"],
 )
-def test_a_damaged_index_is_told(index: str, message: str, tmp_path: Path) -> None:
+def test_damaged_index_is_reported(index: str, message: str, tmp_path: Path) -> None:
     written(tmp_path / "x.safetensors", SOUND)
     (tmp_path / "model.safetensors.index.json").write_text(index)
     with pytest.raises(CheckpointError, match=message):
         checkpoint.read(tmp_path)
 
 
-def test_a_part_shows_what_the_index_says_that_it_holds(tmp_path: Path) -> None:
+def test_only_tensors_listed_in_the_index_are_shown(tmp_path: Path) -> None:
     written(tmp_path / "x.safetensors", SOUND)
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"b": "x.safetensors"}}')
     assert paths(checkpoint.read(tmp_path).model.modules) == [""]
@@ -324,7 +324,7 @@ def test_a_part_shows_what_the_index_says_that_it_holds(tmp_path: Path) -> None:
     ],
     ids=["none", "several"],
 )
-def test_a_folder_without_one_checkpoint_is_told(files: tuple[str, ...], message: str, tmp_path: Path) -> None:
+def test_folder_without_a_single_checkpoint_is_reported(files: tuple[str, ...], message: str, tmp_path: Path) -> None:
     for file in files:
         written(tmp_path / file, SOUND)
     with pytest.raises(CheckpointError, match=message):
@@ -343,7 +343,7 @@ def test_a_config_that_names_no_class_is_not_needed(config: str, tmp_path: Path)
     assert text(checkpoint.read(tmp_path).model).splitlines()[-1].startswith("checkpoint: 7 elements; float32")
 
 
-def test_a_snapshot_of_a_checkpoint_reads_as_it_was(saved: Path) -> None:
+def test_snapshot_of_a_checkpoint_round_trips(saved: Path) -> None:
     model = checkpoint.read(saved / "whole").model
     assert load(dump(Snapshot("checkpoint:whole", model))).model == model
 
@@ -368,7 +368,7 @@ def test_no_torch_and_no_process_is_needed_for_a_checkpoint(saved: Path) -> None
         ("config:*", "checkpoint:whole", False),
     ],
 )
-def test_allow_patterns_hold_for_files(allow: str, reference: str, is_allowed: bool, saved: Path) -> None:
+def test_allow_patterns_apply_to_files(allow: str, reference: str, is_allowed: bool, saved: Path) -> None:
     with Source(saved, allow=[allow]) as source:
         if is_allowed:
             assert source.resolve(reference).model.is_checkpoint
@@ -387,7 +387,7 @@ def test_allow_patterns_hold_for_files(allow: str, reference: str, is_allowed: b
         ("pkg.config:build", "build"),
     ],
 )
-def test_what_a_reference_is_called_for_short(reference: str, stem: str) -> None:
+def test_short_name_of_a_file_reference(reference: str, stem: str) -> None:
     assert short_name(reference) == stem
 
 
@@ -407,7 +407,7 @@ def test_a_configuration_is_built_without_weights(source: Source, saved: Path) -
     assert built.sources == (str(saved / "config/config.json"),)
 
 
-def test_a_configuration_says_the_data_type(source: Source, saved: Path) -> None:
+def test_configuration_sets_the_dtype(source: Source, saved: Path) -> None:
     config = json.loads((saved / "config/config.json").read_text())
     (saved / "half.json").write_text(json.dumps({**config, "dtype": "bfloat16"}))
     assert layout(source.resolve("config:half.json").model, Options()).dtypes == ("bfloat16",)
@@ -433,9 +433,7 @@ def test_a_configuration_without_a_class_is_the_bare_model(source: Source, saved
     ],
     ids=["missing", "no json", "no type", "unknown type", "code of its own"],
 )
-def test_a_configuration_that_cannot_be_read_is_told(
-    content: str | None, message: str, source: Source, saved: Path
-) -> None:
+def test_unreadable_configuration_is_reported(content: str | None, message: str, source: Source, saved: Path) -> None:
     (saved / "mine.py").write_text("open('exploded', 'w').close()")
     if content is not None:
         (saved / "odd.json").write_text(content)
@@ -496,7 +494,7 @@ def test_a_missing_part_is_named(numbers: tuple[int, ...], missing: int, tmp_pat
         checkpoint.read(parts(tmp_path, numbers, 3))
 
 
-def test_parts_that_hold_one_tensor_twice_are_refused(tmp_path: Path) -> None:
+def test_parts_with_a_duplicate_tensor_are_refused(tmp_path: Path) -> None:
     for number in (1, 2):
         written(tmp_path / f"m-0000{number}-of-00002.safetensors", header_of({"a.weight": (2, 2)}))
     with pytest.raises(CheckpointError, match=r"both hold 'a\.weight'"):

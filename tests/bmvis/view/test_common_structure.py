@@ -95,7 +95,7 @@ def test_a_block_has_the_same_rows_in_every_architecture(captured, name):
     assert [n for n in names if n != "w3"] == BLOCK
 
 
-def test_what_is_left_out_is_counted_and_tells_blocks_apart(captured):
+def test_left_out_modules_count_and_affect_folding(captured):
     text, _ = drawn(captured["t5"], only_common=True)
     assert "relative_attention_bias" not in text
     assert "0 (T5Block)" in text
@@ -205,7 +205,7 @@ def test_a_mapping_of_ones_own(tmp_path):
         (None, "no mapping can be read from"),
     ],
 )
-def test_a_malformed_mapping_is_an_error_that_says_what_to_do(tmp_path, content, message):
+def test_malformed_mapping_is_an_error_with_a_hint(tmp_path, content, message):
     file = tmp_path / "m.toml"
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -222,7 +222,7 @@ def test_a_malformed_mapping_is_an_error_that_says_what_to_do(tmp_path, content,
         ("lama", "no mapping is called 'lama' (did you mean 'llama'?"),
     ],
 )
-def test_a_model_without_a_mapping_is_drawn_as_it_is_with_a_warning(common, message):
+def test_model_without_a_mapping_keeps_its_names_with_a_warning(common, message):
     text, page = drawn(capture(Net()), common=common)
     assert "0-2(Linear)" in text
     assert message in str(page.warnings[0])

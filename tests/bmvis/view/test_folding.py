@@ -57,7 +57,7 @@ def wide(name: str) -> Model:
     return Model((Module("", 0, "M"), linear(name, 1, 2, 2), linear(name + "_too", 1, 2, 2)))
 
 
-def test_a_wide_name_is_whole_in_the_tooltip_and_where_asked_for():
+def test_wide_name_is_whole_in_tooltip_and_with_whole_names():
     model, whole = wide("x" * 40), f"{'x' * 40},{'x' * 40}_too"
     assert whole not in to_text(layout(model, Options()))
     assert whole in to_text(layout(model, Options(whole_names=True)))
@@ -149,11 +149,11 @@ LAYERS = "differs from layers."
     ],
     ids=["equal", "half frozen", "alternating", "shape", "type", "only here", "only there", "no bias", "delta"],
 )
-def test_the_deepest_rows_that_differ_say_what_the_rule_has(model, expected):
+def test_only_the_deepest_differing_rows_are_marked(model, expected):
     assert marks(model) == expected
 
 
-def test_each_group_is_held_against_the_largest():
+def test_variants_are_compared_with_the_largest_group():
     odd = blocks(8, of(2, linear("up", 4, 4, 16)), where=[0, 1])
     found = marks(root(*odd[:-4], *freeze(odd[-4:])))
     assert found == {
@@ -182,7 +182,7 @@ def test_each_group_is_held_against_the_largest():
         "namesakes",
     ],
 )
-def test_what_are_no_variants_of_one_block_are_not_compared(model):
+def test_unrelated_blocks_are_not_compared(model):
     assert marks(model) == {}
 
 
@@ -196,7 +196,7 @@ def test_named_siblings_are_compared_where_only_their_states_differ():
     ]
 
 
-def test_one_of_several_that_a_row_stands_for_is_named():
+def test_highlighted_member_of_a_fold_is_unfolded():
     def split(block):
         return [block[0], *(Module(name, 3, "X", parameters=(tensor("w", 2),)) for name in "abc")]
 
@@ -217,7 +217,7 @@ def test_one_of_several_that_a_row_stands_for_is_named():
     }
 
 
-def test_only_what_is_shown_tells_groups_apart():
+def test_folding_ignores_hidden_differences():
     def change(block):
         return [*block[:3], replace(block[3], buffers=(Buffer("b", (2,), "int8", 2),))]
 

@@ -85,7 +85,7 @@ def found(training: ParamGroupTable) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda cls: cls.__name__)
-def test_every_optimizer_of_torch_is_read_as_it_is(optimizer):
+def test_every_torch_optimizer_is_read(optimizer):
     model = nn.Sequential(nn.Linear(8, 4, bias=False), nn.Linear(4, 2, bias=False)).to("meta")
     made = optimizer(model.parameters()) if optimizer is not optim.SGD else optimizer(model.parameters(), lr=0.1)
     before = {key: value for key, value in made.param_groups[0].items() if key != "params"}
@@ -196,7 +196,7 @@ def broken_decay(model):
         ),
     ],
 )
-def test_what_is_wrong_is_found_said_and_nothing_else(broken, kind, text):
+def test_optimizer_findings(broken, kind, text):
     model = net()
     returned = broken(model)
     page = page_of(model, *(returned if isinstance(returned, tuple) else [returned]))
@@ -228,7 +228,7 @@ def test_several_optimizers_count_their_groups_through():
     assert not training.findings
 
 
-def test_what_is_in_no_group_has_a_line_of_its_own():
+def test_parameters_in_no_group_have_their_own_line():
     model = net()
     model.embed.requires_grad_(False)
     training = training_of(model, optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1))
@@ -277,7 +277,7 @@ def test_hyperparameters_may_be_anything():
         ((nn.Linear(1, 1), [None]), "'zoo:f' returned a module and a NoneType"),
     ],
 )
-def test_what_no_factory_returns(returned, message):
+def test_wrong_return_values_are_refused(returned, message):
     with pytest.raises(FactoryError) as raised:
         unpack(returned, "zoo:f")
     assert raised.value.message == message
@@ -291,7 +291,7 @@ def test_a_model_without_an_optimizer_is_drawn_with_a_warning():
     ]
 
 
-def test_a_snapshot_holds_the_groups_and_a_changed_rate_is_drift():
+def test_snapshot_records_groups_and_changed_rate_is_drift():
     model = net()
     recorded = model_of(model, optim.AdamW(split(model), lr=1e-3))
     text = dump(Snapshot("zoo:recipe", recorded))
@@ -323,7 +323,7 @@ def test_the_table_in_html_can_be_read_by_its_headings():
     assert marks == {"group 0", "group 1"}
 
 
-def test_the_table_in_text_stands_below_the_tree():
+def test_group_table_follows_the_tree_in_text():
     model = net()
     text = to_text(page_of(model, optim.AdamW(split(model), lr=1e-3)))
     assert "norm (LayerNorm) weight:[8] (group 1) bias:[8] (group 1)" in text

@@ -17,12 +17,12 @@ def test_a_module_is_shown_at_its_own_row():
     assert shown(module(1, "a"), module(1, "b", weights=2)) == {"": "", "a": "a", "b": "b"}
 
 
-def test_what_is_folded_is_shown_at_the_first_of_its_group():
+def test_folded_module_maps_to_the_first_of_its_group():
     found = shown(module(1, "0"), module(2, "x"), module(1, "1"), module(2, "x"))
     assert found == {"": "", "0": "0", "0.x": "0.x", "1": "0", "1.x": "0.x"}
 
 
-def test_what_is_left_out_is_shown_at_the_row_above():
+def test_left_out_module_maps_to_the_row_above():
     assert shown(module(1, "a"), module(2, "b"), module(3, "c"), depth=1) == {
         "": "",
         "a": "a",

@@ -73,7 +73,7 @@ def assert_one_process_remains(workspace):
 
 
 @pytest.mark.parametrize("title", FAILS)
-def test_failure_is_told(title, models, workspace, monkeypatch):
+def test_failure_is_reported(title, models, workspace, monkeypatch):
     if "longer than" in FAILS[title][1]:
         models.resolve("good0:build")  # torch is imported before the clock starts
         (worker,) = models._builder._workers.values()
@@ -89,7 +89,7 @@ def test_failure_is_told(title, models, workspace, monkeypatch):
 
 
 @pytest.mark.parametrize("title", PASSES)
-def test_what_a_model_does_does_not_last(title, models, workspace):
+def test_model_side_effects_do_not_last(title, models, workspace):
     assert models.resolve(f"{module_name(title)}:build").model.root.type == "Linear"
     assert_next_model_is_right(models)
     assert_one_process_remains(workspace)
@@ -177,7 +177,7 @@ def test_a_python_without_msgspec(project, tmp_path):
     assert "install torch and msgspec" in caught.value.hint
 
 
-def test_a_worker_is_given_bmvis_and_nothing_installed_beside_it(project, tmp_path):
+def test_worker_gets_bmvis_but_not_its_site_packages(project, tmp_path):
     """Else another Python would see the packages of ours, which it is to be free of."""
     shutil.copytree(Path(bmvis.__file__).parent, tmp_path / "bmvis")
     (tmp_path / "neighbour.py").touch()
