@@ -28,7 +28,9 @@ class Forecaster:
     """An estimator that isn't a module: the network is one of its attributes."""
 
     def __init__(self, hidden: int) -> None:
-        self.network = nn.ModuleDict({"rnn": nn.GRU(1, hidden), "head": nn.Linear(hidden, 1)})
+        self.network = nn.ModuleDict(
+            {"rnn": nn.GRU(1, hidden), "head": nn.Linear(hidden, 1)},
+        )
 
 
 def forecaster(hidden: int = 32) -> nn.Module:

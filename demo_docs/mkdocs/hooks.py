@@ -11,9 +11,13 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from site_pages import DEMO, PICTURES, write_redirects
 
+STYLE = ".md-typeset table code { overflow-wrap: normal; word-break: normal; }\n"
+"""Material breaks names in tables anywhere."""
+
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.watch += [str(PICTURES), *map(str, DEMO.glob("*.*"))]
+    config.extra_css.append("site.css")
     return config
 
 
@@ -23,6 +27,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         page.content_string = for_mkdocs(page.content_string)
     for picture in PICTURES.iterdir():
         files.append(File.generated(config, f"pictures/{picture.name}", abs_src_path=str(picture)))
+    files.append(File.generated(config, "site.css", content=STYLE))
     return files
 
 
