@@ -17,7 +17,7 @@ from sphinx.util.typing import OptionSpec
 
 from bmvis.errors import BmvisError, OptionError
 from bmvis.gallery import Card, Entry, GalleryOptions, expand, make_card, ordered, parse_gallery_options, read_entries
-from bmvis.render.html.cards import facts
+from bmvis.render.summary import card_facts
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Fact, Listed, ModelRequest
 from sphinx_bmvis.anchors import give_name
@@ -193,7 +193,7 @@ class PlainGalleries(SphinxPostTransform):
         if isinstance(card.model, BmvisError):
             return nodes.list_item("", nodes.paragraph("", "", title), admonition(card.model, entry.location))
         details = f" ({card.model.type})" if card.model.type else ""
-        details += f": {', '.join(facts(card.model))}"
+        details += f": {', '.join(card_facts(card.model))}"
         details += f"; {', '.join(entry.tags)}" if entry.tags else ""
         name = self._link(card.href, entry.shown) if card.href else title
         return nodes.list_item("", nodes.paragraph("", "", name, nodes.Text(details)))

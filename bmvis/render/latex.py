@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from bmvis.errors import BmvisError
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Parameter
-from bmvis.render import words
+from bmvis.render import summary, words
 from bmvis.render.param_groups import cells, kinds
 from bmvis.render.text import guides, mark_text
 from bmvis.view.page import Page, Row
@@ -72,7 +72,7 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
     ]
     if page.param_groups:
         body += _training(page.param_groups, page.totals, writer)
-    body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in words.notes(page)]
+    body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in summary.notes(page)]
     return "\n".join([r"\begin{bmvistree}" + head, *body, r"\end{bmvistree}"])
 
 
@@ -91,7 +91,7 @@ def error_box(error: BmvisError, place: str, label: Label = no_label, *, unicode
     """Return the box that stands where a tree could not be made; the arguments are those of `to_latex`."""
     writer = _Writer(unicode)
     body = [
-        rf"\bmviserrortitle{{This model could not be drawn.}}{label('')}",
+        rf"\bmviserrortitle{{{summary.NOT_DRAWN}}}{label('')}",
         rf"\bmvisnote{{{writer.text(str(error))}}}",
         *(rf"\bmvisrow{{{'~' * _indent(line)}}}{{{writer.text(line)}}}" for line in error.detail.splitlines()),
         rf"\bmvisnote{{{writer.text(place)}}}",

@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from bmvis.model.tree import Parameter
-from bmvis.render import words
+from bmvis.render import summary, words
 from bmvis.render.html.markup import tag
 from bmvis.render.param_groups import param_group_lines
 from bmvis.render.text import guides, mark_text, printable
@@ -50,7 +50,7 @@ def to_tree(page: Page) -> Tree:
 def below(page: Page) -> list[Text]:
     """Return the lines below a tree: its optimizer, totals and ties, and the key to its colors."""
     about = [*param_group_lines(page.param_groups, page.totals), ""] if page.param_groups else []
-    lines = [Text(printable(line), style=MUTED) for line in (*about, *words.notes(page))]
+    lines = [Text(printable(line), style=MUTED) for line in (*about, *summary.notes(page))]
     legend = Text("  ").join(_legend(page))
     return [Text(), *lines, legend] if legend else [Text(), *lines]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bmvis.model.tree import Parameter
-from bmvis.render import words
+from bmvis.render import summary, words
 from bmvis.render.param_groups import param_group_lines
 from bmvis.view.page import Page, Row
 
@@ -28,7 +28,7 @@ def to_text(page: Page, *, marks: bool = True) -> str:
     if marks:
         if page.param_groups:
             lines += ["", *param_group_lines(page.param_groups, page.totals)]
-        lines += ["", *map(printable, words.notes(page))]
+        lines += ["", *map(printable, summary.notes(page))]
     return "\n".join(lines)
 
 

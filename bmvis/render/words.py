@@ -1,8 +1,8 @@
-"""What rows, totals and legends say, written once: renderers add the markup of their format, and no words of their own.
+"""The phrases of rows and legends, written once for every format: renderers add markup only.
 
-A row has marks (`row_marks`), tensors (`tensors`) and, below the tree, a page has facts (`totals_facts`) and notes
-(`notes`). Each has a `kind`, by which a renderer chooses its markup. Renderers must know every kind: the test
-`tests/bmvis/render/test_words.py` holds each mark against each format.
+A row has marks (`row_marks`), and its tensors have states (`parameter_states`). Each has a `kind`, by which a renderer
+chooses its markup. Renderers must know every kind: `tests/bmvis/render/test_words.py` looks for each in each format.
+`bmvis.render.summary` has the phrases about a model as a whole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import msgspec
 
 from bmvis import humanize
 from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
-from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Change, Output, Parameter
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import groups_text
@@ -29,14 +28,13 @@ MarkKind = Literal[
 ]
 StateKind = Literal["delta", "frozen", "uninitialized", "stored_as", "groups", "change"]
 LegendKind = Literal[
-    "trainable", "frozen", "delta", "buffer", "repeated", "match", "added", "removed", "changed",
+    "group", "trainable", "frozen", "delta", "buffer", "repeated", "match", "added", "removed", "changed",
     "virtual", "other", "differs", "outputs", "tied", "adapter",
 ]  # fmt: skip
-FactKind = Literal["count", "trainable", "delta", "uninitialized", "storage", "bytes", "call", "matches"]
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """Something that is to be known of a row, apart from its name, type and tensors."""
+    """A remark at the end of a row, after its name, type and tensors."""
 
     kind: MarkKind
     text: str
@@ -46,20 +44,10 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """Something that is not plain about a parameter."""
+    """How a parameter differs from a plain trainable one."""
 
     kind: StateKind
     text: str
-
-
-class Fact(msgspec.Struct, frozen=True):
-    """One fact of a line of totals."""
-
-    kind: FactKind
-    text: str
-    """Exact: `109,514,298 parameters`."""
-    rounded: str = ""
-    """Where there is room for the exact number elsewhere: `109.5M parameters`; '' where `text` is short."""
 
 
 class LegendEntry(msgspec.Struct, frozen=True):
@@ -140,11 +128,6 @@ def macs_text(calls: CallSummary) -> str:
     return f"at least {'-'.join(macs)} MACs, {computed}; {_uncounted(calls.uncounted)}"
 
 
-def exact_macs_text(calls: CallSummary) -> str:
-    """Return the exact number of one call: `11,174,236,160 MACs in one call`, with `at least` if operations lack."""
-    return f"{'at least ' if calls.uncounted else ''}{calls.macs[0]:,} MACs in one call"
-
-
 def _uncounted(names: Sequence[str]) -> str:
     shown = ", ".join([*names[:MAX_UNCOUNTED], *(["…"] if names[MAX_UNCOUNTED:] else [])])
     return f"{len(names)} operation{'' if len(names) == 1 else 's'} not counted ({shown})"
@@ -169,6 +152,40 @@ def tensor_text(tensor: Parameter | Buffer) -> str:
 def buffer_state(buffer: Buffer) -> str:
     """Return `buffer`, or that the state dict leaves it out."""
     return "buffer" if buffer.persistent else "buffer, not saved"
+
+
+def buffer_title(buffer: Buffer) -> str:
+    """Return `buffer_state` for a tooltip, which has room for the term of PyTorch."""
+    return "buffer" if buffer.persistent else "buffer, not in the state dict"
+
+
+def tied_keys(parameter: Parameter) -> tuple[str, ...]:
+    """Return the state-dict keys that a parameter shares its tensor with: the first one, or of that all later ones."""
+    return (parameter.tied_to,) if parameter.tied_to else parameter.tied_by
+
+
+def tied_text(keys: Sequence[str]) -> str:
+    """Return `tied to embeddings.weight`."""
+    return f"tied to {', '.join(keys)}"
+
+
+def margin_text(parameter: Parameter, dtype: str) -> str:
+    """Return what a page shows after a parameter without a tooltip: the state of its adapter, how it is stored."""
+    stored = parameter.stored_as if _is_stored_differently(parameter, dtype) else ""
+    return ", ".join(filter(None, (parameter.adapter, stored)))
+
+
+def count_text(row: Row, page: Page) -> str:
+    """Return the exact count of a row: `1,056 parameters each, 2 times: 4.5 %; 4.2 KB`.
+
+    Data types and devices follow if the model has several.
+    """
+    known = ((row.dtypes, page.dtypes), (row.devices, page.devices))
+    several = [" + ".join(here) for here, everywhere in known if len(everywhere) > 1]
+    each = f" each, {row.times} times" if row.times > 1 else ""
+    share = humanize.percent(row.elements, page.totals.count)
+    stored = ", ".join([humanize.size(row.totals.stored_bytes), *several])
+    return f"{row.totals.count:,} {row.counted}{each}: {share}; {stored}"
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str:
@@ -201,110 +218,19 @@ def _states(parameter: Parameter, dtype: str) -> Iterator[State]:
         yield State("frozen", "frozen")
     if parameter.shape is None:
         yield State("uninitialized", "uninitialized")
-    if parameter.quantization or (dtype and parameter.dtype != dtype and parameter.shape is not None):
+    if dtype and _is_stored_differently(parameter, dtype):
         yield State("stored_as", parameter.stored_as)
     if parameter.groups is not None and (groups := groups_text(parameter)):
         yield State("groups", groups)
 
 
+def _is_stored_differently(parameter: Parameter, dtype: str) -> bool:
+    return bool(parameter.quantization) or (parameter.dtype != dtype and parameter.shape is not None)
+
+
 def states(parameter: Parameter, dtype: str = "") -> list[str]:
     """Return `parameter_states` as texts."""
     return [state.text for state in parameter_states(parameter, dtype)]
-
-
-def totals_facts(page: Page) -> Iterator[Fact]:
-    """Yield the facts of a page's totals: elements, what trains, what is delta, how it is stored."""
-    totals = page.totals
-    yield _amount("count", totals.count, page.counted)
-    if totals.count and not page.is_checkpoint:
-        yield _trainable(totals)
-    if totals.delta:
-        yield _amount("delta", totals.delta, f"delta ({humanize.percent(totals.delta, totals.count)})")
-    if page.uninitialized:
-        count = f"{page.uninitialized} uninitialized"
-        yield Fact("uninitialized", f"{count} and not counted", f"{count}, not counted")
-    yield Fact("storage", storage_text(page.dtypes, page.devices))
-    yield _bytes(totals)
-    if page.call_summary:
-        yield Fact("call", exact_macs_text(page.call_summary), macs_text(page.call_summary))
-    if page.matches:
-        yield Fact("matches", matches_text(page.matches))
-
-
-def before_facts(totals: Totals, is_checkpoint: bool) -> Iterator[Fact]:
-    """Yield the facts of the model that another is compared with."""
-    yield _amount("count", totals.count, "elements" if is_checkpoint else "parameters")
-    if not is_checkpoint:
-        yield _amount("trainable", totals.trainable, "trainable")
-        if totals.delta:
-            yield _amount("delta", totals.delta, "delta")
-    yield _bytes(totals)
-
-
-def has_elements(page: Page) -> bool:
-    """Return whether there is anything to count; else a page has `no parameters`."""
-    return bool(page.totals.count or page.uninitialized)
-
-
-NO_PARAMETERS = "no parameters"
-
-
-def _amount(kind: FactKind, number: int, noun: str) -> Fact:
-    return Fact(kind, f"{number:,} {_singular(noun) if number == 1 else noun}", f"{humanize.count(number)} {noun}")
-
-
-def _singular(noun: str) -> str:
-    return noun.removesuffix("s") if noun in ("parameters", "elements") else noun
-
-
-def _trainable(totals: Totals) -> Fact:
-    if totals.trainable == totals.count:
-        return Fact("trainable", "all trainable")
-    if not totals.trainable:
-        return Fact("trainable", "all frozen")
-    share = humanize.percent(totals.trainable, totals.count)
-    return _amount("trainable", totals.trainable, f"trainable ({share})")
-
-
-def _bytes(totals: Totals) -> Fact:
-    return Fact("bytes", f"{totals.stored_bytes:,} bytes", humanize.size(totals.stored_bytes))
-
-
-def storage_text(dtypes: Sequence[str], devices: Sequence[str]) -> str:
-    """Return `float32 + bfloat16`, and `on cuda:0 + cpu` where there are several devices."""
-    where = f" on {' + '.join(devices)}" if len(devices) > 1 else ""
-    return " + ".join(dtypes) + where
-
-
-def matches_text(count: int) -> str:
-    """Return `12 matches`."""
-    return f"{count:,} match{'' if count == 1 else 'es'}"
-
-
-def notes(page: Page) -> Iterator[str]:
-    """Yield the lines below a tree: its totals, one call of the model, the model before, and its ties."""
-    found = f"; {matches_text(page.matches)}" if page.matches else ""
-    yield f"{page.type or 'checkpoint'}: {_totals_text(page)}{found}"
-    if page.call_summary:
-        yield f"one call: {macs_text(page.call_summary)}"
-    if page.before:
-        facts = {fact.kind: fact for fact in before_facts(page.before, page.is_before_checkpoint)}
-        counts = ", ".join(fact.text for kind, fact in facts.items() if kind != "bytes")
-        yield f"before: {counts}; {facts['bytes'].rounded}"
-    for key, first in page.ties:
-        yield f"tied: {key} = {first}"
-
-
-_COUNTED: tuple[FactKind, ...] = ("count", "trainable", "delta", "uninitialized")
-
-
-def _totals_text(page: Page) -> str:
-    """Return the totals line: `109,514,298 parameters, all trainable; float32, 438.1 MB`."""
-    if not has_elements(page):
-        return NO_PARAMETERS
-    facts = {fact.kind: fact for fact in totals_facts(page)}
-    counted = [facts[kind].text for kind in _COUNTED if kind in facts]
-    return f"{', '.join(counted)}; {facts['storage'].text}, {facts['bytes'].rounded}"
 
 
 def legend(page: Page) -> Iterator[LegendEntry]:
@@ -317,6 +243,7 @@ def legend(page: Page) -> Iterator[LegendEntry]:
     is_shared = any(module.shared_with is not None for module in modules)
     plain = "tensor" if page.is_checkpoint else "trainable"
     occurs: dict[LegendKind, tuple[str, bool]] = {
+        "group": ("parameter group", page.param_groups is not None),
         "trainable": (plain, any(p.trainable and not p.delta for p in parameters)),
         "frozen": ("frozen", any(not p.trainable for p in parameters)),
         "delta": ("delta", any(p.delta and not p.adapter for p in parameters)),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bmvis import humanize
 from bmvis.errors import BmvisError
 from bmvis.gallery import Card, GalleryOptions
+from bmvis.render import summary
 from bmvis.render.html.map import to_thumbnail
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.view.page import Page
 
 
 def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place: str = "") -> Markup:
@@ -34,35 +33,20 @@ def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place:
     )
 
 
-def facts(page: Page) -> list[str]:
-    """Return what a card says of a model's size."""
-    totals = page.totals
-    if not totals.count:
-        return ["no parameters"]
-    said = [f"{humanize.count(totals.count)} parameters"]
-    if totals.trainable != totals.count:
-        said.append(f"{humanize.percent(totals.trainable, totals.count)} trainable")
-    if totals.delta:
-        said.append(f"{humanize.percent(totals.delta, totals.count)} delta")
-    return [*said, humanize.size(totals.stored_bytes)]
-
-
 def _card(card: Card, place: str) -> Markup:
     entry, page = card.entry, card.model
     title = tag("a", entry.shown, href=card.href) if card.href else entry.shown
     head = tag("p", title, class_="bmvis-card-title")
     tags = tag("ul", *(tag("li", name) for name in entry.tags), class_="bmvis-tags") if entry.tags else None
     if isinstance(page, BmvisError):
-        body = join(
-            head, tag("p", tag("strong", "This model could not be drawn.")), *_error(page, entry.location or place)
-        )
+        body = join(head, tag("p", tag("strong", summary.NOT_DRAWN)), *_error(page, entry.location or place))
         return tag("li", body, tags, class_="bmvis-card bmvis-card-error")
     return tag(
         "li",
         to_thumbnail(page),
         head,
         tag("p", tag("i", page.type)) if page.type else None,
-        tag("p", *(tag("span", fact) for fact in facts(page)), class_="bmvis-facts"),
+        tag("p", *(tag("span", fact) for fact in summary.card_facts(page)), class_="bmvis-facts"),
         tags,
         class_="bmvis-card",
         data_count=page.totals.count,

@@ -9,6 +9,7 @@ from bmvis.render.html.markup import Markup, join, tag
 from bmvis.view.page import Page
 
 CLASSES: Mapping[words.LegendKind, str] = {
+    "group": "bmvis-g",
     "trainable": "bmvis-p",
     "frozen": "bmvis-p bmvis-frozen",
     "delta": "bmvis-p bmvis-delta",
@@ -30,8 +31,11 @@ CLASSES: Mapping[words.LegendKind, str] = {
 def to_legend(page: Page) -> Markup:
     """Return the key to the colors and marks that the tree has."""
     shown = [tag("b", "name")] if page.is_checkpoint else [tag("b", "name"), tag("i", "(type)")]
-    if page.param_groups:
-        shown.append(tag("span", tag("small", "0", class_="bmvis-g", aria_hidden="true"), " parameter group"))
-    for entry in words.legend(page):
-        shown.append(tag("span", entry.text, class_=CLASSES[entry.kind], data_mark=entry.detail or None))
+    shown += map(_entry, words.legend(page))
     return tag("div", *(join(entry, " ") for entry in shown), class_="bmvis-legend", role="group", aria_label="Legend")
+
+
+def _entry(entry: words.LegendEntry) -> Markup:
+    if entry.kind == "group":  # its mark is a number
+        return tag("span", tag("small", "0", class_=CLASSES["group"], aria_hidden="true"), f" {entry.text}")
+    return tag("span", entry.text, class_=CLASSES[entry.kind], data_mark=entry.detail or None)

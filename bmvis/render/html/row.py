@@ -65,9 +65,9 @@ def _module_change(_mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Mar
         yield _details(row.module.change)
 
 
-def _shared(_mark: words.Mark, row: Row, link: PathLink) -> Iterator[Markup]:
+def _shared(mark: words.Mark, row: Row, link: PathLink) -> Iterator[Markup]:
     path = (row.module.shared_with if row.module else None) or ""
-    yield join(" ", _reference("same module as", path or "the root", link(path)))
+    yield join(" ", _reference(mark.text, link(path)))
 
 
 def _differs(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
@@ -162,23 +162,12 @@ def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change 
         _groups(parameter),
         dir=_direction(plain),
         class_=" ".join(classes),
-        data_mark=_mark(parameter, dtype),
+        data_mark=words.margin_text(parameter, dtype) or None,
         title=", ".join(words.states(parameter, dtype)) or None,
     )
-    if parameter.tied_to:
-        target = parameter.tied_to.rpartition(".")[0]
-        return join(written, _reference("tied to", parameter.tied_to, link(target)))
-    if parameter.tied_by:
-        target = parameter.tied_by[0].rpartition(".")[0]
-        return join(written, _reference("tied to", ", ".join(parameter.tied_by), link(target)))
+    if keys := words.tied_keys(parameter):
+        return join(written, _reference(words.tied_text(keys), link(keys[0].rpartition(".")[0])))
     return written
-
-
-def _mark(parameter: Parameter, dtype: str) -> str | None:
-    """Return what the stylesheet writes behind a parameter: that its adapter is not in use, and how it is stored."""
-    stored = parameter.stored_as
-    is_usual = not parameter.quantization and (parameter.dtype == dtype or parameter.shape is None)
-    return ", ".join(word for word in (parameter.adapter, "" if is_usual else stored) if word) or None
 
 
 def _groups(parameter: Parameter) -> Markup | None:
@@ -191,14 +180,12 @@ def _groups(parameter: Parameter) -> Markup | None:
     return join(" ", tag("small", numbers, class_=classes, role="img", aria_label=said))
 
 
-def _reference(what: str, whom: str, href: str | None) -> Markup:
-    """Return a small mark that names (and, where that row is shown, links) another place of the tree."""
-    title = f"{what} {whom}"
+def _reference(title: str, href: str | None) -> Markup:
+    """Return a small mark that names another row of the tree, and links it if it is shown."""
     if href is None:
         return tag("span", class_="bmvis-tie", title=title, role="img")
     return tag("a", class_="bmvis-tie", href=href, title=title, aria_label=title)
 
 
 def _buffer(buffer: Buffer) -> Markup:
-    title = "buffer" if buffer.persistent else "buffer, not in the state dict"
-    return tag("span", words.tensor_text(buffer), class_="bmvis-p bmvis-buffer", title=title)
+    return tag("span", words.tensor_text(buffer), class_="bmvis-p bmvis-buffer", title=words.buffer_title(buffer))

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bmvis.model.totals import Totals
-from bmvis.render import words
+from bmvis.render import summary
 from bmvis.render.html.markup import Markup, tag
 from bmvis.view.page import Page
 
 
 def totals_line(page: Page) -> Markup:
     """Return the sums of the model a tree shows, the name of its class first."""
-    facts = words.totals_facts(page) if words.has_elements(page) else [words.Fact("count", words.NO_PARAMETERS)]
+    facts = summary.totals_facts(page) if summary.has_elements(page) else [summary.Fact("count", summary.NO_PARAMETERS)]
     return _line(page.type or "checkpoint", facts, "bmvis-totals")
 
 
 def before_line(totals: Totals, is_checkpoint: bool) -> Markup:
     """Return the sums of the model that this one is compared with."""
-    return _line("before", words.before_facts(totals, is_checkpoint), "bmvis-totals bmvis-before")
+    return _line("before", summary.before_facts(totals, is_checkpoint), "bmvis-totals bmvis-before")
 
 
-def _line(head: str, facts: Iterable[words.Fact], classes: str) -> Markup:
+def _line(head: str, facts: Iterable[summary.Fact], classes: str) -> Markup:
     return tag("p", tag("b", head), *map(_fact, facts), class_=classes)
 
 
-def _fact(fact: words.Fact) -> Markup:
+def _fact(fact: summary.Fact) -> Markup:
     """Return a fact; where it is rounded the exact text is its tooltip, and what a screen reader reads."""
     if not fact.rounded or fact.kind == "uninitialized":
         return tag("span", fact.rounded or fact.text)

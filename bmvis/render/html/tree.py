@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from bmvis import humanize
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Module
+from bmvis.render import summary, words
 from bmvis.render.html.legend import to_legend
 from bmvis.render.html.map import to_map
 from bmvis.render.html.markup import Markup, join, tag
@@ -70,7 +71,7 @@ def error_box(error: BmvisError, place: str = "") -> Markup:
     """Return the box that stands on the page where a tree could not be made."""
     return tag(
         "div",
-        tag("p", tag("strong", "This model could not be drawn.")),
+        tag("p", tag("strong", summary.NOT_DRAWN)),
         tag("p", error.message),
         tag("p", error.hint) if error.hint else None,
         tag("pre", error.detail) if error.detail else None,
@@ -126,26 +127,18 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
 def _count(row: Row, page: Page) -> Markup | None:
     """Return the row's number of parameters and its share of the whole: written and drawn by the stylesheet.
 
-    The tooltip adds the bytes, and the data types and devices where the model has several.
-
-    The element is empty, so that the row's text stays what a console prints.
+    The element is empty, so that the row's text is what a console prints.
     """
     count, whole = row.totals.count, page.totals.count
     if not count or not row.depth:
         return None
-    kinds = [
-        " + ".join(kinds) for kinds, known in ((row.dtypes, page.dtypes), (row.devices, page.devices)) if known[1:]
-    ]
-    stored = ", ".join([humanize.size(row.totals.stored_bytes), *kinds])
-    share = row.elements
-    each = f" each, {row.times} times" if row.times > 1 else ""
     return tag(
         "data",
         value=count,
         data_c=humanize.count(count),
-        data_s=max(1, round(share / whole * SHARE_STEPS)) if whole else None,
+        data_s=max(1, round(row.elements / whole * SHARE_STEPS)) if whole else None,
         role="img",
-        title=f"{count:,} {row.counted}{each}: {humanize.percent(share, whole)}; {stored}",
+        title=words.count_text(row, page),
     )
 
 

@@ -1,0 +1,143 @@
+"""What a page writes about its model as a whole: totals, the notes below a tree, the facts of a gallery's card.
+
+Renderers choose the markup by the `kind` of a fact, and the rounded or the exact text by the room that they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from bmvis import humanize
+from bmvis.model.call_summary import CallSummary
+from bmvis.model.totals import Totals
+from bmvis.render import words
+from bmvis.view.page import Page
+
+FactKind = Literal["count", "trainable", "delta", "uninitialized", "storage", "bytes", "call", "matches"]
+
+NOT_DRAWN = "This model could not be drawn."
+"""The title of a box in place of a tree."""
+NO_PARAMETERS = "no parameters"
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """One fact of a line of totals."""
+
+    kind: FactKind
+    text: str
+    """Exact: `109,514,298 parameters`."""
+    rounded: str = ""
+    """Where there is room for the exact number elsewhere: `109.5M parameters`; '' where `text` is short."""
+
+
+def totals_facts(page: Page) -> Iterator[Fact]:
+    """Yield the facts of a page's totals: elements, what trains, what is delta, how it is stored."""
+    totals = page.totals
+    yield _amount("count", totals.count, page.counted)
+    if totals.count and not page.is_checkpoint:
+        yield _trainable(totals)
+    if totals.delta:
+        yield _amount("delta", totals.delta, f"delta ({humanize.percent(totals.delta, totals.count)})")
+    if page.uninitialized:
+        count = f"{page.uninitialized} uninitialized"
+        yield Fact("uninitialized", f"{count} and not counted", f"{count}, not counted")
+    yield Fact("storage", storage_text(page.dtypes, page.devices))
+    yield _bytes(totals)
+    if page.call_summary:
+        yield Fact("call", exact_macs_text(page.call_summary), words.macs_text(page.call_summary))
+    if page.matches:
+        yield Fact("matches", matches_text(page.matches))
+
+
+def before_facts(totals: Totals, is_checkpoint: bool) -> Iterator[Fact]:
+    """Yield the facts of the model that another is compared with."""
+    yield _amount("count", totals.count, "elements" if is_checkpoint else "parameters")
+    if not is_checkpoint:
+        yield _amount("trainable", totals.trainable, "trainable")
+        if totals.delta:
+            yield _amount("delta", totals.delta, "delta")
+    yield _bytes(totals)
+
+
+def has_elements(page: Page) -> bool:
+    """Return whether there is anything to count; else a page has `no parameters`."""
+    return bool(page.totals.count or page.uninitialized)
+
+
+def _amount(kind: FactKind, number: int, noun: str) -> Fact:
+    return Fact(kind, f"{number:,} {_singular(noun) if number == 1 else noun}", f"{humanize.count(number)} {noun}")
+
+
+def _singular(noun: str) -> str:
+    return noun.removesuffix("s") if noun in ("parameters", "elements") else noun
+
+
+def _trainable(totals: Totals) -> Fact:
+    if totals.trainable == totals.count:
+        return Fact("trainable", "all trainable")
+    if not totals.trainable:
+        return Fact("trainable", "all frozen")
+    share = humanize.percent(totals.trainable, totals.count)
+    return _amount("trainable", totals.trainable, f"trainable ({share})")
+
+
+def _bytes(totals: Totals) -> Fact:
+    return Fact("bytes", f"{totals.stored_bytes:,} bytes", humanize.size(totals.stored_bytes))
+
+
+def exact_macs_text(calls: CallSummary) -> str:
+    """Return the exact number of one call: `11,174,236,160 MACs in one call`, with `at least` if operations lack."""
+    return f"{'at least ' if calls.uncounted else ''}{calls.macs[0]:,} MACs in one call"
+
+
+def storage_text(dtypes: Sequence[str], devices: Sequence[str]) -> str:
+    """Return `float32 + bfloat16`, and `on cuda:0 + cpu` where there are several devices."""
+    where = f" on {' + '.join(devices)}" if len(devices) > 1 else ""
+    return " + ".join(dtypes) + where
+
+
+def matches_text(count: int) -> str:
+    """Return `12 matches`."""
+    return f"{count:,} match{'' if count == 1 else 'es'}"
+
+
+def notes(page: Page) -> Iterator[str]:
+    """Yield the lines below a tree: its totals, one call of the model, the model before, and its ties."""
+    found = f"; {matches_text(page.matches)}" if page.matches else ""
+    yield f"{page.type or 'checkpoint'}: {_totals_text(page)}{found}"
+    if page.call_summary:
+        yield f"one call: {words.macs_text(page.call_summary)}"
+    if page.before:
+        facts = {fact.kind: fact for fact in before_facts(page.before, page.is_before_checkpoint)}
+        counts = ", ".join(fact.text for kind, fact in facts.items() if kind != "bytes")
+        yield f"before: {counts}; {facts['bytes'].rounded}"
+    for key, first in page.ties:
+        yield f"tied: {key} = {first}"
+
+
+_COUNTED: tuple[FactKind, ...] = ("count", "trainable", "delta", "uninitialized")
+
+
+def _totals_text(page: Page) -> str:
+    """Return the totals line: `109,514,298 parameters, all trainable; float32, 438.1 MB`."""
+    if not has_elements(page):
+        return NO_PARAMETERS
+    facts = {fact.kind: fact for fact in totals_facts(page)}
+    counted = [facts[kind].text for kind in _COUNTED if kind in facts]
+    return f"{', '.join(counted)}; {facts['storage'].text}, {facts['bytes'].rounded}"
+
+
+def card_facts(page: Page) -> list[str]:
+    """Return the facts of a gallery's card: `109.5M parameters`, `12.5 % trainable`, `438.1 MB`."""
+    totals = page.totals
+    if not totals.count:
+        return [NO_PARAMETERS]
+    found = [f"{humanize.count(totals.count)} {page.counted}"]
+    if totals.trainable != totals.count:
+        found.append(f"{humanize.percent(totals.trainable, totals.count)} trainable")
+    if totals.delta:
+        found.append(f"{humanize.percent(totals.delta, totals.count)} delta")
+    return [*found, humanize.size(totals.stored_bytes)]
