@@ -79,6 +79,12 @@ class TraceError(BmvisError):
     kind = "trace"
 
 
+class IncompleteError(BmvisError):
+    """A model that is drawn, but may lack what its factory could not make on the meta device."""
+
+    kind = "incomplete"
+
+
 class OptimizerError(BmvisError):
     """An optimizer that is missing, or whose groups hold other parameters than one would think."""
 

@@ -1,61 +1,167 @@
 """Build one model on the device asked for, capture it, and call it if there are inputs.
 
-Runs in the child process. With `device: auto` a model is built on `torch.device("meta")`, and on the CPU if that fails.
+Runs in the child process. With `device: auto` a model is built on `torch.device("meta")`, and on the CPU if that fails:
+if the factory raises, or if an operation raised because of the meta device and the factory caught it.
 """
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
+
 import msgspec
 
-from bmvis.child import loader
+from bmvis import humanize
+from bmvis.child import failure_hints, loader, memory_limit, tracebacks
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.model_call import call_model
 from bmvis.errors import FactoryError
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Model
+from bmvis.model.tree import Model, Problem
 from bmvis.reference import Reference
 from bmvis.worker.protocol import Request
 
+if TYPE_CHECKING:
+    from bmvis.extraction.meta_failures import Failure, FailureLog
+
 MAX_CPU_BYTES = 10**9
 """Bytes of a model that is built a second time, on the CPU, when it cannot be called on meta."""
+CPU_TIME = 0.7
+"""Part of the time-out after which a second build, on the CPU, is given up for the tree from meta."""
+MAX_BRANCHES = 3
+"""Places that are named which ask whether a tensor is on the meta device."""
+
+
+class _Attempt(NamedTuple):
+    model: Model
+    log: FailureLog | None
+
+
+class _Task(NamedTuple):
+    target: Any
+    reference: Reference
+    request: Request
+    started: float
 
 
 def build(reference: Reference, request: Request, imports: ImportTracker) -> Model:
     """Import and call the factory on the device asked for, and capture what it returns."""
-    from bmvis.extraction import optimizers
-    from bmvis.extraction.modules import capture_live
-
+    started = time.monotonic()
     target = loader.find(reference, request.allow)
     imports.note_loaded()
-    devices = ("meta", "cpu") if request.device == "auto" else (request.device,)
-    notes: tuple[str, ...] = ()
-    meta: Model | None = None
-    for device in devices:
-        try:
-            model, beside = loader.call(target, reference, device)
-        except FactoryError as error:
-            if device == devices[-1]:
-                raise _with_notes(error, notes) from error.__cause__
-            notes = (f"built on the CPU: on the meta device, {loader.first_line(error.message)}",)
-            continue
-        live = optimizers.note_groups(capture_live(model), beside)
-        live = live._replace(tree=msgspec.structs.replace(live.tree, device=device, notes=notes))
-        if not request.inputs:
-            return live.tree
-        traced = call_model(live, request)
-        if traced.untraced is None:
-            return traced
-        if device != devices[-1] and _is_small(traced):
-            meta, notes = traced, ("built on the CPU: on the meta device it could not be called",)
-            continue
-        return msgspec.structs.replace(meta or traced, untraced=traced.untraced)
-    raise AssertionError("the last device either returns or raises")
+    task = _Task(target, reference, request, started)
+    if request.device == "auto":
+        return _on_best_device(task)
+    attempt = _attempt(task, request.device)
+    if attempt.log is None or not attempt.log.failures:
+        return attempt.model
+    return _incomplete(task, attempt.model, attempt.log.failures[0], "")
 
 
-def _with_notes(error: FactoryError, notes: tuple[str, ...]) -> FactoryError:
-    """Return what was raised on the CPU with why the model was built there, if that is something else."""
-    notes = tuple(note for note in notes if loader.first_line(error.message) not in note)
-    return FactoryError(error.message, hint=error.hint, detail="\n".join([*notes, error.detail]))
+def _on_best_device(task: _Task) -> Model:
+    """Return the model from the meta device, or from the CPU where the other one is not, or may not be, all of it."""
+    try:
+        meta = _attempt(task, "meta")
+    except FactoryError as error:
+        if failure_hints.hint_for(error.__cause__):
+            raise  # on the CPU it fails likewise, perhaps after a minute of retries
+        return _on_cpu(task, f"built on the CPU: on the meta device, {loader.first_line(error.message)}")
+    assert meta.log is not None
+    if meta.log.failures:
+        return _checked_on_cpu(task, meta.model, meta.log.failures)
+    if meta.model.untraced is None or not _is_small(meta.model):
+        return meta.model
+    called = _on_cpu(task, "built on the CPU: on the meta device it could not be called")
+    return called if called.untraced is None else msgspec.structs.replace(meta.model, untraced=called.untraced)
+
+
+def _on_cpu(task: _Task, note: str) -> Model:
+    """Return the model from the CPU.
+
+    Raises:
+        FactoryError: it fails there as well; the detail has the note, if that names another failure.
+    """
+    try:
+        model = _attempt(task, "cpu").model
+    except FactoryError as error:
+        notes = () if loader.first_line(error.message) in note else (note,)
+        detail = "\n".join([*notes, error.detail])
+        raise FactoryError(error.message, hint=error.hint, detail=detail) from error.__cause__
+    return msgspec.structs.replace(model, notes=(note, *model.notes))
+
+
+def _checked_on_cpu(task: _Task, meta: Model, failures: list[Failure]) -> Model:
+    """Return the model from the CPU if something failed on the meta device alone, and the factory caught that."""
+    from bmvis.extraction import meta_failures
+
+    size, limit = subtree_totals(meta)[0].stored_bytes, memory_limit.allowed(task.request)
+    if limit and size > limit:
+        reason = f"on the CPU it takes {humanize.size(size)}, more than the {humanize.size(limit)} that it may take"
+        return _incomplete(task, meta, failures[0], reason)
+    timeout = task.request.timeout
+    try:
+        cpu = _attempt(task, "cpu", meta_failures.FailureLog(task.started + timeout * CPU_TIME if timeout else None))
+    except FactoryError as error:
+        late = isinstance(error.__cause__, meta_failures.OutOfTimeError)
+        reason = "on the CPU it takes too long" if late else f"on the CPU, {loader.first_line(error.message)}"
+        return _incomplete(task, meta, failures[0], reason)
+    assert cpu.log is not None
+    missed = meta_failures.only_on_meta(failures, cpu.log.failures)
+    if not missed:
+        return meta
+    note = f"built on the CPU: on the meta device, {_told(missed[0])}, and the factory caught that"
+    return msgspec.structs.replace(cpu.model, notes=(note, *cpu.model.notes))
+
+
+def _incomplete(task: _Task, model: Model, failure: Failure, reason: str) -> Model:
+    """Return the model from the meta device, with a warning."""
+    where = task.reference.text
+    problem = Problem(
+        f"the tree of {where!r} may be incomplete: on the meta device, {_told(failure)}, and the factory caught that"
+        + (f"; {reason}" if reason else ""),
+        hint="set device: cpu, or change the factory so that it does not read the values of tensors",
+    )
+    return msgspec.structs.replace(model, incomplete=problem)
+
+
+def _told(failure: Failure) -> str:
+    text = f"{failure.exception}: {failure.text}" if failure.text else failure.exception
+    return f"{failure.function} in {_place(failure.file, failure.line)} raised {loader.without_addresses(text)}"
+
+
+def _place(file: str, line: int) -> str:
+    return f"{tracebacks.short_path(file)}, line {line}"
+
+
+def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attempt:
+    """Build the model on a device, capture it, and call it if there are inputs."""
+    from bmvis.extraction import meta_failures, optimizers
+    from bmvis.extraction.known_values import KnownValues
+    from bmvis.extraction.modules import capture_live
+
+    if device == "meta":
+        log = meta_failures.FailureLog()
+    with ExitStack() as stack:
+        if log is not None:
+            stack.enter_context(meta_failures.watched_scripts(log))
+        modes = ([KnownValues()] if device == "meta" else []) + ([log] if log is not None else [])
+        model, beside = loader.call(task.target, task.reference, device, modes)
+    notes = _branch_notes(log) if device == "meta" and log is not None else ()
+    live = optimizers.note_groups(capture_live(model), beside)
+    live = live._replace(tree=msgspec.structs.replace(live.tree, device=device, notes=notes))
+    return _Attempt(call_model(live, task.request) if task.request.inputs else live.tree, log)
+
+
+def _branch_notes(log: FailureLog) -> tuple[str, ...]:
+    """Return a note that names the code which may build another model on the meta device."""
+    if not log.branches:
+        return ()
+    places = "; ".join(_place(*branch) for branch in list(log.branches)[:MAX_BRANCHES])
+    more = f" and {len(log.branches) - MAX_BRANCHES} more places" if len(log.branches) > MAX_BRANCHES else ""
+    return (
+        f"{places}{more} asked whether a tensor is on the meta device: if the model depends on it, set device: cpu",
+    )
 
 
 def _is_small(model: Model) -> bool:

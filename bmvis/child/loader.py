@@ -8,11 +8,12 @@ import os
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
-from bmvis.child import allowed, tracebacks
+from bmvis.child import allowed, failure_hints, tracebacks
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.reference import Reference
 from bmvis.source.allow import EVERYTHING
@@ -98,8 +99,10 @@ def _close(word: str, known: Iterable[str]) -> str:
     return hint if hint.startswith("did") else ""
 
 
-def call(target: Any, reference: Reference, device: str) -> tuple[Any, tuple[Any, ...]]:
-    """Return the module that the factory makes under `device`, and what it returns beside it."""
+def call(
+    target: Any, reference: Reference, device: str, modes: Sequence[AbstractContextManager[object]] = ()
+) -> tuple[Any, tuple[Any, ...]]:
+    """Return the module that the factory makes under `device` and `modes`, and what it returns with it."""
     import torch
     from torch import nn
 
@@ -113,7 +116,9 @@ def call(target: Any, reference: Reference, device: str) -> tuple[Any, tuple[Any
             hint="name a function or class that returns a torch.nn.Module, or a module object without a call",
         )
     try:
-        with torch.device(device):
+        with ExitStack() as stack:
+            for mode in (torch.device(device), *modes):
+                stack.enter_context(mode)
             returned = target(*reference.arguments, **reference.keywords)
     except InvalidReferenceError:
         raise
@@ -144,15 +149,20 @@ def _refused(target: Any, reference: Reference) -> FactoryError | None:
 def exception_text(error: BaseException) -> str:
     """Return an exception's type and the first line of its text, without addresses: they differ in each build."""
     name = type(error).__name__
-    text = first_line(_ADDRESS.sub("", str(error)))
+    text = first_line(without_addresses(str(error)))
     return f"{name}: {text}" if text else name
+
+
+def without_addresses(text: str) -> str:
+    """Return a text without the addresses of objects, which differ in each build."""
+    return _ADDRESS.sub("", text)
 
 
 def factory_error(what: str, error: BaseException) -> FactoryError:
     """Return what user code raised as an error of ours, with the user's own frames."""
     return FactoryError(
         f"{what} {exception_text(error)}",
-        hint="mend the factory; its traceback follows",
+        hint=failure_hints.hint_for(error) or "mend the factory; its traceback follows",
         detail=tracebacks.user_frames(error),
     )
 

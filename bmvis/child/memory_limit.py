@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bmvis.worker.protocol import Request
+
 
 @contextmanager
 def limit_memory(limit: int) -> Iterator[None]:
@@ -27,6 +29,11 @@ def limit_memory(limit: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def allowed(request: Request) -> int:
+    """Return the bytes that a model may take; 0 is no limit: `device: cpu` has none unless it is set."""
+    return request.memory or (default_limit() if request.device == "auto" else 0)
 
 
 def default_limit() -> int:

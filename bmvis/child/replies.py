@@ -56,7 +56,7 @@ def _beside(reference: Reference) -> tuple[str, ...]:
 
 def _too_large(request: Request, error: BmvisError) -> BmvisError:
     """Return an error that names the limit which was met, and how to set another."""
-    limit = _allowed(request)
+    limit = memory_limit.allowed(request)
     if not limit:
         return error
     where = "the setting memory" if request.memory else "half of this machine's memory"
@@ -83,15 +83,10 @@ def limited(request: Request) -> Iterator[None]:
     if request.timeout:
         faulthandler.dump_traceback_later(request.timeout + 5, exit=True, file=2)
     try:
-        with memory_limit.limit_memory(_allowed(request)):
+        with memory_limit.limit_memory(memory_limit.allowed(request)):
             yield
     finally:
         faulthandler.cancel_dump_traceback_later()
-
-
-def _allowed(request: Request) -> int:
-    """Return the bytes that a model may take: who asks for the CPU, and sets no limit, has none."""
-    return request.memory or (memory_limit.default_limit() if request.device == "auto" else 0)
 
 
 def require_torch() -> None:

@@ -70,6 +70,13 @@ def _is_machinery(file: str) -> bool:
     return file.startswith("<frozen importlib") or Path(os.path.abspath(file)).is_relative_to(_PACKAGE)
 
 
+def short_path(file: str) -> str:
+    """Return a path below the working directory, or below the folder of what is installed, without that folder."""
+    path = os.path.abspath(file)
+    folder = next((folder for folder in _foreign() if path.startswith(folder)), "")
+    return path.removeprefix(folder) if folder else _relative(file)
+
+
 def _relative(file: str) -> str:
     try:
         path = Path(file).resolve()

@@ -206,6 +206,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     `trainable` says nothing."""
     untraced: Problem | None = None
     """Why there are no calls, though they were asked for."""
+    incomplete: Problem | None = None
+    """Why modules or parameters may be missing: what failed on the meta device and was not built on the CPU."""
     optimizers: tuple[Optimizer, ...] = ()
     """Those that the factory returned with the model. Their groups are counted through, from 0."""
 

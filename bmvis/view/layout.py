@@ -7,7 +7,14 @@ from typing import NamedTuple
 
 from bmvis import address
 from bmvis.comparison.changes import compare_models
-from bmvis.errors import BmvisError, CommonStructureError, HighlightError, OptimizerError, TraceError
+from bmvis.errors import (
+    BmvisError,
+    CommonStructureError,
+    HighlightError,
+    IncompleteError,
+    OptimizerError,
+    TraceError,
+)
 from bmvis.gc_pause import paused_gc
 from bmvis.model.call_summary import by_execution, summarize_calls
 from bmvis.model.dtypes import device_of, dtype_of, rank_facts
@@ -106,7 +113,7 @@ def _page(subject: _Subject, rows: Sequence[Row], options: Options) -> Page:
         notes=model.notes,
         call_summary=summarize_calls([model.root.call]),
         param_groups=groups,
-        warnings=(*subject.warnings, *_untraced(model), *_optimizer_warnings(groups, options)),
+        warnings=(*subject.warnings, *_problems(model), *_optimizer_warnings(groups, options)),
     )
 
 
@@ -175,9 +182,12 @@ def _ties(model: Model) -> Iterator[tuple[str, str]]:
         yield from ((key, first) for key in merge_paths(keys))
 
 
-def _untraced(model: Model) -> tuple[TraceError, ...]:
-    problem = model.untraced
-    return (TraceError(problem.message, hint=problem.hint, detail=problem.detail),) if problem else ()
+def _problems(model: Model) -> Iterator[BmvisError]:
+    """Yield what is missing from the tree, or may be."""
+    if problem := model.incomplete:
+        yield IncompleteError(problem.message, hint=problem.hint, detail=problem.detail)
+    if problem := model.untraced:
+        yield TraceError(problem.message, hint=problem.hint, detail=problem.detail)
 
 
 def _optimizer_warnings(trained: ParamGroupTable | None, options: Options) -> Iterator[OptimizerError]:

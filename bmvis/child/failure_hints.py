@@ -1,0 +1,62 @@
+"""Hints for what factories commonly fail at, on each device alike: downloads, files of weights, a missing GPU."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import urllib.error
+from collections.abc import Iterator
+
+WEIGHTS = "pass weights=None or pretrained=False, or build from the configuration: the tree needs no trained weights"
+GPU = "no GPU is needed: do not move the model to one, or to one only where torch.cuda.is_available()"
+_NETWORK = frozenset((
+    "ConnectError", "ConnectTimeout", "ConnectionError", "GatedRepoError", "HfHubHTTPError", "HTTPError",
+    "LocalEntryNotFoundError", "MaxRetryError", "NameResolutionError", "NewConnectionError", "OfflineModeIsEnabled",
+    "ProxyError", "ReadTimeout", "RepositoryNotFoundError", "SSLError",
+))  # fmt: skip
+"""Exceptions of requests, urllib3, httpx and huggingface_hub."""
+_NO_FILES = re.compile(
+    r"couldn't connect to|can't load the (model|configuration)|is not a local folder and is not a valid model|"
+    r"cannot find the requested files in the (disk|local) cache|outgoing traffic has been disabled",
+    re.IGNORECASE,
+)
+_NO_GPU = re.compile(
+    r"torch not compiled with (cuda|rocm|mps|xpu)|found no nvidia driver|no cuda gpus are available|"
+    r"invalid device ordinal|deserialize object on a cuda device|cuda driver version|"
+    r"pytorch is not linked with support for",
+    re.IGNORECASE,
+)
+_WEIGHT_FILES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".h5", ".npz", ".onnx", ".pkl", ".tar")
+
+
+def hint_for(error: BaseException | None) -> str:
+    """Return what to do about a failure that does not depend on the device of the build; '' for any other one."""
+    for one in _chain(error):
+        text = str(one)
+        if _NO_GPU.search(text):
+            return GPU
+        if _is_network(one) or _NO_FILES.search(text) or _is_missing_weights(one):
+            return WEIGHTS
+    return ""
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _is_network(error: BaseException) -> bool:
+    if isinstance(error, socket.gaierror | ConnectionError | urllib.error.URLError):
+        return True
+    return any(cls.__name__ in _NETWORK and not cls.__module__.startswith("builtins") for cls in type(error).__mro__)
+
+
+def _is_missing_weights(error: BaseException) -> bool:
+    if not isinstance(error, FileNotFoundError):
+        return False
+    name = error.filename
+    return isinstance(name, str | os.PathLike) and os.fspath(name).lower().endswith(_WEIGHT_FILES)

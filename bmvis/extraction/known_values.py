@@ -1,0 +1,301 @@
+"""Give values to the small constants that a factory computes on the meta device.
+
+A constructor may compute numbers with tensors, such as `[x.item() for x in torch.linspace(0, rate, depth)]`. Under
+`KnownValues` tensors stay on the meta device, and each small tensor that is made of constants alone has its *value*, a
+tensor on the CPU that the same operations are applied to. Code that reads the tensor gets the value.
+
+Where a value is not certain there is none, and reading fails as it does without this mode. So no value depends on a
+parameter, a random number, or memory that was not written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+MAX_ELEMENTS = 2**16
+"""Elements of a tensor whose value is kept."""
+MAX_VALUES = 2**14
+"""Tensors of one model whose values are kept."""
+_CONSTRUCTORS = frozenset(
+    getattr(torch, name)
+    for name in (
+        "arange", "as_tensor", "asarray", "bartlett_window", "blackman_window", "eye", "full", "hamming_window",
+        "hann_window", "kaiser_window", "linspace", "logspace", "ones", "range", "scalar_tensor", "tensor",
+        "tril_indices", "triu_indices", "zeros",
+    )
+) | {torch.fft.fftfreq, torch.fft.rfftfreq}  # fmt: skip
+"""Functions whose result depends on their arguments alone."""
+_UNTRACKED = frozenset(
+    ("__deepcopy__", "resize_", "resize_as_", "set_", "share_memory_", "as_subclass", "register_hook")
+)
+_PLAIN = (torch.Tensor, nn.Parameter)
+
+
+class _Known(NamedTuple):
+    tensor: torch.Tensor
+    """Kept alive, so that its id stays its own."""
+    value: torch.Tensor
+    lead: int
+    """How far the version counter of the tensor is ahead of the value's. In-place operations count both up, on views
+    too, so another lead means that one was missed."""
+
+
+class KnownValues(TorchFunctionMode):
+    """Answers what is asked of small constants on the meta device, and lets meta tensors be moved to other devices.
+
+    To be entered below `torch.device("meta")`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[int, _Known] = {}
+        self._storages: dict[int, list[int]] = {}
+        """Ids of the known tensors, by the identity of their storage."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in _MOVES and args and _is_plain_meta(args[0]):
+            moved = _MOVES[name](args, kwargs)
+            if moved is not None:
+                return self._moved(func, moved, args, kwargs)
+        if func is torch.Tensor.__iter__ and id(args[0]) in self._known:
+            with self:
+                return iter(args[0].unbind(0))
+        values = self._values(func, name, args, kwargs) if self._known or func in _CONSTRUCTORS else None
+        if values is None:
+            self._forget_written(name, args)
+            return func(*args, **kwargs)
+        try:
+            result = func(*args, **kwargs)
+        except Exception:
+            answer = _answer(func, values)
+            if answer is None:
+                raise
+            return tree_map(self._on_meta, answer)
+        self._learn(func, result, values)
+        return result
+
+    def _moved(self, func: Any, moved: _Move, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what a move returns: a move to the CPU returns the tensor itself, as it does on the CPU."""
+        values = self._values(func, func.__name__, args, kwargs)
+        result = moved.func(*moved.args, **moved.kwargs)
+        if moved.is_copy and result is args[0]:
+            result = result.clone()
+        if values is not None:
+            self._learn(moved.func, result, _Call(moved.args, moved.kwargs, values.tensors).on_cpu(self._value))
+        return result
+
+    def _values(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call | None:
+        """Return the call with the values of its tensors; None if one has no value, or the result is not certain."""
+        if name in _UNTRACKED or "empty" in name or kwargs.get("generator") is not None:
+            return None
+        device = kwargs.get("device")
+        if func in _CONSTRUCTORS and device is not None and not _is_meta_device(device):
+            return None
+        tensors = [leaf for leaf in _leaves(args, kwargs) if isinstance(leaf, torch.Tensor)]
+        if not tensors and func not in _CONSTRUCTORS:
+            return None
+        if any(self._value(tensor) is None for tensor in tensors):
+            return None
+        if tensors and all(id(tensor) not in self._known for tensor in tensors) and func not in _CONSTRUCTORS:
+            return None
+        if func in _CONSTRUCTORS:
+            kwargs = {**kwargs, "device": "cpu"}
+        return _Call(args, kwargs, tensors).on_cpu(self._value)
+
+    def _value(self, tensor: torch.Tensor) -> torch.Tensor | None:
+        """Return the value of a tensor: of one that is on the CPU itself, the tensor."""
+        with torch._C.DisableTorchFunction():
+            if not tensor.is_meta:
+                is_small = type(tensor) is torch.Tensor and tensor.device.type == "cpu" and _is_small(tensor)
+                return tensor if is_small else None
+            known = self._known.get(id(tensor))
+            if known is None or not _agree(tensor, known.value) or _lead(tensor, known.value) != known.lead:
+                return None
+            return known.value
+
+    def _learn(self, func: Any, result: Any, values: _Call) -> None:
+        """Keep the values of what a call returned."""
+        if result is not None and not isinstance(result, torch.Tensor | tuple | list):
+            return
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        if (result is not None and not made) or not all(_is_plain_meta(leaf) and _is_small(leaf) for leaf in made):
+            return
+        answer = _answer(func, values, is_first=False)
+        found = [leaf for leaf in tree_leaves(answer) if isinstance(leaf, torch.Tensor)]
+        if len(found) == len(made):
+            for tensor, value in zip(made, found, strict=True):
+                self._keep(tensor, value)
+
+    def _keep(self, tensor: torch.Tensor, value: torch.Tensor) -> None:
+        with torch._C.DisableTorchFunction():
+            if len(self._known) >= MAX_VALUES or not _is_small(value) or not _agree(tensor, value):
+                self._known.pop(id(tensor), None)
+                return
+            lead = _lead(tensor, value)
+            known = self._known.get(id(tensor))
+            if lead is None or (known is not None and known.value is value and known.lead != lead):
+                return  # the in-place operation changed one of the two more often
+            self._known[id(tensor)] = _Known(tensor, value, lead)
+            self._storages.setdefault(tensor.untyped_storage()._cdata, []).append(id(tensor))
+
+    def _on_meta(self, leaf: Any) -> Any:
+        """Return the tensor on the meta device that has this value; what is no tensor is the answer itself."""
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        with torch._C.DisableTorchFunction():
+            tensor = leaf.detach().to("meta")
+        self._keep(tensor, leaf)
+        return tensor
+
+    def _forget_written(self, name: str, args: tuple[Any, ...]) -> None:
+        """Drop the values of what shares memory with a tensor that is written to, such as a parameter's `data`."""
+        if not self._known or not args or not _writes(name) or not _is_plain_meta(args[0]):
+            return
+        with torch._C.DisableTorchFunction():
+            if args[0].layout is not torch.strided:
+                return
+            for tensor in self._storages.pop(args[0].untyped_storage()._cdata, ()):
+                self._known.pop(tensor, None)
+            self._known.pop(id(args[0]), None)
+
+
+class _Call(NamedTuple):
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    tensors: list[torch.Tensor]
+
+    def on_cpu(self, value_of: Callable[[torch.Tensor], torch.Tensor | None]) -> _Call:
+        """Return the call with its tensors' values, on the CPU."""
+
+        def translate(leaf: Any) -> Any:
+            if isinstance(leaf, torch.Tensor):
+                return value_of(leaf)
+            return "cpu" if isinstance(leaf, torch.device) and leaf.type == "meta" else leaf
+
+        kwargs = {
+            name: "cpu" if name == "device" else tree_map(translate, given) for name, given in self.kwargs.items()
+        }
+        args = tuple(
+            "cpu" if _is_text(given) and given == "meta" else tree_map(translate, given) for given in self.args
+        )
+        return _Call(args, kwargs, [value for tensor in self.tensors if (value := value_of(tensor)) is not None])
+
+
+class _Move(NamedTuple):
+    """A move to another device, as it is done with a tensor that stays on the meta device."""
+
+    func: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    is_copy: bool
+    """Whether the target is not the CPU: the result is another tensor then."""
+
+
+def _to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Move | None:
+    target = kwargs.get("device", kwargs.get("other", args[1] if len(args) > 1 else None))
+    device = _device_of(target)
+    if device is None or device.type == "meta":
+        return None
+    rest = {name: given for name, given in kwargs.items() if name not in ("device", "other")}
+    if isinstance(target, torch.Tensor):
+        rest.setdefault("dtype", target.dtype)
+    is_positional = len(args) > 1 and "device" not in kwargs and "other" not in kwargs
+    given = (args[0], torch.device("meta"), *(args[2:] if is_positional else ()))
+    return _Move(torch.Tensor.to, given, rest, device.type != "cpu")
+
+
+def _cpu(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Move:
+    return _Move(torch.Tensor.to, (args[0], torch.device("meta")), kwargs, is_copy=False)
+
+
+def _cuda(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Move:
+    return _Move(torch.Tensor.to, (args[0], torch.device("meta")), {}, is_copy=True)
+
+
+_MOVES: dict[str, Callable[[tuple[Any, ...], dict[str, Any]], _Move | None]] = {"to": _to, "cpu": _cpu, "cuda": _cuda}
+
+
+def _answer(func: Any, values: _Call, *, is_first: bool = True) -> Any:
+    """Return what a call returns for the values; None if it fails or draws random numbers, or if only it writes."""
+    with torch._C.DisableTorchFunction():
+        versions = [_version(value) for value in values.tensors]
+        state = torch.get_rng_state()
+        try:
+            answer = func(*values.args, **values.kwargs)
+        except Exception:
+            return None
+        if not torch.equal(state, torch.get_rng_state()):
+            torch.set_rng_state(state)
+            return None
+        return None if is_first and versions != [_version(value) for value in values.tensors] else answer
+
+
+def _leaves(args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
+    for given in (*args, *kwargs.values()):
+        if isinstance(given, list | tuple | dict):
+            yield from tree_leaves(given)
+        else:
+            yield given
+
+
+def _writes(name: str) -> bool:
+    """Return whether a function of this name changes its first argument, as PyTorch names functions."""
+    return (
+        (name.endswith("_") and not name.endswith("__")) or name.startswith("__i") or name in ("__setitem__", "__set__")
+    )
+
+
+def _is_plain_meta(thing: Any) -> bool:
+    if type(thing) not in _PLAIN:
+        return False
+    with torch._C.DisableTorchFunction():
+        return bool(thing.is_meta)
+
+
+def _is_small(tensor: torch.Tensor) -> bool:
+    with torch._C.DisableTorchFunction():
+        return tensor.layout is torch.strided and tensor.numel() <= MAX_ELEMENTS
+
+
+def _agree(tensor: torch.Tensor, value: torch.Tensor) -> bool:
+    return tensor.shape == value.shape and tensor.dtype == value.dtype and value.device.type == "cpu"
+
+
+def _lead(tensor: torch.Tensor, value: torch.Tensor) -> int | None:
+    versions = _version(tensor), _version(value)
+    return None if None in versions else versions[0] - versions[1]  # type: ignore[operator]
+
+
+def _version(tensor: torch.Tensor) -> int | None:
+    return None if tensor.is_inference() else tensor._version
+
+
+def _device_of(target: Any) -> torch.device | None:
+    if isinstance(target, torch.Tensor):
+        with torch._C.DisableTorchFunction():
+            return target.device
+    if isinstance(target, torch.device | str | int) and not isinstance(target, bool):
+        try:
+            return torch.device(target)
+        except RuntimeError:
+            return None  # no such device: the call says so
+    return None
+
+
+def _is_meta_device(device: Any) -> bool:
+    found = _device_of(device)
+    return found is not None and found.type == "meta"
+
+
+def _is_text(given: Any) -> bool:
+    return isinstance(given, str)

@@ -1,0 +1,166 @@
+"""Note what fails while a factory runs, also where its code catches the exception.
+
+A function mode sees all of PyTorch that Python calls with tensors: operations, `.item()`, `.numpy()`, `bool(tensor)`,
+`f"{tensor:.2f}"`. TorchScript does not ask modes: its entry points are wrapped meanwhile.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+MAX_FAILURES = 1000
+"""Failures that are noted."""
+MAX_REPLAYED = 2**20
+"""Elements of a tensor that a failed operation is tried with on the CPU."""
+META_AWARE = frozenset(("torch", "transformers", "accelerate", "diffusers", "peft", "safetensors", "torchao", "bmvis"))
+"""Packages that ask for the meta device in order to build there what they build elsewhere."""
+_TORCH = str(Path(torch.__file__).parent)
+_IS_META, _DEVICE = (vars(torch._C.TensorBase)[name].__get__ for name in ("is_meta", "device"))
+
+
+class Failure(NamedTuple):
+    """A call of PyTorch that raised."""
+
+    function: str
+    exception: str
+    file: str
+    line: int
+    text: str
+    """First line of the exception's text."""
+
+
+class OutOfTimeError(BaseException):
+    """The factory ran longer than it may. Code that catches `Exception` does not catch it."""
+
+
+class FailureLog(TorchFunctionMode):
+    """Notes what raises while it is entered.
+
+    Args:
+        ends: a value of `time.monotonic()` after which calls of PyTorch raise `OutOfTimeError`; None for no end.
+    """
+
+    def __init__(self, ends: float | None = None) -> None:
+        super().__init__()
+        self.failures: list[Failure] = []
+        self.branches: dict[tuple[str, int], None] = {}
+        """Files and lines that ask whether a tensor is on the meta device, in the order of their calls."""
+        self._ends = ends
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if self._ends is not None and time.monotonic() > self._ends:
+            raise OutOfTimeError
+        try:
+            result = func(*args, **(kwargs or {}))
+        except Exception as error:
+            self.note(func, args, kwargs or {}, error)
+            raise
+        if func in (_IS_META, _DEVICE):
+            self._note_branch(func, result, sys._getframe(1))
+        return result
+
+    def note(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> None:
+        """Note that a call raised, unless it would on the CPU."""
+        if len(self.failures) < MAX_FAILURES and not _fails_with_values(func, args, kwargs, error):
+            file, line = _caller(sys._getframe(2))
+            text = str(error).strip().partition("\n")[0]
+            self.failures.append(Failure(_name(func), type(error).__name__, file, line, text))
+
+    def _note_branch(self, func: Any, result: Any, frame: FrameType) -> None:
+        """Note who finds a tensor to be on the meta device, and has a use for that."""
+        code = frame.f_code
+        if result is True or (func == _DEVICE and result.type == "meta" and "meta" in code.co_consts):
+            package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+            if package not in META_AWARE and len(self.branches) < MAX_FAILURES:
+                self.branches.setdefault((code.co_filename, frame.f_lineno))
+
+
+@contextmanager
+def watched_scripts(log: FailureLog) -> Iterator[None]:
+    """Note in `log` what raises in TorchScript."""
+    with ExitStack() as stack:
+        for owner in (torch._C.ScriptFunction, torch._C.ScriptMethod):
+            stack.enter_context(_wrapped(owner, log))
+        yield
+
+
+def only_on_meta(meta: list[Failure], cpu: list[Failure]) -> list[Failure]:
+    """Return the failures that did not happen on the CPU as well, at the same place and as often."""
+    known = Counter(failure[:4] for failure in cpu)
+    found = []
+    for failure in meta:
+        if known[failure[:4]]:
+            known[failure[:4]] -= 1
+        else:
+            found.append(failure)
+    return found
+
+
+@contextmanager
+def _wrapped(script: Any, log: FailureLog) -> Iterator[None]:
+    original = script.__call__
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(*args, **kwargs)
+        except Exception as error:
+            log.note(args[0], args, kwargs, error)
+            raise
+
+    script.__call__ = call
+    try:
+        yield
+    finally:
+        script.__call__ = original
+
+
+def _fails_with_values(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], error: Exception) -> bool:
+    """Return whether a call that failed fails just the same with zeros on the CPU.
+
+    So shapes that do not fit are known not to be the meta device's fault, without building the model on the CPU.
+    """
+    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    with torch._C.DisableTorchFunction():
+        is_tried = all(type(one).__torch_function__ is torch.Tensor.__torch_function__ for one in tensors) and all(
+            one.layout is torch.strided and one.numel() <= MAX_REPLAYED for one in tensors
+        )
+        if not any(one.is_meta for one in tensors) or not is_tried:
+            return False
+        try:
+            with torch.random.fork_rng(devices=[]):
+                replayed, named = tree_map(_zeros, (args, kwargs))
+                func(*replayed, **named)
+        except Exception as again:
+            return type(again) is type(error) and str(again) == str(error)
+    return False
+
+
+def _zeros(leaf: Any) -> Any:
+    return torch.zeros(leaf.shape, dtype=leaf.dtype, device="cpu") if isinstance(leaf, torch.Tensor) else leaf
+
+
+def _caller(frame: FrameType | None) -> tuple[str, int]:
+    """Return the innermost place that is not PyTorch's own code."""
+    while frame is not None and frame.f_code.co_filename.startswith(_TORCH):
+        frame = frame.f_back
+    return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+
+
+def _name(func: Any) -> str:
+    if isinstance(func, torch._C.ScriptFunction | torch._C.ScriptMethod):
+        return f"TorchScript {func.name}"
+    name = str(getattr(func, "__qualname__", None) or getattr(func, "__name__", "") or type(func).__name__)
+    return name.replace("TensorBase.", "Tensor.").replace("_VariableFunctionsClass.", "torch.")
