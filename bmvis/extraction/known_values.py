@@ -35,6 +35,8 @@ _UNTRACKED = frozenset(
     ("__deepcopy__", "resize_", "resize_as_", "set_", "share_memory_", "as_subclass", "register_hook")
 )
 _PLAIN = (torch.Tensor, nn.Parameter)
+_UNCERTAIN = object()
+"""In place of what a call returns."""
 
 
 class _Known(NamedTuple):
@@ -77,11 +79,11 @@ class KnownValues(TorchFunctionMode):
         try:
             result = func(*args, **kwargs)
         except Exception:
-            answer = _answer(func, values)
-            if answer is None:
+            answer = _answer(func, values, may_write=False)
+            if answer is _UNCERTAIN:
                 raise
             return tree_map(self._on_meta, answer)
-        self._learn(func, result, values)
+        self._learn(func, result, values, args)
         return result
 
     def _moved(self, func: Any, moved: _Move, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -91,7 +93,7 @@ class KnownValues(TorchFunctionMode):
         if moved.is_copy and result is args[0]:
             result = result.clone()
         if values is not None:
-            self._learn(moved.func, result, _Call(moved.args, moved.kwargs, values.tensors).on_cpu(self._value))
+            self._learn(moved.func, result, _Call(moved.args, moved.kwargs, values.tensors).on_cpu(self._value), args)
         return result
 
     def _values(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call | None:
@@ -123,14 +125,16 @@ class KnownValues(TorchFunctionMode):
                 return None
             return known.value
 
-    def _learn(self, func: Any, result: Any, values: _Call) -> None:
+    def _learn(self, func: Any, result: Any, values: _Call, args: tuple[Any, ...]) -> None:
         """Keep the values of what a call returned."""
         if result is not None and not isinstance(result, torch.Tensor | tuple | list):
             return
         made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
         if (result is not None and not made) or not all(_is_plain_meta(leaf) and _is_small(leaf) for leaf in made):
             return
-        answer = _answer(func, values, is_first=False)
+        answer = _answer(func, values, may_write=True)
+        if answer is _UNCERTAIN:
+            self._forget_written(func.__name__, args)
         found = [leaf for leaf in tree_leaves(answer) if isinstance(leaf, torch.Tensor)]
         if len(found) == len(made):
             for tensor, value in zip(made, found, strict=True):
@@ -225,19 +229,20 @@ def _cuda(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Move:
 _MOVES: dict[str, Callable[[tuple[Any, ...], dict[str, Any]], _Move | None]] = {"to": _to, "cpu": _cpu, "cuda": _cuda}
 
 
-def _answer(func: Any, values: _Call, *, is_first: bool = True) -> Any:
-    """Return what a call returns for the values; None if it fails or draws random numbers, or if only it writes."""
+def _answer(func: Any, values: _Call, *, may_write: bool) -> Any:
+    """Return what a call returns for the values; `_UNCERTAIN` if it fails, draws random numbers, or must not write."""
     with torch._C.DisableTorchFunction():
         versions = [_version(value) for value in values.tensors]
         state = torch.get_rng_state()
         try:
             answer = func(*values.args, **values.kwargs)
         except Exception:
-            return None
+            return _UNCERTAIN
         if not torch.equal(state, torch.get_rng_state()):
             torch.set_rng_state(state)
-            return None
-        return None if is_first and versions != [_version(value) for value in values.tensors] else answer
+            return _UNCERTAIN
+        is_written = versions != [_version(value) for value in values.tensors]
+        return _UNCERTAIN if is_written and not may_write else answer
 
 
 def _leaves(args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:

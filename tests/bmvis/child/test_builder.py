@@ -1,0 +1,222 @@
+"""`device: auto`: what fails because of the meta device is built on the CPU, also where the factory catches it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bmvis.errors import BmvisError
+from bmvis.model.totals import subtree_totals
+from bmvis.model.tree import Model
+from bmvis.option_parsing import parse_options
+from bmvis.source.source import Source
+from bmvis.view.layout import layout
+
+MODELS = '''
+import torch
+from torch import nn
+
+class Adapted(nn.Module):
+    """Makes its adapter when it is called, as OpenDelta's are."""
+
+    def __init__(self, read):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.read = read
+
+    def forward(self, x):
+        x = self.fc(x)
+        self.read(x)
+        self.adapter = nn.Linear(x.shape[-1], 2)
+        return x
+
+def attempt(read):
+    model = nn.Sequential(Adapted(read))
+    try:
+        model(torch.ones(1, 4))
+    except Exception:
+        pass
+    return model
+
+@torch.jit.script
+def scripted(x):
+    return int(x.sum().item())
+
+class Scripted(nn.Module):
+    def forward(self, x):
+        return x * int(x.sum().item())
+
+def condition():
+    return attempt(lambda x: bool((x > -100).any()))
+
+def numpy():
+    return attempt(lambda x: x.detach().numpy())
+
+def formatted():
+    return attempt(lambda x: f"{x.sum():.2f}")
+
+def script():
+    return attempt(scripted)
+
+def script_module():
+    return attempt(torch.jit.script(Scripted()))
+
+def raises_everywhere():
+    return attempt(lambda x: x.view(7))
+
+def raises_by_itself():
+    return attempt(lambda x: {}["missing"])
+
+def huge():
+    nn.Linear(1, 1).weight.norm().isnan()
+    return nn.ModuleList([attempt(lambda x: x.norm().item()), nn.Linear(10**5, 10**6)])
+
+def fails_on_the_cpu():
+    model = attempt(lambda x: x.norm().item())
+    if not model[0].fc.weight.is_meta:
+        raise OSError("no room")
+    return model
+
+def branches():
+    model = nn.Linear(2, 2)
+    return nn.Sequential(model) if model.weight.is_meta else model
+
+def compares_the_device():
+    return nn.Sequential() if nn.Linear(2, 2).weight.device.type == "meta" else nn.Linear(2, 2)
+
+def rates():
+    return nn.Sequential(*[nn.Dropout(rate.item()) for rate in torch.linspace(0, 0.1, 3)], nn.Linear(2, 2)).to("cpu")
+
+def on_a_gpu():
+    return nn.Linear(2, 2, device="cuda:7")
+
+def without_weights():
+    return torch.load("weights/net.pth")
+
+def offline():
+    raise ConnectionError("Max retries exceeded with url: /net.safetensors")
+
+def from_hub():
+    class HTTPError(OSError):
+        pass
+    HTTPError.__module__ = "requests.exceptions"
+    try:
+        raise HTTPError("404")
+    except HTTPError as error:
+        raise OSError("no such model") from error
+'''
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
+    folder: Path = tmp_path_factory.mktemp("built")
+    folder.joinpath("zoo.py").write_text(MODELS)
+    with Source(folder, path=["."]) as found:
+        yield found
+
+
+def count(model: Model) -> int:
+    return subtree_totals(model)[0].count
+
+
+def line_in(name: str, after: int = 1) -> int:
+    """Return the number of a line in a function of the models."""
+    return MODELS.splitlines().index(f"def {name}():") + 1 + after
+
+
+def warnings_of(model: Model) -> list[tuple[str, str]]:
+    return [(warning.kind, str(warning)) for warning in layout(model, parse_options({})).warnings]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("condition", "Tensor.__bool__ in zoo.py, line {line} raised RuntimeError: Tensor.item() cannot be called"),
+        ("numpy", "Tensor.numpy in zoo.py, line {line} raised TypeError"),
+        ("formatted", "Tensor.__format__ in zoo.py, line {line} raised TypeError"),
+        ("script", "TorchScript scripted in zoo.py"),
+        ("script_module", "TorchScript forward in zoo.py"),
+    ],
+)
+def test_a_failure_on_meta_that_the_factory_catches_takes_the_cpu(source: Source, name: str, said: str) -> None:
+    model = source.resolve(f"zoo:{name}").model
+    assert (model.device, count(model)) == ("cpu", 30)
+    assert len(model.notes) == 1
+    assert model.notes[0].startswith("built on the CPU: on the meta device, ")
+    assert said.format(line=line_in(name)) in model.notes[0]
+    assert not warnings_of(model)
+
+
+def test_device_meta_warns_of_a_failure_that_the_factory_catches(source: Source) -> None:
+    model = source.resolve("zoo:condition", "meta").model
+    assert (model.device, count(model)) == ("meta", 20)
+    ((kind, text),) = warnings_of(model)
+    assert kind == "incomplete"
+    assert "'zoo:condition' may be incomplete" in text
+    assert "set device: cpu" in text
+
+
+@pytest.mark.parametrize("name", ["raises_everywhere", "raises_by_itself"])
+def test_a_failure_on_both_devices_does_not_count(source: Source, name: str) -> None:
+    model = source.resolve(f"zoo:{name}").model
+    assert (model.device, count(model), model.notes) == ("meta", 20, ())
+    assert not warnings_of(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "reason"),
+    [
+        ("huge", 20 + 10**11 + 10**6, "on the CPU it takes 400 GB, more than the "),
+        ("fails_on_the_cpu", 20, "on the CPU, 'zoo:fails_on_the_cpu' raised OSError: no room"),
+    ],
+)
+def test_the_tree_from_meta_is_kept_with_a_warning(source: Source, name: str, parameters: int, reason: str) -> None:
+    model = source.resolve(f"zoo:{name}").model
+    assert (model.device, count(model)) == ("meta", parameters)
+    ((kind, text),) = warnings_of(model)
+    assert kind == "incomplete"
+    assert reason in text
+
+
+def test_the_tree_from_meta_is_kept_where_the_cpu_takes_too_long(tmp_path: Path) -> None:
+    slow = "        for _ in range(10**6 if x.device.type == 'cpu' else 1): x = x + 0; time.sleep(0.01)\n"
+    text = MODELS.replace("        self.read(x)\n", slow + "        self.read(x)\n").replace(
+        "import torch\n", "import time, torch\n"
+    )
+    tmp_path.joinpath("zoo.py").write_text(text)
+    with Source(tmp_path, path=["."], timeout=20) as found:
+        model = found.resolve("zoo:condition").model
+    assert model.device == "meta"
+    assert "on the CPU it takes too long" in warnings_of(model)[0][1]
+
+
+@pytest.mark.parametrize(("name", "after"), [("branches", 2), ("compares_the_device", 1)])
+def test_code_that_asks_for_the_meta_device_is_noted(source: Source, name: str, after: int) -> None:
+    model = source.resolve(f"zoo:{name}").model
+    assert model.device == "meta"
+    (note,) = model.notes
+    assert note.startswith(f"zoo.py, line {line_in(name, after)} asked whether a tensor is on the meta device")
+
+
+def test_values_that_a_factory_computes_need_no_cpu(source: Source) -> None:
+    model = source.resolve("zoo:rates").model
+    assert (model.device, model.notes) == ("meta", ())
+    assert [float(one.extra_repr[2:6].rstrip(", i")) for one in model.modules[1:4]] == [0.0, 0.05, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("on_a_gpu", "no GPU is needed: do not move the model"),
+        ("without_weights", "pass weights=None or pretrained=False, or build from the configuration"),
+        ("offline", "pass weights=None or pretrained=False"),
+        ("from_hub", "pass weights=None or pretrained=False"),
+    ],
+)
+def test_common_failures_have_a_hint(source: Source, name: str, hint: str) -> None:
+    with pytest.raises(BmvisError) as caught:
+        source.resolve(f"zoo:{name}")
+    assert hint in caught.value.hint
+    assert "on the meta device" not in caught.value.detail
