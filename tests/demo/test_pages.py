@@ -140,6 +140,14 @@ def test_the_configuration_page_has_a_row_for_each_setting_of_a_host(host, names
     assert f"{{{{ settings {host} }}}}" in PAGES["configuration"]
 
 
+def test_the_architecture_page_lists_the_packages():
+    listed = re.findall(r"^\| `(\w+(?:\.\w+)?)` \|", PAGES["architecture"], re.MULTILINE)
+    packages = [file.parent.relative_to(ROOT) for file in ROOT.glob("bmvis/*/__init__.py")]
+    assert sorted(listed) == sorted(
+        [".".join(package.parts) for package in packages] + ["sphinx_bmvis", "mkdocs_bmvis"]
+    )
+
+
 def test_the_python_reference_lists_each_public_name():
     listed = [name for names in re.findall(r"\{\{ api (.+) \}\}", PAGES["python-api"]) for name in names.split()]
     assert {name.split(".")[1] for name in listed} == set(bmvis.__all__)

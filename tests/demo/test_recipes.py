@@ -1,0 +1,66 @@
+"""The recipes for hosted builders, and the example factories, do what their pages describe."""
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from test_pages import DEMO, PAGES
+
+from bmvis.source.source import Source
+
+SITE = {
+    "docs/conf.py": 'extensions = ["sphinx_bmvis"]\nbmvis_path = [".."]\nbmvis_cache = "../.cache/bmvis"\n',
+    "docs/index.rst": "Models\n======\n\n.. model-structure:: zoo:small\n",
+    "mkdocs.yml": "site_name: Models\ndocs_dir: markdown\nplugins: [bmvis]\n",
+    "markdown/index.md": '<model-structure factory="zoo:small" />\n',
+    "zoo.py": "from torch import nn\ndef small(): return nn.Linear(2, 2)\n",
+}
+WORKFLOWS = sorted([*DEMO.glob("workflows/pages-*.yml"), *DEMO.glob("recipes/gitlab-*.yml")])
+
+
+def commands_of(file):
+    """Return the commands of a workflow of GitHub, or of a job of GitLab, with the folder that is published."""
+    written = yaml.safe_load(file.read_text())
+    if "pages" in written:
+        return written["pages"]["script"], written["pages"]["artifacts"]["paths"][0]
+    steps = written["jobs"]["build"]["steps"]
+    (folder,) = [step["with"]["path"] for step in steps if "upload-pages-artifact" in step.get("uses", "")]
+    return [step["run"] for step in steps if "run" in step], folder
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=[file.stem for file in WORKFLOWS])
+def test_a_recipe_builds_the_folder_that_it_publishes(file, tmp_path):
+    for name, text in SITE.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    commands, folder = commands_of(file)
+    for command in commands:
+        if not command.startswith("pip install"):
+            program, *rest = shlex.split(command)
+            module = {"sphinx-build": "sphinx", "mkdocs": "mkdocs"}[program]
+            subprocess.run([sys.executable, "-m", module, *rest], cwd=tmp_path, check=True, capture_output=True)
+    page = BeautifulSoup((tmp_path / folder / "index.html").read_text(), "html.parser")
+    assert page.select(".bmvis-tree")
+    assert list((tmp_path / ".cache" / "bmvis").iterdir())
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=[file.stem for file in WORKFLOWS])
+def test_a_recipe_installs_pytorch_before_the_packages_that_need_it(file):
+    installs = [command for command in commands_of(file)[0] if command.startswith("pip install")]
+    assert ["/cpu" in command for command in installs] == [True, False]
+
+
+def test_each_recipe_is_on_the_page():
+    named = {f"{file.parent.name}/{file.name}" for file in [*WORKFLOWS, *DEMO.glob("recipes/*")]}
+    assert {name for name in named if f"{{{{ file {name} }}}}" not in PAGES["publish"]} == set()
+
+
+def test_the_example_factories_build_on_the_meta_device():
+    with Source(DEMO, path=["."]) as source:
+        for factory in ("sentiment_classifier", "recommender", "forecaster"):
+            built = source.resolve(f"zoo:{factory}").model
+            assert (built.device, built.notes) == ("meta", ())
+            assert f'factory="zoo:{factory}' in PAGES["write-model-factories"]
