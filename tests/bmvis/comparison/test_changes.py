@@ -224,6 +224,7 @@ def test_hostile_names_stay_text(render):
     bad = "<script>alert(1)</script>\\input{x}"
     page = drawn(Named(**{bad: nn.Linear(1, 1)}), Named(**{bad: Named(inner=nn.Linear(1, 1))}))
     out = render(page, "net") if render is to_html else render(page)
+    assert "alert(1)" in out
     assert "<script>" not in out
     assert "\\input{" not in out or render is to_html
 

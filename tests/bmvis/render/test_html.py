@@ -42,7 +42,9 @@ def llama(layers: int = 80) -> Model:
 
 @pytest.mark.parametrize(("model", "most"), [(bert(), 11_000), (llama(), 8_000)], ids=["BERT-base", "Llama-70B"])
 def test_a_folded_tree_is_light(model, most):
-    assert len(to_html(layout(model, Options()), "model").encode()) <= most
+    html = to_html(layout(model, Options()), "model")
+    assert html.count("<li") > 5
+    assert len(html.encode()) <= most
 
 
 def test_a_plain_row_is_light():

@@ -40,7 +40,7 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_lost(width):
     lines = printed(page(), width).splitlines()
     assert max(map(cell_len, lines)) <= width
     words = re.findall(r"[\w:]+", re.sub(r"[│├└─]", " ", "\n".join(lines)))
-    assert words.count("frozen") == printed(page(), 400).count("frozen")
+    assert words.count("frozen") == printed(page(), 400).count("frozen") > 1
 
 
 def test_long_rows_continue_below_with_tree_lines():
@@ -146,3 +146,4 @@ def test_riches_tree_has_the_same_rows():
     out = io.StringIO()
     Console(file=out, width=200).print(to_tree(page()))
     assert out.getvalue().rstrip() == to_text(page()).partition("\n\n")[0]
+    assert len(page().rows) > 5

@@ -94,7 +94,9 @@ def of(index: int, module: Module):
 
 
 def marks(model: Model, **options) -> dict[str, str]:
-    return {row.path: row.differs for row in layout(model, Options(**options)).rows if row.differs}
+    rows = layout(model, Options(**options)).rows
+    assert len(rows) > 1
+    return {row.path: row.differs for row in rows if row.differs}
 
 
 LAYERS = "differs from layers."

@@ -139,6 +139,7 @@ def test_fold_then_unfold_gives_the_same_tree(model, numbers):
 @settings(deadline=None, max_examples=100)
 def test_no_two_rows_of_one_parent_could_be_one(model):
     page = layout(model, Options(non_params=True, buffers=True))
+    assert len(page.rows) > 1 or len(model.modules) == 1
     seen = set()
     for first, row in enumerate(page.rows):
         below = []
@@ -217,6 +218,7 @@ ELEMENTS = ROW_ELEMENTS | {"p", "svg", "g", "title", "rect", "text"}
 @settings(deadline=None, max_examples=150)
 def test_hostile_names_are_text_in_html_and_in_xml(model, caption):
     html = to_html(drawn(model, caption), "m")
+    assert html.count("<li") == len(drawn(model, caption).rows)
     assert set(re.findall(r"<(\w+)", html)) <= ELEMENTS
 
     parser = html5lib.HTMLParser(namespaceHTMLElements=False)
