@@ -42,9 +42,9 @@ def test_forced_colors_leave_every_mark_to_be_seen(system, tab):
     tab.open_trees(page())
     row = tab.page.locator('[id="bert.bert.encoder"] > details > summary')
     row.hover()
-    tab.page.locator(".bmvis-actions summary").click()
-    tab.page.locator(".bmvis-actions [data-do=pick]").click()
-    tab.page.locator("#bert input").fill("encoder")
+    tab.page.locator(".bmvis-opener").click()
+    tab.page.locator(".bmvis-menu [data-do=pick]").click()
+    tab.page.locator("#bert [type=search]").fill("encoder")
 
     style = "([selector, pseudo, property]) => getComputedStyle(document.querySelector(selector), pseudo)[property]"
     looks = {
@@ -73,7 +73,12 @@ def test_print_shows_folded_rows_dark_on_light_without_tools(tab):
     tab.page.emulate_media(media="print")
     assert folded.is_visible()
     assert tab.page.locator(".bmvis-tools").count()
-    assert tab.page.locator(".bmvis :is(.bmvis-tools, .bmvis-picks, .bmvis-actions) >> visible=true").count() == 0
+    assert (
+        tab.page.locator(
+            ".bmvis :is(.bmvis-tools, .bmvis-picks, .bmvis-opener, .bmvis-menu, .bmvis-check) >> visible=true"
+        ).count()
+        == 0
+    )
     tab.page.evaluate("document.documentElement.style.backgroundColor = '#fff'")
     assert faint(tab.page) == {}
 
@@ -163,7 +168,7 @@ def test_a_tree_that_is_seen_at_a_glance_has_no_toolbar(tab):
       - document.querySelector("#few .bmvis-totals").getBoundingClientRect().bottom"""
     assert tab.page.evaluate(gap) < 12
     tab.page.locator('[id="few.bert"] > div').hover()
-    tab.page.locator(".bmvis-actions summary").click()
-    tab.page.locator(".bmvis-actions [data-do=path]").click()
+    tab.page.locator(".bmvis-opener").click()
+    tab.page.locator(".bmvis-menu [data-do=path]").click()
     tab.page.locator("#few output", has_text="copied bert").wait_for()
     assert tab.page.evaluate("navigator.clipboard.readText()") == "bert"

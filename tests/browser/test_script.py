@@ -43,8 +43,8 @@ def row(tab, identifier: str):
 def do(tab, identifier: str, action: str) -> None:
     tab.page.mouse.move(0, 0)
     row(tab, identifier).hover()
-    tab.page.locator(".bmvis-actions summary").click()
-    tab.page.locator(f".bmvis-actions [data-do={action}]").click()
+    tab.page.locator(".bmvis-opener").click()
+    tab.page.locator(f".bmvis-menu [data-do={action}]").click()
 
 
 def copied(tab) -> str:
@@ -68,16 +68,16 @@ def focused(tab) -> str:
 
 
 def test_a_filter_keeps_what_is_above_a_match_and_counts(lora):
-    lora.page.locator("#m input").fill("embed 30522")
+    lora.page.locator("#m [type=search]").fill("embed 30522")
     assert visible(lora) == ["root", "bert", "embeddings", "word_embeddings"]
     assert lora.page.locator("#m output").inner_text() == "1 of 33 rows"
 
 
 def test_a_filter_opens_what_was_closed_and_closes_it_again(lora):
     lora.page.locator("#m [data-level='0']").click()
-    lora.page.locator("#m input").fill("lora_a")
+    lora.page.locator("#m [type=search]").fill("lora_a")
     assert visible(lora)[-1] == "lora_A"
-    lora.page.locator("#m input").fill("")
+    lora.page.locator("#m [type=search]").fill("")
     assert visible(lora) == ["root"]
 
 
@@ -106,7 +106,7 @@ def test_a_filter_opens_what_was_closed_and_closes_it_again(lora):
     ],
 )
 def test_a_filter_finds_paths_as_people_have_them(typed, found, shown, lora):
-    lora.page.locator("#m input").fill(typed)
+    lora.page.locator("#m [type=search]").fill(typed)
     assert hits(lora) == found
     assert visible(lora) == shown.split()
     assert lora.page.locator("#m output").inner_text() == f"{len(found)} of 33 rows"
@@ -117,13 +117,13 @@ def test_a_filter_finds_paths_as_people_have_them(typed, found, shown, lora):
     [("*.dense", 4), ("frozen", 15), ("delta", 2), ("trainable", 2), ("froz dense", 4), ("layer.12", 0), ("a.b.c", 0)],
 )
 def test_a_filter_counts_rows(typed, count, lora):
-    lora.page.locator("#m input").fill(typed)
+    lora.page.locator("#m [type=search]").fill(typed)
     assert len(hits(lora)) == count
     assert lora.page.locator("#m output").inner_text() == f"{count} of 33 rows"
 
 
 def test_path_of_another_model_matches_by_suffix_with_a_note(lora):
-    lora.page.locator("#m input").fill("base_model.model.bert.encoder.layer.0.output")
+    lora.page.locator("#m [type=search]").fill("base_model.model.bert.encoder.layer.0.output")
     assert visible(lora) == ["root", "bert", "encoder", "layer", "0", "output"]
     assert lora.page.locator("#m output").inner_text() == "1 of 33 rows end in bert.encoder.layer.0.output"
 
@@ -132,21 +132,21 @@ def test_what_a_filter_took_out_of_repeats_is_put_back(lora):
     tree = "document.querySelector('.bmvis-tree').innerHTML.replaceAll(' class=\"\"', '')"
     before = lora.page.evaluate(tree)
     for typed in ("layer.7.attention.self.value", "layer.1*.output", "layer.3", "4", "value", "nothing at all", ""):
-        lora.page.locator("#m input").fill(typed)
+        lora.page.locator("#m [type=search]").fill(typed)
     assert lora.page.evaluate(tree) == before
 
 
 def test_rows_that_a_filter_took_out_stay_while_they_are_picked(lora):
     for number in ("3", "8"):
-        lora.page.locator("#m input").fill(f"layer.{number}.output")
+        lora.page.locator("#m [type=search]").fill(f"layer.{number}.output")
         do(lora, f"{BLOCKS}.{number}.output", "pick")
-    lora.page.locator("#m input").fill("")
+    lora.page.locator("#m [type=search]").fill("")
     lora.page.locator(".bmvis-picks [data-do=target_modules]").click()
     assert sorted(re.findall(r"\d\.output", copied(lora))) == ["3.output", "8.output"]
 
 
 def test_enter_steps_through_the_matches_and_back(lora):
-    field = lora.page.locator("#m input")
+    field = lora.page.locator("#m [type=search]")
     field.fill("*.dense")
     steps = [
         ("Enter", "1 of 4"),
@@ -167,7 +167,7 @@ def test_enter_steps_through_the_matches_and_back(lora):
 
 def test_a_step_brings_a_match_into_view(tab):
     tab.open_trees(to_html(layout(large(600), Options(open=9)), "m"))
-    field = tab.page.locator("#m input")
+    field = tab.page.locator("#m [type=search]")
     field.fill("part")
     for _ in range(200):
         field.press("Enter")
@@ -178,12 +178,14 @@ def test_a_step_brings_a_match_into_view(tab):
 def test_where_nothing_matches_the_page_keeps_its_height_and_offers_to_clear(lora):
     height = "document.documentElement.scrollHeight"
     before = lora.page.evaluate(height)
-    lora.page.locator("#m input").fill("<b>nothing</b>")
+    lora.page.locator("#m [type=search]").fill("<b>nothing</b>")
     assert lora.page.evaluate(height) == pytest.approx(before, abs=30)
     assert "No row matches “<b>nothing</b>”." in lora.page.locator(".bmvis-nothing").inner_text()
     lora.page.get_by_role("button", name="Clear the filter").click()
     assert len(visible(lora)) == 33
-    assert lora.page.locator("#m input").evaluate("(field) => field === document.activeElement && field.value === ''")
+    assert lora.page.locator("#m [type=search]").evaluate(
+        "(field) => field === document.activeElement && field.value === ''"
+    )
     assert not lora.page.locator(".bmvis-nothing").is_visible()
 
 
@@ -226,13 +228,12 @@ def test_a_row_copies_where_it_is(action, text, lora):
         (
             [f"{LAYER}.output"],
             "target_modules",
-            "target_modules=[" + ", ".join(f'"{n}.output"' for n in range(12)) + "]",
+            r'target_modules=r"bert\.encoder\.layer\.\d+\.output"',
         ),
         (
             ["m.bert.embeddings", QUERY],
             "regex",
-            r"(?:bert\.embeddings|bert\.encoder\.layer\.(?:0|1|2|3|4|5|6|7|8|9|10|11)"
-            r"\.attention\.self\.(?:query|value))",
+            r"(?:bert\.embeddings|bert\.encoder\.layer\.\d+\.attention\.self\.(?:query|value))",
         ),
     ],
     ids=["the-shortest-ends", "for-opendelta", "not-attention.output", "two-rows-as-one-expression"],
@@ -259,7 +260,7 @@ def test_a_repeat_unfolds_into_rows_of_their_own_and_folds_again(lora):
     ids = lora.page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
     assert len(set(ids)) == len(ids)
     assert row(lora, "m.bert.encoder.layer.11").inner_text() == "11 (BertLayer)"
-    do(lora, "m.bert.encoder.layer.5", "unfold")
+    do(lora, "m.bert.encoder.layer.5", "fold")
     assert lora.page.locator(".bmvis-tree li").count() == before
     assert focused(lora) == "0-11 (BertLayer)"
 
@@ -350,14 +351,14 @@ def test_a_link_takes_its_row_alone_out_of_a_repeat(tab):
     tab.page.evaluate("location.hash = 'm.experts.5.up'")
     row(tab, "m.experts.5").wait_for()
     assert visible(tab) == ["root", "experts", "0-4,6-8999,9001-9999", "up", "5", "up", "9000", "up"]
-    do(tab, "m.experts.9000", "unfold")
+    do(tab, "m.experts.9000", "fold")
     assert visible(tab) == ["root", "experts", "0-9999", "up"]
 
 
 @pytest.mark.parametrize("fragment", ["#100%", "#m.%ff", "#%", "#nothing", "#m.bert.encoder.layer.99"])
 def test_an_address_that_names_no_row_does_no_harm(fragment, tab):
     tab.open_trees(to_html(layout(bert(), Options()), "m"), fragment)
-    tab.page.locator("#m input").fill("30522")
+    tab.page.locator("#m [type=search]").fill("30522")
     assert tab.page.locator("#m output").inner_text() == "3 of 27 rows"
 
 
@@ -376,16 +377,112 @@ def test_the_keyboard_does_it_all(lora):
         ("ArrowLeft", "query,value (Linear)"),
         ("ArrowDown", "key (Linear) weight:[768, 768] bias:[768]"),
         ("ArrowUp", "query,value (Linear)"),
-        ("m", "⋯"),
+        ("m", "Copy Python path"),
+        ("ArrowDown", "Copy state-dict key"),
+        ("End", "Unfold into 2 rows"),
+        ("ArrowDown", "Copy Python path"),
+        ("ArrowUp", "Unfold into 2 rows"),
+        ("Home", "Copy Python path"),
     ]:
         press(key)
         assert focused(lora) == text
     press("Enter")
-    press("Tab")
-    press("Enter")
     assert copied(lora) == "bert.encoder.layer[0].attention.self.query"
     press("Escape")
     assert focused(lora) == "query,value (Linear)"
+
+
+def test_the_menu_is_beside_its_row_inside_the_window_and_big_enough_to_touch(lora):
+    for width, identifier in ((1280, QUERY), (380, QUERY), (1280, "m.cls.predictions.decoder")):
+        lora.page.set_viewport_size({"width": width, "height": 500})
+        row(lora, identifier).scroll_into_view_if_needed()
+        lora.page.wait_for_timeout(200)  # a scroll closes the menu, and its event comes late
+        lora.page.mouse.move(0, 0)
+        row(lora, identifier).hover()
+        lora.page.locator(".bmvis-opener").click()
+        line, menu = (place.bounding_box() for place in (row(lora, identifier), lora.page.locator(".bmvis-menu")))
+        assert menu["y"] >= line["y"] + line["height"] - 1 or menu["y"] + menu["height"] <= line["y"] + 1
+        assert menu["x"] >= 0
+        assert menu["x"] + menu["width"] <= width
+        assert menu["y"] + menu["height"] <= 500
+        sizes = [entry.bounding_box() for entry in lora.page.locator(".bmvis-opener, .bmvis-menu button").all()]
+        assert min(min(size["width"], size["height"]) for size in sizes) >= 24
+        lora.page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("way", ["Escape", "Tab", "outside", "scroll", "copied"])
+def test_the_menu_closes(way, lora):
+    row(lora, QUERY).focus()
+    lora.page.keyboard.press("m")
+    menu = lora.page.locator(".bmvis-menu")
+    assert menu.is_visible()
+    if way in ("Escape", "Tab"):
+        lora.page.keyboard.press(way)
+    elif way == "outside":
+        lora.page.mouse.click(5, 5)
+    elif way == "scroll":
+        lora.page.set_viewport_size({"width": 1280, "height": 300})
+        lora.page.mouse.wheel(0, 200)
+    else:
+        lora.page.keyboard.press("Enter")
+        assert "Copied" in menu.inner_text()
+    menu.wait_for(state="hidden")
+    if way == "Escape":
+        assert focused(lora) == "query,value (Linear)"
+
+
+@pytest.mark.parametrize("tab", [{"has_touch": True, "is_mobile": True}], indirect=True, ids=["touch"])
+def test_a_finger_copies_a_path(lora):
+    row(lora, f"{LAYER}.output.dense").tap()
+    lora.page.locator(".bmvis-opener").tap()
+    lora.page.get_by_role("menuitem", name="Copy state-dict key").tap()
+    assert copied(lora) == "bert.encoder.layer.0.output.dense"
+
+
+def test_picking_gives_every_module_a_box_to_check(lora):
+    assert not lora.page.get_by_role("checkbox").count()
+    do(lora, f"{LAYER}.output.dense", "pick")
+    boxes = lora.page.get_by_role("checkbox")
+    assert boxes.count() == 32
+    assert lora.page.get_by_role("checkbox", checked=True).count() == 1
+    assert boxes.first.bounding_box()["height"] >= 24
+    lora.page.get_by_role("checkbox", name="Pick intermediate").check()
+    tray = lora.page.locator(".bmvis-picks")
+    assert "Modules picked: 24" in tray.inner_text()
+    lora.page.get_by_role("checkbox", name="Pick intermediate").uncheck()
+    assert "Modules picked: 12" in tray.inner_text()
+    tray.get_by_role("button", name="Clear").click()
+    assert not lora.page.get_by_role("checkbox").count()
+    assert not lora.page.locator(".bmvis-picked").count()
+
+
+@pytest.mark.parametrize(
+    ("pick", "taken", "expected"),
+    [
+        (f"{BLOCKS}.0", [], r"bert\.encoder\.layer\.\d+"),
+        (f"{BLOCKS}.3", [3], r"bert\.encoder\.layer\.3"),
+        (f"{BLOCKS}.0", [3], r"bert\.encoder\.layer\.(?:0|1|2|4|5|6|7|8|9|10|11)"),
+    ],
+    ids=["all", "one", "all-but-one"],
+)
+def test_an_expression_matches_the_picked_modules_and_no_others(pick, taken, expected, tab):
+    fragment = f"#{BLOCKS}.{taken[0]}" if taken else ""
+    tab.open_trees(to_html(layout(bert(lora=True), Options()), "m"), fragment)
+    do(tab, pick, "pick")
+    tab.page.locator(".bmvis-picks [data-do=regex]").click()
+    assert copied(tab) == expected
+
+
+def test_buttons_have_the_names_that_a_person_hears(lora):
+    row(lora, QUERY).focus()
+    lora.page.keyboard.press("m")
+    names = [entry.inner_text() for entry in lora.page.get_by_role("menuitem").all()]
+    assert names == [
+        "Copy Python path", "Copy state-dict key", "Copy link", "Pick for target_modules", "Unfold into 2 rows",
+    ]  # fmt: skip
+    assert lora.page.get_by_role("menu", name="Row actions").count() == 1
+    lora.page.keyboard.press("Escape")
+    assert lora.page.get_by_role("button", name="Row actions", expanded=False).count() == 1
 
 
 def test_hostile_names_stay_text(tab):

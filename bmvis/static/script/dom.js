@@ -21,8 +21,8 @@ const announce = (root, words) => {
 };
 
 // The HTML of a button that does what `ACTIONS` has under `action`.
-const buttonHtml = (action, label = action, title = label, attributes = "") =>
-  `<button data-do="${action}" title="${title}" ${attributes}>${label}</button>`;
+const buttonHtml = (action, label = action, attributes = "") =>
+  `<button type="button" data-do="${action}" ${attributes}>${label}</button>`;
 
 // An element of ours, such as the toolbar. No name of a model ever goes into `html`.
 function makeSection(name, html) {

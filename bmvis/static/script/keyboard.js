@@ -1,4 +1,4 @@
-// Keys of a row: arrows go through the tree, as in a file manager, and `m` to the row's menu.
+// Keys: arrows go through a tree as in a file manager, `m` opens a row's menu, arrows go through that too.
 
 // Go to the next row that is drawn, up or down.
 function step(row, by) {
@@ -8,28 +8,34 @@ function step(row, by) {
   if (rows[place]) focusRow(rows[place]);
 }
 
-const KEYS = {
+// By key: what is done with a row, and whether its rows are shown; undefined for a leaf.
+const ROW_KEYS = {
   ArrowDown: (row) => step(row, 1),
   ArrowUp: (row) => step(row, -1),
   ArrowRight: (row, isOpen) => (isOpen === false ? row.click() : step(row, 1)),
   ArrowLeft: (row, isOpen) => (isOpen ? row.click() : focusRow(rowOf(parentOf(itemOf(row)) ?? itemOf(row)))),
-  m: () => menuOpener.focus(),
+  m: (row) => itemOf(row) === owner && openMenu(owner),
+};
+
+const stepMenu = (entry) => (entry ?? menu.firstChild).focus();
+const MENU_KEYS = {
+  ArrowDown: (entry) => stepMenu(entry.nextSibling),
+  ArrowUp: (entry) => stepMenu(entry.previousSibling ?? menu.lastChild),
+  Home: () => stepMenu(menu.firstChild),
+  End: () => stepMenu(menu.lastChild),
+  Tab: () => menu.hidePopover(),
+};
+
+const FIELD_KEYS = {
+  Enter: (field, _, { shiftKey }) => stepHits(rootOf(field), shiftKey ? -1 : 1),
+  Escape: (field) => resetFilter(rootOf(field)),
 };
 
 function pressKey(event) {
   const { target, key } = event;
-  if (target.matches?.(".bmvis-tools input")) return pressKeyInFilter(event);
-  if (key === "Escape" && menuItem()?.contains(target)) {
-    menu.open = false;
-    focusRow(rowOf(menuItem()));
-  } else if (KEYS[key] && target.matches?.(ROW) && !(event.ctrlKey || event.metaKey || event.altKey)) {
-    // Undefined for a leaf.
-    KEYS[key](target, target.parentElement.open);
-    event.preventDefault();
-  }
-}
-
-function pressKeyInFilter({ target, key, shiftKey }) {
-  if (key === "Enter") stepHits(rootOf(target), shiftKey ? -1 : 1);
-  if (key === "Escape") resetFilter(rootOf(target));
+  const isIn = (selector) => target.matches?.(selector);
+  const keys = isIn(ROW) ? ROW_KEYS : isIn(".bmvis-menu button") ? MENU_KEYS : isIn(".bmvis-tools input") ? FIELD_KEYS : {};
+  if (!Object.hasOwn(keys, key) || event.ctrlKey || event.metaKey || event.altKey) return;
+  keys[key](target, target.parentElement.open, event);
+  event.preventDefault();
 }

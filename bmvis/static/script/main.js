@@ -1,8 +1,13 @@
 // It begins here, and listens on the document: trees can arrive later.
 
 listen("keydown", pressKey);
-listen("pointerover", bringMenu);
-listen("focusin", bringMenu);
+listen("pointerover", bringOpener);
+listen("focusin", bringOpener);
+// Also of what is inside the page, such as a tree that is wider than its column.
+addEventListener("scroll", () => isMenuOpen() && menu.hidePopover(), { capture: true, passive: true });
+listen("change", ({ target }) => {
+  if (target.matches(".bmvis-check")) togglePick(rootOf(target), itemOf(target));
+});
 listen("focusin", ({ target }) => {
   // So that the first letter is quick.
   if (target.matches?.(".bmvis-tools input")) indexOf(rootOf(target));
@@ -13,7 +18,7 @@ listen("input", ({ target }) => {
 listen("click", ({ target }) => {
   const button = target.closest?.(".bmvis [data-do]");
   const leaf = target.closest?.(".bmvis-tree li > div");
-  if (button) ACTIONS[button.dataset.do](rootOf(button), itemOf(button), button);
+  if (button) ACTIONS[button.dataset.do](rootOf(button), owner, button);
   else if (leaf && !target.closest("a")) focusRow(leaf);
 });
 addEventListener("hashchange", openLinked);

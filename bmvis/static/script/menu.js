@@ -1,60 +1,103 @@
-// The actions of a row: one set for the page, that comes to the row under the pointer or with the focus.
+// The actions of a row: one button for the page, that comes to the row under the pointer or with the focus, and its menu.
 
-const menuHolder = makeSection(
-  "actions",
-  `<details><summary aria-label="Row actions" title="Row actions (m)">⋯</summary>
-    ${buttonHtml("path", "path", "Copy as Python")}
-    ${buttonHtml("key", "key", "Copy as state-dict key")}
-    ${buttonHtml("link", "link", "Copy a link")}
-    ${buttonHtml("unfold")}
-    ${buttonHtml("pick", "pick", "Pick for target_modules")}</details>`,
-);
-const menu = menuHolder.querySelector("details");
-const menuOpener = menu.querySelector("summary");
-const unfoldButton = menu.querySelector("[data-do=unfold]");
+const opener = document.createElement("button");
+opener.className = "bmvis-opener";
+opener.textContent = "⋯";
+opener.title = opener.ariaLabel = "Row actions (m)";
+opener.ariaHasPopup = "menu";
+opener.ariaExpanded = "false";
+opener.dataset.do = "menu";
 
-// The item whose row has the menu.
-const menuItem = () => menuHolder.parentElement;
+// A popover: a click elsewhere and Escape close it, and nothing cuts it off.
+const menu = makeSection("menu", "");
+menu.popover = "auto";
+menu.role = "menu";
+menu.ariaLabel = "Row actions";
+menu.addEventListener("toggle", ({ newState }) => {
+  opener.ariaExpanded = String(newState === "open");
+});
+
+// The item whose row has the button, and which the menu is for.
+let owner = null;
+let closing = 0;
+
+const isMenuOpen = () => menu.matches(":popover-open");
 
 function hideMenu() {
-  menu.open = false;
-  menuHolder.remove();
+  if (isMenuOpen()) menu.hidePopover();
+  opener.remove();
+  owner = null;
 }
 
-function showMenu(row) {
-  const item = itemOf(row);
-  if (!item.id || !pathOf(item) || item === menuItem()) return;
-  menu.open = false;
-  const isUnfolded = origins.has(item);
-  unfoldButton.hidden = !isUnfolded && namesOf(item).length < 2;
-  unfoldButton.textContent = unfoldButton.title = isUnfolded ? "fold" : "unfold";
-  item.prepend(menuHolder);
-}
-
-// The menu follows the focus always, the pointer only while it is not in use.
-function bringMenu({ type, target }) {
+// The button follows the focus always, the pointer only while it is not in use.
+function bringOpener({ type, target }) {
   const row = target.closest?.(ROW);
-  const isInUse = menuHolder.querySelector("[open], :focus-visible");
-  if (row && (type === "focusin" || !isInUse)) showMenu(row);
+  const item = row && itemOf(row);
+  if (!item?.id || !pathOf(item) || item === owner) return;
+  if (isMenuOpen() || (type !== "focusin" && opener.matches(":focus-visible"))) return;
+  owner = item;
+  item.prepend(opener);
 }
 
-// What buttons do, by their `data-do`: with the tree, the item they are in, and themselves.
+function openMenu(item) {
+  const count = namesOf(item).length;
+  const isPicked = rowOf(item).classList.contains("bmvis-picked");
+  const actions = [
+    ["path", "Copy Python path"],
+    ["key", "Copy state-dict key"],
+    ["link", "Copy link"],
+    ["pick", isPicked ? "Do not pick" : "Pick for target_modules"],
+    count > 1 && ["unfold", `Unfold into ${count} rows`],
+    origins.has(item) && ["fold", "Fold again"],
+  ];
+  menu.innerHTML = actions.filter(Boolean).map(([action, label]) => buttonHtml(action, label, 'role="menuitem"')).join("");
+  clearTimeout(closing);
+  rootOf(item).append(menu);
+  menu.showPopover();
+  placeMenu(rowOf(item).getBoundingClientRect(), opener.getBoundingClientRect().right);
+  menu.firstChild.focus({ preventScroll: true });
+}
+
+// Below the row, or above it where there is no room; never over it, and inside the window.
+function placeMenu(row, right) {
+  const { width, height } = menu.getBoundingClientRect();
+  const fitsBelow = row.bottom + height <= innerHeight || row.top < height;
+  menu.style.top = `${fitsBelow ? row.bottom : row.top - height}px`;
+  menu.style.left = `${Math.max(8, Math.min(right, innerWidth - 8) - width)}px`;
+}
+
+// After the reader has seen what was done.
+function closeMenuSoon(entry, words) {
+  entry.textContent = words;
+  closing = setTimeout(() => isMenuOpen() && menu.hidePopover(), 900);
+}
+
+async function copyFromMenu(root, text, entry) {
+  closeMenuSoon(entry, (await copy(root, text)) ? "Copied" : text);
+}
+
+// What buttons do, by their `data-do`: with the tree, the item that the menu is for, and themselves.
 const ACTIONS = {
   level: (root, _, button) => openToLevel(root, button.dataset.level),
   state: (root, _, entry) => {
     entry.ariaPressed = String(entry.ariaPressed !== "true");
     filterTree(root);
   },
-  path: (root, item) => copy(root, pythonPath(pathOf(item))),
-  key: (root, item) => copy(root, pathOf(item)),
-  link: (root, item) => copy(root, new URL("#" + item.id, location).href),
-  pick: togglePick,
-  unfold: (_, item) => focusRow(rowOf(refresh(origins.has(item) ? foldAgain(item) : unfold(item)[0]))),
+  menu: (_, item) => openMenu(item),
+  path: (root, item, entry) => copyFromMenu(root, pythonPath(pathOf(item)), entry),
+  key: (root, item, entry) => copyFromMenu(root, pathOf(item), entry),
+  link: (root, item, entry) => copyFromMenu(root, new URL("#" + item.id, location).href, entry),
+  pick: (root, item) => {
+    menu.hidePopover();
+    togglePick(root, item);
+  },
+  unfold: (_, item) => focusRow(rowOf(refresh(unfold(item)[0]))),
+  fold: (_, item) => focusRow(rowOf(refresh(foldAgain(item)))),
   reset: (root) => {
     resetFilter(root);
     fieldOf(root).focus();
   },
-  clear: (root) => pickedItems(root).forEach((item) => togglePick(root, item)),
+  clear: (root) => endPicking(root),
   target_modules: (root) => copyPicks(root, "target_modules"),
   modified_modules: (root) => copyPicks(root, "modified_modules"),
   regex: (root) => copyPicks(root, "regex"),

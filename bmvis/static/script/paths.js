@@ -29,9 +29,11 @@ function namesOf(item, own = lastPart(pathOf(item))) {
   return names.includes(own) && names.length === Number(label.dataset.x) ? names : [own];
 }
 
+const isNumber = (name) => /^\d+$/.test(name);
+
 // The label of some numbers, as the renderer writes it: `0-4,6-11`; other names as they are.
 function labelOf(names) {
-  if (!names.every((name) => /^\d+$/.test(name))) return names.join(",");
+  if (!names.every(isNumber)) return names.join(",");
   const runs = [];
   for (const number of names.map(Number).sort((a, b) => a - b)) {
     if (runs.at(-1)?.[1] === number - 1) runs.at(-1)[1] = number;

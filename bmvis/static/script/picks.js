@@ -2,16 +2,39 @@
 
 const pickedItems = (root) => all(root, ".bmvis-picked").map(itemOf);
 
-// Show the tray with the number of picked modules, or hide it.
+// Show the number of picked modules; the first pick gives each row a box to check.
 function showPicks(root) {
   const count = new Set(pickedItems(root).flatMap((item) => pathsOf(entryOf(item)))).size;
   const tray = root.querySelector(".bmvis-picks");
-  tray.hidden = !count;
+  if (count && tray.hidden) startPicking(root);
   tray.firstChild.textContent = `Modules picked: ${count}. Copy`;
 }
 
+function startPicking(root) {
+  root.querySelector(".bmvis-picks").hidden = false;
+  root.classList.add("bmvis-picking");
+  for (const { item, path, row } of indexOf(root)) {
+    if (!path) continue;
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    box.className = "bmvis-check";
+    box.ariaLabel = `Pick ${row.querySelector("b").textContent}`;
+    box.checked = row.classList.contains("bmvis-picked");
+    item.prepend(box);
+  }
+}
+
+function endPicking(root) {
+  root.querySelector(".bmvis-picks").hidden = true;
+  root.classList.remove("bmvis-picking");
+  for (const box of all(root, ".bmvis-check")) box.remove();
+  for (const row of all(root, ".bmvis-picked")) row.classList.remove("bmvis-picked");
+}
+
 function togglePick(root, item) {
-  rowOf(item).classList.toggle("bmvis-picked");
+  const isPicked = rowOf(item).classList.toggle("bmvis-picked");
+  const box = item.querySelector(":scope > .bmvis-check");
+  if (box) box.checked = isPicked;
   showPicks(root);
 }
 
@@ -28,7 +51,7 @@ function countEnds(paths) {
   return counts;
 }
 
-// The shortest ends of paths that name no other module, as a list in Python; null where there are none.
+// The shortest ends of paths that name no other module; empty where there are none.
 function listOf(root, paths) {
   const every = countEnds(indexOf(root).flatMap(pathsOf));
   const picked = countEnds(paths);
@@ -36,33 +59,49 @@ function listOf(root, paths) {
   const isCut = root.querySelector(".bmvis-tree small");
   const found = paths.map((path) =>
     endsOf(path).find((end) => every.get(end) === picked.get(end) && (!isCut || end === path)));
-  return found.includes(undefined) ? null : `["${[...new Set(found)].join('", "')}"]`;
+  return found.includes(undefined) ? [] : [...new Set(found)];
 }
 
 const escapeRegex = (text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 const eitherOf = (texts) => (texts.length > 1 ? `(?:${texts.join("|")})` : texts[0]);
 
-// One regular expression that matches the whole paths of all modules that the items stand for.
-const regexOf = (items) =>
-  eitherOf(
-    items.map((item) =>
-      chainOf(entryOf(item))
-        .map(({ before, names }) => escapeRegex(before) + eitherOf(names.map(escapeRegex)))
-        .join("\\.")));
-
-// Copy the picked modules as `form` takes them: a list where ends of paths will do, else an expression.
-function copyPicks(root, form) {
-  const items = pickedItems(root);
-  const regex = regexOf(items);
-  if (form === "regex") return copy(root, regex);
-  const asRegex = form === "target_modules" ? `r"${regex}"` : `[r"[r]^${regex}$"]`;
-  return copy(root, `${form}=${listOf(root, items.flatMap((item) => pathsOf(entryOf(item)))) ?? asRegex}`);
+// One regular expression that matches the whole paths of the modules that some entries stand for: all numbers are `\\d+`
+// where that matches no other module of the tree.
+function regexOf(root, picked) {
+  const write = (nameOf) =>
+    eitherOf(
+      picked.map((entry) =>
+        chainOf(entry)
+          .map(({ before, names }) => escapeRegex(before) + nameOf(names))
+          .join("\\.")));
+  const exact = write((names) => eitherOf(names.map(escapeRegex)));
+  const short = write((names) => (names[1] && names.every(isNumber) ? "\\d+" : eitherOf(names.map(escapeRegex))));
+  const isLeftOut = all(root, ".bmvis-tree small").some((words) => words.textContent.startsWith("…"));
+  const pattern = new RegExp(`^(?:${short})$`);
+  const paths = new Set(picked.flatMap(pathsOf));
+  const isSame = indexOf(root).flatMap(pathsOf).every((path) => pattern.test(path) === paths.has(path));
+  return isSame && !isLeftOut ? short : exact;
 }
 
+// Names up to which a list is copied; one that is longer nobody reads.
+const LONGEST_LIST = 8;
+
+// Copy the picked modules as `form` takes them: a short list where ends of paths will do, else an expression.
+function copyPicks(root, form) {
+  const picked = pickedItems(root).map(entryOf);
+  const regex = regexOf(root, picked);
+  if (form === "regex") return copy(root, regex);
+  const asRegex = form === "target_modules" ? `r"${regex}"` : `[r"[r]^${regex}$"]`;
+  const list = listOf(root, picked.flatMap(pathsOf));
+  const asList = `["${list.join('", "')}"]`;
+  return copy(root, `${form}=${list.length && list.length <= LONGEST_LIST ? asList : asRegex}`);
+}
+
+// Copy text, and announce it. Returns whether it was copied: on an insecure origin it can only be shown.
 async function copy(root, text) {
   announce(root, text);
-  // An insecure origin: the text is there to be copied by hand.
-  if (!navigator.clipboard) return;
+  if (!navigator.clipboard) return false;
   await navigator.clipboard.writeText(text);
   announce(root, `copied ${text}`);
+  return true;
 }

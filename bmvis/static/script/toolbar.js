@@ -11,7 +11,7 @@ function openToLevel(root, level) {
 
 function levelButtons(tree) {
   const levels = [0, 1, 2, 3, 4].filter((level) => tree.querySelector(boxesBelow(level)));
-  const button = (level, label, title) => buttonHtml("level", label, title, `data-level=${level}`);
+  const button = (level, label, title) => buttonHtml("level", label, `title="${title}" data-level=${level}`);
   return levels
     .map((level) => (level ? button(level, level, `Open to level ${level}`) : button(0, "−", "Collapse all")))
     .concat(button(DEEPEST, "+", "Expand all"))
@@ -20,24 +20,17 @@ function levelButtons(tree) {
 
 function equip(tree) {
   const root = rootOf(tree);
-  tree.before(
-    makeSection(
-      "tools",
-      `<input type="search" placeholder="Filter by name or path" aria-label="Filter rows" title="Enter goes to the next match" spellcheck="false"><output></output>
-      <span role="group" aria-label="Levels">${levelButtons(tree)}</span>`,
-    ),
+  const tools = makeSection(
+    "tools",
+    `<input type="search" placeholder="Filter by name or path" aria-label="Filter rows" title="Enter goes to the next match"
+      spellcheck="false"><output></output><span role="group" aria-label="Levels">${levelButtons(tree)}</span>`,
   );
   const nothing = makeSection("nothing", `<p></p>${buttonHtml("reset", "Clear the filter")}`);
-  nothing.hidden = true;
-  tree.after(
-    nothing,
-    makeSection(
-      "picks",
-      `<span role="status"></span>${buttonHtml("target_modules")}${buttonHtml("modified_modules")}${
-        buttonHtml("regex", "regular expression")}${buttonHtml("clear")}`,
-    ),
-  );
-  showPicks(root);
+  const forms = buttonHtml("target_modules") + buttonHtml("modified_modules") + buttonHtml("regex", "regular expression");
+  const picks = makeSection("picks", `<span role="status"></span>${forms}${buttonHtml("clear", "Clear")}`);
+  nothing.hidden = picks.hidden = true;
+  tree.before(tools);
+  tree.after(nothing, picks);
   all(root, ".bmvis-legend > span[class]").forEach(makeButton);
 }
 
