@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from bmvis.model.tree import Model, join
 
 SEARCHED = 256
 """Modules below a wrapper that are looked at for what it wraps: wrappers are shallow."""
+SEARCH_EFFORT = 5_000_000
+"""Modules that are counted in the search for wrapped ones; beyond, modules are paired where they are."""
 COMPARED = 1_000_000
 """Pairs of numbered siblings up to which insertions are looked for; beyond, siblings are paired in their order."""
 
@@ -82,6 +84,11 @@ def align(before: Model, after: Model) -> list[Place]:
 class _Side:
     """One tree with what is looked up in it."""
 
+    kinds: list[Hashable]
+    """For each module with parameters its type and their shapes; None for others: containers are no evidence."""
+    weights: list[int]
+    """How many modules with parameters each subtree has."""
+
     def __init__(self, model: Model, known: dict[Hashable, int]) -> None:
         self.modules = model.modules
         self.above = model.parents
@@ -92,6 +99,10 @@ class _Side:
         for index in range(len(model.modules) - 1, -1, -1):
             below = tuple((self.modules[child].name, self.structure[child]) for child in self.children[index])
             self.structure[index] = known.setdefault((self.own(index), below), len(known))
+        self.kinds = [self.own(i) if m.parameters else None for i, m in enumerate(self.modules)]
+        self.weights = [int(bool(m.parameters)) for m in self.modules]
+        for index in range(len(self.modules) - 1, 0, -1):
+            self.weights[self.above[index]] += self.weights[index]
 
     def own(self, index: int) -> Hashable:
         module = self.modules[index]
@@ -99,6 +110,12 @@ class _Side:
 
     def named(self, index: int) -> dict[str, int]:
         return {self.modules[child].name: child for child in self.children[index]}
+
+    def contents(self, index: int) -> Counter[Hashable]:
+        """Return how often each kind of module with parameters is in a subtree."""
+        found = Counter(self.kinds[index : index + self.sizes[index]])
+        found.pop(None, None)
+        return found
 
     def below(self, index: int) -> Iterator[int]:
         """Yield the first modules below `index`, nearest ones first."""
@@ -129,6 +146,7 @@ class _Alignment:
         known: dict[Hashable, int] = {}
         self.before, self.after = _Side(before, known), _Side(after, known)
         self.pending: list[_Task] = [_Meet(0, 0, 0, None)]
+        self.effort = SEARCH_EFFORT
 
     def __iter__(self) -> Iterator[Place]:
         while self.pending:
@@ -143,18 +161,50 @@ class _Alignment:
     def _meet(self, task: _Meet) -> Iterator[Place]:
         depth, before, after, was = task
         if not self._alike(before, after):
-            inner = next((i for i in self.after.below(after) if self._alike(before, i)), None)
+            inner, outer = self._find_moved(before, after)
             if inner is not None:
                 name = self.before.modules[before].name
                 same = before and name == self.after.modules[after].name
                 self.pending.append(_Wrap(depth, after, before, before, inner, WRAPPED if same else name))
                 return
-            outer = next((i for i in self.before.below(before) if self._alike(i, after)), None)
             if outer is not None:
                 yield from self._unwrap(task, outer)
                 return
         self._push(self._children(depth + 1, before, after))
         yield Place(depth=depth, before=before, after=after, was=was)
+
+    def _find_moved(self, before: int, after: int) -> tuple[int | None, int | None]:
+        """Return which module inside `after` is `before`, or which one inside `before` is `after`; both may be None.
+
+        Modules with parameters that two subtrees have in common are the evidence. A module further down
+        is taken only if it has more of them than the children, paired as they are, have.
+        """
+        contents, target = self.before.contents(before), self.after.contents(after)
+        best = self._directly_common(before, after)
+        inner = outer = None
+        for index in self.after.below(after):
+            found = self._common(contents, self.after, index, best)
+            if found > best or (inner is not None and found == best and self._alike(before, index)):
+                best, inner = found, index
+        for index in self.before.below(before):
+            found = self._common(target, self.before, index, best)
+            if found > best or (outer is not None and found == best and self._alike(index, after)):
+                best, inner, outer = found, None, index
+        return inner, outer
+
+    def _directly_common(self, before: int, after: int) -> int:
+        """Return how many modules with parameters correspond if two modules and their children do."""
+        common = int(self.before.kinds[before] is not None and self.before.kinds[before] == self.after.kinds[after])
+        for old, new in self._pairs(self.before.children[before], self.after.children[after]):
+            common += self._common(self.before.contents(old), self.after, new, 0)
+        return common
+
+    def _common(self, contents: Counter[Hashable], side: _Side, index: int, least: int) -> int:
+        """Return how many modules with parameters a subtree has of `contents`; 0 if it cannot be `least`."""
+        if side.weights[index] < max(1, least) or self.effort < 0:
+            return 0
+        self.effort -= side.sizes[index]
+        return (contents & side.contents(index)).total()
 
     def _alike(self, before: int, after: int) -> bool:
         """Return whether two modules are the same one: alike themselves, and most children too."""
@@ -235,21 +285,32 @@ class _Alignment:
         if len(old) != len(new) and self._are_numbered(self.before, old) and self._are_numbered(self.after, new):
             return self._by_order(old, new)
         named = {self.before.modules[index].name: index for index in old}
-        found = {index: named.pop(self.after.modules[index].name, None) for index in new}
+        found = {index: named.get(self.after.modules[index].name) for index in new}
         left: defaultdict[int, deque[int]] = defaultdict(deque)
-        for index in named.values():
+        paired = set(found.values())
+        for index in (index for index in old if index not in paired):
             left[self.before.structure[index]].append(index)
+        self._prefer_equal(found, left)
         for index, match in found.items():
             same = left.get(self.after.structure[index])
-            if match is None and same and self._holds_parameters(index):
+            if match is None and same:
                 found[index] = same.popleft()
         return [(old, new) for new, old in found.items() if old is not None]
 
+    def _prefer_equal(self, found: dict[int, int | None], left: dict[int, deque[int]]) -> None:
+        """Give up pairs of one name that have nothing in common, if one of the two is equal to another module."""
+        unpaired = {self.after.structure[new] for new, old in found.items() if old is None}
+        for new, old in found.items():
+            if old is None or self.before.structure[old] == self.after.structure[new]:
+                continue
+            is_elsewhere = self.before.structure[old] in unpaired and self.before.weights[old]
+            has_equal = left.get(self.after.structure[new]) and self.after.weights[new]
+            if (is_elsewhere or has_equal) and not self._common(self.before.contents(old), self.after, new, 0):
+                found[new] = None
+                left[self.before.structure[old]].append(old)
+
     def _are_numbered(self, side: _Side, indices: Sequence[int]) -> bool:
         return all(side.modules[index].name.isdecimal() for index in indices)
-
-    def _holds_parameters(self, index: int) -> bool:
-        return any(m.parameters for m in self.after.modules[index : index + self.after.sizes[index]])
 
     def _by_order(self, old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:
         """Pair numbered siblings by their structures' order: one that was inserted shifts the rest."""

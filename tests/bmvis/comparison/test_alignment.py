@@ -1,0 +1,105 @@
+"""Which module of one tree is which of another, where the nearest answer is not the best one."""
+
+from collections.abc import Callable
+
+import pytest
+from torch import nn
+
+from bmvis.comparison.alignment import align
+from bmvis.extraction.modules import capture
+
+
+def paired(before: nn.Module, after: nn.Module) -> tuple[dict[str, str], set[str], set[str]]:
+    """Return the paths that correspond, those that were removed, and those that were added."""
+    old, new = capture(before), capture(after)
+    places = align(old, new)
+    pairs = {old.paths[p.before]: new.paths[p.after] for p in places if p.before is not None and p.after is not None}
+    removed = {old.paths[p.before] for p in places if p.before is not None and p.after is None}
+    added = {new.paths[p.after] for p in places if p.after is not None and p.before is None}
+    return pairs, removed, added
+
+
+class Named(nn.Module):
+    def __init__(self, **children: nn.Module) -> None:
+        super().__init__()
+        for name, child in children.items():
+            self.add_module(name, child)
+
+
+def stage(width: int) -> nn.Module:
+    skip = nn.Sequential(nn.Conv2d(width, width, 1), nn.BatchNorm2d(width))
+    return Named(conv=nn.Conv2d(width, width, 3), bn=nn.BatchNorm2d(width), downsample=skip)
+
+
+def resnet() -> nn.Module:
+    return Named(
+        conv1=nn.Conv2d(3, 4, 7), relu=nn.ReLU(), layer1=stage(4), layer2=stage(8), pool=nn.AvgPool2d(2),
+        fc=nn.Linear(8, 2),
+    )  # fmt: skip
+
+
+def smallest() -> nn.Module:
+    return Named(a=nn.Linear(4, 8), b=nn.Linear(8, 8), skip=nn.Sequential(nn.Linear(3, 3)))
+
+
+CASES: dict[str, tuple[nn.Module, nn.Module, dict[str, str], set[str], set[str]]] = {
+    "a container inside is no evidence": (
+        smallest(),
+        nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 8)),
+        {"": "", "a": "0", "b": "1"},
+        {"skip", "skip.0"},
+        set(),
+    ),
+    "all children but the last": (
+        resnet(),
+        nn.Sequential(*list(resnet().children())[:-1]),
+        {"": "", "conv1": "0", "relu": "1", "layer1": "2", "layer2.downsample.1": "3.downsample.1", "pool": "4"},
+        {"fc"},
+        set(),
+    ),
+    "a backbone beside a new head": (
+        resnet(),
+        nn.ModuleDict({"backbone": nn.Sequential(*list(resnet().children())[:-2]), "head": nn.Linear(8, 8)}),
+        {"": "backbone", "conv1": "backbone.0", "layer2": "backbone.3"},
+        {"pool", "fc"},
+        {"", "head"},
+    ),
+    "the best of several wrapped modules": (
+        Named(net=nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3))),
+        Named(net=Named(small=nn.Sequential(nn.Linear(2, 2)), whole=nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3)))),
+        {"net": "net.whole", "net.1": "net.whole.1"},
+        set(),
+        {"net", "net.small", "net.small.0"},
+    ),
+    "an equal subtree under another name": (
+        Named(features=stage(4), extra=nn.Linear(2, 2)),
+        Named(features=nn.Sequential(nn.Linear(5, 5)), body=stage(4), extra=nn.Linear(2, 2)),
+        {"features": "body", "features.conv": "body.conv", "extra": "extra"},
+        set(),
+        {"features", "features.0"},
+    ),
+    "a model before a softmax": (
+        nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3)),
+        nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3)), nn.Softmax()),
+        {"": "0", "0": "0.0", "1": "0.1"},
+        set(),
+        {"", "1"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "pairs", "removed", "added"), CASES.values(), ids=CASES)
+def test_best_match_is_found(
+    before: nn.Module, after: nn.Module, pairs: dict[str, str], removed: set[str], added: set[str]
+) -> None:
+    found, gone, new = paired(before, after)
+    assert {path: found.get(path) for path in pairs} == pairs
+    assert (gone, new) == (removed, added)
+
+
+@pytest.mark.parametrize("build", [smallest, resnet], ids=["smallest", "resnet"])
+def test_equal_models_correspond_everywhere(build: Callable[[], nn.Module]) -> None:
+    found, gone, new = paired(build(), build())
+    assert all(path == other for path, other in found.items())
+    assert not gone
+    assert not new
