@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from torch import nn
+
 from bmvis.errors import InvalidReferenceError
 from bmvis.reference import Reference
 from bmvis.source.allow import EVERYTHING, parse_entry
@@ -89,7 +91,6 @@ def _is_own(module: ModuleType, value: Any) -> bool:
 
 
 def _is_model(value: Any) -> bool:
-    from torch import nn
 
     return isinstance(value, nn.Module)
 

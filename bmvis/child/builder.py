@@ -17,6 +17,9 @@ from bmvis.child import failure_hints, loader, memory_limit, tracebacks
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.model_call import call_model
 from bmvis.errors import FactoryError
+from bmvis.extraction import meta_failures, optimizers
+from bmvis.extraction.known_values import KnownValues
+from bmvis.extraction.modules import capture_live
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, Problem
 from bmvis.reference import Reference
@@ -93,8 +96,6 @@ def _on_cpu(task: _Task, note: str) -> Model:
 
 def _checked_on_cpu(task: _Task, meta: Model, failures: list[Failure]) -> Model:
     """Return the model from the CPU if something failed on the meta device alone, and the factory caught that."""
-    from bmvis.extraction import meta_failures
-
     size, limit = subtree_totals(meta)[0].stored_bytes, memory_limit.allowed(task.request)
     if limit and size > limit:
         reason = f"on the CPU it takes {humanize.size(size)}, more than the {humanize.size(limit)} that it may take"
@@ -136,10 +137,6 @@ def _place(file: str, line: int) -> str:
 
 def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attempt:
     """Build the model on a device, capture it, and call it if there are inputs."""
-    from bmvis.extraction import meta_failures, optimizers
-    from bmvis.extraction.known_values import KnownValues
-    from bmvis.extraction.modules import capture_live
-
     if device == "meta":
         log = meta_failures.FailureLog()
     with ExitStack() as stack:

@@ -96,14 +96,6 @@ class FileTracker:
                 yield str(frame.f_globals.get("__name__", ""))
             frame = frame.f_back
 
-    def is_stale(self) -> bool:
-        """Return whether something has changed after it was looked at, but for what user code wrote itself."""
-        return any(
-            value_of(Fact(kind, path)) != value
-            for (kind, path), value in self.values.items()
-            if not self._is_left(kind, path)
-        )
-
     def facts(self, keys: Iterable[Key]) -> Iterator[Fact]:
         """Yield what was seen as facts. Files that user code made and removed again are none."""
         chosen = set(keys)

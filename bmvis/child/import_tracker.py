@@ -70,10 +70,6 @@ class ImportTracker:
                 if key not in self.files.values:
                     self.files.values[key] = value_of(Fact(*key))
 
-    def is_stale(self) -> bool:
-        """Return whether a file was changed after its code was loaded into this process."""
-        return self.files.is_stale()
-
     def facts_of(self, module: str) -> tuple[Fact, ...]:
         """Return what `module` depends on, itself included."""
         pending, seen = [module], set[str]()

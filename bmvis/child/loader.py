@@ -13,8 +13,12 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
-from bmvis.child import allowed, failure_hints, tracebacks
+import torch
+from torch import nn
+
+from bmvis.child import allowed, failure_hints, listing, tracebacks
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
+from bmvis.extraction import optimizers
 from bmvis.reference import Reference
 from bmvis.source.allow import EVERYTHING
 
@@ -23,10 +27,8 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 def list_models(pattern: Reference) -> tuple[str, ...]:
     """Import the module of a pattern and return a reference to each model in it that the pattern finds."""
-    from bmvis.child.listing import model_names
-
     module = _import(pattern)
-    return tuple(f"{pattern.module}:{name}" for name in model_names(module, pattern.attribute))
+    return tuple(f"{pattern.module}:{name}" for name in listing.model_names(module, pattern.attribute))
 
 
 def find(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> Any:
@@ -103,11 +105,6 @@ def call(
     target: Any, reference: Reference, device: str, modes: Sequence[AbstractContextManager[object]] = ()
 ) -> tuple[Any, tuple[Any, ...]]:
     """Return the module that the factory makes under `device` and `modes`, and what it returns with it."""
-    import torch
-    from torch import nn
-
-    from bmvis.extraction import optimizers
-
     if isinstance(target, nn.Module) and not reference.called:
         return target, ()
     if not callable(target) or isinstance(target, nn.Module):

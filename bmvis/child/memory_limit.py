@@ -13,6 +13,9 @@ from pathlib import Path
 
 from bmvis.worker.protocol import Request
 
+if sys.platform == "linux":
+    import resource
+
 
 @contextmanager
 def limit_memory(limit: int) -> Iterator[None]:
@@ -20,7 +23,6 @@ def limit_memory(limit: int) -> Iterator[None]:
     if not limit or sys.platform != "linux":
         yield
         return
-    import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     allowed = _written() + limit

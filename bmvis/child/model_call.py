@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+import torch
 
 from bmvis import inputs
 from bmvis.child import loader, tracebacks
 from bmvis.errors import BmvisError, FactoryError
+from bmvis.extraction import forward, introspection
+from bmvis.extraction.modules import LiveModel
 from bmvis.model.tree import Model, Problem
 from bmvis.reference import Reference
 from bmvis.worker.protocol import Request
 
-if TYPE_CHECKING:
-    from bmvis.extraction.modules import LiveModel
-
 
 def call_model(live: LiveModel, request: Request) -> Model:
     """Return the tree with what one call of the model did, or why it could not be called."""
-    import torch
-
-    from bmvis.extraction import forward
-
     device = _device(live)
     named: dict[str, Any] = {}
     try:
@@ -60,10 +56,6 @@ def _execution_devices(modules: Iterable[Any]) -> Iterator[str]:
 
     https://huggingface.co/docs/accelerate/package_reference/big_modeling
     """
-    import torch
-
-    from bmvis.extraction import introspection
-
     for module in modules:
         hook = introspection.attribute(module, "_hf_hook")
         for one in (hook, *(introspection.attribute(hook, "hooks") or ())):
@@ -74,8 +66,6 @@ def _execution_devices(modules: Iterable[Any]) -> Iterator[str]:
 
 def _arguments(request: Request, device: str) -> tuple[list[Any], dict[str, Any]]:
     """Return what to call the model with; a function of the user's runs on the model's device."""
-    from bmvis.extraction import forward
-
     parsed = inputs.parse_inputs(request.inputs)
     if not isinstance(parsed, Reference):
         return forward.make_tensors(parsed, device)

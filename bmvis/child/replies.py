@@ -1,4 +1,4 @@
-"""Turn one request into one reply: whatever user code raises, or takes too much of, is an answer.
+"""Turn one request into one answer: whatever user code raises, or takes too much of, is one.
 
 Runs in the child process.
 """
@@ -6,7 +6,6 @@ Runs in the child process.
 from __future__ import annotations
 
 import faulthandler
-import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -15,26 +14,32 @@ from functools import cache
 from pathlib import Path
 
 from bmvis import humanize
-from bmvis.child import builder, loader, memory_limit, tracebacks
+from bmvis.child import builder, loader, memory_limit
 from bmvis.child.import_tracker import ImportTracker
-from bmvis.errors import BmvisError, FactoryError, WorkerError
+from bmvis.errors import BmvisError, FactoryError
 from bmvis.model.tree import Model
 from bmvis.reference import Reference, parse_pattern, parse_reference
 from bmvis.source.facts import files_in
 from bmvis.source.pyproject import project_folder
-from bmvis.worker.protocol import Built, Failed, Listed, Reply, Request
+from bmvis.worker.protocol import Answer, Built, Failed, Listed, Reply, Request
 
 _project_folder = cache(project_folder)
 
 
-def reply_to(request: Request, imports: ImportTracker) -> Reply:
+def answer(request: Request, imports: ImportTracker) -> Answer:
+    """Build what is asked for."""
+    imports.note_loaded()
+    with _limited(request):
+        return Answer(_reply(request, imports))
+
+
+def _reply(request: Request, imports: ImportTracker) -> Reply:
     """Return what came of the request. Whatever user code raises, here and in its classes, is an answer."""
     try:
         parse = parse_pattern if request.listing else parse_reference
         reference = parse(request.reference)
         folders = (os.getcwd(), str(_project_folder(Path.cwd())), *request.path, *_beside(reference))
         imports.begin(reference.module, (*request.path, *sys.path), folders)
-        importlib.invalidate_caches()
         found = loader.list_models(reference) if request.listing else builder.build(reference, request, imports)
         imports.note_loaded()
         facts = imports.facts_of(reference.module)
@@ -42,7 +47,8 @@ def reply_to(request: Request, imports: ImportTracker) -> Reply:
         return Built(found, *origin) if isinstance(found, Model) else Listed(found, *origin)
     except BmvisError as error:
         failure = _too_large(request, error) if memory_limit.is_out_of_memory(error.__cause__) else error
-        return Failed(failure.kind, failure.message, failure.hint, failure.detail)
+        exits = isinstance(error.__cause__, SystemExit)
+        return Failed(failure.kind, failure.message, failure.hint, failure.detail, wants_output=exits)
     except BaseException as error:
         failure = loader.factory_error(f"the model of {request.reference!r} cannot be read: it raised", error)
         return Failed(failure.kind, failure.message, failure.hint, failure.detail)
@@ -75,7 +81,7 @@ def _installed() -> Iterator[str]:
 
 
 @contextmanager
-def limited(request: Request) -> Iterator[None]:
+def _limited(request: Request) -> Iterator[None]:
     """Hold a model to its time and memory.
 
     The parent keeps the time; this is for a parent that was killed while user code, in C, lets no thread of ours run.
@@ -87,19 +93,3 @@ def limited(request: Request) -> Iterator[None]:
             yield
     finally:
         faulthandler.cancel_dump_traceback_later()
-
-
-def require_torch() -> None:
-    """Import torch.
-
-    Raises:
-        WorkerError: it is not installed, or broken.
-    """
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise WorkerError(
-            f"PyTorch cannot be imported by the Python that builds the models, {sys.executable}: {error}",
-            hint="install torch there, or name another Python",
-            detail=tracebacks.user_frames(error) if error.name not in ("torch", None) else "",
-        ) from error

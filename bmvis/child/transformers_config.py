@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import nn
 
 from bmvis.errors import InvalidReferenceError
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 def build(path: str) -> nn.Module:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 MARK = "BMVIS_WORKER"
@@ -17,12 +17,46 @@ MARK = "BMVIS_WORKER"
 UNUSABLE = 69
 """Exit code of a child whose Python lacks what bmvis needs."""
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG = 1
 
 
 def adopt_orphans() -> None:
     """On Linux, become the parent of descendants whose own parent ends; elsewhere do nothing."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent(parent: int) -> None:
+    """On Linux, be killed when process `parent`, which has one thread, ends; also if it has ended already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(0)
+
+
+def end_children(keep: Collection[int] = ()) -> None:
+    """Kill and reap all processes below this one, but for its children `keep` and those below them.
+
+    Needs Linux, and that this process adopts orphans: what loses its parent on the way is a child in the next round.
+    """
+    while found := [pid for pid in children(os.getpid()) if pid not in keep]:
+        for pid in found:
+            for other in (*descendants(pid), pid):
+                _kill(other)
+        for pid in found:
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass  # the system reaps children that are ignored
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of a process, those that have ended and were not reaped included. Known on Linux only."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:  # the process has ended, or the kernel was built without these files
+        return [other for other, parent in _parents() if parent == pid]
 
 
 def descendants(pid: int) -> list[int]:
@@ -43,19 +77,22 @@ def end_tree(pid: int, mark: str) -> None:
     """Kill process `pid`, its descendants, its process group, and whatever carries `mark`.
 
     A process that left the group (`setsid`) is found by its ancestry while its ancestors live, and by
-    the inherited mark after that. Both need Linux; elsewhere on POSIX the group is what is ended.
+    the inherited mark after that. Both need Linux; elsewhere on POSIX the group is what is ended. The group comes
+    last: who calls this may be in it.
     """
     if os.name != "posix":
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], capture_output=True, check=False)
         return
+    if pid != os.getpid():
+        _kill(pid, signal.SIGSTOP)  # it starts no more, and still adopts what loses its parent
     for _ in range(10):  # what forks while it is hunted is found by the next round
         found = {*descendants(pid), *_marked(mark)} - {os.getpid(), pid}
-        _kill_group(pid)
         for other in found:
             _kill(other)
         if not found:
-            return
+            break
         time.sleep(0.01)
+    _kill_group(pid)
 
 
 def _parents() -> Iterator[tuple[int, int]]:
@@ -65,7 +102,7 @@ def _parents() -> Iterator[tuple[int, int]]:
             state, parent = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[:2]
         except OSError:
             continue  # it has just ended
-        if state != b"Z":
+        if state != b"Z" or int(parent) == os.getpid():
             yield pid, int(parent)
 
 
@@ -93,8 +130,8 @@ def _kill_group(group: int) -> None:
         pass  # all of it is gone already (macOS says so by PermissionError)
 
 
-def _kill(pid: int) -> None:
+def _kill(pid: int, sent: int = signal.SIGKILL if os.name == "posix" else 9) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, sent)
     except (ProcessLookupError, PermissionError):
         pass  # it is gone already

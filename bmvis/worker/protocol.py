@@ -99,20 +99,37 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     message: str
     hint: str = ""
     detail: str = ""
+    wants_output: bool = False
+    """Whether what was printed explains it: before a SystemExit, say, the usage of a command."""
 
 
-class Stale(msgspec.Struct, frozen=True, tag="stale"):
-    """The process holds code whose file was changed since: ask a new one."""
-
-
-Reply = Built | Listed | Failed | Stale
+Reply = Built | Listed | Failed
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the child says to a request."""
+    """What the child writes to its reply file."""
 
     reply: Reply
-    spoiled: str = ""
-    """What user code did to the process that cannot be put back; the next request goes to a new one."""
     secret: str = ""
     """That of the request."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What goes down from the supervisor to a template."""
+
+    request: Request
+    ends: float = 0.0
+    """When the model's time is over, by the monotonic clock; 0 until a model process has started."""
+    folders: tuple[str, ...] = ()
+    """Entries that the model's code has added to `sys.path` before it imported what the template has imported."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a model process ended: what goes up to the supervisor, and from there to the docs build."""
+
+    status: Literal["ended", "late", "refused"]
+    """`late`: its time was over. `refused`: the model needs a process that is not forked."""
+    code: int = 0
+    """The exit code, or the negative number of the signal that ended it."""
+    output: bytes = b""
+    """The last of what it printed."""

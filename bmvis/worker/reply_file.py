@@ -59,7 +59,7 @@ def _encoded(answer: Answer) -> bytes:
         reason = str(error).encode("ascii", "backslashreplace").decode()
     message = f"what the model holds cannot be written down: {reason}"
     failed = Failed("factory", message, "names must be Unicode text, and numbers have at most 64 bits")
-    return msgspec.msgpack.encode(Answer(failed, answer.spoiled, answer.secret))
+    return msgspec.msgpack.encode(Answer(failed, answer.secret))
 
 
 def _refusal(request: Request, reason: str) -> WorkerError:

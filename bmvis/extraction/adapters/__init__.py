@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, distributions
 
 from bmvis.errors import DetectorError
 from bmvis.extraction.adapters.adapterhub import adapterhub
@@ -52,7 +52,7 @@ def find_deltas(places: Places) -> Deltas:
 
 def _installed() -> Iterable[Detector]:
     """Yield the detectors of installed libraries; one that is not loaded cannot have touched the model."""
-    for entry in _entries(tuple(sys.path)):
+    for entry in find_entries():
         if entry.module.partition(".")[0] not in sys.modules:
             continue
         try:
@@ -64,10 +64,15 @@ def _installed() -> Iterable[Detector]:
             ) from error
 
 
-@lru_cache(maxsize=1)
-def _entries(_: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+def find_entries() -> tuple[EntryPoint, ...]:
     """Return the entry points below the folders of `sys.path`; looking takes longer than reading BERT does."""
-    return tuple(entry_points(group=GROUP))
+    return tuple(dict.fromkeys(entry for folder in sys.path for entry in _entries_in(folder)))
+
+
+@cache
+def _entries_in(folder: str) -> tuple[EntryPoint, ...]:
+    found = distributions(path=[folder])
+    return tuple(entry for distribution in found for entry in distribution.entry_points.select(group=GROUP))
 
 
 def _ask(detector: Detector, places: Places) -> Deltas:

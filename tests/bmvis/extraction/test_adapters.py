@@ -122,7 +122,7 @@ def test_a_registered_library_has_its_deltas_drawn(no_others):
 
 
 def offer(monkeypatch, value: str) -> None:
-    monkeypatch.setattr(adapters, "_entries", lambda path: (EntryPoint("prompts", value, adapters.GROUP),))
+    monkeypatch.setattr(adapters, "find_entries", lambda: (EntryPoint("prompts", value, adapters.GROUP),))
 
 
 def test_detector_entry_point_is_used_once_its_library_is_loaded(monkeypatch):

@@ -1,0 +1,94 @@
+"""A process that builds one model and ends: how it is forked from a template, and what user code finds in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
+
+from bmvis.child import replies
+from bmvis.child.notes import Note
+from bmvis.child.preloading import LibraryFinder, is_library
+from bmvis.child.supervision import Process
+from bmvis.child.user_process import CUDA_CHECK, OWN_MODULES, REFUSED, hide_own_modules, names_in, use_path
+from bmvis.extraction import adapters
+from bmvis.worker import process_tree
+from bmvis.worker.protocol import Job
+from bmvis.worker.reply_file import write_answer
+
+if TYPE_CHECKING:
+    from bmvis.child.template import Template
+
+
+def start(template: Template, job: Job, *, asks: bool) -> Process:
+    """Fork a model process; with `asks` it may end itself for a library that could be preloaded."""
+    output, output_end = os.pipe()
+    notes, notes_end = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(output)
+            os.close(notes)
+            process_tree.die_with_parent(parent)
+            template.leave()
+            os.setsid()  # a signal that it sends to its group reaches nobody else
+            _take_output(output_end)
+            _run_forked(template, job, notes_end, asks=asks)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(1)
+    os.close(output_end)
+    os.close(notes_end)
+    os.set_blocking(output, False)
+    os.set_blocking(notes, False)
+    return Process(pid, output, notes)
+
+
+def _take_output(descriptor: int) -> None:
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _run_forked(template: Template, job: Job, notes: int, *, asks: bool) -> NoReturn:
+    def end(note: Note, code: int = 0) -> NoReturn:
+        try:
+            os.write(notes, msgspec.msgpack.encode(note))
+        except OSError:
+            pass  # user code has closed it
+        os._exit(code)
+
+    request = job.request
+    if template.has_own_cuda_check:
+        del os.environ[CUDA_CHECK]
+    use_path(request, template.path)
+    if not _fits(template, (*request.path, *job.folders)):
+        os._exit(REFUSED)
+    hide_own_modules(request)
+    adapters.find_entries()  # before the folders that it lists are watched
+    template.tracker.install()
+    finder = LibraryFinder(template.loaded, lambda wanted: end(Note(wanted)))
+    if asks:
+        finder.install()
+    write_answer(replies.answer(request, template.tracker), template.directory, request)
+    end(Note(loaded=finder.worth_preloading()))
+
+
+def _fits(template: Template, folders: tuple[str, ...]) -> bool:
+    """Return whether each library that the template has imported is what these folders give under its name."""
+    loaded = template.loaded
+    names = loaded.names - loaded.base if loaded.packages else loaded.names - set(OWN_MODULES)
+    return not any(_is_shadowed(name, folders, loaded.base) for name in names & names_in(folders))
+
+
+def _is_shadowed(name: str, folders: tuple[str, ...], base: frozenset[str]) -> bool:
+    module = sys.modules.get(name)
+    if module is None or (name in base and not is_library(getattr(module, "__file__", None))):
+        return False  # Python's own modules that torch needs are loaded before anybody could shadow them
+    found = PathFinder.find_spec(name, list(folders))
+    return found is not None and found.origin is not None and found.origin != getattr(module, "__file__", None)

@@ -1,0 +1,42 @@
+"""A template process, as the process above it sees it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+from bmvis.worker import process_tree
+
+
+@dataclass
+class Part:
+    """A process below this process, and the socket to it."""
+
+    pid: int
+    socket: socket.socket
+
+
+class _Serve(Protocol):
+    def __call__(self, parent: socket.socket) -> NoReturn: ...
+
+
+def fork(serve: _Serve) -> Part:
+    """Fork a process that does nothing but `serve` jobs from a socket; it ends with this one."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            process_tree.die_with_parent(parent)
+            process_tree.adopt_orphans()
+            ours.close()
+            serve(theirs)
+        except Exception:
+            sys.excepthook(*sys.exc_info())  # a model process will meet it too, where it can be reported
+        finally:
+            os._exit(1)
+    theirs.close()
+    return Part(pid, ours)

@@ -1,0 +1,214 @@
+"""Which installed libraries a model's code imports, and whether a template may import them for it.
+
+Runs in the model process: a finder in `sys.meta_path` meets each import of a library that is not loaded yet. Where
+preloading it would show, the process imports it itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec, PathFinder
+from itertools import islice, pairwise
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import NamedTuple
+
+from bmvis.child import loader, tracebacks
+from bmvis.child.notes import Wanted
+
+_MANY = 25
+"""Modules that an import loads at least if it is worth preloading: that takes two forks and a look at all modules."""
+MAX_SECONDS = 0.5
+"""Of computing, after which a model process is not ended for the sake of preloading."""
+
+
+@dataclass
+class Loaded:
+    """What a template has imported; each fork of it inherits this."""
+
+    packages: tuple[str, ...] = ()
+    """The top-level libraries that it was made for, in the order of their imports; none for the first template."""
+    base: frozenset[str] = frozenset()
+    """The top-level names in the first template: of Python, torch and bmvis."""
+    seen: set[str] = field(default_factory=set)
+    """Modules that model processes had to import themselves."""
+    is_young: bool = True
+    """Whether no model was built with these libraries yet: then what it wants is preloaded at first sight."""
+    names: frozenset[str] = frozenset()
+    """The top-level names that are imported."""
+    namespaces: Mapping[str, _Namespace] = field(default_factory=dict)
+    """Of the libraries' modules, by name."""
+
+    def note(self, modules: Mapping[str, ModuleType]) -> None:
+        """Note what is imported now."""
+        self.names = frozenset(name.partition(".")[0] for name in modules)
+        self.namespaces = dict(_namespaces(modules))
+
+
+def is_library(file: object) -> bool:
+    """Return whether a module's file is that of an installed library, not of the project or of Python."""
+    return (
+        isinstance(file, str) and ("site-packages" in file or "dist-packages" in file) and tracebacks.is_foreign(file)
+    )
+
+
+class _Namespace(NamedTuple):
+    """What the first names of a module are bound to: libraries that load lazily add names to the end."""
+
+    length: int
+    digest: int
+
+
+def _namespaces(modules: Mapping[str, ModuleType]) -> Iterator[tuple[str, _Namespace]]:
+    for name, module in list(modules.items()):
+        if is_library(getattr(module, "__file__", None)) and name not in _CHANGING:
+            count = len(vars(module))
+            yield name, _Namespace(count, _digest(module, count))
+
+
+def _digest(module: ModuleType, count: int) -> int:
+    return hash(tuple(map(id, islice(vars(module).values(), count))))
+
+
+def _is_same(name: str, before: _Namespace) -> bool:
+    """Return whether no name of a module was bound to another object, and none but the library has added one."""
+    module = sys.modules[name]
+    package = name.partition(".")[0]
+    added = islice(vars(module).values(), before.length, None)
+    return _digest(module, before.length) == before.digest and all(
+        str(getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", "")).startswith(package)
+        for value in added
+    )
+
+
+_CHANGING = frozenset({"torch.utils._device"})
+"""Modules with a global that `with torch.device(...)` sets, which is how bmvis itself calls factories."""
+
+
+class LibraryFinder:
+    """Meets the first import of each installed library in a model process.
+
+    Args:
+        loaded: what the template has imported.
+        want: ends the process with a note to the template.
+    """
+
+    def __init__(self, loaded: Loaded, want: Callable[[Wanted], None]) -> None:
+        self._loaded = loaded
+        self._want = want
+        self._environment = dict(os.environ)
+        self._path = list(sys.path)
+        self._directory = os.getcwd()
+        self._modules = dict(sys.modules)
+        self._meta_path = list(sys.meta_path)
+        self._roots: list[tuple[str, int]] = []
+        """Late imports of libraries, with the number of modules before."""
+
+    def install(self) -> None:
+        """Begin to look, before the finder that searches `sys.path`."""
+        sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Find a module as Python does, unless it is to be preloaded: then this does not return."""
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and is_library(spec.origin) and time.process_time() < MAX_SECONDS:
+            wanted = self._wanted(name, sys._getframe(1))
+            if wanted is not None and self._is_clean():
+                self._want(wanted)
+        return spec
+
+    def _wanted(self, name: str, frame: FrameType) -> Wanted | None:
+        package = name.partition(".")[0]
+        seen = self._loaded.seen
+        if _is_in_library_body(frame):
+            return Wanted(name, True, self._folders()) if name in seen else None
+        if package not in self._loaded.names:
+            return Wanted(package, False, self._folders(), () if _is_in_factory(frame) else tuple(_project_files()))
+        root = _outermost(name, frame)
+        self._roots.append((root, len(sys.modules)))
+        if (self._loaded.packages and self._loaded.is_young) or root in seen:
+            return Wanted(root, True, self._folders())
+        return None
+
+    def worth_preloading(self) -> tuple[str, ...]:
+        """Return what this process had to import, and took long: it counts modules, for time is never the same."""
+        starts = pairwise([*self._roots, ("", len(sys.modules))])
+        late = {name for (name, start), (_, end) in starts if end - start >= _MANY}
+        sizes = Counter(
+            name.partition(".")[0]
+            for name in sys.modules.keys() - self._modules.keys()
+            if is_library(getattr(sys.modules.get(name), "__file__", None))
+        )
+        packages = {name for name, count in sizes.items() if count >= _MANY and name not in self._loaded.names}
+        return tuple(sorted(late | packages))
+
+    def _folders(self) -> tuple[str, ...]:
+        return tuple(str(entry) for entry in sys.path if entry not in self._path)
+
+    def _is_clean(self) -> bool:
+        """Return whether a library that is imported now meets what it would have met before user code ran."""
+        return (
+            dict(os.environ) == self._environment
+            and os.getcwd() == self._directory
+            and [finder for finder in sys.meta_path if finder is not self] == self._meta_path
+            and sys.modules["torch"].get_default_dtype() is sys.modules["torch"].float32
+            and not any(sys.modules.get(name) is not module for name, module in self._modules.items())
+            and not any(_is_stub(sys.modules[name]) for name in sys.modules.keys() - self._modules.keys())
+            and all(_is_same(name, before) for name, before in self._loaded.namespaces.items())
+        )
+
+
+def _is_in_factory(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code is loader.call.__code__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _project_files() -> Iterator[tuple[str, int, int]]:
+    """Yield what tells a later version of a file from this one, for each module of the project."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and not tracebacks.is_foreign(os.path.abspath(file)):
+            yield from file_states((file,))
+
+
+def file_states(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
+    """Yield path, time and size of those files that there are."""
+    for file in files:
+        try:
+            found = Path(file).stat()
+        except OSError:
+            continue
+        yield file, found.st_mtime_ns, found.st_size
+
+
+def _is_stub(module: ModuleType) -> bool:
+    """Return whether a module came from no file: user code has put it where libraries look for it."""
+    spec = getattr(module, "__spec__", None)
+    return spec is None or (spec.origin is None and spec.submodule_search_locations is None)
+
+
+def _is_in_library_body(frame: FrameType | None) -> bool:
+    """Return whether the code of a library's module is being run: it imports what it needs itself."""
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and is_library(frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _outermost(name: str, frame: FrameType | None) -> str:
+    """Return the module that was asked for, where `name` is one of its parents."""
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        asked = frame.f_locals.get("name")
+        if frame.f_code.co_name == "_find_and_load" and isinstance(asked, str):
+            name = asked
+        frame = frame.f_back
+    return name

@@ -1,0 +1,91 @@
+"""A process that builds one model in itself: where processes cannot be forked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+
+from bmvis.child import tracebacks
+from bmvis.child.import_tracker import ImportTracker
+from bmvis.child.user_process import hide_own_modules, import_own_modules, use_path
+from bmvis.errors import WorkerError
+from bmvis.worker import process_tree
+from bmvis.worker.protocol import Answer, Failed, Request
+from bmvis.worker.reply_file import write_answer
+
+
+def build_one(descriptor: int, directory: Path, path: list[str]) -> None:
+    """Answer one request, and wait for the end."""
+    process_tree.adopt_orphans()
+    private = _take_input(descriptor)
+    request = _read(private)
+    listener = threading.Thread(target=_end_with_input, args=(private, directory), daemon=True)
+    listener.start()
+    use_path(request, path)
+    try:
+        _require_torch()
+    except WorkerError as error:
+        answer = Answer(Failed(error.kind, error.message, error.hint, error.detail))
+    else:
+        from bmvis.child import replies  # which imports torch
+        from bmvis.extraction import adapters
+
+        import_own_modules()
+        adapters.find_entries()
+        hide_own_modules(request)
+        tracker = ImportTracker()
+        tracker.install()
+        answer = replies.answer(request, tracker)
+    write_answer(answer, directory, request)
+    listener.join()
+
+
+def _take_input(descriptor: int) -> int:
+    """Move standard input away: user code finds an empty one."""
+    private = os.dup(descriptor)
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, descriptor)
+    os.close(empty)
+    return private
+
+
+def _read(private: int) -> Request:
+    with os.fdopen(os.dup(private), "rb", buffering=0) as stream:
+        length = int.from_bytes(stream.read(4), "big")
+        content = b""
+        while len(content) < length and (chunk := stream.read(length - len(content))):
+            content += chunk
+    return msgspec.msgpack.decode(content, type=Request)
+
+
+def _end_with_input(private: int, directory: Path) -> None:
+    """End everything at the end of input, also in the middle of a model."""
+    try:
+        while os.read(private, 65536):
+            pass
+    except OSError:
+        pass  # user code has closed it
+    shutil.rmtree(directory, ignore_errors=True)
+    process_tree.end_tree(os.getpid(), str(directory))
+    os._exit(0)
+
+
+def _require_torch() -> None:
+    """Import torch.
+
+    Raises:
+        WorkerError: it is not installed, or broken.
+    """
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise WorkerError(
+            f"PyTorch cannot be imported by the Python that builds the models, {sys.executable}: {error}",
+            hint="install torch there, or name another Python",
+            detail=tracebacks.user_frames(error) if error.name not in ("torch", None) else "",
+        ) from error

@@ -1,0 +1,124 @@
+"""Wait for a model process, or for a template, with an eye on the clock and on the parent. Linux only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import msgspec
+
+from bmvis.child.notes import NOTES, Note
+from bmvis.worker import process_tree
+from bmvis.worker.protocol import Job, Outcome
+
+MAX_MESSAGE = 200_000
+"""Bytes of a message: what a socket takes at once by default."""
+_OUTPUT_CHUNKS = 8
+_CHUNK = 512
+_MAX_NOTE = 1_000_000
+_OUTCOMES = msgspec.msgpack.Decoder(Outcome)
+
+
+class ParentGoneError(Exception):
+    """The process that sends the jobs has ended, or closed the socket: all is to end."""
+
+
+@dataclass
+class Process:
+    """A model process, and the pipes that it writes to."""
+
+    pid: int
+    output: int
+    notes: int
+    tail: deque[bytes] = field(default_factory=lambda: deque(maxlen=_OUTPUT_CHUNKS))
+    note: bytearray = field(default_factory=bytearray)
+
+    def read(self, descriptor: int) -> bool:
+        """Take what one of the pipes has; return whether there may be more."""
+        try:
+            chunk = os.read(descriptor, _CHUNK if descriptor == self.output else 65536)
+        except BlockingIOError:
+            return False
+        if descriptor == self.output:
+            self.tail.append(chunk)
+        elif len(self.note) < _MAX_NOTE:
+            self.note += chunk
+        return bool(chunk)
+
+
+def started(job: Job) -> Job:
+    """Return a job whose clock runs."""
+    timeout = job.request.timeout
+    return msgspec.structs.replace(job, ends=time.monotonic() + timeout) if timeout and not job.ends else job
+
+
+def watch(process: Process, parent: socket.socket, job: Job, keep: Collection[int]) -> tuple[Outcome, Note]:
+    """Wait until a model process ends, or its time does; then end what it has started, all but the children `keep`.
+
+    Raises:
+        ParentGoneError: there is nobody to answer to.
+    """
+    ended = os.pidfd_open(process.pid)
+    try:
+        is_late = not _wait(process, ended, parent, job.ends)
+    finally:
+        os.close(ended)
+    if is_late:
+        os.kill(process.pid, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
+    process_tree.end_children(keep)
+    for pipe in (process.output, process.notes):  # nobody writes any more
+        while process.read(pipe):
+            pass
+        os.close(pipe)
+    return Outcome("late" if is_late else "ended", code, b"".join(process.tail)), _decode(process.note)
+
+
+def _wait(process: Process, ended: int, parent: socket.socket, ends: float) -> bool:
+    """Return whether the process ended in time."""
+    poll = select.poll()
+    for descriptor in (ended, process.output, process.notes, parent.fileno()):
+        poll.register(descriptor, select.POLLIN)
+    while True:
+        left = (ends - time.monotonic()) * 1000 if ends else None
+        if left is not None and left <= 0:
+            return False
+        for descriptor, _ in poll.poll(left):
+            if descriptor == ended:
+                return True
+            if descriptor == parent.fileno():
+                raise ParentGoneError
+            if not process.read(descriptor):
+                poll.unregister(descriptor)
+
+
+def _decode(note: bytearray) -> Note:
+    try:
+        return NOTES.decode(note)
+    except msgspec.MsgspecError:
+        return Note()  # the process ended before it wrote one, or user code wrote there
+
+
+def ask(template: socket.socket, parent: socket.socket, job: Job, grace: float) -> Outcome | None:
+    """Let another template build the model; return None if it has ended, or does not answer.
+
+    Raises:
+        ParentGoneError: there is nobody to answer to.
+    """
+    with contextlib.suppress(OSError):  # it has ended: what comes next is the end of input
+        template.send(msgspec.msgpack.encode(job))
+    left = job.request.timeout + grace if job.request.timeout else None
+    readable, _, _ = select.select([template, parent], [], [], left)
+    if parent in readable:
+        raise ParentGoneError
+    try:
+        return _OUTCOMES.decode(template.recv(MAX_MESSAGE)) if readable else None
+    except (OSError, msgspec.MsgspecError):
+        return None

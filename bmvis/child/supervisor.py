@@ -1,0 +1,79 @@
+"""The process above all templates: it has imported little, answers at once, and ends what is left. Linux only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from bmvis.child import supervision
+from bmvis.child.part import Part, fork
+from bmvis.child.supervision import MAX_MESSAGE, ParentGoneError
+from bmvis.child.user_process import CUDA_CHECK, REFUSED
+from bmvis.worker import process_tree
+from bmvis.worker.protocol import Job, Outcome, Request
+
+_REQUESTS = msgspec.msgpack.Decoder(Request)
+_GRACE = 60.0
+"""Seconds that all may take longer than a model: torch is imported, and libraries."""
+
+
+def supervise(descriptor: int, directory: Path, path: list[str]) -> None:
+    """Answer requests until the end of input; then end all that runs below this process."""
+    process_tree.adopt_orphans()
+    parent = socket.socket(fileno=descriptor)
+    try:
+        _Supervisor(parent, directory, path).serve()
+    except (ParentGoneError, OSError):
+        pass  # in the middle of a model
+    process_tree.end_children()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+class _Supervisor:
+    def __init__(self, parent: socket.socket, directory: Path, path: list[str]) -> None:
+        self._parent = parent
+        self._directory = directory
+        self._path = path
+        self._first: Part | None = None
+        self._has_answered = False
+
+    def serve(self) -> None:
+        while data := self._parent.recv(MAX_MESSAGE):
+            outcome = self._outcome(Job(_REQUESTS.decode(data)))
+            self._parent.send(msgspec.msgpack.encode(outcome))
+
+    def _outcome(self, job: Job) -> Outcome:
+        if self._first is None:
+            self._first = fork(self._serve)
+        outcome = supervision.ask(self._first.socket, self._parent, job, _GRACE)
+        if outcome is not None:
+            self._has_answered = True
+            return outcome
+        return self._end_first()
+
+    def _end_first(self) -> Outcome:
+        """End the first template, which is no more, or of no use; return what that comes to."""
+        assert self._first is not None
+        self._first.socket.close()
+        ended, status = os.waitpid(self._first.pid, os.WNOHANG)
+        self._first = None
+        process_tree.end_children()
+        code = os.waitstatus_to_exitcode(status)
+        if not ended or not self._has_answered or code == REFUSED:
+            return Outcome("refused")  # torch cannot be imported, or starts threads: the other way says more
+        self._has_answered = False
+        return Outcome("ended", code)
+
+    def _serve(self, parent: socket.socket) -> NoReturn:
+        """Become the first template, which imports torch."""
+        self._parent.close()
+        has_own_cuda_check = CUDA_CHECK not in os.environ
+        os.environ.setdefault(CUDA_CHECK, "1")
+        from bmvis.child.template import Template
+
+        Template(parent, self._directory, self._path, has_own_cuda_check=has_own_cuda_check).serve_first()

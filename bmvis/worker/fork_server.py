@@ -1,0 +1,73 @@
+"""The parent's side of a process that forks for each model. Linux only."""
+
+from __future__ import annotations
+
+import select
+import socket
+from pathlib import Path
+
+import msgspec
+
+from bmvis.errors import WorkerError
+from bmvis.worker import process_tree
+from bmvis.worker.protocol import Outcome, Request
+from bmvis.worker.started import StartedProcess
+
+_MAX_MESSAGE = 200_000
+_GRACE = 90.0
+"""Seconds that the process may take longer than a model: it imports torch first, and keeps the time itself."""
+_OUTCOMES = msgspec.msgpack.Decoder(Outcome)
+
+
+class ForkServer:
+    """One such process; it builds any number of models, one after the other."""
+
+    def __init__(self, python: str, cwd: Path) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._started = StartedProcess(python, cwd, "forking", theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._socket = ours
+
+    @property
+    def folder(self) -> Path:
+        """Where replies are."""
+        return Path(self._started.folder.name)
+
+    def is_alive(self) -> bool:
+        """Return whether the process runs."""
+        return self._started.is_alive()
+
+    def run(self, request: Request) -> Outcome:
+        """Build a model, and return how its process ended.
+
+        Raises:
+            WorkerError: bmvis cannot run in this Python.
+        """
+        try:
+            self._socket.send(msgspec.msgpack.encode(request))
+            readable, _, _ = select.select(
+                [self._socket], [], [], request.timeout + _GRACE if request.timeout else None
+            )
+            data = self._socket.recv(_MAX_MESSAGE) if readable else b""
+        except OSError:
+            data = b""
+        if data:
+            return _OUTCOMES.decode(data)
+        code = self._started.wait()
+        output = self._started.output()
+        if code == process_tree.UNUSABLE:
+            text = output.decode(errors="replace").strip()
+            raise WorkerError(
+                f"bmvis cannot run in {self._started.python}: {text}", hint="install torch and msgspec there"
+            )
+        return Outcome("ended", code, output)
+
+    def end(self) -> None:
+        """End the process, and all below it."""
+        self._socket.close()
+        self._started.end(grace=2.0)

@@ -1,0 +1,72 @@
+"""The parent's side of a process that builds one model in itself: where processes cannot be forked."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from bmvis.errors import WorkerError
+from bmvis.worker import process_tree
+from bmvis.worker.protocol import Outcome, Request
+from bmvis.worker.reply_file import reply_path
+from bmvis.worker.started import StartedProcess
+
+
+class SingleProcess:
+    """One such process."""
+
+    def __init__(self, python: str, cwd: Path) -> None:
+        self._started = StartedProcess(python, cwd, "single")
+
+    @property
+    def folder(self) -> Path:
+        """Where the reply is."""
+        return Path(self._started.folder.name)
+
+    def run(self, request: Request) -> Outcome:
+        """Build a model, and return how its process ended.
+
+        Raises:
+            WorkerError: bmvis cannot run in this Python.
+        """
+        self._send(request)
+        reply = reply_path(self.folder, request)
+        ends = time.monotonic() + request.timeout if request.timeout else float("inf")
+        pause = 0.001
+        while not reply.exists() and self._started.is_alive():
+            if time.monotonic() > ends:
+                self._started.wait()
+                return Outcome("late", output=self._started.output())
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.005)
+        is_there = reply.exists()
+        code = self._started.wait()
+        output = self._started.output()
+        if code == process_tree.UNUSABLE and not is_there:
+            text = output.decode(errors="replace").strip()
+            raise WorkerError(
+                f"bmvis cannot run in {self._started.python}: {text}", hint="install torch and msgspec there"
+            )
+        return Outcome("ended", code, output)
+
+    def _send(self, request: Request) -> None:
+        stream = self._started.process.stdin
+        assert stream is not None
+        content = msgspec.msgpack.encode(request)
+        try:
+            stream.write(len(content).to_bytes(4, "big") + content)
+            stream.flush()
+        except OSError:
+            pass  # the process is gone: its end says how
+
+    def end(self) -> None:
+        """End the process and all that it started."""
+        stream = self._started.process.stdin
+        assert stream is not None
+        try:
+            stream.close()
+        except OSError:
+            pass  # it was closed by the process's end
+        self._started.end()
