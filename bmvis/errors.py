@@ -10,6 +10,8 @@ import difflib
 from collections.abc import Iterable
 from typing import ClassVar
 
+from bmvis.log_text import one_line
+
 
 class BmvisError(Exception):
     """An error that names its mend.
@@ -37,10 +39,11 @@ class BmvisError(Exception):
 
     @property
     def report(self) -> str:
-        """Return the whole text: the message, then the detail indented below it."""
-        if not self.detail:
-            return str(self)
-        return "\n".join([str(self), *(f"    {line}" for line in self.detail.splitlines())])
+        """Return the whole text for a log: the message, then the detail indented below it.
+
+        Whatever user code wrote in it cannot command a terminal or a CI.
+        """
+        return "\n".join([one_line(str(self)), *(f"    {one_line(line)}" for line in self.detail.splitlines())])
 
 
 class InvalidReferenceError(BmvisError):

@@ -23,22 +23,20 @@ def lines(text: str) -> str:
     return "\n".join(map(one_line, text.replace("\t", "    ").split("\n")))
 
 
-def forward(name: str, write: Callable[[str], object], report: Callable[[str], object]) -> logging.Handler:
+def forward(name: str, write: Callable[[str], object], report: Callable[[str], object], *, is_verbose: bool) -> None:
     """Send what the loggers below `name` write to a host's log.
 
     Args:
         name: of the parent logger.
         write: takes what `-v` shows.
         report: takes warnings.
+        is_verbose: whether the host shows more than warnings.
     """
-    handler = _Forwarding(write, report)
     logger = logging.getLogger(name)
     for other in [other for other in logger.handlers if isinstance(other, _Forwarding)]:
         logger.removeHandler(other)  # of an earlier build in this process
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    logger.propagate = False
-    return handler
+    logger.addHandler(_Forwarding(write, report))
+    logger.setLevel(logging.DEBUG if is_verbose else logging.WARNING)
 
 
 class _Forwarding(logging.Handler):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bmvis.errors import BmvisError, OptionError
+from bmvis.log_text import one_line
 from bmvis.option_parsing import COMPARED, below, parse_options, take_comparison, take_optimizer
 from bmvis.options import BY_NAME
 from bmvis.reference import short_name
@@ -17,6 +18,7 @@ from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.tree import error_box, to_html
 from bmvis.source.facts import watched
+from bmvis.source.portable import portable_error
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import model_request
 from bmvis.view.layout import layout
@@ -78,6 +80,7 @@ class Trees:
 
     def fail(self, error: BmvisError, raw: str, page: HostPage, line: int | None) -> Markup:
         """Report a problem with an element and return its box."""
+        error = portable_error(error, Path(self.settings.cwd))
         place = page.place(line)
         if line is None:
             folders = [Path(self.settings.cwd, entry) for entry in self.settings.path]
@@ -112,7 +115,7 @@ class Trees:
         if drift:
             self.fail(drift, element.raw, page, line)
         for note in built.model.notes:
-            LOG.info("%s: %r was %s", page.place(line), reference, note)
+            LOG.info("%s: %r was %s", page.place(line), reference, one_line(note))
         drawn = layout(built.model, options, built.base)
         for warning in drawn.warnings:
             self.fail(warning, element.raw, page, line)

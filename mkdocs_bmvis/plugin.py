@@ -6,6 +6,7 @@ where files go, and what to watch.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import MutableSequence
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
             settings = read_settings(self._taken | self._written).below(folder)
         except OptionError as error:
             raise PluginError(f"Plugin 'bmvis': {error}") from error
-        forward("bmvis", LOG.debug, LOG.warning)
+        forward("bmvis", LOG.debug, LOG.warning, is_verbose=LOG.isEnabledFor(logging.DEBUG))
         self._build = _Build(msgspec.structs.replace(settings, assets=False))
         config.markdown_extensions.append(self._build.extension)  # type: ignore[arg-type]  # Markdown takes both
         _link(config.extra_css, assets.stylesheets())

@@ -16,6 +16,7 @@ from sphinx.util import logging
 from sphinx.util.display import status_iterator
 
 from bmvis.errors import BmvisError
+from bmvis.log_text import one_line
 from bmvis.reference import is_pattern
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
@@ -99,4 +100,4 @@ def _report(domain: BmvisDomain, keys: Iterable[ModelRequest]) -> None:
                 if drift:
                     warn(drift, request.location)
                 for note in answer.model.notes:
-                    logger.info("%s: %s", request.location, note)
+                    logger.info("%s: %s", request.location, one_line(note))

@@ -38,7 +38,8 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("bmvis_mode", "live", "env", ENUM(*get_args(Mode)))
     app.add_config_value("bmvis_snapshots", None, "env", (str, Path))
     app.connect("config-inited", _check)
-    forward("bmvis", logger.verbose, partial(logger.warning, type="bmvis", subtype="cache"))
+    report = partial(logger.warning, type="bmvis", subtype="cache")
+    forward("bmvis", logger.verbose, report, is_verbose=app.verbosity > 0)
     # No worker outlives a build that failed.
     app.connect("build-finished", lambda app, _error: close_source(app))
 

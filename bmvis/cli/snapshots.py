@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bmvis.comparison.drift import Drift, find_drift
 from bmvis.errors import BmvisError, SnapshotError
+from bmvis.log_text import lines
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.model.totals import subtree_totals
 from bmvis.regular_file import read_regular
@@ -43,7 +44,7 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def problem(self) -> str:
         """Return what is to be read about it; '' if all is well."""
-        return self.error.report if self.error else str(self.drift or "")
+        return self.error.report if self.error else lines(str(self.drift or ""))
 
 
 _Step = Callable[[Outcome], Outcome]

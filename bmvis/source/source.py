@@ -19,6 +19,7 @@ from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, Job
 from bmvis.source.facts import entry_fact
+from bmvis.source.portable import portable_error, portable_model
 from bmvis.source.pyproject import NamedModel, Project, read_project
 from bmvis.source.recorded import read_recorded, with_drift
 from bmvis.worker.client import TIMEOUT
@@ -95,9 +96,10 @@ class Source:
         key = (reference.strip(), device, inputs)
         if key not in self._known:
             try:
-                self._known[key] = self._resolve(*key)
+                built = self._resolve(*key)
+                self._known[key] = msgspec.structs.replace(built, model=portable_model(built.model, self._cwd))
             except BmvisError as error:
-                self._known[key] = error
+                self._known[key] = portable_error(error, self._cwd)
         found = self._known[key]
         if isinstance(found, BmvisError):
             raise found
@@ -139,7 +141,7 @@ class Source:
             try:
                 self._lists[pattern] = self._list(pattern)
             except BmvisError as error:
-                self._lists[pattern] = error
+                self._lists[pattern] = portable_error(error, self._cwd)
         found = self._lists[pattern]
         if isinstance(found, BmvisError):
             raise found

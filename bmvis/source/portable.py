@@ -1,0 +1,83 @@
+"""Text without traces of the machine that it was made on: a page is the same wherever it is built, and for strangers.
+
+Paths below known folders are shortened: of the project, of installed packages, of Python, of the user. Addresses of
+objects are left out. Internal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from bmvis.errors import BmvisError
+from bmvis.model.tree import Model, Problem
+from bmvis.source.pyproject import project_folder
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
+_START = r"(?<![\w/.~-])"
+"""A path does not begin in the middle of another one."""
+_INSIDE = rf"{_START}(?:[A-Za-z]:)?[\\/][^\s'\":]*?[\\/]"
+_INSTALLED = re.compile(rf"{_INSIDE}(?:site|dist)-packages[\\/]")
+_LIBRARY = re.compile(rf"{_INSIDE}lib[\\/]python3\.\d+[\\/]")
+
+
+def portable_text(text: str, cwd: Path) -> str:
+    """Return text with shortened paths.
+
+    Args:
+        text: what is to be shown.
+        cwd: a folder of the project.
+    """
+    for pattern, short in _folders(cwd):
+        text = pattern.sub(short, text)
+    return _ADDRESS.sub(" at 0x…", text)
+
+
+def portable_error(error: BmvisError, cwd: Path) -> BmvisError:
+    """Return an error of the same kind with shortened paths."""
+    message, hint, detail = (portable_text(text, cwd) for text in (error.message, error.hint, error.detail))
+    if (message, hint, detail) == (error.message, error.hint, error.detail):
+        return error
+    return type(error)(message, hint=hint, detail=detail)
+
+
+def portable_model(model: Model, cwd: Path) -> Model:
+    """Return a model whose notes have shortened paths."""
+    problem = model.untraced
+    if problem:
+        problem = Problem(*(portable_text(text, cwd) for text in (problem.message, problem.hint, problem.detail)))
+    notes = tuple(portable_text(note, cwd) for note in model.notes)
+    if (problem, notes) == (model.untraced, model.notes):
+        return model
+    return msgspec.structs.replace(model, untraced=problem, notes=notes)
+
+
+@lru_cache(maxsize=8)
+def _folders(cwd: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return a pattern for each known folder, and what is written in its place; inner folders come first."""
+    project = project_folder(cwd)
+    return (
+        *_patterns(project, "", "."),
+        (_INSTALLED, ""),
+        (_LIBRARY, ""),
+        *_patterns(Path(sys.prefix), "<python>/", "<python>"),
+        *_patterns(Path(sys.base_prefix), "<python>/", "<python>"),
+        *_patterns(Path(tempfile.gettempdir()), "<tmp>/", "<tmp>"),
+        *_patterns(Path(os.path.expanduser("~")), "~/", "~"),  # noqa: PTH111  # it may be unknown, and is then no error
+    )
+
+
+def _patterns(folder: Path, inside: str, itself: str) -> Iterator[tuple[re.Pattern[str], str]]:
+    if not folder.is_absolute() or folder == folder.parent:
+        return
+    for spelled in dict.fromkeys((str(folder), os.path.realpath(folder))):
+        escaped = re.escape(spelled)
+        yield re.compile(rf"{_START}{escaped}[\\/]"), inside
+        yield re.compile(rf"{_START}{escaped}(?![\w.-])"), itself

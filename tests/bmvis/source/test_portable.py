@@ -1,0 +1,54 @@
+"""Text on pages has no trace of the machine that built it."""
+
+import os
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bmvis.errors import FactoryError
+from bmvis.source.portable import portable_error, portable_text
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    (tmp_path / "repo" / ".git").mkdir(parents=True)
+    (tmp_path / "repo" / "docs").mkdir()
+    return tmp_path / "repo"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('File "{project}/src/zoo.py", line 3', 'File "src/zoo.py", line 3'),
+        ("searched {project}, {project}/src", "searched ., src"),
+        ("{project}-other/x", "<tmp>/{rest}-other/x"),
+        ("{installed}/torch/nn/linear.py", "torch/nn/linear.py"),
+        ("/opt/any/lib/python3.12/site-packages/timm/x.py", "timm/x.py"),
+        ("/usr/lib/python3.12/json/decoder.py", "json/decoder.py"),
+        ("{prefix}/bin/python", "<python>/bin/python"),
+        ("{tmp}/abc", "<tmp>/abc"),
+        ("{home}/.cache/x", "~/.cache/x"),
+        ("<object object at 0x7f12a0b3c4d0>", "<object object at 0x…>"),
+        ("a/b {relative}", "a/b {relative}"),
+    ],
+)
+def test_paths_are_shortened(text, shown, project, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    names = {
+        "project": project,
+        "installed": sysconfig.get_path("purelib"),
+        "prefix": sys.prefix,
+        "tmp": tempfile.gettempdir(),
+        "home": "/home/somebody",
+        "rest": os.path.relpath(project, tempfile.gettempdir()),
+        "relative": "src/zoo.py",
+    }
+    assert portable_text(text.format(**names), project / "docs") == shown.format(**names)
+
+
+def test_an_error_keeps_its_kind(project):
+    error = portable_error(FactoryError("a", hint=f"in {project}/b", detail=f"{project}/c"), project)
+    assert (type(error), error.message, error.hint, error.detail) == (FactoryError, "a", "in b", "c")

@@ -1,0 +1,49 @@
+"""What names, exceptions and output of user code can do to a log: nothing."""
+
+import logging
+
+import pytest
+
+from bmvis.errors import BmvisError
+from bmvis.log_text import forward, lines, one_line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a plain text: b::c", "a plain text: b::c"),
+        ("naïve 模型 ≠", "naïve 模型 ≠"),
+        ("\x1b[31mred", "\\u001b[31mred"),
+        ("a\r\nb", "a\\u000d\\u000ab"),
+        ("\u202eevil", "\\u202eevil"),
+        ("\x9b2J", "\\u009b2J"),
+        ("::error file=a::b", ": :error file=a::b"),
+        ("   ::stop-commands::x", "   : :stop-commands::x"),
+        ("a ##[error]b", "a # #[error]b"),
+        ("##vso[task.setvariable]b", "# #vso[task.setvariable]b"),
+        ("##teamcity[testFailed]", "# #teamcity[testFailed]"),
+    ],
+)
+def test_one_line_is_harmless(text, shown):
+    assert one_line(text) == shown
+
+
+def test_lines_keep_their_ends():
+    assert lines("a\tb\n::error::\nc") == "a    b\n: :error::\nc"
+
+
+def test_a_report_of_an_error_is_harmless():
+    error = BmvisError("a\n::error::b", hint="\x1b[2J", detail="x\n::warning::y\n##[group]z")
+    assert error.report == "a\\u000a::error::b (\\u001b[2J)\n    x\n    : :warning::y\n    # #[group]z"
+
+
+def test_a_host_gets_messages_by_their_level_and_each_once():
+    written, reported = [], []
+    for _ in range(2):  # as for two builds in one process
+        forward("bmvis.test", written.append, reported.append, is_verbose=True)
+    logging.getLogger("bmvis.test.part").debug("built %s", "zoo\n::error::")
+    logging.getLogger("bmvis.test.part").warning("no cache")
+    assert (written, reported) == (["built zoo\\u000a::error::"], ["no cache"])
+    forward("bmvis.test", written.append, reported.append, is_verbose=False)
+    logging.getLogger("bmvis.test.part").debug("not shown")
+    assert len(written) == 1
