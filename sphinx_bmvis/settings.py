@@ -38,8 +38,7 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("bmvis_mode", "live", "env", ENUM(*get_args(Mode)))
     app.add_config_value("bmvis_snapshots", None, "env", (str, Path))
     app.connect("config-inited", _check)
-    report = partial(logger.warning, type="bmvis", subtype="cache")
-    forward("bmvis", logger.verbose, report, is_verbose=app.verbosity > 0)
+    app.connect("builder-inited", _forward_logs)
     # No worker outlives a build that failed.
     app.connect("build-finished", lambda app, _error: close_source(app))
 
@@ -104,6 +103,12 @@ def _check(app: Sphinx, config: Config) -> None:
         raise ConfigError(f"bmvis_mode in conf.py is {config.bmvis_mode!r}; it is one of {', '.join(get_args(Mode))}")
     if not config.bmvis_timeout > 0:
         raise ConfigError(f"bmvis_timeout in conf.py is {config.bmvis_timeout!r}; it takes seconds, more than 0")
+
+
+def _forward_logs(app: Sphinx) -> None:
+    """Let `-v` show why a model is built again."""
+    report = partial(logger.warning, type="bmvis", subtype="cache")
+    forward("bmvis", logger.verbose, report, is_verbose=app.verbosity > 0)
 
 
 def _project_path() -> list[str]:
