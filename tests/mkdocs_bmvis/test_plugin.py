@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 
@@ -49,10 +50,12 @@ def test_a_wrong_setting_is_a_configuration_error(tmp_path, settings, message):
     assert "Traceback" not in built.log
 
 
-def test_an_unchanged_model_is_taken_from_the_cache(tmp_path):
-    folder = make_site(tmp_path, change=plugin_settings(path="src"))
+def test_an_unchanged_model_is_taken_from_the_cache(tmp_path, monkeypatch):
+    folder = make_site(tmp_path / "site", change=plugin_settings(path="src"))
     first = build("mkdocs", folder)
-    (folder / "src" / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')")
+    # Not in the project: a file there that takes the place of an installed module makes its models outdated.
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     second = build("mkdocs", folder)
     assert (folder / ".cache" / "bmvis").is_dir()
     assert second.report["code"] == 0
