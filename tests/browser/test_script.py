@@ -338,6 +338,26 @@ def test_marks_of_an_unfolded_row_name_its_own_place(tab):
     assert tie.get_attribute("title") == tie.get_attribute("aria-label") == "tied to blocks.2.first.weight"
 
 
+def test_the_same_link_opens_its_row_each_time(tab):
+    target = f"{BLOCKS}.7.output.dense"
+    link = f'<p><a href="#{target}">the output</a></p>'
+    tab.open_trees(link + to_html(layout(bert(), Options()), "m"))
+    for _ in range(2):
+        tab.page.locator("#m [data-level='0']").click()
+        tab.page.get_by_role("link", name="the output").click()
+        row(tab, target).wait_for()
+        assert tab.page.locator(".bmvis-linked").count() == 1
+        assert "bmvis-linked" in row(tab, target).get_attribute("class")
+
+
+def test_a_link_to_a_row_that_the_filter_hides_clears_the_filter(tab):
+    tab.open_trees(to_html(layout(bert(), Options()), "m"))
+    tab.page.locator("#m [type=search]").fill("word_embeddings")
+    tab.page.evaluate("location.hash = 'm.cls.predictions'")
+    row(tab, "m.cls.predictions").wait_for()
+    assert tab.page.locator("#m [type=search]").input_value() == ""
+
+
 def test_a_link_takes_its_row_alone_out_of_a_repeat(tab):
     """A fold of 10,000 members gets three rows more, not 30,000."""
     experts = [m for number in range(10_000) for m in (Module(str(number), 2, "Expert"), linear("up", 3, 2, 2))]

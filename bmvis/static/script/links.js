@@ -25,10 +25,22 @@ function idInAddress() {
   }
 }
 
-// Open what is above the row that the address names, and scroll to it.
+// Open what is above the row that the address names, mark it, and scroll to it: to the middle of the window, where no
+// header of a theme covers it. `:target` would not do: it is not looked up again for a row that was just unfolded.
 function openLinked() {
   const item = reach(idInAddress());
+  for (const row of all(document, ".bmvis-linked")) row.classList.remove("bmvis-linked");
   if (!item?.closest(".bmvis-tree")) return;
+  const { closed } = memoryOf(rootOf(item));
+  if (closed && !item.checkVisibility()) resetFilter(rootOf(item));
+  rowOf(item).classList.add("bmvis-linked");
   for (let above = parentOf(item); above; above = parentOf(above)) boxOf(above).open = true;
   rowOf(item).scrollIntoView({ block: "center" });
+}
+
+// A link to the address that is there already changes nothing that `hashchange` would notice, and some themes change the
+// address by themselves.
+function followLink({ target }) {
+  const link = target.closest?.("a[href*='#']");
+  if (link && link.pathname === location.pathname && link.hash.includes(".")) setTimeout(openLinked);
 }

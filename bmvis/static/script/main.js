@@ -21,6 +21,7 @@ listen("click", ({ target }) => {
   if (button) ACTIONS[button.dataset.do](rootOf(button), owner, button);
   else if (leaf && !target.closest("a")) focusRow(leaf);
 });
+listen("click", followLink);
 addEventListener("hashchange", openLinked);
 
 function start() {

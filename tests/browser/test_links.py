@@ -1,0 +1,48 @@
+"""Links to rows, on the pages of each theme: the row is in view, marked, and no header covers it."""
+
+import pytest
+from sites import THEMES
+
+pytestmark = pytest.mark.browser
+
+TARGET = "lora.bert.encoder.layer.7.attention.self.value"
+"""A row that is in a repeat of a repeat."""
+IS_CLEAR = """(id) => {
+  const item = document.getElementById(id);
+  const row = item?.querySelector(":scope > details > summary, :scope > div");
+  if (!row?.checkVisibility()) return "hidden";
+  const name = row.querySelector("b").getBoundingClientRect();
+  const top = document.elementFromPoint(name.left + 2, name.top + name.height / 2);
+  return row.contains(top) ? row.classList.contains("bmvis-linked") : top?.outerHTML.slice(0, 200) ?? "out of view";
+}"""
+
+
+def lands_on(tab, identifier: str):
+    """Return whether a row is in view, or what is there instead, once the page stopped: themes scroll too."""
+    places = [None]
+    for _ in range(20):
+        tab.page.wait_for_timeout(250)
+        places.append(tab.page.evaluate("scrollY"))
+        if len(places) > 3 and places[-1] == places[-2] == places[-3]:
+            break
+    return tab.page.evaluate(IS_CLEAR, identifier)
+
+
+@pytest.mark.parametrize("width", [1300, 380])
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_link_lands_on_its_row_clear_of_the_theme(theme, width, site, tab):
+    tab.page.set_viewport_size({"width": width, "height": 700})
+    tab.open_site(site(theme), f"index.html#{TARGET}")
+    assert lands_on(tab, TARGET) is True
+
+    other = TARGET.replace("value", "key").replace(".7.", ".2.")
+    tab.page.evaluate("scrollTo(0, 0)")
+    tab.page.evaluate("(id) => { location.hash = id; }", other)
+    assert lands_on(tab, other) is True
+    assert tab.errors == []
+
+
+@pytest.mark.parametrize("theme", ["furo", "material"])
+def test_a_link_lands_on_a_page_from_disk(theme, site, tab):
+    tab.page.goto(f"{(site(theme) / 'index.html').as_uri()}#{TARGET}")
+    assert lands_on(tab, TARGET) is True
