@@ -94,13 +94,17 @@ GALLERY_OPTIONS: tuple[Option, ...] = (
 _BY_NAME: Mapping[str, Option] = {option.name: option for option in GALLERY_OPTIONS}
 
 
-def parse_gallery_options(written: Mapping[str, str | None]) -> GalleryOptions:
+def parse_gallery_options(written: Mapping[str, str | None], defaults: Options | None = None) -> GalleryOptions:
     """Read the options of a gallery as written on a page.
+
+    Args:
+        written: names and texts.
+        defaults: a site's own options of trees. Their `device` is the gallery's too, so that a card and a tree agree.
 
     Raises:
         OptionError: an unknown name, with the nearest known one, or a value the option does not take.
     """
-    found: dict[str, object] = {}
+    found: dict[str, object] = {"device": defaults.device} if defaults else {}
     for name, text in written.items():
         option = _BY_NAME.get(name)
         if option is None:

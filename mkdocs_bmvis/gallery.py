@@ -16,6 +16,7 @@ from bmvis.gallery import (
     read_entries,
 )
 from bmvis.model.tree import Model
+from bmvis.options import Options
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from bmvis.source.facts import watched
@@ -30,8 +31,8 @@ Report = Callable[[BmvisError], object]
 """What a host does with a problem, in addition to the card that shows it."""
 
 
-def read_gallery(element: Element) -> tuple[GalleryOptions, tuple[Entry, ...]]:
-    """Return what an element asks for: `models` has the gallery's lines.
+def read_gallery(element: Element, defaults: Options) -> tuple[GalleryOptions, tuple[Entry, ...]]:
+    """Return what an element asks for, or else the site's `defaults`: `models` has the gallery's lines.
 
     Raises:
         OptionError: an attribute that is none, or a value that one does not take.
@@ -44,7 +45,7 @@ def read_gallery(element: Element) -> tuple[GalleryOptions, tuple[Entry, ...]]:
         raise OptionError("a gallery has no factory", hint=example)
     refuse_unknown(written, ["models", *(option.name for option in GALLERY_OPTIONS)], example)
     lines = (written.pop("models", "") or "").splitlines()
-    return parse_gallery_options(written), read_entries((line, "") for line in lines)
+    return parse_gallery_options(written, defaults), read_entries((line, "") for line in lines)
 
 
 def draw_gallery(
@@ -60,7 +61,7 @@ def draw_gallery(
         sources: takes the files that the gallery depends on.
         report: takes each problem.
     """
-    options, entries = read_gallery(element)
+    options, entries = read_gallery(element, settings.options)
     links = page.model_pages.get(gallery_key(options, entries), {})
     anchor = page.anchor(options.name or "gallery")
     page.anchors.add(anchor)

@@ -35,7 +35,7 @@ class Galleries:
         for file, text in found:
             if not hasattr(File, "generated"):
                 continue  # MkDocs 1.5: cards without pages
-            for key, pages in model_pages(file.src_uri, text, self._trees.models):
+            for key, pages in model_pages(file.src_uri, text, self._trees.models, self._trees.settings.options):
                 made = {page.reference: _page_file(page, file, files, config) for page in pages}
                 self._pages.setdefault(file.src_uri, {})[key] = made
                 if config.nav:

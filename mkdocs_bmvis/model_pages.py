@@ -15,6 +15,7 @@ from bmvis.gallery import (
     expand,
     page_names,
 )
+from bmvis.options import Options
 from mkdocs_bmvis.element import GALLERY, read_element
 from mkdocs_bmvis.gallery import finder, gallery_key, read_gallery
 from mkdocs_bmvis.page import GalleryKey, element_starts
@@ -31,33 +32,35 @@ class ModelPage(NamedTuple):
     text: str
 
 
-def model_pages(uri: str, text: str, models: Models) -> Iterator[tuple[GalleryKey, list[ModelPage]]]:
+def model_pages(uri: str, text: str, models: Models, defaults: Options) -> Iterator[tuple[GalleryKey, list[ModelPage]]]:
     """Yield each gallery with `toctree` in a page's text and its pages; mistakes are reported when it is drawn."""
     for start in element_starts(text):
         element = read_element(text[start:])
         if element.name != GALLERY:
             continue
         try:
-            options, entries = read_gallery(element)
+            options, entries = read_gallery(element, defaults)
         except OptionError:
             continue
         if options.toctree:
-            yield gallery_key(options, entries), list(_pages(uri, options, entries, models))
+            yield gallery_key(options, entries), list(_pages(uri, options, entries, models, defaults))
 
 
-def _pages(uri: str, options: GalleryOptions, entries: Iterable[Entry], models: Models) -> Iterator[ModelPage]:
+def _pages(
+    uri: str, options: GalleryOptions, entries: Iterable[Entry], models: Models, defaults: Options
+) -> Iterator[ModelPage]:
     folder = posixpath.normpath(posixpath.join(posixpath.dirname(uri), options.toctree))
     found = [entry for entry in expand(tuple(entries), finder(models, set())) if isinstance(entry, Entry)]
     names = page_names(found)
     for entry in found:
         yield ModelPage(
-            entry.shown, entry.reference, f"{folder}/{names[entry.reference]}.md", _page_text(entry, options)
+            entry.shown, entry.reference, f"{folder}/{names[entry.reference]}.md", _page_text(entry, options, defaults)
         )
 
 
-def _page_text(entry: Entry, options: GalleryOptions) -> str:
+def _page_text(entry: Entry, options: GalleryOptions, defaults: Options) -> str:
     title = re.sub(r"([\\`*_{}\[\]<>#&])", r"\\\1", entry.shown)
-    device = f' device="{options.device}"' if options.device != "auto" else ""
+    device = f' device="{options.device}"' if options.device != defaults.device else ""
     text = f'# {title}\n\n<model-structure factory="{escape(entry.reference)}"{device}></model-structure>\n'
     tags = ", ".join(re.sub(r"([\\`*_{}\[\]<>#&])", r"\\\1", tag) for tag in entry.tags)
     return f"{text}\nTags: {tags}\n" if tags else text

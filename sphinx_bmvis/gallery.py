@@ -25,6 +25,7 @@ from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import GalleryKey, domain_of
 from sphinx_bmvis.errors import admonition, place, warn
 from sphinx_bmvis.nodes import captioned_gallery, gallery_caption, model_gallery, search_text
+from sphinx_bmvis.settings import site_options
 
 
 class ModelGallery(SphinxDirective):
@@ -40,7 +41,7 @@ class ModelGallery(SphinxDirective):
         source, line = self.get_source_info()
         location = f"{source}:{line}"
         try:
-            options = parse_gallery_options(self.options)
+            options = parse_gallery_options(self.options, site_options(self.config))
             made = captioned_gallery if options.caption else model_gallery
             entries = read_entries(self._lines(location), location)
             node = made(location=location, docname=self.env.docname, options=options, entries=entries)

@@ -26,7 +26,7 @@ from bmvis.gallery import Entry, GalleryOptions, page_names, parse_gallery_optio
 from bmvis.reference import is_pattern
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.gallery import expanded, gallery_key
-from sphinx_bmvis.settings import source_of
+from sphinx_bmvis.settings import site_options, source_of
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions, tuple[Entry, 
         for argument, body in find_in_rst(text) if _is_rst(app, file.suffix) else find_in_markdown(text):
             written, lines = split_body(body)
             try:
-                options = parse_gallery_options(written)
+                options = parse_gallery_options(written, site_options(app.config))
             except OptionError:
                 continue
             if options.toctree:
@@ -165,6 +165,7 @@ def _render(app: Sphinx, entry: Entry, options: GalleryOptions) -> str:
     environment = SandboxedEnvironment(loader=SphinxFileSystemLoader(folders), keep_trailing_newline=True)
     environment.filters |= {"heading": _heading, "e": _escape[template]}
     known = {"title": entry.shown, "reference": entry.reference, "tags": entry.tags, "device": options.device}
+    known["site_device"] = site_options(app.config).device
     return MARKS[template] + environment.get_template(f"bmvis/model{template}").render(known)
 
 

@@ -146,7 +146,7 @@ def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attemp
         model, beside = loader.call(task.target, task.reference, device, modes)
     notes = _branch_notes(log) if device == "meta" and log is not None else ()
     live = optimizers.note_groups(capture_live(model), beside)
-    live = live._replace(tree=msgspec.structs.replace(live.tree, device=device, notes=notes))
+    live = live._replace(tree=msgspec.structs.replace(live.tree, device=device, notes=(*live.tree.notes, *notes)))
     return _Attempt(call_model(live, task.request) if task.request.inputs else live.tree, log)
 
 

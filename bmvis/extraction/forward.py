@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 from bmvis.extraction import macs
 from bmvis.extraction.modules import LiveModel, capture_live
 from bmvis.extraction.outputs import read_outputs
+from bmvis.extraction.unregistered import call_note, find_unregistered
 from bmvis.inputs import TensorInput
 from bmvis.model.call_summary import ALL_OPERATIONS, merged
 from bmvis.model.tree import Call, Model, Output
@@ -71,7 +72,7 @@ def trace_call(live: LiveModel, positional: Sequence[Any], named: Mapping[str, A
         except Exception:
             raise error from None  # the model's own failure
         recorder.miss_all()
-    return _noted(_with_shapes(live), recorder)
+    return _with_unregistered(live, _noted(_with_shapes(live), recorder), recorder)
 
 
 def _with_shapes(live: LiveModel) -> LiveModel:
@@ -82,6 +83,14 @@ def _with_shapes(live: LiveModel) -> LiveModel:
     made = capture_live(live.root)
     note = "shapes of lazy modules are those that the inputs gave them"
     return made._replace(tree=msgspec.structs.replace(tree, modules=made.tree.modules, notes=(*tree.notes, note)))
+
+
+def _with_unregistered(live: LiveModel, tree: Model, recorder: _Recorder) -> Model:
+    """Return the tree with notes on modules that it does not have, and that the call ran."""
+    places = zip(tree.paths, live.modules, strict=True)
+    held = [found for found in find_unregistered(places) if found.modules]
+    notes = tuple(call_note(found, recorder.seen) for found in held)
+    return msgspec.structs.replace(tree, notes=(*tree.notes, *notes)) if notes else tree
 
 
 def _call_watched(

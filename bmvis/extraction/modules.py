@@ -10,10 +10,11 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import nn
 
-from bmvis.extraction import introspection
+from bmvis.extraction import introspection, unregistered
 from bmvis.extraction.adapters import Deltas, find_deltas
 from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
+from bmvis.extraction.unregistered import find_unregistered
 from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 
@@ -64,9 +65,11 @@ def capture_live(model: nn.Module) -> LiveModel:
         raise TypeError(f"bmvis captures a torch.nn.Module, not {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
         places = list(walk(model))
-        deltas = find_deltas([(path, module) for _, _, path, module, shared, *_ in places if shared is None])
+        deltas = find_deltas(list(_paths(places)))
         reader = _Reader(deltas, _find_ties(places))
-        tree = Model(modules=tuple([reader.module(*place) for place in places]), device=_device(places))
+        modules = tuple([reader.module(*place) for place in places])
+        notes = tuple(map(unregistered.note, find_unregistered(_paths(places))))
+        tree = Model(modules=modules, device=_device(places), notes=notes)
         return LiveModel(tree, [place[3] for place in places], [place[5] for place in places], [p[6] for p in places])
 
 
@@ -89,6 +92,11 @@ def walk(root: nn.Module) -> Iterator[_Place]:
         yield depth, name, path, module, None, parameters, buffers
         if children:
             pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(children)]
+
+
+def _paths(places: list[_Place]) -> Iterator[tuple[str, nn.Module]]:
+    """Yield each module with the path of its first place."""
+    return ((path, module) for _, _, path, module, shared, *_ in places if shared is None)
 
 
 class _Ties:

@@ -87,6 +87,36 @@ def test_a_gallery_in_a_folder_without_directory_urls_keeps_the_page_that_the_au
     assert built.page("sub/zoo/zoo.tiny-layers-1.html").select_one(".bmvis-tree")
 
 
+BY_DEVICE = """
+import torch
+from torch import nn
+
+def net():
+    return nn.Linear(2, 2, bias=torch.get_default_device().type == "cpu")
+"""
+
+
+@needs_new_mkdocs
+@pytest.mark.parametrize(
+    ("option", "parameters"), [("", "6 parameters"), (' device="auto"', "4 parameters")], ids=["site", "gallery"]
+)
+def test_cards_pages_and_comparisons_use_the_device_of_the_site(tmp_path, option, parameters):
+    def change(config):
+        config["markdown_extensions"][-1]["mkdocs_bmvis"]["options"] = {"device": "cpu"}
+
+    text = f'# Models\n\n<model-gallery toctree="zoo" models="placed:net"{option} />\n'
+    folder = make_site(
+        tmp_path, {"models.md": f'{text}\n<model-compare before="placed:net" after="placed:net" />\n'}, change
+    )
+    next(folder.rglob("zoo.py")).with_name("placed.py").write_text(BY_DEVICE)
+    built = build("mkdocs", folder, "--strict")
+    assert built.report["code"] == 0, built.log
+    page = built.page("models/index.html")
+    assert page.select_one(".bmvis-card .bmvis-facts span").get_text() == parameters
+    assert parameters in built.page("zoo/placed.net/index.html").get_text(" ")
+    assert "6 parameters" in page.select_one(".bmvis-tree").parent.get_text(" ")
+
+
 NEW = ModelPage("Bert", "zoo:bert", "zoo/zoo.bert.md", "")
 
 

@@ -49,6 +49,13 @@ def needy(width):
 def _private():
     return nn.Linear(1, 1)
 '''
+BY_DEVICE = """
+import torch
+from torch import nn
+
+def net():
+    return nn.Linear(2, 2, bias=torch.get_default_device().type == "cpu")
+"""
 INDEX = """\
 Models
 ======
@@ -321,3 +328,18 @@ def test_galleries_are_found_and_examples_of_them_are_not(find, text):
     assert [argument for argument, _, _ in found] == ["zoo:a", "zoo:c"]
     assert found[0][1] == {"toctree": "here"}
     assert [line for line in found[0][2] if line] == ["zoo:b"]
+
+
+@pytest.mark.parametrize(
+    ("option", "parameters"), [("", "6 parameters"), ("   :device: auto\n", "4 parameters")], ids=["site", "gallery"]
+)
+def test_cards_pages_and_comparisons_use_the_device_of_the_site(make_site, option, parameters):
+    gallery = f".. model-gallery::\n   :toctree: models\n{option}\n   placed:net\n"
+    tree = ".. model-compare::\n   :before: placed:net\n   :after: placed:net\n"
+    site = make_site({"index.rst": f"Models\n======\n\n{gallery}\n{tree}"})
+    site.folder.joinpath("src", "placed.py").write_text(BY_DEVICE)
+    built = site.build(bmvis_options={"device": "cpu"})
+    assert built.warnings == ""
+    assert built.page("index.html").select_one(".bmvis-card .bmvis-facts span").get_text() == parameters
+    assert parameters in built.page("models/placed.net.html").get_text(" ")
+    assert "6 parameters" in built.page("index.html").select_one(".bmvis-tree").parent.get_text(" ")

@@ -1,0 +1,115 @@
+"""A note names modules and trainable tensors that PyTorch does not register."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from bmvis.extraction.forward import trace_call
+from bmvis.extraction.modules import capture, capture_live
+
+
+class Holder(nn.Module):
+    """Has a registered layer, and whatever is given."""
+
+    def __init__(self, **held: Any) -> None:
+        super().__init__()
+        self.out = nn.Linear(10, 2)
+        for name, value in held.items():
+            self.__dict__[name] = value
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return self.out(x)
+
+    @property
+    def broken(self) -> None:
+        raise AssertionError("a property must not run")
+
+
+def three() -> list[nn.Module]:
+    return [nn.Linear(10, 10) for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (three(), "holder.held is a list that holds 3 modules (330 parameters)"),
+        (tuple(three()), "holder.held is a tuple that holds 3 modules (330 parameters)"),
+        (dict(enumerate(three())), "holder.held is a dict that holds 3 modules (330 parameters)"),
+        (OrderedDict(a=nn.Linear(2, 2)), "holder.held is an OrderedDict that holds 1 module (6 parameters)"),
+        (deque(three()), "holder.held is a deque that holds 3 modules (330 parameters)"),
+        ([three(), {"more": three()}], "holder.held is a list that holds 6 modules (660 parameters)"),
+        (nn.Sequential(*three()), "holder.held is 1 module (330 parameters)"),
+        ([nn.Linear(10, 10)] * 4, "holder.held is a list that holds 1 module (110 parameters)"),
+        ([nn.Parameter(torch.zeros(5))], "holder.held is a list that holds 1 trainable tensor (5 parameters)"),
+        (torch.zeros(5, requires_grad=True), "holder.held is 1 trainable tensor (5 parameters)"),
+        ([nn.LazyLinear(3)], "holder.held is a list that holds 1 module (0 parameters)"),
+        (
+            [nn.ReLU(), nn.Parameter(torch.zeros(1))],
+            "holder.held is a list that holds 1 module and 1 trainable tensor (1 parameter)",
+        ),
+    ],
+)
+def test_what_is_not_registered_is_noted(held: Any, said: str) -> None:
+    model = nn.ModuleDict({"holder": Holder(held=held)})
+    captured = capture(model)
+    assert captured.notes == (
+        f"{said} that PyTorch doesn't register: not in the tree, in parameters(), or in the state dict",
+    )
+    assert [module.name for module in captured.modules] == ["", "holder", "out"]
+
+
+def reference_to_parent() -> nn.Module:
+    model = nn.Sequential(Holder())
+    model[0].__dict__["parent"] = [model]
+    return model
+
+
+def references_to_siblings() -> nn.Module:
+    model = Holder()
+    model.__dict__["all"] = {"out": model.out, "weight": model.out.weight}
+    return model
+
+
+def held_by_itself() -> nn.Module:
+    held: list[Any] = [1, "text", None]
+    held.append(held)
+    return Holder(held=held)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        reference_to_parent,
+        references_to_siblings,
+        held_by_itself,
+        lambda: Holder(held=[torch.zeros(3)], step=torch.zeros(2)),
+        lambda: Holder(held=(nn.Linear(2, 2).weight * 2,)),
+        lambda: Holder(held=[nn.Linear, lambda: nn.Linear(1, 1)]),
+        lambda: nn.LSTM(4, 4, 2),
+        lambda: nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)),
+        lambda: nn.TransformerEncoderLayer(8, 2),
+    ],
+)
+def test_what_is_registered_or_not_trainable_has_no_note(make: Any) -> None:
+    assert capture(make()).notes == ()
+
+
+def test_two_attributes_with_the_same_modules_count_once() -> None:
+    layers = three()
+    notes = capture(Holder(layers=layers, again=tuple(layers))).notes
+    assert [note.partition(" ")[0] for note in notes] == ["layers"]
+
+
+@pytest.mark.parametrize("spare", [0, 2])
+def test_a_call_notes_what_ran(spare: int) -> None:
+    model = Holder(layers=three(), spare=[nn.ReLU()] * spare)
+    notes = trace_call(capture_live(model), [torch.zeros(2, 10)], {}).notes
+    assert "layers: with these inputs, 3 of 3 modules ran" in notes
+    assert ("spare: with these inputs, 0 of 1 module ran" in notes) == bool(spare)
