@@ -1,8 +1,8 @@
 """Find modules and trainable tensors that a model holds where PyTorch does not look for them.
 
 `module.parameters()`, `state_dict()` and `to()` follow registered submodules and parameters only. What is in a plain
-list, dictionary, tuple or set is left out, and so is a trainable tensor that is a plain attribute. Only the objects' own
-`__dict__` is read: properties do not run.
+list, dictionary, tuple or set is left out, and so is a trainable tensor that is a plain attribute. Only `__dict__` is
+read: properties do not run.
 """
 
 from __future__ import annotations
