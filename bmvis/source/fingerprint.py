@@ -50,7 +50,7 @@ def of_installed(folder: str) -> str:
     try:
         with os.scandir(folder) as entries:
             names = sorted(e.name for e in entries if e.name.endswith((".dist-info", ".egg-info", ".pth")))
-    except OSError:
+    except (OSError, ValueError):
         names = []
     for name in names:
         place = os.path.join(folder, name)
