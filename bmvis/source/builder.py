@@ -13,7 +13,7 @@ import msgspec
 from bmvis.errors import WorkerError
 from bmvis.model.tree import Problem
 from bmvis.options import Device
-from bmvis.reference import parse_reference
+from bmvis.reference import Reference
 from bmvis.source import checkpoint, fingerprint
 from bmvis.source.allow import EVERYTHING
 from bmvis.source.cache import Cache
@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 class Job(msgspec.Struct, frozen=True):
     """What to build, and where."""
 
-    reference: str
+    reference: Reference
     """Or the pattern of a gallery."""
     cwd: Path
     path: tuple[str, ...]
@@ -61,12 +61,11 @@ class Builder:
         Raises:
             BmvisError: no model came of it.
         """
-        reference = parse_reference(job.reference)
-        if reference.is_checkpoint:
-            read = checkpoint.read(job.cwd / reference.file)
+        if job.reference.is_checkpoint:
+            read = checkpoint.read(job.cwd / job.reference.file)
             return _uncalled(read) if job.inputs else read
         asked = (
-            reference.text,
+            job.reference.text,
             job.device,
             job.path,
             job.python,
@@ -80,7 +79,7 @@ class Builder:
         worker, started = self._worker(job), time.monotonic()
         try:
             built = worker.build(
-                job.reference,
+                job.reference.text,
                 device=job.device,
                 path=job.path,
                 inputs=job.inputs,
@@ -90,8 +89,8 @@ class Builder:
         except WorkerError as error:
             if not job.inputs:
                 raise
-            return _untraced(worker.build(job.reference, device=job.device, path=job.path, allow=job.allow), error)
-        _LOG.debug("%s: built in %.1f s by %s", job.reference, time.monotonic() - started, job.python)
+            return _untraced(worker.build(job.reference.text, device=job.device, path=job.path, allow=job.allow), error)
+        _LOG.debug("%s: built in %.1f s by %s", job.reference.text, time.monotonic() - started, job.python)
         if cache:
             cache.put(built, *asked)
         return built
@@ -102,12 +101,12 @@ class Builder:
         Raises:
             BmvisError: the module cannot be imported.
         """
-        asked = ("list", job.reference, job.path, job.python)
+        asked = ("list", job.reference.text, job.path, job.python)
         cache = self._cache_of(job)
         kept = cache.get(*asked) if cache else None
         if isinstance(kept, Listed):
             return kept
-        listed = self._worker(job).find_all(job.reference, path=job.path)
+        listed = self._worker(job).find_all(job.reference.text, path=job.path)
         if cache:
             cache.put(listed, *asked)
         return listed

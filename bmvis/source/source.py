@@ -164,20 +164,26 @@ class Source:
         if text.startswith(RECORDED):
             name = text.removeprefix(RECORDED)
             self.project.find(name)
-            return self._with_entry(name, read_recorded(self.project, name, text))
+            return self._recorded(name, text)
         if is_name(text) and self.project.models:
             name, model = text, self.project.find(text)
+            if self._mode == "snapshot" or model.recorded:
+                return self._recorded(name, text)
             job = self._named_job(model, device)
         else:
-            allow = self._allow.grants(parse_reference(text))
-            name, model = self._name_of(text, device), None
-            job = msgspec.structs.replace(self._job(text), device=device, allow=allow)
-        if self._mode == "snapshot" or (model and model.recorded):
-            return self._with_entry(name, read_recorded(self.project, name, text))
+            reference = parse_reference(text)
+            allow = self._allow.grants(reference)
+            name = self._name_of(text, device)
+            if self._mode == "snapshot":
+                return self._recorded(name, text)
+            job = msgspec.structs.replace(self._job(reference), device=device, allow=allow)
         built = self._builder.build(msgspec.structs.replace(job, inputs=inputs, inputs_allow=inputs_allow))
         if self._mode == "check" and name:
             built = with_drift(self.project, name, built)
         return self._with_entry(name, built)
+
+    def _recorded(self, name: str, text: str) -> Built:
+        return self._with_entry(name, read_recorded(self.project, name, text))
 
     def _with_entry(self, name: str, built: Built) -> Built:
         """Return a model with facts of what is installed, and of the entry of pyproject.toml that has its name."""
@@ -206,7 +212,7 @@ class Source:
     def _listed(self, pattern: Reference) -> Listed:
         """Return what the module offers, from the cache or from the worker, less what pages may not name."""
         self._allow.require_module(pattern)
-        listed = self._builder.find_all(self._job(pattern.text))
+        listed = self._builder.find_all(self._job(pattern))
         found = (reference for reference in listed.references if self._allow.admits(*reference.split(":", 1)))
         return msgspec.structs.replace(listed, references=tuple(found))
 
@@ -219,7 +225,7 @@ class Source:
         """Return the name of the snapshot that a reference has, if any is needed."""
         return "" if self._mode == "live" else self.project.name_of(reference, device)
 
-    def _job(self, reference: str) -> Job:
+    def _job(self, reference: Reference) -> Job:
         """Return what to build for a reference on a page, under the site's own settings."""
         return Job(reference, self._cwd, self._path, self._python, self._timeout, self._memory)
 
@@ -227,7 +233,7 @@ class Source:
         """Return what to build for a name of pyproject.toml, which anybody may use."""
         project = self.project
         return Job(
-            model.reference,
+            parse_reference(model.reference),
             project.folder,
             tuple(dict.fromkeys((*project.path, *self._path))),
             project.python(model) or self._python,
