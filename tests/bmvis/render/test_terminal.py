@@ -8,13 +8,26 @@ import sys
 import xml.etree.ElementTree as ET
 
 import pytest
+from formats import layer, net
 from rich.cells import cell_len
 from rich.console import Console
-from trees import HOSTILE, bert, linear
+from rich.style import Style
+from trees import HOSTILE, bert, linear, tensor
 
-from bmvis.model.tree import Model, Module
+from bmvis.model.tree import Change, Model, Module, Optimizer, ParameterGroup
 from bmvis.options import Options
-from bmvis.render.terminal import DELTA, FROZEN, REPEATED, TRAINABLE, TYPE, print_page, to_svg, to_tree
+from bmvis.render.terminal import (
+    DELTA,
+    FROZEN,
+    MUTED,
+    REPEATED,
+    TRAINABLE,
+    TYPE,
+    print_page,
+    row_label,
+    to_svg,
+    to_tree,
+)
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 
@@ -147,3 +160,28 @@ def test_riches_tree_has_the_same_rows():
     Console(file=out, width=200).print(to_tree(page()))
     assert out.getvalue().rstrip() == to_text(page()).partition("\n\n")[0]
     assert len(page().rows) > 5
+
+
+@pytest.mark.parametrize(
+    ("facts", "text", "style"),
+    [
+        ({"change": Change("removed")}, "fc", Style.parse("strike #757575")),
+        ({"change": Change("added")}, "fc", DELTA),
+        ({"common": "other"}, "fc", MUTED),
+        ({}, "fc", None),
+        ({"change": Change("removed")}, "weight:[4, 4]", Style.parse("strike #757575")),
+    ],
+    ids=["removed", "added", "not common", "plain", "parameter of a removed module"],
+)
+def test_style_of_a_row(facts, text, style):
+    label = row_label(page(net(layer(**facts))).rows[1], "float32")
+    start = label.plain.index(text)
+    assert next((span.style for span in label.spans if span.start == start and span.style), None) == style
+
+
+def test_parameter_group_without_tensors_has_no_share_of_trainable_ones():
+    groups = (ParameterGroup("empty", {"lr": "1"}), ParameterGroup("full", {"lr": "2"}, 1))
+    model = net(layer("fc", tensor("w", 2, groups=(1,))), optimizers=(Optimizer("SGD", groups),))
+    rows = [line.split() for line in printed(page(model, optimizer=True)).splitlines()]
+    assert ["0", "empty", "0", "0", "0", "%", "–", "1"] in rows
+    assert ["1", "full", "1", "2", "100", "%", "all", "2"] in rows

@@ -1,0 +1,145 @@
+"""What is open, marked and named in the HTML of a tree."""
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from formats import LAZY, layer, net
+from trees import tensor
+
+from bmvis.model.tree import Change, Model, Module
+from bmvis.options import Options
+from bmvis.render.html.map import to_map
+from bmvis.render.html.tree import FEW_ROWS, LONG_TREE, SHORT_TREE, to_html
+from bmvis.view.layout import layout
+
+
+def drawn(model: Model, **options) -> Tag:
+    found = BeautifulSoup(to_html(layout(model, Options(**options)), "m"), "html.parser").select_one("#m")
+    assert found is not None
+    return found
+
+
+def nested(rows: int) -> Model:
+    """Return a model whose tree has that many rows, four levels of them at the end."""
+    wide = (layer(f"n{number}", tensor("weight", number + 1)) for number in range(rows - 4))
+    deep = (Module("a", 1, "A"), Module("b", 2, "B"), Module("c", 3, "C", parameters=(tensor("w", 2),)))
+    return net(*wide, *deep)
+
+
+def opened(tree: Tag) -> list[str]:
+    rows = [details.find_parent("li") for details in tree.select("details[open]")]
+    return [str(row["id"]) for row in rows if row]
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "expected"),
+    [
+        (nested(SHORT_TREE), {}, ["m.", "m.a", "m.a.b"]),
+        (nested(SHORT_TREE + 1), {}, ["m.", "m.a"]),
+        (nested(SHORT_TREE + 1), {"highlight": ("a.b.c",)}, ["m.", "m.a", "m.a.b"]),
+        (nested(9), {"open": 0}, []),
+        (nested(9), {"open": 0, "highlight": ("a.b",)}, ["m.", "m.a"]),
+        (nested(9), {"open": 2}, ["m.", "m.a"]),
+    ],
+    ids=["short", "long", "way to a match", "closed", "closed but for the way to a match", "levels"],
+)
+def test_open_rows(model, options, expected):
+    assert opened(drawn(model, **options)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (FEW_ROWS, ["bmvis-tree", "bmvis-few"]),
+        (FEW_ROWS + 1, ["bmvis-tree"]),
+        (LONG_TREE, ["bmvis-tree"]),
+        (LONG_TREE + 1, ["bmvis-tree", "bmvis-long"]),
+    ],
+)
+def test_tree_has_the_class_of_its_length(rows, expected):
+    tree = drawn(nested(rows)).select_one(".bmvis-tree")
+    assert tree is not None
+    assert tree["class"] == expected
+    assert len(tree.select("li")) == rows
+
+
+@pytest.mark.parametrize(
+    ("facts", "has_id"),
+    [
+        ({}, True),
+        ({"change": Change("removed")}, False),
+        ({"change": Change("added")}, True),
+        ({"common": "virtual"}, False),
+    ],
+    ids=["plain", "removed", "added", "virtual"],
+)
+def test_only_modules_of_the_model_have_an_id(facts, has_id):
+    assert bool(drawn(net(layer(**facts))).select('[id="m.fc"]')) == has_id
+
+
+@pytest.mark.parametrize(
+    ("options", "label", "labelledby"),
+    [
+        ({}, "Structure of Net", None),
+        ({"caption": "C"}, None, "m-caption"),
+        ({"alt": "A"}, "A", None),
+        ({"alt": "A", "caption": "C"}, "A", None),
+    ],
+)
+def test_accessible_name(options, label, labelledby):
+    tree = drawn(net(layer()), **options)
+    assert (tree.get("aria-label"), tree.get("aria-labelledby")) == (label, labelledby)
+    caption = tree.select_one(".bmvis-caption")
+    assert (caption["id"] if caption else None) == ("m-caption" if "caption" in options else None)
+
+
+def test_smallest_share_has_a_bar():
+    shares = [
+        count["data-s"] for count in drawn(net(layer("a", tensor("w", 999)), layer("b", tensor("w")))).select("data")
+    ]
+    assert shares == ["20", "1"]
+
+
+def test_match_in_a_repeated_block_counts_all_its_modules():
+    inner = Module("fc", 2, "Linear", parameters=(tensor("weight", 4, 4),))
+    blocks = [m for n in range(3) for m in (Module(str(n), 1, "Block"), inner)]
+    marks = drawn(net(*blocks), highlight=("fc",)).select("mark")
+    assert [mark.get("data-n") for mark in marks] == ["3"]
+    assert [mark.get("data-n") for mark in drawn(net(layer()), highlight=("fc",)).select("mark")] == [None]
+
+
+@pytest.mark.parametrize(
+    ("changed", "plain", "times"), [(1, 0, 1), (2, 0, 1), (2, 1, 2)], ids=["one of one", "all alike", "two of three"]
+)
+def test_change_of_all_parameters_is_written_once(changed, plain, times):
+    change = Change("changed", ("trainable → frozen",))
+    parameters = [tensor(f"w{number}", 2, change=change) for number in range(changed)]
+    parameters += [tensor(f"v{number}", 2) for number in range(plain)]
+    marks = drawn(net(layer("a", *parameters))).select("small.bmvis-changed")
+    assert [mark.get_text() for mark in marks] == ["trainable → frozen"] * times
+
+
+@pytest.mark.parametrize(
+    ("origins", "expected"),
+    [
+        (("enc.0", "enc.1"), None),
+        (("enc.first", "enc.second"), "enc.first enc.second"),
+        (("enc.a b", "enc.second"), None),
+    ],
+    ids=["same names", "renamed", "a path with a space"],
+)
+def test_paths_of_a_renamed_repeat_are_there_to_copy(origins, expected):
+    model = net(*(layer(str(number), origin=origin) for number, origin in enumerate(origins)))
+    name = drawn(model).select_one("b.bmvis-x")
+    assert name is not None
+    assert name.get("data-p") == expected
+
+
+@pytest.mark.parametrize(("elements", "is_drawn"), [(2, True), (1, False)])
+def test_map_has_no_cell_that_is_too_narrow_to_see(elements, is_drawn):
+    model = net(layer("big", tensor("w", 1000 - elements)), layer("small", tensor("w", elements)))
+    assert ("small: " in str(to_map(layout(model, Options())))) == is_drawn
+
+
+def test_note_that_lazy_parameters_are_not_counted_is_text():
+    facts = drawn(net(layer("a", tensor("v", 2), LAZY))).select(".bmvis-totals > span")
+    assert [(fact.get_text(), fact.get("title")) for fact in facts[2:3]] == [("1 uninitialized, not counted", None)]
