@@ -493,6 +493,16 @@ def test_an_expression_matches_the_picked_modules_and_no_others(pick, taken, exp
     assert copied(tab) == expected
 
 
+def test_levels_are_named_and_show_which_is_on(lora):
+    levels = lora.page.get_by_role("group", name="Levels")
+    names = ["Collapse all", "Open to level 1", "Open to level 2", "Open to level 3", "Open to level 4", "Expand all"]
+    assert [button.get_attribute("aria-label") for button in levels.get_by_role("button").all()] == names
+    levels.get_by_role("button", name="Open to level 2").click()
+    assert levels.get_by_role("button", pressed=True).all_inner_texts() == ["2"]
+    row(lora, "m.bert").click()
+    assert levels.get_by_role("button", pressed=True).count() == 0
+
+
 def test_buttons_have_the_names_that_a_person_hears(lora):
     row(lora, QUERY).focus()
     lora.page.keyboard.press("m")

@@ -18,6 +18,8 @@ listen("input", ({ target }) => {
 listen("click", ({ target }) => {
   const button = target.closest?.(".bmvis [data-do]");
   const leaf = target.closest?.(".bmvis-tree li > div");
+  const opened = target.closest?.(".bmvis-tree summary");
+  if (opened) pressLevel(rootOf(opened));
   if (button) ACTIONS[button.dataset.do](rootOf(button), owner, button);
   else if (leaf && !target.closest("a")) focusRow(leaf);
 });

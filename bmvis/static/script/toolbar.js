@@ -7,11 +7,17 @@ const boxesBelow = (level) => `.bmvis-tree ${"li ".repeat(level)}li > details`;
 
 function openToLevel(root, level) {
   for (const box of all(root, boxesBelow(0))) box.open = !box.matches(boxesBelow(level));
+  pressLevel(root, level);
+}
+
+// Have the button of a level pressed, or none: a row that is opened by hand is of no level.
+function pressLevel(root, level) {
+  for (const button of all(root, "[data-level]")) button.ariaPressed = String(button.dataset.level === level);
 }
 
 function levelButtons(tree) {
   const levels = [0, 1, 2, 3, 4].filter((level) => tree.querySelector(boxesBelow(level)));
-  const button = (level, label, title) => buttonHtml("level", label, `title="${title}" data-level=${level}`);
+  const button = (level, label, title) => buttonHtml("level", label, `title="${title}" aria-label="${title}" aria-pressed="false" data-level=${level}`);
   return levels
     .map((level) => (level ? button(level, level, `Open to level ${level}`) : button(0, "−", "Collapse all")))
     .concat(button(DEEPEST, "+", "Expand all"))
