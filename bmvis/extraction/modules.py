@@ -13,6 +13,7 @@ from torch import nn
 from bmvis.extraction import introspection, unregistered
 from bmvis.extraction.adapters import Deltas, find_deltas
 from bmvis.extraction.extra_repr import ExtraReprReader
+from bmvis.extraction.packed_parameters import may_be_packed
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
 from bmvis.extraction.unregistered import find_unregistered
 from bmvis.gc_pause import paused_gc
@@ -183,6 +184,8 @@ class _Reader:
 
     def parameter(self, name: str, path: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
         if type(parameter) is not nn.Parameter or id(parameter) in self.told or parameter.layout is not torch.strided:
+            return self._one(self.described(name, path, parameter, holder))
+        if may_be_packed(parameter):
             return self._one(self.described(name, path, parameter, holder))
         try:
             key = (name, parameter.shape, parameter.dtype, parameter.requires_grad, parameter.device)

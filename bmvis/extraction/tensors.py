@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from bmvis.extraction import introspection
+from bmvis.extraction.packed_parameters import Logical, logical, may_be_packed
 
 _PACKED_BITS = {"quint4x2": 4, "quint2x4": 2}
 """Bits of one element, for the dtypes of which PyTorch packs several into a byte."""
@@ -37,7 +38,8 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 def stored(tensor: torch.Tensor, holder: nn.Module) -> Stored:
     """Describe a parameter or buffer of the module `holder`."""
     if type(tensor) in _PLAIN and not tensor.is_quantized:
-        return _plain(tensor)
+        packed_as = logical(tensor, holder) if tensor.layout is torch.strided and may_be_packed(tensor) else None
+        return _from_logical(packed_as, tensor) if packed_as else _plain(tensor)
     if is_lazy(tensor):
         return Stored(None, _name(tensor.dtype), 0, 0)
     for scheme in (_bitsandbytes_4bit, _bitsandbytes_8bit, _native, _wrapper):
@@ -45,6 +47,10 @@ def stored(tensor: torch.Tensor, holder: nn.Module) -> Stored:
         if found is not None:
             return found
     return _plain(tensor)
+
+
+def _from_logical(form: Logical, tensor: torch.Tensor) -> Stored:
+    return Stored(form.shape, _name(tensor.dtype), form.count, form.stored_bytes, form.quantization)
 
 
 def may_pack(module: nn.Module, buffers: introspection.Tensors) -> bool:

@@ -71,19 +71,22 @@ def _held(module: nn.Module, names: Iterable[str]) -> Iterator[tuple[str, torch.
 
 
 def _state(holder: nn.Module, adapter: str) -> str:
-    """Return whether the adapter is `merged`, `disabled` or `inactive`; '' while it is in use, or belongs to all."""
-    if adapter in (introspection.attribute(holder, "merged_adapters") or ()):
+    """Return whether the adapter is `merged`, `disabled`, `not applied` or `inactive`; '' while it is in use.
+
+    A layer with merged adapters calls its base layer alone, so that one which is not merged has no effect there. A
+    wrapper whose list of active adapters is empty calls the original module.
+    """
+    merged = introspection.attribute(holder, "merged_adapters") or ()
+    if adapter in merged:
         return "merged"
-    if (
-        introspection.attribute(holder, "disable_adapters") is True
-        or introspection.attribute(holder, "_adapters_disabled") is True
-    ):
+    if any(introspection.attribute(holder, name) is True for name in ("disable_adapters", "_adapters_disabled")):
         return "disabled"
-    active = (
-        introspection.attribute(holder, "active_adapters") or introspection.attribute(holder, "active_adapter") or ()
-    )
-    known = [active] if isinstance(active, str) else list(active)
-    return "inactive" if known and adapter and adapter not in known else ""
+    names = (introspection.attribute(holder, name) for name in ("active_adapters", "active_adapter"))
+    active = next((found for found in names if found is not None), None)
+    known = [active] if isinstance(active, str) else list(active or ())
+    if adapter and active is not None and adapter not in known:
+        return "inactive"
+    return "not applied" if adapter and merged else ""
 
 
 def _starting_with(prefix: str, root: str, places: Places) -> Deltas:

@@ -274,3 +274,83 @@ def test_adapters_over_bitsandbytes_base():
 
 def test_nothing_of_peft_is_needed_for_a_model_without_it():
     assert deltas(nn.Sequential(nn.Linear(1, 1))) == {}
+
+
+def small_llama():
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=100,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=False,
+    )
+    return LlamaForCausalLM(config)
+
+
+def states_of(model):
+    captured = capture(model)
+    return {
+        f"{path}.{p.name}": p.adapter
+        for path, module in zip(captured.paths, captured.modules, strict=True)
+        for p in module.parameters
+        if p.delta
+    }
+
+
+def effect_of(model, key):
+    """Return whether the output depends on a parameter."""
+    ids = torch.tensor([[1, 2, 3]])
+    parameter = dict(model.named_parameters())[key]
+    with torch.no_grad():
+        before = model(ids).logits.clone()
+        kept = parameter.clone()
+        parameter.add_(torch.randn_like(parameter) * 10)
+        after = model(ids).logits
+        parameter.copy_(kept)
+    return not torch.equal(before, after)
+
+
+def with_head_of_another_adapter():
+    config = peft.LoraConfig(r=2, target_modules=["q_proj"], modules_to_save=["lm_head"])
+    model = peft.get_peft_model(small_llama(), config, adapter_name="a")
+    model.add_adapter("b", peft.LoraConfig(r=4, target_modules=["q_proj"]))
+    model.base_model.set_adapter(["b"])
+    return model
+
+
+def with_one_of_two_merged():
+    config = peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
+    model = peft.get_peft_model(small_llama(), config, adapter_name="a")
+    more = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    model.add_adapter("b", more)
+    model.base_model.set_adapter(["a", "b"])
+    model.base_model.merge_adapter(["a"])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (with_head_of_another_adapter, {"lm_head.modules_to_save.a.weight": "inactive"}),
+        (
+            with_one_of_two_merged,
+            {
+                "layers.0.self_attn.q_proj.lora_A.a.weight": "merged",
+                "layers.0.self_attn.q_proj.lora_A.b.weight": "not applied",
+                "layers.0.self_attn.v_proj.lora_A.b.weight": "",
+            },
+        ),
+    ],
+    ids=["head of another adapter", "one of two merged"],
+)
+def test_state_agrees_with_the_effect_on_the_output(make, expected):
+    model = make().eval()
+    states = states_of(model)
+    for end, state in expected.items():
+        (key,) = (key for key in states if key.endswith(end))
+        assert states[key] == state
+        assert effect_of(model, key) is (state == "")

@@ -1,0 +1,107 @@
+"""Parameters that stand for more than they hold: packed integers of quantizers, and placeholders of DeepSpeed.
+
+Libraries are recognized by the attributes of the module that holds the parameter; none is imported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import msgspec
+import torch
+from torch import nn
+
+from bmvis.extraction import introspection
+
+_MAX_BITS = 16
+
+
+class Logical(msgspec.Struct, frozen=True):
+    """What a parameter stands for."""
+
+    shape: tuple[int, ...]
+    count: int
+    """0 for scales and zero points: they belong to the storage of another parameter."""
+    stored_bytes: int
+    quantization: str = ""
+
+
+def may_be_packed(parameter: torch.Tensor) -> bool:
+    """Return whether `logical` is worth a look: for integers, and for parameters without elements."""
+    return not parameter.dtype.is_floating_point or parameter.shape[:1] == (0,)
+
+
+def logical(parameter: torch.Tensor, holder: nn.Module) -> Logical | None:
+    """Return what a parameter of the module `holder` stands for; None if it is what it seems."""
+    if parameter.numel() == 0:
+        return _placeholder(parameter)
+    name = next((name for name, own in introspection.parameters(holder) if own is parameter), "")
+    return _hqq(name, parameter, holder) or _mxfp4(name, parameter, holder) or _compressed(name, parameter, holder)
+
+
+def _placeholder(parameter: torch.Tensor) -> Logical | None:
+    """Return the true shape of a parameter that ZeRO-3 has partitioned: it leaves an empty one with `ds_shape`.
+
+    https://deepspeed.readthedocs.io/en/latest/zero3.html
+    """
+    shape = _shape(introspection.attribute(parameter, "ds_shape"))
+    return Logical(shape, math.prod(shape), math.prod(shape) * parameter.element_size()) if shape is not None else None
+
+
+def _hqq(name: str, parameter: torch.Tensor, holder: nn.Module) -> Logical | None:
+    """Return the matrix of an `HQQLinear`, which keeps shape and bits in its dictionary `meta`.
+
+    https://github.com/mobiusml/hqq
+    """
+    meta = introspection.attribute(holder, "meta")
+    if name != "W_q" or not isinstance(meta, dict):
+        return None
+    shape, bits = _shape(meta.get("shape")), _bits(meta.get("nbits"))
+    return Logical(shape, math.prod(shape), _bytes(parameter), f"int{bits}") if shape and bits else None
+
+
+def _mxfp4(name: str, parameter: torch.Tensor, holder: nn.Module) -> Logical | None:
+    """Return the experts of gpt-oss: blocks of 4-bit values, two to a byte, and a scale for each block.
+
+    https://github.com/openai/gpt-oss
+    """
+    own = dict(introspection.parameters(holder))
+    stem, _, kind = name.rpartition("_")
+    blocks, scales = own.get(f"{stem}_blocks"), own.get(f"{stem}_scales")
+    if blocks is None or scales is None or blocks.dtype is not torch.uint8 or blocks.shape[:-1] != scales.shape:
+        return None
+    if kind == "scales":
+        return Logical(tuple(scales.shape), 0, _bytes(scales), "mxfp4 scales")
+    *outer, groups, width = blocks.shape
+    return Logical((*outer, groups * width * 2), blocks.numel() * 2, _bytes(blocks), "mxfp4")
+
+
+def _compressed(name: str, parameter: torch.Tensor, holder: nn.Module) -> Logical | None:
+    """Return the matrix of a compressed-tensors layer, whose integers hold several values of a row each.
+
+    https://github.com/vllm-project/compressed-tensors
+    """
+    scheme = introspection.attribute(introspection.attribute(holder, "quantization_scheme"), "weights")
+    bits = _bits(introspection.attribute(scheme, "num_bits"))
+    if name != "weight_packed" or not bits or parameter.dim() != 2:
+        return None
+    rows, words = parameter.shape
+    shape = (rows, words * parameter.element_size() * 8 // bits)
+    return Logical(shape, math.prod(shape), _bytes(parameter), f"int{bits}")
+
+
+def _shape(written: object) -> tuple[int, ...] | None:
+    if not isinstance(written, Iterable):
+        return None
+    sizes = tuple(written)
+    return sizes if all(isinstance(size, int) and size >= 0 for size in sizes) else None
+
+
+def _bits(written: object) -> int:
+    is_number = isinstance(written, int) and not isinstance(written, bool) and 0 < written <= _MAX_BITS
+    return written if is_number and isinstance(written, int) else 0
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
