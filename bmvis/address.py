@@ -1,8 +1,10 @@
-r"""Key addressing: which modules a pattern names, by the rules of OpenDelta's `modified_modules`.
+r"""Select modules by path suffix or regular expression, with the rules of OpenDelta's `modified_modules`.
 
-A pattern names each module whose path ends with it, in whole names: `output.dense` is the end of
-`layer.0.attention.output.dense`, and not of `layer.0.myoutput.dense`. After `[r]` stands a regular
-expression: `[r]layer\.[0-5]\.output`. What it finds must be such an end.
+A pattern matches each module whose path ends with it, at a boundary between names: `output.dense` matches
+`layer.0.attention.output.dense`, but not `layer.0.myoutput.dense`. A pattern that starts with `[r]` is a regular
+expression, such as `[r]layer\.[0-5]\.output`. Its first match must be such a suffix.
+
+See https://opendelta.readthedocs.io/en/latest/notes/namebasedaddr.html for OpenDelta's description.
 """
 
 from __future__ import annotations
@@ -22,27 +24,34 @@ from bmvis.model.tree import Model
 
 REGEX = "[r]"
 TIMEOUT = 5.0
-"""Seconds for a regular expression on all paths of a model; the hundred thousand of a big one take 0.2."""
+"""Seconds that a regular expression can take for all paths of a model. A hundred thousand paths take 0.2 s."""
 LONGEST = 1000
-"""Characters of a regular expression."""
+"""Maximum length of a regular expression, in characters."""
 _MOST_NAMES = 5000
-"""Different ends of paths that a pattern which names nothing is compared with."""
+"""Maximum number of distinct path suffixes to compare with a pattern that matches no module."""
 
 
 def match(model: Model, pattern: str | Iterable[str]) -> list[str]:
-    """Return the paths of the modules that a pattern, or any of several, names; in the model's order.
+    r"""Return the paths of the modules that match at least one of the given patterns.
 
     Args:
         model: a captured model.
-        pattern: one pattern, several in one text as in the option `highlight`, or a sequence of them.
+        pattern: one pattern, several patterns separated by spaces or commas, or an iterable of patterns.
+
+    Returns:
+        Dotted paths, in the model's order; empty if no module matches.
 
     Raises:
-        OptionError: a regular expression that does not compile.
-        AddressError: a regular expression that does not come to an end.
+        ValueError: a pattern is empty.
+        OptionError: a regular expression does not compile.
+        HighlightError: a regular expression takes longer than `TIMEOUT` seconds.
 
-    Examples:
+    Example:
+        >>> bert = bmvis.capture(transformers.BertModel(transformers.BertConfig(num_hidden_layers=2)))
         >>> match(bert, "layer.0.attention.output.dense")
-        ['bert.encoder.layer.0.attention.output.dense']
+        ['encoder.layer.0.attention.output.dense']
+        >>> match(bert, r"[r]layer\.\d\.output\.dense")
+        ['encoder.layer.0.output.dense', 'encoder.layer.1.output.dense']
     """
     places = model.paths
     patterns = (
@@ -52,11 +61,15 @@ def match(model: Model, pattern: str | Iterable[str]) -> list[str]:
 
 
 def parse_patterns(text: str) -> tuple[str, ...]:
-    """Read patterns that are separated by spaces or commas; a regular expression ends at a space only.
+    r"""Split a text into patterns at spaces and commas. A regular expression ends only at a space.
 
     Raises:
-        ValueError: there is none.
-        OptionError: a regular expression that does not compile.
+        ValueError: the text has no pattern.
+        OptionError: a regular expression does not compile, or is longer than `LONGEST` characters.
+
+    Example:
+        >>> parse_patterns(r"query,key [r]layer\.\d{1,2}")
+        ('query', 'key', '[r]layer\\.\\d{1,2}')
     """
     found: list[str] = []
     for word in text.split():
@@ -76,14 +89,18 @@ def _require_compiles(expression: str) -> None:
         re.compile(expression)
     except (re.error, ValueError, OverflowError, RecursionError) as error:
         shown = expression if len(expression) < 80 else f"{expression[:79]}…"
-        raise OptionError(f"the regular expression {shown!r} cannot be read: {error}") from None
+        raise OptionError(f"invalid regular expression {shown!r}: {error}") from None
 
 
 def find(places: Sequence[str], pattern: str) -> Sequence[int]:
-    """Return the indices of the paths that one pattern names. The root, whose path is empty, has no name.
+    """Return the indices of the paths that one pattern matches. No pattern matches the root, whose path is ''.
 
     Raises:
-        AddressError: a regular expression that does not come to an end.
+        HighlightError: a regular expression takes longer than `TIMEOUT` seconds.
+
+    Example:
+        >>> find(["", "encoder", "encoder.dense"], "dense")
+        [2]
     """
     if pattern.startswith(REGEX):
         found = _search(pattern.removeprefix(REGEX), tuple(places))
@@ -96,9 +113,9 @@ def find(places: Sequence[str], pattern: str) -> Sequence[int]:
 
 @lru_cache(maxsize=16)
 def _search(expression: str, places: tuple[str, ...]) -> Sequence[int] | HighlightError:
-    """Search in a process that ends after `TIMEOUT`: who writes a page may not hang the build.
+    """Search in a process that is stopped after `TIMEOUT` seconds, so that a page cannot block the build.
 
-    A failure is returned, not raised, so that it is remembered as well.
+    Errors are returned, not raised, so that `lru_cache` caches them as well.
     """
     command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("regex_search.py"))]
     question = json.dumps([expression, places])
@@ -107,16 +124,22 @@ def _search(expression: str, places: tuple[str, ...]) -> Sequence[int] | Highlig
     except subprocess.TimeoutExpired:
         return HighlightError(
             f"the regular expression {expression!r} takes longer than {TIMEOUT:g} seconds",
-            hint="write it without a repeat inside a repeat, such as (a+)+",
+            hint="avoid nested quantifiers, such as (a+)+",
         )
     except (OSError, subprocess.CalledProcessError) as error:
         detail = getattr(error, "stderr", "") or str(error)
-        return HighlightError(f"the regular expression {expression!r} could not be searched for", detail=detail)
+        return HighlightError(f"the search for the regular expression {expression!r} failed", detail=detail)
     return tuple(json.loads(ran.stdout))
 
 
 def missing(model: Model, places: Sequence[str], pattern: str) -> HighlightError:
-    """Return what to say of a pattern that names no module: the nearest that would."""
+    """Return the error for a pattern that matches no module. Its hint suggests the closest path suffixes.
+
+    Args:
+        model: the model that was searched.
+        places: the paths of its modules.
+        pattern: the pattern that matches none of them.
+    """
     plain = re.sub(r"\\(.)", r"\1", pattern.removeprefix(REGEX)).strip("^$")
     near = _nearest(places, plain)
     if _is_tensor(model, places, plain):
@@ -126,11 +149,11 @@ def missing(model: Model, places: Sequence[str], pattern: str) -> HighlightError
     else:
         names = dict.fromkeys(path for path in places if path and "." not in path)
         hint = f"the first modules are {', '.join(islice(names, 8))}" if names else "the model has no modules"
-    return HighlightError(f"{pattern!r} names no module of this {model.root.type}", hint=hint)
+    return HighlightError(f"{pattern!r} matches no module of this {model.root.type}", hint=hint)
 
 
 def _nearest(places: Iterable[str], wanted: str) -> list[str]:
-    """Return the ends of paths, of as many names as were written, that look most like them; of a numbered one, one."""
+    """Return up to three similar path suffixes with as many names, and only one of those that differ in numbers."""
     level = wanted.count(".") + 1
     ends = (".".join(path.split(".")[-level:]) for path in places if path)
     alike = {re.sub(r"\d+", "0", end): end for end in reversed(list(islice(dict.fromkeys(ends), _MOST_NAMES)))}

@@ -1,4 +1,6 @@
-"""bigmodelvis' interface on bmvis' tree: switching is one import line.
+"""The interface of bigmodelvis, https://pypi.org/project/bigmodelvis.
+
+To switch to bmvis, change one import:
 
 ```python
 from bmvis import Visualization  # was: from bigmodelvis import Visualization
@@ -29,10 +31,17 @@ if TYPE_CHECKING:
 
 
 class Visualization:
-    """Draws a model's structure in the terminal.
+    """Print the structure of a model in the terminal, with the interface of bigmodelvis.
 
     Args:
-        plm: any PyTorch module; the name is bigmodelvis'.
+        plm: any PyTorch module. The name is that of bigmodelvis.
+
+    Example:
+        >>> Visualization(nn.Linear(2, 3)).structure_graph()
+        root weight:[3, 2] bias:[3]
+        <BLANKLINE>
+        Linear: 9 parameters, all trainable; float32, 36 bytes
+        trainable
     """
 
     def __init__(self, plm: nn.Module) -> None:
@@ -48,19 +57,25 @@ class Visualization:
         only_common: bool = False,
         printTree: bool = True,  # noqa: N803 - bigmodelvis' name
     ) -> Tree:
-        """Print the tree, and return it as Rich's. What of a mapping does not fit the model is a warning.
+        """Print the tree, and return it as a `rich.tree.Tree`.
+
+        Names in a mapping that do not match the model are reported as Python warnings.
 
         Args:
-            rootname: what the first row is called.
-            expand_params: give each parameter a line of its own.
-            keep_non_params: keep modules without parameters.
-            common_structure: name modules by the structure that transformers have in common.
-            mapping: how, in OpenDelta's nested dictionaries; without, bmvis' own mapping for the model's class.
-            only_common: leave out what that structure has no name for, if that is asked for.
-            printTree: print it; without, it is only returned.
+            rootname: the label of the first row.
+            expand_params: show each parameter on its own line.
+            keep_non_params: show modules without parameters.
+            common_structure: rename modules to the names that all transformer architectures share.
+            mapping: the new names, as nested dictionaries in OpenDelta's format. The default is the mapping that
+                bmvis has for the class of the model.
+            only_common: with `common_structure`, leave out modules that have no common name.
+            printTree: whether to print the tree.
 
         Returns:
             The same tree, for Rich to print elsewhere.
+
+        Raises:
+            TypeError: `plm` is not a `torch.nn.Module`.
         """
         model = capture(self.plm)
         misfits: tuple[BmvisError, ...] = ()

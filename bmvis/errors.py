@@ -1,7 +1,7 @@
-"""What can go wrong, as values a host can place on a page: what was found, and what to do.
+"""Errors for users: the problem, and a suggested fix.
 
-A host adds the place (file and line). `str(error)` is one line; `detail` may hold several, such as
-the user's own frames of a traceback.
+A documentation host adds the location (file and line). `str(error)` is one line. `detail` can have several lines,
+such as the frames of a traceback in the user's own code.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from bmvis.log_text import one_line
 
 
 class BmvisError(Exception):
-    """An error that names its mend.
+    """A user-facing error with a suggested fix. Base class of all errors that bmvis raises for a model or a page.
 
     Args:
-        message: what was found, one line.
-        hint: what to do about it, one line.
-        detail: more lines, shown preformatted.
+        message: the problem, in one line.
+        hint: the suggested fix, in one line; '' if there is none.
+        detail: more lines, shown preformatted, such as a traceback.
+
+    Example:
+        >>> error = BmvisError("no module named 'zoo'", hint="add its folder to `path`")
+        >>> str(error)
+        "no module named 'zoo' (add its folder to `path`)"
     """
 
     kind: ClassVar[str] = "error"
@@ -39,45 +44,45 @@ class BmvisError(Exception):
 
     @property
     def report(self) -> str:
-        """Return the whole text for a log: the message, then the detail indented below it.
+        """Return the full text for a log: the message and the hint in one line, then the indented detail.
 
-        Whatever user code wrote in it cannot command a terminal or a CI.
+        Control characters and CI commands from user code are escaped.
         """
         return "\n".join([one_line(str(self)), *(f"    {one_line(line)}" for line in self.detail.splitlines())])
 
 
 class InvalidReferenceError(BmvisError):
-    """A factory reference that does not parse."""
+    """A factory reference cannot be parsed."""
 
     kind = "reference"
 
 
 class OptionError(BmvisError):
-    """An option that does not exist, or a value it does not take."""
+    """An option is unknown, or its value is invalid."""
 
     kind = "option"
 
 
 class FactoryError(BmvisError):
-    """A factory that cannot be imported, raises, or returns something that is no module."""
+    """A factory cannot be imported, raises an exception, or does not return a module."""
 
     kind = "factory"
 
 
 class DetectorError(BmvisError):
-    """A delta detector of another library that cannot be loaded, or raises."""
+    """A registered adapter detector cannot be loaded, or raises an exception."""
 
     kind = "detector"
 
 
 class CheckpointError(BmvisError):
-    """A file of weights that is missing, damaged, or that only running its code could read."""
+    """A checkpoint file is missing, corrupt, or cannot be read without running code from it."""
 
     kind = "checkpoint"
 
 
 class TraceError(BmvisError):
-    """A model that is drawn, but could not be called with the inputs of its page."""
+    """A model was built, but its forward pass with the `inputs` of the page failed."""
 
     kind = "trace"
 
@@ -89,61 +94,61 @@ class IncompleteError(BmvisError):
 
 
 class OptimizerError(BmvisError):
-    """An optimizer that is missing, or whose groups hold other parameters than one would think."""
+    """An optimizer is missing, or its parameter groups have a likely mistake."""
 
     kind = "optimizer"
 
 
 class WorkerError(BmvisError):
-    """A worker process that died, hung, or could not start (torch not installed)."""
+    """The worker process exited, timed out, or could not start, for example because torch is not installed."""
 
     kind = "worker"
 
 
 class ProjectError(BmvisError):
-    """A `[tool.bmvis]` that pyproject.toml spells wrong, or a name that it does not have."""
+    """The `[tool.bmvis]` table of pyproject.toml is invalid, or has no model of the given name."""
 
     kind = "project"
 
 
 class CommonStructureError(BmvisError):
-    """A mapping to the common structure that cannot be read, or does not fit the model."""
+    """A mapping to the common structure cannot be read, or does not match the model."""
 
     kind = "common"
 
 
 class SnapshotError(BmvisError):
-    """A snapshot that is missing or cannot be read."""
+    """A snapshot is missing or cannot be read."""
 
     kind = "snapshot"
 
 
 class DriftError(BmvisError):
-    """A model that is built, and differs from its snapshot: one is to be changed."""
+    """A model differs from its snapshot."""
 
     kind = "drift"
 
 
 class HighlightError(BmvisError):
-    """A pattern that names no module, or cannot be searched for."""
+    """A pattern matches no module, or its regular expression takes too long."""
 
     kind = "highlight"
 
 
 MAX_CHOICES = 8
-"""Known words that a hint lists: a project can name hundreds of models."""
+"""Maximum number of known words that a hint lists. A project can have hundreds of models."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a hint for a word that is not known.
+    """Return a hint for an unknown word.
 
     Args:
-        word: what was written.
-        known: the words that are possible.
+        word: the unknown word.
+        known: the valid words.
 
     Returns:
-        The closest known word as a question, or else the known words, at most `MAX_CHOICES` of them; '' if there
-        are none.
+        A question with the closest valid word. If none is close, a list of up to `MAX_CHOICES` valid words. '' if
+        `known` is empty.
 
     Example:
         >>> nearest("dept", ["depth", "device"])
@@ -162,7 +167,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def a_type(thing: object) -> str:
-    """Return 'a dict', 'an int': what kind of thing was found."""
+    """Return the name of an object's type with its article, such as 'a dict' or 'an int'."""
     noun = type(thing).__name__
     return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 

@@ -1,7 +1,8 @@
-"""Galleries: many models on one page, a card for each. What both hosts share; `render.gallery` draws the cards.
+"""Galleries: a page with a card for each of many models. Shared by the documentation hosts; internal.
 
-A gallery is a list of lines, each `reference | title | tag, tag`; title and tags may be left out. A reference with a
-star finds several models: `zoo:bert_*` in a module, `bert-*` among the names of `[tool.bmvis.models]`.
+A gallery is a list of lines, each `reference | title | tag, tag`. Title and tags are optional. A reference with a
+wildcard finds several models: `zoo:bert_*` in a module, `bert-*` among the names in `[tool.bmvis.models]`.
+`render.html.cards` draws the cards.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from bmvis.view.page import Page
 
 Sort = Literal["given", "name", "parameters"]
 ALL_NAMES = "*"
-"""What a gallery shows that lists nothing: all models of `[tool.bmvis.models]`."""
+"""The pattern of an empty gallery: all models in `[tool.bmvis.models]`."""
 THUMBNAIL = Options(depth=6)
-"""How a model is laid out for its card."""
+"""The options to lay out a model for its card."""
 
 
 class GalleryOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page asks of one gallery. The fields are the rows of `GALLERY_OPTIONS`, in its order."""
+    """The options of one gallery. The fields are the rows of `GALLERY_OPTIONS`, in its order."""
 
     toctree: str = ""
     sort: Sort = "given"
@@ -40,27 +41,27 @@ class GalleryOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One line of a gallery, or one model that it stands for."""
+    """One line of a gallery, or one of the models that the pattern on a line matches."""
 
     reference: str
     title: str = ""
     tags: tuple[str, ...] = ()
     location: str = ""
-    """Where it is written, as the host writes it before a warning."""
+    """The location of the line in the sources, as the host prints it before a warning."""
 
     @property
     def shown(self) -> str:
-        """Return the card's title: by default the callable with its arguments, or the name."""
+        """Return the title of the card: by default the callable with its arguments, or the model's name."""
         return self.title or self.reference.partition(":")[2] or self.reference
 
 
 class Card(msgspec.Struct, frozen=True):
-    """One model of a gallery with what came of it."""
+    """One model of a gallery, laid out, or the error that occurred."""
 
     entry: Entry
     model: Page | BmvisError
     href: str = ""
-    """The model's own page."""
+    """The URL of the model's own page; '' if it has none."""
 
 
 def _folder(text: str) -> str:
@@ -78,48 +79,50 @@ def _sort(text: str) -> str:
 GALLERY_OPTIONS: tuple[Option, ...] = (
     Option(
         "toctree",
-        "a folder, relative to the page's",
+        "a folder, relative to that of the page",
         _folder,
-        "Give each model a page of its own in this folder, and the card a link to it.",
+        "Create a page for each model in this folder, and link the cards to these pages.",
     ),
-    Option("sort", "given, name or parameters", _sort, "The order of the cards; parameters puts the largest first."),
-    replace(BY_NAME["name"], help="The gallery's name on the page: its anchor, and the target of references."),
-    replace(BY_NAME["caption"], help="A caption below the cards."),
+    Option("sort", "given, name or parameters", _sort, "Order of the cards. `parameters` puts the largest first."),
+    replace(BY_NAME["name"], help="Name of the gallery on the page: its anchor, and the target of references."),
+    replace(BY_NAME["caption"], help="Caption below the cards."),
     replace(
-        BY_NAME["alt"], help="What a screen reader calls the gallery; by default its caption, or the number of models."
+        BY_NAME["alt"],
+        help="Accessible name for screen readers. The default is the caption, or the number of models.",
     ),
-    replace(BY_NAME["device"], help=f"{BY_NAME['device'].help} The same for all models."),
+    replace(BY_NAME["device"], help=f"{BY_NAME['device'].help} Applies to all models of the gallery."),
     BY_NAME["class"],
 )
 _BY_NAME: Mapping[str, Option] = {option.name: option for option in GALLERY_OPTIONS}
 
 
 def parse_gallery_options(written: Mapping[str, str | None], defaults: Options | None = None) -> GalleryOptions:
-    """Read the options of a gallery as written on a page.
+    """Parse the options of a gallery as written on a page.
 
     Args:
-        written: names and texts.
-        defaults: a site's own options of trees. Their `device` is the gallery's too, so that a card and a tree agree.
+        written: option names with their text.
+        defaults: the default options for the trees of a site. Their `device` also applies to the gallery, so that cards
+            and trees agree.
 
     Raises:
-        OptionError: an unknown name, with the nearest known one, or a value the option does not take.
+        OptionError: an option is unknown, or its value is invalid.
     """
     found: dict[str, object] = {"device": defaults.device} if defaults else {}
     for name, text in written.items():
         option = _BY_NAME.get(name)
         if option is None:
-            raise OptionError(f"unknown option {name!r} of a gallery", hint=nearest(name, _BY_NAME))
+            raise OptionError(f"unknown gallery option {name!r}", hint=nearest(name, _BY_NAME))
         try:
             found[option.attribute] = option.read((text or "").strip())
         except ValueError:
             raise OptionError(
-                f"option {name!r} does not take {text or ''!r}", hint=f"it takes {option.takes}"
+                f"invalid value {text or ''!r} for option {name!r}", hint=f"expected {option.takes}"
             ) from None
     return msgspec.convert(found, GalleryOptions)
 
 
 def read_entries(lines: Iterable[tuple[str, str]], location: str = "") -> tuple[Entry, ...]:
-    """Read a gallery's lines, each with its location; empty ones, and those that start with `#`, are passed over."""
+    """Parse the lines of a gallery, each with its location. Empty lines and lines that start with `#` are skipped."""
     entries = tuple(_read_entry(text, location) for text, location in lines if text.strip() and text.strip()[0] != "#")
     return entries or (Entry(ALL_NAMES, location=location),)
 
@@ -134,9 +137,14 @@ def _read_entry(text: str, location: str) -> Entry:
 def expand(
     entries: Sequence[Entry], find_all: Callable[[str], Iterable[str]]
 ) -> Iterator[Entry | tuple[Entry, BmvisError]]:
-    """Yield an entry for each model: a pattern becomes what `find_all` says; what fails comes with its error.
+    """Yield an entry for each model, without duplicates.
 
-    A model that a line before has named is not shown twice.
+    Args:
+        entries: the lines of the gallery.
+        find_all: returns the references of all models that a pattern matches.
+
+    Yields:
+        An entry for each distinct reference, or a pattern's entry with the error that `find_all` raised.
     """
     seen: set[str] = set()
     for entry in entries:
@@ -158,7 +166,7 @@ def make_card(entry: Entry, model: Model | BmvisError, href: str = "") -> Card:
 
 
 def ordered(cards: Iterable[Card], sort: Sort) -> list[Card]:
-    """Return cards in the order asked for; models that failed come last where sizes count."""
+    """Return the cards in the given order. When sorted by parameters, models that failed are last."""
     if sort == "name":
         return sorted(cards, key=lambda card: card.entry.shown.casefold())
     if sort == "parameters":
@@ -167,9 +175,9 @@ def ordered(cards: Iterable[Card], sort: Sort) -> list[Card]:
 
 
 def page_names(entries: Iterable[Entry]) -> dict[str, str]:
-    """Return for each reference the name of its page, without suffix: `zoo.bert` for `zoo:bert`.
+    """Return the name of the page for each reference, without suffix: `zoo.bert` for `zoo:bert`.
 
-    No two are alike, also where a file system ignores case.
+    The names are unique, also on file systems that ignore case.
     """
     names: dict[str, str] = {}
     taken: set[str] = set()

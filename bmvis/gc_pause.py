@@ -1,4 +1,4 @@
-"""Python's garbage collector, held while a tree is made."""
+"""Pause Python's garbage collector while a tree is built."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused_gc() -> Iterator[None]:
-    """Hold the collector: records make no cycles, and each of its passes visits the whole of torch, or of Sphinx."""
+    """Disable the garbage collector for the duration of the context.
+
+    The records of a tree form no reference cycles, and each collection would traverse all objects of torch or Sphinx.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:

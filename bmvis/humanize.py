@@ -1,4 +1,4 @@
-"""Write numbers for people: `109.5M` parameters, `438.1 MB`."""
+"""Format numbers for people: `109.5M` parameters, `438.1 MB`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from collections.abc import Sequence
 
 
 def count(number: int) -> str:
-    """Write a number of elements: exact below 10,000, else with K, M, B or T and four digits at most."""
+    """Format a number of elements: exact below 10,000, otherwise with K, M, B or T and at most four digits."""
     return f"{number:,}" if number < 10_000 else _scaled(number, ("K", "M", "B", "T"), "")
 
 
 def size(number: int) -> str:
-    """Write a number of bytes in decimal units, as disks and checkpoints are sold: `438.1 MB`."""
+    """Format a number of bytes with decimal units (1 MB = 1,000,000 bytes): `438.1 MB`."""
     return f"{number:,} bytes" if number < 1000 else _scaled(number, ("KB", "MB", "GB", "TB", "PB"), " ")
 
 
 def shape(sides: Sequence[int]) -> str:
-    """Write a shape: `[768, 768]`; `?` for a side that varies."""
+    """Format a shape: `[768, 768]`. A negative size, for a dimension that varies, becomes `?`."""
     return f"[{', '.join(['?' if side < 0 else str(side) for side in sides])}]"
 
 
 def percent(part: int, whole: int) -> str:
-    """Write a share: `21.4 %`; a share too small to show is `<0.1 %`, never 0; one just short of all never 100."""
+    """Format a percentage: `21.4 %`.
+
+    Rounding never yields 0 or 100: a small share becomes `<0.1 %`, and an incomplete one at most `>99.9 %`.
+    """
     if not whole or not part:
         return "0 %"
     share = 100 * part / whole

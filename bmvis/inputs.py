@@ -1,6 +1,7 @@
-"""What a model is called with, as a page writes it: `input_ids: int64[1, 128]; float32[1, 3, 224, 224]`.
+"""Parse the inputs of a model, as the option `inputs` gives them: `input_ids: int64[1, 128]; float32[1, 3, 224, 224]`.
 
-Or a reference to a function that returns the inputs: `package.module:make_inputs`. Nothing is evaluated.
+The option can also be a reference to a function that returns the inputs: `package.module:make_inputs`. Parsing
+evaluates no code.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _EXAMPLE = "write input_ids: int64[1, 128]; attention_mask: int64[1, 128], or pa
 
 
 class TensorInput(msgspec.Struct, frozen=True):
-    """One tensor; without a name it is passed by its position."""
+    """One tensor. A tensor without a name is passed as a positional argument."""
 
     name: str
     dtype: str
@@ -33,30 +34,37 @@ class TensorInput(msgspec.Struct, frozen=True):
 
 
 def parse_inputs(text: str) -> tuple[TensorInput, ...] | Reference:
-    """Read what the option `inputs` holds.
+    """Parse the value of the option `inputs`.
 
     Raises:
-        OptionError: it is neither tensors nor a reference, or more than a person would write.
+        OptionError: the text is neither a list of tensors nor a reference, or exceeds a limit.
     """
     if len(text) > MAX_LENGTH:
-        raise OptionError(f"option 'inputs' is {len(text):,} characters long", hint=f"at most {MAX_LENGTH:,} are taken")
+        raise OptionError(f"option 'inputs' is {len(text):,} characters long", hint=f"the limit is {MAX_LENGTH:,}")
     if _REFERENCE.fullmatch(text) and text.partition(":")[2].strip() not in DTYPES:
         try:
             return parse_reference(text)
         except InvalidReferenceError as error:
-            raise OptionError(f"option 'inputs' cannot be read: {error.message}", hint=_EXAMPLE) from None
+            raise OptionError(f"cannot parse option 'inputs': {error.message}", hint=_EXAMPLE) from None
     parts = [part.strip() for part in text.split(";") if part.strip()]
     if not parts or len(parts) > MAX_TENSORS:
-        raise OptionError(f"option 'inputs' has {len(parts)} tensors", hint=f"{_EXAMPLE}; at most {MAX_TENSORS}")
+        raise OptionError(
+            f"option 'inputs' has {len(parts)} tensors", hint=f"{_EXAMPLE}; the limit is {MAX_TENSORS} tensors"
+        )
     found = tuple(map(_tensor, parts))
     names = [tensor.name for tensor in found if tensor.name]
     if len(set(names)) < len(names):
-        raise OptionError("option 'inputs' has one name twice", hint=f"the names are {', '.join(names)}")
+        raise OptionError("option 'inputs' has a duplicate name", hint=f"the names are {', '.join(names)}")
     return found
 
 
 def checked_inputs(text: str) -> str:
-    """Return what `inputs` holds, on one line, if it can be read."""
+    """Return the value of `inputs` on one line, if it can be parsed.
+
+    Raises:
+        ValueError: the text is empty.
+        OptionError: as from `parse_inputs`.
+    """
     if not text:
         raise ValueError
     parse_inputs(text)
@@ -66,17 +74,17 @@ def checked_inputs(text: str) -> str:
 def _tensor(text: str) -> TensorInput:
     match = _TENSOR.fullmatch(text)
     if match is None:
-        raise OptionError(f"option 'inputs' does not take {text!r}", hint=_EXAMPLE)
+        raise OptionError(f"option 'inputs': invalid tensor {text!r}", hint=_EXAMPLE)
     name, dtype, sizes = match[1] or "", match[2], match[3]
     if dtype not in DTYPES:
-        raise OptionError(f"option 'inputs' names an unknown data type {dtype!r}", hint=nearest(dtype, DTYPES))
+        raise OptionError(f"option 'inputs': unknown data type {dtype!r}", hint=nearest(dtype, DTYPES))
     try:
         shape = tuple(int(size) for size in sizes.split(",")) if sizes.strip() else ()
     except ValueError:
-        raise OptionError(f"option 'inputs' does not take the shape in {text!r}", hint=_EXAMPLE) from None
+        raise OptionError(f"option 'inputs': invalid shape in {text!r}", hint=_EXAMPLE) from None
     if len(shape) > MAX_DIMENSIONS or math.prod(shape) > MAX_ELEMENTS:
         raise OptionError(
-            f"the tensor {text!r} in option 'inputs' is too large",
-            hint=f"at most {MAX_DIMENSIONS} dimensions and {MAX_ELEMENTS:,} elements are taken",
+            f"option 'inputs': tensor {text!r} is too large",
+            hint=f"the limits are {MAX_DIMENSIONS} dimensions and {MAX_ELEMENTS:,} elements",
         )
     return TensorInput(name, dtype, shape)

@@ -1,6 +1,12 @@
-"""Text of strangers in logs: names, exceptions and output of user code, as they are printed where a CI reads along.
+"""Sanitize untrusted text for logs: names, exceptions and output of user code.
 
-A terminal obeys control sequences. GitHub Actions, Azure Pipelines and TeamCity obey lines such as `::error::`.
+Terminals interpret control sequences, and CI systems interpret commands in the log:
+
+- GitHub Actions: lines that start with `::`, such as `::error::`
+  (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands)
+- Azure Pipelines: `##vso[` and `##[`
+  (https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands)
+- TeamCity: `##teamcity[` (https://www.jetbrains.com/help/teamcity/service-messages.html)
 """
 
 from __future__ import annotations
@@ -14,27 +20,27 @@ _COLONS = re.compile(r"(?m)^(\s*):(?=:)")
 
 
 def one_line(text: str) -> str:
-    """Return text as one line: control and direction characters, and ends of lines, are written as escapes."""
+    """Return text as one line, with control characters, direction characters and line breaks escaped."""
     return _without_commands("".join(map(_escaped, text)) if not text.isprintable() else text)
 
 
 def lines(text: str) -> str:
-    """Return text with its lines, each as `one_line` writes it."""
+    """Return text of several lines, with `one_line` applied to each."""
     return "\n".join(map(one_line, text.replace("\t", "    ").split("\n")))
 
 
 def forward(name: str, write: Callable[[str], object], report: Callable[[str], object], *, is_verbose: bool) -> None:
-    """Send what the loggers below `name` write to a host's log.
+    """Forward the records of the logger `name` and its descendants to the log of a documentation host.
 
     Args:
-        name: of the parent logger.
-        write: takes what `-v` shows.
-        report: takes warnings.
-        is_verbose: whether the host shows more than warnings.
+        name: the name of the parent logger.
+        write: receives messages below warning level, which the host shows with `-v`.
+        report: receives warnings and errors.
+        is_verbose: whether the host shows messages below warning level.
     """
     logger = logging.getLogger(name)
     for other in [other for other in logger.handlers if isinstance(other, _Forwarding)]:
-        logger.removeHandler(other)  # of an earlier build in this process
+        logger.removeHandler(other)  # from an earlier build in this process
     logger.addHandler(_Forwarding(write, report))
     logger.setLevel(logging.DEBUG if is_verbose else logging.WARNING)
 
@@ -46,7 +52,7 @@ class _Forwarding(logging.Handler):
         self._report = report
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass a message on as one line."""
+        """Forward a message as one line."""
         text = one_line(record.getMessage())
         (self._report if record.levelno >= logging.WARNING else self._write)(text)
 

@@ -1,4 +1,4 @@
-"""A captured model that a notebook draws: the tree of the pages, in the output of a cell; in a console as text."""
+"""Display captured models in notebooks as HTML, and in consoles as text."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 
 _NUMBERS = itertools.count(1)
-"""Each output has its own ids: cells share one page."""
+"""Numbers for the ids of outputs, which must differ because all cells share one page."""
 
 
 class Drawing:
-    """What a notebook shows as a cell's result, and `print` as text."""
+    """A drawn tree: HTML as the result of a notebook cell, text from `str()` and `print`."""
 
     def __init__(self, model: Model, options: Options) -> None:
         self.page = layout(model, options)
@@ -34,20 +34,30 @@ class Drawing:
     __repr__ = __str__
 
     def __rich__(self) -> Drawn:
-        """Return the tree as Rich prints it."""
+        """Return a renderable for Rich."""
         return Drawn(self.page)
 
     def _repr_html_(self) -> str:
-        """Return the tree with its stylesheet, without a script: a notebook's rules may forbid one."""
+        """Return the tree as HTML with its stylesheet. There is no script, because notebooks can forbid scripts."""
         return join(assets.inline_stylesheets(), to_html(self.page, f"bmvis-{next(_NUMBERS)}"))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """Return the tree as HTML, and as text for a notebook in a terminal."""
+        """Return the tree as HTML, and as text for notebooks in a terminal."""
         return {"text/plain": str(self), "text/html": self._repr_html_()}
 
 
 class Captured(Model, frozen=True, eq=False):
-    """A model as `bmvis.capture` returns it: the data of `Model`, and equal to it, drawn where a notebook shows it."""
+    """The model that `bmvis.capture` returns: a `Model` that notebooks display as a tree.
+
+    It is equal to a `Model` with the same data.
+
+    Example:
+        >>> captured = bmvis.capture(nn.Linear(2, 3))
+        >>> captured  # in a notebook: a tree with colors and foldable rows
+        root weight:[3, 2] bias:[3]
+        <BLANKLINE>
+        Linear: 9 parameters, all trainable; float32, 36 bytes
+    """
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Model) and msgspec.structs.astuple(self) == msgspec.structs.astuple(other)
@@ -56,18 +66,22 @@ class Captured(Model, frozen=True, eq=False):
         return hash(Model(*msgspec.structs.astuple(self)))
 
     def draw(self, **options: Any) -> Drawing:
-        """Return the tree as the options of `model-structure` say, as in `draw(depth=3, non_params=True)`.
+        """Draw the tree with display options.
 
-        What a page would warn of is a warning here too, such as a mapping that does not fit.
+        Problems that are warnings in a documentation build are Python warnings here, such as a mapping that does not
+        match the model.
 
         Args:
-            options: those that a site can have for all its trees, with `_` for `-`.
+            options: the options of `model-structure` that can be set for a whole site, with `_` instead of `-`.
 
         Returns:
-            What a notebook draws as a cell's result, and `print` writes as text.
+            The drawn tree. A notebook displays it, and `print` writes it as text.
 
         Raises:
-            OptionError: an option that there is not, or a value that it does not take.
+            OptionError: an option is unknown, or its value is invalid.
+
+        Example:
+            >>> bmvis.capture(model).draw(depth=3, non_params=True)
         """
         written = {name.replace("_", "-"): value for name, value in options.items()}
         drawing = Drawing(self, parse_site_options(written))
@@ -91,5 +105,5 @@ class Captured(Model, frozen=True, eq=False):
 
 
 def captured(model: Model) -> Captured:
-    """Return the same data as something to draw."""
+    """Return a model with the same data that notebooks can display."""
     return Captured(**msgspec.structs.asdict(model))

@@ -1,4 +1,4 @@
-"""Read display options as a page, a configuration file or the command line writes them."""
+"""Parse display options from a page, a configuration file, or the command line."""
 
 from __future__ import annotations
 
@@ -12,54 +12,55 @@ from bmvis.errors import OptionError, nearest
 from bmvis.options import BY_NAME, Options
 
 PER_TREE = ("name", "caption", "alt", "highlight", "base", "inputs", "order", "optimizer", "accept")
-"""Options that belong to one tree: a site has no default for them."""
+"""Options of a single tree, which have no default for a whole site."""
 
 
 def parse_site_options(written: Mapping[str, object]) -> Options:
-    """Read the options for all trees of a site as a configuration file holds them: text, numbers, flags, lists.
+    """Parse the default options of a site, as a configuration file gives them: strings, numbers, Booleans, lists.
 
     Raises:
-        OptionError: as from `parse_options`, or an option that belongs to one tree.
+        OptionError: as from `parse_options`, or an option can only be set for a single tree.
     """
     for name in PER_TREE:
         if name in written:
-            raise OptionError(f"option {name!r} belongs to one tree", hint="write it where the tree stands")
+            raise OptionError(f"option {name!r} applies to a single tree", hint="set it where the page adds the tree")
     return parse_options({str(name): _written(value) for name, value in written.items()})
 
 
 COMPARED = ("before", "after")
-"""What `model-compare` takes beside the options: references of two models."""
+"""The attributes of `model-compare` that refer to its two models."""
 
 
 def take_comparison(written: dict[str, str | None]) -> str:
-    """Take the two models of a comparison out of what is written; return the reference of the second one.
+    """Remove `before` and `after` from the attributes of a comparison, and set the option `base` to `before`.
 
-    The first one is its `base` from then on.
+    Returns:
+        The reference of the model `after`.
 
     Raises:
-        OptionError: one of them is missing.
+        OptionError: one of the two is missing.
     """
     for name in COMPARED:
         if not (written.get(name) or "").strip():
-            raise OptionError(f"the comparison has no {name!r}", hint="name two models: before and after")
+            raise OptionError(f"the comparison has no {name!r}", hint="set both models: before and after")
     written["base"] = written.pop("before")
     return written.pop("after") or ""
 
 
 def take_optimizer(written: dict[str, str | None]) -> None:
-    """Ask for the optimizer, as `model-optimizer` does."""
+    """Set the option `optimizer`, as `model-optimizer` does."""
     written["optimizer"] = "true"
 
 
 def below(options: Options, folder: Path) -> Options:
-    """Return options whose file, if they name one by a relative path, is below `folder`: the site's."""
+    """Return the options with a relative path of a mapping file resolved below `folder`, the folder of the site."""
     if not options.mapping_file:
         return options
     return msgspec.structs.replace(options, common=str(folder / options.mapping_file))
 
 
 def _written(value: object) -> str | None:
-    """Return a configured value as a page would write it."""
+    """Return a value of a configuration file as the text that a page would have."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
@@ -68,14 +69,14 @@ def _written(value: object) -> str | None:
 
 
 def parse_options(written: Mapping[str, str | None], defaults: Options | None = None) -> Options:
-    """Read options as written on a page or in a configuration.
+    """Parse options as written on a page or in a configuration file.
 
     Args:
-        written: option names (as in `OPTIONS`) with their text; None or '' for a flag without a value.
-        defaults: what holds where nothing is written; a site's own defaults.
+        written: option names, as in `OPTIONS`, with their text; None or '' for a flag without a value.
+        defaults: values of options that are not in `written`, such as those of the site.
 
     Raises:
-        OptionError: an unknown name, with the nearest known one, or a value the option does not take.
+        OptionError: an option is unknown, its value is invalid, or two options exclude each other.
     """
     found: dict[str, Any] = {}
     for name, text in written.items():
@@ -85,11 +86,13 @@ def parse_options(written: Mapping[str, str | None], defaults: Options | None = 
         try:
             found[option.attribute] = option.read((text or "").strip())
         except (ValueError, KeyError):
-            takes = option.takes or "no value, or true or false"
-            raise OptionError(f"option {name!r} does not take {text or ''!r}", hint=f"it takes {takes}") from None
+            takes = option.takes or "no value, true or false"
+            raise OptionError(f"invalid value {text or ''!r} for option {name!r}", hint=f"expected {takes}") from None
     options = msgspec.structs.replace(defaults or Options(), **found)
     if options.optimizer and options.base:
-        raise OptionError("options 'optimizer' and 'base' exclude each other", hint="draw the comparison by itself")
+        raise OptionError("options 'optimizer' and 'base' exclude each other", hint="remove one of them")
     if options.order == "execution" and not options.inputs:
-        raise OptionError("option 'order' is execution, and nothing is run", hint="add inputs: float32[1, 3, 224, 224]")
+        raise OptionError(
+            "option 'order: execution' requires 'inputs'", hint="add inputs, such as float32[1, 3, 224, 224]"
+        )
     return options

@@ -1,7 +1,7 @@
-"""The one table of display options.
+"""The table of display options.
 
-RST directive options, Markdown attributes, command-line flags, the documentation's option reference
-and the texts of option errors are all made from `OPTIONS`.
+Directive options, Markdown attributes, command-line flags, the option reference in the manual, and error messages are
+generated from `OPTIONS`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from bmvis import address, inputs
 
 Device = Literal["auto", "meta", "cpu"]
 
-
 FindingKind = Literal["missing", "frozen", "twice", "empty", "foreign", "decay"]
-"""What can be wrong with an optimizer: trainable parameters in no group, frozen ones in a group, one in several
-groups, a group without parameters, tensors of another model, and biases or norms that decay though a rule is there."""
+"""Kinds of likely mistakes in an optimizer, in order: trainable parameters in no group, frozen parameters in a group,
+a parameter in several groups, a group without parameters, tensors that are not in the model, and weight decay for
+biases or norms although other groups have none."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a page asks of one tree. The fields are the rows of `OPTIONS`, in its order."""
+    """The display options of one tree. Each field is a row of `OPTIONS`, which describes it."""
 
     depth: int | None = None
     root_name: str = "root"
@@ -53,19 +53,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def mapping_file(self) -> str:
-        """Return the file that `common` names; '' if it names none."""
+        """Return the path of the mapping file in `common`; '' if `common` is not a file."""
         return self.common if self.common.endswith(".toml") else ""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One display option: how it is written, what it takes, what it does."""
+    """One display option: its name, valid values, and help text."""
 
     name: str
     takes: str
-    """What a value looks like, for the reference and for errors; empty for a flag."""
+    """A description of valid values, for the reference and for errors; empty for a flag."""
     read: Callable[[str], Any]
-    """Turn the written value into the field's; raises ValueError."""
+    """Converts the text to the value of the field. Raises ValueError if the text is invalid."""
     help: str
     field: str = ""
 
@@ -76,7 +76,7 @@ class Option:
 
     @property
     def is_flag(self) -> bool:
-        """Return whether the option can stand without a value."""
+        """Return whether the option needs no value."""
         return not self.takes
 
 
@@ -136,94 +136,99 @@ def _classes(text: str) -> tuple[str, ...]:
 OPTIONS: tuple[Option, ...] = (
     Option(
         "depth",
-        "a whole number from 1",
+        "an integer, 1 or greater",
         _whole(1),
-        "Levels of modules to show below the root; deeper ones are summed up.",
+        "Number of levels to show below the root. Rows at the last level sum up the modules below them.",
     ),
-    Option("root-name", "a text", _text, "What the first row is called."),
-    Option("non-params", "", _flag, "Keep modules without parameters: dropout, activations, pooling."),
-    Option("expand-params", "", _flag, "Give each parameter a line of its own."),
-    Option("buffers", "", _flag, "Show buffers beside the parameters."),
+    Option("root-name", "text", _text, "Label of the first row."),
+    Option("non-params", "", _flag, "Show modules without parameters: dropout, activations, pooling."),
+    Option("expand-params", "", _flag, "Show each parameter on its own line."),
+    Option("buffers", "", _flag, "Show buffers in addition to parameters."),
     Option(
         "extra-repr",
         "",
         _flag,
-        "Show what modules say of themselves, as print(model) does: a dropout's p, a convolution's stride.",
+        "Show each module's extra_repr(), as print(model) does, such as the p of a dropout or the stride of a "
+        "convolution.",
     ),
-    Option("map", "", _flag, "Draw a map below the tree of where the parameters are."),
+    Option("map", "", _flag, "Draw a map below the tree that shows where the parameters are."),
     Option(
         "name",
         "a letter, then letters, digits and . : _ -",
         _identifier,
-        "The tree's name on the page: its anchor, and the target of references.",
+        "Name of the tree on the page: its anchor, and the target of references.",
     ),
-    Option("caption", "a text", _text, "A caption below the tree."),
+    Option("caption", "text", _text, "Caption below the tree."),
     Option(
         "alt",
-        "a text",
+        "text",
         _text,
-        "What a screen reader calls the tree; by default its caption, or its type.",
+        "Accessible name for screen readers. The default is the caption, or the type of the model.",
     ),
     Option(
         "open",
-        "a whole number from 0",
+        "an integer, 0 or greater",
         _whole(0),
-        "Levels that are open when the page loads; by default all of a short tree, and two of a long one.",
+        "Number of levels that are expanded when the page loads. By default, a short tree is fully expanded, and a "
+        "long tree up to two levels.",
     ),
     Option(
         "device",
         "auto, meta or cpu",
         _choice("auto", "meta", "cpu"),
-        "Where the factory runs: meta takes no memory for weights; auto is meta, then the CPU if that fails, "
-        "with half of the machine's memory.",
+        "Device on which the factory runs. `meta` uses no memory for weights. `auto` is `meta`, and if that fails, "
+        "the CPU with up to half of the machine's memory.",
     ),
     Option("class", "CSS class names", _classes, "CSS classes for the outermost element.", field="classes"),
-    Option("search", "", _flag, "Let the site's search find the text of the tree."),
+    Option("search", "", _flag, "Include the text of the tree in the search index of the site."),
     Option(
         "highlight",
-        "ends of module paths, such as attention.output.dense, or [r] and a regular expression",
+        "suffixes of module paths, such as attention.output.dense, or [r] followed by a regular expression",
         address.parse_patterns,
-        "Mark the modules that a pattern names, unfolded and below `depth` where need be. Several: between spaces.",
+        "Highlight the modules that match a pattern. They are unfolded, and shown below `depth`, if necessary. "
+        "Separate several patterns with spaces.",
     ),
-    Option("whole-names", "", _flag, "Write names in full that are wider than a line."),
+    Option("whole-names", "", _flag, "Don't shorten long names."),
     Option(
         "common",
-        "auto, the name of a mapping (bert, gpt2, llama, …), or a .toml file with one of your own",
+        "auto, the name of a mapping (bert, gpt2, llama, …), or the path of your own .toml file",
         _mapping,
-        "Rename modules to one structure for all architectures: embeddings, encoder.block, attn.q, ff.w1.",
+        "Rename modules to common names for all architectures: embeddings, encoder.block, attn.q, ff.w1.",
     ),
     Option(
         "base",
-        "a factory reference or a name, or snapshot: and a name",
+        "a factory reference, a name from pyproject.toml, or snapshot:NAME",
         _text,
-        "Compare with this model: what was added, removed and changed since; what was not is folded away.",
+        "Compare with this model. The tree shows what was added, removed and changed, and folds unchanged modules.",
     ),
-    Option("only-changes", "", _flag, "In a comparison, leave out what did not change."),
+    Option("only-changes", "", _flag, "In a comparison, leave out unchanged modules."),
     Option(
         "inputs",
-        "tensors, such as input_ids: int64[1, 128]; float32[1, 3], or a reference to a function that makes the inputs",
+        "tensors, such as input_ids: int64[1, 128]; float32[1, 3], or a reference to a function that returns the "
+        "inputs",
         inputs.checked_inputs,
-        "Call the model once with these and show what each module returns, and the multiply-accumulates.",
+        "Run one forward pass with these inputs, and show the output shapes and multiply-accumulates (MACs) of each "
+        "module.",
     ),
     Option(
         "order",
         "definition or execution",
         _choice("definition", "execution"),
-        "Order of the modules inside another: as they are defined, or as `inputs` calls them first.",
+        "Order of the child modules of a module: as defined, or in the order of their first calls with `inputs`.",
     ),
     Option(
         "optimizer",
         "",
         _flag,
-        "Show the parameter groups of the optimizer that the factory returns with the model, and what is wrong.",
+        "Show the parameter groups of the optimizer that the factory returns with the model, and likely mistakes.",
     ),
     Option(
         "accept",
-        f"some of {', '.join(get_args(FindingKind))}",
+        f"one or more of {', '.join(get_args(FindingKind))}",
         _findings,
-        "What of the optimizer is meant to be as it is: shown on the page, but no warning of the build.",
+        "Findings about the optimizer that are intended. The page shows them, but the build doesn't warn.",
     ),
-    Option("only-common", "", _flag, "Of the common structure, leave out modules that it has no name for."),
+    Option("only-common", "", _flag, "With `common`, leave out modules that have no common name."),
 )
 
 

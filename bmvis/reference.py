@@ -1,9 +1,9 @@
 """Factory references: `package.module:callable`, optionally with literal arguments.
 
-Beside them, `checkpoint:path` and `config:path` name files: weights, and a transformers configuration.
+`checkpoint:path` and `config:path` refer to files instead: a checkpoint, or a transformers configuration.
 
-Nothing is evaluated but literals, by `ast.literal_eval`. The same text is parsed in the docs build
-(to report errors at their line) and in the worker (to call the factory).
+Only literals are evaluated, with `ast.literal_eval`. The docs build parses the text to report errors at their line.
+The worker parses it again to call the factory.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import msgspec
 from bmvis.errors import InvalidReferenceError
 
 MAX_LENGTH = 4096
-"""Longest reference, in characters. A reference is typed by a person; a megabyte of literal is an attack."""
+"""Maximum length of a reference, in characters. People type references; a literal of a megabyte is an attack."""
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _CALLED = re.compile(rf"\s*{_DOTTED.pattern}\s*\(")
-"""A module of the name `config` is reached with a call: `config:build()`."""
+"""`config:build()`, with a call, refers to a Python module with the name `config`, not to a file."""
 _PATTERN = re.compile(r"[\w*?!\[\]-]+")
 _EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
 
@@ -33,27 +33,27 @@ class Reference(msgspec.Struct, frozen=True):
     """A parsed factory reference."""
 
     text: str
-    """As written, outer white space removed."""
+    """The text as written, without leading and trailing whitespace."""
     module: str
     attribute: str
-    """Dotted: `build` or `Zoo.build`."""
+    """Dotted name in the module: `build` or `Zoo.build`."""
     arguments: tuple[Any, ...] = ()
     keywords: dict[str, Any] = {}
     called: bool = False
-    """Whether the reference has a call: `mod:factory()`, not `mod:factory`."""
+    """Whether the reference includes a call: `mod:factory()`, not `mod:factory`."""
     file: str = ""
-    """What `checkpoint:` or `config:` stands before."""
+    """The path after `checkpoint:` or `config:`."""
 
     @property
     def is_checkpoint(self) -> bool:
-        """Return whether it names a file of weights: there is nothing to call."""
+        """Return whether it refers to a checkpoint file, so that there is nothing to call."""
         return bool(self.file) and not self.called
 
     @property
     def target(self) -> str:
-        """Return the reference without its arguments: what `allow` patterns are matched against.
+        """Return the reference without arguments, as `allow` patterns match it.
 
-        The path of a file is written the shortest way, with `/`: `checkpoint:weights/../secret` is `checkpoint:secret`.
+        File paths are normalized and use `/`: `checkpoint:weights/../secret` becomes `checkpoint:secret`.
         """
         if self.file:
             return f"{'config' if self.called else 'checkpoint'}:{os.path.normpath(self.file).replace(os.sep, '/')}"
@@ -72,7 +72,7 @@ def parse_reference(text: str) -> Reference:
     if len(text) > MAX_LENGTH:
         raise InvalidReferenceError(
             f"the factory reference is {len(text):,} characters long",
-            hint=f"at most {MAX_LENGTH:,} are taken; write a factory of your own that holds the arguments",
+            hint=f"the limit is {MAX_LENGTH:,}; move the arguments into a factory function",
         )
     module, colon, call = text.partition(":")
     if module.strip() in ("checkpoint", "config") and not _CALLED.match(call):
@@ -84,7 +84,7 @@ def parse_reference(text: str) -> Reference:
     for part, what in ((module, "module"), (attribute, "callable")):
         if not _DOTTED.fullmatch(part):
             raise InvalidReferenceError(
-                f"{part!r} is not a {what} name in the factory reference {text!r}", hint=_EXAMPLE
+                f"{part!r} is not a valid {what} name in the factory reference {text!r}", hint=_EXAMPLE
             )
     if not paren:
         return Reference(text, module, attribute)
@@ -93,34 +93,35 @@ def parse_reference(text: str) -> Reference:
 
 
 def parse_pattern(text: str) -> Reference:
-    """Parse a pattern such as `zoo:bert_*`: a module, and what its callables' names match, as in `fnmatch`.
+    """Parse a pattern such as `zoo:bert_*`: a module and an `fnmatch` pattern for the names of its callables.
 
     Raises:
-        InvalidReferenceError: the text is not such a pattern.
+        InvalidReferenceError: the text is not a valid pattern.
     """
     module, colon, pattern = text.strip().partition(":")
     if not colon or not _DOTTED.fullmatch(module) or not _PATTERN.fullmatch(pattern):
         raise InvalidReferenceError(
-            f"{_short(text)!r} is not a pattern of callables", hint="write package.module:bert_* or package.module:*"
+            f"{_short(text)!r} is not a valid pattern for callables",
+            hint="write package.module:bert_* or package.module:*",
         )
     return Reference(text.strip(), module, pattern)
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether `text` is meant as a pattern: a star, question mark or bracket stands before any call."""
+    """Return whether `text` is a pattern: it has a star, question mark or bracket before any call."""
     return any(sign in text.partition("(")[0] for sign in "*?[")
 
 
 def is_name(text: str) -> bool:
-    """Return whether `text` is a name, as pyproject.toml gives to models, and no reference."""
+    """Return whether `text` is a model name from pyproject.toml rather than a reference."""
     return _NAME.fullmatch(text.strip()) is not None
 
 
 def short_name(text: str) -> str:
-    """Return what a name or a reference is called for short: the name, or the callable.
+    """Return a short name for a model: its name in pyproject.toml, its callable, or the stem of its file.
 
     Raises:
-        InvalidReferenceError: it is neither.
+        InvalidReferenceError: the text is neither a name nor a reference.
     """
     if is_name(text):
         return text.strip()
@@ -130,7 +131,7 @@ def short_name(text: str) -> str:
 
 def _file(text: str, kind: str, path: str) -> Reference:
     if not path or "\0" in path:
-        raise InvalidReferenceError(f"no path in {text!r}", hint=f"write {kind}:folder, or {kind}:folder/file")
+        raise InvalidReferenceError(f"{text!r} has no valid path", hint=f"write {kind}:folder, or {kind}:folder/file")
     if kind == "checkpoint":
         return Reference(text, "", "", file=path)
     return Reference(text, "bmvis.child.transformers_config", "build", (path,), called=True, file=path)
@@ -141,15 +142,15 @@ def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, A
         node = ast.parse(call.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or type(error).__name__
-        raise InvalidReferenceError(f"the call in {_short(text)!r} does not parse: {reason}", hint=_EXAMPLE) from None
+        raise InvalidReferenceError(f"cannot parse the call in {_short(text)!r}: {reason}", hint=_EXAMPLE) from None
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
-        raise InvalidReferenceError(f"{_short(text)!r} is not one plain call", hint=_EXAMPLE)
+        raise InvalidReferenceError(f"{_short(text)!r} is not a single call", hint=_EXAMPLE)
     arguments = tuple(_literal(argument, text) for argument in node.args)
     keywords: dict[str, Any] = {}
     for keyword in node.keywords:
         if keyword.arg is None:
             raise InvalidReferenceError(
-                f"'**' is not taken in {_short(text)!r}", hint="write each argument as name=value"
+                f"'**' is not supported in {_short(text)!r}", hint="write each argument as name=value"
             )
         if keyword.arg in keywords:
             raise InvalidReferenceError(
@@ -165,8 +166,8 @@ def _literal(node: ast.expr, text: str) -> Any:
     except (ValueError, TypeError, RecursionError, MemoryError):
         raise InvalidReferenceError(
             f"the argument {_short(ast.unparse(node))!r} of {_short(text)!r} is not a literal",
-            hint="arguments are numbers, strings, True, False, None, lists, tuples, sets and dicts;"
-            " for anything else write a factory without arguments",
+            hint="arguments can be numbers, strings, True, False, None, lists, tuples, sets and dicts;"
+            " for anything else, write a factory without arguments",
         ) from None
 
 

@@ -1,7 +1,7 @@
-"""Hold paths against a regular expression in a process of its own, for it can be ended; `re` cannot.
+"""Match module paths against a regular expression in a separate process, because `re` has no timeout.
 
-Run as a file, never imported. It reads `[expression, [path, ...]]` as JSON and writes the indices of the
-paths that are addressed.
+This file is run as a script and never imported. It reads `[expression, [path, ...]]` as JSON from standard input and
+writes the indices of the matching paths as JSON.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import sys
 
 
 def is_addressed(expression: re.Pattern[str], path: str) -> bool:
-    """Return whether the first place where the expression is found is the end of the path, from the start of a name.
+    """Return whether the first match of the expression is a suffix of the path that starts at a name.
 
-    This is OpenDelta's rule (`endswith_in_regex`).
+    This is the rule of OpenDelta's `endswith_in_regex`:
+    https://github.com/thunlp/OpenDelta/blob/main/opendelta/utils/name_based_addressing.py
     """
     found = expression.search(path)
     if not found or not found[0] or found.end() != len(path):

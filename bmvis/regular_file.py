@@ -1,4 +1,4 @@
-"""Read files that others may have put there: regular ones only, without waiting, and up to a size."""
+"""Read untrusted files safely: regular files only, without blocking, up to a size limit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import BinaryIO
 
 
 def open_regular(file: Path) -> BinaryIO:
-    """Open a regular file.
+    """Open a regular file for reading in binary mode.
 
-    A pipe would block the build for ever, and a device may have no end.
+    Other files are rejected: reading a pipe could block the build forever, and a device can be endless.
 
     Raises:
-        OSError: it cannot be opened, or it is no regular file.
+        OSError: the file cannot be opened, or is not a regular file.
     """
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -28,11 +28,11 @@ def read_regular(file: Path, limit: int) -> bytes:
     """Return the content of a regular file.
 
     Args:
-        file: its path; a link is followed.
-        limit: the most bytes that it may have.
+        file: the path of the file. Symbolic links are followed.
+        limit: the maximum size in bytes.
 
     Raises:
-        OSError: it cannot be read, it is no regular file, or it is larger.
+        OSError: the file cannot be read, is not a regular file, or is larger than `limit`.
     """
     with open_regular(file) as opened:
         content = opened.read(limit + 1)

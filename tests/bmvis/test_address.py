@@ -62,18 +62,18 @@ def test_it_is_there_after_import_bmvis():
 
 @pytest.mark.parametrize("written", ["[r](", "[r]" + "(" * 5000, "[r]" + "a" * 2000, "[r]a{99999999999999999999}"])
 def test_an_expression_that_cannot_be_read_is_an_option_error(written):
-    with pytest.raises(OptionError, match=r"the regular expression .* cannot be read"):
+    with pytest.raises(OptionError, match=r"invalid regular expression"):
         parse_options({"highlight": written})
 
 
 @pytest.mark.parametrize("written", ["", " ", ","])
 def test_no_pattern_is_an_option_error(written):
-    with pytest.raises(OptionError, match="option 'highlight' does not take"):
+    with pytest.raises(OptionError, match="for option 'highlight'"):
         parse_options({"highlight": written})
 
 
 def test_a_site_has_no_patterns_for_all_of_its_trees():
-    with pytest.raises(OptionError, match="option 'highlight' belongs to one tree"):
+    with pytest.raises(OptionError, match="option 'highlight' applies to a single tree"):
         parse_site_options({"highlight": "query"})
 
 
@@ -134,7 +134,7 @@ def test_a_pattern_that_names_nothing_is_a_warning_with_the_nearest(pattern, hin
     assert page.matches == 1
     [warning] = page.warnings
     assert (warning.kind, warning.hint) == ("highlight", hint)
-    assert warning.message == f"{pattern!r} names no module of this BertForMaskedLM"
+    assert warning.message == f"{pattern!r} matches no module of this BertForMaskedLM"
 
 
 def test_html_marks_the_name_and_counts_the_matches():

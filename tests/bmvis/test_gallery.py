@@ -95,7 +95,7 @@ def test_a_thumbnail_starts_where_the_model_branches():
 
 
 def test_an_unknown_sort_is_refused():
-    with pytest.raises(Exception, match="it takes given, name or parameters"):
+    with pytest.raises(Exception, match="expected given, name or parameters"):
         parse_gallery_options({"sort": "size"})
 
 

@@ -62,7 +62,7 @@ def test_settings_are_the_defaults_of_attributes(render):
         pytest.param('factory="zoo:tiny" dept="2"', "unknown attribute 'dept' (did you mean 'depth'?)", id="attribute"),
         pytest.param('factori="zoo:tiny"', "unknown attribute 'factori' (did you mean 'factory'?)", id="factory-name"),
         pytest.param('depth="2"', "the element has no factory", id="no-factory"),
-        pytest.param('factory="zoo:tiny" depth="x"', "option 'depth' does not take 'x'", id="value"),
+        pytest.param('factory="zoo:tiny" depth="x"', "invalid value 'x' for option 'depth'", id="value"),
         pytest.param('factory="zoo.tiny"', "no ':' in the factory reference", id="reference"),
         pytest.param('factory="zo:tiny"', "no module named 'zo' (did you mean 'zoo'?)", id="module"),
         pytest.param('factory="zoo.big:tiny"', "no module named 'zoo.big' (is the package installed", id="no-package"),
@@ -190,7 +190,7 @@ def test_a_problem_can_end_the_build(render):
             {"on_error": "ignore"}, "setting 'on_error': invalid enum value 'ignore' (it takes box, raise)", id="choice"
         ),
         pytest.param({"options": {"depht": 1}}, "unknown option 'depht' (did you mean 'depth'?)", id="option"),
-        pytest.param({"options": {"name": "x"}}, "option 'name' belongs to one tree", id="per-tree"),
+        pytest.param({"options": {"name": "x"}}, "option 'name' applies to a single tree", id="per-tree"),
         pytest.param({"path": ["sources"]}, "setting 'path': there is no folder", id="folder"),
         pytest.param({"options": "depth"}, "setting 'options' is not a mapping", id="options"),
     ],

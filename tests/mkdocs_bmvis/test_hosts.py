@@ -51,7 +51,7 @@ PROBLEMS = {
     24: "'zoo' has no 'tinny' (did you mean 'tiny'?)",
     26: "unknown attribute 'afer' (did you mean 'after'?)",
     28: "unknown attribute 'acept' (did you mean 'accept'?)",
-    31: "option 'sort' does not take 'size'",
+    31: "invalid value 'size' for option 'sort'",
 }
 
 

@@ -159,8 +159,8 @@ def test_a_site_that_mocks_torch_shows_the_real_model(site):
     ("settings", "message"),
     [
         ({"bmvis_options": {"dept": 2}}, "bmvis_options in conf.py: unknown option 'dept' (did you mean 'depth'?)"),
-        ({"bmvis_options": {"depth": "deep"}}, "option 'depth' does not take 'deep'"),
-        ({"bmvis_options": {"name": "x"}}, "option 'name' belongs to one tree"),
+        ({"bmvis_options": {"depth": "deep"}}, "invalid value 'deep' for option 'depth'"),
+        ({"bmvis_options": {"name": "x"}}, "option 'name' applies to a single tree"),
         ({"bmvis_timeout": 0}, "bmvis_timeout in conf.py is 0"),
     ],
     ids=["unknown option", "wrong value", "of one tree", "time-out"],

@@ -166,8 +166,8 @@ def test_one_that_fails_has_a_card_and_a_warning_at_its_line(shelf, name):
         (".. model-gallery:: shelf:nothing_*", "the pattern 'shelf:nothing_*' finds no model"),
         (".. model-gallery:: absent:*", "no module named 'absent'"),
         (".. model-gallery:: bert-*", "finds no model"),
-        (".. model-gallery:: shelf:*\n   :sorted: name", "unknown option 'sorted' of a gallery"),
-        (".. model-gallery:: shelf:*\n   :toctree: ../out", "option 'toctree' does not take '../out'"),
+        (".. model-gallery:: shelf:*\n   :sorted: name", "unknown gallery option 'sorted'"),
+        (".. model-gallery:: shelf:*\n   :toctree: ../out", "invalid value '../out' for option 'toctree'"),
     ],
     ids=["finds-nothing", "no-module", "no-name", "unknown-option", "folder-outside"],
 )

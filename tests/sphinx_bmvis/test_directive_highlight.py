@@ -29,10 +29,9 @@ def test_the_warning_names_file_line_and_the_nearest(built):
     assert found == [
         (
             "10",
-            "the regular expression '(' cannot be read: missing ), unterminated subpattern at position 0"
-            " [bmvis.option]",
+            "invalid regular expression '(': missing ), unterminated subpattern at position 0 [bmvis.option]",
         ),
-        ("7", "'1.dens' names no module of this Sequential (did you mean '0.dense'?) [bmvis.highlight]"),
+        ("7", "'1.dens' matches no module of this Sequential (did you mean '0.dense'?) [bmvis.highlight]"),
     ]
 
 

@@ -28,7 +28,7 @@ CASES = {
     "no reference": (5, "reference", "the factory reference is empty (write package.module:factory"),
     "no literal": (6, "reference", "the argument 'n' of 'zoo:tiny(layers=n)' is not a literal"),
     "unknown option": (7, "option", "unknown option 'dept' (did you mean 'depth'?)"),
-    "wrong value": (9, "option", "option 'depth' does not take 'deep' (it takes a whole number from 1)"),
+    "wrong value": (9, "option", "invalid value 'deep' for option 'depth' (expected an integer, 1 or greater)"),
     "no such module": (11, "factory", "no module named 'zoology'"),
     "no such attribute": (12, "factory", "'zoo' has no 'tyni' (did you mean 'tiny'?)"),
     "factory raises": (13, "factory", "'zoo:raising' raised ValueError: no weights"),

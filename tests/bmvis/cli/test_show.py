@@ -136,7 +136,10 @@ def test_a_file_can_be_standard_output(folder):
         (["zoo:quits"], ["ended", "3"]),
         (["zoo:tyni"], ["'zoo' has no 'tyni' (did you mean 'tiny'?)"]),
         (["smal"], ["did you mean 'small'?"]),
-        (["zoo:tiny", "--depth", "none"], ["option 'depth' does not take 'none' (it takes a whole number from 1)"]),
+        (
+            ["zoo:tiny", "--depth", "none"],
+            ["invalid value 'none' for option 'depth' (expected an integer, 1 or greater)"],
+        ),
         (["zoo:tiny", "--deep"], ["No such option"]),
         ([], ["Missing argument"]),
     ],
