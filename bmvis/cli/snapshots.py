@@ -16,7 +16,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bmvis.comparison.drift import Drift, find_drift
+from bmvis.comparison.drift import IMPACTS, Drift, find_drift
 from bmvis.errors import BmvisError, SnapshotError
 from bmvis.log_text import lines
 from bmvis.model.snapshot import Snapshot, dump
@@ -79,7 +79,8 @@ def snapshot(names: Sequence[str], folder: Path, jobs: int, timeout: float) -> N
             broken = True
             click.echo(f"{outcome.name}: {outcome.problem}", err=True)
             continue
-        click.echo(f"{outcome.name}: {_write(outcome.file, dump(outcome.snapshot))} {_shown(outcome.file)}")
+        done = "unchanged" if _is_same(outcome) else _write(outcome.file, dump(outcome.snapshot))
+        click.echo(f"{outcome.name}: {done} {_shown(outcome.file)}")
     sys.exit(BROKEN if broken else 0)
 
 
@@ -88,17 +89,25 @@ def snapshot(names: Sequence[str], folder: Path, jobs: int, timeout: float) -> N
 @click.option(
     "--format", "style", type=click.Choice(["text", "github", "json"]), default="text", help="How to tell what drifted."
 )
-def check(names: Sequence[str], folder: Path, jobs: int, timeout: float, style: str) -> None:
+@click.option(
+    "--fail-on",
+    type=click.Choice(["checkpoint", "numerics", "training", "any"]),
+    default="any",
+    help="The least serious class of changes that ends the command with 1.",
+)
+def check(names: Sequence[str], folder: Path, jobs: int, timeout: float, style: str, fail_on: str) -> None:
     """Build the models that pyproject.toml names, all or NAMES, and tell how they differ from their snapshots.
 
-    Ends with 1 if one has drifted, with 2 if one could not be built.
+    Each change is of a class: checkpoint (old files no longer load), numerics (they load and compute something
+    else), training, or cosmetic. Ends with 1 if one has drifted, with 2 if one could not be built.
     """
     project = _read(folder)
     outcomes = sorted(_each(_compare, project, names, jobs, timeout), key=lambda outcome: outcome.name)
     _STYLES[style](outcomes)
     if any(outcome.error for outcome in outcomes):
         sys.exit(BROKEN)
-    sys.exit(DRIFTED if any(outcome.drift for outcome in outcomes) else 0)
+    serious = IMPACTS if fail_on == "any" else IMPACTS[: list[str](IMPACTS).index(fail_on) + 1]
+    sys.exit(DRIFTED if any(outcome.drift and outcome.drift.impact in serious for outcome in outcomes) else 0)
 
 
 def _read(folder: Path) -> Project:
@@ -132,6 +141,12 @@ def _compare(outcome: Outcome) -> Outcome:
     except SnapshotError as error:
         return Outcome(outcome.name, outcome.file, error=error)
     return Outcome(outcome.name, outcome.file, drift=find_drift(recorded.model, outcome.snapshot.model))
+
+
+def _is_same(outcome: Outcome) -> bool:
+    """Return whether a file records the same facts; the device, notes and spelling are no facts."""
+    compared = _compare(outcome)
+    return compared.drift is not None and not compared.drift
 
 
 def _is_recorded(file: Path, snapshot: Snapshot) -> bool:
@@ -192,7 +207,7 @@ def _as_text(outcomes: Sequence[Outcome]) -> None:
         if outcome.error:
             click.echo(f"{outcome.name}: {outcome.problem}")
         elif outcome.drift:
-            click.echo(f"{outcome.name}: differs from {_shown(outcome.file)}")
+            click.echo(f"{outcome.name}: differs from {_shown(outcome.file)}: {outcome.drift.headline}")
             click.echo("".join(f"    {line}\n" for line in outcome.problem.splitlines()), nl=False)
     well = sum(not outcome.problem for outcome in outcomes)
     click.echo(f"{well} of {len(outcomes)} as recorded", err=True)
@@ -204,7 +219,7 @@ def _as_github(outcomes: Sequence[Outcome]) -> None:
     """Write workflow commands, which GitHub shows at the file in a pull request."""
     for outcome in outcomes:
         if outcome.problem:
-            title = "cannot be built" if outcome.error else "differs from its snapshot"
+            title = f"differs: {outcome.drift.headline}" if outcome.drift else "cannot be built"
             head = f"file={_escaped(_shown(outcome.file))},line=1,title={_escaped(f'{outcome.name} {title}')}"
             click.echo(f"::error {head}::{_escaped(outcome.problem, in_property=False)}")
 
@@ -223,7 +238,9 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     error, drift = outcome.error, outcome.drift
     if error:
         return {"status": "broken", "message": error.message, "hint": error.hint, "detail": error.detail}
-    return {"status": "drifted" if drift else "same", "snapshot": _shown(outcome.file), **msgspec.to_builtins(drift)}
+    head = {"status": "drifted" if drift else "same", "snapshot": _shown(outcome.file)}
+    verdict = {"class": drift.impact, "headline": drift.headline} if drift else {"class": None, "headline": ""}
+    return {**head, **verdict, **msgspec.to_builtins(drift)}
 
 
 def _shown(file: Path) -> str:

@@ -184,11 +184,13 @@ class _Alignment:
         inner = outer = None
         for index in self.after.below(after):
             found = self._common(contents, self.after, index, best)
-            if found > best or (inner is not None and found == best and self._alike(before, index)):
+            is_most = 2 * found > contents.total()
+            if is_most and (found > best or (inner is not None and found == best and self._alike(before, index))):
                 best, inner = found, index
         for index in self.before.below(before):
             found = self._common(target, self.before, index, best)
-            if found > best or (outer is not None and found == best and self._alike(index, after)):
+            is_most = 2 * found > target.total()
+            if is_most and (found > best or (outer is not None and found == best and self._alike(index, after))):
                 best, inner, outer = found, None, index
         return inner, outer
 

@@ -1,33 +1,49 @@
-"""How a model differs from its snapshot: a tree diff to read."""
+"""How a model differs from an earlier one: typed changes to read, and a headline.
+
+The modules are paired by `bmvis.comparison.alignment`. A change that is true of a whole subtree is one line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import zip_longest
-from typing import Any, Literal
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
+from bmvis.comparison.alignment import WRAPPED, Place, align
+from bmvis.comparison.checkpoint import Verdict, checkpoint_verdict
+from bmvis.comparison.module_changes import module_changes
+from bmvis.comparison.optimizer_changes import optimizer_changes
+from bmvis.comparison.tensor_changes import Fact, Impact, is_saved, tensor_changes, tensors_of
 from bmvis.model.labels import merged_path, split_number
-from bmvis.model.snapshot import describe
 from bmvis.model.totals import Totals, subtree_totals
-from bmvis.model.tree import Model, Optimizer
+from bmvis.model.tree import Model, join
 
+IMPACTS: tuple[Impact, ...] = ("checkpoint", "numerics", "training", "cosmetic")
+"""The most serious one first."""
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
-_Facts = Mapping[str, Any]
+_DROPOUTS = ("Dropout", "DropPath", "StochasticDepth")
+_Kind = Literal["added", "removed", "changed"]
 
 
-class DriftLine(msgspec.Struct, frozen=True):
+class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "class"}):
     """One difference, at one place or at the same place in each of several blocks."""
 
-    kind: Literal["added", "removed", "changed"]
+    kind: _Kind
     path: str
-    """Of a module; `encoder.layer.0-11.output` stands for twelve. '' is the root."""
+    """Of a module; `encoder.layer.0-11.output` represents twelve. '' is the root."""
     text: str
     """What was added or removed, or what it was and what it is."""
+    impact: Impact
+    """What the change affects: old files, results, training, or only names."""
+    was: str | None = None
+    """The path before, if the module was renamed or moved."""
 
     def __str__(self) -> str:
-        return f"{_SIGNS[self.kind]} {self.path or 'the root'}  {self.text}"
+        path = self.path or "the root"
+        place = path if self.was is None else f"{self.was or 'the root'} → {path}"
+        return f"{_SIGNS[self.kind]} {place}  {self.text}"
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -36,94 +52,190 @@ class Drift(msgspec.Struct, frozen=True):
     changes: tuple[DriftLine, ...]
     before: Totals
     after: Totals
+    verdict: Verdict = Verdict()
 
     def __bool__(self) -> bool:
-        return bool(self.changes)
+        return bool(self.changes) or not self.verdict.loads
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.changes), *_totals(self.before, self.after)])
 
+    @property
+    def impact(self) -> Impact | None:
+        """The most serious class of the changes; None if there is no change."""
+        found = {change.impact for change in self.changes} | (set() if self.verdict.loads else {"checkpoint"})
+        return next((impact for impact in IMPACTS if impact in found), None)
+
+    @property
+    def headline(self) -> str:
+        """The effect of the changes on a state dict that was saved before; '' if there is no change."""
+        if not self or not self.verdict.loads:
+            return str(self.verdict) if self else ""
+        found = {change.impact for change in self.changes}
+        if "numerics" in found:
+            return "old checkpoints load and compute something else"
+        return "old checkpoints load; " + ("training differs" if "training" in found else "the changes are cosmetic")
+
 
 def find_drift(before: Model, after: Model) -> Drift:
     """Return what changed from one model to the other. The device it was built on is no difference."""
-    old, new = _facts(before), _facts(after)
-    changes = [*_missing("removed", before, new), *_missing("added", after, old)]
-    for path in [path for path in old if path in new]:
-        changes += [DriftLine("changed", path, text) for text in _differences(old[path], new[path])]
-    changes += [DriftLine("changed", "", text) for text in _optimizers(before, after)]
-    if not changes and list(old) != list(new):
-        changes = [DriftLine("changed", "", "its modules stand in another order")]
-    return Drift(tuple(_together(changes)), subtree_totals(before)[0], subtree_totals(after)[0])
+    changes = tuple(_together(_Reader(before, after).lines()))
+    verdict = checkpoint_verdict(before, after)
+    return Drift(changes, subtree_totals(before)[0], subtree_totals(after)[0], verdict)
 
 
-def _facts(model: Model) -> dict[str, _Facts]:
-    places = model.paths
-    return {path: describe(m, path, model.device) for path, m in zip(places, model.modules, strict=True)}
+class _Reader:
+    """Reads the differences out of two aligned trees."""
+
+    def __init__(self, before: Model, after: Model) -> None:
+        self.before, self.after = before, after
+        self.places = align(before, after)
+        self.now = {p.before: p.after for p in self.places if p.before is not None and p.after is not None}
+        self.paths = {before.paths[old]: after.paths[new] for old, new in self.now.items()}
+        self.common: defaultdict[tuple[str, Impact], dict[int, list[str]]] = defaultdict(dict)
+        """Facts that may be true of a whole subtree: the tensors that each is true of, by module."""
+
+    def lines(self) -> Iterator[DriftLine]:
+        yield from self._missing()
+        own = [line for place in self.places for line in self._changed(place)]
+        yield from self._summed()
+        yield from own
+        for text in optimizer_changes(self.before, self.after):
+            yield DriftLine("changed", "", text, "training")
+        yield from self._order()
+
+    def _missing(self) -> Iterator[DriftLine]:
+        """Yield the outermost modules that only one of the models has."""
+        kept_old = _with_above(self.before, self.now.keys())
+        kept_new = _with_above(self.after, self.now.values())
+        wrapped = {p.after for p in self.places if p.wraps is not None}
+        sides: tuple[tuple[_Kind, Model, set[int]], ...] = (
+            ("removed", self.before, kept_old),
+            ("added", self.after, kept_new),
+        )
+        for kind, model, kept in sides:
+            known = wrapped if kind == "added" else set()
+            totals = subtree_totals(model)
+            for index, module in enumerate(model.modules):
+                if index in kept or (index and model.parents[index] not in kept) or index in known:
+                    continue
+                text = f"{module.type}, {_parameters(totals[index].count)}"
+                yield DriftLine(kind, model.paths[index], text, _subtree_impact(model, index))
+
+    def _changed(self, place: Place) -> Iterator[DriftLine]:
+        if place.after is None:
+            return
+        path, new = self.after.paths[place.after], self.after.modules[place.after]
+        if place.before is None:
+            if place.wraps is not None:
+                saved = _subtree_impact(self.before, place.wraps)
+                yield DriftLine("changed", path, f"wrapped in {new.type}", saved if saved != "training" else "numerics")
+            return
+        old = self.before.modules[place.before]
+        if place.was is not None and not self._is_wrapped(place):
+            was = self.before.paths[place.before]
+            is_renamed = was.rpartition(".")[0] == path.rpartition(".")[0] and not new.name.isdecimal()
+            text = "renamed" if is_renamed else "moved"
+            impact = _subtree_impact(self.before, place.before)
+            yield DriftLine("changed", path, text, "checkpoint" if impact == "checkpoint" else "cosmetic", was)
+        facts = list(tensor_changes(old, new, self._key))
+        is_resized = any(fact.impact == "checkpoint" for _, fact in facts)
+        for text, impact in module_changes(old, new, is_resized=is_resized):
+            yield DriftLine("changed", path, text, impact)
+        yield from self._tensors(place.after, path, facts)
+
+    def _is_wrapped(self, place: Place) -> bool:
+        if place.was == WRAPPED:
+            return True
+        wrapped = {p.wraps for p in self.places if p.wraps is not None}
+        return place.before in wrapped
+
+    def _tensors(self, index: int, path: str, facts: Sequence[tuple[str, Fact]]) -> Iterator[DriftLine]:
+        alike: dict[Fact, list[str]] = {}
+        for name, fact in facts:
+            alike.setdefault(fact, []).append(name)
+        for fact, names in alike.items():
+            if fact.is_common:
+                self.common[fact.text, fact.impact][index] = names
+            else:
+                named = ", ".join(filter(None, names))
+                yield DriftLine("changed", path, f"{named}: {fact.text}" if named else fact.text, fact.impact)
+
+    def _key(self, key: str) -> str:
+        module, _, name = key.rpartition(".")
+        return join(self.paths[module], name) if module in self.paths else key
+
+    def _summed(self) -> Iterator[DriftLine]:
+        """Yield each fact once for the largest subtrees in which it is true of all parameters."""
+        model = self.after
+        for (text, impact), named in self.common.items():
+            counts = [len(named.get(index, ())) for index in range(len(model.modules))]
+            whole = [{p.name for p in m.parameters} <= set(named.get(i, ())) for i, m in enumerate(model.modules)]
+            for index in range(len(model.modules) - 1, 0, -1):
+                counts[model.parents[index]] += counts[index]
+                whole[model.parents[index]] &= whole[index]
+            for index, count in enumerate(counts):
+                above = model.parents[index]
+                if not count or (index and whole[above]):
+                    continue
+                if whole[index]:
+                    yield self._whole(index, count, text, impact)
+                elif index in named:
+                    yield DriftLine("changed", model.paths[index], f"{', '.join(named[index])}: {text}", impact)
+
+    def _whole(self, index: int, count: int, text: str, impact: Impact) -> DriftLine:
+        tensors = f"{text} ({count:,} tensor{'' if count == 1 else 's'})"
+        return DriftLine("changed", self.after.paths[index], tensors if index else f"whole model: {tensors}", impact)
+
+    def _order(self) -> Iterator[DriftLine]:
+        """Yield the modules whose children are in another order: an optimizer's state goes by position."""
+        for old, new in self.now.items():
+            children = [self.now[child] for child in self.before.children[old] if child in self.now]
+            kept = [child for child in children if self.after.parents[child] == new]
+            if kept != sorted(kept):
+                names = ", ".join(self.after.modules[child].name for child in sorted(kept)[:8])
+                yield DriftLine("changed", self.after.paths[new], f"modules in another order, now {names}", "training")
 
 
-def _missing(kind: Literal["added", "removed"], model: Model, other: Mapping[str, _Facts]) -> Iterator[DriftLine]:
-    """Yield the outermost modules of `model` that the other does not have."""
-    totals = subtree_totals(model)
-    for index, path in enumerate(model.paths):
-        if path not in other and path.rpartition(".")[0] in other:
-            yield DriftLine(kind, path, f"{model.modules[index].type}, {_parameters(totals[index].count)}")
-
-
-def _differences(old: _Facts, new: _Facts) -> Iterator[str]:
-    """Yield what differs. What a module says of itself counts where nothing else differs: it repeats the sizes."""
-    fields = [field for field in dict.fromkeys([*old, *new]) if field != "extra_repr"]
-    if all(old.get(field) == new.get(field) for field in fields):
-        fields = ["extra_repr"]
-    for field in fields:
-        was, is_now = old.get(field, {}), new.get(field, {})
-        if field not in ("parameters", "buffers"):
-            if was != is_now:
-                yield f"{field}: {was or 'none'} → {is_now or 'none'}"
-            continue
-        for name in dict.fromkeys([*was, *is_now]):
-            if was.get(name) != is_now.get(name):
-                yield f"{name}: {_tensor(was.get(name))} → {_tensor(is_now.get(name))}"
-        if was == is_now and list(was) != list(is_now):
-            yield f"{field} stand in another order"
-
-
-def _optimizers(before: Model, after: Model) -> Iterator[str]:
-    """Yield what differs between the optimizers, or between two of their groups."""
-    old, new = ([_described(optimizer) for optimizer in model.optimizers] for model in (before, after))
-    nothing: dict[str, str] = {}
-    for number, (was, is_now) in enumerate(zip_longest(old, new, fillvalue=nothing)):
-        for field in dict.fromkeys([*was, *is_now]):
-            if was.get(field) != is_now.get(field):
-                where = f"optimizer {number}" if len(old) > 1 or len(new) > 1 else "optimizer"
-                yield f"{where}, {field}: {was.get(field, 'none')} → {is_now.get(field, 'none')}"
-
-
-def _described(optimizer: Optimizer) -> dict[str, str]:
-    """Return all that is known of an optimizer as texts, each under what it is of."""
-    found = {"type": optimizer.type, "schedulers": ", ".join(optimizer.schedulers) or "none"}
-    for number, group in enumerate(optimizer.groups):
-        of_it = {"name": group.name or "none", "tensors": str(group.tensors), "not the model's": str(group.strangers)}
-        found |= {f"group {number}, {name}": value for name, value in {**of_it, **group.settings}.items()}
+def _with_above(model: Model, indices: Iterable[int]) -> set[int]:
+    """Return modules with all those above them."""
+    found: set[int] = set()
+    for index in sorted(indices, reverse=True):
+        while index >= 0 and index not in found:
+            found.add(index)
+            index = model.parents[index]
     return found
 
 
-def _tensor(written: str | Mapping[str, Any] | None) -> str:
-    if written is None or isinstance(written, str):
-        return written or "none"
-    return ", ".join([written["is"], *(f"{name} {_said(value)}" for name, value in written.items() if name != "is")])
+def _subtree_impact(model: Model, index: int) -> Impact:
+    """Return what it affects that a subtree is there or not."""
+    modules = model.modules[index : index + model.sizes[index]]
+    if any(is_saved(tensor) for module in modules for tensor in tensors_of(module)):
+        return "checkpoint"
+    return "training" if all(module.type.startswith(_DROPOUTS) for module in modules) else "numerics"
 
 
-def _said(value: object) -> str:
-    return (", ".join(map(str, value)) or "none") if isinstance(value, list | tuple) else str(value)
-
-
-def _together(changes: list[DriftLine]) -> Iterator[DriftLine]:
+def _together(changes: Iterator[DriftLine]) -> Iterator[DriftLine]:
     """Make one of the changes that differ in one number of their paths: the same change in each of many blocks."""
-    alike: dict[tuple[str, str, str, int], list[DriftLine]] = {}
+    alike: dict[tuple[object, ...], list[DriftLine]] = {}
     for change in changes:
-        alike.setdefault((change.kind, change.text, *split_number(change.path)), []).append(change)
-    for (*_, position), found in alike.items():
-        yield msgspec.structs.replace(found[0], path=merged_path([change.path for change in found], position))
+        moved = split_number(change.was) if change.was is not None else None
+        key = (change.kind, change.text, change.impact, *split_number(change.path), moved)
+        alike.setdefault(key, []).append(change)
+    for found in alike.values():
+        _, position = split_number(found[0].path)
+        if position < 0 or len(found) == 1:
+            yield from found
+            continue
+        was = None
+        if found[0].was is not None:
+            old = [change.was or "" for change in found]
+            if split_number(old[0])[1] < 0:
+                yield from found
+                continue
+            was = merged_path(old, split_number(old[0])[1])
+        path = merged_path([change.path for change in found], position)
+        yield msgspec.structs.replace(found[0], path=path, was=was)
 
 
 def _totals(before: Totals, after: Totals) -> Iterator[str]:

@@ -78,10 +78,11 @@ def test_drift_is_reported_as_a_diff(recorded):
     result = run("check", "small")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
-        "small: differs from snapshots/small.json",
+        "small: differs from snapshots/small.json: old checkpoints no longer load (4 keys missing, 8 of another shape)",
         "    + 4-5  Linear, 15 parameters",
-        "    ~ 0-3  weight: float32[1, 2] → float32[5, 2] frozen",
-        "    ~ 0-3  bias: float32[1] → float32[5] frozen",
+        "    ~ 0-3  frozen (2 tensors)",
+        "    ~ 0-3  weight: [1, 2] → [5, 2]",
+        "    ~ 0-3  bias: [1] → [5]",
         "      parameters 12 → 90 (+78)",
         "      trainable 12 → 0 (-12)",
     ]
@@ -91,7 +92,8 @@ def test_drift_for_github(recorded):
     (recorded / "zoo.py").write_text(ZOO.replace("range(4)", "range(3)"))
     lines = run("check", "--format", "github").stdout.splitlines()
     assert lines[0] == (
-        "::error file=snapshots/big.json,line=1,title=big differs from its snapshot::"
+        "::error file=snapshots/big.json,line=1,title=big differs%3A "
+        "old checkpoints load with strict=False only (2 no longer used)::"
         "- 3  Linear, 4 parameters%0A  parameters 16 → 12 (-4)%0A  trainable 16 → 12 (-4)"
     )
     assert len(lines) == 2
@@ -101,8 +103,31 @@ def test_drift_for_tools(recorded):
     (recorded / "zoo.py").write_text(ZOO.replace("range(4)", "range(3)"))
     result = json.loads(run("check", "small", "--format", "json").stdout)
     assert result["small"]["status"] == "drifted"
-    assert result["small"]["changes"] == [{"kind": "removed", "path": "3", "text": "Linear, 3 parameters"}]
+    assert result["small"]["changes"] == [
+        {"kind": "removed", "path": "3", "text": "Linear, 3 parameters", "class": "checkpoint"}
+    ]
+    assert result["small"]["verdict"] == {"missing": [], "unexpected": ["3.weight", "3.bias"], "reshaped": []}
+    assert result["small"]["class"] == "checkpoint"
     assert (result["small"]["before"]["count"], result["small"]["after"]["count"]) == (12, 9)
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "code"), [("checkpoint", 0), ("numerics", 0), ("training", 1), ("any", 1)], ids=str
+)
+def test_fail_on_ignores_less_serious_classes(recorded, fail_on, code):
+    (recorded / "zoo.py").write_text(ZOO.replace("1, False", "1, True"))
+    result = run("check", "small", "--fail-on", fail_on)
+    assert result.exit_code == code
+    assert "~ the root  whole model: frozen (8 tensors)" in result.stdout
+    assert "old checkpoints load; training differs" in result.stdout
+
+
+def test_snapshot_leaves_a_file_alone_if_no_fact_differs(recorded):
+    file = recorded / "snapshots" / "small.json"
+    text = file.read_text().replace('"device": "meta"', '"device": "cpu"')
+    file.write_text(text)
+    assert run("snapshot", "small").stdout == "small: unchanged snapshots/small.json\n"
+    assert file.read_text() == text
 
 
 @pytest.mark.parametrize("style", ["text", "github", "json"])

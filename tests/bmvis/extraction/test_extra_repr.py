@@ -125,4 +125,4 @@ def test_parametrized_module_is_not_asked_for_extra_repr():
 
 def test_a_change_of_words_is_drift():
     before, after = (capture(nn.Sequential(nn.Dropout(p))) for p in (0.1, 0.2))
-    assert str(find_drift(before, after)).strip() == "~ 0  extra_repr: p=0.1, inplace=False → p=0.2, inplace=False"
+    assert str(find_drift(before, after)).strip() == "~ 0  p: 0.1 → 0.2"

@@ -1,0 +1,44 @@
+"""What changed of the optimizers that a factory returns with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from bmvis.model.tree import Model, Optimizer
+
+
+def optimizer_changes(before: Model, after: Model) -> Iterator[str]:
+    """Yield what differs between the optimizers, or between two of their groups."""
+    several = len(before.optimizers) > 1 or len(after.optimizers) > 1
+    for number, (old, new) in enumerate(zip_longest(before.optimizers, after.optimizers)):
+        where = f"optimizer {number}" if several else "optimizer"
+        if old is None or new is None:
+            there = old or new
+            if there is not None:
+                groups = f"{len(there.groups)} group{'' if len(there.groups) == 1 else 's'}"
+                yield f"{where} {'added' if old is None else 'removed'}: {there.type} ({groups})"
+            continue
+        was, is_now = _described(old), _described(new)
+        for field in dict.fromkeys([*was, *is_now]):
+            if was.get(field) == is_now.get(field) or _repeats_rate(field, was, is_now):
+                continue
+            yield f"{where}, {field}: {was.get(field, 'none')} → {is_now.get(field, 'none')}"
+
+
+def _repeats_rate(field: str, was: dict[str, str], is_now: dict[str, str]) -> bool:
+    """Return whether a scheduler's `initial_lr` changed as `lr` did, or came and went with the scheduler."""
+    group, _, name = field.rpartition(", ")
+    if name != "initial_lr":
+        return False
+    rate = f"{group}, lr"
+    return (was.get(field), is_now.get(field)) == (was.get(rate), is_now.get(rate)) and rate in was
+
+
+def _described(optimizer: Optimizer) -> dict[str, str]:
+    """Return all that is known of an optimizer as texts, each under what it is of."""
+    found = {"type": optimizer.type, "schedulers": ", ".join(optimizer.schedulers) or "none"}
+    for number, group in enumerate(optimizer.groups):
+        of_it = {"name": group.name or "none", "tensors": str(group.tensors), "not the model's": str(group.strangers)}
+        found |= {f"group {number}, {name}": value for name, value in {**of_it, **group.settings}.items()}
+    return found

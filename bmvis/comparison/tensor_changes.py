@@ -1,0 +1,113 @@
+"""What changed of a parameter or buffer, one fact at a time, each with its class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from bmvis import humanize
+from bmvis.model.tree import Buffer, Module, Parameter
+
+Impact = Literal["checkpoint", "numerics", "training", "cosmetic"]
+Tensor = Parameter | Buffer
+_HANDLED = {"name", "shape", "dtype", "quantization", "trainable", "delta", "tied_to", "persistent"}
+_DERIVED = {"device", "tied_by", "change", "count", "stored_bytes"}
+
+
+class Fact(NamedTuple):
+    """One difference of one tensor."""
+
+    text: str
+    impact: Impact
+    is_common: bool
+    """Whether the text names no size of the tensor, so that it can be true of a whole model."""
+
+
+def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Iterator[tuple[str, Fact]]:
+    """Yield the name of each tensor that changed with what changed of it.
+
+    Args:
+        old: the module before.
+        new: the same module now.
+        key: gives the state-dict key that a key of the old model has now.
+    """
+    was, is_now = _named(old), _named(new)
+    for name in dict.fromkeys([*was, *is_now]):
+        before, after = was.get(name), is_now.get(name)
+        if before is None and after is not None:
+            yield name, Fact(f"added, {_tensor(after)}", _impact_of(after), False)
+        elif after is None and before is not None:
+            yield name, Fact(f"removed, {_tensor(before)}", _impact_of(before), False)
+        elif before is not None and after is not None:
+            yield from ((name, fact) for fact in _facts(before, after, key))
+    if was.keys() == is_now.keys() and list(was) != list(is_now):
+        yield "", Fact(f"order: {', '.join(was)} → {', '.join(is_now)}", "training", False)
+
+
+def is_saved(tensor: Tensor) -> bool:
+    """Return whether a tensor is part of the state dict."""
+    return isinstance(tensor, Parameter) or tensor.persistent
+
+
+def tensors_of(module: Module) -> tuple[Tensor, ...]:
+    """Return a module's own parameters and buffers."""
+    return (*module.parameters, *module.buffers)
+
+
+def _named(module: Module) -> Mapping[str, Tensor]:
+    return {tensor.name: tensor for tensor in tensors_of(module)}
+
+
+def _facts(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[Fact]:
+    if type(old) is not type(new):
+        names = {Parameter: "parameter", Buffer: "buffer"}
+        yield Fact(f"{names[type(old)]} → {names[type(new)]}", "training", True)
+    if is_saved(old) != is_saved(new):
+        yield Fact("now in the state dict" if is_saved(new) else "no longer in the state dict", "checkpoint", True)
+    if old.shape != new.shape:
+        yield Fact(f"{_shape(old)} → {_shape(new)}", "checkpoint", False)
+    if (tied := key(old.tied_to) if old.tied_to else "") != new.tied_to:
+        if tied:
+            yield Fact(f"no longer tied to {tied}", "training", False)
+        if new.tied_to:
+            yield Fact(f"tied to {new.tied_to}", "numerics", False)
+    if old.dtype != new.dtype:
+        yield Fact(f"{old.dtype} → {new.dtype}", "numerics", True)
+    if not (isinstance(old, Parameter) and isinstance(new, Parameter)):
+        return
+    if old.quantization != new.quantization:
+        text = f"{old.quantization or 'not quantized'} → {new.quantization or 'not quantized'}"
+        yield Fact(text, "checkpoint", True)
+    if old.trainable != new.trainable:
+        yield Fact("trainable" if new.trainable else "frozen", "training", True)
+    if old.delta != new.delta:
+        yield Fact("adapter parameter" if new.delta else "no adapter parameter", "training", True)
+    yield from _others(old, new)
+
+
+def _others(old: Parameter, new: Parameter) -> Iterator[Fact]:
+    """Yield the rest: a fact that this module does not know is a change all the same."""
+    for field in (field.name for field in msgspec.structs.fields(Parameter)):
+        was, is_now = getattr(old, field), getattr(new, field)
+        if field not in _HANDLED | _DERIVED and was != is_now:
+            impact: Impact = "training" if field == "groups" else "numerics"
+            yield Fact(f"{field} {_value(was)} → {_value(is_now)}", impact, True)
+
+
+def _value(value: object) -> str:
+    return (", ".join(map(str, value)) if isinstance(value, tuple) else str(value or "")) or "none"
+
+
+def _impact_of(tensor: Tensor) -> Impact:
+    return "checkpoint" if is_saved(tensor) else "numerics"
+
+
+def _tensor(tensor: Tensor) -> str:
+    notes = "" if not isinstance(tensor, Parameter) or tensor.trainable else " frozen"
+    return f"{tensor.dtype}{_shape(tensor)}{notes}" + ("" if is_saved(tensor) else " not saved")
+
+
+def _shape(tensor: Tensor) -> str:
+    return "uninitialized" if tensor.shape is None else humanize.shape(tensor.shape)
