@@ -1,0 +1,212 @@
+"""Each model is built in a process state of its own: the same tree whatever is built before it, in any order."""
+
+import os
+import textwrap
+
+import pytest
+
+from bmvis.errors import BmvisError
+from bmvis.source.source import Source
+from bmvis.worker.client import Worker
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups as POSIX has them")
+
+LEAKS = {
+    "counter in names": (
+        "COUNT = [0]\ndef name():\n    COUNT[0] += 1\n    return f'layer{COUNT[0]}'",
+        "model = nn.Module(); model.add_module(name(), nn.Linear(3, 2)); return model",
+        "model = nn.Module(); model.add_module(name(), nn.Linear(2, 2)); return model",
+    ),
+    "configuration at module level": (
+        "CFG = {'width': 2}\ndef wider():\n    CFG['width'] *= 2\n    return CFG['width']",
+        "return nn.Linear(wider(), 1)",
+        "return nn.Linear(CFG['width'], 1)",
+    ),
+    "cached base that is changed in place": (
+        "import functools\n@functools.lru_cache\ndef base(): return nn.Sequential(nn.Linear(3, 2))",
+        "model = base(); model[0].weight.requires_grad_(False); model.append(nn.Linear(2, 1)); return model",
+        "return base()",
+    ),
+    "replaced class of a library": (
+        "class Fast(nn.LayerNorm): pass",
+        "nn.LayerNorm = Fast; return nn.LayerNorm(3)",
+        "return nn.LayerNorm(3)",
+    ),
+    "registration hook": (
+        "from torch.nn.modules import module as hooks\n"
+        "def freeze(module, name, value):\n    if value is not None: value.requires_grad_(False)",
+        "hooks.register_module_parameter_registration_hook(freeze); return nn.Linear(3, 2)",
+        "return nn.Linear(3, 2)",
+    ),
+    "replaced function of gc": (
+        "import gc",
+        "gc.collect = gc.get_objects = None; return nn.Linear(3, 2)",
+        "gc.collect(); return nn.Linear(3, 2)",
+    ),
+    "timer": (
+        "import signal, time",
+        "signal.setitimer(signal.ITIMER_REAL, 2); return nn.Linear(3, 2)",
+        "time.sleep(2.2); return nn.Linear(3, 2)",
+    ),
+    "resource limit": (
+        "import resource",
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4)); return nn.Linear(3, 2)",
+        "open(os.devnull).close(); return nn.Linear(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 10**9 + 2)",
+    ),
+    "environment, path and directory": (
+        "import sys",
+        "os.environ['WIDTH'] = '5'; sys.path.insert(0, '/nowhere'); os.chdir('/'); return nn.Linear(3, 2)",
+        "clean = os.getcwd() != '/' and '/nowhere' not in sys.path\n"
+        "return nn.Linear(int(os.environ.get('WIDTH', 2)), 2 if clean else 9)",
+    ),
+    "process group": (
+        "import torch.distributed as dist\nDIST = dict(rank=0, world_size=1, store=dist.HashStore())",
+        "dist.init_process_group('gloo', **DIST); return nn.Linear(3, 2)",
+        "dist.init_process_group('gloo', **DIST); return nn.Linear(2, 2)",
+    ),
+    "kernels of the CPU": (
+        "def compute(): return float((torch.ones(400, 400, device='cpu') @ torch.ones(400, 400, device='cpu')).sum())",
+        "compute(); return nn.Linear(3, 2)",
+        "compute(); return nn.Linear(2, 2)",
+    ),
+    "default dtype": (
+        "",
+        "torch.set_default_dtype(torch.float64); return nn.Linear(3, 2)",
+        "return nn.Linear(3, 2)",
+    ),
+    "random state": (
+        "import random",
+        "random.seed(1); return nn.Linear(3, 2)",
+        "return nn.Linear(3, 2)",
+    ),
+    "PEFT on a cached base": (
+        "import functools, peft, transformers\n"
+        "@functools.lru_cache\n"
+        "def base(): return transformers.BertModel(transformers.BertConfig(num_hidden_layers=1))",
+        "return peft.get_peft_model(base(), peft.LoraConfig(target_modules=['query']))",
+        "return base()",
+    ),
+    "kernel library that replaces a class of transformers": (
+        "from transformers import LlamaConfig, LlamaModel\n"
+        "from transformers.models.llama import modeling_llama\n"
+        "CONFIG = LlamaConfig(num_hidden_layers=1, vocab_size=8)\n"
+        "class FastRMSNorm(modeling_llama.LlamaRMSNorm): pass",
+        "modeling_llama.LlamaRMSNorm = FastRMSNorm; return LlamaModel(CONFIG)",
+        "return LlamaModel(CONFIG)",
+    ),
+}
+"""Code of a module, and the bodies of two factories: one changes the state of the process, one depends on it."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    for number, (shared, first, second) in enumerate(LEAKS.values()):
+        body = f"import os\nimport torch\nfrom torch import nn\n{shared}\n"
+        for name, code in (("changes", first), ("depends", second)):
+            body += f"def {name}():\n{textwrap.indent(code, '    ')}\n"
+        (folder / f"leak{number}.py").write_text(body)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(project):
+    """Each factory's model, built by a worker that builds nothing else."""
+    found = {}
+
+    def build(reference):
+        if reference not in found:
+            with Source(project, path=["."], timeout=100) as source:
+                found[reference] = source.resolve(reference).model
+        return found[reference]
+
+    return build
+
+
+@pytest.fixture(scope="module", params=[("changes", "depends"), ("depends", "changes")], ids="-".join)
+def in_order(request, project):
+    """All models by one worker, the two of each module in this order."""
+    found = {}
+    with Source(project, path=["."], timeout=100) as source:
+        for number in range(len(LEAKS)):
+            for name in request.param:
+                try:
+                    found[f"leak{number}:{name}"] = source.resolve(f"leak{number}:{name}").model
+                except BmvisError as error:
+                    found[f"leak{number}:{name}"] = error.report
+    return found
+
+
+@pytest.mark.parametrize("title", LEAKS)
+@pytest.mark.parametrize("name", ["changes", "depends"])
+def test_order_of_models_does_not_matter(title, name, in_order, alone):
+    reference = f"leak{list(LEAKS).index(title)}:{name}"
+    assert in_order[reference] == alone(reference)
+
+
+def test_edited_source_is_seen_in_the_same_build(tmp_path):
+    with Worker(tmp_path) as worker:
+        for width in (2, 3, 4):
+            (tmp_path / "edited.py").write_text(
+                f"from torch import nn\ndef build(): return nn.Linear({width}, 1)\n{'# ' * width}"
+            )
+            built = worker.build("edited:build", path=[str(tmp_path)]).model
+            assert built.root.parameters[0].shape == (1, width)
+
+
+def test_own_package_named_like_a_preloaded_library(tmp_path):
+    """Preloaded libraries must not take the place of the project's own modules."""
+    for name, code in {
+        "first": "import transformers\nfrom torch import nn\ndef build(): return nn.Linear(1, 1)",
+        "own/accelerate/__init__": "from torch import nn\nclass Mine(nn.Linear): pass",
+        "own/second": "import accelerate\ndef build(): return accelerate.Mine(1, 1)",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.py").write_text(code)
+    with Source(tmp_path, path=["own", "."]) as source:
+        assert source.resolve("first:build").model.root.type == "Linear"
+        assert source.resolve("second:build").model.root.type == "Mine"
+
+
+def test_environment_set_before_an_import_reaches_the_library(tmp_path):
+    for number, value in enumerate(["", "os.environ['HF_HUB_OFFLINE'] = '1'"]):
+        (tmp_path / f"offline{number}.py").write_text(
+            f"import os\nfrom torch import nn\ndef build():\n    {value or 'pass'}\n"
+            "    from huggingface_hub import constants\n    return nn.Linear(1, 1 + bool(constants.HF_HUB_OFFLINE))\n"
+        )
+    with Source(tmp_path, path=["."]) as source:
+        for number in (0, 0, 1):
+            built = source.resolve(f"offline{number}:build", "meta").model
+            assert built.root.parameters[0].shape == (1 + number, 1)
+
+
+@pytest.mark.parametrize("name", ["resource", "msgspec", "sysconfig", "decimal", "faulthandler"])
+def test_own_module_named_like_one_that_bmvis_needs(name, tmp_path):
+    (tmp_path / f"{name}.py").write_text("from torch import nn\ndef build(): return nn.Linear(3, 2)\n")
+    with Source(tmp_path, path=["."], memory=2_000_000_000) as source:
+        assert source.resolve(f"{name}:build").model.root.type == "Linear"
+        with pytest.raises(BmvisError, match="has no 'absent'"):
+            source.resolve(f"{name}:absent")
+
+
+def test_output_before_a_system_exit_is_shown(tmp_path):
+    (tmp_path / "command.py").write_text(
+        "import argparse, sys\nfrom torch import nn\nassert sys.argv == ['bmvis']\n"
+        "def build():\n    argparse.ArgumentParser().parse_args(['--wrong'])\n"
+    )
+    with Source(tmp_path, path=["."]) as source, pytest.raises(BmvisError) as caught:
+        source.resolve("command:build")
+    assert "usage: bmvis" in caught.value.report
+
+
+def test_added_site_folder_reaches_the_worker(tmp_path, monkeypatch):
+    """As `site.addsitedir`, PEX and Bazel do it: the path of the build is not that of the bare interpreter."""
+    libraries = tmp_path / "libraries"
+    (libraries / "extra-1.0.dist-info").mkdir(parents=True)
+    (libraries / "extra_library.py").write_text("WIDTH = 7\n")
+    (tmp_path / "zoo.py").write_text(
+        "import extra_library\nfrom torch import nn\ndef build(): return nn.Linear(extra_library.WIDTH, 1)\n"
+    )
+    monkeypatch.syspath_prepend(str(libraries))
+    with Source(tmp_path, path=["."]) as source:
+        assert source.resolve("zoo:build").model.root.parameters[0].shape == (1, 7)
