@@ -1,6 +1,7 @@
 """The stylesheets and the scripts that trees are drawn with: `bmvis/static/`, as files or inline.
 
-The script of trees is written in parts, `bmvis/static/script/`, and loaded as one file.
+The script and the stylesheet of trees are written in parts, in `bmvis/static/script/` and `style/`, and joined when they
+are loaded.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from bmvis.render.html.markup import Markup, join
 
 SCRIPT = "bmvis/static/bmvis.js"
 """The script of trees, joined from its parts."""
+STYLE = "bmvis/static/bmvis.css"
+"""The stylesheet of trees, joined from its parts."""
+STYLE_PARTS = ("theme", "tree", "row", "tools", "errors")
+"""Their order: later rules win over earlier ones of the same weight."""
 GALLERY_STYLE, GALLERY_SCRIPT = GALLERY = "bmvis/static/bmvis-gallery.css", "bmvis/static/bmvis-gallery.js"
 """What a page with a gallery takes beside the rest."""
 PACKAGE = Path(str(package_files("bmvis")))
@@ -27,12 +32,16 @@ _UNUSED = re.compile(r"^[ \t]*(?://.*\n|\n)?", re.MULTILINE)
 
 def files() -> list[str]:
     """Return every file to ship, relative to the folder that holds the `bmvis` package, with `/`."""
-    return sorted([SCRIPT, *(f"bmvis/static/{file.name}" for file in STATIC.glob("*.*"))])
+    return sorted([SCRIPT, STYLE, *(f"bmvis/static/{file.name}" for file in STATIC.glob("*.*"))])
 
 
 def text(file: str) -> str:
     """Return what is in one of the `files`."""
-    return _script() if file == SCRIPT else (PACKAGE.parent / file).read_text(encoding="utf-8")
+    if file == SCRIPT:
+        return _script()
+    if file == STYLE:
+        return "".join((STATIC / "style" / f"{part}.css").read_text(encoding="utf-8") for part in STYLE_PARTS)
+    return (PACKAGE.parent / file).read_text(encoding="utf-8")
 
 
 def folder() -> Path:

@@ -47,6 +47,15 @@ def test_a_script_is_small_on_the_wire(file, most):
     assert len(gzip.compress(assets.text(file).encode())) <= most
 
 
+def test_stylesheet_joins_all_parts_in_their_order():
+    folder = assets.STATIC / "style"
+    assert sorted(part.stem for part in folder.glob("*.css")) == sorted(assets.STYLE_PARTS)
+    parts = [(folder / f"{name}.css").read_text() for name in assets.STYLE_PARTS]
+    assert assets.text(assets.STYLE) == "".join(parts)
+    assert all(part.lstrip().startswith("/*") for part in parts)
+    assert all(part.count("\n") <= 350 for part in parts)
+
+
 def test_script_joins_all_parts_without_comments():
     script = assets.text(assets.SCRIPT)
     code = {line.strip() for line in script.splitlines()}
