@@ -94,7 +94,7 @@ def read_settings(written: Mapping[str, object]) -> Settings:
         name = where.rstrip("`") or "?"
         raise OptionError(f"setting {name!r}: {what[:1].lower()}{what[1:]}", hint=_choices(name)) from None
     if settings.timeout <= 0:
-        raise OptionError(f"setting 'timeout': {settings.timeout:g} is no time", hint="it takes seconds above 0")
+        raise OptionError("setting 'timeout' must be greater than 0", hint=f"it is {settings.timeout:g} seconds")
     return msgspec.structs.replace(settings, options=options)
 
 

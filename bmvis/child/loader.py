@@ -159,7 +159,7 @@ def factory_error(what: str, error: BaseException) -> FactoryError:
     """Return what user code raised as an error of ours, with the user's own frames."""
     return FactoryError(
         f"{what} {exception_text(error)}",
-        hint=failure_hints.hint_for(error) or "mend the factory; its traceback follows",
+        hint=failure_hints.hint_for(error) or "fix the factory (traceback below)",
         detail=tracebacks.user_frames(error),
     )
 

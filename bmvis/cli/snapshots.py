@@ -212,7 +212,7 @@ def _as_text(outcomes: Sequence[Outcome]) -> None:
     well = sum(not outcome.problem for outcome in outcomes)
     click.echo(f"{well} of {len(outcomes)} as recorded", err=True)
     if any(outcome.drift for outcome in outcomes):
-        click.echo("if that is meant: run `bmvis snapshot`, and commit", err=True)
+        click.echo("if this is intended, run `bmvis snapshot` and commit the result", err=True)
 
 
 def _as_github(outcomes: Sequence[Outcome]) -> None:

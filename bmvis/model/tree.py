@@ -1,8 +1,8 @@
 """The module tree of a PyTorch model as plain data: no torch, no layout, no host.
 
 A tree is stored flat, in preorder: a module, then everything below it, each with its `depth`.
-Flat data has no recursion limit (models nest a thousand deep), serialises row by row, and is
-quick to walk. `Module.depth` is the only link between rows; `parents` and `sizes` derive the rest.
+Flat data has no recursion limit (models can be a thousand levels deep), serializes row by row, and is
+fast to traverse. `Module.depth` is the only link between rows. `parents` and `sizes` derive the rest.
 """
 
 from __future__ import annotations
@@ -13,165 +13,181 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-_Told = TypeVar("_Told")
+_Fact = TypeVar("_Fact")
 
 
 class Change(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What became of a module or parameter from one model to another; see `bmvis.comparison.changes`."""
+    """How a module or parameter differs between two models; see `bmvis.comparison.changes`."""
 
     kind: Literal["added", "removed", "changed"]
     details: tuple[str, ...] = ()
-    """From what to what, to be read: `trainable → frozen`, `[512, 768] → [1024, 768]`, `wrapped`."""
+    """Descriptions for people: `trainable → frozen`, `[512, 768] → [1024, 768]`, `wrapped`."""
 
 
 class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One entry of `nn.Module._parameters`, or one weight that a quantised module packs away.
+    """A parameter of a module, or a weight that a quantized module stores packed.
 
-    `trainable` and `delta` are two facts, not one state: a delta parameter can be frozen.
+    `trainable` and `delta` are independent: an adapter parameter ("delta") can be frozen.
+
+    Example:
+        >>> weight = bmvis.capture(nn.Linear(2, 3)).root.parameters[0]
+        >>> weight.name, weight.shape, weight.dtype, weight.count, weight.stored_bytes
+        ('weight', (3, 2), 'float32', 6, 24)
     """
 
     name: str
-    """The name in its module, the last part of its state-dict key."""
+    """The name in its module: the last part of its state-dict key."""
     shape: tuple[int, ...] | None
-    """Logical shape; None while the parameter is uninitialised (lazy). In a nested tensor a side that varies is -1."""
+    """Logical shape. None if uninitialized (lazy). -1 is a varying dimension of a nested tensor."""
     dtype: str
-    """As PyTorch prints it, without the `torch.` prefix, such as `float32` or `qint8`."""
+    """Data type as PyTorch prints it, without the `torch.` prefix, such as `float32` or `qint8`."""
     count: int
-    """Logical number of elements; for a packed 4-bit weight, that of the unpacked matrix."""
+    """Logical number of elements. For a packed 4-bit weight, the number of elements of the unpacked matrix."""
     stored_bytes: int
-    """Bytes of storage that the elements take, packed where they are packed."""
+    """Size of the stored elements in bytes. For a packed weight, the packed size."""
     trainable: bool = True
-    """Whether it requires a gradient."""
+    """Whether the parameter requires a gradient."""
     delta: bool = False
-    """Whether a delta method added it, or took it over."""
+    """Whether an adapter library added the parameter, or trains it as part of an adapter."""
     adapter: str = ""
-    """What the delta library says of a delta that is not simply in use, such as `inactive`, `merged` or `disabled`."""
+    """The state of an adapter parameter that is not active, such as `inactive`, `merged` or `disabled`."""
     quantization: str = ""
-    """The storage scheme, where logical and stored form differ, such as `nf4`, `int8` or `qint8 per channel`."""
+    """The storage scheme if logical and stored form differ, such as `nf4`, `int8` or `qint8 per channel`."""
     device: str = "meta"
-    """Where the tensor is, as PyTorch prints it."""
+    """The device of the tensor, as PyTorch prints it."""
     tied_to: str = ""
-    """State-dict key under which the same tensor is first met; empty at that first place."""
+    """For a tied parameter, the state-dict key of the first occurrence of the same tensor; '' at that occurrence."""
     tied_by: tuple[str, ...] = ()
-    """State-dict keys of the later places, kept at the first one."""
+    """At the first occurrence of a tied parameter, the state-dict keys of the others."""
     change: Change | None = None
-    """In a comparison, how it differs from before."""
+    """In a comparison, how the parameter changed."""
     groups: tuple[int, ...] | None = None
-    """Numbers of the parameter groups that hold it, as `Model.groups` counts them; None where the model came without
-    an optimizer."""
+    """Indices of the optimizer parameter groups that include it, counted through all of `Model.optimizers`. None if
+    the model has no optimizer."""
 
     @property
     def is_tied(self) -> bool:
-        """Return whether the tensor stands elsewhere as well."""
+        """Return whether the same tensor has other occurrences in the model."""
         return bool(self.tied_to or self.tied_by)
 
     @property
     def stored_as(self) -> str:
-        """Return the data type, or the scheme that the parameter is quantised by."""
+        """Return the data type, or the quantization scheme of a quantized parameter."""
         return self.quantization or self.dtype
 
 
 class Buffer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One entry of `nn.Module._buffers`."""
+    """A buffer of a module.
+
+    Example:
+        >>> [(b.name, b.shape, b.persistent) for b in bmvis.capture(nn.BatchNorm1d(4)).root.buffers][:1]
+        [('running_mean', (4,), True)]
+    """
 
     name: str
-    """The name in its module."""
+    """The name in its module: the last part of its state-dict key."""
     shape: tuple[int, ...] | None
-    """Its shape; None while it is uninitialised (lazy)."""
+    """The shape. None if the buffer is uninitialized (lazy)."""
     dtype: str
-    """As PyTorch prints it, without the `torch.` prefix."""
+    """Data type as PyTorch prints it, without the `torch.` prefix."""
     stored_bytes: int
-    """Bytes of storage that the elements take."""
+    """Size of the stored elements in bytes."""
     persistent: bool = True
     """Whether the buffer is part of the state dict."""
     device: str = "meta"
-    """Where the tensor is, as PyTorch prints it."""
+    """The device of the tensor, as PyTorch prints it."""
     tied_to: str = ""
-    """State-dict key under which the same tensor is first met; empty at that first place."""
+    """For a tied buffer, the state-dict key of the first occurrence of the same tensor; '' at that occurrence."""
 
 
 class Output(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A tensor that a module returned."""
 
     name: str
-    """Its key, where a dictionary was returned; else ''."""
+    """Its key in a returned dictionary; '' for other outputs."""
     shape: tuple[int, ...] | None
-    """The least size of each dimension; None where even their number varies."""
+    """The minimum size of each dimension. None if the number of dimensions varies."""
     most: tuple[int, ...] = ()
-    """The greatest, where calls differ."""
+    """The maximum size of each dimension, if calls differ."""
 
 
 class Call(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What one forward pass of the model did with a module; see `bmvis.extraction.forward`."""
+    """The record of a module in one forward pass of the model; see `bmvis.extraction.forward`."""
 
     calls: int = 0
-    """How often it was called; 0 for a module that was not, and no module below it either."""
+    """Number of calls. 0 if neither the module nor any module below it was called."""
     order: int = 0
     """Rank of its first call among those of all modules."""
     outputs: tuple[Output, ...] = ()
     macs: int = 0
-    """Multiply-accumulates of all calls, with those of the modules called from it."""
+    """Multiply-accumulates of all calls, including the modules that it calls."""
     bytes: int = 0
-    """Bytes of the tensors that its operations made, likewise."""
+    """Size in bytes of the tensors that its operations create, including the modules that it calls."""
     uncounted: tuple[str, ...] = ()
-    """Names of operations that `macs` does not include, likewise, such as `mylib::mm`; sorted."""
+    """Sorted names of operations that `macs` does not include, such as `mylib::mm`."""
 
 
 class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One `nn.Module` at one place in the model."""
+    """One occurrence of an `nn.Module` in a model.
+
+    Example:
+        >>> linear = bmvis.capture(nn.Sequential(nn.Linear(2, 3))).modules[1]
+        >>> linear.name, linear.depth, linear.type, linear.import_path
+        ('0', 1, 'Linear', 'torch.nn.modules.linear.Linear')
+    """
 
     name: str
-    """The attribute name in the parent; empty for the root. May hold any text."""
+    """The attribute name in the parent; '' for the root. Can be any text."""
     depth: int
-    """Levels below the root, which has 0."""
+    """Number of levels below the root. The root has 0."""
     type: str
-    """Class name; '' where it is not known, below the root of a checkpoint."""
+    """Class name; '' if unknown, as for the modules of a checkpoint."""
     package: str = ""
     """The Python module that defines the class, such as `torch.nn.modules.linear`."""
     qualname: str = ""
-    """The class's `__qualname__`, where it differs from `type`."""
+    """The `__qualname__` of the class, if it differs from `type`."""
     parameters: tuple[Parameter, ...] = ()
-    """Those of the module itself, in its order."""
+    """Parameters of the module itself, in order, without those of its children."""
     buffers: tuple[Buffer, ...] = ()
-    """Those of the module itself, in its order."""
+    """Buffers of the module itself, in order, without those of its children."""
     extra_repr: str = ""
-    """What the module says of itself, one line, such as `p=0.1, inplace=False`. No part of what folding compares."""
+    """The result of the module's `extra_repr()` on one line, such as `p=0.1, inplace=False`. Folding ignores it."""
     shared_with: str | None = None
-    """Path at which the same module object is first met. A shared module lists its own parameters
-    (as ties) but not its children, which stand at the first place. The root's path is ''."""
+    """For a shared module, the path of the first occurrence of the same object ('' is the root). A shared module lists
+    its own parameters, as tied ones, but not its children. The first occurrence lists them."""
     change: Change | None = None
-    """In a comparison, how it differs from before, apart from its parameters and from what is below it."""
+    """In a comparison, how the module itself changed, without its parameters and children."""
     origin: str | None = None
-    """In a common structure, the path of the module in the model itself; name and place are the structure's."""
+    """After renaming to common names, the path of the module in the original model."""
     common: Literal["", "virtual", "other"] = ""
-    """In a common structure, that there is no such module in the model, or no name for this one."""
+    """After renaming: `virtual` for a level that the model does not have, `other` for a module without common name."""
     call: Call | None = None
-    """What a forward pass did with it, where one was asked for. No part of what folding compares."""
+    """The record of a forward pass, if one was requested. Folding ignores it."""
 
     @property
     def import_path(self) -> str:
-        """Return the class's full dotted name, as an API reference names it."""
+        """Return the full dotted name of the class."""
         return ".".join(part for part in (self.package, self.qualname or self.type) if part)
 
     @property
     def documented_as(self) -> str:
-        """Return the dotted name that an API reference lists: torch re-exports the layers it defines."""
+        """Return the dotted name in API references, such as `torch.nn.Linear`, where torch re-exports its layers."""
         if self.package.startswith("torch.nn.modules."):
             return f"torch.nn.{self.qualname or self.type}"
         return self.import_path
 
 
 class ParameterGroup(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One of an optimizer's `param_groups`; which parameters it holds is said by those."""
+    """One of an optimizer's `param_groups`. `Parameter.groups` lists the groups of each parameter."""
 
     name: str = ""
-    """What the group calls itself, by a key `name`."""
+    """The value of the group's key `name`; '' if it has none."""
     settings: dict[str, str] = {}
     """Hyperparameters in the optimizer's order, as text: `{"lr": "0.001", "betas": "(0.9, 0.999)"}`."""
     tensors: int = 0
-    """Number of tensors in it."""
+    """Number of tensors in the group."""
     strangers: int = 0
-    """How many of them are no parameters of the model."""
+    """Number of tensors in the group that are not parameters of the model."""
 
 
 class Optimizer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -181,11 +197,11 @@ class Optimizer(msgspec.Struct, frozen=True, omit_defaults=True):
     """Class name."""
     groups: tuple[ParameterGroup, ...] = ()
     schedulers: tuple[str, ...] = ()
-    """Class names of the schedulers that came with it and change its rates."""
+    """Class names of the learning rate schedulers of this optimizer that the factory returned."""
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Why something that was asked for beside the tree is missing; the fields are those of `BmvisError`."""
+    """Why requested data is missing from a model. The fields are those of `BmvisError`."""
 
     message: str
     hint: str = ""
@@ -193,27 +209,33 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
-    """A captured model: its modules in preorder; `modules[0]` is the root."""
+    """A captured model: its modules in preorder. `modules[0]` is the root.
+
+    Example:
+        >>> model = bmvis.capture(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
+        >>> [(path, module.type) for path, module in zip(model.paths, model.modules)]
+        [('', 'Sequential'), ('0', 'Linear'), ('1', 'ReLU')]
+    """
 
     modules: tuple[Module, ...]
-    """In preorder, so that a module stands before those below it."""
+    """The modules in preorder: each one precedes the modules below it."""
     device: str = "meta"
-    """Where the factory built it, `meta`, or `cpu` where it could not be built on meta."""
+    """The device on which the factory built the model: `meta`, or `cpu` if that failed."""
     notes: tuple[str, ...] = ()
-    """What the reader of the page's build log should know of the capture."""
+    """Messages about the capture for the build log."""
     is_checkpoint: bool = False
-    """Whether only names, shapes and data types are known. What stands among the parameters may then be a buffer, and
-    `trainable` says nothing."""
+    """Whether the model was read from a checkpoint, which has only names, shapes and data types. `parameters` can then
+    include buffers, and `trainable` is meaningless."""
     untraced: Problem | None = None
-    """Why there are no calls, though they were asked for."""
+    """Why there is no record of a forward pass although one was requested."""
     incomplete: Problem | None = None
-    """Why modules or parameters may be missing: what failed on the meta device and was not built on the CPU."""
+    """Why modules or parameters may be missing: the failure on the meta device, if the CPU did not build the model."""
     optimizers: tuple[Optimizer, ...] = ()
-    """Those that the factory returned with the model. Their groups are counted through, from 0."""
+    """The optimizers that the factory returned with the model. Their groups are numbered consecutively from 0."""
 
     @cached_property
     def paths(self) -> Sequence[str]:
-        """The dotted path of each module, the root's being ''."""
+        """The dotted path of each module; '' for the root."""
         return paths(self.modules)
 
     @cached_property
@@ -223,7 +245,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
 
     @cached_property
     def children(self) -> Sequence[Sequence[int]]:
-        """The indices of the modules right below each module, in order."""
+        """The indices of the children of each module, in order."""
         found: list[list[int]] = [[] for _ in self.modules]
         for index in range(1, len(found)):
             found[self.parents[index]].append(index)
@@ -231,7 +253,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
 
     @cached_property
     def sizes(self) -> Sequence[int]:
-        """How many modules each subtree holds, itself included: `[i, i + size)` is the subtree."""
+        """The number of modules in each subtree, including its root: `[i, i + size)` is the subtree of module `i`."""
         return sizes(self.modules)
 
     @cached_property
@@ -241,14 +263,14 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
 
     @cached_property
     def shared(self) -> Sequence[int]:
-        """The indices of modules that are met there again."""
+        """The indices of shared modules, without their first occurrences."""
         return [index for index, module in enumerate(self.modules) if module.shared_with is not None]
 
     @cached_property
     def parameter_lists(self) -> tuple[Sequence[int], Sequence[tuple[Parameter, ...]]]:
-        """For each module the number of its `parameters` among the distinct ones, and those.
+        """For each module, the index of its `parameters` in the list of distinct ones; and that list.
 
-        They are told apart as objects: modules of a captured model that are alike share one.
+        Tuples are compared by identity, because equal modules of a captured model share one tuple.
         """
         identities = [id(module.parameters) for module in self.modules]
         distinct = {id(module.parameters): module.parameters for module in self.modules}
@@ -267,7 +289,7 @@ def join(parent: str, name: str) -> str:
 
 
 def paths(modules: Sequence[Module]) -> list[str]:
-    """Return the dotted path of each module in its model, the root's being ''."""
+    """Return the dotted path of each module; '' for the root."""
     trail: list[str] = []
     found = []
     for module in modules:
@@ -280,11 +302,11 @@ def paths(modules: Sequence[Module]) -> list[str]:
     return found
 
 
-def parameter_facts(model: Model, tell: Callable[[tuple[Parameter, ...]], _Told]) -> list[_Told]:
-    """Return what `tell` says of each module's parameters; it is asked once for those that several modules share."""
+def parameter_facts(model: Model, fact: Callable[[tuple[Parameter, ...]], _Fact]) -> list[_Fact]:
+    """Return the value of `fact` for the parameters of each module, calling it once for each distinct tuple."""
     numbers, distinct = model.parameter_lists
-    told = [tell(parameters) for parameters in distinct]
-    return [told[number] for number in numbers]
+    values = [fact(parameters) for parameters in distinct]
+    return [values[number] for number in numbers]
 
 
 def parents(modules: Sequence[Module]) -> list[int]:
@@ -299,7 +321,7 @@ def parents(modules: Sequence[Module]) -> list[int]:
 
 
 def sizes(modules: Sequence[Module]) -> list[int]:
-    """Return how many modules each subtree holds, itself included: `[i, i + size)` is the subtree."""
+    """Return the number of modules in each subtree, including its root: `[i, i + size)` is the subtree of `i`."""
     found = [1] * len(modules)
     above = parents(modules)
     for index in range(len(modules) - 1, 0, -1):

@@ -116,7 +116,7 @@ def _read(file: Path) -> object:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("bmvis")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProjectError(f"{file} does not parse: {error}", hint="mend it") from None
+        raise ProjectError(f"{file} does not parse: {error}", hint="fix the TOML syntax") from None
 
 
 def _project(folder: Path, written: object, file: Path) -> Project:

@@ -57,7 +57,7 @@ def drift_error(reference: str, built: Built) -> DriftError | None:
         return None
     return DriftError(
         f"{reference!r} differs from its snapshot",
-        hint="if that is meant, run `bmvis snapshot` and commit",
+        hint="if this is intended, run `bmvis snapshot` and commit the result",
         detail=built.drift,
     )
 

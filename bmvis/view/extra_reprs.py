@@ -39,7 +39,7 @@ def _arguments(text: str) -> Iterator[tuple[str | int, str]]:
 
 
 def _split(text: str) -> Iterator[str]:
-    """Yield the parts between commas that stand in no bracket."""
+    """Yield the parts between commas outside of brackets."""
     depth, part = 0, ""
     for character in text:
         depth += (character in "([{") - (character in ")]}")

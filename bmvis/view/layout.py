@@ -191,9 +191,9 @@ def _problems(model: Model) -> Iterator[BmvisError]:
 
 
 def _optimizer_warnings(trained: ParamGroupTable | None, options: Options) -> Iterator[OptimizerError]:
-    """Yield what is wrong with the optimizer, less what the page says is meant."""
+    """Yield the findings about the optimizer, without those that the page accepts."""
     if trained is None and options.optimizer:
         yield OptimizerError("the factory returns no optimizer", hint="let it return (model, optimizer)")
     for finding in trained.findings if trained else ():
         if finding.kind not in options.accept:
-            yield OptimizerError(str(finding), hint=f"mend the factory, or say that it is meant: accept={finding.kind}")
+            yield OptimizerError(str(finding), hint=f"fix the factory, or accept={finding.kind} if intended")

@@ -66,7 +66,9 @@ class StartedProcess:
             )
         except OSError as error:
             self.folder.cleanup()
-            raise WorkerError(f"the worker process could not start: {error}", hint=f"is {python} a Python?") from error
+            raise WorkerError(
+                f"the worker process could not start: {error}", hint=f"check that {python} names a Python interpreter"
+            ) from error
         self._tail: deque[bytes] = deque(maxlen=_TAIL_BYTES // 512)
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()

@@ -185,7 +185,7 @@ def test_a_problem_can_end_the_build(render):
     [
         pytest.param({"pth": ["src"]}, "unknown setting 'pth' (did you mean 'path'?)", id="unknown"),
         pytest.param({"timeout": "soon"}, "setting 'timeout': expected `float`, got `str`", id="type"),
-        pytest.param({"timeout": 0}, "setting 'timeout': 0 is no time", id="no-time"),
+        pytest.param({"timeout": 0}, "setting 'timeout' must be greater than 0", id="no-time"),
         pytest.param(
             {"on_error": "ignore"}, "setting 'on_error': invalid enum value 'ignore' (it takes box, raise)", id="choice"
         ),

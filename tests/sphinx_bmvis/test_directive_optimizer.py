@@ -29,7 +29,7 @@ def test_warnings_have_their_place(built):
     found = re.findall(r"index\.rst:(\d+): WARNING: (.*)", built.warnings)
     assert [line for line, _ in found] == ["4", "12"]
     assert found[0][1].startswith("4 frozen parameters (")
-    assert found[0][1].endswith("say that it is meant: accept=frozen) [bmvis.optimizer]")
+    assert found[0][1].endswith("or accept=frozen if intended) [bmvis.optimizer]")
     assert "the factory returns no optimizer" in found[1][1]
 
 

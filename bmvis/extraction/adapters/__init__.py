@@ -60,7 +60,7 @@ def _installed() -> Iterable[Detector]:
         except Exception as error:
             raise DetectorError(
                 f"the entry point {entry.name!r} of {GROUP} cannot be loaded: {type(error).__name__}: {error}",
-                hint=f"mend or uninstall {entry.dist.name if entry.dist else entry.module}",
+                hint=f"fix or uninstall {entry.dist.name if entry.dist else entry.module}",
             ) from error
 
 
@@ -81,7 +81,8 @@ def _ask(detector: Detector, places: Places) -> Deltas:
         found = detector(places)
     except Exception as error:
         raise DetectorError(
-            f"the delta detector {name} raised {type(error).__name__}: {error}", hint="mend it, or do not register it"
+            f"the delta detector {name} raised {type(error).__name__}: {error}",
+            hint="fix the detector, or do not register it",
         ) from error
     if not isinstance(found, Mapping) or not all(isinstance(i, int) and isinstance(w, str) for i, w in found.items()):
         raise DetectorError(

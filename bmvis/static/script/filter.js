@@ -50,7 +50,7 @@ function showHits(root, hits) {
     const { item, above } = entry;
     const isKept = kept.has(entry);
     if (isKept) last.set(above, item);
-    // Below a hidden row all is hidden: left as it is.
+    // Everything below a hidden row is hidden already.
     if ((!above || kept.has(above)) && item.hidden === isKept) item.hidden = !isKept;
   }
   memory.last = [...last.values()];

@@ -15,7 +15,7 @@ function reach(id) {
   return document.getElementById(id);
 }
 
-// The id that the address names; one with a broken escape, such as `#100%`, is taken as it is.
+// The id in the URL fragment. A fragment with an invalid escape, such as `#100%`, is not decoded.
 function idInAddress() {
   const hash = location.hash.slice(1);
   try {

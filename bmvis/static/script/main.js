@@ -32,7 +32,7 @@ function start() {
   openLinked();
 }
 
-// Material and Zensical put the next page into the same document, and say so to `document$`.
+// Material and Zensical put the next page into the same document, and notify `document$`.
 function begin() {
   if (window.document$) window.document$.subscribe(start);
   else start();

@@ -1,6 +1,6 @@
 // The rows of a tree as the script reads them: for each an entry with its module's path, and what the filter looks at.
 
-// An item's id is `anchor.path`; a folded item has the first member's. `~20~` is a character that an id cannot hold.
+// An item's id is `anchor.path`; a folded item has the first member's. `~20~` is a character that ids cannot contain.
 const pathOf = (item, anchor = rootOf(item).id) =>
   item.id.slice(anchor.length + 1).replace(/~(\w+)~/g, (_, code) => String.fromCodePoint(parseInt(code, 16)));
 
@@ -13,14 +13,14 @@ const siblingId = (item, name) =>
 // A path as Python writes it: `layer[0].weight`.
 const pythonPath = (path) => path.replace(/(^|\.)(\d+)(?=\.|$)/g, "[$2]");
 
-// `4-6` as 4, 5, 6; any other part of a label as it is.
+// `4-6` as 4, 5, 6; any other part of a label unchanged.
 function expandRange(part) {
   if (!/^\d+-\d+$/.test(part)) return [part];
   const [first, last] = part.split("-").map(Number);
   return Array.from({ length: last - first + 1 }, (_, step) => String(first + step));
 }
 
-// The names of all siblings that an item stands for; its own alone where the label does not list them.
+// The names of all siblings that an item represents; only its own if the label does not list them.
 function namesOf(item, own = lastPart(pathOf(item))) {
   const label = rowOf(item).querySelector(".bmvis-x");
   // Renamed: the label's names are not the model's.
@@ -31,7 +31,7 @@ function namesOf(item, own = lastPart(pathOf(item))) {
 
 const isNumber = (name) => /^\d+$/.test(name);
 
-// The label of some numbers, as the renderer writes it: `0-4,6-11`; other names as they are.
+// The label of some numbers, as the renderer writes it: `0-4,6-11`; other names unchanged.
 function labelOf(names) {
   if (!names.every(isNumber)) return names.join(",");
   const runs = [];
@@ -51,10 +51,10 @@ const MARKS = {
 const MARKED = Object.keys(MARKS).map((mark) => `.bmvis-tree .bmvis-${mark}`).join();
 const entries = new WeakMap();
 
-// The entry of an item, of which these tell the place in the model:
+// The entry of an item, whose place in the model is given by:
 // `above`: the entry of the row above it; `base`: that of the nearest module above it, whose path its own goes on from;
 // `before`: the part of the path between that module and its own name: levels that are not drawn, as in `encoder.`;
-// `names`: all that it stands for; in a renamed repeat whole ends of paths;
+// `names`: all names that it represents; in a renamed repeat, whole ends of paths;
 // `steps`: the same in lower case, name by name: [["encoder"], ["0", "1"]];
 // `label`: what is written for the names of a repeat.
 function readEntry(item, above, anchor) {
@@ -122,7 +122,7 @@ function entryOf(item) {
 // The entries from the first level down to one, those above it whose path goes on in its own.
 const chainOf = (entry) => (entry?.path ? [...chainOf(entry.base), entry] : []);
 
-// The paths of all modules that an entry stands for, those of repeats above it included.
+// The paths of all modules that an entry represents, including those of repeats above it.
 function pathsOf(entry) {
   let paths = [""];
   for (const { before, names } of chainOf(entry))

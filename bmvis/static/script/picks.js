@@ -65,7 +65,7 @@ function listOf(root, paths) {
 const escapeRegex = (text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 const eitherOf = (texts) => (texts.length > 1 ? `(?:${texts.join("|")})` : texts[0]);
 
-// One regular expression that matches the whole paths of the modules that some entries stand for: all numbers are `\\d+`
+// One regular expression that matches the whole paths of the modules that some entries represent: all numbers are `\\d+`
 // where that matches no other module of the tree.
 function regexOf(root, picked) {
   const write = (nameOf) =>

@@ -36,7 +36,7 @@ function* waysOf(words) {
 }
 
 // Follow the tests of names up from a step of an entry. Null where they do not fit; else the repeats on the way of which
-// only some members fit, each with the test that says which.
+// only some members fit, each with the test that selects them.
 function follow(tests, place, entry, step = entry.steps.length - 1) {
   if (place < 0) return [];
   if (step < 0) return entry.base ? follow(tests, place, entry.base) : null;
@@ -48,7 +48,7 @@ function follow(tests, place, entry, step = entry.steps.length - 1) {
   return found;
 }
 
-// What `follow` says of a word and a row. The last name may be that of a tensor of the row.
+// The result of `follow` for a word and a row. The last name may be that of a tensor of the row.
 function matchWord(word, tests, entry) {
   if (entry.text.includes(word.typed) || entry.label === word.typed) return [];
   if (word.typed.length > 3 && entry.marks.includes(` ${word.typed}`)) return [];

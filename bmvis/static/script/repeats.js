@@ -102,7 +102,7 @@ function percent(part, whole) {
 
 const AMOUNT = /^([\d,]+ \w+)(?: each, (\d+) times)?: ([^;]+); (.*)$/;
 
-// Have an amount stand for a share of its modules, in its bar and its tooltip, `10 parameters each, 12 times: 6 %; 40 bytes`.
+// Show the amount for a share of its modules, in its bar and its tooltip, `10 parameters each, 12 times: 6 %; 40 bytes`.
 // Where members share tensors with one another, the share of a few of them is not known: the tooltip leaves it out.
 function rescale(amount, share, whole) {
   const [, each, written, percentage, rest] = amount.title.match(AMOUNT) ?? [];

@@ -211,7 +211,7 @@ def test_build_reports_missing_detector(project):
     with pytest.raises(BmvisError, match=r"'prompts' of bmvis\.deltas cannot be loaded") as raised:
         built(project)
     assert raised.value.kind == "detector"
-    assert raised.value.hint == "mend or uninstall promptlib"
+    assert raised.value.hint == "fix or uninstall promptlib"
 
 
 def test_registering_is_all_that_loads_torch():

@@ -203,7 +203,7 @@ def test_optimizer_findings(broken, kind, text):
     assert found(page.param_groups) == {kind: text}
     [warning] = page.warnings
     assert (warning.kind, warning.message) == ("optimizer", text)
-    assert warning.hint == f"mend the factory, or say that it is meant: accept={kind}"
+    assert warning.hint == f"fix the factory, or accept={kind} if intended"
     for draw in (to_text, to_latex, lambda page: to_html(page, "m")):
         assert kind == "empty" or "group" in draw(page)
     assert not page_of(model, *(returned if isinstance(returned, tuple) else [returned]), accept=kind).warnings
