@@ -15,13 +15,13 @@ from bmvis.render.html import assets as shipped
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
-    """Show the structure of PyTorch models, and keep its record true."""
+    """Show the structure of PyTorch models, and record it in snapshots."""
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def assets(folder: Path) -> None:
-    """Copy the stylesheets and the scripts into FOLDER, for a host that links files itself."""
+    """Copy the stylesheets and scripts into FOLDER, for sites that link to them."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in shipped.files():
         target = folder / Path(file).name

@@ -26,9 +26,9 @@ from bmvis.view.page import Page
 from bmvis.worker.client import TIMEOUT
 
 BROKEN = 2
-"""Exit code where there is no tree, as from `bmvis check`."""
+"""Exit code if there is no tree, as from `bmvis check`."""
 _ELSEWHERE = ("name", "caption", "class", "search")
-"""Options that mean something on the page of a site only."""
+"""Options that only apply to pages of a site."""
 _ENDLESS = 1_000_000
 """Columns."""
 _FILE = click.Path(dir_okay=False, allow_dash=True)
@@ -52,10 +52,14 @@ def _flag(option: Option) -> Callable[[Callable[..., None]], Callable[..., None]
 def _outputs(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
-            click.option("--json", "as_json", is_flag=True, help="Print it as JSON."),
-            click.option("--html", type=_FILE, help="Write a page that stands alone; - is standard output."),
-            click.option("--svg", type=_FILE, help="Write a picture; - is standard output."),
-            click.option("--path", multiple=True, help="A folder to import from, beside this one and PYTHONPATH."),
+            click.option("--json", "as_json", is_flag=True, help="Print the tree as JSON."),
+            click.option("--html", type=_FILE, help="Write a self-contained HTML page. - is standard output."),
+            click.option("--svg", type=_FILE, help="Write an SVG image. - is standard output."),
+            click.option(
+                "--path",
+                multiple=True,
+                help="Add a folder to import from, in addition to the current folder and PYTHONPATH.",
+            ),
             click.option(
                 "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Seconds for each model."
             ),
@@ -70,14 +74,14 @@ def _outputs(command: Callable[..., None]) -> Callable[..., None]:
 @_outputs
 @_display_options
 def show(reference: str, **given: Any) -> None:
-    """Print the structure of the model that REFERENCE names.
+    """Print the structure of the model at REFERENCE.
 
-    REFERENCE is package.module:factory, with arguments if it takes any, or a name from pyproject.toml, or
-    checkpoint:FILE or config:FILE for a model without code:
+    REFERENCE is package.module:factory, optionally with arguments, or a name from pyproject.toml. For a model
+    without code, use checkpoint:FILE or config:FILE. Example:
 
         bmvis show "my_package.zoo:bert(layers=2)" --depth 3
 
-    Colours follow the terminal, NO_COLOR and FORCE_COLOR. Ends with 2 if there is no tree.
+    Colors depend on the terminal, NO_COLOR and FORCE_COLOR. The exit code is 2 if there is no tree.
     """
     _show(reference, **given)
 
@@ -88,13 +92,13 @@ def show(reference: str, **given: Any) -> None:
 @_outputs
 @_display_options
 def compare(before: str, after: str, **given: Any) -> None:
-    """Print how the model AFTER differs from the model BEFORE.
+    """Print the differences between the models BEFORE and AFTER.
 
-    Each is a reference, as `bmvis show` takes it, or snapshot:NAME for a model as it was recorded:
+    Each is a reference as in `bmvis show`, or snapshot:NAME for a recorded model. Example:
 
         bmvis compare snapshot:bert bert --only-changes
 
-    Ends with 2 if there is no tree; that the models differ is no error.
+    The exit code is 2 if there is no tree. Differences alone do not change it.
     """
     _show(after, **{**given, "base": before})
 
@@ -131,13 +135,13 @@ def _show(
 
 
 def _chosen(written: dict[str, Any]) -> dict[str, str | None]:
-    """Return the options given on the command line as a page would write them."""
+    """Return the options of the command line as the text that a page would have."""
     names = {option.attribute: option.name for option in OPTIONS}
     return {names[attribute]: None if value is True else value for attribute, value in written.items() if value}
 
 
 def printable_lines(text: str) -> str:
-    """Return text of several lines without what a terminal would act on."""
+    """Return text of several lines with terminal control characters escaped."""
     return "\n".join(map(printable, text.splitlines()))
 
 

@@ -1,4 +1,4 @@
-"""What flows through a model, as rows say it: the calls of all modules that a row stands for, together."""
+"""Summarize the forward pass of all modules that a row represents."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import msgspec
 from bmvis.model.tree import Call, Model, Output
 
 ALL_OPERATIONS = "all operations"
-"""What `Call.uncounted` names where the model fails while its operations are watched."""
+"""The entry in `Call.uncounted` if the model fails while its operations are counted."""
 Span = tuple[int, int]
-"""The least and the greatest."""
+"""Minimum and maximum."""
 
 
 class CallSummary(msgspec.Struct, frozen=True, gc=False):
-    """What the modules of one row return, and what one of them costs."""
+    """The outputs and costs of the modules of one row."""
 
     outputs: tuple[Output, ...]
     calls: Span
     macs: Span
     bytes: Span
     uncounted: tuple[str, ...] = ()
-    """Names of the operations that `macs` does not include: it is a least value then."""
+    """Names of the operations that `macs` does not include, which makes it a lower bound."""
 
     @property
     def is_called(self) -> bool:
@@ -32,7 +32,7 @@ class CallSummary(msgspec.Struct, frozen=True, gc=False):
 
 
 def summarize_calls(calls: Iterable[Call | None]) -> CallSummary | None:
-    """Return what several modules' calls have in common; None where nothing was seen of any."""
+    """Merge the call records of several modules. Return None if there is no record."""
     found = [call for call in calls if call is not None]
     if not found:
         return None
@@ -50,9 +50,9 @@ def summarize_calls(calls: Iterable[Call | None]) -> CallSummary | None:
 
 
 def merged(first: Sequence[Output], second: Sequence[Output]) -> tuple[Output, ...]:
-    """Return the outputs of two calls as one: those of the same name, with the range of their sizes.
+    """Merge the outputs of two calls: outputs with the same name become one, with the range of their sizes.
 
-    Outputs of the same name, such as those of a tuple, which have none, correspond by their order.
+    Outputs without a name, such as those of a tuple, are matched by position.
     """
     here, there = _keyed(first), _keyed(second)
     both = tuple(_merged(output, there[key]) for key, output in here.items() if key in there)

@@ -1,4 +1,4 @@
-"""The data types of a model's parameters, and where they are: of the whole, and of each subtree."""
+"""The data types and devices of the parameters of a model and of each subtree."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class RankedFacts(msgspec.Struct, frozen=True):
 
 
 def rank_facts(model: Model, fact: Callable[[Parameter], str]) -> RankedFacts:
-    """Return what `fact` says of the parameters; '' is nothing."""
+    """Return the distinct values of `fact` for the parameters, ranked by number of elements. '' is ignored."""
     elements: Counter[str] = Counter()
     numbers, distinct = model.parameter_lists
     for number, times in Counter(numbers).items():
         for parameter in distinct[number]:
             if not parameter.tied_to:
                 elements[fact(parameter)] += parameter.count * times
-    ranked = tuple(said for said, _ in elements.most_common() if said)
+    ranked = tuple(value for value, _ in elements.most_common() if value)
     return RankedFacts(ranked, subtree_facts(model, fact) if len(ranked) > 1 else ())
 
 
 def dtype_of(parameter: Parameter) -> str:
-    """Return the data type, or the scheme that the parameter is quantised by."""
+    """Return the data type, or the quantization scheme of a quantized parameter."""
     return parameter.stored_as
 
 
 def device_of(parameter: Parameter) -> str:
-    """Return where the parameter is; the meta device is no place."""
+    """Return the device of the parameter; '' for the meta device."""
     return "" if parameter.device == "meta" else parameter.device

@@ -1,4 +1,4 @@
-"""Write the names of several modules as one: `0-11`, `layer.0-11.bias`, `query,key,value`."""
+"""Merge the names of several modules into one label: `0-11`, `layer.0-11.bias`, `query,key,value`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 WIDE = 48
-"""Characters of a label that stand in a line."""
+"""Maximum length of a label on a row, in characters."""
 
 
 def label(names: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
-"""Sums over subtrees: parameters, bytes, and how many of them train.
+"""Totals of subtrees: number of parameters, trainable parameters, and bytes.
 
-A parameter that several modules hold is counted once in every subtree, as
-`sum(p.numel() for p in module.parameters())` counts it in PyTorch.
+A tied parameter is counted once in every subtree, as `sum(p.numel() for p in module.parameters())` does in PyTorch.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ class Totals(msgspec.Struct, frozen=True, gc=False):
     """The distinct parameters of one subtree."""
 
     count: int = 0
-    """Elements, logical."""
+    """Logical number of elements."""
     trainable: int = 0
-    """Elements that require gradients."""
+    """Number of elements that require gradients."""
     delta: int = 0
-    """Elements a delta method added or took over, trainable or not."""
+    """Number of elements in adapter parameters, trainable or not."""
     stored_bytes: int = 0
 
     def __add__(self, other: Totals) -> Totals:

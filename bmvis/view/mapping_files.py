@@ -1,23 +1,23 @@
-"""Mapping files: what the modules of an architecture are called in the common structure.
+"""Mapping files: common names for the modules of an architecture.
 
-A mapping is a TOML file. Its names are paths below the model that it is for, and their paths in the common
-structure; `$` stands for any one name, and is carried over:
+A mapping is a TOML file. It maps module paths, relative to the model, to paths in the common structure. `$` matches
+any single name, which is copied to the result:
 
 ```toml
-models = ["BertModel"]  # the classes that the paths start from
+models = ["BertModel"]  # the classes that the paths are relative to
 
 [names]
 "encoder.layer.$.attention.self.query" = "encoder.block.$.attn.q"
 
-[optional]  # what not every such model has
+[optional]  # modules that not every such model has
 "pooler" = "pooler"
 
-[heads]  # optional too: paths that start where the model stands, beside it
+[heads]  # also optional: siblings of the model, relative to its parent
 "cls.predictions.decoder" = "lm_head.proj"
 ```
 
-`extends = "bert"` starts from one of bmvis' own mappings. The common names are those of OpenDelta's
-`CommonStructureMap`; the order of the file is that of the rows.
+`extends = "bert"` extends a built-in mapping. The common names are those of OpenDelta's `CommonStructureMap`:
+https://github.com/thunlp/OpenDelta/blob/main/opendelta/utils/structure_mapping.py. Rows have the order of the file.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ else:
 FOLDER = Path(__file__).parent / "mappings"
 ANY = "$"
 LARGEST = 1_000_000
-"""Bytes of a mapping file; the largest of ours has three thousand."""
+"""Maximum size of a mapping file, in bytes. The largest built-in one has 3,000."""
 DEEPEST = 64
-"""Names in a path of a mapping."""
+"""Maximum number of names in a path of a mapping."""
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,33 +54,33 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NameMapping(msgspec.Struct, frozen=True):
-    """One mapping, read."""
+    """A parsed mapping."""
 
     name: str
     models: tuple[str, ...]
-    """Class names of the modules that `names` start from."""
+    """Names of the classes that the paths in `names` are relative to."""
     names: Mapping[str, str]
     required: frozenset[str]
-    """Common paths that a model which the mapping fits has."""
+    """Common paths that every matching model has."""
     heads: Mapping[str, str]
 
 
 def mapping_for(types: Iterable[str]) -> NameMapping | None:
-    """Return bmvis' own mapping for the first of the class names that has one."""
+    """Return the built-in mapping for the first class name that has one; None if there is none."""
     known = {model: name for name in own_names() for model in read_own(name).models}
     return next((read_own(known[type_]) for type_ in types if type_ in known), None)
 
 
 def own_names() -> list[str]:
-    """Return what bmvis' own mappings are called."""
+    """Return the names of the built-in mappings."""
     return sorted(file.stem for file in FOLDER.glob("*.toml"))
 
 
 def read_mapping(written: str) -> NameMapping:
-    """Read a mapping: one of bmvis' own by its name, or a `.toml` file.
+    """Read a built-in mapping by its name, or a `.toml` file.
 
     Raises:
-        MappingError: there is none, or it cannot be read.
+        CommonStructureError: the mapping does not exist, or cannot be read.
     """
     if not written.endswith(".toml"):
         return read_own(written)
@@ -90,25 +90,25 @@ def read_mapping(written: str) -> NameMapping:
             raise CommonStructureError(f"the mapping {file.name} has more than {LARGEST:,} bytes")
         return _read(file.name, file.read_bytes())
     except OSError as error:
-        raise CommonStructureError(f"no mapping can be read from {file}: {error.strerror}") from None
+        raise CommonStructureError(f"cannot read the mapping {file}: {error.strerror}") from None
 
 
 @cache
 def read_own(name: str) -> NameMapping:
-    """Read one of bmvis' own mappings.
+    """Read a built-in mapping.
 
     Raises:
-        MappingError: there is none of this name.
+        CommonStructureError: there is no built-in mapping of this name.
     """
     if name not in own_names():
         raise CommonStructureError(
-            f"no mapping is called {name!r}", hint=f"{nearest(name, own_names())}; or name a .toml file"
+            f"unknown mapping {name!r}", hint=f"{nearest(name, own_names())}; or set the path of a .toml file"
         )
     return _read(name, (FOLDER / f"{name}.toml").read_bytes())
 
 
 def from_opendelta(written: Mapping[str, Any], model: str) -> NameMapping:
-    """Return a mapping as OpenDelta and bigmodelvis write it: nested dictionaries with `__name__`."""
+    """Convert a mapping in the format of OpenDelta and bigmodelvis: nested dictionaries with `__name__`."""
     names: dict[str, str] = {}
     pending: list[tuple[str, str, Mapping[str, Any]]] = [("", "", written)]
     while pending:
@@ -117,7 +117,7 @@ def from_opendelta(written: Mapping[str, Any], model: str) -> NameMapping:
             if not isinstance(below, Mapping):
                 continue
             here = f"{path}.{key}" if path else key
-            # An empty name says that the common structure has no place for it.
+            # An empty name: the module has no common name.
             there = f"{common}.{below['__name__']}".lstrip(".") if below.get("__name__") else ""
             if there:
                 names[here] = there
@@ -129,10 +129,10 @@ def _read(name: str, content: bytes) -> NameMapping:
     try:
         file = msgspec.convert(tomllib.loads(content.decode()), _File)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CommonStructureError(f"the mapping {name} does not parse: {error}") from None
+        raise CommonStructureError(f"cannot parse the mapping {name}: {error}") from None
     except msgspec.ValidationError as error:
         raise CommonStructureError(
-            f"the mapping {name} is not well formed: {error}", hint="known: models, extends, names, optional, heads"
+            f"the mapping {name} is invalid: {error}", hint="the keys are models, extends, names, optional, heads"
         ) from None
     _check(name, file)
     base = read_own(file.extends) if file.extends else NameMapping("", (), {}, frozenset(), {})
@@ -146,12 +146,18 @@ def _read(name: str, content: bytes) -> NameMapping:
 
 
 def _check(name: str, file: _File) -> None:
-    """Require that paths are paths, and that each `$` of a common name has one to stand for."""
+    """Check that all paths are valid, and that both paths of each pair have the same number of `$`.
+
+    Raises:
+        CommonStructureError: a path is invalid, or the numbers differ.
+    """
     for table, names in (("names", file.names), ("optional", file.optional), ("heads", file.heads)):
         for path, common in names.items():
             place = f"the mapping {name} has, below [{table}], {path!r} = {common!r}"
             for text in (path, common):
                 if not all(text.split(".")) or text.count(".") >= DEEPEST:
-                    raise CommonStructureError(place, hint=f"{text!r} is no path: names, with dots between")
+                    raise CommonStructureError(
+                        place, hint=f"{text!r} is not a valid path; write names separated by dots"
+                    )
             if path.split(".").count(ANY) != common.split(".").count(ANY):
                 raise CommonStructureError(place, hint=f"both need the same number of {ANY}")

@@ -1,4 +1,4 @@
-"""What every renderer draws: rows and the page that holds them. They hold facts, never markup."""
+"""The input of every renderer: rows, and the page that contains them. They contain facts, not markup."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     depth: int
     label: str
-    """What stands for the name: `layer`, `0-11`, the root's name; shortened where it is wider than a line."""
+    """The displayed name: `layer`, `0-11`, or the name of the root. Long labels are shortened."""
     names: tuple[str, ...]
-    """Every sibling the row stands for, in the model's order."""
+    """The names of all siblings that the row represents, in the model's order."""
     path: str
-    """Dotted path of the first one; '' for the root."""
+    """Dotted path of the first sibling; '' for the root."""
     paths: tuple[str, ...] = ()
-    """Dotted path of each module that the row stands for, below the first of the modules above."""
+    """Dotted path of each sibling that the row represents, below the first module of the rows above."""
     totals: Totals
-    """Of one of them."""
+    """The totals of one sibling."""
     times: int = 1
-    """How many modules of the model it stands for: its repeats times those above it."""
+    """Number of modules that the row represents: its repeats times those of the rows above it."""
     elements: int = 0
-    """Of the parameters of all these modules, each tensor counted once."""
+    """Number of elements in the parameters of all these modules, each tensor counted once."""
     first: int = 0
-    """Those of them that are met there for the first time in the model: what rows beside each other add up to."""
+    """The part of `elements` whose first occurrence in the model is here. It adds up over the rows of a level."""
     dtypes: tuple[str, ...] = ()
-    """Data types of the parameters in and below it, in the page's order."""
+    """Data types of the parameters in the subtree, in the page's order."""
     devices: tuple[str, ...] = ()
-    """Where they are, in the page's order; the meta device is no place."""
+    """Devices of the parameters in the subtree, in the page's order, without the meta device."""
     module: Module | None
-    """None for a line that shows one parameter (`expand-params`)."""
+    """The first module; None for a row of a single tensor (`expand-params`)."""
     parameters: tuple[Parameter, ...] = ()
     buffers: tuple[Buffer, ...] = ()
     hidden: int = 0
-    """Modules below that the depth limit leaves out."""
+    """Number of modules below the row that the depth limit hides."""
     left_out: int = 0
-    """Modules below that are not to be shown."""
+    """Number of modules below the row that are filtered out."""
     left_out_as: str = "not common"
-    """Why: they have no name in the common structure, or did not change."""
+    """The reason: the modules have no common name, or did not change."""
     is_unchanged: bool = False
-    """In a comparison, whether the module and all below it are as they were."""
+    """In a comparison, whether the whole subtree is unchanged."""
     extra_repr: str = ""
-    """What every module that the row stands for says of itself; '' where they differ, or none was asked for."""
+    """The merged `extra_repr()` of all modules of the row; '' if it was not requested."""
     differs: str = ""
     """How the row differs from the same one of a sibling block: `differs from layer.0-5, where bias is frozen`."""
     call_summary: CallSummary | None = None
-    """What flows through the modules that the row stands for; None where nothing was run, or seen of them."""
+    """Summary of the forward pass for the modules of the row; None if there is no record."""
     is_match: bool = False
-    """Whether the option `highlight` names the modules that the row stands for."""
+    """Whether the option `highlight` matches the modules of the row."""
 
     @property
     def type(self) -> str:
@@ -70,7 +70,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def repeats(self) -> int:
-        """Return how many siblings the row stands for."""
+        """Return the number of siblings that the row represents."""
         return len(self.names)
 
     @property
@@ -88,9 +88,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     """Class of the root."""
     dtypes: tuple[str, ...]
-    """Data types of the parameters, or how they are quantised; the one with most elements first."""
+    """Data types or quantization schemes of the parameters, the one with the most elements first."""
     devices: tuple[str, ...]
-    """Where the parameters are, most elements first; the meta device is no place."""
+    """Devices of the parameters, the one with the most elements first, without the meta device."""
     ties: tuple[tuple[str, str], ...]
     """State-dict keys of the later places of one tensor, those alike as one (`layers.1-11.bias`), and of the first."""
     is_checkpoint: bool
@@ -105,7 +105,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     is_before_checkpoint: bool = False
     """Whether of that model nothing is known but names, shapes and data types."""
     call_summary: CallSummary | None = None
-    """What flows through the model, where it was run."""
+    """Summary of the forward pass of the model, if there was one."""
     param_groups: ParamGroupTable | None = None
     """What the optimizers that came with the model do, where they were asked for."""
     notes: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def counted(self) -> str:
-        """Return what its numbers count: a checkpoint does not tell parameters from buffers."""
+        """Return the noun for its numbers: a checkpoint does not distinguish parameters from buffers."""
         return "elements" if self.is_checkpoint else "parameters"
 
     @property

@@ -1,4 +1,4 @@
-"""Parameter groups -> a table, and what is wrong with them: what was forgotten, what was not meant."""
+"""Lay out optimizer parameter groups as a table, and find likely mistakes in them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from bmvis.model.tree import Model, Module, Optimizer, Parameter, ParameterGroup
 from bmvis.options import FindingKind as Kind
 
 MAX_PLACES = 4
-"""Places that a finding names."""
+"""Maximum number of places that a finding lists."""
 _UNSAID = ("None", "False")
-"""What a hyperparameter is while it is not used: left out, where it is the same in all groups."""
+"""Values of unused hyperparameters, which are left out if they are the same in all groups."""
 
 
 class GroupRow(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class GroupRow(msgspec.Struct, frozen=True):
     number: int | None
     """As rows of the tree name the group; None for the parameters that are in none."""
     name: str
-    """What the group calls itself; '' if it does not."""
+    """The name of the group; '' if it has none."""
     optimizer: str
     tensors: int
     totals: Totals
@@ -39,7 +39,7 @@ class GroupRow(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something about an optimizer that its author may not know."""
+    """A likely mistake in an optimizer."""
 
     kind: Kind
     text: str
@@ -55,7 +55,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class ParamGroupTable(msgspec.Struct, frozen=True):
-    """What the optimizers of a model do with its parameters."""
+    """The parameter groups of all optimizers of a model, with findings."""
 
     heads: tuple[str, ...]
     """For each optimizer its type, its schedulers, and the hyperparameters that all of its groups share."""
@@ -66,12 +66,12 @@ class ParamGroupTable(msgspec.Struct, frozen=True):
 
     @property
     def has_several_optimizers(self) -> bool:
-        """Return whether a group's line must say whose it is."""
+        """Return whether the rows need a column for the optimizer."""
         return len(self.heads) > 1
 
 
 class _Held(msgspec.Struct, frozen=True):
-    """A parameter at the first of its places."""
+    """A parameter at its first occurrence."""
 
     key: str
     parameter: Parameter
@@ -83,7 +83,7 @@ class _Held(msgspec.Struct, frozen=True):
 
 
 def param_group_table(model: Model) -> ParamGroupTable | None:
-    """Return what the model's optimizers do; None where it came without one."""
+    """Return the table of the model's optimizers; None if it has none."""
     if not model.optimizers:
         return None
     held = [
@@ -116,14 +116,14 @@ def param_group_table(model: Model) -> ParamGroupTable | None:
 
 
 def groups_text(parameter: Parameter) -> str:
-    """Return `group 0`, `groups 0 and 2`, `in no group` for one that trains; '' where nothing is to be said."""
+    """Return `group 0`, `groups 0 and 2`, `in no group` for a trainable parameter; '' otherwise."""
     if parameter.groups:
         return f"group{'s' * (len(parameter.groups) > 1)} {' and '.join(map(str, parameter.groups))}"
     return "in no group" if parameter.groups is not None and parameter.trainable else ""
 
 
 def without_groups(model: Model) -> Model:
-    """Return the model without its optimizers: as it folds where they are not to be shown."""
+    """Return the model without its optimizers, so that they do not affect folding."""
     if not model.optimizers:
         return model
     modules = tuple(
@@ -153,7 +153,7 @@ def _columns(optimizers: Sequence[Optimizer]) -> tuple[str, ...]:
 
 
 def _names(optimizers: Sequence[Optimizer]) -> list[str]:
-    """Return the names of all hyperparameters; a rate's initial value stands beside it."""
+    """Return the names of all hyperparameters, `lr` first, without `initial_lr`, which is shown with `lr`."""
     names = dict.fromkeys(name for one in optimizers for group in one.groups for name in group.settings)
     return sorted((name for name in names if name != "initial_lr"), key=lambda name: name != "lr")
 
@@ -163,7 +163,7 @@ def _values(optimizers: Sequence[Optimizer], name: str) -> set[str]:
 
 
 def _setting(settings: dict[str, str], name: str) -> str:
-    """Return the text of a hyperparameter, of a rate that a scheduler changes with where it began."""
+    """Return the text of a hyperparameter. For a learning rate that a scheduler changed, add the initial value."""
     value = settings.get(name, "")
     initial = settings.get("initial_lr", value) if name == "lr" else value
     return value if value == initial else f"{value} (initially {initial})"

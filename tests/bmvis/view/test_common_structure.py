@@ -192,17 +192,17 @@ def test_a_mapping_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("models = [", "the mapping m.toml does not parse"),
+        ("models = [", "cannot parse the mapping m.toml"),
         ("names = {}", "missing required field `models`"),
         ('models = ["Net"]\n[nmaes]\n"a" = "b"', "unknown field `nmaes`"),
         ('models = ["Net"]\n[names]\n"a" = 3', "Expected `str`, got `int` - at `$.names[...]`"),
         ('models = ["Net"]\n[names]\n"a.$" = "b"', "both need the same number of $"),
-        ('models = ["Net"]\n[names]\n"a..b" = "b"', "'a..b' is no path"),
-        (f'models = ["Net"]\n[names]\n"{"a." * 5000}b" = "b"', "is no path"),
+        ('models = ["Net"]\n[names]\n"a..b" = "b"', "'a..b' is not a valid path"),
+        (f'models = ["Net"]\n[names]\n"{"a." * 5000}b" = "b"', "is not a valid path"),
         ('models = ["Net"]\nextends = "brt"', "did you mean 'bert'?"),
-        (b"\xff\xfe", "does not parse"),
+        (b"\xff\xfe", "cannot parse"),
         ("#" * 1_000_001, "has more than 1,000,000 bytes"),
-        (None, "no mapping can be read from"),
+        (None, "cannot read the mapping"),
     ],
 )
 def test_malformed_mapping_is_an_error_with_a_hint(tmp_path, content, message):
@@ -219,7 +219,7 @@ def test_malformed_mapping_is_an_error_with_a_hint(tmp_path, content, message):
     [
         ("auto", "there is no common structure for Net (known: bert, "),
         ("llama", "the mapping llama is for LlamaModel or "),
-        ("lama", "no mapping is called 'lama' (did you mean 'llama'?"),
+        ("lama", "unknown mapping 'lama' (did you mean 'llama'?"),
     ],
 )
 def test_model_without_a_mapping_keeps_its_names_with_a_warning(common, message):
