@@ -1,6 +1,6 @@
 """The stylesheets and the scripts that trees are drawn with: `bmvis/static/`, as files or inline.
 
-The script and the stylesheet of trees are written in parts, in `bmvis/static/script/` and `style/`. They are joined when
+The script and the stylesheet of trees are written in parts, in `bmvis/static/script/` and `style/`, and joined when
 they are loaded.
 """
 
