@@ -116,7 +116,7 @@ def snapshot(chance: random.Random, folder: Path) -> Model:
 
 
 def changed(chance: random.Random, data: object) -> bytes:
-    """Return data in MessagePack, with changes that the format can hold."""
+    """Return data in MessagePack, with changes that the format can represent."""
     if chance.random() < 0.3:
         return change_bytes(chance, msgspec.msgpack.encode(data))
     while True:

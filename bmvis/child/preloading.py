@@ -172,7 +172,7 @@ def _is_in_factory(frame: FrameType | None) -> bool:
 
 
 def _project_files() -> Iterator[tuple[str, int, int]]:
-    """Yield what tells a later version of a file from this one, for each module of the project."""
+    """Yield what distinguishes a later version of a file from this one, for each module of the project."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and not tracebacks.is_foreign(os.path.abspath(file)):

@@ -65,7 +65,7 @@ class _Supervisor:
         process_tree.end_children()
         code = os.waitstatus_to_exitcode(status)
         if not ended or not self._has_answered or code == REFUSED:
-            return Outcome("refused")  # torch cannot be imported, or starts threads: the other way says more
+            return Outcome("refused")  # torch cannot be imported, or starts threads: the other way reports more
         self._has_answered = False
         return Outcome("ended", code)
 

@@ -41,7 +41,7 @@ class Template:
     Args:
         parent: the socket that jobs come from and outcomes go to.
         directory: where replies go.
-        path: what `sys.path` holds in a model process, after the entries of the request.
+        path: the entries of `sys.path` in a model process, after the entries of the request.
         loaded: what this process has imported.
     """
 
@@ -126,7 +126,7 @@ class Template:
             return True
         try:
             importlib.import_module(wanted.module)
-        except BaseException:  # the model process will meet it, and can say where
+        except BaseException:  # the model process will raise it too, and can report where
             self.unfit.add(wanted.module)
             return False
         if not self._has_settled():

@@ -293,7 +293,7 @@ def _device_of(target: Any) -> torch.device | None:
         try:
             return torch.device(target)
         except RuntimeError:
-            return None  # no such device: the call says so
+            return None  # no such device: the call raises
     return None
 
 

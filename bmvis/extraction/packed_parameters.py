@@ -1,6 +1,6 @@
-"""Parameters that stand for more than they hold: packed integers of quantizers, and placeholders of DeepSpeed.
+"""Parameters that represent more elements than they have: packed integers of quantizers, and placeholders of DeepSpeed.
 
-Libraries are recognized by the attributes of the module that holds the parameter; none is imported.
+Libraries are recognized by the attributes of the parameter's module; none is imported.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MAX_BITS = 16
 
 
 class Logical(msgspec.Struct, frozen=True):
-    """What a parameter stands for."""
+    """What a parameter represents."""
 
     shape: tuple[int, ...]
     count: int
@@ -33,7 +33,7 @@ def may_be_packed(parameter: torch.Tensor) -> bool:
 
 
 def logical(parameter: torch.Tensor, holder: nn.Module) -> Logical | None:
-    """Return what a parameter of the module `holder` stands for; None if it is what it seems."""
+    """Return what a parameter of the module `holder` represents; None if that is itself."""
     if parameter.numel() == 0:
         return _placeholder(parameter)
     name = next((name for name, own in introspection.parameters(holder) if own is parameter), "")
@@ -78,7 +78,7 @@ def _mxfp4(name: str, parameter: torch.Tensor, holder: nn.Module) -> Logical | N
 
 
 def _compressed(name: str, parameter: torch.Tensor, holder: nn.Module) -> Logical | None:
-    """Return the matrix of a compressed-tensors layer, whose integers hold several values of a row each.
+    """Return the matrix of a compressed-tensors layer, whose integers contain several values of a row each.
 
     https://github.com/vllm-project/compressed-tensors
     """

@@ -1,4 +1,4 @@
-"""Find modules and trainable tensors that a model holds where PyTorch does not look for them.
+"""Find modules and trainable tensors that a model keeps where PyTorch does not look for them.
 
 `module.parameters()`, `state_dict()` and `to()` follow registered submodules and parameters only. What is in a plain
 list, dictionary, tuple or set is left out, and so is a trainable tensor that is a plain attribute. Only `__dict__` is
@@ -28,16 +28,16 @@ _SCALARS = frozenset((bool, int, float, str, type(None)))
 
 
 class Unregistered(NamedTuple):
-    """An attribute that holds modules or trainable tensors which are not registered anywhere in the model."""
+    """An attribute with modules or trainable tensors which are not registered anywhere in the model."""
 
     path: str
     """Of the attribute, such as `encoder.layers`."""
     container: str
-    """What holds them, such as `a list`; '' for the thing itself."""
+    """Their container, such as `a list`; '' for the thing itself."""
     modules: tuple[nn.Module, ...]
     """With those below them, each once."""
-    held: int
-    """How many modules the attribute itself holds."""
+    contained: int
+    """How many modules the attribute itself has."""
     tensors: tuple[torch.Tensor, ...]
     """Trainable ones, without the modules' own."""
     parameters: int
@@ -45,9 +45,9 @@ class Unregistered(NamedTuple):
 
 
 def find_unregistered(places: Iterable[tuple[str, nn.Module]]) -> Iterator[Unregistered]:
-    """Yield each attribute of the modules at `places` that holds what is registered at none of them.
+    """Yield each attribute of the modules at `places` with something that is registered at none of them.
 
-    A module or tensor that several attributes hold counts at the first one.
+    A module or tensor of several attributes counts at the first one.
     """
     places = list(places)
     seen = {id(module) for _, module in places}
@@ -64,9 +64,9 @@ def find_unregistered(places: Iterable[tuple[str, nn.Module]]) -> Iterator[Unreg
 
 def note(found: Unregistered) -> str:
     """Return a line for readers of the build log."""
-    what = [_counted(found.held, "module")] if found.held else []
+    what = [_counted(found.contained, "module")] if found.contained else []
     what += [_counted(len(found.tensors), "trainable tensor")] if found.tensors else []
-    holder = f"is {found.container} that holds" if found.container else "is"
+    holder = f"is {found.container} with" if found.container else "is"
     return (
         f"{found.path} {holder} {' and '.join(what)} ({_counted(found.parameters, 'parameter')}) that PyTorch doesn't "
         f"register: not in the tree, in parameters(), or in the state dict"
@@ -74,7 +74,7 @@ def note(found: Unregistered) -> str:
 
 
 def call_note(found: Unregistered, called: Container[int]) -> str:
-    """Return a line that says how many of the modules a call of the model ran; `called` has their ids."""
+    """Return a line with how many of the modules a call of the model ran; `called` has their ids."""
     ran = sum(id(module) in called for module in found.modules)
     return f"{found.path}: with these inputs, {ran:,} of {_counted(len(found.modules), 'module')} ran"
 
@@ -91,9 +91,9 @@ def _may_hold(value: object) -> bool:
 
 
 def _look_into(path: str, value: Any, seen: set[int]) -> Unregistered | None:
-    held = [thing for thing in _things(value, MAX_NESTING) if id(thing) not in seen]
-    modules = _with_children([thing for thing in held if isinstance(thing, nn.Module)], seen)
-    tensors = [thing for thing in held if isinstance(thing, torch.Tensor) and _is_trainable(thing)]
+    contained = [thing for thing in _things(value, MAX_NESTING) if id(thing) not in seen]
+    modules = _with_children([thing for thing in contained if isinstance(thing, nn.Module)], seen)
+    tensors = [thing for thing in contained if isinstance(thing, torch.Tensor) and _is_trainable(thing)]
     distinct = {id(tensor): tensor for tensor in tensors if id(tensor) not in seen}
     if not modules and not distinct:
         return None
@@ -101,7 +101,7 @@ def _look_into(path: str, value: Any, seen: set[int]) -> Unregistered | None:
     parameters = {key: tensor for key, tensor in (own | distinct).items() if key not in seen}
     seen.update(map(id, modules), parameters)
     container = "" if isinstance(value, nn.Module | torch.Tensor) else a_type(value)
-    count = len({id(thing) for thing in held if isinstance(thing, nn.Module)})
+    count = len({id(thing) for thing in contained if isinstance(thing, nn.Module)})
     elements = sum(map(_elements, parameters.values()))
     return Unregistered(path, container, tuple(modules), count, tuple(distinct.values()), elements)
 

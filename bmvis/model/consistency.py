@@ -1,6 +1,6 @@
 """Whether a model that came from elsewhere is one: a reply of user code's process, a snapshot, a cache entry.
 
-Types are checked where such data is decoded. What the parts of a model say about each other is checked here, so that
+Types are checked where such data is decoded. Whether the parts of a model agree is checked here, so that
 nothing after it meets a module without a parent or a number without end.
 """
 

@@ -1,6 +1,6 @@
 """The file by which a worker process answers a request. What is in it is hostile: user code runs in that process.
 
-Its name has a secret that is made for each request, it is read as a regular file and up to a size, and what it holds is
+Its name has a secret that is made for each request, it is read as a regular file and up to a size, and its content is
 checked before anything else sees it.
 """
 
@@ -52,12 +52,12 @@ def read_answer(folder: Path, request: Request) -> Answer:
 
 
 def _encoded(answer: Answer) -> bytes:
-    """Return the bytes of an answer. What the format cannot hold costs this model only."""
+    """Return the bytes of an answer. A model that the format cannot represent is an error of this model only."""
     try:
         return msgspec.msgpack.encode(answer)
     except (ValueError, OverflowError, TypeError, RecursionError) as error:
         reason = str(error).encode("ascii", "backslashreplace").decode()
-    message = f"what the model holds cannot be written down: {reason}"
+    message = f"the model cannot be serialized: {reason}"
     failed = Failed("factory", message, "names must be Unicode text, and numbers have at most 64 bits")
     return msgspec.msgpack.encode(Answer(failed, answer.secret))
 

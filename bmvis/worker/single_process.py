@@ -59,7 +59,7 @@ class SingleProcess:
             stream.write(len(content).to_bytes(4, "big") + content)
             stream.flush()
         except OSError:
-            pass  # the process is gone: its end says how
+            pass  # the process has ended: its exit code is reported
 
     def end(self) -> None:
         """End the process and all that it started."""

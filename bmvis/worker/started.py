@@ -79,7 +79,7 @@ class StartedProcess:
 
     def wait(self) -> int:
         """Return the exit code of a process that has ended or closed its door, after ending what it left."""
-        process_tree.end_tree(self.process.pid, self.folder.name)  # what it left holds its output open
+        process_tree.end_tree(self.process.pid, self.folder.name)  # processes that it left keep its output open
         self._reader.join(timeout=1)
         return self.process.wait()
 

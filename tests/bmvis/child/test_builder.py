@@ -131,7 +131,7 @@ def warnings_of(model: Model) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "note"),
     [
         ("condition", "Tensor.__bool__ in zoo.py, line {line} raised RuntimeError: Tensor.item() cannot be called"),
         ("numpy", "Tensor.numpy in zoo.py, line {line} raised TypeError"),
@@ -140,12 +140,12 @@ def warnings_of(model: Model) -> list[tuple[str, str]]:
         ("script_module", "TorchScript forward in zoo.py"),
     ],
 )
-def test_a_failure_on_meta_that_the_factory_catches_takes_the_cpu(source: Source, name: str, said: str) -> None:
+def test_a_failure_on_meta_that_the_factory_catches_takes_the_cpu(source: Source, name: str, note: str) -> None:
     model = source.resolve(f"zoo:{name}").model
     assert (model.device, count(model)) == ("cpu", 30)
     assert len(model.notes) == 1
     assert model.notes[0].startswith("built on the CPU: on the meta device, ")
-    assert said.format(line=line_in(name)) in model.notes[0]
+    assert note.format(line=line_in(name)) in model.notes[0]
     assert not warnings_of(model)
 
 

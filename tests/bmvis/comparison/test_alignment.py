@@ -57,7 +57,7 @@ CASES: dict[str, tuple[nn.Module, nn.Module, dict[str, str], set[str], set[str]]
         {"fc"},
         set(),
     ),
-    "a backbone beside a new head": (
+    "a backbone with a new head": (
         resnet(),
         nn.ModuleDict({"backbone": nn.Sequential(*list(resnet().children())[:-2]), "head": nn.Linear(8, 8)}),
         {"": "backbone", "conv1": "backbone.0", "layer2": "backbone.3"},

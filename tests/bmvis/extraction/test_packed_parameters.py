@@ -1,4 +1,4 @@
-"""Parameters that stand for more elements than they hold."""
+"""Parameters that represent more elements than they have."""
 
 import math
 from types import SimpleNamespace

@@ -16,10 +16,10 @@ from bmvis.extraction.modules import capture, capture_live
 class Holder(nn.Module):
     """Has a registered layer, and whatever is given."""
 
-    def __init__(self, **held: Any) -> None:
+    def __init__(self, **contained: Any) -> None:
         super().__init__()
         self.out = nn.Linear(10, 2)
-        for name, value in held.items():
+        for name, value in contained.items():
             self.__dict__[name] = value
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -37,30 +37,30 @@ def three() -> list[nn.Module]:
 
 
 @pytest.mark.parametrize(
-    ("held", "said"),
+    ("contained", "noted"),
     [
-        (three(), "holder.held is a list that holds 3 modules (330 parameters)"),
-        (tuple(three()), "holder.held is a tuple that holds 3 modules (330 parameters)"),
-        (dict(enumerate(three())), "holder.held is a dict that holds 3 modules (330 parameters)"),
-        (OrderedDict(a=nn.Linear(2, 2)), "holder.held is an OrderedDict that holds 1 module (6 parameters)"),
-        (deque(three()), "holder.held is a deque that holds 3 modules (330 parameters)"),
-        ([three(), {"more": three()}], "holder.held is a list that holds 6 modules (660 parameters)"),
-        (nn.Sequential(*three()), "holder.held is 1 module (330 parameters)"),
-        ([nn.Linear(10, 10)] * 4, "holder.held is a list that holds 1 module (110 parameters)"),
-        ([nn.Parameter(torch.zeros(5))], "holder.held is a list that holds 1 trainable tensor (5 parameters)"),
-        (torch.zeros(5, requires_grad=True), "holder.held is 1 trainable tensor (5 parameters)"),
-        ([nn.LazyLinear(3)], "holder.held is a list that holds 1 module (0 parameters)"),
+        (three(), "holder.contained is a list with 3 modules (330 parameters)"),
+        (tuple(three()), "holder.contained is a tuple with 3 modules (330 parameters)"),
+        (dict(enumerate(three())), "holder.contained is a dict with 3 modules (330 parameters)"),
+        (OrderedDict(a=nn.Linear(2, 2)), "holder.contained is an OrderedDict with 1 module (6 parameters)"),
+        (deque(three()), "holder.contained is a deque with 3 modules (330 parameters)"),
+        ([three(), {"more": three()}], "holder.contained is a list with 6 modules (660 parameters)"),
+        (nn.Sequential(*three()), "holder.contained is 1 module (330 parameters)"),
+        ([nn.Linear(10, 10)] * 4, "holder.contained is a list with 1 module (110 parameters)"),
+        ([nn.Parameter(torch.zeros(5))], "holder.contained is a list with 1 trainable tensor (5 parameters)"),
+        (torch.zeros(5, requires_grad=True), "holder.contained is 1 trainable tensor (5 parameters)"),
+        ([nn.LazyLinear(3)], "holder.contained is a list with 1 module (0 parameters)"),
         (
             [nn.ReLU(), nn.Parameter(torch.zeros(1))],
-            "holder.held is a list that holds 1 module and 1 trainable tensor (1 parameter)",
+            "holder.contained is a list with 1 module and 1 trainable tensor (1 parameter)",
         ),
     ],
 )
-def test_what_is_not_registered_is_noted(held: Any, said: str) -> None:
-    model = nn.ModuleDict({"holder": Holder(held=held)})
+def test_what_is_not_registered_is_noted(contained: Any, noted: str) -> None:
+    model = nn.ModuleDict({"holder": Holder(contained=contained)})
     captured = capture(model)
     assert captured.notes == (
-        f"{said} that PyTorch doesn't register: not in the tree, in parameters(), or in the state dict",
+        f"{noted} that PyTorch doesn't register: not in the tree, in parameters(), or in the state dict",
     )
     assert [module.name for module in captured.modules] == ["", "holder", "out"]
 
@@ -78,9 +78,9 @@ def references_to_siblings() -> nn.Module:
 
 
 def held_by_itself() -> nn.Module:
-    held: list[Any] = [1, "text", None]
-    held.append(held)
-    return Holder(held=held)
+    contained: list[Any] = [1, "text", None]
+    contained.append(contained)
+    return Holder(contained=contained)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def held_by_itself() -> nn.Module:
         reference_to_parent,
         references_to_siblings,
         held_by_itself,
-        lambda: Holder(held=[torch.zeros(3)], step=torch.zeros(2)),
-        lambda: Holder(held=(nn.Linear(2, 2).weight * 2,)),
-        lambda: Holder(held=[nn.Linear, lambda: nn.Linear(1, 1)]),
+        lambda: Holder(contained=[torch.zeros(3)], step=torch.zeros(2)),
+        lambda: Holder(contained=(nn.Linear(2, 2).weight * 2,)),
+        lambda: Holder(contained=[nn.Linear, lambda: nn.Linear(1, 1)]),
         lambda: nn.LSTM(4, 4, 2),
         lambda: nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)),
         lambda: nn.TransformerEncoderLayer(8, 2),

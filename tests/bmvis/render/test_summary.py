@@ -1,4 +1,4 @@
-"""Every fact of a page's totals, every note below a tree and every limit stands in every format."""
+"""Every fact of a page's totals, every note below a tree and every limit is in every format."""
 
 from collections.abc import Callable
 from typing import get_args

@@ -30,7 +30,7 @@ def project(tmp_path):
         (Fact("file", "data/a.txt", left=True), set()),
         (Fact("installed", "data"), set()),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_a_preview_server_watches_where_a_change_shows(fact, places, project):
     absolute = msgspec.structs.replace(fact, path=str(project / fact.path))

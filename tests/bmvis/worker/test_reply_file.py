@@ -78,4 +78,4 @@ def test_what_cannot_be_written_down_is_a_failure_of_this_model(model, tmp_path)
     write_answer(Answer(Built(model, ())), tmp_path, REQUEST)
     reply = read_answer(tmp_path, REQUEST).reply
     assert isinstance(reply, Failed)
-    assert "cannot be written down" in reply.message
+    assert "cannot be serialized" in reply.message
