@@ -3,7 +3,7 @@
 `__all__` is the public Python API; the package docstrings mark everything else as internal. `import bmvis` does not
 import torch. Functions that take a live model do.
 
-Example:
+Examples:
     >>> import bmvis
     >>> from torch import nn
     >>> bmvis.capture(nn.Sequential(nn.Linear(2, 3), nn.ReLU())).draw(non_params=True)
@@ -72,7 +72,7 @@ def capture(model: nn.Module) -> Captured:
         TypeError: `model` is not a `torch.nn.Module`.
         BmvisError: a detector registered with `register_delta` raised, or returned a value of a wrong type.
 
-    Example:
+    Examples:
         >>> model = capture(nn.Linear(2, 3))
         >>> model.root.parameters[0].shape, model.root.parameters[0].stored_bytes
         ((3, 2), 24)
@@ -96,7 +96,7 @@ def register_delta(detector: Detector) -> Detector:
     Returns:
         The detector, unchanged.
 
-    Example:
+    Examples:
         >>> @register_delta
         ... def my_adapters(modules):
         ...     return {id(module.scale): "" for _, module in modules if isinstance(module, MyAdapter)}

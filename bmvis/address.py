@@ -46,7 +46,7 @@ def match(model: Model, pattern: str | Iterable[str]) -> list[str]:
         OptionError: a regular expression does not compile.
         HighlightError: a regular expression takes longer than `TIMEOUT` seconds.
 
-    Example:
+    Examples:
         >>> bert = bmvis.capture(transformers.BertModel(transformers.BertConfig(num_hidden_layers=2)))
         >>> match(bert, "layer.0.attention.output.dense")
         ['encoder.layer.0.attention.output.dense']
@@ -67,7 +67,7 @@ def parse_patterns(text: str) -> tuple[str, ...]:
         ValueError: the text has no pattern.
         OptionError: a regular expression does not compile, or is longer than `LONGEST` characters.
 
-    Example:
+    Examples:
         >>> parse_patterns(r"query,key [r]layer\.\d{1,2}")
         ('query', 'key', '[r]layer\\.\\d{1,2}')
     """
@@ -98,7 +98,7 @@ def find(places: Sequence[str], pattern: str) -> Sequence[int]:
     Raises:
         HighlightError: a regular expression takes longer than `TIMEOUT` seconds.
 
-    Example:
+    Examples:
         >>> find(["", "encoder", "encoder.dense"], "dense")
         [2]
     """

@@ -36,7 +36,7 @@ class Visualization:
     Args:
         plm: any PyTorch module. The name is that of bigmodelvis.
 
-    Example:
+    Examples:
         >>> Visualization(nn.Linear(2, 3)).structure_graph()
         root weight:[3, 2] bias:[3]
         <BLANKLINE>

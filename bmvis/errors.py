@@ -21,7 +21,7 @@ class BmvisError(Exception):
         hint: the suggested fix, in one line; '' if there is none.
         detail: more lines, shown preformatted, such as a traceback.
 
-    Example:
+    Examples:
         >>> error = BmvisError("no module named 'zoo'", hint="add its folder to `path`")
         >>> str(error)
         "no module named 'zoo' (add its folder to `path`)"
@@ -150,7 +150,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
         A question with the closest valid word. If none is close, a list of up to `MAX_CHOICES` valid words. '' if
         `known` is empty.
 
-    Example:
+    Examples:
         >>> nearest("dept", ["depth", "device"])
         "did you mean 'depth'?"
         >>> nearest("x", ["depth", "device"])

@@ -51,7 +51,7 @@ class Captured(Model, frozen=True, eq=False):
 
     It is equal to a `Model` with the same data.
 
-    Example:
+    Examples:
         >>> captured = bmvis.capture(nn.Linear(2, 3))
         >>> captured  # in a notebook: a tree with colors and foldable rows
         root weight:[3, 2] bias:[3]
@@ -80,7 +80,7 @@ class Captured(Model, frozen=True, eq=False):
         Raises:
             OptionError: an option is unknown, or its value is invalid.
 
-        Example:
+        Examples:
             >>> bmvis.capture(model).draw(depth=3, non_params=True)
         """
         written = {name.replace("_", "-"): value for name, value in options.items()}

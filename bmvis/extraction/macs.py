@@ -45,7 +45,7 @@ def formula_of(operation: Any) -> Formula | None:
 def uncounted_name(operation: Any) -> str:
     """Return the name of an operation that does multiply-accumulates nobody counts; '' for one that does none.
 
-    Example:
+    Examples:
         >>> uncounted_name(torch.ops.aten.relu.default)
         ''
         >>> uncounted_name(torch.ops.aten._fft_c2c.default)

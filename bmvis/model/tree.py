@@ -29,7 +29,7 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     `trainable` and `delta` are independent: an adapter parameter ("delta") can be frozen.
 
-    Example:
+    Examples:
         >>> weight = bmvis.capture(nn.Linear(2, 3)).root.parameters[0]
         >>> weight.name, weight.shape, weight.dtype, weight.count, weight.stored_bytes
         ('weight', (3, 2), 'float32', 6, 24)
@@ -79,7 +79,7 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class Buffer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A buffer of a module.
 
-    Example:
+    Examples:
         >>> [(b.name, b.shape, b.persistent) for b in bmvis.capture(nn.BatchNorm1d(4)).root.buffers][:1]
         [('running_mean', (4,), True)]
     """
@@ -130,7 +130,7 @@ class Call(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One occurrence of an `nn.Module` in a model.
 
-    Example:
+    Examples:
         >>> linear = bmvis.capture(nn.Sequential(nn.Linear(2, 3))).modules[1]
         >>> linear.name, linear.depth, linear.type, linear.import_path
         ('0', 1, 'Linear', 'torch.nn.modules.linear.Linear')
@@ -211,7 +211,7 @@ class Problem(msgspec.Struct, frozen=True):
 class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """A captured model: its modules in preorder. `modules[0]` is the root.
 
-    Example:
+    Examples:
         >>> model = bmvis.capture(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
         >>> [(path, module.type) for path, module in zip(model.paths, model.modules)]
         [('', 'Sequential'), ('0', 'Linear'), ('1', 'ReLU')]

@@ -16,7 +16,7 @@ def merge_extra_reprs(texts: Sequence[str]) -> str:
     Arguments correspond by their names, or else by their positions. Numbers that differ become a range, other values a
     list. PyTorch leaves out some arguments with their default value, so one that only some modules write is marked.
 
-    Example:
+    Examples:
         >>> merge_extra_reprs(["16, 16, dilation=(1,)", "16, 16, dilation=(32,)"])
         '16, 16, dilation=(1-32,)'
         >>> merge_extra_reprs(["p=0.1, inplace=True", "p=0.1"])
