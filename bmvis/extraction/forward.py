@@ -269,7 +269,7 @@ def _noted(live: LiveModel, recorder: _Recorder) -> Model:
     for index, module in enumerate(modules):
         parent = above[index]
         is_inside_script[index] = index > 0 and (
-            is_inside_script[parent] or isinstance(live.modules[parent], torch.jit.ScriptModule)
+            is_inside_script[parent] or isinstance(live.places[parent][3], torch.jit.ScriptModule)
         )
         if module.shared_with is not None:
             calls[index] = None  # what was seen stands at the first place

@@ -29,16 +29,27 @@ class LiveModel(NamedTuple):
     """A live model and its tree, from one walk: optimizers and calls are read into the tree by these objects."""
 
     tree: Model
-    modules: Sequence[nn.Module]
-    """The object at each place of the tree."""
-    parameters: Sequence[introspection.Tensors]
-    """The tensors at each place, with their names."""
-    buffers: Sequence[introspection.Tensors]
+    places: Sequence[_Place]
+
+    @property
+    def modules(self) -> Sequence[nn.Module]:
+        """Return the object at each place of the tree."""
+        return [place[3] for place in self.places]
+
+    @property
+    def parameters(self) -> Sequence[introspection.Tensors]:
+        """Return the parameters at each place, with their names."""
+        return [place[5] for place in self.places]
+
+    @property
+    def buffers(self) -> Sequence[introspection.Tensors]:
+        """Return the buffers at each place, with their names."""
+        return [place[6] for place in self.places]
 
     @property
     def root(self) -> nn.Module:
         """Return the outermost module."""
-        return self.modules[0]
+        return self.places[0][3]
 
 
 def capture(model: nn.Module) -> Model:
@@ -71,7 +82,7 @@ def capture_live(model: nn.Module) -> LiveModel:
         modules = tuple([reader.module(*place) for place in places])
         notes = tuple(map(unregistered.note, find_unregistered(_paths(places))))
         tree = Model(modules=modules, device=_device(places), notes=notes)
-        return LiveModel(tree, [place[3] for place in places], [place[5] for place in places], [p[6] for p in places])
+        return LiveModel(tree, places)
 
 
 def walk(root: nn.Module) -> Iterator[_Place]:
@@ -185,11 +196,11 @@ class _Reader:
     def parameter(self, name: str, path: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
         if type(parameter) is not nn.Parameter or id(parameter) in self.told or parameter.layout is not torch.strided:
             return self._one(self.described(name, path, parameter, holder))
-        if may_be_packed(parameter):
-            return self._one(self.described(name, path, parameter, holder))
         try:
             key = (name, parameter.shape, parameter.dtype, parameter.requires_grad, parameter.device)
         except RuntimeError:  # a nested tensor has no shape to be asked for
+            return self._one(self.described(name, path, parameter, holder))
+        if may_be_packed(parameter):
             return self._one(self.described(name, path, parameter, holder))
         record = self.plain.get(key)
         if record is None:

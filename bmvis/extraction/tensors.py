@@ -38,7 +38,11 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 def stored(tensor: torch.Tensor, holder: nn.Module) -> Stored:
     """Describe a parameter or buffer of the module `holder`."""
     if type(tensor) in _PLAIN and not tensor.is_quantized:
-        packed_as = logical(tensor, holder) if tensor.layout is torch.strided and may_be_packed(tensor) else None
+        packed_as = (
+            logical(tensor, holder)
+            if tensor.layout is torch.strided and not tensor.is_nested and may_be_packed(tensor)
+            else None
+        )
         return _from_logical(packed_as, tensor) if packed_as else _plain(tensor)
     if is_lazy(tensor):
         return Stored(None, _name(tensor.dtype), 0, 0)

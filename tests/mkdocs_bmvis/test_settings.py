@@ -14,7 +14,7 @@ def test_every_setting_is_described():
     [
         ({"mode": "lve"}, "setting 'mode'", "it takes check, live, snapshot"),
         ({"timeout": "soon"}, "setting 'timeout'", ""),
-        ({"timeout": 0}, "setting 'timeout'", "above 0"),
+        ({"timeout": 0}, "setting 'timeout'", "it is 0 seconds"),
         ({"path": 3}, "setting 'path'", ""),
     ],
     ids=["choice", "type", "zero", "list"],

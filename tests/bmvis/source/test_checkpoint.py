@@ -393,7 +393,7 @@ def test_short_name_of_a_file_reference(reference: str, stem: str) -> None:
 
 @pytest.mark.parametrize("reference", ["checkpoint:", "config: ", "config:a\0b"])
 def test_a_reference_to_a_file_needs_a_path(reference: str) -> None:
-    with pytest.raises(InvalidReferenceError, match="no path"):
+    with pytest.raises(InvalidReferenceError, match="has no valid path"):
         parse_reference(reference)
 
 

@@ -138,7 +138,7 @@ def wait_for(condition, seconds=10.0):
 def test_a_python_that_is_none(project):
     with (
         Source(project, python=str(project / "no-python")) as source,
-        pytest.raises(BmvisError, match=r"is .* a Python"),
+        pytest.raises(BmvisError, match=r"check that .* names a Python interpreter"),
     ):
         source.resolve("good0:build")
 
