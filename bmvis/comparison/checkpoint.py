@@ -8,8 +8,8 @@ import msgspec
 
 from bmvis.model.tree import Model, join
 
-MAX_KEYS = 5_000_000
-"""Of one model, those at the places of shared modules included."""
+MAX_PLACES = 1_000_000
+"""Of modules and of tensors in one model: modules that share modules that share modules have no end in practice."""
 _NORMS = ("torch.nn.modules.batchnorm", "torch.nn.modules.instancenorm")
 _WEIGHT_NORM = ("torch.nn.utils.parametrizations", "_WeightNorm")
 
@@ -70,20 +70,40 @@ def checkpoint_verdict(before: Model, after: Model) -> Verdict:
 def state_keys(model: Model) -> dict[str, Stored]:
     """Return the keys of a model's state dict. A shared module has its keys at each of its places."""
     found: dict[str, Stored] = {}
-    pending = [("", 0)]
-    while pending and len(found) < MAX_KEYS:
-        path, index = pending.pop()
+    pending: list[tuple[str, int, _Entered | None]] = [("", 0, None)]
+    met = 0
+    while pending and met < MAX_PLACES and len(found) < MAX_PLACES:
+        path, index, above = pending.pop()
+        met += 1
         module = model.modules[index]
+        first = index if module.shared_with is None else model.index_of.get(module.shared_with, index)
+        if module.shared_with is not None and _contains(above, first):
+            continue  # a module that contains itself has no end
         for parameter in module.parameters:
             found[join(path, parameter.name)] = Stored(parameter.shape, parameter.quantization)
         for buffer in module.buffers:
             if buffer.persistent:
                 found[join(path, buffer.name)] = Stored(buffer.shape, "")
-        first = index if module.shared_with is None else model.index_of.get(module.shared_with, index)
-        is_inside = path == model.paths[first] or not path.startswith(f"{model.paths[first]}.")
-        if is_inside:  # a module that contains itself has no end
-            pending += [(join(path, model.modules[child].name), child) for child in reversed(model.children[first])]
+        entered = _Entered(first, above)
+        pending += [
+            (join(path, model.modules[child].name), child, entered) for child in reversed(model.children[first])
+        ]
     return found
+
+
+class _Entered(NamedTuple):
+    """A module that the walk is inside of, and those around it."""
+
+    module: int
+    above: _Entered | None
+
+
+def _contains(entered: _Entered | None, index: int) -> bool:
+    while entered is not None:
+        if entered.module == index:
+            return True
+        entered = entered.above
+    return False
 
 
 def _fits(old: Stored, new: Stored) -> bool:

@@ -77,12 +77,16 @@ def capture_live(model: nn.Module) -> LiveModel:
         raise TypeError(f"bmvis captures a torch.nn.Module, not {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
         places = list(walk(model))
-        deltas = find_deltas(list(_paths(places)))
-        reader = _Reader(deltas, _find_ties(places))
-        modules = tuple([reader.module(*place) for place in places])
+        modules = _read(places)
         notes = tuple(map(unregistered.note, find_unregistered(_paths(places))))
         tree = Model(modules=modules, device=_device(places), notes=notes)
         return LiveModel(tree, places)
+
+
+def _read(places: list[_Place]) -> tuple[Module, ...]:
+    """Return the tree's modules. What the reader has looked up is as large as the tree, and is freed here."""
+    reader = _Reader(find_deltas(list(_paths(places))), _find_ties(places))
+    return tuple([reader.module(*place) for place in places])
 
 
 def walk(root: nn.Module) -> Iterator[_Place]:

@@ -180,7 +180,7 @@ def test_environment_set_before_an_import_reaches_the_library(tmp_path):
             assert built.root.parameters[0].shape == (1 + number, 1)
 
 
-@pytest.mark.parametrize("name", ["resource", "msgspec", "sysconfig", "decimal", "faulthandler"])
+@pytest.mark.parametrize("name", ["resource", "msgspec", "sysconfig", "decimal"])
 def test_own_module_named_like_one_that_bmvis_needs(name, tmp_path):
     (tmp_path / f"{name}.py").write_text("from torch import nn\ndef build(): return nn.Linear(3, 2)\n")
     with Source(tmp_path, path=["."], memory=2_000_000_000) as source:
