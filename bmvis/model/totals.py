@@ -115,7 +115,7 @@ def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozen
 
 def _count_once(model: Model, above: Sequence[int], found: list[Totals]) -> None:
     """Correct `found`, each module's own sums, for tensors that stand in several places."""
-    values, held = held_tensors(model)
+    values, held = tensors_by_module(model)
     holders: defaultdict[str, list[int]] = defaultdict(list)
     for index in model.shared:
         found[index] = sum((values[key] for key in held[index]), NOTHING)
@@ -127,7 +127,7 @@ def _count_once(model: Model, above: Sequence[int], found: list[Totals]) -> None
             found[_common_ancestor(left, right, above, model)] -= values[key]
 
 
-def held_tensors(model: Model) -> tuple[dict[str, Totals], dict[int, list[str]]]:
+def tensors_by_module(model: Model) -> tuple[dict[str, Totals], dict[int, list[str]]]:
     """Return each tensor's value by the key it is first met under, and the keys that modules hold, in their order.
 
     A shared module holds all that stands below the place where it was first met. Where none is shared, the tensors

@@ -1,1 +1,1 @@
-"""From a model and display options to a page of rows, which every renderer draws. Internal."""
+"""Convert a model and display options to a page of rows, the input of every renderer. Internal."""

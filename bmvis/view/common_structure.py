@@ -1,8 +1,8 @@
-"""The common structure: one naming for the modules of BERT, GPT-2, T5, Llama and their like.
+"""Rename the modules of BERT, GPT-2, T5, Llama, and similar models to a common structure.
 
-The result is a `Model` again: what has a common name stands at its place there, with `origin` to say where it
-stands in the model itself. Levels that the common structure has and the model has not are `virtual`; modules
-that it has no name for are `other`, and stand below the nearest one that has.
+The result is also a `Model`. A module with a common name is at its common path; `origin` is its path in the original
+model. A level that only the common structure has is `virtual`. A module without a common name is `other`, and is below
+the nearest module that has a common name.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from bmvis.model.tree import Model, Module
 from bmvis.view.mapping_files import ANY, NameMapping, mapping_for, own_names
 
 _MOST_MISSING = 3
-"""Names that a warning lists."""
+"""Maximum number of names that a warning lists."""
 
 
 def choose_mapping(model: Model) -> NameMapping:
-    """Return bmvis' own mapping for a model, by the classes of its modules.
+    """Return the built-in mapping for a model, by the classes of its modules.
 
     Raises:
-        MappingError: there is none.
+        CommonStructureError: no built-in mapping is for one of these classes.
     """
     found = mapping_for(module.type for module in model.modules)
     if found is None:
         raise CommonStructureError(
             f"there is no common structure for {model.root.type}",
-            hint=f"known: {', '.join(own_names())}; or write a mapping file",
+            hint=f"built-in mappings: {', '.join(own_names())}; or write a mapping file",
         )
     return found
 
 
 def rename_modules(model: Model, naming: NameMapping) -> tuple[Model, tuple[CommonStructureError, ...]]:
-    """Return a model in the common structure, and what of the mapping does not fit it."""
+    """Return the model in the common structure, and an error for each part of the mapping that does not match it."""
     renaming = _Renaming(model, naming)
     return msgspec.structs.replace(model, modules=tuple(renaming.modules())), tuple(renaming.misfits())
 
 
 class _Level(dict[str, "_Level"]):
-    """A level of a mapping: by name, what is below; and the common path of this level itself."""
+    """A level of a mapping: the levels below by name, and the common path of this level itself."""
 
     common: tuple[str, ...] | None = None
 
@@ -59,16 +59,16 @@ def _levels(names: Mapping[str, str]) -> _Level:
     return root
 
 
-class _At(msgspec.Struct, frozen=True):
-    """Where in a mapping a module stands, and what stood for `$` on the way."""
+class _Position(msgspec.Struct, frozen=True):
+    """The position of a module in a mapping, and the names that `$` matched above it."""
 
     level: _Level
     taken: tuple[str, ...] = ()
 
-    def below(self, name: str) -> _At | None:
+    def below(self, name: str) -> _Position | None:
         if name in self.level:
-            return _At(self.level[name], self.taken)
-        return _At(self.level[ANY], (*self.taken, name)) if ANY in self.level else None
+            return _Position(self.level[name], self.taken)
+        return _Position(self.level[ANY], (*self.taken, name)) if ANY in self.level else None
 
     @property
     def common(self) -> tuple[str, ...] | None:
@@ -77,29 +77,29 @@ class _At(msgspec.Struct, frozen=True):
 
 
 class _Node:
-    """One place of the new tree."""
+    """A node of the new tree."""
 
     def __init__(
         self, name: str, index: int | None = None, kind: Literal["", "virtual", "other"] = "", rank: int = -1
     ) -> None:
         self.name = name
         self.rank = rank
-        """Where the mapping has it among its siblings; -1 for what it has not."""
+        """Its position among its siblings in the mapping; -1 if the mapping does not contain it."""
         self.index = index
-        """The module that stands here; None for a virtual level."""
+        """The index of its module; None for a virtual level."""
         self.kind = kind
         self.below: list[_Node] = []
         self.named: dict[str, _Node] = {}
 
 
 def _in_order(nodes: list[_Node]) -> list[_Node]:
-    """Return siblings in the mapping's order; what it has no name for stays where it stands."""
+    """Return siblings in the mapping's order; the others keep their positions."""
     ranked = iter(sorted((node for node in nodes if node.rank >= 0), key=lambda node: node.rank))
     return [next(ranked) if node.rank >= 0 else node for node in nodes]
 
 
 def _ranks(commons: Sequence[str]) -> dict[tuple[str, ...], int]:
-    """Return for each common path, and each above one, where the mapping first has it."""
+    """Return the position in the mapping at which each common path, and each of its parents, first occurs."""
     found: dict[tuple[str, ...], int] = {}
     for common in commons:
         names = tuple(common.split("."))
@@ -109,7 +109,7 @@ def _ranks(commons: Sequence[str]) -> dict[tuple[str, ...], int]:
 
 
 class _Renaming:
-    """One model on its way into the common structure."""
+    """The conversion of one model to the common structure."""
 
     def __init__(self, model: Model, naming: NameMapping) -> None:
         self.model, self.naming = model, naming
@@ -117,14 +117,14 @@ class _Renaming:
         self.places = model.paths
         self.starts = self._starts()
         self.commons = self._commons()
-        self.holds = self._holds()
+        self.has_named_below = self._find_named_below()
         self.ranks = _ranks([*naming.names.values(), *naming.heads.values()])
         self.root = _Node("", 0)
         self.nodes: dict[int, _Node] = {0: self.root}
         self._place_all()
 
     def modules(self) -> Iterator[Module]:
-        """Yield the new tree's modules in preorder."""
+        """Yield the modules of the new tree in preorder."""
         pending = [(self.root, 0, "")]
         while pending:
             node, depth, path = pending.pop()
@@ -133,15 +133,15 @@ class _Renaming:
             pending += [(n, depth + 1, f"{path}.{n.name}" if path else n.name) for n in reversed(below)]
 
     def misfits(self) -> Iterator[CommonStructureError]:
-        """Yield an error that lists what the mapping names and the model has not."""
+        """Yield an error that lists the names of the mapping that the model does not have."""
         if not self.starts:
             yield CommonStructureError(
                 f"the mapping {self.naming.name} is for {' or '.join(self.naming.models)}, "
-                f"and there is none in this {self.model.root.type}"
+                f"but this {self.model.root.type} contains none of them"
             )
             return
         met = {".".join(self._generic(index)) for index in range(len(self.commons)) if self.commons[index]}
-        # A mapping that requires nothing, as OpenDelta's do, misses all of its names where none is met.
+        # A mapping without required names, such as one of OpenDelta, fits unless none of its names matches.
         wanted = self.naming.required or (frozenset() if met - {""} else frozenset(self.naming.names.values()))
         missing = {c: p for p, c in reversed(list(self.naming.names.items())) if c in wanted - met}
         if missing:
@@ -154,7 +154,7 @@ class _Renaming:
             )
 
     def _starts(self) -> list[int]:
-        """Return the modules that the mapping's paths start from: the outermost ones of its classes."""
+        """Return the modules that the mapping's paths are relative to: the outermost instances of its classes."""
         found: list[int] = []
         until = 0
         for index, module in enumerate(self.model.modules):
@@ -168,18 +168,18 @@ class _Renaming:
                 )
         return found
 
-    def _commons(self) -> list[_At | None]:
-        """Return for each module where in the mapping it stands."""
-        names, heads = _At(_levels(self.naming.names)), _At(_levels(self.naming.heads))
-        found: list[_At | None] = [None] * len(self.places)
+    def _commons(self) -> list[_Position | None]:
+        """Return the position of each module in the mapping."""
+        names, heads = _Position(_levels(self.naming.names)), _Position(_levels(self.naming.heads))
+        found: list[_Position | None] = [None] * len(self.places)
         if len(self.starts) == 1 and self.starts[0]:
             found[self.above[self.starts[0]]] = heads
         for index, module in enumerate(self.model.modules):
-            over = found[self.above[index]] if index else None
+            parent = found[self.above[index]] if index else None
             if index in self.starts:
                 found[index] = names
-            elif over is not None and found[index] is None:
-                found[index] = over.below(module.name)
+            elif parent is not None and found[index] is None:
+                found[index] = parent.below(module.name)
         return found
 
     def _generic(self, index: int) -> tuple[str, ...]:
@@ -190,8 +190,8 @@ class _Renaming:
         at = self.commons[index]
         return at.common if at else None
 
-    def _holds(self) -> list[bool]:
-        """Return for each module whether one below has a common name, or is where the mapping starts."""
+    def _find_named_below(self) -> list[bool]:
+        """Return for each module whether a module below it has a common name, or is one of `starts`."""
         found = [False] * len(self.places)
         for index in range(len(found) - 1, 0, -1):
             if found[index] or self._common(index) is not None or index in self.starts:
@@ -202,18 +202,18 @@ class _Renaming:
         for index in range(1, len(self.places)):
             common = self._common(index)
             node = self._named(index, common) if common is not None else None
-            if node is None and self._dissolves(index):
+            if node is None and self._is_omitted(index):
                 continue
             self.nodes[index] = node or self._other(index)
 
-    def _dissolves(self, index: int) -> bool:
-        """Return whether a module is only on the way to named ones, and has nothing of its own to show."""
+    def _is_omitted(self, index: int) -> bool:
+        """Return whether the new tree omits a module: it has no parameters, only modules with common names below it."""
         if index in self.starts:
             return len(self.starts) == 1
-        return self.holds[index] and not self.model.modules[index].parameters
+        return self.has_named_below[index] and not self.model.modules[index].parameters
 
     def _named(self, index: int, common: tuple[str, ...]) -> _Node | None:
-        """Return the place of a common path, made if need be; None if another module stands there."""
+        """Return the node of a common path, which is created if necessary; None if it is another module's."""
         node, generic = self._start_of(index), self._generic(index)
         for level, name in enumerate(common, 1):
             if name not in node.named:
@@ -226,7 +226,10 @@ class _Renaming:
         return node
 
     def _start_of(self, index: int) -> _Node:
-        """Return the node that common paths start from: of several models in one, each is a root of its own."""
+        """Return the node that the common paths of a module are relative to.
+
+        If the model contains several models that match the mapping, each of them is a root.
+        """
         if len(self.starts) == 1:
             return self.root
         while index not in self.starts:
@@ -234,13 +237,13 @@ class _Renaming:
         return self.nodes[index]
 
     def _other(self, index: int) -> _Node:
-        """Return a place for a module without a common name, below the nearest that has a place."""
-        over = self.above[index]
-        while over not in self.nodes:
-            over = self.above[over]
-        way = self.places[index][len(self.places[over]) :].lstrip(".")
-        node = _Node(way, index, "" if index in self.starts else "other")
-        self.nodes[over].below.append(node)
+        """Return a node for a module without a common name, below the nearest module that has a node."""
+        parent = self.above[index]
+        while parent not in self.nodes:
+            parent = self.above[parent]
+        relative = self.places[index][len(self.places[parent]) :].lstrip(".")
+        node = _Node(relative, index, "" if index in self.starts else "other")
+        self.nodes[parent].below.append(node)
         return node
 
     def _module(self, node: _Node, depth: int, path: str) -> Module:

@@ -1,4 +1,4 @@
-"""Write the `extra_repr()` of several modules as one text: what is common, and the range of what differs."""
+"""Merge the `extra_repr()` of several modules into one text, with ranges for values that differ."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 MAX_VALUES = 3
-"""Different values that are listed; of more the first ones, and how many more."""
+"""Maximum number of different values that are listed. The number of the others follows."""
 
 
 def merge_extra_reprs(texts: Sequence[str]) -> str:
     """Return one text for the `extra_repr()` of several modules.
 
     Arguments correspond by their names, or else by their positions. Numbers that differ become a range, other values a
-    list. PyTorch leaves out some arguments with their default value, so one that only some modules write is marked.
+    list. PyTorch omits some arguments that have their default value, so `or default` follows an argument that is in
+    only some of the texts.
 
     Examples:
         >>> merge_extra_reprs(["16, 16, dilation=(1,)", "16, 16, dilation=(32,)"])
@@ -59,7 +60,7 @@ def _merged(key: str | int, values: Sequence[str], modules: int) -> str:
 
 
 def _range(texts: Sequence[str]) -> str:
-    """Return texts that differ in numbers alone as one with ranges; '' if they differ in more."""
+    """Return texts that differ only in numbers as one text with ranges; '' if they differ in more."""
     if len({_NUMBER.sub("#", text) for text in texts}) > 1:
         return ""
     columns = iter(list(zip(*(_NUMBER.findall(text) for text in texts), strict=True)))

@@ -1,4 +1,4 @@
-"""Fold repeated siblings: modules that are equal in all that is shown become one group."""
+"""Fold repeated siblings: modules that are equal in everything that is shown become one group."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from bmvis.model.tree import Buffer, Model, Module, parameter_facts
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
-    """One or more siblings that are drawn once. Groups stand in preorder, as modules do."""
+    """One or more siblings that are drawn once. Groups are in preorder, like modules."""
 
     depth: int
     members: tuple[int, ...]
-    """Indices into `model.modules`, in the model's order; the first one stands for all."""
+    """Indices into `model.modules`, in the model's order. The first one represents the group."""
     hidden: int = 0
-    """Modules below the first member that a depth limit leaves out."""
+    """Number of modules below the first member that a depth limit hides."""
     left_out: int = 0
-    """Modules right below the first member, with all below them, that are not to be shown."""
+    """Number of modules that are filtered out among the children of the first member, including their subtrees."""
 
 
 class Folding(msgspec.Struct, frozen=True):
-    """The groups of a model, and what they were made from: a value for each of its modules."""
+    """The groups of a model. The other fields have one value for each of its modules."""
 
     groups: list[Group]
     signatures: list[int]
-    """Equal where all that is shown below the name is equal; 0 for a module that is not shown."""
+    """Numbers that are equal for modules that are equal in everything shown but their names; 0 if not shown."""
     children: list[list[int]]
-    """The modules below that are shown, or would be but for a depth limit."""
+    """The children that are shown, or that only a depth limit hides."""
     cut: list[bool]
-    """Whether what is below is left out."""
+    """Whether the children are hidden."""
 
 
 def fold(
@@ -46,12 +46,19 @@ def fold(
 ) -> Folding:
     """Return the groups that show `model`.
 
-    Two siblings are one group when everything below their own names is equal: types, names, shapes,
-    dtypes, states, ties. They need not be neighbours. What is not shown does not tell them apart:
-    modules below `depth` count by their sums, modules without parameters only if `non_params`, buffers
-    only if `buffers`. A marked module is shown at any depth, and is not equal to one that is not marked.
-    What is left out is not shown at all, and nothing below what is closed, unless it is marked.
-    One pass from the leaves to the root; linear in the number of modules.
+    Two siblings are in one group if everything but their own names is equal: types, names below, shapes, dtypes,
+    states, and ties. They need not be adjacent. Only what is shown is compared: totals instead of the modules below
+    `depth`, modules without parameters only if `non_params`, and buffers only if `buffers`.
+    Takes one pass from the leaves to the root, linear in the number of modules.
+
+    Args:
+        model: the model to fold.
+        depth: the number of levels to show; None for all.
+        non_params: whether to show modules without parameters.
+        buffers: whether to compare buffers.
+        marked: modules that are shown at any depth. They do not equal modules that are not marked.
+        left_out: modules to filter out, with the modules below them, unless those are marked.
+        closed: modules whose children are hidden, unless one of those is marked.
     """
     signatures, children, cut, below, unseen = _sign(model, depth, non_params, buffers, marked, left_out)
     for index in closed - _above(marked, model.parents):
@@ -74,10 +81,10 @@ def fold(
 def _sign(
     model: Model, depth: int | None, non_params: bool, buffers: bool, marked: Set[int], left_out: Set[int]
 ) -> tuple[list[int], list[list[int]], list[bool], list[int], list[int]]:
-    """Return the signatures, children and cuts of a `Folding`, and how many modules are below each, and left out."""
+    """Return `signatures`, `children` and `cut` of a `Folding`, and the numbers of modules below and filtered out."""
     modules, above, places = model.modules, model.parents, model.paths
     totals = subtree_totals(model) if depth is not None or left_out else None
-    opened, held = _above(marked, above), _shared_holders(model, above)
+    has_marked_below, shared_holders = _above(marked, above), _shared_holders(model, above)
     alike: dict[Hashable, int] = {}
     parameters = parameter_facts(
         model, lambda own: None if any(p.is_tied for p in own) else alike.setdefault(own, len(alike))
@@ -89,21 +96,21 @@ def _sign(
     for index in range(len(modules) - 1, -1, -1):
         module, below = modules[index], children[index]
         below.reverse()
-        has_parameters = below or module.parameters or unseen[index] or index in held
+        has_parameters = below or module.parameters or unseen[index] or index in shared_holders
         if not (non_params or has_parameters or index == 0 or index in marked):
             continue
-        if index in left_out and index not in marked and index not in opened:
+        if index in left_out and index not in marked and index not in has_marked_below:
             unseen[above[index]] += unseen[index] + 1
             continue
         own = _own_key(module, parameters[index], places[index], buffers)
-        shown = index in marked
-        cut[index] = depth is not None and module.depth >= depth and index not in opened
+        is_marked = index in marked
+        cut[index] = depth is not None and module.depth >= depth and index not in has_marked_below
         key: Hashable
         hidden = (totals[index], unseen[index]) if totals and (cut[index] or unseen[index]) else ()
         if cut[index]:
-            key = (own, shown, hidden, counts[index])
+            key = (own, is_marked, hidden, counts[index])
         else:
-            key = (own, shown, hidden, *[(modules[child].name, signatures[child]) for child in below])
+            key = (own, is_marked, hidden, *[(modules[child].name, signatures[child]) for child in below])
         signatures[index] = known.setdefault(key, len(known) + 1)
         if index:
             children[above[index]].append(index)
@@ -112,12 +119,12 @@ def _sign(
 
 
 def _shared_holders(model: Model, above: Sequence[int]) -> set[int]:
-    """Return the later places of modules that have parameters below their first place."""
+    """Return the later occurrences of shared modules that have parameters in or below their first occurrence."""
     if not model.shared:
         return set()
     first = {index: model.index_of[model.modules[index].shared_with or ""] for index in model.shared}
     own = [bool(module.parameters) for module in model.modules]
-    while True:  # once, and once more for each level of modules that hold nothing but shared ones
+    while True:  # one pass, and another for each level of modules that contain only shared modules
         holders = own.copy()
         for index in range(len(holders) - 1, 0, -1):
             holders[above[index]] |= holders[index]
@@ -129,7 +136,7 @@ def _shared_holders(model: Model, above: Sequence[int]) -> set[int]:
 
 
 def _above(marked: Set[int], above: Sequence[int]) -> set[int]:
-    """Return the modules that have a marked one below them."""
+    """Return the modules that have a marked module below them."""
     found: set[int] = set()
     for index in marked:
         index = above[index]
@@ -139,20 +146,20 @@ def _above(marked: Set[int], above: Sequence[int]) -> set[int]:
     return found
 
 
-def _own_key(module: Module, alike: int | None, path: str, buffers: bool) -> Hashable:
-    """Return what tells a module apart without its name and children.
+def _own_key(module: Module, parameter_id: int | None, path: str, buffers: bool) -> Hashable:
+    """Return a key that is equal for modules that are equal without their names and children.
+
+    Ties are compared by relative paths. So blocks that each tie two of their own weights are equal, and so are blocks
+    that are tied to the same parameter outside.
 
     Args:
         module: the module.
-        alike: a number for its parameters; None where they are tied.
-        path: where it is.
+        parameter_id: a number for its parameters; None if they are tied.
+        path: its path in the model.
         buffers: whether its buffers are shown.
-
-    Ties are compared by the way from here to there: blocks that each tie two of their own weights are
-    alike, and so are blocks tied to one place outside.
     """
-    parameters: Hashable = alike
-    if alike is None:
+    parameters: Hashable = parameter_id
+    if parameter_id is None:
         parameters = tuple(
             (
                 msgspec.structs.replace(p, tied_to="", tied_by=()),
@@ -162,17 +169,17 @@ def _own_key(module: Module, alike: int | None, path: str, buffers: bool) -> Has
             for p in module.parameters
         )
     shared = None if module.shared_with is None else (relative_path(path, module.shared_with),)
-    held = (parameters, tuple(map(_untied, module.buffers)) if buffers else (), shared)
-    return (module.type, module.package, module.qualname, module.common, module.change, *held)
+    state = (parameters, tuple(map(_untied, module.buffers)) if buffers else (), shared)
+    return (module.type, module.package, module.qualname, module.common, module.change, *state)
 
 
 def _untied(buffer: Buffer) -> Buffer:
-    """Return a buffer without its tie, which no row shows: a mask that all blocks hold tells none of them apart."""
+    """Return a buffer without its tie, which no row shows: blocks that share a mask are equal."""
     return msgspec.structs.replace(buffer, tied_to="") if buffer.tied_to else buffer
 
 
 def relative_path(origin: str, target: str) -> tuple[int, str] | None:
-    """Return the relative path from module `origin` to `target`: levels to go up, then down."""
+    """Return the relative path from module `origin` to `target`: the number of levels up, then the path down."""
     if not target:
         return None
     here, there = origin.split("."), target.split(".")
@@ -183,9 +190,9 @@ def relative_path(origin: str, target: str) -> tuple[int, str] | None:
 
 
 def represented_modules(model: Model, groups: Sequence[Group]) -> list[list[int]]:
-    """Return for each group all modules that it is drawn for: its members in every module of the group above.
+    """Return for each group all modules that it represents: its members below every module of the group above.
 
-    `Group.members` are those below the first of the modules above alone.
+    `Group.members` contains only those below the first module of the group above.
     """
     above = model.parents
     place = {(above[index], module.name): index for index, module in enumerate(model.modules)}

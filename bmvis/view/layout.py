@@ -1,4 +1,4 @@
-"""From a model and display options to the page of rows that every renderer draws."""
+"""Convert a model and display options to a page of rows, the input of every renderer."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ from bmvis.view.rows import make_rows
 
 
 def layout(model: Model, options: Options, base: Model | None = None) -> Page:
-    """Fold `model` and make the rows that `options` ask for.
+    """Fold a model and return the page of its rows.
+
+    Problems that leave the tree complete enough to draw are in `Page.warnings`.
 
     Args:
-        model: what to show.
-        options: how.
+        model: the model to show.
+        options: the display options.
         base: the model to compare with.
     """
     with paused_gc():
@@ -53,15 +55,15 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
 
 
 class _Subject(NamedTuple):
-    """What is drawn: the model as the options name, compare and order it."""
+    """The model to draw, with the names, changes and order that the options select."""
 
     model: Model
     matched: Set[int]
-    """The modules that the option `highlight` names."""
+    """The modules that the option `highlight` matches."""
     unchanged: Set[int]
-    """In a comparison, the modules that are as before, with all below them."""
+    """In a comparison, the modules whose whole subtree is unchanged."""
     before: Totals | None
-    """In a comparison, the totals of the other model."""
+    """In a comparison, the totals of the base model."""
     is_before_checkpoint: bool
     warnings: tuple[BmvisError, ...]
 
@@ -89,7 +91,7 @@ def _fold(subject: _Subject, options: Options) -> Folding:
         buffers=options.buffers,
         marked=subject.matched,
         closed=subject.unchanged,
-        left_out=_left_out(subject.model, subject.unchanged, options),
+        left_out=_filtered_out(subject.model, subject.unchanged, options),
     )
 
 
@@ -118,7 +120,7 @@ def _page(subject: _Subject, rows: Sequence[Row], options: Options) -> Page:
 
 
 def _in_common_structure(model: Model, options: Options) -> tuple[Model, tuple[BmvisError, ...]]:
-    """Return the model as the option `common` names it, and what of the mapping does not fit."""
+    """Return the model with the names that the option `common` selects, and an error for each mismatch."""
     if not (options.common or options.only_common) or any(module.common for module in model.modules):
         return model, ()
     try:
@@ -128,8 +130,8 @@ def _in_common_structure(model: Model, options: Options) -> tuple[Model, tuple[B
         return model, (error,)
 
 
-def _left_out(model: Model, unchanged: Set[int], options: Options) -> Set[int]:
-    """Return the modules that are not to be shown."""
+def _filtered_out(model: Model, unchanged: Set[int], options: Options) -> Set[int]:
+    """Return the modules that the options filter out."""
     found: set[int] = set()
     if options.only_common:
         found.update(index for index, module in enumerate(model.modules) if module.common == "other")
@@ -139,7 +141,7 @@ def _left_out(model: Model, unchanged: Set[int], options: Options) -> Set[int]:
 
 
 def _matched(model: Model, options: Options) -> tuple[set[int], tuple[HighlightError, ...]]:
-    """Return the modules that the page asks to highlight, and what is wrong with how it does."""
+    """Return the modules that the option `highlight` matches, and an error for each pattern that fails."""
     matched: set[int] = set()
     warnings: list[HighlightError] = []
     for pattern in options.highlight:
@@ -155,13 +157,13 @@ def _matched(model: Model, options: Options) -> tuple[set[int], tuple[HighlightE
 
 
 def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
-    """Return for each module's path the path of the row that shows it.
+    """Return the path of the row that shows each module, by the module's path.
 
-    That is its own row, the row it is folded into, or else the row of the nearest module above it.
+    This is its own row, the row that it is folded into, or else the row of the nearest module above it.
     """
     shown = {path: row.path for row in rows if row.module for path in row.paths}
     same: dict[str, str] = {"": ""}
-    """By path, that of the module that is drawn for it, or would be were it shown."""
+    """By path, the path of the module that represents it, whether this is shown or not."""
     found = {"": ""}
     for path in model.paths[1:]:
         above, _, name = path.rpartition(".")
@@ -172,7 +174,10 @@ def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
 
 
 def _ties(model: Model) -> Iterator[tuple[str, str]]:
-    """Yield what is tied to what. Of a module that takes another's place, the row says so."""
+    """Yield pairs of the key of a tied parameter and the key of its first occurrence.
+
+    Shared modules are not included: their rows show that they are shared.
+    """
     later: dict[str, list[str]] = {}
     for path, module in zip(model.paths, model.modules, strict=True):
         for parameter in module.parameters if module.shared_with is None else ():
@@ -183,7 +188,7 @@ def _ties(model: Model) -> Iterator[tuple[str, str]]:
 
 
 def _problems(model: Model) -> Iterator[BmvisError]:
-    """Yield what is missing from the tree, or may be."""
+    """Yield an error if modules or shapes are missing from the tree, or may be."""
     if problem := model.incomplete:
         yield IncompleteError(problem.message, hint=problem.hint, detail=problem.detail)
     if problem := model.untraced:
@@ -191,9 +196,9 @@ def _problems(model: Model) -> Iterator[BmvisError]:
 
 
 def _optimizer_warnings(trained: ParamGroupTable | None, options: Options) -> Iterator[OptimizerError]:
-    """Yield the findings about the optimizer, without those that the page accepts."""
+    """Yield the findings about the optimizer, without those that the option `accept` lists."""
     if trained is None and options.optimizer:
-        yield OptimizerError("the factory returns no optimizer", hint="let it return (model, optimizer)")
+        yield OptimizerError("the factory returns no optimizer", hint="return (model, optimizer) from the factory")
     for finding in trained.findings if trained else ():
         if finding.kind not in options.accept:
             yield OptimizerError(str(finding), hint=f"fix the factory, or accept={finding.kind} if intended")

@@ -1,4 +1,4 @@
-"""What a row stands for in the whole model: of several modules, and of tensors that several of them hold."""
+"""Count what each row represents in the whole model: modules, and elements of tensors that modules may share."""
 
 from __future__ import annotations
 
@@ -7,50 +7,50 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from bmvis.model.totals import Totals, held_tensors, of_parameter
+from bmvis.model.totals import Totals, of_parameter, tensors_by_module
 from bmvis.model.tree import Model, Parameter, join, parameter_facts
 from bmvis.view.folding import Group, represented_modules
 
 
 class Occurrences(msgspec.Struct, frozen=True, gc=False):
-    """All modules that one row stands for, taken together."""
+    """All modules that one row represents, taken together."""
 
     times: int
-    """How many they are."""
+    """Number of these modules."""
     elements: int
-    """Elements of their parameters, a tensor that several of them hold counted once."""
+    """Number of elements in their parameters. A tensor that several of them share is counted once."""
     first: int
-    """Those of them that are met there for the first time in the model: what rows beside each other add up to."""
+    """The part of `elements` whose first occurrence in the model is here. It adds up over the rows of a level."""
     tensors: Mapping[str, int] = {}
-    """How many tensors a parameter's name stands for, where they are not as many as the modules."""
+    """Number of distinct tensors by parameter name, for the names with fewer tensors than modules."""
 
     def of(self, parameter: Parameter) -> tuple[int, int]:
-        """Return elements, and those first met, of all that a parameter of the row stands for."""
+        """Return `elements` and `first` of all tensors that a parameter of the row represents."""
         count = of_parameter(parameter).count
         return count * self.tensors.get(parameter.name, self.times), 0 if parameter.tied_to else count * self.times
 
 
 def count_occurrences(model: Model, groups: Sequence[Group], totals: Sequence[Totals]) -> list[Occurrences]:
-    """Return for each group what it stands for in the whole model."""
+    """Return the occurrences of each group in the whole model."""
     is_tied = parameter_facts(model, lambda parameters: any(p.is_tied for p in parameters))
     if not any(is_tied) and not model.shared:
         every = [(times, times * totals[group.members[0]].count) for times, group in _counted(groups)]
         return [Occurrences(times, count, count) for times, count in every]
-    everyone = represented_modules(model, groups)
-    first, again = _first_met(model), _met_again(model, everyone)
+    represented = represented_modules(model, groups)
+    first, repeated = _first_elements(model), _repeated_elements(model, represented)
     return [
         Occurrences(
-            len(alike),
-            len(alike) * totals[alike[0]].count - again[group],
-            sum([first[index] for index in alike]),
-            _tensors(model, alike) if len(alike) > 1 and any(is_tied[index] for index in alike) else {},
+            len(members),
+            len(members) * totals[members[0]].count - repeated[group],
+            sum([first[index] for index in members]),
+            _tensors(model, members) if len(members) > 1 and any(is_tied[index] for index in members) else {},
         )
-        for group, alike in enumerate(everyone)
+        for group, members in enumerate(represented)
     ]
 
 
 def _counted(groups: Sequence[Group]) -> Iterator[tuple[int, Group]]:
-    """Yield each group with the number of modules that it stands for."""
+    """Yield the number of modules that each group represents, and the group."""
     trail: list[int] = []
     for group in groups:
         del trail[group.depth :]
@@ -58,8 +58,8 @@ def _counted(groups: Sequence[Group]) -> Iterator[tuple[int, Group]]:
         yield trail[-1], group
 
 
-def _first_met(model: Model) -> list[int]:
-    """Return for each module the elements of the tensors that have their first place in or below it."""
+def _first_elements(model: Model) -> list[int]:
+    """Return for each module the number of elements in tensors whose first occurrence is in or below it."""
     above = model.parents
     found = parameter_facts(model, lambda own: sum([of_parameter(p).count for p in own if not p.tied_to]))
     for index in model.shared:
@@ -69,12 +69,12 @@ def _first_met(model: Model) -> list[int]:
     return found
 
 
-def _met_again(model: Model, everyone: Sequence[Sequence[int]]) -> Counter[int]:
-    """Return for each group the elements that its modules' sums count more than once."""
-    group_of = {index: group for group, alike in enumerate(everyone) if len(alike) > 1 for index in alike}
-    values, held = held_tensors(model)
+def _repeated_elements(model: Model, represented: Sequence[Sequence[int]]) -> Counter[int]:
+    """Return for each group the number of elements by which the sum over its modules is too high."""
+    group_of = {index: group for group, members in enumerate(represented) if len(members) > 1 for index in members}
+    values, keys_of = tensors_by_module(model)
     holders: defaultdict[str, list[int]] = defaultdict(list)
-    for index, keys in held.items():
+    for index, keys in keys_of.items():
         for key in keys:
             holders[key].append(index)
     found: Counter[int] = Counter()
@@ -95,10 +95,10 @@ def _and_above(places: Sequence[int], model: Model) -> set[int]:
     return found
 
 
-def _tensors(model: Model, alike: Sequence[int]) -> dict[str, int]:
-    """Return how many tensors each name stands for, where modules share some."""
+def _tensors(model: Model, members: Sequence[int]) -> dict[str, int]:
+    """Return the number of distinct tensors of each parameter name whose tensors modules share."""
     keys: defaultdict[str, set[str]] = defaultdict(set)
-    for index in alike:
+    for index in members:
         for p in model.modules[index].parameters:
             keys[p.name].add(p.tied_to or join(model.paths[index], p.name))
-    return {name: len(distinct) for name, distinct in keys.items() if len(distinct) < len(alike)}
+    return {name: len(distinct) for name, distinct in keys.items() if len(distinct) < len(members)}

@@ -60,12 +60,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def type(self) -> str:
-        """Return the class's name behind the row's own: `(Linear)`; '' for the root, and where it is not known."""
+        """Return the class name that follows the label: `(Linear)`; '' for the root, and if it is not known."""
         return f"({self.module.type})" if self.module and self.depth and self.module.type else ""
 
     @property
     def counted(self) -> str:
-        """Return what its numbers count; see `Page.counted`."""
+        """Return the noun for its numbers; see `Page.counted`."""
         return "elements" if self.module and self.depth and not self.module.type else "parameters"
 
     @property
@@ -75,13 +75,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def names_text(self) -> str:
-        """Return all names, for where the label leaves any out; '' where it does not."""
+        """Return all names if the label omits any; '' otherwise."""
         is_whole = self.label == label(self.names) and "..." not in self.label
         return "" if is_whole or not (self.depth and self.module) else ", ".join(self.names)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A tree ready to draw: its rows, its sums, and the options they follow."""
+    """A tree that is ready to draw: its rows, its totals, and the options that apply to them."""
 
     rows: tuple[Row, ...]
     totals: Totals
@@ -92,25 +92,25 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[str, ...]
     """Devices of the parameters, the one with the most elements first, without the meta device."""
     ties: tuple[tuple[str, str], ...]
-    """State-dict keys of the later places of one tensor, those alike as one (`layers.1-11.bias`), and of the first."""
+    """State-dict keys of a tied parameter and of its first occurrence. Similar keys are merged: `layers.1-11.bias`."""
     is_checkpoint: bool
-    """Whether nothing is known but names, shapes and data types."""
+    """Whether only names, shapes and data types are known."""
     uninitialized: int
-    """Lazy parameters, whose elements no total can count."""
+    """Number of lazy parameters, whose elements are not in any total."""
     options: Options
     matches: int = 0
-    """Modules that the option `highlight` names."""
+    """Number of modules that the option `highlight` matches."""
     before: Totals | None = None
-    """In a comparison, the sums of the model that this one is compared with."""
+    """In a comparison, the totals of the base model."""
     is_before_checkpoint: bool = False
-    """Whether of that model nothing is known but names, shapes and data types."""
+    """Whether only names, shapes and data types of the base model are known."""
     call_summary: CallSummary | None = None
     """Summary of the forward pass of the model, if there was one."""
     param_groups: ParamGroupTable | None = None
-    """What the optimizers that came with the model do, where they were asked for."""
+    """The parameter groups of the model's optimizers, if the options show them."""
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()
-    """What the author of the page must know, though the tree is drawn: a host warns of each, with its place."""
+    """Problems to report to the author of the page. The host logs each of them with its location."""
 
     @property
     def counted(self) -> str:
@@ -119,5 +119,5 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dtype(self) -> str:
-        """Return the data type that goes without saying: that of most elements."""
+        """Return the default data type, which rows do not repeat: the one with the most elements."""
         return self.dtypes[0] if self.dtypes else ""

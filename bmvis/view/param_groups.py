@@ -14,23 +14,23 @@ from bmvis.options import FindingKind as Kind
 
 MAX_PLACES = 4
 """Maximum number of places that a finding lists."""
-_UNSAID = ("None", "False")
-"""Values of unused hyperparameters, which are left out if they are the same in all groups."""
+_UNUSED = ("None", "False")
+"""Values of unused hyperparameters, which are omitted if they are the same in all groups."""
 
 
 class GroupRow(msgspec.Struct, frozen=True):
     """One line of the table."""
 
     number: int | None
-    """As rows of the tree name the group; None for the parameters that are in none."""
+    """The number of the group in the rows of the tree; None for the parameters that are in no group."""
     name: str
     """The name of the group; '' if it has none."""
     optimizer: str
     tensors: int
     totals: Totals
-    """Of the model's parameters in it."""
+    """Totals of the model's parameters in the group."""
     settings: tuple[str, ...]
-    """For each of `ParamGroupTable.columns`; '' where the optimizer has no such hyperparameter."""
+    """One value for each of `ParamGroupTable.columns`; '' if the optimizer has no such hyperparameter."""
 
     @property
     def label(self) -> str:
@@ -44,7 +44,7 @@ class Finding(msgspec.Struct, frozen=True):
     kind: Kind
     text: str
     places: tuple[str, ...] = ()
-    """State-dict keys, those that differ in a number in one: `layer.0-11.norm.weight`."""
+    """State-dict keys. Keys that differ only in a number are merged: `layer.0-11.norm.weight`."""
 
     def __str__(self) -> str:
         if not self.places:
@@ -58,7 +58,7 @@ class ParamGroupTable(msgspec.Struct, frozen=True):
     """The parameter groups of all optimizers of a model, with findings."""
 
     heads: tuple[str, ...]
-    """For each optimizer its type, its schedulers, and the hyperparameters that all of its groups share."""
+    """The type, the schedulers, and the hyperparameters that all groups share, for each optimizer."""
     columns: tuple[str, ...]
     """Hyperparameters that differ between groups."""
     groups: tuple[GroupRow, ...]
@@ -70,7 +70,7 @@ class ParamGroupTable(msgspec.Struct, frozen=True):
         return len(self.heads) > 1
 
 
-class _Held(msgspec.Struct, frozen=True):
+class _Occurrence(msgspec.Struct, frozen=True):
     """A parameter at its first occurrence."""
 
     key: str
@@ -86,8 +86,8 @@ def param_group_table(model: Model) -> ParamGroupTable | None:
     """Return the table of the model's optimizers; None if it has none."""
     if not model.optimizers:
         return None
-    held = [
-        _Held(join(path, parameter.name), parameter, module)
+    occurrences = [
+        _Occurrence(join(path, parameter.name), parameter, module)
         for path, module in zip(model.paths, model.modules, strict=True)
         for parameter in module.parameters
         if not parameter.tied_to
@@ -99,19 +99,19 @@ def param_group_table(model: Model) -> ParamGroupTable | None:
             group.name,
             optimizer.type,
             group.tensors,
-            _sum(one.parameter for one in held if number in one.groups),
+            _sum(one.parameter for one in occurrences if number in one.groups),
             tuple(_setting(group.settings, column) for column in columns),
         )
         for number, (optimizer, group) in enumerate(_numbered(model.optimizers))
     ]
-    outside = [one.parameter for one in held if not one.groups]
+    outside = [one.parameter for one in occurrences if not one.groups]
     if outside:
         rows.append(GroupRow(None, "", "", len(outside), _sum(outside), ("",) * len(columns)))
     return ParamGroupTable(
         heads=tuple(_head(optimizer, columns) for optimizer in model.optimizers),
         columns=columns,
         groups=tuple(rows),
-        findings=tuple(_findings(model, held, rows)),
+        findings=tuple(_findings(model, occurrences, rows)),
     )
 
 
@@ -142,7 +142,7 @@ def _sum(parameters: Iterable[Parameter]) -> Totals:
 
 
 def _columns(optimizers: Sequence[Optimizer]) -> tuple[str, ...]:
-    """Return the hyperparameters that differ between groups of one optimizer, or that all have and set differently."""
+    """Return the hyperparameters that differ between the groups of an optimizer, or between all optimizers."""
     found: dict[str, None] = {}
     for optimizer in optimizers:
         found |= dict.fromkeys(name for name in _names([optimizer]) if len(_values([optimizer], name)) > 1)
@@ -153,7 +153,7 @@ def _columns(optimizers: Sequence[Optimizer]) -> tuple[str, ...]:
 
 
 def _names(optimizers: Sequence[Optimizer]) -> list[str]:
-    """Return the names of all hyperparameters, `lr` first, without `initial_lr`, which is shown with `lr`."""
+    """Return the names of all hyperparameters, `lr` first, without `initial_lr`, which is shown next to `lr`."""
     names = dict.fromkeys(name for one in optimizers for group in one.groups for name in group.settings)
     return sorted((name for name in names if name != "initial_lr"), key=lambda name: name != "lr")
 
@@ -173,15 +173,15 @@ def _head(optimizer: Optimizer, columns: Sequence[str]) -> str:
     """Return `AdamW with LambdaLR: betas (0.9, 0.999), eps 1e-08`."""
     kind = " with ".join([optimizer.type, *([", ".join(optimizer.schedulers)] if optimizer.schedulers else [])])
     shared = {name: _setting(group.settings, name) for group in optimizer.groups[:1] for name in _names([optimizer])}
-    if optimizer.type == "AdamW":  # its name says so
+    if optimizer.type == "AdamW":  # implied by the name
         shared.pop("decoupled_weight_decay", None)
-    said = [f"{name} {value}" for name, value in shared.items() if name not in columns and value not in _UNSAID]
-    return f"{kind}: {', '.join(said)}" if said else kind
+    settings = [f"{name} {value}" for name, value in shared.items() if name not in columns and value not in _UNUSED]
+    return f"{kind}: {', '.join(settings)}" if settings else kind
 
 
-def _findings(model: Model, held: Sequence[_Held], rows: Sequence[GroupRow]) -> Iterator[Finding]:
-    def found(kind: Kind, text: str, is_one: Callable[[_Held], object], consequence: str) -> Iterator[Finding]:
-        those = [one for one in held if is_one(one)]
+def _findings(model: Model, occurrences: Sequence[_Occurrence], rows: Sequence[GroupRow]) -> Iterator[Finding]:
+    def found(kind: Kind, text: str, is_one: Callable[[_Occurrence], object], consequence: str) -> Iterator[Finding]:
+        those = [one for one in occurrences if is_one(one)]
         if those:
             places = tuple(merge_paths(one.key for one in those))
             is_ = "is" if len(those) == 1 else "are"
@@ -197,7 +197,7 @@ def _findings(model: Model, held: Sequence[_Held], rows: Sequence[GroupRow]) -> 
         "frozen",
         "frozen parameter",
         lambda one: not one.parameter.trainable and one.groups,
-        "in a group, and no gradient will update what is frozen",
+        "in a group, but frozen parameters are never updated",
     )
     yield from found(
         "twice", "parameter", lambda one: len(one.groups) > 1, "in more than one group, so updated by each"
@@ -207,18 +207,18 @@ def _findings(model: Model, held: Sequence[_Held], rows: Sequence[GroupRow]) -> 
             yield Finding("empty", f"group {rows[number].label} is empty")
         if group.strangers:
             tensors = f"{group.strangers:,} of {group.tensors:,} tensors"
-            cause = "was a module replaced after the optimizer was made?"
-            yield Finding("foreign", f"group {rows[number].label} holds {tensors} that are not the model's: {cause}")
+            cause = "was a module replaced after the optimizer was created?"
+            yield Finding("foreign", f"in group {rows[number].label}, {tensors} are not in the model: {cause}")
     decaying = _decaying(model.optimizers)
     yield from found(
         "decay",
         "bias or normalization weight",
         lambda one: one.parameter.trainable and decaying.intersection(one.groups) and _is_usually_free(one),
-        "decayed, though a group without weight decay is there",
+        "in a group with weight decay, though another group has none",
     )
 
 
-def _amount(those: Sequence[_Held], noun: str) -> str:
+def _amount(those: Sequence[_Occurrence], noun: str) -> str:
     if noun.startswith("bias") and len(those) > 1:
         noun = "biases and normalization weights"
     elif len(those) > 1:
@@ -227,7 +227,7 @@ def _amount(those: Sequence[_Held], noun: str) -> str:
 
 
 def _decaying(optimizers: Sequence[Optimizer]) -> set[int]:
-    """Return the groups with weight decay of the optimizers that also have a group without."""
+    """Return the groups with weight decay, of optimizers that also have a group without weight decay."""
     found: set[int] = set()
     first = 0
     for optimizer in optimizers:
@@ -245,7 +245,10 @@ def _is_decay(written: str) -> bool:
         return False
 
 
-def _is_usually_free(one: _Held) -> bool:
-    """Return whether recipes leave a parameter without weight decay: BERT's and its followers' `no_decay` lists."""
+def _is_usually_free(one: _Occurrence) -> bool:
+    """Return whether training recipes usually exclude a parameter from weight decay, as `no_decay` lists do.
+
+    See for example https://github.com/huggingface/transformers/blob/v4.40.0/examples/pytorch/language-modeling/run_clm_no_trainer.py.
+    """
     is_flat = one.parameter.shape is not None and len(one.parameter.shape) <= 1
     return is_flat and (one.parameter.name.endswith("bias") or "norm" in one.module.type.lower())

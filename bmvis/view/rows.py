@@ -1,4 +1,4 @@
-"""From the groups of a folded model to the rows of a page."""
+"""Convert the groups of a folded model to the rows of a page."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def make_rows(
     """Return the rows that show the groups of a folded model.
 
     Args:
-        model: what is shown.
+        model: the model to show.
         folding: its groups.
-        options: how to show it.
-        matched: the modules that the option `highlight` names.
-        unchanged: in a comparison, the modules that are as before, with all below them.
-        is_comparison: whether two models are shown as one; rows then have changes, and no "differs".
+        options: the display options.
+        matched: the modules that the option `highlight` matches.
+        unchanged: in a comparison, the modules whose whole subtree is unchanged.
+        is_comparison: whether the model is merged from two models; rows then have changes instead of "differs".
     """
     totals = subtree_totals(model)
     variants = {} if is_comparison else find_variants(model, folding, totals, buffers=options.buffers)
@@ -56,7 +56,7 @@ def make_rows(
 
 
 def _extra_reprs(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
-    """Return for each group what the `extra_repr()` of all its modules has in common, with ranges of numbers."""
+    """Return the merged `extra_repr()` of all modules of each group, with ranges of numbers."""
     if not options.extra_repr:
         return [""] * len(groups)
     modules = model.modules
@@ -64,12 +64,12 @@ def _extra_reprs(model: Model, groups: Sequence[Group], options: Options) -> lis
 
 
 def _call_summaries(model: Model, groups: Sequence[Group]) -> list[CallSummary | None]:
-    """Return for each group what its modules return and compute."""
+    """Return for each group the summary of the calls of its modules."""
     if not any(module.call for module in model.modules):
         return [None] * len(groups)
     return [
-        summarize_calls(model.modules[index].call for index in everyone)
-        for everyone in represented_modules(model, groups)
+        summarize_calls(model.modules[index].call for index in represented)
+        for represented in represented_modules(model, groups)
     ]
 
 
@@ -96,19 +96,21 @@ def _row(group: Group, model: Model, options: Options, is_unchanged: bool) -> Ro
 
 
 def _parameters(module: Module) -> tuple[Parameter, ...]:
-    """Return a row's parameters; that they came or went with their module, the module says."""
+    """Return the parameters of a row, without their changes if the module itself was added or removed."""
     if module.change is None or module.change.details:
         return module.parameters
     return tuple(msgspec.structs.replace(p, change=None) for p in module.parameters)
 
 
-def _marked(row: Row, difference: Variant | None, is_match: bool, spread: Occurrences, options: Options) -> list[Row]:
-    """Return a row with its marks, and a line for each tensor where that is asked for."""
+def _marked(
+    row: Row, difference: Variant | None, is_match: bool, occurrences: Occurrences, options: Options
+) -> list[Row]:
+    """Return a row with its marks, and a row for each of its tensors if `expand_params` is set."""
     own = difference.of("") if difference and options.expand_params else difference
     row = msgspec.structs.replace(row, differs=str(own or ""), is_match=is_match)
     if not (options.expand_params and row.module):
         return [row]
-    lines = _tensor_rows(row, row.module, spread, options)
+    lines = _tensor_rows(row, row.module, occurrences, options)
     marks = [difference.of(line.names[0]) if difference else None for line in lines]
     return [
         row,
@@ -116,24 +118,24 @@ def _marked(row: Row, difference: Variant | None, is_match: bool, spread: Occurr
     ]
 
 
-def _tensor_rows(above: Row, module: Module, spread: Occurrences, options: Options) -> list[Row]:
-    """Return a line for each parameter (and buffer) of `module`."""
-    held: list[tuple[Parameter | None, Buffer | None]] = [(p, None) for p in module.parameters]
+def _tensor_rows(above: Row, module: Module, occurrences: Occurrences, options: Options) -> list[Row]:
+    """Return a row for each parameter (and buffer) of `module`."""
+    tensors: list[tuple[Parameter | None, Buffer | None]] = [(p, None) for p in module.parameters]
     if options.buffers:
-        held += [(None, b) for b in module.buffers]
+        tensors += [(None, b) for b in module.buffers]
     return [
         Row(
             depth=above.depth + 1,
             label="",
-            names=((parameter or buffer).name,),  # type: ignore[union-attr]  # one of the two is there
+            names=((parameter or buffer).name,),  # type: ignore[union-attr]  # one of the two is not None
             path=join(above.path, (parameter or buffer).name),  # type: ignore[union-attr]
             totals=of_parameter(parameter) if parameter else Totals(),
-            times=spread.times,
-            elements=spread.of(parameter)[0] if parameter else 0,
-            first=spread.of(parameter)[1] if parameter else 0,
+            times=occurrences.times,
+            elements=occurrences.of(parameter)[0] if parameter else 0,
+            first=occurrences.of(parameter)[1] if parameter else 0,
             module=None,
             parameters=(parameter,) if parameter else (),
             buffers=(buffer,) if buffer else (),
         )
-        for parameter, buffer in held
+        for parameter, buffer in tensors
     ]

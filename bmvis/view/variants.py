@@ -1,8 +1,8 @@
-"""What tells groups of siblings apart: blocks of one type that do not fold into one, and why.
+"""Find differences between variants of a block: siblings of one type that do not fold into one row.
 
-Of several groups one is the rule, the one with most members; the others are held against it, row by row, and
-where a row is not as its counterpart, what the counterpart has is noted. Not every two siblings of one type are
-variants of one block: `word_embeddings` and `position_embeddings` are not, nor are the convolutions of a VGG.
+The group with the most members is the reference. The others are compared with it row by row, and each row that differs
+from its counterpart gets a note with the counterpart's facts. Siblings of one type are not always variants of one
+block: for example, `word_embeddings` and `position_embeddings`, or the convolutions of a VGG.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from bmvis.view.folding import Folding, Group, relative_path
 from bmvis.view.param_groups import groups_text
 
 _MAX_VARIANTS = 4
-"""Groups up to which numbered blocks are variants of each other, if no group holds half of them."""
+"""Maximum number of groups at which numbered blocks are variants of each other, if no group has half of the blocks."""
 
 
 class Variant(msgspec.Struct, frozen=True):
     """How one row differs from its counterpart."""
 
-    rule: str
-    """The group that it was held against: `layer.0-5`."""
+    reference: str
+    """The group that it was compared with: `layer.0-5`."""
     module: tuple[str, ...] = ()
-    """What is true there of the module itself: `its type is DeepseekV3MoE`."""
+    """Facts about the counterpart module itself: `its type is DeepseekV3MoE`."""
     tensors: tuple[tuple[str, str], ...] = ()
-    """What is true there of parameters and buffers: `("weight", "frozen")`."""
+    """Facts about the counterpart's parameters and buffers: `("weight", "frozen")`."""
     which: str = ""
-    """Those of several modules that the row stands for which have other counterparts; '' where all have."""
+    """The modules of the row that have a different counterpart; '' if all have."""
 
     is_same: bool = False
     """Whether the counterpart has tensors of the same names and shapes, and all differ."""
@@ -42,28 +42,28 @@ class Variant(msgspec.Struct, frozen=True):
         for name, words in self.tensors:
             alike.setdefault(words, []).append(name)
         if self.is_same and not self.which and len(alike) == 1:
-            return f"differs from {self.rule}, where {_and([*self.module, f'it is {next(iter(alike))}'])}"
+            return f"differs from {self.reference}, where {_and([*self.module, f'it is {next(iter(alike))}'])}"
         of = f" of {self.which}" if self.which else ""
-        said = [f"{_and(names)}{of} {'is' if len(names) == 1 else 'are'} {words}" for words, names in alike.items()]
-        return f"differs from {self.rule}, where {_and([*self.module, *said])}"
+        facts = [f"{_and(names)}{of} {'is' if len(names) == 1 else 'are'} {words}" for words, names in alike.items()]
+        return f"differs from {self.reference}, where {_and([*self.module, *facts])}"
 
     def of(self, tensor: str) -> Variant | None:
-        """Return what is said of one tensor; of the module itself for ''."""
+        """Return the part about one tensor, or about the module itself for ''; None if there is none."""
         mine = tuple((name, words) for name, words in self.tensors if name == tensor)
         module = () if tensor else self.module
-        return Variant(self.rule, module, mine, self.which) if module or mine else None
+        return Variant(self.reference, module, mine, self.which) if module or mine else None
 
 
 def find_variants(model: Model, folding: Folding, totals: Sequence[Totals], *, buffers: bool) -> dict[int, Variant]:
     """Return how rows differ from their counterparts, by the first module of the row.
 
-    Each row is held against one counterpart at most: linear in the number of modules.
+    Each row is compared with one counterpart at most, so this is linear in the number of modules.
     """
     return _Comparison(model, folding, totals, buffers).run()
 
 
 class _Comparison:
-    """One model's rows, and which of them were held against others."""
+    """The comparison of the rows of one model."""
 
     def __init__(self, model: Model, folding: Folding, totals: Sequence[Totals], buffers: bool) -> None:
         self.modules = model.modules
@@ -83,10 +83,10 @@ class _Comparison:
             if len(below) < 2 or row in compared:
                 continue
             for variants in self._variants(below):
-                rule = max(variants, key=lambda one: len(self._members(one)))  # of equals the first
+                reference = max(variants, key=lambda one: len(self._members(one)))  # the first of several
                 for variant in variants:
-                    if variant != rule:
-                        compared |= self._compare(variant, rule)
+                    if variant != reference:
+                        compared |= self._compare(variant, reference)
         return self.found
 
     def _members(self, row: int) -> tuple[int, ...]:
@@ -99,7 +99,7 @@ class _Comparison:
         return [self.modules[member].name for member in self._members(row)]
 
     def _variants(self, rows: Sequence[int]) -> Iterator[list[int]]:
-        """Yield those of sibling rows that are variants of one block."""
+        """Yield the sibling rows that are variants of one block."""
         for alike in _grouped(rows, lambda row: _type(self._first(row))):
             if self._are_repeats(alike):
                 yield alike
@@ -108,7 +108,7 @@ class _Comparison:
                 yield from _grouped(as_large, lambda row: self._form(self._members(row)[0]))
 
     def _are_repeats(self, rows: Sequence[int]) -> bool:
-        """Return whether siblings of one type are numbered, and enough of them equal to speak of a rule."""
+        """Return whether siblings of one type are numbered, and enough of them are equal to be a reference."""
         if not all(name.isdecimal() for row in rows for name in self._names(row)):
             return False
         sizes = [len(self._members(row)) for row in rows]
@@ -118,7 +118,7 @@ class _Comparison:
         return is_block and (len(rows) == 2 or (max(sizes) > 1 and len(rows) <= _MAX_VARIANTS))
 
     def _form(self, root: int) -> int:
-        """Return a number that is equal for subtrees of equal types, names and shapes, whatever their states."""
+        """Return a number that is equal for subtrees of equal types, names and shapes."""
         pending = [root]
         while pending:
             index = pending[-1]
@@ -137,16 +137,16 @@ class _Comparison:
             self.forms[index] = self.known_forms.setdefault(key, len(self.known_forms))
         return self.forms[root]
 
-    def _compare(self, variant: int, rule: int) -> set[int]:
-        """Note the differences of a row, and of the rows below it; return the rows whose insides were looked at."""
-        above = self.places[self._members(rule)[0]].split(".")[-2:-1]
-        name = ".".join([*above, shortened(label(self._names(rule)))])
+    def _compare(self, variant: int, reference: int) -> set[int]:
+        """Note the differences of a row and of the rows below it; return the rows whose children were compared."""
+        above = self.places[self._members(reference)[0]].split(".")[-2:-1]
+        name = ".".join([*above, shortened(label(self._names(reference)))])
         compared: set[int] = set()
-        pending = [(variant, self._members(variant)[0], self._members(rule)[0], "")]
+        pending = [(variant, self._members(variant)[0], self._members(reference)[0], "")]
         while pending:
             row, here, there, which = pending.pop()
-            # Of a module that takes another's place, the row says so.
-            is_shared = self.modules[here].shared_with is not None or self._is_first(here, there)
+            # The row already shows that a module is shared.
+            is_shared = self.modules[here].shared_with is not None or self._is_first_occurrence(here, there)
             if is_shared or self.folding.signatures[here] == self.folding.signatures[there]:
                 continue
             module, tensors = list(self._module_words(here, there)), list(self._tensor_words(here, there))
@@ -160,8 +160,8 @@ class _Comparison:
                 self._note(row, Variant(name, tuple(module), tuple(tensors), which, is_same))
         return compared
 
-    def _is_first(self, here: int, there: int) -> bool:
-        """Return whether the counterpart is the very module, met again."""
+    def _is_first_occurrence(self, here: int, there: int) -> bool:
+        """Return whether the counterpart is a later occurrence of the module itself."""
         return self.modules[there].shared_with == self.places[here]
 
     def _note(self, row: int, difference: Variant) -> None:
@@ -171,7 +171,7 @@ class _Comparison:
         return self.folding.cut[here] or self.folding.cut[there]
 
     def _counterpart(self, row: int, there: int, name: str) -> list[tuple[int, int, int, str]]:
-        """Return what to hold a row against, a member of it that differs being told; note what has no counterpart."""
+        """Return the pair to compare for a row; note members of the row that have no counterpart."""
         named, members = self._children(there), self._members(row)
         paired = [member for member in members if self.modules[member].name in named]
         lone = [member for member in members if self.modules[member].name not in named]
@@ -191,7 +191,7 @@ class _Comparison:
         return self.named[index]
 
     def _lacks(self, row: int, there: int) -> Iterator[str]:
-        """Yield what a counterpart has more than the row: tensors, and modules below."""
+        """Yield the tensors and child modules of a counterpart that the row does not have."""
         own = self._tensors(self._first(row))
         for name in self._tensors(self.modules[there]):
             if name not in own:
@@ -202,7 +202,7 @@ class _Comparison:
             yield f"there is also {shortened(label(missing))}"
 
     def _module_words(self, here: int, there: int) -> Iterator[str]:
-        """Yield what is true of a counterpart itself and not of the module."""
+        """Yield the facts about a counterpart that do not apply to the module itself."""
         mine, other = self.modules[here], self.modules[there]
         if _type(mine) != _type(other):
             yield f"its type is {other.type if mine.type != other.type else other.import_path}"
@@ -219,7 +219,7 @@ class _Comparison:
                 yield f"{humanize.count(theirs.delta)} parameters are delta"
 
     def _tensor_words(self, here: int, there: int) -> Iterator[tuple[str, str]]:
-        """Yield for each tensor what is true of its counterpart and not of itself."""
+        """Yield for each tensor the facts about its counterpart that do not apply to it."""
         mine, other = self.modules[here], self.modules[there]
         if _type(mine) != _type(other):
             return
@@ -253,7 +253,7 @@ class _Comparison:
 
 
 def _rows_below(groups: Sequence[Group]) -> list[list[int]]:
-    """Return the rows directly below each."""
+    """Return the rows directly below each row."""
     found: list[list[int]] = [[] for _ in groups]
     trail: list[int] = []
     for row, group in enumerate(groups):
@@ -265,7 +265,7 @@ def _rows_below(groups: Sequence[Group]) -> list[list[int]]:
 
 
 def _grouped(rows: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:
-    """Return the rows that share a key with another."""
+    """Return the groups of two or more rows that have the same key."""
     found: dict[Hashable, list[int]] = {}
     for row in rows:
         found.setdefault(key(row), []).append(row)

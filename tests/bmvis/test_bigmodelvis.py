@@ -50,7 +50,7 @@ def test_the_common_structure_by_a_mapping_of_opendelta(model):
     ("mapping", "message"),
     [
         ({"nope": {"__name__": "ff"}}, "the mapping given does not fit this Sequential: no module 'nope' (ff)"),
-        (None, "there is no common structure for Sequential (known: bert, "),
+        (None, "there is no common structure for Sequential (built-in mappings: bert, "),
     ],
     ids=["none of its names is there", "none for the model"],
 )

@@ -217,7 +217,7 @@ def test_malformed_mapping_is_an_error_with_a_hint(tmp_path, content, message):
 @pytest.mark.parametrize(
     ("common", "message"),
     [
-        ("auto", "there is no common structure for Net (known: bert, "),
+        ("auto", "there is no common structure for Net (built-in mappings: bert, "),
         ("llama", "the mapping llama is for LlamaModel or "),
         ("lama", "unknown mapping 'lama' (did you mean 'llama'?"),
     ],

@@ -173,7 +173,7 @@ def broken_decay(model):
         (
             broken_frozen,
             "frozen",
-            "1 frozen parameter (64 elements) is in a group, and no gradient will update what is frozen: embed.weight",
+            "1 frozen parameter (64 elements) is in a group, but frozen parameters are never updated: embed.weight",
         ),
         (
             broken_twice,
@@ -185,14 +185,13 @@ def broken_decay(model):
         (
             broken_foreign,
             "foreign",
-            "group 0 holds 1 of 18 tensors that are not the model's: "
-            "was a module replaced after the optimizer was made?",
+            "in group 0, 1 of 18 tensors are not in the model: was a module replaced after the optimizer was created?",
         ),
         (
             broken_decay,
             "decay",
-            "4 biases and normalization weights (32 elements) are decayed, though a group without weight decay is "
-            "there: blocks.0-3.norm.weight",
+            "4 biases and normalization weights (32 elements) are in a group with weight decay, though another group "
+            "has none: blocks.0-3.norm.weight",
         ),
     ],
 )
@@ -287,7 +286,7 @@ def test_a_model_without_an_optimizer_is_drawn_with_a_warning():
     page = page_of(net())
     assert page.param_groups is None
     assert [str(warning) for warning in page.warnings] == [
-        "the factory returns no optimizer (let it return (model, optimizer))"
+        "the factory returns no optimizer (return (model, optimizer) from the factory)"
     ]
 
 
