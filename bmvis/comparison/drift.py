@@ -39,6 +39,9 @@ class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact
     """What the change affects: old files, results, training, or only names."""
     was: str | None = None
     """The path before, if the module was renamed or moved."""
+    before: str = ""
+    """The former value; '' if the change is not from one value to another."""
+    after: str = ""
 
     def __str__(self) -> str:
         path = self.path or "the root"
@@ -92,7 +95,7 @@ class _Reader:
         self.places = align(before, after)
         self.now = {p.before: p.after for p in self.places if p.before is not None and p.after is not None}
         self.paths = {before.paths[old]: after.paths[new] for old, new in self.now.items()}
-        self.common: defaultdict[tuple[str, Impact], dict[int, list[str]]] = defaultdict(dict)
+        self.common: defaultdict[Fact, dict[int, list[str]]] = defaultdict(dict)
         """Facts that may be true of a whole subtree: the tensors that each is true of, by module."""
 
     def lines(self) -> Iterator[DriftLine]:
@@ -100,8 +103,8 @@ class _Reader:
         own = [line for place in self.places for line in self._changed(place)]
         yield from self._summed()
         yield from own
-        for text in optimizer_changes(self.before, self.after):
-            yield DriftLine("changed", "", text, "training")
+        for fact in optimizer_changes(self.before, self.after):
+            yield _line("", fact)
         yield from self._order()
 
     def _missing(self) -> Iterator[DriftLine]:
@@ -140,8 +143,8 @@ class _Reader:
             yield DriftLine("changed", path, text, "checkpoint" if impact == "checkpoint" else "cosmetic", was)
         facts = list(tensor_changes(old, new, self._key))
         is_resized = any(fact.impact == "checkpoint" for _, fact in facts)
-        for text, impact in module_changes(old, new, is_resized=is_resized):
-            yield DriftLine("changed", path, text, impact)
+        for fact in module_changes(old, new, is_resized=is_resized):
+            yield _line(path, fact)
         yield from self._tensors(place.after, path, facts)
 
     def _is_wrapped(self, place: Place) -> bool:
@@ -156,10 +159,9 @@ class _Reader:
             alike.setdefault(fact, []).append(name)
         for fact, names in alike.items():
             if fact.is_common:
-                self.common[fact.text, fact.impact][index] = names
+                self.common[fact][index] = names
             else:
-                named = ", ".join(filter(None, names))
-                yield DriftLine("changed", path, f"{named}: {fact.text}" if named else fact.text, fact.impact)
+                yield _line(path, fact, ", ".join(filter(None, names)))
 
     def _key(self, key: str) -> str:
         module, _, name = key.rpartition(".")
@@ -168,7 +170,7 @@ class _Reader:
     def _summed(self) -> Iterator[DriftLine]:
         """Yield each fact once for the largest subtrees in which it is true of all parameters."""
         model = self.after
-        for (text, impact), named in self.common.items():
+        for fact, named in self.common.items():
             counts = [len(named.get(index, ())) for index in range(len(model.modules))]
             whole = [{p.name for p in m.parameters} <= set(named.get(i, ())) for i, m in enumerate(model.modules)]
             for index in range(len(model.modules) - 1, 0, -1):
@@ -179,13 +181,13 @@ class _Reader:
                 if not count or (index and whole[above]):
                     continue
                 if whole[index]:
-                    yield self._whole(index, count, text, impact)
+                    yield self._whole(index, count, fact)
                 elif index in named:
-                    yield DriftLine("changed", model.paths[index], f"{', '.join(named[index])}: {text}", impact)
+                    yield _line(model.paths[index], fact, ", ".join(named[index]))
 
-    def _whole(self, index: int, count: int, text: str, impact: Impact) -> DriftLine:
-        tensors = f"{text} ({count:,} tensor{'' if count == 1 else 's'})"
-        return DriftLine("changed", self.after.paths[index], tensors if index else f"whole model: {tensors}", impact)
+    def _whole(self, index: int, count: int, fact: Fact) -> DriftLine:
+        tensors = f"{fact.text} ({count:,} tensor{'' if count == 1 else 's'})"
+        return _line(self.after.paths[index], fact._replace(text=tensors), "" if index else "whole model")
 
     def _order(self) -> Iterator[DriftLine]:
         """Yield the modules whose children are in another order: an optimizer's state goes by position."""
@@ -195,6 +197,12 @@ class _Reader:
             if kept != sorted(kept):
                 names = ", ".join(self.after.modules[child].name for child in sorted(kept)[:8])
                 yield DriftLine("changed", self.after.paths[new], f"modules in another order, now {names}", "training")
+
+
+def _line(path: str, fact: Fact, names: str = "") -> DriftLine:
+    """Return the change of one place; `names` are what the fact is true of, if that is not the whole module."""
+    text = f"{names}: {fact.text}" if names else fact.text
+    return DriftLine("changed", path, text, fact.impact, before=fact.before, after=fact.after)
 
 
 def _with_above(model: Model, indices: Iterable[int]) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bmvis.comparison.tensor_changes import Impact
+from bmvis.comparison.tensor_changes import Fact, Impact, changed
 from bmvis.model.tree import Module
 
 _SIZES = {"in_features", "out_features", "kernel_size", "num_embeddings", "normalized_shape", "bias", "num_features"}
@@ -15,8 +15,8 @@ _COSMETIC = {"inplace"}
 _ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 
 
-def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[tuple[str, Impact]]:
-    """Yield the text and the class of each difference.
+def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fact]:
+    """Yield each difference.
 
     Args:
         old: the module before.
@@ -25,12 +25,12 @@ def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[tu
     """
     if old.type and new.type and old.import_path != new.import_path:  # those of a checkpoint are not known
         short = old.type != new.type
-        text = f"{old.type if short else old.import_path} → {new.type if short else new.import_path}"
-        yield text, _class_impact(old, new)
+        names = (old.type, new.type) if short else (old.import_path, new.import_path)
+        yield changed(*names, _class_impact(old, new))
     if old.shared_with is None and new.shared_with is not None:
-        yield f"now the same module as {new.shared_with or 'the root'}", "numerics"
+        yield Fact(f"now the same module as {new.shared_with or 'the root'}", "numerics", False)
     elif old.shared_with is not None and new.shared_with is None:
-        yield "no longer shared", "training"
+        yield Fact("no longer shared", "training", False)
     if old.extra_repr != new.extra_repr:
         yield from _arguments(old, new, is_resized=is_resized)
 
@@ -42,7 +42,7 @@ def _class_impact(old: Module, new: Module) -> Impact:
     return "numerics" if is_torch or not (old.parameters or new.parameters) else "cosmetic"
 
 
-def _arguments(old: Module, new: Module, *, is_resized: bool) -> Iterator[tuple[str, Impact]]:
+def _arguments(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fact]:
     was, is_now = _parsed(old.extra_repr), _parsed(new.extra_repr)
     if old.type != new.type and old.type and new.type:
         return  # two classes have arguments of their own
@@ -53,8 +53,7 @@ def _arguments(old: Module, new: Module, *, is_resized: bool) -> Iterator[tuple[
         impact: Impact = "training" if name in _TRAINING else "cosmetic" if name in _COSMETIC else "numerics"
         if {before, after} & {"same", "valid"} and name == "padding":
             impact = "cosmetic"
-        named = "" if name.isdecimal() else f"{name}: "
-        yield f"{named}{before or 'none'} → {after or 'none'}", impact
+        yield changed(before or "none", after or "none", impact, name="" if name.isdecimal() else name)
 
 
 def _parsed(text: str) -> dict[str, str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import zip_longest
 
+from bmvis.comparison.tensor_changes import Fact, changed
 from bmvis.model.tree import Model, Optimizer
 
 
-def optimizer_changes(before: Model, after: Model) -> Iterator[str]:
+def optimizer_changes(before: Model, after: Model) -> Iterator[Fact]:
     """Yield what differs between the optimizers, or between two of their groups."""
     several = len(before.optimizers) > 1 or len(after.optimizers) > 1
     for number, (old, new) in enumerate(zip_longest(before.optimizers, after.optimizers)):
@@ -17,13 +18,15 @@ def optimizer_changes(before: Model, after: Model) -> Iterator[str]:
             there = old or new
             if there is not None:
                 groups = f"{len(there.groups)} group{'' if len(there.groups) == 1 else 's'}"
-                yield f"{where} {'added' if old is None else 'removed'}: {there.type} ({groups})"
+                text = f"{where} {'added' if old is None else 'removed'}: {there.type} ({groups})"
+                yield Fact(text, "training", False)
             continue
         was, is_now = _described(old), _described(new)
         for field in dict.fromkeys([*was, *is_now]):
             if was.get(field) == is_now.get(field) or _repeats_rate(field, was, is_now):
                 continue
-            yield f"{where}, {field}: {was.get(field, 'none')} → {is_now.get(field, 'none')}"
+            values = (was.get(field, "none"), is_now.get(field, "none"))
+            yield changed(*values, "training", name=f"{where}, {field}")
 
 
 def _repeats_rate(field: str, was: dict[str, str], is_now: dict[str, str]) -> bool:

@@ -23,6 +23,23 @@ class Fact(NamedTuple):
     impact: Impact
     is_common: bool
     """Whether the text names no size of the tensor, so that it can be true of a whole model."""
+    before: str = ""
+    """The former value; '' if the fact is no change from one value to another."""
+    after: str = ""
+
+
+def changed(before: str, after: str, impact: Impact, *, name: str = "", is_common: bool = False) -> Fact:
+    """Return the fact that a value became another one.
+
+    Args:
+        before: the former value.
+        after: the present value.
+        impact: what the change affects.
+        name: what has the value, if the value does not show it.
+        is_common: whether the text names no size.
+    """
+    text = f"{name}: {before} → {after}" if name else f"{before} → {after}"
+    return Fact(text, impact, is_common, before, after)
 
 
 def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Iterator[tuple[str, Fact]]:
@@ -43,7 +60,7 @@ def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Itera
         elif before is not None and after is not None:
             yield from ((name, fact) for fact in _facts(before, after, key))
     if was.keys() == is_now.keys() and list(was) != list(is_now):
-        yield "", Fact(f"order: {', '.join(was)} → {', '.join(is_now)}", "training", False)
+        yield "", changed(", ".join(was), ", ".join(is_now), "training", name="order")
 
 
 def is_saved(tensor: Tensor) -> bool:
@@ -63,25 +80,26 @@ def _named(module: Module) -> Mapping[str, Tensor]:
 def _facts(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[Fact]:
     if type(old) is not type(new):
         names = {Parameter: "parameter", Buffer: "buffer"}
-        yield Fact(f"{names[type(old)]} → {names[type(new)]}", "training", True)
+        yield changed(names[type(old)], names[type(new)], "training", is_common=True)
     if is_saved(old) != is_saved(new):
         yield Fact("now in the state dict" if is_saved(new) else "no longer in the state dict", "checkpoint", True)
     if old.shape != new.shape:
-        yield Fact(f"{_shape(old)} → {_shape(new)}", "checkpoint", False)
+        yield changed(_shape(old), _shape(new), "checkpoint")
     if (tied := key(old.tied_to) if old.tied_to else "") != new.tied_to:
         if tied:
             yield Fact(f"no longer tied to {tied}", "training", False)
         if new.tied_to:
             yield Fact(f"tied to {new.tied_to}", "numerics", False)
     if old.dtype != new.dtype:
-        yield Fact(f"{old.dtype} → {new.dtype}", "numerics", True)
+        yield changed(old.dtype, new.dtype, "numerics", is_common=True)
     if not (isinstance(old, Parameter) and isinstance(new, Parameter)):
         return
     if old.quantization != new.quantization:
-        text = f"{old.quantization or 'not quantized'} → {new.quantization or 'not quantized'}"
-        yield Fact(text, "checkpoint", True)
+        schemes = (old.quantization or "not quantized", new.quantization or "not quantized")
+        yield changed(*schemes, "checkpoint", is_common=True)
     if old.trainable != new.trainable:
-        yield Fact("trainable" if new.trainable else "frozen", "training", True)
+        states = ("frozen", "trainable") if new.trainable else ("trainable", "frozen")
+        yield Fact(states[1], "training", True, *states)
     if old.delta != new.delta:
         yield Fact("adapter parameter" if new.delta else "no adapter parameter", "training", True)
     yield from _others(old, new)
@@ -93,7 +111,7 @@ def _others(old: Parameter, new: Parameter) -> Iterator[Fact]:
         was, is_now = getattr(old, field), getattr(new, field)
         if field not in _HANDLED | _DERIVED and was != is_now:
             impact: Impact = "training" if field == "groups" else "numerics"
-            yield Fact(f"{field} {_value(was)} → {_value(is_now)}", impact, True)
+            yield Fact(f"{field} {_value(was)} → {_value(is_now)}", impact, True, _value(was), _value(is_now))
 
 
 def _value(value: object) -> str:

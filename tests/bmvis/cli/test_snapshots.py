@@ -106,6 +106,9 @@ def test_drift_for_tools(recorded):
     assert result["small"]["changes"] == [
         {"kind": "removed", "path": "3", "text": "Linear, 3 parameters", "class": "checkpoint"}
     ]
+    (recorded / "zoo.py").write_text(ZOO.replace("1, False", "1, True"))
+    (change,) = json.loads(run("check", "small", "--format", "json").stdout)["small"]["changes"]
+    assert (change["before"], change["after"]) == ("trainable", "frozen")
     assert result["small"]["verdict"] == {"missing": [], "unexpected": ["3.weight", "3.bias"], "reshaped": []}
     assert result["small"]["class"] == "checkpoint"
     assert (result["small"]["before"]["count"], result["small"]["after"]["count"]) == (12, 9)
