@@ -3,6 +3,7 @@
 `make test` tries some cases of each format, `make test-mutated` 100,000.
 """
 
+import copy
 import json
 import os
 import random
@@ -94,7 +95,7 @@ def change_data(chance: random.Random, data: Any) -> Any:
             case 2 if isinstance(holder, list):
                 holder.insert(key, json.loads(json.dumps(holder[key])))
             case _:
-                holder[key] = chance.choice(HOSTILE)
+                holder[key] = copy.deepcopy(chance.choice(HOSTILE))  # another case may change it
     return data
 
 
