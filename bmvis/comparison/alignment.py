@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from bmvis.comparison.compared_tree import ComparedTree
 from bmvis.model.tree import Model, join
 
-SEARCHED = 256
-"""Modules below a wrapper that are looked at for what it wraps: wrappers are shallow."""
 SEARCH_EFFORT = 5_000_000
 """Modules that are counted in the search for wrapped ones; beyond, modules are paired where they are."""
 COMPARED = 1_000_000
@@ -81,70 +80,14 @@ def align(before: Model, after: Model) -> list[Place]:
     return list(_Alignment(before, after))
 
 
-class _Side:
-    """One tree with what is looked up in it."""
-
-    kinds: list[Hashable]
-    """For each module with parameters its type and their shapes; None for others: containers are no evidence."""
-    weights: list[int]
-    """How many modules with parameters each subtree has."""
-
-    def __init__(self, model: Model, known: dict[Hashable, int]) -> None:
-        self.modules = model.modules
-        self.above = model.parents
-        self.sizes = model.sizes
-        self.children = model.children
-        self.structure = [0] * len(model.modules)
-        """A number for each module, equal where types, names and shapes below are; states do not count."""
-        for index in range(len(model.modules) - 1, -1, -1):
-            below = tuple((self.modules[child].name, self.structure[child]) for child in self.children[index])
-            self.structure[index] = known.setdefault((self.own(index), below), len(known))
-        self.kinds = [self.own(i) if m.parameters else None for i, m in enumerate(self.modules)]
-        self.weights = [int(bool(m.parameters)) for m in self.modules]
-        for index in range(len(self.modules) - 1, 0, -1):
-            self.weights[self.above[index]] += self.weights[index]
-
-    def own(self, index: int) -> Hashable:
-        module = self.modules[index]
-        return module.import_path, tuple((p.name, p.shape) for p in module.parameters)
-
-    def named(self, index: int) -> dict[str, int]:
-        return {self.modules[child].name: child for child in self.children[index]}
-
-    def contents(self, index: int) -> Counter[Hashable]:
-        """Return how often each kind of module with parameters is in a subtree."""
-        found = Counter(self.kinds[index : index + self.sizes[index]])
-        found.pop(None, None)
-        return found
-
-    def below(self, index: int) -> Iterator[int]:
-        """Yield the first modules below `index`, nearest ones first."""
-        pending = deque(self.children[index])
-        for _ in range(SEARCHED):
-            if not pending:
-                return
-            found = pending.popleft()
-            yield found
-            pending.extend(self.children[found])
-
-    def way(self, outer: int, inner: int) -> str:
-        """Return the dotted name of `inner` as seen from `outer`."""
-        name = ""
-        while inner != outer:
-            name = join(self.modules[inner].name, name) if name else self.modules[inner].name
-            inner = self.above[inner]
-        return name
-
-    def is_on_way(self, index: int, inner: int) -> bool:
-        return index <= inner < index + self.sizes[index]
-
-
 class _Alignment:
     """Walks both trees at once; an explicit stack, for trees may be a thousand levels deep."""
 
     def __init__(self, before: Model, after: Model) -> None:
         known: dict[Hashable, int] = {}
-        self.before, self.after = _Side(before, known), _Side(after, known)
+        self.has_types = not (before.is_checkpoint or after.is_checkpoint)
+        self.before = ComparedTree(before, known, has_types=self.has_types)
+        self.after = ComparedTree(after, known, has_types=self.has_types)
         self.pending: list[_Task] = [_Meet(0, 0, 0, None)]
         self.effort = SEARCH_EFFORT
 
@@ -201,7 +144,7 @@ class _Alignment:
             common += self._common(self.before.contents(old), self.after, new, 0)
         return common
 
-    def _common(self, contents: Counter[Hashable], side: _Side, index: int, least: int) -> int:
+    def _common(self, contents: Counter[Hashable], side: ComparedTree, index: int, least: int) -> int:
         """Return how many modules with parameters a subtree has of `contents`; 0 if it cannot be `least`."""
         if side.weights[index] < max(1, least) or self.effort < 0:
             return 0
@@ -215,11 +158,12 @@ class _Alignment:
         if self.before.own(before) != self.after.own(after):
             return False
         old, new = self.before.named(before), self.after.named(after)
-        kept = sum(
-            name in new and self.before.modules[child].import_path == self.after.modules[new[name]].import_path
-            for name, child in old.items()
-        )
+        kept = sum(name in new and self._same_type(child, new[name]) for name, child in old.items())
         return 2 * kept >= len(old)
+
+    def _same_type(self, before: int, after: int) -> bool:
+        is_same = self.before.modules[before].import_path == self.after.modules[after].import_path
+        return is_same or not self.has_types
 
     def _wrap(self, task: _Wrap) -> Place:
         below: list[_Task] = []
@@ -284,7 +228,12 @@ class _Alignment:
         return None if name == self.after.modules[after].name else name
 
     def _pairs(self, old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:
-        if len(old) != len(new) and self._are_numbered(self.before, old) and self._are_numbered(self.after, new):
+        if (
+            self.has_types
+            and len(old) != len(new)
+            and self._are_numbered(self.before, old)
+            and self._are_numbered(self.after, new)
+        ):
             return self._by_order(old, new)
         named = {self.before.modules[index].name: index for index in old}
         found = {index: named.get(self.after.modules[index].name) for index in new}
@@ -311,7 +260,7 @@ class _Alignment:
                 found[new] = None
                 left[self.before.structure[old]].append(old)
 
-    def _are_numbered(self, side: _Side, indices: Sequence[int]) -> bool:
+    def _are_numbered(self, side: ComparedTree, indices: Sequence[int]) -> bool:
         return all(side.modules[index].name.isdecimal() for index in indices)
 
     def _by_order(self, old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:

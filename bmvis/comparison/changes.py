@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bmvis import humanize
+from bmvis.comparison.adapter_keys import with_adapter_names
 from bmvis.comparison.alignment import WRAPPED, Place, align
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Change, Model, Module, Parameter, join, parents
@@ -35,9 +36,17 @@ def compare_models(before: Model, after: Model) -> Comparison:
 
     `bmvis.comparison.alignment` pairs the modules. The device, buffers and the order of modules are no difference.
     """
+    if before.is_checkpoint and not after.is_checkpoint:
+        before = with_adapter_names(before, after)
+    elif after.is_checkpoint and not before.is_checkpoint:
+        after = with_adapter_names(after, before)
     places = align(before, after)
     where = _Where(before, after, places)
-    modules = tuple(_laid_over(place, before, after, where) for place in places)
+    modules = tuple(
+        _laid_over(place, before, after, where)
+        for place in places
+        if place.after is not None or not where.is_unknown(place)
+    )
     model = msgspec.structs.replace(after, modules=modules)
     return Comparison(model, subtree_totals(before)[0], frozenset(_unchanged(modules)))
 
@@ -59,16 +68,32 @@ class _Where:
         self.before, self.after = before.paths, after.paths
         self.has_checkpoint = before.is_checkpoint or after.is_checkpoint
         """Whether one of them is known by names, shapes and data types alone: nothing else is compared."""
+        self._unknown_before = _without_tensors(after) if before.is_checkpoint else frozenset()
+        self._unknown_after = _without_tensors(before) if after.is_checkpoint else frozenset()
         self._now = {
             self.before[place.before]: self.after[place.after]
             for place in places
             if place.before is not None and place.after is not None
         }
 
+    def is_unknown(self, place: Place) -> bool:
+        """Return whether the other tree is a file, which cannot have this module: it has no tensors."""
+        if place.after is None:
+            return place.before in self._unknown_after
+        return place.before is None and place.wraps is None and place.after in self._unknown_before
+
     def key(self, key: str) -> str:
         """Return the state-dict key that `key` of the first model has now; itself, if it is gone."""
         module, _, name = key.rpartition(".")
         return join(self._now[module], name) if module in self._now else key
+
+
+def _without_tensors(model: Model) -> frozenset[int]:
+    """Return the modules in and below which there is nothing that a state dict saves."""
+    has_tensors = [bool(m.parameters or any(b.persistent for b in m.buffers)) for m in model.modules]
+    for index in range(len(has_tensors) - 1, 0, -1):
+        has_tensors[model.parents[index]] |= has_tensors[index]
+    return frozenset(index for index, has_any in enumerate(has_tensors) if not has_any)
 
 
 def _laid_over(place: Place, before: Model, after: Model, where: _Where) -> Module:
@@ -77,6 +102,8 @@ def _laid_over(place: Place, before: Model, after: Model, where: _Where) -> Modu
         return _removed(before.modules[place.before], place.depth, where.before[place.before])
     new = after.modules[place.after]
     if place.before is None:
+        if where.is_unknown(place):
+            return msgspec.structs.replace(new, depth=place.depth)
         change = ADDED if place.wraps is None else _became(before.modules[place.wraps], new)
         parameters = tuple(msgspec.structs.replace(p, change=ADDED) for p in new.parameters)
         return msgspec.structs.replace(new, depth=place.depth, parameters=parameters, change=change)

@@ -1,0 +1,90 @@
+"""One of two trees that are laid over each other, with what the alignment looks up in it."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Hashable, Iterator, Sequence
+
+from bmvis.model.tree import Buffer, Model, Module, Parameter, join
+
+SEARCHED = 256
+"""Modules below a wrapper that are looked at for what it wraps: wrappers are shallow."""
+
+
+class ComparedTree:
+    """A tree, read without types where the other one is a file: that knows names and shapes alone."""
+
+    kinds: list[Hashable]
+    """For each module with tensors its type and their shapes; None for others: containers are no evidence."""
+    weights: list[int]
+    """How many modules with tensors each subtree has."""
+
+    def __init__(self, model: Model, known: dict[Hashable, int], *, has_types: bool) -> None:
+        self.modules = model.modules
+        self.has_types = has_types
+        self.above = model.parents
+        self.sizes = model.sizes
+        self.children = model.children
+        self.kinds = [self.own(i) if self._has_tensors(m) else None for i, m in enumerate(self.modules)]
+        self.weights = [int(kind is not None) for kind in self.kinds]
+        for index in range(len(self.modules) - 1, 0, -1):
+            self.weights[self.above[index]] += self.weights[index]
+        self.structure = [0] * len(model.modules)
+        """A number for each module, equal where types, names and shapes below are; states do not count."""
+        for index in range(len(model.modules) - 1, -1, -1):
+            below = [(self.modules[child].name, self.structure[child]) for child in self.compared(index)]
+            content = tuple(below if has_types else sorted(below))  # a file is sorted by names
+            self.structure[index] = known.setdefault((self.own(index), content), len(known))
+
+    def _has_tensors(self, module: Module) -> bool:
+        return bool(module.parameters or (not self.has_types and _saved_buffers(module)))
+
+    def compared(self, index: int) -> Sequence[int]:
+        """Return the children that the other tree can have: a file has no modules without tensors."""
+        children = self.children[index]
+        return children if self.has_types else [child for child in children if self.weights[child]]
+
+    def own(self, index: int) -> Hashable:
+        """Return what makes two modules equal, without those below them."""
+        module = self.modules[index]
+        if self.has_types:
+            return module.import_path, tuple((p.name, p.shape) for p in module.parameters)
+        tensors: list[Parameter | Buffer] = [*module.parameters, *_saved_buffers(module)]
+        return frozenset((tensor.name, tensor.shape) for tensor in tensors)
+
+    def named(self, index: int) -> dict[str, int]:
+        """Return the children by their names."""
+        return {self.modules[child].name: child for child in self.compared(index)}
+
+    def contents(self, index: int) -> Counter[Hashable]:
+        """Return how often each kind of module with parameters is in a subtree."""
+        found = Counter(self.kinds[index : index + self.sizes[index]])
+        found.pop(None, None)
+        return found
+
+    def below(self, index: int) -> Iterator[int]:
+        """Yield the first modules below `index`, nearest ones first."""
+        pending = deque(self.children[index])
+        for _ in range(SEARCHED):
+            if not pending:
+                return
+            found = pending.popleft()
+            yield found
+            pending.extend(self.children[found])
+
+    def way(self, outer: int, inner: int) -> str:
+        """Return the dotted name of `inner` as seen from `outer`."""
+        name = ""
+        while inner != outer:
+            name = join(self.modules[inner].name, name) if name else self.modules[inner].name
+            inner = self.above[inner]
+        return name
+
+    def is_on_way(self, index: int, inner: int) -> bool:
+        """Return whether `inner` is `index` or below it."""
+        return index <= inner < index + self.sizes[index]
+
+
+def _saved_buffers(module: Module) -> list[Buffer]:
+    """Return the buffers that a state dict has, which no file tells from parameters."""
+    return [buffer for buffer in module.buffers if buffer.persistent]
