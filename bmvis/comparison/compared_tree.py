@@ -86,5 +86,5 @@ class ComparedTree:
 
 
 def _saved_buffers(module: Module) -> list[Buffer]:
-    """Return the buffers that a state dict has, which no file tells from parameters."""
+    """Return the buffers that a state dict has, which a file does not distinguish from parameters."""
     return [buffer for buffer in module.buffers if buffer.persistent]
