@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,6 +22,10 @@ from bmvis.worker.reply_file import write_answer
 
 if TYPE_CHECKING:
     from bmvis.child.template import Template
+
+_exit, _getpid, _write, _encode = os._exit, os.getpid, os.write, msgspec.msgpack.encode
+"""As they are before user code runs, which may replace them: coverage patches `os._exit`
+(https://coverage.readthedocs.io/en/latest/config.html#run-patch)."""
 
 
 def start(template: Template, job: Job, *, asks: bool) -> Process:
@@ -41,7 +46,7 @@ def start(template: Template, job: Job, *, asks: bool) -> Process:
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
-            os._exit(1)
+            _exit(1)
     os.close(output_end)
     os.close(notes_end)
     os.set_blocking(output, False)
@@ -56,13 +61,8 @@ def _take_output(descriptor: int) -> None:
 
 
 def _run_forked(template: Template, job: Job, notes: int, *, asks: bool) -> NoReturn:
-    def end(note: Note, code: int = 0) -> NoReturn:
-        try:
-            os.write(notes, msgspec.msgpack.encode(note))
-        except OSError:
-            pass  # user code has closed it
-        os._exit(code)
-
+    end = partial(_end, notes)
+    own_pid = _getpid()
     request = job.request
     if template.has_own_cuda_check:
         del os.environ[CUDA_CHECK]
@@ -75,8 +75,19 @@ def _run_forked(template: Template, job: Job, notes: int, *, asks: bool) -> NoRe
     finder = LibraryFinder(template.loaded, lambda wanted: end(Note(wanted)))
     if asks:
         finder.install()
-    write_answer(replies.answer(request, template.tracker), template.directory, request)
+    answer = replies.answer(request, template.tracker)
+    if _getpid() != own_pid:
+        _exit(0)  # a fork that returned from the factory too
+    write_answer(answer, template.directory, request)
     end(Note(loaded=finder.worth_preloading()))
+
+
+def _end(notes: int, note: Note) -> NoReturn:
+    try:
+        _write(notes, _encode(note))
+    except OSError:
+        pass  # user code has closed it
+    _exit(0)
 
 
 def _fits(template: Template, folders: tuple[str, ...]) -> bool:

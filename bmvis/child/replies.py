@@ -86,10 +86,12 @@ def _limited(request: Request) -> Iterator[None]:
 
     The parent keeps the time; this is for a parent that was killed while user code, in C, lets no thread of ours run.
     """
+    own_pid = os.getpid()
     if request.timeout:
         faulthandler.dump_traceback_later(request.timeout + 5, exit=True, file=2)
     try:
         with memory_limit.limit_memory(memory_limit.allowed(request)):
             yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        if os.getpid() == own_pid:  # a fork does not have the thread that this waits for
+            faulthandler.cancel_dump_traceback_later()

@@ -18,11 +18,14 @@ from bmvis.worker import process_tree
 from bmvis.worker.protocol import Answer, Failed, Request
 from bmvis.worker.reply_file import write_answer
 
+_exit, _getpid = os._exit, os.getpid
+"""As they are before user code runs, which may replace them."""
+
 
 def build_one(descriptor: int, directory: Path, path: list[str]) -> None:
     """Answer one request, and wait for the end."""
     process_tree.adopt_orphans()
-    private = _take_input(descriptor)
+    private, own_pid = _take_input(descriptor), _getpid()
     request = _read(private)
     listener = threading.Thread(target=_end_with_input, args=(private, directory), daemon=True)
     listener.start()
@@ -41,6 +44,8 @@ def build_one(descriptor: int, directory: Path, path: list[str]) -> None:
         tracker = ImportTracker()
         tracker.install()
         answer = replies.answer(request, tracker)
+    if _getpid() != own_pid:
+        _exit(0)  # a fork that returned from the factory too
     write_answer(answer, directory, request)
     listener.join()
 
@@ -72,7 +77,7 @@ def _end_with_input(private: int, directory: Path) -> None:
         pass  # user code has closed it
     shutil.rmtree(directory, ignore_errors=True)
     process_tree.end_tree(os.getpid(), str(directory))
-    os._exit(0)
+    _exit(0)
 
 
 def _require_torch() -> None:

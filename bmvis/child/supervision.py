@@ -20,6 +20,8 @@ from bmvis.worker.protocol import Job, Outcome
 
 MAX_MESSAGE = 200_000
 """Bytes of a message: what a socket takes at once by default."""
+READY = b"ready"
+"""What the first template sends when it has imported torch and can fork."""
 _OUTPUT_CHUNKS = 8
 _CHUNK = 512
 _MAX_NOTE = 1_000_000
@@ -122,3 +124,29 @@ def ask(template: socket.socket, parent: socket.socket, job: Job, grace: float) 
         return _OUTCOMES.decode(template.recv(MAX_MESSAGE)) if readable else None
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def is_ready(template: socket.socket, parent: socket.socket, job: Job, grace: float) -> bool:
+    """Wait for the first template; return whether it can build models.
+
+    Raises:
+        ParentGoneError: there is nobody to answer to.
+    """
+    left = job.request.timeout + grace if job.request.timeout else None
+    readable, _, _ = select.select([template, parent], [], [], left)
+    if parent in readable:
+        raise ParentGoneError
+    try:
+        return bool(readable) and template.recv(MAX_MESSAGE) == READY
+    except OSError:
+        return False
+
+
+def exit_code(pid: int, seconds: float) -> int | None:
+    """Return the exit code of a child that is about to end; None if it does not end in time."""
+    ended = os.pidfd_open(pid)
+    try:
+        readable, _, _ = select.select([ended], [], [], seconds)
+    finally:
+        os.close(ended)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if readable else None

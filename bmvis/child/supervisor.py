@@ -40,7 +40,6 @@ class _Supervisor:
         self._directory = directory
         self._path = path
         self._first: Part | None = None
-        self._has_answered = False
 
     def serve(self) -> None:
         while data := self._parent.recv(MAX_MESSAGE):
@@ -50,24 +49,25 @@ class _Supervisor:
     def _outcome(self, job: Job) -> Outcome:
         if self._first is None:
             self._first = fork(self._serve)
-        outcome = supervision.ask(self._first.socket, self._parent, job, _GRACE)
-        if outcome is not None:
-            self._has_answered = True
-            return outcome
-        return self._end_first()
+            if not supervision.is_ready(self._first.socket, self._parent, job, _GRACE):
+                self._end_first()
+                return Outcome("refused")  # torch cannot be imported, or starts threads: a single process reports more
+        return supervision.ask(self._first.socket, self._parent, job, _GRACE) or self._end_first()
 
     def _end_first(self) -> Outcome:
-        """End the first template, which is no more, or of no use; return what that comes to."""
+        """End the first template, which has ended or does not answer; return the outcome for its model.
+
+        Only a template that refuses is a reason to build the model in another way: the model's code may have ended
+        this one, and would then end the parent of the other process, which is the docs build.
+        """
         assert self._first is not None
         self._first.socket.close()
-        ended, status = os.waitpid(self._first.pid, os.WNOHANG)
+        code = supervision.exit_code(self._first.pid, 1.0)
         self._first = None
         process_tree.end_children()
-        code = os.waitstatus_to_exitcode(status)
-        if not ended or not self._has_answered or code == REFUSED:
-            return Outcome("refused")  # torch cannot be imported, or starts threads: the other way reports more
-        self._has_answered = False
-        return Outcome("ended", code)
+        if code is None:
+            return Outcome("late")
+        return Outcome("refused") if code == REFUSED else Outcome("ended", code)
 
     def _serve(self, parent: socket.socket) -> NoReturn:
         """Become the first template, which imports torch."""

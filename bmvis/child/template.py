@@ -64,13 +64,15 @@ class Template:
         import_own_modules()
         adapters.find_entries()
         self.loaded.base = frozenset(name.partition(".")[0] for name in sys.modules)
-        self._serve()
+        self._serve(supervision.READY)
 
-    def _serve(self) -> NoReturn:
+    def _serve(self, greeting: bytes = b"") -> NoReturn:
         """Build a model for each job until the end of input."""
         if not self._has_settled():
             os._exit(REFUSED)
         try:
+            if greeting:
+                self.parent.send(greeting)
             self._answer_jobs()
         except supervision.ParentGoneError:
             pass  # in the middle of a model

@@ -6,6 +6,7 @@ docs build. The child's side, and the protocol, are in `bmvis.child.server`.
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import sys
@@ -120,11 +121,11 @@ class Worker:
             server = self._running_server()
             try:
                 outcome = server.run(request)
-                if outcome.status != "refused":
-                    return _reply(request, outcome, server.folder)
             except BaseException:
                 self._end()
                 raise
+            if outcome.status != "refused":
+                return _reply(request, outcome, server.folder)
         return self._ask_single(request)
 
     def _ask_single(self, request: Request) -> Reply:
@@ -135,7 +136,7 @@ class Worker:
             process.end()
 
     def _running_server(self) -> ForkServer:
-        if self._server is not None and not self._server.is_alive():
+        if self._server is not None and not self._server.is_usable():
             self._end()
         if self._server is None:
             self._server = ForkServer(self.python, self.cwd)
@@ -148,11 +149,18 @@ class Worker:
 
 
 def _reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
-    """Return what a model process has answered.
+    """Return what a model process has answered, and clear the folder of what it left there.
 
     Raises:
         WorkerError: it has not, and the error says why.
     """
+    try:
+        return _read_reply(request, outcome, folder)
+    finally:
+        _clear(folder)
+
+
+def _read_reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
     output = outcome.output.decode(errors="replace").strip()
     printed = f"Last output:\n{output}" if output else ""
     if outcome.status == "late":
@@ -161,25 +169,25 @@ def _reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
             hint="make the factory faster, or raise the timeout",
             detail=printed,
         )
-    if not reply_path(folder, request).exists():
+    if not os.path.lexists(reply_path(folder, request)):
         limit = f"; its memory is limited to {request.memory:,} bytes" if request.memory else ""
         raise WorkerError(
             f"the process that built {request.reference!r} {cause_of_end(outcome.code)}",
             hint=hint_on_end(outcome.code) + limit,
             detail=printed,
         )
-    try:
-        reply = read_answer(folder, request).reply
-    finally:
-        _remove(reply_path(folder, request))
+    reply = read_answer(folder, request).reply
     if isinstance(reply, Failed) and reply.wants_output:
         return msgspec.structs.replace(reply, detail="\n".join(filter(None, (reply.detail, printed))))
     return reply
 
 
-def _remove(place: Path) -> None:
-    """Remove what is where an answer should be: user code may have put anything there."""
-    if place.is_dir() and not place.is_symlink():
-        shutil.rmtree(place, ignore_errors=True)
-    else:
-        place.unlink(missing_ok=True)
+def _clear(folder: Path) -> None:
+    """Remove what is in the folder of an answer: user code may have put anything there."""
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    for place in folder.iterdir():
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)

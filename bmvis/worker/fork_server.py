@@ -38,9 +38,9 @@ class ForkServer:
         """Where replies are."""
         return Path(self._started.folder.name)
 
-    def is_alive(self) -> bool:
-        """Return whether the process runs."""
-        return self._started.is_alive()
+    def is_usable(self) -> bool:
+        """Return whether the process runs, and the folder for its answers is there: user code can remove both."""
+        return self._started.is_alive() and self.folder.is_dir() and not self.folder.is_symlink()
 
     def run(self, request: Request) -> Outcome:
         """Build a model, and return how its process ended.

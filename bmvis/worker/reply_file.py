@@ -28,7 +28,10 @@ def write_answer(answer: Answer, folder: Path, request: Request) -> None:
     """Write an answer under another name and rename it, so that it is there as a whole or not at all."""
     place = reply_path(folder, request)
     partial = place.with_suffix(".partial")
-    partial.write_bytes(_encoded(msgspec.structs.replace(answer, secret=request.secret)))
+    partial.unlink(missing_ok=True)  # user code may have put a pipe there, which would block, or a link
+    with partial.open("xb") as file:
+        file.write(_encoded(msgspec.structs.replace(answer, secret=request.secret)))
+    partial.chmod(0o600)  # whatever the umask is
     partial.replace(place)
 
 
