@@ -1,19 +1,31 @@
-"""A tree as plain data, for other tools: what `bmvis show --json` prints.
+"""Convert a tree to plain data for other tools: the output of `bmvis show --json`.
 
-Version 1 is an object with `bmvis` (the version), `reference`, `type` (the root's class), `device`, `totals` and
-`rows`. A row has `depth`, `label`, `names` (every sibling it stands for), `path` (of the first one), `type` (with its
-package), `totals` (of one sibling; parameters, trainable, delta, bytes), `parameters` and, where they were asked for,
-`buffers`. `shared_with` is the path at which the same module stands first (its children are there), `common` is
-`virtual` or `other` in a common structure; `hidden` counts the modules below that a depth limit leaves out,
-`left_out` those that were not to be shown. A checkpoint's object has `checkpoint` true; its rows have no type, and
-its totals `elements` and `bytes` alone. In a comparison there is `before`, the totals of the other model, and rows
-and parameters that differ have a `change`. Where the model was called (`inputs`), rows have `flow`: `outputs` (name,
-least sizes as `shape`, greatest as `most` where they vary) and, each as the least and greatest of the modules that
-the row stands for, `calls`, `macs` and `bytes`. With the option `optimizer` there is `optimizers`: `heads` (a text
-for each), `groups` (`number`, null for the parameters in none; `tensors`, `totals`, and the `settings` that differ)
-and `findings` (`kind`, `text`, `places`); parameters have `groups`. What is false or empty is left out of a
-parameter, but for `trainable` (of a buffer, `persistent`), which stands there true or false; a checkpoint does not
-know it. In a `shape`, -1 is a side that varies.
+`bmvis/schemas/` has the JSON schema. Version 1 is an object with these keys:
+
+- `bmvis`: the version of the format.
+- `reference`, `type` (class of the root), `device`.
+- `checkpoint`: true for a checkpoint file. Its rows have no type, and its totals have only `elements` and `bytes`.
+- `totals`: numbers of `parameters`, `trainable` and `delta` elements, and `bytes`.
+- `before`: in a comparison, the totals of the base model.
+- `optimizers`: with the option `optimizer`. Has `heads` (one text for each optimizer), `groups` (`number`, which is
+  null for the parameters in no group, `tensors`, `totals`, and the `settings` that differ), and `findings` (`kind`,
+  `text`, `places`).
+- `rows`: the rows in preorder.
+
+A row has these keys. Keys that do not apply are omitted:
+
+- `depth`, `label`, `names` (of all siblings that the row represents), `path` (of the first sibling), `type` (with its
+  package), `totals` (of one sibling).
+- `parameters` and `buffers`: the tensors. False and empty values are omitted, except `trainable` of a parameter and
+  `persistent` of a buffer. A checkpoint does not have `trainable`. In a `shape`, -1 is a size that varies. With the
+  option `optimizer`, parameters have `groups`.
+- `shared_with`: the path of the first occurrence of the same module, which has its children.
+- `common`: `virtual` or `other`, in a common structure.
+- `hidden`: the number of modules below that a depth limit hides; `left_out`: the number that is filtered out.
+- `change`: of a row or parameter that differs, in a comparison.
+- `extra_repr`, `match`, `differs`: see `bmvis.view.page.Row`.
+- `flow`: if the model was called (option `inputs`). Has `outputs` (`name`, `shape`, and `most` with the maximum sizes
+  if they vary), and `calls`, `macs` and `bytes`, each as the minimum and maximum over the modules of the row.
 """
 
 from __future__ import annotations
@@ -29,11 +41,11 @@ from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import ParamGroupTable
 
 VERSION = 1
-"""A change that an old reader would stumble over makes it another one."""
+"""Version of the format. Increase it with each change that older readers cannot read."""
 
 
 def to_data(page: Page, reference: str, device: str) -> dict[str, Any]:
-    """Return the tree as objects, lists, texts and numbers that JSON knows."""
+    """Return the tree as dictionaries, lists, strings and numbers, which the module `json` can write."""
     return {
         "bmvis": VERSION,
         "reference": reference,
@@ -42,7 +54,7 @@ def to_data(page: Page, reference: str, device: str) -> dict[str, Any]:
         **({"checkpoint": True} if page.is_checkpoint else {}),
         "totals": _totals(page.totals, page.is_checkpoint),
         **({"before": _totals(page.before, page.is_before_checkpoint)} if page.before else {}),
-        **({"optimizers": _training(page.param_groups)} if page.param_groups else {}),
+        **({"optimizers": _optimizers(page.param_groups)} if page.param_groups else {}),
         "rows": [_row(row, page.is_checkpoint) for row in page.rows],
     }
 
@@ -91,9 +103,9 @@ def _flow(flow: CallSummary) -> dict[str, Any]:
     }
 
 
-def _training(training: ParamGroupTable) -> dict[str, Any]:
+def _optimizers(table: ParamGroupTable) -> dict[str, Any]:
     return {
-        "heads": training.heads,
+        "heads": table.heads,
         "groups": [
             {
                 "number": group.number,
@@ -101,11 +113,11 @@ def _training(training: ParamGroupTable) -> dict[str, Any]:
                 "optimizer": group.optimizer,
                 "tensors": group.tensors,
                 "totals": _totals(group.totals, False),
-                "settings": dict(zip(training.columns, group.settings, strict=True)),
+                "settings": dict(zip(table.columns, group.settings, strict=True)),
             }
-            for group in training.groups
+            for group in table.groups
         ],
-        "findings": [msgspec.to_builtins(finding) for finding in training.findings],
+        "findings": [msgspec.to_builtins(finding) for finding in table.findings],
     }
 
 

@@ -1,6 +1,6 @@
 r"""Draw a tree as LaTeX: colored, with tree lines, breaking across pages.
 
-What the macros look like is said in `bmvis.sty`, beside this file; a document needs `\usepackage{bmvis}`.
+`bmvis.sty` defines the macros. A document needs `\usepackage{bmvis}`.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _SPECIAL = {
 
 
 Label = Callable[[str], str]
-"""A host's mark of a place for references, as LaTeX: of the row at a path; of the tree itself for ''."""
+"""A function that returns a host's label for references, as LaTeX: for the row at a path, or for the tree if ''."""
 
 
 def no_label(path: str) -> str:
-    """Mark nothing."""
+    """Return no label."""
     return ""
 
 
@@ -58,10 +58,10 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
     """Return the tree as one LaTeX environment.
 
     Args:
-        page: what to draw.
-        label: marks places; the tree's own mark follows the caption, whose number it takes.
-        unicode: the engine and its fonts take any character (XeLaTeX, LuaLaTeX). Without, characters
-            beyond Latin-1 are written as their code point, which every engine can set.
+        page: the page to draw.
+        label: returns labels for references. The label of the tree follows the caption and refers to its number.
+        unicode: whether the engine and its fonts support all characters (XeLaTeX, LuaLaTeX). If not, characters outside
+            of Latin-1 are written as their code points, which every engine can typeset.
     """
     writer = _Writer(unicode, page.dtype)
     lines = guides([row.depth for row in page.rows])
@@ -71,24 +71,31 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
         for line, row in zip(lines, page.rows, strict=True)
     ]
     if page.param_groups:
-        body += _training(page.param_groups, page.totals, writer)
+        body += _param_groups(page.param_groups, page.totals, writer)
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in summary.notes(page)]
     return "\n".join([r"\begin{bmvistree}" + head, *body, r"\end{bmvistree}"])
 
 
 def caption(text: str, mark: str, *, unicode: bool = False) -> str:
-    """Return the caption of what the host itself draws below it.
+    """Return a caption for content that the host draws below it.
 
     Args:
         text: the caption.
-        mark: what marks its place, and takes its number.
-        unicode: as for `to_latex`.
+        mark: the host's label, which refers to the number of the caption.
+        unicode: see `to_latex`.
     """
     return rf"\par{{{_caption(text, _Writer(unicode))}{mark}\par}}"
 
 
 def error_box(error: BmvisError, place: str, label: Label = no_label, *, unicode: bool = False) -> str:
-    """Return the box that stands where a tree could not be made; the arguments are those of `to_latex`."""
+    """Return a box that replaces a tree that could not be drawn.
+
+    Args:
+        error: the reason.
+        place: the location of the tree in the sources.
+        label: see `to_latex`.
+        unicode: see `to_latex`.
+    """
     writer = _Writer(unicode)
     body = [
         rf"\bmviserrortitle{{{summary.NOT_DRAWN}}}{label('')}",
@@ -103,15 +110,15 @@ def _caption(text: str, writer: _Writer) -> str:
     return rf"\bmviscaption{{{writer.text(text)}}}"
 
 
-def _training(training: ParamGroupTable, whole: Totals, writer: _Writer) -> Iterator[str]:
-    """Yield what the optimizers do: their hyperparameters, a table of the groups, what is wrong."""
-    yield from (rf"\bmvisnote{{{writer.text(head)}}}" for head in training.heads)
-    columns = "".join("l" if kind == "text" else "r" for kind in kinds(training))
-    head, *rows = (" & ".join(map(writer.text, row)) for row in cells(training, whole))
+def _param_groups(groups: ParamGroupTable, whole: Totals, writer: _Writer) -> Iterator[str]:
+    """Yield the hyperparameters of the optimizers, the table of their groups, and the findings."""
+    yield from (rf"\bmvisnote{{{writer.text(head)}}}" for head in groups.heads)
+    columns = "".join("l" if kind == "text" else "r" for kind in kinds(groups))
+    head, *rows = (" & ".join(map(writer.text, row)) for row in cells(groups, whole))
     yield rf"\begin{{bmvisgroups}}{{{columns}}}{head}\\\hline"
     yield from (rf"{row}\\" for row in rows)
     yield r"\end{bmvisgroups}"
-    yield from (rf"\bmvisnote{{{writer.text(f'! {finding}')}}}" for finding in training.findings)
+    yield from (rf"\bmvisnote{{{writer.text(f'! {finding}')}}}" for finding in groups.findings)
 
 
 def _indent(line: str) -> int:
@@ -127,14 +134,14 @@ def _guide(line: str) -> str:
 
 
 class _Writer:
-    """Writes text for one engine."""
+    """Write text for one engine."""
 
     def __init__(self, unicode: bool, dtype: str = "") -> None:
         self.unicode = unicode
         self.dtype = dtype
 
     def text(self, text: str) -> str:
-        """Return text that LaTeX prints as it is."""
+        """Return text with escapes for LaTeX's special characters."""
         return re.sub(r"[^ \w]|_|[^\x00-\x7f]", self._character, " ".join(text.split()))
 
     def _character(self, match: re.Match[str]) -> str:

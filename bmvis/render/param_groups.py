@@ -1,4 +1,4 @@
-"""Draw what a model's optimizers do: as an HTML table, and as lines of text."""
+"""Draw the parameter groups of a model's optimizers as an HTML table, or as lines of text."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from bmvis.render.html.markup import Markup, tag
 from bmvis.view.param_groups import GroupRow, ParamGroupTable
 
 
-def to_table(training: ParamGroupTable, whole: Totals) -> Markup:
-    """Return the parameter groups as a table, with the optimizers above and what is wrong below.
+def to_table(groups: ParamGroupTable, whole: Totals) -> Markup:
+    """Return the parameter groups as a table, with the optimizers above and the findings below.
 
     Args:
-        training: what to draw.
-        whole: the sums of the model.
+        groups: the groups to draw.
+        whole: the totals of the model.
     """
-    head, *rows = cells(training, whole)
-    numeric = [None if kind == "text" else "bmvis-number" for kind in kinds(training)]
+    head, *rows = cells(groups, whole)
+    numeric = [None if kind == "text" else "bmvis-number" for kind in kinds(groups)]
     titles = [tag("th", cell, scope="col", class_=kind) for cell, kind in zip(head, numeric, strict=True)]
     body = []
     for row in rows:
@@ -28,42 +28,42 @@ def to_table(training: ParamGroupTable, whole: Totals) -> Markup:
     table = tag("table", tag("thead", tag("tr", *titles)), tag("tbody", *body))
     findings = [
         tag("li", f"{finding.text}: " if finding.places else finding.text, _places(finding.places))
-        for finding in training.findings
+        for finding in groups.findings
     ]
     return tag(
         "div",
-        *(tag("p", tag("b", kind), rest) for kind, rest in map(_split, training.heads)),
+        *(tag("p", tag("b", kind), rest) for kind, rest in map(_split, groups.heads)),
         tag("div", table, role="region", aria_label="Parameter groups", tabindex=0),
         tag("ul", *findings, class_="bmvis-findings") if findings else None,
         class_="bmvis-training",
     )
 
 
-def param_group_lines(training: ParamGroupTable, whole: Totals) -> Iterator[str]:
-    """Yield the same as lines, the columns of the table below one another."""
-    yield from training.heads
-    table = cells(training, whole)
+def param_group_lines(groups: ParamGroupTable, whole: Totals) -> Iterator[str]:
+    """Yield the same content as lines of text, with aligned columns."""
+    yield from groups.heads
+    table = cells(groups, whole)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    aligned = kinds(training)
+    aligned = kinds(groups)
     for row in table:
         columns = zip(row, widths, aligned, strict=True)
         yield "  ".join(f"{cell:{'<' if kind == 'text' else '>'}{width}}" for cell, width, kind in columns).rstrip()
-    for finding in training.findings:
+    for finding in groups.findings:
         yield f"! {finding}"
 
 
-def cells(training: ParamGroupTable, whole: Totals) -> list[tuple[str, ...]]:
-    """Return the texts of the table, its head first."""
-    several = training.has_several_optimizers
+def cells(groups: ParamGroupTable, whole: Totals) -> list[tuple[str, ...]]:
+    """Return the texts of the table cells. The first row is the header."""
+    several = groups.has_several_optimizers
     optimizer = ("optimizer",) if several else ()
-    head = ("group", *optimizer, "tensors", "parameters", "share", "trainable", *training.columns)
-    return [head, *(_row(group, whole, several) for group in training.groups)]
+    head = ("group", *optimizer, "tensors", "parameters", "share", "trainable", *groups.columns)
+    return [head, *(_row(group, whole, several) for group in groups.groups)]
 
 
-def kinds(training: ParamGroupTable) -> list[Literal["text", "number"]]:
-    """Return for each column whether it is text, or numbers that are read from the right."""
-    first: list[Literal["text", "number"]] = ["text"] * (1 + training.has_several_optimizers)
-    last: list[Literal["text", "number"]] = ["text"] * (1 + len(training.columns))
+def kinds(groups: ParamGroupTable) -> list[Literal["text", "number"]]:
+    """Return for each column whether it contains text, or numbers to align at the right."""
+    first: list[Literal["text", "number"]] = ["text"] * (1 + groups.has_several_optimizers)
+    last: list[Literal["text", "number"]] = ["text"] * (1 + len(groups.columns))
     return [*first, "number", "number", "number", *last]
 
 

@@ -1,6 +1,6 @@
-"""What a page writes about its model as a whole: totals, the notes below a tree, the facts of a gallery's card.
+"""The phrases about a whole model: totals, the notes below a tree, and the facts on a gallery card.
 
-Renderers choose the markup by the `kind` of a fact, and the rounded or the exact text by the room that they have.
+Renderers choose the markup by the `kind` of a fact, and the rounded or the exact text by the space that they have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bmvis.view.page import Page
 FactKind = Literal["count", "trainable", "delta", "uninitialized", "storage", "bytes", "call", "matches"]
 
 NOT_DRAWN = "This model could not be drawn."
-"""The title of a box in place of a tree."""
+"""The title of the box that replaces a tree."""
 NO_PARAMETERS = "no parameters"
 
 
@@ -28,13 +28,13 @@ class Fact(msgspec.Struct, frozen=True):
 
     kind: FactKind
     text: str
-    """Exact: `109,514,298 parameters`."""
+    """The exact fact: `109,514,298 parameters`."""
     rounded: str = ""
-    """Where there is room for the exact number elsewhere: `109.5M parameters`; '' where `text` is short."""
+    """The rounded fact, if the format shows the exact one in a tooltip: `109.5M parameters`; '' if `text` is short."""
 
 
 def totals_facts(page: Page) -> Iterator[Fact]:
-    """Yield the facts of a page's totals: elements, what trains, what is delta, how it is stored."""
+    """Yield the facts of a page's totals: numbers of elements, trainable elements and adapter elements, and storage."""
     totals = page.totals
     yield _amount("count", totals.count, page.counted)
     if totals.count and not page.is_checkpoint:
@@ -53,7 +53,7 @@ def totals_facts(page: Page) -> Iterator[Fact]:
 
 
 def before_facts(totals: Totals, is_checkpoint: bool) -> Iterator[Fact]:
-    """Yield the facts of the model that another is compared with."""
+    """Yield the facts of the base model of a comparison."""
     yield _amount("count", totals.count, "elements" if is_checkpoint else "parameters")
     if not is_checkpoint:
         yield _amount("trainable", totals.trainable, "trainable")
@@ -63,7 +63,7 @@ def before_facts(totals: Totals, is_checkpoint: bool) -> Iterator[Fact]:
 
 
 def has_elements(page: Page) -> bool:
-    """Return whether there is anything to count; else a page has `no parameters`."""
+    """Return whether the model has parameters. If not, a page shows `no parameters`."""
     return bool(page.totals.count or page.uninitialized)
 
 
@@ -89,12 +89,12 @@ def _bytes(totals: Totals) -> Fact:
 
 
 def exact_macs_text(calls: CallSummary) -> str:
-    """Return the exact number of one call: `11,174,236,160 MACs in one call`, with `at least` if operations lack."""
+    """Return the exact number: `11,174,236,160 MACs in one call`, with `at least` if operations are not counted."""
     return f"{'at least ' if calls.uncounted else ''}{calls.macs[0]:,} MACs in one call"
 
 
 def storage_text(dtypes: Sequence[str], devices: Sequence[str]) -> str:
-    """Return `float32 + bfloat16`, and `on cuda:0 + cpu` where there are several devices."""
+    """Return `float32 + bfloat16`, with `on cuda:0 + cpu` if there are several devices."""
     where = f" on {' + '.join(devices)}" if len(devices) > 1 else ""
     return " + ".join(dtypes) + where
 
@@ -105,7 +105,7 @@ def matches_text(count: int) -> str:
 
 
 def notes(page: Page) -> Iterator[str]:
-    """Yield the lines below a tree: its totals, one call of the model, the model before, and its ties."""
+    """Yield the lines below a tree: totals, the forward pass, the base model of a comparison, and tied parameters."""
     found = f"; {matches_text(page.matches)}" if page.matches else ""
     yield f"{page.type or 'checkpoint'}: {_totals_text(page)}{found}"
     if page.call_summary:
@@ -131,7 +131,7 @@ def _totals_text(page: Page) -> str:
 
 
 def card_facts(page: Page) -> list[str]:
-    """Return the facts of a gallery's card: `109.5M parameters`, `12.5 % trainable`, `438.1 MB`."""
+    """Return the facts on a gallery card: `109.5M parameters`, `12.5 % trainable`, `438.1 MB`."""
     totals = page.totals
     if not totals.count:
         return [NO_PARAMETERS]

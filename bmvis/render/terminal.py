@@ -1,4 +1,4 @@
-"""Draw a tree in a terminal, in the colors of the pages. Rich knows what the terminal can show."""
+"""Draw a tree in a terminal, in the colors of the pages. Rich detects what the terminal supports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bmvis.render.param_groups import param_group_lines
 from bmvis.render.text import guides, mark_text, printable
 from bmvis.view.page import Page, Row
 
-# Each has a contrast of at least 4.5 to black and to white: no terminal says which of them it is.
+# Each has a contrast of at least 4.5 to black and to white, because terminals do not report their background.
 TYPE = Style(color="#188834")
 TRAINABLE = Style(color="#0c72e7")
 FROZEN = Style(color="#757575")
@@ -30,12 +30,12 @@ MATCHED = Style(bold=True, underline=True)
 _CHANGES = {"added": DELTA, "removed": Style(color="#757575", strike=True)}
 LINES = Style(color="#757575")
 MIN_WIDTH = 12
-"""Columns that a row keeps however deep it stands; a terminal narrower than that shows broken lines."""
+"""Minimum number of columns for a row at any depth. A narrower terminal breaks the lines."""
 _PLAIN = Console(file=io.StringIO(), width=80)
 
 
 def to_tree(page: Page) -> Tree:
-    """Return the tree as something that Rich prints: `rich.print(to_tree(page))`."""
+    """Return the tree as an object that Rich can print: `rich.print(to_tree(page))`."""
     trail: list[Tree] = []
     for row in page.rows:
         del trail[row.depth :]
@@ -48,7 +48,7 @@ def to_tree(page: Page) -> Tree:
 
 
 def below(page: Page) -> list[Text]:
-    """Return the lines below a tree: its optimizer, totals and ties, and the key to its colors."""
+    """Return the lines below a tree: its optimizer, totals and ties, and the legend."""
     about = [*param_group_lines(page.param_groups, page.totals), ""] if page.param_groups else []
     lines = [Text(printable(line), style=MUTED) for line in (*about, *summary.notes(page))]
     legend = Text("  ").join(_legend(page))
@@ -56,21 +56,21 @@ def below(page: Page) -> list[Text]:
 
 
 class Drawn:
-    """A tree that Rich prints at the width it has: what does not fit goes on below, beside the tree's lines."""
+    """A tree that Rich prints at the available width. Long rows continue on the next line, after the tree's lines."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the tree line by line, then what stands below it."""
+        """Yield the lines of the tree, then the lines below it."""
         rows, width = self.page.rows, options.max_width
         step = _step(max(row.depth for row in rows), width)
         before = guides([row.depth for row in rows])
         for index, row in enumerate(rows):
             is_open = index + 1 < len(rows) and rows[index + 1].depth > row.depth
             first = _narrowed(before[index], step, options.ascii_only)
-            beside = before[index].replace("├── ", "│   ").replace("└── ", "    ") + ("│   " if is_open else "    ")
-            rest = _narrowed(beside, step, options.ascii_only)
+            continued = before[index].replace("├── ", "│   ").replace("└── ", "    ") + ("│   " if is_open else "    ")
+            rest = _narrowed(continued, step, options.ascii_only)
             lines = _lines(list(_parts(row, self.page.dtype)), width - len(first), width - len(rest))
             for number, line in enumerate(lines):
                 yield Text.assemble((rest if number else first, LINES), line, no_wrap=True, overflow="ignore")
@@ -79,12 +79,12 @@ class Drawn:
 
 
 def print_page(page: Page, console: Console) -> None:
-    """Print the tree; where the terminal is too narrow even so, its lines are broken, not cut."""
+    """Print the tree. If the terminal is still too narrow, it breaks lines rather than truncates them."""
     console.print(Drawn(page), soft_wrap=True)
 
 
 def to_svg(page: Page, title: str) -> str:
-    """Return the tree as an SVG picture, as wide as its longest row; it follows the reader's dark mode."""
+    """Return the tree as an SVG image, as wide as its longest row, with colors for light and dark mode."""
     width = max(4 * row.depth + row_label(row, page.dtype).cell_len for row in page.rows)
     console = Console(
         record=True,
@@ -119,7 +119,7 @@ TITLE
 
 
 def row_label(row: Row, dtype: str) -> Text:
-    """Return one row: its name, type, parameters and what is to be known of it."""
+    """Return one row: its name, type, tensors and marks."""
     return Text(" ").join(part for part in _parts(row, dtype) if part)
 
 
@@ -164,22 +164,22 @@ _COLORS: dict[words.LegendKind, Style] = {
     "adapter": DELTA,
     "repeated": REPEATED,
 }
-"""What a terminal shows by color alone; it writes the rest."""
+"""The kinds that only color shows in a terminal. The others have text."""
 
 
 def _legend(page: Page) -> Iterable[Text]:
-    """Return a word for each color that occurs."""
+    """Return a legend entry for each color that occurs."""
     styles = {entry.text: _COLORS[entry.kind] for entry in words.legend(page) if entry.kind in _COLORS}
     return [Text(word, style=style) for word, style in styles.items()]
 
 
 def _step(depth: int, width: int) -> int:
-    """Return how many columns a level takes: four, or fewer where half of a narrow terminal would be lines."""
+    """Return the number of columns for each level: 4, or less if lines would take half of a narrow terminal."""
     return next((step for step in (4, 2) if step * depth <= width // 2), 1)
 
 
 def _narrowed(guide: str, step: int, is_ascii: bool) -> str:
-    """Return tree lines with `step` columns a level."""
+    """Return tree lines with `step` columns for each level."""
     narrow = "".join(guide[start : start + step] for start in range(0, len(guide), 4))
     return narrow.translate(_ASCII) if is_ascii else narrow
 
@@ -188,9 +188,9 @@ _ASCII = str.maketrans({"├": "+", "└": "`", "─": "-", "│": "|"})
 
 
 def _lines(parts: list[Text], first: int, rest: int) -> Iterator[Text]:
-    """Yield the parts of a row in lines: the first of `first` columns at most, the others of `rest`.
+    """Yield the parts of a row in lines of at most `first` columns for the first line, and `rest` for the others.
 
-    A part is broken only if no line can hold it.
+    A part is broken only if it is longer than a line.
     """
     first, rest = max(first, MIN_WIDTH), max(rest, MIN_WIDTH)
     line, room = Text(), first

@@ -17,9 +17,9 @@ def to_text(page: Page, *, marks: bool = True) -> str:
     """Return the tree as lines of text, without a final newline.
 
     Args:
-        page: what to draw.
-        marks: write in words what colors show elsewhere (frozen, delta, shared), and add the totals and the ties below
-            the tree. Without, the lines are those of bigmodelvis.
+        page: the page to draw.
+        marks: whether to write what other formats show by color (frozen, delta, shared), and to add totals and ties
+            below the tree. If not, the lines are the same as those of bigmodelvis.
     """
     lines = [
         guide + printable(row_text(row, marks=marks, dtype=page.dtype))
@@ -33,7 +33,7 @@ def to_text(page: Page, *, marks: bool = True) -> str:
 
 
 def printable(text: str) -> str:
-    """Return one line that is taken for text: control and direction characters are written as escapes."""
+    """Return the text with escapes for control characters and direction controls."""
     return text if text.isprintable() else _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -41,9 +41,9 @@ def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:
     """Return one row without its tree lines: `dense (Linear) weight:[768, 768] bias:[768]`.
 
     Args:
-        row: what to write.
-        marks: as for `to_text`.
-        dtype: the data type of most elements, which is not written.
+        row: the row to write.
+        marks: see `to_text`.
+        dtype: the data type of most elements, which is omitted.
     """
     gap = " " if row.type and row.repeats == 1 else ""
     parts = [f"{row.label}{gap}{row.type}"]
@@ -59,7 +59,7 @@ def _parameter(parameter: Parameter, dtype: str, marks: bool) -> str:
 
 
 def mark_text(mark: words.Mark) -> str:
-    """Return a mark as a line of text has it: `(match)`, `# p=0.1`, `→ [1, 4]`, `… 2 modules below, 8 parameters`."""
+    """Return a mark in a line of text: `(match)`, `# p=0.1`, `→ [1, 4]`, `… 2 modules below, 8 parameters`."""
     match mark.kind:
         case "extra_repr":
             return f"# {mark.text}"

@@ -1,7 +1,7 @@
 """The phrases of rows and legends, written once for every format: renderers add markup only.
 
 A row has marks (`row_marks`), and its tensors have states (`parameter_states`). Each has a `kind`, by which a renderer
-chooses its markup. Renderers must know every kind: `tests/bmvis/render/test_words.py` looks for each in each format.
+chooses its markup. Renderers must support every kind: `tests/bmvis/render/test_words.py` checks each in each format.
 `bmvis.render.summary` has the phrases about a model as a whole.
 """
 
@@ -19,9 +19,9 @@ from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import groups_text
 
 MAX_OUTPUTS = 3
-"""Tensors of one output that a row shows."""
+"""Maximum number of tensors of an output that a row shows."""
 MAX_UNCOUNTED = 4
-"""Operations without a count that are named."""
+"""Maximum number of uncounted operations that are named."""
 
 MarkKind = Literal[
     "change", "shared", "outputs", "calls", "hidden", "left_out", "not_common", "match", "differs", "extra_repr"
@@ -38,9 +38,9 @@ class Mark(msgspec.Struct, frozen=True):
 
     kind: MarkKind
     text: str
-    """Without markup, such as `same module as encoder`."""
+    """The text without markup, such as `same module as encoder`."""
     detail: str = ""
-    """What a format that has no column of counts adds: `, 7.1M parameters`."""
+    """The addition in formats without a column of counts: `, 7.1M parameters`."""
 
 
 class State(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ class LegendEntry(msgspec.Struct, frozen=True):
     kind: LegendKind
     text: str
     detail: str = ""
-    """Of an adapter that is not in use, how its parameters are marked: `merged`."""
+    """The mark of the parameters of an adapter that is not active: `merged`."""
 
 
 def row_marks(row: Row) -> Iterator[Mark]:
@@ -84,7 +84,7 @@ def row_marks(row: Row) -> Iterator[Mark]:
 
 
 def _call_marks(calls: CallSummary | None) -> Iterator[Mark]:
-    """Yield what modules return, and how often they are called if it is not once each."""
+    """Yield marks for the outputs of modules, and for the number of calls if it is not 1."""
     if calls is None:
         return
     if calls.outputs:
@@ -99,7 +99,11 @@ def modules_text(count: int) -> str:
 
 
 def outputs_text(calls: CallSummary) -> str:
-    """Return `→ [1, 128, 768]`, or of a dictionary `→ logits:[1, 2] hidden:[1, 128, 768]`; ranges as `[1, 7-56]`."""
+    """Return the output shapes.
+
+    Examples are `→ [1, 128, 768]`, `→ [1, 7-56]` for sizes that vary between modules, and
+    `→ logits:[1, 2] hidden:[1, 128, 768]` for a dictionary.
+    """
     shown = [f"{output.name}:{_sizes(output)}" if output.name else _sizes(output) for output in calls.outputs]
     more = len(shown) - MAX_OUTPUTS
     return " ".join(["→", *shown[:MAX_OUTPUTS], *([f"… {more} more"] if more > 0 else [])])
@@ -114,10 +118,10 @@ def calls_text(calls: CallSummary) -> str:
 
 
 def macs_text(calls: CallSummary) -> str:
-    """Return `11.2G MACs, 95.4 MB computed`; of several modules that differ, from the least to the most.
+    """Return `11.2G MACs, 95.4 MB computed`, with ranges if the modules differ.
 
-    A number that lacks operations is a minimum and names them: `at least 1K MACs, …; 1 operation not counted
-    (mylib::mm)`.
+    If operations are not counted, the number is a minimum, and the operations are named:
+    `at least 1K MACs, …; 1 operation not counted (mylib::mm)`.
     """
     macs, sizes = dict.fromkeys(map(_giga, calls.macs)), dict.fromkeys(map(humanize.size, calls.bytes))
     computed = f"{'-'.join(sizes)} computed"
@@ -150,17 +154,17 @@ def tensor_text(tensor: Parameter | Buffer) -> str:
 
 
 def buffer_state(buffer: Buffer) -> str:
-    """Return `buffer`, or that the state dict leaves it out."""
+    """Return `buffer`, or `buffer, not saved` for a buffer that is not in the state dict."""
     return "buffer" if buffer.persistent else "buffer, not saved"
 
 
 def buffer_title(buffer: Buffer) -> str:
-    """Return `buffer_state` for a tooltip, which has room for the term of PyTorch."""
+    """Return `buffer_state` for a tooltip, which has space for PyTorch's term."""
     return "buffer" if buffer.persistent else "buffer, not in the state dict"
 
 
 def tied_keys(parameter: Parameter) -> tuple[str, ...]:
-    """Return the state-dict keys that a parameter shares its tensor with: the first one, or of that all later ones."""
+    """Return the keys that a parameter is tied to: the first occurrence, or all later ones if it is the first."""
     return (parameter.tied_to,) if parameter.tied_to else parameter.tied_by
 
 
@@ -170,7 +174,7 @@ def tied_text(keys: Sequence[str]) -> str:
 
 
 def margin_text(parameter: Parameter, dtype: str) -> str:
-    """Return what a page shows after a parameter without a tooltip: the state of its adapter, how it is stored."""
+    """Return the text that HTML shows after a parameter: the state of its adapter, and how it is stored."""
     stored = parameter.stored_as if _is_stored_differently(parameter, dtype) else ""
     return ", ".join(filter(None, (parameter.adapter, stored)))
 
@@ -189,17 +193,17 @@ def count_text(row: Row, page: Page) -> str:
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str:
-    """Return `[768, 768]`; `?` is a side that varies, or the shape of a parameter that has none yet."""
+    """Return `[768, 768]`, with `?` for a size that varies, or `[?]` for an uninitialized parameter."""
     return "[?]" if shape is None else humanize.shape(shape)
 
 
 def change_text(change: Change) -> str:
-    """Return what became of a module or parameter: `added`, `was query`, `trainable → frozen`."""
+    """Return the text for the change of a module or parameter: `added`, `was query`, `trainable → frozen`."""
     return ", ".join(change.details) or change.kind
 
 
 def parameter_states(parameter: Parameter, dtype: str = "") -> list[State]:
-    """Return all that is not plain about a parameter; a trainable one of type `dtype` is plain.
+    """Return the states of a parameter. A trainable parameter of type `dtype` has none.
 
     A change that ends in a state, such as `trainable → frozen`, replaces that state.
     """

@@ -1,7 +1,7 @@
-"""The stylesheets and the scripts that trees are drawn with: `bmvis/static/`, as files or inline.
+"""Load the stylesheets and scripts for trees from `bmvis/static/`, as files or inline.
 
-The script and the stylesheet of trees are written in parts, in `bmvis/static/script/` and `style/`, and joined when
-they are loaded.
+The script and the stylesheet of trees consist of parts, in `bmvis/static/script/` and `bmvis/static/style/`, which are
+joined when they are loaded.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ SCRIPT = "bmvis/static/bmvis.js"
 STYLE = "bmvis/static/bmvis.css"
 """The stylesheet of trees, joined from its parts."""
 STYLE_PARTS = ("theme", "tree", "row", "tools", "errors")
-"""Their order: later rules win over earlier ones of the same weight."""
+"""Parts of the stylesheet in order: a later rule overrides an earlier one of the same specificity."""
 GALLERY_STYLE, GALLERY_SCRIPT = GALLERY = "bmvis/static/bmvis-gallery.css", "bmvis/static/bmvis-gallery.js"
-"""What a page with a gallery takes beside the rest."""
+"""The files that a page with a gallery needs in addition."""
 PACKAGE = Path(str(package_files("bmvis")))
 STATIC = PACKAGE / "static"
 _UNUSED = re.compile(r"^[ \t]*(?://.*\n|\n)?", re.MULTILINE)
-"""What a script is loaded without: indentation, empty lines, and lines that are a comment."""
+"""Parts of a script that are removed: indentation, empty lines, and lines that are a comment."""
 
 
 def files() -> list[str]:
-    """Return every file to ship, relative to the folder that holds the `bmvis` package, with `/`."""
+    """Return the paths of all files to ship, relative to the parent folder of the `bmvis` package, with `/`."""
     return sorted([SCRIPT, STYLE, *(f"bmvis/static/{file.name}" for file in STATIC.glob("*.*"))])
 
 
 def text(file: str) -> str:
-    """Return what is in one of the `files`."""
+    """Return the content of one of the `files`."""
     if file == SCRIPT:
         return _script()
     if file == STYLE:
@@ -45,7 +45,7 @@ def text(file: str) -> str:
 
 
 def folder() -> Path:
-    """Return a folder that holds the `files`, for hosts that copy them from a disk; it is removed when Python ends."""
+    """Return a temporary folder with the `files`, for hosts that copy from one. It is removed when Python exits."""
     written = _folder()
     for file in files():
         target = written / file
@@ -62,9 +62,9 @@ def _folder() -> Path:
 
 
 def _script() -> str:
-    """Return the script's parts as one, `main.js` last, without comments and indentation.
+    """Return the joined parts of the script, `main.js` last, without comments and indentation.
 
-    A page may load the script twice, such as inline with each of its trees: it runs once.
+    If a page loads the script several times, for example inline with each tree, it runs only once.
     """
     parts = sorted((STATIC / "script").glob("*.js"), key=lambda part: (part.stem == "main", part.name))
     code = "".join(part.read_text(encoding="utf-8") for part in parts)
@@ -72,28 +72,28 @@ def _script() -> str:
 
 
 def stylesheets() -> list[str]:
-    """Return the files that a page with trees links as stylesheets."""
+    """Return the stylesheets that a page with trees links."""
     return [file for file in files() if file.endswith(".css") and file not in GALLERY]
 
 
 def scripts() -> list[str]:
-    """Return the files that a page with trees loads as scripts."""
+    """Return the scripts that a page with trees loads."""
     return [file for file in files() if file.endswith(".js") and file not in GALLERY]
 
 
 @cache
 def inline() -> Markup:
-    """Return all of it as HTML, for a page that must stand alone."""
+    """Return stylesheets and scripts as HTML, for a self-contained page."""
     return join(inline_stylesheets(), *(Markup(f"\n<script>{text(file)}</script>") for file in scripts()))
 
 
 @cache
 def inline_gallery() -> Markup:
-    """Return what a gallery takes beside the rest, for a page that must stand alone."""
+    """Return the stylesheet and script of galleries as HTML, for a self-contained page."""
     return Markup(f"<style>{text(GALLERY_STYLE)}</style>\n<script>{text(GALLERY_SCRIPT)}</script>")
 
 
 @cache
 def inline_stylesheets() -> Markup:
-    """Return the stylesheets as HTML, for what may run no script."""
+    """Return only the stylesheets as HTML, for pages that cannot run scripts."""
     return Markup("\n".join(f"<style>{text(file)}</style>" for file in stylesheets()))

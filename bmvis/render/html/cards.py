@@ -1,4 +1,4 @@
-"""Draw a gallery as a list of cards: readable as it is, and sorted and filtered by `bmvis-gallery.js`."""
+"""Draw a gallery as a list of cards. `bmvis-gallery.js` adds sorting and filtering."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place:
     """Return the gallery as one HTML element.
 
     Args:
-        cards: in the order to draw them.
+        cards: the cards, in the order to draw them.
         anchor: the id of the element.
-        options: the gallery's.
-        place: where it is written, for the cards of models that failed.
+        options: the options of the gallery.
+        place: the location of the gallery in the sources, for the cards of models that failed.
     """
     caption_id = f"{anchor}-caption" if options.caption else None
     return tag(

@@ -1,4 +1,4 @@
-"""Draw the key to the colors and marks of a tree."""
+"""Draw the legend: the colors and marks of a tree."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLASSES: Mapping[words.LegendKind, str] = {
 
 
 def to_legend(page: Page) -> Markup:
-    """Return the key to the colors and marks that the tree has."""
+    """Return the legend for the colors and marks that occur in the tree."""
     shown = [tag("b", "name")] if page.is_checkpoint else [tag("b", "name"), tag("i", "(type)")]
     shown += map(_entry, words.legend(page))
     return tag("div", *(join(entry, " ") for entry in shown), class_="bmvis-legend", role="group", aria_label="Legend")

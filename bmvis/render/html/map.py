@@ -1,6 +1,6 @@
-"""Draw where the parameters are: a map of cells, as wide as their share of the whole, one line for each level.
+"""Draw a map of the parameters: cells as wide as their share of the model, in one line for each level.
 
-Plain SVG that the stylesheet colours; without it the cells are outlines.
+The map is SVG, colored by the stylesheet. Without a stylesheet, the cells are outlines.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from bmvis.view.page import Page, Row
 
 WIDTH, LINE = 1000, 24
 LEVELS = 7
-"""Lines of cells, the root's being the first; deeper modules are told by the tree."""
-THUMBNAIL_LEVELS, THUMBNAIL_LEAST = 4, 6.0
-"""Lines of a thumbnail, and the width from which it shows a cell."""
-LEAST = 2.0
-"""Width from which a cell is drawn."""
+"""Number of lines of cells, including the one of the root. Deeper modules are only in the tree."""
+THUMBNAIL_LEVELS, THUMBNAIL_MIN_WIDTH = 4, 6.0
+"""Number of lines of a thumbnail, and the minimum width of its cells."""
+MIN_WIDTH = 2.0
+"""Minimum width of a cell, in units of `WIDTH`."""
 LETTER, EDGES = 7.4, 12
-"""Width of a letter of a label, and of what is left free beside it, in pixels."""
+"""Width of a letter of a label, and of the space around the label, in pixels."""
 WIDTHS = (300, 400, 600, 800, 1000)
-"""Widths of the map in pixels from which the stylesheet shows a label: the first that it fits in."""
+"""Widths of the map, in pixels, at which the stylesheet starts to show labels. A label has the first that it fits."""
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One row of the tree with its place on the map."""
+    """One row of the tree with its position on the map."""
 
     row: Row
     left: float
     width: float
-    """By the elements of all modules that the row stands for, each tensor counted where it is first met."""
+    """Proportional to `Row.first`, in units of `WIDTH`."""
     state: str
 
 
 def to_map(page: Page) -> Markup | None:
     """Return the map as one element; None for a tree without parameters.
 
-    Its cells are as wide as the page lets them be, its letters are not: they stay as large as they are.
+    The cells scale with the width of the page; the text does not.
     """
     cells = list(_cells(page))
     if not cells:
@@ -50,17 +50,17 @@ def to_map(page: Page) -> Markup | None:
         width="100%",
         height=(1 + max(cell.row.depth for cell in cells)) * LINE,
         role="img",
-        aria_label=f"Where the {page.counted} are; the tree says the same in words",
+        aria_label=f"Map of the {page.counted}; the tree shows the same as text",
     )
     return tag("div", drawn, class_="bmvis-map")
 
 
 def to_thumbnail(page: Page) -> Markup | None:
-    """Return a small map without words, from the first level on that has several modules to show.
+    """Return a small map without text, starting at the first level that shows several modules.
 
-    Its text alternative names the largest of that level.
+    Its text alternative names the largest modules of that level.
     """
-    cells = [cell for cell in _cells(page) if cell.width >= THUMBNAIL_LEAST]
+    cells = [cell for cell in _cells(page) if cell.width >= THUMBNAIL_MIN_WIDTH]
     if not cells:
         return None
     levels = [cell.row.depth for cell in cells]
@@ -82,7 +82,7 @@ def to_thumbnail(page: Page) -> Markup | None:
 
 
 def _in_words(cells: Sequence[Cell], whole: int) -> str:
-    """Return where the parameters are: `encoder 78 %, embeddings 21 %`."""
+    """Return the text alternative of a thumbnail: `Where the parameters are: encoder 78 %, embeddings 21 %`."""
     largest = sorted(cells, key=lambda cell: -cell.row.first)[:4]
     parts = [f"{cell.row.path or cell.row.label} {humanize.percent(cell.row.first, whole)}" for cell in largest]
     return f"Where the parameters are: {', '.join(parts)}"
@@ -93,19 +93,19 @@ def _cells(page: Page) -> Iterator[Cell]:
     if not rows[0].first:
         return
     scale = WIDTH / rows[0].first
-    ends = [0.0] * (LEVELS + 1)  # where the next cell of each level starts
+    ends = [0.0] * (LEVELS + 1)  # the left edge of the next cell of each level
     for row, state in zip(rows, _states(rows), strict=True):
         if row.depth >= LEVELS or not row.first:
             continue
         left, width = ends[row.depth], row.first * scale
         ends[row.depth] = left + width
         ends[row.depth + 1] = left
-        if width >= LEAST:
+        if width >= MIN_WIDTH:
             yield Cell(row, left, width, state)
 
 
 def _states(rows: Sequence[Row]) -> list[str]:
-    """Return for each row the state that all parameters below it share, if they do."""
+    """Return for each row the state of all parameters in its subtree, or `mixed`."""
     found, above = [set[str]() for _ in rows], _above(rows)
     for index in range(len(rows) - 1, -1, -1):
         found[index] |= _own_states(rows[index])
@@ -147,7 +147,7 @@ def _draw(cell: Cell, page: Page) -> Markup:
 
 
 def _label(cell: Cell, left: str, top: int) -> Markup | None:
-    """Return the name in a cell, with the width of the map that it needs; None where no usual map is as wide."""
+    """Return the label of a cell, with the width of the map that it needs; None if no `WIDTHS` is enough."""
     row = cell.row
     label = row.label or row.names[0]
     if row.repeats > 1:

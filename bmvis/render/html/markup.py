@@ -1,4 +1,4 @@
-"""The one place where HTML is written and text is escaped."""
+"""Write HTML elements and escape text. No other module writes HTML by itself."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from html import escape
 
 
 class Markup(str):
-    """Text that is HTML already. Everything else that reaches `tag` is escaped."""
+    """Text that is already HTML. `tag` escapes all other text."""
 
     __slots__ = ()
 
 
 def tag(name: str, *children: str | None, **attributes: str | int | bool | None) -> Markup:
-    """Return one element, its children and attribute values escaped. It is good HTML and good XML (EPUB).
+    """Return one element, with escaped children and attribute values. It is valid as HTML and as XML (EPUB).
 
     Args:
-        name: the element's name.
-        children: text, or `Markup` that is taken as it is; None is left out.
-        attributes: values; None and False leave the attribute out, True writes it empty. A
-            trailing underscore is dropped (`class_`), others become hyphens (`data_x`).
+        name: the name of the element.
+        children: text to escape, or `Markup`. None is omitted.
+        attributes: the attribute values. None and False omit the attribute, True writes an empty value. In names, a
+            trailing underscore is removed (`class_`), and other underscores become hyphens (`data_x`).
     """
     parts = [f"<{name}"]
     for key, value in attributes.items():
@@ -32,16 +32,17 @@ def tag(name: str, *children: str | None, **attributes: str | int | bool | None)
 
 
 def join(*children: str | None) -> Markup:
-    """Return the children one after another, text escaped."""
+    """Return the concatenated children, with text escaped."""
     return Markup("".join([_text(child) for child in children if child is not None]))
 
 
 def _text(value: str) -> str:
-    """Return text as HTML; characters that HTML forbids, such as controls, become U+FFFD."""
+    """Return text as HTML. Characters that HTML forbids, such as controls, become U+FFFD."""
     if isinstance(value, Markup):
         return value
     value = _printable(value)
-    return escape(value, quote=False) if "&" in value or "<" in value or ">" in value else value  # most are plain
+    # The check is faster than `escape`, and most texts need no escape.
+    return escape(value, quote=False) if "&" in value or "<" in value or ">" in value else value
 
 
 def _quoted(value: str | int | bool) -> str:
@@ -60,7 +61,10 @@ def _printable(value: str) -> str:
 
 
 def _is_allowed(code: int) -> bool:
-    """Return whether HTML and XML have a place for a character: it is no control, surrogate or noncharacter."""
+    """Return whether HTML and XML allow a character: controls, surrogates and noncharacters are forbidden.
+
+    See https://html.spec.whatwg.org/multipage/syntax.html#text-2 and https://www.w3.org/TR/xml/#charsets.
+    """
     is_control = code < 32 or 127 <= code < 160
     is_no_character = 0xFDD0 <= code < 0xFDF0 or code & 0xFFFE == 0xFFFE
     return not (is_control or is_no_character or 0xD800 <= code < 0xE000)

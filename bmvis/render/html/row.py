@@ -1,4 +1,4 @@
-"""Draw what stands on one row of a tree: its name, type, tensors, and what else is to be known of it."""
+"""Draw one row of a tree: its name, type, tensors and marks."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from bmvis.view.page import Row
 from bmvis.view.param_groups import groups_text
 
 TypeLink = Callable[[Module], Markup | None]
-"""A host's link for a module's type; None where it has no page."""
+"""A function that returns a host's link for the type of a module; None if there is no page for it."""
 PathLink = Callable[[str], str | None]
-"""The address of the row that shows a module path; None where no row does."""
+"""A function that returns the address of the row that shows a module path; None if no row does."""
 _COMMON = {"virtual": "bmvis-virtual", "other": "bmvis-other"}
-"""Classes of what is not of the model, or not of the common structure."""
+"""HTML classes for virtual levels and for modules without a common name."""
 
-_TURNING = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI"))
-"""Unicode's classes of letters that run from right to left, and of controls of direction."""
+_RIGHT_TO_LEFT = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI"))
+"""Bidirectional classes of right-to-left letters and of direction controls: https://www.unicode.org/reports/tr9/."""
 
 
 def to_row(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> Iterator[Markup]:
-    """Yield the words of a row.
+    """Yield the elements of a row.
 
     Args:
-        row: what to draw.
-        link: where the rows of other modules are, for ties and shared modules.
-        dtype: the data type that goes without saying.
-        type_link: writes the type as a link; by default types are plain.
+        row: the row to draw.
+        link: returns the addresses of other rows, for ties and shared modules.
+        dtype: the data type of most elements, which is omitted.
+        type_link: returns a link for the type; None for plain text.
     """
     if row.label:
         yield _name(row)
     if row.module and row.type:
         linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
         yield join(" ", linked or tag("i", row.type, class_=_COMMON.get(row.module.common), dir=_direction(row.type)))
-    came = row.module.change if row.module and row.module.change and not row.module.change.details else None
+    own_change = row.module.change if row.module and row.module.change and not row.module.change.details else None
     for parameter in row.parameters:
-        yield join(" ", _parameter(parameter, link, dtype, parameter.change or came))
+        yield join(" ", _parameter(parameter, link, dtype, parameter.change or own_change))
         if parameter.change and parameter.change.details and not _is_one_change(row):
             yield _details(parameter.change)
     if _is_one_change(row) and row.parameters[0].change:
@@ -60,7 +60,7 @@ def _outputs(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
 
 
 def _module_change(_mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
-    """Yield the details of a change; that a module came or went is the class of its name."""
+    """Yield the details of a change. `_name` marks added and removed modules by a class."""
     if row.module and row.module.change and row.module.change.details:
         yield _details(row.module.change)
 
@@ -75,7 +75,7 @@ def _differs(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
 
 
 def _is_class_of_name(_mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
-    """Yield nothing: `_name` draws it."""
+    """Yield nothing, because `_name` draws the mark as a class."""
     yield from ()
 
 
@@ -91,11 +91,11 @@ _MARKS: Mapping[words.MarkKind, Callable[[words.Mark, Row, PathLink], Iterator[M
     "not_common": _is_class_of_name,
     "match": _is_class_of_name,
 }
-"""How each mark is drawn, in the order of a row."""
+"""The function that draws each mark, in the order of a row."""
 
 
 def _is_one_change(row: Row) -> bool:
-    """Return whether all parameters of a row changed in the same way: then it is said once."""
+    """Return whether all parameters of a row changed in the same way, so that the change is written once."""
     changes = {parameter.change for parameter in row.parameters}
     return len(row.parameters) > 1 and len(changes) == 1 and any(change and change.details for change in changes)
 
@@ -122,25 +122,25 @@ def _name(row: Row) -> Markup:
 
 
 def _direction(words: str) -> str | None:
-    """Return what keeps words that run from right to left, or turn what follows, from turning the row around."""
-    return "auto" if not words.isascii() and any(bidirectional(letter) in _TURNING for letter in words) else None
+    """Return the value of `dir` that keeps right-to-left text and direction controls from reordering the row."""
+    return "auto" if not words.isascii() and any(bidirectional(letter) in _RIGHT_TO_LEFT for letter in words) else None
 
 
 def _kind(module: Module) -> str:
-    """Return the classes of what a module is in a comparison, or in a common structure."""
+    """Return the HTML classes of a module in a comparison, or in a common structure."""
     change = module.change
     is_whole = change is not None and change.kind != "changed"
     return " ".join(filter(None, (f"bmvis-{change.kind}" if change and is_whole else "", _COMMON.get(module.common))))
 
 
 def _origin(row: Row) -> str | None:
-    """Return for a renamed row where its modules stand in the model, if its label does not tell."""
+    """Return the paths of a renamed row in the original model, unless its label and `data-p` show them."""
     is_renamed = row.depth and row.module and row.module.origin and row.module.common != "virtual"
     return ", ".join(row.paths) if is_renamed and (row.repeats == 1 or _other_paths(row)) else None
 
 
 def _other_paths(row: Row) -> str | None:
-    """Return the paths of a folded row that is renamed, for the script to copy."""
+    """Return the paths of a folded row whose labels are not the names in the model, for the script to copy."""
     named = zip(row.paths, row.names, strict=False)
     if row.repeats == 1 or all(path == name or path.endswith(f".{name}") for path, name in named):
         return None
@@ -171,17 +171,17 @@ def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change 
 
 
 def _groups(parameter: Parameter) -> Markup | None:
-    """Return a mark with the numbers of a parameter's groups; an empty one for one that trains and is in none."""
-    said = groups_text(parameter)
-    if not said:
+    """Return a mark with the numbers of a parameter's groups, or `–` for a trainable parameter in no group."""
+    label = groups_text(parameter)
+    if not label:
         return None
     numbers = "+".join(map(str, parameter.groups or ())) or "–"
     classes = "bmvis-g" if parameter.groups else "bmvis-g bmvis-out"
-    return join(" ", tag("small", numbers, class_=classes, role="img", aria_label=said))
+    return join(" ", tag("small", numbers, class_=classes, role="img", aria_label=label))
 
 
 def _reference(title: str, href: str | None) -> Markup:
-    """Return a small mark that names another row of the tree, and links it if it is shown."""
+    """Return a small mark that names another row of the tree, with a link if that row is shown."""
     if href is None:
         return tag("span", class_="bmvis-tie", title=title, role="img")
     return tag("a", class_="bmvis-tie", href=href, title=title, aria_label=title)

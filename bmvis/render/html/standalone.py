@@ -1,4 +1,4 @@
-"""One HTML file that shows a tree by itself: no server, no other file, no network."""
+"""Write a self-contained HTML file that shows a tree without a server, other files, or the network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ body { margin: 0 auto; max-width: 60rem; padding: 1rem; background: light-dark(#
 
 
 def to_document(page: Page, title: str) -> str:
-    """Return a whole HTML document with the tree, its stylesheet and its script; dark where the reader's system is."""
+    """Return an HTML document with the tree, its stylesheet and its script. It follows the system's dark mode."""
     head = tag(
         "head",
         Markup('<meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/>'),

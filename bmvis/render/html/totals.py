@@ -1,4 +1,4 @@
-"""Draw the sums of a model as one line: rounded, and exact in tooltips and to screen readers."""
+"""Draw the totals of a model as one line: rounded numbers, with exact ones in tooltips and for screen readers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bmvis.view.page import Page
 
 
 def totals_line(page: Page) -> Markup:
-    """Return the sums of the model a tree shows, the name of its class first."""
+    """Return the class name and the totals of a tree's model."""
     facts = summary.totals_facts(page) if summary.has_elements(page) else [summary.Fact("count", summary.NO_PARAMETERS)]
     return _line(page.type or "checkpoint", facts, "bmvis-totals")
 
 
 def before_line(totals: Totals, is_checkpoint: bool) -> Markup:
-    """Return the sums of the model that this one is compared with."""
+    """Return the totals of the base model of a comparison."""
     return _line("before", summary.before_facts(totals, is_checkpoint), "bmvis-totals bmvis-before")
 
 
@@ -26,7 +26,7 @@ def _line(head: str, facts: Iterable[summary.Fact], classes: str) -> Markup:
 
 
 def _fact(fact: summary.Fact) -> Markup:
-    """Return a fact; where it is rounded the exact text is its tooltip, and what a screen reader reads."""
+    """Return a fact. If it is rounded, the tooltip and the screen reader have the exact text."""
     if not fact.rounded or fact.kind == "uninitialized":
         return tag("span", fact.rounded or fact.text)
     return tag("span", fact.rounded, role="img", title=fact.text)

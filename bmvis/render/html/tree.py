@@ -1,7 +1,7 @@
-"""Draw a tree as HTML: nested lists of `<details>`, readable and foldable without a script.
+"""Draw a tree as HTML: nested lists of `<details>`, which fold without a script.
 
-The page's stylesheet and script are `bmvis/static/`. No inline style or script is written, every text
-is escaped, and every id starts with the tree's anchor.
+The stylesheet and the script are in `bmvis/static/`. The HTML has no inline style or script, so it works with a strict
+Content Security Policy. All text is escaped, and every id starts with the tree's anchor.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from bmvis.render.param_groups import to_table
 from bmvis.view.page import Page, Row
 
 SHORT_TREE = 60
-"""Rows up to which a tree is open as a whole when the page loads."""
+"""Maximum number of rows of a tree that is completely open when the page loads."""
 FEW_ROWS = 8
-"""Rows up to which the stylesheet shows no tools above a tree: it is seen at a glance."""
+"""Maximum number of rows of a tree above which the stylesheet shows no tools."""
 LONG_TREE = 300
-"""Rows from which on the stylesheet tells the browser to lay out those alone that are in view."""
+"""Maximum number of rows that the browser always lays out. In longer trees, it lays out only the visible rows."""
 SHARE_STEPS = 20
-"""Lengths that a row's share of the whole is drawn with; the stylesheet has a rule for each."""
+"""Number of lengths of the bar that shows a row's share of the model. The stylesheet has a rule for each."""
 
 
 def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Markup:
     """Return the tree as one HTML element.
 
     Args:
-        page: what to draw.
-        anchor: the id of the element; each row's id is `anchor.path`.
-        type_link: writes the type of a row as a link; by default types are plain.
+        page: the page to draw.
+        anchor: the id of the element. The id of a row is `anchor.path`.
+        type_link: returns a link for the type of a module; None for plain text.
     """
     options = page.options
     caption_id = f"{anchor}-caption" if options.caption else None
@@ -68,7 +68,12 @@ def _tree_classes(rows: int) -> str:
 
 
 def error_box(error: BmvisError, place: str = "") -> Markup:
-    """Return the box that stands on the page where a tree could not be made."""
+    """Return a box that replaces a tree that could not be drawn.
+
+    Args:
+        error: the reason.
+        place: the location of the tree in the sources.
+    """
     return tag(
         "div",
         tag("p", tag("strong", summary.NOT_DRAWN)),
@@ -83,7 +88,7 @@ def error_box(error: BmvisError, place: str = "") -> Markup:
 
 
 def row_id(anchor: str, path: str) -> str:
-    """Return the id of the row at `path`: what an id or a link cannot hold, such as a space, is written `~20~`."""
+    """Return the id of the row at `path`. Characters that ids or links can't contain are escaped: a space is `~20~`."""
     if not path:
         return f"{anchor}."
     safe = re.sub(r"[^\w.\-]", lambda match: f"~{ord(match[0]):x}~", path)
@@ -95,14 +100,14 @@ def _is_removed(module: Module) -> bool:
 
 
 def _id(anchor: str, row: Row) -> str | None:
-    """Return the id of a row; none for what is no module of the model, or is no more."""
+    """Return the id of a row; None for tensors, virtual levels and removed modules."""
     if not row.module or row.module.common == "virtual" or _is_removed(row.module):
         return None
     return row_id(anchor, row.path)
 
 
 def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
-    """Return the nested items. Rows come in preorder; what a deeper row left open is closed on the way."""
+    """Return the nested items. The rows are in preorder, so each row closes the deeper levels that are still open."""
     rows = page.rows
     opened = _opened(page)
     link = _Links(anchor, rows).to
@@ -125,9 +130,9 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
 
 
 def _count(row: Row, page: Page) -> Markup | None:
-    """Return the row's number of parameters and its share of the whole: written and drawn by the stylesheet.
+    """Return the row's number of parameters and its share of the model, which the stylesheet displays.
 
-    The element is empty, so that the row's text is what a console prints.
+    The element is empty, so that the text of the row is the same as in a console.
     """
     count, whole = row.totals.count, page.totals.count
     if not count or not row.depth:
@@ -143,7 +148,7 @@ def _count(row: Row, page: Page) -> Markup | None:
 
 
 def _opened(page: Page) -> set[int]:
-    """Return the rows that are open when the page loads: of the first levels, and on the way to a match."""
+    """Return the rows that are open when the page loads: the first levels, and the parents of matches."""
     levels = _open_levels(page)
     found: set[int] = set()
     trail: list[int] = []
@@ -164,7 +169,7 @@ def _open_levels(page: Page) -> int:
 
 
 class _Links:
-    """The id of the row that shows a module path, for links from ties and shared modules."""
+    """The links from ties and shared modules to the rows that show their paths."""
 
     def __init__(self, anchor: str, rows: Sequence[Row]) -> None:
         self.anchor = anchor
