@@ -1,50 +1,42 @@
-"""`bmvis snapshot` and `bmvis check`: write the project's snapshots, and tell what drifted from them."""
+"""`bmvis snapshot` and `bmvis check`: write the snapshots of a project, and report what differs from them."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 import click
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bmvis.comparison.drift import IMPACTS, Drift, find_drift
+from bmvis.cli.reports import FORMATS
+from bmvis.cli.results import BROKEN, Result, compared, exit_code, failed, place_of, status_of
+from bmvis.comparison.drift import Drift, find_drift
 from bmvis.errors import BmvisError, SnapshotError
-from bmvis.log_text import lines
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.model.totals import subtree_totals
 from bmvis.regular_file import read_regular
 from bmvis.source.pyproject import Project, read_project
-from bmvis.source.recorded import MAX_BYTES, read_snapshot
+from bmvis.source.recorded import MAX_BYTES, ConflictError, conflict_sides, parse_snapshot, read_snapshot
 from bmvis.source.source import Source
 from bmvis.worker.client import TIMEOUT
 
-DRIFTED, BROKEN = 1, 2
-"""Exit codes; where both are true, that of a model that could not be built."""
-
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of one model."""
+    """A model as it is now."""
 
     name: str
     file: Path
-    drift: Drift | None = None
-    """None where nothing was compared."""
     snapshot: Snapshot | None = None
+    """None if it could not be built."""
     error: BmvisError | None = None
-
-    @property
-    def problem(self) -> str:
-        """Return what is to be read about it; '' if all is well."""
-        return self.error.report if self.error else lines(str(self.drift or ""))
+    result: Result | None = None
+    """How it compares with its file."""
 
 
 _Step = Callable[[Outcome], Outcome]
@@ -74,21 +66,20 @@ def snapshot(names: Sequence[str], folder: Path, jobs: int, timeout: float) -> N
     """Write the snapshots of the models that pyproject.toml names: of all, or of NAMES."""
     project = _read(folder)
     broken = False
-    for outcome in _each(_as_built, project, names, jobs, timeout):
+    for outcome in _each(_compare, project, names, jobs, timeout):
         if outcome.error or outcome.snapshot is None:
             broken = True
-            click.echo(f"{outcome.name}: {outcome.problem}", err=True)
+            click.echo(f"{outcome.name}: {outcome.error.report if outcome.error else ''}", err=True)
             continue
-        done = "unchanged" if _is_same(outcome) else _write(outcome.file, dump(outcome.snapshot))
-        click.echo(f"{outcome.name}: {done} {_shown(outcome.file)}")
+        is_same = outcome.result is not None and outcome.result.is_well
+        done = "unchanged" if is_same else _write(outcome.file, dump(outcome.snapshot))
+        click.echo(f"{outcome.name}: {done} {place_of(outcome.file)[0]}")
     sys.exit(BROKEN if broken else 0)
 
 
 @click.command()
 @_options
-@click.option(
-    "--format", "style", type=click.Choice(["text", "github", "json"]), default="text", help="How to tell what drifted."
-)
+@click.option("--format", "style", type=click.Choice(list(FORMATS)), default="text", help="The format of the report.")
 @click.option(
     "--fail-on",
     type=click.Choice(["checkpoint", "numerics", "training", "any"]),
@@ -96,18 +87,21 @@ def snapshot(names: Sequence[str], folder: Path, jobs: int, timeout: float) -> N
     help="The least serious class of changes that ends the command with 1.",
 )
 def check(names: Sequence[str], folder: Path, jobs: int, timeout: float, style: str, fail_on: str) -> None:
-    """Build the models that pyproject.toml names, all or NAMES, and tell how they differ from their snapshots.
+    """Build the models that pyproject.toml names, all or NAMES, and report how they differ from their snapshots.
 
     Each change is of a class: checkpoint (old files no longer load), numerics (they load and compute something
-    else), training, or cosmetic. Ends with 1 if one has drifted, with 2 if one could not be built.
+    else), training, or cosmetic. The exit code is 1 for changes, 2 if a model can't be built, 3 if a snapshot is
+    missing, 4 if it is of another reference, 5 if it has conflict markers, and 6 if it can't be read.
     """
     project = _read(folder)
-    outcomes = sorted(_each(_compare, project, names, jobs, timeout), key=lambda outcome: outcome.name)
-    _STYLES[style](outcomes)
-    if any(outcome.error for outcome in outcomes):
-        sys.exit(BROKEN)
-    serious = IMPACTS if fail_on == "any" else IMPACTS[: list[str](IMPACTS).index(fail_on) + 1]
-    sys.exit(DRIFTED if any(outcome.drift and outcome.drift.impact in serious for outcome in outcomes) else 0)
+    found = (outcome.result for outcome in _each(_compare, project, names, jobs, timeout) if outcome.result)
+    results = sorted(found, key=lambda result: result.name)
+    if report := FORMATS[style](results):
+        click.echo(report)
+    click.echo(f"{sum(result.is_well for result in results)} of {len(results)} as recorded", err=True)
+    if any(result.status == "drifted" for result in results):
+        click.echo("if this is intended, run `bmvis snapshot` and commit the result", err=True)
+    sys.exit(exit_code(results, fail_on))
 
 
 def _read(folder: Path) -> Project:
@@ -126,31 +120,42 @@ def _build(source: Source, project: Project, name: str) -> Outcome:
         return Outcome(name, file, error=error)
 
 
-def _as_built(outcome: Outcome) -> Outcome:
-    return outcome
-
-
 def _compare(outcome: Outcome) -> Outcome:
-    if outcome.snapshot is None:
-        return outcome
-    if _is_recorded(outcome.file, outcome.snapshot):
-        totals = subtree_totals(outcome.snapshot.model)[0]
-        return Outcome(outcome.name, outcome.file, drift=Drift((), totals, totals))
+    return msgspec.structs.replace(outcome, result=_result(outcome))
+
+
+def _result(outcome: Outcome) -> Result:
+    name, file, built = outcome.name, outcome.file, outcome.snapshot
+    if built is None:
+        return failed(name, file, "broken", outcome.error or BmvisError("no model"))
+    if _is_recorded(file, built):
+        totals = subtree_totals(built.model)[0]
+        return compared(name, file, Drift((), totals, totals), "")
     try:
-        recorded = read_snapshot(outcome.file, outcome.snapshot.reference)
+        recorded = read_snapshot(file, built.reference)
     except SnapshotError as error:
-        return Outcome(outcome.name, outcome.file, error=error)
-    return Outcome(outcome.name, outcome.file, drift=find_drift(recorded.model, outcome.snapshot.model))
+        return _unreadable(name, file, error)
+    text = read_regular(file, MAX_BYTES).decode()
+    return compared(name, file, find_drift(recorded.model, built.model), text)
 
 
-def _is_same(outcome: Outcome) -> bool:
-    """Return whether a file records the same facts; the device, notes and spelling are no facts."""
-    compared = _compare(outcome)
-    return compared.drift is not None and not compared.drift
+def _unreadable(name: str, file: Path, error: SnapshotError) -> Result:
+    """Return the result for a snapshot that is missing or not usable; of a conflict, with what its sides differ in."""
+    result = failed(name, file, status_of(error), error)
+    if not isinstance(error, ConflictError):
+        return result
+    content = read_regular(file, MAX_BYTES)
+    try:
+        ours, theirs = (parse_snapshot(side, str(file)).model for side in conflict_sides(content) or ())
+    except SnapshotError:
+        return result  # the sides are no whole snapshots: git merged other parts of them
+    found = compared(name, file, find_drift(ours, theirs), content.decode())
+    problem = {"status": "conflicted", "message": result.message, "hint": result.hint}
+    return msgspec.structs.replace(found, **problem)
 
 
 def _is_recorded(file: Path, snapshot: Snapshot) -> bool:
-    """Return whether a file holds the very text of a snapshot: then nothing need be read out of it and compared."""
+    """Return whether a file has the very text of a snapshot: then there is nothing to compare."""
     try:
         return read_regular(file, MAX_BYTES) == dump(snapshot).encode()
     except OSError:
@@ -193,59 +198,10 @@ def _progress() -> Progress:
 
 
 def _write(file: Path, text: str) -> str:
-    """Write a file if it would change, and say what was done."""
+    """Write a file if it would change, and return what was done."""
     known = file.read_text(encoding="utf-8") if file.exists() else None
     if known == text:
         return "unchanged"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8", newline="\n")
     return "wrote" if known is None else "changed"
-
-
-def _as_text(outcomes: Sequence[Outcome]) -> None:
-    for outcome in outcomes:
-        if outcome.error:
-            click.echo(f"{outcome.name}: {outcome.problem}")
-        elif outcome.drift:
-            click.echo(f"{outcome.name}: differs from {_shown(outcome.file)}: {outcome.drift.headline}")
-            click.echo("".join(f"    {line}\n" for line in outcome.problem.splitlines()), nl=False)
-    well = sum(not outcome.problem for outcome in outcomes)
-    click.echo(f"{well} of {len(outcomes)} as recorded", err=True)
-    if any(outcome.drift for outcome in outcomes):
-        click.echo("if this is intended, run `bmvis snapshot` and commit the result", err=True)
-
-
-def _as_github(outcomes: Sequence[Outcome]) -> None:
-    """Write workflow commands, which GitHub shows at the file in a pull request."""
-    for outcome in outcomes:
-        if outcome.problem:
-            title = f"differs: {outcome.drift.headline}" if outcome.drift else "cannot be built"
-            head = f"file={_escaped(_shown(outcome.file))},line=1,title={_escaped(f'{outcome.name} {title}')}"
-            click.echo(f"::error {head}::{_escaped(outcome.problem, in_property=False)}")
-
-
-def _escaped(text: str, *, in_property: bool = True) -> str:
-    """Escape for a workflow command: its own characters and line ends."""
-    escapes = {"%": "%25", "\r": "%0D", "\n": "%0A"} | ({":": "%3A", ",": "%2C"} if in_property else {})
-    return "".join(escapes.get(character, character) for character in text)
-
-
-def _as_json(outcomes: Sequence[Outcome]) -> None:
-    click.echo(json.dumps({outcome.name: _facts(outcome) for outcome in outcomes}, indent=2))
-
-
-def _facts(outcome: Outcome) -> dict[str, Any]:
-    error, drift = outcome.error, outcome.drift
-    if error:
-        return {"status": "broken", "message": error.message, "hint": error.hint, "detail": error.detail}
-    head = {"status": "drifted" if drift else "same", "snapshot": _shown(outcome.file)}
-    verdict = {"class": drift.impact, "headline": drift.headline} if drift else {"class": None, "headline": ""}
-    return {**head, **verdict, **msgspec.to_builtins(drift)}
-
-
-def _shown(file: Path) -> str:
-    """Return a path as a person here writes it."""
-    return file.relative_to(Path.cwd()).as_posix() if file.is_relative_to(Path.cwd()) else str(file)
-
-
-_STYLES: dict[str, Callable[[Sequence[Outcome]], None]] = {"text": _as_text, "github": _as_github, "json": _as_json}

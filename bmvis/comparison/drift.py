@@ -61,7 +61,7 @@ class Drift(msgspec.Struct, frozen=True):
         return bool(self.changes) or not self.verdict.loads
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.changes), *_totals(self.before, self.after)])
+        return "\n".join([*map(str, self.changes), *total_lines(self.before, self.after)])
 
     @property
     def impact(self) -> Impact | None:
@@ -246,7 +246,8 @@ def _together(changes: Iterator[DriftLine]) -> Iterator[DriftLine]:
         yield msgspec.structs.replace(found[0], path=path, was=was)
 
 
-def _totals(before: Totals, after: Totals) -> Iterator[str]:
+def total_lines(before: Totals, after: Totals) -> Iterator[str]:
+    """Yield a line for each total that changed."""
     for name, was, is_now in (
         ("parameters", before.count, after.count),
         ("trainable", before.trainable, after.trainable),

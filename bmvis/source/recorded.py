@@ -15,6 +15,8 @@ from bmvis.source.pyproject import Project
 from bmvis.worker.protocol import Built
 
 MAX_BYTES = 200_000_000
+_MARKERS = {b"<" * 7: "ours", b"|" * 7: "base", b"=" * 7: "theirs", b">" * 7: "both"}
+"""What follows each conflict marker."""
 
 
 def read_recorded(project: Project, name: str, text: str) -> Built:
@@ -62,21 +64,71 @@ def drift_error(reference: str, built: Built) -> DriftError | None:
     )
 
 
+class MissingSnapshotError(SnapshotError):
+    """There is no snapshot file."""
+
+
+class ReferenceChangedError(SnapshotError):
+    """The snapshot was recorded from another reference."""
+
+
+class ConflictError(SnapshotError):
+    """The snapshot has git conflict markers."""
+
+
 def read_snapshot(file: Path, reference: str) -> Snapshot:
     """Read the snapshot of a model.
 
     Raises:
-        SnapshotError: there is none, it cannot be read, or it is that of another reference.
+        SnapshotError: there is none, it cannot be read, or it was recorded from another reference.
     """
     try:
-        found = load(read_regular(file, MAX_BYTES).decode())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise SnapshotError(f"no snapshot in {file}: {reason}", hint="run `bmvis snapshot`, and commit it") from None
-    except SnapshotError as error:
-        raise SnapshotError(f"{file}: {error.message}", hint=error.hint) from error
+        content = read_regular(file, MAX_BYTES)
+    except FileNotFoundError:
+        raise MissingSnapshotError(f"no snapshot in {file}", hint="run `bmvis snapshot`, and commit it") from None
+    except OSError as error:
+        raise SnapshotError(f"no snapshot in {file}: {error.strerror}", hint="run `bmvis snapshot`") from None
+    found = parse_snapshot(content, str(file))
     if found.reference != reference:
-        raise SnapshotError(
+        raise ReferenceChangedError(
             f"{file} is of {found.reference!r}, and pyproject.toml says {reference!r}", hint="run `bmvis snapshot`"
         )
     return found
+
+
+def parse_snapshot(content: bytes, file: str) -> Snapshot:
+    """Return the snapshot that a file contains.
+
+    Args:
+        content: of the file.
+        file: how to name it in an error.
+
+    Raises:
+        SnapshotError: it cannot be read.
+    """
+    if conflict_sides(content):
+        raise ConflictError(f"{file} has git conflict markers", hint="run `bmvis snapshot`, and commit the result")
+    try:
+        return load(content.decode())
+    except UnicodeDecodeError:
+        raise SnapshotError(f"{file}: it is no text", hint="run `bmvis snapshot`, and commit it") from None
+    except SnapshotError as error:
+        raise SnapshotError(f"{file}: {error.message}", hint=error.hint) from error
+
+
+def conflict_sides(content: bytes) -> tuple[bytes, bytes] | None:
+    """Return the two sides of a file that git could not merge; None for a file without conflict markers.
+
+    The format is that of https://git-scm.com/docs/git-merge#_how_conflicts_are_presented, with or without the base.
+    """
+    sides: tuple[list[bytes], list[bytes]] = ([], [])
+    state, is_conflict = "both", False
+    for line in content.splitlines(keepends=True):
+        marker = _MARKERS.get(line[:7]) if line[7:8] in (b"", b" ", b"\n", b"\r") else None
+        if marker == "ours" or (marker and state != "both"):
+            state, is_conflict = marker, True
+        elif state != "base":
+            for side, name in zip(sides, ("ours", "theirs"), strict=True):
+                if state in ("both", name):
+                    side.append(line)
+    return (b"".join(sides[0]), b"".join(sides[1])) if is_conflict else None

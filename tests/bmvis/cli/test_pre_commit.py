@@ -64,7 +64,7 @@ def test_the_workflow(project):
     (project / "zoo.py").write_text("from torch import nn\ndef build(): return nn.Linear(3, 2)\n")
     failed = run(project, *checks[0].split())
     assert failed.returncode == 1
-    assert failed.stdout.startswith(
-        "::error file=snapshots/tiny.json,line=1,"
-        "title=tiny differs%3A old checkpoints no longer load (1 of another shape)::~ "
+    assert failed.stdout == (
+        "::error file=snapshots/tiny.json,line=8,"
+        "title=tiny%3A old checkpoints no longer load (1 of another shape)::~ the root  weight: [2, 2] → [2, 3]\n"
     )

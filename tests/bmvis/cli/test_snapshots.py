@@ -92,9 +92,8 @@ def test_drift_for_github(recorded):
     (recorded / "zoo.py").write_text(ZOO.replace("range(4)", "range(3)"))
     lines = run("check", "--format", "github").stdout.splitlines()
     assert lines[0] == (
-        "::error file=snapshots/big.json,line=1,title=big differs%3A "
-        "old checkpoints load with strict=False only (2 no longer used)::"
-        "- 3  Linear, 4 parameters%0A  parameters 16 → 12 (-4)%0A  trainable 16 → 12 (-4)"
+        "::error file=snapshots/big.json,line=9,title=big%3A "
+        "old checkpoints load with strict=False only (2 no longer used)::- 3  Linear, 4 parameters"
     )
     assert len(lines) == 2
 
@@ -104,7 +103,14 @@ def test_drift_for_tools(recorded):
     result = json.loads(run("check", "small", "--format", "json").stdout)
     assert result["small"]["status"] == "drifted"
     assert result["small"]["changes"] == [
-        {"kind": "removed", "path": "3", "text": "Linear, 3 parameters", "class": "checkpoint"}
+        {
+            "kind": "removed",
+            "path": "3",
+            "text": "Linear, 3 parameters",
+            "class": "checkpoint",
+            "line": 9,
+            "shown": "- 3  Linear, 3 parameters",
+        }
     ]
     (recorded / "zoo.py").write_text(ZOO.replace("1, False", "1, True"))
     (change,) = json.loads(run("check", "small", "--format", "json").stdout)["small"]["changes"]
@@ -141,9 +147,9 @@ def test_a_model_that_cannot_be_built_ends_with_2(recorded, style):
     assert "raised OSError" in result.stdout
 
 
-def test_a_missing_snapshot_ends_with_2(project):
+def test_a_missing_snapshot_ends_with_3(project):
     result = run("check", "small")
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "no snapshot in" in result.stdout
     assert "run `bmvis snapshot`" in result.stdout
 
@@ -151,7 +157,7 @@ def test_a_missing_snapshot_ends_with_2(project):
 def test_a_snapshot_of_another_reference_is_not_compared(recorded):
     (recorded / "pyproject.toml").write_text(PYPROJECT.replace("size=2", "size=4"))
     result = run("check", "small")
-    assert result.exit_code == 2
+    assert result.exit_code == 4
     assert "is of 'zoo:build(size=2)', and pyproject.toml says 'zoo:build(size=4)'" in result.stdout
 
 
@@ -288,3 +294,19 @@ def test_references_that_hide_code_are_refused(project, reference):
 def test_the_command_line_starts_without_torch(recorded):
     script = "import sys, bmvis.cli\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parent)
+
+
+def test_the_sides_of_a_conflicted_snapshot_are_compared(recorded):
+    file = recorded / "snapshots" / "small.json"
+    ours = file.read_text()
+    theirs = ours.replace("float32", "float64").replace('"stored_bytes": 48', '"stored_bytes": 96')
+    file.write_text(f"<<<<<<< HEAD\n{ours}=======\n{theirs}>>>>>>> other\n")
+    result = run("check", "small")
+    assert result.exit_code == 5
+    assert "small.json has git conflict markers" in result.stdout
+    assert "~ the root  whole model: float32 → float64 (8 tensors)" in result.stdout
+
+
+def test_a_damaged_snapshot_ends_with_6(recorded):
+    (recorded / "snapshots" / "small.json").write_text("{}")
+    assert run("check", "small").exit_code == 6

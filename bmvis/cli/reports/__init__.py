@@ -1,0 +1,25 @@
+"""The output formats of `bmvis check` and `bmvis diff`, a module each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from bmvis.cli.reports.github import to_github
+from bmvis.cli.reports.gitlab import to_gitlab
+from bmvis.cli.reports.json_data import to_json
+from bmvis.cli.reports.junit import to_junit
+from bmvis.cli.reports.markdown import to_markdown
+from bmvis.cli.reports.sarif import to_sarif
+from bmvis.cli.reports.text import to_text
+from bmvis.cli.results import Result
+
+FORMATS: Mapping[str, Callable[[Sequence[Result]], str]] = {
+    "text": to_text,
+    "markdown": to_markdown,
+    "github": to_github,
+    "gitlab": to_gitlab,
+    "junit": to_junit,
+    "sarif": to_sarif,
+    "json": to_json,
+}
+"""By the name on the command line: the text that is written to standard output, without a final line break."""

@@ -1,0 +1,68 @@
+"""Annotations for GitHub Actions.
+
+The rules of escaping are those of https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts.
+GitHub shows at most ten annotations of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from bmvis.cli.results import Result
+from bmvis.comparison.drift import IMPACTS
+from bmvis.log_text import lines, one_line
+
+MAX_ANNOTATIONS = 10
+
+
+class _Annotation(NamedTuple):
+    rank: int
+    """The most serious one is 0: it must not be the one that the limit leaves out."""
+    file: str
+    line: int
+    title: str
+    text: str
+
+
+def to_github(results: Sequence[Result]) -> str:
+    """Return workflow commands: at most ten annotations, and one that sums up."""
+    found = sorted((a for result in results for a in _annotations(result)), key=lambda annotation: annotation.rank)
+    commands = [_command(annotation) for annotation in found[:MAX_ANNOTATIONS]]
+    if len(found) > MAX_ANNOTATIONS:
+        bad = sum(not result.is_well for result in results)
+        text = f"{bad} of {len(results)} models differ; {len(found) - MAX_ANNOTATIONS} more places are in the log"
+        commands.append(f"::notice title=bmvis::{_escaped(text)}")
+        commands += [f"{one_line(a.title)}: {line}" for a in found[MAX_ANNOTATIONS:] for line in a.text.splitlines()]
+    return "\n".join(commands)
+
+
+def _annotations(result: Result) -> Iterator[_Annotation]:
+    if result.is_well:
+        return
+    title = f"{result.name}: {result.headline or result.status}"
+    if not result.changes:
+        yield _Annotation(0, result.file, 1, title, result.report)
+        return
+    if result.message:
+        yield _Annotation(0, result.file, 1, f"{result.name}: {result.status}", f"{result.message}\n{result.hint}")
+    by_line: dict[int, list[int]] = {}
+    for index, change in enumerate(result.changes):
+        by_line.setdefault(change.line, []).append(index)
+    for line, indices in by_line.items():
+        changes = [result.changes[index] for index in indices]
+        rank = 1 + min(IMPACTS.index(change.impact) for change in changes)
+        yield _Annotation(rank, result.file, line, title, lines("\n".join(change.shown for change in changes)))
+
+
+def _command(annotation: _Annotation) -> str:
+    place = f"file={_property(annotation.file)},line={annotation.line},title={_property(one_line(annotation.title))}"
+    return f"::error {place}::{_escaped(annotation.text)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,40 @@
+"""A Code Quality report for GitLab: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bmvis.cli.results import Result
+from bmvis.log_text import one_line
+
+_SEVERITIES = {"checkpoint": "critical", "numerics": "major", "training": "minor", "cosmetic": "info"}
+
+
+def to_gitlab(results: Sequence[Result]) -> str:
+    """Return a list of violations, one for each change."""
+    found = [violation for result in results for violation in _violations(result)]
+    return json.dumps(found, indent=2)
+
+
+def _violations(result: Result) -> Iterator[dict[str, Any]]:
+    if result.is_well:
+        return
+    if result.message or not result.changes:
+        yield _violation(result, result.status, result.message or result.title, "blocker", 1)
+    for change in result.changes:
+        yield _violation(result, change.impact, change.shown, _SEVERITIES[change.impact], change.line)
+
+
+def _violation(result: Result, check: str, text: str, severity: str, line: int) -> dict[str, Any]:
+    # The line is no part of it: an edit above must not make a known violation a new one.
+    identity = "\0".join((result.file, result.name, check, text))
+    return {
+        "description": one_line(f"{result.name}: {text}"),
+        "check_name": f"bmvis-{check}",
+        "fingerprint": hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest(),
+        "severity": severity,
+        "location": {"path": result.file, "lines": {"begin": line}},
+    }

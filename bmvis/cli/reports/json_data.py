@@ -1,0 +1,28 @@
+"""The report for other tools; `bmvis/schemas/check.schema.json` describes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bmvis.cli.results import Result
+
+_COMPARED = ("class", "headline", "changes", "before", "after", "verdict")
+_FAILED = ("message", "hint", "detail")
+_EMPTY: dict[str, Any] = {"class": None, "headline": "", "changes": [], "message": "", "hint": "", "detail": ""}
+
+
+def to_json(results: Sequence[Result]) -> str:
+    """Return an object with the result of each model."""
+    return json.dumps({result.name: _facts(result) for result in results}, indent=2)
+
+
+def _facts(result: Result) -> dict[str, Any]:
+    given: dict[str, Any] = msgspec.to_builtins(result)
+    fields: tuple[str, ...] = ("status", "snapshot", "file")
+    fields += _FAILED if result.message else ()
+    fields += _COMPARED if result.before else ()
+    return {field: given.get(field, _EMPTY.get(field)) for field in fields}

@@ -1,0 +1,64 @@
+"""The report for a comment on a pull request, or for `$GITHUB_STEP_SUMMARY`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from bmvis.cli.results import Result
+from bmvis.comparison.drift import IMPACTS
+from bmvis.log_text import one_line
+
+MAX_CHARACTERS = 60_000
+"""A comment on GitHub has at most 65,536."""
+_ACTIVE = re.compile(r"[\\`*_{}\[\]()#+!|<>&@~$:]")
+_FENCE = re.compile(r"`{3,}")
+
+
+def to_markdown(results: Sequence[Result]) -> str:
+    """Return a table of what changed, then the changes of each model, folded."""
+    bad = [result for result in results if not result.is_well]
+    if not bad:
+        return f"### Models: all {len(results)} unchanged"
+    text = "\n".join([f"### Models: {len(bad)} of {len(results)} differ", "", *_table(bad)])
+    for number, result in enumerate(bad):
+        section = "\n".join(_section(result))
+        left = len(bad) - number
+        if len(text) + len(section) > MAX_CHARACTERS:
+            return f"{text}\n\nThe changes of {left} more model{'' if left == 1 else 's'} are in the log."
+        text += f"\n\n{section}"
+    return text
+
+
+def _table(results: Sequence[Result]) -> Iterator[str]:
+    yield f"| Model | Result | {' | '.join(IMPACTS)} | Parameters |"
+    yield f"|---|---|{'---:|' * len(IMPACTS)}---:|"
+    for result in results[: MAX_CHARACTERS // 400]:
+        counts = Counter(change.impact for change in result.changes)
+        cells = [str(counts[impact] or "") for impact in IMPACTS]
+        told = result.message or result.headline or result.status
+        yield f"| {_escaped(result.name)} | {_escaped(told)} | {' | '.join(cells)} | {_parameters(result)} |"
+
+
+def _parameters(result: Result) -> str:
+    if result.before is None or result.after is None:
+        return ""
+    before, after = result.before.count, result.after.count
+    return f"{after:,}" if before == after else f"{before:,} → {after:,} ({after - before:+,})"
+
+
+def _section(result: Result) -> Iterator[str]:
+    yield f"<details><summary>{_escaped(result.name)}: {_escaped(result.headline or result.status)}</summary>"
+    yield ""
+    fence = "`" * (1 + max([2, *(len(ticks) for ticks in _FENCE.findall(result.report))]))
+    yield f"{fence}diff"
+    yield result.report
+    yield fence
+    yield ""
+    yield "</details>"
+
+
+def _escaped(text: str) -> str:
+    """Return text for which Markdown and HTML have no meaning, also not as a mention or an emoji."""
+    return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", one_line(text))

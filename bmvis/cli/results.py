@@ -1,0 +1,178 @@
+"""What a command reports of one model: plain data that every output format reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bmvis.cli.row_lines import RowLines
+from bmvis.comparison.checkpoint import Verdict
+from bmvis.comparison.drift import IMPACTS, Drift, total_lines
+from bmvis.comparison.tensor_changes import Impact
+from bmvis.errors import BmvisError, SnapshotError
+from bmvis.log_text import lines
+from bmvis.model.totals import Totals
+from bmvis.source.pyproject import project_folder
+from bmvis.source.recorded import ConflictError, MissingSnapshotError, ReferenceChangedError
+
+Status = Literal["same", "drifted", "new", "removed", "broken", "missing", "mismatched", "conflicted", "unreadable"]
+EXIT_CODES: dict[Status, int] = {
+    "same": 0,
+    "drifted": 1,
+    "new": 1,
+    "removed": 1,
+    "missing": 3,
+    "mismatched": 4,
+    "conflicted": 5,
+    "unreadable": 6,
+    "broken": 2,
+}
+"""By status. The manual has the table."""
+BROKEN = 2
+"""Also click's code for wrong usage."""
+_STATUSES: dict[type[SnapshotError], Status] = {
+    MissingSnapshotError: "missing",
+    ReferenceChangedError: "mismatched",
+    ConflictError: "conflicted",
+}
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "class"}):
+    """One difference, and the line of its row in the snapshot file."""
+
+    kind: Literal["added", "removed", "changed"]
+    path: str
+    text: str
+    impact: Impact
+    was: str | None = None
+    before: str = ""
+    after: str = ""
+    line: int = 1
+    shown: str = ""
+    """The whole difference in one line, as the text output has it."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"impact": "class"}):
+    """What became of one model."""
+
+    name: str
+    status: Status
+    snapshot: str
+    """The snapshot file as seen from the current folder."""
+    file: str
+    """The same file as seen from the root of the repository."""
+    impact: Impact | None = None
+    headline: str = ""
+    changes: tuple[Change, ...] = ()
+    before: Totals | None = None
+    after: Totals | None = None
+    verdict: Verdict | None = None
+    message: str = ""
+    """What is wrong, if there is more to report than changes."""
+    hint: str = ""
+    detail: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Return whether there is nothing to report."""
+        return self.status == "same"
+
+    @property
+    def title(self) -> str:
+        """Return the result in a few words."""
+        if self.message:
+            return self.message
+        return f"differs from {self.snapshot}: {self.headline}" if self.status == "drifted" else self.status
+
+    @property
+    def report(self) -> str:
+        """Return what to read about the model, in one or more lines."""
+        if not self.message:
+            return self.differences
+        error = BmvisError(self.message, hint=self.hint, detail=self.detail).report
+        return "\n".join(filter(None, [error, self.differences]))
+
+    @property
+    def differences(self) -> str:
+        """Return the changes, a line each, then the totals that changed."""
+        found = [change.shown for change in self.changes]
+        if self.before and self.after:
+            found += total_lines(self.before, self.after)
+        return lines("\n".join(found))
+
+
+def place_of(file: Path) -> tuple[str, str]:
+    """Return a file as seen from the current folder, and from the root of its repository."""
+    file = file.absolute()
+    here, root = Path.cwd(), project_folder(file.parent)
+    shown = file.relative_to(here).as_posix() if file.is_relative_to(here) else str(file)
+    return shown, file.relative_to(root).as_posix() if file.is_relative_to(root) else shown
+
+
+def compared(name: str, file: Path, drift: Drift, text: str, *, is_after: bool = False) -> Result:
+    """Return the result of a comparison.
+
+    Args:
+        name: of the model.
+        file: its snapshot.
+        drift: how the two sides differ.
+        text: the content of the snapshot file, in which the changed rows are looked up.
+        is_after: whether that file has the second of the two models.
+    """
+    snapshot, seen = place_of(file)
+    return Result(
+        name=name,
+        status="drifted" if drift else "same",
+        snapshot=snapshot,
+        file=seen,
+        impact=drift.impact,
+        headline=drift.headline,
+        changes=_changes(drift, text, is_after) if drift else (),
+        before=drift.before,
+        after=drift.after,
+        verdict=drift.verdict,
+    )
+
+
+def failed(name: str, file: Path, status: Status, error: BmvisError) -> Result:
+    """Return the result of a model that could not be compared."""
+    snapshot, seen = place_of(file)
+    return Result(
+        name=name,
+        status=status,
+        snapshot=snapshot,
+        file=seen,
+        message=error.message,
+        hint=error.hint,
+        detail=error.detail,
+    )
+
+
+def status_of(error: SnapshotError) -> Status:
+    """Return the status for a snapshot that raised an error."""
+    return _STATUSES.get(type(error), "unreadable")
+
+
+def exit_code(results: Iterable[Result], fail_on: str) -> int:
+    """Return the exit code of a command.
+
+    Args:
+        results: of all models.
+        fail_on: the least serious class of changes that counts, or `any`.
+    """
+    serious = IMPACTS if fail_on == "any" else IMPACTS[: list[str](IMPACTS).index(fail_on) + 1]
+    codes = {EXIT_CODES[r.status] for r in results if EXIT_CODES[r.status] > 1 or r.impact in serious}
+    return BROKEN if BROKEN in codes else max(codes, default=0)
+
+
+def _changes(drift: Drift, text: str, is_after: bool) -> tuple[Change, ...]:
+    rows = RowLines(text)
+    found = []
+    for line in drift.changes:
+        where = line.path if is_after or line.was is None else line.was
+        fields = msgspec.structs.asdict(line)
+        found.append(Change(**fields, line=rows.line(where), shown=str(line)))
+    return tuple(found)

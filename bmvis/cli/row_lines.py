@@ -1,0 +1,85 @@
+"""The line of a snapshot file at which a module is recorded."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_NUMBER = re.compile(r"\d+(?=[-,])")
+_SPAN = re.compile(r"(\d+)-(\d+)")
+
+
+class RowLines:
+    """Looks up rows by module path. A text that is no snapshot has all modules in line 1.
+
+    Args:
+        text: the content of the file.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines: list[int] = []
+        self._rows: list[dict[str, Any]] = []
+        self._children: list[list[int]] = []
+        trail: list[int] = []
+        is_row = False
+        for number, line in enumerate(text.splitlines(), 1):
+            row = _row(line) if is_row else None
+            is_row = is_row or line.startswith('"rows": [')
+            if row is None or not 0 <= row["depth"] <= len(trail):
+                continue
+            del trail[row["depth"] :]
+            if trail:
+                self._children[trail[-1]].append(len(self._rows))
+            trail.append(len(self._rows))
+            self._rows.append(row)
+            self._lines.append(number)
+            self._children.append([])
+
+    def line(self, path: str) -> int:
+        """Return the line of the row for a path, or of the nearest row above it.
+
+        Args:
+            path: of a module; of a range such as `layer.0-11`, its first module counts.
+        """
+        if not self._rows:
+            return 1
+        shown = found = 0
+        for name in path.split(".") if path else ():
+            child = self._child(found, name)
+            if child is None:
+                break
+            shown, found = child, self._content(found, child)
+        return self._lines[shown]
+
+    def _child(self, above: int, name: str) -> int | None:
+        first = _NUMBER.match(name)
+        for wanted in (name, *([first[0]] if first else [])):
+            for child in self._children[above]:
+                if wanted == "*" or _has(self._rows[child], wanted):
+                    return child
+        return None
+
+    def _content(self, above: int, child: int) -> int:
+        """Return the row that has what is below a row: a row that is like another one has nothing of its own."""
+        like = self._rows[child].get("like")
+        same = self._child(above, like) if isinstance(like, str) else None
+        return child if same is None else same
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line.strip().rstrip(","))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and type(found.get("depth")) is int else None
+
+
+def _has(row: dict[str, Any], name: str) -> bool:
+    names = row.get("names", row.get("name"))
+    if isinstance(names, list):
+        return name in names
+    span = _SPAN.fullmatch(names) if isinstance(names, str) and "names" in row else None
+    if span and name.isdecimal() and len(name) < 19:
+        return int(span[1]) <= int(name) <= int(span[2])
+    return bool(names == name)

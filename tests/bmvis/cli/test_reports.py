@@ -1,0 +1,182 @@
+"""The formats in which `bmvis check` reports differences."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from bmvis.cli.reports import FORMATS
+from bmvis.cli.results import Change, Result, compared, exit_code, failed
+from bmvis.cli.row_lines import RowLines
+from bmvis.comparison.drift import find_drift
+from bmvis.errors import BmvisError
+from bmvis.model.snapshot import Snapshot, dump
+from bmvis.model.tree import Model, Module, Parameter
+from bmvis.source.recorded import conflict_sides
+
+HOSTILE = "a`|<b>\n::error::x\x1b[31m@team ```"
+WEIGHT = Parameter("weight", (2,), "float32", 2, 8)
+
+
+def model(*, trainable=True, width=2, blocks=3):
+    weight = Parameter("weight", (width,), "float32", width, width * 4, trainable=trainable)
+    layers = tuple(Module(str(number), 2, "Scale", "zoo", parameters=(weight,)) for number in range(blocks))
+    return Model((Module("", 0, "Net", "zoo"), Module("layers", 1, "ModuleList", "torch.nn"), *layers))
+
+
+SAME = compared("same", Path("snapshots/same.json"), find_drift(model(), model()), "")
+RESIZED = compared(
+    "net", Path("snapshots/net.json"), find_drift(model(), model(width=3)), dump(Snapshot("a:b", model()))
+)
+FROZEN = compared("cold", Path("snapshots/cold.json"), find_drift(model(), model(trainable=False)), "")
+BROKEN = failed(HOSTILE, Path("snapshots/x.json"), "broken", BmvisError(HOSTILE, hint="do", detail="one\ntwo"))
+MISSING = failed("gone", Path("snapshots/gone.json"), "missing", BmvisError("no snapshot"))
+ALL = [SAME, RESIZED, FROZEN, BROKEN, MISSING]
+
+
+def many(count):
+    changes = tuple(
+        Change("changed", str(n), "x", "cosmetic" if n else "checkpoint", line=count - n, shown=f"~ {n}  x")
+        for n in reversed(range(count))
+    )
+    return Result(name="big", status="drifted", snapshot="big.json", file="big.json", changes=changes, headline="h")
+
+
+@pytest.mark.parametrize("style", FORMATS)
+def test_nothing_is_reported_of_a_model_that_is_the_same(style):
+    text = FORMATS[style]([SAME])
+    assert "layers" not in text
+    assert {"text": "", "github": "", "gitlab": "[]"}.get(style, text) == text
+
+
+@pytest.mark.parametrize("style", FORMATS)
+def test_hostile_names_command_no_terminal_and_no_ci(style):
+    text = FORMATS[style](ALL)
+    assert "\x1b" not in text
+    assert [line for line in text.splitlines() if line.startswith("::") and not line.startswith("::error file=")] == []
+
+
+def test_github_has_ten_annotations_the_most_serious_first_and_a_summary():
+    lines = FORMATS["github"]([many(14)]).splitlines()
+    assert sum(line.startswith("::error ") for line in lines) == 10
+    assert lines[0] == "::error file=big.json,line=14,title=big%3A h::~ 0  x"
+    assert lines[10] == "::notice title=bmvis::1 of 1 models differ; 4 more places are in the log"
+    assert len(lines) == 15
+
+
+def test_changes_of_one_row_are_one_annotation():
+    (line,) = FORMATS["github"]([RESIZED]).splitlines()
+    assert line.startswith("::error file=snapshots/net.json,line=10,title=net%3A old checkpoints no longer load")
+    assert line.endswith("::~ layers.0-2  weight: [2] → [3]")
+
+
+def test_markdown_has_a_row_for_each_model_and_its_changes_folded():
+    text = FORMATS["markdown"](ALL)
+    assert text.startswith("### Models: 4 of 5 differ\n")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows] == ["| Model", "| net", "| cold", rows[3][0], "| gone"]
+    assert {len(row) for row in rows} == {7}
+    assert rows[1][2:] == ["1", "", "", "", "6 → 9 (+3) |"]
+    assert "```diff\n~ layers.0-2  weight: [2] → [3]\n" in text
+    assert "<b>" not in text.replace("````diff", "").split("<details>")[0]
+    assert FORMATS["markdown"]([SAME]) == "### Models: all 1 unchanged"
+
+
+def test_markdown_fits_into_a_comment():
+    text = FORMATS["markdown"]([RESIZED, many(9000), many(3)])
+    assert len(text) < 65_536
+    assert text.endswith("The changes of 2 more models are in the log.")
+
+
+def test_junit_has_a_case_for_each_model():
+    top = ElementTree.fromstring(FORMATS["junit"](ALL))
+    (suite,) = top
+    assert (top.tag, suite.tag, suite.attrib) == (
+        "testsuites", "testsuite", {"name": "bmvis", "tests": "5", "failures": "3", "errors": "1"}
+    )  # fmt: skip
+    assert [[child.tag for child in case] for case in suite] == [[], ["failure"], ["failure"], ["error"], ["failure"]]
+    assert {tuple(case.attrib) for case in suite} == {("classname", "name", "file")}
+    assert suite[1][0].attrib == {
+        "message": "old checkpoints no longer load (3 of another shape)", "type": "drifted"
+    }  # fmt: skip
+    assert "weight: [2] → [3]" in suite[1][0].text
+
+
+def test_sarif_has_a_result_for_each_change():
+    log = json.loads(FORMATS["sarif"](ALL))
+    (run,) = log["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert (log["version"], run["tool"]["driver"]["name"]) == ("2.1.0", "bmvis")
+    assert [(one["ruleId"], one["level"]) for one in run["results"]] == [
+        ("checkpoint", "error"), ("training", "warning"), ("model", "error"), ("snapshot", "error")
+    ]  # fmt: skip
+    assert all(rules[one["ruleIndex"]] == one["ruleId"] for one in run["results"])
+    assert run["results"][0]["locations"] == [
+        {"physicalLocation": {"artifactLocation": {"uri": "snapshots/net.json"}, "region": {"startLine": 10}}}
+    ]
+    assert len({one["partialFingerprints"]["bmvis/v1"] for one in run["results"]}) == 4
+
+
+def test_gitlab_has_a_violation_for_each_change():
+    found = json.loads(FORMATS["gitlab"](ALL))
+    assert [one["severity"] for one in found] == ["critical", "minor", "blocker", "blocker"]
+    assert found[0]["location"] == {"path": "snapshots/net.json", "lines": {"begin": 10}}
+    assert {tuple(sorted(one)) for one in found} == {
+        ("check_name", "description", "fingerprint", "location", "severity")
+    }
+    assert len({one["fingerprint"] for one in found}) == 4
+
+
+@pytest.mark.parametrize(
+    ("results", "fail_on", "code"),
+    [
+        ([SAME], "any", 0),
+        ([SAME, FROZEN], "any", 1),
+        ([SAME, FROZEN], "numerics", 0),
+        ([FROZEN, MISSING], "checkpoint", 3),
+        ([MISSING, BROKEN, RESIZED], "any", 2),
+    ],
+    ids=["same", "drifted", "not serious", "missing", "broken"],
+)
+def test_exit_code(results, fail_on, code):
+    assert exit_code(results, fail_on) == code
+
+
+ROWS = """{
+"rows": [
+{"depth": 0, "type": "Net"},
+  {"depth": 1, "names": "0-3", "type": "A"},
+    {"depth": 2, "name": "fc", "type": "B"},
+  {"depth": 1, "names": ["x-1", "y"], "type": "C"},
+  {"depth": 1, "name": "9", "like": "0"}
+]
+}"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [("", 3), ("2", 4), ("0-3.fc", 5), ("*.fc", 5), ("x-1", 6), ("9", 7), ("9.fc", 5), ("2.new", 4), ("none", 3)],
+)
+def test_a_path_has_the_line_of_its_row(path, line):
+    assert RowLines(ROWS).line(path) == line
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", '"rows": [\n[1]\n{"depth": 7}', '"rows": [\n{"depth": "x"}'])
+def test_a_text_without_rows_has_one_line(text):
+    assert RowLines(text).line("a.b") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("a\n=======\nb\n", None),
+        ("a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> x\nd\n", ("a\nb\nd\n", "a\nc\nd\n")),
+        ("<<<<<<< HEAD\nb\n||||||| 1f\nold\n=======\n>>>>>>> x\n", ("b\n", "")),
+        ("<<<<<<<< not a marker\n", None),
+    ],
+    ids=["none", "two sides", "with the base", "longer"],
+)
+def test_sides_of_a_conflict(text, sides):
+    found = conflict_sides(text.encode())
+    assert found == (sides and tuple(side.encode() for side in sides))
