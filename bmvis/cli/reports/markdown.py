@@ -37,8 +37,8 @@ def _table(results: Sequence[Result]) -> Iterator[str]:
     for result in results[: MAX_CHARACTERS // 400]:
         counts = Counter(change.impact for change in result.changes)
         cells = [str(counts[impact] or "") for impact in IMPACTS]
-        told = result.message or result.headline or result.status
-        yield f"| {_escaped(result.name)} | {_escaped(told)} | {' | '.join(cells)} | {_parameters(result)} |"
+        outcome = result.message or result.headline or result.status
+        yield f"| {_escaped(result.name)} | {_escaped(outcome)} | {' | '.join(cells)} | {_parameters(result)} |"
 
 
 def _parameters(result: Result) -> str:
