@@ -14,7 +14,7 @@ REFUSED = 75
 CUDA_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 """Environment variable with which a library that asks for CUDA when it is imported does not initialize it: that
 would keep forks from using it."""
-OWN_MODULES = ("msgspec", "resource", "sysconfig", "decimal", "_decimal", "pkgutil")
+OWN_MODULES = ("msgspec", "resource", "sysconfig", "decimal", "_decimal", "pkgutil", "tomllib", "tomli", "faulthandler")
 """Modules that bmvis imports, and that neither Python nor torch does: a module of the project may have the name."""
 
 

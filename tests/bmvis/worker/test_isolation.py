@@ -1,10 +1,13 @@
 """Each model is built in a process state of its own: the same tree whatever is built before it, in any order."""
 
 import os
+import subprocess
+import sys
 import textwrap
 
 import pytest
 
+from bmvis.child.user_process import OWN_MODULES
 from bmvis.errors import BmvisError
 from bmvis.source.source import Source
 from bmvis.worker.client import Worker
@@ -180,13 +183,30 @@ def test_environment_set_before_an_import_reaches_the_library(tmp_path):
             assert built.root.parameters[0].shape == (1 + number, 1)
 
 
-@pytest.mark.parametrize("name", ["resource", "msgspec", "sysconfig", "decimal"])
+@pytest.mark.parametrize("name", ["resource", "msgspec", "sysconfig", "decimal", "tomllib"])
 def test_own_module_named_like_one_that_bmvis_needs(name, tmp_path):
     (tmp_path / f"{name}.py").write_text("from torch import nn\ndef build(): return nn.Linear(3, 2)\n")
     with Source(tmp_path, path=["."], memory=2_000_000_000) as source:
         assert source.resolve(f"{name}:build").model.root.type == "Linear"
         with pytest.raises(BmvisError, match="has no 'absent'"):
             source.resolve(f"{name}:absent")
+
+
+def top_level_modules(code):
+    """Return the names of the top-level modules that code imports in a new interpreter."""
+    code = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_modules_that_bmvis_alone_imports_are_known():
+    """A module of the project may have the name of any of them."""
+    needed = top_level_modules("import torch\nwith torch.device('meta'): torch.nn.Linear(1, 1)")
+    loaded = top_level_modules(
+        "import bmvis.child.supervisor, bmvis.child.template, bmvis.child.single, bmvis.child.replies\n"
+        "from bmvis.child.user_process import import_own_modules\nimport_own_modules()"
+    )
+    assert loaded - needed - set(OWN_MODULES) == {"bmvis"}
 
 
 def test_output_before_a_system_exit_is_shown(tmp_path):
