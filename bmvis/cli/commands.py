@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bmvis import __version__
+from bmvis.cli.diff import diff
 from bmvis.cli.show import compare, show
 from bmvis.cli.snapshots import check, snapshot
 from bmvis.render.html import assets as shipped
@@ -34,3 +35,4 @@ main.add_command(compare)
 main.add_command(assets)
 main.add_command(snapshot)
 main.add_command(check)
+main.add_command(diff)

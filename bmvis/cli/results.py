@@ -164,7 +164,7 @@ def exit_code(results: Iterable[Result], fail_on: str) -> int:
         fail_on: the least serious class of changes that counts, or `any`.
     """
     serious = IMPACTS if fail_on == "any" else IMPACTS[: list[str](IMPACTS).index(fail_on) + 1]
-    codes = {EXIT_CODES[r.status] for r in results if EXIT_CODES[r.status] > 1 or r.impact in serious}
+    codes = {EXIT_CODES[r.status] for r in results if r.status != "drifted" or r.impact in serious}
     return BROKEN if BROKEN in codes else max(codes, default=0)
 
 

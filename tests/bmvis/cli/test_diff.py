@@ -1,0 +1,92 @@
+"""`bmvis diff`: snapshots of git revisions, without a build."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bmvis.cli import main
+from bmvis.model.snapshot import Snapshot, dump
+from bmvis.model.tree import Model, Module, Parameter
+
+pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+
+
+def text(width):
+    weight = Parameter("weight", (width,), "float32", width, width * 4)
+    modules = (Module("", 0, "Net", "zoo"), Module("fc", 1, "Scale", "zoo", parameters=(weight,)))
+    return dump(Snapshot("zoo:net", Model(modules)))
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    folder = tmp_path / "project"
+    (folder / "snapshots").mkdir(parents=True)
+    (folder / "pyproject.toml").write_text("[tool.bmvis.models]\nnet = 'zoo:net'\n")
+    monkeypatch.chdir(folder)
+    git("init", "-q")
+    write(net=2, gone=2)
+    git("tag", "first")
+    (folder / "snapshots" / "gone.json").unlink()
+    write(net=3)
+    return folder
+
+
+def git(*arguments):
+    subprocess.run(["git", *IDENTITY, *arguments], check=True, capture_output=True)
+
+
+def write(**widths):
+    for name, width in widths.items():
+        Path(f"snapshots/{name}.json").write_text(text(width))
+    git("add", "-A")
+    git("commit", "-qm", "all")
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["diff", *arguments])
+
+
+CHANGED = [
+    "gone: removed: Net, 2 parameters",
+    "net: differs from snapshots/net.json: old checkpoints no longer load (1 of another shape)",
+    "    ~ fc  weight: [2] → [3]",
+    "      parameters 2 → 3 (+1)",
+    "      trainable 2 → 3 (+1)",
+]
+
+
+@pytest.mark.parametrize("revisions", [["first"], ["first", "HEAD"]], ids=["files", "two revisions"])
+def test_revisions_are_compared(repository, revisions):
+    result = run(*revisions)
+    assert (result.exit_code, result.stdout.splitlines()) == (0, CHANGED)
+    assert run(*revisions, "--fail-on", "any").exit_code == 1
+
+
+def test_the_working_tree_is_compared_with_the_last_commit(repository):
+    assert run().stdout == ""
+    (repository / "snapshots" / "more.json").write_text(text(4))
+    assert run().stdout == "more: new: Net, 4 parameters\n"
+
+
+def test_two_files_are_compared(tmp_path):
+    for name, width in (("old", 2), ("new", 3)):
+        (tmp_path / f"{name}.json").write_text(text(width))
+    lines = run(str(tmp_path / "old.json"), str(tmp_path / "new.json")).stdout.splitlines()
+    assert lines[1:] == CHANGED[2:]
+
+
+@pytest.mark.parametrize("revision", ["nowhere", "--help=x", "--all", "-n1", "a\nb", "", "$(touch x)"])
+def test_a_revision_is_never_an_option(repository, revision):
+    result = run("--", revision)
+    assert result.exit_code == 2
+    assert "no git revision" in result.stderr
+    assert not (repository / "x").exists()
+
+
+def test_a_folder_without_a_repository_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("HEAD").exit_code == 2
