@@ -7,10 +7,12 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
+import msgspec
 import torch
 from torch import nn
 
 from bmvis.extraction import introspection, unregistered
+from bmvis.extraction.active_parameters import active_parameters
 from bmvis.extraction.adapters import Deltas, find_deltas
 from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.packed_parameters import may_be_packed
@@ -80,7 +82,8 @@ def capture_live(model: nn.Module) -> LiveModel:
         modules = _read(places)
         notes = tuple(map(unregistered.note, find_unregistered(_paths(places))))
         tree = Model(modules=modules, device=_device(places), notes=notes)
-        return LiveModel(tree, places)
+        active = active_parameters(tree, [place[3] for place in places])
+        return LiveModel(msgspec.structs.replace(tree, active=active) if active else tree, places)
 
 
 def _read(places: list[_Place]) -> tuple[Module, ...]:

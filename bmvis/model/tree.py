@@ -226,6 +226,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     is_checkpoint: bool = False
     """Whether the model was read from a checkpoint, which has only names, shapes and data types. `parameters` can then
     include buffers, and `trainable` is meaningless."""
+    active: int = 0
+    """Number of parameters that one token uses in a mixture of experts. 0 if there are no experts, or it is unknown."""
     untraced: Problem | None = None
     """Why there is no record of a forward pass although one was requested."""
     incomplete: Problem | None = None

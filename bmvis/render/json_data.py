@@ -5,7 +5,8 @@
 - `bmvis`: the version of the format.
 - `reference`, `type` (class of the root), `device`.
 - `checkpoint`: true for a checkpoint file. Its rows have no type, and its totals have only `elements` and `bytes`.
-- `totals`: numbers of `parameters`, `trainable` and `delta` elements, and `bytes`.
+- `totals`: numbers of `parameters`, `trainable` and `delta` elements, and `bytes`. Of a mixture of experts, if known,
+  also `active`: the elements that one token uses.
 - `before`: in a comparison, the totals of the base model.
 - `optimizers`: with the option `optimizer`. Has `heads` (one text for each optimizer), `groups` (`number`, which is
   null for the parameters in no group, `tensors`, `totals`, and the `settings` that differ), and `findings` (`kind`,
@@ -52,7 +53,7 @@ def to_data(page: Page, reference: str, device: str) -> dict[str, Any]:
         "type": page.type,
         "device": device,
         **({"checkpoint": True} if page.is_checkpoint else {}),
-        "totals": _totals(page.totals, page.is_checkpoint),
+        "totals": _totals(page.totals, page.is_checkpoint) | ({"active": page.active} if page.active else {}),
         **({"before": _totals(page.before, page.is_before_checkpoint)} if page.before else {}),
         **({"optimizers": _optimizers(page.param_groups)} if page.param_groups else {}),
         "rows": [_row(row, page.is_checkpoint) for row in page.rows],

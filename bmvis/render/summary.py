@@ -16,7 +16,7 @@ from bmvis.model.totals import Totals
 from bmvis.render import words
 from bmvis.view.page import Page
 
-FactKind = Literal["count", "trainable", "delta", "uninitialized", "storage", "bytes", "call", "matches"]
+FactKind = Literal["count", "active", "trainable", "delta", "uninitialized", "storage", "bytes", "call", "matches"]
 
 NOT_DRAWN = "This model could not be drawn."
 """The title of the box that replaces a tree."""
@@ -37,6 +37,9 @@ def totals_facts(page: Page) -> Iterator[Fact]:
     """Yield the facts of a page's totals: numbers of elements, trainable elements and adapter elements, and storage."""
     totals = page.totals
     yield _amount("count", totals.count, page.counted)
+    if page.active:
+        share = humanize.percent(page.active, totals.count)
+        yield _amount("active", page.active, f"active for each token ({share})")
     if totals.count and not page.is_checkpoint:
         yield _trainable(totals)
     if totals.delta:
@@ -118,7 +121,7 @@ def notes(page: Page) -> Iterator[str]:
         yield f"tied: {key} = {first}"
 
 
-_COUNTED: tuple[FactKind, ...] = ("count", "trainable", "delta", "uninitialized")
+_COUNTED: tuple[FactKind, ...] = ("count", "active", "trainable", "delta", "uninitialized")
 
 
 def _totals_text(page: Page) -> str:

@@ -112,6 +112,7 @@ def _page(subject: _Subject, rows: Sequence[Row], options: Options) -> Page:
         matches=len(subject.matched),
         before=subject.before,
         is_before_checkpoint=subject.is_before_checkpoint,
+        active=model.active,
         notes=model.notes,
         call_summary=summarize_calls([model.root.call]),
         param_groups=groups,

@@ -108,6 +108,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Summary of the forward pass of the model, if there was one."""
     param_groups: ParamGroupTable | None = None
     """The parameter groups of the model's optimizers, if the options show them."""
+    active: int = 0
+    """Number of parameters that one token uses in a mixture of experts; 0 if that is not known."""
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()
     """Problems to report to the author of the page. The host logs each of them with its location."""

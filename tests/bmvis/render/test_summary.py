@@ -56,6 +56,15 @@ def many_outputs() -> Page:
 
 
 FACTS: dict[summary.FactKind, tuple[Callable[[], Page], dict[str, str]]] = {
+    "active": (
+        lambda: msgspec.structs.replace(mixed(), active=4),
+        {
+            "text": "4 active for each token",
+            "html": "active for each token",
+            "latex": "4 active for each token",
+            "json": '"active":4',
+        },
+    ),
     "count": (
         mixed,
         {"text": "Net: 8 parameters", "html": "8 parameters", "latex": "8 parameters", "json": '"parameters":8'},

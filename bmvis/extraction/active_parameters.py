@@ -1,0 +1,105 @@
+"""How many parameters of a mixture of experts one token uses: "37B of 671B active".
+
+All parameters count but those of experts that a router does not choose. The number of experts and how many are chosen
+must be attributes of the modules at hand. Where one of them is missing, nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from torch import nn
+
+from bmvis.extraction import introspection
+from bmvis.model.tree import Model
+
+_CHOSEN = ("top_k", "num_experts_per_tok", "num_experts_per_token", "moe_top_k", "num_selected_experts", "topk")
+_EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
+_VARYING = ("zero_expert_num",)
+"""Configurations of models whose tokens choose different numbers of experts."""
+
+
+def active_parameters(tree: Model, modules: Sequence[nn.Module]) -> int:
+    """Return the number of parameters that one token uses; 0 if the model has no experts, or it is not known.
+
+    Args:
+        tree: what was read.
+        modules: the module at each place of the tree.
+    """
+    counts = [sum(p.count for p in module.parameters if not p.tied_to) for module in tree.modules]
+    active = sum(counts)
+    found = list(_places_of_experts(tree, modules))
+    for index in found:
+        inside = range(index, index + tree.sizes[index])
+        number, chosen = _experts_in(modules[index]), _chosen_above(index, tree, modules)
+        if not 0 < chosen <= number or _is_changed(index, tree) or not _is_split(index, number, tree):
+            return 0
+        unused, rest = divmod(sum(counts[i] for i in inside) * (number - chosen), number)
+        if rest:
+            return 0
+        active -= unused
+    return active if found else 0
+
+
+def _places_of_experts(tree: Model, modules: Sequence[nn.Module]) -> Iterator[int]:
+    """Yield the outermost modules that are the experts of one layer."""
+    end = 0
+    for index, module in enumerate(tree.modules):
+        if index >= end and module.shared_with is None and _are_experts(module.name, module.type, modules[index]):
+            end = index + tree.sizes[index]
+            yield index
+
+
+def _are_experts(name: str, type_: str, module: nn.Module) -> bool:
+    if isinstance(module, nn.ModuleList | nn.ModuleDict):
+        return name == "experts"
+    own = introspection.parameters(module)
+    is_named = type_.endswith(("Experts", "NaiveMoe", "ExpertGLU"))
+    return (is_named or name == "experts") and any(tensor.dim() > 1 for _, tensor in own)
+
+
+def _experts_in(module: nn.Module) -> int:
+    """Return how many experts a module has; 0 if that is not known."""
+    if isinstance(module, nn.ModuleList | nn.ModuleDict):
+        return len(introspection.children(module)) if None not in module._modules.values() else 0
+    return _first(module, _EXPERTS)
+
+
+def _is_split(index: int, number: int, tree: Model) -> bool:
+    """Return whether the experts have equal parts of all parameters: children of one size, or rows of one tensor."""
+    if tree.modules[index].type in ("ModuleList", "ModuleDict"):
+        sizes = {_contents(child, tree) for child in tree.children[index]}
+        return len(sizes) == 1 and not tree.modules[index].parameters
+    shapes = [parameter.shape for parameter in tree.modules[index].parameters]
+    has_more = any(m.parameters for m in tree.modules[index + 1 : index + tree.sizes[index]])
+    return not has_more and all(shape and shape[0] % number == 0 for shape in shapes)
+
+
+def _contents(index: int, tree: Model) -> tuple[tuple[int, str], ...]:
+    """Return what an expert has, which must be its own: a tensor of several experts is always used."""
+    inside = tree.modules[index : index + tree.sizes[index]]
+    return tuple((p.count, p.tied_to) for module in inside for p in module.parameters)
+
+
+def _chosen_above(index: int, tree: Model, modules: Sequence[nn.Module]) -> int:
+    """Return how many experts a token uses, by the layer of the experts and the modules in it."""
+    above = tree.parents[index]
+    around = [above, *tree.children[above]] if above >= 0 else [index]
+    near = [modules[place] for place in around]
+    found = {value for module in near if (value := _first(module, _CHOSEN))}
+    return found.pop() if len(found) == 1 and not any(map(_varies, near)) else 0
+
+
+def _varies(module: nn.Module) -> bool:
+    return bool(_first(module, _VARYING) or _first(introspection.attribute(module, "config"), _VARYING))
+
+
+def _is_changed(index: int, tree: Model) -> bool:
+    """Return whether an adapter changes the experts: its own tensors are split in other ways."""
+    above = tree.parents[index]
+    return any(p.delta for m in tree.modules[above : above + tree.sizes[above]] for p in m.parameters)
+
+
+def _first(thing: object, names: Sequence[str]) -> int:
+    found = (introspection.attribute(thing, name) for name in names)
+    return next((value for value in found if isinstance(value, int) and not isinstance(value, bool)), 0)
