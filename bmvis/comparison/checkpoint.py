@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
-from bmvis.model.tree import Model, join
+from bmvis.model.tree import Model, Module, join
 
 MAX_PLACES = 1_000_000
 """Of modules and of tensors in one model: modules that share modules that share modules have no end in practice."""
+MAX_NAMED = 3
+"""Functions that a headline names."""
+CODE = "state_code"
+"""The name of the fact in `Model.unrecorded`."""
 _NORMS = ("torch.nn.modules.batchnorm", "torch.nn.modules.instancenorm")
 _WEIGHT_NORM = ("torch.nn.utils.parametrizations", "_WeightNorm")
 
@@ -30,65 +35,131 @@ class Verdict(msgspec.Struct, frozen=True):
     """Keys that only the old file has."""
     reshaped: tuple[str, ...] = ()
     """Keys of both whose tensors cannot be copied: `strict=False` does not help."""
+    converters: tuple[str, ...] = ()
+    """Full names of load hooks, state-dict hooks and overridden methods that can change the result."""
+    is_cut: bool = False
+    """Whether there are too many tensors to compare, so that the result is not known."""
+
+    @property
+    def differs(self) -> bool:
+        """Return whether the keys or shapes differ."""
+        return bool(self.missing or self.unexpected or self.reshaped)
+
+    @property
+    def is_certain(self) -> bool:
+        """Return whether nothing that is not known can change the result."""
+        return not (self.converters or self.is_cut)
 
     @property
     def loads(self) -> bool:
-        """Return whether `load_state_dict(old)` raises nothing."""
-        return not (self.missing or self.unexpected or self.reshaped)
+        """Return whether `load_state_dict(old)` certainly raises nothing."""
+        return self.is_certain and not self.differs
 
     @property
     def loads_loosely(self) -> bool:
-        """Return whether `load_state_dict(old, strict=False)` raises nothing."""
-        return not self.reshaped
+        """Return whether `load_state_dict(old, strict=False)` certainly raises nothing."""
+        return self.is_certain and not self.reshaped
 
     def __str__(self) -> str:
-        if self.loads:
-            return "old checkpoints load"
+        if self.is_cut:
+            return f"not known whether old checkpoints load (more than {MAX_PLACES:,} tensors)"
+        if not self.differs:
+            return "old checkpoints load" + self._unless("rejects")
         counts = [f"{len(self.missing)} {'key' if len(self.missing) == 1 else 'keys'} missing"] if self.missing else []
         if self.unexpected:
             counts.append(f"{len(self.unexpected)} no longer used")
         if self.reshaped:
             counts.append(f"{len(self.reshaped)} of another shape")
-        result = "load with strict=False only" if self.loads_loosely else "no longer load"
-        return f"old checkpoints {result} ({', '.join(counts)})"
+        result = "no longer load" if self.reshaped else "load with strict=False only"
+        return f"old checkpoints {result} ({', '.join(counts)})" + self._unless("converts")
+
+    def _unless(self, verb: str) -> str:
+        if not self.converters:
+            return ""
+        more = len(self.converters) - MAX_NAMED
+        names = [*self.converters[:MAX_NAMED], *([f"{more} more"] if more > 0 else [])]
+        return f", unless its load hook or state-dict hook {verb} them ({', '.join(names)})"
 
 
 def checkpoint_verdict(before: Model, after: Model) -> Verdict:
     """Return whether state dicts of `before` load into `after`, as `torch.nn.Module.load_state_dict` decides it."""
-    old, new = state_keys(before), state_keys(after)
+    (old, is_old_cut), (new, is_new_cut) = state_keys(before, is_saved=True), state_keys(after, is_saved=False)
     _convert_weight_norm(old, after)
     for key in _filled_in(before, after):
         if key not in old and key in new:
             old[key] = new[key]
-    return Verdict(
+    verdict = Verdict(
         tuple(key for key in new if key not in old),
         tuple(key for key in old if key not in new),
         tuple(key for key in new if key in old and not _fits(old[key], new[key])),
+        is_cut=is_old_cut or is_new_cut,
     )
+    return msgspec.structs.replace(verdict, converters=tuple(_converters(before, after, verdict)))
 
 
-def state_keys(model: Model) -> dict[str, Stored]:
-    """Return the keys of a model's state dict. A shared module has its keys at each of its places."""
+def _converters(before: Model, after: Model, verdict: Verdict) -> Iterator[str]:
+    """Yield the code that can change the result.
+
+    Where nothing differs, the same code loads what it saved; code that saves only need not load it.
+    """
+    saving, loading = _code(before, is_saved=True), _code(after, is_saved=False)
+    if not verdict.differs:
+        is_same = loading == _code(before, is_saved=False) and saving == _code(after, is_saved=True)
+        if (is_same and saving.keys() <= loading.keys()) or CODE in before.unrecorded:
+            return
+    yield from dict.fromkeys(name for code in (loading, saving) for names in code.values() for name in names)
+
+
+def _code(model: Model, *, is_saved: bool) -> dict[str, tuple[str, ...]]:
+    """Return the code that saves or loads a state dict, by the path of its module."""
+    found = {}
+    for index, module in enumerate(model.modules):
+        if module.state_code is None:
+            continue
+        names = module.state_code.saving if is_saved else module.state_code.loading
+        if index:  # `load_state_dict` of the root does not call that of other modules
+            names = tuple(name for name in names if not name.endswith(".load_state_dict"))
+        if names:
+            found[model.paths[index]] = names
+    return found
+
+
+def state_keys(model: Model, *, is_saved: bool) -> tuple[dict[str, Stored], bool]:
+    """Return the keys of a model's state dict, and whether there are more. A shared module has its keys at each place.
+
+    Args:
+        model: the model.
+        is_saved: True for the keys that `state_dict` writes, False for those that `load_state_dict` expects.
+    """
     found: dict[str, Stored] = {}
     pending: list[tuple[str, int, _Entered | None]] = [("", 0, None)]
     met = 0
-    while pending and met < MAX_PLACES and len(found) < MAX_PLACES:
+    while pending:
+        if met >= MAX_PLACES or len(found) >= MAX_PLACES:
+            return found, True
         path, index, above = pending.pop()
         met += 1
         module = model.modules[index]
         first = index if module.shared_with is None else model.index_of.get(module.shared_with, index)
         if module.shared_with is not None and _contains(above, first):
             continue  # a module that contains itself has no end
-        for parameter in module.parameters:
-            found[join(path, parameter.name)] = Stored(parameter.shape, parameter.quantization)
-        for buffer in module.buffers:
-            if buffer.persistent:
-                found[join(path, buffer.name)] = Stored(buffer.shape, "")
+        found.update(_own_keys(module, path, is_saved))
         entered = _Entered(first, above)
         pending += [
             (join(path, model.modules[child].name), child, entered) for child in reversed(model.children[first])
         ]
-    return found
+    return found, False
+
+
+def _own_keys(module: Module, path: str, is_saved: bool) -> Iterator[tuple[str, Stored]]:
+    for parameter in module.parameters:
+        yield join(path, parameter.name), Stored(parameter.shape, parameter.quantization)
+    for buffer in module.buffers:
+        if buffer.persistent:
+            yield join(path, buffer.name), Stored(buffer.shape, "")
+    code = module.state_code
+    if code is not None and (code.saves_extra if is_saved else code.loads_extra):
+        yield join(path, "_extra_state"), Stored(None, "")
 
 
 class _Entered(NamedTuple):
@@ -129,13 +200,22 @@ def _convert_weight_norm(old: dict[str, Stored], after: Model) -> None:
 
 
 def _filled_in(before: Model, after: Model) -> list[str]:
-    """Return the counters that a norm fills in for a file written by a module that was not a norm."""
+    """Return the counters that a norm fills in for a file whose module has an earlier version of the state dict."""
     found = []
     for index, module in enumerate(after.modules):
-        if module.package not in _NORMS:
+        if not _is_norm(module):
             continue
         path = after.paths[index]
         was = before.index_of.get(path)
-        if was is not None and before.modules[was].package not in _NORMS:
+        if was is None or not _has_counter(before.modules[was]):
             found.append(join(path, "num_batches_tracked"))
     return found
+
+
+def _is_norm(module: Module) -> bool:
+    return module.package in _NORMS or (module.state_code is not None and module.state_code.norm)
+
+
+def _has_counter(module: Module) -> bool:
+    """Return whether a file of this module states that it would have a counter if the module counted."""
+    return module.package in _NORMS or (module.state_code is not None and module.state_code.version >= 2)

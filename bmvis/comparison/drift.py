@@ -12,9 +12,10 @@ from typing import Literal
 import msgspec
 
 from bmvis.comparison.alignment import WRAPPED, Place, align
-from bmvis.comparison.checkpoint import Verdict, checkpoint_verdict
+from bmvis.comparison.checkpoint import CODE, Verdict, checkpoint_verdict
 from bmvis.comparison.module_changes import module_changes
 from bmvis.comparison.optimizer_changes import optimizer_changes
+from bmvis.comparison.state_code_changes import state_code_changes
 from bmvis.comparison.tensor_changes import Fact, Impact, is_saved, tensor_changes, tensors_of
 from bmvis.model.labels import merged_path, split_number
 from bmvis.model.totals import Totals, subtree_totals
@@ -58,7 +59,7 @@ class Drift(msgspec.Struct, frozen=True):
     verdict: Verdict = Verdict()
 
     def __bool__(self) -> bool:
-        return bool(self.changes) or not self.verdict.loads
+        return bool(self.changes) or self.verdict.differs
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.changes), *total_lines(self.before, self.after)])
@@ -84,6 +85,8 @@ def find_drift(before: Model, after: Model) -> Drift:
     """Return what changed from one model to the other. The device it was built on is no difference."""
     changes = tuple(_together(_Reader(before, after).lines()))
     verdict = checkpoint_verdict(before, after)
+    if not changes and verdict.differs and verdict == checkpoint_verdict(before, before):
+        verdict = Verdict()  # the module's own code does not load what it saves: nothing has changed
     return Drift(changes, subtree_totals(before)[0], subtree_totals(after)[0], verdict)
 
 
@@ -145,6 +148,8 @@ class _Reader:
         is_resized = any(fact.impact == "checkpoint" for _, fact in facts)
         for fact in module_changes(old, new, is_resized=is_resized):
             yield _line(path, fact)
+        if CODE not in self.before.unrecorded:
+            yield from (_line(path, fact) for fact in state_code_changes(old, new))
         yield from self._tensors(place.after, path, facts)
 
     def _is_wrapped(self, place: Place) -> bool:

@@ -16,6 +16,7 @@ from bmvis.extraction.active_parameters import active_parameters
 from bmvis.extraction.adapters import Deltas, find_deltas
 from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.packed_parameters import may_be_packed
+from bmvis.extraction.state_code import StateCodeReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
 from bmvis.extraction.unregistered import find_unregistered
 from bmvis.gc_pause import paused_gc
@@ -151,6 +152,7 @@ class _Reader:
         self.told = ties.again.keys() | deltas.keys()
         """Ids of the tensors of which more is told than they say themselves."""
         self.extra_reprs = ExtraReprReader()
+        self.state_codes = StateCodeReader()
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
         self.names: dict[type, tuple[str, str, str]] = {}
         self.plain: dict[Hashable, Parameter] = {}
@@ -179,6 +181,7 @@ class _Reader:
             buffers=self.buffers(path, module, buffers) if buffers else (),
             extra_repr=self.extra_reprs.read(module),
             shared_with=shared_with,
+            state_code=self.state_codes.read(module),
         )
 
     def class_names(self, module: nn.Module) -> tuple[str, str, str]:

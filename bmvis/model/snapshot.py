@@ -26,8 +26,10 @@ MAX_RECORDS = 5_000_000
 """Modules and tensors that all rows together are."""
 MAX_DIMENSIONS = 64
 """PyTorch's own limit."""
-FORMAT = 2
-"""Version of the file; a reader refuses any other."""
+FORMAT = 3
+"""Version of the file that is written."""
+UNRECORDED: Mapping[int, tuple[str, ...]] = {2: ("state_code",), FORMAT: ()}
+"""The versions that are read, with the facts that they do not record."""
 _Record = TypeVar("_Record", Parameter, Buffer)
 _Row = dict[str, Any]
 _COMPACT = re.compile(
@@ -35,7 +37,7 @@ _COMPACT = re.compile(
     r"(?P<frozen> frozen)?(?P<delta> delta)?(?P<temporary> not saved)?"
 )
 _BITS = re.compile(r"\d+")
-_HEAD = ("bmvis-snapshot", "reference", "device", "notes", "checkpoint", "totals", "optimizers", "rows")
+_HEAD = ("bmvis-snapshot", "reference", "device", "notes", "checkpoint", "unrecorded", "totals", "optimizers", "rows")
 _PLACE = ("depth", "name", "names", "like")
 
 
@@ -55,6 +57,7 @@ def dump(snapshot: Snapshot) -> str:
         "device": model.device,
         "notes": list(model.notes),
         **({"checkpoint": True} if model.is_checkpoint else {}),
+        **({"unrecorded": list(model.unrecorded)} if model.unrecorded else {}),
         "totals": msgspec.to_builtins(subtree_totals(model)[0]),
     }
     lines = [f"{_json(name)}: {_json(value)}," for name, value in head.items()]
@@ -73,9 +76,10 @@ def load(text: str) -> Snapshot:
     try:
         content = json.loads(text)
         version = content["bmvis-snapshot"]
-        if version != FORMAT:
+        if type(version) is not int or version not in UNRECORDED:
+            known = " and ".join(map(str, UNRECORDED))
             raise SnapshotError(
-                f"the snapshot has format {version!r}; this bmvis reads {FORMAT}", hint="run `bmvis snapshot`"
+                f"the snapshot has format {version!r}; this bmvis reads {known}", hint="run `bmvis snapshot`"
             )
         _refuse_unknown(content, _HEAD)
         model = Model(
@@ -84,6 +88,7 @@ def load(text: str) -> Snapshot:
             tuple(content["notes"]),
             is_checkpoint=msgspec.convert(content.get("checkpoint", False), bool),
             optimizers=msgspec.convert(content.get("optimizers", []), tuple[Optimizer, ...]),
+            unrecorded=msgspec.convert(content.get("unrecorded", UNRECORDED[version]), tuple[str, ...]),
         )
         totals = msgspec.convert(content["totals"], Totals)
         reference = msgspec.convert(content["reference"], str)

@@ -13,6 +13,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from bmvis.model.state_code import StateCode
+
 _Fact = TypeVar("_Fact")
 
 
@@ -163,6 +165,8 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """After renaming: `virtual` for a level that the model does not have, `other` for a module without common name."""
     call: Call | None = None
     """The record of a forward pass, if one was requested. Folding ignores it."""
+    state_code: StateCode | None = None
+    """What its own code does to its state dict; None if it leaves that to PyTorch. Folding ignores it."""
 
     @property
     def import_path(self) -> str:
@@ -234,6 +238,9 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """Why modules or parameters may be missing: the failure on the meta device, if the CPU did not build the model."""
     optimizers: tuple[Optimizer, ...] = ()
     """The optimizers that the factory returned with the model. Their groups are numbered consecutively from 0."""
+
+    unrecorded: tuple[str, ...] = ()
+    """Facts that are unknown because the snapshot has an older format, such as `state_code`. They are not compared."""
 
     @cached_property
     def paths(self) -> Sequence[str]:

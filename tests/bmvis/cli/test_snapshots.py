@@ -115,7 +115,13 @@ def test_drift_for_tools(recorded):
     (recorded / "zoo.py").write_text(ZOO.replace("1, False", "1, True"))
     (change,) = json.loads(run("check", "small", "--format", "json").stdout)["small"]["changes"]
     assert (change["before"], change["after"]) == ("trainable", "frozen")
-    assert result["small"]["verdict"] == {"missing": [], "unexpected": ["3.weight", "3.bias"], "reshaped": []}
+    assert result["small"]["verdict"] == {
+        "missing": [],
+        "unexpected": ["3.weight", "3.bias"],
+        "reshaped": [],
+        "converters": [],
+        "is_cut": False,
+    }
     assert result["small"]["class"] == "checkpoint"
     assert (result["small"]["before"]["count"], result["small"]["after"]["count"]) == (12, 9)
 

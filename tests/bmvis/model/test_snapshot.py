@@ -178,7 +178,9 @@ def doubling(levels):
         pytest.param("[1, 2]", "not a snapshot", id="other JSON"),
         pytest.param('{"a": 1}', "'bmvis-snapshot' is missing", id="other object"),
         pytest.param("[" * 100_000, "not a snapshot", id="deep"),
-        pytest.param(edit(lambda c: c.update({"bmvis-snapshot": 1})), "has format 1; this bmvis reads 2", id="format"),
+        pytest.param(
+            edit(lambda c: c.update({"bmvis-snapshot": 1})), "has format 1; this bmvis reads 2 and 3", id="format"
+        ),
         pytest.param(edit(lambda c: c.update(more=1)), "'more' is unknown", id="unknown head"),
         pytest.param(edit(lambda c: c["rows"][1].update(more=1)), "'more' is unknown", id="unknown field"),
         pytest.param(

@@ -1,0 +1,36 @@
+"""What changed of a module's own code that takes part in its state dict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bmvis.comparison.tensor_changes import Fact, changed
+from bmvis.model.state_code import NO_CODE
+from bmvis.model.tree import Module
+
+
+def state_code_changes(old: Module, new: Module) -> Iterator[Fact]:
+    """Yield each difference. The class and the Python module of a function are no difference: they can be renamed."""
+    was, is_now = old.state_code or NO_CODE, new.state_code or NO_CODE
+    if was == is_now or not (old.type and new.type):
+        return
+    for what, before, after in (
+        ("load code", was.loading, is_now.loading),
+        ("state-dict code", was.saving, is_now.saving),
+    ):
+        if _names(before) != _names(after):
+            yield changed(_listed(before), _listed(after), "checkpoint", name=what)
+    if was.saves_extra != is_now.saves_extra:
+        yield Fact(f"{'now' if is_now.saves_extra else 'no longer'} saves _extra_state", "checkpoint", True)
+    if was.loads_extra != is_now.loads_extra:
+        yield Fact(f"{'now' if is_now.loads_extra else 'no longer'} loads _extra_state", "checkpoint", True)
+    if was.version != is_now.version and old.type == new.type:
+        yield changed(str(was.version), str(is_now.version), "checkpoint", name="version of the state dict")
+
+
+def _names(functions: Sequence[str]) -> list[str]:
+    return [name.rpartition(".")[2] for name in functions]
+
+
+def _listed(functions: Sequence[str]) -> str:
+    return ", ".join(functions) or "none"
