@@ -88,6 +88,7 @@ class Visualization:
             common="auto" if common_structure else "",
             only_common=common_structure and only_common,
             whole_names=True,
+            fold="equal",
         )
         page = layout(model, options)
         for warning in (*misfits, *page.warnings):

@@ -50,6 +50,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     order: Literal["definition", "execution"] = "definition"
     optimizer: bool = False
     accept: tuple[FindingKind, ...] = ()
+    fold: Literal["equal", "similar", "auto"] = "equal"
 
     @property
     def mapping_file(self) -> str:
@@ -227,6 +228,14 @@ OPTIONS: tuple[Option, ...] = (
         f"one or more of {', '.join(get_args(FindingKind))}",
         _findings,
         "Findings about the optimizer that are intended. The page shows them, but the build doesn't warn.",
+    ),
+    Option(
+        "fold",
+        "equal, similar or auto",
+        _choice("equal", "similar", "auto"),
+        "Which sibling modules share a row. `equal`: those that are equal in all that is shown. `similar`: also blocks "
+        "that differ in sizes only, with ranges of sizes. `auto`: `similar` for models that `equal` shows on more than "
+        "60 rows, else `equal`.",
     ),
     Option("only-common", "", _flag, "With `common`, leave out modules that have no common name."),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -18,6 +19,33 @@ def label(names: Sequence[str]) -> str:
     if step > 1 and len(numbers) > 4 and all(b - a == step for a, b in pairwise(numbers)):
         return f"{numbers[0]},{numbers[1]},{numbers[2]},...,{numbers[-1]}"
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in _runs(numbers))
+
+
+def series_label(names: Sequence[str]) -> str:
+    """Write the names of one group as `label` does; those of a series as `denselayer1-6` or `inception3a-3b,4a`."""
+    parts = [_ENDING.fullmatch(name) for name in names]
+    heads = {part[1] for part in parts if part}
+    if len(names) < 2 or len(heads) != 1 or None in parts or heads == {""}:
+        return label(names)
+    ends = [(part[2], part[3]) for part in parts if part]
+    if not any(letter for _, letter in ends):
+        return heads.pop() + label([number for number, _ in ends])
+    return heads.pop() + ",".join(_letter_runs(ends))
+
+
+_ENDING = re.compile(r"(?s:(.*?))([0-9]{1,18})([a-z]?)")
+
+
+def _letter_runs(ends: Sequence[tuple[str, str]]) -> list[str]:
+    """Return `3a-3b`, `5` for numbers with the letters after them."""
+    runs: list[list[tuple[str, str]]] = []
+    for number, letter in ends:
+        is_next = runs and runs[-1][-1][0] == number and letter and runs[-1][-1][1] == chr(ord(letter) - 1)
+        if is_next:
+            runs[-1].append((number, letter))
+        else:
+            runs.append([(number, letter)])
+    return ["".join(run[0]) if len(run) == 1 else f"{''.join(run[0])}-{''.join(run[-1])}" for run in runs]
 
 
 def split_number(path: str) -> tuple[str, int]:

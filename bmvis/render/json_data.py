@@ -40,6 +40,7 @@ from bmvis.model.totals import Totals
 from bmvis.model.tree import Parameter
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import ParamGroupTable
+from bmvis.view.variation import Variation
 
 VERSION = 1
 """Version of the format. Increase it with each change that older readers cannot read."""
@@ -74,6 +75,8 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
         found["buffers"] = [msgspec.to_builtins(b) | {"persistent": b.persistent} for b in row.buffers]
     if row.module and row.module.change:
         found["change"] = msgspec.to_builtins(row.module.change)
+    if row.variation:
+        found["varies"] = _variation(row.variation, is_checkpoint)
     if row.extra_repr:
         found["extra_repr"] = row.extra_repr
     if row.call_summary:
@@ -87,6 +90,22 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
     if row.differs:
         found["differs"] = row.differs
     return found
+
+
+def _variation(variation: Variation, is_checkpoint: bool) -> dict[str, Any]:
+    return {
+        "similar": variation.is_similar,
+        "siblings": variation.siblings,
+        "modules": [
+            {
+                "path": member.path,
+                "totals": _totals(member.totals, is_checkpoint),
+                "parameters": [_parameter(parameter, is_checkpoint) for parameter in member.parameters],
+                **({"hidden": member.hidden} if member.hidden else {}),
+            }
+            for member in variation.members
+        ],
+    }
 
 
 def _parameter(parameter: Parameter, is_checkpoint: bool) -> dict[str, Any]:

@@ -161,6 +161,8 @@ class _Writer:
         if row.label:
             name = self.text(row.label)
             written = rf"\bmvisname{{{name}}}" if row.repeats == 1 else rf"\bmvisrepeated{{{name}}}{{{row.repeats}}}"
+            if row.is_similar:
+                written = rf"\bmvissimilar{{{name}}}{{{row.repeats_text}}}"
             yield rf"\bmvismatch{{{written}}}" if row.is_match else written
         if row.module and row.type:
             yield rf"\bmvistype{{{self.text(row.module.type)}}}"

@@ -16,7 +16,7 @@ from bmvis.model.tree import Parameter
 from bmvis.render import summary, words
 from bmvis.render.html.markup import tag
 from bmvis.render.param_groups import param_group_lines
-from bmvis.render.text import guides, mark_text, printable
+from bmvis.render.text import guides, mark_text, name_text, printable
 from bmvis.view.page import Page, Row
 
 # Each has a contrast of at least 4.5 to black and to white, because terminals do not report their background.
@@ -25,6 +25,7 @@ TRAINABLE = Style(color="#0c72e7")
 FROZEN = Style(color="#757575")
 DELTA = Style(color="#a641ea")
 REPEATED = Style(color="#e02d27")
+SIMILAR = Style(color="#e02d27", italic=True)
 MUTED = FROZEN
 MATCHED = Style(bold=True, underline=True)
 _CHANGES = {"added": DELTA, "removed": Style(color="#757575", strike=True)}
@@ -124,7 +125,8 @@ def row_label(row: Row, dtype: str) -> Text:
 
 
 def _parts(row: Row, dtype: str) -> Iterator[Text]:
-    name = Text(printable(row.label), style=REPEATED if row.repeats > 1 else "")
+    style = SIMILAR if row.is_similar else REPEATED if row.repeats > 1 else ""
+    name = Text(printable(name_text(row)), style=style)
     if row.is_match:
         name.stylize(MATCHED)
     if row.module and row.module.change:
@@ -132,7 +134,7 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
     if row.module and row.module.common:
         name.stylize(MUTED)
     if row.type:
-        name.append("" if row.repeats > 1 else " ").append(printable(row.type), style=TYPE)
+        name.append("" if row.repeats > 1 and not row.is_similar else " ").append(printable(row.type), style=TYPE)
     yield name
     kind = row.module.change.kind if row.module and row.module.change else ""
     for parameter in row.parameters:
@@ -163,6 +165,7 @@ _COLORS: dict[words.LegendKind, Style] = {
     "delta": DELTA,
     "adapter": DELTA,
     "repeated": REPEATED,
+    "similar": SIMILAR,
 }
 """The kinds that only color shows in a terminal. The others have text."""
 

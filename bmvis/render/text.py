@@ -45,12 +45,17 @@ def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:
         marks: see `to_text`.
         dtype: the data type of most elements, which is omitted.
     """
-    gap = " " if row.type and row.repeats == 1 else ""
-    parts = [f"{row.label}{gap}{row.type}"]
+    gap = " " if row.type and (row.repeats == 1 or row.is_similar) else ""
+    parts = [f"{name_text(row)}{gap}{row.type}"]
     parts += [_parameter(parameter, dtype, marks) for parameter in row.parameters]
     parts += [f"{words.tensor_text(buffer)} ({words.buffer_state(buffer)})" for buffer in row.buffers]
     parts += [mark_text(mark) for mark in words.row_marks(row) if marks or mark.kind == "extra_repr"]
     return " ".join(filter(None, parts))
+
+
+def name_text(row: Row) -> str:
+    """Return the name of a row, of similar modules with their number: `denselayer1-6 ≈6`."""
+    return f"{row.label} ≈{row.repeats_text}" if row.is_similar else row.label
 
 
 def _parameter(parameter: Parameter, dtype: str, marks: bool) -> str:
@@ -65,6 +70,8 @@ def mark_text(mark: words.Mark) -> str:
             return f"# {mark.text}"
         case "hidden":
             return f"… {mark.text}{mark.detail}"
+        case "similar":
+            return f"({mark.text}{mark.detail})"
         case "outputs" | "left_out":
             return mark.text
         case _:

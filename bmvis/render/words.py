@@ -7,7 +7,7 @@ chooses its markup. Renderers must support every kind: `tests/bmvis/render/test_
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
 from bmvis.model.tree import Buffer, Change, Output, Parameter
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import groups_text
+from bmvis.view.variation import greatest
 
 MAX_OUTPUTS = 3
 """Maximum number of tensors of an output that a row shows."""
@@ -24,11 +25,21 @@ MAX_UNCOUNTED = 4
 """Maximum number of uncounted operations that are named."""
 
 MarkKind = Literal[
-    "change", "shared", "outputs", "calls", "hidden", "left_out", "not_common", "match", "differs", "extra_repr"
+    "similar",
+    "change",
+    "shared",
+    "outputs",
+    "calls",
+    "hidden",
+    "left_out",
+    "not_common",
+    "match",
+    "differs",
+    "extra_repr",
 ]
 StateKind = Literal["delta", "frozen", "uninitialized", "stored_as", "groups", "change"]
 LegendKind = Literal[
-    "group", "trainable", "frozen", "delta", "buffer", "repeated", "match", "added", "removed", "changed",
+    "group", "trainable", "frozen", "delta", "buffer", "repeated", "similar", "match", "added", "removed", "changed",
     "virtual", "other", "differs", "outputs", "tied", "adapter",
 ]  # fmt: skip
 
@@ -62,6 +73,8 @@ class LegendEntry(msgspec.Struct, frozen=True):
 def row_marks(row: Row) -> Iterator[Mark]:
     """Yield the marks of a row, in the order of a line of text."""
     module = row.module
+    if row.is_similar:
+        yield Mark("similar", similar_text(row), _counts_text(row))
     if row.extra_repr:
         yield Mark("extra_repr", row.extra_repr)
     if module and module.change:
@@ -71,8 +84,8 @@ def row_marks(row: Row) -> Iterator[Mark]:
     yield from _call_marks(row.call_summary)
     if row.hidden:
         unchanged = ", unchanged" if row.is_unchanged else ""
-        count = f", {humanize.count(row.totals.count)} {row.counted}"
-        yield Mark("hidden", f"{modules_text(row.hidden)} below{unchanged}", count)
+        count = f", {_range(row.counts, humanize.count)} {row.counted}"
+        yield Mark("hidden", f"{hidden_text(row)} below{unchanged}", count)
     if row.left_out:
         yield Mark("left_out", f"… {modules_text(row.left_out)} {row.left_out_as}")
     if module and module.common == "other":
@@ -81,6 +94,33 @@ def row_marks(row: Row) -> Iterator[Mark]:
         yield Mark("match", "match")
     if row.differs:
         yield Mark("differs", row.differs)
+
+
+def similar_text(row: Row) -> str:
+    """Return `similar`, with the number of siblings if it differs between the modules above: `similar, 2-5 in each`."""
+    least, most = row.variation.siblings if row.variation else (1, 1)
+    return "similar" if least == most else f"similar, {least}-{most} in each"
+
+
+def _counts_text(row: Row) -> str:
+    """Return `: 0.9M-1.2M parameters each`; '' if another mark has the count."""
+    return "" if row.hidden or not row.counts[1] else f": {_range(row.counts, humanize.count)} {row.counted} each"
+
+
+def _range(bounds: tuple[int, int], write: Callable[[int], str]) -> str:
+    """Return `0.9M-1.2M`, or one number if both are written alike."""
+    return "-".join(dict.fromkeys(map(write, bounds)))
+
+
+def hidden_text(row: Row) -> str:
+    """Return the number of modules that a row hides: `6 modules`, of similar modules `6-24 modules`."""
+    least, most = row.variation.hidden if row.variation else (row.hidden, row.hidden)
+    return modules_text(most) if least == most else f"{least:,}-{modules_text(most)}"
+
+
+def short_count(row: Row) -> str:
+    """Return the number of elements of one module for the column of counts: `7.1M`, `0.9M-1.2M`."""
+    return _range(row.counts, humanize.count)
 
 
 def _call_marks(calls: CallSummary | None) -> Iterator[Mark]:
@@ -104,7 +144,9 @@ def outputs_text(calls: CallSummary) -> str:
     Examples are `→ [1, 128, 768]`, `→ [1, 7-56]` for sizes that vary between modules, and
     `→ logits:[1, 2] hidden:[1, 128, 768]` for a dictionary.
     """
-    shown = [f"{output.name}:{_sizes(output)}" if output.name else _sizes(output) for output in calls.outputs]
+    shown = [
+        f"{output.name}:{_output_sizes(output)}" if output.name else _output_sizes(output) for output in calls.outputs
+    ]
     more = len(shown) - MAX_OUTPUTS
     return " ".join(["→", *shown[:MAX_OUTPUTS], *([f"… {more} more"] if more > 0 else [])])
 
@@ -141,16 +183,20 @@ def _giga(number: int) -> str:
     return humanize.count(number).replace("B", "G")
 
 
-def _sizes(output: Output) -> str:
-    if output.shape is None:
-        return "[varies]"
-    pairs = zip(output.shape, output.most or output.shape, strict=True)
+def _output_sizes(output: Output) -> str:
+    return "[varies]" if output.shape is None else _sizes(output.shape, output.most or output.shape)
+
+
+def _sizes(least: Sequence[int] | None, most: Sequence[int]) -> str:
+    """Return `[128, 64-224, 1, 1]`."""
+    pairs = zip(least or (), most, strict=True)
     return f"[{', '.join(str(a) if a == b else f'{a}-{b}' for a, b in pairs)}]"
 
 
 def tensor_text(tensor: Parameter | Buffer) -> str:
     """Return `weight:[768, 768]`."""
-    return f"{tensor.name}:{shape_text(tensor.shape)}"
+    most = greatest(tensor)
+    return f"{tensor.name}:{_sizes(tensor.shape, most) if most else shape_text(tensor.shape)}"
 
 
 def buffer_state(buffer: Buffer) -> str:
@@ -188,8 +234,9 @@ def count_text(row: Row, page: Page) -> str:
     several = [" + ".join(here) for here, everywhere in known if len(everywhere) > 1]
     each = f" each, {row.times} times" if row.times > 1 else ""
     share = humanize.percent(row.elements, page.totals.count)
-    stored = ", ".join([humanize.size(row.totals.stored_bytes), *several])
-    return f"{row.totals.count:,} {row.counted}{each}: {share}; {stored}"
+    sizes = row.variation.stored_bytes if row.variation else (row.totals.stored_bytes,) * 2
+    stored = ", ".join([_range(sizes, humanize.size), *several])
+    return f"{_range(row.counts, '{:,}'.format)} {row.counted}{each}: {share}; {stored}"
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str:
@@ -252,7 +299,8 @@ def legend(page: Page) -> Iterator[LegendEntry]:
         "frozen": ("frozen", any(not p.trainable for p in parameters)),
         "delta": ("delta", any(p.delta and not p.adapter for p in parameters)),
         "buffer": ("buffer", any(row.buffers for row in rows)),
-        "repeated": ("repeated", any(row.repeats > 1 for row in rows)),
+        "repeated": ("repeated", any(row.repeats > 1 and not row.is_similar for row in rows)),
+        "similar": ("similar", any(row.is_similar for row in rows)),
         "match": ("match", page.matches > 0),
         "added": ("added", "added" in changes),
         "removed": ("removed", "removed" in changes),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence, Set
+from collections.abc import Callable, Hashable, Sequence, Set
 
 import msgspec
 
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Buffer, Model, Module, parameter_facts
+from bmvis.view.similarity import Forms, names_by_parent, without_sizes
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
@@ -20,6 +21,8 @@ class Group(msgspec.Struct, frozen=True, gc=False):
     """Number of modules below the first member that a depth limit hides."""
     left_out: int = 0
     """Number of modules that are filtered out among the children of the first member, including their subtrees."""
+    varies: bool = False
+    """Whether the members differ in sizes. Then the groups below have members below each of them."""
 
 
 class Folding(msgspec.Struct, frozen=True):
@@ -32,6 +35,10 @@ class Folding(msgspec.Struct, frozen=True):
     """The children that are shown, or that only a depth limit hides."""
     cut: list[bool]
     """Whether the children are hidden."""
+    below: list[int]
+    """The number of modules below that are shown, or that only a depth limit hides."""
+    forms: list[int] | None = None
+    """Numbers that are equal for modules that differ in sizes only; None if similar modules are not folded."""
 
 
 def fold(
@@ -43,13 +50,14 @@ def fold(
     marked: Set[int] = frozenset(),
     left_out: Set[int] = frozenset(),
     closed: Set[int] = frozenset(),
+    similar: bool = False,
 ) -> Folding:
     """Return the groups that show `model`.
 
     Two siblings are in one group if everything but their own names is equal: types, names below, shapes, dtypes,
     states, and ties. They need not be adjacent. Only what is shown is compared: totals instead of the modules below
     `depth`, modules without parameters only if `non_params`, and buffers only if `buffers`.
-    Takes one pass from the leaves to the root, linear in the number of modules.
+    Linear in the number of modules.
 
     Args:
         model: the model to fold.
@@ -59,23 +67,56 @@ def fold(
         marked: modules that are shown at any depth. They do not equal modules that are not marked.
         left_out: modules to filter out, with the modules below them, unless those are marked.
         closed: modules whose children are hidden, unless one of those is marked.
+        similar: whether blocks that differ in sizes only are in one group as well.
     """
     signatures, children, cut, below, unseen = _sign(model, depth, non_params, buffers, marked, left_out)
     for index in closed - _above(marked, model.parents):
         cut[index] = True
+    forms = Forms(model, children, signatures) if similar else None
+    if forms:
+        forms.find(_own_keys(model, buffers, marked, closed, unseen))
     groups: list[Group] = []
     pending: list[tuple[int, ...]] = [(0,)]
     while pending:
         members = pending.pop()
         first = members[0]
-        groups.append(Group(model.modules[first].depth, members, below[first] if cut[first] else 0, unseen[first]))
+        varies = forms is not None and forms.vary(members)
+        hidden = below[first] if cut[first] else 0
+        groups.append(Group(model.modules[first].depth, members, hidden, unseen[first], varies))
         if cut[first]:
             continue
-        alike: dict[int, list[int]] = {}
-        for child in children[first]:
-            alike.setdefault(signatures[child], []).append(child)
-        pending += [tuple(found) for found in reversed(alike.values())]
-    return Folding(groups, signatures, children, cut)
+        if forms:
+            pending += reversed(forms.rows_below(members if varies else members[:1]))
+        else:
+            pending += reversed(_equal_siblings(children[first], signatures))
+    return Folding(groups, signatures, children, cut, below, forms.forms if forms else None)
+
+
+def _equal_siblings(siblings: Sequence[int], signatures: Sequence[int]) -> list[tuple[int, ...]]:
+    alike: dict[int, list[int]] = {}
+    for child in siblings:
+        alike.setdefault(signatures[child], []).append(child)
+    return list(map(tuple, alike.values()))
+
+
+def _own_keys(
+    model: Model, buffers: bool, marked: Set[int], closed: Set[int], unseen: Sequence[int]
+) -> Callable[[int], Hashable]:
+    """Return a function with the key of a module that is equal for similar ones, without their names and children."""
+    alike: dict[Hashable, int] = {}
+    parameters = parameter_facts(
+        model,
+        lambda own: (
+            None if any(p.is_tied for p in own) else alike.setdefault(tuple(map(without_sizes, own)), len(alike))
+        ),
+    )
+
+    def own(index: int) -> Hashable:
+        module = model.modules[index]
+        key = _own_key(module, parameters[index], model.paths[index], buffers, sizes=False)
+        return key, index in marked, index in closed, unseen[index]
+
+    return own
 
 
 def _sign(
@@ -146,7 +187,13 @@ def _above(marked: Set[int], above: Sequence[int]) -> set[int]:
     return found
 
 
-def _own_key(module: Module, parameter_id: int | None, path: str, buffers: bool) -> Hashable:
+def _own_key(
+    module: Module,
+    parameter_id: int | None,
+    path: str,
+    buffers: bool,
+    sizes: bool = True,
+) -> Hashable:
     """Return a key that is equal for modules that are equal without their names and children.
 
     Ties are compared by relative paths. So blocks that each tie two of their own weights are equal, and so are blocks
@@ -157,19 +204,21 @@ def _own_key(module: Module, parameter_id: int | None, path: str, buffers: bool)
         parameter_id: a number for its parameters; None if they are tied.
         path: its path in the model.
         buffers: whether its buffers are shown.
+        sizes: whether the sizes of tensors are compared.
     """
     parameters: Hashable = parameter_id
     if parameter_id is None:
         parameters = tuple(
             (
-                msgspec.structs.replace(p, tied_to="", tied_by=()),
+                msgspec.structs.replace(p if sizes else without_sizes(p), tied_to="", tied_by=()),
                 relative_path(path, p.tied_to),
                 tuple(relative_path(path, key) for key in p.tied_by),
             )
             for p in module.parameters
         )
     shared = None if module.shared_with is None else (relative_path(path, module.shared_with),)
-    state = (parameters, tuple(map(_untied, module.buffers)) if buffers else (), shared)
+    shown = tuple(map(_untied, module.buffers)) if buffers else ()
+    state = (parameters, shown if sizes else tuple(map(without_sizes, shown)), shared)
     return (module.type, module.package, module.qualname, module.common, module.change, *state)
 
 
@@ -192,15 +241,20 @@ def relative_path(origin: str, target: str) -> tuple[int, str] | None:
 def represented_modules(model: Model, groups: Sequence[Group]) -> list[list[int]]:
     """Return for each group all modules that it represents: its members below every module of the group above.
 
-    `Group.members` contains only those below the first module of the group above.
+    `Group.members` contains only those below the first module of the group above; if that group varies, those below
+    each of its members.
     """
     above = model.parents
     place = {(above[index], module.name): index for index, module in enumerate(model.modules)}
     found: list[list[int]] = []
-    trail: list[list[int]] = []
+    trail: list[tuple[Sequence[int], list[int]]] = []  # the members that the groups below are listed for, and all
     for group in groups:
-        names = [model.modules[member].name for member in group.members]
         del trail[group.depth :]
-        trail.append([place[parent, name] for parent in trail[-1] for name in names] if trail else [0])
-        found.append(trail[-1])
+        every = [0]
+        if trail:
+            parents, alike = trail[-1]
+            names = names_by_parent(group.members, model.modules, above)
+            every = [place[alike[i], name] for i in range(len(alike)) for name in names[parents[i % len(parents)]]]
+        trail.append((group.members if group.varies else group.members[:1], every))
+        found.append(every)
     return found

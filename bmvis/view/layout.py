@@ -29,6 +29,9 @@ from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import ParamGroupTable, param_group_table, without_groups
 from bmvis.view.rows import make_rows
 
+MANY_ROWS = 60
+"""Rows of a model from which `fold=auto` lets similar modules share one."""
+
 
 def layout(model: Model, options: Options, base: Model | None = None) -> Page:
     """Fold a model and return the page of its rows.
@@ -42,7 +45,7 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
     """
     with paused_gc():
         subject = _prepare(model, options, base)
-        folding = _fold(subject, options)
+        folding = _fold(subject, options, is_similar=_is_similar(model, options))
         rows = make_rows(
             subject.model,
             folding,
@@ -83,7 +86,14 @@ def _prepare(model: Model, options: Options, base: Model | None) -> _Subject:
     return _Subject(model, matched, unchanged, before, is_checkpoint, (*misfits, *unmatched))
 
 
-def _fold(subject: _Subject, options: Options) -> Folding:
+def _is_similar(model: Model, options: Options) -> bool:
+    """Return whether similar modules share a row. The options that limit a tree have no influence on that."""
+    if options.common or options.only_common or options.fold == "equal":
+        return False
+    return options.fold == "similar" or len(fold(without_groups(model)).groups) > MANY_ROWS
+
+
+def _fold(subject: _Subject, options: Options, *, is_similar: bool) -> Folding:
     return fold(
         subject.model,
         depth=options.depth,
@@ -92,6 +102,7 @@ def _fold(subject: _Subject, options: Options) -> Folding:
         marked=subject.matched,
         closed=subject.unchanged,
         left_out=_filtered_out(subject.model, subject.unchanged, options),
+        similar=is_similar,
     )
 
 
@@ -163,13 +174,14 @@ def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
     This is its own row, the row that it is folded into, or else the row of the nearest module above it.
     """
     shown = {path: row.path for row in rows if row.module for path in row.paths}
+    apart = {path for row in rows if row.variation for path in row.paths}
     same: dict[str, str] = {"": ""}
     """By path, the path of the module that represents it, whether this is shown or not."""
     found = {"": ""}
     for path in model.paths[1:]:
         above, _, name = path.rpartition(".")
         here = join(same[above], name)
-        same[path] = shown.get(here, here)
+        same[path] = here if here in apart else shown.get(here, here)
         found[path] = shown.get(here, found[above])
     return found
 

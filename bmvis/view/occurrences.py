@@ -21,11 +21,15 @@ class Occurrences(msgspec.Struct, frozen=True, gc=False):
     """Number of elements in their parameters. A tensor that several of them share is counted once."""
     first: int
     """The part of `elements` whose first occurrence in the model is here. It adds up over the rows of a level."""
+    amounts: Mapping[str, tuple[int, int]] = {}
+    """By parameter name, the result of `of` if the modules differ in sizes."""
     tensors: Mapping[str, int] = {}
     """Number of distinct tensors by parameter name, for the names with fewer tensors than modules."""
 
     def of(self, parameter: Parameter) -> tuple[int, int]:
         """Return `elements` and `first` of all tensors that a parameter of the row represents."""
+        if parameter.name in self.amounts:
+            return self.amounts[parameter.name]
         count = of_parameter(parameter).count
         return count * self.tensors.get(parameter.name, self.times), 0 if parameter.tied_to else count * self.times
 
@@ -33,7 +37,7 @@ class Occurrences(msgspec.Struct, frozen=True, gc=False):
 def count_occurrences(model: Model, groups: Sequence[Group], totals: Sequence[Totals]) -> list[Occurrences]:
     """Return the occurrences of each group in the whole model."""
     is_tied = parameter_facts(model, lambda parameters: any(p.is_tied for p in parameters))
-    if not any(is_tied) and not model.shared:
+    if not any(is_tied) and not model.shared and not any(group.varies for group in groups):
         every = [(times, times * totals[group.members[0]].count) for times, group in _counted(groups)]
         return [Occurrences(times, count, count) for times, count in every]
     represented = represented_modules(model, groups)
@@ -41,8 +45,9 @@ def count_occurrences(model: Model, groups: Sequence[Group], totals: Sequence[To
     return [
         Occurrences(
             len(members),
-            len(members) * totals[members[0]].count - repeated[group],
+            sum([totals[index].count for index in members]) - repeated[group],
             sum([first[index] for index in members]),
+            _amounts(model, members) if groups[group].varies else {},
             _tensors(model, members) if len(members) > 1 and any(is_tied[index] for index in members) else {},
         )
         for group, members in enumerate(represented)
@@ -102,3 +107,15 @@ def _tensors(model: Model, members: Sequence[int]) -> dict[str, int]:
         for p in model.modules[index].parameters:
             keys[p.name].add(p.tied_to or join(model.paths[index], p.name))
     return {name: len(distinct) for name, distinct in keys.items() if len(distinct) < len(members)}
+
+
+def _amounts(model: Model, members: Sequence[int]) -> dict[str, tuple[int, int]]:
+    """Return by parameter name the elements of all its tensors, and the part that first occurs in these modules."""
+    counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    first: Counter[str] = Counter()
+    for index in members:
+        for p in model.modules[index].parameters:
+            count = of_parameter(p).count
+            counts[p.name][p.tied_to or join(model.paths[index], p.name)] = count
+            first[p.name] += 0 if p.tied_to else count
+    return {name: (sum(distinct.values()), first[name]) for name, distinct in counts.items()}

@@ -11,6 +11,7 @@ from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Module, Parameter
 from bmvis.options import Options
 from bmvis.view.param_groups import ParamGroupTable
+from bmvis.view.variation import Variation
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +56,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """How the row differs from the same one of a sibling block: `differs from layer.0-5, where bias is frozen`."""
     call_summary: CallSummary | None = None
     """Summary of the forward pass for the modules of the row; None if there is no record."""
+    variation: Variation | None = None
+    """How the modules of the row differ in sizes; None if they are equal. Its parameters then have ranges."""
     is_match: bool = False
     """Whether the option `highlight` matches the modules of the row."""
 
@@ -72,6 +75,22 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     def repeats(self) -> int:
         """Return the number of siblings that the row represents."""
         return len(self.names)
+
+    @property
+    def is_similar(self) -> bool:
+        """Return whether the row represents siblings that differ in sizes, or in number."""
+        return self.variation is not None and self.variation.is_similar
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Return the least and greatest number of elements of the modules that the row represents."""
+        return self.variation.counts if self.variation else (self.totals.count, self.totals.count)
+
+    @property
+    def repeats_text(self) -> str:
+        """Return the number of siblings: `12`; `2-5` if it differs between the modules above."""
+        least, most = self.variation.siblings if self.variation else (self.repeats, self.repeats)
+        return str(most) if least == most else f"{least}-{most}"
 
     @property
     def names_text(self) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from bmvis.model.call_summary import CallSummary, summarize_calls
 from bmvis.model.dtypes import device_of, dtype_of, rank_facts
-from bmvis.model.labels import label, shortened
+from bmvis.model.labels import label, series_label, shortened
 from bmvis.model.totals import Totals, of_parameter, subtree_totals
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 from bmvis.options import Options
@@ -17,6 +17,7 @@ from bmvis.view.folding import Folding, Group, represented_modules
 from bmvis.view.occurrences import Occurrences, count_occurrences
 from bmvis.view.page import Row
 from bmvis.view.variants import Variant, find_variants
+from bmvis.view.variation import Variation, find_variation, of_tensor, with_ranges
 
 
 def make_rows(
@@ -41,7 +42,7 @@ def make_rows(
     for number, group in enumerate(folding.groups):
         first, here = group.members[0], occurrences[number]
         row = msgspec.structs.replace(
-            _row(group, model, options, first in unchanged),
+            _row(group, model, options, is_unchanged=first in unchanged, is_similar=folding.forms is not None),
             totals=totals[first],
             extra_repr=extra_reprs[number],
             dtypes=dtypes.below(first),
@@ -51,6 +52,8 @@ def make_rows(
             elements=here.elements,
             first=here.first,
         )
+        if variation := find_variation(group, model, folding, totals):
+            row = _varied(row, variation)
         rows += _marked(row, variants.get(first), first in matched, here, options)
     return rows
 
@@ -73,11 +76,12 @@ def _call_summaries(model: Model, groups: Sequence[Group]) -> list[CallSummary |
     ]
 
 
-def _row(group: Group, model: Model, options: Options, is_unchanged: bool) -> Row:
+def _row(group: Group, model: Model, options: Options, *, is_unchanged: bool, is_similar: bool) -> Row:
     places = model.paths
     module = model.modules[group.members[0]]
-    names = tuple(model.modules[member].name for member in group.members)
-    written = label(names) if group.depth else options.root_name
+    names = tuple(dict.fromkeys(model.modules[member].name for member in group.members))
+    write = series_label if is_similar else label
+    written = write(names) if group.depth else options.root_name
     return Row(
         depth=group.depth,
         label=written if options.whole_names else shortened(written),
@@ -102,6 +106,19 @@ def _parameters(module: Module) -> tuple[Parameter, ...]:
     return tuple(msgspec.structs.replace(p, change=None) for p in module.parameters)
 
 
+def _varied(row: Row, variation: Variation) -> Row:
+    """Return a row of similar modules: the totals of the smallest one, and tensors with ranges."""
+    smallest = min(variation.members, key=lambda member: member.totals.count)
+    return msgspec.structs.replace(
+        row,
+        variation=variation,
+        totals=smallest.totals,
+        hidden=smallest.hidden,
+        parameters=with_ranges(row.parameters, [member.parameters for member in variation.members]),
+        buffers=with_ranges(row.buffers, [member.buffers for member in variation.members]),
+    )
+
+
 def _marked(
     row: Row, difference: Variant | None, is_match: bool, occurrences: Occurrences, options: Options
 ) -> list[Row]:
@@ -123,7 +140,7 @@ def _tensor_rows(above: Row, module: Module, occurrences: Occurrences, options: 
     tensors: list[tuple[Parameter | None, Buffer | None]] = [(p, None) for p in module.parameters]
     if options.buffers:
         tensors += [(None, b) for b in module.buffers]
-    return [
+    lines = [
         Row(
             depth=above.depth + 1,
             label="",
@@ -139,3 +156,6 @@ def _tensor_rows(above: Row, module: Module, occurrences: Occurrences, options: 
         )
         for parameter, buffer in tensors
     ]
+    if above.variation is None:
+        return lines
+    return [_varied(line, of_tensor(above.variation, number)) for number, line in enumerate(lines)]

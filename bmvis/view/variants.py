@@ -69,6 +69,7 @@ class _Comparison:
         self.modules = model.modules
         self.places = model.paths
         self.folding = folding
+        self.alike = folding.forms or folding.signatures
         self.totals = totals
         self.buffers = buffers
         self.below = _rows_below(folding.groups)
@@ -80,7 +81,7 @@ class _Comparison:
     def run(self) -> dict[int, Variant]:
         compared: set[int] = set()
         for row, below in enumerate(self.below):
-            if len(below) < 2 or row in compared:
+            if len(below) < 2 or row in compared or self.folding.groups[row].varies:
                 continue
             for variants in self._variants(below):
                 reference = max(variants, key=lambda one: len(self._members(one)))  # the first of several
@@ -147,10 +148,12 @@ class _Comparison:
             row, here, there, which = pending.pop()
             # The row already shows that a module is shared.
             is_shared = self.modules[here].shared_with is not None or self._is_first_occurrence(here, there)
-            if is_shared or self.folding.signatures[here] == self.folding.signatures[there]:
+            if is_shared or self.alike[here] == self.alike[there]:
                 continue
             module, tensors = list(self._module_words(here, there)), list(self._tensor_words(here, there))
-            if _type(self.modules[here]) == _type(self.modules[there]) and not self._is_cut(here, there):
+            if _type(self.modules[here]) == _type(self.modules[there]) and not (
+                self._is_cut(here, there) or self.folding.groups[row].varies
+            ):
                 compared.add(row)
                 for below in self.below[row]:
                     pending += self._counterpart(below, there, name)
@@ -179,7 +182,7 @@ class _Comparison:
             which = "" if len(lone) == len(members) else label([self.modules[member].name for member in lone])
             self._note(row, Variant(name, (f"there is no {which}" if which else "there is none",)))
         pairs = [(member, named[self.modules[member].name]) for member in paired]
-        other = [(a, b) for a, b in pairs if self.folding.signatures[a] != self.folding.signatures[b]]
+        other = [(a, b) for a, b in pairs if self.alike[a] != self.alike[b]]
         if lone or not other:
             return []
         names = label([self.modules[member].name for member, _ in other])

@@ -148,8 +148,8 @@ def fields(cls, *others):
 @pytest.mark.parametrize(
     ("schema", "path", "names"),
     [
-        ("tree", "parameter", fields(tree.Parameter)),
-        ("tree", "buffer", fields(tree.Buffer)),
+        ("tree", "parameter", fields(tree.Parameter) | {"most"}),
+        ("tree", "buffer", fields(tree.Buffer) | {"most"}),
         ("tree", "change", fields(tree.Change)),
         ("snapshot", "row", fields(tree.Module, "change", "origin", "common", "call") | {"names", "like"}),
     ],

@@ -15,6 +15,7 @@ CLASSES: Mapping[words.LegendKind, str] = {
     "delta": "bmvis-p bmvis-delta",
     "buffer": "bmvis-p bmvis-buffer",
     "repeated": "bmvis-x",
+    "similar": "bmvis-similar",
     "match": "bmvis-match",
     "added": "bmvis-added",
     "removed": "bmvis-removed",

@@ -151,7 +151,7 @@ def _label(cell: Cell, left: str, top: int) -> Markup | None:
     row = cell.row
     label = row.label or row.names[0]
     if row.repeats > 1:
-        label += f" ×{row.repeats}"
+        label += f" {'≈' if row.is_similar else '×'}{row.repeats_text}"
     needed = (len(label) * LETTER + EDGES) / (cell.width / WIDTH)
     width = next((width for width in WIDTHS if width >= needed), None)
     return tag("text", label, x=left, y=top, dx=6, dy=16, data_from=width) if width else None

@@ -80,6 +80,7 @@ def _is_class_of_name(_mark: words.Mark, _row: Row, _link: PathLink) -> Iterator
 
 
 _MARKS: Mapping[words.MarkKind, Callable[[words.Mark, Row, PathLink], Iterator[Markup]]] = {
+    "similar": _is_class_of_name,
     "outputs": _outputs,
     "calls": _small,
     "change": _module_change,
@@ -105,13 +106,14 @@ def _details(change: Change) -> Markup:
 
 
 def _name(row: Row) -> Markup:
-    repeats = row.repeats if row.repeats > 1 else None
+    repeats = row.repeats_text if row.repeats > 1 else None
+    folded = "bmvis-x bmvis-similar" if row.is_similar else "bmvis-x" if repeats else None
     kind = _kind(row.module) if row.module else None
     name = tag(
         "b",
         row.label,
         dir=_direction(row.label),
-        class_=" ".join(filter(None, ("bmvis-x" if repeats else None, kind))) or None,
+        class_=" ".join(filter(None, (folded, kind))) or None,
         data_x=repeats,
         data_p=_other_paths(row),
         title=row.names_text or _origin(row),

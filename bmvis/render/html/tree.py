@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bmvis import humanize
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Module
 from bmvis.render import summary, words
@@ -49,7 +48,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         tag(
             "ul",
             _list(page, anchor, type_link),
-            class_=_tree_classes(len(page.rows)),
+            class_=_tree_classes(page.rows),
         ),
         to_map(page) if options.map else None,
         to_legend(page),
@@ -63,8 +62,10 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
     )
 
 
-def _tree_classes(rows: int) -> str:
-    return "bmvis-tree bmvis-few" if rows <= FEW_ROWS else "bmvis-tree bmvis-long" if rows > LONG_TREE else "bmvis-tree"
+def _tree_classes(rows: Sequence[Row]) -> str:
+    ranges = " bmvis-ranges" if any(row.variation for row in rows) else ""
+    size = " bmvis-few" if len(rows) <= FEW_ROWS else " bmvis-long" if len(rows) > LONG_TREE else ""
+    return f"bmvis-tree{size}{ranges}"
 
 
 def error_box(error: BmvisError, place: str = "") -> Markup:
@@ -135,12 +136,12 @@ def _count(row: Row, page: Page) -> Markup | None:
     The element is empty, so that the text of the row is the same as in a console.
     """
     count, whole = row.totals.count, page.totals.count
-    if not count or not row.depth:
+    if not row.counts[1] or not row.depth:
         return None
     return tag(
         "data",
         value=count,
-        data_c=humanize.count(count),
+        data_c=words.short_count(row),
         data_s=max(1, round(row.elements / whole * SHARE_STEPS)) if whole else None,
         role="img",
         title=words.count_text(row, page),

@@ -44,7 +44,7 @@ function labelOf(names) {
 
 // The words that the filter knows for marks, by the mark's class; the legend's entries have the same classes.
 const MARKS = {
-  p: "trainable", frozen: "frozen", delta: "delta", buffer: "buffer", x: "repeated", tie: "tied", match: "match",
+  p: "trainable", frozen: "frozen", delta: "delta", buffer: "buffer", x: "repeated", similar: "similar", tie: "tied", match: "match",
   added: "added", removed: "removed", changed: "changed", virtual: "virtual", other: "uncommon", differs: "differs",
   flow: "returns",
 };

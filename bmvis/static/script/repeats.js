@@ -14,8 +14,12 @@ function replaceBy(folded, groups) {
   return items;
 }
 
+// Whether the members of an item differ in sizes: a copy of its row would show ranges, not a member.
+const isSimilar = (item) => Boolean(item.querySelector(".bmvis-similar"));
+
 // Take some members out of a folded item, in one item, and leave the rest in another; null where all are taken.
 function split(folded, names) {
+  if (isSimilar(folded)) return null;
   const rest = namesOf(folded).filter((name) => !names.includes(name));
   if (!rest.length) return null;
   const isFirst = names.includes(namesOf(folded)[0]);

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 from bs4 import BeautifulSoup
 from formats import CALL, FORMATS, LAZY, layer, net, terminal
+from networks import densenet
 from trees import tensor
 
 from bmvis.model.tree import Buffer, Call, Change, Module, Optimizer, ParameterGroup
@@ -45,6 +46,15 @@ def unlike() -> Page:
 
 
 MARKS: dict[words.MarkKind, tuple[Callable[[], Page], dict[str, str]]] = {
+    "similar": (
+        lambda: layout(densenet((2, 3)), Options(fold="similar")),
+        {
+            "text": "(similar: 95K-148.8K parameters each)",
+            "html": 'class="bmvis-x bmvis-similar"',
+            "latex": r"(similar: ",
+            "json": '"similar":true',
+        },
+    ),
     "change": (
         lambda: changed(Change("changed", ("was query",))),
         {"text": "(was query)", "html": "was query", "latex": "(was query)", "json": '"was query"'},
@@ -236,7 +246,8 @@ def legend_page() -> Page:
 
 def test_legend_has_every_kind_that_occurs():
     page = legend_page()
-    assert {entry.kind for entry in words.legend(page)} == set(get_args(words.LegendKind))
+    similar = layout(densenet((2, 3)), Options(fold="similar"))
+    assert {entry.kind for entry in [*words.legend(page), *words.legend(similar)]} == set(get_args(words.LegendKind))
     assert set(get_args(words.LegendKind)) == set(CLASSES)
     drawn = BeautifulSoup(to_html(page, "m"), "html.parser").select(".bmvis-legend > span")
     assert [(entry["class"], entry.get_text(), entry.get("data-mark", "")) for entry in drawn[1:]] == [

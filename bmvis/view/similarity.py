@@ -1,0 +1,122 @@
+"""Find blocks that are equal but for sizes, so that one row shows them with ranges.
+
+The *form* of a subtree has all that its signature has but the sizes of tensors, and but the number of blocks in a
+series (`layer1` with three blocks, `layer2` with four). Blocks of one form and one series of names are similar.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from bmvis.model.tree import Buffer, Model, Module, Parameter
+
+BLOCK = 3
+"""Modules without children in a block: two similar blocks are one row. A convolution with its norm is none."""
+MANY = 4
+"""Rows of smaller modules that one row replaces: three convolutions of a block are not alike."""
+
+_NUMBER = re.compile(r"\d+")
+
+Tensor = TypeVar("Tensor", Parameter, Buffer)
+OwnKey = Callable[[int], Hashable]
+"""Returns what a module has in common with similar ones, without its name and children."""
+
+
+class Forms:
+    """The form of each module, as a number, and how the children of similar modules become rows."""
+
+    def __init__(self, model: Model, children: Sequence[Sequence[int]], signatures: Sequence[int]) -> None:
+        self.modules = model.modules
+        self.children = children
+        self.signatures = signatures
+        self.forms = [0] * len(signatures)
+        """Equal for modules that are equal but for sizes; 0 for a module that is not shown."""
+        self._series = [series(module.name) for module in model.modules]
+        self._leaves = [0]
+        """By form, the number of modules without children, those of similar blocks counted once."""
+
+    def find(self, own: OwnKey) -> None:
+        """Fill `forms`, from the leaves to the root."""
+        known: dict[Hashable, int] = {}
+        for index in range(len(self.forms) - 1, -1, -1):
+            if not self.signatures[index]:
+                continue
+            columns = tuple(dict.fromkeys(map(self._column, self.children[index])))
+            form = known.setdefault((own(index), columns), len(known) + 1)
+            if form == len(self._leaves):
+                self._leaves.append(sum(self._leaves[below] for *_, below in columns) or 1)
+            self.forms[index] = form
+
+    def is_block(self, index: int) -> bool:
+        """Return whether a module is large enough to be a block, and one of a series."""
+        return self._series[index] is not None and self._leaves[self.forms[index]] >= BLOCK
+
+    def vary(self, members: Sequence[int]) -> bool:
+        """Return whether modules of one row differ in sizes."""
+        return any(self.signatures[member] != self.signatures[members[0]] for member in members)
+
+    def rows_below(self, parents: Sequence[int]) -> list[tuple[int, ...]]:
+        """Return the rows below modules of one form: for each the modules that it shows, in the model's order."""
+        columns: dict[Hashable, list[int]] = {}
+        for parent in parents:
+            for child in self.children[parent]:
+                columns.setdefault(self._column(child), []).append(child)
+        blocks = [column for column in columns.values() if len(column) != len(parents)]
+        single = [column for column in columns.values() if len(column) == len(parents)]
+        rows = [*blocks, *self._merged_many(self._merged_equal(single))]
+        return sorted(tuple(sorted(row)) for row in rows)
+
+    def _column(self, child: int) -> tuple[bool, str | None, int]:
+        """Return what the children have in common that are in the same place of similar modules."""
+        is_block = self.is_block(child)
+        return is_block, self._series[child] if is_block else self.modules[child].name, self.forms[child]
+
+    def _merged_equal(self, columns: Sequence[list[int]]) -> list[list[int]]:
+        """Merge siblings that are equal in each of the modules above them."""
+        alike: dict[Hashable, list[int]] = {}
+        for column in columns:
+            alike.setdefault(tuple([self.signatures[child] for child in column]), []).extend(column)
+        return list(alike.values())
+
+    def _merged_many(self, rows: Sequence[list[int]]) -> list[list[int]]:
+        """Merge rows of similar siblings that are no blocks, if they are many."""
+        alike: dict[Hashable, list[list[int]]] = {}
+        for number, row in enumerate(rows):
+            names = {self._series[child] for child in row}
+            is_series = len(names) == 1 and None not in names
+            key: Hashable = (*names, self.forms[row[0]]) if is_series else number
+            alike.setdefault(key, []).append(row)
+        merged: list[list[int]] = []
+        for found in alike.values():
+            merged += [[child for row in found for child in row]] if len(found) >= MANY else found
+        return merged
+
+
+def series(name: str) -> str | None:
+    """Return what the names of a series have in common; None if a name does not end in a number.
+
+    Examples:
+        >>> series("denselayer12"), series("inception3a"), series("7"), series("block2-1"), series("query")
+        ('denselayer#', 'inception#', '#', 'block#-#', None)
+    """
+    body = name[:-1] if name[-2:-1].isdecimal() and name[-1].isalpha() else name
+    return _NUMBER.sub("#", body) if body[-1:].isdecimal() else None
+
+
+def without_sizes(tensor: Tensor) -> Tensor:
+    """Return a tensor without its sizes, with its number of dimensions."""
+    shape = None if tensor.shape is None else (0,) * len(tensor.shape)
+    sizes = {"count": 0} if isinstance(tensor, Parameter) else {}
+    return msgspec.structs.replace(tensor, shape=shape, stored_bytes=0, **sizes)
+
+
+def names_by_parent(members: Sequence[int], modules: Sequence[Module], parents: Sequence[int]) -> dict[int, list[str]]:
+    """Return the names of the modules of a row, by the module above them."""
+    found: dict[int, list[str]] = {}
+    for member in members:
+        found.setdefault(parents[member], []).append(modules[member].name)
+    return found

@@ -1,0 +1,226 @@
+"""Blocks that are equal but for sizes share a row with ranges, and every module of it can be restored exactly."""
+
+import msgspec
+import pytest
+from formats import FORMATS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import batch_norm, conv, dense_layer, densenet, resnet
+from trees import bert, tensor
+
+from bmvis.model.labels import series_label
+from bmvis.model.totals import subtree_totals
+from bmvis.model.tree import Model, Module, paths
+from bmvis.options import Options
+from bmvis.render.text import to_text
+from bmvis.view.folding import fold, represented_modules
+from bmvis.view.layout import layout, shown_at
+from bmvis.view.similarity import series
+
+SIMILAR = Options(fold="similar")
+
+
+def lines(model: Model, **options) -> list[str]:
+    text = to_text(layout(model, Options(**{"fold": "similar", **options})), marks=False)
+    return [line.lstrip("│├└─ ") for line in text.splitlines()]
+
+
+DENSE_ROWS = [
+    "root",
+    "features (Sequential)",
+    "conv0 (Conv2d) weight:[64, 3, 7, 7]",
+    "denseblock1-4 ≈4 (_DenseBlock)",
+    "denselayer1-48 ≈6-48 (_DenseLayer)",
+    "norm1 (BatchNorm2d) weight:[64-1888] bias:[64-1888]",
+    "conv1 (Conv2d) weight:[128, 64-1888, 1, 1]",
+    "norm2 (BatchNorm2d) weight:[128] bias:[128]",
+    "conv2 (Conv2d) weight:[32, 128, 3, 3]",
+]
+
+
+def test_similar_blocks_share_a_row_with_ranges():
+    assert lines(densenet())[:9] == DENSE_ROWS
+
+
+def test_stages_share_a_row_if_they_differ_in_the_number_of_blocks():
+    rows = lines(resnet())
+    assert [row for row in rows if "≈" in row] == ["layer1-4 ≈4 (Sequential)", "1-5 ≈2-5 (Bottleneck)"]
+    assert "(similar, 2-5 in each: 70.4K-4.5M parameters each)" in to_text(layout(resnet(), SIMILAR))
+
+
+@pytest.mark.parametrize(
+    ("model", "fold", "most"),
+    [
+        (densenet(), "auto", 45),
+        (resnet((3, 8, 36, 3)), "equal", 100),
+        (resnet((3, 8, 36, 3)), "auto", 40),
+        (bert(), "auto", 60),
+    ],
+    ids=["densenet", "resnet equal", "resnet", "bert"],
+)
+def test_rows_of_a_network_fit_a_page(model, fold, most):
+    assert len(layout(model, Options(fold=fold)).rows) <= most
+
+
+def test_auto_is_decided_on_the_whole_model():
+    assert [row.label for row in layout(densenet(), Options(fold="auto", depth=2)).rows][3] == "denseblock1-4"
+    small = densenet((2, 2))
+    assert layout(small, Options(fold="auto")).rows == layout(small, Options(fold="equal")).rows
+
+
+BLOCK = [m for n, width in enumerate((64, 96), 1) for m in dense_layer(n, 1, width)]
+
+
+def changed(number: int, **facts) -> list[Module]:
+    return [msgspec.structs.replace(m, **facts) if i == number else m for i, m in enumerate(BLOCK)]
+
+
+@pytest.mark.parametrize(
+    ("modules", "rows"),
+    [
+        (BLOCK, 1),
+        (changed(5, type="Other"), 2),
+        (changed(5, name="stem"), 2),
+        (changed(6, name="other"), 2),
+        (changed(7, parameters=(tensor("weight", 128, 96, 1),)), 2),
+        (changed(7, parameters=(tensor("weight", 128, 96, 1, 1, trainable=False),)), 2),
+        (changed(7, parameters=(tensor("weight", 128, 96, 1, 1, delta=True),)), 2),
+        (changed(7, parameters=(msgspec.structs.replace(tensor("weight", 128, 96, 1, 1), dtype="int8"),)), 2),
+        (changed(7, parameters=(tensor("weight", 128, 96, 1, 1, quantization="nf4"),)), 2),
+        ([conv(f"conv{n}", 1, n, n) for n in range(3)], 3),
+        ([conv(f"conv{n}", 1, n, n) for n in range(4)], 1),
+        ([conv(name, 1, n, n) for n, name in enumerate("abcd")], 4),
+    ],
+    ids=[
+        "sizes", "type", "name of a series", "name below", "dimensions", "frozen", "delta", "dtype", "quantization",
+        "few layers", "many layers", "other names",
+    ],
+)  # fmt: skip
+def test_only_blocks_that_differ_in_sizes_are_similar(modules, rows):
+    page = layout(Model((Module("", 0, "M"), *modules)), SIMILAR)
+    assert sum(row.depth == 1 for row in page.rows) == rows
+
+
+def test_a_highlighted_module_has_a_row_of_its_own():
+    page = layout(densenet((6, 12)), Options(fold="similar", highlight=("denseblock2.denselayer3.conv1",)))
+    assert [row.path for row in page.rows if row.is_match] == ["features.denseblock2.denselayer3.conv1"]
+    assert {row.label for row in page.rows} >= {"denselayer1-2,4-12", "denselayer3"}
+
+
+def test_each_module_is_shown_by_the_row_of_its_block():
+    model = resnet()
+    shown = shown_at(model, layout(model, SIMILAR).rows)
+    assert shown["layer3.4.conv2"] == "layer1.1.conv2"
+    assert shown["layer4"] == "layer1"
+    assert set(shown) == set(model.paths)
+
+
+def test_tensors_on_rows_of_their_own_have_ranges():
+    rows = layout(densenet((6, 12)), Options(fold="similar", expand_params=True)).rows
+    weight = next(row for row in rows if row.path.endswith("denselayer1.conv1.weight"))
+    assert weight.counts == (128 * 64, 128 * (128 + 11 * 32))
+    assert weight.elements == sum(128 * (64 + 32 * n) for n in range(6)) + sum(128 * (128 + 32 * n) for n in range(12))
+
+
+# --- Whatever the model: the rows represent every module once, exactly.
+
+WIDTHS = st.integers(1, 3)
+STAGES = st.lists(st.lists(st.tuples(WIDTHS, st.booleans(), st.booleans()), min_size=1, max_size=4), max_size=4)
+
+
+@st.composite
+def staged(draw) -> Model:
+    """Stages of blocks, which have one of two structures and one of few widths; some weights are tied or frozen."""
+    modules = [Module("", 0, "Net")]
+    first = ""
+    for stage, blocks in enumerate(draw(STAGES)):
+        modules.append(Module(f"stage{stage}", 1, "Stage"))
+        for number, (width, is_first, is_tied) in enumerate(blocks):
+            block = bottleneck_like(str(number), width, is_first)
+            if is_tied and width == 1 and first:
+                block[1] = Module("a", 3, "Conv2d", parameters=(tensor("weight", 1, 1, 1, 1, tied_to=first),))
+            elif width == 1 and not first:
+                first = f"stage{stage}.{number}.a.weight"
+            modules += block
+    later = tuple(key for key in map(_tied_key, paths(modules), modules) if key)
+    return Model(
+        tuple(
+            _with_later(module, later) if module_key(path) == first else module
+            for path, module in zip(paths(modules), modules, strict=True)
+        )
+    )
+
+
+def module_key(path: str) -> str:
+    return f"{path}.weight"
+
+
+def _tied_key(path: str, module: Module) -> str:
+    return module_key(path) if any(p.tied_to for p in module.parameters) else ""
+
+
+def _with_later(module: Module, later: tuple[str, ...]) -> Module:
+    (weight,) = module.parameters
+    return msgspec.structs.replace(module, parameters=(msgspec.structs.replace(weight, tied_by=later),))
+
+
+def bottleneck_like(name: str, width: int, is_first: bool) -> list[Module]:
+    layers = [conv("a", 3, width, width), batch_norm("b", 3, width), conv("c", 3, 2 * width, width, 3)]
+    return [Module(name, 2, "Block"), *layers, *([conv("skip", 3, 2 * width, width)] if is_first else [])]
+
+
+@given(staged())
+@settings(deadline=None, max_examples=200)
+def test_rows_represent_each_module_once_and_exactly(model):
+    page = layout(model, Options(fold="similar", non_params=True))
+    groups = fold(model, similar=True, non_params=True).groups
+    assert sorted(index for every in represented_modules(model, groups) for index in every) == [
+        *range(len(model.modules))
+    ]
+    totals = subtree_totals(model)
+    for row, group, every in zip(page.rows, groups, represented_modules(model, groups), strict=True):
+        assert row.times == len(every)
+        assert row.counts == (min(totals[i].count for i in every), max(totals[i].count for i in every))
+        if row.variation:
+            assert [member.path for member in row.variation.members] == [model.paths[i] for i in group.members]
+            for member in row.variation.members:
+                index = model.index_of[member.path]
+                assert member.totals == totals[index]
+                assert member.parameters == model.modules[index].parameters
+        else:
+            assert all(model.modules[i].parameters == row.parameters for i in every if not tied(model.modules[i]))
+    assert sum(row.first for row in page.rows if row.depth == 1) == totals[0].count
+
+
+def tied(module: Module) -> bool:
+    return any(p.is_tied for p in module.parameters)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_marks_similar_apart_from_equal(form):
+    drawn = FORMATS[form][1](layout(densenet((2, 3)), SIMILAR))
+    expected = {"latex": r"\bmvissimilar{", "json": '"similar":true', "html": 'class="bmvis-x bmvis-similar"'}
+    assert expected.get(form, "≈2") in drawn
+
+
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [
+        (["denselayer1", "denselayer2", "denselayer4"], "denselayer1-2,4"),
+        (["inception3a", "inception3b", "inception4a"], "inception3a-3b,4a"),
+        (["0", "1"], "0-1"),
+        (["block1-0", "block2-0"], "block1-0,block2-0"),
+        (["query", "k1"], "query,k1"),
+        (["layer1"], "layer1"),
+    ],
+)
+def test_a_series_is_labelled_once(names, written):
+    assert series_label(names) == written
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("layer12", "layer#"), ("inception3a", "inception#"), ("7", "#"), ("block2-1", "block#-#"), ("query", None)],
+)
+def test_series_of_a_name(name, expected):
+    assert series(name) == expected
