@@ -77,10 +77,6 @@ class Visualization:
         Raises:
             TypeError: `plm` is not a `torch.nn.Module`.
         """
-        model = capture(self.plm)
-        misfits: tuple[BmvisError, ...] = ()
-        if common_structure and mapping is not None:
-            model, misfits = rename_modules(model, from_opendelta(mapping, model.root.type))
         options = Options(
             root_name=rootname,
             expand_params=expand_params,
@@ -90,9 +86,17 @@ class Visualization:
             whole_names=True,
             fold="equal",
         )
+        return self._graph(options, mapping if common_structure else None, is_printed=printTree)
+
+    def _graph(self, options: Options, mapping: Mapping[str, Any] | None, *, is_printed: bool) -> Tree:
+        """Return the tree for Rich; warn the caller of `structure_graph`, and print the tree if it is to be printed."""
+        model = capture(self.plm)
+        misfits: tuple[BmvisError, ...] = ()
+        if mapping is not None:
+            model, misfits = rename_modules(model, from_opendelta(mapping, model.root.type))
         page = layout(model, options)
         for warning in (*misfits, *page.warnings):
-            warnings.warn(warning.report, stacklevel=2)
-        if printTree:
+            warnings.warn(warning.report, stacklevel=3)
+        if is_printed:
             print_page(page, rich.get_console())
         return to_tree(page)

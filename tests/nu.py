@@ -39,7 +39,7 @@ def check(place: Path) -> list[Message]:
         ["java", "-jar", JAR, "--skip-non-html", "--format", "json", "--stdout", "--exit-zero-always", place],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=True,
     )
     return [

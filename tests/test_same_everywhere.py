@@ -77,7 +77,7 @@ def built(folder: Path, command: list[str], cwd: str, environment: dict[str, str
         env=os.environ | environment,
         capture_output=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr.decode()
     out = folder / cwd / "out"

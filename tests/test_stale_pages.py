@@ -299,7 +299,7 @@ def run(root: Path, host: str) -> str:
         "mkdocs": ["mkdocs", "build", "-v"],
     }[host]
     done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=root / "site", capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-m", *command], cwd=root / "site", capture_output=True, text=True, check=False, timeout=900
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr

@@ -63,7 +63,7 @@ def public_functions():
 def results():
     """Call every function in a fresh process, import every submodule of bmvis, call every function again."""
     command = [sys.executable, "-c", SCRIPT]
-    ran = subprocess.run(command, input=json.dumps(CALLS), capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(command, input=json.dumps(CALLS), capture_output=True, text=True, timeout=900)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 

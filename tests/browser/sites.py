@@ -133,7 +133,7 @@ def _markdown(folder: Path) -> None:
 
 def _run(folder: Path, module: str, *arguments: str) -> Path:
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", module, *arguments], cwd=folder, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "site"

@@ -36,7 +36,7 @@ def project(tmp_path):
 
 
 def run(folder, *command):
-    done = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

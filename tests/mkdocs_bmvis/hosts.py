@@ -67,7 +67,7 @@ def build(host: str, folder: Path, *arguments: str, config: str = "mkdocs.yml") 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=900,
         check=False,
     )
     log, _, report = done.stdout.rstrip().rpartition("\n")

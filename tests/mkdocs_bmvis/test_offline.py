@@ -25,7 +25,7 @@ def test_a_tree_in_a_file_is_alive_at_any_depth(tmp_path, browser):
     for uri in ("index.html", "nested/page.html"):
         page.goto((tmp_path / "site" / uri).as_uri())
         tree = page.locator(".bmvis").first
-        tree.locator(".bmvis-tools input").fill("linear", timeout=8000)
+        tree.locator(".bmvis-tools input").fill("linear", timeout=120_000)
         assert tree.locator(".bmvis-hit").count() > 0
         assert tree.evaluate("tree => getComputedStyle(tree.querySelector('ul')).listStyleType") == "none"
     page.close()

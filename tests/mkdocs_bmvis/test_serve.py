@@ -35,15 +35,15 @@ def serving(host, folder):
         yield f"http://127.0.0.1:{port}/models/"
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=300)
 
 
-def wait_for(url, text, seconds=30):
+def wait_for(url, text, seconds=300):
     """Return the page at `url` as soon as it holds `text`."""
     return wait_until(url, lambda page: text in page, seconds)
 
 
-def wait_until(url, is_right, seconds=30):
+def wait_until(url, is_right, seconds=300):
     """Return the page at `url` as soon as it is right; the status of an error stands for its page."""
     ends = time.monotonic() + seconds
     page = ""
@@ -51,7 +51,7 @@ def wait_until(url, is_right, seconds=30):
         assert time.monotonic() < ends, f"still: {page[-2000:]}"
         time.sleep(0.1)
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 page = answer.read().decode()
         except urllib.error.HTTPError as error:
             page = str(error.code)
@@ -101,6 +101,6 @@ def test_an_open_page_shows_an_edited_model_by_itself(host, tmp_path, browser):
         page = browser.new_page()
         page.goto(url)
         models.write_text(models.read_text().replace("width=4", "width=5"))
-        page.locator("#tiny").get_by_text("[5, 5]").first.wait_for(timeout=20_000)
+        page.locator("#tiny").get_by_text("[5, 5]").first.wait_for(timeout=300_000)
         assert page.locator("#tiny .bmvis-tools").count() == 1
         page.close()

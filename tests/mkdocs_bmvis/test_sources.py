@@ -1,7 +1,5 @@
 """One Source for pages that are converted in a row, where no host says when a build ends."""
 
-import time
-
 import pytest
 
 from bmvis.errors import FactoryError
@@ -39,18 +37,37 @@ def opened(monkeypatch, tmp_path):
         return found[-1]
 
     monkeypatch.setattr(sources, "open_source", open_source)
-    monkeypatch.setattr(sources, "IDLE", 0.2)
     return found
 
 
-def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened):
+@pytest.fixture
+def timers(monkeypatch):
+    """Timers that end when a test says so."""
+    found = []
+
+    class Timer:
+        def __init__(self, seconds, function):
+            self.seconds, self.end, self.state = seconds, function, "made"
+            found.append(self)
+
+        def start(self):
+            self.state = "runs"
+
+        def cancel(self):
+            self.state = "canceled"
+
+    monkeypatch.setattr(sources.threading, "Timer", Timer)
+    return found
+
+
+def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened, timers):
     shared = sources.SharedSource(Settings())
     shared.answer(ModelRequest("m:a"))
-    time.sleep(0.1)
     shared.answer(ModelRequest("m:b"))
-    time.sleep(0.15)
-    assert [source.closed for source in opened] == [False], "the pause starts anew with each question"
-    time.sleep(0.3)
+    assert [source.closed for source in opened] == [False]
+    assert [timer.state for timer in timers] == ["canceled", "runs"], "the pause starts again with each question"
+    assert timers[-1].seconds == sources.IDLE
+    timers[-1].end()
     shared.answer(ModelRequest("m:c"))
     assert [source.asked for source in opened] == [["m:a", "m:b"], ["m:c"]]
     assert [source.closed for source in opened] == [True, False]
@@ -58,11 +75,11 @@ def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened):
     assert opened[1].closed
 
 
-def test_a_failure_does_not_keep_the_source_open(opened):
+def test_a_failure_does_not_keep_the_source_open(opened, timers):
     shared = sources.SharedSource(Settings())
     with pytest.raises(FactoryError, match="m:bad"):
         shared.answer(ModelRequest("m:bad"))
-    time.sleep(0.5)
+    timers[-1].end()
     assert opened[0].closed
 
 

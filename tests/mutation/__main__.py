@@ -1,12 +1,15 @@
 """Plant small bugs in the product and list which of them the tests of the module catch.
 
     python tests/mutation                     # 40 bugs, fixed seed; writes tests/mutation/results.txt
+    python tests/mutation --seed 7            # 40 others; writes no file
     python tests/mutation --only bmvis/view   # bugs of some files
-    python tests/mutation --survivors         # once more those that survived the last run
+    python tests/mutation --survivors         # only those that results.txt lists as survivors
 
-Each bug is planted in a copy of the sources, so that the checkout stays as it is. The tests of a module are those that
-mirror its path (`MIRRORS` has the exceptions). A bug that no test can see, such as a changed limit of seconds, is in
-`EQUIVALENT` with the reason and is not planted.
+Each bug is planted in a copy of the sources, so that the checkout does not change. The tests of a module are those that
+mirror its path (`MIRRORS` has the exceptions); the test file of the module itself runs first. They must pass in a copy
+without a bug: if they do not, nothing counts as caught. Which bug is picked in a file depends on the seed and the file
+only, so that changes of other files leave it. A bug that changes nothing that a test could see is in `EQUIVALENT` with
+the reason: it is planted and listed, but not expected to be caught.
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ import argparse
 import ast
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +32,18 @@ ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.txt")
 PACKAGES = ("bmvis", "sphinx_bmvis", "mkdocs_bmvis")
 SEED, COUNT = 15, 40
-SECONDS = 300
-"""For the tests of one bug; a bug that makes them hang is caught."""
+SECONDS = 600
+"""For the tests of one bug. A bug that makes them hang is caught, and listed as such."""
 
 MIRRORS = {
+    "bmvis/extraction/adapters": [
+        "tests/bmvis/extraction/test_adapters.py",
+        "tests/bmvis/extraction/test_adapters_peft.py",
+    ],
+    "bmvis/extraction/macs.py": ["tests/bmvis/extraction/test_forward.py"],
+    "bmvis/extraction/outputs.py": ["tests/bmvis/extraction/test_forward.py"],
+    "bmvis/extraction/meta_failures.py": ["tests/bmvis/child/test_builder.py"],
+    "bmvis/extraction/optimizers.py": ["tests/bmvis/view/test_param_groups.py"],
     "bmvis/child/import_tracker.py": ["tests/bmvis/source"],
     "bmvis/child": ["tests/bmvis/worker", "tests/bmvis/child"],
     "bmvis/worker": ["tests/bmvis/worker", "tests/bmvis/child"],
@@ -49,8 +61,8 @@ MIRRORS = {
 }
 """By the start of a module's path, what pytest is given instead of the mirrored folder."""
 
-EQUIVALENT: dict[tuple[str, str], str] = {}
-"""By file and source line, why no test can see a change of it."""
+EQUIVALENT: dict[tuple[str, str, str], str] = {}
+"""By file, kind of bug and source line, why no test can see it."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +158,7 @@ def bugs_of(file: str) -> Iterator[Bug]:
             return
         place += 1
         line = lines[planter.line - 1]
-        if planter.kind and (file, line.strip()) not in EQUIVALENT and "TYPE_CHECKING" not in line:
+        if planter.kind and "TYPE_CHECKING" not in line:
             source = ast.unparse(planted)
             yield Bug(file, planter.line, planter.kind, line, _changed(ast.parse(text), planted), source)
 
@@ -157,66 +169,96 @@ def _changed(before: ast.AST, after: ast.AST) -> str:
     return next((b for a, b in zip(old, new, strict=False) if a != b), "")
 
 
-def chosen(only: str) -> list[Bug]:
+def chosen(only: str, seed: int) -> list[Bug]:
     """Return the bugs to plant: spread over all modules, the same in every run of the same sources."""
     files = sorted(str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-    picker = random.Random(SEED)  # not for secrets
-    picker.shuffle(files)
+    pickers = {file: random.Random(f"{seed} {file}") for file in files}  # not for secrets
+    order = {file: picker.random() for file, picker in pickers.items()}
     found: list[Bug] = []
-    for file in files:
+    for file in sorted(files, key=order.__getitem__):
         if file.startswith(only) and (possible := list(bugs_of(file))):
-            found.append(picker.choice(possible))
-    return found[:COUNT]
+            found.append(pickers[file].choice(possible))
+        if len(found) == COUNT:
+            break
+    return found
 
 
-def tests_of(file: str) -> list[str]:
-    """Return what pytest is given for the tests of a module."""
-    for start in sorted(MIRRORS, key=len, reverse=True):
-        if file.startswith(start):
-            return MIRRORS[start]
+def tests_of(file: str) -> list[list[str]]:
+    """Return what pytest is given for the tests of a module, run by run: those that are the likeliest to fail first."""
     path = Path("tests", file)
-    for mirror in (path.with_name(f"test_{path.name}"), *path.parents):
-        if (ROOT / mirror).exists() and mirror.name != "tests":
-            return [str(mirror)]
-    return ["tests"]
+    known = next((start for start in sorted(MIRRORS, key=len, reverse=True) if file.startswith(start)), "")
+    folder = next((above for above in path.parents if (ROOT / above).exists()), Path("tests"))
+    last = MIRRORS[known] if known else [str(folder)]
+    own = path.with_name(f"test_{path.name}")
+    module = path.stem if path.stem != "__init__" else path.parent.name
+    naming = [
+        str(test.relative_to(ROOT))
+        for place in last
+        for test in sorted((ROOT / place).rglob("test_*.py"))
+        if re.search(rf"\bimport .*\b{module}\b|\b{module} import\b", test.read_text(encoding="utf-8"))
+    ]
+    runs = [[str(own)]] if (ROOT / own).exists() else []
+    return [*runs, *([naming] if naming and naming != [str(own)] else []), last]
 
 
-def is_caught(bug: Bug) -> bool:
-    """Return whether the tests of the module fail with the bug."""
+def outcome_of(bug: Bug) -> str:
+    """Return what the tests of the module make of the bug: "caught", "hangs", "survived", or why that is not known."""
     with tempfile.TemporaryDirectory(prefix="bmvis-mutation-") as folder:
         copy = Path(folder, "checkout")
         ignored = shutil.ignore_patterns(".git", ".venv*", "_build", "build", "__pycache__", ".*_cache")
         shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
-        (copy / bug.file).write_text(bug.source, encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests_of(bug.file)]
-        environment = os.environ | {"PYTHONPATH": str(copy)}
-        try:
-            ran = subprocess.run(command, cwd=copy, env=environment, capture_output=True, timeout=SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            return True
-        return ran.returncode != 0
+        original = (copy / bug.file).read_text(encoding="utf-8")
+        for tests in tests_of(bug.file):
+            (copy / bug.file).write_text(bug.source, encoding="utf-8")
+            try:
+                failed = _failures(copy, tests)
+            except subprocess.TimeoutExpired:
+                return "hangs"
+            if failed:
+                (copy / bug.file).write_text(original, encoding="utf-8")
+                without_bug = _failures(copy, failed)
+                return f"unknown, for this fails without the bug too: {without_bug}" if without_bug else "caught"
+    return "survived"
+
+
+def _failures(checkout: Path, tests: list[str]) -> list[str]:
+    """Run tests until one fails, and return what failed, as pytest is given it; [] if all pass."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    ran = subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    failed = re.findall(r"^(?:FAILED|ERROR) (\S+?\.py)", ran.stdout, re.MULTILINE)
+    if ran.returncode and not failed:  # as when a conftest.py cannot be imported
+        return tests
+    return failed
 
 
 def main() -> None:
     """Plant the bugs and write what became of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="start of the paths of the files to plant bugs in")
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--survivors", action="store_true", help="plant once more what survived the last run")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
-    bugs = chosen(given.only)
+    bugs = chosen(given.only, given.seed)
     if given.survivors:
         survived = RESULTS.read_text(encoding="utf-8")
         bugs = [bug for bug in bugs if f"survived  {bug.text}" in survived]
     lines = []
     with ThreadPoolExecutor(given.jobs) as pool:
-        for bug, caught in zip(bugs, pool.map(is_caught, bugs), strict=True):
-            lines.append(f"{'caught' if caught else 'survived':9} {bug.text}")
+        planted = {pool.submit(outcome_of, bug): bug for bug in bugs}
+        for done in as_completed(planted):
+            bug, outcome = planted[done], done.result()
+            reason = EQUIVALENT.get((bug.file, bug.kind, bug.before.strip()), "")
+            lines.append(f"{outcome:9} {bug.text}" + (f"  [changes nothing: {reason}]" if reason else ""))
             print(lines[-1], flush=True)
-    caught = sum(line.startswith("caught") for line in lines)
-    print(f"{caught} of {len(lines)} caught")
-    if not given.only and not given.survivors:
-        head = f"# Written by `python tests/mutation`: {caught} of {len(lines)} planted bugs were caught.\n"
+    caught = sum(line.startswith(("caught", "hangs")) for line in lines)
+    head = f"{caught} of {len(lines)} planted bugs were caught (seed {given.seed})."
+    print(head)
+    if not given.only and not given.survivors and given.seed == SEED:
+        head = f"# Written by `python tests/mutation`: {head}\n"
         RESULTS.write_text(head + "\n".join(sorted(lines)) + "\n", encoding="utf-8")
 
 

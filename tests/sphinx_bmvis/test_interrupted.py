@@ -107,7 +107,7 @@ def test_ended_while_models_are_built(make, narrow, end):
     while not (site.folder / "src" / "started").exists():
         time.sleep(0.01)
     process.send_signal(end)
-    process.communicate(timeout=20)
+    process.communicate(timeout=300)
     assert process.returncode != 0
     (site.folder / "src" / "wait").unlink()
     assert build(site) == narrow

@@ -34,7 +34,7 @@ def bmvis(folder, *arguments, **environment) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=900,
     )
 
 

@@ -344,16 +344,20 @@ class Ending(nn.Module):
         super().__init__()
         self.how, self.layer = how, nn.Linear(2, 2)
     def forward(self, x):
-        os._exit(3) if self.how == "exits" else time.sleep(60)
+        os._exit(3) if self.how == "exits" else time.sleep(600)
 """
 
 
 @pytest.mark.parametrize(
-    ("how", "cause"), [("exits", "ended with exit code 3"), ("hangs", "took longer than 10 s and was ended")]
+    ("how", "timeout", "cause"),
+    [("exits", 300, "ended with exit code 3"), ("hangs", 10, "took longer than 10 s and was ended")],
+    ids=["exits", "hangs"],
 )
-def test_a_call_that_ends_the_process_costs_the_shapes_alone(tmp_path: Path, how: str, cause: str) -> None:
+def test_a_call_that_ends_the_process_costs_the_shapes_alone(
+    tmp_path: Path, how: str, timeout: float, cause: str
+) -> None:
     (tmp_path / "ending.py").write_text(ENDING)
-    with Source(tmp_path, path=["."], timeout=10) as source:
+    with Source(tmp_path, path=["."], timeout=timeout) as source:
         page = shown(source, f"ending:Ending({how!r})", "float32[1, 2]")
     assert [row.path for row in page.rows] == ["", "layer"]
     (warning,) = page.warnings
