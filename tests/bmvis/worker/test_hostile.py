@@ -1,0 +1,77 @@
+"""After a factory of any hostile kind the next model is right, and no process or file remains."""
+
+import os
+import re
+import tempfile
+
+import pytest
+from hostile import EITHER, KINDS, OPEN
+from hostile.kinds import Draws
+from misbehaviour import sleepers, write
+
+from bmvis.errors import BmvisError
+from bmvis.options import Options
+from bmvis.render.html.tree import to_html
+from bmvis.render.text import to_text
+from bmvis.source.source import Source
+from bmvis.view.layout import layout
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups as POSIX has them")
+
+CASES = {f"{kind.name}: {title}": case for kind in KINDS for title, case in kind.cases.items()}
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """Where temporary files go in this module's tests."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        patch.setenv("TMPDIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def models(workspace, tmp_path_factory):
+    project = tmp_path_factory.mktemp("project")
+    for number, case in enumerate(CASES.values()):
+        write(project, f"case{number}", case.body)
+        write(project, f"good{number}", "return nn.Linear(3, 2)")
+    with Source(project, path=["."], timeout=3, memory=2_000_000_000) as source:
+        yield source
+
+
+def outcome(models, reference):
+    """Return `tree` or `error`, and its text."""
+    try:
+        model = models.resolve(reference).model
+    except BmvisError as error:
+        return "error", error.report
+    page = layout(model, Options())
+    assert not CONTROL.search(to_html(page, "tree"))
+    return "tree", to_text(page)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [pytest.param(title, marks=pytest.mark.xfail(reason=OPEN[title]) if title in OPEN else ()) for title in CASES],
+)
+def test_hostile_factory_fails_alone(title, models, workspace):
+    number, case = list(CASES).index(title), CASES[title]
+    kind, text = outcome(models, f"case{number}:build")
+    assert kind == "tree" or f"case{number}:build" in text
+    after, tree = outcome(models, f"good{number}:build")
+    assert after == "tree"
+    assert "weight:[2, 3] bias:[2]" in tree
+    assert [file for folder in workspace.iterdir() if folder.is_dir() for file in folder.iterdir()] == []
+    assert sleepers() == []
+    if title not in EITHER or kind == "tree":
+        assert re.search(case.text if isinstance(case, Draws) else case.report, text)
+
+
+def test_each_kind_has_a_source():
+    assert len(KINDS) >= 30
+    assert len(CASES) >= 120
+    assert all(kind.source.startswith("https://") for kind in KINDS)
+    assert set(EITHER) | set(OPEN) <= set(CASES)

@@ -1,0 +1,37 @@
+"""How a hostile factory is described."""
+
+from dataclasses import dataclass
+
+GOOD = "return nn.Linear(3, 2)"
+"""The end of a factory that returns a model although it has misbehaved."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The model is drawn: `text` is a regular expression that its tree contains."""
+
+    body: str
+    text: str = r"weight:\[2, 3\] bias:\[2\]"
+
+
+@dataclass(frozen=True)
+class Fails:
+    """The model fails: `report` is a regular expression that the error contains."""
+
+    body: str
+    report: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Factories of one kind."""
+
+    name: str
+    source: str
+    """Where this kind is described, or was met in public."""
+    cases: dict[str, Draws | Fails]
+
+
+def draws(body: str) -> Draws:
+    """Return a case that misbehaves, then returns the good model, which is drawn as if nothing had happened."""
+    return Draws(f"{body}\n{GOOD}")
