@@ -1,4 +1,4 @@
-"""What a model's code may do to the process that builds it: bodies of a `build()`, and what is told of them."""
+"""Model code that misbehaves in the process that builds it: bodies of `build()`, and patterns of the reports."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import subprocess
 import textwrap
 
 NAP = str(100_000 + os.getpid())
-"""Seconds that a process left behind sleeps: a number by which this run's tests know it again."""
+"""Seconds that a leftover process sleeps: a number that identifies the processes of this test run."""
 
 FAILS = {
     "raises": ("raise ValueError('no such size')", r"raised ValueError: no such size"),
@@ -16,13 +16,13 @@ FAILS = {
     "exit without error": ("os._exit(0)", r"ended with exit code 0"),
     "segfault": ("ctypes.string_at(0)", r"killed by SIGSEGV"),
     "signal": ("os.kill(os.getpid(), signal.SIGTERM)", r"killed by SIGTERM"),
-    "out of memory": ("os.kill(os.getpid(), signal.SIGKILL)", r"killed by SIGKILL(.|\n)*for want of memory"),
+    "out of memory": ("os.kill(os.getpid(), signal.SIGKILL)", r"killed by SIGKILL(.|\n)*run out of memory"),
     "endless loop": ("print('still here', flush=True)\nwhile True: pass", r"longer than 2 s(.|\n)*still here"),
     "endless output": (
         "while True:\n    sys.stdout.write('out' * 1000); sys.stderr.write('err' * 1000)",
         r"longer than 2 s(.|\n)*out",
     ),
-    "a thousand gigabytes": ("return nn.Linear(500_000, 500_000, device='cpu')", r"memory"),
+    "1,000 GB": ("return nn.Linear(500_000, 500_000, device='cpu')", r"memory"),
     "memory limit": ("return [bytearray(10**8) for _ in range(40)]", r"takes more than [\d.]+ GB, the setting memory"),
     "recursion": ("build()", r"raised RecursionError"),
     "recursion without limit": (

@@ -1,11 +1,11 @@
-"""Whether the allow list allows the object that a reference names: checked between the import and the call.
+"""Check the object that a reference names against the allow list, after the import and before the call.
 
-The parent has matched the text of the reference (`bmvis.source.allow`). Only here it is known what the text refers to:
-`zoo:build_helpers` may be a module that `zoo` imports, and `zoo:system` a function of `os`.
+The parent has matched the text of the reference (`bmvis.source.allow`). Only this process knows what the text refers
+to: `zoo:build_helpers` can be a module that `zoo` imports, and `zoo:system` a function of `os`.
 
 - An entry without wildcards allows exactly the object that it names.
-- A wildcard allows what the module offers (`offers`): public names, and no modules.
-- Each step of a dotted name goes through a class, and never to a dunder name.
+- A wildcard allows the public names of the module (`offers`), but no modules.
+- Each step of a dotted name must start at a class, and must not be a dunder name.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ from bmvis.source.allow import EVERYTHING, parse_entry
 
 
 def require_step(reference: Reference, allow: tuple[str, ...], name: str, holder: Any) -> None:
-    """Require that a dotted name may go from `holder` to its attribute `name`.
+    """Require that a dotted name may continue from `holder` to its attribute `name`.
 
     Raises:
-        InvalidReferenceError: `holder` is no class, or the name is a dunder name.
+        InvalidReferenceError: `holder` is not a class, or the name is a dunder name.
     """
     if EVERYTHING in allow or reference.file:
         return
     if not isinstance(holder, type):
-        raise _refusal(reference, f"{name!r} is an attribute of {_kind(holder)}", "a dotted name goes through classes")
+        raise _refusal(
+            reference, f"{name!r} is an attribute of {_kind(holder)}", "each part before the last must be a class"
+        )
     if name.startswith("__"):
         raise _refusal(reference, f"{name!r} is a special attribute", "name a function, a class, or a method")
 
 
 def require(reference: Reference, allow: tuple[str, ...], module: ModuleType, found: Any) -> None:
-    """Require that an entry allows the object that a reference refers to.
+    """Require that an entry of `allow` allows the object that a reference refers to.
 
     Raises:
-        InvalidReferenceError: none does.
+        InvalidReferenceError: no entry allows it.
     """
     if EVERYTHING in allow or reference.file:
         return
@@ -62,7 +64,7 @@ def require(reference: Reference, allow: tuple[str, ...], module: ModuleType, fo
 
 
 def offered(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """Yield each name that a wildcard allows, with its object, in the module's order."""
+    """Yield each name that a wildcard allows, with its object, in the order of the module."""
     listed = _listed(module)
     for name in list(vars(module)) if listed is None else dict.fromkeys(listed):
         value = getattr(module, name, None)
@@ -71,7 +73,7 @@ def offered(module: ModuleType) -> Iterator[tuple[str, Any]]:
 
 
 def offers(module: ModuleType, name: str, value: Any) -> bool:
-    """Return whether a wildcard allows a name: one in `__all__`, or else one that the module's package defines."""
+    """Return whether a wildcard allows a name: one that `__all__` lists or, without `__all__`, the package defines."""
     if name.startswith("_") or _is_module(value):
         return False
     listed = _listed(module)
@@ -86,17 +88,16 @@ def _listed(module: ModuleType) -> list[str] | None:
 
 
 def _is_own(module: ModuleType, value: Any) -> bool:
-    """Return whether an object is defined in the module's top-level package, or is a model, which runs nothing."""
+    """Return whether an object is defined in the top-level package of the module, or is a model, which runs no code."""
     return _is_model(value) or _top(_home(value)) == _top(module.__name__)
 
 
 def _is_model(value: Any) -> bool:
-
     return isinstance(value, nn.Module)
 
 
 def _home(value: Any) -> str:
-    """Return the module that defines what would run if `value` were called; '' if that is unknown."""
+    """Return the name of the module whose code runs if `value` is called; '' if unknown."""
     for _ in range(20):  # a partial of a partial
         if isinstance(value, functools.partial | functools.partialmethod):
             value = value.func

@@ -1,7 +1,8 @@
-"""Build one model on the device asked for, capture it, and call it if there are inputs.
+"""Build one model on the requested device, capture it, and call it if there are inputs.
 
-Runs in the child process. With `device: auto` a model is built on `torch.device("meta")`, and on the CPU if that fails:
-if the factory raises, or if an operation raised because of the meta device and the factory caught it.
+Runs in the child process. With `device: auto` a model is built on `torch.device("meta")`. If that fails, it is built on
+the CPU: if the factory raises, or if an operation raised because of the meta device and the factory caught it.
+https://docs.pytorch.org/docs/stable/meta.html
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from bmvis.extraction.meta_failures import Failure, FailureLog
 
 MAX_CPU_BYTES = 10**9
-"""Bytes of a model that is built a second time, on the CPU, when it cannot be called on meta."""
+"""Maximum size, in bytes, of a model that is built again on the CPU because it cannot be called on meta."""
 CPU_TIME = 0.7
-"""Part of the time-out after which a second build, on the CPU, is given up for the tree from meta."""
+"""Fraction of the timeout after which bmvis stops a second build on the CPU and keeps the tree from meta."""
 MAX_BRANCHES = 3
-"""Places that are named which ask whether a tensor is on the meta device."""
+"""Maximum number of places in the note about code that checks whether a tensor is on the meta device."""
 
 
 class _Attempt(NamedTuple):
@@ -49,7 +50,11 @@ class _Task(NamedTuple):
 
 
 def build(reference: Reference, request: Request, imports: ImportTracker) -> Model:
-    """Import and call the factory on the device asked for, and capture what it returns."""
+    """Import and call the factory on the requested device, and capture the model that it returns.
+
+    Raises:
+        BmvisError: the reference cannot be imported, is not allowed, or its factory raised.
+    """
     started = time.monotonic()
     target = loader.find(reference, request.allow)
     imports.note_loaded()
@@ -63,12 +68,12 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
 
 
 def _on_best_device(task: _Task) -> Model:
-    """Return the model from the meta device, or from the CPU where the other one is not, or may not be, all of it."""
+    """Return the model from the meta device, or from the CPU if the model from meta is missing or may be incomplete."""
     try:
         meta = _attempt(task, "meta")
     except FactoryError as error:
         if failure_hints.hint_for(error.__cause__):
-            raise  # on the CPU it fails likewise, perhaps after a minute of retries
+            raise  # on the CPU it fails too, perhaps after a minute of retries
         return _on_cpu(task, f"built on the CPU: on the meta device, {loader.first_line(error.message)}")
     assert meta.log is not None
     if meta.log.failures:
@@ -83,7 +88,7 @@ def _on_cpu(task: _Task, note: str) -> Model:
     """Return the model from the CPU.
 
     Raises:
-        FactoryError: it fails there as well; the detail has the note, if that names another failure.
+        FactoryError: the factory fails there too; the detail includes the note if the two failures differ.
     """
     try:
         model = _attempt(task, "cpu").model
@@ -95,10 +100,10 @@ def _on_cpu(task: _Task, note: str) -> Model:
 
 
 def _checked_on_cpu(task: _Task, meta: Model, failures: list[Failure]) -> Model:
-    """Return the model from the CPU if something failed on the meta device alone, and the factory caught that."""
+    """Return the model from the CPU if an operation failed only on the meta device and the factory caught that."""
     size, limit = subtree_totals(meta)[0].stored_bytes, memory_limit.allowed(task.request)
     if limit and size > limit:
-        reason = f"on the CPU it takes {humanize.size(size)}, more than the {humanize.size(limit)} that it may take"
+        reason = f"on the CPU it needs {humanize.size(size)}, more than the limit of {humanize.size(limit)}"
         return _incomplete(task, meta, failures[0], reason)
     timeout = task.request.timeout
     try:
@@ -111,7 +116,7 @@ def _checked_on_cpu(task: _Task, meta: Model, failures: list[Failure]) -> Model:
     missed = meta_failures.only_on_meta(failures, cpu.log.failures)
     if not missed:
         return meta
-    note = f"built on the CPU: on the meta device, {_told(missed[0])}, and the factory caught that"
+    note = f"built on the CPU: on the meta device, {_describe(missed[0])}, which the factory caught"
     return msgspec.structs.replace(cpu.model, notes=(note, *cpu.model.notes))
 
 
@@ -119,14 +124,15 @@ def _incomplete(task: _Task, model: Model, failure: Failure, reason: str) -> Mod
     """Return the model from the meta device, with a warning."""
     where = task.reference.text
     problem = Problem(
-        f"the tree of {where!r} may be incomplete: on the meta device, {_told(failure)}, and the factory caught that"
+        f"the tree of {where!r} may be incomplete: on the meta device, {_describe(failure)}, which the factory caught"
         + (f"; {reason}" if reason else ""),
         hint="set device: cpu, or change the factory so that it does not read the values of tensors",
     )
     return msgspec.structs.replace(model, incomplete=problem)
 
 
-def _told(failure: Failure) -> str:
+def _describe(failure: Failure) -> str:
+    """Return which function failed, where, and the exception that it raised."""
     text = f"{failure.exception}: {failure.text}" if failure.text else failure.exception
     return f"{failure.function} in {_place(failure.file, failure.line)} raised {loader.without_addresses(text)}"
 
@@ -143,21 +149,21 @@ def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attemp
         if log is not None:
             stack.enter_context(meta_failures.watched_scripts(log))
         modes = ([KnownValues()] if device == "meta" else []) + ([log] if log is not None else [])
-        model, beside = loader.call(task.target, task.reference, device, modes)
+        model, optimizers_found = loader.call(task.target, task.reference, device, modes)
     notes = _branch_notes(log) if device == "meta" and log is not None else ()
-    live = optimizers.note_groups(capture_live(model), beside)
+    live = optimizers.note_groups(capture_live(model), optimizers_found)
     live = live._replace(tree=msgspec.structs.replace(live.tree, device=device, notes=(*live.tree.notes, *notes)))
     return _Attempt(call_model(live, task.request) if task.request.inputs else live.tree, log)
 
 
 def _branch_notes(log: FailureLog) -> tuple[str, ...]:
-    """Return a note that names the code which may build another model on the meta device."""
+    """Return a note that names the code that may build a different model on the meta device."""
     if not log.branches:
         return ()
     places = "; ".join(_place(*branch) for branch in list(log.branches)[:MAX_BRANCHES])
     more = f" and {len(log.branches) - MAX_BRANCHES} more places" if len(log.branches) > MAX_BRANCHES else ""
     return (
-        f"{places}{more} asked whether a tensor is on the meta device: if the model depends on it, set device: cpu",
+        f"{places}{more} checked whether a tensor is on the meta device: if the model depends on it, set device: cpu",
     )
 
 

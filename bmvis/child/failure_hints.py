@@ -1,4 +1,4 @@
-"""Hints for what factories commonly fail at, on each device alike: downloads, files of weights, a missing GPU."""
+"""Hints for common failures of factories that occur on every device: downloads, weight files, a missing GPU."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WEIGHT_FILES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".h5", ".npz", 
 
 
 def hint_for(error: BaseException | None) -> str:
-    """Return what to do about a failure that does not depend on the device of the build; '' for any other one."""
+    """Return the fix for a failure that does not depend on the device of the build; '' for other failures."""
     for one in _chain(error):
         text = str(one)
         if _NO_GPU.search(text):

@@ -1,9 +1,11 @@
-"""Which files and folders of the project user code looks at: opened, listed, asked for, or written.
+"""Record the project files and folders that user code opens, lists, checks, or writes.
 
-Runs in the child process. Python's audit events show what is opened and listed. No event shows `os.stat`, on which
-`exists`, `is_file` and `realpath` are built, so that function and its relatives are wrapped.
+Runs in the child process. Python's audit events report opened files and listed folders
+(https://docs.python.org/3/library/audit_events.html). No event reports `os.stat`, which `exists`, `is_file` and
+`realpath` use, so `os.stat` and related functions are wrapped.
 
-What C code opens by itself is not seen. Most of it is asked for by `os.stat` first, and then counts by its content.
+Files that C code opens directly are not seen. Most of them are checked with `os.stat` first, which records their
+content.
 """
 
 from __future__ import annotations
@@ -30,16 +32,16 @@ _SKIPPED = frozenset({"__pycache__", ".git", "site-packages", "dist-packages"})
 
 
 class FileTracker:
-    """Everything looked at in this process, by the modules whose code did it."""
+    """The paths that user code accessed in this process, by the modules whose code accessed them."""
 
     def __init__(self) -> None:
         self.roots: tuple[str, ...] = ()
-        """Folders of the project, with a trailing separator; what is elsewhere is not the project's."""
-        self.asked = ""
+        """Folders of the project, with a trailing separator; files elsewhere do not belong to the project."""
+        self.current = ""
         """The module of the reference that is being built."""
         self.seen: defaultdict[str, set[Key]] = defaultdict(set)
         self.values: dict[Key, str] = {}
-        """Values of facts as they were when they were first seen, which is before user code reads anything."""
+        """Values of facts at first sight, which is before user code reads them."""
         self.written: set[str] = set()
         self._is_project: dict[str, bool] = {}
         self._in_scope: dict[str, bool] = {}
@@ -60,7 +62,7 @@ class FileTracker:
         }
 
     def install(self) -> None:
-        """Begin to watch; for the rest of the process."""
+        """Start to record, until the process ends."""
         sys.addaudithook(self._on_event)
         for name in ("stat", "lstat", "access", "readlink"):
             self._wrap(name)
@@ -73,7 +75,7 @@ class FileTracker:
             self._in_scope.clear()
 
     def is_project(self, file: str) -> bool:
-        """Return whether a file of code is the project's, wherever it is."""
+        """Return whether a source file belongs to the project, in any folder."""
         known = self._is_project.get(file)
         if known is None:
             with _once(self._busy):
@@ -81,11 +83,11 @@ class FileTracker:
         return known
 
     def note(self, kind: Kind, path: str, frame: FrameType | None) -> None:
-        """Note that code which runs in `frame` looks at a path of the project."""
+        """Record that code that runs in `frame` accesses a path of the project."""
         key = (kind, path)
         if key not in self.values:
             self.values[key] = value_of(Fact(kind, path))
-        self.seen[self.asked].add(key)
+        self.seen[self.current].add(key)
         for module in self.modules(frame):
             self.seen[module].add(key)
 
@@ -97,7 +99,7 @@ class FileTracker:
             frame = frame.f_back
 
     def facts(self, keys: Iterable[Key]) -> Iterator[Fact]:
-        """Yield what was seen as facts. Files that user code made and removed again are none."""
+        """Yield the recorded accesses as facts, without files that user code created and removed again."""
         chosen = set(keys)
         for kind, path in sorted(chosen):
             if kind == "exists" and ("file", path) in chosen:
@@ -133,12 +135,12 @@ class FileTracker:
     def _on_listing(self, frame: FrameType, folder: Any = ".") -> None:
         path = self._path("." if folder is None else folder)
         if not path or frame.f_code.co_filename.startswith("<frozen importlib"):
-            return  # that is how modules are found; a new one that would be is noted by the import tracker
+            return  # the import system lists folders; the import tracker records the modules that it looks for
         if self._is_in_scope(os.path.join(path, "_")):
             self.note("names", path, frame)
 
     def _on_import(self, frame: FrameType, module: Any, file: Any, *_: Any) -> None:
-        """Note a compiled extension; only for those the event has a file."""
+        """Record a compiled extension; the event has a file only for those."""
         if file and self._is_in_scope(path := self._path(file)):
             self.note("file", path, frame)
 
@@ -158,14 +160,14 @@ class FileTracker:
             self._on_writing(frame, file)
 
     def _wrap(self, name: str) -> None:
-        """Replace a function of `os` that looks at a path without an audit event."""
+        """Replace a function of `os` that accesses a path without an audit event."""
         original = getattr(os, name)
 
         @functools.wraps(original)
         def watched(path: Any, *arguments: Any, **keywords: Any) -> Any:
             with _once(self._busy) as is_first:
                 if is_first and not keywords.get("dir_fd"):
-                    self._on_question(sys._getframe(1), path, name)
+                    self._on_stat(sys._getframe(1), path, name)
             return original(path, *arguments, **keywords)
 
         for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
@@ -173,7 +175,7 @@ class FileTracker:
                 known.add(watched)
         setattr(os, name, watched)
 
-    def _on_question(self, frame: FrameType, file: Any, name: str) -> None:
+    def _on_stat(self, frame: FrameType, file: Any, name: str) -> None:
         path = self._path(file)
         if not path or not self._is_in_scope(path):
             return
@@ -190,7 +192,7 @@ class FileTracker:
         self.note("file" if is_small and name != "lstat" else "exists", path, frame)
 
     def _path(self, file: Any) -> str:
-        """Return an absolute path; '' for what is none, such as a descriptor."""
+        """Return an absolute path; '' if the argument is not a path, such as a file descriptor."""
         if isinstance(file, int):
             return ""
         try:
@@ -210,8 +212,8 @@ class FileTracker:
         return known
 
 
-class _once:  # noqa: N801  # a context manager in the shape of a function; a generator would cost more
-    """Says whether this thread is not yet in a handler: what our own code looks at is not noted."""
+class _once:  # noqa: N801  # a context manager that is used like a function; a generator is slower
+    """Return on entry whether this thread is outside all handlers: accesses by bmvis itself are not recorded."""
 
     def __init__(self, state: threading.local) -> None:
         self._state = state

@@ -1,7 +1,7 @@
-"""Which project files a reference depends on, also where an earlier reference has imported them.
+"""Record the project files that a reference depends on, even if an earlier reference has imported them.
 
-Runs in the child process. `ImportTracker.install` watches every import from then on, and every file that Python looks
-at (`bmvis.child.file_tracker`); `ImportTracker.facts_of` follows what was seen from one module on.
+Runs in the child process. `ImportTracker.install` records every later import, and every file access
+(`bmvis.child.file_tracker`). `ImportTracker.facts_of` follows the recorded imports from one module.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from bmvis.worker.protocol import Fact
 
 
 class ImportTracker:
-    """Everything imported and read in this process, by the module that did it."""
+    """The imports and file accesses in this process, by the module that made them."""
 
     def __init__(self) -> None:
         self.files = FileTracker()
         self.imported: defaultdict[str, set[str]] = defaultdict(set)
         """Names of modules, by the name of the module that imports them."""
         self.looked_for: defaultdict[str, set[str]] = defaultdict(set)
-        """Names of top-level modules that were looked for, found or not, by the module that did it."""
+        """Names of top-level modules that were looked for, found or not, by the importing module."""
         self.path: tuple[str, ...] = ()
-        """Folders of `sys.path` that are the project's."""
+        """Folders of `sys.path` that belong to the project."""
         self._files: dict[str, str] = {}
         self._looked_at: set[str] = set()
-        """Names of the modules that were looked at: large libraries load thousands."""
+        """Names of the modules that were checked already: large libraries load thousands."""
 
     def install(self) -> None:
-        """Begin to watch; for the rest of the process."""
+        """Start to record, until the process ends."""
         builtins.__import__ = self._watched_import(builtins.__import__)
         importlib.import_module = self._watched_import_module(importlib.import_module)
         sys.meta_path.insert(0, _FirstFinder(self))
@@ -47,19 +47,19 @@ class ImportTracker:
         self.files.install()
 
     def begin(self, module: str, path: Iterable[str], folders: Iterable[str]) -> None:
-        """Begin with a reference.
+        """Start with a reference.
 
         Args:
-            module: the reference's.
+            module: the module of the reference.
             path: folders for the front of `sys.path`.
-            folders: the project's folders.
+            folders: the folders of the project.
         """
-        self.files.asked = module
+        self.files.current = module
         self.path = tuple(map(os.path.abspath, path))
         self.files.set_roots(folders)
 
     def note_loaded(self) -> None:
-        """Note the project's modules that are loaded now, with the digests of their files."""
+        """Record the loaded modules of the project, with the digests of their files."""
         for name in sys.modules.keys() - self._looked_at:
             self._looked_at.add(name)
             module = sys.modules.get(name)
@@ -71,7 +71,7 @@ class ImportTracker:
                     self.files.values[key] = value_of(Fact(*key))
 
     def facts_of(self, module: str) -> tuple[Fact, ...]:
-        """Return what `module` depends on, itself included."""
+        """Return the facts that `module` depends on, itself included."""
         pending, seen = [module], set[str]()
         keys = set[Key]()
         while pending:
@@ -88,12 +88,12 @@ class ImportTracker:
         return (*self.files.facts(keys), *self._module_facts(seen | {""}))
 
     def note_lookup(self, name: str) -> None:
-        """Note that a top-level module is looked for: a new file of its name would be found first."""
-        for module in (self.files.asked, *self.files.modules(sys._getframe(2))):
+        """Record that a top-level module is looked for: a new file with its name could be found first."""
+        for module in (self.files.current, *self.files.modules(sys._getframe(2))):
             self.looked_for[module].add(name)
 
     def note_missing(self, name: str, path: Sequence[str]) -> None:
-        """Note that a package has no module of a name: a file of that name would change what happens."""
+        """Record that a package has no module with a name: a new file with that name would be imported."""
         frame = sys._getframe(2)
         for folder in path:
             place = os.path.join(os.path.abspath(folder), name.rpartition(".")[2])
@@ -102,7 +102,7 @@ class ImportTracker:
                 self.files.note("exists", place, frame)
 
     def _module_facts(self, modules: Iterable[str]) -> list[Fact]:
-        """Return for each folder of the project on `sys.path` which of the names that modules import it has."""
+        """Return a fact for each project folder on `sys.path`: which of the imported names it contains."""
         found = {name.partition(".")[0] for module in modules for name in self.imported[module]}
         found.update(*(self.looked_for[module] for module in modules))
         found -= {"bmvis", *sys.builtin_module_names}
@@ -118,7 +118,7 @@ class ImportTracker:
 
         def watched(
             name: str,
-            globals: Mapping[str, object] | None = None,  # noqa: A002  # the names that Python gives
+            globals: Mapping[str, object] | None = None,  # noqa: A002  # the parameter names of `__import__`
             locals: Mapping[str, object] | None = None,  # noqa: A002
             fromlist: Sequence[str] | None = (),
             level: int = 0,
@@ -126,7 +126,7 @@ class ImportTracker:
             module: ModuleType = original(name, globals, locals, fromlist, level)
             importer = (globals or {}).get("__name__")
             if not isinstance(importer, str) or (module.__name__ in self._files and importer not in self._files):
-                # A call without globals, or a library that loads the project's code by its name.
+                # A call without globals, or a library that imports project code by name.
                 importer = self._importer(sys._getframe(1))
             found = imported[importer]
             if fromlist:
@@ -147,45 +147,46 @@ class ImportTracker:
         return import_module
 
     def _importer(self, frame: FrameType | None) -> str:
-        """Return the name of the module of the innermost frame that is the project's."""
-        return next(self.files.modules(frame), self.files.asked)
+        """Return the name of the module of the innermost frame of project code."""
+        return next(self.files.modules(frame), self.files.current)
 
 
 class _FirstFinder:
-    """The first entry of `sys.meta_path`: asked for each module that is not loaded yet."""
+    """The first entry of `sys.meta_path`; Python calls it for each module that is not loaded yet."""
 
     def __init__(self, tracker: ImportTracker) -> None:
         self._tracker = tracker
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
-        """Note the name, and find nothing."""
+        """Record the name, and find nothing."""
         if path is None:
             self._tracker.note_lookup(name)
 
     def invalidate_caches(self) -> None:
-        """Keep nothing to forget."""
+        """Do nothing: there are no caches."""
 
 
 class _LastFinder:
-    """The last entry of `sys.meta_path`: asked for what no other finder has found."""
+    """The last entry of `sys.meta_path`; Python calls it for modules that no other finder has found."""
 
     def __init__(self, tracker: ImportTracker) -> None:
         self._tracker = tracker
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
-        """Note the name, and find nothing."""
+        """Record the name, and find nothing."""
         if path is not None:
             self._tracker.note_missing(name, path)
 
     def invalidate_caches(self) -> None:
-        """Keep nothing to forget."""
+        """Do nothing: there are no caches."""
 
 
 def _distrust_bytecode(is_project: Callable[[str], bool]) -> None:
-    """Let project code be compiled where its bytecode may be older than it looks.
+    """Compile project code from source if its bytecode may be out of date.
 
-    Python compares the source's time of change and size with those that the bytecode has in it. Both can be equal where
-    the content differs: unpacked archives restore times. The time of the inode (ctime) cannot be set back.
+    Python compares the modification time and size of the source with those in the bytecode
+    (https://docs.python.org/3/reference/import.html#cached-bytecode-invalidation). Both can be equal although the
+    content differs: unpacked archives restore times. The change time of the inode (ctime) cannot be set back.
     """
     original = importlib.machinery.SourceFileLoader.get_code
 
@@ -200,7 +201,7 @@ def _distrust_bytecode(is_project: Callable[[str], bool]) -> None:
 
 
 def _is_older(file: str) -> bool:
-    """Return whether a file is older than its bytecode, or has none."""
+    """Return whether a file is older than its bytecode, or has no bytecode."""
     try:
         bytecode = Path(importlib.util.cache_from_source(file)).stat()
     except (OSError, NotImplementedError):

@@ -1,10 +1,9 @@
-"""Which models a Python module offers to a gallery: runs in the child, for it looks at imported code.
+"""List the models of a Python module that a gallery pattern matches. Runs in the child, which imports the module.
 
-A gallery can name `zoo:bert_*`. Such a pattern finds, in the module's own order, each public name of the module that
-can be called without arguments to make a model:
+A gallery can name `zoo:bert_*`. Such a pattern matches, in the order of the module, each public name that gives a model
+without arguments. Public names are those that a wildcard of the allow list matches (`bmvis.child.allowed`). They are:
 
-- public is what a wildcard of the allow list would match (`bmvis.child.allowed`);
-- a function whose arguments all have defaults, unless its annotation says it returns something else than a module;
+- a function whose arguments all have defaults, unless its return annotation excludes a module;
 - a subclass of `torch.nn.Module` whose arguments all have defaults;
 - a module object.
 """
@@ -23,7 +22,7 @@ from bmvis.child import allowed
 
 
 def model_names(module: ModuleType, pattern: str) -> list[str]:
-    """Return the names in `module` that match `pattern` and make a model without arguments."""
+    """Return the names in `module` that match `pattern` and give a model without arguments."""
     return [name for name, value in allowed.offered(module) if fnmatchcase(name, pattern) and _is_factory(value)]
 
 
@@ -36,7 +35,7 @@ def _is_factory(value: Any) -> bool:
 
 
 def _needs_nothing(target: Any) -> bool:
-    """Return whether a callable can be called without arguments, as far as its signature tells."""
+    """Return whether the signature of a callable permits a call without arguments."""
     try:
         parameters = inspect.signature(target).parameters.values()
     except (TypeError, ValueError):
@@ -45,12 +44,12 @@ def _needs_nothing(target: Any) -> bool:
 
 
 def _may_return_module(function: Any) -> bool:
-    """Return whether a function's annotation leaves open that it makes a module."""
+    """Return whether the annotation of a function permits it to return a module."""
     try:
-        said = typing.get_type_hints(function).get("return")
-    except Exception:  # an annotation may name anything: then it says nothing
+        hint = typing.get_type_hints(function).get("return")
+    except Exception:  # an annotation can raise anything when evaluated; it is then ignored
         return True
-    said = typing.get_origin(said) or said
-    if said is type(None):
+    hint = typing.get_origin(hint) or hint
+    if hint is type(None):
         return False
-    return not inspect.isclass(said) or said is object or issubclass(said, nn.Module) or issubclass(nn.Module, said)
+    return not inspect.isclass(hint) or hint is object or issubclass(hint, nn.Module) or issubclass(nn.Module, hint)

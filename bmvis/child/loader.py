@@ -1,4 +1,4 @@
-"""Find what a reference names, and call it: whatever user code does, a mistake is a FactoryError with its mend."""
+"""Import the object that a reference names, and call it. Failures of user code become a FactoryError with a hint."""
 
 from __future__ import annotations
 
@@ -26,13 +26,18 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def list_models(pattern: Reference) -> tuple[str, ...]:
-    """Import the module of a pattern and return a reference to each model in it that the pattern finds."""
+    """Import the module of a pattern and return a reference to each model that the pattern matches."""
     module = _import(pattern)
     return tuple(f"{pattern.module}:{name}" for name in listing.model_names(module, pattern.attribute))
 
 
 def find(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> Any:
-    """Import the module of a reference and return the object it names, if an entry of `allow` allows that object."""
+    """Import the module of a reference and return the object that it names.
+
+    Raises:
+        FactoryError: the module or the attribute does not exist, or the import raised.
+        InvalidReferenceError: no entry of `allow` allows the object.
+    """
     module = found = _import(reference)
     where = reference.module
     for index, name in enumerate(reference.attribute.split(".")):
@@ -63,19 +68,19 @@ def _is_prefix(missing: str | None, module: str) -> bool:
 
 
 def _module_hint(missing: str) -> str:
-    """Return the nearest module beside where it was looked for, or where that was."""
+    """Return the module with the most similar name in the searched folders, or the folders that were searched."""
     package, _, name = missing.rpartition(".")
     folders = list(getattr(sys.modules[package], "__path__", ())) if package else _project_folders()
-    if not package and (found := _off_the_path(name)):
-        return f"there is one in {found}: put that folder on the path"
+    if not package and (found := _folder_off_path(name)):
+        return f"found one in {found}: add that folder to the path"
     known = [module.name for module in pkgutil.iter_modules(folders)]
     return _close(name, known) or (
-        f"is the package installed, or its folder on the path? searched {', '.join(folders) or 'installed packages'}"
+        f"install the package, or add its folder to the path; searched {', '.join(folders) or 'installed packages'}"
     )
 
 
-def _off_the_path(name: str) -> str | None:
-    """Return the folder of the project that holds a module, though nobody looks there: `src`, say."""
+def _folder_off_path(name: str) -> str | None:
+    """Return the project folder that contains a module but is not on the path, such as `src`."""
     here = Path.cwd()
     below = sorted(folder for folder in here.iterdir() if folder.is_dir())
     for folder in (here, *below, here.parent, here.parent / "src"):
@@ -85,7 +90,7 @@ def _off_the_path(name: str) -> str | None:
 
 
 def _project_folders() -> list[str]:
-    """Return the folders of `sys.path` that are the project's: the settings', and the working directory."""
+    """Return the folders of `sys.path` that belong to the project: those of the settings, and the working directory."""
     folders = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
     return [folder for folder in folders if Path(folder).is_dir() and not tracebacks.is_foreign(folder)]
 
@@ -96,7 +101,7 @@ def _attribute_hint(name: str, holder: Any) -> str:
 
 
 def _close(word: str, known: Iterable[str]) -> str:
-    """Return 'did you mean ...?', or nothing."""
+    """Return 'did you mean ...?', or ''."""
     hint = nearest(word, known)
     return hint if hint.startswith("did") else ""
 
@@ -104,7 +109,11 @@ def _close(word: str, known: Iterable[str]) -> str:
 def call(
     target: Any, reference: Reference, device: str, modes: Sequence[AbstractContextManager[object]] = ()
 ) -> tuple[Any, tuple[Any, ...]]:
-    """Return the module that the factory makes under `device` and `modes`, and what it returns with it."""
+    """Call the factory under `device` and `modes`; return its module, and the optimizers returned with it.
+
+    Raises:
+        FactoryError: the target is not a factory, does not accept the arguments, or raised.
+    """
     if isinstance(target, nn.Module) and not reference.called:
         return target, ()
     if not callable(target) or isinstance(target, nn.Module):
@@ -127,11 +136,11 @@ def call(
 
 
 def _refused(target: Any, reference: Reference) -> FactoryError | None:
-    """Return the error of arguments that the target does not take; None where its own code went wrong."""
+    """Return the error for arguments that the target does not accept; None if its own code raised the TypeError."""
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
-        return None  # written in C, say
+        return None  # for example, written in C
     try:
         signature.bind(*reference.arguments, **reference.keywords)
     except TypeError as error:
@@ -144,7 +153,7 @@ def _refused(target: Any, reference: Reference) -> FactoryError | None:
 
 
 def exception_text(error: BaseException) -> str:
-    """Return an exception's type and the first line of its text, without addresses: they differ in each build."""
+    """Return the type of an exception and the first line of its text, without addresses, which differ in each build."""
     name = type(error).__name__
     text = first_line(without_addresses(str(error)))
     return f"{name}: {text}" if text else name
@@ -156,7 +165,7 @@ def without_addresses(text: str) -> str:
 
 
 def factory_error(what: str, error: BaseException) -> FactoryError:
-    """Return what user code raised as an error of ours, with the user's own frames."""
+    """Return a FactoryError for an exception of user code, with the frames of project code."""
     return FactoryError(
         f"{what} {exception_text(error)}",
         hint=failure_hints.hint_for(error) or "fix the factory (traceback below)",
@@ -165,5 +174,5 @@ def factory_error(what: str, error: BaseException) -> FactoryError:
 
 
 def first_line(text: str) -> str:
-    """Return the first line of a text that may start with empty ones."""
+    """Return the first line of a text that is not empty."""
     return text.strip().partition("\n")[0]

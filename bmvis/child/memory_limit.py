@@ -1,6 +1,7 @@
-"""Hold a model to the memory that it may take. On Linux; elsewhere nothing does.
+"""Limit the memory of a model. On Linux only; other systems have no limit.
 
-What counts is what a process writes to: not the files that it maps, nor the address space that CUDA reserves.
+The limit is on `RLIMIT_DATA`: private writable memory, without files that the process maps and without address space
+that CUDA reserves. https://man7.org/linux/man-pages/man2/getrlimit.2.html
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if sys.platform == "linux":
 
 @contextmanager
 def limit_memory(limit: int) -> Iterator[None]:
-    """Let allocations fail that take more than `limit` bytes beside what the process has; 0 is no limit."""
+    """Let allocations fail that need more than `limit` bytes in addition to the current memory; 0 is no limit."""
     if not limit or sys.platform != "linux":
         yield
         return
@@ -34,23 +35,26 @@ def limit_memory(limit: int) -> Iterator[None]:
 
 
 def allowed(request: Request) -> int:
-    """Return the bytes that a model may take; 0 is no limit: `device: cpu` has none unless it is set."""
+    """Return the memory limit of a model in bytes; 0 is no limit. `device: cpu` has no limit unless `memory` is set."""
     return request.memory or (default_limit() if request.device == "auto" else 0)
 
 
 def default_limit() -> int:
-    """Return half of the bytes that the machine, or the container, has; 0 where it does not tell."""
+    """Return half of the memory of the machine or the container, in bytes; 0 if unknown."""
     return min(filter(None, (_physical(), *_of_groups())), default=0) // 2
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Return whether an allocation failed: PyTorch says so by a RuntimeError."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or any(word in said for word in ("allocate memory", "bad_alloc"))
+    """Return whether an allocation failed. PyTorch raises a RuntimeError instead of a MemoryError."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(phrase in text for phrase in ("allocate memory", "bad_alloc"))
 
 
 def _written() -> int:
-    """Return the bytes of private memory that the process may write to."""
+    """Return the private writable memory of the process in bytes.
+
+    The sixth number of `statm` is data plus stack, in pages: https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html
+    """
     return int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -62,7 +66,11 @@ def _physical() -> int:
 
 
 def _of_groups(root: Path = Path("/")) -> Iterator[int]:
-    """Yield the limits of the control groups that the process is in: a container's, a hosted builder's."""
+    """Yield the memory limits, in bytes, of the control groups of this process and their parents; 0 is no limit.
+
+    Version 2 has `memory.max`: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
+    Version 1 has `memory.limit_in_bytes`: https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
+    """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -83,4 +91,4 @@ def _number(file: Path) -> int:
     try:
         return int(file.read_text())
     except (OSError, ValueError):
-        return 0  # there is none, or it is `max`
+        return 0  # no such file, or its content is `max`

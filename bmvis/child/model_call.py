@@ -1,6 +1,6 @@
-"""Call a model that was built, with the option `inputs`, and say what to do where it cannot be called.
+"""Call a built model with the option `inputs`, and report why if it cannot be called.
 
-Runs in the child process. `bmvis.extraction.forward` watches the call.
+Runs in the child process. `bmvis.extraction.forward` records the call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bmvis.worker.protocol import Request
 
 
 def call_model(live: LiveModel, request: Request) -> Model:
-    """Return the tree with what one call of the model did, or why it could not be called."""
+    """Return the tree with the shapes and MACs of one call, or with the reason why the model could not be called."""
     device = _device(live)
     named: dict[str, Any] = {}
     try:
@@ -42,7 +42,7 @@ def call_model(live: LiveModel, request: Request) -> Model:
 
 
 def _device(live: LiveModel) -> str:
-    """Return where the model wants its inputs: where its first tensor is, or where accelerate moves the weights to."""
+    """Return the device for the inputs: that of the first tensor, or the one that accelerate moves weights to."""
     offloaded = next(_execution_devices(live.modules), None)
     if offloaded is not None:
         return offloaded
@@ -52,7 +52,7 @@ def _device(live: LiveModel) -> str:
 
 
 def _execution_devices(modules: Iterable[Any]) -> Iterator[str]:
-    """Yield the devices that hooks of accelerate load weights to: until then these are on the meta device.
+    """Yield the execution devices of accelerate's hooks. Until a hook loads them, offloaded weights are on meta.
 
     https://huggingface.co/docs/accelerate/package_reference/big_modeling
     """
@@ -65,7 +65,7 @@ def _execution_devices(modules: Iterable[Any]) -> Iterator[str]:
 
 
 def _arguments(request: Request, device: str) -> tuple[list[Any], dict[str, Any]]:
-    """Return what to call the model with; a function of the user's runs on the model's device."""
+    """Return the positional and named arguments of the call; a user's function runs under the model's device."""
     parsed = inputs.parse_inputs(request.inputs)
     if not isinstance(parsed, Reference):
         return forward.make_tensors(parsed, device)
@@ -76,11 +76,11 @@ def _arguments(request: Request, device: str) -> tuple[list[Any], dict[str, Any]
 
 
 def _names_hint(model: Any, named: Collection[str]) -> str:
-    """Return which names `forward` takes, where `inputs` has another one; '' if the names are not the problem."""
+    """Return the names that `forward` accepts if `inputs` has another name; '' if the names are not the problem."""
     try:
         parameters = inspect.signature(model.forward).parameters.values()
     except (TypeError, ValueError, AttributeError):
-        return ""  # written in C, say
+        return ""  # for example, written in C
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return ""
     known = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_POSITIONAL]

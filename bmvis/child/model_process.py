@@ -1,4 +1,4 @@
-"""A process that builds one model and ends: how it is forked from a template, and what user code finds in it."""
+"""Fork a process from a template, prepare it for user code, and build one model in it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from bmvis.child.template import Template
 
 _exit, _getpid, _write, _encode = os._exit, os.getpid, os.write, msgspec.msgpack.encode
-"""As they are before user code runs, which may replace them: coverage patches `os._exit`
+"""References from before user code runs, because it can replace these functions: coverage patches `os._exit`
 (https://coverage.readthedocs.io/en/latest/config.html#run-patch)."""
 
 
-def start(template: Template, job: Job, *, asks: bool) -> Process:
-    """Fork a model process; with `asks` it may end itself for a library that could be preloaded."""
+def start(template: Template, job: Job, *, may_request: bool) -> Process:
+    """Fork a model process; with `may_request` it may end itself to request that a library is preloaded."""
     output, output_end = os.pipe()
     notes, notes_end = os.pipe()
     parent = os.getpid()
@@ -40,9 +40,9 @@ def start(template: Template, job: Job, *, asks: bool) -> Process:
             os.close(notes)
             process_tree.die_with_parent(parent)
             template.leave()
-            os.setsid()  # a signal that it sends to its group reaches nobody else
+            os.setsid()  # a signal that it sends to its process group reaches no other process
             _take_output(output_end)
-            _run_forked(template, job, notes_end, asks=asks)
+            _run_forked(template, job, notes_end, may_request=may_request)
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
@@ -60,7 +60,7 @@ def _take_output(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _run_forked(template: Template, job: Job, notes: int, *, asks: bool) -> NoReturn:
+def _run_forked(template: Template, job: Job, notes: int, *, may_request: bool) -> NoReturn:
     end = partial(_end, notes)
     own_pid = _getpid()
     request = job.request
@@ -70,10 +70,10 @@ def _run_forked(template: Template, job: Job, notes: int, *, asks: bool) -> NoRe
     if not _fits(template, (*request.path, *job.folders)):
         os._exit(REFUSED)
     hide_own_modules(request)
-    adapters.find_entries()  # before the folders that it lists are watched
+    adapters.find_entries()  # it lists folders, which must not be recorded as accesses of the model
     template.tracker.install()
     finder = LibraryFinder(template.loaded, lambda wanted: end(Note(wanted)))
-    if asks:
+    if may_request:
         finder.install()
     answer = replies.answer(request, template.tracker)
     if _getpid() != own_pid:
@@ -91,7 +91,7 @@ def _end(notes: int, note: Note) -> NoReturn:
 
 
 def _fits(template: Template, folders: tuple[str, ...]) -> bool:
-    """Return whether each library that the template has imported is what these folders give under its name."""
+    """Return whether no module in these folders shadows a library that the template has imported."""
     loaded = template.loaded
     names = loaded.names - loaded.base if loaded.packages else loaded.names - set(OWN_MODULES)
     return not any(_is_shadowed(name, folders, loaded.base) for name in names & names_in(folders))
@@ -100,6 +100,6 @@ def _fits(template: Template, folders: tuple[str, ...]) -> bool:
 def _is_shadowed(name: str, folders: tuple[str, ...], base: frozenset[str]) -> bool:
     module = sys.modules.get(name)
     if module is None or (name in base and not is_library(getattr(module, "__file__", None))):
-        return False  # Python's own modules that torch needs are loaded before anybody could shadow them
+        return False  # torch loads these modules of the standard library before project code could shadow them
     found = PathFinder.find_spec(name, list(folders))
     return found is not None and found.origin is not None and found.origin != getattr(module, "__file__", None)

@@ -1,4 +1,4 @@
-"""What a model process writes to its template at its end."""
+"""The messages that a model process sends to its template when it ends."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import msgspec
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What a model process has ended for."""
+    """The library for which a model process ended itself, so that a template imports it."""
 
     module: str
     extends: bool
     """Whether the module belongs to a package that the template has imported already."""
     folders: tuple[str, ...] = ()
-    """Entries that the model's code has added to `sys.path`."""
+    """Entries that the code of the model has added to `sys.path`."""
     files: tuple[tuple[str, int, int], ...] = ()
-    """Path, time and size of the project's modules that lead to it; none where the factory does."""
+    """Path, modification time (ns) and size (bytes) of the project's modules that were loaded before the import; empty
+    if the factory imports the library."""
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What a model process writes at its end to the template."""
+    """The message of a model process to its template when it ends."""
 
     wanted: Wanted | None = None
     loaded: tuple[str, ...] = ()
-    """Libraries, and late imports of them, that it has imported itself and that are worth preloading."""
+    """Libraries and submodules that it imported itself, and that are large enough to preload."""
 
 
 NOTES = msgspec.msgpack.Decoder(Note)

@@ -1,4 +1,4 @@
-"""A template process, as the process above it sees it."""
+"""A child process with a socket: the parent's view of a template."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bmvis.worker import process_tree
 
 @dataclass
 class Part:
-    """A process below this process, and the socket to it."""
+    """A child of this process, and the socket to it."""
 
     pid: int
     socket: socket.socket
@@ -24,7 +24,7 @@ class _Serve(Protocol):
 
 
 def fork(serve: _Serve) -> Part:
-    """Fork a process that does nothing but `serve` jobs from a socket; it ends with this one."""
+    """Fork a process that only runs `serve` with a socket; it ends when this process ends."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     parent = os.getpid()
     pid = os.fork()
@@ -35,7 +35,7 @@ def fork(serve: _Serve) -> Part:
             ours.close()
             serve(theirs)
         except Exception:
-            sys.excepthook(*sys.exc_info())  # a model process will meet it too, where it can be reported
+            sys.excepthook(*sys.exc_info())  # a model process raises it too, and can report it
         finally:
             os._exit(1)
     theirs.close()

@@ -1,7 +1,7 @@
-"""Which installed libraries a model's code imports, and whether a template may import them for it.
+"""Find the installed libraries that the code of a model imports, and decide whether a template may preload them.
 
-Runs in the model process: a finder in `sys.meta_path` meets each import of a library that is not loaded yet. Where
-preloading it would show, the process imports it itself.
+Runs in the model process: Python calls a finder in `sys.meta_path` for each library that is not loaded yet. If
+preloading could be observed by the model, the process imports the library itself.
 """
 
 from __future__ import annotations
@@ -22,43 +22,43 @@ from bmvis.child import loader, tracebacks
 from bmvis.child.notes import Wanted
 
 _MANY = 25
-"""Modules that an import loads at least if it is worth preloading: that takes two forks and a look at all modules."""
+"""Minimum number of modules of an import that is preloaded: preloading costs two forks and a scan of all modules."""
 MAX_SECONDS = 0.5
-"""Of computing, after which a model process is not ended for the sake of preloading."""
+"""CPU time in seconds after which a model process is no longer ended for preloading."""
 
 
 @dataclass
 class Loaded:
-    """What a template has imported; each fork of it inherits this."""
+    """The imports of a template; each fork of it inherits this."""
 
     packages: tuple[str, ...] = ()
-    """The top-level libraries that it was made for, in the order of their imports; none for the first template."""
+    """The top-level libraries that it has preloaded, in the order of their imports; empty for the first template."""
     base: frozenset[str] = frozenset()
     """The top-level names in the first template: of Python, torch and bmvis."""
     seen: set[str] = field(default_factory=set)
     """Modules that model processes had to import themselves."""
     is_young: bool = True
-    """Whether no model was built with these libraries yet: then what it wants is preloaded at first sight."""
+    """Whether no model was built with these libraries yet: its submodules are then preloaded at the first import."""
     names: frozenset[str] = frozenset()
     """The top-level names that are imported."""
     namespaces: Mapping[str, _Namespace] = field(default_factory=dict)
-    """Of the libraries' modules, by name."""
+    """The namespaces of the modules of libraries, by module name."""
 
     def note(self, modules: Mapping[str, ModuleType]) -> None:
-        """Note what is imported now."""
+        """Record the modules that are imported now."""
         self.names = frozenset(name.partition(".")[0] for name in modules)
         self.namespaces = dict(_namespaces(modules))
 
 
 def is_library(file: object) -> bool:
-    """Return whether a module's file is that of an installed library, not of the project or of Python."""
+    """Return whether a file belongs to an installed library, not to the project or the standard library."""
     return (
         isinstance(file, str) and ("site-packages" in file or "dist-packages" in file) and tracebacks.is_foreign(file)
     )
 
 
 class _Namespace(NamedTuple):
-    """What the first names of a module are bound to: libraries that load lazily add names to the end."""
+    """The objects of the first names of a module: libraries that load lazily append names."""
 
     length: int
     digest: int
@@ -76,7 +76,7 @@ def _digest(module: ModuleType, count: int) -> int:
 
 
 def _is_same(name: str, before: _Namespace) -> bool:
-    """Return whether no name of a module was bound to another object, and none but the library has added one."""
+    """Return whether no name of a module was rebound, and only the library itself has added names."""
     module = sys.modules[name]
     package = name.partition(".")[0]
     added = islice(vars(module).values(), before.length, None)
@@ -87,15 +87,15 @@ def _is_same(name: str, before: _Namespace) -> bool:
 
 
 _CHANGING = frozenset({"torch.utils._device"})
-"""Modules with a global that `with torch.device(...)` sets, which is how bmvis itself calls factories."""
+"""Modules with a global that `with torch.device(...)` sets; bmvis itself calls factories under it."""
 
 
 class LibraryFinder:
-    """Meets the first import of each installed library in a model process.
+    """Intercepts the first import of each installed library in a model process.
 
     Args:
-        loaded: what the template has imported.
-        want: ends the process with a note to the template.
+        loaded: the imports of the template.
+        want: ends the process and sends a note to the template.
     """
 
     def __init__(self, loaded: Loaded, want: Callable[[Wanted], None]) -> None:
@@ -107,14 +107,14 @@ class LibraryFinder:
         self._modules = dict(sys.modules)
         self._meta_path = list(sys.meta_path)
         self._roots: list[tuple[str, int]] = []
-        """Late imports of libraries, with the number of modules before."""
+        """Submodules that libraries import lazily, with the number of modules that were loaded before."""
 
     def install(self) -> None:
-        """Begin to look, before the finder that searches `sys.path`."""
+        """Start to intercept, before the finder that searches `sys.path`."""
         sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Find a module as Python does, unless it is to be preloaded: then this does not return."""
+        """Find a module as Python does. If it is to be preloaded, this ends the process and does not return."""
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and is_library(spec.origin) and time.process_time() < MAX_SECONDS:
             wanted = self._wanted(name, sys._getframe(1))
@@ -136,7 +136,7 @@ class LibraryFinder:
         return None
 
     def worth_preloading(self) -> tuple[str, ...]:
-        """Return what this process had to import, and took long: it counts modules, for time is never the same."""
+        """Return the large imports of this process. Size is the number of modules, because times vary between runs."""
         starts = pairwise([*self._roots, ("", len(sys.modules))])
         late = {name for (name, start), (_, end) in starts if end - start >= _MANY}
         sizes = Counter(
@@ -151,7 +151,7 @@ class LibraryFinder:
         return tuple(str(entry) for entry in sys.path if entry not in self._path)
 
     def _is_clean(self) -> bool:
-        """Return whether a library that is imported now meets what it would have met before user code ran."""
+        """Return whether a library that is imported now finds the same process state as before user code ran."""
         return (
             dict(os.environ) == self._environment
             and os.getcwd() == self._directory
@@ -172,7 +172,7 @@ def _is_in_factory(frame: FrameType | None) -> bool:
 
 
 def _project_files() -> Iterator[tuple[str, int, int]]:
-    """Yield what distinguishes a later version of a file from this one, for each module of the project."""
+    """Yield path, modification time and size of the file of each module of the project."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and not tracebacks.is_foreign(os.path.abspath(file)):
@@ -180,7 +180,7 @@ def _project_files() -> Iterator[tuple[str, int, int]]:
 
 
 def file_states(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
-    """Yield path, time and size of those files that there are."""
+    """Yield path, modification time (ns) and size (bytes) of those files that exist."""
     for file in files:
         try:
             found = Path(file).stat()
@@ -190,13 +190,13 @@ def file_states(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
 
 
 def _is_stub(module: ModuleType) -> bool:
-    """Return whether a module came from no file: user code has put it where libraries look for it."""
+    """Return whether a module has no file: user code has put it into `sys.modules`."""
     spec = getattr(module, "__spec__", None)
     return spec is None or (spec.origin is None and spec.submodule_search_locations is None)
 
 
 def _is_in_library_body(frame: FrameType | None) -> bool:
-    """Return whether the code of a library's module is being run: it imports what it needs itself."""
+    """Return whether the import comes from the body of a library's module."""
     while frame is not None:
         if frame.f_code.co_name == "<module>" and is_library(frame.f_code.co_filename):
             return True
@@ -205,10 +205,10 @@ def _is_in_library_body(frame: FrameType | None) -> bool:
 
 
 def _outermost(name: str, frame: FrameType | None) -> str:
-    """Return the module that was asked for, where `name` is one of its parents."""
+    """Return the module that the code imports, if `name` is one of its parents."""
     while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
-        asked = frame.f_locals.get("name")
-        if frame.f_code.co_name == "_find_and_load" and isinstance(asked, str):
-            name = asked
+        imported = frame.f_locals.get("name")
+        if frame.f_code.co_name == "_find_and_load" and isinstance(imported, str):
+            name = imported
         frame = frame.f_back
     return name

@@ -1,4 +1,4 @@
-"""Turn one request into one answer: whatever user code raises, or takes too much of, is one.
+"""Answer one request. Exceptions of user code, and exceeded limits, become an answer too.
 
 Runs in the child process.
 """
@@ -27,18 +27,18 @@ _project_folder = cache(project_folder)
 
 
 def answer(request: Request, imports: ImportTracker) -> Answer:
-    """Build what is asked for."""
+    """Build the requested model, or list the requested references."""
     imports.note_loaded()
     with _limited(request):
         return Answer(_reply(request, imports))
 
 
 def _reply(request: Request, imports: ImportTracker) -> Reply:
-    """Return what came of the request. Whatever user code raises, here and in its classes, is an answer."""
+    """Return the reply. Any exception that user code raises, here or in its classes, becomes a `Failed` reply."""
     try:
         parse = parse_pattern if request.listing else parse_reference
         reference = parse(request.reference)
-        folders = (os.getcwd(), str(_project_folder(Path.cwd())), *request.path, *_beside(reference))
+        folders = (os.getcwd(), str(_project_folder(Path.cwd())), *request.path, *_file_folder(reference))
         imports.begin(reference.module, (*request.path, *sys.path), folders)
         found = loader.list_models(reference) if request.listing else builder.build(reference, request, imports)
         imports.note_loaded()
@@ -54,27 +54,27 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
         return Failed(failure.kind, failure.message, failure.hint, failure.detail)
 
 
-def _beside(reference: Reference) -> tuple[str, ...]:
-    """Return the folder of a file that the reference names: the project's, wherever it is."""
+def _file_folder(reference: Reference) -> tuple[str, ...]:
+    """Return the folder of the file that the reference names, which counts as a project folder."""
     path = os.path.abspath(reference.file)
-    return () if not reference.file else (path if os.path.isdir(path) else os.path.dirname(path),)  # noqa: PTH112  # it may be any text
+    return () if not reference.file else (path if os.path.isdir(path) else os.path.dirname(path),)  # noqa: PTH112  # the text may not be a valid path
 
 
 def _too_large(request: Request, error: BmvisError) -> BmvisError:
-    """Return an error that names the limit which was met, and how to set another."""
+    """Return an error that names the exceeded limit and how to raise it."""
     limit = memory_limit.allowed(request)
     if not limit:
         return error
     where = "the setting memory" if request.memory else "half of this machine's memory"
     return FactoryError(
         f"the model of {request.reference!r} takes more than {humanize.size(limit)}, {where}",
-        hint="let the factory make a smaller model, or set memory to more bytes; with device: cpu there is no limit",
+        hint="build a smaller model, or set memory to more bytes; with device: cpu there is no limit",
         detail=f"{error.message}\n{error.detail}",
     )
 
 
 def _installed() -> Iterator[str]:
-    """Yield the folders of `sys.path` that hold installed distributions."""
+    """Yield the folders of `sys.path` that contain installed distributions."""
     for entry in dict.fromkeys(sys.path):
         if Path(entry).name in ("site-packages", "dist-packages") and Path(entry).is_dir():
             yield os.path.abspath(entry)
@@ -82,9 +82,10 @@ def _installed() -> Iterator[str]:
 
 @contextmanager
 def _limited(request: Request) -> Iterator[None]:
-    """Hold a model to its time and memory.
+    """Apply the time and memory limits of a request.
 
-    The parent keeps the time; this is for a parent that was killed while user code, in C, lets no thread of ours run.
+    The parent enforces the timeout. The timer here is for the case that the parent was killed while user code in C
+    keeps the interpreter lock, so that no other thread runs.
     """
     own_pid = os.getpid()
     if request.timeout:

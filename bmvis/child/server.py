@@ -1,17 +1,16 @@
-"""The worker's child process: imports torch and user code, so that a docs build need not.
+"""Start the worker's child process, which imports torch and user code so that the docs build does not.
 
-Run by `runpy` (`bmvis.worker.started` says how) and imported by nobody. The contract:
+`bmvis.worker.started` runs it with `runpy`; no module imports it. The contract:
 
-- Its arguments are `forking` or `single`, a DIRECTORY for replies, a file descriptor, and the entries of `sys.path`
-  for user code as a JSON list, empty for what this Python has.
-- `forking`: the descriptor is a socket of packets. Each is a `Request` in MessagePack; after the model has come to its
-  end, an `Outcome` comes back. `single`: the descriptor is standard input, which gives one `Request`, in MessagePack
-  after its length as four bytes. The end of input, whenever it comes, ends the process and all that was started in
-  it: the parent is gone.
+- The arguments are `forking` or `single`, a DIRECTORY for replies, a file descriptor, and the entries of `sys.path` for
+  user code as a JSON list; an empty list is the default path of this Python.
+- `forking`: the descriptor is a packet socket. Each packet is a `Request` in MessagePack. When the model process has
+  ended, an `Outcome` is sent back. `single`: the descriptor is standard input, which has one `Request` in MessagePack
+  after its length as four bytes, big-endian. The end of input, at any time, means that the parent is gone: it ends the
+  process and all its descendants.
 - The answer is a file in DIRECTORY, an `Answer` in MessagePack (`bmvis.worker.reply_file`).
-- Standard output and error carry nothing but what user code prints. Standard input is empty for user code.
-- User code may raise anything; that is a `Failed` reply. It may also end the process: the parent sees that, and
-  reports it.
+- Standard output and error have only the output of user code. Standard input is empty for user code.
+- An exception of user code becomes a `Failed` reply. If user code ends the process, the parent reports that.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ from bmvis.worker import process_tree
 
 try:
     import msgspec  # noqa: F401
-except ImportError as _missing:  # another Python finds this bmvis, but not what it needs
+except ImportError as _missing:  # another Python has this bmvis on its path, but not its dependencies
     print(_missing, flush=True)
     sys.exit(process_tree.UNUSABLE)
 
 
 def main() -> None:
-    """Do what the arguments say."""
+    """Start in the mode that the arguments name."""
     mode, directory, descriptor, given = sys.argv[1:]
     path: list[str] = json.loads(given)
     path = [*(entry for entry in sys.path if entry not in path), *path]

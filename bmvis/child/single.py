@@ -1,4 +1,4 @@
-"""A process that builds one model in itself: where processes cannot be forked."""
+"""Build one model in this process, for systems where processes cannot be forked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _exit, _getpid = os._exit, os.getpid
 
 
 def build_one(descriptor: int, directory: Path, path: list[str]) -> None:
-    """Answer one request, and wait for the end."""
+    """Answer one request, and wait for the end of input."""
     process_tree.adopt_orphans()
     private, own_pid = _take_input(descriptor), _getpid()
     request = _read(private)
@@ -51,7 +51,7 @@ def build_one(descriptor: int, directory: Path, path: list[str]) -> None:
 
 
 def _take_input(descriptor: int) -> int:
-    """Move standard input away: user code finds an empty one."""
+    """Move standard input to another descriptor, so that it is empty for user code."""
     private = os.dup(descriptor)
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, descriptor)
@@ -69,7 +69,7 @@ def _read(private: int) -> Request:
 
 
 def _end_with_input(private: int, directory: Path) -> None:
-    """End everything at the end of input, also in the middle of a model."""
+    """End this process and its descendants at the end of input, even while a model is built."""
     try:
         while os.read(private, 65536):
             pass
@@ -84,13 +84,13 @@ def _require_torch() -> None:
     """Import torch.
 
     Raises:
-        WorkerError: it is not installed, or broken.
+        WorkerError: torch is not installed, or its import fails.
     """
     try:
         import torch  # noqa: F401
     except ImportError as error:
         raise WorkerError(
             f"PyTorch cannot be imported by the Python that builds the models, {sys.executable}: {error}",
-            hint="install torch there, or name another Python",
+            hint="install torch there, or set another Python",
             detail=tracebacks.user_frames(error) if error.name not in ("torch", None) else "",
         ) from error

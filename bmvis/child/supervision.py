@@ -1,4 +1,4 @@
-"""Wait for a model process, or for a template, with an eye on the clock and on the parent. Linux only."""
+"""Wait for a model process or a template, until a timeout or the end of the parent. Linux only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from bmvis.worker import process_tree
 from bmvis.worker.protocol import Job, Outcome
 
 MAX_MESSAGE = 200_000
-"""Bytes of a message: what a socket takes at once by default."""
+"""Maximum size of a message in bytes: the default send buffer of a socket."""
 READY = b"ready"
-"""What the first template sends when it has imported torch and can fork."""
+"""The message of the first template when it has imported torch and can fork."""
 _OUTPUT_CHUNKS = 8
 _CHUNK = 512
 _MAX_NOTE = 1_000_000
@@ -29,7 +29,7 @@ _OUTCOMES = msgspec.msgpack.Decoder(Outcome)
 
 
 class ParentGoneError(Exception):
-    """The process that sends the jobs has ended, or closed the socket: all is to end."""
+    """The process that sends the jobs has ended or closed the socket, so all processes must end."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Process:
     note: bytearray = field(default_factory=bytearray)
 
     def read(self, descriptor: int) -> bool:
-        """Take what one of the pipes has; return whether there may be more."""
+        """Read from one of the pipes; return whether there may be more."""
         try:
             chunk = os.read(descriptor, _CHUNK if descriptor == self.output else 65536)
         except BlockingIOError:
@@ -56,16 +56,16 @@ class Process:
 
 
 def started(job: Job) -> Job:
-    """Return a job whose clock runs."""
+    """Return a job with the time at which it ends, if it has a timeout."""
     timeout = job.request.timeout
     return msgspec.structs.replace(job, ends=time.monotonic() + timeout) if timeout and not job.ends else job
 
 
 def watch(process: Process, parent: socket.socket, job: Job, keep: Collection[int]) -> tuple[Outcome, Note]:
-    """Wait until a model process ends, or its time does; then end what it has started, all but the children `keep`.
+    """Wait until a model process ends or times out; then end all its descendants, except the children `keep`.
 
     Raises:
-        ParentGoneError: there is nobody to answer to.
+        ParentGoneError: the parent has ended.
     """
     ended = os.pidfd_open(process.pid)
     try:
@@ -76,7 +76,7 @@ def watch(process: Process, parent: socket.socket, job: Job, keep: Collection[in
         os.kill(process.pid, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
     process_tree.end_children(keep)
-    for pipe in (process.output, process.notes):  # nobody writes any more
+    for pipe in (process.output, process.notes):  # all writers have ended
         while process.read(pipe):
             pass
         os.close(pipe)
@@ -109,12 +109,12 @@ def _decode(note: bytearray) -> Note:
 
 
 def ask(template: socket.socket, parent: socket.socket, job: Job, grace: float) -> Outcome | None:
-    """Let another template build the model; return None if it has ended, or does not answer.
+    """Let another template build the model; return None if it has ended or does not answer.
 
     Raises:
-        ParentGoneError: there is nobody to answer to.
+        ParentGoneError: the parent has ended.
     """
-    with contextlib.suppress(OSError):  # it has ended: what comes next is the end of input
+    with contextlib.suppress(OSError):  # it has ended: `select` then reports the end of input
         template.send(msgspec.msgpack.encode(job))
     left = job.request.timeout + grace if job.request.timeout else None
     readable, _, _ = select.select([template, parent], [], [], left)

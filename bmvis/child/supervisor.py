@@ -1,4 +1,4 @@
-"""The process above all templates: it has imported little, answers at once, and ends what is left. Linux only."""
+"""Supervise all templates: a small process that answers at once and ends leftover processes. Linux only."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from bmvis.worker.protocol import Job, Outcome, Request
 
 _REQUESTS = msgspec.msgpack.Decoder(Request)
 _GRACE = 60.0
-"""Seconds that all may take longer than a model: torch is imported, and libraries."""
+"""Seconds in addition to the timeout of a model, for the imports of torch and libraries."""
 
 
 def supervise(descriptor: int, directory: Path, path: list[str]) -> None:
-    """Answer requests until the end of input; then end all that runs below this process."""
+    """Answer requests until the end of input; then end all descendants of this process."""
     process_tree.adopt_orphans()
     parent = socket.socket(fileno=descriptor)
     try:
         _Supervisor(parent, directory, path).serve()
     except (ParentGoneError, OSError):
-        pass  # in the middle of a model
+        pass  # the parent ended while a model was built
     process_tree.end_children()
     shutil.rmtree(directory, ignore_errors=True)
 

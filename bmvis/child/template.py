@@ -1,4 +1,4 @@
-"""A process that has imported libraries, and forks for each model: it runs no code of the project, and never computes.
+"""Import libraries once and fork for each model, in a process that runs no project code and never computes.
 
 `bmvis.child` has the design. Linux only.
 """
@@ -28,9 +28,9 @@ from bmvis.worker import process_tree
 from bmvis.worker.protocol import Job, Outcome
 
 MAX_PARTS = 4
-"""Templates below one template; each is a process with libraries of its own in memory."""
+"""Maximum number of templates below one template; each is a process with further libraries in memory."""
 _GRACE = 30.0
-"""Seconds that a template below may take longer than its model: it imports libraries first."""
+"""Seconds in addition to the timeout of a model for a template below, which imports libraries first."""
 JOBS = msgspec.msgpack.Decoder(Job)
 
 
@@ -40,27 +40,27 @@ class Template:
 
     Args:
         parent: the socket that jobs come from and outcomes go to.
-        directory: where replies go.
+        directory: the folder for replies.
         path: the entries of `sys.path` in a model process, after the entries of the request.
-        loaded: what this process has imported.
+        loaded: the imports of this process.
     """
 
     parent: socket.socket
     directory: Path
     path: list[str]
     has_own_cuda_check: bool = False
-    """Whether it was bmvis that set `CUDA_CHECK`."""
+    """Whether bmvis has set `CUDA_CHECK`."""
     loaded: Loaded = field(default_factory=Loaded)
     tracker: ImportTracker = field(default_factory=ImportTracker)
     parts: dict[str, Part] = field(default_factory=dict)
     routes: dict[tuple[object, ...], Wanted] = field(default_factory=dict)
-    """What was wanted of this template, by the module of the reference."""
+    """The library that was requested of this template, by the module of the reference."""
     unfit: set[str] = field(default_factory=set)
-    """Modules that cannot be preloaded: their import fails, or starts threads."""
+    """Modules that cannot be preloaded: their import fails or starts threads."""
     _was_built: bool = False
 
     def serve_first(self) -> NoReturn:
-        """Serve with torch, which the modules of bmvis have imported, and with all of these."""
+        """Serve as the first template, with torch and all modules of bmvis that a model needs."""
         import_own_modules()
         adapters.find_entries()
         self.loaded.base = frozenset(name.partition(".")[0] for name in sys.modules)
@@ -75,7 +75,7 @@ class Template:
                 self.parent.send(greeting)
             self._answer_jobs()
         except supervision.ParentGoneError:
-            pass  # in the middle of a model
+            pass  # the parent ended while a model was built
         process_tree.end_children()
         os._exit(0)
 
@@ -85,30 +85,30 @@ class Template:
             self.parent.send(msgspec.msgpack.encode(outcome))
 
     def run(self, job: Job) -> Outcome:
-        """Build a model in a fork of this process, or of a template that has imported what the model needs."""
-        asks = True
+        """Build a model in a fork of this process, or of a template that has imported the libraries of the model."""
+        may_request = True
         if (route := self._route(job)) and (passed := self._pass_on(job, route)):
             return passed
         while True:
             job = supervision.started(job)
-            process = model_process.start(self, job, asks=asks)
+            process = model_process.start(self, job, may_request=may_request)
             outcome, note = supervision.watch(process, self.parent, job, self._pids())
             if outcome.code == REFUSED:
                 return Outcome("refused")
-            if note.wanted is None or not asks:
+            if note.wanted is None or not may_request:
                 self._learn(note)
                 return outcome
-            asks = self._extend(note.wanted)
-            if asks and not note.wanted.extends:
+            may_request = self._extend(note.wanted)
+            if may_request and not note.wanted.extends:
                 if note.wanted.files:
                     self.routes[_route_key(job)] = note.wanted
                 passed = self._pass_on(job, note.wanted)
                 if passed is not None:
                     return passed
-                asks = False
+                may_request = False
 
     def _route(self, job: Job) -> Wanted | None:
-        """Return what the module of the reference has imported before the factory was called, the last time."""
+        """Return the library that the module of the reference imported before the factory call in the last build."""
         wanted = self.routes.get(_route_key(job))
         if wanted is None or tuple(file_states(file for file, *_ in wanted.files)) != wanted.files:
             return None
@@ -121,22 +121,22 @@ class Template:
         self.loaded.seen.update(note.loaded)
 
     def _extend(self, wanted: Wanted) -> bool:
-        """Import what a model wants of the packages that this template is for; return whether to try again."""
+        """Import a submodule that a model requests of a preloaded package; return whether to build the model again."""
         if wanted.module in self.unfit:
             return False
         if not wanted.extends:
             return True
         try:
             importlib.import_module(wanted.module)
-        except BaseException:  # the model process will raise it too, and can report where
+        except BaseException:  # the model process raises it too, and can report where
             self.unfit.add(wanted.module)
             return False
         if not self._has_settled():
-            os._exit(REFUSED)  # the process above does without
+            os._exit(REFUSED)  # the template above then builds the model without it
         return True
 
     def _pass_on(self, job: Job, wanted: Wanted) -> Outcome | None:
-        """Let a template that has imported what is wanted build the model; return None if there is none."""
+        """Let a template that has imported the requested library build the model; return None if there is none."""
         module = wanted.module
         job = msgspec.structs.replace(job, folders=(*job.folders, *wanted.folders))
         if module not in self.parts:
@@ -151,7 +151,7 @@ class Template:
         return None if outcome is None or outcome.status == "refused" else outcome
 
     def drop(self, module: str) -> None:
-        """End a template below this one, with all below it."""
+        """End a template below this one, with its descendants."""
         part = self.parts.pop(module)
         part.socket.close()
         process_tree.end_children(self._pids())
@@ -160,7 +160,7 @@ class Template:
         return [part.pid for part in self.parts.values()]
 
     def _serve_with(self, module: str, parent: socket.socket) -> NoReturn:
-        """Turn a fork of this template into another one, which has nothing of it but its imports, and one more."""
+        """Turn a fork of this template into a template with the same imports and one more library."""
         self.leave()
         self.parent = parent
         self.loaded = Loaded(packages=(*self.loaded.packages, module), base=self.loaded.base)
@@ -169,13 +169,13 @@ class Template:
         self._serve()
 
     def leave(self) -> None:
-        """Let go, in a fork, of what belongs to the template."""
+        """Close the sockets of the template, in a fork."""
         self.parent.close()
         for part in self.parts.values():
             part.socket.close()
 
     def _has_settled(self) -> bool:
-        """Return whether this process can fork: it has one task, after threads that end at a fork have ended."""
+        """Return whether this process can fork: it has one thread, after a first fork has ended those of OpenBLAS."""
         self.loaded.note(sys.modules)
         self.tracker.note_loaded()
         gc.freeze()

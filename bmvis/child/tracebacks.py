@@ -1,4 +1,4 @@
-"""Tracebacks as a page shows them: the user's own frames, and where it ended."""
+"""Format tracebacks for pages: the frames of project code, and the last frame."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
 _HEAD, _TAIL = 8, 16
-"""Frames shown of a long traceback: its first and its last ones."""
+"""Number of first and last frames that are shown of a long traceback."""
 
 
 def user_frames(error: BaseException) -> str:
-    """Format `error` with the frames of project code and the last frame; others are counted.
+    """Format `error` with the frames of project code and the last frame; other frames are counted.
 
-    Frames of bmvis itself and of the import machinery are dropped, and paths below the working
-    directory are written relative to it. Of a recursion without end the middle is counted.
+    Frames of bmvis itself and of the import system are dropped. Paths below the working directory are relative to it.
+    The middle frames of a deep recursion are counted.
     """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_machinery(frame.filename)]
     entries: list[str] = []
@@ -47,19 +47,19 @@ def _frames(count: int) -> str:
 
 
 def is_project_file(file: str) -> bool:
-    """Return whether `file` is neither installed, nor Python's own, nor bmvis."""
+    """Return whether `file` is not part of an installed package, the standard library, or bmvis."""
     path = os.path.abspath(file)
     return not is_foreign(path) and os.path.isfile(path)
 
 
 def is_foreign(path: str) -> bool:
-    """Return whether an absolute path is that of, or below, a folder of what is installed, of Python, or of bmvis."""
+    """Return whether an absolute path is in a folder of installed packages, the standard library, or bmvis."""
     return os.path.join(path, "").startswith(_foreign())
 
 
 @cache
 def _foreign() -> tuple[str, ...]:
-    """Return the folders, with a trailing separator, whose files are not the project's."""
+    """Return the folders, with a trailing separator, whose files do not belong to the project."""
     found = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     found |= {entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")}
     found.add(str(_PACKAGE))
@@ -71,7 +71,7 @@ def _is_machinery(file: str) -> bool:
 
 
 def short_path(file: str) -> str:
-    """Return a path below the working directory, or below the folder of what is installed, without that folder."""
+    """Return a path relative to the working directory, or to the folder of installed packages that contains it."""
     path = os.path.abspath(file)
     folder = next((folder for folder in _foreign() if path.startswith(folder)), "")
     return path.removeprefix(folder) if folder else _relative(file)

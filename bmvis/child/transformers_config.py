@@ -1,7 +1,8 @@
-"""`config:path`: a transformers model from its configuration, without weights and without a network.
+"""Build a transformers model from its configuration (`config:path`), without weights and without a network.
 
-Runs in the child process, as a factory that bmvis brings along. No code is run but that of the installed transformers:
-a configuration that wants code of its own (`auto_map`) must do with a class that transformers has, or is refused.
+Runs in the child process, as a built-in factory. Only code of the installed transformers runs: a configuration with
+custom code (`auto_map`) gets a class of transformers, or is an error.
+https://huggingface.co/docs/transformers/main_classes/configuration
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from bmvis.errors import InvalidReferenceError
 
 
 def build(path: str) -> nn.Module:
-    """Return the model of a configuration: of the class that it names, or else the bare one of its type.
+    """Return the model of a configuration: of the class in `architectures`, or else the base model of its type.
 
     Args:
-        path: a config.json, or the folder that has one.
+        path: a config.json, or a folder that contains one.
 
     Raises:
-        InvalidReferenceError: there is none, or transformers cannot read it.
+        InvalidReferenceError: there is no such file, transformers is not installed, or it cannot read the file.
     """
     file = os.path.join(path, "config.json") if os.path.isdir(path) else path  # noqa: PTH112  # any text
     if not os.path.isfile(file):
@@ -37,7 +38,7 @@ def build(path: str) -> nn.Module:
     with _offline():
         config = _read(file)
         cls = _named(transformers, config)
-        # What a config says of the data type holds by this door alone; that of AutoModel leads to it too.
+        # Only this function applies the dtype of the configuration. AutoModel calls it too.
         model: nn.Module = cls._from_config(config) if cls else transformers.AutoModel.from_config(config)  # type: ignore[no-untyped-call]
     return model
 
@@ -50,13 +51,13 @@ def _read(file: str) -> Any:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InvalidReferenceError(
-            f"{file!r} is no configuration that transformers can read: {reason}",
-            hint="it needs a model_type that the installed transformers has",
+            f"transformers cannot read the configuration {file!r}: {reason}",
+            hint="set model_type to a type that the installed transformers supports",
         ) from error
 
 
 def _named(transformers: Any, config: Any) -> Any:
-    """Return the class that a configuration names; None if it names none that transformers has."""
+    """Return the class that a configuration names; None if transformers has no such class."""
     for name in getattr(config, "architectures", None) or ():
         cls = getattr(transformers, name, None) if isinstance(name, str) else None
         if isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel):
@@ -66,7 +67,7 @@ def _named(transformers: Any, config: Any) -> Any:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Keep the network out: some vision models would fetch a backbone's weights."""
+    """Disable downloads by huggingface_hub: some vision models would fetch the weights of a backbone."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE

@@ -1,4 +1,4 @@
-"""What a process does before and after user code: its path, the modules that bmvis needs itself, the reply file."""
+"""Prepare a process for user code: `sys.path`, `sys.argv`, and the modules that bmvis itself needs."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ import sys
 from bmvis.worker.protocol import Request
 
 REFUSED = 75
-"""Exit code of a process in which the model must not be built."""
+"""Exit code of a process in which the model cannot be built safely."""
 CUDA_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
-"""Environment variable with which a library that asks for CUDA when it is imported does not initialize it: that
-would keep forks from using it."""
+"""Environment variable that makes `torch.cuda.is_available()` use NVML. A library that calls it when imported then does
+not initialize CUDA, which forks could not use. https://docs.pytorch.org/docs/stable/cuda_environment_variables.html"""
 OWN_MODULES = ("msgspec", "resource", "sysconfig", "decimal", "_decimal", "pkgutil", "tomllib", "tomli", "faulthandler")
-"""Modules that bmvis imports, and that neither Python nor torch does: a module of the project may have the name."""
+"""Modules that only bmvis imports, not Python or torch: a module of the project can have the same name."""
 
 
 def use_path(request: Request, path: list[str]) -> None:
-    """Give user code the arguments and the path that a script of its own would have."""
+    """Set `sys.argv` and `sys.path` for user code, as if it were a script."""
     sys.argv[:] = ["bmvis"]
     sys.path[:] = [*request.path, *path]
 
 
 def import_own_modules() -> None:
-    """Import what bmvis needs while a model is built: later on, a module of the project could have the name."""
+    """Import the modules that bmvis needs during a build, before a project module can shadow them."""
     for name in ("bmvis.extraction", "bmvis.extraction.adapters"):
         package = importlib.import_module(name)
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     torch = importlib.import_module("torch")
     with torch.device("meta"):
-        torch.nn.Linear(1, 1)  # C code imports modules here, and keeps them; nothing is computed
+        torch.nn.Linear(1, 1)  # C code imports and caches modules here; nothing is computed
 
 
 def hide_own_modules(request: Request) -> None:
-    """Let the project import its own modules that are named as one of those that bmvis alone has imported."""
+    """Remove modules of `OWN_MODULES` from `sys.modules` if the project has a module with the same name."""
     for name in names_in(request.path) & set(OWN_MODULES):
         for module in [other for other in sys.modules if other.partition(".")[0] == name]:
             del sys.modules[module]
 
 
 def names_in(folders: tuple[str, ...]) -> set[str]:
-    """Return the names that could be those of modules in some folders."""
+    """Return the names that modules in some folders could have."""
     names: set[str] = set()
     for folder in folders:
         try:
-            names.update(entry.partition(".")[0] for entry in os.listdir(folder))  # noqa: PTH208  # it may be any text
+            names.update(entry.partition(".")[0] for entry in os.listdir(folder))  # noqa: PTH208  # the text may not be a valid path
         except OSError:
-            continue  # it is no folder: nothing is imported from there
+            continue  # not a folder: nothing is imported from there
     return names

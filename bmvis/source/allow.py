@@ -1,4 +1,4 @@
-"""What pages can name: the entries of the setting `allow`, matched against references. Internal.
+"""Match references of pages against the entries of the setting `allow`. Internal.
 
 An entry is `package.module:callable`:
 
@@ -8,8 +8,8 @@ An entry is `package.module:callable`:
 - `checkpoint:` and `config:` entries are patterns of files. Symlinks are resolved on both sides.
 - `*` alone allows everything.
 
-That is what the text of a reference can decide. What the name refers to is known only where the module is imported:
-`bmvis.child.allowed` checks it between the import and the call.
+This module checks the text of a reference. The object that the text refers to is known only after the import of the
+module: `bmvis.child.allowed` checks it between the import and the call.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def has_wildcard(self) -> bool:
-        """Return whether the name of the callable is a pattern: then the object must be one that the module offers."""
+        """Return whether the name of the callable is a pattern: the object must then be public."""
         return _WILDCARD.search(self.attribute) is not None
 
     def matches(self, module: str, attribute: str) -> bool:
-        """Return whether a reference is spelled as the entry allows."""
+        """Return whether the entry matches the text of a reference."""
         return self.matches_module(module) and _match(self.attribute, attribute)
 
     def matches_module(self, module: str) -> bool:
@@ -51,17 +51,17 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def parse_entry(text: str) -> Entry:
-    """Return an entry of Python objects; one without a colon allows nothing."""
+    """Return an entry for Python objects; one without a colon allows nothing."""
     module, _, attribute = text.strip().partition(":")
     return Entry(text, module.strip(), attribute.strip())
 
 
 class AllowList:
-    """The entries of a site.
+    """The entries of the setting `allow` of a site.
 
     Args:
-        entries: as the site's configuration has them.
-        cwd: the project's folder, where relative paths of files start.
+        entries: the entries in the site's configuration.
+        cwd: the folder of the project, to which paths of files are relative.
     """
 
     def __init__(self, entries: Sequence[str], cwd: Path) -> None:
@@ -69,7 +69,7 @@ class AllowList:
         self._cwd = cwd
 
     def grants(self, reference: Reference) -> tuple[str, ...]:
-        """Return the entries that allow a reference, as far as its text shows; `("*",)` if anything is allowed.
+        """Return the entries that match the text of a reference; `("*",)` if everything is allowed.
 
         Raises:
             InvalidReferenceError: no entry allows it.
@@ -89,16 +89,16 @@ class AllowList:
         return found
 
     def admits(self, module: str, attribute: str) -> bool:
-        """Return whether any entry allows a name of a module, as far as its text shows."""
+        """Return whether any entry matches a name of a module."""
         return EVERYTHING in self.entries or any(
             parse_entry(entry).matches(module, attribute) for entry in self.entries
         )
 
     def require_module(self, pattern: Reference) -> None:
-        """Require that something in the module of a gallery's pattern is allowed: else it is not imported.
+        """Require, before the import, that an entry matches the module of a gallery pattern.
 
         Raises:
-            InvalidReferenceError: nothing is.
+            InvalidReferenceError: no entry matches it.
         """
         if EVERYTHING not in self.entries and not any(
             parse_entry(entry).matches_module(pattern.module) for entry in self.entries
@@ -140,7 +140,7 @@ def _match_part(pattern: str, name: str) -> bool:
 
 
 def _fixed_folder(pattern: str) -> tuple[str, str]:
-    """Split a pattern of files into the folder before the first wildcard and the rest: `a/b*/c` is `a` and `b*/c`."""
+    """Split a pattern of files before the part with the first wildcard: `a/b*/c` into `a/` and `b*/c`."""
     found = _WILDCARD.search(pattern)
     if not found:
         return pattern, ""

@@ -1,4 +1,4 @@
-"""Build a model, or list a module's models: from the cache if an entry holds, else in a worker process. Internal."""
+"""Build a model or list the models of a module, from a valid cache entry or in a worker process. Internal."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ _LOG = logging.getLogger(__name__)
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What to build, and where."""
+    """A model to build, and the settings of the build."""
 
     reference: Reference
-    """Or the pattern of a gallery."""
+    """The reference of a model, or the pattern of a gallery."""
     cwd: Path
     path: tuple[str, ...]
-    """Folders for the front of `sys.path`, absolute."""
+    """Absolute paths of folders for the front of `sys.path`."""
     python: str
     timeout: float
     memory: int
     device: Device = "auto"
     inputs: str = ""
     allow: tuple[str, ...] = (EVERYTHING,)
-    """The entries of the allow list that the reference's text matches; the worker checks the object."""
+    """The entries of the allow list that match the text of the reference; the worker checks the object."""
     inputs_allow: tuple[str, ...] = (EVERYTHING,)
-    """The same for the function that makes the inputs."""
+    """The entries that match the function that makes the inputs."""
 
 
 class Builder:
     """The workers and caches of one docs build.
 
     Args:
-        cache: the folder that keeps what was built; None keeps nothing.
+        cache: the folder of the cache; None for no cache.
     """
 
     def __init__(self, cache: Path | None) -> None:
@@ -59,12 +59,12 @@ class Builder:
         """Return a captured model.
 
         Raises:
-            BmvisError: no model came of it.
+            BmvisError: the model could not be built or read.
         """
         if job.reference.is_checkpoint:
             read = checkpoint.read(job.cwd / job.reference.file)
             return _uncalled(read) if job.inputs else read
-        asked = (
+        key = (
             job.reference.text,
             job.device,
             job.path,
@@ -73,9 +73,9 @@ class Builder:
             *_allowed(job),
         )
         cache = self._cache_of(job)
-        kept = cache.get(*asked) if cache else None
-        if isinstance(kept, Built):
-            return kept
+        cached = cache.get(*key) if cache else None
+        if isinstance(cached, Built):
+            return cached
         worker, started = self._worker(job), time.monotonic()
         try:
             built = worker.build(
@@ -92,31 +92,31 @@ class Builder:
             return _untraced(worker.build(job.reference.text, device=job.device, path=job.path, allow=job.allow), error)
         _LOG.debug("%s: built in %.1f s by %s", job.reference.text, time.monotonic() - started, job.python)
         if cache:
-            cache.put(built, *asked)
+            cache.put(built, *key)
         return built
 
     def find_all(self, job: Job) -> Listed:
-        """Return the models of a module that a pattern finds.
+        """Return references to the models of a module that a pattern matches.
 
         Raises:
             BmvisError: the module cannot be imported.
         """
-        asked = ("list", job.reference.text, job.path, job.python)
+        key = ("list", job.reference.text, job.path, job.python)
         cache = self._cache_of(job)
-        kept = cache.get(*asked) if cache else None
-        if isinstance(kept, Listed):
-            return kept
+        cached = cache.get(*key) if cache else None
+        if isinstance(cached, Listed):
+            return cached
         listed = self._worker(job).find_all(job.reference.text, path=job.path)
         if cache:
-            cache.put(listed, *asked)
+            cache.put(listed, *key)
         return listed
 
     def installed_facts(self, folders: Iterable[str]) -> tuple[Fact, ...]:
-        """Return the facts of `site-packages` folders, each read once in a build."""
+        """Return the facts of `site-packages` folders. Each folder is read once in a build."""
         return tuple(Fact("installed", folder, self._digest_of(folder)) for folder in folders)
 
     def close(self) -> None:
-        """End the worker processes. A later `build` starts others."""
+        """End the worker processes. A later `build` starts new ones."""
         for worker in self._workers.values():
             worker.close()
 
@@ -133,14 +133,14 @@ class Builder:
 
 
 def _allowed(job: Job) -> tuple[object, ...]:
-    """Return the part of a cache key that says under which entries the worker has checked the objects."""
+    """Return the part of a cache key with the allow entries against which the worker has checked the objects."""
     if job.allow == job.inputs_allow == (EVERYTHING,):
         return ()
     return ("allow", job.allow, job.inputs_allow)
 
 
 def _untraced(built: Built, error: WorkerError) -> Built:
-    """Return a model that could be built, with what ended the process when it was called."""
+    """Return a model that was built, with the error that ended the process during its call."""
     problem = Problem(f"the model could not be called: {error.message}", error.hint, error.detail)
     return msgspec.structs.replace(built, model=msgspec.structs.replace(built.model, untraced=problem))
 

@@ -1,9 +1,8 @@
-"""Built models kept between builds: an unchanged model costs no torch import.
+"""Cache built models between builds, so that an unchanged model needs no import of torch.
 
-An entry holds as long as all that the model was made of has the content it had (`bmvis.source.facts`), and the same
-distributions are installed. It is found under what was asked for, and by this very bmvis alone: other code may read
-more from a model.
-A cache is never trusted: what cannot be read, by whatever cause, is not there.
+An entry is valid while all facts of the model have the same values (`bmvis.source.facts`), and the same distributions
+are installed. The key includes the request and a digest of the code of bmvis, because another version can read more
+from a model. The cache is not trusted: an entry that cannot be read, for any reason, counts as missing.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from bmvis.source.pyproject import project_folder
 from bmvis.worker.protocol import Built, Fact, Listed
 
 MAX_BYTES = 500_000_000
-"""Of all entries together; the ones that were used longest ago are removed."""
+"""Maximum size of all entries in bytes; the least recently used ones are removed."""
 MAX_ENTRY_BYTES = 100_000_000
 _LOG = logging.getLogger(__name__)
-_Kept = TypeVar("_Kept", bound="Built | Listed")
+_Reply = TypeVar("_Reply", bound="Built | Listed")
 _DIGEST_LENGTH = len(fingerprint.of_bytes(b""))
 _ENTRY_SUFFIX = ".bmvis"
 _LEFT = "left.msgpack"
-"""The file with what factories wrote, as the last build left it."""
+"""The file with the digests of files that factories wrote, as of the last build."""
 
 
 class _Entry(msgspec.Struct, frozen=True):
     built: Built | Listed
-    """With paths relative to the project's folder where they are below it: a checkout may move."""
+    """Paths in the project are relative to its folder, so that a checkout can be moved."""
     installed: tuple[str, ...]
     """Digest of each folder in `built.installed`."""
 
@@ -48,12 +47,12 @@ _LEFT_VALUES = msgspec.msgpack.Decoder(dict[str, str])
 
 
 class Cache:
-    """The entries in one folder, which other builds may use at the same time, or delete.
+    """The entries in one folder, which other builds can use or delete at the same time.
 
     Args:
-        folder: made when the first entry is written; it may be thrown away at any time.
-        cwd: the project's folder.
-        digest: returns the digest of what is installed in a folder.
+        folder: the folder of the cache, created with the first entry; it can be deleted at any time.
+        cwd: the folder of the project.
+        digest: returns the digest of the distributions in a `site-packages` folder.
     """
 
     def __init__(self, folder: Path, cwd: Path, digest: Callable[[str], str]) -> None:
@@ -63,12 +62,12 @@ class Cache:
         self._digest = digest
         self._left = self._read_left()
         self._edited = {key for key, value in self._left.items() if self._value_now(key) != value}
-        """What somebody else changed since the last build; what this build's factories write is no edit."""
+        """Files of factories that were edited since the last build; writes by factories of this build do not count."""
         self._is_writable = True
         self._size = -1
 
     def get(self, *asked: object) -> Built | Listed | None:
-        """Return what is known of a request, if it still holds."""
+        """Return the entry of a request if it is still valid, else None."""
         place = self._place(asked)
         entry = self._read(place)
         if entry is None:
@@ -79,15 +78,15 @@ class Cache:
             _LOG.debug("%s: out of date, %s", _name(asked), reason)
             return None
         with suppress(OSError):
-            os.utime(place)  # it was used: others are removed first
+            os.utime(place)  # the least recently used entries are removed first
         return self._with_paths(entry.built, self._absolute)
 
     def put(self, built: Built | Listed, *asked: object) -> None:
-        """Keep what came of a request. A folder that cannot be written costs time, not the build."""
-        kept = self._with_paths(built, self._relative)
-        entry = _Entry(kept, tuple(map(self._digest, built.installed)))
+        """Store the reply to a request. If the folder cannot be written, the build continues without the cache."""
+        stored = self._with_paths(built, self._relative)
+        entry = _Entry(stored, tuple(map(self._digest, built.installed)))
         content = msgspec.msgpack.encode(entry)
-        for fact in kept.facts:
+        for fact in stored.facts:
             if fact.left:
                 self._left[_key(fact)] = ""
         if len(content) <= MAX_ENTRY_BYTES:
@@ -102,7 +101,7 @@ class Cache:
         try:
             entry = _ENTRIES.decode(_checked(read_regular(place, MAX_ENTRY_BYTES)))
         except (OSError, ValueError, RecursionError):
-            return None  # not there, damaged, or whole but of another format
+            return None  # missing, damaged, or of another format
         is_wrong = isinstance(entry.built, Built) and inconsistency(entry.built.model)
         return None if is_wrong else entry
 
@@ -113,7 +112,7 @@ class Cache:
             return {}
 
     def _note_left(self) -> None:
-        """Note what factories have written as it is now: the next build compares with it."""
+        """Record the current digests of files that factories have written, for comparison in the next build."""
         values = {key: self._value_now(key) for key in self._left}
         values = {key: value for key, value in values.items() if value}
         if values or self._left:
@@ -137,7 +136,7 @@ class Cache:
             except BaseException:
                 Path(partial).unlink()
                 raise
-        except OSError as error:  # full, read-only, or in use on Windows
+        except OSError as error:  # the disk is full or read-only, or the file is in use on Windows
             if self._is_writable:
                 _LOG.warning("the cache in %s cannot be written, so models are built again: %s", self.folder, error)
             self._is_writable = False
@@ -149,7 +148,7 @@ class Cache:
             ignore.write_text("*\n")
 
     def _make_room(self, needed: int) -> None:
-        """Remove the entries that were used longest ago, until another one fits."""
+        """Remove the least recently used entries until a new entry of `needed` bytes fits."""
         self._size = needed + (self._size if self._size >= 0 else sum(size for _, size, _ in self._entries()))
         if self._size <= MAX_BYTES:
             return
@@ -161,7 +160,7 @@ class Cache:
                 self._size -= size
 
     def _entries(self) -> list[tuple[float, int, str]]:
-        """Return each entry's time of use, its size and its place."""
+        """Return the time of use (s), the size (bytes) and the path of each entry."""
         found = []
         with os.scandir(self.folder) as files:
             for file in files:
@@ -172,7 +171,7 @@ class Cache:
         return found
 
     def _change(self, entry: _Entry) -> str:
-        """Return why an entry does not hold; '' if it does."""
+        """Return why an entry is out of date; '' if it is valid."""
         if tuple(map(self._digest, entry.built.installed)) != entry.installed:
             return "other distributions are installed"
         for fact in entry.built.facts:
@@ -191,20 +190,20 @@ class Cache:
     def _relative(self, file: str) -> str:
         return os.path.relpath(file, self.cwd) if os.path.join(file, "").startswith(self._project) else file
 
-    def _with_paths(self, built: _Kept, change: Callable[[str], str]) -> _Kept:
+    def _with_paths(self, built: _Reply, change: Callable[[str], str]) -> _Reply:
         sources = tuple(map(change, built.sources))
         return msgspec.structs.replace(built, sources=sources, facts=facts_of.relative(built.facts, change))
 
 
 def _checked(whole: bytes) -> bytes:
-    """Return the content behind its digest.
+    """Return the content that follows its digest.
 
     Raises:
-        ValueError: it is not what was written.
+        ValueError: the content does not match the digest.
     """
     digest, content = whole[:_DIGEST_LENGTH], whole[_DIGEST_LENGTH:]
     if fingerprint.of_bytes(content).encode() != digest:
-        raise ValueError("the digest is another one")
+        raise ValueError("the digest does not match")
     return content
 
 

@@ -1,7 +1,7 @@
-"""The tree of a checkpoint, from the headers of its files: no torch, no code, no weights are read.
+"""Read the tree of a checkpoint from the headers of its files, without torch, without code, and without the weights.
 
-A checkpoint knows the names, shapes and data types of tensors. It knows no class of a module, which tensors are
-parameters and which buffers, and what is trained.
+A checkpoint has the names, shapes and data types of tensors. It does not have the classes of modules, whether a tensor
+is a parameter or a buffer, and which parameters are trained.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from bmvis.source.tensor_file import MAX_HEADER, PICKLED, StoredTensor, TensorFi
 from bmvis.worker.protocol import Built
 
 MAX_MODULES = 1_000_000
-"""A name of a thousand dots is a thousand modules: what a header of the largest size may grow to has a limit too."""
+"""Maximum number of modules: a name with 1,000 dots implies 1,000 modules, so a small header can imply many."""
 MAX_DEPTH = 10_000
-"""Levels; a module deeper than that was not written by a program that trains."""
+"""Maximum depth of a module in levels; no training program writes deeper ones."""
 MAX_LETTERS = 500_000_000
-"""Characters of all paths together: a path is written out for each module."""
+"""Maximum number of characters in all module paths together: each module stores its whole path."""
 _WEIGHTS = ("model.safetensors", "adapter_model.safetensors", "diffusion_pytorch_model.safetensors")
 _INDEX = ".safetensors.index.json"
 _DIGITS = re.compile(r"([0-9]+)")
 
 
 def read(path: Path) -> Built:
-    """Return the tree of a checkpoint: a file, the index of its parts, or the folder that has one of them.
+    """Return the tree of a checkpoint.
 
     Args:
-        path: a safetensors or GGUF file, an index of parts, or a folder.
+        path: a safetensors or GGUF file, an index of shards (`*.safetensors.index.json`), or a folder with one of them.
 
     Raises:
-        CheckpointError: there is none, it is damaged, or it is of a kind that only running its code can read.
+        CheckpointError: there is no such file, it is damaged, or its format cannot be read without running code.
     """
     with paused_gc():
         return _read(path)
@@ -62,8 +62,8 @@ def _read(path: Path) -> Built:
 
 
 def _open(path: Path) -> TensorFile:
-    """Return what the files hold that a path names."""
-    if os.path.isdir(path):  # noqa: PTH112  # it may be any text
+    """Return the tensors of the files that a path names."""
+    if os.path.isdir(path):  # noqa: PTH112  # the text may not be a valid path
         return _open_folder(path)
     if path.name.endswith(".json"):
         return safetensors.read_index(path)
@@ -73,7 +73,7 @@ def _open(path: Path) -> TensorFile:
 
 
 def _open_folder(folder: Path) -> TensorFile:
-    """Return what the one checkpoint of a folder holds."""
+    """Return the tensors of the only checkpoint in a folder."""
     names = sorted(file.name for file in folder.iterdir() if file.is_file())
     for name in (n for weights in _WEIGHTS for n in (weights, f"{weights}.index.json")):
         if name in names:
@@ -85,15 +85,17 @@ def _open_folder(folder: Path) -> TensorFile:
     if parts := safetensors.parts_of(found):
         return safetensors.read_parts([folder / name for name in parts])
     if found:
-        raise CheckpointError(f"{folder} has {len(found)} checkpoints", hint=f"name one: {', '.join(found[:5])}")
+        raise CheckpointError(
+            f"{folder} has {len(found)} checkpoints", hint=f"name one of them: {', '.join(found[:5])}"
+        )
     pickled = next((name for name in names if name.endswith(PICKLED)), "")
     if pickled:
         refuse_pickle(folder / pickled)
-    raise CheckpointError(f"no .safetensors or .gguf file in {folder}", hint="name a file, or the folder that holds it")
+    raise CheckpointError(f"no .safetensors or .gguf file in {folder}", hint="name a checkpoint file, or its folder")
 
 
 def _read_config(config: Path) -> Mapping[str, Any]:
-    """Return what a config.json says; {} if it is no object. What it fails to say is not needed."""
+    """Return the content of a config.json; {} if it is not a JSON object, because the tree does not need it."""
     try:
         found = json.loads(read_bytes(config, MAX_HEADER))
     except (ValueError, RecursionError):
@@ -102,20 +104,20 @@ def _read_config(config: Path) -> Mapping[str, Any]:
 
 
 def _architecture(config: Mapping[str, Any]) -> str:
-    """Return the class that a config.json names; '' if none."""
+    """Return the first class in `architectures` of a config.json; '' if none."""
     classes = config.get("architectures")
     return classes[0] if isinstance(classes, list) and classes and isinstance(classes[0], str) else ""
 
 
 def _modules(tensors: Mapping[str, StoredTensor], kind: str, path: Path) -> Iterator[Module]:
-    """Yield the modules that the names imply, in preorder, numbered ones in the order of their numbers.
+    """Yield the modules that the names of tensors imply, in preorder, numbered modules in the order of their numbers.
 
-    A file keeps no order that a model has: it is sorted by names.
+    The order of modules in the model is unknown: a checkpoint file is sorted by name.
     """
     placed = sorted((_place(name, path) for name in tensors), key=_order)
     ties = _ties(tensors, placed)
 
-    def holding(name: str, depth: int, kind: str, places: Iterable[Sequence[str]]) -> Module:
+    def module_with(name: str, depth: int, kind: str, places: Iterable[Sequence[str]]) -> Module:
         keys = [".".join(place) for place in places]
         return Module(
             name,
@@ -127,18 +129,18 @@ def _modules(tensors: Mapping[str, StoredTensor], kind: str, path: Path) -> Iter
             buffers=tuple(_buffer(key, tensors[key]) for key in keys if tensors[key].is_bookkeeping),
         )
 
-    yield holding("", 0, kind, [place for place in placed if len(place) == 1])
+    yield module_with("", 0, kind, [place for place in placed if len(place) == 1])
     trail: list[str] = []
     for above, group in groupby((place for place in placed if len(place) > 1), lambda place: place[:-1]):
         shared = sum(1 for _ in takewhile(lambda names: names[0] == names[1], zip(trail, above, strict=False)))
         for depth in range(shared, len(above) - 1):
             yield Module(above[depth], depth + 1, "")
-        yield holding(above[-1], len(above), "", group)
+        yield module_with(above[-1], len(above), "", group)
         trail = above
 
 
 def _ties(tensors: Mapping[str, StoredTensor], placed: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Return for each tensor that has several names all of these, in the tree's order."""
+    """Return all names of each tensor that has several names, in the order of the tree."""
     names: dict[str, tuple[str, ...]] = {}
     kept = {tensor.tied_to for tensor in tensors.values()}
     for name in map(".".join, placed):
@@ -149,7 +151,7 @@ def _ties(tensors: Mapping[str, StoredTensor], placed: Iterable[Sequence[str]]) 
 
 
 def _require_fits(tensors: Iterable[str], path: Path) -> None:
-    """Require, before anything is sorted or made, that the modules which names imply have a reasonable size."""
+    """Check the number, depth and total path length of the implied modules before any are created."""
     deep = next((name for name in tensors if name.count(".") > MAX_DEPTH), None)
     if deep is not None:
         raise CheckpointError(f"{quoted(deep)} in {path} is more than {MAX_DEPTH:,} levels deep")
@@ -166,19 +168,19 @@ def _require_fits(tensors: Iterable[str], path: Path) -> None:
 def _place(name: str, path: Path) -> list[str]:
     parts = name.split(".")
     if not all(parts):
-        raise CheckpointError(f"{quoted(name)} in {path} has no place in a tree of modules")
+        raise CheckpointError(f"{quoted(name)} in {path} is not a valid state-dict key: a part between dots is empty")
     return parts
 
 
 def _order(place: Sequence[str]) -> tuple[object, ...]:
-    """Return what to sort by: modules by their names, of a module's own tensors `weight` before all others."""
+    """Return the sort key of a tensor: by module path, then `weight` before the other tensors of the module."""
     *above, name = place
     return (tuple(map(_natural, above)), name != "weight", _natural(name))
 
 
 @lru_cache(maxsize=4096)
 def _natural(name: str) -> tuple[tuple[str, int, str], ...]:
-    """Return a key by which `layer10` comes after `layer9`."""
+    """Return a sort key that puts `layer10` after `layer9`."""
     parts = _DIGITS.split(name)
     return tuple((text, len(digits), digits) for text, digits in zip(parts[::2], [*parts[1::2], ""], strict=True))
 

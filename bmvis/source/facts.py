@@ -1,10 +1,10 @@
-"""What a model was made of, as facts that a later build can compare: files, missing files, folders, links, entries.
+"""Evaluate and compare the facts that a model depends on: files, missing files, folders, links, entries.
 
-A model is out of date when a fact has another value than it had. Values are digests of content, never times: an
-unpacked archive has old files with new content. Internal.
+A model is out of date if the value of a fact has changed. Values are digests of content, not times, because an unpacked
+archive has old files with new content. Internal.
 
-Facts of what factories wrote themselves are `left`: they count by what the last build left there, so that writing a
-log makes nothing stale, and an edit by hand does.
+Facts of files that factories wrote have `left`: they are compared with the state after the last build. Thus a log file
+does not make a model out of date, but a manual edit does.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import Fact, Kind
 
 MAX_STAT_BYTES = 2**26
-"""A larger file whose state was asked for, and that was not opened, counts by whether it is there."""
+"""Size in bytes above which a file that was checked with `os.stat`, but not opened, counts only as existing."""
 _MODULE_SUFFIXES = (".py", ".so", ".pyd")
 
 
 def value_of(fact: Fact) -> str:
-    """Return the value that a fact has now."""
+    """Return the current value of a fact."""
     return _VALUES[fact.kind](fact)
 
 
 def first_change(facts: Iterable[Fact], known: dict[tuple[str, str, str], str]) -> Fact | None:
-    """Return the first fact that has another value than it had.
+    """Return the first fact whose value has changed, or None.
 
     Args:
-        facts: of one model.
-        known: values that were looked up already in this build; grows.
+        facts: the facts of one model.
+        known: values that were looked up in this build; new ones are added.
     """
     for fact in facts:
         key = (fact.kind, fact.path, fact.of)
@@ -48,12 +48,12 @@ def first_change(facts: Iterable[Fact], known: dict[tuple[str, str, str], str]) 
 
 
 def settled(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """Return facts with the values that the build left, where factories wrote."""
+    """Return facts with the current values of files that factories wrote."""
     return tuple(msgspec.structs.replace(fact, value=value_of(fact)) if fact.left else fact for fact in facts)
 
 
 def files_in(facts: Iterable[Fact]) -> tuple[str, ...]:
-    """Return the files among facts that are there and that the factory did not write."""
+    """Return the existing files among facts that no factory wrote."""
     return tuple(sorted({fact.path for fact in facts if fact.kind == "file" and fact.value and not fact.left}))
 
 
@@ -63,7 +63,7 @@ def file_facts(files: Iterable[str]) -> tuple[Fact, ...]:
 
 
 def watched(facts: Iterable[Fact]) -> set[str]:
-    """Return the paths that a preview server has to watch: files, and folders where a file may appear."""
+    """Return the paths that a preview server has to watch: files, and folders in which a file may be created."""
     found = set()
     for fact in facts:
         if fact.left or fact.kind == "installed":
@@ -78,12 +78,17 @@ def watched(facts: Iterable[Fact]) -> set[str]:
 
 
 def relative(facts: Iterable[Fact], change: Callable[[str], str]) -> tuple[Fact, ...]:
-    """Return facts with other spellings of their paths."""
+    """Return facts with changed paths.
+
+    Args:
+        facts: the facts of one model.
+        change: returns the new path for a path.
+    """
     return tuple(msgspec.structs.replace(fact, path=change(fact.path)) for fact in facts)
 
 
 def entry_fact(file: Path, name: str) -> Fact:
-    """Return the fact of a name in `[tool.bmvis.models]`, and of the folders that the table sets."""
+    """Return the fact of a name in `[tool.bmvis.models]`, which includes the folders that the table sets."""
     fact = Fact("entry", str(file), of=name)
     return msgspec.structs.replace(fact, value=value_of(fact))
 
@@ -105,7 +110,7 @@ def _names(fact: Fact) -> str:
 
 
 def is_listed(name: str) -> bool:
-    """Return whether a name in a folder counts: bytecode and hidden files do not."""
+    """Return whether a name in a folder is part of its fact: not bytecode, and not a hidden file."""
     return not name.startswith(".") and name != "__pycache__"
 
 
@@ -117,7 +122,7 @@ def _link(fact: Fact) -> str:
 
 
 def _modules(fact: Fact) -> str:
-    """Return which of the imported names a folder has: a new file may shadow an installed module."""
+    """Return which of the imported names a folder has: a new file can shadow an installed module."""
     try:
         with os.scandir(fact.path) as entries:
             there = {entry.name.partition(".")[0] for entry in entries if _is_module(entry)}

@@ -1,4 +1,4 @@
-"""Digests of what a model is made of: project files, and the installed distributions."""
+"""Compute digests of project files, of installed distributions, and of the code of bmvis."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _CHUNK = 2**20
 
 
 def of_bytes(content: bytes) -> str:
-    """Return the digest of `content`."""
+    """Return the digest of `content`: BLAKE2b of 16 bytes, in hexadecimal."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def of_file(file: str) -> str:
-    """Return the digest of a file's content; '' for one that cannot be read, or that is no regular file.
+    """Return the digest of the content of a file; '' if it cannot be read or is not a regular file.
 
-    The path may be anything that user code named: a pipe would block, and a device has no end.
+    User code can name any path: a pipe would block, and a device has no end.
     """
     digest = hashlib.blake2b(digest_size=16)
     try:
@@ -35,7 +35,7 @@ def of_file(file: str) -> str:
 
 @cache
 def of_bmvis() -> str:
-    """Return the digest of this package's own code: another one may read more from the same model."""
+    """Return the digest of the code of bmvis: another version can read more from the same model."""
     files = sorted(_PACKAGE.rglob("*.py"))
     return of_bytes("".join(f"{file.relative_to(_PACKAGE)}\0{of_file(str(file))}\0" for file in files).encode())
 
@@ -43,8 +43,9 @@ def of_bmvis() -> str:
 def of_installed(folder: str) -> str:
     """Return a digest of the distributions that are installed in one `site-packages` folder.
 
-    A distribution counts by its name, its version and its RECORD, which lists a digest of each of its
-    files: one that is installed again under the same version with other contents is another one.
+    The digest covers the name, the version and the RECORD of each distribution. RECORD lists a digest of each file, so
+    a distribution that is reinstalled in the same version with other content has another digest.
+    https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file
     """
     digest = hashlib.blake2b(digest_size=16)
     try:

@@ -25,9 +25,9 @@ from bmvis.source.tensor_file import (
 _MAGIC = b"GGUF"
 _VERSIONS = (1, 2, 3)
 MAX_ENTRIES = 100_000
-"""Of metadata; files have some dozens."""
+"""Maximum number of metadata entries; common files have fewer than 100."""
 MAX_NAME = 65_535
-"""Bytes of a key, by the format, and of a tensor's name."""
+"""Maximum length of a metadata key in bytes, by the format; also applied to names of tensors."""
 _DEFAULT_ALIGNMENT = 32
 
 _PLAIN: Mapping[int, str] = {
@@ -40,7 +40,7 @@ _PLAIN: Mapping[int, str] = {
     28: "float64",
     30: "bfloat16",
 }
-"""Types of one element each, as PyTorch calls them."""
+"""Types without blocks, with PyTorch's names."""
 _BLOCKS: Mapping[int, tuple[str, int, int]] = {
     0: ("f32", 1, 4),
     1: ("f16", 1, 2),
@@ -84,22 +84,22 @@ https://github.com/ggml-org/llama.cpp/blob/master/gguf-py/gguf/constants.py
 _NUMBERS: Mapping[int, str] = {
     0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
 }  # fmt: skip
-"""Formats, as in `struct`, of the metadata's plain types."""
+"""The `struct` formats of the scalar types of metadata values."""
 _STRING, _ARRAY = 8, 9
 
 
 def is_gguf(start: bytes) -> bool:
-    """Return whether a file starts with GGUF's magic bytes."""
+    """Return whether a file starts with the magic bytes of GGUF."""
     return start.startswith(_MAGIC)
 
 
 def read_file(file: Path) -> TensorFile:
     """Return the tensors and the metadata of a GGUF file.
 
-    Sizes are in PyTorch's order, the reverse of the file's.
+    Shapes are in PyTorch's order, which is the reverse of the order in the file.
 
     Raises:
-        CheckpointError: the file is damaged, cut short, or of a version or a type that is not known.
+        CheckpointError: the file is damaged or truncated, or has an unknown version or tensor type.
     """
     whole = file.stat().st_size
     header = read_bytes(file, None, min(whole, MAX_HEADER))
@@ -110,23 +110,23 @@ def read_file(file: Path) -> TensorFile:
 
 
 class _DamagedError(Exception):
-    """What is wrong with the header."""
+    """A damaged header; the text describes the damage."""
 
 
 class _Reader:
-    """Takes values from the header one after another, each within its end."""
+    """Reads values from the header in sequence, and checks its bounds."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.at = len(_MAGIC)
         self.order = "<"
         self.length = "Q"
-        """Format of counts and lengths: version 1 has 32 bits."""
+        """The `struct` format of counts and lengths: 64 bits, in version 1 32 bits."""
 
     def number(self, form: str) -> int | float | bool:
         size = struct.calcsize(form)
         if self.at + size > len(self.content):
-            raise _DamagedError("it ends within its header")
+            raise _DamagedError("it ends in its header")
         (value,) = struct.unpack_from(self.order + form, self.content, self.at)
         self.at += size
         return value  # type: ignore[no-any-return]  # one of the three, by its format
@@ -137,15 +137,15 @@ class _Reader:
     def text(self, limit: int) -> str:
         length = self.whole()
         if length > limit:
-            raise _DamagedError(f"a text would have {length:,} bytes")
+            raise _DamagedError(f"a string would have {length:,} bytes")
         if self.at + length > len(self.content):
-            raise _DamagedError("it ends within its header")
+            raise _DamagedError("it ends in its header")
         self.at += length
         return self.content[self.at - length : self.at].decode("utf-8", "replace")
 
     def skip(self, count: int) -> None:
         if self.at + count > len(self.content):
-            raise _DamagedError("it ends within its header")
+            raise _DamagedError("it ends in its header")
         self.at += count
 
 
@@ -162,31 +162,31 @@ def _read(reader: _Reader, file: Path, whole: int) -> TensorFile:
     for _ in range(tensor_count):
         name, tensor, offset = _read_tensor(reader)
         if name in tensors:
-            raise _DamagedError(f"it has {quoted(name)} twice")
+            raise _DamagedError(f"it contains {quoted(name)} twice")
         tensors[name] = tensor
         ends.append(offset + tensor.stored_bytes)
     alignment = _alignment(metadata)
     start = -(-reader.at // alignment) * alignment
     if tensors and start + max(ends) > whole:
-        raise _DamagedError(f"it is cut short: {whole:,} bytes of {start + max(ends):,}")
+        raise _DamagedError(f"it is truncated: {whole:,} bytes of {start + max(ends):,}")
     architecture = metadata.get("general.architecture", "")
     return TensorFile(tensors, [file], architecture, metadata)
 
 
 def _read_version(reader: _Reader) -> None:
-    """Read the version, and with it the order of bytes: version 3 may be big-endian."""
+    """Read the version, and detect the byte order: version 3 can be big-endian."""
     version = reader.whole("I")
     if version not in _VERSIONS and version & 0xFFFF == 0:
         reader.order, reader.at = ">", len(_MAGIC)
         version = reader.whole("I")
     if version not in _VERSIONS:
-        raise _DamagedError(f"version {version} is not known")
+        raise _DamagedError(f"version {version} is unknown")
     if version == 1:
         reader.length = "I"
 
 
 def _read_entry(reader: _Reader) -> tuple[str, str]:
-    """Return a key of the metadata and its value as text; '' for an array, which may be a whole vocabulary."""
+    """Return a metadata key and its value as text; '' for an array, which can be a whole vocabulary."""
     key = reader.text(MAX_NAME)
     kind = reader.whole("I")
     if kind == _ARRAY:
@@ -204,7 +204,7 @@ def _read_value(reader: _Reader, kind: int) -> str:
 
 
 def _skip_array(reader: _Reader) -> None:
-    """Pass over an array. An array of arrays is refused: no writer makes one, and it has no bound."""
+    """Skip an array. An array of arrays is an error: no known writer creates one, and its depth has no limit."""
     kind, count = reader.whole("I"), reader.whole()
     if kind in _NUMBERS:
         reader.skip(count * struct.calcsize(_NUMBERS[kind]))
@@ -216,7 +216,7 @@ def _skip_array(reader: _Reader) -> None:
 
 
 def _read_tensor(reader: _Reader) -> tuple[str, StoredTensor, int]:
-    """Return the name of a tensor, what is stored, and where it starts behind the header."""
+    """Return the name of a tensor, its record, and its offset in bytes after the header."""
     name = reader.text(MAX_NAME)
     dimensions = reader.whole("I")
     if not name or not all(name.split(".")):
@@ -232,7 +232,7 @@ def _read_tensor(reader: _Reader) -> tuple[str, StoredTensor, int]:
     scheme, elements, size = _BLOCKS[kind]
     blocks = StoredTensor(shape, "", 0).count
     if shape[-1] % elements:
-        raise _DamagedError(f"rows of {quoted(name)} have {shape[-1]:,} elements, no multiple of {elements}")
+        raise _DamagedError(f"rows of {quoted(name)} have {shape[-1]:,} elements, not a multiple of {elements}")
     stored = blocks // elements * size
     if kind in _PLAIN:
         return name, StoredTensor(shape, _PLAIN[kind], stored), offset

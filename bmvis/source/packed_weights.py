@@ -1,7 +1,7 @@
-"""Quantized checkpoints: what the packed tensors stand for, by what `config.json` says of the quantization.
+"""Restore the logical shapes of packed weights in quantized checkpoints, from `quantization_config` in config.json.
 
-A quantizer stores several values in one integer, with scales and zero points. The shapes in the file are then those
-of the packing. `quantization_config` names the method and the bits:
+A quantizer stores several values in one integer, with scales and zero points. The shapes in the file are then the
+packed shapes. `quantization_config` names the method and the bits:
 https://huggingface.co/docs/transformers/main_classes/quantization
 """
 
@@ -19,14 +19,14 @@ _MAX_BITS = 16
 
 
 class _Scheme(msgspec.Struct, frozen=True):
-    """How one method stores a weight."""
+    """The storage format of weights of one method."""
 
     weight: str
-    """The last name of the packed tensor."""
+    """The name of the packed tensor in its module."""
     bookkeeping: tuple[str, ...]
-    """The last names of what belongs to its storage."""
+    """The names of the other tensors of the storage, such as scales."""
     axis: int
-    """The dimension along which values are packed; -1 is the last."""
+    """The dimension along which values are packed; -1 is the last one."""
 
 
 _SCHEMES: Mapping[str, _Scheme] = {
@@ -39,16 +39,23 @@ _SCHEMES: Mapping[str, _Scheme] = {
         -1,
     ),
 }
+"""The formats by `quant_method`. Sources of the names and the packed dimensions:
+
+- `gptq`: https://github.com/AutoGPTQ/AutoGPTQ/blob/main/auto_gptq/nn_modules/qlinear/qlinear_cuda_old.py
+- `awq`: https://github.com/casper-hansen/AutoAWQ/blob/main/awq/modules/linear/gemm.py
+- `hqq`: https://github.com/mobiusml/hqq/blob/master/hqq/core/quantize.py
+- `compressed-tensors`: https://github.com/vllm-project/compressed-tensors/tree/main/src/compressed_tensors/compressors
+"""
 
 
 def unpack(tensors: Mapping[str, StoredTensor], config: Mapping[str, Any]) -> Mapping[str, StoredTensor]:
     """Return the tensors of a checkpoint with the logical shapes of packed weights.
 
-    What belongs to the storage of a weight (scales, zero points) is marked as bookkeeping, and its bytes count as the
-    weight's.
+    Other tensors of the storage of a weight (scales, zero points) are marked as bookkeeping, and their bytes are added
+    to the weight.
 
     Args:
-        tensors: what the files hold, by state-dict key.
+        tensors: the tensors of the files, by state-dict key.
         config: the content of `config.json`; {} if there is none.
     """
     quantization = config.get("quantization_config") or config.get("compression_config")
@@ -72,7 +79,7 @@ def unpack(tensors: Mapping[str, StoredTensor], config: Mapping[str, Any]) -> Ma
 
 
 def _bits(quantization: Mapping[str, Any]) -> int:
-    """Return the bits of a value; 0 where the configuration does not say, or differs from group to group."""
+    """Return the bits per value; 0 if the configuration does not set them, or sets several numbers."""
     groups = quantization.get("config_groups")
     if isinstance(groups, dict):
         weights = [group.get("weights") for group in groups.values() if isinstance(group, dict)]
@@ -84,7 +91,10 @@ def _bits(quantization: Mapping[str, Any]) -> int:
 
 
 def _widened(tensor: StoredTensor, bits: int, axis: int, method: str) -> StoredTensor:
-    """Return a packed tensor with the sizes of what it stands for."""
+    """Return a packed tensor with its logical shape.
+
+    Example: int32 of shape [512, 4096] with 4 bits along axis 0 becomes [4096, 4096].
+    """
     if tensor.dtype not in _INT_BITS or not tensor.shape or (axis >= 0 and axis >= len(tensor.shape)):
         return tensor
     shape = list(tensor.shape)
@@ -98,7 +108,7 @@ def _with_bookkeeping(
     bookkeeping: tuple[str, ...],
     widen: Callable[[StoredTensor], StoredTensor] | None,
 ) -> Mapping[str, StoredTensor]:
-    """Return the tensors with each packed weight widened and what belongs to it marked."""
+    """Return the tensors with the logical shape of each packed weight, and its storage tensors marked."""
     found = dict(tensors)
     for name, tensor in tensors.items():
         module, _, last = name.rpartition(".")
@@ -117,9 +127,11 @@ def _with_bookkeeping(
 
 
 def _unpack_mxfp4(tensors: Mapping[str, StoredTensor]) -> Mapping[str, StoredTensor]:
-    """Return the tensors with blocks of 4-bit values, two to a byte, as one dimension of values.
+    """Return the tensors with MXFP4 blocks, which pack two 4-bit values in a byte, as one dimension of values.
 
-    https://github.com/openai/gpt-oss stores `*_blocks` of [..., groups, 16 bytes] and `*_scales` of [..., groups].
+    `*_blocks` has the shape [..., groups, 16] in bytes, `*_scales` has the shape [..., groups]; the weight has the
+    shape [..., groups * 32]. https://github.com/openai/gpt-oss/blob/main/gpt_oss/torch/weights.py
+    https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf
     """
     found = dict(tensors)
     for name, tensor in tensors.items():
@@ -136,7 +148,10 @@ def _unpack_mxfp4(tensors: Mapping[str, StoredTensor]) -> Mapping[str, StoredTen
 def _unpack_bitsandbytes(
     tensors: Mapping[str, StoredTensor], quantization: Mapping[str, Any]
 ) -> Mapping[str, StoredTensor]:
-    """Return the tensors with 4-bit weights by their number of values: their shape is in the bytes alone."""
+    """Return the tensors with 4-bit weights as one dimension of values; the headers do not have their shape.
+
+    https://github.com/bitsandbytes-foundation/bitsandbytes/blob/main/bitsandbytes/functional.py (`QuantState`)
+    """
     if quantization.get("load_in_8bit"):
         return _with_bookkeeping(tensors, "weight", ("SCB", "weight_format"), None)
     scheme = str(quantization.get("bnb_4bit_quant_type") or "fp4")[:8]
@@ -148,7 +163,7 @@ def _unpack_bitsandbytes(
         wide = msgspec.structs.replace(tensor, shape=(tensor.count * 2,), quantization=scheme)
         found[name] = _owning(wide, [tensors[key] for key in owned])
         for key in owned:
-            del found[key]  # `weight.absmax` and the like: a tensor is no module
+            del found[key]  # keys such as `weight.absmax` would make the weight a module
     return found
 
 

@@ -1,7 +1,7 @@
-"""Text without traces of the machine that it was made on: a page is the same wherever it is built, and for strangers.
+"""Remove paths and addresses of the build machine from texts, so that pages are reproducible and leak no user names.
 
-Paths below known folders are shortened: of the project, of installed packages, of Python, of the user. Addresses of
-objects are left out. Internal.
+Paths in the folders of the project, of installed packages, of Python, and of the user are shortened. Addresses of
+objects are removed. Internal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bmvis.source.pyproject import project_folder
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
 _START = r"(?<![\w/.~-])"
-"""A path does not begin in the middle of another one."""
+"""A path does not start in the middle of another path."""
 _INSIDE = rf"{_START}(?:[A-Za-z]:)?[\\/][^\s'\":]*?[\\/]"
 _INSTALLED = re.compile(rf"{_INSIDE}(?:site|dist)-packages[\\/]")
 _LIBRARY = re.compile(rf"{_INSIDE}lib[\\/]python3\.\d+[\\/]")
@@ -32,7 +32,7 @@ def portable_text(text: str, cwd: Path) -> str:
     """Return text with shortened paths.
 
     Args:
-        text: what is to be shown.
+        text: a text for a page.
         cwd: a folder of the project.
     """
     for pattern, short in _folders(cwd):
@@ -61,7 +61,7 @@ def portable_model(model: Model, cwd: Path) -> Model:
 
 @lru_cache(maxsize=8)
 def _folders(cwd: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return a pattern for each known folder, and what is written in its place; inner folders come first."""
+    """Return a pattern for each known folder and its replacement; inner folders come first."""
     project = project_folder(cwd)
     return (
         *_patterns(project, "", "."),
@@ -70,7 +70,7 @@ def _folders(cwd: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
         *_patterns(Path(sys.prefix), "<python>/", "<python>"),
         *_patterns(Path(sys.base_prefix), "<python>/", "<python>"),
         *_patterns(Path(tempfile.gettempdir()), "<tmp>/", "<tmp>"),
-        *_patterns(Path(os.path.expanduser("~")), "~/", "~"),  # noqa: PTH111  # it may be unknown, and is then no error
+        *_patterns(Path(os.path.expanduser("~")), "~/", "~"),  # noqa: PTH111  # no error if the home folder is unknown
     )
 
 

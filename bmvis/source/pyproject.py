@@ -1,4 +1,4 @@
-"""The models that a project names, in `[tool.bmvis]` of its pyproject.toml."""
+"""Read the named models of a project from `[tool.bmvis]` in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 class NamedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One model of `[tool.bmvis.models]`: a table, or just its reference."""
+    """One model of `[tool.bmvis.models]`: a table, or only its reference."""
 
     reference: str
     device: Device = "auto"
     python: str = ""
-    """Another Python, for a model whose dependencies clash; torch and msgspec must be installed there. Relative to
-    the project."""
+    """Another Python for a model with conflicting dependencies; torch and msgspec must be installed there. The path is
+    relative to the project."""
     recorded: bool = False
-    """Whether pages always show the snapshot, for a model whose environment is not where the site is built."""
+    """Whether pages always show the snapshot, for a model that cannot be built in the environment of the docs build."""
     timeout: float = 0.0
-    """Seconds; 0 is the site's own limit."""
+    """Timeout in seconds; 0 is the setting of the site."""
     memory: int = 0
-    """Bytes; 0 is the site's own limit."""
+    """Memory limit in bytes; 0 is the setting of the site."""
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,21 +45,25 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Project(msgspec.Struct, frozen=True):
-    """What pyproject.toml says."""
+    """The settings in `[tool.bmvis]`."""
 
     folder: Path
     path: tuple[str, ...]
-    """Folders for the front of `sys.path`, absolute."""
+    """Absolute paths of folders for the front of `sys.path`."""
     snapshots: Path
     models: Mapping[str, NamedModel]
 
     @property
     def file(self) -> Path:
-        """Return the file that has the names."""
+        """Return the path of pyproject.toml."""
         return self.folder / "pyproject.toml"
 
     def find(self, name: str) -> NamedModel:
-        """Return the model of this name."""
+        """Return the model with this name.
+
+        Raises:
+            ProjectError: there is no such name.
+        """
         if name not in self.models:
             raise ProjectError(
                 f"{name!r} is neither a reference (package.module:factory) nor a name in [tool.bmvis.models]",
@@ -68,25 +72,25 @@ class Project(msgspec.Struct, frozen=True):
         return self.models[name]
 
     def name_of(self, reference: str, device: Device) -> str:
-        """Return under which name the project has a reference; '' if it has none."""
+        """Return the name of a reference in the project; '' if it has none."""
         found = (n for n, m in self.models.items() if m.reference == reference and device in ("auto", m.device))
         return next(found, "")
 
     def python(self, model: NamedModel) -> str:
-        """Return the path of the model's own Python; '' if it has none."""
-        # Not resolved: what a virtual environment is, its link tells.
+        """Return the path of the Python that the model sets; '' if it sets none."""
+        # Not resolved: Python finds its virtual environment by the path of the link.
         return os.path.normpath(self.folder / model.python) if model.python else ""
 
     def snapshot(self, name: str) -> Path:
-        """Return where the snapshot of a model is kept."""
+        """Return the path of the snapshot of a model."""
         return self.snapshots / f"{name}.json"
 
 
 def read_project(start: Path) -> Project:
-    """Return what the nearest pyproject.toml with a `[tool.bmvis]` says, from `start` upwards.
+    """Return the settings of the nearest pyproject.toml with `[tool.bmvis]`, from `start` upwards.
 
     Raises:
-        ProjectError: it says something that bmvis does not know.
+        ProjectError: the file does not parse, or has an unknown key, a wrong type, or an invalid name.
     """
     for folder in (start, *start.parents):
         file = folder / "pyproject.toml"
@@ -97,11 +101,11 @@ def read_project(start: Path) -> Project:
 
 
 def project_folder(start: Path) -> Path:
-    """Return the folder of the whole project: that of the repository, else of pyproject.toml, else `start`.
+    """Return the folder of the project: that of the Git repository, else of pyproject.toml, else `start`.
 
-    A home directory or a root that happens to be a repository is no project.
+    A home directory or a root directory does not count as a project, even if it is a repository.
     """
-    found, home = start, Path(os.path.expanduser("~"))  # noqa: PTH111  # it may be unknown, and is then no error
+    found, home = start, Path(os.path.expanduser("~"))  # noqa: PTH111  # no error if the home folder is unknown
     for folder in (start, *start.parents):
         if folder in (home, folder.parent):
             break
@@ -129,9 +133,13 @@ def _project(folder: Path, written: object, file: Path) -> Project:
     for name in models:
         if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
             raise ProjectError(
-                f"{name!r} cannot name a model in {file}: it names a file", hint="write letters, digits, - and _"
+                f"{name!r} in {file} is not a valid model name, because it is also a file name",
+                hint="use letters, digits, - and _",
             )
         if folded.setdefault(name.lower(), name) != name:
-            raise ProjectError(f"{name!r} and {folded[name.lower()]!r} in {file} are one file on some systems")
+            raise ProjectError(
+                f"{name!r} and {folded[name.lower()]!r} in {file} are the same file name on some systems",
+                hint="use names that differ in more than case",
+            )
     path = tuple(str(folder / entry) for entry in table.path)
     return Project(folder, path, folder / table.snapshots, models)

@@ -1,4 +1,4 @@
-"""Models from their snapshots, and how a built model differs from its own. Internal."""
+"""Read models from snapshots, and compare built models with them. Internal."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _MARKERS = {b"<" * 7: "ours", b"|" * 7: "base", b"=" * 7: "theirs", b">" * 7: "b
 
 
 def read_recorded(project: Project, name: str, text: str) -> Built:
-    """Return the model of a name as its snapshot has it.
+    """Return the model in the snapshot of a name.
 
     Args:
-        project: what pyproject.toml says.
-        name: the name; '' where the project has none for the reference.
-        text: what the page names.
+        project: the settings in pyproject.toml.
+        name: the name; '' if the project has no name for the reference.
+        text: the reference or name on the page.
 
     Raises:
-        SnapshotError: there is no name, or no snapshot that can be read.
+        SnapshotError: the reference has no name, or the snapshot cannot be read.
     """
     if not name:
         raise SnapshotError(
-            f"{text!r} has no name, and so no snapshot",
-            hint=f"write in pyproject.toml, below [tool.bmvis.models]: name = {text!r}",
+            f"{text!r} has no name in pyproject.toml, and therefore no snapshot",
+            hint=f"add to [tool.bmvis.models] in pyproject.toml: name = {text!r}",
         )
     file = project.snapshot(name)
     model = read_snapshot(file, project.find(name).reference).model
@@ -41,7 +41,7 @@ def read_recorded(project: Project, name: str, text: str) -> Built:
 
 
 def with_drift(project: Project, name: str, built: Built) -> Built:
-    """Return a model that was built, with how it differs from the snapshot of its name."""
+    """Return a built model with its differences from the snapshot of its name."""
     file = project.snapshot(name)
     try:
         recorded = read_snapshot(file, project.find(name).reference)
@@ -54,7 +54,7 @@ def with_drift(project: Project, name: str, built: Built) -> Built:
 
 
 def drift_error(reference: str, built: Built) -> DriftError | None:
-    """Return what a host reports next to the tree: that the model differs from its snapshot."""
+    """Return the error that a host reports next to the tree if the model differs from its snapshot; else None."""
     if not built.drift:
         return None
     return DriftError(
@@ -80,7 +80,7 @@ def read_snapshot(file: Path, reference: str) -> Snapshot:
     """Read the snapshot of a model.
 
     Raises:
-        SnapshotError: there is none, it cannot be read, or it was recorded from another reference.
+        SnapshotError: there is no snapshot, it cannot be read, or it belongs to another reference.
     """
     try:
         content = read_regular(file, MAX_BYTES)
@@ -91,7 +91,8 @@ def read_snapshot(file: Path, reference: str) -> Snapshot:
     found = parse_snapshot(content, str(file))
     if found.reference != reference:
         raise ReferenceChangedError(
-            f"{file} is of {found.reference!r}, and pyproject.toml says {reference!r}", hint="run `bmvis snapshot`"
+            f"{file} is the snapshot of {found.reference!r}, but pyproject.toml names {reference!r}",
+            hint="run `bmvis snapshot`",
         )
     return found
 
@@ -100,8 +101,8 @@ def parse_snapshot(content: bytes, file: str) -> Snapshot:
     """Return the snapshot that a file contains.
 
     Args:
-        content: of the file.
-        file: how to name it in an error.
+        content: the content of the file.
+        file: the name of the file in errors.
 
     Raises:
         SnapshotError: it cannot be read.
@@ -111,7 +112,7 @@ def parse_snapshot(content: bytes, file: str) -> Snapshot:
     try:
         return load(content.decode())
     except UnicodeDecodeError:
-        raise SnapshotError(f"{file}: it is no text", hint="run `bmvis snapshot`, and commit it") from None
+        raise SnapshotError(f"{file}: it is not UTF-8 text", hint="run `bmvis snapshot`, and commit it") from None
     except SnapshotError as error:
         raise SnapshotError(f"{file}: {error.message}", hint=error.hint) from error
 

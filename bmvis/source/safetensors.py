@@ -1,7 +1,7 @@
-"""Read the headers of safetensors files: no torch, no code, no weights are read.
+"""Read the headers of safetensors files, without torch, without code, and without the weights.
 
-A file has eight bytes with the length of its header, the header in JSON, and the bytes of the tensors:
-https://github.com/huggingface/safetensors#format
+A file consists of eight bytes with the length of the header, little-endian; the header in JSON; and the bytes of the
+tensors: https://github.com/huggingface/safetensors#format
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ _DTYPES: Mapping[str, tuple[str, int]] = {
     "F8_E5M2FNUZ": ("float8_e5m2fnuz", 8),
     "F8_E8M0": ("float8_e8m0fnu", 8),
 }
-"""What PyTorch calls the format's data types, and the bits of an element."""
+"""PyTorch's name of each data type of the format, and the bits per element."""
 _PART = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<total>[0-9]{5})\.safetensors")
 
 _Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_SIZE)]
 _HEADER = msgspec.json.Decoder(dict[str, dict[str, str | list[_Size]]])
-"""Tensors, and `__metadata__`. Typed, so that a hostile header is refused before it takes memory."""
+"""Tensors, and `__metadata__`. The types reject a malicious header before it takes memory."""
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,24 +70,24 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Index(msgspec.Struct, frozen=True):
     weight_map: msgspec.Raw
-    """The file, beside the index, that holds each tensor."""
+    """The file name of the part with each tensor; the parts are in the folder of the index."""
 
 
 def is_safetensors(start: bytes, size: int) -> bool:
-    """Return whether a file starts as the format demands: a length that fits, then an object in JSON.
+    """Return whether a file starts with a valid header length and a JSON object.
 
-    The length comes first: that of 640 bytes starts with the two bytes of a pickle.
+    Check this before other formats: a header length of 640 starts with the same two bytes as a pickle.
 
     Args:
         start: the first bytes of the file, nine or more.
-        size: the bytes of the whole file.
+        size: the size of the whole file in bytes.
     """
     length = int.from_bytes(start[:8], "little")
     return len(start) > 8 and 8 + length <= size and length <= MAX_HEADER and start[8:9] == b"{"
 
 
 def read_file(file: Path) -> TensorFile:
-    """Return what the header of one file holds.
+    """Return the tensors and the metadata in the header of one file.
 
     Raises:
         CheckpointError: the file is damaged, or of another format.
@@ -109,7 +109,7 @@ def read_file(file: Path) -> TensorFile:
 
 
 def read_index(index: Path) -> TensorFile:
-    """Return what the parts of a checkpoint hold that an index lists.
+    """Return the tensors of the parts of a checkpoint that an index lists.
 
     Raises:
         CheckpointError: the index or a part is damaged or missing.
@@ -119,19 +119,20 @@ def read_index(index: Path) -> TensorFile:
         written = msgspec.json.decode(content, type=_Index).weight_map
         weights = msgspec.json.decode(written, type=dict[str, str])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CheckpointError(f"{index} is no index of a checkpoint: {error}") from None
+        raise CheckpointError(f"{index} is not the index of a checkpoint: {error}") from None
     _refuse_duplicates(bytes(written), index)
     parts: dict[str, TensorFile] = {}
     for name in sorted(set(weights.values())):
         if name in (".", "..") or re.search(r"[/\\:\0]", name) or not name.endswith(".safetensors"):
             raise CheckpointError(
-                f"{index} names the part {quoted(name)}", hint="a part is a .safetensors file beside its index"
+                f"{index} names the part {quoted(name)}",
+                hint="a part must be a .safetensors file in the folder of the index",
             )
         parts[name] = read_file(index.parent / name)
     for tensor, name in weights.items():
         if tensor not in parts[name].tensors:
             raise CheckpointError(
-                f"{index.parent / name} does not hold {quoted(tensor)}", hint=f"{index} says that it does"
+                f"{index.parent / name} does not contain {quoted(tensor)}, which {index} lists", hint=DOWNLOAD
             )
     tensors = {tensor: parts[name].tensors[tensor] for tensor, name in weights.items()}
     notes = tuple(note for name, part in parts.items() if (note := _left_out(name, part.tensors, tensors)))
@@ -139,10 +140,10 @@ def read_index(index: Path) -> TensorFile:
 
 
 def parts_of(names: Sequence[str]) -> list[str]:
-    """Return the files of one checkpoint in parts, by their names alone; [] if they are no such parts.
+    """Return the files of a checkpoint in parts, sorted; [] if the names are not those of parts of one checkpoint.
 
     Args:
-        names: the `.safetensors` files of a folder.
+        names: the names of the `.safetensors` files of a folder.
 
     Raises:
         CheckpointError: a part is missing.
@@ -161,44 +162,44 @@ def parts_of(names: Sequence[str]) -> list[str]:
 
 
 def read_parts(files: Sequence[Path]) -> TensorFile:
-    """Return what the parts of a checkpoint without an index hold.
+    """Return the tensors of the parts of a checkpoint without an index.
 
     Raises:
-        CheckpointError: a part is damaged, or two hold the same tensor.
+        CheckpointError: a part is damaged, or two parts contain the same tensor.
     """
     tensors: dict[str, StoredTensor] = {}
     for file in files:
         part = read_file(file).tensors
         twice = next(iter(tensors.keys() & part.keys()), None)
         if twice is not None:
-            raise CheckpointError(f"{file} and an earlier part both hold {quoted(twice)}", hint="name one file")
+            raise CheckpointError(f"{file} and an earlier part both contain {quoted(twice)}", hint="name one file")
         tensors |= part
     return TensorFile(tensors, files)
 
 
 def _header(file: Path) -> tuple[bytes, int]:
-    """Return the header of a file, and how many bytes follow it."""
+    """Return the header of a file, and the number of bytes after it."""
     start = read_bytes(file, None, 64)
     whole, length = file.stat().st_size, int.from_bytes(start[:8], "little")
     if not is_safetensors(start, whole):
         refuse_other_formats(file, start)
     if len(start) < 8:
-        raise CheckpointError(f"{file} is cut short: it has {whole} bytes", hint=DOWNLOAD)
+        raise CheckpointError(f"{file} is truncated: it has {whole} bytes", hint=DOWNLOAD)
     if length > MAX_HEADER:
         raise CheckpointError(
-            f"{file} is no safetensors file, or damaged: its header would have {length:,} bytes", hint=SAVE
+            f"{file} is not a safetensors file, or is damaged: its header would have {length:,} bytes", hint=SAVE
         )
     if 8 + length > whole:
         raise CheckpointError(
-            f"{file} is cut short: its header has {length:,} bytes, the file {whole:,}", hint=DOWNLOAD
+            f"{file} is truncated: its header has {length:,} bytes, the file {whole:,}", hint=DOWNLOAD
         )
     return read_bytes(file, None, 8 + length)[8:], whole - 8 - length
 
 
 def _has_once(content: bytes, keys: Sequence[bytes], count: int) -> bool:
-    """Return whether JSON has each key as often as there are objects that need it: then no object is there twice.
+    """Return whether JSON contains each key exactly `count` times, so that no object of it can be a duplicate.
 
-    That one is there more often may also come of a text, and an escape may hide one: then this says nothing.
+    This check is fast. False means unknown: a string value can contain a key, and an escape can hide one.
     """
     return b"\\" not in content and all(content.count(b'"%b"' % key) == count for key in keys)
 
@@ -208,22 +209,24 @@ def _refuse_duplicates(content: bytes, file: Path) -> None:
         found = dict(pairs)
         if len(found) < len(pairs):
             [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
-            raise CheckpointError(f"{file} has {quoted(twice)} twice", hint="one would hide the other; save it anew")
+            raise CheckpointError(
+                f"{file} contains {quoted(twice)} twice", hint="save the file again: readers would use only one"
+            )
         return found
 
     json.loads(content, object_pairs_hook=once)
 
 
 def _require_layout(entries: Mapping[str, _Entry], file: Path, rest: int) -> None:
-    """Require that the tensors follow each other without a gap, up to the end of the file."""
+    """Check that the tensors follow each other without gaps up to the end of the file, as the format requires."""
     end = 0
     for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
         start, stop = entry.data_offsets
         if start != end or stop - start != _bytes_of(name, entry, file):
-            raise CheckpointError(f"{quoted(name)} is not where the header of {file} says", hint=DOWNLOAD)
+            raise CheckpointError(f"the offsets of {quoted(name)} in the header of {file} are wrong", hint=DOWNLOAD)
         end = stop
     if end != rest:
-        what = "is cut short" if rest < end else "is longer than its header says"
+        what = "is truncated" if rest < end else "is longer than its header specifies"
         raise CheckpointError(f"{file} {what}: {rest:,} bytes of {end:,} follow the header", hint=DOWNLOAD)
 
 
@@ -242,9 +245,9 @@ def _stored(entry: _Entry) -> StoredTensor:
 
 
 def _with_ties(tensors: dict[str, StoredTensor], metadata: Mapping[str, str]) -> dict[str, StoredTensor]:
-    """Add the names that `safetensors.torch.save_model` drops: it keeps one of several names of a tensor.
+    """Add the names of shared tensors that `safetensors.torch.save_model` drops; it keeps one name per tensor.
 
-    The metadata says which name stands for which:
+    The metadata maps each dropped name to the kept one:
     https://huggingface.co/docs/safetensors/torch_shared_tensors
     """
     found = dict(tensors)
@@ -260,4 +263,4 @@ def _left_out(name: str, part: Mapping[str, StoredTensor], listed: Mapping[str, 
     if not others:
         return ""
     plural = "tensor that the index does" if len(others) == 1 else "tensors that the index does"
-    return f"{name} holds {len(others):,} {plural} not list, such as {quoted(others[0])}: not shown"
+    return f"{name} contains {len(others):,} {plural} not list, such as {quoted(others[0])}: not shown"

@@ -1,4 +1,4 @@
-"""Where a model comes from: the entry point through which every host gets a model for a reference."""
+"""Resolve references to models: the entry point for all hosts."""
 
 from __future__ import annotations
 
@@ -29,31 +29,32 @@ Mode = Literal["live", "snapshot", "check"]
 
 
 RECORDED = "snapshot:"
-"""Before the name of a model: as its snapshot has it, whatever the mode."""
+"""Prefix of a model name that selects its snapshot in every mode."""
 
 
 class Source:
-    """Builds models for one docs build; each reference once, a failing one included.
+    """Builds models for one docs build. Each reference is resolved once, even if it fails.
 
     A page names a model by a factory reference, or by a name from `[tool.bmvis.models]` of the pyproject.toml in `cwd`
-    or above it.
+    or a folder above it.
 
     Args:
-        cwd: the project's folder: where relative paths start.
-        path: folders for the front of `sys.path`, relative ones below `cwd`.
-        python: the interpreter that builds models.
-        timeout: seconds per model.
-        memory: bytes per model, beside what torch itself takes; 0 is half of the machine's for a model whose
-            device is `auto`, and no limit else. Holds on Linux.
-        cache: a folder for what was built, to be used by later builds; None keeps nothing. An entry holds
-            while the project's modules that the factory imports, the data files below `cwd` and `path`
-            that they open, and the installed distributions are what they were. A file that C code
-            opens, and what a factory takes from the network or the environment, is not seen.
-        allow: what references on pages may name: `zoo:build` or a pattern such as `zoo:build_*` (the rules are in
-            `bmvis.source.allow`). By default a page may run any importable callable. Names are always
-            allowed: who writes pyproject.toml may run code.
-        mode: `live` builds models; `snapshot` reads committed files only; `check` builds, and compares.
-        snapshots: the folder of snapshots, where it is not the one that pyproject.toml says.
+        cwd: the folder of the project; relative paths start there.
+        path: folders for the front of `sys.path`, relative to `cwd`.
+        python: the Python interpreter that builds models.
+        timeout: seconds per model; 0 is no timeout.
+        memory: bytes per model, in addition to the memory of torch itself. 0 is half of the machine's memory if the
+            device is `auto`, else no limit. Linux only.
+        cache: a folder for built models, used by later builds; None for no cache. An entry is valid while the
+            modules of the project that the factory imports, the data files in `cwd` and `path` that they open, and the
+            installed distributions are unchanged. Files that C code opens, the network, and the environment are not
+            tracked.
+        allow: the references that pages may use: `zoo:build` or a pattern such as `zoo:build_*` (`bmvis.source.allow`
+            has the rules). By default a page can run any importable callable. Names from pyproject.toml are always
+            allowed, because its authors can run code anyway.
+        mode: `live` builds models; `snapshot` only reads committed files; `check` builds models and compares them
+            with their snapshots.
+        snapshots: the folder of snapshots, instead of the one in pyproject.toml.
     """
 
     def __init__(
@@ -83,15 +84,15 @@ class Source:
 
     @cached_property
     def project(self) -> Project:
-        """What pyproject.toml says."""
+        """The settings in pyproject.toml."""
         found = read_project(self._cwd)
         return msgspec.structs.replace(found, snapshots=self._snapshots) if self._snapshots else found
 
     def resolve(self, reference: str, device: Device = "auto", inputs: str = "") -> Built:
-        """Return the captured model that a factory reference, or a name, stands for.
+        """Return the captured model of a factory reference or a name.
 
         Raises:
-            BmvisError: the reference does not parse or is not allowed, or no model came of it.
+            BmvisError: the reference does not parse or is not allowed, or the model could not be built.
         """
         key = (reference.strip(), device, inputs)
         if key not in self._known:
@@ -105,36 +106,36 @@ class Source:
             raise found
         return found
 
-    def answer(self, asked: ModelRequest) -> Built:
-        """Return what a page asks for: a model, and the one to compare it with.
+    def answer(self, request: ModelRequest) -> Built:
+        """Return the model that a page requests, with the model to compare it with, if any.
 
         Raises:
             BmvisError: as from `resolve`.
         """
-        built = self.resolve(asked.reference, asked.device, asked.inputs)
-        if not asked.base:
+        built = self.resolve(request.reference, request.device, request.inputs)
+        if not request.base:
             return built
-        base = self.resolve(asked.base, asked.device)
+        base = self.resolve(request.base, request.device)
         sources = tuple(dict.fromkeys((*built.sources, *base.sources)))
         facts = tuple(dict.fromkeys((*built.facts, *base.facts)))
         return msgspec.structs.replace(built, base=base.model, sources=sources, facts=facts)
 
     def build(self, name: str) -> Built:
-        """Return the model that the project has under `name` as it is now, whatever pages show of it.
+        """Build the model with a name from pyproject.toml, in every mode and also if it is `recorded`.
 
         Raises:
-            BmvisError: there is no such name, or no model came of it.
+            BmvisError: there is no such name, or the model could not be built.
         """
         return self._builder.build(self._named_job(self.project.find(name), "auto"))
 
     def find_all(self, pattern: str) -> Listed:
-        """Return what a gallery's pattern finds.
+        """Return the references that a gallery pattern matches.
 
-        `*` and `bert-*` find names of `[tool.bmvis.models]`; `zoo:bert_*` finds what the module offers (the rule is
-        in `bmvis.child.listing`) and pages may name. Where only snapshots are read, it finds what has one.
+        `*` and `bert-*` match names of `[tool.bmvis.models]`. `zoo:bert_*` matches the factories of a module
+        (`bmvis.child.listing` has the rule) that are allowed. In mode `snapshot` it matches references with a name.
 
         Raises:
-            BmvisError: the text is no pattern, its module is not allowed or cannot be imported, or it finds nothing.
+            BmvisError: the text is not a pattern, its module is not allowed or cannot be imported, or nothing matches.
         """
         pattern = pattern.strip()
         if pattern not in self._lists:
@@ -148,7 +149,7 @@ class Source:
         return found
 
     def close(self) -> None:
-        """End the worker processes. A later `resolve` starts others."""
+        """End the worker processes. A later `resolve` starts new ones."""
         self._builder.close()
 
     def __enter__(self) -> Source:
@@ -186,7 +187,7 @@ class Source:
         return self._with_entry(name, read_recorded(self.project, name, text))
 
     def _with_entry(self, name: str, built: Built) -> Built:
-        """Return a model with facts of what is installed, and of the entry of pyproject.toml that has its name."""
+        """Return a model with the facts of the installed distributions, and of its entry in pyproject.toml."""
         entry = (entry_fact(self.project.file, name),) if name else ()
         installed = self._builder.installed_facts(built.installed)
         return msgspec.structs.replace(built, facts=(*built.facts, *entry, *installed))
@@ -197,40 +198,40 @@ class Source:
             file = self.project.file
             names = tuple(name for name in models if fnmatchcase(name, pattern))
             listed = Listed(names, (str(file),), (entry_fact(file, ""),)) if models else Listed(())
-            hint = nearest(pattern, models) or "pyproject.toml names no model below [tool.bmvis.models]"
+            hint = nearest(pattern, models) or "[tool.bmvis.models] in pyproject.toml names no model"
         elif self._mode == "snapshot":
             targets = {model.reference: model.reference.partition("(")[0] for model in models.values()}
             listed = Listed(tuple(text for text, target in targets.items() if fnmatchcase(target, pattern)))
-            hint = "snapshots are read only: a model needs a name in [tool.bmvis.models]"
+            hint = "in mode snapshot, a model needs a name in [tool.bmvis.models]"
         else:
             listed = self._listed(parse_pattern(pattern))
-            hint = "it finds public functions and classes that make a model without arguments"
+            hint = "a pattern matches public functions and classes that create a model without arguments"
         if not listed.references:
-            raise InvalidReferenceError(f"the pattern {pattern!r} finds no model", hint=hint)
+            raise InvalidReferenceError(f"the pattern {pattern!r} matches no model", hint=hint)
         return listed
 
     def _listed(self, pattern: Reference) -> Listed:
-        """Return what the module offers, from the cache or from the worker, less what pages may not name."""
+        """Return the factories of the module, from the cache or the worker, that the allow list permits."""
         self._allow.require_module(pattern)
         listed = self._builder.find_all(self._job(pattern))
         found = (reference for reference in listed.references if self._allow.admits(*reference.split(":", 1)))
         return msgspec.structs.replace(listed, references=tuple(found))
 
     def _inputs_grants(self, written: str) -> tuple[str, ...]:
-        """Return what allows the function that makes the inputs, if one does."""
+        """Return the allow entries that match the function that makes the inputs, if there is one."""
         found = inputs_of.parse_inputs(written) if written else ()
         return self._allow.grants(found) if isinstance(found, Reference) else (EVERYTHING,)
 
     def _name_of(self, reference: str, device: Device) -> str:
-        """Return the name of the snapshot that a reference has, if any is needed."""
+        """Return the name of a reference in pyproject.toml; '' if it has none, or if no snapshot is needed."""
         return "" if self._mode == "live" else self.project.name_of(reference, device)
 
     def _job(self, reference: Reference) -> Job:
-        """Return what to build for a reference on a page, under the site's own settings."""
+        """Return the job for a reference on a page, with the settings of the site."""
         return Job(reference, self._cwd, self._path, self._python, self._timeout, self._memory)
 
     def _named_job(self, model: NamedModel, device: Device) -> Job:
-        """Return what to build for a name of pyproject.toml, which anybody may use."""
+        """Return the job for a name from pyproject.toml, which every page may use."""
         project = self.project
         return Job(
             parse_reference(model.reference),
@@ -244,5 +245,5 @@ class Source:
 
 
 def model_request(reference: str, options: Options) -> ModelRequest:
-    """Return what a page asks for that names `reference` with `options`."""
+    """Return the request of a page for `reference` with `options`."""
     return ModelRequest(reference, options.device, options.base, options.inputs)

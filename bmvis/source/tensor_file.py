@@ -1,4 +1,4 @@
-"""What the formats of weight files have in common: a record of each tensor, and reading hostile files with limits."""
+"""Shared parts of the weight file readers: tensor records, and reading of untrusted files with limits."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import msgspec
 from bmvis.errors import CheckpointError
 
 MAX_HEADER = 100_000_000
-"""Bytes; the limit of the safetensors format. https://github.com/huggingface/safetensors#format"""
+"""Maximum header size in bytes, by the safetensors format. https://github.com/huggingface/safetensors#format"""
 MAX_TENSORS = 500_000
-"""The largest published checkpoints have a fifth of it."""
+"""Maximum number of tensors; the largest published checkpoints have about 100,000."""
 MAX_DIMENSIONS = 64
-"""PyTorch's own limit."""
+"""Maximum number of dimensions, by PyTorch."""
 MAX_SIZE = 2**63 - 1
-"""Of one dimension: sizes are 64-bit integers in every format, and in what stores them later."""
+"""Maximum size of one dimension: a signed 64-bit integer, as in PyTorch and MessagePack."""
 DOWNLOAD = "download the file again"
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -35,7 +35,7 @@ class StoredTensor(msgspec.Struct, frozen=True):
     quantization: str = ""
     tied_to: str = ""
     is_bookkeeping: bool = False
-    """Whether it belongs to the storage of another tensor, such as the scales of a quantized weight."""
+    """Whether it is part of the storage of another tensor, such as the scales of a quantized weight."""
 
     @property
     def count(self) -> int:
@@ -44,25 +44,25 @@ class StoredTensor(msgspec.Struct, frozen=True):
 
 
 class TensorFile(msgspec.Struct, frozen=True):
-    """What the headers of one file, or of the parts of one checkpoint, hold."""
+    """The tensors and metadata in the headers of one file, or of all parts of a checkpoint."""
 
     tensors: Mapping[str, StoredTensor]
     files: Sequence[Path]
     type: str = ""
-    """What the file calls its model: the class, or the architecture."""
+    """The class or architecture of the model, if the file names it."""
     metadata: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
 
 
 def read_bytes(file: Path, limit: int | None, length: int = -1) -> bytes:
-    """Return the first `length` bytes of a file, or all of one that has no more than `limit`.
+    """Return the first `length` bytes of a file; -1 is the whole file, of at most `limit` bytes.
 
     Raises:
-        CheckpointError: there is no such regular file, it is too large, or it cannot be read.
+        CheckpointError: the file does not exist, is not a regular file, is too large, or cannot be read.
     """
     try:
         if not os.path.isfile(file):
-            raise CheckpointError(f"no file {file}", hint="a path starts at the project's folder")
+            raise CheckpointError(f"no file {file}", hint="paths are relative to the folder of the project")
         if limit is not None and file.stat().st_size > limit:
             raise CheckpointError(f"{file} has more than {limit:,} bytes")
         with file.open("rb") as opened:
@@ -75,14 +75,14 @@ def refuse_other_formats(file: Path, start: bytes) -> None:
     """Raise an error that names the format of a file that is neither safetensors nor GGUF.
 
     Args:
-        file: what was named.
-        start: its first bytes, at least 16 where it has them.
+        file: the path of the file.
+        start: its first bytes, 16 or more if the file is longer.
 
     Raises:
-        CheckpointError: the format is a known one, or the file's name says so.
+        CheckpointError: the content or the name of the file is that of a known format.
     """
     if start.startswith(b"version https:") or start[:8] == b"version ":
-        raise CheckpointError(f"{file} is a pointer of Git LFS, not the file itself", hint="run `git lfs pull`")
+        raise CheckpointError(f"{file} is a Git LFS pointer, not the file itself", hint="run `git lfs pull`")
     if start.lstrip()[:14].lower().startswith(_HTML):
         raise CheckpointError(
             f"{file} is an HTML page, not weights",
@@ -107,5 +107,5 @@ def refuse_pickle(file: Path) -> None:
 
 
 def quoted(name: str) -> str:
-    """Return a name of a file for a message: cut, and with what is not printable as escapes."""
+    """Return a name from a file for a message: at most 80 characters, with escapes for unprintable ones."""
     return repr(name if len(name) <= 80 else f"{name[:79]}…")

@@ -1,1 +1,1 @@
-"""The parent's side of the worker process: start it, send requests, end it. Internal."""
+"""Start worker processes, send requests to them, and end them: the parent's side. Internal."""

@@ -1,7 +1,7 @@
-"""The parent's side of the worker process: start it, ask it, time it out, end it.
+"""Start the worker process, send it requests with a timeout, and end it: the parent's side.
 
-`Worker.build` returns a reply or raises; what a model's code does to its process never reaches the
-docs build. The child's side, and the protocol, are in `bmvis.child.server`.
+`Worker.build` returns a reply or raises. Side effects of the model's code never reach the docs build. The child's side
+and the protocol are in `bmvis.child.server`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bmvis.worker.single_process import SingleProcess
 from bmvis.worker.started import cause_of_end, hint_on_end, local, utf8
 
 TIMEOUT = 120.0
-"""Seconds one model may take by default, the import of its libraries included."""
+"""Default timeout for one model in seconds, including the import of its libraries."""
 _KINDS: Mapping[str, type[BmvisError]] = {
     cls.kind: cls for cls in (DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError)
 }
@@ -34,14 +34,14 @@ _CAN_FORK = sys.platform == "linux"
 
 
 class Worker:
-    """Builds models, one at a time, each in a process of its own (`bmvis.child` has the design).
+    """Builds models, one at a time, each in a separate process (`bmvis.child` describes the design).
 
     Args:
-        cwd: the child's working directory; relative paths of user code start there.
-        python: the interpreter; torch and msgspec must be installed there.
-        timeout: seconds per model.
-        memory: bytes per model, beside what torch itself takes; 0 is half of the machine's for a model whose
-            device is `auto`, and no limit else. Holds on Linux.
+        cwd: the working directory of the child; relative paths of user code start there.
+        python: the Python interpreter; torch and msgspec must be installed there.
+        timeout: seconds per model; 0 is no timeout.
+        memory: bytes per model, in addition to the memory of torch itself. 0 is half of the machine's memory if the
+            device is `auto`, else no limit. Linux only.
     """
 
     def __init__(self, cwd: Path, *, python: str = sys.executable, timeout: float = TIMEOUT, memory: int = 0) -> None:
@@ -68,7 +68,7 @@ class Worker:
         `allow` and `inputs_allow` are entries as in `bmvis.source.allow`, one of which must allow what is called.
 
         Raises:
-            BmvisError: the reference, the factory or the process failed; the text says how.
+            BmvisError: the reference, the factory or the process failed.
         """
         request = Request(0, reference, device, tuple(path), inputs=inputs, allow=allow, inputs_allow=inputs_allow)
         reply = self._answer(request)
@@ -76,7 +76,7 @@ class Worker:
         return reply
 
     def find_all(self, pattern: str, *, path: Sequence[str] = ()) -> Listed:
-        """Return references to the models that a pattern such as `zoo:bert_*` finds.
+        """Return references to the models that a pattern such as `zoo:bert_*` matches.
 
         Raises:
             BmvisError: as from `build`.
@@ -149,10 +149,10 @@ class Worker:
 
 
 def _reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
-    """Return what a model process has answered, and clear the folder of what it left there.
+    """Return the answer of a model process, and remove all files from the folder of replies.
 
     Raises:
-        WorkerError: it has not, and the error says why.
+        WorkerError: the process timed out, or ended without a valid answer.
     """
     try:
         return _read_reply(request, outcome, folder)
@@ -166,7 +166,7 @@ def _read_reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
     if outcome.status == "late":
         raise WorkerError(
             f"{request.reference!r} took longer than {request.timeout:g} s and was ended",
-            hint="make the factory faster, or raise the timeout",
+            hint="make the factory faster, or increase the timeout",
             detail=printed,
         )
     if not os.path.lexists(reply_path(folder, request)):
@@ -183,7 +183,7 @@ def _read_reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what is in the folder of an answer: user code may have put anything there."""
+    """Remove all files from the folder of an answer: user code could have created anything there."""
     if folder.is_symlink() or not folder.is_dir():
         return
     for place in folder.iterdir():

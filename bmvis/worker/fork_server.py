@@ -1,4 +1,4 @@
-"""The parent's side of a process that forks for each model. Linux only."""
+"""Communicate with a process that forks for each model: the parent's side. Linux only."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bmvis.worker.started import StartedProcess
 
 _MAX_MESSAGE = 200_000
 _GRACE = 90.0
-"""Seconds that the process may take longer than a model: it imports torch first, and keeps the time itself."""
+"""Seconds in addition to the timeout of a model: the process imports torch first, and enforces the timeout itself."""
 _OUTCOMES = msgspec.msgpack.Decoder(Outcome)
 
 
 class ForkServer:
-    """One such process; it builds any number of models, one after the other."""
+    """A process that builds any number of models, one after the other."""
 
     def __init__(self, python: str, cwd: Path) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -35,7 +35,7 @@ class ForkServer:
 
     @property
     def folder(self) -> Path:
-        """Where replies are."""
+        """The folder for replies."""
         return Path(self._started.folder.name)
 
     def is_usable(self) -> bool:
@@ -68,6 +68,6 @@ class ForkServer:
         return Outcome("ended", code, output)
 
     def end(self) -> None:
-        """End the process, and all below it."""
+        """End the process and its descendants."""
         self._socket.close()
         self._started.end(grace=2.0)

@@ -1,4 +1,4 @@
-"""End a process with all that it started, however far those went away from it."""
+"""End a process and all its descendants, even those that left its session."""
 
 from __future__ import annotations
 
@@ -13,21 +13,27 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 MARK = "BMVIS_WORKER"
-"""Environment variable that all descendants of a worker inherit; its value is the worker's folder."""
+"""Environment variable that all descendants of a worker inherit; its value is the folder of the worker."""
 UNUSABLE = 69
-"""Exit code of a child whose Python lacks what bmvis needs."""
+"""Exit code of a child whose Python lacks the dependencies of bmvis."""
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_PDEATHSIG = 1
 
 
 def adopt_orphans() -> None:
-    """On Linux, become the parent of descendants whose own parent ends; elsewhere do nothing."""
+    """On Linux, become the parent of descendants whose parent ends; elsewhere do nothing.
+
+    https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def die_with_parent(parent: int) -> None:
-    """On Linux, be killed when process `parent`, which has one thread, ends; also if it has ended already."""
+    """On Linux, end this process when process `parent`, which has one thread, ends or has ended already.
+
+    https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
@@ -35,9 +41,9 @@ def die_with_parent(parent: int) -> None:
 
 
 def end_children(keep: Collection[int] = ()) -> None:
-    """Kill and reap all processes below this one, but for its children `keep` and those below them.
+    """Kill and reap all descendants of this process, except its children `keep` and their descendants.
 
-    Needs Linux, and that this process adopts orphans: what loses its parent on the way is a child in the next round.
+    Linux only. This process must adopt orphans: a process whose parent is killed here is a child in the next round.
     """
     while found := [pid for pid in children(os.getpid()) if pid not in keep]:
         for pid in found:
@@ -51,7 +57,7 @@ def end_children(keep: Collection[int] = ()) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """Return the children of a process, those that have ended and were not reaped included. Known on Linux only."""
+    """Return the children of a process, including those that have ended and were not reaped. Linux only."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         return [int(child) for task in tasks for child in (task / "children").read_text().split()]
@@ -60,7 +66,7 @@ def children(pid: int) -> list[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below `pid`. Known on Linux only; elsewhere none."""
+    """Return the descendants of process `pid`; empty if not on Linux."""
     children: defaultdict[int, list[int]] = defaultdict(list)
     for other, parent in _parents():
         children[parent].append(other)
@@ -74,18 +80,18 @@ def descendants(pid: int) -> list[int]:
 
 
 def end_tree(pid: int, mark: str) -> None:
-    """Kill process `pid`, its descendants, its process group, and whatever carries `mark`.
+    """Kill process `pid`, its descendants, its process group, and all processes with the mark `mark`.
 
-    A process that left the group (`setsid`) is found by its ancestry while its ancestors live, and by
-    the inherited mark after that. Both need Linux; elsewhere on POSIX the group is what is ended. The group comes
-    last: who calls this may be in it.
+    A process that left the group (`setsid`) is found by its ancestry while its ancestors live, and by the inherited
+    environment variable `MARK` after that. Both need Linux; on other POSIX systems only the group is killed. The group
+    is killed last, because the caller can be in it.
     """
     if os.name != "posix":
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], capture_output=True, check=False)
         return
     if pid != os.getpid():
-        _kill(pid, signal.SIGSTOP)  # it starts no more, and still adopts what loses its parent
-    for _ in range(10):  # what forks while it is hunted is found by the next round
+        _kill(pid, signal.SIGSTOP)  # it starts no more processes, and still adopts orphans
+    for _ in range(10):  # the next round finds processes that were forked in the meantime
         found = {*descendants(pid), *_marked(mark)} - {os.getpid(), pid}
         for other in found:
             _kill(other)
@@ -96,7 +102,7 @@ def end_tree(pid: int, mark: str) -> None:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
-    """Yield each running process and its parent."""
+    """Yield the process IDs of each running process and its parent."""
     for pid in _all_pids():
         try:
             state, parent = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[:2]
@@ -112,7 +118,7 @@ def _marked(mark: str) -> Iterator[int]:
         try:
             marked = entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         except OSError:
-            continue  # another user's, or just ended
+            continue  # it belongs to another user, or has just ended
         if marked:
             yield pid
 
@@ -127,11 +133,11 @@ def _kill_group(group: int) -> None:
     try:
         os.killpg(group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
-        pass  # all of it is gone already (macOS says so by PermissionError)
+        pass  # all processes have ended (macOS then raises PermissionError)
 
 
 def _kill(pid: int, sent: int = signal.SIGKILL if os.name == "posix" else 9) -> None:
     try:
         os.kill(pid, sent)
     except (ProcessLookupError, PermissionError):
-        pass  # it is gone already
+        pass  # it has ended already

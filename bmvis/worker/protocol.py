@@ -1,4 +1,4 @@
-"""What the docs build and its worker process say to each other; `bmvis.child.server` tells the order."""
+"""The messages between the docs build and its worker process; `bmvis.child.server` describes their order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bmvis.options import Device
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Build one model, or list what a pattern finds."""
+    """A request to build one model, or to list the references that a pattern matches."""
 
     number: int
     reference: str
@@ -19,36 +19,36 @@ class Request(msgspec.Struct, frozen=True):
     path: tuple[str, ...]
     """Entries for the front of `sys.path`."""
     timeout: float = 0.0
-    """Seconds after which the parent gives up; 0 is never."""
+    """Timeout in seconds; 0 is none."""
     listing: bool = False
-    """Whether not a model is asked for, but the names that the reference, a pattern, finds (`bmvis.child.listing`)."""
+    """Whether to list the references that the pattern `reference` matches (`bmvis.child.listing`) instead of a build."""
     memory: int = 0
-    """Bytes that the model may take beside what the process had before; 0 where nobody set a limit."""
+    """Limit in bytes for the model, in addition to the memory of the process before; 0 if the setting is not set."""
     inputs: str = ""
-    """What to call the model with, as the option `inputs` holds it; '' not to call it."""
+    """The inputs to call the model with, in the syntax of the option `inputs`; '' not to call it."""
     allow: tuple[str, ...] = ("*",)
     """Entries of the allow list, one of which must allow the object that the reference names."""
     inputs_allow: tuple[str, ...] = ("*",)
-    """The same for the function that makes the inputs."""
+    """Entries of the allow list for the function that makes the inputs."""
     secret: str = ""
-    """Part of the name of the answer's file, which only the answer to this request has."""
+    """A random part of the name of the answer's file, unique to this request."""
 
 
 Kind = Literal["file", "exists", "names", "link", "modules", "entry", "installed"]
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True):
-    """One thing that a factory could have read differently."""
+    """One file, folder, name or version that the result of a factory depends on."""
 
     kind: Kind
-    """`file`: the content. `exists`: a file, a folder, or nothing. `names`: the names in a folder. `link`: where it
-    leads. `modules`: which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml.
+    """`file`: its content. `exists`: a file, a folder, or nothing. `names`: the names in a folder. `link`: the target
+    of a link. `modules`: which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml.
     `installed`: the distributions in a `site-packages` folder."""
     path: str
     value: str = ""
-    """'' where there is nothing."""
+    """A digest or description of the state; '' if the path does not exist."""
     of: str = ""
-    """For `modules` the imported names, for `entry` the name of the model; space-separated."""
+    """For `modules` the imported names, separated by spaces; for `entry` the name of the model."""
     left: bool = False
     """Whether the factory wrote it."""
 
@@ -57,14 +57,14 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ModelRequest(msgspec.Struct, frozen=True):
-    """What a page asks a `Source` for: all that an answer depends on."""
+    """A request of a page to a `Source`."""
 
     reference: str
     device: Device = "auto"
     base: str = ""
     """Reference of the model to compare with."""
     inputs: str = ""
-    """What to call the model with."""
+    """The inputs to call the model with."""
 
 
 class Built(msgspec.Struct, frozen=True, tag="built"):
@@ -72,19 +72,19 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
 
     model: Model
     sources: tuple[str, ...]
-    """The project's own files that the model came from, absolute: modules, and data files they read."""
+    """Absolute paths of the project files that the model depends on: modules, and data files that they read."""
     facts: tuple[Fact, ...] = ()
-    """All that the factory could have read differently."""
+    """The facts that the result of the factory depends on."""
     installed: tuple[str, ...] = ()
-    """The folders whose installed distributions the model may use."""
+    """The folders whose installed distributions the model can import."""
     drift: str = ""
-    """How the model differs from its snapshot, where that was to be checked: lines to read."""
+    """The differences from the snapshot as text, if the mode is `check`."""
     base: Model | None = None
-    """The model to compare with, where that was asked for."""
+    """The model to compare with, if one was requested."""
 
 
 class Listed(msgspec.Struct, frozen=True, tag="listed"):
-    """The references that a pattern finds; the other fields are as in `Built`."""
+    """The references that a pattern matches; the other fields are as in `Built`."""
 
     references: tuple[str, ...]
     sources: tuple[str, ...] = ()
@@ -93,43 +93,43 @@ class Listed(msgspec.Struct, frozen=True, tag="listed"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """No model, and why; the fields are those of `BmvisError`."""
+    """The request failed; the fields are those of `BmvisError`."""
 
     kind: str
     message: str
     hint: str = ""
     detail: str = ""
     wants_output: bool = False
-    """Whether what was printed explains it: before a SystemExit, say, the usage of a command."""
+    """Whether the printed output can explain the failure: for example, usage text before a SystemExit."""
 
 
 Reply = Built | Listed | Failed
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the child writes to its reply file."""
+    """The content of a reply file."""
 
     reply: Reply
     secret: str = ""
-    """That of the request."""
+    """The secret of the request."""
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What goes down from the supervisor to a template."""
+    """A message from the supervisor to a template."""
 
     request: Request
     ends: float = 0.0
-    """When the model's time is over, by the monotonic clock; 0 until a model process has started."""
+    """The deadline of the model, in seconds of the monotonic clock; 0 until a model process has started."""
     folders: tuple[str, ...] = ()
-    """Entries that the model's code has added to `sys.path` before it imported what the template has imported."""
+    """Entries that the model's code added to `sys.path` before it imported the libraries of the template."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How a model process ended: what goes up to the supervisor, and from there to the docs build."""
+    """How a model process ended: a message to the supervisor, and from there to the docs build."""
 
     status: Literal["ended", "late", "refused"]
-    """`late`: its time was over. `refused`: the model needs a process that is not forked."""
+    """`late`: it timed out. `refused`: the model needs a process that is not forked."""
     code: int = 0
-    """The exit code, or the negative number of the signal that ended it."""
+    """The exit code, or the negative number of the signal that killed it."""
     output: bytes = b""
-    """The last of what it printed."""
+    """The end of its output."""

@@ -1,7 +1,7 @@
-"""The file by which a worker process answers a request. What is in it is hostile: user code runs in that process.
+"""Write and read the file with which a worker process answers a request.
 
-Its name has a secret that is made for each request, it is read as a regular file and up to a size, and its content is
-checked before anything else sees it.
+User code runs in that process, so the content is untrusted. The name of the file contains a secret for each request.
+The file must be a regular file of limited size, and its content is checked before use.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _ANSWERS = msgspec.msgpack.Decoder(Answer)
 
 
 def reply_path(folder: Path, request: Request) -> Path:
-    """Return where the answer to a request is written."""
+    """Return the path of the answer to a request."""
     return folder / f"{request.number}-{request.secret}.reply"
 
 
 def write_answer(answer: Answer, folder: Path, request: Request) -> None:
-    """Write an answer under another name and rename it, so that it is there as a whole or not at all."""
+    """Write an answer under another name and rename it, so that the file is never incomplete."""
     place = reply_path(folder, request)
     partial = place.with_suffix(".partial")
     partial.unlink(missing_ok=True)  # user code may have put a pipe there, which would block, or a link
@@ -39,7 +39,7 @@ def read_answer(folder: Path, request: Request) -> Answer:
     """Return the answer to a request.
 
     Raises:
-        WorkerError: what is there is no answer to this request.
+        WorkerError: the file is not a valid answer to this request.
     """
     try:
         answer = _ANSWERS.decode(read_regular(reply_path(folder, request), MAX_BYTES))
@@ -55,7 +55,7 @@ def read_answer(folder: Path, request: Request) -> Answer:
 
 
 def _encoded(answer: Answer) -> bytes:
-    """Return the bytes of an answer. A model that the format cannot represent is an error of this model only."""
+    """Return the encoded answer. A model that cannot be encoded becomes a `Failed` reply."""
     try:
         return msgspec.msgpack.encode(answer)
     except (ValueError, OverflowError, TypeError, RecursionError) as error:
@@ -67,6 +67,6 @@ def _encoded(answer: Answer) -> bytes:
 
 def _refusal(request: Request, reason: str) -> WorkerError:
     return WorkerError(
-        f"the answer of the process that built {request.reference!r} cannot be used: {reason}",
-        hint="the model's code, or a library it uses, wrote to it",
+        f"the answer of the process that built {request.reference!r} is not valid: {reason}",
+        hint="check whether the model's code, or a library that it uses, writes to temporary folders",
     )

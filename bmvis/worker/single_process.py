@@ -1,4 +1,4 @@
-"""The parent's side of a process that builds one model in itself: where processes cannot be forked."""
+"""Communicate with a process that builds one model, for systems where processes cannot be forked: the parent's side."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bmvis.worker.started import StartedProcess
 
 
 class SingleProcess:
-    """One such process."""
+    """A process that builds one model."""
 
     def __init__(self, python: str, cwd: Path) -> None:
         self._started = StartedProcess(python, cwd, "single")
 
     @property
     def folder(self) -> Path:
-        """Where the reply is."""
+        """The folder for the reply."""
         return Path(self._started.folder.name)
 
     def run(self, request: Request) -> Outcome:
@@ -62,11 +62,11 @@ class SingleProcess:
             pass  # the process has ended: its exit code is reported
 
     def end(self) -> None:
-        """End the process and all that it started."""
+        """End the process and its descendants."""
         stream = self._started.process.stdin
         assert stream is not None
         try:
             stream.close()
         except OSError:
-            pass  # it was closed by the process's end
+            pass  # the end of the process has closed it
         self._started.end()

@@ -1,4 +1,4 @@
-"""Start `bmvis.child.server` in any Python, read what it prints, and end it with all that it has started."""
+"""Start `bmvis.child.server` in any Python, read its output, and end it with its descendants."""
 
 from __future__ import annotations
 
@@ -28,29 +28,31 @@ sys.modules["bmvis"] = bmvis = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(bmvis)
 runpy.run_module("bmvis.child.server", run_name="__main__", alter_sys=True)
 """
-"""Starts this very bmvis in any Python. Another Python gets nothing else: a PYTHONPATH would bring along what is
-installed next to bmvis, and the point of another Python is that its packages differ."""
+"""Starts this copy of bmvis in any Python. PYTHONPATH is not used, because another Python must not import the packages
+that are installed next to bmvis."""
 
 
 class StartedProcess:
-    """A running child process, its private folder for replies, and the last of its output.
+    """A running child process, its private folder for replies, and the end of its output.
 
     Args:
-        mode: `forking` or `single`, as `bmvis.child.server` has them.
-        descriptor: what the child gets its requests from; 0 is a pipe that is made here.
+        python: the Python interpreter.
+        cwd: the working directory of the child.
+        mode: `forking` or `single` (`bmvis.child.server`).
+        descriptor: the file descriptor that the child reads requests from; 0 is a new pipe.
     """
 
     def __init__(self, python: str, cwd: Path, mode: str, descriptor: int = 0) -> None:
-        # The child removes the folder too, when it is left alone.
+        # The child removes the folder too, if this process was killed.
         self.folder = tempfile.TemporaryDirectory(prefix="bmvis-", ignore_cleanup_errors=True)
         self.python = python
         path = _own_path() if _is_this(python) else []
-        installed = [entry for entry in path if _holds_distributions(entry)]
+        installed = [entry for entry in path if _has_distributions(entry)]
         arguments = [json.dumps(installed), str(_PACKAGE), mode, self.folder.name, str(descriptor), json.dumps(path)]
         environment = os.environ | {
             "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",  # what a factory reads is the same in all locales
+            "PYTHONUTF8": "1",  # the default encoding of `open` does not depend on the locale
             process_tree.MARK: self.folder.name,
         }
         try:
@@ -78,13 +80,13 @@ class StartedProcess:
         return self.process.poll() is None
 
     def wait(self) -> int:
-        """Return the exit code of a process that has ended or closed its door, after ending what it left."""
-        process_tree.end_tree(self.process.pid, self.folder.name)  # processes that it left keep its output open
+        """End the process and its descendants, and return its exit code."""
+        process_tree.end_tree(self.process.pid, self.folder.name)  # its descendants keep its output open
         self._reader.join(timeout=1)
         return self.process.wait()
 
     def end(self, grace: float = 0.0) -> None:
-        """End the process and all it started, and remove its folder.
+        """End the process and its descendants, and remove its folder.
 
         Args:
             grace: seconds for it to end by itself.
@@ -99,11 +101,11 @@ class StartedProcess:
         self.folder.cleanup()
 
     def output(self) -> bytes:
-        """Return the last of what it printed."""
+        """Return the end of its output, in at most 4096 bytes."""
         return b"".join(self._tail)
 
     def _drain(self) -> None:
-        """Keep the last of what user code prints, and let it print without end."""
+        """Read all output of user code, and keep the end of it."""
         assert self.process.stdout is not None
         with self.process.stdout as stream:
             while chunk := os.read(stream.fileno(), 512):
@@ -111,12 +113,12 @@ class StartedProcess:
 
 
 def utf8(path: str) -> str:
-    """Return a path as the child spells it, which decodes file names as UTF-8 in every locale."""
+    """Return a path of this process as the child decodes it: as UTF-8 in every locale."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def local(path: str) -> str:
-    """Return a path of the child's as this process spells it."""
+    """Return a path of the child as this process decodes it."""
     return os.fsdecode(path.encode("utf-8", "surrogatepass"))
 
 
@@ -125,26 +127,26 @@ def _is_this(python: str) -> bool:
 
 
 def _own_path() -> list[str]:
-    """Return this process's `sys.path`, less the folder that its script was in: nobody asked for that one."""
+    """Return `sys.path` without the working directory and the folder of the script, which Python adds by itself."""
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     script = {"", os.getcwd(), *([os.path.dirname(os.path.abspath(main))] if main else [])}
     return [utf8(entry) for entry in sys.path if entry not in script]
 
 
-def _holds_distributions(entry: str) -> bool:
-    """Return whether an entry of `sys.path` is Python's own, or a folder that something was installed in."""
+def _has_distributions(entry: str) -> bool:
+    """Return whether an entry of `sys.path` is the standard library, or has installed distributions."""
     if entry in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")):
         return True
     if Path(entry).name in ("site-packages", "dist-packages"):
         return True
     try:
-        return any(name.endswith((".dist-info", ".egg-info")) for name in os.listdir(entry))  # noqa: PTH208  # it may be no folder
+        return any(name.endswith((".dist-info", ".egg-info")) for name in os.listdir(entry))  # noqa: PTH208  # the entry may not be a folder
     except OSError:
-        return False  # a zip file, or nothing
+        return False  # a zip file, or a missing folder
 
 
 def cause_of_end(code: int) -> str:
-    """Return how a process ended, to follow its name."""
+    """Return how a process ended, as the predicate of a sentence."""
     if code >= 0:
         return f"ended with exit code {code}"
     try:
@@ -154,7 +156,7 @@ def cause_of_end(code: int) -> str:
 
 
 def hint_on_end(code: int) -> str:
-    """Return who is likely to have ended the process: SIGKILL is what Linux sends where memory is short."""
+    """Return the likely cause of the end and a fix: Linux sends SIGKILL if it runs out of memory."""
     if os.name == "posix" and code == -signal.SIGKILL:
-        return "the system may have ended it for want of memory: let the factory make a smaller model, or set memory"
+        return "the system may have run out of memory: build a smaller model, or set memory"
     return "the model's code, or a library it uses, ended the process"

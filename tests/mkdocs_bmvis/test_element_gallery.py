@@ -38,7 +38,7 @@ def test_pattern_finds_models_and_reports_failing_ones(render, caplog):
     ("element", "said"),
     [
         ('<model-gallery factory="zoo:tiny" />', "a gallery has no factory"),
-        ('<model-gallery models="zoo:x*" />', "the pattern 'zoo:x*' finds no model"),
+        ('<model-gallery models="zoo:x*" />', "the pattern 'zoo:x*' matches no model"),
         ('<model-gallery model="zoo:tiny" />', "unknown attribute 'model'"),
         ('<model-gallery models="zoo:tiny"></model-structure>', "the element is not closed"),
     ],

@@ -68,7 +68,7 @@ def test_settings_are_the_defaults_of_attributes(render):
         pytest.param('factory="zoo:tiny" depth="x"', "invalid value 'x' for option 'depth'", id="value"),
         pytest.param('factory="zoo.tiny"', "no ':' in the factory reference", id="reference"),
         pytest.param('factory="zo:tiny"', "no module named 'zo' (did you mean 'zoo'?)", id="module"),
-        pytest.param('factory="zoo.big:tiny"', "no module named 'zoo.big' (is the package installed", id="no-package"),
+        pytest.param('factory="zoo.big:tiny"', "no module named 'zoo.big' (install the package", id="no-package"),
         pytest.param(
             'factory="other:tiny"', "its folder on the path? searched tests/sites/markdown/src", id="searched"
         ),
@@ -111,7 +111,7 @@ def test_a_tree_that_failed_keeps_its_anchor(render):
 def test_package_off_the_path_is_reported_with_its_folder(render, caplog, cwd):
     render(ELEMENT, cwd=str(cwd), path=["."])
     where = "src" if cwd == SITE else "../src"
-    assert f"no module named 'zoo' (there is one in {where}: put that folder on the path)" in caplog.text
+    assert f"no module named 'zoo' (found one in {where}: add that folder to the path)" in caplog.text
 
 
 def test_missing_torch_names_the_python(render, caplog, tmp_path):

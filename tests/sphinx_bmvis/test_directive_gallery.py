@@ -163,9 +163,9 @@ def test_one_that_fails_has_a_card_and_a_warning_at_its_line(shelf, name):
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (".. model-gallery:: shelf:nothing_*", "the pattern 'shelf:nothing_*' finds no model"),
+        (".. model-gallery:: shelf:nothing_*", "the pattern 'shelf:nothing_*' matches no model"),
         (".. model-gallery:: absent:*", "no module named 'absent'"),
-        (".. model-gallery:: bert-*", "finds no model"),
+        (".. model-gallery:: bert-*", "matches no model"),
         (".. model-gallery:: shelf:*\n   :sorted: name", "unknown gallery option 'sorted'"),
         (".. model-gallery:: shelf:*\n   :toctree: ../out", "invalid value '../out' for option 'toctree'"),
     ],

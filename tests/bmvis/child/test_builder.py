@@ -1,4 +1,4 @@
-"""`device: auto`: what fails because of the meta device is built on the CPU, also where the factory catches it."""
+"""`device: auto`: a failure that only the meta device causes leads to the CPU, even if the factory catches it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 class Adapted(nn.Module):
-    """Makes its adapter when it is called, as OpenDelta's are."""
+    """Creates its adapter when it is called, as OpenDelta does."""
 
     def __init__(self, read):
         super().__init__()
@@ -140,7 +140,7 @@ def warnings_of(model: Model) -> list[tuple[str, str]]:
         ("script_module", "TorchScript forward in zoo.py"),
     ],
 )
-def test_a_failure_on_meta_that_the_factory_catches_takes_the_cpu(source: Source, name: str, note: str) -> None:
+def test_caught_failure_on_meta_falls_back_to_cpu(source: Source, name: str, note: str) -> None:
     model = source.resolve(f"zoo:{name}").model
     assert (model.device, count(model)) == ("cpu", 30)
     assert len(model.notes) == 1
@@ -149,7 +149,7 @@ def test_a_failure_on_meta_that_the_factory_catches_takes_the_cpu(source: Source
     assert not warnings_of(model)
 
 
-def test_device_meta_warns_of_a_failure_that_the_factory_catches(source: Source) -> None:
+def test_device_meta_warns_of_caught_failure(source: Source) -> None:
     model = source.resolve("zoo:condition", "meta").model
     assert (model.device, count(model)) == ("meta", 20)
     ((kind, text),) = warnings_of(model)
@@ -159,7 +159,7 @@ def test_device_meta_warns_of_a_failure_that_the_factory_catches(source: Source)
 
 
 @pytest.mark.parametrize("name", ["raises_everywhere", "raises_by_itself"])
-def test_a_failure_on_both_devices_does_not_count(source: Source, name: str) -> None:
+def test_failure_on_both_devices_is_ignored(source: Source, name: str) -> None:
     model = source.resolve(f"zoo:{name}").model
     assert (model.device, count(model), model.notes) == ("meta", 20, ())
     assert not warnings_of(model)
@@ -168,11 +168,11 @@ def test_a_failure_on_both_devices_does_not_count(source: Source, name: str) -> 
 @pytest.mark.parametrize(
     ("name", "parameters", "reason"),
     [
-        ("huge", 20 + 10**11 + 10**6, "on the CPU it takes 400 GB, more than the "),
+        ("huge", 20 + 10**11 + 10**6, "on the CPU it needs 400 GB, more than the limit of "),
         ("fails_on_the_cpu", 20, "on the CPU, 'zoo:fails_on_the_cpu' raised OSError: no room"),
     ],
 )
-def test_the_tree_from_meta_is_kept_with_a_warning(source: Source, name: str, parameters: int, reason: str) -> None:
+def test_meta_tree_is_kept_with_a_warning(source: Source, name: str, parameters: int, reason: str) -> None:
     model = source.resolve(f"zoo:{name}").model
     assert (model.device, count(model)) == ("meta", parameters)
     ((kind, text),) = warnings_of(model)
@@ -180,7 +180,7 @@ def test_the_tree_from_meta_is_kept_with_a_warning(source: Source, name: str, pa
     assert reason in text
 
 
-def test_the_tree_from_meta_is_kept_where_the_cpu_takes_too_long(tmp_path: Path) -> None:
+def test_meta_tree_is_kept_if_cpu_build_takes_too_long(tmp_path: Path) -> None:
     slow = "        for _ in range(10**6 if x.device.type == 'cpu' else 1): x = x + 0; time.sleep(0.01)\n"
     text = MODELS.replace("        self.read(x)\n", slow + "        self.read(x)\n").replace(
         "import torch\n", "import time, torch\n"
@@ -193,14 +193,14 @@ def test_the_tree_from_meta_is_kept_where_the_cpu_takes_too_long(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("name", "after"), [("branches", 2), ("compares_the_device", 1)])
-def test_code_that_asks_for_the_meta_device_is_noted(source: Source, name: str, after: int) -> None:
+def test_code_that_checks_for_the_meta_device_is_noted(source: Source, name: str, after: int) -> None:
     model = source.resolve(f"zoo:{name}").model
     assert model.device == "meta"
     (note,) = model.notes
-    assert note.startswith(f"zoo.py, line {line_in(name, after)} asked whether a tensor is on the meta device")
+    assert note.startswith(f"zoo.py, line {line_in(name, after)} checked whether a tensor is on the meta device")
 
 
-def test_values_that_a_factory_computes_need_no_cpu(source: Source) -> None:
+def test_values_computed_by_a_factory_are_known_on_meta(source: Source) -> None:
     model = source.resolve("zoo:rates").model
     assert (model.device, model.notes) == ("meta", ())
     assert [float(one.extra_repr[2:6].rstrip(", i")) for one in model.modules[1:4]] == [0.0, 0.05, 0.1]

@@ -1,4 +1,4 @@
-"""A model that would take the machine with it is refused, and the message says which limit that was."""
+"""A model that exceeds the memory limit fails, and the message names the limit."""
 
 import sys
 
@@ -10,12 +10,12 @@ from bmvis.child import memory_limit
 from bmvis.errors import BmvisError
 from bmvis.source.source import Source
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory hold on Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory limits need Linux")
 
 THREE_QUARTERS = """\
 if not torch.empty(1, device=torch.get_default_device()).is_meta:
     size = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') // 4 * 3
-    held = torch.empty(size, dtype=torch.int8, device='cpu')
+    buffer = torch.empty(size, dtype=torch.int8, device='cpu')
     return nn.Linear(1, 1)
 raise NotImplementedError('no weights to read')
 """
@@ -30,7 +30,7 @@ def models(tmp_path_factory):
         yield source
 
 
-def test_a_model_that_meta_cannot_build_may_take_half_of_the_memory(models):
+def test_default_limit_is_half_of_the_memory(models):
     with pytest.raises(BmvisError) as caught:
         models.resolve("large:build")
     assert (
@@ -42,14 +42,14 @@ def test_a_model_that_meta_cannot_build_may_take_half_of_the_memory(models):
     detail = caught.value.detail.splitlines()
     assert detail[0].startswith("'large:build' raised RuntimeError")
     assert "on the meta device, 'large:build' raised NotImplementedError: no weights to read" in caught.value.detail
-    assert "held = torch.empty" in caught.value.detail
+    assert "buffer = torch.empty" in caught.value.detail
 
 
 def test_cpu_device_has_no_memory_limit(models):
     assert models.resolve("large:build", "cpu").model.root.type == "Linear"
 
 
-def test_a_limit_that_is_set_is_named(models):
+def test_error_names_the_setting_memory(models):
     with (
         Source(models._cwd, path=["."], memory=10**9) as limited,
         pytest.raises(BmvisError, match="takes more than 1 GB, the setting memory"),
@@ -72,7 +72,7 @@ def test_a_limit_that_is_set_is_named(models):
     ],
     ids=["unlimited", "container", "nested", "older kernel", "none"],
 )
-def test_a_container_has_the_memory_that_it_is_given(tmp_path, groups, files, found):
+def test_cgroup_limits_are_read(tmp_path, groups, files, found):
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text(groups)
     for name, text in files.items():
@@ -82,5 +82,5 @@ def test_a_container_has_the_memory_that_it_is_given(tmp_path, groups, files, fo
     assert [limit for limit in memory_limit._of_groups(tmp_path) if limit] == found
 
 
-def test_no_groups_are_no_limit(tmp_path):
+def test_missing_cgroup_file_means_no_limit(tmp_path):
     assert list(memory_limit._of_groups(tmp_path)) == []

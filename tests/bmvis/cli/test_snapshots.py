@@ -164,7 +164,7 @@ def test_a_snapshot_of_another_reference_is_not_compared(recorded):
     (recorded / "pyproject.toml").write_text(PYPROJECT.replace("size=2", "size=4"))
     result = run("check", "small")
     assert result.exit_code == 4
-    assert "is of 'zoo:build(size=2)', and pyproject.toml says 'zoo:build(size=4)'" in result.stdout
+    assert "is the snapshot of 'zoo:build(size=2)', but pyproject.toml names 'zoo:build(size=4)'" in result.stdout
 
 
 def test_an_unknown_name(project):
@@ -186,7 +186,7 @@ def test_a_snapshot_stays_in_its_folder(project, name):
     (project / "pyproject.toml").write_text(f"[tool.bmvis.models]\n{json.dumps(name)} = 'zoo:build(size=1)'\n")
     result = run("snapshot")
     assert result.exit_code == 2
-    assert "cannot name a model" in result.stderr
+    assert "is not a valid model name" in result.stderr
     assert not (project / "snapshots").exists()
 
 

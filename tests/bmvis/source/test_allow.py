@@ -1,4 +1,4 @@
-"""The setting `allow`: what pages can name, by the text of a reference and by the object that it refers to."""
+"""The setting `allow` is checked against the text of a reference and against the object that it refers to."""
 
 import inspect
 from pathlib import Path
@@ -101,7 +101,7 @@ def worker(project):
 
 
 def build(worker: Worker, project: Path, entry: str, reference: str) -> str:
-    """Build as a `Source` does for a page; return the model's type."""
+    """Build a reference as a `Source` does for a page; return the type of the model."""
     allow = AllowList([entry], project).grants(parse_reference(reference))
     return worker.build(reference, path=[str(project)], allow=allow).model.root.type
 
@@ -204,7 +204,7 @@ TRIES = {
     ("entry", "reference"),
     [pytest.param(*attempt, id=f"{kind}-{attempt[1]}") for kind, tries in TRIES.items() for attempt in tries],
 )
-def test_what_the_entry_does_not_allow_is_refused(worker, project, entry, reference):
+def test_reference_that_the_entry_does_not_allow_is_an_error(worker, project, entry, reference):
     with pytest.raises(InvalidReferenceError, match="is not allowed by `allow`"):
         build(worker, project, entry, reference)
     assert not (project / "ran").exists()
@@ -239,11 +239,11 @@ def test_there_are_many_tries_of_many_kinds():
         pytest.param("listed:*", "listed:build_outside", "Linear", id="listed in __all__"),
     ],
 )
-def test_what_the_entry_allows_is_built(worker, project, entry, reference, root):
+def test_reference_that_the_entry_allows_is_built(worker, project, entry, reference, root):
     assert build(worker, project, entry, reference) == root
 
 
-def test_a_gallery_finds_what_a_wildcard_allows(worker, project):
+def test_gallery_pattern_matches_what_a_wildcard_allows(worker, project):
     found = worker.find_all("zoo:*", path=[str(project)]).references
     assert {"zoo:build", "zoo:build_net", "zoo:model", "zoo:Net"} <= set(found)
     for reference in found:
@@ -254,7 +254,7 @@ def test_a_gallery_finds_what_a_wildcard_allows(worker, project):
     )
 
 
-def test_the_function_of_the_inputs_is_checked_as_well(project):
+def test_inputs_function_is_checked_too(project):
     with Source(project, path=["."], allow=["zoo:*"]) as source:
         with pytest.raises(InvalidReferenceError, match="not allowed"):
             source.resolve("zoo:build", inputs="outside:build_outside")
@@ -264,7 +264,7 @@ def test_the_function_of_the_inputs_is_checked_as_well(project):
     assert not (project / "ran").exists()
 
 
-def test_a_kept_model_is_not_shown_under_a_stricter_list(project):
+def test_cached_model_is_not_shown_under_a_stricter_list(project):
     with Source(project, path=["."], cache=Path(".cache")) as source:
         source.resolve("zoo:build_linear(1, 2)")
     with (
@@ -274,7 +274,7 @@ def test_a_kept_model_is_not_shown_under_a_stricter_list(project):
         source.resolve("zoo:build_linear(1, 2)")
 
 
-def test_without_entries_nothing_is_allowed_but_names(project):
+def test_empty_list_allows_only_names(project):
     with pytest.raises(InvalidReferenceError) as caught:
         AllowList([], project).grants(parse_reference("zoo:build"))
     assert caught.value.hint == "allowed: none"
@@ -282,7 +282,7 @@ def test_without_entries_nothing_is_allowed_but_names(project):
 
 @pytest.fixture
 def weights(tmp_path) -> Path:
-    """A project with weights/a.safetensors; weights/link leads out of the folder; shelf is a link to weights."""
+    """Create weights/a.safetensors, a link weights/link to a file outside, and a link shelf to weights."""
     (tmp_path / "site" / "weights" / "deep").mkdir(parents=True)
     (tmp_path / "secret" / "deep").mkdir(parents=True)
     (tmp_path / "secret" / "x.safetensors").touch()

@@ -1,4 +1,4 @@
-"""Built models are kept between builds, and a kept one is never wrong."""
+"""Built models are cached between builds, and a cached model is never out of date."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ REFERENCE = "zoo.models:build"
 
 @pytest.fixture(scope="module")
 def built_project(tmp_path_factory):
-    """A small project: models.py imports blocks.py, which reads sizes.txt; beside.py is of no concern."""
+    """Create a small project: models.py imports blocks.py, which reads sizes.txt; unrelated.py is not imported."""
     project = tmp_path_factory.mktemp("built")
     package = project / "zoo"
     package.mkdir()
@@ -34,20 +34,20 @@ def built_project(tmp_path_factory):
     )
     (package / "sizes.txt").write_text("3")
     (package / "models.py").write_text("from zoo.blocks import block\ndef build(): return block()\n")
-    (package / "beside.py").write_text("from torch import nn\ndef build(): return nn.Linear(1, 1)\n")
+    (package / "unrelated.py").write_text("from torch import nn\ndef build(): return nn.Linear(1, 1)\n")
     assert shape(project) == (2, 3)
     return project
 
 
 @pytest.fixture
 def project(built_project, tmp_path):
-    """A copy of it, its cache included: a checkout may move."""
+    """Copy the project with its cache to another folder."""
     return Path(shutil.copytree(built_project, tmp_path / "project"))
 
 
 @pytest.fixture
 def no_torch(tmp_path_factory, monkeypatch):
-    """Make torch unimportable in every process that is started from now on."""
+    """Make the import of torch fail in every process that is started later."""
     folder = tmp_path_factory.mktemp("no_torch")
     (folder / "torch.py").write_text("raise ImportError('torch is out of reach in this test')")
     return lambda: monkeypatch.setenv("PYTHONPATH", str(folder))
@@ -66,14 +66,14 @@ def entries(project):
     return sorted((project / ".cache").glob("*.bmvis"))
 
 
-def test_an_unchanged_model_imports_no_torch(project, no_torch):
+def test_unchanged_model_does_not_import_torch(project, no_torch):
     no_torch()
     assert shape(project) == (2, 3)
     with source(project) as models, pytest.raises(WorkerError, match="out of reach"):
-        models.resolve("zoo.beside:build")
+        models.resolve("zoo.unrelated:build")
 
 
-def test_a_kept_model_names_the_files_it_came_from(project):
+def test_cached_model_names_its_source_files(project):
     shutil.rmtree(project / ".cache")
     with source(project) as models:
         cold = models.resolve(REFERENCE)
@@ -95,37 +95,37 @@ def test_a_kept_model_names_the_files_it_came_from(project):
         pytest.param("sizes.txt", "9", (2, 9), id="data file"),
     ],
 )
-def test_an_edit_is_seen(project, name, text, expected):
+def test_edited_file_makes_the_entry_out_of_date(project, name, text, expected):
     (project / "zoo" / name).write_text(text)
     assert shape(project) == expected
 
 
-def test_an_edit_of_another_module_is_no_concern(project, no_torch):
-    (project / "zoo" / "beside.py").write_text("raise SystemExit")
+def test_edit_of_an_unrelated_module_keeps_the_entry(project, no_torch):
+    (project / "zoo" / "unrelated.py").write_text("raise SystemExit")
     no_torch()
     assert shape(project) == (2, 3)
 
 
-def test_files_are_known_of_modules_that_an_earlier_reference_imported(project):
+def test_files_of_earlier_imported_modules_are_recorded(project):
     (project / "zoo" / "again.py").write_text(
         "def build():\n    import importlib\n    return importlib.import_module('zoo.blocks').block()\n"
     )
     with source(project) as models:
-        models.resolve("zoo.beside:build")
+        models.resolve("zoo.unrelated:build")
         models.resolve(REFERENCE)
         again = models.resolve("zoo.again:build")
     names = [Path(file).name for file in again.sources]
     assert names == ["__init__.py", "again.py", "blocks.py", "sizes.txt"]
 
 
-def test_an_edit_between_two_references_is_seen(project):
+def test_edit_between_two_references_is_seen(project):
     with source(project) as models:
         models.resolve(REFERENCE)
         (project / "zoo" / "sizes.txt").write_text("8")
         assert models.resolve("zoo.blocks:block").model.root.parameters[0].shape == (2, 8)
 
 
-def test_other_installed_distributions_are_another_model(project, monkeypatch):
+def test_changed_distributions_make_the_entry_out_of_date(project, monkeypatch):
     monkeypatch.setattr("bmvis.source.fingerprint.of_installed", lambda folder: "other versions")
     (built,) = entries(project)
     before = built.read_bytes()
@@ -197,23 +197,23 @@ def damage_folder(entry):
     ],
     ids=lambda damage: damage.__name__.removeprefix("damage_"),
 )
-def test_a_damaged_entry_is_built_again(project, damage):
+def test_damaged_entry_is_built_again(project, damage):
     (entry,) = entries(project)
     damage(entry)
     assert shape(project) == (2, 3)
 
 
-def test_a_cache_that_cannot_be_written_costs_time_only_and_is_reported_once(project, caplog):
+def test_cache_that_cannot_be_written_is_reported_once(project, caplog):
     shutil.rmtree(project / ".cache")
     (project / ".cache").write_text("a file where the folder should be")
     with source(project) as models:
         assert models.resolve(REFERENCE).model.root.parameters[0].shape == (2, 3)
-        models.resolve("zoo.beside:build")
+        models.resolve("zoo.unrelated:build")
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert f"the cache in {project / '.cache'} cannot be written" in warning
 
 
-def test_the_log_has_why_a_model_is_built_again(project, caplog):
+def test_log_names_the_reason_of_a_rebuild(project, caplog):
     caplog.set_level(logging.DEBUG, "bmvis")
     shape(project)
     assert not caplog.records
@@ -224,7 +224,7 @@ def test_the_log_has_why_a_model_is_built_again(project, caplog):
     assert any(re.search(r"zoo.models:build: built in [\d.]+ s by ", message) for message in messages)
 
 
-def test_the_oldest_entries_leave_a_full_cache(tmp_path, monkeypatch):
+def test_least_recently_used_entries_are_removed(tmp_path, monkeypatch):
     monkeypatch.setattr("bmvis.source.cache.MAX_BYTES", 2000)
     cache = Cache(tmp_path / "cache", tmp_path, lambda folder: "")
     model = Built(Model((Module("", 0, "N" * 400),)), ())
@@ -237,7 +237,7 @@ def test_the_oldest_entries_leave_a_full_cache(tmp_path, monkeypatch):
     assert not cache.get("zoo:build(1)")
 
 
-def test_an_entry_is_written_as_a_whole_or_not_at_all(project, monkeypatch):
+def test_entry_is_never_written_in_part(project, monkeypatch):
     def killed(*_):
         raise OSError("the disk is full")
 
@@ -262,7 +262,7 @@ def test_two_builds_share_a_cache(project):
     assert shape(project) == (2, 3)
 
 
-def test_a_checkout_may_move(project, tmp_path_factory, no_torch):
+def test_moved_checkout_keeps_its_cache(project, tmp_path_factory, no_torch):
     moved = tmp_path_factory.mktemp("elsewhere") / "project"
     project.rename(moved)
     no_torch()

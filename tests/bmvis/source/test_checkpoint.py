@@ -1,4 +1,4 @@
-"""`checkpoint:path` and `config:path`: files instead of code."""
+"""`checkpoint:path` and `config:path`: trees from files instead of code."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Header = Mapping[str, Any]
 
 
 def header_of(tensors: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    """A header of float32 tensors, one behind the other."""
+    """Return a header of contiguous float32 tensors."""
     found, end = {}, 0
     for name, shape in tensors.items():
         size = 4 * torch.Size(shape).numel()
@@ -45,7 +45,7 @@ def header_of(tensors: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
 
 
 def written(file: Path, header: Header | str | bytes, rest: int | None = None) -> Path:
-    """Write a file with this header, and `rest` bytes after it: by default as many as it tells of."""
+    """Write a file with this header and `rest` bytes after it; by default as many as the header specifies."""
     if not isinstance(header, str | bytes):
         rest = max((t["data_offsets"][1] for n, t in header.items() if n != "__metadata__"), default=0)
         header = json.dumps(header)
@@ -61,7 +61,7 @@ def text(model: Model, **options: Any) -> str:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with BERT as transformers saves it: in one file, in parts, and its configuration alone."""
+    """Save BERT with transformers: in one file, in parts, and only its configuration."""
     folder = tmp_path_factory.mktemp("saved")
     bert = BertForMaskedLM(
         BertConfig(num_hidden_layers=12, hidden_size=32, num_attention_heads=2, intermediate_size=64, vocab_size=50)
@@ -99,7 +99,7 @@ def test_checkpoint_tree_claims_no_classes_or_training_state(saved: Path) -> Non
     assert set(data["totals"]) == {"elements", "bytes"}
 
 
-def test_a_checkpoint_in_parts_is_that_in_one_file(saved: Path) -> None:
+def test_checkpoint_in_parts_equals_checkpoint_in_one_file(saved: Path) -> None:
     whole, parts = checkpoint.read(saved / "whole"), checkpoint.read(saved / "parts")
     assert len(list((saved / "parts").glob("*.safetensors"))) > 2
     assert parts.model == whole.model
@@ -111,7 +111,7 @@ def test_pages_depend_on_every_file_that_was_read(saved: Path) -> None:
     assert names == {file.name for file in (saved / "parts").iterdir()} - {"generation_config.json"}
 
 
-def test_the_sums_are_those_of_the_file(tmp_path: Path) -> None:
+def test_totals_match_the_file(tmp_path: Path) -> None:
     tensors = {
         "a.w": torch.zeros(3, 4, dtype=torch.bfloat16),
         "a.b": torch.zeros(5),
@@ -128,13 +128,13 @@ def test_the_sums_are_those_of_the_file(tmp_path: Path) -> None:
     [torch.float8_e4m3fn, torch.float8_e5m2, torch.bool, torch.float64, torch.uint8, torch.complex64],
     ids=str,
 )
-def test_data_types_are_called_as_pytorch_calls_them(dtype: torch.dtype, tmp_path: Path) -> None:
+def test_data_types_have_pytorch_names(dtype: torch.dtype, tmp_path: Path) -> None:
     save_file({"w": torch.zeros(4, 2).to(dtype)}, tmp_path / "x.safetensors")
     (parameter,) = checkpoint.read(tmp_path / "x.safetensors").model.root.parameters
     assert f"torch.{parameter.dtype}" == str(dtype)
 
 
-def test_numbered_modules_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+def test_numbered_modules_are_sorted_by_number(tmp_path: Path) -> None:
     names = [f"layer.{n}.w" for n in (10, 9, 1, 0, 11)] + ["layer10.w", "layer9.w", "layer.w", "w"]
     file = written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (2,))))
     model = checkpoint.read(file).model
@@ -142,12 +142,12 @@ def test_numbered_modules_are_in_the_order_of_their_numbers(tmp_path: Path) -> N
     assert [p.name for p in model.root.parameters] == ["w"]
 
 
-def test_the_weight_comes_first(tmp_path: Path) -> None:
+def test_weight_is_the_first_parameter(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({"bias": (2,), "weight": (2, 2), "a": (1,)}))
     assert [p.name for p in checkpoint.read(file).model.root.parameters] == ["weight", "a", "bias"]
 
 
-def test_hostile_names_are_text(tmp_path: Path) -> None:
+def test_malicious_names_are_text(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({"<img src=x onerror=alert(1)>.w": (2,)}))
     assert "<img" not in to_html(layout(checkpoint.read(file).model, Options()), "a")
 
@@ -157,14 +157,14 @@ def test_deep_names_need_no_recursion(tmp_path: Path) -> None:
     assert len(checkpoint.read(file).model.modules) == 3000
 
 
-def test_an_empty_checkpoint_is_a_tree_of_nothing(tmp_path: Path) -> None:
+def test_empty_checkpoint_is_an_empty_tree(tmp_path: Path) -> None:
     assert "no parameters" in text(checkpoint.read(written(tmp_path / "x.safetensors", {})).model)
 
 
 SOUND = header_of({"a.w": (2, 2), "b": (3,)})
 DAMAGED: dict[str, tuple[Header | str | bytes, int, str]] = {
-    "cut short": (json.dumps(SOUND), 20, "is cut short: 20 bytes of 28"),
-    "too long": (json.dumps(SOUND), 30, "is longer than its header says"),
+    "truncated": (json.dumps(SOUND), 20, "is truncated: 20 bytes of 28"),
+    "too long": (json.dumps(SOUND), 30, "is longer than its header specifies"),
     "not json": ("{", 0, "is damaged"),
     "not utf-8": (b'{"\xff": 1}', 0, "is damaged"),
     "a list": ("[]", 0, "is damaged"),
@@ -185,9 +185,9 @@ DAMAGED: dict[str, tuple[Header | str | bytes, int, str]] = {
     "wrong size": ('{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 4]}}', 4, "'a' is not where"),
     "overlap": (json.dumps({**SOUND, "c": SOUND["b"]}), 28, "is not where"),
     "hole": (json.dumps({"b": SOUND["b"]}), 28, "'b' is not where"),
-    "twice": (json.dumps(SOUND)[:-1] + ', "b": ' + json.dumps(SOUND["b"]) + "}", 28, "has 'b' twice"),
+    "twice": (json.dumps(SOUND)[:-1] + ', "b": ' + json.dumps(SOUND["b"]) + "}", 28, "contains 'b' twice"),
     "a name without a place": (json.dumps(header_of({"a..b": (2,)})), 8, "'a..b' in .* has no place"),
-    "metadata that is no text": ('{"__metadata__": {"a": [1]}}', 0, "is damaged"),
+    "metadata that is not text": ('{"__metadata__": {"a": [1]}}', 0, "is damaged"),
 }
 
 
@@ -200,13 +200,13 @@ def test_damaged_file_is_reported(header: str, rest: int, message: str, tmp_path
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "cut short: it has 0 bytes"),
+        (b"", "truncated: it has 0 bytes"),
         (b"\x10\0\0\0\0\0\0\0{}", "its header has 16 bytes, the file 10"),
         (b"\xff" * 8 + b"{}", "its header would have 18,446,744,073,709,551,615 bytes"),
         ((2_000_000_000).to_bytes(8, "little") + b"{}", "its header would have 2,000,000,000 bytes"),
-        (b"version https://git-lfs.example/spec/v1\noid sha256:0\nsize 4\n", "pointer of Git LFS"),
+        (b"version https://git-lfs.example/spec/v1\noid sha256:0\nsize 4\n", "Git LFS pointer"),
     ],
-    ids=["empty", "header cut short", "huge header", "large header", "Git LFS"],
+    ids=["empty", "truncated header", "huge header", "large header", "Git LFS"],
 )
 def test_file_of_another_format_is_reported(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(content)
@@ -221,34 +221,34 @@ def test_header_with_too_many_modules_is_refused(tmp_path: Path, monkeypatch: py
         checkpoint.read(file)
 
 
-def test_a_module_counts_once_for_all_that_is_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_module_counts_once_for_all_its_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "MAX_MODULES", 4)
     names = ["w", "a.w", "a.b.w", "a.b.c.w", "a.b.c.v"]
     tree = checkpoint.read(written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (1,))))).model
     assert [module.name for module in tree.modules] == ["", "a", "b", "c"]
 
 
-def test_paths_that_take_the_memory_are_refused(tmp_path: Path) -> None:
+def test_paths_with_too_many_characters_are_an_error(tmp_path: Path) -> None:
     header = header_of({".".join(["a" * 10_000] * 5_000): (1,)})
     with pytest.raises(CheckpointError, match="more than 500,000,000 characters"):
         checkpoint.read(written(tmp_path / "x.safetensors", header))
 
 
 @pytest.mark.parametrize("name", ['"dtype"', '\\"shape\\"', "data_offsets", "dt\u0079pe"])
-def test_tensor_names_may_equal_header_keys(name: str, tmp_path: Path) -> None:
+def test_tensor_names_can_equal_header_keys(name: str, tmp_path: Path) -> None:
     header = header_of({f"a.{name}": (2,), "b": (1,)}) | {"__metadata__": {"data_offsets": name}}
     tree = checkpoint.read(written(tmp_path / "x.safetensors", header)).model
     assert {p.name for module in tree.modules for p in module.parameters} == {name, "b"}
 
 
-def test_a_key_with_escapes_hides_no_duplicate(tmp_path: Path) -> None:
+def test_duplicate_with_escaped_key_is_found(tmp_path: Path) -> None:
     twice = json.dumps(SOUND)[:-1] + ', "b": ' + json.dumps(SOUND["b"]).replace("dtype", "dt\\u0079pe") + "}"
     twice = twice.replace("data_offsets", "data\\u005foffsets", 1).replace("shape", "sh\\u0061pe", 1)
-    with pytest.raises(CheckpointError, match="has 'b' twice"):
+    with pytest.raises(CheckpointError, match="contains 'b' twice"):
         checkpoint.read(written(tmp_path / "x.safetensors", twice, 28))
 
 
-def test_a_name_that_is_too_deep_is_refused(tmp_path: Path) -> None:
+def test_too_deep_name_is_an_error(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", header_of({".".join("a" * 20_000): (1,)}))
     with pytest.raises(CheckpointError, match="more than 10,000 levels deep"):
         checkpoint.read(file)
@@ -269,7 +269,7 @@ def as_zip() -> bytes:
 @pytest.mark.parametrize("name", ["model.bin", "model.pt", "model.safetensors"])
 @pytest.mark.parametrize("content", [pickle.dumps(Bomb()), as_zip()], ids=["pickle", "zip"])
 @pytest.mark.parametrize("by", ["file", "folder"])
-def test_pickled_files_are_refused_with_the_reason_and_not_run(
+def test_pickled_files_are_an_error_and_not_run(
     name: str, content: bytes, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -283,7 +283,7 @@ def test_pickled_files_are_refused_with_the_reason_and_not_run(
     "part",
     ["../x.safetensors", "/x.safetensors", "a/x.safetensors", "..\\x.safetensors", "C:x.safetensors", "x.bin", ".."],
 )
-def test_an_index_names_files_beside_it_only(part: str, tmp_path: Path) -> None:
+def test_index_can_only_name_files_in_its_folder(part: str, tmp_path: Path) -> None:
     written(tmp_path / "x.safetensors", SOUND)
     written(tmp_path / "a/a/x.safetensors", SOUND)
     (tmp_path / "a/model.safetensors.index.json").write_text(json.dumps({"weight_map": {"b": part}}))
@@ -295,8 +295,8 @@ def test_an_index_names_files_beside_it_only(part: str, tmp_path: Path) -> None:
     ("index", "message"),
     [
         ('{"weight_map": {"b": "y.safetensors"}}', "no file .*y.safetensors"),
-        ('{"weight_map": {"c": "x.safetensors"}}', "does not hold 'c'"),
-        ('{"weight_map": {"b": "x.safetensors", "b": "x.safetensors"}}', "has 'b' twice"),
+        ('{"weight_map": {"c": "x.safetensors"}}', "does not contain 'c'"),
+        ('{"weight_map": {"b": "x.safetensors", "b": "x.safetensors"}}', "contains 'b' twice"),
         ('{"weight_map": {"b": 1}}', "no index"),
         ("{}", "no index"),
         ('{"metadata": ' + "[" * 100_000, "no index"),
@@ -331,13 +331,13 @@ def test_folder_without_a_single_checkpoint_is_reported(files: tuple[str, ...], 
         checkpoint.read(tmp_path)
 
 
-def test_a_folder_s_only_file_may_have_any_name(tmp_path: Path) -> None:
+def test_only_file_of_a_folder_can_have_any_name(tmp_path: Path) -> None:
     written(tmp_path / "lora.safetensors", SOUND)
     assert paths(checkpoint.read(tmp_path).model.modules) == ["", "a"]
 
 
 @pytest.mark.parametrize("config", ["", "[]", "{}", '{"architectures": 1}', '{"architectures": [1]}', "[" * 100_000])
-def test_a_config_that_names_no_class_is_not_needed(config: str, tmp_path: Path) -> None:
+def test_config_without_a_class_is_ignored(config: str, tmp_path: Path) -> None:
     written(tmp_path / "model.safetensors", SOUND)
     (tmp_path / "config.json").write_text(config)
     assert text(checkpoint.read(tmp_path).model).splitlines()[-1].startswith("checkpoint: 7 elements; float32")
@@ -348,7 +348,7 @@ def test_snapshot_of_a_checkpoint_round_trips(saved: Path) -> None:
     assert load(dump(Snapshot("checkpoint:whole", model))).model == model
 
 
-def test_no_torch_and_no_process_is_needed_for_a_checkpoint(saved: Path) -> None:
+def test_checkpoint_needs_no_torch_and_no_process(saved: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from bmvis.source.source import Source\n"
         "with Source(Path('.'), python='no-such-python') as source:\n"
@@ -392,12 +392,12 @@ def test_short_name_of_a_file_reference(reference: str, stem: str) -> None:
 
 
 @pytest.mark.parametrize("reference", ["checkpoint:", "config: ", "config:a\0b"])
-def test_a_reference_to_a_file_needs_a_path(reference: str) -> None:
+def test_file_reference_needs_a_path(reference: str) -> None:
     with pytest.raises(InvalidReferenceError, match="has no valid path"):
         parse_reference(reference)
 
 
-def test_a_configuration_is_built_without_weights(source: Source, saved: Path) -> None:
+def test_configuration_is_built_without_weights(source: Source, saved: Path) -> None:
     built = source.resolve("config:config")
     assert built.model.device == "meta"
     assert built.model.root.type == "BertForMaskedLM"
@@ -413,7 +413,7 @@ def test_configuration_sets_the_dtype(source: Source, saved: Path) -> None:
     assert layout(source.resolve("config:half.json").model, Options()).dtypes == ("bfloat16",)
 
 
-def test_a_configuration_without_a_class_is_the_bare_model(source: Source, saved: Path) -> None:
+def test_configuration_without_a_class_is_the_base_model(source: Source, saved: Path) -> None:
     config = json.loads((saved / "config/config.json").read_text())
     (saved / "bare.json").write_text(json.dumps({**config, "architectures": None}))
     assert source.resolve("config:bare.json").model.root.type == "BertModel"
@@ -447,14 +447,14 @@ def test_unreadable_configuration_is_reported(content: str | None, message: str,
     assert not (saved / "exploded").exists()
 
 
-def test_a_module_of_that_name_is_reached_with_a_call(tmp_path: Path) -> None:
+def test_module_named_config_is_reachable_with_a_call(tmp_path: Path) -> None:
     (tmp_path / "config.py").write_text("from torch import nn\ndef build(): return nn.Linear(2, 3)\n")
     with Source(tmp_path, path=(".",)) as other:
         assert other.resolve("config:build()").model.root.type == nn.Linear.__name__
 
 
 @pytest.mark.parametrize("length", [640, 896, 1152, 1408, 19280])
-def test_a_header_whose_length_looks_like_a_pickle_is_read(length: int, tmp_path: Path) -> None:
+def test_header_length_that_looks_like_a_pickle_is_read(length: int, tmp_path: Path) -> None:
     header = json.dumps(header_of({"a.weight": (2, 2)})).ljust(length)
     assert len(checkpoint.read(written(tmp_path / "x.safetensors", header, 16)).model.modules) == 2
 
@@ -465,11 +465,11 @@ def test_a_header_whose_length_looks_like_a_pickle_is_read(length: int, tmp_path
         ("m.onnx", b"\x08\x07\x12\x07pytorch" + bytes(32), "is an ONNX file: bmvis reads safetensors and GGUF"),
         ("m.safetensors", b"<!DOCTYPE html><html><body>Access denied", "is an HTML page, not weights"),
         ("m.safetensors", b"\n<html>" + bytes(40), "is an HTML page, not weights"),
-        ("m.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is a pointer of Git LFS"),
+        ("m.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is a Git LFS pointer"),
     ],
     ids=["onnx", "html", "html-after-a-line", "lfs"],
 )
-def test_another_format_is_named(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+def test_error_names_another_format(name: str, content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=message) as raised:
         checkpoint.read(tmp_path / name)
@@ -482,27 +482,27 @@ def parts(folder: Path, numbers: tuple[int, ...], total: int) -> Path:
     return folder
 
 
-def test_parts_without_an_index_are_one_tree(tmp_path: Path) -> None:
+def test_parts_without_an_index_are_read_as_one_tree(tmp_path: Path) -> None:
     model = checkpoint.read(parts(tmp_path, (1, 2), 2)).model
     assert list(model.paths) == ["", "layers", "layers.1", "layers.2"]
 
 
 @pytest.mark.parametrize(("numbers", "missing"), [((1, 3), 2), ((2, 3), 1), ((1, 2), 3), ((3,), 1)])
-def test_a_missing_part_is_named(numbers: tuple[int, ...], missing: int, tmp_path: Path) -> None:
+def test_error_names_the_missing_part(numbers: tuple[int, ...], missing: int, tmp_path: Path) -> None:
     name = f"model-{missing:05}-of-00003.safetensors"
     with pytest.raises(CheckpointError, match=f"part {missing} of 3 of the checkpoint is missing: {name}"):
         checkpoint.read(parts(tmp_path, numbers, 3))
 
 
-def test_parts_with_a_duplicate_tensor_are_refused(tmp_path: Path) -> None:
+def test_duplicate_tensor_in_parts_is_an_error(tmp_path: Path) -> None:
     for number in (1, 2):
         written(tmp_path / f"m-0000{number}-of-00002.safetensors", header_of({"a.weight": (2, 2)}))
-    with pytest.raises(CheckpointError, match=r"both hold 'a\.weight'"):
+    with pytest.raises(CheckpointError, match=r"both contain 'a\.weight'"):
         checkpoint.read(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["head.weight", "a_head.weight"], ids=["later", "earlier"])
-def test_a_name_that_saving_dropped_is_tied_and_counts_once(name: str, tmp_path: Path) -> None:
+def test_dropped_name_is_tied_and_counts_once(name: str, tmp_path: Path) -> None:
     header = header_of({"embed.weight": (50, 8), "body.weight": (8, 8)})
     header["__metadata__"] = {name: "embed.weight", "format": "pt"}
     page = layout(checkpoint.read(written(tmp_path / "x.safetensors", header)).model, Options())
@@ -514,28 +514,28 @@ def test_a_name_that_saving_dropped_is_tied_and_counts_once(name: str, tmp_path:
 @pytest.mark.parametrize(
     "metadata", [{"head.weight": "absent"}, {"embed.weight": "body.weight"}, {"..": "embed.weight"}, {"format": "pt"}]
 )
-def test_metadata_that_names_no_tensor_ties_nothing(metadata: dict[str, str], tmp_path: Path) -> None:
+def test_other_metadata_ties_nothing(metadata: dict[str, str], tmp_path: Path) -> None:
     header = header_of({"embed.weight": (50, 8), "body.weight": (8, 8)}) | {"__metadata__": metadata}
     page = layout(checkpoint.read(written(tmp_path / "x.safetensors", header)).model, Options())
     assert (page.totals.count, page.ties) == (464, ())
 
 
-def test_tensors_that_the_index_leaves_out_are_noted(tmp_path: Path) -> None:
+def test_tensors_missing_from_the_index_are_noted(tmp_path: Path) -> None:
     written(tmp_path / "p.safetensors", header_of({"a.weight": (2, 2), "b.weight": (2, 2)}))
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a.weight": "p.safetensors"}}))
     assert checkpoint.read(tmp_path).model.notes == (
-        "p.safetensors holds 1 tensor that the index does not list, such as 'b.weight': not shown",
+        "p.safetensors contains 1 tensor that the index does not list, such as 'b.weight': not shown",
     )
 
 
 @pytest.mark.parametrize("size", [2**63, 2**70, 10**30])
-def test_a_size_beyond_64_bits_is_refused(size: int, tmp_path: Path) -> None:
+def test_size_over_64_bits_is_an_error(size: int, tmp_path: Path) -> None:
     header = {"a.weight": {"dtype": "F32", "shape": [size, 0], "data_offsets": [0, 0]}}
     with pytest.raises(CheckpointError, match="is damaged"):
         checkpoint.read(written(tmp_path / "x.safetensors", header))
 
 
-def test_a_million_tensors_are_refused_at_once(tmp_path: Path) -> None:
+def test_a_million_tensors_are_an_error_at_once(tmp_path: Path) -> None:
     entry = '":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
     header = "{" + ",".join(f'"{number}{entry}' for number in range(1_000_000)) + "}"
     file = written(tmp_path / "x.safetensors", header)

@@ -1,4 +1,4 @@
-"""Facts of a model: their values now, what a preview server watches for them, and where a project begins."""
+"""Facts of a model: their current values, the paths that a preview server watches, and the project folder."""
 
 import msgspec
 import pytest
@@ -32,25 +32,25 @@ def project(tmp_path):
     ],
     ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
-def test_a_preview_server_watches_where_a_change_shows(fact, places, project):
+def test_preview_server_watches_the_paths_of_facts(fact, places, project):
     absolute = msgspec.structs.replace(fact, path=str(project / fact.path))
     assert watched([absolute]) == {str(project / place) for place in places}
 
 
 @pytest.mark.parametrize("kind", ["file", "exists", "names", "link", "modules", "entry", "installed"])
 @pytest.mark.parametrize("path", ["missing", "nul\0", "x" * 5000])
-def test_what_cannot_be_looked_at_has_no_value_and_no_error(kind, path, project):
+def test_inaccessible_path_has_no_value_and_no_error(kind, path, project):
     assert isinstance(value_of(Fact(kind, str(project / path))), str)
 
 
-def test_an_entry_depends_on_itself_only(project):
+def test_entry_depends_only_on_itself(project):
     file = project / "pyproject.toml"
     facts = [entry_fact(file, "bert"), entry_fact(file, "gpt")]
     file.write_text("[project]\nversion = '2'\n" + file.read_text().replace("zoo:gpt", "zoo:gpt(layers=2)"))
     assert [first_change([fact], {}) for fact in facts] == [None, facts[1]]
 
 
-def test_what_a_factory_wrote_counts_as_it_was_left(project):
+def test_files_written_by_a_factory_count_as_of_the_last_build(project):
     file = project / "data" / "a.txt"
     facts = (Fact("file", str(file), "old", left=True), Fact("file", str(file), "old"))
     left, other = settled(facts)
@@ -59,7 +59,7 @@ def test_what_a_factory_wrote_counts_as_it_was_left(project):
     assert first_change([left], {}) == left
 
 
-def test_a_project_is_its_repository_or_the_folder_of_pyproject(project):
+def test_project_folder_is_the_repository_or_that_of_pyproject(project):
     docs = project / "docs" / "deep"
     docs.mkdir(parents=True)
     assert project_folder(docs) == project

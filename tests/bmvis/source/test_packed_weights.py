@@ -1,4 +1,4 @@
-"""Quantized checkpoints count what their packed tensors stand for."""
+"""Packed tensors of quantized checkpoints have their logical shapes and counts."""
 
 import json
 import struct
@@ -12,7 +12,7 @@ SIZES = {"F32": 4, "F16": 2, "BF16": 2, "I32": 4, "U8": 1, "I64": 8, "I8": 1, "F
 
 
 def save(folder: Path, tensors, config=None) -> Path:
-    """Write a checkpoint of tensors, each with a type and a shape, and the `quantization_config` of its model."""
+    """Write a checkpoint of tensors, each with a type and a shape, and a config.json with `quantization_config`."""
     entries, end = {}, 0
     for name, (dtype, *shape) in tensors.items():
         count = SIZES[dtype]
@@ -28,7 +28,7 @@ def save(folder: Path, tensors, config=None) -> Path:
 
 
 def parameters(folder: Path):
-    """Return by key the shape, how it is stored, the elements and the bytes of each parameter."""
+    """Return the shape, the quantization, the elements and the bytes of each parameter, by key."""
     model = checkpoint.read(folder).model
     return {
         f"{path}.{p.name}": (list(p.shape), p.stored_as, p.count, p.stored_bytes)
@@ -72,7 +72,7 @@ FP8 = {"q.weight": ("F8_E4M3", 128, 128), "q.weight_scale_inv": ("F32", 1, 1)}
     ],
     ids=["gptq", "gptq-8", "awq", "awq-w_bit", "compressed-tensors", "mxfp4", "bitsandbytes", "fp8"],
 )
-def test_scheme_gives_the_logical_weight_and_counts_its_scales_as_storage(tmp_path, tensors, config, expected):
+def test_packed_weight_has_logical_shape_and_includes_scales_in_bytes(tmp_path, tensors, config, expected):
     assert parameters(save(tmp_path, tensors, config)) == expected
 
 
@@ -97,13 +97,13 @@ def test_scheme_gives_the_logical_weight_and_counts_its_scales_as_storage(tmp_pa
     ],
     ids=repr,
 )
-def test_file_is_shown_as_it_is_where_the_configuration_does_not_help(tmp_path, config):
+def test_packed_shapes_are_shown_without_a_usable_configuration(tmp_path, config):
     found = parameters(save(tmp_path, GPTQ, config))
     assert found["q.qweight"] == ([16, 32], "int32", 512, 2048)
     assert len(found) == 4
 
 
-def test_only_what_belongs_to_a_packed_weight_is_bookkeeping(tmp_path):
+def test_only_tensors_of_a_packed_weight_are_bookkeeping(tmp_path):
     tensors = GPTQ | {"norm.scales": ("F32", 8), "q.bias": ("F16", 32)}
     found = parameters(save(tmp_path, tensors, {"quant_method": "gptq", "bits": 4}))
     assert set(found) == {"q.qweight", "q.bias", "norm.scales"}

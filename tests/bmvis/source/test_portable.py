@@ -1,4 +1,4 @@
-"""Text on pages has no trace of the machine that built it."""
+"""Texts on pages contain no paths or addresses of the build machine."""
 
 import os
 import sys
@@ -49,6 +49,6 @@ def test_paths_are_shortened(text, shown, project, monkeypatch):
     assert portable_text(text.format(**names), project / "docs") == shown.format(**names)
 
 
-def test_an_error_keeps_its_kind(project):
+def test_error_keeps_its_class(project):
     error = portable_error(FactoryError("a", hint=f"in {project}/b", detail=f"{project}/c"), project)
     assert (type(error), error.message, error.hint, error.detail) == (FactoryError, "a", "in b", "c")

@@ -1,4 +1,4 @@
-"""User code may do what it likes to its process: the message tells, the next model is right, nothing remains."""
+"""User code can do anything to its process: the error reports it, the next model is correct, no process remains."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from bmvis.errors import BmvisError
 from bmvis.source.source import Source
 from bmvis.worker import process_tree
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups as POSIX has them")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and process groups")
 
 MEMORY = 2_000_000_000
 PATIENCE = 120.0
@@ -40,7 +40,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    """Where temporary files go in this module's tests."""
+    """The folder for temporary files of the tests in this module."""
     folder = tmp_path_factory.mktemp("temporary")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(folder))
@@ -57,8 +57,8 @@ def models(project, workspace):
 good_models = iter(range(len(FAILS) + len(PASSES)))
 
 
-def assert_next_model_is_right(models):
-    """Ask for a model that this process, if it is still the same, has not built before."""
+def assert_next_model_is_correct(models):
+    """Build a model that this process, if it is still the same, has not built before."""
     built = models.resolve(f"good{next(good_models)}:build").model
     weight, bias = built.root.parameters
     assert (weight.shape, weight.dtype, weight.device, weight.trainable) == ((2, 3), "float32", "meta", True)
@@ -66,7 +66,7 @@ def assert_next_model_is_right(models):
 
 
 def assert_no_model_process_remains(workspace):
-    """At most one worker, of a supervisor and one template where forks are to be had, and its folder, empty."""
+    """Assert that at most one worker runs, of a supervisor and one template, and that its folder is empty."""
     folders = list(workspace.iterdir())
     workers = [pid for folder in folders for pid in process_tree._marked(str(folder))]
     assert len(folders) <= 1
@@ -82,19 +82,19 @@ def test_failure_is_reported(title, models, workspace, monkeypatch):
         (worker,) = models._builder._workers.values()
         monkeypatch.setattr(worker, "timeout", 2)
     with pytest.raises(BmvisError) as caught:
-        models.resolve(f"{module_name(title)}:build", "meta" if title != "a thousand gigabytes" else "cpu")
+        models.resolve(f"{module_name(title)}:build", "meta" if title != "1,000 GB" else "cpu")
     assert re.search(FAILS[title][1], caught.value.report)
     assert module_name(title) in caught.value.report
     assert len(caught.value.report) < 10_000
     monkeypatch.undo()
-    assert_next_model_is_right(models)
+    assert_next_model_is_correct(models)
     assert_no_model_process_remains(workspace)
 
 
 @pytest.mark.parametrize("title", PASSES)
 def test_model_side_effects_do_not_last(title, models, workspace):
     assert models.resolve(f"{module_name(title)}:build").model.root.type == "Linear"
-    assert_next_model_is_right(models)
+    assert_next_model_is_correct(models)
     assert_no_model_process_remains(workspace)
 
 
@@ -139,7 +139,7 @@ def wait_for(condition):
     return found
 
 
-def test_a_python_that_is_none(project):
+def test_missing_python_is_reported(project):
     with (
         Source(project, python=str(project / "no-python")) as source,
         pytest.raises(BmvisError, match=r"check that .* names a Python interpreter"),
@@ -147,8 +147,8 @@ def test_a_python_that_is_none(project):
         source.resolve("good0:build")
 
 
-def test_a_python_without_msgspec(project, tmp_path):
-    """Another Python is given this bmvis, but what bmvis needs must be installed there."""
+def test_python_without_msgspec_is_reported(project, tmp_path):
+    """Another Python gets this copy of bmvis, but the dependencies of bmvis must be installed there."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     python = str(tmp_path / "venv" / "bin" / "python")
     with (
@@ -159,9 +159,9 @@ def test_a_python_without_msgspec(project, tmp_path):
     assert "install torch and msgspec" in caught.value.hint
 
 
-def test_another_python_gets_bmvis_and_nothing_installed_next_to_it(project, tmp_path):
-    """Else it would see the packages of this one, and its own are the point of another Python."""
-    other = tmp_path / "other-python"  # the same in fact, but not by its name
+def test_another_python_does_not_see_packages_next_to_bmvis(project, tmp_path):
+    """Users set another Python because its packages differ from those of the docs build."""
+    other = tmp_path / "other-python"  # the same Python under another name
     other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     other.chmod(0o755)
     shutil.copytree(Path(bmvis.__file__).parent, tmp_path / "bmvis")

@@ -1,4 +1,4 @@
-"""Each model is built in a process state of its own: the same tree whatever is built before it, in any order."""
+"""Each model is built in a separate process state: its tree does not depend on models that were built before."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from bmvis.errors import BmvisError
 from bmvis.source.source import Source
 from bmvis.worker.client import Worker
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups as POSIX has them")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and process groups")
 
 LEAKS = {
     "counter in names": (
@@ -98,7 +98,7 @@ LEAKS = {
         "return LlamaModel(CONFIG)",
     ),
 }
-"""Code of a module, and the bodies of two factories: one changes the state of the process, one depends on it."""
+"""Code of a module, and bodies of two factories: the first changes the process state, the second depends on it."""
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(project):
-    """Each factory's model, built by a worker that builds nothing else."""
+    """Return a function that builds each model in a new worker."""
     found = {}
 
     def build(reference):
@@ -128,7 +128,7 @@ def alone(project):
 
 @pytest.fixture(scope="module", params=[("changes", "depends"), ("depends", "changes")], ids="-".join)
 def in_order(request, project):
-    """All models by one worker, the two of each module in this order."""
+    """Return all models as built by one worker, the two of each module in this order."""
     found = {}
     with Source(project, path=["."], timeout=100) as source:
         for number in range(len(LEAKS)):
@@ -158,7 +158,7 @@ def test_edited_source_is_seen_in_the_same_build(tmp_path):
 
 
 def test_own_package_named_like_a_preloaded_library(tmp_path):
-    """Preloaded libraries must not take the place of the project's own modules."""
+    """Preloaded libraries must not shadow modules of the project."""
     for name, code in {
         "first": "import transformers\nfrom torch import nn\ndef build(): return nn.Linear(1, 1)",
         "own/accelerate/__init__": "from torch import nn\nclass Mine(nn.Linear): pass",
@@ -184,7 +184,7 @@ def test_environment_set_before_an_import_reaches_the_library(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["resource", "msgspec", "sysconfig", "decimal", "tomllib"])
-def test_own_module_named_like_one_that_bmvis_needs(name, tmp_path):
+def test_own_module_named_like_a_dependency_of_bmvis(name, tmp_path):
     (tmp_path / f"{name}.py").write_text("from torch import nn\ndef build(): return nn.Linear(3, 2)\n")
     with Source(tmp_path, path=["."], memory=2_000_000_000) as source:
         assert source.resolve(f"{name}:build").model.root.type == "Linear"
@@ -220,7 +220,7 @@ def test_output_before_a_system_exit_is_shown(tmp_path):
 
 
 def test_added_site_folder_reaches_the_worker(tmp_path, monkeypatch):
-    """As `site.addsitedir`, PEX and Bazel do it: the path of the build is not that of the bare interpreter."""
+    """`site.addsitedir`, PEX and Bazel add entries to `sys.path` that a new interpreter does not have."""
     libraries = tmp_path / "libraries"
     (libraries / "extra-1.0.dist-info").mkdir(parents=True)
     (libraries / "extra_library.py").write_text("WIDTH = 7\n")

@@ -1,4 +1,4 @@
-"""The answer's file is hostile: what is no answer is an error with a place, and never blocks the build."""
+"""The reply file is untrusted: invalid content is an error that names the model, and never blocks the build."""
 
 import os
 
@@ -22,25 +22,25 @@ def write(content):
     return lambda place: place.write_bytes(content)
 
 
-def fill_without_end(place):
+def create_sparse_file(place):
     place.touch()
     os.truncate(place, 10**12)
 
 
 WRONG = {
-    "nothing": (lambda place: None, "No such file"),
+    "missing": (lambda place: None, "No such file"),
     "pipe": (os.mkfifo, "not a regular file"),
     "folder": (lambda place: place.mkdir(), "not a regular file|directory"),
     "device": (lambda place: place.symlink_to("/dev/zero"), "not a regular file"),
-    "huge file": (fill_without_end, "larger than"),
+    "huge file": (create_sparse_file, "larger than"),
     "junk": (write(b"\xff" * 99), "MessagePack|Expected"),
-    "nothing in it": (write(b""), "truncated"),
-    "text that is no text": (write(encoded(Failed("a", "bbb")).replace(b"bbb", b"\xff\xfe\xfd")), "utf-8|Invalid"),
+    "empty": (write(b""), "truncated"),
+    "invalid UTF-8": (write(encoded(Failed("a", "bbb")).replace(b"bbb", b"\xff\xfe\xfd")), "utf-8|Invalid"),
     "answer to another request": (write(encoded(Built(MODEL, ()), "other")), "another request"),
     "model without modules": (write(encoded(Built(Model(()), ()))), "no module"),
     "module without a parent": (write(encoded(Built(Model((*MODEL.modules, Module("a", 2, "A"))), ()))), "at depth 2"),
     "two roots": (write(encoded(Built(Model(MODEL.modules * 2), ()))), "at depth 0"),
-    "shared with nothing": (
+    "shared with a missing module": (
         write(encoded(Built(Model((*MODEL.modules, Module("a", 1, "A", shared_with="b"))), ()))),
         "not before it",
     ),
@@ -53,14 +53,14 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("make", "reason"), WRONG.values(), ids=WRONG)
-def test_what_is_no_answer_is_an_error(make, reason, tmp_path):
+def test_invalid_answer_is_an_error(make, reason, tmp_path):
     make(reply_path(tmp_path, REQUEST))
     with pytest.raises(WorkerError, match=reason) as caught:
         read_answer(tmp_path, REQUEST)
-    assert "the answer of the process that built 'zoo:build' cannot be used" in caught.value.message
+    assert "the answer of the process that built 'zoo:build' is not valid" in caught.value.message
 
 
-def test_an_answer_comes_back(tmp_path):
+def test_answer_round_trips(tmp_path):
     write_answer(Answer(Built(MODEL, ("a.py",))), tmp_path, REQUEST)
     assert read_answer(tmp_path, REQUEST).reply == Built(MODEL, ("a.py",))
     assert [file.name for file in tmp_path.iterdir()] == [reply_path(tmp_path, REQUEST).name]
@@ -74,7 +74,7 @@ def test_an_answer_comes_back(tmp_path):
     ],
     ids=["surrogate", "big number"],
 )
-def test_what_cannot_be_written_down_is_a_failure_of_this_model(model, tmp_path):
+def test_model_that_cannot_be_encoded_is_a_failure(model, tmp_path):
     write_answer(Answer(Built(model, ())), tmp_path, REQUEST)
     reply = read_answer(tmp_path, REQUEST).reply
     assert isinstance(reply, Failed)

@@ -1,4 +1,4 @@
-"""How the worker starts in any Python: with this bmvis, and with nothing of the folder that it stands in."""
+"""The worker starts in any Python with this copy of bmvis, and imports nothing from the working directory."""
 
 import sys
 
@@ -13,7 +13,7 @@ FACTORY = "from torch import nn\ndef build(): return nn.Linear(3, 2)\n"
 
 @pytest.fixture
 def project(tmp_path):
-    """A project with files of the standard library's names beside its own folder of modules."""
+    """Create a project with files that have the names of standard library modules, next to its folder of modules."""
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "zoo.py").write_text(FACTORY)
     for name in ("runpy.py", "msgspec.py", "torch.py", "random.py"):
