@@ -193,7 +193,7 @@ def test_a_snapshot_stays_in_its_folder(project, name):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[tool.bmvis.models]\na = 'z:b'\nA = 'z:b'", "one file on some systems"),
+        ("[tool.bmvis.models]\na = 'z:b'\nA = 'z:b'", "the same file name on some systems"),
         ("[tool.bmvis]\nmodel = 1", "unknown field `model`"),
         ("[tool.bmvis.models]\na = {reference = 'z:b', devise = 'cpu'}", "unknown field `devise`"),
         ("[tool.bmvis", "does not parse"),
@@ -217,7 +217,7 @@ def test_snapshot_mode_starts_no_process(recorded):
 def test_snapshot_mode_requires_a_name(recorded):
     with Source(recorded, mode="snapshot") as source, pytest.raises(SnapshotError, match="has no name") as caught:
         source.resolve("zoo:build(size=9)")
-    assert "[tool.bmvis.models]: name = 'zoo:build(size=9)'" in caught.value.hint
+    assert "[tool.bmvis.models] in pyproject.toml: name = 'zoo:build(size=9)'" in caught.value.hint
 
 
 def test_check_mode_builds_and_reports_drift(recorded):

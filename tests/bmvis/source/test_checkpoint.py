@@ -182,11 +182,11 @@ DAMAGED: dict[str, tuple[Header | str | bytes, int, str]] = {
         4,
         "unknown data type, 'F99'",
     ),
-    "wrong size": ('{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 4]}}', 4, "'a' is not where"),
-    "overlap": (json.dumps({**SOUND, "c": SOUND["b"]}), 28, "is not where"),
-    "hole": (json.dumps({"b": SOUND["b"]}), 28, "'b' is not where"),
+    "wrong size": ('{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 4]}}', 4, "offsets of 'a'"),
+    "overlap": (json.dumps({**SOUND, "c": SOUND["b"]}), 28, "the offsets of"),
+    "hole": (json.dumps({"b": SOUND["b"]}), 28, "offsets of 'b'"),
     "twice": (json.dumps(SOUND)[:-1] + ', "b": ' + json.dumps(SOUND["b"]) + "}", 28, "contains 'b' twice"),
-    "a name without a place": (json.dumps(header_of({"a..b": (2,)})), 8, "'a..b' in .* has no place"),
+    "name with an empty part": (json.dumps(header_of({"a..b": (2,)})), 8, "'a..b' in .* is not a valid state-dict key"),
     "metadata that is not text": ('{"__metadata__": {"a": [1]}}', 0, "is damaged"),
 }
 
@@ -297,9 +297,9 @@ def test_index_can_only_name_files_in_its_folder(part: str, tmp_path: Path) -> N
         ('{"weight_map": {"b": "y.safetensors"}}', "no file .*y.safetensors"),
         ('{"weight_map": {"c": "x.safetensors"}}', "does not contain 'c'"),
         ('{"weight_map": {"b": "x.safetensors", "b": "x.safetensors"}}', "contains 'b' twice"),
-        ('{"weight_map": {"b": 1}}', "no index"),
-        ("{}", "no index"),
-        ('{"metadata": ' + "[" * 100_000, "no index"),
+        ('{"weight_map": {"b": 1}}', "is not the index"),
+        ("{}", "is not the index"),
+        ('{"metadata": ' + "[" * 100_000, "is not the index"),
     ],
     ids=["part missing", "tensor missing", "twice", "number", "empty", "nested"],
 )
@@ -423,15 +423,15 @@ def test_configuration_without_a_class_is_the_base_model(source: Source, saved: 
     ("content", "message"),
     [
         (None, "no file 'odd.json'"),
-        ("{", "no configuration that transformers can read"),
-        ('{"a": 1}', "no configuration that transformers can read"),
-        ('{"model_type": "no-such"}', "no configuration that transformers can read"),
+        ("{", "transformers cannot read the configuration"),
+        ('{"a": 1}', "transformers cannot read the configuration"),
+        ('{"model_type": "no-such"}', "transformers cannot read the configuration"),
         (
             '{"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config", "AutoModel": "mine.Model"}}',
-            "no configuration that transformers can read",
+            "transformers cannot read the configuration",
         ),
     ],
-    ids=["missing", "no json", "no type", "unknown type", "code of its own"],
+    ids=["missing", "no json", "no type", "unknown type", "custom code"],
 )
 def test_unreadable_configuration_is_reported(content: str | None, message: str, source: Source, saved: Path) -> None:
     (saved / "mine.py").write_text("open('exploded', 'w').close()")

@@ -102,7 +102,7 @@ SCRIPT = """
 import signal, sys
 from pathlib import Path
 from bmvis.source.source import Source
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background is started with it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background is started with SIGINT ignored
 with Source(Path(sys.argv[1]), path=["."], timeout=600) as models:
     print("asking", flush=True)
     models.resolve(sys.argv[2])
@@ -112,7 +112,7 @@ with Source(Path(sys.argv[1]), path=["."], timeout=600) as models:
 @pytest.mark.parametrize("moment", ["while the worker starts", "while a model is built"])
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sent: sent.name)
 def test_nothing_outlives_the_build(sent, moment, project, tmp_path):
-    """Ctrl-C, an ordinary end, and an end that the build cannot see."""
+    """Ctrl-C, termination, and a kill that the build cannot handle."""
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     build = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(project), "hang:build"],
@@ -165,16 +165,16 @@ def test_another_python_does_not_see_packages_next_to_bmvis(project, tmp_path):
     other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     other.chmod(0o755)
     shutil.copytree(Path(bmvis.__file__).parent, tmp_path / "bmvis")
-    (tmp_path / "neighbour.py").touch()
-    write(project, "looks", "import bmvis, neighbour")
+    (tmp_path / "neighbor.py").touch()
+    write(project, "looks", "import bmvis, neighbor")
     code = f"""if True:
         import sys
         sys.path.insert(0, {str(tmp_path)!r})
-        import neighbour
+        import neighbor
         from pathlib import Path
         from bmvis.source.source import Source
         with Source(Path(), path=["."], python={str(other)!r}) as source:
             source.resolve("looks:build")
     """
     run = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)
-    assert "No module named 'neighbour'" in run.stderr
+    assert "No module named 'neighbor'" in run.stderr
