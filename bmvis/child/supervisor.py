@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,8 +29,10 @@ def supervise(descriptor: int, directory: Path, path: list[str]) -> None:
     parent = socket.socket(fileno=descriptor)
     try:
         _Supervisor(parent, directory, path).serve()
-    except (ParentGoneError, OSError):
+    except ParentGoneError:
         pass  # the parent ended while a model was built
+    except OSError:  # such as a limit on processes or open files
+        traceback.print_exc()
     process_tree.end_children()
     shutil.rmtree(directory, ignore_errors=True)
 

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
+import time
 from collections import deque
 from pathlib import Path
 
@@ -76,14 +77,19 @@ class StartedProcess:
         self._reader.start()
 
     def is_alive(self) -> bool:
-        """Return whether the process runs."""
-        return self.process.poll() is None
+        """Return whether the process runs.
+
+        A process that has ended is not reaped yet: until then, its number isn't given to another process, which
+        `end_tree` would kill.
+        """
+        if self.process.returncode is not None or os.name != "posix":
+            return self.process.poll() is None
+        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def wait(self) -> int:
-        """End the process and its descendants, and return its exit code."""
-        process_tree.end_tree(self.process.pid, self.folder.name)  # its descendants keep its output open
-        self._reader.join(timeout=1)
-        return self.process.wait()
+        """Return the exit code of a process that has ended or closed its socket, after ending what it left."""
+        self._end_tree(grace=2.0)  # processes that it left keep its output open
+        return self.process.returncode
 
     def end(self, grace: float = 0.0) -> None:
         """End the process and its descendants, and remove its folder.
@@ -91,14 +97,17 @@ class StartedProcess:
         Args:
             grace: seconds for it to end by itself.
         """
-        try:
-            self.process.wait(grace)
-        except subprocess.TimeoutExpired:
-            pass
-        process_tree.end_tree(self.process.pid, self.folder.name)
-        self.process.wait()
-        self._reader.join(timeout=1)
+        self._end_tree(grace)
         self.folder.cleanup()
+
+    def _end_tree(self, grace: float) -> None:
+        ends = time.monotonic() + grace
+        while self.is_alive() and time.monotonic() < ends:
+            time.sleep(0.005)
+        if self.process.returncode is None:
+            process_tree.end_tree(self.process.pid, self.folder.name)
+            self.process.wait()
+        self._reader.join(timeout=1)
 
     def output(self) -> bytes:
         """Return the end of its output, in at most 4096 bytes."""

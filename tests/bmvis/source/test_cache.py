@@ -209,7 +209,7 @@ def test_cache_that_cannot_be_written_is_reported_once(project, caplog):
     with source(project) as models:
         assert models.resolve(REFERENCE).model.root.parameters[0].shape == (2, 3)
         models.resolve("zoo.unrelated:build")
-    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == "bmvis.source.cache"]
     assert f"the cache in {project / '.cache'} cannot be written" in warning
 
 
