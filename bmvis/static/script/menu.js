@@ -46,7 +46,7 @@ function openMenu(item) {
     ["path", "Copy Python path"],
     ["key", "Copy state-dict key"],
     ["link", "Copy link"],
-    ["pick", isPicked ? "Do not pick" : "Pick for target_modules"],
+    !isUneven(item) && ["pick", isPicked ? "Do not pick" : "Pick for target_modules"],
     count > 1 && !isSimilar(item) && ["unfold", `Unfold into ${count} rows`],
     origins.has(item) && ["fold", "Fold again"],
   ];

@@ -10,11 +10,14 @@ function showPicks(root) {
   tray.firstChild.textContent = `Modules picked: ${count}. Copy`;
 }
 
+// Whether blocks of one row have different numbers of this row's modules: their names and those below are not exact.
+const isUneven = (item) => Boolean(item) && (rowOf(item).querySelector("b[data-x*='-']") !== null || isUneven(parentOf(item)));
+
 function startPicking(root) {
   root.querySelector(".bmvis-picks").hidden = false;
   root.classList.add("bmvis-picking");
   for (const { item, path, row } of indexOf(root)) {
-    if (!path) continue;
+    if (!path || isUneven(item)) continue;
     const box = document.createElement("input");
     box.type = "checkbox";
     box.className = "bmvis-check";
