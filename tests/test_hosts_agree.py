@@ -27,6 +27,7 @@ TREES = {
     "compared": {"base": "zoo:tiny(layers=2)", "only-changes": ""},
     "common": {"common": "MAPPING", "only-common": ""},
     "called": {"inputs": "float32[2, 4]", "order": "execution"},
+    "folded": {"fold": "similar"},
     "trained": {"factory": "zoo:trained", "optimizer": "", "accept": "frozen"},
     "told": {
         "alt": "Four layers",

@@ -51,16 +51,20 @@ def _places_of_experts(tree: Model, modules: Sequence[nn.Module]) -> Iterator[in
 
 
 def _are_experts(name: str, type_: str, module: nn.Module) -> bool:
-    if isinstance(module, nn.ModuleList | nn.ModuleDict):
+    if _is_container(module):
         return name == "experts"
     own = introspection.parameters(module)
     is_named = type_.endswith(("Experts", "NaiveMoe", "ExpertGLU"))
     return (is_named or name == "experts") and any(tensor.dim() > 1 for _, tensor in own)
 
 
+def _is_container(module: nn.Module) -> bool:
+    return issubclass(type(module), nn.ModuleList | nn.ModuleDict)  # `isinstance` runs code of the module's class
+
+
 def _experts_in(module: nn.Module) -> int:
     """Return how many experts a module has; 0 if that is not known."""
-    if isinstance(module, nn.ModuleList | nn.ModuleDict):
+    if _is_container(module):
         return len(introspection.children(module)) if None not in module._modules.values() else 0
     return _first(module, _EXPERTS)
 

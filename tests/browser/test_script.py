@@ -446,7 +446,7 @@ def test_the_menu_closes(way, lora):
         lora.page.mouse.wheel(0, 200)
     else:
         lora.page.keyboard.press("Enter")
-        assert "Copied" in menu.inner_text()
+        menu.get_by_text("Copied").wait_for()
     menu.wait_for(state="hidden")
     if way == "Escape":
         assert focused(lora) == "query,value (Linear)"

@@ -34,7 +34,7 @@ KINDS = [
             "link to a device": draws(f"{REQUEST}place.symlink_to('/dev/zero')"),
             "folder in its place": Fails(f"{REQUEST}place.mkdir(); {GOOD}", "directory|regular"),
             "folder where it is written first": Fails(f"{REQUEST}partial.mkdir(); {GOOD}", "directory"),
-            "answer of its own": Fails(f"{REQUEST}place.write_bytes(b'\\xff' * 99); os._exit(0)", "cannot be used"),
+            "answer of its own": Fails(f"{REQUEST}place.write_bytes(b'\\xff' * 99); os._exit(0)", "is not valid"),
             "pipe as the answer": Fails(f"{REQUEST}os.mkfifo(place); os._exit(0)", "not a regular file"),
         },
     ),
