@@ -1,12 +1,16 @@
 """The worker starts in any Python with this copy of bmvis, and imports nothing from the working directory."""
 
+import os
 import sys
+import time
 
 import pytest
 from pythons import TORCH_PYTHON
 
 from bmvis.errors import BmvisError
 from bmvis.source.source import Source
+from bmvis.worker import process_tree
+from bmvis.worker.started import StartedProcess
 
 FACTORY = "from torch import nn\ndef build(): return nn.Linear(3, 2)\n"
 
@@ -31,3 +35,20 @@ def test_files_of_the_working_directory_are_not_imported(project, python):
 def test_another_python_builds_the_model(project):
     with Source(project, path=["src"], python=TORCH_PYTHON) as source:
         assert source.resolve("zoo:build").model.root.parameters[0].shape == (2, 3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process numbers are reserved on POSIX only")
+def test_ended_process_keeps_its_number_until_its_tree_is_ended_once(tmp_path, monkeypatch):
+    ended = []
+    monkeypatch.setattr(process_tree, "end_tree", lambda pid, mark: ended.append(pid))
+    started = StartedProcess(sys.executable, tmp_path, "single")
+    number = started.process.pid
+    started.process.stdin.close()  # the end of input ends it
+    while started.is_alive():
+        time.sleep(0.01)
+    os.kill(number, 0)  # the number is still taken
+    started.end()
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+    started.end()  # another process may have the number now
+    assert ended == [number]
