@@ -116,10 +116,7 @@ def ask(template: socket.socket, parent: socket.socket, job: Job, grace: float) 
     """
     with contextlib.suppress(OSError):  # it has ended: `select` then reports the end of input
         template.send(msgspec.msgpack.encode(job))
-    left = job.request.timeout + grace if job.request.timeout else None
-    readable, _, _ = select.select([template, parent], [], [], left)
-    if parent in readable:
-        raise ParentGoneError
+    readable = _has_answer(template, parent, job, grace)
     try:
         return _OUTCOMES.decode(template.recv(MAX_MESSAGE)) if readable else None
     except (OSError, msgspec.MsgspecError):
@@ -130,16 +127,22 @@ def is_ready(template: socket.socket, parent: socket.socket, job: Job, grace: fl
     """Wait for the first template; return whether it can build models.
 
     Raises:
-        ParentGoneError: there is nobody to answer to.
+        ParentGoneError: the parent has ended.
     """
+    readable = _has_answer(template, parent, job, grace)
+    try:
+        return readable and template.recv(MAX_MESSAGE) == READY
+    except OSError:
+        return False
+
+
+def _has_answer(template: socket.socket, parent: socket.socket, job: Job, grace: float) -> bool:
+    """Wait for a template; return whether it answers, or ends, in the time of the job and `grace` seconds."""
     left = job.request.timeout + grace if job.request.timeout else None
     readable, _, _ = select.select([template, parent], [], [], left)
     if parent in readable:
         raise ParentGoneError
-    try:
-        return bool(readable) and template.recv(MAX_MESSAGE) == READY
-    except OSError:
-        return False
+    return bool(readable)
 
 
 def exit_code(pid: int, seconds: float) -> int | None:
