@@ -10,7 +10,7 @@ import msgspec
 
 from bmvis.cli.row_lines import RowLines
 from bmvis.comparison.checkpoint import Verdict
-from bmvis.comparison.drift import IMPACTS, Drift, total_lines
+from bmvis.comparison.drift import IMPACTS, Drift, DriftLine, total_lines
 from bmvis.comparison.tensor_changes import Impact
 from bmvis.errors import BmvisError, SnapshotError
 from bmvis.log_text import lines
@@ -40,16 +40,9 @@ _STATUSES: dict[type[SnapshotError], Status] = {
 }
 
 
-class Change(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "class"}):
+class Change(DriftLine, frozen=True, omit_defaults=True, rename={"impact": "class"}):
     """One difference, and the line of its row in the snapshot file."""
 
-    kind: Literal["added", "removed", "changed"]
-    path: str
-    text: str
-    impact: Impact
-    was: str | None = None
-    before: str = ""
-    after: str = ""
     line: int = 1
     shown: str = ""
     """The whole difference in one line, as the text output has it."""
