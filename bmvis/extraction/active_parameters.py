@@ -26,9 +26,11 @@ def active_parameters(tree: Model, modules: Sequence[nn.Module]) -> int:
         tree: what was read.
         modules: the module at each place of the tree.
     """
+    found = list(_places_of_experts(tree, modules))
+    if not found:
+        return 0
     counts = [sum(p.count for p in module.parameters if not p.tied_to) for module in tree.modules]
     active = sum(counts)
-    found = list(_places_of_experts(tree, modules))
     for index in found:
         inside = range(index, index + tree.sizes[index])
         number, chosen = _experts_in(modules[index]), _chosen_above(index, tree, modules)
@@ -38,7 +40,7 @@ def active_parameters(tree: Model, modules: Sequence[nn.Module]) -> int:
         if rest:
             return 0
         active -= unused
-    return active if found else 0
+    return active
 
 
 def _places_of_experts(tree: Model, modules: Sequence[nn.Module]) -> Iterator[int]:
@@ -53,9 +55,8 @@ def _places_of_experts(tree: Model, modules: Sequence[nn.Module]) -> Iterator[in
 def _are_experts(name: str, type_: str, module: nn.Module) -> bool:
     if _is_container(module):
         return name == "experts"
-    own = introspection.parameters(module)
-    is_named = type_.endswith(("Experts", "NaiveMoe", "ExpertGLU"))
-    return (is_named or name == "experts") and any(tensor.dim() > 1 for _, tensor in own)
+    is_named = name == "experts" or type_.endswith(("Experts", "NaiveMoe", "ExpertGLU"))
+    return is_named and any(tensor.dim() > 1 for _, tensor in introspection.parameters(module))
 
 
 def _is_container(module: nn.Module) -> bool:
