@@ -42,7 +42,7 @@ def opened(monkeypatch, tmp_path):
 
 @pytest.fixture
 def timers(monkeypatch):
-    """Timers that end when a test says so."""
+    """Timers that a test ends."""
     found = []
 
     class Timer:

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -36,16 +35,6 @@ def project(tmp_path_factory):
         write(folder, f"good{number}", "return nn.Linear(3, 2)")
     write(folder, "hang", "open(os.path.join(os.environ['TMPDIR'], 'hangs'), 'w').close()\nwhile True: pass")
     return folder
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    """The folder for temporary files of the tests in this module."""
-    folder = tmp_path_factory.mktemp("temporary")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", str(folder))
-        patch.setenv("TMPDIR", str(folder))
-        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 
 import pytest
 from hostile import EITHER, KINDS, OPEN
@@ -20,16 +19,6 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process 
 
 CASES = {f"{kind.name}: {title}": case for kind in KINDS for title, case in kind.cases.items()}
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    """Where temporary files go in this module's tests."""
-    folder = tmp_path_factory.mktemp("temporary")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", str(folder))
-        patch.setenv("TMPDIR", str(folder))
-        yield folder
 
 
 @pytest.fixture(scope="module")
