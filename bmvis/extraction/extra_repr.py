@@ -1,7 +1,7 @@
-"""What a module says of itself, `extra_repr()`: the one piece of a model's own code that a capture runs.
+"""Call `extra_repr()`, the only code of a model that a capture runs.
 
-It may raise, be endless, take its time, or hold what differs from run to run; nobody but it knows a
-dropout's `p` or a convolution's stride.
+It has facts that are nowhere else in a common form, such as the `p` of a dropout or the stride of a convolution. As
+user code, it can raise, be slow, or return very long text, or text that differs from run to run.
 """
 
 from __future__ import annotations
@@ -13,60 +13,59 @@ from torch import nn
 
 from bmvis.extraction import introspection
 
-LONGEST = 200
-"""Characters that are kept of one module's words."""
-PATIENCE = 2.0
-"""Seconds for all slow modules of a model together; who comes later is not asked."""
-SLOW = 0.01
-"""Seconds from which on a module is slow: those that are quick are asked however many they are."""
+MAX_LENGTH = 200
+"""Maximum number of characters for one module. Longer text is truncated."""
+TIME_LIMIT = 2.0
+"""Seconds for the slow calls of one model together. After that, no more modules are called."""
+SLOW_CALL = 0.01
+"""Seconds from which a call counts as slow. Faster calls are not limited."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_SILENT = (nn.ParameterList, nn.ParameterDict)
-"""They list their parameters, which stand on the row."""
+_REDUNDANT = (nn.ParameterList, nn.ParameterDict)
+"""Classes whose `extra_repr()` lists the parameters, which the row shows anyway."""
 
 
 class ExtraReprReader:
-    """Asks the modules of one model."""
+    """Reads the `extra_repr()` of the modules of one model, within a time limit."""
 
     def __init__(self) -> None:
-        self.left = PATIENCE
-        self.silent: dict[type, bool] = {}
+        self.time_left = TIME_LIMIT
+        self.has_none: dict[type, bool] = {}
 
     def read(self, module: nn.Module) -> str:
-        """Return the module's `extra_repr()` as one line, without addresses; '' where it has none to give.
+        """Return the module's `extra_repr()` as one line without memory addresses; '' if it has none or fails.
 
-        A parametrized module is not asked: it computes its weights when they are looked at, and spectral norm
-        changes by that.
+        A parametrized module is not called: reading its weights computes them, which changes spectral norms.
         """
         cls = type(module)
-        if cls not in self.silent:
-            self.silent[cls] = _is_silent(cls)
-        if self.silent[cls] or self.left <= 0 or introspection.has_entry(module, "_modules", "parametrizations"):
+        if cls not in self.has_none:
+            self.has_none[cls] = _has_none(cls)
+        if self.has_none[cls] or self.time_left <= 0 or introspection.has_entry(module, "_modules", "parametrizations"):
             return ""
         started = time.perf_counter()
         try:
-            words = module.extra_repr()
-            said = _line(words) if isinstance(words, str) else ""
+            returned = module.extra_repr()
+            text = _one_line(returned) if isinstance(returned, str) else ""
         except (Exception, SystemExit):
-            said = ""  # somebody else's code: that it fails is no fact about the structure
-        took = time.perf_counter() - started
-        self.left -= took if took > SLOW else 0
-        return said
+            text = ""  # user code: its failure does not concern the structure
+        seconds = time.perf_counter() - started
+        self.time_left -= seconds if seconds > SLOW_CALL else 0
+        return text
 
 
-def _is_silent(cls: type[nn.Module]) -> bool:
-    """Return whether modules of a class have no words of their own."""
+def _has_none(cls: type[nn.Module]) -> bool:
+    """Return whether the class has no `extra_repr()` that adds facts."""
     return (
         cls.extra_repr is nn.Module.extra_repr
-        or issubclass(cls, _SILENT)
+        or issubclass(cls, _REDUNDANT)
         or introspection.class_module(cls).startswith("torch.jit")
     )
 
 
-def _line(words: str) -> str:
-    is_plain = type(words) is str and len(words) <= LONGEST and words.isascii() and words.isprintable()
-    if is_plain and "  " not in words and " at 0x" not in words:
-        return words.strip()
-    start = str.__getitem__(words, slice(0, 4 * LONGEST))
+def _one_line(text: str) -> str:
+    is_plain = type(text) is str and len(text) <= MAX_LENGTH and text.isascii() and text.isprintable()
+    if is_plain and "  " not in text and " at 0x" not in text:
+        return text.strip()
+    start = str.__getitem__(text, slice(0, 4 * MAX_LENGTH))
     line = introspection.safe_text(_ADDRESS.sub("", " ".join(start.split())))
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return line if len(line) <= MAX_LENGTH else line[: MAX_LENGTH - 1] + "…"

@@ -1,8 +1,8 @@
-"""Which parameters a delta (parameter-efficient) method added or took over.
+"""Find the parameters that a parameter-efficient fine-tuning library added to a model ("deltas").
 
-Each library is one detector: OpenDelta, PEFT, AdapterHub's `adapters` and `loralib` have theirs in this
-package. They tell a library's modules by the names of their classes, so none is imported and no release
-of it is required. Others come by `register`, or by an entry point of the group `bmvis.deltas`.
+This package has a detector for each of OpenDelta, PEFT, AdapterHub's `adapters` and loralib. A detector recognizes the
+modules of its library by the names of their classes, so that no library is imported and any release works. To add a
+detector, call `register`, or declare an entry point in the group `bmvis.deltas`.
 """
 
 from __future__ import annotations
@@ -22,36 +22,31 @@ from bmvis.extraction.adapters.peft import peft
 __all__ = ["GROUP", "Deltas", "Detector", "Places", "find_deltas", "register"]
 
 GROUP = "bmvis.deltas"
-"""Entry points of this group name detectors; they are looked at when their library is loaded."""
+"""Group of the entry points that name detectors. One is loaded if its package is already imported."""
 _detectors: list[Detector] = [opendelta, peft, adapterhub, loralib]
 
 
 def register(detector: Detector) -> Detector:
-    """Add a detector for a library that bmvis does not know; usable as a decorator.
-
-    A detector takes every module of a model with its path, in preorder, and returns the `id` of each delta
-    parameter with what the library says of it: '' while it is simply in use, or a word or two such as
-    `merged`, which stands on the row. It must not change the modules.
-    """
+    """Add a detector for an adapter library. See `bmvis.register_delta`, which calls this."""
     if detector not in _detectors:
         _detectors.append(detector)
     return detector
 
 
 def find_deltas(places: Places) -> Deltas:
-    """Return the deltas of every library.
+    """Return the deltas that all detectors find.
 
     Raises:
-        DetectorError: a detector from elsewhere cannot be loaded, or it raised.
+        DetectorError: a detector cannot be loaded, raised an exception, or returned a value of a wrong type.
     """
     found: Deltas = {}
     for detector in (*_detectors, *_installed()):
-        found.update(_ask(detector, places))
+        found.update(_run(detector, places))
     return found
 
 
 def _installed() -> Iterable[Detector]:
-    """Yield the detectors of installed libraries; one that is not loaded cannot have touched the model."""
+    """Yield the detectors of imported packages: a package that is not imported cannot have changed the model."""
     for entry in find_entries():
         if entry.module.partition(".")[0] not in sys.modules:
             continue
@@ -65,7 +60,7 @@ def _installed() -> Iterable[Detector]:
 
 
 def find_entries() -> tuple[EntryPoint, ...]:
-    """Return the entry points below the folders of `sys.path`; looking takes longer than reading BERT does."""
+    """Return the entry points in the folders of `sys.path`. Cached: the search is slower than a capture of BERT."""
     return tuple(dict.fromkeys(entry for folder in sys.path for entry in _entries_in(folder)))
 
 
@@ -75,7 +70,7 @@ def _entries_in(folder: str) -> tuple[EntryPoint, ...]:
     return tuple(entry for distribution in found for entry in distribution.entry_points.select(group=GROUP))
 
 
-def _ask(detector: Detector, places: Places) -> Deltas:
+def _run(detector: Detector, places: Places) -> Deltas:
     name = f"{getattr(detector, '__module__', '')}.{getattr(detector, '__qualname__', repr(detector))}"
     try:
         found = detector(places)

@@ -1,4 +1,7 @@
-"""AdapterHub's `adapters` keeps its deltas in modules of its own, below or in place of the model's."""
+"""AdapterHub's `adapters`: deltas are in modules of the library, which are children or replacements of the model's.
+
+https://github.com/adapter-hub/adapters/tree/main/src/adapters/methods
+"""
 
 from __future__ import annotations
 
@@ -10,40 +13,40 @@ from torch import nn
 from bmvis.extraction import introspection
 from bmvis.extraction.adapters.base import Deltas, Places, below, is_of, of_library
 
-_SHARED = "shared_parameters"
-"""Where a model keeps what its adapters have in common (Compacter)."""
-_BORROWED = "base_model_embeddings"
-"""Under this name prompt tuning holds the model's own embeddings."""
+_SHARED_PARAMETERS = "shared_parameters"
+"""The child of a model with the parameters that its Compacter adapters share."""
+_BASE_EMBEDDINGS = "base_model_embeddings"
+"""The child of a prompt tuning module that is the model's own embedding: not a delta."""
 
 
 def adapterhub(places: Places) -> Deltas:
-    """Return what the modules of `adapters.methods` hold, and all below them.
+    """Return the parameters of the modules that `adapters.methods` defines, and of their descendants.
 
-    A layer that takes the place of the model's own (`LoRALinear` is an `nn.Linear`) holds the model's
-    weights itself, and the deltas in the modules below it.
+    A layer that replaces one of the model (`LoRALinear` is an `nn.Linear`) has the model's weight as its own
+    parameter. There, only the parameters of its children are deltas.
     """
     found: Deltas = {}
     for _, module in of_library(places, "adapters"):
         state = "merged" if introspection.attribute(module, "merged") else ""
-        for parameter in _held(module):
+        for parameter in _added_parameters(module):
             found[id(parameter)] = found.get(id(parameter)) or state
     return found
 
 
-def _held(module: nn.Module) -> Iterator[torch.Tensor]:
-    """Yield the deltas in and below a module."""
+def _added_parameters(module: nn.Module) -> Iterator[torch.Tensor]:
+    """Yield the deltas of a module and of its descendants."""
     if is_of(module, "adapters.methods"):
         if not _replaces(module):
             yield from (parameter for _, parameter in introspection.parameters(module))
-        parts = [child for name, child in introspection.children(module) if name != _BORROWED]
+        parts = [child for name, child in introspection.children(module) if name != _BASE_EMBEDDINGS]
     else:
-        parts = [child for name, child in introspection.children(module) if name == _SHARED]
+        parts = [child for name, child in introspection.children(module) if name == _SHARED_PARAMETERS]
     for part in parts:
         yield from (parameter for _, parameter in below(part))
 
 
 def _replaces(module: nn.Module) -> bool:
-    """Return whether the module is one of the model's layers as well: of a class from elsewhere that has a weight."""
+    """Return whether the module replaces a layer: it has a `weight`, and a base class from outside the library."""
     names = {name for name, _ in introspection.parameters(module)}
     return "weight" in names and any(
         not introspection.class_module(cls).startswith("adapters.") and cls not in (nn.Module, object)

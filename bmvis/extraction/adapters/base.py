@@ -1,4 +1,4 @@
-"""What detectors take and return, and what they ask of modules."""
+"""The types that detectors take and return, and functions that several detectors use."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from torch import nn
 from bmvis.extraction import introspection
 
 Places = Sequence[tuple[str, nn.Module]]
-"""Every module of a model once, with the path at which it is first met, in preorder."""
+"""`(path, module)` of each module of a model in preorder. A shared module occurs once, at its first path."""
 
 Deltas = dict[int, str]
-"""`id` of a delta parameter (valid while the model lives) -> what its library says of the adapter:
-'' while it is simply in use, else `inactive`, `merged` or `disabled`."""
+"""`id` of each delta parameter (valid while the model exists), and the state of its adapter: '' if it is active, else
+a short text such as `inactive`, `merged` or `disabled`."""
 
 Detector = Callable[[Places], Deltas]
 
 
 def of_library(places: Places, library: str) -> list[tuple[str, nn.Module]]:
-    """Return the places of the modules whose class the library defines, or a class it is derived from."""
+    """Return the modules whose class, or one of its base classes, is defined by the library."""
     ours = {cls for cls in {type(module) for _, module in places} if any(_is_of(base, library) for base in cls.__mro__)}
     return [place for place in places if type(place[1]) in ours] if ours else []
 
 
 def comes_from(module: nn.Module, library: str, *names: str) -> bool:
-    """Return whether the module's class is, or is derived from, one of that name in the library."""
+    """Return whether the module's class, or one of its base classes, has one of these names in the library."""
     return any(cls.__name__ in names and _is_of(cls, library) for cls in type(module).__mro__)
 
 
 def is_of(module: nn.Module, package: str) -> bool:
-    """Return whether the package defines the module's class."""
+    """Return whether the module's class is defined in the package."""
     return _is_of(type(module), package)
 
 
 def below(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the parameters of the module and of all below it, with their paths from it."""
+    """Yield the parameters of a module and of its descendants, with paths relative to the module."""
     seen: set[int] = set()
     pending = [("", module)]
     while pending:

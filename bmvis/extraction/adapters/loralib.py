@@ -1,4 +1,7 @@
-"""`loralib`'s layers hold their deltas themselves, as `lora_A` and `lora_B` beside the weight."""
+"""loralib: the layers have their deltas `lora_A` and `lora_B` as parameters of their own, next to `weight`.
+
+https://github.com/microsoft/LoRA/blob/main/loralib/layers.py
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from bmvis.extraction.adapters.base import Deltas, Places, comes_from, of_librar
 
 
 def loralib(places: Places) -> Deltas:
-    """Return the parameters `lora_*` of loralib's layers; `eval()` merges them, `train()` takes them out again."""
+    """Return the parameters `lora_*` of loralib's layers. `eval()` merges them into the weight, `train()` unmerges."""
     return {
         id(parameter): "merged" if introspection.attribute(module, "merged") is True else ""
         for _, module in of_library(places, "loralib")

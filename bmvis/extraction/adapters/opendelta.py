@@ -1,4 +1,7 @@
-"""OpenDelta marks each delta parameter: `p._is_delta = True`."""
+"""OpenDelta: each delta parameter has the attribute `_is_delta = True`.
+
+https://github.com/thunlp/OpenDelta/blob/main/opendelta/basemodel.py
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from bmvis.extraction.adapters.base import Deltas, Places
 
 
 def opendelta(places: Places) -> Deltas:
-    """Return the marked parameters. BitFit marks biases that were there before."""
+    """Return the marked parameters. BitFit also marks biases that the model had before."""
     return {
         id(parameter): ""
         for _, module in places

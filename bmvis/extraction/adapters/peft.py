@@ -1,6 +1,9 @@
-"""PEFT's deltas: in tuner layers, auxiliary wrappers and prompt encoders, and by the tuner's prefix.
+"""PEFT: deltas are in tuner layers, auxiliary wrappers and prompt encoders, or have the prefix of the tuner.
 
-The rule holds for every method of `peft.PeftType`, which a test enumerates; `requires_grad` is no sign of a delta.
+The rule applies to each method of `peft.PeftType`, which a test enumerates. `requires_grad` does not mark a delta.
+
+https://github.com/huggingface/peft/blob/main/src/peft/tuners/tuners_utils.py
+https://github.com/huggingface/peft/blob/main/src/peft/utils/other.py (auxiliary wrappers)
 """
 
 from __future__ import annotations
@@ -15,37 +18,41 @@ from bmvis.extraction.adapters.base import Deltas, Places, below, comes_from, of
 
 
 def peft(places: Places) -> Deltas:
-    """Return PEFT's parameters, with what the layer that holds them says of their adapter."""
+    """Return the parameters that PEFT added, with the state of their adapter in the layer that has them."""
     by_prefix: Deltas = {}
     by_layer: Deltas = {}
     in_xlora: set[int] = set()
     for path, module in of_library(places, "peft"):
         for prefix in _prefixes(module):
             by_prefix |= _starting_with(prefix, path, places)
-        by_layer |= {id(p): _state(module, adapter) for adapter, p in _held(module, _holders(module))}
+        by_layer |= {
+            id(p): _state(module, adapter) for adapter, p in _parameters_in(module, _adapter_attributes(module))
+        }
         if comes_from(module, "peft", "XLoraModel"):
-            by_prefix |= {id(p): "" for _, p in _held(module, ["internal_xlora_classifier"])}
+            by_prefix |= {id(p): "" for _, p in _parameters_in(module, ["internal_xlora_classifier"])}
             in_xlora |= {id(p) for _, p in below(module)}
     return by_prefix | {key: "" if _is_mixed(key, state, in_xlora) else state for key, state in by_layer.items()}
 
 
 def _is_mixed(key: int, state: str, in_xlora: set[int]) -> bool:
-    """Return whether X-LoRA mixes the adapter in: its layers call them by number, and their state by name."""
+    """Return whether X-LoRA uses the adapter. Its layers use all of them, whichever name is the active one."""
     return state == "inactive" and key in in_xlora
 
 
 def _prefixes(module: nn.Module) -> list[str]:
-    """Return what the names of a tuner's parameters start with."""
+    """Return the prefixes of the names of a tuner's parameters."""
     if comes_from(module, "peft", "AdaptionPromptModel"):
         return ["adaption_"]
     if comes_from(module, "peft", "BaseTuner"):
-        prefix = getattr(type(module), "prefix", None)  # not the module's own: X-LoRA passes on that of its LoRA
+        prefix = getattr(
+            type(module), "prefix", None
+        )  # of the class: X-LoRA's instances return the prefix of their LoRA model
         return [prefix] if isinstance(prefix, str) and prefix else []
     return []
 
 
-def _holders(module: nn.Module) -> list[str]:
-    """Return the names of the attributes that hold deltas."""
+def _adapter_attributes(module: nn.Module) -> list[str]:
+    """Return the names of the attributes that contain deltas."""
     if comes_from(module, "peft", "BaseTunerLayer"):
         return [*_names(module, "adapter_layer_names"), *_names(module, "other_param_names")]
     if comes_from(module, "peft", "AuxiliaryTrainingWrapper", "ModulesToSaveWrapper"):
@@ -59,8 +66,8 @@ def _names(module: nn.Module, attribute: str) -> list[str]:
     return [name for name in introspection.attribute(module, attribute) or () if isinstance(name, str)]
 
 
-def _held(module: nn.Module, names: Iterable[str]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the parameters below the named attributes, each with the adapter it belongs to, if it has one."""
+def _parameters_in(module: nn.Module, names: Iterable[str]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the parameters in the named attributes, each with the name of its adapter, or ''."""
     own, children = dict(introspection.parameters(module)), dict(introspection.children(module))
     for name in names:
         if name in own:
@@ -70,18 +77,18 @@ def _held(module: nn.Module, names: Iterable[str]) -> Iterator[tuple[str, torch.
                 yield path.partition(".")[0], parameter
 
 
-def _state(holder: nn.Module, adapter: str) -> str:
-    """Return whether the adapter is `merged`, `disabled`, `not applied` or `inactive`; '' while it is in use.
+def _state(layer: nn.Module, adapter: str) -> str:
+    """Return the state of an adapter in a layer: `merged`, `disabled`, `not applied` or `inactive`; '' if it is active.
 
-    A layer with merged adapters calls its base layer alone, so that one which is not merged has no effect there. A
-    wrapper whose list of active adapters is empty calls the original module.
+    A layer with merged adapters calls its base layer only, so an adapter that is not merged is not applied. A wrapper
+    whose list of active adapters is empty calls the original module.
     """
-    merged = introspection.attribute(holder, "merged_adapters") or ()
+    merged = introspection.attribute(layer, "merged_adapters") or ()
     if adapter in merged:
         return "merged"
-    if any(introspection.attribute(holder, name) is True for name in ("disable_adapters", "_adapters_disabled")):
+    if any(introspection.attribute(layer, name) is True for name in ("disable_adapters", "_adapters_disabled")):
         return "disabled"
-    names = (introspection.attribute(holder, name) for name in ("active_adapters", "active_adapter"))
+    names = (introspection.attribute(layer, name) for name in ("active_adapters", "active_adapter"))
     active = next((found for found in names if found is not None), None)
     known = [active] if isinstance(active, str) else list(active or ())
     if adapter and active is not None and adapter not in known:
@@ -90,7 +97,7 @@ def _state(holder: nn.Module, adapter: str) -> str:
 
 
 def _starting_with(prefix: str, root: str, places: Places) -> Deltas:
-    """Return parameters below `root` with a component of the dotted name that starts with `prefix`."""
+    """Return the parameters below `root` whose dotted name has a component that starts with `prefix`."""
     inside = f"{root}." if root else ""
     return {
         id(parameter): ""

@@ -83,7 +83,7 @@ def refuse():
         pytest.param("a\n  b", "a b", id="lines"),
         pytest.param("<b>&", "<b>&", id="markup"),
         pytest.param("f=<function f at 0x7f00deadbeef>", "f=<function f>", id="address"),
-        pytest.param("x" * 10**6, "x" * (extra_repr.LONGEST - 1) + "…", id="huge"),
+        pytest.param("x" * 10**6, "x" * (extra_repr.MAX_LENGTH - 1) + "…", id="huge"),
         pytest.param(refuse, "", id="raises"),
         pytest.param(lambda: recurse(), "", id="recursion"),
         pytest.param(lambda: 7, "", id="no text"),
@@ -102,7 +102,7 @@ def recurse():
 
 
 def test_slow_words_are_not_waited_for(monkeypatch):
-    monkeypatch.setattr(extra_repr, "PATIENCE", 0.05)
+    monkeypatch.setattr(extra_repr, "TIME_LIMIT", 0.05)
     model = nn.Sequential(*(Saying(lambda: time.sleep(0.03) or "slow") for _ in range(50)))
     words = [module.extra_repr for module in capture(model).modules[1:]]
     assert words[0] == "slow"
@@ -110,7 +110,7 @@ def test_slow_words_are_not_waited_for(monkeypatch):
 
 
 def test_quick_words_are_heard_from_any_number_of_modules(monkeypatch):
-    monkeypatch.setattr(extra_repr, "PATIENCE", 1e-6)
+    monkeypatch.setattr(extra_repr, "TIME_LIMIT", 1e-6)
     model = nn.ModuleList(Saying("quick") for _ in range(1_000))
     words = [module.extra_repr for module in capture(model).modules[1:]]
     assert words[:10] == ["quick"] * 10  # after a pause of the machine none might be asked
