@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bmvis.cli.reports import FORMATS
-from bmvis.cli.results import BROKEN, Result, Status, compared, exit_code, failed, status_of
+from bmvis.cli.results import BROKEN, FailOn, Result, Status, compared, exit_code, failed, status_of
 from bmvis.comparison.drift import find_drift
 from bmvis.errors import BmvisError, SnapshotError
 from bmvis.model.totals import subtree_totals
@@ -35,7 +35,7 @@ from bmvis.source.revisions import read_revision, resolve_revision
     type=click.Choice(["checkpoint", "numerics", "training", "any"]),
     help="End with 1 for changes of this class or a more serious one.",
 )
-def diff(before: str, after: str | None, folder: Path, style: str, fail_on: str | None) -> None:
+def diff(before: str, after: str | None, folder: Path, style: str, fail_on: FailOn | None) -> None:
     """Compare the snapshots of two git revisions, or two snapshot files.
 
     BEFORE is a revision (HEAD by default) or a .json file. AFTER is another one; by default, the files of the working
@@ -52,10 +52,10 @@ def diff(before: str, after: str | None, folder: Path, style: str, fail_on: str 
     except BmvisError as error:
         click.echo(error.report, err=True)
         sys.exit(BROKEN)
-    if report := FORMATS[style](results):
+    counted = fail_on or "nothing"
+    if report := FORMATS[style](results, counted):
         click.echo(report)
-    code = exit_code(results, fail_on or "any")
-    sys.exit(0 if code == 1 and fail_on is None else code)
+    sys.exit(exit_code(results, counted))
 
 
 def _results(folder: Path, before: str, after: str | None) -> Iterator[Result]:

@@ -31,6 +31,9 @@ EXIT_CODES: dict[Status, int] = {
     "broken": 2,
 }
 """By status. The manual has the table."""
+FailOn = Literal["checkpoint", "numerics", "training", "any", "nothing"]
+"""The least serious class of changes that fails, any change, or none."""
+Level = Literal["error", "warning", "notice"]
 BROKEN = 2
 """Also click's code for wrong usage."""
 _STATUSES: dict[type[SnapshotError], Status] = {
@@ -149,16 +152,35 @@ def status_of(error: SnapshotError) -> Status:
     return _STATUSES.get(type(error), "unreadable")
 
 
-def exit_code(results: Iterable[Result], fail_on: str) -> int:
+def exit_code(results: Iterable[Result], fail_on: FailOn) -> int:
     """Return the exit code of a command.
 
     Args:
         results: of all models.
-        fail_on: the least serious class of changes that counts, or `any`.
+        fail_on: which changes count.
     """
-    serious = IMPACTS if fail_on == "any" else IMPACTS[: list[str](IMPACTS).index(fail_on) + 1]
-    codes = {EXIT_CODES[r.status] for r in results if r.status != "drifted" or r.impact in serious}
+    codes = {EXIT_CODES[result.status] for result in results if fails(result, fail_on)}
     return BROKEN if BROKEN in codes else max(codes, default=0)
+
+
+def fails(result: Result, fail_on: FailOn) -> bool:
+    """Return whether a model makes the command fail."""
+    if result.status == "drifted":
+        return level(result.impact, fail_on) == "error"
+    code = EXIT_CODES[result.status]
+    return code > 1 or (code == 1 and fail_on != "nothing")
+
+
+def level(impact: Impact | None, fail_on: FailOn) -> Level:
+    """Return how serious a change is: an error only if it makes the command fail."""
+    if fail_on == "any" or (impact is not None and impact in _serious(fail_on)):
+        return "error"
+    return "warning" if impact in ("checkpoint", "numerics") else "notice"
+
+
+def _serious(fail_on: FailOn) -> tuple[Impact, ...]:
+    names = list[str](IMPACTS)
+    return IMPACTS[: names.index(fail_on) + 1] if fail_on in names else ()
 
 
 def _changes(drift: Drift, text: str, is_after: bool) -> tuple[Change, ...]:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bmvis.cli.reports import FORMATS
-from bmvis.cli.results import BROKEN, Result, compared, exit_code, failed, place_of, status_of
+from bmvis.cli.results import BROKEN, FailOn, Result, compared, exit_code, failed, place_of, status_of
 from bmvis.comparison.drift import Drift, find_drift
 from bmvis.errors import BmvisError, SnapshotError
 from bmvis.model.snapshot import Snapshot, dump
@@ -86,7 +86,7 @@ def snapshot(names: Sequence[str], folder: Path, jobs: int, timeout: float) -> N
     default="any",
     help="The least serious class of changes that ends the command with 1.",
 )
-def check(names: Sequence[str], folder: Path, jobs: int, timeout: float, style: str, fail_on: str) -> None:
+def check(names: Sequence[str], folder: Path, jobs: int, timeout: float, style: str, fail_on: FailOn) -> None:
     """Build the models that pyproject.toml names, all or NAMES, and report how they differ from their snapshots.
 
     Each change is of a class: checkpoint (old files no longer load), numerics (they load and compute something
@@ -96,7 +96,7 @@ def check(names: Sequence[str], folder: Path, jobs: int, timeout: float, style: 
     project = _read(folder)
     found = (outcome.result for outcome in _each(_compare, project, names, jobs, timeout) if outcome.result)
     results = sorted(found, key=lambda result: result.name)
-    if report := FORMATS[style](results):
+    if report := FORMATS[style](results, fail_on):
         click.echo(report)
     click.echo(f"{sum(result.is_well for result in results)} of {len(results)} as recorded", err=True)
     if any(result.status == "drifted" for result in results):

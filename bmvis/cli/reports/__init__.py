@@ -11,15 +11,17 @@ from bmvis.cli.reports.junit import to_junit
 from bmvis.cli.reports.markdown import to_markdown
 from bmvis.cli.reports.sarif import to_sarif
 from bmvis.cli.reports.text import to_text
-from bmvis.cli.results import Result
+from bmvis.cli.results import FailOn, Result
 
-FORMATS: Mapping[str, Callable[[Sequence[Result]], str]] = {
-    "text": to_text,
-    "markdown": to_markdown,
+FORMATS: Mapping[str, Callable[[Sequence[Result], FailOn], str]] = {
+    "text": lambda results, _: to_text(results),
+    "markdown": lambda results, _: to_markdown(results),
     "github": to_github,
-    "gitlab": to_gitlab,
+    "gitlab": lambda results, _: to_gitlab(results),
     "junit": to_junit,
-    "sarif": to_sarif,
-    "json": to_json,
+    "sarif": lambda results, _: to_sarif(results),
+    "json": lambda results, _: to_json(results),
 }
-"""By the name on the command line: the text that is written to standard output, without a final line break."""
+"""By the name on the command line: the text that is written to standard output, without a final line break.
+
+Formats that distinguish failures take what fails into account."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bmvis.cli.results import Result
+from bmvis.cli.results import FailOn, Level, Result, fails, level
 from bmvis.comparison.drift import IMPACTS
 from bmvis.log_text import lines, one_line
 
@@ -19,15 +19,19 @@ MAX_ANNOTATIONS = 10
 class _Annotation(NamedTuple):
     rank: int
     """The most serious one is 0: it must not be the one that the limit leaves out."""
+    level: Level
     file: str
     line: int
     title: str
     text: str
 
 
-def to_github(results: Sequence[Result]) -> str:
-    """Return workflow commands: at most ten annotations, and one that sums up."""
-    found = sorted((a for result in results for a in _annotations(result)), key=lambda annotation: annotation.rank)
+def to_github(results: Sequence[Result], fail_on: FailOn) -> str:
+    """Return workflow commands: at most ten annotations, and one that sums up.
+
+    Only what fails is an error.
+    """
+    found = sorted((a for result in results for a in _annotations(result, fail_on)), key=lambda a: a.rank)
     commands = [_command(annotation) for annotation in found[:MAX_ANNOTATIONS]]
     if len(found) > MAX_ANNOTATIONS:
         bad = sum(not result.is_well for result in results)
@@ -37,27 +41,31 @@ def to_github(results: Sequence[Result]) -> str:
     return "\n".join(commands)
 
 
-def _annotations(result: Result) -> Iterator[_Annotation]:
+def _annotations(result: Result, fail_on: FailOn) -> Iterator[_Annotation]:
     if result.is_well:
         return
+    whole: Level = "error" if fails(result, fail_on) else level(result.impact, "nothing")
     title = f"{result.name}: {result.headline or result.status}"
     if not result.changes:
-        yield _Annotation(0, result.file, 1, title, result.report)
+        yield _Annotation(0, whole, result.file, 1, title, result.report)
         return
     if result.message:
-        yield _Annotation(0, result.file, 1, f"{result.name}: {result.status}", f"{result.message}\n{result.hint}")
+        yield _Annotation(
+            0, whole, result.file, 1, f"{result.name}: {result.status}", f"{result.message}\n{result.hint}"
+        )
     by_line: dict[int, list[int]] = {}
     for index, change in enumerate(result.changes):
         by_line.setdefault(change.line, []).append(index)
     for line, indices in by_line.items():
         changes = [result.changes[index] for index in indices]
-        rank = 1 + min(IMPACTS.index(change.impact) for change in changes)
-        yield _Annotation(rank, result.file, line, title, lines("\n".join(change.shown for change in changes)))
+        rank = min(IMPACTS.index(change.impact) for change in changes)
+        text = lines("\n".join(change.shown for change in changes))
+        yield _Annotation(1 + rank, level(IMPACTS[rank], fail_on), result.file, line, title, text)
 
 
 def _command(annotation: _Annotation) -> str:
     place = f"file={_property(annotation.file)},line={annotation.line},title={_property(one_line(annotation.title))}"
-    return f"::error {place}::{_escaped(annotation.text)}"
+    return f"::{annotation.level} {place}::{_escaped(annotation.text)}"
 
 
 def _escaped(text: str) -> str:

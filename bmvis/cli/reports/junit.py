@@ -5,28 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from bmvis.cli.results import BROKEN, EXIT_CODES, Result
+from bmvis.cli.results import BROKEN, EXIT_CODES, FailOn, Result, fails
 from bmvis.log_text import lines, one_line
 
 
-def to_junit(results: Sequence[Result]) -> str:
-    """Return one test case for each model. A model that cannot be built is an error, all else a failure."""
+def to_junit(results: Sequence[Result], fail_on: FailOn) -> str:
+    """Return one test case for each model.
+
+    A model that cannot be built is an error, all else that fails is a failure, and the rest is output of the case.
+    """
+    tags = [_tag(result) if fails(result, fail_on) else "" for result in results]
     counts: dict[str, str] = {
         "tests": str(len(results)),
-        "failures": str(sum(_tag(result) == "failure" for result in results)),
-        "errors": str(sum(_tag(result) == "error" for result in results)),
+        "failures": str(tags.count("failure")),
+        "errors": str(tags.count("error")),
     }
     top = Element("testsuites", {"name": "bmvis", **counts})
     suite = SubElement(top, "testsuite", {"name": "bmvis", **counts})
-    for result in results:
+    for result, tag in zip(results, tags, strict=True):
         case = SubElement(suite, "testcase", classname="bmvis", name=one_line(result.name), file=one_line(result.file))
-        if not result.is_well:
+        if tag:
             about = {"message": one_line(result.headline or result.message or result.status), "type": result.status}
-            SubElement(case, _tag(result), about).text = lines(result.report)
+            SubElement(case, tag, about).text = lines(result.report)
+        elif not result.is_well:
+            SubElement(case, "system-out").text = lines(f"{result.title}\n{result.report}")
     indent(top)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(top, encoding="unicode")
 
 
 def _tag(result: Result) -> str:
-    code = EXIT_CODES[result.status]
-    return "error" if code == BROKEN else "failure" if code else ""
+    return "error" if EXIT_CODES[result.status] == BROKEN else "failure"

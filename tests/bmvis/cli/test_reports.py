@@ -25,6 +25,10 @@ def model(*, trainable=True, width=2, blocks=3):
     return Model((Module("", 0, "Net", "zoo"), Module("layers", 1, "ModuleList", "torch.nn"), *layers))
 
 
+def written(style, results, fail_on="any"):
+    return FORMATS[style](results, fail_on)
+
+
 SAME = compared("same", Path("snapshots/same.json"), find_drift(model(), model()), "")
 RESIZED = compared(
     "net", Path("snapshots/net.json"), find_drift(model(), model(width=3)), dump(Snapshot("a:b", model()))
@@ -45,34 +49,54 @@ def many(count):
 
 @pytest.mark.parametrize("style", FORMATS)
 def test_nothing_is_reported_of_a_model_that_is_the_same(style):
-    text = FORMATS[style]([SAME])
+    text = written(style, [SAME])
     assert "layers" not in text
     assert {"text": "", "github": "", "gitlab": "[]"}.get(style, text) == text
 
 
 @pytest.mark.parametrize("style", FORMATS)
 def test_hostile_names_command_no_terminal_and_no_ci(style):
-    text = FORMATS[style](ALL)
+    text = written(style, ALL)
     assert "\x1b" not in text
     assert [line for line in text.splitlines() if line.startswith("::") and not line.startswith("::error file=")] == []
 
 
 def test_github_has_ten_annotations_the_most_serious_first_and_a_summary():
-    lines = FORMATS["github"]([many(14)]).splitlines()
+    lines = written("github", [many(14)]).splitlines()
     assert sum(line.startswith("::error ") for line in lines) == 10
     assert lines[0] == "::error file=big.json,line=14,title=big%3A h::~ 0  x"
     assert lines[10] == "::notice title=bmvis::1 of 1 models differ; 4 more places are in the log"
     assert len(lines) == 15
 
 
+@pytest.mark.parametrize(
+    ("fail_on", "levels"),
+    [
+        ("any", ["error", "error", "error", "error"]),
+        ("training", ["error", "error", "error", "error"]),
+        ("numerics", ["error", "error", "error", "notice"]),
+        ("nothing", ["error", "error", "warning", "notice"]),
+    ],
+)
+def test_only_what_fails_is_an_error_on_github(fail_on, levels):
+    lines = written("github", ALL, fail_on).splitlines()
+    assert [line.partition(" ")[0].strip(":") for line in lines] == levels
+
+
+def test_a_change_that_does_not_fail_is_output_of_a_passed_test():
+    ((case,),) = ElementTree.fromstring(written("junit", [FROZEN], "numerics"))
+    assert [child.tag for child in case] == ["system-out"]
+    assert "whole model: frozen" in case[0].text
+
+
 def test_changes_of_one_row_are_one_annotation():
-    (line,) = FORMATS["github"]([RESIZED]).splitlines()
+    (line,) = written("github", [RESIZED]).splitlines()
     assert line.startswith("::error file=snapshots/net.json,line=10,title=net%3A old checkpoints no longer load")
     assert line.endswith("::~ layers.0-2  weight: [2] → [3]")
 
 
 def test_markdown_has_a_row_for_each_model_and_its_changes_folded():
-    text = FORMATS["markdown"](ALL)
+    text = written("markdown", ALL)
     assert text.startswith("### Models: 4 of 5 differ\n")
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     assert [row[0] for row in rows] == ["| Model", "| net", "| cold", rows[3][0], "| gone"]
@@ -80,17 +104,17 @@ def test_markdown_has_a_row_for_each_model_and_its_changes_folded():
     assert rows[1][2:] == ["1", "", "", "", "6 → 9 (+3) |"]
     assert "```diff\n~ layers.0-2  weight: [2] → [3]\n" in text
     assert "<b>" not in text.replace("````diff", "").split("<details>")[0]
-    assert FORMATS["markdown"]([SAME]) == "### Models: all 1 unchanged"
+    assert written("markdown", [SAME]) == "### Models: all 1 unchanged"
 
 
 def test_markdown_fits_into_a_comment():
-    text = FORMATS["markdown"]([RESIZED, many(9000), many(3)])
+    text = written("markdown", [RESIZED, many(9000), many(3)])
     assert len(text) < 65_536
     assert text.endswith("The changes of 2 more models are in the log.")
 
 
 def test_junit_has_a_case_for_each_model():
-    top = ElementTree.fromstring(FORMATS["junit"](ALL))
+    top = ElementTree.fromstring(written("junit", ALL))
     (suite,) = top
     assert (top.tag, suite.tag, suite.attrib) == (
         "testsuites", "testsuite", {"name": "bmvis", "tests": "5", "failures": "3", "errors": "1"}
@@ -104,7 +128,7 @@ def test_junit_has_a_case_for_each_model():
 
 
 def test_sarif_has_a_result_for_each_change():
-    log = json.loads(FORMATS["sarif"](ALL))
+    log = json.loads(written("sarif", ALL))
     (run,) = log["runs"]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert (log["version"], run["tool"]["driver"]["name"]) == ("2.1.0", "bmvis")
@@ -119,7 +143,7 @@ def test_sarif_has_a_result_for_each_change():
 
 
 def test_gitlab_has_a_violation_for_each_change():
-    found = json.loads(FORMATS["gitlab"](ALL))
+    found = json.loads(written("gitlab", ALL))
     assert [one["severity"] for one in found] == ["critical", "minor", "blocker", "blocker"]
     assert found[0]["location"] == {"path": "snapshots/net.json", "lines": {"begin": 10}}
     assert {tuple(sorted(one)) for one in found} == {
