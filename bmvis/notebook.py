@@ -62,6 +62,9 @@ class Captured(Model, frozen=True, eq=False):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Model) and msgspec.structs.astuple(self) == msgspec.structs.astuple(other)
 
+    def __ne__(self, other: object) -> bool:  # that of `Model` would be inherited otherwise
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(Model(*msgspec.structs.astuple(self)))
 
