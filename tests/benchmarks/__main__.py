@@ -1,4 +1,4 @@
-"""`make bench`: measure bmvis beside its peers, and hold it to its targets: `python tests/benchmarks [PART...]`."""
+"""`make bench`: compare bmvis with other tools and with its targets: `python tests/benchmarks [PART...]`."""
 
 import sys
 

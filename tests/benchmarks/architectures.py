@@ -1,4 +1,4 @@
-"""`bmvis check` of every transformers architecture, beside a bare script that only builds them on meta."""
+"""Compare `bmvis check` of every transformers architecture with a bare script that only builds them on meta."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def run(console: Console) -> Iterator[Target]:
 
 
 def _python(folder: Path, *arguments: str, see: bool = False) -> str:
-    """Run Python, and let its progress bar be seen if so asked."""
+    """Run Python, and show its progress bar if requested."""
     environment = os.environ | {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         [sys.executable, *arguments],

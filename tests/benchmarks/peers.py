@@ -1,4 +1,4 @@
-"""bmvis beside other tools that show a model: the same meta models, one process, run by turns."""
+"""Compare bmvis with other tools that show a model: the same meta models, in one process, in turns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sites of 200 trees: warm beside the same trees pasted as HTML, and how often a cold build imports torch.
+"""Sites of 200 trees: warm builds compared with the same trees pasted as HTML, and imports of torch in cold builds.
 
 A site has a page for each model, and the theme of the demo: furo, Material.
 """
@@ -105,7 +105,7 @@ _PASTES: dict[str, Callable[[str], str]] = {
 
 
 def _write(folder: Path, host: str, tree: Write, extension: str) -> None:
-    """Write a site of pages that differ only in how a tree comes into them."""
+    """Write a site with one tree on each page; `tree` is what the author writes for it."""
     folder.mkdir(parents=True)
     (folder / "zoo.py").write_text(ZOO)
     if host == "sphinx":
@@ -128,7 +128,7 @@ def _write(folder: Path, host: str, tree: Write, extension: str) -> None:
 
 
 def _build(host: str, folder: Path, imports: Path) -> None:
-    """Build a site, and note in the file `imports` each time that one of its processes imports torch."""
+    """Build a site; each of its processes that imports torch adds a line to the file `imports`."""
     counter = folder.parent / "counter"
     counter.mkdir(exist_ok=True)
     (counter / "sitecustomize.py").write_text(COUNTER)

@@ -1,4 +1,4 @@
-"""`bmvis show`, as typed in a shell."""
+"""Run `bmvis show` in a shell."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def bmvis(folder, *arguments, **environment) -> subprocess.CompletedProcess:
     )
 
 
-def test_a_reference_from_the_working_directory_in_a_pipe(folder):
+def test_show_finds_reference_in_working_directory(folder):
     done = bmvis(folder, "show", "zoo:tiny")
     assert done.stdout.splitlines() == [
         "root",
@@ -50,15 +50,15 @@ def test_a_reference_from_the_working_directory_in_a_pipe(folder):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_name_from_pyproject(folder):
+def test_show_accepts_name_from_pyproject(folder):
     assert "0,1(Linear)" in bmvis(folder, "show", "small").stdout.replace("0-1", "0,1")
 
 
-def test_a_module_from_pythonpath(folder, tmp_path):
+def test_show_finds_module_on_pythonpath(folder, tmp_path):
     assert "8, 4" in bmvis(tmp_path, "show", "zoo:tiny", PYTHONPATH=str(folder)).stdout
 
 
-def test_display_options_are_flags(folder):
+def test_show_accepts_display_options_as_flags(folder):
     out = bmvis(folder, "show", "zoo:tiny", "--non-params", "--expand-params", "--root-name", "net").stdout
     assert out.splitlines()[:5] == [
         "net",
@@ -69,7 +69,7 @@ def test_display_options_are_flags(folder):
     ]
 
 
-def test_json_html_and_svg(folder):
+def test_show_writes_json_html_and_svg(folder):
     done = bmvis(folder, "show", "zoo:tiny", "--json", "--html", "tree.html", "--svg", "tree.svg")
     data = json.loads(done.stdout)
     assert data["bmvis"] == 1
@@ -104,7 +104,7 @@ def test_json_has_trainable_and_shared_with(folder):
     }  # fmt: skip
 
 
-def test_two_models_are_compared(folder):
+def test_compare_shows_changes_between_two_models(folder):
     (folder / "old.py").write_text("import zoo\ndef tiny(): return zoo.tiny((4, 6))\n")
     assert bmvis(folder, "compare", "old:tiny", "zoo:tiny", "--only-changes").stdout.splitlines() == [
         "root",
@@ -116,7 +116,7 @@ def test_two_models_are_compared(folder):
     ]
 
 
-def test_a_model_is_compared_with_its_snapshot(folder):
+def test_compare_accepts_a_snapshot(folder):
     bmvis(folder, "snapshot")
     done = bmvis(folder, "compare", "snapshot:small", "zoo:tiny(sizes=[2, 2])", "--json")
     data = json.loads(done.stdout)
@@ -125,7 +125,7 @@ def test_a_model_is_compared_with_its_snapshot(folder):
     assert "'smal' is neither" in bmvis(folder, "compare", "snapshot:smal", "zoo:tiny").stderr
 
 
-def test_a_file_can_be_standard_output(folder):
+def test_show_writes_html_to_standard_output(folder):
     assert bmvis(folder, "show", "zoo:tiny", "--svg", "-").stdout.startswith("<svg")
 
 
@@ -145,7 +145,7 @@ def test_a_file_can_be_standard_output(folder):
     ],
     ids=["raises", "exits", "unknown", "unknown name", "bad value", "unknown option", "nothing"],
 )
-def test_failure_is_reported_with_exit_code_2(folder, arguments, texts):
+def test_show_failure_has_exit_code_2(folder, arguments, texts):
     done = bmvis(folder, "show", *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -154,13 +154,13 @@ def test_failure_is_reported_with_exit_code_2(folder, arguments, texts):
     assert "child.py" not in done.stderr
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals need POSIX")
 @pytest.mark.parametrize(
-    ("environment", "has_colour"),
+    ("environment", "has_color"),
     [({"TERM": "xterm-256color"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
-    ids=["colour", "NO_COLOR", "dumb"],
+    ids=["color", "NO_COLOR", "dumb"],
 )
-def test_in_a_terminal_of_40_columns(folder, environment, has_colour):
+def test_show_fits_a_terminal_of_40_columns(folder, environment, has_color):
     import pty
 
     keeper, terminal = pty.openpty()
@@ -178,10 +178,10 @@ def test_in_a_terminal_of_40_columns(folder, environment, has_colour):
     while True:
         try:
             text += os.read(keeper, 4096)
-        except OSError:  # Linux says the other end is closed in this way
+        except OSError:  # Linux reports a closed terminal in this way
             break
         if not text:
             break
     assert done.wait(30) == 0
-    assert (b"\x1b[3" in text) == has_colour
+    assert (b"\x1b[3" in text) == has_color
     assert "1234567" in text.decode()

@@ -1,4 +1,4 @@
-"""Two models laid over each other: what was added, removed and changed, each at its place."""
+"""Compare two models: what was added, removed and changed, and where."""
 
 from itertools import pairwise
 
@@ -19,7 +19,7 @@ from bmvis.view.layout import layout
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
-def told(before: nn.Module, after: nn.Module) -> list[str]:
+def changed_lines(before: nn.Module, after: nn.Module) -> list[str]:
     """Return a line for each module in which something changed: its sign, name, and what changed."""
     found = compare_models(capture(before), capture(after))
     return [_line(m) for i, m in enumerate(found.model.modules) if i not in found.unchanged]
@@ -127,33 +127,33 @@ CASES = {
 
 
 @pytest.mark.parametrize(("before", "after", "lines"), CASES.values(), ids=CASES)
-def test_changes_are_on_their_rows(before, after, lines):
-    assert told(before, after) == lines
+def test_compare_models_reports_each_change_at_its_module(before, after, lines):
+    assert changed_lines(before, after) == lines
 
 
-def test_totals_are_those_of_either_model():
+def test_comparison_has_totals_of_both_models():
     before, after = mlp(4, 8, 2), mlp(4, 8)
     found = compare_models(capture(before), capture(after))
     assert found.before.count == sum(p.numel() for p in before.parameters())
     assert subtree_totals(found.model)[0].count == sum(p.numel() for p in after.parameters())
 
 
-def test_unchanged_modules_are_known():
+def test_comparison_lists_unchanged_modules():
     found = compare_models(
         capture(Named(a=mlp(2, 3), b=nn.Linear(1, 1))), capture(Named(a=mlp(2, 3), b=nn.Linear(1, 1, bias=False)))
     )
     assert [found.model.modules[i].name for i in sorted(found.unchanged)] == ["a", "0"]
 
 
-def test_a_thousand_levels_and_a_hundred_thousand_siblings():
+def test_compare_models_accepts_deep_and_wide_models():
     deep = nn.Linear(1, 1)
     for _ in range(1000):
         deep = Named(inside=deep)
-    assert told(deep, deep) == []
+    assert changed_lines(deep, deep) == []
     wide, wider = Named(), Named()
     for model, size in ((wide, 20_000), (wider, 20_001)):
         model._modules = {str(i): nn.Linear(1, 1) for i in range(size)}
-    assert told(wide, wider) == [". root", "  + 20000 +weight +bias"]
+    assert changed_lines(wide, wider) == [". root", "  + 20000 +weight +bias"]
 
 
 def drawn(before, after, **options):
@@ -166,7 +166,7 @@ CHANGED = (
 )
 
 
-def test_unchanged_modules_are_folded_away():
+def test_unchanged_modules_are_folded():
     assert to_text(drawn(*CHANGED)).splitlines() == [
         "root",
         "├── a (Sequential) … 2 modules below, unchanged, 21 parameters",
@@ -178,7 +178,7 @@ def test_unchanged_modules_are_folded_away():
     ]
 
 
-def test_or_left_out():
+def test_changes_only_leaves_out_unchanged_modules():
     assert to_text(drawn(*CHANGED, only_changes=True)).splitlines()[:3] == [
         "root … 3 modules unchanged",
         "├── b (Linear) weight:[1, 1] bias:[1] (removed)",
@@ -186,7 +186,7 @@ def test_or_left_out():
     ]
 
 
-def test_blocks_that_changed_in_the_same_way_fold():
+def test_blocks_with_equal_changes_fold():
     blocks = [nn.ModuleList(nn.Linear(3, 3) for _ in range(4)) for _ in range(2)]
     frozen(blocks[1])
     assert to_text(drawn(*blocks)).splitlines()[1] == (
@@ -194,7 +194,7 @@ def test_blocks_that_changed_in_the_same_way_fold():
     )
 
 
-def test_on_a_page_added_and_removed_have_marks_of_their_own():
+def test_added_and_removed_modules_have_their_own_classes_in_html():
     before, after = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4)), nn.Sequential(nn.Linear(3, 4))
     html = BeautifulSoup(to_html(drawn(before, after), "net"), "html5lib")
     removed, moved = html.select(".bmvis-tree li li")
@@ -220,7 +220,7 @@ def test_same_change_of_all_parameters_is_written_once():
 
 
 @pytest.mark.parametrize("render", [to_html, to_latex])
-def test_hostile_names_stay_text(render):
+def test_hostile_names_in_changes_stay_text(render):
     bad = "<script>alert(1)</script>\\input{x}"
     page = drawn(Named(**{bad: nn.Linear(1, 1)}), Named(**{bad: Named(inner=nn.Linear(1, 1))}))
     out = render(page, "net") if render is to_html else render(page)
@@ -230,7 +230,7 @@ def test_hostile_names_stay_text(render):
 
 
 def test_comparison_with_lora_marks_only_the_adapters():
-    """The source document's question: is the modification what was expected?"""
+    """Answer the question of the source document: is the modification what was expected?"""
     transformers, peft = pytest.importorskip("transformers"), pytest.importorskip("peft")
     small = transformers.BertConfig(
         hidden_size=32, num_attention_heads=4, intermediate_size=64, num_hidden_layers=3, vocab_size=99
@@ -246,8 +246,8 @@ def test_comparison_with_lora_marks_only_the_adapters():
     assert {row.label for row in page.rows} >= {"0-2", "query,value"}
 
 
-def test_a_checkpoint_is_compared_by_names_shapes_and_data_types_alone(tmp_path):
-    """Is the file of this model? Its types, what trains, and what is a buffer are not known."""
+def test_comparison_with_a_checkpoint_ignores_types_and_trainable(tmp_path):
+    """A checkpoint has no module types, and does not distinguish trainable parameters or buffers."""
     from safetensors.torch import save_file
 
     from bmvis.source import checkpoint
@@ -257,10 +257,10 @@ def test_a_checkpoint_is_compared_by_names_shapes_and_data_types_alone(tmp_path)
     saved = checkpoint.read(tmp_path / "model.safetensors").model
     other = Named(conv=frozen(nn.Conv2d(3, 4, 1)), norm=nn.BatchNorm2d(4), head=nn.Linear(4, 5))
     for before, after, sizes in ((saved, capture(other), "[2] → [5]"), (capture(other), saved, "[5] → [2]")):
-        told = sorted(map(_line, compare_models(before, after).model.modules))
-        assert [line.partition(" ~")[0] for line in told] == ["  . conv", "  . head", "  . norm", ". root"]
-        assert sizes in told[1]
-        assert "trainable" not in " ".join(told)
+        lines = sorted(map(_line, compare_models(before, after).model.modules))
+        assert [line.partition(" ~")[0] for line in lines] == ["  . conv", "  . head", "  . norm", ". root"]
+        assert sizes in lines[1]
+        assert "trainable" not in " ".join(lines)
     page = layout(capture(other), Options(), saved)
     assert "before: 43 elements; " in to_text(page)
     assert "43 elements" in to_html(page, "m")

@@ -1,4 +1,4 @@
-"""Every method of PEFT: its parameters are deltas, the model's own are none, and adapters out of use say so."""
+"""Every method of PEFT: only the added parameters are deltas, and unused adapters are marked."""
 
 import logging
 
@@ -118,7 +118,7 @@ def configured(method: str, settings: dict, folder) -> object:
 
 
 def deltas(model: nn.Module) -> dict[str, str]:
-    """Return the state-dict keys under which deltas are first met, with what is said of their adapters."""
+    """Return the first state-dict key of each delta, with the state of its adapter."""
     tree = capture(model)
     return {
         join(path, p.name): p.adapter
@@ -128,8 +128,8 @@ def deltas(model: nn.Module) -> dict[str, str]:
     }
 
 
-def test_every_method_of_peft_is_among_the_cases():
-    assert set(SETTINGS) == {method.name for method in peft.PeftType}, "tell how the new method is set up"
+def test_every_peft_method_has_a_case():
+    assert set(SETTINGS) == {method.name for method in peft.PeftType}, "add the settings of the new method to SETTINGS"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_peft_deltas_are_the_added_parameters(method, settings, tmp_path):
     assert set(deltas(wrapped).values()) == {""}
 
 
-def test_a_frozen_delta_is_both():
+def test_frozen_delta_is_frozen_and_delta():
     model = peft.get_peft_model(llama(), configured("ADALORA", SETTINGS["ADALORA"], None))
     row = next(line for line in to_text(layout(capture(model), Options())).splitlines() if "ranknum" in line)
     assert row.endswith("default:[1] (delta) (frozen)")
@@ -218,7 +218,7 @@ def test_unused_adapter_is_marked(factory, states):
     assert found == {name: {state} for name, state in states.items()}
 
 
-def test_the_state_is_on_the_row_and_in_the_legend():
+def test_adapter_state_is_on_the_row_and_in_the_legend():
     page = layout(capture(merged()), Options())
     assert "default (Linear) weight:[8, 16] (delta, merged)" in to_text(page)
     assert "other (Linear) weight:[8, 16] (delta, inactive) (frozen)" in to_text(page)
@@ -245,13 +245,13 @@ def test_legend_lists_only_marks_that_occur():
 
 
 class Params4bit(nn.Parameter):
-    """Named as bitsandbytes names it."""
+    """A parameter whose type has the name that bitsandbytes uses."""
 
     quant_type = "nf4"
     quant_state = None
 
 
-def test_adapters_over_quantized_base():
+def test_deltas_of_adapters_on_a_quantized_base():
     model = lora()
     for layer in model.base_model.model.model.layers:
         base = layer.self_attn.q_proj.base_layer
@@ -261,7 +261,7 @@ def test_adapters_over_quantized_base():
     assert "default (Linear) weight:[8, 16] (delta)" in text
 
 
-def test_adapters_over_bitsandbytes_base():
+def test_deltas_of_adapters_on_a_bitsandbytes_base():
     bnb = pytest.importorskip("bitsandbytes", reason="see make test-libraries")
     model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64))
     model[0] = bnb.nn.Linear4bit(64, 64, quant_type="nf4").to("cpu")
@@ -272,7 +272,7 @@ def test_adapters_over_bitsandbytes_base():
     assert [p.delta for m in adapters for p in m.parameters] == [True, True]
 
 
-def test_nothing_of_peft_is_needed_for_a_model_without_it():
+def test_model_without_adapters_does_not_import_peft():
     assert deltas(nn.Sequential(nn.Linear(1, 1))) == {}
 
 
@@ -347,7 +347,7 @@ def with_one_of_two_merged():
     ],
     ids=["head of another adapter", "one of two merged"],
 )
-def test_state_agrees_with_the_effect_on_the_output(make, expected):
+def test_adapter_state_agrees_with_effect_on_output(make, expected):
     model = make().eval()
     states = states_of(model)
     for end, state in expected.items():

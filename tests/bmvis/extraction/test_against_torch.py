@@ -1,4 +1,4 @@
-"""Rows of any tree of modules, held against a slow reading of the model that knows no more than PyTorch does."""
+"""Compare the rows of random models with a slow reference that uses only PyTorch's own attributes."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from bmvis.options import Options
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
 
-# --- Random models. A plan is built wherever it stands, so siblings are often equal; what has a slot is built once.
+# --- Random models. A plan is built at each place, so siblings are often equal; a plan with a slot is built once.
 
 
 class A(nn.Module):
@@ -81,13 +81,13 @@ def parameter(size: int, trains: bool) -> nn.Parameter:
     return nn.Parameter(torch.empty(size, device="meta"), requires_grad=trains)
 
 
-# --- The slow reading.
+# --- The slow reference.
 
 Path = tuple[str, ...]
 
 
-class Reading:
-    """What the rows of a model must be, from `_modules`, `_parameters` and `parameters()` alone."""
+class Reference:
+    """The expected rows of a model, from `_modules`, `_parameters` and `parameters()` alone."""
 
     def __init__(self, model: nn.Module, depth: int | None, non_params: bool, buffers: bool) -> None:
         self.depth, self.non_params, self.buffers = depth, non_params, buffers
@@ -114,16 +114,16 @@ class Reading:
     def form(self, module: nn.Module, path: Path) -> object:
         """Return all that is shown of a module but for its name."""
         tensors = [(name, p.shape, p.requires_grad, self.ties(p, path, name)) for name, p in module._parameters.items()]
-        held = [(name, buffer.shape) for name, buffer in module.named_buffers(recurse=False)] if self.buffers else []
+        buffers = [(name, buffer.shape) for name, buffer in module.named_buffers(recurse=False)] if self.buffers else []
         first = self.module_at[id(module)]
-        own = (type(module), tensors, held, None if first == path else relative(path, first))
+        own = (type(module), tensors, buffers, None if first == path else relative(path, first))
         below = self.below(module, path)
         if self.is_cut(path):
             return own, sums(module), len(list(self.everything_below(module, path)))
         return own, [(place[-1], self.form(child, place)) for child, place in below]
 
     def ties(self, tensor: nn.Parameter, path: Path, name: str) -> tuple[bool, list[object]]:
-        """Return where else the tensor stands: from a later place the first one, from that all others."""
+        """Return the other places of the tensor: the first one if this is a later one, else all later ones."""
         first, *later = self.tensor_at[id(tensor)]
         is_first = first == (*path, name)
         return is_first, [relative(path, place) for place in (later if is_first else [first])]
@@ -180,16 +180,16 @@ SHOWN = st.fixed_dictionaries(
 
 @settings(max_examples=400, deadline=None)
 @given(PLANS, SHOWN)
-def test_rows_agree_with_a_slow_reference_reading(plan, shown):
+def test_rows_equal_the_slow_reference(plan, shown):
     model = Builder().build(plan)
     rows = layout(capture(model), Options(**shown)).rows
     assert [
         (r.depth, r.names, r.path, (r.totals.count, r.totals.trainable), r.times, r.elements, r.first) for r in rows
-    ] == Reading(model, **shown).rows()
+    ] == Reference(model, **shown).rows()
 
 
 def repeated() -> nn.Module:
-    """Return a block of a tenth of the model that twelve places share."""
+    """Return a model in which twelve places share a block with a tenth of the parameters."""
     block = nn.Sequential(nn.Linear(9, 10))
     return nn.ModuleDict({"emb": nn.Embedding(90, 10), "layers": nn.ModuleList([block] * 12)})
 
@@ -204,7 +204,7 @@ def test_share_counts_shared_tensors_once():
     assert shares[-1] == "100 parameters each, 11 times: 10 %; 400 bytes"
 
 
-def test_a_map_counts_tensors_where_they_are_first_met_also_below_its_depth():
+def test_map_counts_shared_tensors_at_their_first_place():
     with torch.device("meta"):
         model = T5ForConditionalGeneration(T5Config(d_model=8, d_kv=4, d_ff=8, num_layers=2, vocab_size=1000))
     page = layout(capture(model), Options(depth=1, map=True))

@@ -1,4 +1,4 @@
-"""`extra-repr` shows what modules say of themselves, where that is true of all that a row stands for."""
+"""Option `extra-repr`: show the `extra_repr()` common to all modules of a row."""
 
 import time
 
@@ -21,8 +21,8 @@ def drawn(model: nn.Module, **options) -> list[str]:
     return [line.lstrip("│├└─ ") for line in text.splitlines()]
 
 
-class Saying(nn.Module):
-    """A module that says what it is told to."""
+class Described(nn.Module):
+    """A module with a given `extra_repr()`."""
 
     def __init__(self, words):
         super().__init__()
@@ -55,14 +55,14 @@ def test_folded_row_merges_extra_repr_of_its_members():
     ]
 
 
-@pytest.mark.parametrize("shown", [True, False], ids=["asked for", "not"])
+@pytest.mark.parametrize("shown", [True, False], ids=["shown", "hidden"])
 def test_extra_repr_does_not_affect_folding(shown):
     model = nn.Sequential(*(nn.Conv1d(1, 1, 1, dilation=d) for d in (1, 2, 3)))
     words = " # 1, 1, kernel_size=(1,), stride=(1,), dilation=(2-3,) or default" if shown else ""
     assert drawn(model, extra_repr=shown) == ["root", f"0-2(Conv1d) weight:[1, 1, 1] bias:[1]{words}"]
 
 
-def test_extra_modules_of_a_longer_sibling_do_not_mix_extra_reprs():
+def test_extra_reprs_of_siblings_with_other_children_do_not_mix():
     with_dropout = nn.Sequential(nn.Dropout(0.5), nn.Linear(1, 1))
     without = nn.Sequential(nn.Identity(), nn.Linear(1, 1))
     rows = drawn(nn.Sequential(with_dropout, without), non_params=False)
@@ -91,9 +91,9 @@ def refuse():
     ],
 )
 def test_extra_repr_is_one_short_line(words, shown):
-    model = Saying(words)
+    model = Described(words)
     assert capture(model).root.extra_repr == shown
-    html = to_html(layout(capture(model), Options(extra_repr=True)), "said")
+    html = to_html(layout(capture(model), Options(extra_repr=True)), "m")
     assert "<b>&" not in html
 
 
@@ -101,28 +101,28 @@ def recurse():
     return recurse()
 
 
-def test_slow_words_are_not_waited_for(monkeypatch):
+def test_slow_extra_repr_is_skipped_after_a_limit(monkeypatch):
     monkeypatch.setattr(extra_repr, "TIME_LIMIT", 0.05)
-    model = nn.Sequential(*(Saying(lambda: time.sleep(0.03) or "slow") for _ in range(50)))
+    model = nn.Sequential(*(Described(lambda: time.sleep(0.03) or "slow") for _ in range(50)))
     words = [module.extra_repr for module in capture(model).modules[1:]]
     assert words[0] == "slow"
     assert 1 <= words.count("slow") <= 2
 
 
-def test_quick_words_are_heard_from_any_number_of_modules(monkeypatch):
+def test_fast_extra_repr_has_no_limit_of_modules(monkeypatch):
     monkeypatch.setattr(extra_repr, "TIME_LIMIT", 1e-6)
-    model = nn.ModuleList(Saying("quick") for _ in range(1_000))
+    model = nn.ModuleList(Described("quick") for _ in range(1_000))
     words = [module.extra_repr for module in capture(model).modules[1:]]
-    assert words[:10] == ["quick"] * 10  # after a pause of the machine none might be asked
+    assert words[:10] == ["quick"] * 10  # not all 1,000: the machine could pause
 
 
-def test_parametrized_module_is_not_asked_for_extra_repr():
+def test_extra_repr_of_parametrized_module_is_not_called():
     model = parametrizations.spectral_norm(nn.Linear(4, 4)).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     assert capture(model).root.extra_repr == ""
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_a_change_of_words_is_drift():
+def test_changed_extra_repr_is_drift():
     before, after = (capture(nn.Sequential(nn.Dropout(p))) for p in (0.1, 0.2))
     assert str(find_drift(before, after)).strip() == "~ 0  p: 0.1 → 0.2"

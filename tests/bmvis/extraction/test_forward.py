@@ -1,4 +1,4 @@
-"""`inputs`: what one forward pass on the meta device says of each module."""
+"""Option `inputs`: what one forward pass on the meta device shows of each module."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_macs_are_half_the_flops_that_torch_counts(name: str) -> None:
     assert found.root.call.macs > 0 or name == "LSTM"
 
 
-def test_a_linear_layer_multiplies_in_by_out_and_makes_its_output() -> None:
+def test_call_of_linear_has_output_shape_and_macs() -> None:
     found = traced(nn.Sequential(nn.Linear(8, 4, device="meta"), nn.ReLU()), "float32[2, 8]")
     calls = [module.call for module in found.modules]
     assert all(calls)
@@ -127,7 +127,7 @@ def test_a_linear_layer_multiplies_in_by_out_and_makes_its_output() -> None:
 
 
 class Odd(nn.Module):
-    """Calls its modules against their order, one twice with different sizes, and one never."""
+    """Calls its modules in another order, one of them twice with different sizes, and one never."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ def test_execution_order_sorts_by_first_call() -> None:
     assert [row.path for row in rows if row.depth == 1] == ["first", "last", "spare"]
 
 
-def test_blocks_whose_shapes_differ_stay_one_row_with_the_range() -> None:
+def test_folded_row_shows_range_of_output_shapes() -> None:
     class Pooled(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -178,7 +178,7 @@ def test_blocks_whose_shapes_differ_stay_one_row_with_the_range() -> None:
     assert "0-2(Pooled) → [1, 3, 4-16, 4-16]" in lines[1]
 
 
-def test_every_renderer_shows_the_shapes() -> None:
+def test_every_format_shows_output_shapes() -> None:
     page = page_of(odd(), "float32[3, 4]")
     html = to_html(page, "odd")
     assert 'class="bmvis-flow" title="32 MACs' not in html.partition("first")[0]
@@ -195,13 +195,13 @@ def test_every_renderer_shows_the_shapes() -> None:
     assert rows[3]["flow"]["calls"] == (0, 0)
 
 
-def test_without_inputs_there_are_no_calls() -> None:
+def test_modules_have_no_calls_without_inputs() -> None:
     page = layout(capture(odd()), parse_options({}))
     assert page.call_summary is None
     assert all(row.call_summary is None for row in page.rows)
 
 
-def test_call_leaves_the_model_unchanged() -> None:
+def test_forward_leaves_the_model_unchanged() -> None:
     model = nn.Sequential(OrderedDict(a=nn.Linear(4, 4), b=nn.BatchNorm1d(4), c=nn.Dropout(0.5)))
     model.b.eval()  # type: ignore[union-attr]
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -217,14 +217,14 @@ def test_call_leaves_the_model_unchanged() -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_a_model_that_raises_leaves_no_hooks() -> None:
+def test_failed_forward_leaves_no_hooks() -> None:
     with pytest.raises(RuntimeError):
         traced(nn.Linear(4, 4, device="meta"), "float32[3, 5]")
     assert not nn.modules.module._global_forward_hooks
     assert not nn.modules.module._global_forward_pre_hooks
 
 
-def test_calls_of_a_shared_module_are_at_its_first_place() -> None:
+def test_calls_of_shared_module_are_at_its_first_place() -> None:
     layer = nn.Linear(4, 4, device="meta")
     found = traced(nn.Sequential(layer, nn.ReLU(), layer), "float32[1, 4]")
     first, later = found.modules[1].call, found.modules[3].call
@@ -234,7 +234,7 @@ def test_calls_of_a_shared_module_are_at_its_first_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "says"),
+    ("written", "message"),
     [
         ("input_ids", "invalid tensor 'input_ids'"),
         ("x: flaot16[1]", "did you mean 'float16'"),
@@ -250,13 +250,13 @@ def test_calls_of_a_shared_module_are_at_its_first_place() -> None:
         ("", "expected tensors"),
     ],
 )
-def test_inputs_that_cannot_be_read_are_refused_with_an_example(written: str, says: str) -> None:
+def test_invalid_inputs_are_rejected(written: str, message: str) -> None:
     with pytest.raises(OptionError) as caught:
         parse_options({"inputs": written})
-    assert says in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_order_of_execution_needs_inputs() -> None:
+def test_execution_order_requires_inputs() -> None:
     with pytest.raises(OptionError, match="requires 'inputs'"):
         parse_options({"order": "execution"})
 
@@ -301,7 +301,7 @@ def shown(source: Source, reference: str, inputs: str) -> Page:
     return layout(source.answer(ModelRequest(reference, inputs=inputs)).model, parse_options({"inputs": inputs}))
 
 
-def test_a_function_may_make_the_inputs(source: Source) -> None:
+def test_inputs_accepts_a_function(source: Source) -> None:
     page = shown(source, "flowing:linear", "flowing:make_inputs")
     assert not page.warnings
     assert page.call_summary is not None
@@ -317,7 +317,7 @@ def test_inputs_function_must_be_allowed(source: Source) -> None:
 @pytest.mark.parametrize(
     "inputs", ["float32[1, 5]", "x: float32[1, 4]", "flowing:make_inputs(size=3)", "flowing:make_it"]
 )
-def test_a_model_that_cannot_be_called_is_drawn_with_a_warning(source: Source, inputs: str) -> None:
+def test_failed_forward_draws_the_model_with_a_warning(source: Source, inputs: str) -> None:
     page = shown(source, "flowing:linear", inputs)
     assert [row.path for row in page.rows] == ["", "0"]
     assert page.call_summary is None
@@ -353,7 +353,7 @@ class Ending(nn.Module):
     [("exits", 300, "ended with exit code 3"), ("hangs", 10, "took longer than 10 s and was ended")],
     ids=["exits", "hangs"],
 )
-def test_a_call_that_ends_the_process_costs_the_shapes_alone(
+def test_forward_that_ends_the_process_loses_only_the_shapes(
     tmp_path: Path, how: str, timeout: float, cause: str
 ) -> None:
     (tmp_path / "ending.py").write_text(ENDING)
@@ -365,8 +365,8 @@ def test_a_call_that_ends_the_process_costs_the_shapes_alone(
     assert cause in warning.message
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one process")
-def test_seventy_billion_parameters_take_no_memory(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory of one process")
+def test_forward_of_70b_parameters_takes_no_memory(tmp_path: Path) -> None:
     (tmp_path / "flowing.py").write_text(ZOO)
     script = (
         "import re, torch, flowing\nfrom pathlib import Path\n"
@@ -381,7 +381,7 @@ def test_seventy_billion_parameters_take_no_memory(tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     macs, peak = map(int, ran.stdout.split())
     assert macs == 131 * 2 * 8192 * 32768 * 4096
-    assert peak < 10**6, "kilobytes, torch's own included"
+    assert peak < 10**6, "kilobytes, including torch"
 
 
 class Mix(nn.Module):
@@ -448,7 +448,7 @@ COUNTED = {
 
 @pytest.mark.parametrize("device", ["meta", "cpu"])
 @pytest.mark.parametrize("name", COUNTED)
-def test_macs_are_complete_and_the_same_on_meta_and_cpu(name: str, device: str) -> None:
+def test_macs_are_equal_on_meta_and_cpu(name: str, device: str) -> None:
     make, inputs, macs = COUNTED[name]
     with torch.device(device):
         model = make()
@@ -508,7 +508,7 @@ class Custom(nn.Module):
 
 
 @pytest.mark.parametrize("device", ["meta", "cpu"])
-def test_operations_without_a_formula_are_named(device: str) -> None:
+def test_operations_without_mac_formula_are_listed(device: str) -> None:
     with torch.device(device):
         model = Custom()
     found = traced(model, "float32[2, 16]", device)
@@ -572,7 +572,7 @@ HIGHER_ORDER = {
 
 
 @pytest.mark.parametrize("name", HIGHER_ORDER)
-def test_higher_order_operators_and_compiled_parts_run(name: str) -> None:
+def test_forward_runs_higher_order_operators_and_compiled_modules(name: str) -> None:
     make, inputs, device, shape, macs = HIGHER_ORDER[name]
     with torch.device(device):
         model = make()
@@ -589,7 +589,7 @@ def test_branches_of_unknown_condition_are_not_marked_uncalled() -> None:
 
 
 class Refusing(nn.Module):
-    """Fails under any dispatch mode, as code that looks for one does."""
+    """Fails under any dispatch mode."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -604,7 +604,7 @@ class Refusing(nn.Module):
         return found
 
 
-def test_a_model_that_fails_only_while_it_is_watched_has_its_shapes() -> None:
+def test_model_that_fails_under_dispatch_mode_has_shapes() -> None:
     with torch.device("meta"):
         model = Refusing()
     found = traced(model, "float32[2, 4]")
@@ -656,19 +656,19 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_every_tensor_of_an_output_is_noted(name: str) -> None:
+def test_call_records_every_tensor_of_the_output(name: str) -> None:
     make, expected = OUTPUTS[name]
     call = traced(Returning(make), "float32[2, 4]").root.call
     assert call is not None
     assert [(output.name, output.shape) for output in call.outputs] == expected
 
 
-def test_a_row_shows_three_outputs_and_how_many_more() -> None:
+def test_row_shows_three_outputs_and_the_number_of_others() -> None:
     page = page_of(Returning(lambda x: [x] * 5), "float32[2, 4]")
     assert to_text(page).splitlines()[0] == "root → [2, 4] [2, 4] [2, 4] … 2 more"
 
 
-def test_outputs_of_several_calls_correspond_by_their_order() -> None:
+def test_outputs_of_several_calls_are_matched_by_order() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -683,7 +683,7 @@ def test_outputs_of_several_calls_correspond_by_their_order() -> None:
     assert [(output.shape, output.most) for output in pair.call.outputs] == [((1, 4), (3, 4)), ((4,), ())]
 
 
-def test_lazy_modules_have_the_shapes_that_the_inputs_gave_them() -> None:
+def test_forward_initializes_lazy_modules() -> None:
     model = nn.Sequential(nn.LazyConv2d(8, 3), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(10))
     found = traced(model, "float32[1, 3, 8, 8]", "cpu")
     assert sum(p.count for module in found.modules for p in module.parameters) == 224 + 16 + 2890
@@ -691,7 +691,7 @@ def test_lazy_modules_have_the_shapes_that_the_inputs_gave_them() -> None:
     assert found.modules[1].type == "Conv2d"
 
 
-def test_inputs_go_where_an_offloaded_model_moves_its_weights(source: Source, tmp_path: Path) -> None:
+def test_inputs_are_on_the_device_of_an_offloaded_model(source: Source, tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
     (tmp_path / "offloaded.py").write_text(
         "from accelerate import cpu_offload\nfrom torch import nn\n\n"
@@ -716,7 +716,7 @@ def test_hint_lists_parameters_of_forward(source: Source, inputs: str, hint: str
     assert warning.hint == hint
 
 
-def test_messages_have_no_memory_address(tmp_path: Path) -> None:
+def test_forward_warning_has_no_memory_address(tmp_path: Path) -> None:
     (tmp_path / "address.py").write_text(
         "from torch import nn\nclass Net(nn.Module):\n    def forward(self, x):\n        raise ValueError(object())\n"
     )

@@ -1,4 +1,4 @@
-"""Capture says of any PyTorch model what is there, whatever wraps it and however it is made."""
+"""Capture any PyTorch model, whatever wraps it and however it is made."""
 
 import warnings
 
@@ -17,7 +17,7 @@ from bmvis.view.layout import layout
 
 
 def drawn(model: nn.Module, **options) -> list[str]:
-    """Return the tree's lines without their guides, then the lines below it."""
+    """Return the lines of the tree without tree lines, then the lines below it."""
     text = to_text(layout(capture(model), Options(**options)))
     return [line.lstrip("│├└─ ") for line in text.splitlines() if line]
 
@@ -195,7 +195,7 @@ def test_capture_of_unusual_modules(factory, lines):
     assert drawn(factory(), buffers=True, non_params=True) == lines
 
 
-def test_a_shared_module_is_drawn_for_the_parameters_below_its_first_place():
+def test_shared_module_is_drawn_if_its_first_place_has_parameters():
     block, silent = nn.Sequential(nn.Linear(2, 2)), nn.ReLU()
     model = nn.Sequential(block, parts(inner=block), silent, silent, nn.ModuleDict({"outer": nn.ModuleList([block])}))
     assert drawn(model)[:-1] == [
@@ -210,7 +210,7 @@ def test_a_shared_module_is_drawn_for_the_parameters_below_its_first_place():
     ]
 
 
-def test_shared_block_names_its_first_place_only():
+def test_shared_block_names_only_its_first_place():
     blocks = [nn.Sequential(nn.Linear(2, 2)) for _ in range(3)]
     assert drawn(nn.ModuleList([*blocks, blocks[1]]))[-2] == "3 (Sequential) (same module as 1)"
 
@@ -225,7 +225,7 @@ def test_shared_module_does_not_differ_from_its_later_places():
     ]
 
 
-def test_ties_of_numbered_blocks_are_one_line_and_those_of_a_shared_module_none():
+def test_ties_of_folded_blocks_are_one_line():
     heads = nn.ModuleList(nn.Linear(2, 2) for _ in range(4))
     for head in heads[1:]:
         head.weight = heads[0].weight
@@ -241,13 +241,13 @@ def test_blocks_that_share_a_buffer_fold():
     assert drawn(model, buffers=True)[1] == "0-3(Linear) weight:[1, 1] bias:[1] mask:[2] (buffer)"
 
 
-def test_both_ends_of_a_tie_name_the_other():
+def test_tied_parameters_name_each_other():
     encoder, decoder = capture(tied()).modules[1:]
     assert encoder.parameters[0].tied_by == ("decoder.weight",)
     assert decoder.parameters[0].tied_to == "encoder.weight"
 
 
-def test_a_parameter_that_is_a_buffer_elsewhere_counts_as_a_parameter():
+def test_parameter_that_is_also_a_buffer_counts_as_parameter():
     model = nn.Module()
     weight = weights(3)
     model.register_buffer("first", weight.data)
@@ -260,7 +260,7 @@ def test_a_parameter_that_is_a_buffer_elsewhere_counts_as_a_parameter():
     assert [m.buffers[0].tied_to for m in tree.modules if m.buffers] == ["", "own.weight"]
 
 
-def test_device_is_shown_where_there_are_several():
+def test_device_is_shown_if_there_are_several():
     tree = capture(nn.Sequential(nn.Linear(1, 1, device="meta"), nn.Linear(1, 1)))
     assert [p.device for m in tree.modules for p in m.parameters] == ["meta", "meta", "cpu", "cpu"]
     assert tree.device == "meta"
@@ -277,7 +277,7 @@ def several_kinds() -> nn.Module:
     })  # fmt: skip
 
 
-def test_every_subtree_has_its_data_types_and_bytes():
+def test_subtree_has_dtypes_and_bytes():
     page = layout(capture(several_kinds()), Options())
     assert {row.path: (row.dtypes, row.totals.stored_bytes) for row in page.rows if row.depth < 2} == {
         "": (("float32", "float64", "bfloat16"), 492),
@@ -290,7 +290,7 @@ def test_every_subtree_has_its_data_types_and_bytes():
     assert 'title="21 parameters: 17.9 %; 120 bytes, float32 + float64"' in html
 
 
-def test_a_subtree_names_its_devices_where_there_are_several():
+def test_subtree_has_devices_if_there_are_several():
     def parameter(device):
         return Parameter("weight", (2,), "float32", 2, 8, device=device)
 
@@ -302,9 +302,9 @@ def test_a_subtree_names_its_devices_where_there_are_several():
     assert to_text(split).endswith("M: 4 parameters, all trainable; float32 on cuda:0 + cpu, 16 bytes")
     assert [row.devices for row in split.rows[1:]] == [("cuda:0",), ("cpu",)]
     assert 'title="2 parameters: 50 %; 8 bytes, cpu"' in to_html(split, "split")
-    assert "cpu" not in to_text(page("meta", "cpu"))  # one was made from data, under torch.device("meta")
+    assert "cpu" not in to_text(page("meta", "cpu"))  # a tensor made from data under torch.device("meta")
 
 
-def test_capture_refuses_other_objects():
+def test_capture_rejects_other_objects():
     with pytest.raises(TypeError, match="not dict"):
         capture({})

@@ -1,4 +1,4 @@
-"""Capture leaves a model, and PyTorch, as it found them."""
+"""Capture changes neither the model nor the state of PyTorch."""
 
 import random
 from collections.abc import Mapping
@@ -68,17 +68,17 @@ def _quiet(*_):
 
 
 def state(model: nn.Module) -> dict[str, object]:
-    """Return all that PyTorch knows of a model, by value and by identity."""
+    """Return the whole state of a model, by value and by identity."""
     found: dict[str, object] = {}
     for path, module in model.named_modules(remove_duplicate=False):
         found[path] = (id(module), type(module), module.training, module.__class__.forward)
         found[f"{path} keys"] = list(vars(module))
         for key, value in vars(module).items():
-            found[f"{path} {key}"] = held(value)
+            found[f"{path} {key}"] = fingerprint(value)
     return found
 
 
-def held(value: object) -> object:
+def fingerprint(value: object) -> object:
     if isinstance(value, torch.Tensor):
         grad = None if value.grad is None else (id(value.grad), value.grad.tolist())
         if nn.parameter.is_lazy(value):
@@ -87,7 +87,7 @@ def held(value: object) -> object:
         version = None if value.is_inference() else value._version
         return id(value), type(value), value.dtype, value.device, value.requires_grad, grad, version, content
     if isinstance(value, Mapping):
-        return {key: (id(inner), held(inner)) for key, inner in value.items()}
+        return {key: (id(inner), fingerprint(inner)) for key, inner in value.items()}
     if isinstance(value, int | float | str | bool | tuple | None):
         return value
     return id(value)
@@ -106,8 +106,8 @@ def test_capture_leaves_the_model_unchanged(factory, monkeypatch):
     assert state(model) == before
 
 
-def surroundings() -> dict[str, object]:
-    """Return what PyTorch keeps for the whole process."""
+def process_state() -> dict[str, object]:
+    """Return the global state of PyTorch and of random numbers."""
     return {
         "torch's random numbers": torch.get_rng_state().tolist(),
         "Python's random numbers": random.getstate(),
@@ -125,20 +125,20 @@ def surroundings() -> dict[str, object]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("factory", [plain, parametrized, lazy, quantized, lora])
-def test_process_state_is_restored(factory):
+def test_capture_restores_global_state(factory):
     model = factory()
     with parametrize.cached(), torch.device("meta"), torch.enable_grad():
-        before = surroundings()
+        before = process_state()
         capture(model)
-        assert surroundings() == before
+        assert process_state() == before
 
 
-def test_capturing_twice_gives_equal_trees():
+def test_repeated_capture_gives_equal_trees():
     model = plain()
     assert capture(model) == capture(model)
 
 
-def test_a_model_can_be_freed_after_its_capture():
+def test_captured_model_can_be_freed():
     import gc
     import weakref
 
@@ -151,7 +151,7 @@ def test_a_model_can_be_freed_after_its_capture():
     assert tree.modules[1].parameters[0].count == 4
 
 
-def test_gradients_still_flow():
+def test_captured_model_has_gradients():
     model = nn.Linear(2, 1)
     output = model(torch.ones(1, 2)).sum()
     capture(model)

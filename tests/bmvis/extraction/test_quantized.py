@@ -1,4 +1,4 @@
-"""Quantised weights: logical shape and count, stored bytes, and the scheme, whoever quantised them."""
+"""Quantized weights of any library: logical shape and count, stored bytes, and scheme."""
 
 import sys
 
@@ -79,23 +79,23 @@ def test_torch_quantized_modules_show_their_packed_weights(factory, lines):
     assert drawn(factory()) == lines
 
 
-def test_four_bits_of_bitsandbytes_show_the_matrix_and_store_the_half_byte():
+def test_bitsandbytes_4bit_has_logical_shape_and_packed_bytes():
     bnb = pytest.importorskip("bitsandbytes")
     layer = bnb.nn.Linear4bit(64, 32, quant_type="nf4").to("cpu")
     weight, bias = capture(layer).root.parameters
     assert (weight.shape, weight.count, weight.dtype, weight.quantization) == ((32, 64), 2048, "uint8", "nf4")
-    assert weight.stored_bytes == 1024 + 32 + 64 + (4 + 256 * 4) + 4  # with scales, quantised once more, and levels
+    assert weight.stored_bytes == 1024 + 32 + 64 + (4 + 256 * 4) + 4  # scales (quantized again) and levels
     assert (bias.shape, bias.quantization) == ((32,), "")
 
 
-def test_four_bits_are_none_before_bitsandbytes_packs_them():
+def test_bitsandbytes_4bit_is_not_quantized_before_packing():
     bnb = pytest.importorskip("bitsandbytes")
     with torch.device("meta"):
         weight, _ = capture(bnb.nn.Linear4bit(64, 32)).root.parameters
     assert (weight.shape, weight.dtype, weight.quantization) == ((32, 64), "float32", "")
 
 
-def test_eight_bits_of_bitsandbytes_count_their_scales():
+def test_bitsandbytes_8bit_stored_bytes_include_scales():
     bnb = pytest.importorskip("bitsandbytes")
     weight, _ = capture(bnb.nn.Linear8bitLt(64, 32, has_fp16_weights=False).to("cpu")).root.parameters
     assert (weight.shape, weight.dtype, weight.quantization) == ((32, 64), "int8", "int8")
@@ -103,13 +103,13 @@ def test_eight_bits_of_bitsandbytes_count_their_scales():
 
 
 class Params4bit(nn.Parameter):
-    """Named as bitsandbytes names it: what is quantised is told by the object, without the library."""
+    """A parameter whose type has the name that bitsandbytes uses: detection does not need the library."""
 
     quant_type = "fp4"
     quant_state = None
 
 
-def test_a_packed_weight_without_a_state_has_the_shape_that_its_layer_names():
+def test_packed_weight_without_state_has_shape_of_its_layer():
     layer = nn.Linear(8, 4, bias=False)
     layer.weight = Params4bit(torch.zeros(16, 1, dtype=torch.uint8), requires_grad=False)
     (weight,) = capture(layer).root.parameters
@@ -117,7 +117,7 @@ def test_a_packed_weight_without_a_state_has_the_shape_that_its_layer_names():
 
 
 class PackedLinear(nn.Module):
-    """A layer as GPTQ's and AWQ's libraries make it: eight weights of 4 bits in each integer."""
+    """A layer as in libraries for GPTQ and AWQ: eight 4-bit weights in each integer."""
 
     def __init__(self, outer=64, inner=128, group=32):
         super().__init__()
@@ -129,7 +129,7 @@ class PackedLinear(nn.Module):
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_a_layer_of_gptq_counts_the_matrix_that_its_buffers_pack(device):
+def test_gptq_layer_counts_its_packed_matrix(device):
     with torch.device(device):
         _, weight = capture(PackedLinear()).root.parameters
     assert (weight.name, weight.shape, weight.count, weight.quantization) == ("qweight", (64, 128), 8192, "int4")
@@ -137,7 +137,7 @@ def test_a_layer_of_gptq_counts_the_matrix_that_its_buffers_pack(device):
     assert (weight.trainable, weight.device) == (False, device)
 
 
-def test_a_buffer_of_that_name_alone_is_a_buffer():
+def test_qweight_without_scales_is_a_buffer():
     model = nn.Module()
     model.register_buffer("qweight", torch.zeros(3, dtype=torch.int32))
     model.in_features, model.out_features = 5, 7
@@ -148,7 +148,7 @@ def test_a_buffer_of_that_name_alone_is_a_buffer():
     ("Int8WeightOnlyConfig", "Int8Tensor", "bfloat16"),
     ("Float8WeightOnlyConfig", "Float8Tensor", "bfloat16"),
 ])  # fmt: skip
-def test_torchao_tensors_are_their_logical_type_in_fewer_bytes(config, scheme, dtype):
+def test_torchao_tensor_has_logical_dtype_and_packed_bytes(config, scheme, dtype):
     quantization = pytest.importorskip("torchao.quantization")
     model = nn.Sequential(nn.Linear(128, 64, bias=False, dtype=torch.bfloat16))
     quantization.quantize_(model, getattr(quantization, config)())
@@ -157,7 +157,7 @@ def test_torchao_tensors_are_their_logical_type_in_fewer_bytes(config, scheme, d
     assert 8192 <= weight.stored_bytes < 8192 * 1.1
 
 
-def test_the_scheme_is_on_the_row_and_the_bytes_in_the_totals():
+def test_row_has_quantization_and_totals_have_stored_bytes():
     layer = nn.Linear(8, 4)
     layer.weight = Params4bit(torch.zeros(16, 1, dtype=torch.uint8), requires_grad=False)
     assert drawn(nn.Sequential(layer)) == [
@@ -167,7 +167,7 @@ def test_the_scheme_is_on_the_row_and_the_bytes_in_the_totals():
     ]
 
 
-def test_no_quantising_library_is_imported_for_it():
+def test_capture_imports_no_quantization_library():
     import subprocess
 
     code = "import sys, torch, bmvis; bmvis.capture(torch.nn.Linear(1, 1)); print(*sys.modules)"

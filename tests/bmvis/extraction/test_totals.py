@@ -1,4 +1,4 @@
-"""The sums of every subtree are PyTorch's own, for any tree of modules."""
+"""The totals of every subtree equal the sums from PyTorch, for any tree of modules."""
 
 from types import SimpleNamespace
 
@@ -16,12 +16,12 @@ DTYPES = [torch.float32, torch.float16, torch.float64, torch.int8, torch.complex
 
 
 class Part(nn.Module):
-    __repr__ = object.__repr__  # PyTorch's own recurses without end where a module is inside itself
+    __repr__ = object.__repr__  # PyTorch's own recurses without end if a module contains itself
 
 
 @st.composite
 def models(draw: st.DrawFn) -> nn.Module:
-    """Draw a tree of modules whose tensors and modules are shared, frozen, left out, nested in themselves."""
+    """Draw a tree of modules; tensors and modules can be shared, frozen, None, or contain themselves."""
     pool = SimpleNamespace(
         modules=[Part() for _ in range(draw(st.integers(1, 8)))],
         parameters=draw(st.lists(parameters(), max_size=6)),
@@ -30,7 +30,7 @@ def models(draw: st.DrawFn) -> nn.Module:
         for name in draw(st.lists(st.sampled_from("pqrs"), unique=True)):
             module._parameters[name] = draw(st.sampled_from([*pool.parameters, None]) if pool.parameters else st.none())
         if draw(st.booleans()):
-            module.register_buffer("held", torch.zeros(3), persistent=draw(st.booleans()))
+            module.register_buffer("extra", torch.zeros(3), persistent=draw(st.booleans()))
         for name in draw(st.lists(st.sampled_from("abcd"), unique=True)):
             module._modules[name] = draw(st.sampled_from([*pool.modules[index:], pool.modules[0], None]))
     return pool.modules[0]
@@ -47,27 +47,27 @@ def parameters(draw: st.DrawFn) -> nn.Parameter:
     return parameter
 
 
-def of_torch(module: nn.Module) -> tuple[int, int, int, int]:
-    held = list(module.parameters())
+def torch_totals(module: nn.Module) -> tuple[int, int, int, int]:
+    own = list(module.parameters())
     return (
-        sum(p.numel() for p in held),
-        sum(p.numel() for p in held if p.requires_grad),
-        sum(p.numel() for p in held if getattr(p, "_is_delta", False)),
-        sum(p.numel() * p.element_size() for p in held),
+        sum(p.numel() for p in own),
+        sum(p.numel() for p in own if p.requires_grad),
+        sum(p.numel() for p in own if getattr(p, "_is_delta", False)),
+        sum(p.numel() * p.element_size() for p in own),
     )
 
 
 @settings(max_examples=400, deadline=None)
 @given(models())
-def test_totals_equal_torchs_in_every_subtree(model):
+def test_subtree_totals_equal_sums_from_torch(model):
     tree = capture(model)
     found = [(t.count, t.trainable, t.delta, t.stored_bytes) for t in subtree_totals(tree)]
-    assert found == [of_torch(model.get_submodule(path)) for path in paths(tree.modules)]
+    assert found == [torch_totals(model.get_submodule(path)) for path in paths(tree.modules)]
 
 
 @settings(max_examples=200, deadline=None)
 @given(models())
-def test_every_module_and_state_dict_key_is_met_once_at_its_first_place(model):
+def test_every_module_and_state_dict_key_is_captured_once(model):
     tree = capture(model)
     places = paths(tree.modules)
     first = {path: m for path, m in zip(places, tree.modules, strict=True) if m.shared_with is None}
@@ -78,7 +78,7 @@ def test_every_module_and_state_dict_key_is_met_once_at_its_first_place(model):
 
 
 def all_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    """Return every place of every parameter in modules that are met for the first time."""
+    """Return all parameters by path, once for each distinct module."""
     return [
         (f"{path}.{name}".lstrip("."), parameter)
         for path, module in model.named_modules()
@@ -89,16 +89,16 @@ def all_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
 
 @settings(max_examples=200, deadline=None)
 @given(models())
-def test_ties_name_each_other(model):
+def test_tied_parameters_name_each_other(model):
     tree = capture(model)
     places = paths(tree.modules)
-    held = {
+    found = {
         f"{path}.{p.name}".lstrip("."): p for path, m in zip(places, tree.modules, strict=True) for p in m.parameters
     }
-    for key, parameter in held.items():
-        assert all(held[again].tied_to == key for again in parameter.tied_by)
+    for key, parameter in found.items():
+        assert all(found[again].tied_to == key for again in parameter.tied_by)
         if parameter.tied_to:
-            assert key in held[parameter.tied_to].tied_by
+            assert key in found[parameter.tied_to].tied_by
     for path, module in zip(places, tree.modules, strict=True):
         if module.shared_with is not None:
             assert model.get_submodule(path) is model.get_submodule(module.shared_with)
@@ -106,7 +106,7 @@ def test_ties_name_each_other(model):
 
 
 @pytest.mark.parametrize("where", ["meta", "cpu"])
-def test_a_real_model_adds_up_in_every_subtree(where):
+def test_subtree_totals_of_t5_equal_sums_from_torch(where):
     from transformers import T5Config, T5ForConditionalGeneration
 
     config = T5Config(d_model=8, d_kv=4, d_ff=8, num_layers=2, num_heads=2, vocab_size=11)
@@ -114,4 +114,4 @@ def test_a_real_model_adds_up_in_every_subtree(where):
         model = T5ForConditionalGeneration(config)
     tree = capture(model)
     found = [t.count for t in subtree_totals(tree)]
-    assert found == [of_torch(model.get_submodule(path))[0] for path in paths(tree.modules)]
+    assert found == [torch_totals(model.get_submodule(path))[0] for path in paths(tree.modules)]

@@ -1,4 +1,4 @@
-"""Models that are deep, wide, large or hostile are captured like any other."""
+"""Capture models that are deep, wide, large or hostile."""
 
 import gc
 import tracemalloc
@@ -31,7 +31,7 @@ def nested(depth: int) -> nn.Module:
 
 
 def wide(children: int, size: int = 1) -> nn.Module:
-    """Return a list of modules with a weight and a bias; each is of its own size unless `size` is 0."""
+    """Return a list of modules with a weight and a bias; their sizes differ unless `size` is 0."""
     model = nn.ModuleList()
     for index in range(children):
         layer = model._modules[str(index)] = nn.Module()
@@ -41,7 +41,7 @@ def wide(children: int, size: int = 1) -> nn.Module:
 
 
 @pytest.mark.parametrize("depth", [1_000, 10_000])
-def test_a_deep_model_goes_all_the_way(depth):
+def test_deep_model_is_captured_and_drawn(depth):
     tree = capture(nested(depth))
     assert tree.modules[-1].depth == depth
     assert subtree_totals(tree)[0].count == 9
@@ -55,14 +55,14 @@ def test_a_deep_model_goes_all_the_way(depth):
         assert to_latex(page).count(r"\bmvisrow") == depth + 1
 
 
-def test_a_wide_model_is_one_row_of_equals():
+def test_equal_modules_of_wide_model_are_one_row():
     tree = capture(wide(100_000, size=0))
     page = layout(tree, Options())
     assert [(row.label, row.repeats) for row in page.rows] == [("root", 1), ("0-99999", 100_000)]
     assert page.totals.count == 200_000
 
 
-def test_a_module_takes_less_than_two_kilobytes_while_it_is_captured():
+def test_capture_takes_less_than_two_kilobytes_per_module():
     model = wide(20_000)
     gc.collect()
     tracemalloc.start()
@@ -76,7 +76,7 @@ def test_a_module_takes_less_than_two_kilobytes_while_it_is_captured():
 
 
 class Hostile(nn.Module):
-    """Refuses whatever a reader may ask of a module, but for its dictionaries."""
+    """Raises an error from each method and property of a module; only its dictionaries can be read."""
 
     def __init__(self):
         super().__init__()
@@ -94,8 +94,8 @@ class Hostile(nn.Module):
         raise RuntimeError("nor count me")
 
 
-class Deaf(Hostile):
-    """Answers nothing at all once it is made."""
+class Unreadable(Hostile):
+    """Raises an error for every attribute after its construction."""
 
     def __getattribute__(self, name):
         if object.__getattribute__(self, "__dict__").get("_modules"):
@@ -103,15 +103,15 @@ class Deaf(Hostile):
         return super().__getattribute__(name)
 
 
-class Unmade(nn.Module):
-    """Forgot to call `super().__init__()`."""
+class Uninitialized(nn.Module):
+    """Does not call `super().__init__()`."""
 
     def __init__(self):
         pass
 
 
 class Growing(nn.Module):
-    """Makes children up when it is asked for them."""
+    """Returns children that do not exist."""
 
     def __getattr__(self, name):
         return Growing()
@@ -123,7 +123,12 @@ class Growing(nn.Module):
 
 @pytest.mark.parametrize(
     ("cls", "types"),
-    [(Hostile, ["Hostile", "Linear"]), (Deaf, ["Deaf", "Linear"]), (Unmade, ["Unmade"]), (Growing, ["Growing"])],
+    [
+        (Hostile, ["Hostile", "Linear"]),
+        (Unreadable, ["Unreadable", "Linear"]),
+        (Uninitialized, ["Uninitialized"]),
+        (Growing, ["Growing"]),
+    ],
 )
 def test_hostile_module_runs_no_code_of_its_own(cls, types):
     holder = nn.Module()
@@ -133,7 +138,7 @@ def test_hostile_module_runs_no_code_of_its_own(cls, types):
 
 
 def test_parameter_subclass_runs_no_code_of_its_own():
-    class Shouting(torch.Tensor):
+    class Overriding(torch.Tensor):
         @classmethod
         def __torch_function__(cls, *_, **__):
             raise RuntimeError("no operation on me")
@@ -142,13 +147,13 @@ def test_parameter_subclass_runs_no_code_of_its_own():
         __hash__ = torch.Tensor.__hash__
 
     model = nn.Linear(2, 3)
-    model._parameters["weight"] = torch.zeros(3, 2).as_subclass(Shouting)
+    model._parameters["weight"] = torch.zeros(3, 2).as_subclass(Overriding)
     weight, _ = capture(model).root.parameters
     assert (weight.shape, weight.dtype, weight.count, weight.stored_bytes) == ((3, 2), "float32", 6, 24)
 
 
 @pytest.mark.parametrize("name", ["<b>", "a\nb", "\ud800", "'\"&", "a b", "é", "…", "\x00"])
-def test_any_name_can_be_drawn_and_sent(name):
+def test_capture_accepts_any_name(name):
     model = nn.Module()
     model.add_module(name, nn.Linear(1, 1))
     tree = capture(model)
@@ -158,7 +163,7 @@ def test_any_name_can_be_drawn_and_sent(name):
     to_html(page, "odd").encode()
 
 
-def test_names_that_are_no_text_become_text():
+def test_names_that_are_not_strings_become_strings():
     model = nn.Module()
     model._modules[7] = nn.Linear(1, 1)
     assert capture(model).modules[1].name == "7"
@@ -170,15 +175,15 @@ def ragged(kind: torch.layout) -> nn.Parameter:
 
 @pytest.mark.filterwarnings("ignore:.*prototype")
 @pytest.mark.parametrize("kind", [torch.strided, torch.jagged], ids=str)
-def test_a_nested_tensor_has_a_side_that_varies(kind):
+def test_nested_tensor_has_unknown_size(kind):
     model = nn.Linear(3, 3)
     model.weight = ragged(kind)
-    model.register_buffer("held", ragged(kind).detach())
+    model.register_buffer("extra", ragged(kind).detach())
     tree = capture(model)
     weight, _ = tree.root.parameters
     assert (weight.shape, weight.count) == ((2, -1, 3), 18)
     assert to_text(layout(tree, Options(buffers=True))).startswith(
-        "root weight:[2, ?, 3] bias:[3] held:[2, ?, 3] (buffer)"
+        "root weight:[2, ?, 3] bias:[3] extra:[2, ?, 3] (buffer)"
     )
     record = Snapshot("ragged:model", tree)
     assert load(dump(record)) == record
@@ -189,7 +194,7 @@ def test_a_nested_tensor_has_a_side_that_varies(kind):
     ("kind", "stored"),
     [("coo", 50 * (2 * 8 + 4)), ("csr", 51 * 8 + 50 * (8 + 4)), ("csc", 51 * 8 + 50 * (8 + 4))],
 )
-def test_a_sparse_tensor_is_stored_as_its_values_and_their_places(kind, stored):
+def test_sparse_tensor_stores_values_and_indices(kind, stored):
     dense = torch.eye(50)
     model = nn.Module()
     model.dense = nn.Parameter(dense.clone())
@@ -205,7 +210,7 @@ def test_a_sparse_tensor_is_stored_as_its_values_and_their_places(kind, stored):
 
 
 @pytest.mark.parametrize("home", [None, 3])
-def test_class_without_module_name_is_read(home):
+def test_class_without_module_name_is_captured(home):
     cls = type("Adrift", (nn.Linear,), {"__module__": home})
     assert capture(nn.Sequential(cls(1, 1))).modules[1].import_path == "Adrift"
 
@@ -216,7 +221,7 @@ def test_model_that_contains_itself_under_an_empty_name():
     assert [module.shared_with for module in capture(model).modules] == [None, None, ""]
 
 
-def test_a_row_is_a_line_of_text_whatever_it_is_called():
+def test_names_with_line_breaks_stay_on_one_line():
     model = nn.Module()
     for name in ("a\nb", "a\r\x1b[2Jb", "a\u2028b", "a\u202eb"):
         model.add_module(name, nn.Linear(1, 1))

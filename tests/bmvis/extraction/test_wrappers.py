@@ -1,4 +1,4 @@
-"""What wraps a model is named, what is inside is drawn as it is, and both count as PyTorch counts."""
+"""Wrappers: their own row, the model inside without change, and the counts of PyTorch."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def drawn(model: nn.Module) -> list[str]:
 
 @pytest.fixture(scope="module")
 def one_process():
-    """A process group of this process alone."""
+    """Make a process group of this process alone."""
     torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
     yield
     torch.distributed.destroy_process_group()
@@ -92,7 +92,7 @@ WRAPPED = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("factory", "root", "lines"), WRAPPED.values(), ids=WRAPPED)
-def test_a_wrapper_is_a_row_above_the_true_tree(one_process, factory, root, lines):
+def test_wrapper_is_a_row_above_the_wrapped_model(one_process, factory, root, lines):
     model = factory()
     tree = capture(model)
     assert tree.root.type == root
@@ -100,27 +100,27 @@ def test_a_wrapper_is_a_row_above_the_true_tree(one_process, factory, root, line
     assert subtree_totals(tree)[0].count == sum(p.numel() for p in model.parameters()) == 15
 
 
-def test_a_compiled_part_keeps_the_path_of_its_state_dict_keys():
+def test_compiled_module_keeps_paths_of_state_dict_keys():
     model = nn.Sequential(torch.compile(nn.Linear(2, 2)))
-    keys = [f"{path}.{p.name}" for path, p in held(model)]
+    keys = [f"{path}.{p.name}" for path, p in parameters_by_path(model)]
     assert keys == list(model.state_dict()) == ["0._orig_mod.weight", "0._orig_mod.bias"]
 
 
-def held(model):
+def parameters_by_path(model):
     from bmvis.model.tree import paths
 
     modules = capture(model).modules
     return [(path, p) for path, module in zip(paths(modules), modules, strict=True) for p in module.parameters]
 
 
-def test_a_shard_is_counted_whole_and_stored_in_part(one_process):
+def test_sharded_parameter_has_whole_count_and_local_bytes(one_process):
     weight = capture(shards()).root.parameters[0]
     assert (weight.shape, weight.count, weight.stored_bytes) == ((12, 2), 24, 24)
     assert weight.quantization == ""
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_ties_survive_scripting_which_makes_shared_modules_ties():
+def test_scripted_module_keeps_ties():
     class Tied(nn.Module):
         def __init__(self):
             super().__init__()
