@@ -17,9 +17,10 @@ import msgspec
 import pytest
 
 from bmvis.errors import BmvisError
+from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Buffer, Call, Model, Module, Optimizer, Output, Parameter, ParameterGroup
+from bmvis.model.tree import Buffer, Call, Model, Module, Output, Parameter
 from bmvis.options import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text

@@ -1,7 +1,8 @@
 """Trees to look at, made without torch: what BERT looks like plain and under LoRA, and a hostile one."""
 
 from bmvis.errors import FactoryError
-from bmvis.model.tree import Buffer, Model, Module, Optimizer, Parameter, ParameterGroup
+from bmvis.model.optimizer import Optimizer, ParameterGroup
+from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.options import Options
 from bmvis.render.html.tree import error_box, to_html
 from bmvis.view.layout import layout

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from bmvis.comparison.tensor_changes import Fact, changed
-from bmvis.model.tree import Model, Optimizer
+from bmvis.model.optimizer import Optimizer
+from bmvis.model.tree import Model
 
 
 def optimizer_changes(before: Model, after: Model) -> Iterator[Fact]:

@@ -15,7 +15,8 @@ from torch import nn
 from bmvis.errors import FactoryError, a_type
 from bmvis.extraction import introspection
 from bmvis.extraction.modules import LiveModel
-from bmvis.model.tree import Optimizer, Parameter, ParameterGroup
+from bmvis.model.optimizer import Optimizer, ParameterGroup
+from bmvis.model.tree import Parameter
 
 MAX_CHARACTERS = 60
 """Of a hyperparameter's text."""

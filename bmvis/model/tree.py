@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from bmvis.model.optimizer import Optimizer
 from bmvis.model.state_code import StateCode
 
 _Fact = TypeVar("_Fact")
@@ -179,29 +180,6 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         if self.package.startswith("torch.nn.modules."):
             return f"torch.nn.{self.qualname or self.type}"
         return self.import_path
-
-
-class ParameterGroup(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One of an optimizer's `param_groups`. `Parameter.groups` lists the groups of each parameter."""
-
-    name: str = ""
-    """The value of the group's key `name`; '' if it has none."""
-    settings: dict[str, str] = {}
-    """Hyperparameters in the optimizer's order, as text: `{"lr": "0.001", "betas": "(0.9, 0.999)"}`."""
-    tensors: int = 0
-    """Number of tensors in the group."""
-    strangers: int = 0
-    """Number of tensors in the group that are not parameters of the model."""
-
-
-class Optimizer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An optimizer that the factory returned with the model."""
-
-    type: str
-    """Class name."""
-    groups: tuple[ParameterGroup, ...] = ()
-    schedulers: tuple[str, ...] = ()
-    """Class names of the learning rate schedulers of this optimizer that the factory returned."""
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -8,8 +8,9 @@ import msgspec
 
 from bmvis import humanize
 from bmvis.model.labels import merge_paths
+from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.totals import NOTHING, Totals, of_parameter
-from bmvis.model.tree import Model, Module, Optimizer, Parameter, ParameterGroup, join
+from bmvis.model.tree import Model, Module, Parameter, join
 from bmvis.options import FindingKind as Kind
 
 MAX_PLACES = 4

@@ -10,7 +10,8 @@ from formats import CALL, FORMATS, LAZY, layer, net
 from trees import tensor
 
 from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
-from bmvis.model.tree import Call, Module, Optimizer, Output, ParameterGroup
+from bmvis.model.optimizer import Optimizer, ParameterGroup
+from bmvis.model.tree import Call, Module, Output
 from bmvis.options import Options
 from bmvis.render import summary, words
 from bmvis.render.html.tree import to_html

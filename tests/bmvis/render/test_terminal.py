@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.style import Style
 from trees import HOSTILE, bert, linear, tensor
 
-from bmvis.model.tree import Change, Model, Module, Optimizer, ParameterGroup
+from bmvis.model.optimizer import Optimizer, ParameterGroup
+from bmvis.model.tree import Change, Model, Module
 from bmvis.options import Options
 from bmvis.render.terminal import (
     DELTA,

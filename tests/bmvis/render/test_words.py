@@ -12,7 +12,8 @@ from formats import CALL, FORMATS, LAZY, layer, net, terminal
 from networks import densenet
 from trees import tensor
 
-from bmvis.model.tree import Buffer, Call, Change, Module, Optimizer, ParameterGroup
+from bmvis.model.optimizer import Optimizer, ParameterGroup
+from bmvis.model.tree import Buffer, Call, Change, Module
 from bmvis.options import Options
 from bmvis.render import words
 from bmvis.render.html.legend import CLASSES

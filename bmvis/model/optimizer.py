@@ -1,0 +1,28 @@
+"""The optimizers that a factory returns with a model."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ParameterGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One of an optimizer's `param_groups`. `Parameter.groups` lists the groups of each parameter."""
+
+    name: str = ""
+    """The value of the group's key `name`; '' if it has none."""
+    settings: dict[str, str] = {}
+    """Hyperparameters in the optimizer's order, as text: `{"lr": "0.001", "betas": "(0.9, 0.999)"}`."""
+    tensors: int = 0
+    """Number of tensors in the group."""
+    strangers: int = 0
+    """Number of tensors in the group that are not parameters of the model."""
+
+
+class Optimizer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An optimizer that the factory returned with the model."""
+
+    type: str
+    """Class name."""
+    groups: tuple[ParameterGroup, ...] = ()
+    schedulers: tuple[str, ...] = ()
+    """Class names of the learning rate schedulers of this optimizer that the factory returned."""

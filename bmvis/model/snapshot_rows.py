@@ -1,0 +1,149 @@
+"""The rows of a snapshot: a model folded to a row for each group of equal siblings, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from bmvis.model.consistency import MAX_LETTERS, MAX_MODULES
+from bmvis.model.tensor_text import absolute, read_tensor, refuse_unknown, relative, write_tensor
+from bmvis.model.tree import Buffer, Model, Module, Parameter, join
+
+MAX_RECORDS = 5_000_000
+"""Modules and tensors that all rows together represent."""
+Row = dict[str, Any]
+_PLACE = ("depth", "name", "names", "like")
+
+
+def fold_rows(model: Model) -> Iterator[Row]:
+    """Yield the rows of a model: bottom-up each module gets the number of its content, top-down equal runs are one."""
+    modules, children, places = model.modules, model.children, model.paths
+    rows = [describe(module, path, model.device) for module, path in zip(modules, places, strict=True)]
+    numbers = [0] * len(modules)
+    known: dict[object, int] = {}
+    for index in range(len(modules) - 1, -1, -1):
+        below = tuple((modules[child].name, numbers[child]) for child in children[index])
+        numbers[index] = known.setdefault((as_json(rows[index]), below), len(known))
+    pending: list[tuple[Row, int, bool]] = [({"depth": 0}, 0, True)]
+    while pending:
+        place, index, is_first = pending.pop()
+        yield place | (rows[index] if is_first else {})
+        if not is_first:
+            continue
+        found: list[tuple[Row, int, bool]] = []
+        seen: dict[int, str] = {}
+        for number, group in groupby(children[index], numbers.__getitem__):
+            run = list(group)
+            first = seen.setdefault(number, modules[run[0]].name)
+            again = first != modules[run[0]].name and bool(children[run[0]])
+            where = {"depth": modules[run[0]].depth} | _named([modules[child].name for child in run])
+            found.append((where | ({"like": first} if again else {}), run[0], not again))
+        pending += reversed(found)
+
+
+def _named(names: Sequence[str]) -> Row:
+    if len(names) == 1:
+        return {"name": names[0]}
+    if all(name.isascii() and name.isdecimal() and str(int(name)) == name for name in names):
+        numbers = [int(name) for name in names]
+        if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+            return {"names": f"{names[0]}-{names[-1]}"}
+    return {"names": list(names)}
+
+
+def unfold_rows(rows: Sequence[Row], device: str) -> Iterator[Module]:
+    """Yield the modules that the rows of a file represent."""
+    children = _named_children(rows)
+    _require_fits(rows, children)
+    pending = [(0, "", "", 0)]
+    letters = 0
+    while pending:
+        depth, name, above, index = pending.pop()
+        path = join(above, name)
+        letters += len(path)
+        if letters > MAX_LETTERS:
+            raise ValueError(f"the paths of its modules have more than {MAX_LETTERS:,} characters")
+        yield _module(rows[index], name, depth, path, device)
+        pending += [(depth + 1, child_name, path, child) for child_name, child in reversed(children[index])]
+
+
+def _named_children(rows: Sequence[Row]) -> list[list[tuple[str, int]]]:
+    """Return for each row the names of the modules below it, each with the row that has its content."""
+    found = []
+    left = MAX_MODULES
+    for below in _children(rows):
+        named: dict[str, int] = {}
+        for child in below:
+            names = _names(rows[child], left)
+            left -= len(names)
+            named |= dict.fromkeys(names, child)
+        found.append([(name, named[rows[c]["like"]] if "like" in rows[c] else c) for name, c in named.items()])
+    return found
+
+
+def _require_fits(rows: Sequence[Row], children: Sequence[Sequence[tuple[str, int]]]) -> None:
+    """Require, before anything is expanded, that rows in rows are a reasonable number of modules and tensors."""
+    sizes = [1 + len(row.get("parameters", ())) + len(row.get("buffers", ())) for row in rows]
+    for index in range(len(children) - 1, -1, -1):  # a row comes after the row above it
+        sizes[index] += sum(sizes[child] for _, child in children[index])
+        if sizes[index] > MAX_RECORDS:
+            raise ValueError(f"its rows are too many: more than {MAX_RECORDS:,} modules and tensors")
+
+
+def _children(rows: Sequence[Row]) -> list[list[int]]:
+    """Return the rows directly below each row."""
+    found: list[list[int]] = [[] for _ in rows]
+    trail: list[int] = []
+    for index, row in enumerate(rows):
+        depth = row["depth"]
+        if not 0 <= depth <= len(trail) or (depth == 0) != (index == 0):
+            raise ValueError(f"row {index + 1} is at depth {depth}, which no row leads to")
+        del trail[depth:]
+        if trail:
+            found[trail[-1]].append(index)
+        trail.append(index)
+    return found
+
+
+def _names(row: Row, limit: int) -> list[str]:
+    if "name" in row:
+        return [msgspec.convert(row["name"], str)]
+    if isinstance(row["names"], list):
+        return msgspec.convert(row["names"], list[str])
+    first, _, last = row["names"].partition("-")
+    if int(last) - int(first) >= limit:
+        raise ValueError(f"{row['names']} is too many modules")
+    return [str(number) for number in range(int(first), int(last) + 1)]
+
+
+def _module(row: Row, name: str, depth: int, path: str, device: str) -> Module:
+    refuse_unknown(row, (*_PLACE, *Module.__struct_fields__))
+    fields = {key: value for key, value in row.items() if key not in _PLACE} | {"name": name, "depth": depth}
+    parameters = tuple(read_tensor(Parameter, n, w, path, device) for n, w in fields.pop("parameters", {}).items())
+    buffers = tuple(read_tensor(Buffer, n, w, path, device) for n, w in fields.pop("buffers", {}).items())
+    if fields.get("shared_with") is not None:
+        fields["shared_with"] = absolute(path, fields["shared_with"])
+    return msgspec.structs.replace(msgspec.convert(fields, Module), parameters=parameters, buffers=buffers)
+
+
+def describe(module: Module, path: str, device: str) -> Row:
+    """Return the fields of a row besides its place: what two equal modules have in common."""
+    row: Row = msgspec.to_builtins(module)
+    for name in ("name", "depth", "parameters", "buffers", "call"):
+        row.pop(name, None)
+    if module.shared_with is not None:
+        row["shared_with"] = relative(path, module.shared_with)
+    if module.parameters:
+        row["parameters"] = {p.name: write_tensor(p, path, device) for p in module.parameters}
+    if module.buffers:
+        row["buffers"] = {b.name: write_tensor(b, path, device) for b in module.buffers}
+    return row
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False)
