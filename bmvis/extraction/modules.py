@@ -15,6 +15,7 @@ from bmvis.extraction import introspection, unregistered
 from bmvis.extraction.active_parameters import active_parameters
 from bmvis.extraction.adapters import Deltas, find_deltas
 from bmvis.extraction.extra_repr import ExtraReprReader
+from bmvis.extraction.lightning import missing_layers
 from bmvis.extraction.packed_parameters import may_be_packed
 from bmvis.extraction.state_code import StateCodeReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
@@ -81,7 +82,7 @@ def capture_live(model: nn.Module) -> LiveModel:
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
         places = list(walk(model))
         modules = _read(places)
-        notes = tuple(map(unregistered.note, find_unregistered(_paths(places))))
+        notes = (*map(unregistered.note, find_unregistered(_paths(places))), *missing_layers(_paths(places)))
         tree = Model(modules=modules, device=_device(places), notes=notes)
         active = active_parameters(tree, [place[3] for place in places])
         return LiveModel(msgspec.structs.replace(tree, active=active) if active else tree, places)

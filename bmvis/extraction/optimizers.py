@@ -22,7 +22,15 @@ MAX_CHARACTERS = 60
 """Of a hyperparameter's text."""
 MAX_ITEMS = 6
 """Of a hyperparameter that is a sequence."""
-_RETURNS = "a factory returns a torch.nn.Module, (module, optimizer) or (module, [optimizers])"
+_RETURNS = (
+    "a factory returns a torch.nn.Module, (module, optimizer), (module, [optimizers]) "
+    "or (module, module.configure_optimizers())"
+)
+_LIGHTNING = ("optimizer", "lr_scheduler", "scheduler")
+"""Keys of the dictionaries that `configure_optimizers` may return, whose values are read:
+https://lightning.ai/docs/pytorch/stable/common/lightning_module.html#configure-optimizers"""
+_MAX_NESTING = 4
+"""Maximum depth of the tuples, lists, and dictionaries around an optimizer."""
 _INTERNAL = ("params", "param_names", "name")
 
 
@@ -37,11 +45,25 @@ def unpack(returned: Any, factory: str) -> tuple[nn.Module, tuple[Any, ...]]:
     if not (isinstance(returned, tuple | list) and returned and isinstance(returned[0], nn.Module)):
         raise FactoryError(f"{factory!r} returned {a_type(returned)}", hint="a factory must return a torch.nn.Module")
     model, *rest = returned
-    flat = [thing for held in rest for thing in (held if isinstance(held, tuple | list) else [held])]
+    flat = [thing for other in rest if other is not None for thing in _flatten(other)]
     for thing in flat:
         if not (_is_optimizer(thing) or _is_scheduler(thing)):
             raise FactoryError(f"{factory!r} returned a module and {a_type(thing)}", hint=_RETURNS)
     return model, tuple(flat)
+
+
+def _flatten(returned: Any, nesting: int = 0) -> Iterator[Any]:
+    """Yield what the containers hold that `configure_optimizers` of Lightning may return."""
+    inner: Sequence[Any] | None = None
+    if isinstance(returned, tuple | list):
+        inner = returned
+    elif isinstance(returned, dict) and any(key in returned for key in _LIGHTNING):
+        inner = [returned[key] for key in _LIGHTNING if returned.get(key) is not None]
+    if inner is None or nesting == _MAX_NESTING:
+        yield returned
+        return
+    for thing in inner:
+        yield from _flatten(thing, nesting + 1)
 
 
 def note_groups(live: LiveModel, returned: Sequence[Any]) -> LiveModel:

@@ -282,6 +282,46 @@ def test_wrong_return_values_are_refused(returned, message):
     assert raised.value.message == message
 
 
+def configured(form: str) -> object:
+    """Return what `configure_optimizers` of a LightningModule returns, in each documented form."""
+    model = nn.Linear(4, 2)
+    first, second = optim.SGD([model.weight], lr=0.1), optim.Adam([model.bias], lr=0.1)
+    rate = optim.lr_scheduler.StepLR(first, 1)
+    forms = {
+        "one": first,
+        "none": None,
+        "list": [first, second],
+        "lists": ([first, second], [rate]),
+        "dictionary": {"optimizer": first, "lr_scheduler": rate},
+        "dictionary of a dictionary": {"optimizer": first, "lr_scheduler": {"scheduler": rate, "interval": "step"}},
+        "monitored": {"optimizer": first, "lr_scheduler": rate, "monitor": "loss"},
+        "dictionaries": ({"optimizer": first, "frequency": 5}, {"optimizer": second, "lr_scheduler": None}),
+        "lists of dictionaries": ([first, second], [{"scheduler": rate, "name": "decay"}]),
+    }
+    return model, forms[form]
+
+
+@pytest.mark.parametrize(
+    ("form", "types", "schedulers"),
+    [
+        ("one", ["SGD"], []),
+        ("none", [], []),
+        ("list", ["SGD", "Adam"], []),
+        ("lists", ["SGD", "Adam"], ["StepLR"]),
+        ("dictionary", ["SGD"], ["StepLR"]),
+        ("dictionary of a dictionary", ["SGD"], ["StepLR"]),
+        ("monitored", ["SGD"], ["StepLR"]),
+        ("dictionaries", ["SGD", "Adam"], []),
+        ("lists of dictionaries", ["SGD", "Adam"], ["StepLR"]),
+    ],
+)
+def test_forms_of_configure_optimizers_are_read(form, types, schedulers):
+    model, returned = unpack(configured(form), "zoo:f")
+    optimizers = note_groups(capture_live(model), returned).tree.optimizers
+    assert [optimizer.type for optimizer in optimizers] == types
+    assert [name for optimizer in optimizers for name in optimizer.schedulers] == schedulers
+
+
 def test_a_model_without_an_optimizer_is_drawn_with_a_warning():
     page = page_of(net())
     assert page.param_groups is None

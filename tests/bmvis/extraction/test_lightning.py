@@ -1,0 +1,74 @@
+"""Notes about layers that a LightningModule makes in a hook, which only a trainer calls."""
+
+from __future__ import annotations
+
+import pytest
+from torch import nn
+
+from bmvis.extraction.modules import capture
+
+
+class LightningModule(nn.Module):
+    """Stands in for Lightning's class, which is recognized by the name of its package."""
+
+    def configure_model(self) -> None:
+        self.of_the_library = nn.Linear(1, 1)
+
+
+LightningModule.__module__ = "lightning.pytorch.core.module"
+
+
+class Lazy(LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Linear(2, 2)
+        self.body = None
+
+    def configure_model(self) -> None:
+        if self.body is None:
+            self.body = nn.Linear(2, 2)
+            self.head = nn.Linear(2, 1)
+
+
+class Derived(Lazy):
+    pass
+
+
+class Eager(LightningModule):
+    pass
+
+
+class Plain(nn.Module):
+    def configure_model(self) -> None:
+        self.body = nn.Linear(2, 2)
+
+
+def called() -> Lazy:
+    model = Lazy()
+    model.configure_model()
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "notes"),
+    [
+        (
+            Lazy(),
+            [
+                "the model: configure_model() of Lazy was not called, so these attributes are missing: body, head (call it in the factory)"
+            ],
+        ),
+        (
+            nn.ModuleDict({"net": Derived()}),
+            [
+                "net: configure_model() of Derived was not called, so these attributes are missing: body, head (call it in the factory)"
+            ],
+        ),
+        (called(), []),
+        (Eager(), []),
+        (Plain(), []),
+    ],
+    ids=["not called", "inherited, inside a model", "called", "not overridden", "not Lightning"],
+)
+def test_layers_of_configure_model_are_noted(model: nn.Module, notes: list[str]) -> None:
+    assert list(capture(model).notes) == notes
