@@ -9,7 +9,7 @@ from bmvis.extraction.modules import capture
 
 
 class LightningModule(nn.Module):
-    """Stands in for Lightning's class, which is recognized by the name of its package."""
+    """A replacement of Lightning's class, which is recognized by the name of its package."""
 
     def configure_model(self) -> None:
         self.of_the_library = nn.Linear(1, 1)
