@@ -13,6 +13,7 @@ import msgspec
 from bmvis import humanize
 from bmvis.comparison.adapter_keys import with_adapter_names
 from bmvis.comparison.alignment import WRAPPED, Place, align
+from bmvis.comparison.module_changes import is_same_class
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Change, Model, Module, Parameter, join, parents
 
@@ -143,7 +144,7 @@ def _became(old: Module, new: Module) -> Change:
 def _module_differences(old: Module, new: Module, was: str | None) -> Iterator[str]:
     if was is not None:
         yield "wrapped" if was == WRAPPED else f"was {was or 'the root'}"
-    if old.type and new.type and old.import_path != new.import_path:  # those of a checkpoint are not known
+    if old.type and new.type and not is_same_class(old, new):  # those of a checkpoint are not known
         short = old.type != new.type
         yield f"{old.type if short else old.documented_as} → {new.type if short else new.documented_as}"
     if (old.shared_with is None) != (new.shared_with is None):
@@ -173,6 +174,7 @@ def _parameter_differences(old: Parameter, new: Parameter, where: _Where) -> Ite
         (*(("trainable" if p.trainable else "frozen") for p in (old, new)),),
         (*(("delta" if p.delta else "no delta") for p in (old, new)),),
         (old.adapter or "in use", new.adapter or "in use"),
+        (old.parametrized or "not parametrized", new.parametrized or "not parametrized"),
     )
     for was, is_now in stored if where.has_checkpoint else stored + states:
         if was != is_now:

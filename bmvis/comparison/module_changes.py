@@ -23,7 +23,7 @@ def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fa
         new: the same module now.
         is_resized: whether one of its tensors was added, removed or has another shape.
     """
-    if old.type and new.type and old.import_path != new.import_path:  # those of a checkpoint are not known
+    if old.type and new.type and not is_same_class(old, new):  # those of a checkpoint are not known
         short = old.type != new.type
         names = (old.type, new.type) if short else (old.import_path, new.import_path)
         yield changed(*names, _class_impact(old, new))
@@ -33,6 +33,16 @@ def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fa
         yield Fact("no longer shared", "training", False)
     if old.extra_repr != new.extra_repr:
         yield from _arguments(old, new, is_resized=is_resized)
+
+
+def is_same_class(old: Module, new: Module) -> bool:
+    """Return whether two modules are of one class, which `torch.nn.utils.parametrize` may have derived from."""
+    if old.import_path == new.import_path:
+        return True
+    return any(
+        one.package == "torch.nn.utils.parametrize" and one.type == f"Parametrized{other.type}"
+        for one, other in ((old, new), (new, old))
+    )
 
 
 def _class_impact(old: Module, new: Module) -> Impact:

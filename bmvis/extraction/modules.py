@@ -192,7 +192,7 @@ class _Reader:
         if known is None:
             if introspection.class_module(cls).startswith("torch.jit"):
                 return _compiled_class(module) or _class(cls)
-            known = self.names[cls] = _class(cls)
+            known = self.names[cls] = _class(_unparametrized(cls))
         return known
 
     def parameters(
@@ -289,6 +289,12 @@ def _class(cls: type) -> tuple[str, str, str]:
         introspection.safe_text(introspection.class_module(cls)),
         introspection.safe_text(cls.__qualname__),
     )
+
+
+def _unparametrized(cls: type) -> type:
+    """Return the class that `torch.nn.utils.parametrize` derived a class from."""
+    is_derived = introspection.class_module(cls) == "torch.nn.utils.parametrize"
+    return cls.__bases__[0] if is_derived and cls.__name__ == f"Parametrized{cls.__bases__[0].__name__}" else cls
 
 
 def _compiled_class(module: nn.Module) -> tuple[str, str, str] | None:

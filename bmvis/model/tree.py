@@ -56,6 +56,8 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The state of an adapter parameter that is not active, such as `inactive`, `merged` or `disabled`."""
     quantization: str = ""
     """The storage scheme if logical and stored form differ, such as `nf4`, `int8` or `qint8 per channel`."""
+    parametrized: str = ""
+    """On a row, the parametrizations that compute the tensor, such as `weight_norm`, or `pruned`."""
     device: str = "meta"
     """The device of the tensor, as PyTorch prints it."""
     tied_to: str = ""

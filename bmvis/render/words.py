@@ -37,7 +37,7 @@ MarkKind = Literal[
     "differs",
     "extra_repr",
 ]
-StateKind = Literal["delta", "frozen", "uninitialized", "stored_as", "groups", "change"]
+StateKind = Literal["delta", "frozen", "uninitialized", "stored_as", "parametrized", "groups", "change"]
 LegendKind = Literal[
     "group", "trainable", "frozen", "delta", "buffer", "repeated", "similar", "match", "added", "removed", "changed",
     "virtual", "other", "differs", "outputs", "tied", "adapter",
@@ -220,9 +220,9 @@ def tied_text(keys: Sequence[str]) -> str:
 
 
 def margin_text(parameter: Parameter, dtype: str) -> str:
-    """Return the text that HTML shows after a parameter: the state of its adapter, and how it is stored."""
+    """Return the text that HTML shows after a parameter: its adapter state, and how it is stored and computed."""
     stored = parameter.stored_as if _is_stored_differently(parameter, dtype) else ""
-    return ", ".join(filter(None, (parameter.adapter, stored)))
+    return ", ".join(filter(None, (parameter.adapter, stored, parameter.parametrized)))
 
 
 def count_text(row: Row, page: Page) -> str:
@@ -271,6 +271,8 @@ def _states(parameter: Parameter, dtype: str) -> Iterator[State]:
         yield State("uninitialized", "uninitialized")
     if dtype and _is_stored_differently(parameter, dtype):
         yield State("stored_as", parameter.stored_as)
+    if parameter.parametrized:
+        yield State("parametrized", parameter.parametrized)
     if parameter.groups is not None and (groups := groups_text(parameter)):
         yield State("groups", groups)
 

@@ -27,6 +27,7 @@ from bmvis.view.folding import Folding, fold
 from bmvis.view.mapping_files import read_mapping
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import ParamGroupTable, param_group_table, without_groups
+from bmvis.view.parametrized import merge_parametrizations
 from bmvis.view.rows import make_rows
 
 MANY_ROWS = 60
@@ -44,6 +45,7 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         base: the model to compare with.
     """
     with paused_gc():
+        model, base = _merged(model, options), base and _merged(base, options)
         subject = _prepare(model, options, base)
         folding = _fold(subject, options, is_similar=_is_similar(model, options))
         rows = make_rows(
@@ -55,6 +57,12 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
             is_comparison=subject.before is not None,
         )
         return _page(subject, rows, options)
+
+
+def _merged(model: Model, options: Options) -> Model:
+    """Return the model with one row for each parametrized module, unless the options need the modules inside."""
+    is_inside = options.expand_params or any("parametrizations" in pattern for pattern in options.highlight)
+    return model if is_inside else merge_parametrizations(model)
 
 
 class _Subject(NamedTuple):

@@ -7,6 +7,8 @@ from torch import nn
 
 from bmvis.extraction.modules import capture
 
+MISSING = " was not called, so these attributes are missing: body, head (call it in the factory)"
+
 
 class LightningModule(nn.Module):
     """A replacement of Lightning's class, which is recognized by the name of its package."""
@@ -54,15 +56,11 @@ def called() -> Lazy:
     [
         (
             Lazy(),
-            [
-                "the model: configure_model() of Lazy was not called, so these attributes are missing: body, head (call it in the factory)"
-            ],
+            ["the model: configure_model() of Lazy" + MISSING],
         ),
         (
             nn.ModuleDict({"net": Derived()}),
-            [
-                "net: configure_model() of Derived was not called, so these attributes are missing: body, head (call it in the factory)"
-            ],
+            ["net: configure_model() of Derived" + MISSING],
         ),
         (called(), []),
         (Eager(), []),

@@ -145,6 +145,15 @@ STATES: dict[words.StateKind, tuple[Callable[[], Page], dict[str, str]]] = {
             "json": '"shape":null',
         },
     ),
+    "parametrized": (
+        lambda: layout(net(layer("fc", tensor("w", 2, parametrized="MaxNorm"))), Options()),
+        {
+            "text": "w:[2] (MaxNorm)",
+            "html": 'data-mark="MaxNorm"',
+            "latex": r"\bmvismark{MaxNorm}",
+            "json": '"parametrized":"MaxNorm"',
+        },
+    ),
     "stored_as": (
         lambda: layout(net(layer("a"), layer("b", tensor("w", 2, quantization="nf4"))), Options()),
         {"text": "(nf4)", "html": 'data-mark="nf4"', "latex": r"\bmvismark{nf4}", "json": '"quantization":"nf4"'},
