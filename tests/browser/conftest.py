@@ -1,4 +1,4 @@
-"""A browser, and pages that it reads from memory and from built sites: no server, no network."""
+"""A browser that reads pages from memory and from built sites, without a server or network."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,19 +31,19 @@ def site(tmp_path_factory):
 
 
 class Tab:
-    """One page in the browser, and what went wrong on it."""
+    """One page in the browser, and its errors."""
 
     def __init__(self, page) -> None:
         self.page = page
         self.errors: list[str] = []
-        page.on("console", self._hear)
+        page.on("console", self._record)
         page.on("pageerror", lambda error: self.errors.append(str(error)) if "bmvis" in (error.stack or "") else None)
 
-    def _hear(self, said) -> None:
-        """Note an error; a theme's own file that is missing, or its own warning, is not ours to mend."""
-        ours = "bmvis" in said.text + said.location.get("url", "") or "Security Policy" in said.text
-        if said.type == "error" and ours:
-            self.errors.append(said.text)
+    def _record(self, message) -> None:
+        """Record an error of bmvis; ignore warnings and missing files of a theme."""
+        ours = "bmvis" in message.text + message.location.get("url", "") or "Security Policy" in message.text
+        if message.type == "error" and ours:
+            self.errors.append(message.text)
 
     def open_site(self, folder: Path, path: str = "index.html") -> None:
         def answer(route) -> None:
@@ -58,7 +58,7 @@ class Tab:
         self.page.goto(f"{ORIGIN}/{path}")
 
     def open_trees(self, html: str, fragment: str = "") -> None:
-        """Show trees on a page of ours alone, under a strict content security policy."""
+        """Show trees on a page without a theme, under a strict content security policy."""
         policy = {"Content-Security-Policy": "default-src 'self'"}
 
         def answer(route) -> None:
@@ -77,7 +77,7 @@ class Tab:
 
 @pytest.fixture
 def tab(browser, request) -> Iterator[Tab]:
-    """Open a page; a test's indirect parameter holds more settings of the browser."""
+    """Open a page; a test's indirect parameter contains more settings of the browser."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **getattr(request, "param", {}))
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     yield Tab(context.new_page())

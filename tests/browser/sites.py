@@ -1,4 +1,4 @@
-"""One small page in each host and theme, built by the real programs."""
+"""Build one small page in each host and theme, by running the real programs."""
 
 import shutil
 import subprocess
@@ -34,7 +34,7 @@ IS_DARK = """() => {
 
 
 def turn_dark(page, theme: str) -> None:
-    """Click on the theme's own switch until the page is dark; some go through a third scheme, the system's."""
+    """Click the switch of the theme until the page is dark; some have a third scheme, that of the system."""
     for _ in range(3):
         for selector in SWITCH[theme]:
             page.locator(selector).first.click()
@@ -63,7 +63,7 @@ LOOKS = [Look(theme, "light") for theme in THEMES] + [Look(theme, "dark") for th
 
 
 def build(theme: str, folder: Path) -> Path:
-    """Build the page in `theme` and return the folder that holds its `index.html`."""
+    """Build the page in `theme` and return the folder that contains its `index.html`."""
     folder.mkdir(parents=True)
     if theme in SPHINX:
         return _sphinx(theme, folder)

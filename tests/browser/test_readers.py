@@ -1,4 +1,4 @@
-"""Trees for readers who have set their browser or their system to their needs, and on paper."""
+"""Accessibility of trees: browser and system settings, zoom, direction of text, and print."""
 
 import pytest
 from contrast import faint
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("tab", [{"java_script_enabled": False}], indirect=True, ids=["no-scripts"])
-def test_without_scripts_a_tree_is_read_and_folded_by_pointer_and_keyboard(tab):
+def test_tree_without_scripts_folds_by_pointer_and_keyboard(tab):
     tab.open_trees(page())
     leaf = tab.page.locator('[id="lora.bert.encoder.layer.0.output.dense"] > div')
     encoder = tab.page.locator('[id="lora.bert.encoder"] > details > summary')
@@ -24,10 +24,10 @@ def test_without_scripts_a_tree_is_read_and_folded_by_pointer_and_keyboard(tab):
     assert leaf.is_visible()
     assert not tab.page.locator(".bmvis :is(input, button)").count()
     totals, tree = (tab.page.locator(f"#lora > {part}").bounding_box() for part in (".bmvis-totals", ".bmvis-tree"))
-    assert tree["y"] - totals["y"] - totals["height"] < 12  # no room is kept for tools that never come
+    assert tree["y"] - totals["y"] - totals["height"] < 12  # no space is reserved for a toolbar
 
 
-def test_a_site_sets_colours_anywhere_above_a_tree(tab):
+def test_custom_properties_of_a_site_set_the_colors(tab):
     tab.open_trees(page())
     color = "getComputedStyle(document.querySelector('#bert .bmvis-tree i')).color"
     before = tab.page.evaluate(color)
@@ -36,8 +36,8 @@ def test_a_site_sets_colours_anywhere_above_a_tree(tab):
 
 
 @pytest.mark.parametrize("system", ["light", "dark"])
-def test_forced_colors_leave_every_mark_to_be_seen(system, tab):
-    """The system takes colours, backgrounds and shadows away: what they say is drawn with its own."""
+def test_forced_colors_keep_every_mark_visible(system, tab):
+    """The system replaces colors, backgrounds and shadows, so marks use system colors and borders."""
     tab.page.emulate_media(forced_colors="active", color_scheme=system)
     tab.open_trees(page())
     row = tab.page.locator('[id="bert.bert.encoder"] > details > summary')
@@ -64,7 +64,7 @@ def test_forced_colors_leave_every_mark_to_be_seen(system, tab):
     assert faint(tab.page) == {}
 
 
-def test_print_shows_folded_rows_dark_on_light_without_tools(tab):
+def test_print_shows_folded_rows_dark_on_light_without_toolbar(tab):
     tab.open_trees(page())
     tab.page.evaluate("document.body.dataset.theme = 'dark'")
     tab.page.locator("#lora [data-level='0']").click()
@@ -83,7 +83,7 @@ def test_print_shows_folded_rows_dark_on_light_without_tools(tab):
     assert faint(tab.page) == {}
 
 
-def test_a_page_from_right_to_left_keeps_code_from_left_to_right(tab):
+def test_right_to_left_page_keeps_rows_left_to_right(tab):
     tab.open_trees(to_html(layout(bert(), Options(caption="מבנה המודל")), "m"))
     tab.page.evaluate("document.documentElement.dir = 'rtl'")
     lefts = """(selectors) => {
@@ -104,7 +104,7 @@ def test_a_page_from_right_to_left_keeps_code_from_left_to_right(tab):
 
 
 @pytest.mark.parametrize("name", ["\u202ereversed", "שלום", "\u2067a"], ids=["override", "Hebrew", "isolate"])
-def test_a_name_of_another_direction_does_not_turn_its_row(name, tab):
+def test_right_to_left_name_does_not_reorder_its_row(name, tab):
     module = Module(name, 1, name, parameters=(tensor("weight", 3, trainable=False), tensor("bias", 3)))
     tab.open_trees(to_html(layout(Model((Module("", 0, "M"), module)), Options()), "m"))
     parts = tab.page.locator(f'[id="{row_id("m", name)}"] > div').locator("b, i, .bmvis-p")
@@ -114,8 +114,8 @@ def test_a_name_of_another_direction_does_not_turn_its_row(name, tab):
 
 
 @pytest.mark.parametrize("zoom", [2, 4])
-def test_a_zoomed_page_scrolls_one_way_only(zoom, tab):
-    """A window of 1280 pixels at 400 % is 320 wide: WCAG's reflow."""
+def test_zoomed_page_scrolls_in_one_direction_only(zoom, tab):
+    """Apply WCAG's reflow criterion: a window of 1280 pixels at 400 % is 320 wide."""
     tab.page.set_viewport_size({"width": 1280 // zoom, "height": 900 // zoom})
     tab.open_trees(page())
     assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -125,8 +125,8 @@ def test_a_zoomed_page_scrolls_one_way_only(zoom, tab):
     assert tab.page.evaluate(cut) == []
 
 
-def test_a_row_of_bert_is_one_line_in_the_column_of_a_theme(tab):
-    """Material, Zensical and the book theme have 688 pixels for text, the others more."""
+def test_rows_of_bert_fit_the_column_of_themes(tab):
+    """Use the narrowest column: 688 pixels in Material, Zensical and the book theme."""
     tab.page.set_viewport_size({"width": 704, "height": 900})
     tab.open_trees(to_html(layout(bert(), Options()), "m"))
     assert tab.page.evaluate("document.querySelector('.bmvis').clientWidth") == 688
@@ -160,7 +160,7 @@ def test_reduced_motion_disables_animation(wish, seconds, tab):
     assert tab.page.evaluate(moves) == seconds
 
 
-def test_a_tree_that_is_seen_at_a_glance_has_no_toolbar(tab):
+def test_short_tree_has_no_toolbar(tab):
     tab.open_trees(to_html(layout(bert(), Options(depth=1)), "few") + to_html(layout(bert(), Options()), "many"))
     assert not tab.page.locator("#few :is(input, [data-do=level]) >> visible=true").count()
     assert tab.page.locator("#many :is(input, [data-do=level]) >> visible=true").count()

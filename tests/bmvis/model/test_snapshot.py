@@ -1,4 +1,4 @@
-"""A snapshot holds a model exactly, in a file that is small and made for review."""
+"""Snapshots: they contain a model exactly, are small, and can be reviewed."""
 
 import difflib
 import json
@@ -109,10 +109,10 @@ def captured(factory, device="meta"):
         pytest.param(factory, device, id=f"{factory.__name__}-{device}")
         for factory in MODELS
         for device in ("meta", "cpu")
-        if (factory, device) != (llama, "cpu")  # it takes 1.6 TB there
+        if (factory, device) != (llama, "cpu")  # it takes 1.6 TB on the CPU
     ],
 )
-def test_a_snapshot_gives_back_the_very_model(factory, device):
+def test_loaded_snapshot_equals_the_captured_model(factory, device):
     model = captured(factory, device)
     text = dump(Snapshot("zoo:build", model))
     assert load(text) == Snapshot("zoo:build", model)
@@ -120,17 +120,17 @@ def test_a_snapshot_gives_back_the_very_model(factory, device):
     assert not find_drift(load(text).model, model)
 
 
-def test_a_snapshot_is_small():
+def test_snapshot_of_llama_is_small():
     text = dump(Snapshot("zoo:build", captured(llama)))
     assert len(text) < 5_000
     assert text.count("\n") < 30
 
 
-def test_alternating_blocks_are_small_too():
+def test_snapshot_of_alternating_blocks_is_small():
     assert len(dump(Snapshot("zoo:build", captured(alternating)))) < 5_000
 
 
-def test_a_row_is_a_line():
+def test_snapshot_has_one_line_for_each_row():
     lines = dump(Snapshot("zoo:build", captured(ties_in_blocks))).splitlines()
     rows = [json.loads(line.rstrip(",")) for line in lines[lines.index('"rows": [') + 1 : -2]]
     assert [(row["depth"], row.get("name") or row.get("names")) for row in rows] == [
@@ -147,7 +147,7 @@ def changed_lines(before, after):
     return [line for line in difflib.ndiff(*texts) if line[0] in "+-"]
 
 
-def test_a_change_of_one_layer_is_a_change_of_a_few_lines():
+def test_change_of_one_layer_changes_few_lines():
     def change():
         model = llama()
         model.model.layers[60].mlp.up_proj = nn.Linear(3, 3)
@@ -164,7 +164,7 @@ def edit(change):
 
 
 def doubling(levels):
-    """Return rows that stand for twice as many modules at each level."""
+    """Return rows that represent twice as many modules at each level."""
     for depth in range(1, levels):
         yield {"depth": depth, "name": "a", "type": "N"}
     for depth in range(levels - 1, 0, -1):
@@ -208,6 +208,6 @@ def doubling(levels):
         ),
     ],
 )
-def test_file_that_is_no_snapshot_is_refused(text, reason):
+def test_load_rejects_invalid_snapshot(text, reason):
     with pytest.raises(SnapshotError, match=reason):
         load(text)

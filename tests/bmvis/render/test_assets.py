@@ -24,7 +24,7 @@ def test_assets_command_copies_linked_files(tmp_path):
         assert (folder / name).read_text() == assets.text(f"bmvis/static/{name}")
 
 
-def test_hosts_copy_from_a_folder_that_is_removed_at_the_end():
+def test_assets_folder_is_removed_at_exit():
     code = "from bmvis.render.html import assets; print(assets.folder()); print(*assets.files())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     folder, files = done.stdout.splitlines()
@@ -43,7 +43,7 @@ def test_hosts_copy_from_a_folder_that_is_removed_at_the_end():
     ],
     ids=["trees", "galleries"],
 )
-def test_a_script_is_small_on_the_wire(file, most):
+def test_script_has_a_maximum_compressed_size(file, most):
     assert len(gzip.compress(assets.text(file).encode())) <= most
 
 
@@ -62,12 +62,12 @@ def test_script_joins_all_parts_without_comments():
     assert len(PARTS) > 5
     for part in PARTS:
         lines = [line.strip() for line in part.read_text().splitlines()]
-        assert lines[0].startswith("// "), f"{part.name} says first what it is for"
+        assert lines[0].startswith("// "), f"{part.name} must start with a comment that describes it"
         assert {line for line in lines if line and not line.startswith("//")} <= code
     assert not [line for line in code if line.startswith("//")]
-    assert "/*" not in script, "the joining knows comments of one line"
+    assert "/*" not in script, "the joined script removes one-line comments only"
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.stem)
-def test_a_part_is_short(part):
+def test_part_of_the_script_has_a_maximum_length(part):
     assert len(part.read_text().splitlines()) <= 350

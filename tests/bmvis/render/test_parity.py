@@ -1,4 +1,4 @@
-"""bmvis beside bigmodelvis from PyPI: the same rows and labels, but for the faults that are mended."""
+"""Compare bmvis with bigmodelvis from PyPI: the same rows and labels, apart from bugs that bmvis fixes."""
 
 import io
 import re
@@ -22,7 +22,7 @@ SMALL = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64, "
 DECODER = {**SMALL, "vocab_size": 99, "num_key_value_heads": 2, "head_dim": 8}
 
 
-def theirs(model: nn.Module, **arguments) -> list[str]:
+def bigmodelvis_lines(model: nn.Module, **arguments) -> list[str]:
     """Return the lines that bigmodelvis prints."""
     with redirect_stdout(io.StringIO()):
         tree = bigmodelvis.Visualization(model).structure_graph(printTree=False, **arguments)
@@ -31,7 +31,7 @@ def theirs(model: nn.Module, **arguments) -> list[str]:
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
-def ours(model: nn.Module, **options) -> list[str]:
+def bmvis_lines(model: nn.Module, **options) -> list[str]:
     return to_text(layout(capture(model), Options(whole_names=True, **options)), marks=False).splitlines()
 
 
@@ -89,7 +89,7 @@ INDEX = "a single index is written as a range"
 LEAVES = "equal modules without parameters are not folded"
 EMPTY = "a container of modules without parameters stays when they go"
 PARAMETRIZED = "a parametrized module is several rows"
-MENDED = {
+FIXED = {
     "T5": [
         (TYPES, ["shared(Embedding),lm_head(Linear) weight:[32128, 32]"], ["shared (Embedding) weight:[32128, 32]"]),
         (TYPES, [], ["lm_head (Linear) weight:[32128, 32]"]),
@@ -113,40 +113,42 @@ MENDED = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_rows_are_bigmodelviss(name):
+def test_rows_equal_bigmodelvis(name):
     with torch.device("meta"):
         model = MODELS[name]()
-    expected = [(before, after) for _, before, after in MENDED.get(name, [])]
-    assert differences(theirs(model), ours(model)) == expected
+    expected = [(before, after) for _, before, after in FIXED.get(name, [])]
+    assert differences(bigmodelvis_lines(model), bmvis_lines(model)) == expected
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_with_modules_without_parameters_the_rows_are_bigmodelviss(name):
+def test_rows_with_non_params_equal_bigmodelvis(name):
     with torch.device("meta"):
         model = MODELS[name]()
-    found = differences(theirs(model, keep_non_params=True), ours(model, non_params=True))
+    found = differences(bigmodelvis_lines(model, keep_non_params=True), bmvis_lines(model, non_params=True))
     expected = [
         (before + ["0 (_WeightNorm)"] * (fault == PARAMETRIZED), after)
-        for fault, before, after in MENDED.get(name, [])
+        for fault, before, after in FIXED.get(name, [])
         if fault != EMPTY
     ]
     assert [change for change in found if not is_leaves(*change)] == expected
 
 
 @pytest.mark.parametrize("name", ["BERT", "Llama", "CNN"])
-def test_with_a_line_per_parameter_the_rows_are_bigmodelviss(name):
-    """bigmodelvis then keeps modules without parameters whatever it was told; here that is an option of its own."""
+def test_rows_with_expand_params_equal_bigmodelvis(name):
+    """Always set `non_params`: bigmodelvis keeps modules without parameters if it expands parameters."""
     with torch.device("meta"):
         model = MODELS[name]()
-    found = differences(theirs(model, expand_params=True), ours(model, expand_params=True, non_params=True))
+    found = differences(
+        bigmodelvis_lines(model, expand_params=True), bmvis_lines(model, expand_params=True, non_params=True)
+    )
     assert [change for change in found if not is_leaves(*change)] == []
 
 
-def test_a_tie_is_no_repeat():
-    """bigmodelvis draws a shared module as two; here the second names the first."""
+def test_shared_module_is_not_a_repeat():
+    """bigmodelvis draws a shared module as two equal ones; in bmvis the second one refers to the first."""
     shared = nn.Linear(2, 2)
     model = nn.Sequential(shared, nn.ReLU(), shared)
-    assert len(theirs(model)) == 2
+    assert len(bigmodelvis_lines(model)) == 2
     assert to_text(layout(capture(model), Options())).splitlines()[2].partition("(same ")[2].startswith("module as 0)")
 
 

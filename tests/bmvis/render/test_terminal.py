@@ -1,4 +1,4 @@
-"""Trees in a terminal of any width and any number of colours."""
+"""Print trees in a terminal of any width and any number of colors."""
 
 import io
 import os
@@ -45,19 +45,19 @@ def printed(drawn, width: int = 100, **console) -> str:
     return out.getvalue()
 
 
-def test_a_wide_terminal_shows_the_lines_of_the_text():
+def test_wide_terminal_shows_the_same_lines_as_text():
     assert printed(page(), 200).startswith(to_text(page()).partition("\n\n")[0])
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_no_line_is_wider_than_the_terminal_and_nothing_is_lost(width):
+def test_long_lines_wrap_at_the_terminal_width(width):
     lines = printed(page(), width).splitlines()
     assert max(map(cell_len, lines)) <= width
     words = re.findall(r"[\w:]+", re.sub(r"[│├└─]", " ", "\n".join(lines)))
     assert words.count("frozen") == printed(page(), 400).count("frozen") > 1
 
 
-def test_long_rows_continue_below_with_tree_lines():
+def test_wrapped_rows_have_tree_lines():
     tree = Model((Module("", 0, "Net"), linear("first", 1, 8, 8), linear("second", 1, 8, 8, trainable=False)))
     assert printed(page(tree), 32).splitlines()[:5] == [
         "root",
@@ -68,13 +68,13 @@ def test_long_rows_continue_below_with_tree_lines():
     ]
 
 
-def test_a_name_longer_than_the_terminal_is_broken_not_cut():
+def test_name_longer_than_the_terminal_wraps():
     tree = Model((Module("", 0, "Net"), linear("n" * 100, 1, 8, 8)))
     rows = printed(page(tree, whole_names=True), 40).partition("weight")[0]
     assert rows.count("n") == 100 + len("(Linear)") - len("(Liear)")
 
 
-def test_a_tree_a_thousand_levels_deep_is_printed():
+def test_tree_with_a_thousand_levels_is_printed():
     deep = Model(tuple(Module("in" if depth else "", depth, "Deep") for depth in range(1000)))
     assert printed(page(deep, non_params=True), 80).count("(Deep)") == 999
 
@@ -98,9 +98,9 @@ print_page(layout(bert(), Options()), Console())
         ({"NO_COLOR": "1"}, ""),
         ({"TERM": "dumb"}, ""),
     ],
-    ids=["24-bit", "8-bit", "16 colours", "NO_COLOR", "dumb"],
+    ids=["24-bit", "8-bit", "16 colors", "NO_COLOR", "dumb"],
 )
-def test_colours_are_those_the_terminal_has(environment, code):
+def test_output_uses_the_colors_of_the_terminal(environment, code):
     known = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLORTERM", "TERM")}
     done = subprocess.run(
         [sys.executable, "-c", PRINT],
@@ -113,7 +113,7 @@ def test_colours_are_those_the_terminal_has(environment, code):
     assert bool(ESCAPE.search(done.stdout)) == bool(code)
 
 
-def test_a_terminal_without_box_characters_gets_others():
+def test_terminal_without_box_characters_gets_ascii():
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     print_page(page(), Console(file=out, width=80))
     out.seek(0)
@@ -123,15 +123,15 @@ def test_a_terminal_without_box_characters_gets_others():
 
 
 @pytest.mark.parametrize("name", ["\x1b[31mred", "a\rb", "a\nb", "\x9b2J", "\u202egnol", "\u2066x"])
-def test_a_name_cannot_speak_to_the_terminal(name):
+def test_control_characters_of_a_name_are_escaped(name):
     drawn = page(Model((Module("", 0, name), linear(name, 1, 2, 2))))
-    spoken = set(name) & set("\x1b\r\x9b\u202e\u2066")
-    assert not spoken & set(printed(drawn) + to_svg(drawn, name))
+    special = set(name) & set("\x1b\r\x9b\u202e\u2066")
+    assert not special & set(printed(drawn) + to_svg(drawn, name))
     assert "\\u" in printed(drawn)
     assert len(printed(drawn).splitlines()) == 5
 
 
-def test_rich_markup_in_a_name_is_text():
+def test_rich_markup_in_a_name_is_escaped():
     assert "[bold]x[/bold] (Linear)" in printed(page(Model((Module("", 0, "N"), linear("[bold]x[/bold]", 1, 2, 2)))))
 
 
@@ -142,12 +142,12 @@ def luminance(style) -> float:
 
 
 @pytest.mark.parametrize("style", [TYPE, TRAINABLE, FROZEN, DELTA, REPEATED])
-def test_every_colour_is_readable_on_black_and_on_white(style):
+def test_every_color_is_readable_on_black_and_on_white(style):
     assert 1.05 / (luminance(style) + 0.05) > 4.4
     assert (luminance(style) + 0.05) / 0.05 > 4.4
 
 
-def test_a_picture_is_xml_that_needs_no_network():
+def test_svg_is_xml_without_network_access():
     svg = to_svg(page(Model((Module("", 0, HOSTILE), linear(HOSTILE, 1, 2, 2)))), HOSTILE + "{x}")
     root = ET.fromstring(svg)
     assert root.find("{*}title").text == HOSTILE + "{x}"
@@ -156,7 +156,7 @@ def test_a_picture_is_xml_that_needs_no_network():
     assert "prefers-color-scheme: dark" in svg
 
 
-def test_riches_tree_has_the_same_rows():
+def test_rich_tree_has_the_same_rows():
     out = io.StringIO()
     Console(file=out, width=200).print(to_tree(page()))
     assert out.getvalue().rstrip() == to_text(page()).partition("\n\n")[0]
@@ -174,13 +174,13 @@ def test_riches_tree_has_the_same_rows():
     ],
     ids=["removed", "added", "not common", "plain", "parameter of a removed module"],
 )
-def test_style_of_a_row(facts, text, style):
+def test_row_style_depends_on_its_state(facts, text, style):
     label = row_label(page(net(layer(**facts))).rows[1], "float32")
     start = label.plain.index(text)
     assert next((span.style for span in label.spans if span.start == start and span.style), None) == style
 
 
-def test_parameter_group_without_tensors_has_no_share_of_trainable_ones():
+def test_parameter_group_without_tensors_has_no_trainable_share():
     groups = (ParameterGroup("empty", {"lr": "1"}), ParameterGroup("full", {"lr": "2"}, 1))
     model = net(layer("fc", tensor("w", 2, groups=(1,))), optimizers=(Optimizer("SGD", groups),))
     rows = [line.split() for line in printed(page(model, optimizer=True)).splitlines()]

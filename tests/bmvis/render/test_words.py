@@ -1,4 +1,4 @@
-"""Every mark of a row, state of a tensor, fact and legend entry stands in every format.
+"""Every mark of a row, state of a tensor, fact and legend entry is in every format.
 
 A kind that is added to `bmvis.render.words` needs a case here, and each case is looked for in each format.
 """

@@ -1,4 +1,4 @@
-"""Folding draws equal siblings once; where blocks of one type are not equal, the rows that differ say how."""
+"""Folding draws equal siblings once; if blocks of one type differ, their rows show the difference."""
 
 import pytest
 from msgspec.structs import replace
@@ -33,7 +33,7 @@ def numbers(*every: int) -> list[str]:
         pytest.param(["9" * 5000, "1"], "9" * 5000 + ",1", id="5000 digits"),
     ],
 )
-def test_a_group_is_labelled_by_its_names(names, written):
+def test_label_of_a_group_shortens_numbers_to_ranges(names, written):
     assert label(names) == written
 
 
@@ -48,7 +48,7 @@ def test_a_group_is_labelled_by_its_names(names, written):
     ],
     ids=["fits", "one name", "many names", "many numbers", "names too wide"],
 )
-def test_a_label_wider_than_a_line_loses_its_middle(text, written):
+def test_label_wider_than_a_line_is_shortened_in_the_middle(text, written):
     assert shortened(text) == written
     assert len(shortened(text)) <= 48
 
@@ -68,7 +68,7 @@ def test_wide_name_is_whole_in_tooltip_and_with_whole_names():
 
 
 def blocks(count: int, change=None, *, where=(), name="layers", kind="Block", depth=1) -> list[Module]:
-    """Return a list of blocks of two modules; `change` makes other modules of the blocks in `where`."""
+    """Return a list of blocks of two modules; `change` is applied to the blocks in `where`."""
     found = [Module(name, depth, "ModuleList")]
     for index in range(count):
         block = [
@@ -184,11 +184,11 @@ def test_variants_are_compared_with_the_largest_group():
         "namesakes",
     ],
 )
-def test_unrelated_blocks_are_not_compared(model):
+def test_unrelated_blocks_have_no_difference_mark(model):
     assert marks(model) == {}
 
 
-def test_named_siblings_are_compared_where_only_their_states_differ():
+def test_named_siblings_with_different_states_have_a_difference_mark():
     query, key, value = (linear(name, 1, 4, 4) for name in ("query", "key", "value"))
     assert marks(root(*freeze([query]), key, value)) == {"query": "differs from key,value, where it is trainable"}
     assert [row.label for row in layout(root(*freeze([query]), key, value), Options()).rows] == [
@@ -223,19 +223,19 @@ def test_folding_ignores_hidden_differences():
     def change(block):
         return [*block[:3], replace(block[3], buffers=(Buffer("b", (2,), "int8", 2),))]
 
-    def silent(block):
+    def hidden(block):
         return [*block, Module("drop", 3, "Dropout")]
 
     model = root(*blocks(4, change, where=[3]))
     assert [r.label for r in layout(model, Options()).rows][2] == "0-3"
     assert marks(model, buffers=True) == {"layers.3.mlp.down": LAYERS + "0-2, where b is missing"}
-    assert [r.label for r in layout(root(*blocks(4, silent, where=[3])), Options()).rows][2] == "0-3"
-    assert marks(root(*blocks(4, silent, where=[3])), non_params=True) == {
+    assert [r.label for r in layout(root(*blocks(4, hidden, where=[3])), Options()).rows][2] == "0-3"
+    assert marks(root(*blocks(4, hidden, where=[3])), non_params=True) == {
         "layers.3.drop": LAYERS + "0-2, where there is none"
     }
 
 
-def test_under_a_depth_limit_sums_are_compared():
+def test_totals_below_a_depth_limit_are_compared():
     model = root(*blocks(4, freeze, where=[3]), *blocks(4, of(2, linear("up", 4, 4, 9)), where=[0], name="more"))
     assert marks(model, depth=2) == {
         "layers.3": LAYERS + "0-2, where 76 parameters are trainable",
@@ -244,19 +244,19 @@ def test_under_a_depth_limit_sums_are_compared():
     assert marks(model, depth=4)["layers.3.mlp.up"] == LAYERS + "0-2, where it is trainable"
 
 
-def test_with_expanded_parameters_the_line_of_the_parameter_is_marked():
+def test_expanded_parameter_that_differs_is_marked():
     change = of(2, linear("up", 4, 4, 8, trainable=False))
     assert marks(root(*blocks(4, change, where=[3])), expand_params=True) == {
         "layers.3.mlp.up.weight": LAYERS + "0-2, where weight is trainable"
     }
 
 
-def test_a_highlight_alone_is_no_difference():
+def test_highlight_is_not_a_difference():
     assert marks(bert(), highlight=("layer.3.attention",)) == {}
     assert marks(bert(), highlight=("layer.3.attention",), depth=3) == {}
 
 
-def test_every_renderer_shows_the_mark_and_the_legend_only_then():
+def test_every_format_shows_difference_mark_and_legend():
     page, plain = layout(root(*blocks(4, freeze, where=[3])), Options()), layout(root(*blocks(4)), Options())
     title = LAYERS + "0-2, where it is trainable"
     assert f'<span class="bmvis-differs" title="{title}" role="img"></span>' in to_html(page, "m")

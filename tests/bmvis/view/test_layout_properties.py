@@ -1,4 +1,4 @@
-"""Of any tree: what folding leaves out can be put back, and no name of it becomes markup."""
+"""Properties of any tree: folding is reversible, and names never become markup."""
 
 import re
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def flat(subtree, name: str = "", depth: int = 0) -> Iterator[Module]:
 
 @st.composite
 def models(draw) -> Model:
-    """A tree, some of whose tensors are tied."""
+    """Draw a tree; some of its tensors are tied."""
     modules = list(flat(draw(SUBTREES)))
     places = [(i, n) for i, module in enumerate(modules) for n in range(len(module.parameters))]
     where = paths(modules)
@@ -86,7 +86,7 @@ def _put(modules, place, parameter):
 
 
 def unfolded(page: Page) -> dict[str, Module]:
-    """Return the modules that the rows of a page stand for, by path."""
+    """Return the modules that the rows of a page represent, by path."""
     found: dict[str, Module] = {}
     trail: list[list[str]] = []
     for row in page.rows:
@@ -97,7 +97,7 @@ def unfolded(page: Page) -> dict[str, Module]:
 
 
 def _moved(row: Row, path: str) -> Module:
-    """Return a row's module as it is at another place of those that the row stands for: its ties lead on from there."""
+    """Return the module of a row at another of its places: its ties are relative to that place."""
     parameters = tuple(
         replace(
             p,
@@ -137,7 +137,7 @@ def test_fold_then_unfold_gives_the_same_tree(model, numbers):
 
 @given(models())
 @settings(deadline=None, max_examples=100)
-def test_no_two_rows_of_one_parent_could_be_one(model):
+def test_equal_siblings_are_always_folded(model):
     page = layout(model, Options(non_params=True, buffers=True))
     assert len(page.rows) > 1 or len(model.modules) == 1
     seen = set()
@@ -231,15 +231,15 @@ def test_hostile_names_are_text_in_html_and_in_xml(model, caption):
 
 
 def _names(page) -> list[str]:
-    return [_told(element.text or "") for element in page.iter("b")][1:-1]
+    return [_as_html(element.text or "") for element in page.iter("b")][1:-1]
 
 
 def _expected(page: Page) -> list[str]:
-    return [_told("".join(map(_shown, row.label))) for row in page.rows]
+    return [_as_html("".join(map(_shown, row.label))) for row in page.rows]
 
 
-def _told(text: str) -> str:
-    """Return text with `?` for all that HTML has no place for."""
+def _as_html(text: str) -> str:
+    """Return text with `?` for each character that HTML cannot contain."""
     return text.replace("\ufffd", "?")
 
 
@@ -271,7 +271,7 @@ def test_hostile_names_are_text_in_latex(model, caption):
         assert latex.count(r"\bmvisrow{") == len(drawn(model, caption).rows)
 
 
-def test_unescaping_a_row_of_html_gives_the_name_back():
+def test_unescaped_html_contains_the_name():
     model = Model((Module("", 0, "M"), Module(HOSTILE, 1, HOSTILE, parameters=(tensor(HOSTILE, 3),))))
     html = to_html(layout(model, Options()), "m")
     assert HOSTILE not in html

@@ -1,4 +1,4 @@
-"""How many modules a row stands for, and how many elements they have in all."""
+"""The number of modules that a row represents, and of their elements."""
 
 import msgspec
 from trees import tensor
@@ -17,7 +17,7 @@ def tied(name: str, *shape: int, to: str):
 
 
 def shared_blocks(bias: bool = False) -> Model:
-    """Three blocks that all use the embedding's matrix, with a bias of their own or without."""
+    """Return three blocks that share the matrix of the embedding, with or without their own bias."""
     keys = tuple(f"{index}.proj.weight" for index in range(3))
     embedding = Module("embed", 1, "Embedding", parameters=(tensor("weight", 10, 4, tied_by=keys),))
     own = (tensor("bias", 10),) if bias else ()
@@ -26,16 +26,16 @@ def shared_blocks(bias: bool = False) -> Model:
 
 
 def facts(model: Model, **options) -> dict[str, tuple[int, int, int]]:
-    """Return by path how many modules a row stands for, their elements, and those that no earlier row has."""
+    """Return for each path the number of modules that its row represents, of their elements, and of new elements."""
     rows = layout(model, Options(**options)).rows
     return {row.path or row.label: (row.times, row.elements, row.first) for row in rows}
 
 
-def test_a_tensor_that_all_members_share_counts_once():
+def test_tensor_shared_by_all_members_counts_once():
     assert facts(shared_blocks()) == {"root": (1, 40, 40), "embed": (1, 40, 40), "0": (3, 40, 0), "0.proj": (3, 40, 0)}
 
 
-def test_own_parameters_of_members_count_for_each():
+def test_own_parameters_of_members_count_separately():
     found = facts(shared_blocks(bias=True))
     assert found["root"] == (1, 70, 70)
     assert found["0"] == found["0.proj"] == (3, 70, 30)
@@ -47,7 +47,7 @@ def test_parameter_rows_count_distinct_tensors():
     assert found["0.proj.bias"] == (3, 30, 30)
 
 
-def test_nested_repeats_multiply():
+def test_occurrences_of_nested_folds_multiply():
     inner = [
         module
         for index in range(2)

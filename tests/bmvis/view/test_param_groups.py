@@ -1,4 +1,4 @@
-"""What the optimizer does that a factory returns with its model: its groups, and what is wrong with them."""
+"""Optimizers that a factory returns with its model: parameter groups and findings."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def training_of(model: nn.Module, *returned: object) -> ParamGroupTable:
 
 
 def split(model: nn.Module, *, by=lambda name, p: p.ndim > 1) -> list[dict[str, object]]:
-    """Return the usual two groups: weights that decay, and what does not."""
+    """Return the usual two groups: parameters with and without weight decay."""
     named = list(model.named_parameters())
     return [
         {"params": [p for n, p in named if by(n, p)], "weight_decay": 0.01},
@@ -85,7 +85,7 @@ def found(training: ParamGroupTable) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda cls: cls.__name__)
-def test_every_torch_optimizer_is_read(optimizer):
+def test_param_groups_of_every_torch_optimizer(optimizer):
     model = nn.Sequential(nn.Linear(8, 4, bias=False), nn.Linear(4, 2, bias=False)).to("meta")
     made = optimizer(model.parameters()) if optimizer is not optim.SGD else optimizer(model.parameters(), lr=0.1)
     before = {key: value for key, value in made.param_groups[0].items() if key != "params"}
@@ -99,18 +99,18 @@ def test_every_torch_optimizer_is_read(optimizer):
     assert len(made.state) == states
 
 
-def test_the_groups_of_a_recipe():
+def test_param_groups_have_settings_and_counts():
     model = net()
     training = training_of(model, optim.AdamW(split(model), lr=2e-5, betas=(0.9, 0.95)))
     assert training.heads == ("AdamW: lr 2e-05, betas (0.9, 0.95), eps 1e-08",)
     assert training.columns == ("weight_decay",)
-    told = [(g.label, g.tensors, g.totals.count, g.totals.trainable, g.settings) for g in training.groups]
-    assert told == [("0", 5, 320, 320, ("0.01",)), ("1", 13, 104, 104, ("0",))]
+    groups = [(g.label, g.tensors, g.totals.count, g.totals.trainable, g.settings) for g in training.groups]
+    assert groups == [("0", 5, 320, 320, ("0.01",)), ("1", 13, 104, 104, ("0",))]
     assert sum(group.totals.count for group in training.groups) == sum(p.numel() for p in model.parameters())
     assert not training.findings
 
 
-def test_groups_have_names_and_schedulers_their_first_rates():
+def test_param_groups_have_names_and_initial_rates_of_schedulers():
     model = net()
     groups = [{**group, "name": name} for group, name in zip(split(model), ("decay", "no decay"), strict=True)]
     optimizer = optim.SGD(groups, lr=0.5)
@@ -120,7 +120,7 @@ def test_groups_have_names_and_schedulers_their_first_rates():
     assert training.heads[0].startswith("SGD with LambdaLR: lr 0.05 (initially 0.5), momentum 0")
 
 
-def test_rates_that_differ_by_layer_split_the_fold_there_and_nowhere_else():
+def test_different_rates_split_the_fold_only_with_optimizer():
     model = net()
     rates = [{"params": block.parameters(), "lr": 0.1 * 0.5**depth} for depth, block in enumerate(model.blocks)]
     model_read = model_of(model, optim.SGD([*rates, {"params": [*model.head.parameters()]}], lr=0.1))
@@ -208,12 +208,12 @@ def test_optimizer_findings(broken, kind, text):
     assert not page_of(model, *(returned if isinstance(returned, tuple) else [returned]), accept=kind).warnings
 
 
-def test_weight_decay_without_a_rule_is_no_finding():
+def test_weight_decay_on_all_parameters_is_no_finding():
     model = net()
     assert not training_of(model, optim.AdamW(model.parameters(), weight_decay=0.1)).findings
 
 
-def test_several_optimizers_count_their_groups_through():
+def test_groups_of_several_optimizers_are_numbered_consecutively():
     model = net()
     muon = optim.Muon([p for p in model.blocks.parameters() if p.ndim > 1], lr=0.02)
     rest = {id(p) for p in muon.param_groups[0]["params"]}
@@ -227,7 +227,7 @@ def test_several_optimizers_count_their_groups_through():
     assert not training.findings
 
 
-def test_parameters_in_no_group_have_their_own_line():
+def test_parameters_without_group_have_their_own_line():
     model = net()
     model.embed.requires_grad_(False)
     training = training_of(model, optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1))
@@ -238,19 +238,19 @@ def test_parameters_in_no_group_have_their_own_line():
     assert not training.findings
 
 
-class Rude:
+class Unprintable:
     def __repr__(self) -> str:
-        raise AssertionError("nobody asked for this")
+        raise AssertionError("repr() was called")
 
     __str__ = __repr__
 
 
-def test_hyperparameters_may_be_anything():
+def test_hyperparameters_can_be_any_object():
     model = nn.Linear(2, 2)
     optimizer = optim.SGD(model.parameters(), lr=torch.tensor(0.25))
     markup = "<img src=x onerror=alert(1)>"
     optimizer.param_groups[0] |= {
-        "rude": Rude(),
+        "unprintable": Unprintable(),
         "long": "x" * 10_000,
         "many": list(range(1000)),
         "name": markup,
@@ -260,7 +260,7 @@ def test_hyperparameters_may_be_anything():
     page = page_of(model, optimizer)
     [head] = page.param_groups.heads
     assert head.startswith("SGD: lr 0.25, momentum 0, dampening 0, ")
-    assert "rude Rude" in head
+    assert "unprintable Unprintable" in head
     assert "many (0, 1, 2, 3, 4, 5, …)" in head
     assert "call relu" in head
     assert len(head) < 400
@@ -276,7 +276,7 @@ def test_hyperparameters_may_be_anything():
         ((nn.Linear(1, 1), [None]), "'zoo:f' returned a module and a NoneType"),
     ],
 )
-def test_wrong_return_values_are_refused(returned, message):
+def test_invalid_return_values_are_rejected(returned, message):
     with pytest.raises(FactoryError) as raised:
         unpack(returned, "zoo:f")
     assert raised.value.message == message
@@ -322,7 +322,7 @@ def test_forms_of_configure_optimizers_are_read(form, types, schedulers):
     assert [name for optimizer in optimizers for name in optimizer.schedulers] == schedulers
 
 
-def test_a_model_without_an_optimizer_is_drawn_with_a_warning():
+def test_model_without_optimizer_is_drawn_with_a_warning():
     page = page_of(net())
     assert page.param_groups is None
     assert [str(warning) for warning in page.warnings] == [
@@ -337,14 +337,14 @@ def test_snapshot_records_groups_and_changed_rate_is_drift():
     assert load(text).model == recorded
     assert max(map(len, text.splitlines())) < 400
     changed = model_of(model, optim.AdamW(split(model, by=lambda name, p: name != "blocks.0.dense.bias"), lr=2e-3))
-    told = str(find_drift(recorded, changed)).splitlines()
-    assert "~ the root  optimizer, group 0, lr: 0.001 → 0.002" in told
-    assert "~ the root  optimizer, group 0, tensors: 5 → 17" in told
-    assert "~ blocks.0-3.norm  groups 1 → 0 (2 tensors)" in told
+    lines = str(find_drift(recorded, changed)).splitlines()
+    assert "~ the root  optimizer, group 0, lr: 0.001 → 0.002" in lines
+    assert "~ the root  optimizer, group 0, tensors: 5 → 17" in lines
+    assert "~ blocks.0-3.norm  groups 1 → 0 (2 tensors)" in lines
     assert not find_drift(recorded, model_of(model, optim.AdamW(split(model), lr=1e-3)))
 
 
-def test_the_table_in_html_can_be_read_by_its_headings():
+def test_html_group_table_has_headings():
     model = net()
     soup = BeautifulSoup(to_html(page_of(model, optim.AdamW(split(model), lr=1e-3)), "m"), "html5lib")
     [table] = soup.select("table")
@@ -362,7 +362,7 @@ def test_the_table_in_html_can_be_read_by_its_headings():
     assert marks == {"group 0", "group 1"}
 
 
-def test_group_table_follows_the_tree_in_text():
+def test_text_has_group_table_after_the_tree():
     model = net()
     text = to_text(page_of(model, optim.AdamW(split(model), lr=1e-3)))
     assert "norm (LayerNorm) weight:[8] (group 1) bias:[8] (group 1)" in text
@@ -373,16 +373,16 @@ def test_group_table_follows_the_tree_in_text():
     ]
 
 
-def test_the_data_for_other_tools():
+def test_json_has_optimizers_and_findings():
     model = net()
     data = to_data(page_of(model, broken_decay(model)), "zoo:recipe", "meta")
-    told = json.loads(json.dumps(data))["optimizers"]
-    assert [group["settings"] for group in told["groups"]] == [{"weight_decay": "0.01"}, {"weight_decay": "0"}]
-    assert told["findings"][0]["kind"] == "decay"
-    assert told["findings"][0]["places"] == ["blocks.0-3.norm.weight"]
+    optimizers = json.loads(json.dumps(data))["optimizers"]
+    assert [group["settings"] for group in optimizers["groups"]] == [{"weight_decay": "0.01"}, {"weight_decay": "0"}]
+    assert optimizers["findings"][0]["kind"] == "decay"
+    assert optimizers["findings"][0]["places"] == ["blocks.0-3.norm.weight"]
 
 
-def test_options_that_make_no_sense():
+def test_invalid_optimizer_options_are_rejected():
     with pytest.raises(OptionError, match="exclude each other"):
         parse_options({"optimizer": "", "base": "zoo:other"})
     with pytest.raises(OptionError, match="invalid value 'frosen' for option 'accept'"):
@@ -401,7 +401,7 @@ def recipe(frozen=False):
 """
 
 
-def test_the_command_line(tmp_path, monkeypatch):
+def test_show_prints_optimizer_groups(tmp_path, monkeypatch):
     (tmp_path / "recipes.py").write_text(RECIPE)
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["show", "recipes:recipe(frozen=True)", "--optimizer"])
@@ -415,7 +415,7 @@ def test_the_command_line(tmp_path, monkeypatch):
     assert "the factory returns no optimizer" in without.stderr
 
 
-def test_eight_bit_optimizers():
+def test_param_groups_of_bitsandbytes_optimizers():
     bnb = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: see make test-libraries")
     model = net()
     training = training_of(model, bnb.optim.AdamW8bit(split(model), lr=1e-3))

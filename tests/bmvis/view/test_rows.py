@@ -1,4 +1,4 @@
-"""What rows say of all the modules that they stand for."""
+"""The text of rows that represent several modules."""
 
 import pytest
 from trees import tensor
@@ -31,11 +31,11 @@ from bmvis.view.layout import layout
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_extra_reprs_of_a_row_have_ranges(texts, merged):
+def test_merged_extra_reprs_have_ranges(texts, merged):
     assert merge_extra_reprs(texts) == merged
 
 
-def test_folded_row_shows_the_range():
+def test_folded_row_merges_extra_repr():
     def convolution(index: int) -> Module:
         dilation = f", dilation=({2**index},)" if index else ""  # PyTorch leaves out 1
         words = f"16, 16, kernel_size=(3,), stride=(1,), padding=({2**index},){dilation}"
