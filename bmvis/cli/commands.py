@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from bmvis import __version__
+from bmvis.cli.check import check
 from bmvis.cli.diff import diff
 from bmvis.cli.show import compare, show
-from bmvis.cli.snapshots import check, snapshot
+from bmvis.cli.snapshots import snapshot
 from bmvis.render.html import assets as shipped
 
 

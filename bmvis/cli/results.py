@@ -18,9 +18,12 @@ from bmvis.model.totals import Totals
 from bmvis.source.pyproject import project_folder
 from bmvis.source.recorded import ConflictError, MissingSnapshotError, ReferenceChangedError
 
-Status = Literal["same", "drifted", "new", "removed", "broken", "missing", "mismatched", "conflicted", "unreadable"]
+Status = Literal[
+    "same", "drifted", "new", "removed", "broken", "missing", "mismatched", "conflicted", "unreadable", "obsolete"
+]
 EXIT_CODES: dict[Status, int] = {
     "same": 0,
+    "obsolete": 0,
     "drifted": 1,
     "new": 1,
     "removed": 1,

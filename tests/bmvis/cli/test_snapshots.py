@@ -1,6 +1,7 @@
 """`bmvis snapshot` and `bmvis check`, and the modes of a site."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -170,7 +171,7 @@ def test_a_snapshot_of_another_reference_is_not_compared(recorded):
 def test_an_unknown_name(project):
     result = run("check", "smal")
     assert result.exit_code == 2
-    assert "did you mean 'small'?" in result.stdout
+    assert "did you mean 'small'?" in result.stderr
 
 
 def test_a_project_without_models(tmp_path):
@@ -316,3 +317,79 @@ def test_the_sides_of_a_conflicted_snapshot_are_compared(recorded):
 def test_a_damaged_snapshot_ends_with_6(recorded):
     (recorded / "snapshots" / "small.json").write_text("{}")
     assert run("check", "small").exit_code == 6
+
+
+def test_models_are_selected_by_a_pattern(recorded):
+    assert "1 of 1 as recorded" in run("check", "s*").stderr
+    result = run("check", "x*")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no model of pyproject.toml has the name 'x*'" in result.stderr
+
+
+def test_update_reports_what_differs_and_writes_it(recorded):
+    (recorded / "zoo.py").write_text(ZOO.replace("1, False", "1, True"))
+    (recorded / "snapshots" / "big.json").write_text("{}")
+    result = run("check", "--update")
+    assert result.exit_code == 0
+    assert "~ the root  whole model: frozen (8 tensors)" in result.stdout
+    assert "small: changed snapshots/small.json" in result.stderr
+    assert run("check").exit_code == 0
+
+
+def test_update_does_not_hide_a_model_that_cannot_be_built(recorded):
+    (recorded / "zoo.py").write_text("")
+    assert run("check", "small", "--update").exit_code == 2
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_change_is_shown_before_it_is_written(recorded, answer):
+    (recorded / "zoo.py").write_text(ZOO.replace("1, False", "1, True"))
+    file = recorded / "snapshots" / "small.json"
+    before = file.read_text()
+    result = CliRunner().invoke(main, ["snapshot", "small", "--interactive"], input=f"{answer}\n")
+    shown, _, done = result.stdout.partition("write snapshots/small.json?")
+    assert "whole model: frozen (8 tensors)" in shown
+    assert f"small: {'changed' if answer == 'y' else 'skipped'}" in done
+    assert (file.read_text() != before) == (answer == "y")
+
+
+def test_diff_shows_what_is_written(recorded):
+    (recorded / "zoo.py").write_text(ZOO.replace("1, False", "1, True"))
+    lines = run("snapshot", "--diff", "small").stdout.splitlines()
+    assert "    ~ the root  whole model: frozen (8 tensors)" in lines
+    assert lines[-1] == "small: changed snapshots/small.json"
+    assert run("snapshot", "--diff", "small").stdout == "small: unchanged snapshots/small.json\n"
+
+
+def test_obsolete_snapshots_are_reported_and_pruned(recorded):
+    folder = recorded / "snapshots"
+    (folder / "old.json").write_text((folder / "small.json").read_text())
+    (folder / "notes.json").write_text('{"mine": 1}')
+    result = run("check")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("old: no model of pyproject.toml has this snapshot")
+    assert "2 of 2 as recorded" in result.stderr
+    assert "old: obsolete snapshots/old.json" in run("snapshot").stdout
+    assert run("snapshot", "small", "--prune").stdout.splitlines() == ["small: unchanged snapshots/small.json"]
+    assert "old: removed snapshots/old.json" in run("snapshot", "--prune").stdout
+    assert sorted(file.name for file in folder.iterdir()) == ["big.json", "notes.json", "small.json"]
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_since_compares_with_the_snapshots_of_a_revision(recorded):
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "all"]):
+        subprocess.run(["git", *command], check=True)
+    (recorded / "zoo.py").write_text(ZOO.replace("1, False", "1, True"))
+    (recorded / "pyproject.toml").write_text(PYPROJECT.replace("big =", "new ="))
+    for file in (recorded / "snapshots").iterdir():
+        file.unlink()
+    result = run("check", "--since", "HEAD")
+    assert result.exit_code == 1
+    assert [line.partition(",")[0] for line in result.stdout.splitlines() if line[0] != " "] == [
+        "big: removed: Sequential",
+        "new: new: Sequential",
+        "small: differs from snapshots/small.json: old checkpoints load; training differs",
+    ]
+    assert run("check", "small", "--since", "nowhere").exit_code == 2
+    assert run("check", "--since", "HEAD", "--update").exit_code == 2

@@ -1,0 +1,94 @@
+"""`bmvis check`: report how the models of a project differ from what was recorded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+
+from bmvis.cli.building import Work, build_all
+from bmvis.cli.comparing import Checked, check_file, check_revision, compare_contents, obsolete_snapshots
+from bmvis.cli.results import FailOn, Result, exit_code
+from bmvis.cli.shared_options import build_options, errors_end_the_command, print_report, report_options
+from bmvis.cli.snapshots import write_snapshot
+from bmvis.source.pyproject import read_project
+from bmvis.source.revisions import read_revision, resolve_revision
+
+
+@click.command()
+@build_options
+@report_options("any", "The least serious class of changes that ends the command with 1.")
+@click.option("--since", metavar="REV", help="Compare with the snapshots of a git revision instead of the files.")
+@click.option("--update", is_flag=True, help="Write the snapshots of models that differ. Changes then end with 0.")
+def check(
+    names: Sequence[str],
+    folder: Path,
+    jobs: int,
+    timeout: float,
+    style: str,
+    fail_on: FailOn,
+    since: str | None,
+    update: bool,
+) -> None:
+    """Build the models that pyproject.toml names, and report how they differ from their snapshots.
+
+    NAMES are names or patterns such as "bert-*". By default, all models are checked.
+
+    Each change is of a class: checkpoint (old files no longer load), numerics (they load and compute something
+    else), training, or cosmetic. The exit code is 1 for changes, 2 if a model can't be built, 3 if a snapshot is
+    missing, 4 if it is of another reference, 5 if it has conflict markers, and 6 if it can't be read.
+    """
+    if since is not None and update:
+        raise click.UsageError("--update writes what differs from the files: leave out --since")
+    with errors_end_the_command():
+        project = read_project(folder.resolve())
+        work = Work(project=project, names=tuple(names), jobs=jobs, timeout=timeout)
+        checked = list(_check(work, since))
+        results = [*(one.result for one in checked), *(() if names else _others(work, since))]
+    results.sort(key=lambda result: result.name)
+    print_report(results, style, fail_on)
+    _print_summary(results)
+    if update:
+        results = [result for result in results if not _is_updated(result, checked)]
+    elif any(result.status == "drifted" for result in results):
+        click.echo("if this is intended, run `bmvis snapshot` and commit the result", err=True)
+    sys.exit(exit_code(results, fail_on))
+
+
+def _check(work: Work, since: str | None) -> Iterator[Checked]:
+    if since is None:
+        return build_all(work, check_file)
+    return build_all(work, partial(check_revision, recorded=_recorded(work, since)))
+
+
+def _recorded(work: Work, since: str) -> Mapping[str, bytes]:
+    return read_revision(work.project.snapshots, resolve_revision(work.project.folder, since))
+
+
+def _others(work: Work, since: str | None) -> Iterator[Result]:
+    """Yield the snapshots that no model has, or had in a revision and has no longer."""
+    snapshots = work.project.snapshots
+    if since is None:
+        yield from obsolete_snapshots(snapshots, work.project.models)
+        return
+    for name, content in _recorded(work, since).items():
+        if name not in work.project.models:
+            yield compare_contents(name, snapshots / f"{name}.json", content, None)
+
+
+def _print_summary(results: Sequence[Result]) -> None:
+    models = [result for result in results if result.status not in ("obsolete", "removed")]
+    click.echo(f"{sum(result.is_well for result in models)} of {len(models)} as recorded", err=True)
+
+
+def _is_updated(result: Result, checked: Sequence[Checked]) -> bool:
+    """Write the snapshot of a model that differs, and return whether the file is now as the model is."""
+    outcome = next((one.outcome for one in checked if one.result is result), None)
+    if outcome is None or outcome.snapshot is None:
+        return False
+    if not result.is_well:
+        click.echo(f"{result.name}: {write_snapshot(outcome.file, outcome.snapshot)} {result.snapshot}", err=True)
+    return True

@@ -1,0 +1,133 @@
+"""Compare built and recorded models with what was recorded before. Internal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from bmvis.cli.building import Outcome
+from bmvis.cli.results import Result, Status, compared, failed, status_of
+from bmvis.comparison.drift import Drift, find_drift
+from bmvis.errors import BmvisError, SnapshotError
+from bmvis.model.snapshot import Snapshot, dump
+from bmvis.model.totals import subtree_totals
+from bmvis.model.tree import Model
+from bmvis.regular_file import read_regular
+from bmvis.source.recorded import MAX_BYTES, ConflictError, conflict_sides, parse_snapshot, read_snapshot
+
+
+class Checked(NamedTuple):
+    """A model as it is now, and how it differs from what was recorded."""
+
+    outcome: Outcome
+    result: Result
+
+
+def check_file(outcome: Outcome) -> Checked:
+    """Compare a model with its snapshot file."""
+    return Checked(outcome, _with_file(outcome))
+
+
+def check_revision(outcome: Outcome, recorded: Mapping[str, bytes]) -> Checked:
+    """Compare a model with the snapshots of a git revision, by name."""
+    name, file, built = outcome.name, outcome.file, outcome.snapshot
+    if built is None:
+        return Checked(outcome, _broken(outcome))
+    try:
+        was = parse_snapshot(recorded[name], str(file)).model if name in recorded else None
+    except SnapshotError as error:
+        return Checked(outcome, failed(name, file, status_of(error), error))
+    return Checked(outcome, compare_recorded(name, file, was, built.model, dump(built)))
+
+
+def compare_contents(name: str, file: Path, old: bytes | None, new: bytes | None) -> Result:
+    """Compare the contents of two snapshot files; None for one that is not there."""
+    try:
+        was = None if old is None else parse_snapshot(old, str(file)).model
+        is_now = None if new is None else parse_snapshot(new, str(file)).model
+    except SnapshotError as error:
+        return failed(name, file, status_of(error), error)
+    return compare_recorded(name, file, was, is_now, (new or b"").decode())
+
+
+def compare_recorded(name: str, file: Path, was: Model | None, is_now: Model | None, text: str) -> Result:
+    """Compare a recorded model with a later one.
+
+    Args:
+        name: of the model.
+        file: its snapshot.
+        was: the model before; None if it is new.
+        is_now: the model after; None if it was removed.
+        text: the content of the later snapshot.
+    """
+    if was and is_now:
+        return compared(name, file, find_drift(was, is_now), text, is_after=True)
+    status: Status = "new" if was is None else "removed"
+    only = was or is_now
+    assert only is not None, "a name is on one of the sides"
+    count = subtree_totals(only)[0].count
+    return failed(name, file, status, BmvisError(f"{status}: {only.root.type}, {count:,} parameters"))
+
+
+def obsolete_snapshots(folder: Path, names: Iterable[str]) -> Iterator[Result]:
+    """Yield a result for each snapshot in a folder whose name no model has. Other JSON files are left alone."""
+    known = set(names)
+    for file in sorted(folder.glob("*.json")):
+        if file.stem not in known and _is_snapshot(file):
+            error = BmvisError("no model of pyproject.toml has this snapshot", hint="run `bmvis snapshot --prune`")
+            yield failed(file.stem, file, "obsolete", error)
+
+
+def _is_snapshot(file: Path) -> bool:
+    try:
+        parse_snapshot(read_regular(file, MAX_BYTES), str(file))
+    except ConflictError:
+        return True
+    except (SnapshotError, OSError):
+        return False
+    return True
+
+
+def _with_file(outcome: Outcome) -> Result:
+    name, file, built = outcome.name, outcome.file, outcome.snapshot
+    if built is None:
+        return _broken(outcome)
+    if _is_recorded(file, built):
+        totals = subtree_totals(built.model)[0]
+        return compared(name, file, Drift((), totals, totals), "")
+    try:
+        recorded = read_snapshot(file, built.reference)
+    except SnapshotError as error:
+        return _unreadable(name, file, error)
+    text = read_regular(file, MAX_BYTES).decode()
+    return compared(name, file, find_drift(recorded.model, built.model), text)
+
+
+def _broken(outcome: Outcome) -> Result:
+    return failed(outcome.name, outcome.file, "broken", outcome.error or BmvisError("no model"))
+
+
+def _unreadable(name: str, file: Path, error: SnapshotError) -> Result:
+    """Return the result for a snapshot that is missing or not usable; of a conflict, with what its sides differ in."""
+    result = failed(name, file, status_of(error), error)
+    if not isinstance(error, ConflictError):
+        return result
+    content = read_regular(file, MAX_BYTES)
+    try:
+        ours, theirs = (parse_snapshot(side, str(file)).model for side in conflict_sides(content) or ())
+    except SnapshotError:
+        return result  # the sides are no whole snapshots: git merged other parts of them
+    found = compared(name, file, find_drift(ours, theirs), content.decode())
+    problem = {"status": "conflicted", "message": result.message, "hint": result.hint}
+    return msgspec.structs.replace(found, **problem)
+
+
+def _is_recorded(file: Path, snapshot: Snapshot) -> bool:
+    """Return whether a file has the very text of a snapshot: then there is nothing to compare."""
+    try:
+        return read_regular(file, MAX_BYTES) == dump(snapshot).encode()
+    except OSError:
+        return False
