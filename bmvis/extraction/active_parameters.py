@@ -1,7 +1,7 @@
-"""How many parameters of a mixture of experts one token uses: "37B of 671B active".
+"""Count the parameters that one token uses in a mixture of experts: "37B of 671B active".
 
-All parameters count but those of experts that a router does not choose. The number of experts and how many are chosen
-must be attributes of the modules at hand. Where one of them is missing, nothing is known.
+All parameters count except those of experts that a router does not choose. The number of experts and the number chosen
+must be attributes of the modules. If one of them is missing, the count is unknown.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from bmvis.model.tree import Model
 _CHOSEN = ("top_k", "num_experts_per_tok", "num_experts_per_token", "moe_top_k", "num_selected_experts", "topk")
 _EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
 _VARYING = ("zero_expert_num",)
-"""Configurations of models whose tokens choose different numbers of experts."""
+"""Attributes of models in which the number of experts differs between tokens."""
 
 
 def active_parameters(tree: Model, modules: Sequence[nn.Module]) -> int:
-    """Return the number of parameters that one token uses; 0 if the model has no experts, or it is not known.
+    """Return the number of parameters that one token uses; 0 if the model has no experts, or the number is unknown.
 
     Args:
-        tree: what was read.
+        tree: the captured model.
         modules: the module at each place of the tree.
     """
     found = list(_places_of_experts(tree, modules))
@@ -44,7 +44,7 @@ def active_parameters(tree: Model, modules: Sequence[nn.Module]) -> int:
 
 
 def _places_of_experts(tree: Model, modules: Sequence[nn.Module]) -> Iterator[int]:
-    """Yield the outermost modules that are the experts of one layer."""
+    """Yield the indices of the outermost modules that contain the experts of one layer."""
     end = 0
     for index, module in enumerate(tree.modules):
         if index >= end and module.shared_with is None and _are_experts(module.name, module.type, modules[index]):
@@ -64,14 +64,14 @@ def _is_container(module: nn.Module) -> bool:
 
 
 def _experts_in(module: nn.Module) -> int:
-    """Return how many experts a module has; 0 if that is not known."""
+    """Return how many experts a module has; 0 if unknown."""
     if _is_container(module):
         return len(introspection.children(module)) if None not in module._modules.values() else 0
     return _first(module, _EXPERTS)
 
 
 def _is_split(index: int, number: int, tree: Model) -> bool:
-    """Return whether the experts have equal parts of all parameters: children of one size, or rows of one tensor."""
+    """Return whether all experts have equally many parameters: children of one size, or rows of one tensor."""
     if tree.modules[index].type in ("ModuleList", "ModuleDict"):
         sizes = {_contents(child, tree) for child in tree.children[index]}
         return len(sizes) == 1 and not tree.modules[index].parameters
@@ -81,13 +81,13 @@ def _is_split(index: int, number: int, tree: Model) -> bool:
 
 
 def _contents(index: int, tree: Model) -> tuple[tuple[int, str], ...]:
-    """Return what an expert has, which must be its own: a tensor of several experts is always used."""
+    """Return the parameters of an expert, with ties: a tensor that several experts share is always used."""
     inside = tree.modules[index : index + tree.sizes[index]]
     return tuple((p.count, p.tied_to) for module in inside for p in module.parameters)
 
 
 def _chosen_above(index: int, tree: Model, modules: Sequence[nn.Module]) -> int:
-    """Return how many experts a token uses, by the layer of the experts and the modules in it."""
+    """Return how many experts a token uses, from attributes of the layer of the experts and of its children."""
     above = tree.parents[index]
     around = [above, *tree.children[above]] if above >= 0 else [index]
     near = [modules[place] for place in around]
@@ -100,7 +100,7 @@ def _varies(module: nn.Module) -> bool:
 
 
 def _is_changed(index: int, tree: Model) -> bool:
-    """Return whether an adapter changes the experts: its own tensors are split in other ways."""
+    """Return whether an adapter changes the experts: its tensors may not be split by experts."""
     above = tree.parents[index]
     return any(p.delta for m in tree.modules[above : above + tree.sizes[above]] for p in m.parameters)
 

@@ -1,7 +1,8 @@
-"""Call a model once and note what each module returns and computes. Only the model's own code changes anything in it.
+"""Call a model once, and record the outputs, order and multiply-accumulates of its modules.
 
-The modules' outputs and order come from hooks that PyTorch keeps for all modules, outside the model. The
-multiply-accumulates come from a dispatch mode that sees each operation (`bmvis.extraction.macs` has the formulas).
+Outputs and order come from global module hooks, which are not stored in the model. Multiply-accumulates come from a
+dispatch mode that sees each operation (`bmvis.extraction.macs` has the formulas). Only the code of the model itself can
+change the model.
 """
 
 from __future__ import annotations
@@ -34,17 +35,17 @@ _SIZE_QUERIES = frozenset(
         "sym_size", "stride", "sym_stride", "storage_offset", "sym_storage_offset", "numel", "sym_numel", "dim",
     )
 )  # fmt: skip
-"""What a tensor with sizes of its own, such as a nested one, is asked for: PyTorch answers where a mode does not."""
+"""Queries that a tensor with its own sizes, such as a nested one, dispatches. PyTorch answers them without the mode."""
 
 
 def make_tensors(inputs: Sequence[TensorInput], device: str) -> tuple[list[Any], dict[str, Any]]:
-    """Return positional and keyword arguments: zeros, which are good for masks and indices as well."""
+    """Return positional and keyword arguments. All are zeros, which are valid masks and indices too."""
     made = [(one.name, torch.zeros(one.shape, dtype=getattr(torch, one.dtype), device=device)) for one in inputs]
     return [tensor for name, tensor in made if not name], {name: tensor for name, tensor in made if name}
 
 
 def call_arguments(returned: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Return positional and keyword arguments from what a function of the user's returns."""
+    """Return positional and keyword arguments from the return value of a function of the project."""
     if isinstance(returned, Mapping):
         return [], dict(returned)
     if isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], Mapping):
@@ -54,13 +55,13 @@ def call_arguments(returned: Any) -> tuple[list[Any], dict[str, Any]]:
 
 
 def trace_call(live: LiveModel, positional: Sequence[Any], named: Mapping[str, Any]) -> Model:
-    """Call a model once, and return its tree with what was seen of each module.
+    """Call a model once, and return its tree with the call of each module.
 
-    Where the call fails with the operations watched, the model is called again without: then the shapes are known, and
-    no multiply-accumulates.
+    If the call fails while operations are counted, the model is called again without counting. The result then has
+    shapes, but no multiply-accumulates.
 
     Raises:
-        BaseException: whatever the model's own code raises.
+        BaseException: any exception that the model raises.
     """
     recorder = _Recorder()
     try:
@@ -70,26 +71,25 @@ def trace_call(live: LiveModel, positional: Sequence[Any], named: Mapping[str, A
         try:
             _call_watched(live.root, positional, named, recorder, is_counting=False)
         except Exception:
-            raise error from None  # the model's own failure
+            raise error from None  # the model fails without counting too
         recorder.miss_all()
-    return _with_unregistered(live, _noted(_with_shapes(live), recorder), recorder)
+    return _with_unregistered(live, _with_calls(_with_shapes(live), recorder), recorder)
 
 
 def _with_shapes(live: LiveModel) -> LiveModel:
-    """Return the model with the shapes that lazy modules took from these inputs."""
+    """Return the model with the shapes that lazy modules inferred from the inputs."""
     tree = live.tree
     if not any(parameter.shape is None for module in tree.modules for parameter in module.parameters):
         return live
     made = capture_live(live.root)
-    note = "shapes of lazy modules are those that the inputs gave them"
+    note = "lazy modules inferred their shapes from `inputs`"
     return made._replace(tree=msgspec.structs.replace(tree, modules=made.tree.modules, notes=(*tree.notes, note)))
 
 
 def _with_unregistered(live: LiveModel, tree: Model, recorder: _Recorder) -> Model:
-    """Return the tree with notes on modules that it does not have, and that the call ran."""
+    """Return the tree with notes on unregistered modules, and whether the call ran them."""
     places = zip(tree.paths, live.modules, strict=True)
-    held = [found for found in find_unregistered(places) if found.modules]
-    notes = tuple(call_note(found, recorder.seen) for found in held)
+    notes = tuple(call_note(found, recorder.seen) for found in find_unregistered(places) if found.modules)
     return msgspec.structs.replace(tree, notes=(*tree.notes, *notes)) if notes else tree
 
 
@@ -97,7 +97,7 @@ def _call_watched(
     model: nn.Module, positional: Sequence[Any], named: Mapping[str, Any], recorder: _Recorder, *, is_counting: bool
 ) -> None:
     with ExitStack() as stack:
-        stack.enter_context(_as_it_was(model))
+        stack.enter_context(_evaluating(model))
         stack.enter_context(_uncompiled())
         stack.callback(register_module_forward_pre_hook(recorder.enter).remove)
         stack.callback(register_module_forward_hook(recorder.leave, always_call=True).remove)
@@ -109,7 +109,7 @@ def _call_watched(
 
 @contextmanager
 def _uncompiled() -> Iterator[None]:
-    """Run what `torch.compile` would compile as it is written: the compiler takes minutes, and hides the modules."""
+    """Run compiled functions eagerly: `torch.compile` can take minutes, and its code does not call modules."""
     set_stance = getattr(torch.compiler, "set_stance", None)  # since PyTorch 2.6
     if set_stance is None:
         yield
@@ -119,14 +119,14 @@ def _uncompiled() -> Iterator[None]:
 
 
 @contextmanager
-def _as_it_was(model: nn.Module) -> Iterator[None]:
-    """Evaluate, and put back modes and random numbers.
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Set evaluation mode, and restore modes and random state on exit.
 
-    The flags are set by hand: `train` may do more, such as merging adapters into the weights.
+    The flags are set directly: a module's `train()` can do more, such as merge adapters into the weights.
     """
     modes = [(module, module.training) for module in model.modules()]
     state, is_fast = random.getstate(), torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # it would compute whole layers without their modules
+    torch.backends.mha.set_fastpath_enabled(False)  # the fast path computes whole layers without calling their modules
     try:
         for module, _ in modes:
             module.training = False
@@ -140,7 +140,7 @@ def _as_it_was(model: nn.Module) -> Iterator[None]:
 
 
 class _Seen:
-    """What was seen of one module."""
+    """The calls of one module."""
 
     def __init__(self, order: int) -> None:
         self.order = order
@@ -150,7 +150,7 @@ class _Seen:
 
 
 class _Recorder:
-    """What was seen, by the identity of the module. The model keeps its modules alive."""
+    """The calls of all modules, by `id`. The model keeps its modules alive, so the ids stay valid."""
 
     def __init__(self) -> None:
         self.seen: dict[int, _Seen] = {}
@@ -162,7 +162,7 @@ class _Recorder:
 
     def leave(self, module: nn.Module, _args: Any, output: Any) -> None:
         while self.running and self.running.pop() != id(module):
-            pass  # a hook of the user's own raised before ours
+            pass  # a module whose hook, from user code, raised before this one was called
         seen = self.seen.get(id(module))
         if seen is None:
             return
@@ -178,7 +178,7 @@ class _Recorder:
 
     @contextmanager
     def not_counting(self) -> Iterator[None]:
-        """Note which modules are called, and nothing of what they compute."""
+        """Record which modules are called, but not what they compute."""
         running, self.running = self.running, []
         try:
             yield
@@ -186,13 +186,13 @@ class _Recorder:
             self.running = running
 
     def miss_all(self) -> None:
-        """Note that no operation was seen."""
+        """Record that no operation was counted."""
         for seen in self.seen.values():
             seen.uncounted.add(ALL_OPERATIONS)
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
-    """Counts each operation: a multiply and an add are one."""
+    """Counts the multiply-accumulates (a multiply and an add are one) and the new bytes of each operation."""
 
     supports_higher_order_operators = True
 
@@ -219,7 +219,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         return result
 
     def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator that takes functions; the operations of the branch that `cond` takes are counted."""
+        """Run an operator that takes functions. For `cond`, count the operations of the branch that runs."""
         if func is torch.ops.higher_order.cond:
             return self._branch(*args)
         result = func(*args, **kwargs)
@@ -227,7 +227,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         return result
 
     def _branch(self, predicate: Any, if_true: Any, if_false: Any, operands: Sequence[Any]) -> Any:
-        """Run a branch of `torch.cond`. On meta the condition has no value: either branch may run, the first counts."""
+        """Run a branch of `torch.cond`. On meta the predicate has no value: both run, and only the first is counted."""
         is_unknown = getattr(predicate, "is_meta", False)
         if is_unknown:
             with self, self.recorder.not_counting():
@@ -243,7 +243,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
 
 
 def _new_bytes(result: Any, given: Any) -> int:
-    """Return the bytes of the tensors that an operation made: not of those it was given, or views of them."""
+    """Return the bytes of the tensors that an operation created. Its arguments and views of them do not count."""
     made = [leaf for leaf in tree_leaves(result) if _has_storage(leaf)]
     if not made:
         return 0
@@ -255,10 +255,10 @@ def _has_storage(leaf: Any) -> bool:
     return isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided
 
 
-def _noted(live: LiveModel, recorder: _Recorder) -> Model:
-    """Return the tree with the calls. Of what was never called, the topmost module says so.
+def _with_calls(live: LiveModel, recorder: _Recorder) -> Model:
+    """Return the tree with the calls. The outermost module that was not called has an empty `Call`.
 
-    Nothing is known of modules inside a TorchScript module: it calls them without PyTorch's hooks.
+    A TorchScript module calls its submodules without PyTorch's hooks, so they have no `Call` at all.
     """
     modules, above = live.tree.modules, live.tree.parents
     calls = [_call(recorder.seen.get(id(found))) for found in live.modules]
@@ -272,7 +272,7 @@ def _noted(live: LiveModel, recorder: _Recorder) -> Model:
             is_inside_script[parent] or isinstance(live.places[parent][3], torch.jit.ScriptModule)
         )
         if module.shared_with is not None:
-            calls[index] = None  # what was seen stands at the first place
+            calls[index] = None  # a shared module has its call at its first place
         elif index and not is_called[index] and is_called[parent] and not is_inside_script[index]:
             calls[index] = Call()
     return msgspec.structs.replace(

@@ -1,11 +1,11 @@
 """Give values to the small constants that a factory computes on the meta device.
 
-A constructor may compute numbers with tensors, such as `[x.item() for x in torch.linspace(0, rate, depth)]`. Under
-`KnownValues` tensors stay on the meta device, and each small tensor that is made of constants alone has its *value*, a
-tensor on the CPU that the same operations are applied to. Code that reads the tensor gets the value.
+A constructor can compute numbers with tensors, such as `[x.item() for x in torch.linspace(0, rate, depth)]`. Under
+`KnownValues`, tensors stay on the meta device, and each small tensor that is computed from constants only has a *value*:
+a tensor on the CPU that the same operations are applied to. Code that reads the tensor gets the value.
 
-Where a value is not certain there is none, and reading fails as it does without this mode. So no value depends on a
-parameter, a random number, or memory that was not written.
+If a value is not certain, the tensor has none, and reading it fails as without this mode. No value depends on a
+parameter, a random number, or uninitialized memory.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 MAX_ELEMENTS = 2**16
-"""Elements of a tensor whose value is kept."""
+"""Maximum number of elements of a tensor that has a value."""
 MAX_VALUES = 2**14
-"""Tensors of one model whose values are kept."""
+"""Maximum number of tensors of one model that have a value."""
 _CONSTRUCTORS = frozenset(
     getattr(torch, name)
     for name in (
@@ -30,28 +30,28 @@ _CONSTRUCTORS = frozenset(
         "tril_indices", "triu_indices", "zeros",
     )
 ) | {torch.fft.fftfreq, torch.fft.rfftfreq}  # fmt: skip
-"""Functions whose result depends on their arguments alone."""
+"""Functions whose result depends on their arguments only."""
 _UNTRACKED = frozenset(
     ("__deepcopy__", "resize_", "resize_as_", "set_", "share_memory_", "as_subclass", "register_hook")
 )
 _PLAIN = (torch.Tensor, nn.Parameter)
 _UNCERTAIN = object()
-"""In place of what a call returns."""
+"""Result of `_answer` if the value of a call is not certain."""
 
 
 class _Known(NamedTuple):
     tensor: torch.Tensor
-    """Kept alive, so that its id stays its own."""
+    """A reference that keeps the tensor alive, so that its id stays unique."""
     value: torch.Tensor
     lead: int
-    """How far the version counter of the tensor is ahead of the value's. In-place operations count both up, on views
-    too, so another lead means that one was missed."""
+    """Version counter of the tensor minus that of the value. An in-place operation, also on a view, increases both, so a
+    different result means that one was missed."""
 
 
 class KnownValues(TorchFunctionMode):
-    """Answers what is asked of small constants on the meta device, and lets meta tensors be moved to other devices.
+    """Function mode in which small constants on the meta device have values, and meta tensors can be moved.
 
-    To be entered below `torch.device("meta")`.
+    Enter it inside `torch.device("meta")`.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class KnownValues(TorchFunctionMode):
         return result
 
     def _moved(self, func: Any, moved: _Move, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return what a move returns: a move to the CPU returns the tensor itself, as it does on the CPU."""
+        """Return the result of a move. A move to the CPU returns the tensor itself, as a tensor on the CPU does."""
         values = self._values(func, func.__name__, args, kwargs)
         result = moved.func(*moved.args, **moved.kwargs)
         if moved.is_copy and result is args[0]:
@@ -97,7 +97,7 @@ class KnownValues(TorchFunctionMode):
         return result
 
     def _values(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call | None:
-        """Return the call with the values of its tensors; None if one has no value, or the result is not certain."""
+        """Return the call with the values of its tensors; None if a tensor has none, or the result is not certain."""
         if name in _UNTRACKED or "empty" in name or kwargs.get("generator") is not None:
             return None
         device = kwargs.get("device")
@@ -115,7 +115,7 @@ class KnownValues(TorchFunctionMode):
         return _Call(args, kwargs, tensors).on_cpu(self._value)
 
     def _value(self, tensor: torch.Tensor) -> torch.Tensor | None:
-        """Return the value of a tensor: of one that is on the CPU itself, the tensor."""
+        """Return the value of a tensor. A small tensor on the CPU is its own value."""
         with torch._C.DisableTorchFunction():
             if not tensor.is_meta:
                 is_small = type(tensor) is torch.Tensor and tensor.device.type == "cpu" and _is_small(tensor)
@@ -126,7 +126,7 @@ class KnownValues(TorchFunctionMode):
             return known.value
 
     def _learn(self, func: Any, result: Any, values: _Call, args: tuple[Any, ...]) -> None:
-        """Keep the values of what a call returned."""
+        """Store the values of the tensors that a call returned."""
         if result is not None and not isinstance(result, torch.Tensor | tuple | list):
             return
         made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
@@ -148,12 +148,12 @@ class KnownValues(TorchFunctionMode):
             lead = _lead(tensor, value)
             known = self._known.get(id(tensor))
             if lead is None or (known is not None and known.value is value and known.lead != lead):
-                return  # the in-place operation changed one of the two more often
+                return  # the in-place operation increased only one of the counters
             self._known[id(tensor)] = _Known(tensor, value, lead)
             self._storages.setdefault(tensor.untyped_storage()._cdata, []).append(id(tensor))
 
     def _on_meta(self, leaf: Any) -> Any:
-        """Return the tensor on the meta device that has this value; what is no tensor is the answer itself."""
+        """Return a tensor on the meta device that has this value. Other objects are returned unchanged."""
         if not isinstance(leaf, torch.Tensor):
             return leaf
         with torch._C.DisableTorchFunction():
@@ -162,7 +162,7 @@ class KnownValues(TorchFunctionMode):
         return tensor
 
     def _forget_written(self, name: str, args: tuple[Any, ...]) -> None:
-        """Drop the values of what shares memory with a tensor that is written to, such as a parameter's `data`."""
+        """Remove the values of tensors that share memory with one that is written to, such as a parameter's `data`."""
         if not self._known or not args or not _writes(name) or not _is_plain_meta(args[0]):
             return
         with torch._C.DisableTorchFunction():
@@ -196,13 +196,13 @@ class _Call(NamedTuple):
 
 
 class _Move(NamedTuple):
-    """A move to another device, as it is done with a tensor that stays on the meta device."""
+    """The call that replaces a move to another device: its result stays on the meta device."""
 
     func: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     is_copy: bool
-    """Whether the target is not the CPU: the result is another tensor then."""
+    """Whether the result must be a new tensor: the target is not the CPU."""
 
 
 def _to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Move | None:
@@ -230,7 +230,7 @@ _MOVES: dict[str, Callable[[tuple[Any, ...], dict[str, Any]], _Move | None]] = {
 
 
 def _answer(func: Any, values: _Call, *, may_write: bool) -> Any:
-    """Return what a call returns for the values; `_UNCERTAIN` if it fails, draws random numbers, or must not write."""
+    """Return the result of a call with values; `_UNCERTAIN` if it fails, is random, or writes although it must not."""
     with torch._C.DisableTorchFunction():
         versions = [_version(value) for value in values.tensors]
         state = torch.get_rng_state()
@@ -254,7 +254,7 @@ def _leaves(args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
 
 
 def _writes(name: str) -> bool:
-    """Return whether a function of this name changes its first argument, as PyTorch names functions."""
+    """Return whether a function of this name changes its first argument, by PyTorch's naming rules."""
     return (
         (name.endswith("_") and not name.endswith("__")) or name.startswith("__i") or name in ("__setitem__", "__set__")
     )

@@ -1,8 +1,10 @@
-"""Multiply-accumulates of operations: formulas that PyTorch's counter lacks, and which operations nobody counted.
+"""Multiply-accumulates of operations: formulas that PyTorch's counter lacks, and names of uncounted operations.
 
 `torch.utils.flop_counter` has formulas for matrix products, convolutions and attention. Element-wise operations count
-nothing, by its convention and by ours. What looks like a product and has no formula is named, so that a number is
-complete or says what is missing.
+as 0, as they do there. An operation that looks like a product but has no formula is reported by name, so that a number
+is either complete or comes with what is missing.
+
+https://github.com/pytorch/pytorch/blob/main/torch/utils/flop_counter.py
 """
 
 from __future__ import annotations
@@ -22,14 +24,14 @@ _PRODUCT = re.compile(
     r"mm(_|$)|mv(_|$)|matmul|conv(?!ert|olution_overrideable)|linear(?!_backward)|lstm|gru|rnn|attention|attn|"
     r"trilinear|(^|_)dot|(^|_)ger(_|$)|(^|_)addr|einsum|cdist|fft|linalg|lu_|cholesky|triangular_solve|svd"
 )
-"""Names of operations in `aten` that do more than one step for each element of their result."""
+"""Names of `aten` operations that need more than one step for each element of their result."""
 _INTERPOLATION = re.compile(r"upsample|interpolat|grid_sampler")
 _BOOKKEEPING = ("aten", "prim", "prims", "profiler", "inductor", "_c10d_functional", "c10d", "debugprims", "rngprims")
-"""Namespaces whose operations do arithmetic only where a formula or `_PRODUCT` says so."""
+"""Namespaces whose operations count as 0 unless they have a formula or match `_PRODUCT`."""
 
 
 def formula_of(operation: Any) -> Formula | None:
-    """Return how to count an operation; None where there is no formula.
+    """Return the formula of an operation, or None.
 
     Args:
         operation: an `OpOverload`, or a `HigherOrderOperator`.
@@ -43,7 +45,7 @@ def formula_of(operation: Any) -> Formula | None:
 
 
 def uncounted_name(operation: Any) -> str:
-    """Return the name of an operation that does multiply-accumulates nobody counts; '' for one that does none.
+    """Return the name of an operation that has multiply-accumulates but no formula; '' if it has none.
 
     Examples:
         >>> uncounted_name(torch.ops.aten.relu.default)
@@ -65,7 +67,7 @@ def _name(packet: Any) -> str:
 
 
 def _halved(flops: Callable[..., int]) -> Formula:
-    """Return a formula of `torch.utils.flop_counter` as one of ours: theirs counts a multiply and an add as two."""
+    """Convert a formula of `torch.utils.flop_counter`, which counts a multiply and an add as two."""
 
     def macs(*args: Any, out: Any, **kwargs: Any) -> int:
         return int(flops(*args, **kwargs, out_val=out)) // 2
@@ -74,7 +76,7 @@ def _halved(flops: Callable[..., int]) -> Formula:
 
 
 def _rows_by_columns(first: torch.Tensor, *_: Any, out: torch.Tensor, **__: Any) -> int:
-    """Count a product whose result has, for each element, a sum over the last dimension of `first`."""
+    """Count a product where each element of the result is a sum over the last dimension of `first`."""
     return out.numel() * first.shape[-1]
 
 
@@ -125,7 +127,7 @@ def _recurrent_layer(sequence: torch.Tensor, inner: torch.Tensor, hidden: torch.
 def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: Any, **__: Any) -> int:
     """Count scaled dot-product attention of [batch, heads, length, size]: scores, and the sum of the values.
 
-    A causal mask saves nothing by this count, as in `torch.utils.flop_counter`.
+    A causal mask does not reduce the count, as in `torch.utils.flop_counter`.
     """
     *outer, length, size = query.shape
     return math.prod(outer) * length * key.shape[-2] * (size + value.shape[-1])
@@ -148,7 +150,7 @@ def _distances(first: torch.Tensor, second: torch.Tensor, *_: Any, out: torch.Te
 
 
 def _quantized_convolution(given: torch.Tensor, packed: Any, *_: Any, out: torch.Tensor, **__: Any) -> int:
-    """Count a quantized convolution, whose weight [out, in / groups, *kernel] is packed away."""
+    """Count a quantized convolution, whose packed weight has the shape [out, in / groups, *kernel]."""
     weight, _bias = packed.unpack()
     sums: int = math.prod(weight.shape[1:])
     return out.numel() * sums
@@ -189,4 +191,4 @@ _FORMULAS: dict[str, Formula] = {
     "quantized::conv3d": _quantized_convolution,
     "quantized::conv3d_relu": _quantized_convolution,
 }
-"""Formulas of our own, by the operation's name: the operation itself may be missing in an older PyTorch."""
+"""Formulas that PyTorch lacks, by name: an older PyTorch may not have the operation."""

@@ -1,7 +1,8 @@
-"""Note what fails while a factory runs, also where its code catches the exception.
+"""Record calls of PyTorch that fail while a factory runs, also if the factory catches the exception.
 
-A function mode sees all of PyTorch that Python calls with tensors: operations, `.item()`, `.numpy()`, `bool(tensor)`,
-`f"{tensor:.2f}"`. TorchScript does not ask modes: its entry points are wrapped meanwhile.
+A function mode sees all functions of PyTorch that Python code calls with tensors: operations, `.item()`, `.numpy()`,
+`bool(tensor)`, `f"{tensor:.2f}"`. TorchScript does not call modes, so its entry points are wrapped while the mode is
+active.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 MAX_FAILURES = 1000
-"""Failures that are noted."""
+"""Maximum number of failures that are recorded."""
 MAX_REPLAYED = 2**20
-"""Elements of a tensor that a failed operation is tried with on the CPU."""
+"""Maximum number of elements of the tensors with which a failed operation is repeated on the CPU."""
 META_AWARE = frozenset(("torch", "transformers", "accelerate", "diffusers", "peft", "safetensors", "torchao", "bmvis"))
-"""Packages that ask for the meta device in order to build there what they build elsewhere."""
+"""Packages that check for the meta device, but build the same modules on all devices."""
 _TORCH = str(Path(torch.__file__).parent)
 _IS_META, _DEVICE = (vars(torch._C.TensorBase)[name].__get__ for name in ("is_meta", "device"))
 
@@ -37,25 +38,25 @@ class Failure(NamedTuple):
     file: str
     line: int
     text: str
-    """First line of the exception's text."""
+    """First line of the exception's message."""
 
 
 class OutOfTimeError(BaseException):
-    """The factory ran longer than it may. Code that catches `Exception` does not catch it."""
+    """The factory exceeded its time limit. Not an `Exception`, so that user code is unlikely to catch it."""
 
 
 class FailureLog(TorchFunctionMode):
-    """Notes what raises while it is entered.
+    """Function mode that records the calls that raise an exception.
 
     Args:
-        ends: a value of `time.monotonic()` after which calls of PyTorch raise `OutOfTimeError`; None for no end.
+        ends: the value of `time.monotonic()` from which on calls of PyTorch raise `OutOfTimeError`; None for no limit.
     """
 
     def __init__(self, ends: float | None = None) -> None:
         super().__init__()
         self.failures: list[Failure] = []
         self.branches: dict[tuple[str, int], None] = {}
-        """Files and lines that ask whether a tensor is on the meta device, in the order of their calls."""
+        """Files and lines that check whether a tensor is on the meta device, in the order of their calls."""
         self._ends = ends
 
     def __torch_function__(
@@ -73,14 +74,14 @@ class FailureLog(TorchFunctionMode):
         return result
 
     def note(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> None:
-        """Note that a call raised, unless it would on the CPU."""
+        """Record that a call raised an exception, unless it also does on the CPU."""
         if len(self.failures) < MAX_FAILURES and not _fails_with_values(func, args, kwargs, error):
             file, line = _caller(sys._getframe(2))
             text = str(error).strip().partition("\n")[0]
             self.failures.append(Failure(_name(func), type(error).__name__, file, line, text))
 
     def _note_branch(self, func: Any, result: Any, frame: FrameType) -> None:
-        """Note who finds a tensor to be on the meta device, and has a use for that."""
+        """Record code that finds a tensor on the meta device, and could branch on that."""
         code = frame.f_code
         if result is True or (func == _DEVICE and result.type == "meta" and "meta" in code.co_consts):
             package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
@@ -90,7 +91,7 @@ class FailureLog(TorchFunctionMode):
 
 @contextmanager
 def watched_scripts(log: FailureLog) -> Iterator[None]:
-    """Note in `log` what raises in TorchScript."""
+    """Record in `log` the TorchScript calls that raise an exception."""
     with ExitStack() as stack:
         for owner in (torch._C.ScriptFunction, torch._C.ScriptMethod):
             stack.enter_context(_wrapped(owner, log))
@@ -98,7 +99,7 @@ def watched_scripts(log: FailureLog) -> Iterator[None]:
 
 
 def only_on_meta(meta: list[Failure], cpu: list[Failure]) -> list[Failure]:
-    """Return the failures that did not happen on the CPU as well, at the same place and as often."""
+    """Return the failures on meta that did not happen on the CPU, at the same place and equally often."""
     known = Counter(failure[:4] for failure in cpu)
     found = []
     for failure in meta:
@@ -128,9 +129,10 @@ def _wrapped(script: Any, log: FailureLog) -> Iterator[None]:
 
 
 def _fails_with_values(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], error: Exception) -> bool:
-    """Return whether a call that failed fails just the same with zeros on the CPU.
+    """Return whether a failed call fails with the same message if its tensors are zeros on the CPU.
 
-    So shapes that do not fit are known not to be the meta device's fault, without building the model on the CPU.
+    If it does, such as for shapes that do not match, the meta device is not the cause, and the model need not be built
+    on the CPU to find that out.
     """
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     with torch._C.DisableTorchFunction():
@@ -153,7 +155,7 @@ def _zeros(leaf: Any) -> Any:
 
 
 def _caller(frame: FrameType | None) -> tuple[str, int]:
-    """Return the innermost place that is not PyTorch's own code."""
+    """Return the file and line of the innermost frame outside PyTorch."""
     while frame is not None and frame.f_code.co_filename.startswith(_TORCH):
         frame = frame.f_back
     return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)

@@ -1,4 +1,4 @@
-"""Read a live `nn.Module` into a tree. The model is only looked at: nothing in it changes."""
+"""Read a live `nn.Module` into a tree. Nothing in the model changes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 
 _Record = TypeVar("_Record", Parameter, Buffer)
 _Place = tuple[int, str, str, nn.Module, str | None, introspection.Tensors, introspection.Tensors]
-"""Depth, name, path, module, the path of the first place where this is a later one, parameters and buffers."""
+"""Depth, name, path, module, path of the first place if the module is shared, else None; parameters, and buffers."""
 _MANGLED = re.compile(r"^__torch__\.|___torch_mangle_\d+\.")
 
 
 class LiveModel(NamedTuple):
-    """A live model and its tree, from one walk: optimizers and calls are read into the tree by these objects."""
+    """A live model and its tree, from one walk. Optimizers and calls are matched with the tree by these objects."""
 
     tree: Model
     places: Sequence[_Place]
@@ -59,11 +59,11 @@ class LiveModel(NamedTuple):
 def capture(model: nn.Module) -> Model:
     """Return the structure of `model`: modules, parameters, buffers, ties and deltas.
 
-    Identity is by object, never by data pointer: on the meta device all pointers are 0. Of the modules' own
-    code `extra_repr` runs, of tensor subclasses' `__tensor_flatten__`; nothing else does.
+    Identity is by object, never by data pointer: on the meta device all pointers are 0. The only code of the model
+    that runs is `extra_repr()` of modules and `__tensor_flatten__` of tensor subclasses.
 
     Args:
-        model: any module; it may be in use.
+        model: any module, also one that is being trained.
 
     Raises:
         TypeError: `model` is not a `torch.nn.Module`.
@@ -72,7 +72,7 @@ def capture(model: nn.Module) -> Model:
 
 
 def capture_live(model: nn.Module) -> LiveModel:
-    """Return the structure of `model` with the objects that it was read from; see `capture`.
+    """Return the structure of `model` with its modules and tensors. See `capture`.
 
     Raises:
         TypeError: `model` is not a `torch.nn.Module`.
@@ -89,16 +89,16 @@ def capture_live(model: nn.Module) -> LiveModel:
 
 
 def _read(places: list[_Place]) -> tuple[Module, ...]:
-    """Return the tree's modules. What the reader has looked up is as large as the tree, and is freed here."""
+    """Return the tree's modules. The reader's tables are as large as the tree, and are freed on return."""
     reader = _Reader(find_deltas(list(_paths(places))), _find_ties(places))
     return tuple([reader.module(*place) for place in places])
 
 
 def walk(root: nn.Module) -> Iterator[_Place]:
-    """Yield every place of every module in preorder; a module met again is not entered again.
+    """Yield all places of all modules in preorder. The children of a shared module follow its first place only.
 
-    Each module is looked at once: in a large model it is out of the processor's caches when one comes back to it.
-    A stack of our own: `Module.named_modules` recurses, and fails on a model nested a thousand deep.
+    Each module is read once: in a large model, a second read finds it out of the processor's caches. The walk has its
+    own stack because `Module.named_modules` recurses, and fails on a model with a thousand levels.
     """
     first_met: dict[int, str] = {}
     pending = [(0, "", "", root)]
@@ -121,17 +121,17 @@ def _paths(places: list[_Place]) -> Iterator[tuple[str, nn.Module]]:
 
 
 class _Ties:
-    """The tensors that stand in several places, by their ids, which hold as long as the places do."""
+    """The tensors that have several places, by `id`. The ids are valid while the modules exist."""
 
     def __init__(self) -> None:
         self.first: dict[int, str] = {}
         """State-dict key of the first place."""
         self.again: dict[int, list[str]] = {}
-        """Those of the later ones."""
+        """State-dict keys of the other places."""
 
 
 def _find_ties(places: list[_Place]) -> _Ties:
-    """Meet all parameters, then all buffers: a parameter is never tied to a buffer, for that has no count."""
+    """Return the ties. Parameters come before buffers: a parameter is never tied to a buffer, which has no count."""
     ties = _Ties()
     met: dict[int, tuple[str, str]] = {}
     for path, tensors in chain([(place[2], place[5]) for place in places], [(place[2], place[6]) for place in places]):
@@ -145,19 +145,19 @@ def _find_ties(places: list[_Place]) -> _Ties:
 
 
 class _Reader:
-    """Makes the tree's records; equal parameters are one record, so wide models stay small."""
+    """Creates the records of the tree. Equal parameters share one record, which keeps wide models small."""
 
     def __init__(self, deltas: Deltas, ties: _Ties) -> None:
         self.deltas = deltas
         self.ties = ties
-        self.told = ties.again.keys() | deltas.keys()
-        """Ids of the tensors of which more is told than they say themselves."""
+        self.distinct = ties.again.keys() | deltas.keys()
+        """Ids of the parameters that are tied or deltas. Their records depend on more than the parameter."""
         self.extra_reprs = ExtraReprReader()
         self.state_codes = StateCodeReader()
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
         self.names: dict[type, tuple[str, str, str]] = {}
         self.plain: dict[Hashable, Parameter] = {}
-        """Records of parameters that are not tied, packed or deltas, by what is told of them."""
+        """Records of parameters that are not tied, packed or deltas, by the fields that differ between them."""
         self.rows: dict[tuple[int, ...], tuple[Parameter, ...]] = {}
         """The parameters of a module, by the ids of their records."""
 
@@ -198,31 +198,35 @@ class _Reader:
     def parameters(
         self, path: str, module: nn.Module, parameters: introspection.Tensors, buffers: introspection.Tensors
     ) -> tuple[Parameter, ...]:
-        """Return a module's parameters and what it packs away; modules that are alike share one tuple."""
+        """Return a module's parameters and packed weights. Equal modules share one tuple."""
         records = [self.parameter(name, path, parameter, module) for name, parameter in parameters]
         if may_pack(module, buffers):
             records += [self.packed(name, form, device) for name, form, device in packed(module)]
         return self.rows.setdefault(tuple(map(id, records)), tuple(records)) if records else ()
 
-    def parameter(self, name: str, path: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
-        if type(parameter) is not nn.Parameter or id(parameter) in self.told or parameter.layout is not torch.strided:
-            return self._one(self.described(name, path, parameter, holder))
+    def parameter(self, name: str, path: str, parameter: torch.Tensor, module: nn.Module) -> Parameter:
+        if (
+            type(parameter) is not nn.Parameter
+            or id(parameter) in self.distinct
+            or parameter.layout is not torch.strided
+        ):
+            return self._one(self.described(name, path, parameter, module))
         try:
             key = (name, parameter.shape, parameter.dtype, parameter.requires_grad, parameter.device)
-        except RuntimeError:  # a nested tensor has no shape to be asked for
-            return self._one(self.described(name, path, parameter, holder))
+        except RuntimeError:  # a nested tensor has no `shape`
+            return self._one(self.described(name, path, parameter, module))
         if may_be_packed(parameter):
-            return self._one(self.described(name, path, parameter, holder))
+            return self._one(self.described(name, path, parameter, module))
         record = self.plain.get(key)
         if record is None:
-            record = self._one(self.described(name, path, parameter, holder))
+            record = self._one(self.described(name, path, parameter, module))
             if not record.quantization:
                 self.plain[key] = record
         return record
 
-    def described(self, name: str, path: str, parameter: torch.Tensor, holder: nn.Module) -> Parameter:
+    def described(self, name: str, path: str, parameter: torch.Tensor, module: nn.Module) -> Parameter:
         adapter = self.deltas.get(id(parameter))
-        form = stored(parameter, holder)
+        form = stored(parameter, module)
         tied_to, tied_by = self.ends(name, path, parameter)
         return Parameter(
             name=name,
@@ -240,7 +244,7 @@ class _Reader:
         )
 
     def packed(self, name: str, form: Stored, device: str) -> Parameter:
-        """Return a weight that a quantised module packs away: it never trains."""
+        """Return the record of a packed weight of a quantized module, which is never trainable."""
         record = Parameter(
             name=name,
             shape=form.shape,
@@ -258,8 +262,8 @@ class _Reader:
         unsaved = introspection.non_persistent(module)
         return tuple([self.buffer(name, path, buffer, module, name not in unsaved) for name, buffer in buffers])
 
-    def buffer(self, name: str, path: str, buffer: torch.Tensor, holder: nn.Module, persistent: bool) -> Buffer:
-        form = stored(buffer, holder)
+    def buffer(self, name: str, path: str, buffer: torch.Tensor, module: nn.Module, persistent: bool) -> Buffer:
+        form = stored(buffer, module)
         record = Buffer(
             name=name,
             shape=form.shape,
@@ -272,7 +276,7 @@ class _Reader:
         return self._one(record)
 
     def ends(self, name: str, path: str, tensor: torch.Tensor) -> tuple[str, tuple[str, ...]]:
-        """Return the key under which a tensor is first met, at later places; and those of the later places, there."""
+        """Return `tied_to` and `tied_by`: the key of the tensor's first place, or at that place, those of the others."""
         first, key = self.ties.first.get(id(tensor)), join(path, name)
         if first is None:
             return "", ()

@@ -1,4 +1,4 @@
-"""Full names of functions, read without running code of theirs."""
+"""Read the full names of functions without running user code."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from bmvis.extraction import introspection
 
 LONGEST = 120
 """Characters of a name."""
-_HELD_HOOK = "_WrappedHook"
-"""The class of torch.nn that keeps a hook together with its module."""
+_WRAPPED_HOOK = "_WrappedHook"
+"""The class of torch.nn that wraps a hook that gets its module as an argument."""
 
 
 def callable_name(function: Any) -> str:
-    """Return the full name of a function, such as `torch.nn.functional.relu`; of another object that of its class.
+    """Return the full name of a function, such as `torch.nn.functional.relu`, or of the class of another object.
 
-    A partial function, a bound method and a hook that torch wraps have the name of the function inside.
+    Partial functions, bound methods and hooks that torch wraps have the name of the function that they wrap.
     """
     for _ in range(8):
         if type(function) is functools.partial:
             function = function.func
         elif type(function) is MethodType:
             function = function.__func__
-        elif type(function).__name__ == _HELD_HOOK and type(function).__module__ == "torch.nn.modules.module":
+        elif type(function).__name__ == _WRAPPED_HOOK and type(function).__module__ == "torch.nn.modules.module":
             function = object.__getattribute__(function, "__dict__").get("hook")
         else:
             break

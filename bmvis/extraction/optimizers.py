@@ -1,6 +1,6 @@
-"""Read an optimizer's parameter groups into a captured model. Nothing of the optimizer changes.
+"""Read the parameter groups of optimizers into a captured model. The optimizers do not change.
 
-What a factory may return beside a module: optimizers, and the schedulers that set their rates.
+A factory can return optimizers in addition to a module, and the schedulers of their learning rates.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Parameter
 
 MAX_CHARACTERS = 60
-"""Of a hyperparameter's text."""
+"""Maximum length of a hyperparameter as text."""
 MAX_ITEMS = 6
-"""Of a hyperparameter that is a sequence."""
+"""Maximum number of items of a hyperparameter that is a sequence."""
 _RETURNS = (
-    "a factory returns a torch.nn.Module, (module, optimizer), (module, [optimizers]) "
+    "a factory must return a torch.nn.Module, (module, optimizer), (module, [optimizers]) "
     "or (module, module.configure_optimizers())"
 )
 _LIGHTNING = ("optimizer", "lr_scheduler", "scheduler")
-"""Keys of the dictionaries that `configure_optimizers` may return, whose values are read:
+"""Keys of the dictionaries that `configure_optimizers` can return, whose values are read:
 https://lightning.ai/docs/pytorch/stable/common/lightning_module.html#configure-optimizers"""
 _MAX_NESTING = 4
 """Maximum depth of the tuples, lists, and dictionaries around an optimizer."""
@@ -35,10 +35,10 @@ _INTERNAL = ("params", "param_names", "name")
 
 
 def unpack(returned: Any, factory: str) -> tuple[nn.Module, tuple[Any, ...]]:
-    """Return the module and what else the factory returned.
+    """Return the module that a factory returned, and its optimizers and schedulers.
 
     Raises:
-        FactoryError: it returned something else than a module, or a module with optimizers and schedulers.
+        FactoryError: the factory returned neither a module nor a module with optimizers and schedulers.
     """
     if isinstance(returned, nn.Module):
         return returned, ()
@@ -53,7 +53,7 @@ def unpack(returned: Any, factory: str) -> tuple[nn.Module, tuple[Any, ...]]:
 
 
 def _flatten(returned: Any, nesting: int = 0) -> Iterator[Any]:
-    """Yield what the containers hold that `configure_optimizers` of Lightning may return."""
+    """Yield the objects in the containers that `configure_optimizers` of Lightning can return."""
     inner: Sequence[Any] | None = None
     if isinstance(returned, tuple | list):
         inner = returned
@@ -67,28 +67,28 @@ def _flatten(returned: Any, nesting: int = 0) -> Iterator[Any]:
 
 
 def note_groups(live: LiveModel, returned: Sequence[Any]) -> LiveModel:
-    """Return a model whose tree has the optimizers among `returned`, and for each parameter the numbers of its groups.
+    """Return the model with the optimizers in its tree, and the numbers of its groups in each parameter.
 
     Args:
-        live: the model as it was captured.
-        returned: what the factory returned besides the model: optimizers and schedulers.
+        live: the captured model.
+        returned: the optimizers and schedulers that the factory returned with the model.
     """
     optimizers = [thing for thing in returned if _is_optimizer(thing)]
     if not optimizers:
         return live
     groups = [group for optimizer in optimizers for group in _groups(optimizer)]
-    held: dict[int, list[int]] = {}
+    numbers_of: dict[int, list[int]] = {}
     for number, group in enumerate(groups):
         for tensor in dict.fromkeys(map(id, _tensors(group))):
-            held.setdefault(tensor, []).append(number)
+            numbers_of.setdefault(tensor, []).append(number)
     known: set[int] = set()
     replaced: dict[tuple[Parameter, tuple[int, ...]], Parameter] = {}
     modules = []
     for module, own in zip(live.tree.modules, live.parameters, strict=True):
         tensors = [tensor for _, tensor in own]
         known.update(map(id, tensors))
-        numbers = [tuple(held.get(id(tensor), ())) for tensor in tensors]
-        numbers += [()] * (len(module.parameters) - len(tensors))  # what a quantised module packs away
+        numbers = [tuple(numbers_of.get(id(tensor), ())) for tensor in tensors]
+        numbers += [()] * (len(module.parameters) - len(tensors))  # packed weights of a quantized module
         parameters = []
         for parameter, of_it in zip(module.parameters, numbers, strict=True):
             key = (parameter, of_it)
@@ -128,7 +128,7 @@ def _settings(group: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _written(value: Any) -> str:
-    """Return a hyperparameter as text. No `repr` but of Python's own types runs: it is anybody's code."""
+    """Return a hyperparameter as text. `repr` runs for built-in types only, since other types have user code."""
     if isinstance(value, torch.Tensor):
         return _written(value.item()) if value.numel() == 1 and not value.is_meta else "a tensor"
     if isinstance(value, float):
@@ -150,7 +150,7 @@ def _cut(text: str) -> str:
 
 
 def _is_optimizer(thing: Any) -> bool:
-    """Return whether it is one to torch, or to a library whose optimizers are wrapped or their own."""
+    """Return whether an object has `param_groups` as torch.optim has them: other libraries have their own classes."""
     groups = introspection.attribute(thing, "param_groups")
     return isinstance(groups, list) and all(isinstance(group, dict) and "params" in group for group in groups)
 
@@ -165,5 +165,5 @@ def _groups(optimizer: Any) -> list[dict[Any, Any]]:
 
 
 def _tensors(group: Mapping[Any, Any]) -> list[torch.Tensor]:
-    held = group["params"]
-    return [held] if isinstance(held, torch.Tensor) else list(held)
+    tensors = group["params"]
+    return [tensors] if isinstance(tensors, torch.Tensor) else list(tensors)

@@ -1,4 +1,4 @@
-"""Read the tensors of what a module returns, whatever holds them."""
+"""Read the tensors in the return value of a module, inside any containers."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from bmvis.extraction import introspection
 from bmvis.model.tree import Output
 
 MAX_OUTPUTS = 32
-"""Tensors of one output that are noted."""
+"""Maximum number of tensors of one output that are recorded."""
 MAX_NESTING = 8
-"""Levels of lists and dictionaries in an output that are looked into."""
+"""Maximum nesting of lists and dictionaries in an output."""
 
 
 def read_outputs(output: Any) -> tuple[Output, ...]:
-    """Return the tensors of an output: those of dictionaries, named tuples and data classes with their names."""
+    """Return the tensors of an output. Those in dictionaries, named tuples and data classes have a name."""
     return tuple(islice(_tensors_of(output, "", MAX_NESTING), MAX_OUTPUTS))
 
 
 def _tensors_of(output: Any, name: str, levels: int) -> Iterator[Output]:
-    """Yield each tensor with the innermost name above it. A tensor that is met again is an output again."""
+    """Yield each tensor with the innermost name on its path. A tensor that occurs twice is two outputs."""
     if isinstance(output, torch.Tensor):
         yield Output(name, tuple(map(int, output.shape)))
         return
@@ -35,7 +35,7 @@ def _tensors_of(output: Any, name: str, levels: int) -> Iterator[Output]:
 
 
 def _fields(output: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the parts of an output with their names; None for the items of a tuple or list."""
+    """Yield the items of an output with their names. The items of a tuple or list have None."""
     if isinstance(output, Mapping):
         yield from output.items()
     elif isinstance(output, tuple) and (names := getattr(output, "_fields", ())):

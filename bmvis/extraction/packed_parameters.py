@@ -1,4 +1,4 @@
-"""Parameters that represent more elements than they have: packed integers of quantizers, and placeholders of DeepSpeed.
+"""Read parameters that represent more elements than they have: packed integers, and placeholders of DeepSpeed.
 
 Libraries are recognized by the attributes of the parameter's module; none is imported.
 """
@@ -18,7 +18,7 @@ _MAX_BITS = 16
 
 
 class Logical(msgspec.Struct, frozen=True):
-    """What a parameter represents."""
+    """The tensor that a parameter represents."""
 
     shape: tuple[int, ...]
     count: int
@@ -28,20 +28,20 @@ class Logical(msgspec.Struct, frozen=True):
 
 
 def may_be_packed(parameter: torch.Tensor) -> bool:
-    """Return whether `logical` is worth a look: for integers, and for parameters without elements."""
+    """Return whether `logical` may return something: a cheap test before it."""
     return not parameter.dtype.is_floating_point or parameter.shape[:1] == (0,)
 
 
-def logical(parameter: torch.Tensor, holder: nn.Module) -> Logical | None:
-    """Return what a parameter of the module `holder` represents; None if that is itself."""
+def logical(parameter: torch.Tensor, module: nn.Module) -> Logical | None:
+    """Return the tensor that a parameter of `module` represents; None if it represents itself."""
     if parameter.numel() == 0:
         return _placeholder(parameter)
-    name = next((name for name, own in introspection.parameters(holder) if own is parameter), "")
-    return _hqq(name, parameter, holder) or _mxfp4(name, parameter, holder) or _compressed(name, parameter, holder)
+    name = next((name for name, own in introspection.parameters(module) if own is parameter), "")
+    return _hqq(name, parameter, module) or _mxfp4(name, parameter, module) or _compressed(name, parameter, module)
 
 
 def _placeholder(parameter: torch.Tensor) -> Logical | None:
-    """Return the true shape of a parameter that ZeRO-3 has partitioned: it leaves an empty one with `ds_shape`.
+    """Return the full shape of a parameter that ZeRO-3 partitioned. It is empty, and has the shape in `ds_shape`.
 
     https://deepspeed.readthedocs.io/en/latest/zero3.html
     """
@@ -49,24 +49,24 @@ def _placeholder(parameter: torch.Tensor) -> Logical | None:
     return Logical(shape, math.prod(shape), math.prod(shape) * parameter.element_size()) if shape is not None else None
 
 
-def _hqq(name: str, parameter: torch.Tensor, holder: nn.Module) -> Logical | None:
+def _hqq(name: str, parameter: torch.Tensor, module: nn.Module) -> Logical | None:
     """Return the matrix of an `HQQLinear`, which keeps shape and bits in its dictionary `meta`.
 
     https://github.com/mobiusml/hqq
     """
-    meta = introspection.attribute(holder, "meta")
+    meta = introspection.attribute(module, "meta")
     if name != "W_q" or not isinstance(meta, dict):
         return None
     shape, bits = _shape(meta.get("shape")), _bits(meta.get("nbits"))
     return Logical(shape, math.prod(shape), _bytes(parameter), f"int{bits}") if shape and bits else None
 
 
-def _mxfp4(name: str, parameter: torch.Tensor, holder: nn.Module) -> Logical | None:
+def _mxfp4(name: str, parameter: torch.Tensor, module: nn.Module) -> Logical | None:
     """Return the experts of gpt-oss: blocks of 4-bit values, two to a byte, and a scale for each block.
 
     https://github.com/openai/gpt-oss
     """
-    own = dict(introspection.parameters(holder))
+    own = dict(introspection.parameters(module))
     stem, _, kind = name.rpartition("_")
     blocks, scales = own.get(f"{stem}_blocks"), own.get(f"{stem}_scales")
     if blocks is None or scales is None or blocks.dtype is not torch.uint8 or blocks.shape[:-1] != scales.shape:
@@ -77,12 +77,12 @@ def _mxfp4(name: str, parameter: torch.Tensor, holder: nn.Module) -> Logical | N
     return Logical((*outer, groups * width * 2), blocks.numel() * 2, _bytes(blocks), "mxfp4")
 
 
-def _compressed(name: str, parameter: torch.Tensor, holder: nn.Module) -> Logical | None:
+def _compressed(name: str, parameter: torch.Tensor, module: nn.Module) -> Logical | None:
     """Return the matrix of a compressed-tensors layer, whose integers contain several values of a row each.
 
     https://github.com/vllm-project/compressed-tensors
     """
-    scheme = introspection.attribute(introspection.attribute(holder, "quantization_scheme"), "weights")
+    scheme = introspection.attribute(introspection.attribute(module, "quantization_scheme"), "weights")
     bits = _bits(introspection.attribute(scheme, "num_bits"))
     if name != "weight_packed" or not bits or parameter.dim() != 2:
         return None

@@ -1,6 +1,6 @@
-"""Read what a module's own code does to its state dict: overridden methods, hooks and extra state.
+"""Find code of a module that changes its state dict: overridden methods, hooks and extra state.
 
-Nothing of that code runs. PyTorch's own is left out where the comparison of checkpoints knows it by the class, the
+None of that code runs. Code of PyTorch is omitted if the comparison of checkpoints handles it, by the class, the
 tensors, or the parametrization that it belongs to.
 """
 
@@ -17,7 +17,7 @@ from bmvis.extraction.names import callable_name
 from bmvis.model.state_code import NO_CODE, StateCode
 
 MAX_HOOKS = 16
-"""Hooks of one module that are recorded."""
+"""Maximum number of hooks of one module that are recorded."""
 _SAVING = ("_save_to_state_dict", "state_dict")
 _LOADING = ("_load_from_state_dict", "load_state_dict")
 _SAVING_HOOKS = ("_state_dict_hooks", "_state_dict_pre_hooks")
@@ -31,18 +31,18 @@ _KNOWN = (
     "torch.nn.utils.spectral_norm.",
     _NORM,
 )
-"""Starts of full names of code whose effect the comparison knows."""
+"""Prefixes of the full names of code that the comparison handles."""
 
 
 class StateCodeReader:
-    """Reads the modules of one model; classes are looked at once."""
+    """Reads the modules of one model. Each class is read once."""
 
     def __init__(self) -> None:
         self._classes: dict[type, StateCode] = {}
         self._seen: dict[StateCode, StateCode] = {}
 
     def read(self, module: nn.Module) -> StateCode | None:
-        """Return the code of a module; None if it leaves its state dict to PyTorch."""
+        """Return the code of a module; None if only PyTorch handles its state dict."""
         cls = type(module)
         of_class = self._classes.get(cls)
         if of_class is None:
@@ -88,7 +88,7 @@ def _overridden(cls: type, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _inherited(cls: type, name: str) -> Any:
-    """Return an attribute of a class without asking its metaclass or a descriptor."""
+    """Return an attribute of a class without running code of its metaclass or of a descriptor."""
     return next((base.__dict__[name] for base in type.mro(cls) if name in base.__dict__), None)
 
 
@@ -97,7 +97,7 @@ def _full_name(function: Any) -> str:
 
 
 def _hooks(registered: Any) -> Iterator[str]:
-    """Yield the full names of a module's hooks, without PyTorch's own that the comparison knows."""
+    """Yield the full names of a module's hooks, except hooks of PyTorch that the comparison handles."""
     for hook in list(registered.values())[:MAX_HOOKS] if isinstance(registered, dict) else ():
         name = callable_name(hook)
         if not name.startswith(_KNOWN):

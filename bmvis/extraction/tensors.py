@@ -1,7 +1,6 @@
-"""How a tensor is stored: its logical shape, and the bytes it really takes.
+"""Read how a tensor is stored: its logical shape, and the bytes that it occupies. Quantized weights differ in the two.
 
-Quantised weights differ in the two. Every scheme is told by the object at hand, its class name and
-attributes: no library is imported for it.
+Quantization schemes are recognized by the names of classes and attributes, so no library is imported for them.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from bmvis.extraction import introspection
 from bmvis.extraction.packed_parameters import Logical, logical, may_be_packed
 
 _PACKED_BITS = {"quint4x2": 4, "quint2x4": 2}
-"""Bits of one element, for the dtypes of which PyTorch packs several into a byte."""
+"""Bits of one element, for the dtypes that PyTorch packs several of into a byte."""
 
 _PLAIN = (torch.Tensor, nn.Parameter)
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
-    """One tensor as it is stored; the fields are those of `tree.Parameter`."""
+    """How one tensor is stored. The fields are those of `tree.Parameter`."""
 
     shape: tuple[int, ...] | None
     dtype: str
@@ -35,11 +34,11 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     quantization: str = ""
 
 
-def stored(tensor: torch.Tensor, holder: nn.Module) -> Stored:
-    """Describe a parameter or buffer of the module `holder`."""
+def stored(tensor: torch.Tensor, module: nn.Module) -> Stored:
+    """Return how a parameter or buffer of `module` is stored."""
     if type(tensor) in _PLAIN and not tensor.is_quantized:
         packed_as = (
-            logical(tensor, holder)
+            logical(tensor, module)
             if tensor.layout is torch.strided and not tensor.is_nested and may_be_packed(tensor)
             else None
         )
@@ -47,7 +46,7 @@ def stored(tensor: torch.Tensor, holder: nn.Module) -> Stored:
     if is_lazy(tensor):
         return Stored(None, _name(tensor.dtype), 0, 0)
     for scheme in (_bitsandbytes_4bit, _bitsandbytes_8bit, _native, _wrapper):
-        found = scheme(tensor, holder)
+        found = scheme(tensor, module)
         if found is not None:
             return found
     return _plain(tensor)
@@ -58,21 +57,21 @@ def _from_logical(form: Logical, tensor: torch.Tensor) -> Stored:
 
 
 def may_pack(module: nn.Module, buffers: introspection.Tensors) -> bool:
-    """Return whether a look at what `packed` yields is worth its time."""
+    """Return whether `packed` may yield something: a cheap test before it."""
     return _is_native(type(module)) or (bool(buffers) and any(name == "qweight" for name, _ in buffers))
 
 
 def packed(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
-    """Yield what a quantised module packs away, where no `named_parameters` finds it: name, form and device.
+    """Yield the name, storage and device of the packed weights of a quantized module: `named_parameters` has none.
 
-    PyTorch's own have a method that unpacks a copy, `_weight_bias()` or `weight()`; those of GPTQ and AWQ
-    hold a buffer `qweight`.
+    PyTorch's quantized modules have a method that unpacks a copy: `_weight_bias()` or `weight()`. Those of GPTQ and AWQ
+    have a buffer `qweight`.
     """
     if not _is_native(type(module)):
         yield from _packed_buffer(module)
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the quantised types are deprecated, for the owner of the model to know
+        warnings.simplefilter("ignore")  # that the quantized types are deprecated concerns the author of the model
         unpacked = _unpacked(module)
     for name, tensor in unpacked:
         if isinstance(tensor, torch.Tensor):
@@ -80,7 +79,7 @@ def packed(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
 
 
 def _packed_buffer(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
-    """Yield the matrix that a layer of GPTQ or AWQ packs into the integers of a buffer, several to one."""
+    """Yield the matrix of a GPTQ or AWQ layer, which packs several elements into each integer of a buffer."""
     if not introspection.has_entry(module, "_buffers", "qweight"):
         return
     buffers = dict(introspection.buffers(module))
@@ -90,7 +89,7 @@ def _packed_buffer(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
     sides = [_first_int(module, names) for names in (("out_features", "outfeatures"), ("in_features", "infeatures"))]
     count = math.prod(sides)
     if not count or 8 * _bytes(weight) % count:
-        return  # padded, or of a layout that is not known: the buffers tell what there is
+        return  # padded, or of an unknown layout: the row of the buffer shows its size
     bits = 8 * _bytes(weight) // count
     parts = [buffers[name] for name in ("qweight", "qzeros", "scales", "g_idx") if name in buffers]
     yield (
@@ -110,9 +109,9 @@ def _is_native(cls: type[nn.Module]) -> bool:
 
 
 def _unpacked(module: Any) -> list[tuple[str, object]]:
-    """Return the unpacked weights by the names that float modules give them.
+    """Return the unpacked weights with their names in the float module.
 
-    `LinearPackedParams` and its like hold them for the module above, which tells them.
+    Classes such as `LinearPackedParams` return nothing: they contain the weights of their parent, which reports them.
     """
     if type(module).__name__.endswith("PackedParams"):
         return []
@@ -120,12 +119,12 @@ def _unpacked(module: Any) -> list[tuple[str, object]]:
         if hasattr(module, "_weight_bias"):
             found = module._weight_bias()
             if isinstance(found, dict):
-                return [item for held in found.values() for item in held.items()]
+                return [item for weights in found.values() for item in weights.items()]
             return list(zip(("weight", "bias"), found, strict=False))
         if type(module).__name__ in ("Embedding", "EmbeddingBag"):
             return [("weight", module.weight())]
     except (RuntimeError, AttributeError, TypeError, NotImplementedError):
-        pass  # a module that is not packed yet, or an engine that this machine lacks: nothing can be told of it
+        pass  # not packed yet, or the quantization engine is missing: the weights are unknown
     return []
 
 
@@ -135,7 +134,7 @@ def _plain(tensor: torch.Tensor) -> Stored:
 
 
 def _ragged(tensor: torch.Tensor) -> tuple[int, ...]:
-    """Return the shape of a nested tensor; -1 where its parts differ."""
+    """Return the shape of a nested tensor, with -1 for dimensions in which its parts differ."""
     if tensor.layout is torch.jagged:
         return tuple(side if isinstance(side, int) else -1 for side in tensor.shape)
     each = tensor._nested_tensor_size().tolist()
@@ -143,7 +142,7 @@ def _ragged(tensor: torch.Tensor) -> tuple[int, ...]:
 
 
 def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:
-    """Return the tensors that a sparse one is stored as: its values, and where they stand."""
+    """Return the tensors that a sparse tensor consists of: its indices and values."""
     if tensor.layout is torch.sparse_coo:
         return [tensor._indices(), tensor._values()]
     if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
@@ -153,7 +152,7 @@ def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:
     return [tensor]
 
 
-def _bitsandbytes_4bit(tensor: torch.Tensor, holder: nn.Module) -> Stored | None:
+def _bitsandbytes_4bit(tensor: torch.Tensor, module: nn.Module) -> Stored | None:
     if "Params4bit" not in {cls.__name__ for cls in type(tensor).__mro__}:
         return None
     state = introspection.attribute(tensor, "quant_state")
@@ -162,24 +161,24 @@ def _bitsandbytes_4bit(tensor: torch.Tensor, holder: nn.Module) -> Stored | None
     )
     shape = introspection.attribute(state, "shape")
     if shape is None and tensor.dtype is torch.uint8 and tensor.ndim == 2 and tensor.shape[1] == 1:
-        shape = [introspection.attribute(holder, name) for name in ("out_features", "in_features")]
+        shape = [introspection.attribute(module, name) for name in ("out_features", "in_features")]
         shape = shape if all(isinstance(side, int) for side in shape) else None
     if shape is None:
-        return None  # not packed yet: bitsandbytes packs when the module moves to its device
+        return None  # not packed yet: bitsandbytes packs when the module is moved to its device
     shape = _shape(shape)
     return Stored(shape, _name(tensor.dtype), math.prod(shape), _bytes(tensor) + _state_bytes(state), scheme)
 
 
 def _state_bytes(state: object) -> int:
-    """Return the bytes of the scales; bitsandbytes may quantise these once more."""
+    """Return the bytes of the scales, and of the scales of these if bitsandbytes quantized them too."""
     if state is None:
         return 0
-    held = [introspection.attribute(state, name) for name in ("absmax", "code", "offset")]
-    own = sum(_bytes(tensor) for tensor in held if isinstance(tensor, torch.Tensor))
+    tensors = [introspection.attribute(state, name) for name in ("absmax", "code", "offset")]
+    own = sum(_bytes(tensor) for tensor in tensors if isinstance(tensor, torch.Tensor))
     return own + _state_bytes(introspection.attribute(state, "state2"))
 
 
-def _bitsandbytes_8bit(tensor: torch.Tensor, holder: nn.Module) -> Stored | None:
+def _bitsandbytes_8bit(tensor: torch.Tensor, module: nn.Module) -> Stored | None:
     if "Int8Params" not in {cls.__name__ for cls in type(tensor).__mro__} or tensor.dtype is not torch.int8:
         return None
     scales = introspection.attribute(tensor, "SCB")
@@ -187,8 +186,8 @@ def _bitsandbytes_8bit(tensor: torch.Tensor, holder: nn.Module) -> Stored | None
     return msgspec.structs.replace(_plain(tensor), stored_bytes=_bytes(tensor) + more, quantization="int8")
 
 
-def _native(tensor: torch.Tensor, holder: nn.Module) -> Stored | None:
-    """Describe a tensor of PyTorch's own quantised types: `qint8`, with one scale or one for each channel."""
+def _native(tensor: torch.Tensor, module: nn.Module) -> Stored | None:
+    """Describe a tensor of a quantized dtype of PyTorch, such as `qint8`, with one scale or one for each channel."""
     if not tensor.is_quantized:
         return None
     dtype, count = _name(tensor.dtype), tensor.numel()
@@ -200,26 +199,26 @@ def _native(tensor: torch.Tensor, holder: nn.Module) -> Stored | None:
     return Stored(_shape(tensor.shape), dtype, count, -(-count * bits // 8) + more, f"{dtype} per {each}")
 
 
-def _wrapper(tensor: torch.Tensor, holder: nn.Module) -> Stored | None:
-    """Describe a tensor that is made of others, as torchao's and DTensor are.
+def _wrapper(tensor: torch.Tensor, module: nn.Module) -> Stored | None:
+    """Describe a tensor subclass that wraps other tensors, as torchao's and DTensor do.
 
-    A shard is stored as the part that this process has. Where the largest inner tensor is of another
-    type or size, the wrapper's class is the scheme.
+    Of a DTensor, the part in this process counts. If the largest inner tensor has another dtype, the name of the class
+    is the quantization scheme.
     """
     inner = list(_inner(tensor))
     if not inner:
         return None
     largest = max(inner, key=lambda part: part.numel())
-    is_quantised = largest.dtype != tensor.dtype
+    is_quantized = largest.dtype != tensor.dtype
     return msgspec.structs.replace(
         _plain(tensor),
         stored_bytes=sum(_bytes(part) for part in inner),
-        quantization=type(tensor).__name__ if is_quantised else "",
+        quantization=type(tensor).__name__ if is_quantized else "",
     )
 
 
 def _inner(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Yield the plain tensors that a wrapper is made of, wrappers inside it opened as well."""
+    """Yield the plain tensors in a wrapper subclass, and in wrappers inside it."""
     if not hasattr(type(tensor), "__tensor_flatten__"):
         return
     names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]  # the protocol of wrapper subclasses
@@ -235,7 +234,7 @@ def _bytes(tensor: torch.Tensor) -> int:
 
 
 def _shape(sides: object) -> tuple[int, ...]:
-    return tuple(int(side) for side in sides)  # type: ignore[attr-defined]  # a torch.Size, or a quant state's own
+    return tuple(int(side) for side in sides)  # type: ignore[attr-defined]  # a torch.Size, or the shape in a quant state
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -1,8 +1,8 @@
-"""Find modules and trainable tensors that a model keeps where PyTorch does not look for them.
+"""Find modules and trainable tensors of a model that are not registered with PyTorch.
 
-`module.parameters()`, `state_dict()` and `to()` follow registered submodules and parameters only. What is in a plain
-list, dictionary, tuple or set is left out, and so is a trainable tensor that is a plain attribute. Only `__dict__` is
-read: properties do not run.
+`module.parameters()`, `state_dict()` and `to()` use registered submodules and parameters only. They omit modules in a
+plain list, dictionary, tuple or set, and trainable tensors that are plain attributes. Only `__dict__` is read:
+properties do not run.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from bmvis.extraction import introspection
 from bmvis.model.tree import join
 
 MAX_ITEMS = 10_000
-"""Items of one attribute that are looked at."""
+"""Maximum number of items of one attribute that are searched."""
 MAX_NESTING = 4
-"""Levels of containers in one attribute that are looked into."""
+"""Maximum nesting of containers in one attribute."""
 _SLOTS = frozenset(("_modules", "_parameters", "_buffers"))
 _CONTAINERS = frozenset((list, tuple, set, frozenset, dict, OrderedDict, defaultdict, deque))
 _SCALARS = frozenset((bool, int, float, str, type(None)))
 
 
 class Unregistered(NamedTuple):
-    """An attribute with modules or trainable tensors which are not registered anywhere in the model."""
+    """An attribute with modules or trainable tensors that are not registered anywhere in the model."""
 
     path: str
-    """Of the attribute, such as `encoder.layers`."""
+    """Path of the attribute, such as `encoder.layers`."""
     container: str
-    """Their container, such as `a list`; '' for the thing itself."""
+    """Type of the container, such as `a list`; '' if the attribute is the module or tensor itself."""
     modules: tuple[nn.Module, ...]
-    """With those below them, each once."""
+    """The modules and their descendants, each once."""
     contained: int
-    """How many modules the attribute itself has."""
+    """Number of modules in the attribute, without descendants."""
     tensors: tuple[torch.Tensor, ...]
-    """Trainable ones, without the modules' own."""
+    """Trainable tensors, without the parameters of the modules."""
     parameters: int
     """Elements of the modules' parameters and of the tensors."""
 
 
 def find_unregistered(places: Iterable[tuple[str, nn.Module]]) -> Iterator[Unregistered]:
-    """Yield each attribute of the modules at `places` with something that is registered at none of them.
+    """Yield each attribute that has a module or trainable tensor that is registered at none of the `places`.
 
-    A module or tensor of several attributes counts at the first one.
+    A module or tensor in several attributes counts for the first one.
     """
     places = list(places)
     seen = {id(module) for _, module in places}
@@ -56,25 +56,25 @@ def find_unregistered(places: Iterable[tuple[str, nn.Module]]) -> Iterator[Unreg
         seen.update(id(buffer) for _, buffer in introspection.buffers(module))
     for path, module in places:
         for name, value in list(object.__getattribute__(module, "__dict__").items()):
-            if _may_hold(value) and type(name) is str and name not in _SLOTS:
+            if _may_contain(value) and type(name) is str and name not in _SLOTS:
                 found = _look_into(join(path, introspection.safe_text(name)), value, seen)
                 if found is not None:
                     yield found
 
 
 def note(found: Unregistered) -> str:
-    """Return a line for readers of the build log."""
+    """Return a note for the build log."""
     what = [_counted(found.contained, "module")] if found.contained else []
     what += [_counted(len(found.tensors), "trainable tensor")] if found.tensors else []
-    holder = f"is {found.container} with" if found.container else "is"
+    verb = f"is {found.container} with" if found.container else "is"
     return (
-        f"{found.path} {holder} {' and '.join(what)} ({_counted(found.parameters, 'parameter')}) that PyTorch doesn't "
+        f"{found.path} {verb} {' and '.join(what)} ({_counted(found.parameters, 'parameter')}) that PyTorch doesn't "
         f"register: not in the tree, in parameters(), or in the state dict"
     )
 
 
 def call_note(found: Unregistered, called: Container[int]) -> str:
-    """Return a line with how many of the modules a call of the model ran; `called` has their ids."""
+    """Return a note on how many of the modules a call of the model ran; `called` has the ids of those that ran."""
     ran = sum(id(module) in called for module in found.modules)
     return f"{found.path}: with these inputs, {ran:,} of {_counted(len(found.modules), 'module')} ran"
 
@@ -83,7 +83,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _may_hold(value: object) -> bool:
+def _may_contain(value: object) -> bool:
     kind = type(value)
     if kind in _SCALARS:
         return False
@@ -107,7 +107,7 @@ def _look_into(path: str, value: Any, seen: set[int]) -> Unregistered | None:
 
 
 def _things(value: Any, levels: int) -> Iterator[Any]:
-    """Yield the modules and tensors in an attribute; containers of other classes are not looked into."""
+    """Yield the modules and tensors in an attribute. Containers of other classes are not searched."""
     if isinstance(value, nn.Module | torch.Tensor):
         yield value
     elif levels and type(value) in _CONTAINERS:
@@ -117,7 +117,7 @@ def _things(value: Any, levels: int) -> Iterator[Any]:
 
 
 def _with_children(roots: list[nn.Module], seen: set[int]) -> list[nn.Module]:
-    """Return modules and all below them that are not registered, each once."""
+    """Return the modules and their descendants that are not registered, each once."""
     found: dict[int, nn.Module] = {}
     pending = list(reversed(roots))
     while pending:
@@ -130,7 +130,7 @@ def _with_children(roots: list[nn.Module], seen: set[int]) -> list[nn.Module]:
 
 
 def _is_trainable(tensor: torch.Tensor) -> bool:
-    """Return whether an optimizer could train it: an intermediate result requires a gradient too, and is none."""
+    """Return whether an optimizer can train it. An intermediate result requires a gradient too, but is no leaf."""
     return bool(tensor.requires_grad and tensor.is_leaf)
 
 

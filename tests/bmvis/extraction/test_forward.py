@@ -687,7 +687,7 @@ def test_forward_initializes_lazy_modules() -> None:
     model = nn.Sequential(nn.LazyConv2d(8, 3), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(10))
     found = traced(model, "float32[1, 3, 8, 8]", "cpu")
     assert sum(p.count for module in found.modules for p in module.parameters) == 224 + 16 + 2890
-    assert found.notes == ("shapes of lazy modules are those that the inputs gave them",)
+    assert found.notes == ("lazy modules inferred their shapes from `inputs`",)
     assert found.modules[1].type == "Conv2d"
 
 
