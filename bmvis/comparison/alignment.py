@@ -1,4 +1,4 @@
-"""Which module of one tree is which of another: by name, and by structure where a module was moved or wrapped."""
+"""Match the modules of two trees: by name, and by structure if a module was moved, renamed or wrapped."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from bmvis.comparison.compared_tree import ComparedTree
 from bmvis.model.tree import Model, join
 
 SEARCH_EFFORT = 5_000_000
-"""Modules that are counted in the search for wrapped ones; beyond, modules are paired where they are."""
+"""Maximum number of modules read in the search for wrapped ones. After that, modules are matched by path only."""
 COMPARED = 1_000_000
-"""Pairs of numbered siblings up to which insertions are looked for; beyond, siblings are paired in their order."""
+"""Maximum number of pairs of numbered siblings to search for insertions. Above that, siblings are matched in order."""
 
 
 WRAPPED = "."
-"""In place of a name: no module has it."""
+"""Value of `Place.was` for a module that was wrapped. No module has this name."""
 
 
 class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One row of the two trees laid over each other, in preorder."""
+    """One row of the combined tree of two models, in preorder."""
 
     depth: int
     before: int | None = None
-    """Index of the module in the first tree; None for one that was added."""
+    """Index of the module in the first tree; None if it was added."""
     after: int | None = None
-    """Index in the second tree; None for one that was removed."""
+    """Index of the module in the second tree; None if it was removed."""
     wraps: int | None = None
-    """The module of the first tree that stood here, and now stands further below."""
+    """Index of the module of the first tree that was at this place, and that this added module wraps."""
     was: str | None = None
-    """Name of the first tree's module, from the nearest module above that both trees have, where that is
-    another name than now; '' is the root, and `WRAPPED` the name of what wraps it now."""
+    """Former name of a renamed or moved module, relative to the nearest ancestor that both trees have. '' is the root.
+    `WRAPPED` if the name is now that of a wrapper."""
 
 
 class _Meet(NamedTuple):
-    """Two modules that stand at the same place, to be laid over each other."""
+    """Two modules at the same place, whose subtrees are to be matched."""
 
     depth: int
     before: int
@@ -47,7 +47,7 @@ class _Meet(NamedTuple):
 
 
 class _Wrap(NamedTuple):
-    """A module of the second tree on the way down to one that the first tree has higher up."""
+    """A wrapper in the second tree, or a module between it and the wrapped module."""
 
     depth: int
     after: int
@@ -58,7 +58,7 @@ class _Wrap(NamedTuple):
 
 
 class _Alone(NamedTuple):
-    """A subtree of one of the trees, which the other does not have."""
+    """A subtree that only one of the trees has."""
 
     depth: int
     module: int
@@ -69,19 +69,18 @@ _Task = _Meet | _Wrap | _Alone
 
 
 def align(before: Model, after: Model) -> list[Place]:
-    """Lay two trees over each other.
+    """Combine two trees into one list of places.
 
-    The second tree is there as a whole, in its order; what only the first one has stands where it was.
-    Modules correspond by name, below parents that correspond. A module that is not the one of before may wrap
-    it (`base_model.model`, `query.base_layer`): then the module inside corresponds, if its type and own parameters are
-    the same and so are most of its children. Numbered siblings correspond in their order, with insertions
-    found; a module that was renamed, by its structure.
+    The list has all modules of the second tree in their order, and the removed ones at their former places. Modules
+    match by name if their parents match. A module that differs from the former one can wrap it (`base_model.model`,
+    `query.base_layer`): then the wrapped module matches if its type, its own parameters, and most of its children are
+    the same. Numbered siblings match in their order, except for insertions. A renamed module matches by structure.
     """
     return list(_Alignment(before, after))
 
 
 class _Alignment:
-    """Walks both trees at once; an explicit stack, for trees may be a thousand levels deep."""
+    """Walks both trees at once. The stack is explicit because trees can have a thousand levels."""
 
     def __init__(self, before: Model, after: Model) -> None:
         known: dict[Hashable, int] = {}
@@ -117,10 +116,10 @@ class _Alignment:
         yield Place(depth=depth, before=before, after=after, was=was)
 
     def _find_moved(self, before: int, after: int) -> tuple[int | None, int | None]:
-        """Return which module inside `after` is `before`, or which one inside `before` is `after`; both may be None.
+        """Return the module inside `after` that matches `before`, or the one inside `before` that matches `after`.
 
-        Modules with parameters that two subtrees have in common are the evidence. A module further down
-        is taken only if it has more of them than the children, paired as they are, have.
+        At least one of the two is None. The measure is the number of modules with parameters that two subtrees have in
+        common. A module further down matches only if it has more of them than the pairs of children at the same place.
         """
         contents, target = self.before.contents(before), self.after.contents(after)
         best = self._directly_common(before, after)
@@ -138,21 +137,21 @@ class _Alignment:
         return inner, outer
 
     def _directly_common(self, before: int, after: int) -> int:
-        """Return how many modules with parameters correspond if two modules and their children do."""
+        """Return how many modules with parameters match if the two modules and their children are paired."""
         common = int(self.before.kinds[before] is not None and self.before.kinds[before] == self.after.kinds[after])
         for old, new in self._pairs(self.before.children[before], self.after.children[after]):
             common += self._common(self.before.contents(old), self.after, new, 0)
         return common
 
     def _common(self, contents: Counter[Hashable], side: ComparedTree, index: int, least: int) -> int:
-        """Return how many modules with parameters a subtree has of `contents`; 0 if it cannot be `least`."""
+        """Return how many of the modules in `contents` a subtree has; 0 if there cannot be `least`."""
         if side.weights[index] < max(1, least) or self.effort < 0:
             return 0
         self.effort -= side.sizes[index]
         return (contents & side.contents(index)).total()
 
     def _alike(self, before: int, after: int) -> bool:
-        """Return whether two modules are the same one: alike themselves, and most children too."""
+        """Return whether two modules match: they are equal, or equal without children, and most children match."""
         if self.before.structure[before] == self.after.structure[after]:
             return True
         if self.before.own(before) != self.after.own(after):
@@ -178,7 +177,7 @@ class _Alignment:
         return Place(depth=task.depth, after=task.after, wraps=task.wraps)
 
     def _unwrap(self, task: _Meet, inner: int) -> Iterator[Place]:
-        """The second tree has, in place of a wrapper, the module that was inside."""
+        """Yield the place of a module that was wrapped in the first tree, and is not in the second."""
         depth, before, after, _ = task
         removed: list[_Task] = []
         level = before
@@ -201,7 +200,7 @@ class _Alignment:
             yield Place(depth=depth, after=index) if task.is_new else Place(depth=depth, before=index)
 
     def _children(self, depth: int, before: int, after: int) -> list[_Task]:
-        """Return what is to be done below two modules that correspond, in the second tree's order."""
+        """Return the tasks for the children of two modules that match, in the order of the second tree."""
         pairs = self._pairs(self.before.children[before], self.after.children[after])
         met = {new: old for old, new in pairs}
         gone = set(self.before.children[before]) - {old for old, _ in pairs}
@@ -249,7 +248,7 @@ class _Alignment:
         return [(old, new) for new, old in found.items() if old is not None]
 
     def _prefer_equal(self, found: dict[int, int | None], left: dict[int, deque[int]]) -> None:
-        """Give up pairs of one name that have nothing in common, if one of the two is equal to another module."""
+        """Separate pairs with one name but nothing in common, if one of the two is equal to another module."""
         unpaired = {self.after.structure[new] for new, old in found.items() if old is None}
         for new, old in found.items():
             if old is None or self.before.structure[old] == self.after.structure[new]:
@@ -264,7 +263,7 @@ class _Alignment:
         return all(side.modules[index].name.isdecimal() for index in indices)
 
     def _by_order(self, old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:
-        """Pair numbered siblings by their structures' order: one that was inserted shifts the rest."""
+        """Pair numbered siblings by the order of their structures: an inserted one shifts the others."""
         was, is_now = [self.before.structure[i] for i in old], [self.after.structure[i] for i in new]
         start = 0
         while start < min(len(was), len(is_now)) and was[start] == is_now[start]:

@@ -1,4 +1,4 @@
-"""One of two trees that are laid over each other, with what the alignment looks up in it."""
+"""One of two trees that are compared, with the tables that the alignment needs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Hashable, Iterator, Sequence
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 
 SEARCHED = 256
-"""Modules below a wrapper that are looked at for what it wraps: wrappers are shallow."""
+"""Maximum number of modules below a wrapper that are searched for the wrapped one: wrappers are shallow."""
 
 
 class ComparedTree:
-    """A tree, read without types where the other one is a file: that knows names and shapes alone."""
+    """A tree. Types are ignored if one of the trees is a file, which has names and shapes only."""
 
     kinds: list[Hashable]
-    """For each module with tensors its type and their shapes; None for others: containers are no evidence."""
+    """Type and shapes of each module with tensors; None for others, since equal containers show nothing."""
     weights: list[int]
-    """How many modules with tensors each subtree has."""
+    """Number of modules with tensors in each subtree."""
 
     def __init__(self, model: Model, known: dict[Hashable, int], *, has_types: bool) -> None:
         self.modules = model.modules
@@ -30,22 +30,22 @@ class ComparedTree:
         for index in range(len(self.modules) - 1, 0, -1):
             self.weights[self.above[index]] += self.weights[index]
         self.structure = [0] * len(model.modules)
-        """A number for each module, equal where types, names and shapes below are; states do not count."""
+        """A number for each module. It is equal for subtrees with equal types, names and shapes."""
         for index in range(len(model.modules) - 1, -1, -1):
             below = [(self.modules[child].name, self.structure[child]) for child in self.compared(index)]
-            content = tuple(below if has_types else sorted(below))  # a file is sorted by names
+            content = tuple(below if has_types else sorted(below))  # a file has its keys in any order
             self.structure[index] = known.setdefault((self.own(index), content), len(known))
 
     def _has_tensors(self, module: Module) -> bool:
         return bool(module.parameters or (not self.has_types and _saved_buffers(module)))
 
     def compared(self, index: int) -> Sequence[int]:
-        """Return the children that the other tree can have: a file has no modules without tensors."""
+        """Return the children that both trees can have: a file has no modules without tensors."""
         children = self.children[index]
         return children if self.has_types else [child for child in children if self.weights[child]]
 
     def own(self, index: int) -> Hashable:
-        """Return what makes two modules equal, without those below them."""
+        """Return a key that is equal for equal modules, without their children."""
         module = self.modules[index]
         if self.has_types:
             return module.import_path, tuple((p.name, p.shape) for p in module.parameters)
@@ -53,17 +53,17 @@ class ComparedTree:
         return frozenset((tensor.name, tensor.shape) for tensor in tensors)
 
     def named(self, index: int) -> dict[str, int]:
-        """Return the children by their names."""
+        """Return the children by name."""
         return {self.modules[child].name: child for child in self.compared(index)}
 
     def contents(self, index: int) -> Counter[Hashable]:
-        """Return how often each kind of module with parameters is in a subtree."""
+        """Return how often each kind of module with tensors occurs in a subtree."""
         found = Counter(self.kinds[index : index + self.sizes[index]])
         found.pop(None, None)
         return found
 
     def below(self, index: int) -> Iterator[int]:
-        """Yield the first modules below `index`, nearest ones first."""
+        """Yield up to `SEARCHED` descendants of a module, the nearest first."""
         pending = deque(self.children[index])
         for _ in range(SEARCHED):
             if not pending:
@@ -73,7 +73,7 @@ class ComparedTree:
             pending.extend(self.children[found])
 
     def way(self, outer: int, inner: int) -> str:
-        """Return the dotted name of `inner` as seen from `outer`."""
+        """Return the path of `inner` relative to `outer`."""
         name = ""
         while inner != outer:
             name = join(self.modules[inner].name, name) if name else self.modules[inner].name
@@ -81,10 +81,10 @@ class ComparedTree:
         return name
 
     def is_on_way(self, index: int, inner: int) -> bool:
-        """Return whether `inner` is `index` or below it."""
+        """Return whether `inner` is `index` or a descendant of it."""
         return index <= inner < index + self.sizes[index]
 
 
 def _saved_buffers(module: Module) -> list[Buffer]:
-    """Return the buffers that a state dict has, which a file does not distinguish from parameters."""
+    """Return the buffers in the state dict, which a file does not distinguish from parameters."""
     return [buffer for buffer in module.buffers if buffer.persistent]

@@ -1,8 +1,8 @@
 """Give values to the small constants that a factory computes on the meta device.
 
 A constructor can compute numbers with tensors, such as `[x.item() for x in torch.linspace(0, rate, depth)]`. Under
-`KnownValues`, tensors stay on the meta device, and each small tensor that is computed from constants only has a *value*:
-a tensor on the CPU that the same operations are applied to. Code that reads the tensor gets the value.
+`KnownValues`, tensors stay on the meta device, and each small tensor that is computed from constants only has a
+*value*: a tensor on the CPU that the same operations are applied to. Code that reads the tensor gets the value.
 
 If a value is not certain, the tensor has none, and reading it fails as without this mode. No value depends on a
 parameter, a random number, or uninitialized memory.
@@ -44,8 +44,8 @@ class _Known(NamedTuple):
     """A reference that keeps the tensor alive, so that its id stays unique."""
     value: torch.Tensor
     lead: int
-    """Version counter of the tensor minus that of the value. An in-place operation, also on a view, increases both, so a
-    different result means that one was missed."""
+    """Version counter of the tensor minus that of the value. An in-place operation, also on a view, increases both, so
+    a different result means that one was missed."""
 
 
 class KnownValues(TorchFunctionMode):

@@ -276,7 +276,7 @@ class _Reader:
         return self._one(record)
 
     def ends(self, name: str, path: str, tensor: torch.Tensor) -> tuple[str, tuple[str, ...]]:
-        """Return `tied_to` and `tied_by`: the key of the tensor's first place, or at that place, those of the others."""
+        """Return `tied_to` and `tied_by`: the key of the tensor's first place, or at that place, the other keys."""
         first, key = self.ties.first.get(id(tensor)), join(path, name)
         if first is None:
             return "", ()
