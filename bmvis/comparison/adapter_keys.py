@@ -1,4 +1,4 @@
-"""Find the parameters of a PEFT model in an adapter file, whose keys do not have the names of the adapters.
+"""Match the parameters of a PEFT model with the keys of an adapter file, which omit the names of the adapters.
 
 `save_pretrained` writes `lora_A.weight` for `lora_A.default.weight`, and `lm_head.weight` for
 `lm_head.modules_to_save.default.weight`:
@@ -14,7 +14,7 @@ import msgspec
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 
 _DICTIONARIES = ("ModuleDict", "ParameterDict")
-"""Types of the modules that have a member for each adapter."""
+"""Types of the modules that have an entry for each adapter."""
 _DEFAULT = "default"
 """The name that PEFT gives to an adapter without a name."""
 
@@ -30,7 +30,7 @@ def with_adapter_names(checkpoint: Model, model: Model) -> Model:
 
 
 def _distance(key: str, parameter: Parameter, saved: Parameter) -> tuple[bool, bool]:
-    """Return what to sort by if several adapters have a parameter of the saved name: the one of its shape first."""
+    """Return the sort key if several adapters have the saved name: equal shape first, then the default adapter."""
     return parameter.shape != saved.shape, _DEFAULT not in key.split(".")
 
 
@@ -41,7 +41,7 @@ def _parameters(model: Model) -> Iterator[tuple[str, Parameter]]:
 
 
 def _saved_keys(model: Model) -> dict[str, dict[str, Parameter]]:
-    """Return the keys that adapter parameters have in a file, each with the parameters that it can be."""
+    """Return the keys that adapter parameters have in a file, each with the parameters that it can represent."""
     found: dict[str, dict[str, Parameter]] = {}
     dictionaries = {path for path, module in zip(model.paths, model.modules, strict=True) if _is_dictionary(module)}
     for key, parameter in _parameters(model):
@@ -56,7 +56,7 @@ def _is_dictionary(module: Module) -> bool:
 
 
 def _without_adapter(key: str, dictionaries: set[str]) -> Iterator[str]:
-    """Yield a key without the member of a dictionary that it goes through."""
+    """Yield a key without the name of the dictionary entry that it contains, once for each dictionary."""
     parts = key.split(".")
     for number in range(1, len(parts)):
         if ".".join(parts[:number]) not in dictionaries:
@@ -70,7 +70,7 @@ def _without_adapter(key: str, dictionaries: set[str]) -> Iterator[str]:
 
 
 class _Node:
-    """A module of the tree that is put together."""
+    """A module of the tree that is being built."""
 
     def __init__(self) -> None:
         self.children: dict[str, _Node] = {}
@@ -78,7 +78,7 @@ class _Node:
         self.buffers: list[Buffer] = []
 
     def at(self, path: str) -> _Node:
-        """Return the module at a path, made if it is missing."""
+        """Return the module at a path, after creating it if it is missing."""
         node = self
         for name in path.split(".") if path else ():
             node = node.children.setdefault(name, _Node())
@@ -86,7 +86,7 @@ class _Node:
 
 
 def _renamed(model: Model, names: Mapping[str, str]) -> Model:
-    """Return the tree of a checkpoint with other keys."""
+    """Return the tree of a checkpoint with some keys renamed."""
     root = _Node()
     for path, module in zip(model.paths, model.modules, strict=True):
         here = root.at(path)

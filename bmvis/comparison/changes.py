@@ -1,7 +1,7 @@
-"""Two models -> one tree of what was added, removed and changed.
+"""Compare two models in one tree, which shows what was added, removed and changed.
 
-The result is a `Model` as any other, in which modules and parameters carry a `Change`: folding, rows and
-renderers work on it as on a model. It is the second model, with what the first one had more.
+The result is a `Model` whose modules and parameters have a `Change`, so that folding, rows and renderers need no code
+for comparisons. It has all modules of the second model, and the removed ones of the first.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ ADDED = Change("added")
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """One tree of two models."""
+    """The combined tree of two models."""
 
     model: Model
-    """The second model with what was removed; its totals are the second model's."""
+    """The second model and the removed modules and parameters. Its totals are those of the second model."""
     before: Totals
-    """Of the first model."""
+    """Totals of the first model."""
     unchanged: frozenset[int]
-    """Indices into `model.modules` of those below and in which nothing changed."""
+    """Indices into `model.modules` of the modules that are unchanged, with all their descendants."""
 
 
 def compare_models(before: Model, after: Model) -> Comparison:
     """Return how `after` differs from `before`.
 
-    `bmvis.comparison.alignment` pairs the modules. The device, buffers and the order of modules are no difference.
+    `bmvis.comparison.alignment` matches the modules. Devices, buffers and the order of modules are not compared.
     """
     if before.is_checkpoint and not after.is_checkpoint:
         before = with_adapter_names(before, after)
@@ -63,12 +63,12 @@ def _unchanged(modules: Sequence[Module]) -> Iterator[int]:
 
 
 class _Where:
-    """Where the first model's modules stand in the second one."""
+    """The paths of the first model's modules in the second model."""
 
     def __init__(self, before: Model, after: Model, places: Sequence[Place]) -> None:
         self.before, self.after = before.paths, after.paths
         self.has_checkpoint = before.is_checkpoint or after.is_checkpoint
-        """Whether one of them is known by names, shapes and data types alone: nothing else is compared."""
+        """Whether one of the models is a file, of which names, shapes and data types are the only known facts."""
         self._unknown_before = _without_tensors(after) if before.is_checkpoint else frozenset()
         self._unknown_after = _without_tensors(before) if after.is_checkpoint else frozenset()
         self._now = {
@@ -78,19 +78,19 @@ class _Where:
         }
 
     def is_unknown(self, place: Place) -> bool:
-        """Return whether the other tree is a file, which cannot have this module: it has no tensors."""
+        """Return whether the other model is a file, and the module has no tensors, so that the file cannot have it."""
         if place.after is None:
             return place.before in self._unknown_after
         return place.before is None and place.wraps is None and place.after in self._unknown_before
 
     def key(self, key: str) -> str:
-        """Return the state-dict key that `key` of the first model has now; itself, if it is gone."""
+        """Return the key in the second model of a state-dict key of the first; the same key if it was removed."""
         module, _, name = key.rpartition(".")
         return join(self._now[module], name) if module in self._now else key
 
 
 def _without_tensors(model: Model) -> frozenset[int]:
-    """Return the modules in and below which there is nothing that a state dict saves."""
+    """Return the modules that have nothing in the state dict, and neither have their descendants."""
     has_tensors = [bool(m.parameters or any(b.persistent for b in m.buffers)) for m in model.modules]
     for index in range(len(has_tensors) - 1, 0, -1):
         has_tensors[model.parents[index]] |= has_tensors[index]
@@ -122,7 +122,7 @@ def _removed(module: Module, depth: int, path: str) -> Module:
     return msgspec.structs.replace(
         module,
         depth=depth,
-        origin=f"~{path}",  # a module of today may have its path
+        origin=f"~{path}",  # a module of the second model can have its path
         parameters=tuple(map(_removed_parameter, module.parameters)),
         buffers=(),
         shared_with=None,
@@ -131,12 +131,12 @@ def _removed(module: Module, depth: int, path: str) -> Module:
 
 
 def _removed_parameter(parameter: Parameter) -> Parameter:
-    """Return a parameter that is no more; what it was tied to may be gone as well."""
+    """Return a removed parameter, without its ties, which may be removed too."""
     return msgspec.structs.replace(parameter, tied_to="", tied_by=(), change=REMOVED)
 
 
 def _became(old: Module, new: Module) -> Change:
-    """Return what a wrapper is that took the place of what it wraps."""
+    """Return the change from a module to its wrapper."""
     details = tuple(_module_differences(old, new, None))
     return Change("changed", details) if details else ADDED
 
@@ -144,7 +144,7 @@ def _became(old: Module, new: Module) -> Change:
 def _module_differences(old: Module, new: Module, was: str | None) -> Iterator[str]:
     if was is not None:
         yield "wrapped" if was == WRAPPED else f"was {was or 'the root'}"
-    if old.type and new.type and not is_same_class(old, new):  # those of a checkpoint are not known
+    if old.type and new.type and not is_same_class(old, new):  # the types of a checkpoint are unknown
         short = old.type != new.type
         yield f"{old.type if short else old.documented_as} → {new.type if short else new.documented_as}"
     if (old.shared_with is None) != (new.shared_with is None):
@@ -152,7 +152,7 @@ def _module_differences(old: Module, new: Module, was: str | None) -> Iterator[s
 
 
 def _parameters(old: Module, new: Module, where: _Where) -> Iterator[Parameter]:
-    """Yield the parameters of `new` with what changed, then those that only `old` has."""
+    """Yield the parameters of `new` with their changes, then those that only `old` has."""
     named = {parameter.name: parameter for parameter in old.parameters}
     buffers = {buffer.name for buffer in (*old.buffers, *new.buffers)} if where.has_checkpoint else set()
     for parameter in new.parameters:
@@ -173,7 +173,7 @@ def _parameter_differences(old: Parameter, new: Parameter, where: _Where) -> Ite
         (old.quantization or "not quantized", new.quantization or "not quantized"),
         (*(("trainable" if p.trainable else "frozen") for p in (old, new)),),
         (*(("delta" if p.delta else "no delta") for p in (old, new)),),
-        (old.adapter or "in use", new.adapter or "in use"),
+        (old.adapter or "active", new.adapter or "active"),
         (old.parametrized or "not parametrized", new.parametrized or "not parametrized"),
     )
     for was, is_now in stored if where.has_checkpoint else stored + states:

@@ -1,4 +1,4 @@
-"""Whether a state dict saved before a change still loads after it, by its keys and shapes."""
+"""Predict whether a state dict that was saved before a change loads after it, by keys and shapes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import msgspec
 from bmvis.model.tree import Model, Module, join
 
 MAX_PLACES = 1_000_000
-"""Of modules and of tensors in one model: modules that share modules that share modules have no end in practice."""
+"""Maximum number of modules and of tensors in one state dict. Nested shared modules multiply without limit."""
 MAX_NAMED = 3
-"""Functions that a headline names."""
+"""Maximum number of functions in a headline."""
 CODE = "state_code"
 """The name of the fact in `Model.unrecorded`."""
 _NORMS = ("torch.nn.modules.batchnorm", "torch.nn.modules.instancenorm")
@@ -20,25 +20,25 @@ _WEIGHT_NORM = ("torch.nn.utils.parametrizations", "_WeightNorm")
 
 
 class Stored(NamedTuple):
-    """What decides whether a tensor of a state dict can be copied into another one."""
+    """The facts that decide whether a tensor of a state dict can be copied into another one."""
 
     shape: tuple[int, ...] | None
     quantization: str
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """How an old state dict and a new model fit together; keys in the order of their models."""
+    """The result of loading an old state dict into a new model. Keys are in the order of their models."""
 
     missing: tuple[str, ...] = ()
-    """Keys that the new model expects and the old file does not have."""
+    """Keys that the new model expects, and the old state dict does not have."""
     unexpected: tuple[str, ...] = ()
-    """Keys that only the old file has."""
+    """Keys that only the old state dict has."""
     reshaped: tuple[str, ...] = ()
-    """Keys of both whose tensors cannot be copied: `strict=False` does not help."""
+    """Keys in both whose tensors have different sizes. `strict=False` does not help."""
     converters: tuple[str, ...] = ()
     """Full names of load hooks, state-dict hooks and overridden methods that can change the result."""
     is_cut: bool = False
-    """Whether there are too many tensors to compare, so that the result is not known."""
+    """Whether there are too many tensors to compare, so that the result is unknown."""
 
     @property
     def differs(self) -> bool:
@@ -47,29 +47,26 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def is_certain(self) -> bool:
-        """Return whether nothing that is not known can change the result."""
+        """Return whether the result does not depend on user code, and all tensors were compared."""
         return not (self.converters or self.is_cut)
 
     @property
     def loads(self) -> bool:
-        """Return whether `load_state_dict(old)` certainly raises nothing."""
+        """Return whether `load_state_dict(old)` certainly succeeds."""
         return self.is_certain and not self.differs
 
     @property
     def loads_loosely(self) -> bool:
-        """Return whether `load_state_dict(old, strict=False)` certainly raises nothing."""
+        """Return whether `load_state_dict(old, strict=False)` certainly succeeds."""
         return self.is_certain and not self.reshaped
 
     def __str__(self) -> str:
         if self.is_cut:
-            return f"not known whether old checkpoints load (more than {MAX_PLACES:,} tensors)"
+            return f"unknown whether old checkpoints load (more than {MAX_PLACES:,} tensors)"
         if not self.differs:
             return "old checkpoints load" + self._unless("rejects")
-        counts = [f"{len(self.missing)} {'key' if len(self.missing) == 1 else 'keys'} missing"] if self.missing else []
-        if self.unexpected:
-            counts.append(f"{len(self.unexpected)} no longer used")
-        if self.reshaped:
-            counts.append(f"{len(self.reshaped)} of another shape")
+        found = ((self.missing, "missing key"), (self.unexpected, "unexpected key"), (self.reshaped, "size mismatch"))
+        counts = [_counted(len(keys), noun) for keys, noun in found if keys]
         result = "no longer load" if self.reshaped else "load with strict=False only"
         return f"old checkpoints {result} ({', '.join(counts)})" + self._unless("converts")
 
@@ -82,7 +79,10 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def checkpoint_verdict(before: Model, after: Model) -> Verdict:
-    """Return whether state dicts of `before` load into `after`, as `torch.nn.Module.load_state_dict` decides it."""
+    """Return whether state dicts of `before` load into `after`, by the rules of `torch.nn.Module.load_state_dict`.
+
+    https://github.com/pytorch/pytorch/blob/main/torch/nn/modules/module.py
+    """
     (old, is_old_cut), (new, is_new_cut) = state_keys(before, is_saved=True), state_keys(after, is_saved=False)
     _convert_weight_norm(old, after)
     for key in _filled_in(before, after):
@@ -100,7 +100,7 @@ def checkpoint_verdict(before: Model, after: Model) -> Verdict:
 def _converters(before: Model, after: Model, verdict: Verdict) -> Iterator[str]:
     """Yield the code that can change the result.
 
-    Where nothing differs, the same code loads what it saved; code that saves only need not load it.
+    If no key differs and the code is unchanged, the code loads what it saved, unless there is only code that saves.
     """
     saving, loading = _code(before, is_saved=True), _code(after, is_saved=False)
     if not verdict.differs:
@@ -111,7 +111,7 @@ def _converters(before: Model, after: Model, verdict: Verdict) -> Iterator[str]:
 
 
 def _code(model: Model, *, is_saved: bool) -> dict[str, tuple[str, ...]]:
-    """Return the code that saves or loads a state dict, by the path of its module."""
+    """Return the names of the code that saves or loads a state dict, by the path of its module."""
     found = {}
     for index, module in enumerate(model.modules):
         if module.state_code is None:
@@ -125,7 +125,7 @@ def _code(model: Model, *, is_saved: bool) -> dict[str, tuple[str, ...]]:
 
 
 def state_keys(model: Model, *, is_saved: bool) -> tuple[dict[str, Stored], bool]:
-    """Return the keys of a model's state dict, and whether there are more. A shared module has its keys at each place.
+    """Return the keys of a model's state dict, and whether there are more. A shared module has keys at each place.
 
     Args:
         model: the model.
@@ -142,7 +142,7 @@ def state_keys(model: Model, *, is_saved: bool) -> tuple[dict[str, Stored], bool
         module = model.modules[index]
         first = index if module.shared_with is None else model.index_of.get(module.shared_with, index)
         if module.shared_with is not None and _contains(above, first):
-            continue  # a module that contains itself has no end
+            continue  # the module contains itself
         found.update(_own_keys(module, path, is_saved))
         entered = _Entered(first, above)
         pending += [
@@ -163,7 +163,7 @@ def _own_keys(module: Module, path: str, is_saved: bool) -> Iterator[tuple[str, 
 
 
 class _Entered(NamedTuple):
-    """A module that the walk is inside of, and those around it."""
+    """A module that the walk has entered, and its ancestors."""
 
     module: int
     above: _Entered | None
@@ -181,7 +181,7 @@ def _fits(old: Stored, new: Stored) -> bool:
     if old.quantization != new.quantization:
         return False
     if new.shape is None:
-        return True  # a lazy parameter takes the shape of what is loaded
+        return True  # a lazy parameter takes the shape of the loaded tensor
     return old.shape == new.shape or (new.shape == () and old.shape == (1,))
 
 
@@ -200,7 +200,7 @@ def _convert_weight_norm(old: dict[str, Stored], after: Model) -> None:
 
 
 def _filled_in(before: Model, after: Model) -> list[str]:
-    """Return the counters that a norm fills in for a file whose module has an earlier version of the state dict."""
+    """Return the keys of counters that a norm adds to a state dict of an earlier version."""
     found = []
     for index, module in enumerate(after.modules):
         if not _is_norm(module):
@@ -212,10 +212,15 @@ def _filled_in(before: Model, after: Model) -> list[str]:
     return found
 
 
+def _counted(number: int, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("h") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
 def _is_norm(module: Module) -> bool:
     return module.package in _NORMS or (module.state_code is not None and module.state_code.norm)
 
 
 def _has_counter(module: Module) -> bool:
-    """Return whether a file of this module states that it would have a counter if the module counted."""
+    """Return whether the version in the state dict shows that it has a counter if the module has one."""
     return module.package in _NORMS or (module.state_code is not None and module.state_code.version >= 2)

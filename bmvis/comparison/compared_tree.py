@@ -33,7 +33,7 @@ class ComparedTree:
         """A number for each module. It is equal for subtrees with equal types, names and shapes."""
         for index in range(len(model.modules) - 1, -1, -1):
             below = [(self.modules[child].name, self.structure[child]) for child in self.compared(index)]
-            content = tuple(below if has_types else sorted(below))  # a file has its keys in any order
+            content = tuple(below if has_types else sorted(below))  # the modules of a file are sorted by name
             self.structure[index] = known.setdefault((self.own(index), content), len(known))
 
     def _has_tensors(self, module: Module) -> bool:

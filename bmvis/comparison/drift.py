@@ -1,6 +1,6 @@
-"""How a model differs from an earlier one: typed changes to read, and a headline.
+"""List the changes from an earlier model to the present one, with their class, and a headline.
 
-The modules are paired by `bmvis.comparison.alignment`. A change that is true of a whole subtree is one line.
+`bmvis.comparison.alignment` matches the modules. A change that applies to a whole subtree is one line.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _Kind = Literal["added", "removed", "changed"]
 
 
 class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "class"}):
-    """One difference, at one place or at the same place in each of several blocks."""
+    """One change, at one place or at the same place in each of several blocks."""
 
     kind: _Kind
     path: str
-    """Of a module; `encoder.layer.0-11.output` represents twelve. '' is the root."""
+    """Path of the module. `encoder.layer.0-11.output` represents twelve modules. '' is the root."""
     text: str
-    """What was added or removed, or what it was and what it is."""
+    """Description of the change, such as `Linear, 12 parameters` or `float32 → bfloat16`."""
     impact: Impact
-    """What the change affects: old files, results, training, or only names."""
+    """What the change affects: old checkpoints, outputs, training, or only names."""
     was: str | None = None
-    """The path before, if the module was renamed or moved."""
+    """The former path if the module was renamed or moved."""
     before: str = ""
     """The former value; '' if the change is not from one value to another."""
     after: str = ""
@@ -51,7 +51,7 @@ class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """All differences; none if `changes` is empty."""
+    """All changes. Falsy if there are none."""
 
     changes: tuple[DriftLine, ...]
     before: Totals
@@ -77,12 +77,12 @@ class Drift(msgspec.Struct, frozen=True):
             return str(self.verdict) if self else ""
         found = {change.impact for change in self.changes}
         if "numerics" in found:
-            return "old checkpoints load and compute something else"
+            return "old checkpoints load, but outputs differ"
         return "old checkpoints load; " + ("training differs" if "training" in found else "the changes are cosmetic")
 
 
 def find_drift(before: Model, after: Model) -> Drift:
-    """Return what changed from one model to the other. The device it was built on is no difference."""
+    """Return the changes from one model to another. The device of the build is not compared."""
     changes = tuple(_together(_Reader(before, after).lines()))
     verdict = checkpoint_verdict(before, after)
     if not changes and verdict.differs and verdict == checkpoint_verdict(before, before):
@@ -91,7 +91,7 @@ def find_drift(before: Model, after: Model) -> Drift:
 
 
 class _Reader:
-    """Reads the differences out of two aligned trees."""
+    """Reads the changes from two aligned trees."""
 
     def __init__(self, before: Model, after: Model) -> None:
         self.before, self.after = before, after
@@ -99,7 +99,7 @@ class _Reader:
         self.now = {p.before: p.after for p in self.places if p.before is not None and p.after is not None}
         self.paths = {before.paths[old]: after.paths[new] for old, new in self.now.items()}
         self.common: defaultdict[Fact, dict[int, list[str]]] = defaultdict(dict)
-        """Facts that may be true of a whole subtree: the tensors that each is true of, by module."""
+        """Facts that can apply to a whole subtree, each with the tensors that it applies to, by module."""
 
     def lines(self) -> Iterator[DriftLine]:
         yield from self._missing()
@@ -173,7 +173,7 @@ class _Reader:
         return join(self.paths[module], name) if module in self.paths else key
 
     def _summed(self) -> Iterator[DriftLine]:
-        """Yield each fact once for the largest subtrees in which it is true of all parameters."""
+        """Yield each fact once for the largest subtrees in which it applies to all parameters."""
         model = self.after
         for fact, named in self.common.items():
             counts = [len(named.get(index, ())) for index in range(len(model.modules))]
@@ -195,23 +195,23 @@ class _Reader:
         return _line(self.after.paths[index], fact._replace(text=tensors), "" if index else "whole model")
 
     def _order(self) -> Iterator[DriftLine]:
-        """Yield the modules whose children are in another order: an optimizer's state goes by position."""
+        """Yield the modules whose children changed their order: the state of an optimizer depends on it."""
         for old, new in self.now.items():
             children = [self.now[child] for child in self.before.children[old] if child in self.now]
             kept = [child for child in children if self.after.parents[child] == new]
             if kept != sorted(kept):
                 names = ", ".join(self.after.modules[child].name for child in sorted(kept)[:8])
-                yield DriftLine("changed", self.after.paths[new], f"modules in another order, now {names}", "training")
+                yield DriftLine("changed", self.after.paths[new], f"order of modules changed to {names}", "training")
 
 
 def _line(path: str, fact: Fact, names: str = "") -> DriftLine:
-    """Return the change of one place; `names` are what the fact is true of, if that is not the whole module."""
+    """Return the change of one place. `names` are the tensors it applies to, if not the whole module."""
     text = f"{names}: {fact.text}" if names else fact.text
     return DriftLine("changed", path, text, fact.impact, before=fact.before, after=fact.after)
 
 
 def _with_above(model: Model, indices: Iterable[int]) -> set[int]:
-    """Return modules with all those above them."""
+    """Return modules and all their ancestors."""
     found: set[int] = set()
     for index in sorted(indices, reverse=True):
         while index >= 0 and index not in found:
@@ -221,7 +221,7 @@ def _with_above(model: Model, indices: Iterable[int]) -> set[int]:
 
 
 def _subtree_impact(model: Model, index: int) -> Impact:
-    """Return what it affects that a subtree is there or not."""
+    """Return the impact of adding or removing a subtree."""
     modules = model.modules[index : index + model.sizes[index]]
     if any(is_saved(tensor) for module in modules for tensor in tensors_of(module)):
         return "checkpoint"
@@ -229,7 +229,7 @@ def _subtree_impact(model: Model, index: int) -> Impact:
 
 
 def _together(changes: Iterator[DriftLine]) -> Iterator[DriftLine]:
-    """Make one of the changes that differ in one number of their paths: the same change in each of many blocks."""
+    """Merge equal changes whose paths differ in one number only: the same change in several blocks."""
     alike: dict[tuple[object, ...], list[DriftLine]] = {}
     for change in changes:
         moved = split_number(change.was) if change.was is not None else None

@@ -1,4 +1,4 @@
-"""What changed of a module itself: its class, and the arguments in its `extra_repr()`."""
+"""List the changes of one module: its class, and the arguments in its `extra_repr()`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fa
         new: the same module now.
         is_resized: whether one of its tensors was added, removed or has another shape.
     """
-    if old.type and new.type and not is_same_class(old, new):  # those of a checkpoint are not known
+    if old.type and new.type and not is_same_class(old, new):  # the types of a checkpoint are unknown
         short = old.type != new.type
         names = (old.type, new.type) if short else (old.import_path, new.import_path)
         yield changed(*names, _class_impact(old, new))
@@ -55,7 +55,7 @@ def _class_impact(old: Module, new: Module) -> Impact:
 def _arguments(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fact]:
     was, is_now = _parsed(old.extra_repr), _parsed(new.extra_repr)
     if old.type != new.type and old.type and new.type:
-        return  # two classes have arguments of their own
+        return  # the arguments of different classes are not comparable
     for name in dict.fromkeys([*was, *is_now]):
         before, after = was.get(name), is_now.get(name)
         if _normal(before) == _normal(after) or (is_resized and (name in _SIZES or name.isdecimal())):
@@ -67,7 +67,7 @@ def _arguments(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fact]:
 
 
 def _parsed(text: str) -> dict[str, str]:
-    """Return the arguments by name; positional ones by their number."""
+    """Return the arguments by name, positional ones by number."""
     found: dict[str, str] = {}
     for number, part in enumerate(_split(text)):
         match = _ARGUMENT.fullmatch(part)
@@ -76,7 +76,7 @@ def _parsed(text: str) -> dict[str, str]:
 
 
 def _split(text: str) -> Iterator[str]:
-    """Yield what is between commas, those in brackets aside."""
+    """Split at commas outside of brackets."""
     start = depth = 0
     for index, character in enumerate(text):
         depth += (character in "([{") - (character in ")]}")

@@ -1,4 +1,4 @@
-"""What changed of the optimizers that a factory returns with the model."""
+"""List the changes of the optimizers that a factory returns with the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bmvis.model.tree import Model
 
 
 def optimizer_changes(before: Model, after: Model) -> Iterator[Fact]:
-    """Yield what differs between the optimizers, or between two of their groups."""
+    """Yield each change of an optimizer or of one of its groups."""
     several = len(before.optimizers) > 1 or len(after.optimizers) > 1
     for number, (old, new) in enumerate(zip_longest(before.optimizers, after.optimizers)):
         where = f"optimizer {number}" if several else "optimizer"
@@ -31,7 +31,7 @@ def optimizer_changes(before: Model, after: Model) -> Iterator[Fact]:
 
 
 def _repeats_rate(field: str, was: dict[str, str], is_now: dict[str, str]) -> bool:
-    """Return whether a scheduler's `initial_lr` changed as `lr` did, or came and went with the scheduler."""
+    """Return whether the change of a scheduler's `initial_lr` is the same as that of `lr`."""
     group, _, name = field.rpartition(", ")
     if name != "initial_lr":
         return False
@@ -40,7 +40,7 @@ def _repeats_rate(field: str, was: dict[str, str], is_now: dict[str, str]) -> bo
 
 
 def _described(optimizer: Optimizer) -> dict[str, str]:
-    """Return all that is known of an optimizer as texts, each under what it is of."""
+    """Return all facts of an optimizer as text, by the name of the fact."""
     found = {"type": optimizer.type, "schedulers": ", ".join(optimizer.schedulers) or "none"}
     for number, group in enumerate(optimizer.groups):
         of_it = {"name": group.name or "none", "tensors": str(group.tensors), "not the model's": str(group.strangers)}

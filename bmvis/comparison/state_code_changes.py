@@ -1,4 +1,4 @@
-"""What changed of a module's own code that takes part in its state dict."""
+"""List the changes of the code of a module that changes its state dict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bmvis.model.tree import Module
 
 
 def state_code_changes(old: Module, new: Module) -> Iterator[Fact]:
-    """Yield each difference. The class and the Python module of a function are no difference: they can be renamed."""
+    """Yield each change. Functions are compared by name, without class and Python module, which can be renamed."""
     was, is_now = old.state_code or NO_CODE, new.state_code or NO_CODE
     if was == is_now or not (old.type and new.type):
         return

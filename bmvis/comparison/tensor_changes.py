@@ -1,4 +1,4 @@
-"""What changed of a parameter or buffer, one fact at a time, each with its class."""
+"""List the changes of a parameter or buffer, each with its impact."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ _DERIVED = {"device", "tied_by", "change", "count", "stored_bytes"}
 
 
 class Fact(NamedTuple):
-    """One difference of one tensor."""
+    """One change of one tensor."""
 
     text: str
     impact: Impact
     is_common: bool
-    """Whether the text names no size of the tensor, so that it can be true of a whole model."""
+    """Whether the text has no size of the tensor, so that it can apply to a whole model."""
     before: str = ""
-    """The former value; '' if the fact is no change from one value to another."""
+    """The former value; '' if the change is not from one value to another."""
     after: str = ""
 
 
 def changed(before: str, after: str, impact: Impact, *, name: str = "", is_common: bool = False) -> Fact:
-    """Return the fact that a value became another one.
+    """Return the change of a value to another one.
 
     Args:
         before: the former value.
         after: the present value.
         impact: what the change affects.
-        name: what has the value, if the value does not show it.
-        is_common: whether the text names no size.
+        name: the name of the value, if the value alone is not clear.
+        is_common: whether the text has no size of a tensor.
     """
     text = f"{name}: {before} → {after}" if name else f"{before} → {after}"
     return Fact(text, impact, is_common, before, after)
 
 
 def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Iterator[tuple[str, Fact]]:
-    """Yield the name of each tensor that changed with what changed of it.
+    """Yield each change, with the name of the tensor.
 
     Args:
         old: the module before.
         new: the same module now.
-        key: gives the state-dict key that a key of the old model has now.
+        key: a function that converts a state-dict key of the old model to the key in the new one.
     """
     was, is_now = _named(old), _named(new)
     for name in dict.fromkeys([*was, *is_now]):
@@ -106,7 +106,7 @@ def _facts(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[Fact
 
 
 def _others(old: Parameter, new: Parameter) -> Iterator[Fact]:
-    """Yield the rest: a fact that this module does not know is a change all the same."""
+    """Yield the changes of all other fields, so that a new field of `Parameter` is never ignored."""
     for field in (field.name for field in msgspec.structs.fields(Parameter)):
         was, is_now = getattr(old, field), getattr(new, field)
         if field not in _HANDLED | _DERIVED and was != is_now:

@@ -52,7 +52,7 @@ def run(*arguments):
 
 CHANGED = [
     "gone: removed: Net, 2 parameters",
-    "net: differs from snapshots/net.json: old checkpoints no longer load (1 of another shape)",
+    "net: differs from snapshots/net.json: old checkpoints no longer load (1 size mismatch)",
     "    ~ fc  weight: [2] → [3]",
     "      parameters 2 → 3 (+1)",
     "      trainable 2 → 3 (+1)",

@@ -66,5 +66,5 @@ def test_the_workflow(project):
     assert failed.returncode == 1
     assert failed.stdout == (
         "::error file=snapshots/tiny.json,line=8,"
-        "title=tiny%3A old checkpoints no longer load (1 of another shape)::~ the root  weight: [2, 2] → [2, 3]\n"
+        "title=tiny%3A old checkpoints no longer load (1 size mismatch)::~ the root  weight: [2, 2] → [2, 3]\n"
     )

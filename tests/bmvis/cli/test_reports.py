@@ -122,7 +122,7 @@ def test_junit_has_a_case_for_each_model():
     assert [[child.tag for child in case] for case in suite] == [[], ["failure"], ["failure"], ["error"], ["failure"]]
     assert {tuple(case.attrib) for case in suite} == {("classname", "name", "file")}
     assert suite[1][0].attrib == {
-        "message": "old checkpoints no longer load (3 of another shape)", "type": "drifted"
+        "message": "old checkpoints no longer load (3 size mismatches)", "type": "drifted"
     }  # fmt: skip
     assert "weight: [2] → [3]" in suite[1][0].text
 

@@ -79,7 +79,7 @@ def test_drift_is_reported_as_a_diff(recorded):
     result = run("check", "small")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
-        "small: differs from snapshots/small.json: old checkpoints no longer load (4 keys missing, 8 of another shape)",
+        "small: differs from snapshots/small.json: old checkpoints no longer load (4 missing keys, 8 size mismatches)",
         "    + 4-5  Linear, 15 parameters",
         "    ~ 0-3  frozen (2 tensors)",
         "    ~ 0-3  weight: [1, 2] → [5, 2]",
@@ -94,7 +94,7 @@ def test_drift_for_github(recorded):
     lines = run("check", "--format", "github").stdout.splitlines()
     assert lines[0] == (
         "::error file=snapshots/big.json,line=9,title=big%3A "
-        "old checkpoints load with strict=False only (2 no longer used)::- 3  Linear, 4 parameters"
+        "old checkpoints load with strict=False only (2 unexpected keys)::- 3  Linear, 4 parameters"
     )
     assert len(lines) == 2
 

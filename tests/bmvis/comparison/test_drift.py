@@ -114,7 +114,7 @@ CHANGES: dict[str, tuple[nn.Module, nn.Module, str | None, list[str]]] = {
         Named(a=nn.Linear(2, 2), b=nn.LayerNorm(2), c=nn.Dropout(0.1)),
         Named(b=nn.LayerNorm(2), a=nn.Linear(2, 2), c=nn.Dropout(0.2)),
         "training",
-        ["~ c  p: 0.1 → 0.2", "~ the root  modules in another order, now b, a, c"],
+        ["~ c  p: 0.1 → 0.2", "~ the root  order of modules changed to b, a, c"],
     ),
 }
 
@@ -133,12 +133,12 @@ def test_change_is_reported_with_its_class(
     ("before", "after", "headline"),
     [
         pytest.param(net(), net(), "", id="nothing"),
-        pytest.param(net(), net(width=16), "old checkpoints no longer load (26 of another shape)", id="wider"),
-        pytest.param(net(), net(7), "old checkpoints load with strict=False only (4 keys missing)", id="deeper"),
+        pytest.param(net(), net(width=16), "old checkpoints no longer load (26 size mismatches)", id="wider"),
+        pytest.param(net(), net(7), "old checkpoints load with strict=False only (4 missing keys)", id="deeper"),
         pytest.param(
             nn.Sequential(nn.ReLU()),
             nn.Sequential(nn.GELU()),
-            "old checkpoints load and compute something else",
+            "old checkpoints load, but outputs differ",
             id="activation",
         ),
         pytest.param(net(), net().requires_grad_(False), "old checkpoints load; training differs", id="frozen"),

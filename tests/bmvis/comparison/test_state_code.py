@@ -189,7 +189,7 @@ def test_truncated_list_of_tensors_is_never_reported_as_loading(monkeypatch: pyt
     before, after = capture(nn.Sequential(*map(nn.Linear, [2] * 5, [2] * 5))), nn.Sequential(nn.Linear(2, 2))
     drift = find_drift(before, capture(after))
     assert (drift.verdict.loads, drift.verdict.loads_loosely) == (False, False)
-    assert drift.headline == "not known whether old checkpoints load (more than 5 tensors)"
+    assert drift.headline == "unknown whether old checkpoints load (more than 5 tensors)"
     assert not find_drift(before, before)
 
 
