@@ -1,4 +1,4 @@
-"""The Nu checker, as the keepers of HTML use it: `.ci/checkers` brings it."""
+"""The Nu HTML checker of the W3C, which `.ci/checkers` installs."""
 
 import json
 import os
@@ -22,7 +22,7 @@ needs_nu = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Message:
-    """One thing the checker has to say."""
+    """One error or warning of the checker."""
 
     file: Path
     line: int
@@ -50,8 +50,8 @@ def check(place: Path) -> list[Message]:
     ]
 
 
-def ours(found: list[Message]) -> list[Message]:
-    """Return what is said of our own elements; the rest of a page is the theme's."""
+def of_bmvis(found: list[Message]) -> list[Message]:
+    """Return the messages about elements of bmvis; the theme is responsible for the rest of a page."""
     trees = {file: list(_trees(file)) for file in {message.file for message in found}}
     return [
         message
@@ -61,7 +61,7 @@ def ours(found: list[Message]) -> list[Message]:
 
 
 def _trees(file: Path) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Yield where each of our elements begins and ends, as line and column from 1."""
+    """Yield the begin and end of each element of bmvis, as line and column from 1."""
     html = file.read_text(encoding="utf-8")
     for opened in re.finditer(r'<div class="bmvis[ "]', html):
         open_divs = 0

@@ -29,7 +29,7 @@ TREES = {
     "called": {"inputs": "float32[2, 4]", "order": "execution"},
     "folded": {"fold": "similar"},
     "trained": {"factory": "zoo:trained", "optimizer": "", "accept": "frozen"},
-    "told": {
+    "described": {
         "alt": "Four layers",
         "caption": "A <small> model & its layers",
         "open": "1",
@@ -40,7 +40,7 @@ TREES = {
 }
 
 
-def test_every_option_is_compared():
+def test_trees_use_every_option():
     written = {name for options in TREES.values() for name in options} - {"factory"}
     assert {option.name for option in OPTIONS} - {"name"} == written
 
@@ -87,6 +87,6 @@ def element(name):
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_both_hosts_draw_the_same(on_sphinx, on_markdown, name):
+def test_both_hosts_draw_the_same_tree(on_sphinx, on_markdown, name):
     assert str(on_sphinx.find(id=name)) == str(on_markdown.find(id=name))
     assert "Sequential" in on_sphinx.find(id=name).get_text()

@@ -1,4 +1,4 @@
-"""A site whose models misbehave in every way, on both hosts: each is told at its line, and all others are drawn."""
+"""A site with models that fail in every way, on both hosts: each is reported at its line, others are drawn."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 from misbehaviour import FAILS, PASSES, module_name, sleepers, write
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups as POSIX has them")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups need POSIX")
 
 TIMEOUT, MEMORY = 200, 2_000_000_000
 ENDLESS, ENDLESS_TIMEOUT = {"endless loop", "endless output"}, 5
@@ -45,7 +45,7 @@ class Site:
 
 
 def write_page(file, element):
-    """Write a page with each model before one that is good; return the places."""
+    """Write a page with each model followed by a valid one; return the places."""
     lines, places = ["Models", "======", ""], {}
     for title in filter(None, chain(*zip_longest(FAILING, LASTING))):
         name = module_name(title)
@@ -110,16 +110,16 @@ def test_each_failure_is_reported_at_its_line(site, title):
     assert re.search(cause, box.get_text())
 
 
-def test_all_other_models_are_drawn_as_they_are(site):
+def test_all_other_models_are_drawn(site):
     trees = site.page.select(".bmvis:not(.bmvis-error)")
     assert len(site.page.select(".bmvis-error")) == len(FAILING)
     drawn = len(site.lines) * 2 - len(FAILING)
     assert len(trees) == drawn
     texts = Counter(re.search(r"float(32|64)", tree.get_text())[0] for tree in trees)
-    assert texts == {"float32": drawn - 1, "float64": 1}  # the default dtype holds for the model that sets it
+    assert texts == {"float32": drawn - 1, "float64": 1}  # the default dtype applies only to the model that sets it
     assert all("weight:[2, 3] bias:[2]" in tree.get_text() for tree in trees)
 
 
-def test_nothing_remains(site):
+def test_build_leaves_no_files_or_processes(site):
     assert list(site.temporary.iterdir()) == []
     assert sleepers() == []

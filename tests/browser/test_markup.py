@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nu import check, needs_nu, ours
+from nu import check, needs_nu, of_bmvis
 from trees import page
 
 from bmvis.errors import BmvisError
@@ -31,5 +31,5 @@ def test_html_checker_finds_an_error(tmp_path):
     tree = f'<div class="bmvis"><div>\n</div>{twice.format("ours")}</div>'
     found = check(write(HEADING + twice.format("before") + tree + twice.format("after"), tmp_path))
     assert {message.text for message in found} >= {f"Duplicate ID “{name}”." for name in ("before", "ours", "after")}
-    assert "Duplicate ID “ours”." in {message.text for message in ours(found)}
-    assert not any("before" in message.text or "after" in message.text for message in ours(found))
+    assert "Duplicate ID “ours”." in {message.text for message in of_bmvis(found)}
+    assert not any("before" in message.text or "after" in message.text for message in of_bmvis(found))

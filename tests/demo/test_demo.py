@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from nu import check, needs_nu, ours
+from nu import check, needs_nu, of_bmvis
 
 from bmvis.gallery import GALLERY_OPTIONS
 from bmvis.options import OPTIONS, Options
@@ -76,7 +76,7 @@ def test_former_addresses_of_the_demo_site_lead_to_pages(site):
 @needs_nu
 @pytest.mark.parametrize("site", COMMANDS, indirect=True)
 def test_trees_on_the_demo_site_are_valid_html(site):
-    assert ours(check(site)) == []
+    assert of_bmvis(check(site)) == []
 
 
 def test_printed_model_in_the_manual_is_current():

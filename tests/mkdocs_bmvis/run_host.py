@@ -1,4 +1,4 @@
-"""Run a host's command line, then say as JSON what its process holds: `run_host.py mkdocs build`."""
+"""Run the command line of a host, then print the state of its process as JSON: `run_host.py mkdocs build`."""
 
 import importlib
 import json
@@ -29,14 +29,14 @@ def main(host, *arguments):
 
 
 def _workers():
-    """Return the ids of this process's workers: those that end with it are still there. Linux alone tells."""
+    """Return the process ids of the workers that still run. Works on Linux only."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
             command = (process / "cmdline").read_text()
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # it ended in the meantime
         if int(parent) == os.getpid() and "bmvis.child.server" in command:
             found.append(int(process.name))
     return found

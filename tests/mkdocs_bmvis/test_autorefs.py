@@ -1,4 +1,4 @@
-"""Docstrings and autorefs: what mkdocstrings renders holds trees, and links lead to and from them."""
+"""Trees in docstrings that mkdocstrings renders, and autorefs links to and from trees."""
 
 import zlib
 
@@ -118,11 +118,11 @@ def test_trees_in_docstrings_have_distinct_ids(page):
     assert len(ids) == len(set(ids))
 
 
-def test_an_example_in_a_docstring_stays_code(page):
+def test_example_in_a_docstring_stays_code(page):
     assert 'dept="1"' in page.get_text()
 
 
-def test_a_mistake_in_a_docstring_is_located_in_its_source(built, page):
+def test_error_in_a_docstring_has_its_source_location(built, page):
     line = next(number for number, text in enumerate(API.splitlines(), 1) if 'dept="2"' in text)
     assert f"src/api.py:{line}: unknown attribute 'dept'" in built.log
     assert len(page.select(".bmvis-error")) == 1
@@ -140,7 +140,7 @@ def test_torch_type_links_to_torch_documentation(page):
     assert href(page, "Linear") == "https://example.org/torch/nn.Linear.html#torch.nn.Linear"
 
 
-def test_modules_can_be_referred_to(page):
+def test_autorefs_links_to_modules(page):
     assert href(page, "Deeply") == "../#tiny.0.0", "the second block is folded into the first"
     assert href(page, "widely") == "../#tiny"
     assert href(page, "inwardly") == "#in-docstring.0"
@@ -155,11 +155,11 @@ def test_modules_can_be_referred_to(page):
         ("all", "shelf"),
     ],
 )
-def test_each_element_can_be_referred_to_by_its_name(built, text, anchor):
+def test_autorefs_links_to_elements_by_name(built, text, anchor):
     assert href(built.page("references/index.html"), text) == f"../others/#{anchor}"
     assert built.page("others/index.html").find(id=anchor)
 
 
-def test_the_validation_of_links_knows_the_anchors(built):
-    told = [line for line in built.log.splitlines() if "references.md" in line or "anchor" in line]
-    assert told == []
+def test_link_validation_finds_anchors_of_trees(built):
+    warnings = [line for line in built.log.splitlines() if "references.md" in line or "anchor" in line]
+    assert warnings == []

@@ -19,7 +19,7 @@ def titles(soup):
     return [title.get_text() for title in soup.select(".bmvis-card-title")]
 
 
-def test_a_list_becomes_cards(render):
+def test_gallery_of_listed_models_has_cards(render):
     shown = render('<model-gallery models="zoo:tiny | Tiny | small, test\n\nzoo:tiny(layers=1)"></model-gallery>')
     assert titles(shown.soup) == ["Tiny", "tiny(layers=1)"]
     assert [tag.get_text() for tag in shown.soup.select(".bmvis-tags li")] == ["small", "test"]
@@ -35,7 +35,7 @@ def test_pattern_finds_models_and_reports_failing_ones(render, caplog):
 
 
 @pytest.mark.parametrize(
-    ("element", "said"),
+    ("element", "message"),
     [
         ('<model-gallery factory="zoo:tiny" />', "a gallery has no factory"),
         ('<model-gallery models="zoo:x*" />', "the pattern 'zoo:x*' matches no model"),
@@ -44,12 +44,12 @@ def test_pattern_finds_models_and_reports_failing_ones(render, caplog):
     ],
     ids=["factory", "finds-nothing", "unknown", "closed-by-another"],
 )
-def test_mistakes(render, caplog, element, said):
-    assert said in render(element).soup.get_text()
-    assert said in caplog.text
+def test_gallery_error_is_in_box_and_log(render, caplog, element, message):
+    assert message in render(element).soup.get_text()
+    assert message in caplog.text
 
 
-def test_one_text_has_the_assets_once(render):
+def test_galleries_of_one_page_share_assets(render):
     html = render('<model-gallery models="zoo:tiny" />\n\n<model-gallery models="zoo:tiny" />', assets=True).html
     assert html.count("bmvisGallery = true") == 1
     assert "bmvisGallery" not in render('<model-structure factory="zoo:tiny" />', assets=True).html
@@ -57,7 +57,7 @@ def test_one_text_has_the_assets_once(render):
 
 @needs_new_mkdocs
 @pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
-def test_models_have_pages_in_the_nav(tmp_path, host):
+def test_gallery_adds_pages_to_the_nav(tmp_path, host):
     folder = make_site(tmp_path, {"models.md": GALLERY, "code.md": f"```html\n{GALLERY}```\n"})
     built = build(host, folder, "--strict")
     assert built.report["code"] == 0, built.log
@@ -74,7 +74,7 @@ def test_models_have_pages_in_the_nav(tmp_path, host):
 
 
 @needs_new_mkdocs
-def test_a_gallery_in_a_folder_without_directory_urls_keeps_the_page_that_the_author_wrote(tmp_path):
+def test_gallery_without_directory_urls_keeps_pages_of_the_author(tmp_path):
     def change(config):
         config["use_directory_urls"] = False
 
@@ -100,7 +100,7 @@ def net():
 @pytest.mark.parametrize(
     ("option", "parameters"), [("", "6 parameters"), (' device="auto"', "4 parameters")], ids=["site", "gallery"]
 )
-def test_cards_pages_and_comparisons_use_the_device_of_the_site(tmp_path, option, parameters):
+def test_gallery_uses_the_device_of_the_site(tmp_path, option, parameters):
     def change(config):
         config["markdown_extensions"][-1]["mkdocs_bmvis"]["options"] = {"device": "cpu"}
 
@@ -130,7 +130,7 @@ NEW = ModelPage("Bert", "zoo:bert", "zoo/zoo.bert.md", "")
     ],
     ids=["plain", "titled", "first-of-a-section", "in-a-section"],
 )
-def test_place_in_the_nav(nav, expected):
+def test_gallery_pages_have_their_place_in_the_nav(nav, expected):
     once = placed(nav, "m.md", [NEW])
     assert once == expected
     assert placed(once, "m.md", [NEW]) == expected

@@ -1,4 +1,4 @@
-"""A pattern that names nothing is a warning with its line, so that `--strict` fails; the tree stands all the same."""
+"""A highlight pattern without matches: a warning with its line, so that `--strict` fails, and the whole tree."""
 
 import logging
 
@@ -9,7 +9,7 @@ from mkdocs_bmvis.drawing import PageError
 ELEMENT = '<model-structure factory="zoo:tiny" highlight="1.1 0.2" non-params />'
 
 
-def test_the_warning_has_the_line_and_the_nearest(render, caplog):
+def test_highlight_warning_has_line_and_suggestion(render, caplog):
     page = render(f"# Marked\n\n{ELEMENT}\n")
     [record] = caplog.records
     assert (record.levelno, record.name) == (logging.WARNING, "mkdocs.plugins.bmvis")
@@ -18,7 +18,7 @@ def test_the_warning_has_the_line_and_the_nearest(render, caplog):
     assert [mark.get_text() for mark in page.trees[0].select(".bmvis-tree mark")] == ["1"]
 
 
-def test_where_problems_are_to_raise_it_raises(render):
+def test_highlight_warning_raises_with_on_error_raise(render):
     with pytest.raises(PageError, match=r"line 1: '0\.2' matches no module"):
         render(ELEMENT, on_error="raise")
 

@@ -16,7 +16,7 @@ from mkdocs_bmvis.settings import Settings
 ELEMENT = '<model-structure factory="zoo:tiny"></model-structure>'
 
 
-def test_two_trees_on_one_page_have_ids_of_their_own(render):
+def test_trees_of_one_page_have_distinct_ids(render):
     page = render(f'{ELEMENT}\n{ELEMENT}\n\n<model-structure factory="zoo:tiny" name="mine" />')
     ids = [tag["id"] for tag in page.soup.select("[id]")]
     assert len(page.trees) == 3
@@ -24,7 +24,7 @@ def test_two_trees_on_one_page_have_ids_of_their_own(render):
     assert "mine.0.0" in ids
 
 
-def test_mistake_in_included_text_is_reported_by_its_text(render, caplog, tmp_path):
+def test_error_in_included_text_quotes_the_text(render, caplog, tmp_path):
     (tmp_path / "part.md").write_text('<model-structure factory="zoo:tiny" dept="1" />')
     render('--8<-- "part.md"', ["pymdownx.snippets"], {"pymdownx.snippets": {"base_path": str(tmp_path)}})
     assert caplog.messages[0].startswith(
@@ -32,7 +32,7 @@ def test_mistake_in_included_text_is_reported_by_its_text(render, caplog, tmp_pa
     )
 
 
-def test_a_heading_that_is_titled_like_a_tree_leaves_it_its_name(render, caplog):
+def test_tree_keeps_its_name_if_a_heading_has_it(render, caplog):
     page = render('# Tiny\n\n<model-structure factory="zoo:tiny" name="tiny" />\n\n## Tiny\n', ["toc"])
     assert page.trees[0]["id"] == "tiny"
     assert [heading["id"] for heading in page.soup.select("h1, h2")] == ["tiny_1", "tiny_2"]
@@ -40,7 +40,7 @@ def test_a_heading_that_is_titled_like_a_tree_leaves_it_its_name(render, caplog)
     assert caplog.messages == []
 
 
-def test_a_name_that_is_taken_is_a_warning(render, caplog):
+def test_duplicate_name_is_a_warning(render, caplog):
     page = render('<model-structure factory="zoo:tiny" name="a" />\n\n' * 2)
     assert [tree["id"] for tree in page.trees] == ["a", "a-2"]
     assert "line 3: the name 'a' is on this page already" in caplog.text
@@ -54,7 +54,7 @@ def test_standalone_page_has_stylesheet_and_script_once(render):
     assert "style" not in render("no tree", assets=True).html
 
 
-def test_settings_are_the_defaults_of_attributes(render):
+def test_settings_are_defaults_for_attributes(render):
     page = render(f'{ELEMENT}\n\n<model-structure factory="zoo:tiny" non-params="no" />', options={"non-params": True})
     assert ["ReLU" in tree.get_text() for tree in page.trees] == [True, False]
 
@@ -89,7 +89,7 @@ def test_settings_are_the_defaults_of_attributes(render):
         pytest.param('factory="zoo:ending"', "ended with exit code 3", id="ends-the-process"),
     ],
 )
-def test_bad_input_is_a_warning_with_its_line_and_a_box(render, caplog, attributes, message):
+def test_invalid_element_is_a_warning_with_line_and_a_box(render, caplog, attributes, message):
     text = f"# Title\n\n{ELEMENT}\n\n- item\n\n    <model-structure\n      {attributes}>\n    </model-structure>\n"
     page = render(text)
     assert [len(page.trees), len(page.boxes)] == [1, 1]
@@ -101,13 +101,13 @@ def test_bad_input_is_a_warning_with_its_line_and_a_box(render, caplog, attribut
     assert message.partition(" (")[0] in page.boxes[0].get_text()
 
 
-def test_a_tree_that_failed_keeps_its_anchor(render):
+def test_failed_tree_keeps_its_anchor(render):
     page = render('<model-structure factory="zoo:raising" name="mine" />')
     assert page.soup.select_one("#mine + .bmvis-error")
     assert not render('<model-structure factory="zoo:raising" name="<b>" />').soup.select("b, [id]")
 
 
-@pytest.mark.parametrize("cwd", [SITE, SITE / "docs"], ids=["above", "beside"])
+@pytest.mark.parametrize("cwd", [SITE, SITE / "docs"], ids=["above", "inside"])
 def test_package_off_the_path_is_reported_with_its_folder(render, caplog, cwd):
     render(ELEMENT, cwd=str(cwd), path=["."])
     where = "src" if cwd == SITE else "../src"
@@ -122,7 +122,7 @@ def test_missing_torch_names_the_python(render, caplog, tmp_path):
     assert "install torch there" in page.boxes[0].get_text()
 
 
-def test_an_element_that_never_ends_takes_nothing_with_it(render, caplog):
+def test_unclosed_element_does_not_affect_others(render, caplog):
     page = render('<model-structure factory="zoo:tiny\n\n' + "word\n\n" * 5000 + ELEMENT)
     assert "line 1: the value of 'factory' has no closing quote" in caplog.text
     assert page.html.count("<p>word</p>") == 5000
@@ -138,7 +138,7 @@ def test_an_element_that_never_ends_takes_nothing_with_it(render, caplog):
         pytest.param("<div><model-structure\nfactory=\"zoo:tiny('>')\" /></div>", id="angle-in-value"),
     ],
 )
-def test_an_element_where_none_can_be_drawn_is_a_warning(render, caplog, text):
+def test_element_in_unsupported_position_is_a_warning(render, caplog, text):
     page = render(f"\n{text}")
     assert len(page.boxes) == 1
     assert "<model-structure" not in page.html
@@ -164,7 +164,7 @@ def test_texts_converted_by_one_instance_are_independent():
     ],
     ids=["block", "paragraph", "in-text"],
 )
-def test_an_element_that_another_converter_left_in_html_is_drawn(html, parents):
+def test_element_in_html_of_another_converter_is_drawn(html, parents):
     trees = shared_trees(Settings(path=("src",), cwd=str(SITE), python=TORCH_PYTHON).below(None))
     soup = BeautifulSoup(draw_in_html(f"<!-- {ELEMENT} -->{html}", trees, HostPage(""), None), "html5lib")
     (tree,) = soup.select(".bmvis")
@@ -172,7 +172,7 @@ def test_an_element_that_another_converter_left_in_html_is_drawn(html, parents):
     assert ELEMENT in str(soup)
 
 
-def test_a_misspelt_element_is_a_warning_with_its_line(render, caplog):
+def test_misspelled_element_is_a_warning_with_its_line(render, caplog):
     page = render(
         'text\n\n<model-structur factory="zoo:tiny"></model-structur>\n\n<model-viewer src="a.glb"></model-viewer>'
     )
@@ -181,7 +181,7 @@ def test_a_misspelt_element_is_a_warning_with_its_line(render, caplog):
     assert page.soup.select_one("model-viewer[src]")
 
 
-def test_a_problem_can_end_the_build(render):
+def test_on_error_raise_ends_the_build(render):
     with pytest.raises(Exception, match="line 3: unknown attribute 'dept'"):
         render('\n\n<model-structure factory="zoo:tiny" dept="1" />', on_error="raise")
 
@@ -201,7 +201,7 @@ def test_a_problem_can_end_the_build(render):
         pytest.param({"options": "depth"}, "setting 'options' is not a mapping", id="options"),
     ],
 )
-def test_a_wrong_setting_is_refused(render, settings, message):
+def test_invalid_setting_is_rejected(render, settings, message):
     with pytest.raises(Exception) as caught:  # noqa: PT011  # Markdown hosts take any
         render(ELEMENT, **settings)
     assert message in str(caught.value)

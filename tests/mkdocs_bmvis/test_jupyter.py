@@ -1,4 +1,4 @@
-"""Notebooks: elements in their text on pages of MkDocs, captured models and plain Markdown in their cells."""
+"""Notebooks on pages of MkDocs: elements in their text, captured models and Markdown in their cells."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hosts import build, make_site
 
-pytest.importorskip("mkdocs_jupyter", reason="mkdocs-jupyter is not installed: `make test-matrix` brings it")
+pytest.importorskip("mkdocs_jupyter", reason="mkdocs-jupyter is not installed: see `make test-matrix`")
 
 TEXT = """# Book
 
@@ -63,23 +63,23 @@ def built(tmp_path_factory):
     del os.environ["JUPYTER_PATH"]
 
 
-def test_an_element_in_the_text_of_a_notebook_is_drawn(built):
+def test_element_in_notebook_text_is_drawn(built):
     tree = built.page("book/index.html").select_one("#in-text")
     assert "Linear" in tree.get_text()
     assert not tree.find_parent("p")
     assert tree.find_parent("section").has_attr("data-search-exclude")
 
 
-def test_code_stays_code_and_mistakes_name_the_notebook(built):
+def test_element_in_code_stays_code_and_errors_name_the_notebook(built):
     page = built.page("book/index.html")
     assert "<model-structure factory=" in page.select_one(".jp-MarkdownOutput code").get_text()
     (box,) = page.select(".bmvis-error")
     assert "unknown attribute 'dept'" in box.get_text()
-    (told,) = [line for line in built.log.splitlines() if "dept" in line]
-    assert "docs/book.ipynb, in text from elsewhere, <model-structure" in told
+    (warning,) = [line for line in built.log.splitlines() if "dept" in line]
+    assert "docs/book.ipynb, in text from elsewhere, <model-structure" in warning
 
 
-def test_a_cell_shows_a_captured_model(built):
+def test_notebook_cell_shows_a_captured_model(built):
     assert built.page("book/index.html").select_one("#bmvis-1 .bmvis-tree")
 
 

@@ -1,4 +1,4 @@
-"""`mike` keeps several versions of a site: each has the trees, assets and links of its own time."""
+"""Versioned sites with `mike`: each version has its own trees, assets and links."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from hosts import IS_OLD, make_site
 
 pytest.importorskip("mike", reason="mike is not installed")
-pytestmark = pytest.mark.skipif(IS_OLD, reason="mike builds with the ProperDocs that stands beside the old MkDocs")
+pytestmark = pytest.mark.skipif(IS_OLD, reason="mike uses ProperDocs if it is installed, not the old MkDocs")
 
 PAGES = {"models.md": '# Models\n\n<model-gallery toctree="zoo" models="zoo:tiny\nzoo:tiny(layers=1)" />\n'}
 
@@ -23,7 +23,7 @@ def run(folder, *command):
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory):
-    """Deploy a site twice, with a changed model and one that is gone; return what visitors are served."""
+    """Deploy a site twice, with a changed and a removed model, and return the files that it serves."""
 
     def add_mike(config):
         config["plugins"].insert(1, {"mike": {"alias_type": "redirect"}})
@@ -47,14 +47,14 @@ def deployed(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("version", "width"), [("1.0", 4), ("2.0", 5)])
-def test_each_version_has_the_trees_of_its_time(deployed, version, width):
+def test_each_version_has_its_trees(deployed, version, width):
     page = BeautifulSoup((deployed / version / "index.html").read_text(), "html5lib")
     assert f"weight:[{width}, {width}]" in page.select_one("#tiny").get_text()
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 @pytest.mark.parametrize("uri", ["index.html", "nested/page/index.html", "models/index.html", "404.html"])
-def test_each_version_links_its_own_assets(deployed, version, uri):
+def test_each_version_links_its_assets(deployed, version, uri):
     page = BeautifulSoup((deployed / version / uri).read_text(), "html5lib")
     links = [tag.get("href") or tag.get("src") for tag in page.select("link[rel=stylesheet], script[src]")]
     ours = [urljoin(f"/models/{version}/{uri}", link) for link in links if "bmvis" in link]
@@ -64,7 +64,7 @@ def test_each_version_links_its_own_assets(deployed, version, uri):
         assert (deployed / link.removeprefix("/models/")).is_file()
 
 
-def test_cards_lead_to_pages_of_their_own_version(deployed):
+def test_cards_link_to_pages_of_their_version(deployed):
     def cards(version):
         page = BeautifulSoup((deployed / version / "models" / "index.html").read_text(), "html5lib")
         return [card.a["href"] for card in page.select(".bmvis-card")]

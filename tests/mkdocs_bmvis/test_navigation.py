@@ -1,6 +1,6 @@
-"""Sites with `navigation.instant`, served over HTTP: pages arrive without a load, and their trees must be alive.
+"""Sites with `navigation.instant`, served over HTTP: scripts of trees run on pages that replace others.
 
-Zensical has our script inline, where it runs before the theme's own.
+Zensical has the script of bmvis inline, so it runs before that of the theme.
 """
 
 import threading
@@ -12,7 +12,7 @@ from hosts import build, make_site
 
 pytestmark = pytest.mark.browser
 
-PAGES = {  # with trees of so many rows that they have a toolbar
+PAGES = {  # with trees that are long enough for a toolbar
     "index.md": '# Trees\n\n<model-structure factory="zoo:deep" name="tiny" />\n',
     "plain.md": "# Plain\n\nNo tree is here.\n",
     "both.md": """# Both
@@ -32,7 +32,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 class Visit:
-    """A browser at a site, and what went wrong there."""
+    """A browser on a site, and its errors."""
 
     def __init__(self, page, url):
         self.page, self.url = page, url
@@ -40,15 +40,15 @@ class Visit:
         page.set_default_timeout(8000)
         page.route(lambda asked: not asked.startswith(url), lambda route: route.abort())  # no network
         page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("console", self._hear)
+        page.on("console", self._record)
         page.on("response", lambda answer: self.problems.append(answer.url) if answer.status >= 400 else None)
 
-    def _hear(self, said):
-        if said.type == "error" and said.location.get("url", "").startswith(self.url):
-            self.problems.append(said.text)
+    def _record(self, message):
+        if message.type == "error" and message.location.get("url", "").startswith(self.url):
+            self.problems.append(message.text)
 
     def open(self, path):
-        # Links replace the page only once the theme has the site's map.
+        # Links replace the page only after the theme loaded the sitemap.
         self.page.goto(f"{self.url}{path}", wait_until="networkidle")
         self.page.evaluate("window.stayed = true")
 
@@ -104,13 +104,13 @@ def visit(browser, served):
     assert visit.problems == []
 
 
-def test_a_tree_is_alive_on_a_page_that_replaces_one_without(visit):
+def test_tree_works_on_page_that_replaces_one_without_trees(visit):
     visit.open("plain/")
     visit.follow("Trees")
     visit.try_tree("tiny", "linear")
 
 
-def test_a_tree_is_alive_on_a_page_that_replaces_one_with_trees(visit):
+def test_tree_works_on_page_that_replaces_one_with_trees(visit):
     visit.open("")
     visit.try_tree("tiny", "linear")
     visit.follow("Both")
@@ -118,7 +118,7 @@ def test_a_tree_is_alive_on_a_page_that_replaces_one_with_trees(visit):
     visit.try_tree("optimized", "linear")
 
 
-def test_back_and_forth_gives_each_tree_one_toolbar(visit):
+def test_history_navigation_keeps_one_toolbar_for_each_tree(visit):
     visit.open("")
     visit.follow("Plain")
     visit.follow("Both")
@@ -130,7 +130,7 @@ def test_back_and_forth_gives_each_tree_one_toolbar(visit):
     visit.try_tree("compared", "linear")
 
 
-def test_a_link_to_a_row_on_another_page_opens_it(visit):
+def test_link_to_a_row_on_another_page_opens_it(visit):
     visit.open("other/")
     visit.page.get_by_role("link", name="first block").click()
     visit.page.locator("#tiny .bmvis-tools").wait_for()
@@ -138,7 +138,7 @@ def test_a_link_to_a_row_on_another_page_opens_it(visit):
     assert visit.page.url.endswith("#tiny.0")
 
 
-def test_a_gallery_on_a_page_that_arrives_has_one_filter(visit):
+def test_gallery_on_replaced_page_has_one_filter(visit):
     visit.open("plain/")
     visit.follow("Models")
     visit.page.locator(".bmvis-shelf").wait_for()

@@ -1,4 +1,4 @@
-"""Other plugins beside ours, all at once: each has its hand in pages, navigation, files or the number of builds."""
+"""Other plugins in one site with bmvis: they change pages, navigation, files or the number of builds."""
 
 from pathlib import PurePosixPath
 
@@ -50,7 +50,7 @@ def add_plugins(config):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    return build("mkdocs", make_site(tmp_path_factory.mktemp("beside"), PAGES | GALLERIES, add_plugins))
+    return build("mkdocs", make_site(tmp_path_factory.mktemp("neighbors"), PAGES | GALLERIES, add_plugins))
 
 
 def test_the_default_language_has_its_trees(built):
@@ -62,12 +62,12 @@ def test_another_language_has_its_trees(built):
     assert len(built.page("de/nested/page/index.html").select(".bmvis")) == 1
 
 
-def test_an_element_written_by_a_macro_is_drawn(built):
+def test_element_from_a_macro_is_drawn(built):
     page = built.page("macro/index.html")
     assert [box.get("id") for box in page.select(".bmvis")] == ["from-macro", None]
 
 
-def test_lines_are_those_of_the_file(built):
+def test_warning_has_the_line_of_the_file(built):
     assert "docs/macro.md:5: unknown attribute 'dept'" in built.log
 
 
@@ -84,7 +84,7 @@ def links(built, uri, selector):
     ],
     ids=["default", "another"],
 )
-def test_each_language_has_the_pages_of_its_gallery_in_its_nav(built, uri, cards):
+def test_nav_of_each_language_has_its_gallery_pages(built, uri, cards):
     assert links(built, uri, ".bmvis-card-title a") == cards
     assert [link for link in links(built, uri, ".md-nav--primary a") if "zoo" in link[1]] == cards
     for title, href in cards:
@@ -95,7 +95,7 @@ def test_each_language_has_the_pages_of_its_gallery_in_its_nav(built, uri, cards
 
 @needs_new_mkdocs
 @pytest.mark.parametrize(("structure", "names"), [("suffix", "{}.{}.md"), ("folder", "{1}/{0}.md")])
-def test_a_written_nav_has_the_titles_of_each_language(tmp_path, structure, names):
+def test_nav_of_the_author_has_titles_of_each_language(tmp_path, structure, names):
     def change(config):
         config["nav"] = ["models.md"]
         config["plugins"] = ["bmvis", {"i18n": TWO_LANGUAGES["i18n"] | {"docs_structure": structure}}]
@@ -113,10 +113,10 @@ def test_minifier_keeps_the_text_of_rows(built):
     assert "0 (Linear) weight:[4, 4] bias:[4]" in built.page("index.html").select_one("#tiny .bmvis-tree").get_text()
 
 
-def test_a_redirect_leads_to_a_module(built):
+def test_redirect_leads_to_a_module(built):
     assert "#tiny.0" in built.text("old/index.html")
 
 
-def test_no_other_warnings(built):
+def test_plugins_cause_no_other_warnings(built):
     warnings = [line for line in built.log.splitlines() if line.startswith("WARNING")]
-    assert len(warnings) == 2, warnings  # the mistake, once for each language
+    assert len(warnings) == 2, warnings  # the unknown attribute, once for each language

@@ -1,4 +1,4 @@
-"""Material's `offline` and `privacy` plugins beside ours: pages are opened as files."""
+"""Material's `offline` and `privacy` plugins in one site with bmvis: pages are opened as files."""
 
 import pytest
 from hosts import build, make_site
@@ -14,7 +14,7 @@ def add_plugins(config):
     config["plugins"] = ["search", "offline", {"privacy": {"assets_fetch": False}}, "bmvis"]  # no network
 
 
-def test_a_tree_in_a_file_is_alive_at_any_depth(tmp_path, browser):
+def test_tree_works_in_files_at_any_depth(tmp_path, browser):
     built = build("mkdocs", make_site(tmp_path, {"index.md": DEEP, "nested/page.md": DEEP}, add_plugins))
     assert built.report["code"] == 0, built.log
     assert not [line for line in built.log.splitlines() if "bmvis" in line and not line.startswith("INFO")]

@@ -19,16 +19,16 @@ TAG = '<model-structure factory="m:f">'
         pytest.param('<model-structure factory="m:g">\n' + TAG, 2, id="after-another"),
     ],
 )
-def test_an_element_is_found_at_its_line(text, line):
+def test_line_of_finds_an_element(text, line):
     assert HostPage(text).line_of(TAG) == line
 
 
-def test_equal_elements_are_found_one_after_another():
+def test_line_of_finds_equal_elements_in_order():
     page = HostPage(f"{TAG}\n\n{TAG}")
     assert [page.line_of(TAG), page.line_of(TAG), page.line_of(TAG)] == [1, 3, None]
 
 
-def test_the_line_is_that_of_the_file(tmp_path, monkeypatch):
+def test_place_has_the_line_of_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "docs" / "page.md"
     file.parent.mkdir()
@@ -37,16 +37,16 @@ def test_the_line_is_that_of_the_file(tmp_path, monkeypatch):
     assert page.place(page.line_of(TAG)) == "docs/page.md:5"
 
 
-def test_an_element_in_a_docstring_is_found_in_its_source(tmp_path, monkeypatch):
+def test_place_in_sources_finds_element_in_a_docstring(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in (".venv", "src/package"):
         (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "api.py").write_text(f'"""Say.\n\n    {TAG}\n"""\n')
+        (tmp_path / folder / "api.py").write_text(f'"""Do it.\n\n    {TAG}\n"""\n')
     assert place_in_sources(TAG, [tmp_path]) == "src/package/api.py:3"
     assert place_in_sources(TAG.replace(":f", ":g"), [tmp_path]) is None
 
 
-def test_anchors_are_given_once():
+def test_anchors_are_unique():
     page = HostPage("")
     for expected in ("tiny", "tiny-2", "tiny-3"):
         anchor = page.anchor("tiny")

@@ -1,4 +1,4 @@
-"""Pelican, a site generator that knows nothing of us but the Markdown extension: each article stands alone."""
+"""Pelican, a site generator that uses the Markdown extension without a plugin: each article is independent."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from hosts import SITE
 
-# Only looked for: `import pelican` replaces the class of every logger that is made afterwards with one that drops
+# Not imported: `import pelican` replaces the class of every later logger with one that drops
 # repeated messages, so a later test would miss warnings of Sphinx.
 pytestmark = pytest.mark.skipif(find_spec("pelican") is None, reason="Pelican is not installed")
 
@@ -38,7 +38,7 @@ Summary: What it is about.
 
 
 def build(folder, articles, **settings):
-    """Build a site and return its folder and what was said."""
+    """Build a site and return the exit code and the output."""
     ours = {"path": [str(SITE / "src")]} | settings
     (folder / "pelicanconf.py").write_text(SETTINGS.format(ours))
     (folder / "content").mkdir()
@@ -49,25 +49,25 @@ def build(folder, articles, **settings):
     return done.returncode, " ".join(done.stdout.split())
 
 
-def test_each_article_has_its_trees_and_the_assets_once(tmp_path):
-    code, said = build(tmp_path, {str(number): ARTICLE.format(number=number) for number in (1, 2)})
-    assert code == 0, said
-    assert "WARNING" not in said
+def test_article_has_its_trees_and_the_assets_once(tmp_path):
+    code, output = build(tmp_path, {str(number): ARTICLE.format(number=number) for number in (1, 2)})
+    assert code == 0, output
+    assert "WARNING" not in output
     for number in (1, 2):
         page = BeautifulSoup((tmp_path / "output" / f"article-{number}.html").read_text(), "html5lib")
         assert [tree["id"] for tree in page.select(".bmvis")] == ["tiny", "model-tiny", "gallery"]
         assert page.select_one("li .bmvis")["id"] == "model-tiny"
-        for said_once in ("The trees of bmvis", "Cards of a gallery"):
-            assert sum(said_once in sheet.string for sheet in page.select("style")) == 1
+        for text in ("The trees of bmvis", "Cards of a gallery"):
+            assert sum(text in sheet.string for sheet in page.select("style")) == 1
         assert len(page.select("script")) == 2
         assert 'name="written"' in page.select_one("code").get_text()
     feed = (tmp_path / "output" / "feeds" / "all.atom.xml").read_text()
     assert "What it is about." in feed
 
 
-def test_a_mistake_names_its_article_and_can_end_the_build(tmp_path):
+def test_error_names_its_article_and_can_end_the_build(tmp_path):
     bad = 'Title: Bad\nDate: 2026-01-01\n\n<model-structure factory="zoo:tiny" dept="1" />\n'
-    code, said = build(tmp_path, {"bad": bad}, on_error="raise")
+    code, output = build(tmp_path, {"bad": bad}, on_error="raise")
     assert code != 0
-    assert "Could not process ./bad.md" in said
-    assert "unknown attribute 'dept' (did you mean 'depth'?)" in said
+    assert "Could not process ./bad.md" in output
+    assert "unknown attribute 'dept' (did you mean 'depth'?)" in output

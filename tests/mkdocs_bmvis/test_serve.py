@@ -1,4 +1,4 @@
-"""Preview servers: what an author sees who edits a model while its page is open."""
+"""Preview servers: pages follow edits of models."""
 
 import socket
 import subprocess
@@ -20,7 +20,7 @@ GALLERY = '# Gallery\n\n<model-gallery toctree="zoo" models="zoo:ti*" />\n'
 
 
 def watch_sources(config):
-    config["watch"] = ["src"]  # for Zensical; our plugin sees to it itself
+    config["watch"] = ["src"]  # for Zensical; for MkDocs, the plugin of bmvis does it
 
 
 @contextmanager
@@ -39,12 +39,12 @@ def serving(host, folder):
 
 
 def wait_for(url, text, seconds=300):
-    """Return the page at `url` as soon as it holds `text`."""
+    """Return the page at `url` as soon as it contains `text`."""
     return wait_until(url, lambda page: text in page, seconds)
 
 
 def wait_until(url, is_right, seconds=300):
-    """Return the page at `url` as soon as it is right; the status of an error stands for its page."""
+    """Return the page at `url`, or the status of an error, as soon as `is_right` accepts it."""
     ends = time.monotonic() + seconds
     page = ""
     while not is_right(page):
@@ -56,7 +56,7 @@ def wait_until(url, is_right, seconds=300):
         except urllib.error.HTTPError as error:
             page = str(error.code)
         except OSError:
-            pass  # not up yet
+            pass  # not started yet
     return page
 
 
@@ -77,7 +77,7 @@ def test_served_page_follows_edits_errors_and_fixes(host, tmp_path):
 
 @needs_new_mkdocs
 @pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
-def test_a_served_gallery_follows_the_models_that_come_and_go(host, tmp_path):
+def test_served_gallery_follows_added_and_removed_models(host, tmp_path):
     folder = make_site(tmp_path, {"gallery.md": GALLERY})
     models = folder / "src" / "zoo.py"
     source = models.read_text()
@@ -93,7 +93,7 @@ def test_a_served_gallery_follows_the_models_that_come_and_go(host, tmp_path):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("host", HOSTS)
-def test_an_open_page_shows_an_edited_model_by_itself(host, tmp_path, browser):
+def test_open_page_reloads_after_a_model_is_edited(host, tmp_path, browser):
     folder = make_site(tmp_path, change=watch_sources if host == "zensical" else None)
     models = folder / "src" / "zoo.py"
     with serving(host, folder) as url:

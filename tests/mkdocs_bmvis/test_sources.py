@@ -1,4 +1,4 @@
-"""One Source for pages that are converted in a row, where no host says when a build ends."""
+"""One Source for pages that are converted in a row, if no host reports the end of a build."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def opened(monkeypatch, tmp_path):
 
 @pytest.fixture
 def timers(monkeypatch):
-    """Timers that a test ends."""
+    """Replace timers with ones that the test ends."""
     found = []
 
     class Timer:
@@ -60,12 +60,12 @@ def timers(monkeypatch):
     return found
 
 
-def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened, timers):
+def test_pages_share_one_source_until_a_pause(opened, timers):
     shared = sources.SharedSource(Settings())
     shared.answer(ModelRequest("m:a"))
     shared.answer(ModelRequest("m:b"))
     assert [source.closed for source in opened] == [False]
-    assert [timer.state for timer in timers] == ["canceled", "runs"], "the pause starts again with each question"
+    assert [timer.state for timer in timers] == ["canceled", "runs"], "each request restarts the pause"
     assert timers[-1].seconds == sources.IDLE
     timers[-1].end()
     shared.answer(ModelRequest("m:c"))
@@ -75,7 +75,7 @@ def test_pages_in_a_row_share_one_source_and_a_pause_ends_it(opened, timers):
     assert opened[1].closed
 
 
-def test_a_failure_does_not_keep_the_source_open(opened, timers):
+def test_failed_request_does_not_keep_the_source_open(opened, timers):
     shared = sources.SharedSource(Settings())
     with pytest.raises(FactoryError, match="m:bad"):
         shared.answer(ModelRequest("m:bad"))
@@ -83,7 +83,7 @@ def test_a_failure_does_not_keep_the_source_open(opened, timers):
     assert opened[0].closed
 
 
-def test_a_changed_file_ends_the_source_at_once(opened, tmp_path):
+def test_changed_file_closes_the_source(opened, tmp_path):
     zoo = tmp_path / "zoo.py"
     zoo.write_text("1")
     shared = sources.SharedSource(Settings(cwd=str(tmp_path)))
@@ -95,7 +95,7 @@ def test_a_changed_file_ends_the_source_at_once(opened, tmp_path):
     shared.close()
 
 
-def test_a_file_that_failed_and_changed_ends_the_source_at_once(opened, tmp_path):
+def test_changed_file_of_a_failed_model_closes_the_source(opened, tmp_path):
     (tmp_path / "m.py").write_text("1")
     shared = sources.SharedSource(Settings(cwd=str(tmp_path)))
     for _ in range(2):
@@ -109,7 +109,7 @@ def test_a_file_that_failed_and_changed_ends_the_source_at_once(opened, tmp_path
 
 
 @pytest.mark.parametrize("folder", ["", "records"], ids=["pyproject's", "own"])
-def test_source_reads_snapshots_where_the_settings_say(tmp_path, folder):
+def test_source_reads_snapshots_from_the_configured_folder(tmp_path, folder):
     (tmp_path / "pyproject.toml").write_text("[tool.bmvis]\nsnapshots = 'kept'\n")
     with sources.open_source(Settings(cwd=str(tmp_path), snapshots=folder)) as source:
         assert source.project.snapshots == tmp_path / (folder or "kept")

@@ -1,4 +1,4 @@
-"""What Zensical does in its own way: it ends on errors only if asked, and keeps pages between builds."""
+"""Behavior that is specific to Zensical: it ends on errors only if configured, and keeps pages between builds."""
 
 import pytest
 from hosts import build, make_site
@@ -6,7 +6,7 @@ from hosts import build, make_site
 pytest.importorskip("zensical", reason="Zensical is not installed")
 
 
-def test_a_problem_can_end_the_build(tmp_path):
+def test_on_error_raise_ends_the_build(tmp_path):
     def change(config):
         config["markdown_extensions"][-1]["mkdocs_bmvis"]["on_error"] = "raise"
 
@@ -15,7 +15,7 @@ def test_a_problem_can_end_the_build(tmp_path):
     assert "docs/bad.md:3: no module named 'zo'" in built.log
 
 
-def test_changed_model_is_redrawn_where_its_folder_is_watched(tmp_path):
+def test_changed_model_is_redrawn_if_its_folder_is_watched(tmp_path):
     def change(config):
         config["watch"] = ["src"]
 
@@ -27,24 +27,24 @@ def test_changed_model_is_redrawn_where_its_folder_is_watched(tmp_path):
 
 
 def test_changed_fingerprint_redraws_pages(tmp_path):
-    def say(text):
+    def with_fingerprint(text):
         def change(config):
             config["markdown_extensions"][-1]["mkdocs_bmvis"]["fingerprint"] = text
 
         return change
 
-    folder = make_site(tmp_path, change=say("one"))
+    folder = make_site(tmp_path, change=with_fingerprint("one"))
     assert "[4, 4]" in build("zensical", folder).text("index.html")
     models = folder / "src" / "zoo.py"
     changed = models.read_text().replace("width=4", "width=5")
     models.write_text(changed)
-    assert "[4, 4]" in build("zensical", folder).text("index.html")  # kept: nothing that Zensical knows has changed
-    make_site(folder, change=say("two"))
+    assert "[4, 4]" in build("zensical", folder).text("index.html")  # kept: no file that Zensical knows has changed
+    make_site(folder, change=with_fingerprint("two"))
     models.write_text(changed)
     assert "[5, 5]" in build("zensical", folder).text("index.html")
 
 
-def test_a_table_that_is_written_in_toml(tmp_path):
+def test_settings_in_toml(tmp_path):
     folder = make_site(tmp_path)
     (folder / "mkdocs.yml").unlink()
     (folder / "zensical.toml").write_text(
@@ -60,7 +60,7 @@ options = {depth = 1}
     assert len(built.page("nested/page/index.html").select(".bmvis-tree li")) == 2
 
 
-def test_a_gallery_has_cards_and_no_pages_and_a_tree_can_be_searched(tmp_path):
+def test_gallery_has_cards_without_pages_and_tree_is_searchable(tmp_path):
     pages = {
         "models.md": '# Models\n\n<model-gallery toctree="zoo" models="zoo:tiny | Tiny"></model-gallery>\n',
         "found.md": '# Found\n\n<model-structure factory="zoo:tiny" root-name="needle" search />\n',

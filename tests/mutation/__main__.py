@@ -95,7 +95,7 @@ class Bug:
 
 
 class _Planter(ast.NodeTransformer):
-    """Change the node at one place of a walk; `kind` says how, or is '' if nothing was changed there."""
+    """Change the node at one place of a walk; `kind` is the kind of change, or '' if the node was not changed."""
 
     def __init__(self, place: int) -> None:
         self.place = place
@@ -119,7 +119,7 @@ class _Planter(ast.NodeTransformer):
             ast.Eq: ast.NotEq,
             ast.NotEq: ast.Eq,
         }
-        swaps |= {ast.In: ast.NotIn, ast.NotIn: ast.In}
+        swaps |= {ast.In: ast.NotIn, ast.NotIn: ast.In}  # codespell:ignore notin
         swap = swaps.get(type(node.ops[0]))
         if swap and self._is_here(node):
             self.kind = "boundary" if swap in (ast.Lt, ast.LtE, ast.Gt, ast.GtE) else "inverted comparison"
@@ -196,7 +196,7 @@ def chosen(only: str, seed: int) -> list[Bug]:
 
 
 def tests_of(file: str) -> list[list[str]]:
-    """Return what pytest is given for the tests of a module, run by run: those that are the likeliest to fail first."""
+    """Return the arguments of pytest for the tests of a module, for each run: the tests most likely to fail first."""
     path = Path("tests", file)
     known = next((start for start in sorted(MIRRORS, key=len, reverse=True) if file.startswith(start)), "")
     folder = next((above for above in path.parents if (ROOT / above).exists()), Path("tests"))
@@ -214,7 +214,7 @@ def tests_of(file: str) -> list[list[str]]:
 
 
 def outcome_of(bug: Bug) -> str:
-    """Return what the tests of the module make of the bug: "caught", "hangs", "survived", or why that is not known."""
+    """Return the result of the module's tests with the bug: "caught", "hangs", "survived", or why it is unknown."""
     with tempfile.TemporaryDirectory(prefix="bmvis-mutation-") as folder:
         copy = Path(folder, "checkout")
         ignored = shutil.ignore_patterns(".git", ".venv*", "_build", "build", "__pycache__", ".*_cache")
@@ -234,14 +234,14 @@ def outcome_of(bug: Bug) -> str:
 
 
 def _failures(checkout: Path, tests: list[str]) -> list[str]:
-    """Run tests until one fails, and return what failed, as pytest is given it; [] if all pass."""
+    """Run tests until one fails, and return the failed test as an argument of pytest; [] if all pass."""
     command = [*_isolation(), sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     environment = os.environ | {"PYTHONPATH": str(checkout)}
     ran = subprocess.run(
         command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+?\.py)", ran.stdout, re.MULTILINE)
-    if ran.returncode and not failed:  # as when a conftest.py cannot be imported
+    if ran.returncode and not failed:  # for example, a conftest.py cannot be imported
         return tests
     return failed
 
@@ -261,7 +261,7 @@ def _isolation() -> list[str]:
 
 
 def main() -> None:
-    """Plant the bugs and write what became of them."""
+    """Plant the bugs and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="start of the paths of the files to plant bugs in")
     parser.add_argument("--seed", type=int, default=SEED)

@@ -1,6 +1,6 @@
-"""OpenDelta itself, in the environment that `make test-opendelta` makes, against the source document's pictures.
+"""OpenDelta, in the environment of `make test-opendelta`, compared with the images of the source document.
 
-OpenDelta needs an old transformers: what is tested too is that one site shows its models beside those of a new one.
+OpenDelta needs an old release of transformers. So one site with models of the old and a new release is tested too.
 """
 
 import json
@@ -46,13 +46,13 @@ def bert_delta(opendelta):
         ),
     ],
 )
-def test_rows_are_those_of_the_source_document(opendelta, reference, options, file):
+def test_rows_equal_the_source_document(opendelta, reference, options, file):
     built = opendelta.build(reference) if reference == "bert-delta" else opendelta.resolve(reference)
     drawn = to_text(layout(built.model, options), marks=False)
     assert drawn.splitlines() == (DATA / file).read_text().splitlines()
 
 
-def test_every_parameter_has_the_state_that_opendelta_gave_it(bert_delta):
+def test_parameters_have_the_state_set_by_opendelta(bert_delta):
     states = [
         [join(path, p.name), list(p.shape), p.trainable, p.delta]
         for path, module in zip(paths(bert_delta.modules), bert_delta.modules, strict=True)
@@ -62,13 +62,13 @@ def test_every_parameter_has_the_state_that_opendelta_gave_it(bert_delta):
     assert states == json.loads((DATA / "ref_delta_params.json").read_text())
 
 
-def test_the_snapshot_that_the_demo_shows_is_true():
+def test_snapshot_of_the_demo_is_up_to_date():
     run = subprocess.run([sys.executable, "-m", "bmvis", "check", "--project", DEMO], capture_output=True, text=True)
     assert (run.returncode, run.stdout) == (0, ""), run.stdout + run.stderr
 
 
-def test_the_tree_is_the_same_on_meta(opendelta):
-    """OpenDelta's adapters run the model and catch every error, so that a failure on meta would lose them."""
+def test_tree_is_the_same_on_meta(opendelta):
+    """Adapters of OpenDelta run the model and catch every error, so a failure on meta could lose them."""
     on_meta, on_cpu = (opendelta.resolve("opendelta_models:bert_delta", device).model for device in ("meta", "cpu"))
     assert [
         (parameter.name, parameter.shape, parameter.delta)
@@ -101,7 +101,7 @@ BUILDS = {
 
 
 @pytest.mark.parametrize("host", SITES)
-def test_a_live_site_shows_models_whose_dependencies_clash(host, tmp_path):
+def test_site_shows_models_with_conflicting_dependencies(host, tmp_path):
     for name, text in SITES[host].items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

@@ -1,4 +1,4 @@
-"""Small real sites, built by Sphinx in this process, and what came out of them."""
+"""Small real sites, built by Sphinx in this process, and their output."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ SITE = Path(__file__).parents[1] / "sites" / "sphinx"
 
 
 class Site:
-    """A folder of documents to build, and to change and build again."""
+    """A folder of documents, which tests change and build."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -22,9 +22,9 @@ class Site:
         self.folder.joinpath(name).write_text(text, encoding="utf-8")
 
     def build(self, builder: str = "html", *, jobs: int = 0, **settings: object) -> "Built":
-        doctrees = "gettext" if builder == "gettext" else "docs"  # it cannot share the others' doctrees
+        doctrees = "gettext" if builder == "gettext" else "docs"  # it cannot share doctrees with other builders
         builddir = self.folder / "_build" / doctrees
-        settings = {"show_warning_types": True} | settings  # not yet the default in Sphinx 7
+        settings = {"show_warning_types": True} | settings  # not the default in Sphinx 7
         app = SphinxTestApp(builder, srcdir=self.folder, builddir=builddir, confoverrides=settings, parallel=jobs)
         try:
             app.build()
@@ -34,7 +34,7 @@ class Site:
 
 
 class Built:
-    """The files that one build wrote, and what it said."""
+    """The files and the messages of one build."""
 
     def __init__(self, folder: Path, warnings: str, status: str) -> None:
         self.folder = folder
@@ -76,7 +76,7 @@ def make_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Site]:
 
 @pytest.fixture(scope="session")
 def small_site(make_site) -> Site:
-    """Return the small site, for tests that leave it as it is."""
+    """Return the small site, for tests that do not change it."""
     return make_site()
 
 

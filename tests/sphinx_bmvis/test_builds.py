@@ -1,4 +1,4 @@
-"""One build after another: what is built again, by which process, and with what result."""
+"""Repeated builds: what is built again, by which process, and with what result."""
 
 import hashlib
 import os
@@ -24,26 +24,26 @@ def site(make_site):
 
 
 def sphinx_build(folder, *arguments, **environment):
-    """Run `sphinx-build` as a person does, in a process of its own."""
+    """Run `sphinx-build` in its own process."""
     command = [sys.executable, "-m", "sphinx", *arguments, str(folder), str(folder / "_build" / "html")]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
 
 
 def touch_later(file: Path, text: str) -> None:
-    """Write a file so that its time of change is after a build that has just ended."""
+    """Write a file with a modification time after the end of the last build."""
     later = time.time() + 10
     file.write_text(text, encoding="utf-8")
     os.utime(file, (later, later))
 
 
-def test_an_unchanged_site_builds_no_model(site):
+def test_unchanged_site_builds_no_model(site):
     assert site.build().worker_ran
     again = site.build()
     assert not again.worker_ran
     assert len(again.trees("index.html")) == 1
 
 
-def test_a_change_elsewhere_builds_no_model(site):
+def test_change_of_an_unrelated_file_builds_no_model(site):
     site.build()
     touch_later(site.folder / "other.rst", "Other\n=====\n\nChanged.\n")
     again = site.build()
@@ -51,14 +51,14 @@ def test_a_change_elsewhere_builds_no_model(site):
     assert not again.worker_ran
 
 
-def test_a_change_of_the_models_source_builds_the_page_again(site):
+def test_changed_source_of_a_model_builds_its_page_again(site):
     site.build()
     touch_later(site.folder / "src" / "shapes.py", "WIDTH = 6\n")
     assert "[6, 6]" in site.build().trees("index.html")[0].get_text()
 
 
-def test_references_follow_a_row_that_moves(site):
-    """The row of layer 2 is that of all layers, until a layer differs: the page that refers to it is not edited."""
+def test_references_follow_a_moved_row(site):
+    """Layer 2 has its own row only after a layer differs, but the page that refers to it is not edited."""
     zoo = site.folder / "src" / "layers.py"
     zoo.write_text("from zoo import tiny\n\ndef net():\n    return tiny()\n")
     site.write(
@@ -74,7 +74,7 @@ def test_references_follow_a_row_that_moves(site):
     assert moved == ["index.html#net.2.dense", "index.html#net"]
 
 
-def test_every_builder_of_shared_doctrees_follows_a_model(site):
+def test_builders_with_shared_doctrees_follow_a_changed_model(site):
     builders = {"html": "index.html", "dirhtml": "index.html", "text": "index.txt", "singlehtml": "index.html"}
     for builder in builders:
         assert "[4, 4]" in site.build(builder).read(builders[builder])
@@ -83,18 +83,18 @@ def test_every_builder_of_shared_doctrees_follows_a_model(site):
         assert "[6, 6]" in site.build(builder).read(builders[builder]), builder
 
 
-def test_a_failed_model_is_tried_again(site):
+def test_failed_model_is_built_again(site):
     site.write("index.rst", "Start\n=====\n\n.. model-structure:: later:net\n\n.. toctree::\n\n   other\n")
     failed = site.build()
     assert "no module named 'later'" in failed.warnings
     assert len(failed.boxes("index.html")) == 1
     site.write("src/later.py", "from torch import nn\n\ndef net():\n    return nn.Linear(2, 2)\n")
-    mended = site.build()
-    assert mended.warnings == ""
-    assert len(mended.trees("index.html")) == 1
+    fixed = site.build()
+    assert fixed.warnings == ""
+    assert len(fixed.trees("index.html")) == 1
 
 
-def test_a_page_that_is_gone_leaves_nothing_behind(site):
+def test_removed_page_leaves_no_data(site):
     site.write("other.rst", "Other\n=====\n\n.. model-structure:: zoo:missing\n")
     assert site.build().warnings.count("zoo:missing") <= 1
     site.write("other.rst", "Other\n=====\n\nNo model.\n")
@@ -103,7 +103,7 @@ def test_a_page_that_is_gone_leaves_nothing_behind(site):
     assert not site.build().worker_ran
 
 
-def test_parallel_reading_gives_the_same_pages(make_site, html):
+def test_parallel_build_gives_the_same_pages(make_site, html):
     names = ["index.html", "myst.html", "places.html"]
     parallel = make_site().build(jobs=2)
     assert parallel.warnings == ""
@@ -115,18 +115,18 @@ def digests(folder):
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def test_two_clean_builds_are_the_same_to_the_byte(make_site, html):
+def test_clean_builds_are_identical(make_site, html):
     assert digests(make_site().build().folder) == digests(html.folder)
 
 
-def test_the_command_line_with_warnings_as_errors_and_two_processes(make_site):
+def test_sphinx_build_passes_with_warnings_as_errors_and_two_processes(make_site):
     site = make_site()
     done = sphinx_build(site.folder, "-q", "-W", "-n", "-j", "2")
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_no_process_of_the_build_imports_torch(make_site):
-    """Every process that reads, builds or writes writes down whether it has torch."""
+    """Record, for each process that reads, builds or writes, whether it imported torch."""
     site = make_site()
     with site.folder.joinpath("conf.py").open("a", encoding="utf-8") as conf:
         conf.write(
@@ -150,7 +150,7 @@ def test_no_process_of_the_build_imports_torch(make_site):
     assert len({process for _, process in lines}) > 1
 
 
-def test_a_site_that_mocks_torch_shows_the_real_model(site):
+def test_site_with_mocked_torch_shows_the_real_model(site):
     mocked = site.build(extensions=["sphinx_bmvis", "sphinx.ext.autodoc"], autodoc_mock_imports=["torch"])
     assert "weight:[4, 4]" in mocked.trees("index.html")[0].get_text()
 
@@ -165,7 +165,7 @@ def test_a_site_that_mocks_torch_shows_the_real_model(site):
     ],
     ids=["unknown option", "wrong value", "of one tree", "time-out"],
 )
-def test_a_wrong_setting_names_conf_py(site, settings, message):
+def test_invalid_setting_names_conf_py(site, settings, message):
     with pytest.raises(Exception, match=r"conf\.py") as raised:
         site.build(**settings)
     assert message in str(raised.value)
@@ -191,8 +191,8 @@ def test_site_can_require_a_version(make_site, settings, met):
 
 
 @pytest.mark.skipif(not find_spec("torch"), reason="this Python has no torch for conf.py to run")
-def test_torch_may_run_in_conf_py(make_site, html):
-    """Its threads do not survive the forks of `-j`: no page may need them."""
+def test_conf_py_can_run_torch(make_site, html):
+    """The threads of torch do not survive the forks of `-j`, so no page can need them."""
     site = make_site()
     with site.folder.joinpath("conf.py").open("a", encoding="utf-8") as conf:
         conf.write("\nimport torch\n\nassert (torch.ones(512, 512) @ torch.ones(512, 512)).sum() > 0\n")
@@ -213,7 +213,7 @@ def test_site_options_are_defaults_for_pages(site):
     assert "2 modules below" in first.get_text()
 
 
-def test_a_setting_changes_all_pages(site):
+def test_changed_setting_builds_all_pages_again(site):
     site.build()
     assert "2 modules below" in site.build(bmvis_options={"depth": 1}).trees("index.html")[0].get_text()
 

@@ -9,7 +9,7 @@ import pytest
 from sphinx_bmvis.gallery_pages import find_in_markdown, find_in_rst, split_body
 
 ZOO = '''
-"""Models that say little."""
+"""Models with short names."""
 from typing import Dict
 
 from torch import nn
@@ -82,7 +82,7 @@ def titles(built, page="index.html"):
     return [title.get_text() for title in built.page(page).select(".bmvis-card-title")]
 
 
-def test_cards_pages_and_links(shelf):
+def test_gallery_has_cards_pages_and_links(shelf):
     site = shelf()
     built = site.build()
     assert built.warnings == ""
@@ -104,7 +104,7 @@ def test_cards_pages_and_links(shelf):
     assert "bmvis-gallery.js" not in built.read("models/zoo.tiny.html")
 
 
-def test_a_second_build_reads_and_builds_nothing(shelf):
+def test_second_build_reads_and_builds_nothing(shelf):
     site = shelf()
     site.build()
     again = site.build()
@@ -126,7 +126,7 @@ def test_added_or_removed_model_adds_or_removes_its_page(shelf):
     assert pages == {"shelf.small_linear.rst", "shelf.small_new.rst", "zoo.tiny.rst"}
 
 
-def test_pages_of_a_gallery_that_is_gone_are_removed_but_for_those_of_an_author(shelf):
+def test_removed_gallery_removes_its_pages_but_not_those_of_an_author(shelf):
     site = shelf()
     site.build()
     own = "Tiny\n====\n\nMy own words.\n"
@@ -134,7 +134,7 @@ def test_pages_of_a_gallery_that_is_gone_are_removed_but_for_those_of_an_author(
     built = site.build()
     assert "My own words" in built.read("models/zoo.tiny.html")
     site.write("index.rst", "Models\n======\n\n.. toctree::\n   :glob:\n\n   models/*\n")
-    shutil.rmtree(site.folder / "_build")  # what was written is told by the pages themselves
+    shutil.rmtree(site.folder / "_build")  # bmvis recognizes its pages by their text
     assert site.build().warnings == ""
     assert [file.name for file in (site.folder / "models").iterdir()] == ["zoo.tiny.rst"]
 
@@ -152,7 +152,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_one_that_fails_has_a_card_and_a_warning_at_its_line(shelf, name):
+def test_failed_model_has_a_card_and_a_warning_with_its_line(shelf, name):
     built = shelf(FAILING[name], name).build()
     assert titles(built) == ["tiny", "raising"]
     assert "no weights" in built.page("index.html").select_one(".bmvis-card-error").get_text()
@@ -161,7 +161,7 @@ def test_one_that_fails_has_a_card_and_a_warning_at_its_line(shelf, name):
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (".. model-gallery:: shelf:nothing_*", "the pattern 'shelf:nothing_*' matches no model"),
         (".. model-gallery:: absent:*", "no module named 'absent'"),
@@ -171,11 +171,11 @@ def test_one_that_fails_has_a_card_and_a_warning_at_its_line(shelf, name):
     ],
     ids=["finds-nothing", "no-module", "no-name", "unknown-option", "folder-outside"],
 )
-def test_mistakes_are_reported_with_their_location(shelf, lines, said):
+def test_gallery_error_has_its_location(shelf, lines, message):
     built = shelf(f"M\n=\n\n{lines}\n").build()
-    assert said in built.warnings
+    assert message in built.warnings
     assert "index.rst:4: WARNING" in built.warnings
-    assert said in built.page("index.html").get_text()
+    assert message in built.page("index.html").get_text()
 
 
 def test_pattern_skips_references_outside_the_allow_list(shelf):
@@ -187,18 +187,18 @@ def test_pattern_skips_references_outside_the_allow_list(shelf):
 
 
 @pytest.mark.parametrize("builder", ["dirhtml", "singlehtml", "epub", "text", "latex", "man", "texinfo", "gettext"])
-def test_every_builder_takes_galleries(shelf, builder):
+def test_builder_accepts_galleries(shelf, builder):
     site = shelf()
     site.folder.joinpath("more.rst").write_text("More\n====\n\n.. model-gallery::\n\n   zoo:tiny\n")
     with site.folder.joinpath("index.rst").open("a") as index:
         index.write("\n.. toctree::\n\n   more\n")
     built = site.build(builder)
-    # `basic`, the test theme, has no pictures for EPUB's cover, and Sphinx says so.
+    # Sphinx warns that `basic`, the test theme, has no image for the cover of EPUB.
     assert "bmvis" not in built.warnings
     assert "ERROR" not in built.warnings
 
 
-def test_text_has_a_list(shelf):
+def test_text_builder_writes_gallery_as_a_list(shelf):
     text = shelf().build("text").read("index.txt")
     assert "* small_linear (Linear): 12 parameters, 48 bytes; small, linear" in text
 
@@ -219,7 +219,7 @@ See :numref:`the-zoo` and :ref:`the-zoo`.
 """
 
 
-def test_a_gallery_with_a_caption_is_a_numbered_figure(shelf):
+def test_gallery_with_caption_is_a_numbered_figure(shelf):
     site = shelf(CAPTIONED)
     built = site.build(numfig=True)
     assert built.warnings == ""
@@ -238,14 +238,14 @@ def test_a_gallery_with_a_caption_is_a_numbered_figure(shelf):
     assert book.index(r"\bmviscaption{What") < book.index("tiny} (Sequential)") < book.index("See ")
 
 
-def test_a_gallerys_alt_is_its_name_for_a_screen_reader(shelf):
+def test_gallery_alt_is_its_accessible_name(shelf):
     built = shelf(CAPTIONED.replace(":class: wide", ":alt: The zoo")).build()
     gallery = built.page("index.html").find(id="the-zoo")
     assert gallery["aria-label"] == "The zoo"
     assert "aria-labelledby" not in gallery.attrs
 
 
-def test_pages_read_in_parallel(shelf):
+def test_parallel_build_writes_gallery_pages(shelf):
     index = INDEX + "\n.. toctree::\n\n   " + "\n   ".join(f"p{n}" for n in range(8)) + "\n"
     site = shelf(index)
     for n in range(8):
@@ -256,7 +256,7 @@ def test_pages_read_in_parallel(shelf):
     assert built.page("index.html").select_one(".bmvis-card a")["href"] == "models/shelf.small_linear.html"
 
 
-def test_the_template_is_the_sites_own_where_it_has_one(shelf):
+def test_gallery_uses_the_template_of_the_site(shelf):
     site = shelf()
     (site.folder / "_templates" / "bmvis").mkdir(parents=True)
     site.write("_templates/bmvis/model.rst", "{{ title | heading }}\n\nOur page of {{ reference }}.\n")
@@ -264,13 +264,13 @@ def test_the_template_is_the_sites_own_where_it_has_one(shelf):
     assert "Our page of zoo:tiny." in built.read("models/zoo.tiny.html")
 
 
-def test_pages_have_the_suffix_that_the_sites_documents_have(shelf):
+def test_gallery_pages_have_the_suffix_of_the_documents(shelf):
     built = shelf(INDEX, "index.txt").build(source_suffix={".txt": "restructuredtext"}, extensions=["sphinx_bmvis"])
     assert built.warnings == ""
     assert built.page("models/zoo.tiny.html").h1.get_text().startswith("Tiny, the model")
 
 
-def test_a_myst_site_gets_myst_pages(shelf):
+def test_gallery_writes_myst_pages_in_a_myst_site(shelf):
     text = "# Models\n\n:::{model-gallery}\n:toctree: models\n\nzoo:tiny | Tiny *model*\n:::\n"
     built = shelf(text, "index.md").build(source_suffix={".md": "markdown"})
     assert built.warnings == ""
@@ -278,7 +278,7 @@ def test_a_myst_site_gets_myst_pages(shelf):
     assert built.page("models/zoo.tiny.html").select_one(".bmvis-tree")
 
 
-def test_snapshots_alone_make_a_gallery(shelf):
+def test_gallery_shows_snapshots_without_live_models(shelf):
     site = shelf("M\n=\n\n.. model-gallery::\n")
     site.write("pyproject.toml", '[tool.bmvis]\npath = ["src"]\n[tool.bmvis.models]\nlinear = "shelf:small_linear"\n')
     live = site.build()
@@ -323,7 +323,7 @@ RST = """
 
 
 @pytest.mark.parametrize(("find", "text"), [(find_in_markdown, MARKDOWN), (find_in_rst, RST)], ids=["myst", "rst"])
-def test_galleries_are_found_and_examples_of_them_are_not(find, text):
+def test_find_skips_galleries_in_examples(find, text):
     found = [(argument.strip(), *split_body(body)) for argument, body in find(text)]
     assert [argument for argument, _, _ in found] == ["zoo:a", "zoo:c"]
     assert found[0][1] == {"toctree": "here"}
@@ -333,7 +333,7 @@ def test_galleries_are_found_and_examples_of_them_are_not(find, text):
 @pytest.mark.parametrize(
     ("option", "parameters"), [("", "6 parameters"), ("   :device: auto\n", "4 parameters")], ids=["site", "gallery"]
 )
-def test_cards_pages_and_comparisons_use_the_device_of_the_site(make_site, option, parameters):
+def test_gallery_uses_the_device_of_the_site(make_site, option, parameters):
     gallery = f".. model-gallery::\n   :toctree: models\n{option}\n   placed:net\n"
     tree = ".. model-compare::\n   :before: placed:net\n   :after: placed:net\n"
     site = make_site({"index.rst": f"Models\n======\n\n{gallery}\n{tree}"})

@@ -1,4 +1,4 @@
-"""A pattern that names nothing is a warning at its directive; the tree stands all the same."""
+"""A highlight pattern without matches: a warning at its directive, and the whole tree."""
 
 import re
 
@@ -24,7 +24,7 @@ def built(make_site):
     return make_site({"index.rst": PAGE}).build("html")
 
 
-def test_the_warning_names_file_line_and_the_nearest(built):
+def test_highlight_warning_has_location_and_suggestion(built):
     found = re.findall(r"index\.rst:(\d+): WARNING: (.*)", built.warnings)
     assert found == [
         (
@@ -43,6 +43,6 @@ def test_highlighted_modules_are_marked_and_unfolded(built):
     assert [mark["data-n"] for mark in second.select(".bmvis-tree mark")] == ["3"]
 
 
-def test_a_warning_can_be_silenced(make_site):
+def test_highlight_warning_can_be_suppressed(make_site):
     page = PAGE.partition(".. model-structure:: zoo:tiny\n   :highlight: [r]")[0]
     assert make_site({"index.rst": page}).build("html", suppress_warnings=["bmvis.highlight"]).warnings == ""

@@ -1,4 +1,4 @@
-"""The small site in every format that Sphinx writes."""
+"""The small site in every format of Sphinx."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ def build(small_site):
 
 
 @pytest.mark.parametrize("file", ["text/index.txt", "man/small.1", "texinfo/smallmodels.texi", "xml/index.xml"])
-def test_formats_of_plain_text_show_the_lines(build, file):
+def test_text_formats_show_the_tree_lines(build, file):
     builder, _, name = file.partition("/")
     built = build(builder)
     assert built.warnings == ""
@@ -35,8 +35,8 @@ def test_formats_of_plain_text_show_the_lines(build, file):
     assert "84 parameters, all trainable" in text
 
 
-def test_markdown_has_the_lines_as_a_block_of_code(build):
-    """By sphinx-markdown-builder, which knows nothing of trees."""
+def test_markdown_shows_the_tree_lines_as_code(build):
+    """Use sphinx-markdown-builder, which has no support for trees."""
     pytest.importorskip("sphinx_markdown_builder", reason="sphinx-markdown-builder is not installed")
     built = build("markdown", extensions=["sphinx_bmvis", "myst_parser", "sphinx_markdown_builder"])
     assert built.warnings == ""
@@ -45,11 +45,11 @@ def test_markdown_has_the_lines_as_a_block_of_code(build):
 
 
 @pytest.mark.parametrize("builder", ["dirhtml", "singlehtml", "pseudoxml", "gettext", "linkcheck", "dummy"])
-def test_other_builders_pass_without_a_warning(build, builder):
+def test_other_builders_cause_no_warning(build, builder):
     assert build(builder).warnings == ""
 
 
-def test_singlehtml_has_every_tree_under_an_id_of_its_own(build):
+def test_singlehtml_trees_have_distinct_ids(build):
     built = build("singlehtml")
     ids = [tree["id"] for tree in built.trees("index.html")]
     assert len(ids) == 10
@@ -60,7 +60,7 @@ def test_singlehtml_has_every_tree_under_an_id_of_its_own(build):
     assert all(page.find(id=target[1:]) for target in targets)
 
 
-def test_epub_pages_are_good_xml_with_trees(build):
+def test_epub_pages_are_valid_xml_with_trees(build):
     built = build("epub")
     assert built.warnings == ""
     [book] = built.folder.glob("*.epub")
@@ -132,12 +132,12 @@ def test_latex_compiles(make_site, engine):
     assert not re.findall(r"[Rr]eference .* undefined|multiply.defined", log)
     if shutil.which("pdftotext"):
         subprocess.run(["pdftotext", "smallmodels.pdf"], cwd=folder, check=True)
-        assert "1.dense stands in Fig. 1" in folder.joinpath("smallmodels.txt").read_text(encoding="utf-8")
+        assert "1.dense is in Fig. 1" in folder.joinpath("smallmodels.txt").read_text(encoding="utf-8")
         assert overlapping(folder / "smallmodels.pdf") == []
 
 
 def overlapping(book: Path) -> list[str]:
-    """Return the words of a PDF that are printed over one another."""
+    """Return the words of a PDF that overlap."""
     boxes = subprocess.run(["pdftotext", "-bbox", book, "-"], capture_output=True, text=True, check=True).stdout
     found = []
     for page in boxes.split("<page ")[1:]:

@@ -1,4 +1,4 @@
-"""What stands on an HTML page for `model-structure`."""
+"""The HTML of `model-structure`."""
 
 import pytest
 
@@ -7,7 +7,7 @@ def rows(tree):
     return [" ".join(row.get_text().split()) for row in tree.select("summary, .bmvis-tree li > div")]
 
 
-def test_a_correct_site_builds_without_a_warning(html):
+def test_correct_site_builds_without_warnings(html):
     assert html.warnings == ""
 
 
@@ -25,7 +25,7 @@ def test_myst_and_rst_give_the_same_trees(html):
     assert [rows(tree) for tree in index[1:3]] == [rows(tree) for tree in myst]
 
 
-def test_options_reach_the_tree(html):
+def test_options_apply_to_the_tree(html):
     named, shallow, whole = html.trees("index.html")
     assert named["id"] == "tiny-model"
     assert "wide" in named["class"]
@@ -44,7 +44,7 @@ def test_options_reach_the_tree(html):
     ],
     ids=["by caption", "same page", "other page"],
 )
-def test_a_named_tree_is_a_target_of_references(html, page, text, target):
+def test_named_tree_is_a_target_of_references(html, page, text, target):
     [link] = [a for a in html.page(page).select("a.internal") if a.get_text() == text]
     assert link["href"] == target
 

@@ -1,4 +1,4 @@
-"""A build that was ended, at any moment and in any way: the next one gives the pages of a clean one."""
+"""Interrupted builds: after an end at any moment, the next build gives the pages of a clean build."""
 
 import hashlib
 import os
@@ -59,7 +59,7 @@ MOMENTS = ("env-updated", "env-check-consistency", "html-page-context")
 
 @pytest.fixture(scope="module")
 def make(make_site):
-    """Make the site in a folder of its own, with a wide model if it is to be so."""
+    """Make the site in its own folder, with a wide model if requested."""
 
     def make(source: str = ""):
         site = make_site(PAGES)
@@ -84,7 +84,7 @@ def wide(make):
 
 
 def start(site, **environment):
-    """Start a build as a person does, in a process of its own."""
+    """Start a build in its own process."""
     command = [sys.executable, "-m", "sphinx", "-M", "html", site.folder, site.folder / "_build", "-q", "-W"]
     return subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -92,15 +92,15 @@ def start(site, **environment):
 def build(site):
     """Build to the end, and return a digest of each file."""
     process = start(site)
-    said = process.communicate()[0].decode()
-    assert (process.returncode, said) == (0, "")
+    output = process.communicate()[0].decode()
+    assert (process.returncode, output) == (0, "")
     written = site.folder / "_build" / "html"
     files = [file for file in written.rglob("*") if file.is_file() and file.name != ".buildinfo"]
     return {str(file.relative_to(written)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_ended_while_models_are_built(make, narrow, end):
+def test_build_after_end_during_model_builds(make, narrow, end):
     site = make()
     site.write("src/wait", "")
     process = start(site)
@@ -114,7 +114,7 @@ def test_ended_while_models_are_built(make, narrow, end):
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_after_a_model_changed(make, wide, moment):
+def test_build_after_kill_with_a_changed_model(make, wide, moment):
     site = make()
     build(site)
     site.write("src/shapes.py", WIDER)
@@ -124,7 +124,7 @@ def test_killed_after_a_model_changed(make, wide, moment):
     assert build(site) == wide
 
 
-def test_half_an_environment_is_none(make, wide):
+def test_build_after_partly_written_environment(make, wide):
     site = make()
     build(site)
     site.write("src/shapes.py", WIDER)

@@ -1,4 +1,4 @@
-"""Trees beside the extensions that most sites have: inside their containers, in docstrings, with torch mocked."""
+"""Trees with common extensions: in their containers, in docstrings, and with torch mocked."""
 
 from importlib.util import find_spec
 
@@ -36,8 +36,8 @@ def build():
     return torch.nn.Linear(1, 1)
 '''
 PAGE = """\
-Neighbours
-==========
+Neighbors
+=========
 
 .. autosummary::
 
@@ -103,7 +103,9 @@ def site(make_site):
     return made
 
 
-needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="autodoc imports torch, which this Python has not")
+needs_torch = pytest.mark.skipif(
+    not find_spec("torch"), reason="autodoc imports torch, which this Python does not have"
+)
 
 
 @pytest.mark.parametrize(
@@ -125,5 +127,5 @@ def test_trees_in_all_containers(site, mocked):
 def test_doctest_builder_runs_with_trees(site):
     built = site.build("doctest", extensions=EXTENSIONS)
     assert built.warnings == ""
-    said = " ".join(built.read("output.txt").split())
-    assert "1 test 0 failures in tests" in said
+    output = " ".join(built.read("output.txt").split())
+    assert "1 test 0 failures in tests" in output
