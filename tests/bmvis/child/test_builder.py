@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bmvis.child import builder
+from bmvis.child.import_tracker import ImportTracker
 from bmvis.errors import BmvisError
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model
 from bmvis.option_parsing import parse_options
+from bmvis.reference import parse_reference
 from bmvis.source.source import Source
 from bmvis.view.layout import layout
+from bmvis.worker.protocol import Request
 
 MODELS = '''
 import torch
@@ -180,16 +185,22 @@ def test_meta_tree_is_kept_with_a_warning(source: Source, name: str, parameters:
     assert reason in text
 
 
-def test_meta_tree_is_kept_if_cpu_build_takes_too_long(tmp_path: Path) -> None:
-    slow = "        for _ in range(10**6 if x.device.type == 'cpu' else 1): x = x + 0; time.sleep(0.01)\n"
-    text = MODELS.replace("        self.read(x)\n", slow + "        self.read(x)\n").replace(
-        "import torch\n", "import time, torch\n"
-    )
-    tmp_path.joinpath("zoo.py").write_text(text)
-    with Source(tmp_path, path=["."], timeout=20) as found:
-        model = found.resolve("zoo:condition").model
-    assert model.device == "meta"
-    assert "on the CPU it takes too long" in warnings_of(model)[0][1]
+@pytest.mark.parametrize(
+    ("timeout", "device"), [(1e-9, "meta"), (1e9, "cpu"), (0, "cpu")], ids=["late", "soon", "none"]
+)
+def test_meta_tree_is_kept_if_cpu_build_takes_too_long(tmp_path: Path, timeout: float, device: str) -> None:
+    """In this process, where no parent enforces the timeout."""
+    tmp_path.joinpath("in_this_process.py").write_text(MODELS)
+    reference, path = "in_this_process:condition", list(sys.path)
+    try:
+        sys.path.insert(0, str(tmp_path))
+        request = Request(1, reference, "auto", (), timeout=timeout)
+        model = builder.build(parse_reference(reference), request, ImportTracker())
+    finally:
+        sys.path[:] = path
+        sys.modules.pop("in_this_process", None)
+    assert model.device == device
+    assert ["on the CPU it takes too long" in text for _, text in warnings_of(model)] == [True] * (device == "meta")
 
 
 @pytest.mark.parametrize(("name", "after"), [("branches", 2), ("compares_the_device", 1)])

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from misbehaviour import FAILS, PASSES, module_name, sleepers, write
+from misbehaviour import ENDLESS_TIMEOUT, FAILS, PASSES, module_name, sleepers, write
 
 import bmvis
 from bmvis.errors import BmvisError
@@ -69,7 +69,7 @@ def test_failure_is_reported(title, models, workspace, monkeypatch):
     if "longer than" in FAILS[title][1]:
         models.resolve("good0:build")  # torch is imported before the clock starts
         (worker,) = models._builder._workers.values()
-        monkeypatch.setattr(worker, "timeout", 2)
+        monkeypatch.setattr(worker, "timeout", ENDLESS_TIMEOUT)
     with pytest.raises(BmvisError) as caught:
         models.resolve(f"{module_name(title)}:build", "meta" if title != "1,000 GB" else "cpu")
     assert re.search(FAILS[title][1], caught.value.report)

@@ -9,6 +9,7 @@ import pytest
 
 from bmvis.child.user_process import OWN_MODULES
 from bmvis.errors import BmvisError
+from bmvis.model.tree import Model
 from bmvis.source.source import Source
 from bmvis.worker.client import Worker
 
@@ -112,49 +113,47 @@ def project(tmp_path_factory):
     return folder
 
 
+REFERENCES = [f"leak{number}:{name}" for number in range(len(LEAKS)) for name in ("changes", "depends")]
+
+
 @pytest.fixture(scope="module")
-def alone(project):
-    """Return a function that builds each model in a new worker."""
-    found = {}
+def in_two_orders(project):
+    """Return by reference the model that a worker builds in the order of `REFERENCES`, and in the reverse order.
 
-    def build(reference):
-        if reference not in found:
-            with Source(project, path=["."], timeout=100) as source:
-                found[reference] = source.resolve(reference).model
-        return found[reference]
-
-    return build
-
-
-@pytest.fixture(scope="module", params=[("changes", "depends"), ("depends", "changes")], ids="-".join)
-def in_order(request, project):
-    """Return all models as built by one worker, the two of each module in this order."""
-    found = {}
-    with Source(project, path=["."], timeout=100) as source:
-        for number in range(len(LEAKS)):
-            for name in request.param:
+    Whatever a model changes reaches another one in one of the two orders only.
+    """
+    found = {reference: [] for reference in REFERENCES}
+    for order in (REFERENCES, REFERENCES[::-1]):
+        with Source(project, path=["."], timeout=300) as source:
+            for reference in order:
                 try:
-                    found[f"leak{number}:{name}"] = source.resolve(f"leak{number}:{name}").model
+                    found[reference].append(source.resolve(reference).model)
                 except BmvisError as error:
-                    found[f"leak{number}:{name}"] = error.report
+                    found[reference].append(error)
     return found
 
 
-@pytest.mark.parametrize("title", LEAKS)
 @pytest.mark.parametrize("name", ["changes", "depends"])
-def test_order_of_models_does_not_matter(title, name, in_order, alone):
-    reference = f"leak{list(LEAKS).index(title)}:{name}"
-    assert in_order[reference] == alone(reference)
+@pytest.mark.parametrize("title", LEAKS)
+def test_order_of_models_does_not_matter(title, name, in_two_orders):
+    first, second = in_two_orders[f"leak{list(LEAKS).index(title)}:{name}"]
+    assert isinstance(first, Model), first.report
+    assert first == second
 
 
-def test_edited_source_is_seen_in_the_same_build(tmp_path):
-    with Worker(tmp_path) as worker:
-        for width in (2, 3, 4):
-            (tmp_path / "edited.py").write_text(
-                f"from torch import nn\ndef build(): return nn.Linear({width}, 1)\n{'# ' * width}"
-            )
-            built = worker.build("edited:build", path=[str(tmp_path)]).model
-            assert built.root.parameters[0].shape == (1, width)
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory):
+    with Worker(tmp_path_factory.mktemp("project"), memory=2_000_000_000) as worker:
+        yield worker
+
+
+def test_edited_source_is_seen_in_the_same_build(worker, tmp_path):
+    for width in (2, 3, 4):
+        (tmp_path / "edited.py").write_text(
+            f"from torch import nn\ndef build(): return nn.Linear({width}, 1)\n{'# ' * width}"
+        )
+        built = worker.build("edited:build", path=[str(tmp_path)]).model
+        assert built.root.parameters[0].shape == (1, width)
 
 
 def test_own_package_named_like_a_preloaded_library(tmp_path):
@@ -184,12 +183,11 @@ def test_environment_set_before_an_import_reaches_the_library(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["resource", "msgspec", "sysconfig", "decimal", "tomllib"])
-def test_own_module_named_like_a_dependency_of_bmvis(name, tmp_path):
+def test_own_module_named_like_a_dependency_of_bmvis(name, worker, tmp_path):
     (tmp_path / f"{name}.py").write_text("from torch import nn\ndef build(): return nn.Linear(3, 2)\n")
-    with Source(tmp_path, path=["."], memory=2_000_000_000) as source:
-        assert source.resolve(f"{name}:build").model.root.type == "Linear"
-        with pytest.raises(BmvisError, match="has no 'absent'"):
-            source.resolve(f"{name}:absent")
+    assert worker.build(f"{name}:build", path=[str(tmp_path)]).model.root.type == "Linear"
+    with pytest.raises(BmvisError, match="has no 'absent'"):
+        worker.build(f"{name}:absent", path=[str(tmp_path)])
 
 
 def top_level_modules(code):
