@@ -207,6 +207,32 @@ def test_modules_that_bmvis_alone_imports_are_known():
     assert loaded - needed - set(OWN_MODULES) == {"bmvis"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks model processes")
+def test_library_that_cannot_be_preloaded_leaves_no_descriptor_in_later_models(tmp_path, monkeypatch):
+    """A library that starts a thread ends the template that imports it, whose socket is then of no use."""
+    libraries = tmp_path / "site-packages"
+    library = libraries / "threaded_library"
+    library.mkdir(parents=True)
+    (libraries / "threaded-1.0.dist-info").mkdir()
+    for number in range(30):  # libraries with few modules are not preloaded
+        (library / f"part{number}.py").touch()
+    (library / "__init__.py").write_text(
+        "import importlib, threading, time\n"
+        "for number in range(30): importlib.import_module(f'threaded_library.part{number}')\n"
+        "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+    )
+    (tmp_path / "zoo.py").write_text(
+        "import os\nfrom torch import nn\n"
+        "def count(when): return nn.Linear(len(os.listdir('/proc/self/fd')), 1)\n"
+        "def threaded():\n    import threaded_library\n    return nn.Linear(1, 1)\n"
+    )
+    monkeypatch.syspath_prepend(str(libraries))
+    with Source(tmp_path, path=["."]) as source:
+        before = source.resolve("zoo:count('before')").model
+        assert source.resolve("zoo:threaded").model.root.type == "Linear"
+        assert source.resolve("zoo:count('after')").model == before
+
+
 def test_output_before_a_system_exit_is_shown(tmp_path):
     (tmp_path / "command.py").write_text(
         "import argparse, sys\nfrom torch import nn\nassert sys.argv == ['bmvis']\n"
