@@ -29,30 +29,30 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     project: Project
     names: tuple[str, ...] = ()
-    """Names and patterns of names; all models if empty."""
+    """Names and patterns. Empty for all models."""
     jobs: int = 1
-    """Models that are built at the same time."""
+    """Number of models to build at the same time."""
     timeout: float = TIMEOUT
     """Seconds per model."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """A model as it is now."""
+    """The result of building a model."""
 
     name: str
     file: Path
-    """Where its snapshot is, or would be."""
+    """The path of its snapshot, which may not exist yet."""
     snapshot: Snapshot | None = None
     """None if it could not be built."""
     error: BmvisError | None = None
 
 
 def build_all(work: Work, step: Callable[[Outcome], _T]) -> Iterator[_T]:
-    """Yield what a step returns for each model, in the order in which they are built.
+    """Build models, and yield the result of `step` for each one, in the order in which they finish.
 
     Args:
-        work: which models to build.
-        step: is called with a built model while the next ones are being built.
+        work: the models to build.
+        step: a function that is called with a built model while other models are being built.
 
     Raises:
         ProjectError: a name is unknown, or the project has no models.
@@ -82,18 +82,18 @@ def build_all(work: Work, step: Callable[[Outcome], _T]) -> Iterator[_T]:
 
 
 def chosen_names(written: Sequence[str], models: Mapping[str, NamedModel]) -> list[str]:
-    """Return the names that names and patterns on the command line select, each once.
+    """Return the names of the models that match the names and patterns on the command line, each once.
 
     Raises:
-        ProjectError: one of them selects nothing, or there are no models.
+        ProjectError: a name or pattern matches no model, or there are no models.
     """
     if not models:
-        raise ProjectError("pyproject.toml names no model", hint="write them below [tool.bmvis.models]")
+        raise ProjectError("pyproject.toml defines no models", hint="add them to [tool.bmvis.models]")
     found: dict[str, None] = {}
     for text in written or ("*",):
         matches = [name for name in models if fnmatchcase(name, text)] if is_pattern(text) else [text]
         if not matches or (len(matches) == 1 and matches[0] not in models):
-            raise ProjectError(f"no model of pyproject.toml has the name {text!r}", hint=nearest(text, models))
+            raise ProjectError(f"pyproject.toml defines no model {text!r}", hint=nearest(text, models))
         found |= dict.fromkeys(matches)
     return list(found)
 
@@ -107,7 +107,7 @@ def _build(source: Source, project: Project, name: str) -> Outcome:
 
 
 def _progress() -> Progress:
-    """Return a bar on standard error; none where that is no terminal."""
+    """Return a progress bar on standard error. It is hidden if that is not a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

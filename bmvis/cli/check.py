@@ -1,4 +1,4 @@
-"""`bmvis check`: report how the models of a project differ from what was recorded."""
+"""`bmvis check`: report how the models of a project differ from their snapshots."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from bmvis.source.revisions import read_revision, resolve_revision
 
 @click.command()
 @build_options
-@report_options("any", "The least serious class of changes that ends the command with 1.")
+@report_options("any", "Exit with 1 for changes of this class or a more serious one.")
 @click.option("--since", metavar="REV", help="Compare with the snapshots of a git revision instead of the files.")
-@click.option("--update", is_flag=True, help="Write the snapshots of models that differ. Changes then end with 0.")
+@click.option(
+    "--update", is_flag=True, help="Write the snapshots of models that differ. The exit code for changes is then 0."
+)
 def check(
     names: Sequence[str],
     folder: Path,
@@ -37,12 +39,12 @@ def check(
 
     NAMES are names or patterns such as "bert-*". By default, all models are checked.
 
-    Each change is of a class: checkpoint (old files no longer load), numerics (they load and compute something
-    else), training, or cosmetic. The exit code is 1 for changes, 2 if a model can't be built, 3 if a snapshot is
-    missing, 4 if it is of another reference, 5 if it has conflict markers, and 6 if it can't be read.
+    Each change has a class: checkpoint (old checkpoints no longer load), numerics (they load, but outputs differ),
+    training, or cosmetic. The exit code is 1 for changes, 2 if a model can't be built, 3 if a snapshot is missing, 4
+    if it has another reference, 5 if it has conflict markers, and 6 if it can't be read.
     """
     if since is not None and update:
-        raise click.UsageError("--update writes what differs from the files: leave out --since")
+        raise click.UsageError("--update cannot be used with --since")
     with errors_end_the_command():
         project = read_project(folder.resolve())
         work = Work(project=project, names=tuple(names), jobs=jobs, timeout=timeout)
@@ -54,7 +56,7 @@ def check(
     if update:
         results = [result for result in results if not _is_updated(result, checked)]
     elif any(result.status == "drifted" for result in results):
-        click.echo("if this is intended, run `bmvis snapshot` and commit the result", err=True)
+        click.echo("if the changes are intended, run `bmvis snapshot` and commit the result", err=True)
     sys.exit(exit_code(results, fail_on))
 
 
@@ -69,7 +71,7 @@ def _recorded(work: Work, since: str) -> Mapping[str, bytes]:
 
 
 def _others(work: Work, since: str | None) -> Iterator[Result]:
-    """Yield the snapshots that no model has, or had in a revision and has no longer."""
+    """Yield the snapshots without a model, or those of a revision whose model was removed."""
     snapshots = work.project.snapshots
     if since is None:
         yield from obsolete_snapshots(snapshots, work.project.models)
@@ -81,11 +83,11 @@ def _others(work: Work, since: str | None) -> Iterator[Result]:
 
 def _print_summary(results: Sequence[Result]) -> None:
     models = [result for result in results if result.status not in ("obsolete", "removed")]
-    click.echo(f"{sum(result.is_well for result in models)} of {len(models)} as recorded", err=True)
+    click.echo(f"{sum(result.is_well for result in models)} of {len(models)} models match their snapshots", err=True)
 
 
 def _is_updated(result: Result, checked: Sequence[Checked]) -> bool:
-    """Write the snapshot of a model that differs, and return whether the file is now as the model is."""
+    """Write the snapshot of a model that differs, and return whether the file now matches the model."""
     outcome = next((one.outcome for one in checked if one.result is result), None)
     if outcome is None or outcome.snapshot is None:
         return False

@@ -1,4 +1,4 @@
-"""Compare built and recorded models with what was recorded before. Internal."""
+"""Compare models with their snapshots, and snapshots with each other. Internal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bmvis.source.recorded import MAX_BYTES, ConflictError, conflict_sides, pars
 
 
 class Checked(NamedTuple):
-    """A model as it is now, and how it differs from what was recorded."""
+    """A model, and how it differs from its snapshot."""
 
     outcome: Outcome
     result: Result
@@ -44,7 +44,7 @@ def check_revision(outcome: Outcome, recorded: Mapping[str, bytes]) -> Checked:
 
 
 def compare_contents(name: str, file: Path, old: bytes | None, new: bytes | None) -> Result:
-    """Compare the contents of two snapshot files; None for one that is not there."""
+    """Compare the contents of two snapshot files. None represents a missing file."""
     try:
         was = None if old is None else parse_snapshot(old, str(file)).model
         is_now = None if new is None else parse_snapshot(new, str(file)).model
@@ -73,11 +73,13 @@ def compare_recorded(name: str, file: Path, was: Model | None, is_now: Model | N
 
 
 def obsolete_snapshots(folder: Path, names: Iterable[str]) -> Iterator[Result]:
-    """Yield a result for each snapshot in a folder whose name no model has. Other JSON files are left alone."""
+    """Yield a result for each snapshot in a folder that no model has. Other JSON files are ignored."""
     known = set(names)
     for file in sorted(folder.glob("*.json")):
         if file.stem not in known and _is_snapshot(file):
-            error = BmvisError("no model of pyproject.toml has this snapshot", hint="run `bmvis snapshot --prune`")
+            error = BmvisError(
+                "pyproject.toml has no model for this snapshot", hint="run `bmvis snapshot --prune` to remove it"
+            )
             yield failed(file.stem, file, "obsolete", error)
 
 
@@ -107,11 +109,11 @@ def _with_file(outcome: Outcome) -> Result:
 
 
 def _broken(outcome: Outcome) -> Result:
-    return failed(outcome.name, outcome.file, "broken", outcome.error or BmvisError("no model"))
+    return failed(outcome.name, outcome.file, "broken", outcome.error or BmvisError("the model was not built"))
 
 
 def _unreadable(name: str, file: Path, error: SnapshotError) -> Result:
-    """Return the result for a snapshot that is missing or not usable; of a conflict, with what its sides differ in."""
+    """Return the result for a missing or invalid snapshot. For a merge conflict, compare its two sides."""
     result = failed(name, file, status_of(error), error)
     if not isinstance(error, ConflictError):
         return result
@@ -119,14 +121,14 @@ def _unreadable(name: str, file: Path, error: SnapshotError) -> Result:
     try:
         ours, theirs = (parse_snapshot(side, str(file)).model for side in conflict_sides(content) or ())
     except SnapshotError:
-        return result  # the sides are no whole snapshots: git merged other parts of them
+        return result  # a side is not a complete snapshot, because git merged other parts of the file
     found = compared(name, file, find_drift(ours, theirs), content.decode())
     problem = {"status": "conflicted", "message": result.message, "hint": result.hint}
     return msgspec.structs.replace(found, **problem)
 
 
 def _is_recorded(file: Path, snapshot: Snapshot) -> bool:
-    """Return whether a file has the very text of a snapshot: then there is nothing to compare."""
+    """Return whether the file is equal to the snapshot, so that there is nothing to compare."""
     try:
         return read_regular(file, MAX_BYTES) == dump(snapshot).encode()
     except OSError:

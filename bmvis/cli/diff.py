@@ -1,4 +1,4 @@
-"""`bmvis diff`: compare recorded snapshots with each other, without building a model."""
+"""`bmvis diff`: compare snapshots of two revisions or files, without building a model."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from bmvis.source.revisions import read_revision, resolve_revision
 @click.argument("before", default="HEAD")
 @click.argument("after", required=False)
 @project_option
-@report_options(None, "End with 1 for changes of this class or a more serious one.")
+@report_options(None, "Exit with 1 for changes of this class or a more serious one.")
 def diff(before: str, after: str | None, folder: Path, style: str, fail_on: FailOn | None) -> None:
     """Compare the snapshots of two git revisions, or two snapshot files.
 
-    BEFORE is a revision (HEAD by default) or a .json file. AFTER is another one; by default, the files of the working
-    tree. No model is built, and PyTorch is not needed. Examples:
+    BEFORE is a revision (HEAD by default) or a .json file. AFTER is another one. The default is the working tree. No
+    model is built, and PyTorch is not needed. Examples:
 
         bmvis diff main
 
         bmvis diff old.json new.json
 
-    The exit code is 0 also if models differ, unless you set --fail-on.
+    The exit code is 0 even if models differ, unless you set --fail-on.
     """
     counted = fail_on or "nothing"
     with errors_end_the_command():
@@ -62,4 +62,4 @@ def _read(file: Path) -> bytes:
     try:
         return read_regular(file, MAX_BYTES)
     except OSError as error:
-        raise SnapshotError(f"cannot read {file}: {error.strerror}", hint="name a snapshot file") from None
+        raise SnapshotError(f"cannot read {file}: {error.strerror}", hint="pass the path of a snapshot file") from None

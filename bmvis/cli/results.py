@@ -1,4 +1,4 @@
-"""What a command reports of one model: plain data that every output format reads."""
+"""The result of a command for one model, as plain data that all report formats share."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ EXIT_CODES: dict[Status, int] = {
     "unreadable": 6,
     "broken": 2,
 }
-"""By status. The manual has the table."""
+"""Exit code of each status. The manual has the same table."""
 FailOn = Literal["checkpoint", "numerics", "training", "any", "nothing"]
-"""The least serious class of changes that fails, any change, or none."""
+"""The least serious class of changes that makes the command fail, `any`, or `nothing`."""
 Level = Literal["error", "warning", "notice"]
 BROKEN = 2
-"""Also click's code for wrong usage."""
+"""Exit code if a model cannot be built. Also click's code for usage errors."""
 _STATUSES: dict[type[SnapshotError], Status] = {
     MissingSnapshotError: "missing",
     ReferenceChangedError: "mismatched",
@@ -47,22 +47,22 @@ _STATUSES: dict[type[SnapshotError], Status] = {
 
 
 class Change(DriftLine, frozen=True, omit_defaults=True, rename={"impact": "class"}):
-    """One difference, and the line of its row in the snapshot file."""
+    """One change, and the line of its row in the snapshot file."""
 
     line: int = 1
     shown: str = ""
-    """The whole difference in one line, as the text output has it."""
+    """The change in one line, as in the text report."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"impact": "class"}):
-    """What became of one model."""
+    """The result of a command for one model."""
 
     name: str
     status: Status
     snapshot: str
-    """The snapshot file as seen from the current folder."""
+    """Path of the snapshot file, relative to the current folder."""
     file: str
-    """The same file as seen from the root of the repository."""
+    """Path of the snapshot file, relative to the root of the repository."""
     impact: Impact | None = None
     headline: str = ""
     changes: tuple[Change, ...] = ()
@@ -70,7 +70,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     after: Totals | None = None
     verdict: Verdict | None = None
     message: str = ""
-    """What is wrong, if there is more to report than changes."""
+    """The problem, if there is more to report than changes."""
     hint: str = ""
     detail: str = ""
 
@@ -81,14 +81,14 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
 
     @property
     def title(self) -> str:
-        """Return the result in a few words."""
+        """Return the result in one line."""
         if self.message:
             return self.message
         return f"differs from {self.snapshot}: {self.headline}" if self.status == "drifted" else self.status
 
     @property
     def report(self) -> str:
-        """Return what to read about the model, in one or more lines."""
+        """Return the full report of the model, in one or more lines."""
         if not self.message:
             return self.differences
         error = BmvisError(self.message, hint=self.hint, detail=self.detail).report
@@ -96,7 +96,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
 
     @property
     def differences(self) -> str:
-        """Return the changes, a line each, then the totals that changed."""
+        """Return one line for each change, then one for each total that changed."""
         found = [change.shown for change in self.changes]
         if self.before and self.after:
             found += total_lines(self.before, self.after)
@@ -104,7 +104,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
 
 
 def place_of(file: Path) -> tuple[str, str]:
-    """Return a file as seen from the current folder, and from the root of its repository."""
+    """Return the path of a file relative to the current folder, and relative to the root of its repository."""
     file = file.absolute()
     here, root = Path.cwd(), project_folder(file.parent)
     shown = file.relative_to(here).as_posix() if file.is_relative_to(here) else str(file)
@@ -117,8 +117,8 @@ def compared(name: str, file: Path, drift: Drift, text: str, *, is_after: bool =
     Args:
         name: of the model.
         file: its snapshot.
-        drift: how the two sides differ.
-        text: the content of the snapshot file, in which the changed rows are looked up.
+        drift: the changes.
+        text: the content of the snapshot file, to find the lines of the changed rows.
         is_after: whether that file has the second of the two models.
     """
     snapshot, seen = place_of(file)
@@ -160,7 +160,7 @@ def exit_code(results: Iterable[Result], fail_on: FailOn) -> int:
 
     Args:
         results: of all models.
-        fail_on: which changes count.
+        fail_on: the changes that make the command fail.
     """
     codes = {EXIT_CODES[result.status] for result in results if fails(result, fail_on)}
     return BROKEN if BROKEN in codes else max(codes, default=0)
@@ -175,7 +175,7 @@ def fails(result: Result, fail_on: FailOn) -> bool:
 
 
 def level(impact: Impact | None, fail_on: FailOn) -> Level:
-    """Return how serious a change is: an error only if it makes the command fail."""
+    """Return the level of a change in CI annotations. It is `error` only if the change makes the command fail."""
     if fail_on == "any" or (impact is not None and impact in _serious(fail_on)):
         return "error"
     return "warning" if impact in ("checkpoint", "numerics") else "notice"

@@ -1,4 +1,4 @@
-"""The line of a snapshot file at which a module is recorded."""
+"""Find the line of a module in a snapshot file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SPAN = re.compile(r"(\d+)-(\d+)")
 
 
 class RowLines:
-    """Looks up rows by module path. A text that is no snapshot has all modules in line 1.
+    """Finds rows by module path. In a text that is not a snapshot, all modules are in line 1.
 
     Args:
         text: the content of the file.
@@ -37,10 +37,10 @@ class RowLines:
             self._children.append([])
 
     def line(self, path: str) -> int:
-        """Return the line of the row for a path, or of the nearest row above it.
+        """Return the line of the row for a path, or of its nearest ancestor.
 
         Args:
-            path: of a module; of a range such as `layer.0-11`, its first module counts.
+            path: the path of a module. For a range such as `layer.0-11`, the first module is used.
         """
         if not self._rows:
             return 1
@@ -61,7 +61,7 @@ class RowLines:
         return None
 
     def _content(self, above: int, child: int) -> int:
-        """Return the row that has what is below a row: a row that is like another one has nothing of its own."""
+        """Return the row that has the children of a row: itself, or the sibling that `like` refers to."""
         like = self._rows[child].get("like")
         same = self._child(above, like) if isinstance(like, str) else None
         return child if same is None else same

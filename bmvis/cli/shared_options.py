@@ -21,7 +21,7 @@ project_option = click.option(
     "folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=".",
-    help="Where to look for pyproject.toml, from there upwards.",
+    help="Folder to search for pyproject.toml. Its parent folders are searched too.",
 )
 _FAIL_ON = click.Choice(["checkpoint", "numerics", "training", "any"])
 
@@ -29,8 +29,15 @@ _FAIL_ON = click.Choice(["checkpoint", "numerics", "training", "any"])
 def build_options(command: Command) -> Command:
     """Add the options of commands that build models."""
     for option in (
-        click.option("--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Seconds per model."),
-        click.option("--jobs", "-j", type=click.IntRange(1), default=1, help="Processes that build models."),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(0, min_open=True),
+            default=TIMEOUT,
+            help="Time limit for each model in seconds.",
+        ),
+        click.option(
+            "--jobs", "-j", type=click.IntRange(1), default=1, help="Number of models to build at the same time."
+        ),
         project_option,
         click.argument("names", nargs=-1),
     ):
@@ -42,14 +49,14 @@ def report_options(default: str | None, fail_on: str) -> Callable[[Command], Com
     """Return a decorator that adds the options of commands that report changes.
 
     Args:
-        default: of the option --fail-on.
-        fail_on: its help text.
+        default: the default of the option --fail-on.
+        fail_on: the help text of that option.
     """
 
     def add(command: Command) -> Command:
         command = click.option("--fail-on", type=_FAIL_ON, default=default, help=fail_on)(command)
         choice = click.Choice(list(FORMATS))
-        return click.option("--format", "style", type=choice, default="text", help="The format of the report.")(command)
+        return click.option("--format", "style", type=choice, default="text", help="Format of the report.")(command)
 
     return add
 
@@ -62,7 +69,7 @@ def print_report(results: Sequence[Result], style: str, fail_on: FailOn) -> None
 
 @contextmanager
 def errors_end_the_command() -> Iterator[None]:
-    """Write an error of bmvis to standard error, and end with the exit code for it."""
+    """Print a `BmvisError` to standard error, and exit with its code."""
     try:
         yield
     except BmvisError as error:

@@ -26,11 +26,11 @@ from bmvis.view.page import Page
 from bmvis.worker.client import TIMEOUT
 
 BROKEN = 2
-"""Exit code if there is no tree, as from `bmvis check`."""
+"""Exit code if there is no tree. The same as that of `bmvis check`."""
 _ELSEWHERE = ("name", "caption", "class", "search")
-"""Options that only apply to pages of a site."""
-_ENDLESS = 1_000_000
-"""Columns."""
+"""Options that apply only to pages of a site."""
+_UNLIMITED = 1_000_000
+"""Number of columns if the output is not a terminal."""
 _FILE = click.Path(dir_okay=False, allow_dash=True)
 
 
@@ -53,15 +53,24 @@ def _outputs(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
             click.option("--json", "as_json", is_flag=True, help="Print the tree as JSON."),
-            click.option("--html", type=_FILE, help="Write a self-contained HTML page. - is standard output."),
-            click.option("--svg", type=_FILE, help="Write an SVG image. - is standard output."),
+            click.option(
+                "--html",
+                type=_FILE,
+                help="Write a self-contained HTML page to this file, or to standard output if it is -.",
+            ),
+            click.option(
+                "--svg", type=_FILE, help="Write an SVG image to this file, or to standard output if it is -."
+            ),
             click.option(
                 "--path",
                 multiple=True,
                 help="Add a folder to import from, in addition to the current folder and PYTHONPATH.",
             ),
             click.option(
-                "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Seconds for each model."
+                "--timeout",
+                type=click.FloatRange(0, min_open=True),
+                default=TIMEOUT,
+                help="Time limit for each model in seconds.",
             ),
         )
     ):
@@ -98,7 +107,7 @@ def compare(before: str, after: str, **given: Any) -> None:
 
         bmvis compare snapshot:bert bert --only-changes
 
-    The exit code is 2 if there is no tree. Differences alone do not change it.
+    The exit code is 0 even if the models differ, and 2 if there is no tree.
     """
     _show(after, **{**given, "base": before})
 
@@ -121,8 +130,8 @@ def _show(
         click.echo(f"Error: {printable_lines(error.report)}", err=True)
         sys.exit(BROKEN)
     page = layout(built.model, options, built.base)
-    unsaid = [warning.report for warning in page.warnings if not (page.param_groups and warning.kind == "optimizer")]
-    for note in (*built.model.notes, *unsaid):
+    warnings = [warning.report for warning in page.warnings if not (page.param_groups and warning.kind == "optimizer")]
+    for note in (*built.model.notes, *warnings):
         click.echo(printable_lines(note), err=True)
     if html:
         _write(html, to_document(page, f"{short_name(reference)}: {page.type}"))
@@ -135,7 +144,7 @@ def _show(
 
 
 def _chosen(written: dict[str, Any]) -> dict[str, str | None]:
-    """Return the options of the command line as the text that a page would have."""
+    """Return the options of the command line in the form that pages have."""
     names = {option.attribute: option.name for option in OPTIONS}
     return {names[attribute]: None if value is True else value for attribute, value in written.items() if value}
 
@@ -149,8 +158,8 @@ def _print(page: Page) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     console = Console()
-    # A pipe has no width: each row is a line, for grep and diff.
-    print_page(page, console if console.is_terminal else Console(width=_ENDLESS))
+    # If the output is piped, rows are not wrapped, so that grep and diff work.
+    print_page(page, console if console.is_terminal else Console(width=_UNLIMITED))
 
 
 def _write(file: str, text: str) -> None:

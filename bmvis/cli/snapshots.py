@@ -20,16 +20,18 @@ from bmvis.source.pyproject import Project, read_project
 
 @click.command()
 @build_options
-@click.option("--diff", "shows", is_flag=True, help="Show what changes in each file before it is written.")
-@click.option("--interactive", "-i", "asks", is_flag=True, help="Show what changes, and ask before each file.")
-@click.option("--prune", is_flag=True, help="Remove the snapshots that no model of pyproject.toml has.")
+@click.option("--diff", "shows", is_flag=True, help="Show the changes of each file before writing it.")
+@click.option(
+    "--interactive", "-i", "asks", is_flag=True, help="Show the changes of each file, and ask before writing it."
+)
+@click.option("--prune", is_flag=True, help="Remove snapshots without a model in pyproject.toml.")
 def snapshot(
     names: Sequence[str], folder: Path, jobs: int, timeout: float, shows: bool, asks: bool, prune: bool
 ) -> None:
     """Write the snapshots of the models that pyproject.toml names.
 
-    NAMES are names or patterns such as "bert-*". By default, all models are built. A file is left unchanged if the
-    model does not differ from it.
+    NAMES are names or patterns such as "bert-*". By default, all models are built. The file of a model that did not
+    change stays the same.
     """
     with errors_end_the_command():
         project = read_project(folder.resolve())
@@ -37,7 +39,7 @@ def snapshot(
             Work(project=project, names=tuple(names), jobs=jobs, timeout=timeout), check_file
         )
         if asks:
-            checked = list(checked)  # the bar on the terminal would overwrite the questions
+            checked = list(checked)  # the progress bar would overwrite the prompts
         built = [_record(one, shows=shows or asks, asks=asks) for one in checked]
         if prune or not names:
             _obsolete(project, names, prune=prune)
@@ -45,7 +47,7 @@ def snapshot(
 
 
 def write_snapshot(file: Path, snapshot: Snapshot) -> str:
-    """Write a file if it would change, and return what was done."""
+    """Write a snapshot if it changed, and return a word for the log."""
     known, text = file.read_text(encoding="utf-8") if file.exists() else None, dump(snapshot)
     if known == text:
         return "unchanged"
@@ -80,4 +82,4 @@ def _obsolete(project: Project, names: Sequence[str], *, prune: bool) -> None:
             (project.snapshots / f"{result.name}.json").unlink()
             click.echo(f"{result.name}: removed {result.snapshot}")
         else:
-            click.echo(f"{result.name}: obsolete {result.snapshot} (bmvis snapshot --prune removes it)")
+            click.echo(f"{result.name}: obsolete {result.snapshot} (run `bmvis snapshot --prune` to remove it)")

@@ -1,7 +1,7 @@
-"""Whether a model that came from elsewhere is one: a reply of user code's process, a snapshot, a cache entry.
+"""Validate a model from an untrusted source: a reply of the worker process, a snapshot, a cache entry.
 
-Types are checked where such data is decoded. Whether the parts of a model agree is checked here, so that
-nothing after it meets a module without a parent or a number without end.
+The decoder checks types. This module checks that the parts of a model are consistent, so that other code can rely on a
+parent for each module, and on limits for all numbers.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from bmvis.model.tree import Buffer, Model, Module, Parameter
 
 MAX_MODULES = 1_000_000
 MAX_DEPTH = 10_000
-"""Levels; a module deeper than that was not written by a person."""
+"""Maximum number of levels."""
 MAX_LETTERS = 500_000_000
-"""Characters of all paths together: a path is written out for each module."""
+"""Maximum number of characters of all paths together, since each module has its full path."""
 MAX_NUMBER = 2**63 - 1
 
 
 def inconsistency(model: Model) -> str:
-    """Return what is wrong with a model; '' if nothing is."""
+    """Return the first problem of a model; '' if it has none."""
     return next(_problems(model), "")
 
 
@@ -41,16 +41,16 @@ def _problems(model: Model) -> Iterator[str]:
     try:
         msgspec.msgpack.encode(model)
     except (ValueError, OverflowError):
-        yield "it has text that is no Unicode"
+        yield "it has text that cannot be encoded in UTF-8"
 
 
 def _misplaced(model: Model) -> Iterator[str]:
-    """Yield modules that have no parent, and paths that would fill the memory."""
+    """Yield modules without a parent, and too deep or too long paths."""
     above, letters = -1, 0
     lengths: list[int] = []
     for index, module in enumerate(model.modules):
         if module.depth > above + 1 or module.depth < min(index, 1):
-            yield f"module {index + 1} is at depth {module.depth}, which no module leads to"
+            yield f"module {index + 1} is at depth {module.depth}, but has no parent"
             return
         if module.depth > MAX_DEPTH:
             yield f"it is more than {MAX_DEPTH:,} levels deep"
@@ -65,7 +65,7 @@ def _misplaced(model: Model) -> Iterator[str]:
 
 
 def _twins(model: Model) -> Iterator[str]:
-    """Yield modules and tensors that have the name of another one at the same place."""
+    """Yield modules and tensors that have the name of a sibling."""
     seen: set[tuple[int, str]] = set()
     for index, (above, module) in enumerate(zip(model.parents, model.modules, strict=True)):
         if (above, module.name) in seen:
@@ -77,7 +77,7 @@ def _twins(model: Model) -> Iterator[str]:
 
 
 def _unknown_places(model: Model) -> Iterator[str]:
-    """Yield modules that are shared with one that does not come before them."""
+    """Yield shared modules whose first occurrence does not precede them."""
     if not model.shared:
         return
     first: dict[str, int] = {}
@@ -86,7 +86,7 @@ def _unknown_places(model: Model) -> Iterator[str]:
     for index in model.shared:
         place = model.modules[index].shared_with or ""
         if first.get(place, index) >= index:
-            yield f"{model.paths[index]!r} is shared with {place!r}, which is not before it"
+            yield f"{model.paths[index]!r} is shared with {place!r}, which does not precede it"
 
 
 def _wrong_numbers(module: Module, groups: int) -> Iterator[str]:
@@ -95,7 +95,7 @@ def _wrong_numbers(module: Module, groups: int) -> Iterator[str]:
         if not 0 <= parameter.count <= MAX_NUMBER:
             yield f"{parameter.name!r} has {parameter.count} elements"
         if parameter.groups and not all(0 <= group < groups for group in parameter.groups):
-            yield f"{parameter.name!r} is in a group of parameters that there is not"
+            yield f"{parameter.name!r} is in a parameter group that does not exist"
     for buffer in module.buffers:
         yield from _wrong_tensor(buffer)
     if module.call and not all(0 <= number <= MAX_NUMBER for number in (module.call.calls, module.call.macs)):
@@ -104,6 +104,6 @@ def _wrong_numbers(module: Module, groups: int) -> Iterator[str]:
 
 def _wrong_tensor(tensor: Parameter | Buffer) -> Iterator[str]:
     if not 0 <= tensor.stored_bytes <= MAX_NUMBER:
-        yield f"{tensor.name!r} takes {tensor.stored_bytes} bytes"
+        yield f"{tensor.name!r} has {tensor.stored_bytes} bytes"
     if tensor.shape and not all(-1 <= size <= MAX_NUMBER for size in tensor.shape):
         yield f"{tensor.name!r} has the shape {list(tensor.shape)}"

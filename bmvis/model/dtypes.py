@@ -12,15 +12,15 @@ from bmvis.model.tree import Model, Parameter
 
 
 class RankedFacts(msgspec.Struct, frozen=True):
-    """What is true of some parameter of a model."""
+    """The distinct values of a fact, such as the data type, for the parameters of a model."""
 
     ranked: tuple[str, ...]
-    """What is true of most elements first."""
+    """The values, the one with the most elements first."""
     found: Sequence[Set[str]] = ()
-    """What is true in or below each module; nothing where one kind at most is there."""
+    """The values in each subtree. Empty if the model has at most one value."""
 
     def below(self, index: int) -> tuple[str, ...]:
-        """Return what is true in or below a module, in the model's order."""
+        """Return the values in the subtree of a module, in the order of `ranked`."""
         return tuple([kind for kind in self.ranked if kind in self.found[index]]) if self.found else self.ranked
 
 

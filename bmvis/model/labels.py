@@ -22,7 +22,7 @@ def label(names: Sequence[str]) -> str:
 
 
 def series_label(names: Sequence[str]) -> str:
-    """Write the names of one group as `label` does; those of a series as `denselayer1-6` or `inception3a-3b,4a`."""
+    """Write the names of one group as `label` does, but a series as `denselayer1-6` or `inception3a-3b,4a`."""
     parts = [_ENDING.fullmatch(name) for name in names]
     heads = {part[1] for part in parts if part}
     if len(names) < 2 or len(heads) != 1 or None in parts or heads == {""}:
@@ -37,7 +37,7 @@ _ENDING = re.compile(r"(?s:(.*?))([0-9]{1,18})([a-z]?)")
 
 
 def _letter_runs(ends: Sequence[tuple[str, str]]) -> list[str]:
-    """Return `3a-3b`, `5` for numbers with the letters after them."""
+    """Return runs such as `3a-3b` and `5` for pairs of number and letter."""
     runs: list[list[tuple[str, str]]] = []
     for number, letter in ends:
         is_next = runs and runs[-1][-1][0] == number and letter and runs[-1][-1][1] == chr(ord(letter) - 1)
@@ -49,7 +49,7 @@ def _letter_runs(ends: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def split_number(path: str) -> tuple[str, int]:
-    """Return a path with its first number as `*`, and the place of that number; -1 if it has none."""
+    """Return a path with `*` for its first number, and the index of that component; -1 if there is no number."""
     parts = path.split(".")
     position = next((index for index, part in enumerate(parts) if part.isdecimal()), -1)
     if position >= 0:
@@ -58,7 +58,7 @@ def split_number(path: str) -> tuple[str, int]:
 
 
 def merge_paths(paths: Iterable[str]) -> list[str]:
-    """Return paths that differ in their first number as one: `layer.0-11.bias`."""
+    """Merge paths that differ in their first number only: `layer.0-11.bias`."""
     alike: dict[tuple[str, int], list[str]] = {}
     for path in paths:
         alike.setdefault(split_number(path), []).append(path)
@@ -66,7 +66,7 @@ def merge_paths(paths: Iterable[str]) -> list[str]:
 
 
 def merged_path(paths: Sequence[str], position: int) -> str:
-    """Return one path for those that differ in the number at `position`."""
+    """Merge paths that differ in the number at `position` only."""
     parts = paths[0].split(".")
     if len(paths) > 1:
         parts[position] = label([path.split(".")[position] for path in paths])
@@ -74,12 +74,12 @@ def merged_path(paths: Sequence[str], position: int) -> str:
 
 
 def _is_number(name: str) -> bool:
-    """Return whether a name is a number as Python writes it; one of a thousand digits is a name."""
+    """Return whether a name is a decimal number without leading zeros, of at most 18 digits."""
     return name.isdecimal() and len(name) < 19 and str(int(name)) == name
 
 
 def shortened(text: str, width: int = WIDE) -> str:
-    """Return a label that is wider than `width` with its middle left out: `0,3,7,...,381,383`, `conv_of…_branch`."""
+    """Shorten a label to `width` characters in its middle: `0,3,7,...,381,383`, `conv_of…_branch`."""
     if len(text) <= width:
         return text
     names = text.split(",")

@@ -24,7 +24,7 @@ from bmvis.model.tree import Model
 FORMAT = 3
 """Version of the file that is written."""
 UNRECORDED: Mapping[int, tuple[str, ...]] = {2: ("state_code",), FORMAT: ()}
-"""The versions that are read, with the facts that they do not record."""
+"""The versions that can be read, with the facts that they do not record."""
 _HEAD = ("bmvis-snapshot", "reference", "device", "notes", "checkpoint", "unrecorded", "totals", "optimizers", "rows")
 
 
@@ -58,7 +58,7 @@ def load(text: str) -> Snapshot:
     """Read a snapshot file.
 
     Raises:
-        SnapshotError: it is no snapshot, one of another version, or it does not add up.
+        SnapshotError: the text is not a snapshot, has another version, or is inconsistent.
     """
     try:
         content = json.loads(text)
@@ -66,7 +66,7 @@ def load(text: str) -> Snapshot:
         if type(version) is not int or version not in UNRECORDED:
             known = " and ".join(map(str, UNRECORDED))
             raise SnapshotError(
-                f"the snapshot has format {version!r}; this bmvis reads {known}", hint="run `bmvis snapshot`"
+                f"the snapshot has format {version!r}; this version of bmvis reads {known}", hint="run `bmvis snapshot`"
             )
         refuse_unknown(content, _HEAD)
         model = Model(
@@ -86,7 +86,7 @@ def load(text: str) -> Snapshot:
         raise SnapshotError(f"not a snapshot: {_reason(error)}", hint="run `bmvis snapshot`") from error
     if not is_whole:
         raise SnapshotError(
-            "the snapshot's rows do not add up to its totals", hint="it was edited or merged; run `bmvis snapshot`"
+            "the totals of the snapshot do not match its rows", hint="it was edited or merged: run `bmvis snapshot`"
         )
     return Snapshot(reference, model)
 

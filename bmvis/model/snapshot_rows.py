@@ -1,4 +1,4 @@
-"""The rows of a snapshot: a model folded to a row for each group of equal siblings, and back."""
+"""Convert a model to the rows of a snapshot, one for each run of equal siblings, and back."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bmvis.model.tensor_text import absolute, read_tensor, refuse_unknown, relat
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 
 MAX_RECORDS = 5_000_000
-"""Modules and tensors that all rows together represent."""
+"""Maximum number of modules and tensors that all rows together represent."""
 Row = dict[str, Any]
 _PLACE = ("depth", "name", "names", "like")
 
 
 def fold_rows(model: Model) -> Iterator[Row]:
-    """Yield the rows of a model: bottom-up each module gets the number of its content, top-down equal runs are one."""
+    """Yield the rows of a model. Bottom-up, equal subtrees get equal numbers; top-down, equal runs become one row."""
     modules, children, places = model.modules, model.children, model.paths
     rows = [describe(module, path, model.device) for module, path in zip(modules, places, strict=True)]
     numbers = [0] * len(modules)
@@ -72,7 +72,7 @@ def unfold_rows(rows: Sequence[Row], device: str) -> Iterator[Module]:
 
 
 def _named_children(rows: Sequence[Row]) -> list[list[tuple[str, int]]]:
-    """Return for each row the names of the modules below it, each with the row that has its content."""
+    """Return the names of the children of each row, each with the row that has its content."""
     found = []
     left = MAX_MODULES
     for below in _children(rows):
@@ -86,22 +86,22 @@ def _named_children(rows: Sequence[Row]) -> list[list[tuple[str, int]]]:
 
 
 def _require_fits(rows: Sequence[Row], children: Sequence[Sequence[tuple[str, int]]]) -> None:
-    """Require, before anything is expanded, that rows in rows are a reasonable number of modules and tensors."""
+    """Check the number of modules and tensors that the rows represent, before any row is expanded."""
     sizes = [1 + len(row.get("parameters", ())) + len(row.get("buffers", ())) for row in rows]
-    for index in range(len(children) - 1, -1, -1):  # a row comes after the row above it
+    for index in range(len(children) - 1, -1, -1):  # a row follows its parent
         sizes[index] += sum(sizes[child] for _, child in children[index])
         if sizes[index] > MAX_RECORDS:
-            raise ValueError(f"its rows are too many: more than {MAX_RECORDS:,} modules and tensors")
+            raise ValueError(f"it has more than {MAX_RECORDS:,} modules and tensors")
 
 
 def _children(rows: Sequence[Row]) -> list[list[int]]:
-    """Return the rows directly below each row."""
+    """Return the child rows of each row."""
     found: list[list[int]] = [[] for _ in rows]
     trail: list[int] = []
     for index, row in enumerate(rows):
         depth = row["depth"]
         if not 0 <= depth <= len(trail) or (depth == 0) != (index == 0):
-            raise ValueError(f"row {index + 1} is at depth {depth}, which no row leads to")
+            raise ValueError(f"row {index + 1} is at depth {depth}, but has no parent")
         del trail[depth:]
         if trail:
             found[trail[-1]].append(index)
@@ -131,7 +131,7 @@ def _module(row: Row, name: str, depth: int, path: str, device: str) -> Module:
 
 
 def describe(module: Module, path: str, device: str) -> Row:
-    """Return the fields of a row besides its place: what two equal modules have in common."""
+    """Return the fields of a row that equal modules have in common: all but its name and place."""
     row: Row = msgspec.to_builtins(module)
     for name in ("name", "depth", "parameters", "buffers", "call"):
         row.pop(name, None)

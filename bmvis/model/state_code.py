@@ -1,4 +1,4 @@
-"""What a module's own code does to its part of the state dict, beyond its tensors."""
+"""The code of a module that changes its part of the state dict."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import msgspec
 
 
 class StateCode(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The code of a module that takes part in `state_dict` and `load_state_dict`.
+    """Overridden methods, hooks and extra state of a module that take part in `state_dict` and `load_state_dict`.
 
-    PyTorch's own code is left out where `bmvis.comparison.checkpoint` knows what it does.
+    Code of PyTorch is omitted if `bmvis.comparison.checkpoint` handles it.
 
     Examples:
         >>> layer = nn.Linear(2, 3)
@@ -32,4 +32,4 @@ class StateCode(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 NO_CODE = StateCode()
-"""The code of a module that leaves its state dict to PyTorch."""
+"""The value for a module whose state dict only PyTorch handles."""

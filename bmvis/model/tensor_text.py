@@ -12,7 +12,7 @@ import msgspec
 from bmvis.model.tree import Buffer, Parameter
 
 MAX_DIMENSIONS = 64
-"""PyTorch's own limit."""
+"""The limit of PyTorch."""
 _Record = TypeVar("_Record", Parameter, Buffer)
 _COMPACT = re.compile(
     r"(?P<dtype>\w+)\[(?P<shape>\?|(?:-?\d+(?:, -?\d+)*)?)\]"
@@ -49,7 +49,7 @@ def read_tensor(kind: type[_Record], name: str, written: str | Mapping[str, Any]
         device: of the model.
 
     Raises:
-        ValueError: it is not the text of a tensor.
+        ValueError: the text is invalid.
     """
     if isinstance(written, str):
         return _parse(kind, name, written, device)
@@ -66,7 +66,7 @@ def read_tensor(kind: type[_Record], name: str, written: str | Mapping[str, Any]
 def _parse(kind: type[_Record], name: str, text: str, device: str) -> _Record:
     match = _COMPACT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no tensor")
+        raise ValueError(f"{text!r} is not the text of a tensor")
     dtype, written = match["dtype"], match["shape"]
     shape = None if written == "?" else [int(size) for size in written.split(", ") if size]
     if shape and len(shape) > MAX_DIMENSIONS:
@@ -81,13 +81,13 @@ def _parse(kind: type[_Record], name: str, text: str, device: str) -> _Record:
 
 
 def _bytes(dtype: str) -> int:
-    """Return the bytes of an element by the dtype's name: `float32` has 4, `float8_e4m3fn` 1, `bool` 1."""
+    """Return the size of an element in bytes, from the name of the dtype: `float32` has 4, `bool` 1."""
     bits = _BITS.search(dtype)
     return max(1, int(bits[0]) // 8) if bits else 1
 
 
 def relative(origin: str, target: str) -> str:
-    """Return `target` as seen from the module `origin`: a dot for each level up, then the path down."""
+    """Return the path of `target` relative to the module `origin`: a dot for each level up, then the path down."""
     here, there = _parts(origin), _parts(target)
     common = 0
     while common < min(len(here), len(there)) and here[common] == there[common]:
@@ -99,7 +99,7 @@ def absolute(origin: str, target: str) -> str:
     """Return the path that `relative` wrote for the module `origin`.
 
     Raises:
-        ValueError: it leads out of the model.
+        ValueError: the path leads out of the model.
     """
     down = target.lstrip(".")
     here = _parts(origin)
@@ -114,10 +114,10 @@ def _parts(path: str) -> list[str]:
 
 
 def refuse_unknown(found: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Require that an object has known names only.
+    """Check that an object has known keys only.
 
     Raises:
-        ValueError: it has another name.
+        ValueError: it has another key.
     """
     for name in found:
         if name not in known:

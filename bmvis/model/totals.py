@@ -53,21 +53,21 @@ def of_parameter(parameter: Parameter) -> Totals:
     return Totals(count, count if parameter.trainable else 0, count if parameter.delta else 0, parameter.stored_bytes)
 
 
-_KEPT = "_subtree_totals"
-"""Where a model keeps its totals, as `functools.cached_property` would: a comparison and its page both ask for them."""
+_CACHED = "_subtree_totals"
+"""Key of the cached totals in `vars(model)`, as `functools.cached_property` does it."""
 
 
 def subtree_totals(model: Model) -> Sequence[Totals]:
-    """Return the totals of each module's subtree, in the order of `model.modules`; summed up once for each model.
+    """Return the totals of each module's subtree, in the order of `model.modules`. The result is cached in the model.
 
-    Every occurrence is summed up first. Then, for each tensor met more than once, its value is taken
-    off again at the lowest common ancestor of each two neighboring occurrences: what remains in any
-    subtree is one. Linear in the number of modules and of occurrences.
+    First, all occurrences of all tensors are summed up. Then, for each tensor with several occurrences, its value is
+    subtracted at the lowest common ancestor of each two neighboring occurrences, so that each subtree counts it once.
+    The time is linear in the number of modules and of occurrences.
     """
-    kept: Sequence[Totals] | None = vars(model).get(_KEPT)
-    if kept is None:
-        kept = vars(model)[_KEPT] = _sum_up(model)
-    return kept
+    cached: Sequence[Totals] | None = vars(model).get(_CACHED)
+    if cached is None:
+        cached = vars(model)[_CACHED] = _sum_up(model)
+    return cached
 
 
 def _sum_up(model: Model) -> list[Totals]:
@@ -88,18 +88,18 @@ def _of_all(parameters: tuple[Parameter, ...]) -> Totals:
 
 
 def _has_later(parameters: tuple[Parameter, ...]) -> bool:
-    """Return whether any of them is the later place of a tensor."""
+    """Return whether any of the parameters is a later occurrence of a tensor."""
     return any(p.tied_to for p in parameters)
 
 
 def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozenset[str]]:
-    """Return what `fact` says of the parameters of each module's subtree, in the order of `model.modules`.
+    """Return the values of `fact` for the parameters of each module's subtree, in the order of `model.modules`.
 
-    A shared module has the facts of the place where it was first met.
+    A shared module has the values of its first occurrence.
     """
     modules, above = model.modules, model.parents
     own = parameter_facts(model, lambda parameters: frozenset(map(fact, parameters)))
-    while True:  # once, and once more for each level of modules that hold nothing but shared ones
+    while True:  # one pass, and one more for each level of modules that contain only shared ones
         found = own.copy()
         for index in range(len(found) - 1, 0, -1):
             if not found[index] <= found[above[index]]:
@@ -114,36 +114,36 @@ def subtree_facts(model: Model, fact: Callable[[Parameter], str]) -> list[frozen
 
 
 def _count_once(model: Model, above: Sequence[int], found: list[Totals]) -> None:
-    """Correct `found`, each module's own sums, for tensors that stand in several places."""
-    values, held = tensors_by_module(model)
-    holders: defaultdict[str, list[int]] = defaultdict(list)
+    """Correct `found`, the sums of each module alone, for tensors that occur in several modules."""
+    values, keys_of = tensors_by_module(model)
+    occurrences: defaultdict[str, list[int]] = defaultdict(list)
     for index in model.shared:
-        found[index] = sum((values[key] for key in held[index]), NOTHING)
-    for index, keys in held.items():
+        found[index] = sum((values[key] for key in keys_of[index]), NOTHING)
+    for index, keys in keys_of.items():
         for key in keys:
-            holders[key].append(index)
-    for key, indices in holders.items():
+            occurrences[key].append(index)
+    for key, indices in occurrences.items():
         for left, right in pairwise(indices):
             found[_common_ancestor(left, right, above, model)] -= values[key]
 
 
 def tensors_by_module(model: Model) -> tuple[dict[str, Totals], dict[int, list[str]]]:
-    """Return each tensor's value by the key it is first met under, and the keys that modules hold, in their order.
+    """Return the value of each tensor by the key of its first occurrence, and the keys of each module, in order.
 
-    A shared module holds all that stands below the place where it was first met. Where none is shared, the tensors
-    that stand in one place only are left out, and so are modules that hold no others.
+    A shared module has the keys of the whole subtree of its first occurrence. If no module is shared, tensors with one
+    occurrence are omitted, and so are modules without other tensors.
     """
     modules, places = model.modules, model.paths
     counted = parameter_facts(model, lambda own: own if model.shared else tuple(p for p in own if p.is_tied))
     values: dict[str, Totals] = {}
-    held: dict[int, list[str]] = {}
+    keys_of: dict[int, list[str]] = {}
     for index, parameters in enumerate(counted):
         for parameter in parameters:
             key = parameter.tied_to or join(places[index], parameter.name)
             values.setdefault(key, of_parameter(parameter))
-            held.setdefault(index, []).append(key)
+            keys_of.setdefault(index, []).append(key)
     if not model.shared:
-        return values, held
+        return values, keys_of
     extent, position = model.sizes, model.index_of
 
     def below(index: int, seen: set[int]) -> list[str]:
@@ -154,14 +154,14 @@ def tensors_by_module(model: Model) -> tuple[dict[str, Totals], dict[int, list[s
                 continue
             seen.add(start)
             for inner in range(start, start + extent[start]):
-                keys += held.get(inner, ())
+                keys += keys_of.get(inner, ())
                 shared = modules[inner].shared_with
                 if shared is not None:
                     pending.append(position[shared])
         return list(dict.fromkeys(keys))
 
     whole = {index: below(position[modules[index].shared_with or ""], set()) for index in model.shared}
-    return values, dict(sorted((held | whole).items()))
+    return values, dict(sorted((keys_of | whole).items()))
 
 
 def _common_ancestor(left: int, right: int, above: Sequence[int], model: Model) -> int:

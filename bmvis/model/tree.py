@@ -169,7 +169,7 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     call: Call | None = None
     """The record of a forward pass, if one was requested. Folding ignores it."""
     state_code: StateCode | None = None
-    """What its own code does to its state dict; None if it leaves that to PyTorch. Folding ignores it."""
+    """The code of the module that changes its state dict; None if there is none. Folding ignores it."""
 
     @property
     def import_path(self) -> str:

@@ -67,7 +67,7 @@ class Project(msgspec.Struct, frozen=True):
         if name not in self.models:
             raise ProjectError(
                 f"{name!r} is neither a reference (package.module:factory) nor a name in [tool.bmvis.models]",
-                hint=nearest(name, self.models) or "pyproject.toml names no model",
+                hint=nearest(name, self.models) or "pyproject.toml defines no models",
             )
         return self.models[name]
 

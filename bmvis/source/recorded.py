@@ -59,7 +59,7 @@ def drift_error(reference: str, built: Built) -> DriftError | None:
         return None
     return DriftError(
         f"{reference!r} differs from its snapshot",
-        hint="if this is intended, run `bmvis snapshot` and commit the result",
+        hint="if the changes are intended, run `bmvis snapshot` and commit the result",
         detail=built.drift,
     )
 

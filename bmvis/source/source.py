@@ -198,7 +198,7 @@ class Source:
             file = self.project.file
             names = tuple(name for name in models if fnmatchcase(name, pattern))
             listed = Listed(names, (str(file),), (entry_fact(file, ""),)) if models else Listed(())
-            hint = nearest(pattern, models) or "[tool.bmvis.models] in pyproject.toml names no model"
+            hint = nearest(pattern, models) or "pyproject.toml defines no models in [tool.bmvis.models]"
         elif self._mode == "snapshot":
             targets = {model.reference: model.reference.partition("(")[0] for model in models.values()}
             listed = Listed(tuple(text for text, target in targets.items() if fnmatchcase(target, pattern)))

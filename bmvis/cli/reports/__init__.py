@@ -1,4 +1,4 @@
-"""The output formats of `bmvis check` and `bmvis diff`, a module each."""
+"""The report formats of `bmvis check` and `bmvis diff`, one module each."""
 
 from __future__ import annotations
 
@@ -22,6 +22,4 @@ FORMATS: Mapping[str, Callable[[Sequence[Result], FailOn], str]] = {
     "sarif": lambda results, _: to_sarif(results),
     "json": lambda results, _: to_json(results),
 }
-"""By the name on the command line: the text that is written to standard output, without a final line break.
-
-Formats that distinguish failures take what fails into account."""
+"""For each format, a function that returns the report, without a final line break."""

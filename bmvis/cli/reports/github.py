@@ -1,6 +1,6 @@
 """Annotations for GitHub Actions.
 
-The rules of escaping are those of https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts.
+Escaping follows https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts.
 GitHub shows at most ten annotations of a step.
 """
 
@@ -18,7 +18,7 @@ MAX_ANNOTATIONS = 10
 
 class _Annotation(NamedTuple):
     rank: int
-    """The most serious one is 0: it must not be the one that the limit leaves out."""
+    """0 for the most serious annotation. The limit omits those with the highest rank."""
     level: Level
     file: str
     line: int
@@ -27,15 +27,15 @@ class _Annotation(NamedTuple):
 
 
 def to_github(results: Sequence[Result], fail_on: FailOn) -> str:
-    """Return workflow commands: at most ten annotations, and one that sums up.
+    """Return workflow commands: up to ten annotations, and a summary if there are more.
 
-    Only what fails is an error.
+    Changes are errors only if they make the command fail.
     """
     found = sorted((a for result in results for a in _annotations(result, fail_on)), key=lambda a: a.rank)
     commands = [_command(annotation) for annotation in found[:MAX_ANNOTATIONS]]
     if len(found) > MAX_ANNOTATIONS:
         bad = sum(not result.is_well for result in results)
-        text = f"{bad} of {len(results)} models differ; {len(found) - MAX_ANNOTATIONS} more places are in the log"
+        text = f"{bad} of {len(results)} models differ; {len(found) - MAX_ANNOTATIONS} more changes are in the log"
         commands.append(f"::notice title=bmvis::{_escaped(text)}")
         commands += [f"{one_line(a.title)}: {line}" for a in found[MAX_ANNOTATIONS:] for line in a.text.splitlines()]
     return "\n".join(commands)

@@ -1,4 +1,4 @@
-"""A Code Quality report for GitLab: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format."""
+"""Report for GitLab Code Quality: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _violations(result: Result) -> Iterator[dict[str, Any]]:
 
 
 def _violation(result: Result, check: str, text: str, severity: str, line: int) -> dict[str, Any]:
-    # The line is no part of it: an edit above must not make a known violation a new one.
+    # Without the line: an edit above a known violation must not turn it into a new one.
     identity = "\0".join((result.file, result.name, check, text))
     return {
         "description": one_line(f"{result.name}: {text}"),

@@ -1,4 +1,4 @@
-"""The report for other tools; `bmvis/schemas/check.schema.json` describes it."""
+"""Report as JSON. Its schema is `bmvis/schemas/check.schema.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A test report in JUnit's XML: https://github.com/testmoapp/junitxml describes what CI systems read."""
+"""Test report in the JUnit XML format, as https://github.com/testmoapp/junitxml describes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from bmvis.log_text import lines, one_line
 def to_junit(results: Sequence[Result], fail_on: FailOn) -> str:
     """Return one test case for each model.
 
-    A model that cannot be built is an error, all else that fails is a failure, and the rest is output of the case.
+    A model that cannot be built is an error, and any other result that makes the command fail is a failure. Changes
+    that do not are in the output of the test case.
     """
     tags = [_tag(result) if fails(result, fail_on) else "" for result in results]
     counts: dict[str, str] = {

@@ -1,4 +1,4 @@
-"""The report for a comment on a pull request, or for `$GITHUB_STEP_SUMMARY`."""
+"""Report as Markdown, for a comment on a pull request or for `$GITHUB_STEP_SUMMARY`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bmvis.comparison.drift import IMPACTS
 from bmvis.log_text import one_line
 
 MAX_CHARACTERS = 60_000
-"""A comment on GitHub has at most 65,536."""
+"""Maximum length of the report. A comment on GitHub can have 65,536 characters."""
 _ACTIVE = re.compile(r"[\\`*_{}\[\]()#+!|<>&@~$:]")
 _FENCE = re.compile(r"`{3,}")
 
 
 def to_markdown(results: Sequence[Result]) -> str:
-    """Return a table of what changed, then the changes of each model, folded."""
+    """Return a table of the models that differ, then the changes of each model in a collapsed section."""
     bad = [result for result in results if not result.is_well]
     if not bad:
         return f"### Models: all {len(results)} unchanged"
@@ -60,5 +60,5 @@ def _section(result: Result) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    """Return text for which Markdown and HTML have no meaning, also not as a mention or an emoji."""
+    """Escape text so that it has no markup, mentions or emoji in Markdown or HTML."""
     return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", one_line(text))

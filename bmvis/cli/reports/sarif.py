@@ -1,6 +1,6 @@
-"""A SARIF 2.1.0 log: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html.
+"""Report as a SARIF 2.1.0 log: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html.
 
-GitHub reads a part of it: https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning.
+GitHub supports a subset: https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 _URL = "https://github.com/bmvis/bmvis"
 _RULES = {
     "checkpoint": ("error", "Old state dicts no longer load."),
-    "numerics": ("error", "Old state dicts load, and the model computes something else."),
-    "training": ("warning", "The model trains in another way."),
+    "numerics": ("error", "Old state dicts load, but the outputs of the model differ."),
+    "training": ("warning", "Training differs."),
     "cosmetic": ("note", "Only names differ."),
-    "snapshot": ("error", "The snapshot is missing, of another model, or cannot be read."),
+    "snapshot": ("error", "The snapshot is missing, has another reference, or cannot be read."),
     "model": ("error", "The model cannot be built."),
 }
 

@@ -1,4 +1,4 @@
-"""The report for a terminal."""
+"""Report as plain text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bmvis.log_text import one_line
 
 
 def to_text(results: Sequence[Result]) -> str:
-    """Return what differs, model by model."""
+    """Return the changes of each model that differs."""
     return "\n".join(line for result in results if not result.is_well for line in _lines(result))
 
 

@@ -65,7 +65,7 @@ def test_github_has_ten_annotations_the_most_serious_first_and_a_summary():
     lines = written("github", [many(14)]).splitlines()
     assert sum(line.startswith("::error ") for line in lines) == 10
     assert lines[0] == "::error file=big.json,line=14,title=big%3A h::~ 0  x"
-    assert lines[10] == "::notice title=bmvis::1 of 1 models differ; 4 more places are in the log"
+    assert lines[10] == "::notice title=bmvis::1 of 1 models differ; 4 more changes are in the log"
     assert len(lines) == 15
 
 

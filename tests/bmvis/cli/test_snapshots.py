@@ -71,7 +71,7 @@ def test_snapshots_are_written_once(recorded):
 def test_nothing_drifted(recorded):
     result = run("check", "-j", "2")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "2 of 2 as recorded" in result.stderr
+    assert "2 of 2 models match their snapshots" in result.stderr
 
 
 def test_drift_is_reported_as_a_diff(recorded):
@@ -177,7 +177,7 @@ def test_an_unknown_name(project):
 def test_a_project_without_models(tmp_path):
     result = run("check", "--project", str(tmp_path))
     assert result.exit_code == 2
-    assert "names no model" in result.stderr
+    assert "defines no models" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -320,10 +320,10 @@ def test_a_damaged_snapshot_ends_with_6(recorded):
 
 
 def test_models_are_selected_by_a_pattern(recorded):
-    assert "1 of 1 as recorded" in run("check", "s*").stderr
+    assert "1 of 1 models match their snapshots" in run("check", "s*").stderr
     result = run("check", "x*")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "no model of pyproject.toml has the name 'x*'" in result.stderr
+    assert "pyproject.toml defines no model 'x*'" in result.stderr
 
 
 def test_update_reports_what_differs_and_writes_it(recorded):
@@ -367,8 +367,8 @@ def test_obsolete_snapshots_are_reported_and_pruned(recorded):
     (folder / "notes.json").write_text('{"mine": 1}')
     result = run("check")
     assert result.exit_code == 0
-    assert result.stdout.startswith("old: no model of pyproject.toml has this snapshot")
-    assert "2 of 2 as recorded" in result.stderr
+    assert result.stdout.startswith("old: pyproject.toml has no model for this snapshot")
+    assert "2 of 2 models match their snapshots" in result.stderr
     assert "old: obsolete snapshots/old.json" in run("snapshot").stdout
     assert run("snapshot", "small", "--prune").stdout.splitlines() == ["small: unchanged snapshots/small.json"]
     assert "old: removed snapshots/old.json" in run("snapshot", "--prune").stdout

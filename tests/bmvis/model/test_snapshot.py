@@ -179,28 +179,34 @@ def doubling(levels):
         pytest.param('{"a": 1}', "'bmvis-snapshot' is missing", id="other object"),
         pytest.param("[" * 100_000, "not a snapshot", id="deep"),
         pytest.param(
-            edit(lambda c: c.update({"bmvis-snapshot": 1})), "has format 1; this bmvis reads 2 and 3", id="format"
+            edit(lambda c: c.update({"bmvis-snapshot": 1})),
+            "has format 1; this version of bmvis reads 2 and 3",
+            id="format",
         ),
         pytest.param(edit(lambda c: c.update(more=1)), "'more' is unknown", id="unknown head"),
         pytest.param(edit(lambda c: c["rows"][1].update(more=1)), "'more' is unknown", id="unknown field"),
         pytest.param(
-            edit(lambda c: c["rows"][1]["parameters"].update(weight="big")), "'big' is no tensor", id="tensor"
+            edit(lambda c: c["rows"][1]["parameters"].update(weight="big")),
+            "'big' is not the text of a tensor",
+            id="tensor",
         ),
-        pytest.param(edit(lambda c: c["rows"].pop(1)), "do not add up", id="row lost"),
-        pytest.param(edit(lambda c: c["rows"][1].update(depth=3)), "no row leads to", id="depth"),
-        pytest.param(edit(lambda c: c["rows"][1].update(depth=-1)), "no row leads to", id="negative depth"),
+        pytest.param(edit(lambda c: c["rows"].pop(1)), "do not match its rows", id="row lost"),
+        pytest.param(edit(lambda c: c["rows"][1].update(depth=3)), "but has no parent", id="depth"),
+        pytest.param(edit(lambda c: c["rows"][1].update(depth=-1)), "but has no parent", id="negative depth"),
         pytest.param(edit(lambda c: c["rows"][1].update(names="0-9999999999")), "too many", id="bomb"),
         pytest.param(edit(lambda c: c["rows"][1].update(like="x")), "is missing", id="like nothing"),
         pytest.param(
-            edit(lambda c: c["rows"][1].update(shared_with="no.where")), "not before it", id="shared with nothing"
+            edit(lambda c: c["rows"][1].update(shared_with="no.where")), "does not precede it", id="shared with nothing"
         ),
-        pytest.param(edit(lambda c: c["rows"][1].update(type="\ud800")), "no Unicode", id="surrogate"),
+        pytest.param(edit(lambda c: c["rows"][1].update(type="\ud800")), "cannot be encoded in UTF-8", id="surrogate"),
         pytest.param(
             edit(lambda c: c["rows"].extend({"depth": d, "names": "0-999998", "type": "N"} for d in (1, 2))),
             "too many",
             id="bomb in a bomb",
         ),
-        pytest.param(edit(lambda c: c["rows"].extend(doubling(60))), "too many", id="like in like"),
+        pytest.param(
+            edit(lambda c: c["rows"].extend(doubling(60))), "more than 5,000,000 modules and tensors", id="like in like"
+        ),
         pytest.param(
             edit(lambda c: c["rows"][1]["parameters"].update(weight=f"float32[{', '.join(['1'] * 999)}]")),
             "999 dimensions",

@@ -99,7 +99,7 @@ def test_conflict_has_two_sides(content, sides):
 @pytest.mark.parametrize(
     ("models", "pattern", "hint"),
     [
-        ("", "bert-*", "[tool.bmvis.models] in pyproject.toml names no model"),
+        ("", "bert-*", "pyproject.toml defines no models in [tool.bmvis.models]"),
         ("bert = 'zoo:bert'", "bart*", "did you mean 'bert'?"),
         ("bert = 'zoo:bert'", "zoo:bart_*", "in mode snapshot, a model needs a name in [tool.bmvis.models]"),
     ],

@@ -42,7 +42,7 @@ WRONG = {
     "two roots": (write(encoded(Built(Model(MODEL.modules * 2), ()))), "at depth 0"),
     "shared with a missing module": (
         write(encoded(Built(Model((*MODEL.modules, Module("a", 1, "A", shared_with="b"))), ()))),
-        "not before it",
+        "does not precede it",
     ),
     "same name twice": (write(encoded(Built(Model((*MODEL.modules, *[Module("a", 1, "A")] * 2)), ()))), "'a' twice"),
     "negative count": (
