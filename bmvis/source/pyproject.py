@@ -12,6 +12,7 @@ import msgspec
 
 from bmvis.errors import ProjectError, nearest
 from bmvis.options import Device
+from bmvis.tables.own_columns import column_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,6 +37,8 @@ class NamedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Timeout in seconds; 0 is the setting of the site."""
     memory: int = 0
     """Memory limit in bytes; 0 is the setting of the site."""
+    columns: dict[str, str | int | float | bool] = {}
+    """Values for the columns of tables that bmvis can't compute, such as `{accuracy = 76.1}`."""
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +78,16 @@ class Project(msgspec.Struct, frozen=True):
         """Return the name of a reference in the project; '' if it has none."""
         found = (n for n, m in self.models.items() if m.reference == reference and device in ("auto", m.device))
         return next(found, "")
+
+    @property
+    def own_columns(self) -> dict[str, dict[str, str]]:
+        """Return the columns that the models set for tables, by name and by reference."""
+        found: dict[str, dict[str, str]] = {}
+        for name, model in self.models.items():
+            columns = {column: column_text(value) for column, value in model.columns.items()}
+            found[name] = columns
+            found.setdefault(model.reference, columns)
+        return found
 
     def python(self, model: NamedModel) -> str:
         """Return the path of the Python that the model sets; '' if it sets none."""
