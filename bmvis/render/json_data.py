@@ -79,6 +79,8 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
         found["varies"] = _variation(row.variation, is_checkpoint)
     if row.extra_repr:
         found["extra_repr"] = row.extra_repr
+    if row.groups:
+        found["groups"] = row.groups
     if row.call_summary:
         found["flow"] = _flow(row.call_summary)
     if row.hidden:

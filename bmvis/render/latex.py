@@ -166,7 +166,7 @@ class _Writer:
             yield rf"\bmvismatch{{{written}}}" if row.is_match else written
         if row.module and row.type:
             yield rf"\bmvistype{{{self.text(row.module.type)}}}"
-        yield from map(self._parameter, row.parameters)
+        yield from map(self._parameter, row.shown_parameters)
         yield from map(self._buffer, row.buffers)
         yield from (self._mark(mark) for mark in words.row_marks(row) if mark.kind != "match")
 

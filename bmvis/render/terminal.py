@@ -137,7 +137,7 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
         name.append("" if row.repeats > 1 and not row.is_similar else " ").append(printable(row.type), style=TYPE)
     yield name
     kind = row.module.change.kind if row.module and row.module.change else ""
-    for parameter in row.parameters:
+    for parameter in row.shown_parameters:
         yield _parameter(parameter, dtype, parameter.change.kind if parameter.change else kind)
     for buffer in row.buffers:
         yield Text(printable(f"{words.tensor_text(buffer)} ({words.buffer_state(buffer)})"), style=MUTED)

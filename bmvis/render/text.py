@@ -47,7 +47,7 @@ def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:
     """
     gap = " " if row.type and (row.repeats == 1 or row.is_similar) else ""
     parts = [f"{name_text(row)}{gap}{row.type}"]
-    parts += [_parameter(parameter, dtype, marks) for parameter in row.parameters]
+    parts += [_parameter(parameter, dtype, marks) for parameter in row.shown_parameters]
     parts += [f"{words.tensor_text(buffer)} ({words.buffer_state(buffer)})" for buffer in row.buffers]
     parts += [mark_text(mark) for mark in words.row_marks(row) if marks or mark.kind == "extra_repr"]
     return " ".join(filter(None, parts))

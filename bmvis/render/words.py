@@ -17,6 +17,7 @@ from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
 from bmvis.model.tree import Buffer, Change, Output, Parameter
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import groups_text
+from bmvis.view.tensor_series import series_text
 from bmvis.view.variation import greatest
 
 MAX_OUTPUTS = 3
@@ -32,6 +33,8 @@ MarkKind = Literal[
     "calls",
     "hidden",
     "left_out",
+    "grouped",
+    "tensors",
     "not_common",
     "match",
     "differs",
@@ -75,8 +78,12 @@ def row_marks(row: Row) -> Iterator[Mark]:
     module = row.module
     if row.is_similar:
         yield Mark("similar", similar_text(row), _counts_text(row))
+    if count := series_text(row.parameters):
+        yield Mark("tensors", count)
     if row.extra_repr:
         yield Mark("extra_repr", row.extra_repr)
+    elif row.groups:
+        yield Mark("grouped", row.groups)
     if module and module.change:
         yield Mark("change", change_text(module.change))
     if module and module.shared_with is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 
 from bmvis.errors import BmvisError
@@ -11,10 +13,11 @@ from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Module, Parameter
 from bmvis.options import Options
 from bmvis.view.param_groups import ParamGroupTable
+from bmvis.view.tensor_series import merge_series
 from bmvis.view.variation import Variation
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One line of the drawn tree, in preorder."""
 
     depth: int
@@ -52,6 +55,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """In a comparison, whether the whole subtree is unchanged."""
     extra_repr: str = ""
     """The merged `extra_repr()` of all modules of the row; '' if it was not requested."""
+    groups: str = ""
+    """The groups of a convolution: `depthwise`, `4 groups`; '' for one group."""
     differs: str = ""
     """How the row differs from the same one of a sibling block: `differs from layer.0-5, where bias is frozen`."""
     call_summary: CallSummary | None = None
@@ -60,6 +65,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """How the modules of the row differ in sizes; None if they are equal. Its parameters then have ranges."""
     is_match: bool = False
     """Whether the option `highlight` matches the modules of the row."""
+
+    @cached_property
+    def shown_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters to write on one line; of a module with many, series share an entry."""
+        return merge_series(self.parameters)
 
     @property
     def type(self) -> str:

@@ -12,6 +12,7 @@ from bmvis.model.labels import label, series_label, shortened
 from bmvis.model.totals import Totals, of_parameter, subtree_totals
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 from bmvis.options import Options
+from bmvis.view.convolutions import groups_of_convolutions
 from bmvis.view.extra_reprs import merge_extra_reprs
 from bmvis.view.folding import Folding, Group, represented_modules
 from bmvis.view.occurrences import Occurrences, count_occurrences
@@ -37,6 +38,7 @@ def make_rows(
     variants = {} if is_comparison else find_variants(model, folding, totals, buffers=options.buffers)
     dtypes, devices = rank_facts(model, dtype_of), rank_facts(model, device_of)
     extra_reprs, calls = _extra_reprs(model, folding.groups, options), _call_summaries(model, folding.groups)
+    convolutions = _convolutions(model, folding.groups)
     occurrences = count_occurrences(model, folding.groups, totals)
     rows: list[Row] = []
     for number, group in enumerate(folding.groups):
@@ -45,6 +47,7 @@ def make_rows(
             _row(group, model, options, is_unchanged=first in unchanged, is_similar=folding.forms is not None),
             totals=totals[first],
             extra_repr=extra_reprs[number],
+            groups=convolutions[number],
             dtypes=dtypes.below(first),
             devices=devices.below(first),
             call_summary=calls[number],
@@ -64,6 +67,15 @@ def _extra_reprs(model: Model, groups: Sequence[Group], options: Options) -> lis
         return [""] * len(groups)
     modules = model.modules
     return [merge_extra_reprs([modules[i].extra_repr for i in every]) for every in represented_modules(model, groups)]
+
+
+def _convolutions(model: Model, groups: Sequence[Group]) -> list[str]:
+    """Return for each group the groups of the convolutions that it represents."""
+    modules = model.modules
+    if not any("groups=" in module.extra_repr for module in modules):
+        return [""] * len(groups)
+    represented = represented_modules(model, groups)
+    return [groups_of_convolutions(dict.fromkeys(modules[i].extra_repr for i in every)) for every in represented]
 
 
 def _call_summaries(model: Model, groups: Sequence[Group]) -> list[CallSummary | None]:

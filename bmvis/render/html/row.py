@@ -37,12 +37,12 @@ def to_row(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> 
         linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
         yield join(" ", linked or tag("i", row.type, class_=_COMMON.get(row.module.common), dir=_direction(row.type)))
     own_change = row.module.change if row.module and row.module.change and not row.module.change.details else None
-    for parameter in row.parameters:
+    for parameter in row.shown_parameters:
         yield join(" ", _parameter(parameter, link, dtype, parameter.change or own_change))
         if parameter.change and parameter.change.details and not _is_one_change(row):
             yield _details(parameter.change)
-    if _is_one_change(row) and row.parameters[0].change:
-        yield _details(row.parameters[0].change)
+    if _is_one_change(row) and row.shown_parameters[0].change:
+        yield _details(row.shown_parameters[0].change)
     for buffer in row.buffers:
         yield join(" ", _buffer(buffer))
     marks = {mark.kind: mark for mark in words.row_marks(row)}
@@ -85,6 +85,8 @@ _MARKS: Mapping[words.MarkKind, Callable[[words.Mark, Row, PathLink], Iterator[M
     "calls": _small,
     "change": _module_change,
     "extra_repr": _small,
+    "grouped": _small,
+    "tensors": _small,
     "shared": _shared,
     "differs": _differs,
     "hidden": _small,
@@ -97,8 +99,8 @@ _MARKS: Mapping[words.MarkKind, Callable[[words.Mark, Row, PathLink], Iterator[M
 
 def _is_one_change(row: Row) -> bool:
     """Return whether all parameters of a row changed in the same way, so that the change is written once."""
-    changes = {parameter.change for parameter in row.parameters}
-    return len(row.parameters) > 1 and len(changes) == 1 and any(change and change.details for change in changes)
+    changes = {parameter.change for parameter in row.shown_parameters}
+    return len(row.shown_parameters) > 1 and len(changes) == 1 and any(change and change.details for change in changes)
 
 
 def _details(change: Change) -> Markup:

@@ -88,6 +88,7 @@ TYPES = "siblings of different types are drawn as one"
 INDEX = "a single index is written as a range"
 LEAVES = "equal modules without parameters are not folded"
 EMPTY = "a container of modules without parameters stays when they go"
+SERIES = "each parameter of a recurrent layer has an entry"
 PARAMETRIZED = "a parametrized module is several rows"
 FIXED = {
     "T5": [
@@ -96,6 +97,16 @@ FIXED = {
     ],
     "Switch": [(INDEX, ["1-1,5-5,9-9(SwitchTransformersBlock)"], ["1,5,9(SwitchTransformersBlock)"])],
     "CLIP": [(ROOT, ["root"], ["root logit_scale:[]"])],
+    "LSTM": [
+        (
+            SERIES,
+            [
+                "1 (LSTM) weight_ih_l0:[32, 8] weight_hh_l0:[32, 8] bias_ih_l0:[32] bias_hh_l0:[32] "
+                "weight_ih_l1:[32, 8] weight_hh_l1:[32, 8] bias_ih_l1:[32] bias_hh_l1:[32]"
+            ],
+            ["1 (LSTM) weight_ih_l0-1:[32, 8] weight_hh_l0-1:[32, 8] bias_ih_l0-1:[32] bias_hh_l0-1:[32]"],
+        )
+    ],
     "wav2vec 2.0": [
         (ROOT, ["root"], ["root masked_spec_embed:[32]"]),
         (

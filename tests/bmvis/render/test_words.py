@@ -112,6 +112,24 @@ MARKS: dict[words.MarkKind, tuple[Callable[[], Page], dict[str, str]]] = {
             "json": '"differs":"differs from 0-4, where it is trainable"',
         },
     ),
+    "grouped": (
+        lambda: layout(net(layer(extra_repr="8, 8, kernel_size=(3,), groups=8")), Options()),
+        {
+            "text": "(depthwise)",
+            "html": "<small>depthwise</small>",
+            "latex": "(depthwise)",
+            "json": '"groups":"depthwise"',
+        },
+    ),
+    "tensors": (
+        lambda: layout(net(layer("fc", *(tensor(f"w{n}", 2) for n in range(9)))), Options()),
+        {
+            "text": "w0-8:[2] (9 parameters)",
+            "html": "<small>9 parameters</small>",
+            "latex": "(9 parameters)",
+            "json": '"name":"w8"',
+        },
+    ),
     "extra_repr": (
         lambda: layout(net(layer(extra_repr="p=0.1")), Options(extra_repr=True)),
         {

@@ -1,0 +1,76 @@
+"""A module with many parameters is one readable row, which counts them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from formats import as_json
+from torch import nn
+
+import bmvis
+from bmvis.options import Options
+from bmvis.render.text import to_text
+from bmvis.view.layout import layout
+
+
+def numbered(count: int, *sides: int) -> nn.ParameterList:
+    return nn.ParameterList([nn.Parameter(torch.zeros(*sides)) for _ in range(count)])
+
+
+def partly_frozen() -> nn.ParameterList:
+    parameters = numbered(10, 2)
+    for index in (3, 4):
+        parameters[index].requires_grad_(False)
+    return parameters
+
+
+def tied() -> nn.Module:
+    parameters = numbered(8, 2)
+    parameters[7] = parameters[0]
+    return parameters
+
+
+def named(*names: str) -> nn.ParameterDict:
+    return nn.ParameterDict({name: torch.zeros(2) for name in names})
+
+
+def row(model: nn.Module, **options: object) -> str:
+    return to_text(layout(bmvis.capture(model), Options(root_name="m", **options))).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        (numbered(7, 2), "m " + " ".join(f"{n}:[2]" for n in range(7))),
+        (numbered(100, 4, 4), "m 0-99:[4, 4] (100 parameters)"),
+        (
+            nn.LSTM(8, 16, 3, bidirectional=True),
+            "m weight_ih_l0-2:[64, 8-32] weight_hh_l0-2:[64, 16] bias_ih_l0-2:[64] bias_hh_l0-2:[64] "
+            "weight_ih_l0-2_reverse:[64, 8-32] weight_hh_l0-2_reverse:[64, 16] bias_ih_l0-2_reverse:[64] "
+            "bias_hh_l0-2_reverse:[64] (24 parameters)",
+        ),
+        (
+            nn.GRU(4, 4, 2),
+            "m weight_ih_l0-1:[12, 4] weight_hh_l0-1:[12, 4] bias_ih_l0-1:[12] bias_hh_l0-1:[12] (8 parameters)",
+        ),
+        (partly_frozen(), "m 0-2,5-9:[2] 3-4:[2] (frozen) (10 parameters)"),
+        (tied(), "m 0:[2] 1-6:[2] 7:[2] (8 parameters)"),
+        (named(*(f"p{chr(97 + n)}" for n in range(8))), "m " + " ".join(f"p{chr(97 + n)}:[2]" for n in range(8))),
+        (
+            named(*(f"p{chr(97 + n)}" for n in range(20))),
+            "m " + " ".join(f"p{chr(97 + n)}:[2]" for n in range(12)) + " (12 of 20 parameters)",
+        ),
+    ],
+    ids=["few", "list", "LSTM", "GRU", "partly frozen", "tied", "eight names", "twenty names"],
+)
+def test_many_parameters_share_entries(model: nn.Module, line: str) -> None:
+    assert row(model) == line
+
+
+def test_expand_params_and_json_have_each_parameter() -> None:
+    model = bmvis.capture(numbered(20, 2))
+    assert len(layout(model, Options(expand_params=True)).rows) == 21
+    data = json.loads(as_json(layout(model, Options())))
+    assert [parameter["name"] for parameter in data["rows"][0]["parameters"]] == [str(n) for n in range(20)]
