@@ -151,7 +151,12 @@ def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attemp
         modes = ([KnownValues()] if device == "meta" else []) + ([log] if log is not None else [])
         model, optimizers_found = loader.call(task.target, task.reference, device, modes)
     notes = _branch_notes(log) if device == "meta" and log is not None else ()
-    live = optimizers.note_groups(capture_live(model), optimizers_found)
+    try:
+        captured = capture_live(model)
+    except FactoryError as error:
+        what = f"the model of {task.reference.text!r} cannot be read: {error.message}"
+        raise FactoryError(what, hint=error.hint) from error
+    live = optimizers.note_groups(captured, optimizers_found)
     live = live._replace(tree=msgspec.structs.replace(live.tree, device=device, notes=(*live.tree.notes, *notes)))
     return _Attempt(call_model(live, task.request) if task.request.inputs else live.tree, log)
 

@@ -8,6 +8,8 @@ import socket
 import urllib.error
 from collections.abc import Iterator
 
+from bmvis import user_text
+
 WEIGHTS = "pass weights=None or pretrained=False, or build from the configuration: the tree needs no trained weights"
 GPU = "no GPU is needed: do not move the model to one, or to one only where torch.cuda.is_available()"
 _NETWORK = frozenset((
@@ -32,8 +34,15 @@ _WEIGHT_FILES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".h5", ".npz", 
 
 def hint_for(error: BaseException | None) -> str:
     """Return the fix for a failure that does not depend on the device of the build; '' for other failures."""
+    try:
+        return _hint_for(error)
+    except Exception:  # the attributes of an exception can be user code
+        return ""
+
+
+def _hint_for(error: BaseException | None) -> str:
     for one in _chain(error):
-        text = str(one)
+        text = user_text.exception_text(one)
         if _NO_GPU.search(text):
             return GPU
         if _is_network(one) or _NO_FILES.search(text) or _is_missing_weights(one):
@@ -52,7 +61,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _is_network(error: BaseException) -> bool:
     if isinstance(error, socket.gaierror | ConnectionError | urllib.error.URLError):
         return True
-    return any(cls.__name__ in _NETWORK and not cls.__module__.startswith("builtins") for cls in type(error).__mro__)
+    return any(
+        user_text.class_name(cls) in _NETWORK and not cls.__module__.startswith("builtins")
+        for cls in type(error).__mro__
+    )
 
 
 def _is_missing_weights(error: BaseException) -> bool:

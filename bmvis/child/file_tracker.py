@@ -27,6 +27,7 @@ from bmvis.source.facts import MAX_STAT_BYTES, value_of
 from bmvis.worker.protocol import Fact, Kind
 
 Key = tuple[Kind, str]
+_getframe = sys._getframe
 _WRITING = os.O_WRONLY | os.O_RDWR
 _SKIPPED = frozenset({"__pycache__", ".git", "site-packages", "dist-packages"})
 
@@ -66,6 +67,10 @@ class FileTracker:
         sys.addaudithook(self._on_event)
         for name in ("stat", "lstat", "access", "readlink"):
             self._wrap(name)
+
+    def stop(self) -> None:
+        """Record no more, so that the handlers cannot fail after user code has replaced functions that they call."""
+        self._handlers.clear()
 
     def set_roots(self, folders: Iterable[str]) -> None:
         """Set the folders of the project."""
@@ -117,7 +122,7 @@ class FileTracker:
         if handler is not None:
             with _once(self._busy) as is_first:
                 if is_first:
-                    handler(sys._getframe(1), *arguments)
+                    handler(_getframe(1), *arguments)
 
     def _on_open(self, frame: FrameType, file: Any, mode: Any, flags: Any) -> None:
         path = self._path(file)
@@ -167,7 +172,7 @@ class FileTracker:
         def watched(path: Any, *arguments: Any, **keywords: Any) -> Any:
             with _once(self._busy) as is_first:
                 if is_first and not keywords.get("dir_fd"):
-                    self._on_stat(sys._getframe(1), path, name)
+                    self._on_stat(_getframe(1), path, name)
             return original(path, *arguments, **keywords)
 
         for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):

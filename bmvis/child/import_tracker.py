@@ -21,6 +21,8 @@ from bmvis.child.file_tracker import FileTracker, Key
 from bmvis.source.facts import value_of
 from bmvis.worker.protocol import Fact
 
+_getframe = sys._getframe
+
 
 class ImportTracker:
     """The imports and file accesses in this process, by the module that made them."""
@@ -63,7 +65,7 @@ class ImportTracker:
         for name in sys.modules.keys() - self._looked_at:
             self._looked_at.add(name)
             module = sys.modules.get(name)
-            file = getattr(module, "__file__", None)
+            file = _file_of(module)
             if name not in self._files and isinstance(file, str) and self.files.is_project(file):
                 self._files[name] = os.path.abspath(file)
                 key: Key = ("file", self._files[name])
@@ -89,12 +91,12 @@ class ImportTracker:
 
     def note_lookup(self, name: str) -> None:
         """Record that a top-level module is looked for: a new file with its name could be found first."""
-        for module in (self.files.current, *self.files.modules(sys._getframe(2))):
+        for module in (self.files.current, *self.files.modules(_getframe(2))):
             self.looked_for[module].add(name)
 
     def note_missing(self, name: str, path: Sequence[str]) -> None:
         """Record that a package has no module with a name: a new file with that name would be imported."""
-        frame = sys._getframe(2)
+        frame = _getframe(2)
         for folder in path:
             place = os.path.join(os.path.abspath(folder), name.rpartition(".")[2])
             if place.startswith(self.files.roots):
@@ -127,7 +129,7 @@ class ImportTracker:
             importer = (globals or {}).get("__name__")
             if not isinstance(importer, str) or (module.__name__ in self._files and importer not in self._files):
                 # A call without globals, or a library that imports project code by name.
-                importer = self._importer(sys._getframe(1))
+                importer = self._importer(_getframe(1))
             found = imported[importer]
             if fromlist:
                 found.add(module.__name__)
@@ -141,7 +143,7 @@ class ImportTracker:
     def _watched_import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
         def import_module(name: str, package: str | None = None) -> ModuleType:
             module = original(name, package)
-            self.imported[self._importer(sys._getframe(1))].add(importlib.util.resolve_name(name, package))
+            self.imported[self._importer(_getframe(1))].add(importlib.util.resolve_name(name, package))
             return module
 
         return import_module
@@ -207,6 +209,13 @@ def _is_older(file: str) -> bool:
     except (OSError, NotImplementedError):
         return True
     return Path(file).stat().st_ctime_ns < bytecode.st_mtime_ns
+
+
+def _file_of(module: object) -> object:
+    try:
+        return getattr(module, "__file__", None)
+    except Exception:  # user code can put any object into `sys.modules`
+        return None
 
 
 def _with_parents(name: str) -> list[str]:

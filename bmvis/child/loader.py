@@ -16,7 +16,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from bmvis import user_text
 from bmvis.child import allowed, failure_hints, listing, tracebacks
+from bmvis.child.boundary import user_code
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.extraction import optimizers
 from bmvis.reference import Reference
@@ -44,7 +46,8 @@ def find(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> Any:
         if index:
             allowed.require_step(reference, allow, name, found)
         try:
-            found = getattr(found, name)
+            with user_code():
+                found = getattr(found, name)
         except AttributeError as error:
             raise FactoryError(f"{where!r} has no {name!r}", hint=_attribute_hint(name, found)) from error
         where = f"{where}.{name}"
@@ -54,7 +57,8 @@ def find(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> Any:
 
 def _import(reference: Reference) -> Any:
     try:
-        return importlib.import_module(reference.module)
+        with user_code():
+            return importlib.import_module(reference.module)
     except ModuleNotFoundError as error:
         if not _is_prefix(error.name, reference.module):
             raise factory_error(f"importing {reference.module!r} failed", error) from error
@@ -125,11 +129,12 @@ def call(
         with ExitStack() as stack:
             for mode in (torch.device(device), *modes):
                 stack.enter_context(mode)
+            stack.enter_context(user_code())
             returned = target(*reference.arguments, **reference.keywords)
     except InvalidReferenceError:
         raise
     except BaseException as error:
-        if isinstance(error, TypeError) and (refused := _refused(target, reference)):
+        if issubclass(type(error), TypeError) and (refused := _refused(target, reference)):
             raise refused from error
         raise factory_error(f"{reference.text!r} raised", error) from error
     return optimizers.unpack(returned, reference.text)
@@ -148,14 +153,16 @@ def _refused(target: Any, reference: Reference) -> FactoryError | None:
             str(found.replace(default=found.empty, annotation=found.empty)) for found in signature.parameters.values()
         ]
         takes = f"it takes {', '.join(known)}" if known else "it takes no arguments"
-        return FactoryError(f"the arguments of {reference.text!r} do not fit: {error}", hint=takes)
+        return FactoryError(
+            f"the arguments of {reference.text!r} do not fit: {user_text.exception_text(error)}", hint=takes
+        )
     return None
 
 
 def exception_text(error: BaseException) -> str:
     """Return the type of an exception and the first line of its text, without addresses, which differ in each build."""
-    name = type(error).__name__
-    text = first_line(without_addresses(str(error)))
+    name = user_text.class_name(type(error))
+    text = first_line(without_addresses(user_text.exception_text(error)))
     return f"{name}: {text}" if text else name
 
 

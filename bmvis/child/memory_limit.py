@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bmvis.user_text import exception_text
 from bmvis.worker.protocol import Request
 
 if sys.platform == "linux":
@@ -46,8 +47,10 @@ def default_limit() -> int:
 
 def is_out_of_memory(error: BaseException | None) -> bool:
     """Return whether an allocation failed. PyTorch raises a RuntimeError instead of a MemoryError."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(phrase in text for phrase in ("allocate memory", "bad_alloc"))
+    if error is None:
+        return False
+    text = exception_text(error).lower()
+    return issubclass(type(error), MemoryError) or any(phrase in text for phrase in ("allocate memory", "bad_alloc"))
 
 
 def _written() -> int:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from bmvis import humanize
+from bmvis import humanize, user_text
 from bmvis.child import builder, loader, memory_limit
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.errors import BmvisError, FactoryError
@@ -30,11 +30,16 @@ def answer(request: Request, imports: ImportTracker) -> Answer:
     """Build the requested model, or list the requested references."""
     imports.note_loaded()
     with _limited(request):
-        return Answer(_reply(request, imports))
+        try:
+            return Answer(_reply(request, imports))
+        except BaseException as error:
+            return Answer(_unreadable(request, error))
+        finally:
+            imports.files.stop()
 
 
 def _reply(request: Request, imports: ImportTracker) -> Reply:
-    """Return the reply. Any exception that user code raises, here or in its classes, becomes a `Failed` reply."""
+    """Return the reply. An exception of a factory becomes a `Failed` reply."""
     try:
         parse = parse_pattern if request.listing else parse_reference
         reference = parse(request.reference)
@@ -49,9 +54,17 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
         failure = _too_large(request, error) if memory_limit.is_out_of_memory(error.__cause__) else error
         exits = isinstance(error.__cause__, SystemExit)
         return Failed(failure.kind, failure.message, failure.hint, failure.detail, wants_output=exits)
-    except BaseException as error:
-        failure = loader.factory_error(f"the model of {request.reference!r} cannot be read: it raised", error)
-        return Failed(failure.kind, failure.message, failure.hint, failure.detail)
+
+
+def _unreadable(request: Request, error: BaseException) -> Failed:
+    """Return the reply for an exception of code of the model, or of bmvis after that code has replaced functions."""
+    what = f"the model of {request.reference!r} cannot be read: it raised"
+    try:
+        failure = loader.factory_error(what, error)
+    except BaseException:
+        name = user_text.class_name(type(error))
+        return Failed("factory", f"{what} {name}", "its code may have replaced functions that bmvis calls")
+    return Failed(failure.kind, failure.message, failure.hint, failure.detail)
 
 
 def _file_folder(reference: Reference) -> tuple[str, ...]:

@@ -9,7 +9,11 @@ import traceback
 from functools import cache
 from pathlib import Path
 
+from bmvis import user_text
+
 _PACKAGE = Path(__file__).parents[1]
+_START = Path.cwd().resolve()
+"""The working directory before user code runs, which can change or delete it."""
 _HEAD, _TAIL = 8, 16
 """Number of first and last frames that are shown of a long traceback."""
 
@@ -18,8 +22,16 @@ def user_frames(error: BaseException) -> str:
     """Format `error` with the frames of project code and the last frame; other frames are counted.
 
     Frames of bmvis itself and of the import system are dropped. Paths below the working directory are relative to it.
-    The middle frames of a deep recursion are counted.
+    The middle frames of a deep recursion are counted. If the exception cannot be formatted, the result is its type and
+    its text.
     """
+    try:
+        return user_text.safe_text(_format(error))
+    except Exception:  # the attributes of an exception, and functions that this calls, can be user code
+        return f"{user_text.class_name(type(error))}: {user_text.exception_text(error)}"
+
+
+def _format(error: BaseException) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_machinery(frame.filename)]
     entries: list[str] = []
     skipped = 0
@@ -33,7 +45,7 @@ def user_frames(error: BaseException) -> str:
         entries.append(_entry(frame))
     if len(entries) > _HEAD + _TAIL:
         entries[_HEAD:-_TAIL] = [f"  … {_frames(len(entries) - _HEAD - _TAIL)} more"]
-    ending = "".join(traceback.format_exception_only(error)).rstrip()
+    ending = "".join(traceback.format_exception_only(error))[: user_text.MAX_EXCEPTION_TEXT].rstrip()
     return "\n".join([*entries, ending])
 
 
@@ -79,7 +91,6 @@ def short_path(file: str) -> str:
 
 def _relative(file: str) -> str:
     try:
-        path = Path(file).resolve()
-        return str(path.relative_to(Path.cwd().resolve()))
-    except ValueError:
+        return str(Path(file).resolve().relative_to(_START))
+    except (ValueError, OSError):
         return file

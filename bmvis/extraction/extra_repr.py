@@ -11,6 +11,7 @@ import time
 
 from torch import nn
 
+from bmvis import user_text
 from bmvis.extraction import introspection
 
 MAX_LENGTH = 200
@@ -67,5 +68,5 @@ def _one_line(text: str) -> str:
     if is_plain and "  " not in text and " at 0x" not in text:
         return text.strip()
     start = str.__getitem__(text, slice(0, 4 * MAX_LENGTH))
-    line = introspection.safe_text(_ADDRESS.sub("", " ".join(start.split())))
+    line = user_text.safe_text(_ADDRESS.sub("", " ".join(start.split())))
     return line if len(line) <= MAX_LENGTH else line[: MAX_LENGTH - 1] + "…"

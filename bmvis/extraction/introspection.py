@@ -12,37 +12,40 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from bmvis.errors import a_type
+from bmvis.user_text import safe_text
+
 _Registered = TypeVar("_Registered", nn.Module, torch.Tensor)
 Children = Sequence[tuple[str, nn.Module]]
 Tensors = Sequence[tuple[str, torch.Tensor]]
 
 
+class InvalidModuleError(Exception):
+    """A module whose submodules, parameters or buffers PyTorch cannot list either."""
+
+
 def contents(module: nn.Module) -> tuple[Children, Tensors, Tensors]:
-    """Return the submodules, parameters and buffers with their names, without entries that are None."""
-    attributes = object.__getattribute__(module, "__dict__")
-    below, own, constant = (attributes.get(name) for name in ("_modules", "_parameters", "_buffers"))
-    if below is None or own is None or constant is None:
-        return children(module), parameters(module), buffers(module)
-    return (
-        _items(below, nn.Module) if below else (),
-        _items(own, torch.Tensor) if own else (),
-        _items(constant, torch.Tensor) if constant else (),
-    )
+    """Return the submodules, parameters and buffers with their names, without entries that are None.
+
+    Raises:
+        InvalidModuleError: a dictionary of the module is missing, or has an entry of a wrong type.
+    """
+    return children(module), parameters(module), buffers(module)
 
 
 def children(module: nn.Module) -> Children:
-    """Return the submodules with their names, without entries that are None."""
-    return _items(_registry(module, "_modules"), nn.Module)
+    """Return the submodules with their names, without entries that are None; errors as from `contents`."""
+    return _items(_registry(module, "_modules"), "_modules", nn.Module)
 
 
 def parameters(module: nn.Module) -> Tensors:
-    """Return the module's own parameters with their names, without entries that are None."""
-    return _items(_registry(module, "_parameters"), torch.Tensor)
+    """Return the module's own parameters, without entries that are None; errors as from `contents`."""
+    return _items(_registry(module, "_parameters"), "_parameters", torch.Tensor)
 
 
 def buffers(module: nn.Module) -> Tensors:
-    """Return the module's own buffers with their names, without entries that are None."""
-    return _items(_registry(module, "_buffers"), torch.Tensor)
+    """Return the module's own buffers, without entries that are None; errors as from `contents`."""
+    return _items(_registry(module, "_buffers"), "_buffers", torch.Tensor)
 
 
 def non_persistent(module: nn.Module) -> frozenset[str]:
@@ -69,19 +72,20 @@ def class_module(cls: type) -> str:
     return named if isinstance(named, str) else ""
 
 
-def safe_text(value: str) -> str:
-    """Return a name as text that can be encoded in UTF-8: a lone surrogate becomes an escape sequence."""
-    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
-
-
-def _items(registry: Any, kind: type[_Registered]) -> Sequence[tuple[str, _Registered]]:
-    if not registry:
+def _items(registry: Any, where: str, kind: type[_Registered]) -> Sequence[tuple[str, _Registered]]:
+    if type(registry) is dict and not registry:
         return ()
-    return [
-        (name if type(name) is str and name.isascii() else safe_text(str(name)), value)
-        for name, value in registry.items()
-        if value is not None and isinstance(value, kind)
-    ]
+    if registry is None:
+        raise InvalidModuleError(f"it has no {where!r}: its __init__ did not call super().__init__()")
+    if not callable(items := attribute(registry, "items")):
+        raise InvalidModuleError(f"{where!r} is {a_type(registry)}, not a dict")
+    found = []
+    for name, value in items():
+        if isinstance(value, kind):
+            found.append((name if type(name) is str and name.isascii() else safe_text(str(name)), value))
+        elif value is not None:
+            raise InvalidModuleError(f"{where}[{safe_text(repr(name))}] is {a_type(value)}, not a {kind.__name__}")
+    return found
 
 
 def _registry(module: nn.Module, name: str) -> Any:

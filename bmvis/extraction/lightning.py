@@ -14,6 +14,7 @@ from types import FunctionType
 
 from torch import nn
 
+from bmvis import user_text
 from bmvis.extraction import introspection
 
 _HOOKS = ("configure_model", "configure_sharded_model")
@@ -32,7 +33,7 @@ def missing_layers(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[str]:
         for hook in _HOOKS:
             missing = [name for name in _assigned(type(module), hook) if not _is_set(module, name)]
             if missing:
-                name = introspection.safe_text(type(module).__name__)
+                name = user_text.class_name(type(module))
                 yield (
                     f"{path or 'the model'}: {hook}() of {name} was not called, so these attributes are missing: "
                     f"{', '.join(missing)} (call it in the factory)"
@@ -52,7 +53,7 @@ def _assigned(cls: type, hook: str) -> list[str]:
         if not isinstance(function, FunctionType) or introspection.class_module(base).startswith(_LIBRARIES):
             return []
         names = [str(step.argval) for step in dis.get_instructions(function) if step.opname == "STORE_ATTR"]
-        return list(dict.fromkeys(map(introspection.safe_text, names)))
+        return list(dict.fromkeys(map(user_text.safe_text, names)))
     return []
 
 

@@ -20,6 +20,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from bmvis import user_text
+
 MAX_FAILURES = 1000
 """Maximum number of failures that are recorded."""
 MAX_REPLAYED = 2**20
@@ -77,8 +79,8 @@ class FailureLog(TorchFunctionMode):
         """Record that a call raised an exception, unless it also does on the CPU."""
         if len(self.failures) < MAX_FAILURES and not _fails_with_values(func, args, kwargs, error):
             file, line = _caller(sys._getframe(2))
-            text = str(error).strip().partition("\n")[0]
-            self.failures.append(Failure(_name(func), type(error).__name__, file, line, text))
+            text = user_text.exception_text(error).strip().partition("\n")[0]
+            self.failures.append(Failure(_name(func), user_text.class_name(type(error)), file, line, text))
 
     def _note_branch(self, func: Any, result: Any, frame: FrameType) -> None:
         """Record code that finds a tensor on the meta device, and could branch on that."""
@@ -141,12 +143,13 @@ def _fails_with_values(func: Callable[..., Any], args: Any, kwargs: dict[str, An
         )
         if not any(one.is_meta for one in tensors) or not is_tried:
             return False
+        text = user_text.exception_text(error)
         try:
             with torch.random.fork_rng(devices=[]):
                 replayed, named = tree_map(_zeros, (args, kwargs))
                 func(*replayed, **named)
         except Exception as again:
-            return type(again) is type(error) and str(again) == str(error)
+            return type(again) is type(error) and user_text.exception_text(again) == text
     return False
 
 

@@ -11,6 +11,8 @@ import msgspec
 import torch
 from torch import nn
 
+from bmvis import user_text
+from bmvis.errors import FactoryError
 from bmvis.extraction import introspection, unregistered
 from bmvis.extraction.active_parameters import active_parameters
 from bmvis.extraction.adapters import Deltas, find_deltas
@@ -67,6 +69,7 @@ def capture(model: nn.Module) -> Model:
 
     Raises:
         TypeError: `model` is not a `torch.nn.Module`.
+        FactoryError: a module was not initialized, or registers something that is no module or tensor.
     """
     return capture_live(model).tree
 
@@ -104,7 +107,10 @@ def walk(root: nn.Module) -> Iterator[_Place]:
     pending = [(0, "", "", root)]
     while pending:
         depth, name, path, module = pending.pop()
-        children, parameters, buffers = introspection.contents(module)
+        try:
+            children, parameters, buffers = introspection.contents(module)
+        except introspection.InvalidModuleError as error:
+            raise _invalid(path, module, error) from error
         first = first_met.get(id(module))
         if first is not None:
             yield depth, name, path, module, first, parameters, buffers
@@ -113,6 +119,14 @@ def walk(root: nn.Module) -> Iterator[_Place]:
         yield depth, name, path, module, None, parameters, buffers
         if children:
             pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(children)]
+
+
+def _invalid(path: str, module: nn.Module, error: introspection.InvalidModuleError) -> FactoryError:
+    where = f"the module {path!r}" if path else "the root module"
+    return FactoryError(
+        f"{where} ({user_text.class_name(type(module))}) is not valid: {error}",
+        hint="call super().__init__() first in __init__, and register modules and parameters by assignment",
+    )
 
 
 def _paths(places: list[_Place]) -> Iterator[tuple[str, nn.Module]]:
@@ -289,9 +303,9 @@ class _Reader:
 def _class(cls: type) -> tuple[str, str, str]:
     """Return the name, package and qualified name of a class."""
     return (
-        introspection.safe_text(cls.__name__),
-        introspection.safe_text(introspection.class_module(cls)),
-        introspection.safe_text(cls.__qualname__),
+        user_text.class_name(cls),
+        user_text.safe_text(introspection.class_module(cls)),
+        user_text.class_qualname(cls),
     )
 
 
@@ -307,7 +321,7 @@ def _compiled_class(module: nn.Module) -> tuple[str, str, str] | None:
     if script is None:
         return None
     package, _, name = _MANGLED.sub("", script._type().qualified_name()).rpartition(".")
-    return introspection.safe_text(name), introspection.safe_text(package), introspection.safe_text(name)
+    return user_text.safe_text(name), user_text.safe_text(package), user_text.safe_text(name)
 
 
 def _device(places: list[_Place]) -> str:

@@ -6,7 +6,7 @@ import functools
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
-from bmvis.extraction import introspection
+from bmvis import user_text
 
 LONGEST = 120
 """Characters of a name."""
@@ -30,7 +30,7 @@ def callable_name(function: Any) -> str:
             break
     named = function if isinstance(function, FunctionType | BuiltinFunctionType | type) else type(function)
     module, qualname = _text(named.__module__), _text(named.__qualname__)
-    return introspection.safe_text(f"{module}.{qualname}" if module else qualname)[:LONGEST]
+    return user_text.safe_text(f"{module}.{qualname}" if module else qualname)[:LONGEST]
 
 
 def _text(value: Any) -> str:

@@ -12,6 +12,7 @@ import msgspec
 import torch
 from torch import nn
 
+from bmvis import user_text
 from bmvis.errors import FactoryError, a_type
 from bmvis.extraction import introspection
 from bmvis.extraction.modules import LiveModel
@@ -104,9 +105,9 @@ def note_groups(live: LiveModel, returned: Sequence[Any]) -> LiveModel:
 def _optimizer(optimizer: Any, known: set[int], schedulers: Sequence[Any]) -> Optimizer:
     own = [s for s in schedulers if introspection.attribute(s, "optimizer") is optimizer]
     return Optimizer(
-        type=introspection.safe_text(type(optimizer).__name__),
+        type=user_text.safe_text(type(optimizer).__name__),
         groups=tuple(_group(group, known) for group in _groups(optimizer)),
-        schedulers=tuple(introspection.safe_text(type(scheduler).__name__) for scheduler in own),
+        schedulers=tuple(user_text.safe_text(type(scheduler).__name__) for scheduler in own),
     )
 
 
@@ -145,7 +146,7 @@ def _written(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    text = " ".join(introspection.safe_text(text).split())
+    text = " ".join(user_text.safe_text(text).split())
     return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"
 
 

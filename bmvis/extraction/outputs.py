@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from bmvis.extraction import introspection
+from bmvis import user_text
 from bmvis.model.tree import Output
 
 MAX_OUTPUTS = 32
@@ -31,7 +31,7 @@ def _tensors_of(output: Any, name: str, levels: int) -> Iterator[Output]:
     if not levels:
         return
     for key, value in _fields(output):
-        yield from _tensors_of(value, introspection.safe_text(str(key)) if key is not None else name, levels - 1)
+        yield from _tensors_of(value, user_text.safe_text(str(key)) if key is not None else name, levels - 1)
 
 
 def _fields(output: Any) -> Iterator[tuple[Any, Any]]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from bmvis import user_text
 from bmvis.errors import a_type
 from bmvis.extraction import introspection
 from bmvis.model.tree import join
@@ -57,7 +58,7 @@ def find_unregistered(places: Iterable[tuple[str, nn.Module]]) -> Iterator[Unreg
     for path, module in places:
         for name, value in list(object.__getattribute__(module, "__dict__").items()):
             if _may_contain(value) and type(name) is str and name not in _SLOTS:
-                found = _look_into(join(path, introspection.safe_text(name)), value, seen)
+                found = _look_into(join(path, user_text.safe_text(name)), value, seen)
                 if found is not None:
                     yield found
 

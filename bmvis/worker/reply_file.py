@@ -6,6 +6,7 @@ The file must be a regular file of limited size, and its content is checked befo
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -15,24 +16,39 @@ from bmvis.model.consistency import inconsistency
 from bmvis.regular_file import read_regular
 from bmvis.worker.protocol import Answer, Built, Failed, Request
 
+_open, _write, _close, _chmod, _unlink, _replace = os.open, os.write, os.close, os.chmod, os.unlink, os.replace
+"""References from before user code runs, because it can replace these functions."""
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 MAX_BYTES = 500_000_000
 _ANSWERS = msgspec.msgpack.Decoder(Answer)
 
 
 def reply_path(folder: Path, request: Request) -> Path:
     """Return the path of the answer to a request."""
-    return folder / f"{request.number}-{request.secret}.reply"
+    return folder / _name(request)
+
+
+def _name(request: Request) -> str:
+    return f"{request.number}-{request.secret}.reply"
 
 
 def write_answer(answer: Answer, folder: Path, request: Request) -> None:
     """Write an answer under another name and rename it, so that the file is never incomplete."""
-    place = reply_path(folder, request)
-    partial = place.with_suffix(".partial")
-    partial.unlink(missing_ok=True)  # user code may have put a pipe there, which would block, or a link
-    with partial.open("xb") as file:
-        file.write(_encoded(msgspec.structs.replace(answer, secret=request.secret)))
-    partial.chmod(0o600)  # whatever the umask is
-    partial.replace(place)
+    place = f"{folder}/{_name(request)}"
+    partial = f"{place}.partial"
+    try:
+        _unlink(partial)  # user code may have put a pipe there, which would block, or a link
+    except FileNotFoundError:
+        pass
+    descriptor = _open(partial, _NEW_FILE, 0o600)
+    try:
+        _chmod(partial, 0o600)  # whatever the umask is
+        content = memoryview(_encoded(msgspec.structs.replace(answer, secret=request.secret)))
+        while content:
+            content = content[_write(descriptor, content) :]
+    finally:
+        _close(descriptor)
+    _replace(partial, place)
 
 
 def read_answer(folder: Path, request: Request) -> Answer:

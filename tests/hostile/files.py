@@ -8,7 +8,7 @@ REQUEST = (
     "from bmvis.worker.reply_file import reply_path\n"
     "frame = sys._getframe()\n"
     "while not isinstance(request := frame.f_locals.get('request'), Request): frame = frame.f_back\n"
-    "place = reply_path(folder, request)\npartial = place.with_suffix('.partial')\n"
+    "place = reply_path(folder, request)\npartial = Path(f'{place}.partial')\n"
 )
 """Code that finds the secret name of the answer: it is in the process."""
 

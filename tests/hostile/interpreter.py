@@ -1,6 +1,6 @@
 """Factories that change the interpreter: built-in names, imports, hooks, garbage collection, exceptions."""
 
-from hostile.kinds import GOOD, Draws, Fails, Kind, draws
+from hostile.kinds import GOOD, UNREADABLE, Draws, Fails, Kind, draws
 
 KINDS = [
     Kind(
@@ -21,8 +21,9 @@ KINDS = [
         "trace and profile functions",
         "https://docs.python.org/3/library/sys.html#sys.settrace",
         {
-            "trace raises": draws("sys.settrace(lambda *_: 1 / 0)"),
-            "profile raises": draws("sys.setprofile(lambda *_: 1 / 0)"),
+            "trace raises": Fails(f"sys.settrace(lambda *_: 1 / 0); {GOOD}", "raised ZeroDivisionError"),
+            "profile raises": Fails(f"sys.setprofile(lambda *_: 1 / 0); {GOOD}", "raised ZeroDivisionError"),
+            "trace is left on": draws("sys.settrace(lambda *_: None)"),
             "trace exits": Fails(f"sys.settrace(lambda *_: os._exit(8)); {GOOD}", "exit code 8"),
             "trace of threads": draws("threading.settrace(lambda *_: 1 / 0); threading.setprofile(lambda *_: 1 / 0)"),
         },
@@ -46,7 +47,9 @@ KINDS = [
         "built-in names",
         "https://docs.python.org/3/library/builtins.html",
         {
-            f"{name} is {value}": draws(f"import builtins; builtins.{name} = {value}")
+            f"{name} is {value}": Draws(
+                f"import builtins; made = nn.Linear(3, 2); builtins.{name} = {value}; return made"
+            )
             for name, value in {
                 "open": "None",
                 "print": "None",
@@ -59,7 +62,18 @@ KINDS = [
                 "__import__": "None",
                 "dict": "None",
                 "sum": "lambda *_: 0",
+                "BaseException": "None",
+                "super": "None",
             }.items()
+        }
+        | {
+            "all are gone": Draws("import builtins; made = nn.Linear(3, 2); vars(builtins).clear(); return made"),
+            "torch needs them": Fails(f"import builtins; builtins.type = None; {GOOD}", "TypeError: 'NoneType' object"),
+            "its other functions need them": Draws(
+                "import builtins; builtins.width = 2\n"
+                "class Net(nn.Linear): extra_repr = lambda self: f'width={width}'\nreturn Net(3, width)",
+                "weight:.2, 3.",
+            ),
         },
     ),
     Kind(
@@ -68,9 +82,11 @@ KINDS = [
         {
             "json": draws("import json; json.dumps = json.loads = None"),
             "clocks": draws("time.time = time.monotonic = time.perf_counter = time.process_time = lambda: 0"),
-            "files": draws("os.open = os.stat = os.write = os.replace = os.fspath = None"),
+            "files": Fails(f"os.open = os.stat = os.write = os.replace = os.fspath = None; {GOOD}", UNREADABLE),
             "paths": draws("import pathlib; pathlib.Path.write_bytes = pathlib.Path.replace = None"),
-            "os.path": draws("os.path.abspath = os.path.join = os.path.dirname = lambda *_: 1 / 0"),
+            "os.path": Fails(
+                f"os.path.abspath = os.path.join = os.path.dirname = lambda *_: 1 / 0; {GOOD}", UNREADABLE
+            ),
             "getcwd": draws("os.getcwd = lambda: 1 / 0"),
             "msgspec": Fails(f"import msgspec; msgspec.msgpack.encode = None; {GOOD}", "TypeError|exit code"),
             "inspect": draws("import inspect; inspect.signature = inspect.getsource = None"),
@@ -141,6 +157,10 @@ KINDS = [
         "https://docs.python.org/3/library/traceback.html",
         {
             "__str__ raises": Fails("class E(Exception): __str__ = lambda self: 1 / 0\nraise E", "raised E"),
+            "__repr__ raises": Fails("class E(Exception): __repr__ = lambda self: 1 / 0\nraise E('v')", "raised E: v"),
+            "every attribute raises": Fails(
+                "class E(Exception): __getattribute__ = lambda self, name: 1 / 0\nraise E('v')", UNREADABLE
+            ),
             "__str__ is no text": Fails("class E(Exception): __str__ = lambda self: 5\nraise E", "raised E"),
             "__str__ exits": Fails("class E(Exception): __str__ = lambda self: sys.exit(3)\nraise E", "raised E"),
             "__str__ loops": Fails(

@@ -22,6 +22,10 @@ class Fails:
     report: str
 
 
+UNREADABLE = "cannot be read: it raised"
+"""The report if a factory broke what bmvis needs to read its model."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """Factories of one kind."""

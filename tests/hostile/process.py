@@ -169,8 +169,12 @@ KINDS = [
                 "threading.Thread(target=out).start()"
             ),
             "one raises": draws("t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()"),
+            "the hook for exceptions is gone": Fails(
+                "threading.excepthook = None; threading.Thread(target=lambda: 1 / 0).start()", "excepthook is None"
+            ),
             "the hook for exceptions raises": draws(
-                "threading.excepthook = None; t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()"
+                "def hook(_): raise ValueError\n"
+                "threading.excepthook = hook; t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()"
             ),
         },
     ),

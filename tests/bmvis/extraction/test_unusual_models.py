@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from bmvis.errors import FactoryError
 from bmvis.extraction.modules import capture
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.totals import subtree_totals
@@ -126,7 +127,6 @@ class Growing(nn.Module):
     [
         (Hostile, ["Hostile", "Linear"]),
         (Unreadable, ["Unreadable", "Linear"]),
-        (Uninitialized, ["Uninitialized"]),
         (Growing, ["Growing"]),
     ],
 )
@@ -135,6 +135,11 @@ def test_hostile_module_runs_no_code_of_its_own(cls, types):
     holder._modules["inside"] = cls()
     for model in (cls(), holder):
         assert [module.type for module in capture(model).modules][-len(types) :] == types
+
+
+def test_module_that_was_not_initialized_is_an_error_with_its_path():
+    with pytest.raises(FactoryError, match=r"module '0.1' \(Uninitialized\) is not valid: it has no '_modules'"):
+        capture(nn.Sequential(nn.Sequential(nn.Linear(3, 2), Uninitialized())))
 
 
 def test_parameter_subclass_runs_no_code_of_its_own():
