@@ -1,8 +1,8 @@
 """Galleries: a page with a card for each of many models. Shared by the documentation hosts; internal.
 
-A gallery is a list of lines, each `reference | title | tag, tag | column=value`. All but the reference are optional. A
-reference with a wildcard finds several models: `zoo:bert_*` in a module, `bert-*` among the names in
-`[tool.bmvis.models]`. `render.html.cards` draws the cards; `bmvis.tables` makes a table of the same lines.
+A gallery is a list of lines, each `reference | title | tag, tag`. Title and tags are optional. A reference with a
+wildcard finds several models: `zoo:bert_*` in a module, `bert-*` among the names in `[tool.bmvis.models]`.
+`render.html.cards` draws the cards.
 """
 
 from __future__ import annotations
@@ -48,8 +48,6 @@ class Entry(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     location: str = ""
     """The location of the line in the sources, as the host prints it before a warning."""
-    values: tuple[tuple[str, str], ...] = ()
-    """Columns of the line itself, with their values: `("accuracy", "76.1")`."""
 
     @property
     def shown(self) -> str:
@@ -109,61 +107,31 @@ def parse_gallery_options(written: Mapping[str, str | None], defaults: Options |
     Raises:
         OptionError: an option is unknown, or its value is invalid.
     """
-    found = read_options(written, _BY_NAME, "gallery")
-    return msgspec.convert({"device": defaults.device if defaults else "auto"} | found, GalleryOptions)
-
-
-def read_options(written: Mapping[str, str | None], known: Mapping[str, Option], noun: str) -> dict[str, object]:
-    """Return the values of options as written on a page, by the names of their fields.
-
-    Args:
-        written: option names with their text.
-        known: all options, by name.
-        noun: what has the options, for errors: `gallery`.
-
-    Raises:
-        OptionError: an option is unknown, or its value is invalid.
-    """
-    found: dict[str, object] = {}
+    found: dict[str, object] = {"device": defaults.device} if defaults else {}
     for name, text in written.items():
-        option = known.get(name)
+        option = _BY_NAME.get(name)
         if option is None:
-            raise OptionError(f"unknown {noun} option {name!r}", hint=nearest(name, known))
+            raise OptionError(f"unknown gallery option {name!r}", hint=nearest(name, _BY_NAME))
         try:
             found[option.attribute] = option.read((text or "").strip())
-        except (ValueError, KeyError):
-            takes = option.takes or "no value, true or false"
-            raise OptionError(f"invalid value {text or ''!r} for option {name!r}", hint=f"expected {takes}") from None
-    return found
+        except ValueError:
+            raise OptionError(
+                f"invalid value {text or ''!r} for option {name!r}", hint=f"expected {option.takes}"
+            ) from None
+    return msgspec.convert(found, GalleryOptions)
 
 
 def read_entries(lines: Iterable[tuple[str, str]], location: str = "") -> tuple[Entry, ...]:
-    """Parse the lines of a gallery, each with its location. Empty lines and lines that start with `#` are skipped.
-
-    Raises:
-        OptionError: what follows the tags is not `column=value`.
-    """
+    """Parse the lines of a gallery, each with its location. Empty lines and lines that start with `#` are skipped."""
     entries = tuple(_read_entry(text, location) for text, location in lines if text.strip() and text.strip()[0] != "#")
     return entries or (Entry(ALL_NAMES, location=location),)
 
 
 def _read_entry(text: str, location: str) -> Entry:
-    reference, title, tags, *rest = (*re.split(r"\s\|(?=\s|$)", text.strip()), "", "")
+    reference, title, tags, *_ = (*re.split(r"\s\|(?=\s|$)", text.strip(), maxsplit=2), "", "")
     return Entry(
-        reference.strip(),
-        title.strip(),
-        tuple(tag.strip() for tag in tags.split(",") if tag.strip()),
-        location,
-        tuple(_read_value(part, text) for part in rest if part.strip()),
+        reference.strip(), title.strip(), tuple(tag.strip() for tag in tags.split(",") if tag.strip()), location
     )
-
-
-def _read_value(part: str, line: str) -> tuple[str, str]:
-    name, equals, value = (item.strip() for item in part.partition("="))
-    if not name or not equals:
-        hint = "write reference | title | tag, tag | column=value"
-        raise OptionError(f"{part.strip()!r} in the line {line.strip()!r} is not column=value", hint=hint)
-    return name, value
 
 
 def expand(
@@ -176,10 +144,9 @@ def expand(
         find_all: returns the references of all models that a pattern matches.
 
     Yields:
-        An entry for each distinct reference with its inputs, or a pattern's entry with the error that `find_all`
-        raised.
+        An entry for each distinct reference, or a pattern's entry with the error that `find_all` raised.
     """
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()
     for entry in entries:
         try:
             found = find_all(entry.reference) if is_pattern(entry.reference) else [entry.reference]
@@ -187,8 +154,8 @@ def expand(
             yield entry, error
             continue
         for reference in found:
-            if (key := (reference, dict(entry.values).get("inputs", ""))) not in seen:
-                seen.add(key)
+            if reference not in seen:
+                seen.add(reference)
                 title = entry.title if reference == entry.reference else ""
                 yield msgspec.structs.replace(entry, reference=reference, title=title)
 

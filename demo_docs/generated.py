@@ -18,7 +18,8 @@ from bmvis.cli import main
 from bmvis.errors import BmvisError
 from bmvis.options import Option
 from bmvis.render.html import assets
-from bmvis.source.pyproject import NamedModel, _Table
+from bmvis.source.name_patterns import ModelSettings, NamedModel, PatternSettings
+from bmvis.source.pyproject import _Table
 from mkdocs_bmvis.settings import CACHE, DESCRIPTIONS, Settings
 from sphinx_bmvis import settings as sphinx_settings
 
@@ -89,9 +90,12 @@ def _mkdocs_settings() -> Iterable[list[str]]:
 
 def _pyproject_settings() -> Iterable[list[str]]:
     """Yield a row for each key of `[tool.bmvis]`, then of a model in `[tool.bmvis.models]`."""
-    for owner, before in ((_Table, ""), (NamedModel, "models.NAME.")):
-        described = attribute_docstrings(owner)
-        for field in msgspec.structs.fields(owner):
+    for owner, before in ((_Table, ""), (NamedModel, "models.NAME."), (PatternSettings, "models.PATTERN.")):
+        inherited = () if owner is _Table else ModelSettings.__struct_fields__
+        described = attribute_docstrings(owner) | (attribute_docstrings(ModelSettings) if inherited else {})
+        for field in sorted(msgspec.structs.fields(owner), key=lambda field: field.name in inherited):
+            if owner is PatternSettings and field.name in inherited:
+                continue
             default = "required" if field.required else _code(_default(field))
             name = f"{before}{field.name}"
             yield [f"`{name}`", default, described.get(field.name) or _UNDESCRIBED[name]]
@@ -191,7 +195,8 @@ _MKDOCS_DEFAULTS = {
 _UNDESCRIBED = {
     "path": "Folders for the front of `sys.path`, relative to `pyproject.toml`.",
     "snapshots": "The folder of snapshots.",
-    "models": "A table: names with references, or with the keys below.",
+    "models": "A table: names with references or with the keys `models.NAME`, and patterns of factories with the keys "
+    "`models.PATTERN` and `models.NAME`.",
     "models.NAME.reference": "The factory reference.",
     "models.NAME.device": f"Where the factory runs: {', '.join(get_args(options.Device))}.",
 }

@@ -81,11 +81,10 @@ def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions, tuple[Entry, 
             written, lines = split_body(body)
             try:
                 options = parse_gallery_options(written, site_options(app.config))
-                entries = read_entries((line, "") for line in [argument, *lines])
             except OptionError:
                 continue
             if options.toctree:
-                yield docname, options, entries
+                yield docname, options, read_entries((line, "") for line in [argument, *lines])
 
 
 def _markdown_cells(notebook: str) -> str:

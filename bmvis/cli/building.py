@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
+from types import TracebackType
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bmvis.errors import BmvisError, ProjectError, nearest
 from bmvis.model.snapshot import Snapshot
 from bmvis.reference import is_pattern
-from bmvis.source.pyproject import NamedModel, Project
+from bmvis.source.pyproject import Project, require_file_names
 from bmvis.source.source import Source
 from bmvis.worker.client import TIMEOUT
 
@@ -47,55 +49,108 @@ class Outcome(msgspec.Struct, frozen=True):
     error: BmvisError | None = None
 
 
-def build_all(work: Work, step: Callable[[Outcome], _T]) -> Iterator[_T]:
-    """Build models, and yield the result of `step` for each one, in the order in which they finish.
+class Builders:
+    """The sources that build the models of one project. A context manager: it ends their processes.
 
     Args:
-        work: the models to build.
-        step: a function that is called with a built model while other models are being built.
-
-    Raises:
-        ProjectError: a name is unknown, or the project has no models.
+        work: which models to build.
     """
-    chosen = chosen_names(work.names, work.project.models)
-    with ExitStack() as stack:
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._stack = ExitStack()
+        self._first = self._source()
+
+    def __enter__(self) -> Builders:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of all models of the project."""
+        listed = [name for names in self._listed.values() if isinstance(names, tuple) for name in names]
+        names = list(dict.fromkeys((*self._work.project.models, *listed)))
+        require_file_names(names, self._work.project.file)
+        return names
+
+    @property
+    def broken(self) -> list[Outcome]:
+        """An outcome for each pattern of pyproject.toml whose models are not known."""
+        file = self._work.project.file
+        return [Outcome(text, file, error=e) for text, e in self._listed.items() if isinstance(e, BmvisError)]
+
+    def build_all(self, step: Callable[[Outcome], _T]) -> Iterator[_T]:
+        """Build models, and yield the result of `step` for each one, in the order in which they finish.
+
+        Args:
+            step: a function that is called with a built model while other models are being built.
+
+        Raises:
+            ProjectError: a name is unknown, or the project has no models.
+        """
+        chosen, broken = self._chosen()
         free: SimpleQueue[Source] = SimpleQueue()
-        for _ in range(min(work.jobs, len(chosen))):
-            source = Source(work.project.folder, path=work.project.path, timeout=work.timeout)
-            free.put(stack.enter_context(source))
+        for number in range(min(self._work.jobs, len(chosen))):
+            free.put(self._source() if number else self._first)
 
         def run(name: str) -> _T:
             source = free.get()
             try:
-                built = _build(source, work.project, name)
+                built = _build(source, self._work.project, name)
             finally:
                 free.put(source)
             return step(built)
 
-        pool = stack.enter_context(ThreadPoolExecutor(work.jobs + 1))
-        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        progress = stack.enter_context(_progress())
-        task = progress.add_task("building models", total=len(chosen))
-        for future in as_completed([pool.submit(run, name) for name in chosen]):
-            progress.advance(task)
-            yield future.result()
+        yield from map(step, broken)
+        pool = self._stack.enter_context(ThreadPoolExecutor(self._work.jobs + 1))
+        self._stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+        with _progress() as progress:
+            task = progress.add_task("building models", total=len(chosen))
+            for future in as_completed([pool.submit(run, name) for name in chosen]):
+                progress.advance(task)
+                yield future.result()
 
+    def _source(self) -> Source:
+        project = self._work.project
+        source = Source(project.folder, path=project.path, timeout=self._work.timeout)
+        return self._stack.enter_context(source)
 
-def chosen_names(written: Sequence[str], models: Mapping[str, NamedModel]) -> list[str]:
-    """Return the names of the models that match the names and patterns on the command line, each once.
+    @cached_property
+    def _listed(self) -> Mapping[str, tuple[str, ...] | BmvisError]:
+        """The names that each pattern of pyproject.toml gives, or the error in its module."""
+        found: dict[str, tuple[str, ...] | BmvisError] = {}
+        for pattern in self._work.project.patterns:
+            try:
+                found[pattern.pattern.text] = self._first.find_named(pattern).references
+            except BmvisError as error:
+                found[pattern.pattern.text] = error
+        return found
 
-    Raises:
-        ProjectError: a name or pattern matches no model, or there are no models.
-    """
-    if not models:
-        raise ProjectError("pyproject.toml defines no models", hint="add them to [tool.bmvis.models]")
-    found: dict[str, None] = {}
-    for text in written or ("*",):
-        matches = [name for name in models if fnmatchcase(name, text)] if is_pattern(text) else [text]
-        if not matches or (len(matches) == 1 and matches[0] not in models):
-            raise ProjectError(f"pyproject.toml defines no model {text!r}", hint=nearest(text, models))
-        found |= dict.fromkeys(matches)
-    return list(found)
+    def _chosen(self) -> tuple[list[str], list[Outcome]]:
+        """Return the names that the command line selects, each once, and patterns without known models."""
+        project, written = self._work.project, self._work.names
+        if not project.has_names:
+            raise ProjectError("pyproject.toml defines no models", hint="add them to [tool.bmvis.models]")
+        if not written:
+            return self.names, self.broken
+        found: dict[str, None] = {}
+        broken: list[Outcome] = []
+        for text in written:
+            if not is_pattern(text):
+                project.find(text)
+                found[text] = None
+                continue
+            matches = [name for name in self.names if fnmatchcase(name, text)]
+            broken = self.broken
+            if not matches and not broken:
+                hint = nearest(text, self.names)
+                raise ProjectError(f"pyproject.toml defines no model {text!r}", hint=hint)
+            found |= dict.fromkeys(matches)
+        return list(found), broken
 
 
 def _build(source: Source, project: Project, name: str) -> Outcome:

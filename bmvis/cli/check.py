@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bmvis.cli.building import Work, build_all
+from bmvis.cli.building import Builders, Work
 from bmvis.cli.comparing import Checked, check_file, check_revision, compare_contents, obsolete_snapshots
 from bmvis.cli.results import FailOn, Result, exit_code
 from bmvis.cli.shared_options import build_options, errors_end_the_command, print_report, report_options
@@ -48,8 +48,10 @@ def check(
     with errors_end_the_command():
         project = read_project(folder.resolve())
         work = Work(project=project, names=tuple(names), jobs=jobs, timeout=timeout)
-        checked = list(_check(work, since))
-        results = [*(one.result for one in checked), *(() if names else _others(work, since))]
+        with Builders(work) as builders:
+            checked = list(_check(builders, work, since))
+            others = [] if names or builders.broken else list(_others(work, builders.names, since))
+    results = [*(one.result for one in checked), *others]
     results.sort(key=lambda result: result.name)
     print_report(results, style, fail_on)
     _print_summary(results)
@@ -60,25 +62,26 @@ def check(
     sys.exit(exit_code(results, fail_on))
 
 
-def _check(work: Work, since: str | None) -> Iterator[Checked]:
+def _check(builders: Builders, work: Work, since: str | None) -> Iterator[Checked]:
     if since is None:
-        return build_all(work, check_file)
-    return build_all(work, partial(check_revision, recorded=_recorded(work, since)))
+        return builders.build_all(partial(check_file, ignored=work.project.ignored))
+    recorded = _recorded(work, since)
+    return builders.build_all(partial(check_revision, recorded=recorded, ignored=work.project.ignored))
 
 
 def _recorded(work: Work, since: str) -> Mapping[str, bytes]:
     return read_revision(work.project.snapshots, resolve_revision(work.project.folder, since))
 
 
-def _others(work: Work, since: str | None) -> Iterator[Result]:
+def _others(work: Work, names: Sequence[str], since: str | None) -> Iterator[Result]:
     """Yield the snapshots without a model, or those of a revision whose model was removed."""
     snapshots = work.project.snapshots
     if since is None:
-        yield from obsolete_snapshots(snapshots, work.project.models)
+        yield from obsolete_snapshots(snapshots, names)
         return
     for name, content in _recorded(work, since).items():
-        if name not in work.project.models:
-            yield compare_contents(name, snapshots / f"{name}.json", content, None)
+        if name not in names:
+            yield compare_contents(name, snapshots / f"{name}.json", content, None, work.project.ignored)
 
 
 def _print_summary(results: Sequence[Result]) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from bmvis.cli.building import Outcome
 from bmvis.cli.results import Result, Status, compared, failed, status_of
 from bmvis.comparison.drift import Drift, find_drift
+from bmvis.comparison.ignored import Ignored
 from bmvis.errors import BmvisError, SnapshotError
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.model.totals import subtree_totals
@@ -26,12 +27,12 @@ class Checked(NamedTuple):
     result: Result
 
 
-def check_file(outcome: Outcome) -> Checked:
+def check_file(outcome: Outcome, ignored: Ignored) -> Checked:
     """Compare a model with its snapshot file."""
-    return Checked(outcome, _with_file(outcome))
+    return Checked(outcome, _with_file(outcome, ignored))
 
 
-def check_revision(outcome: Outcome, recorded: Mapping[str, bytes]) -> Checked:
+def check_revision(outcome: Outcome, recorded: Mapping[str, bytes], ignored: Ignored) -> Checked:
     """Compare a model with the snapshots of a git revision, by name."""
     name, file, built = outcome.name, outcome.file, outcome.snapshot
     if built is None:
@@ -40,31 +41,34 @@ def check_revision(outcome: Outcome, recorded: Mapping[str, bytes]) -> Checked:
         was = parse_snapshot(recorded[name], str(file)).model if name in recorded else None
     except SnapshotError as error:
         return Checked(outcome, failed(name, file, status_of(error), error))
-    return Checked(outcome, compare_recorded(name, file, was, built.model, dump(built)))
+    return Checked(outcome, compare_recorded(name, file, (was, built.model), dump(built), ignored))
 
 
-def compare_contents(name: str, file: Path, old: bytes | None, new: bytes | None) -> Result:
+def compare_contents(name: str, file: Path, old: bytes | None, new: bytes | None, ignored: Ignored) -> Result:
     """Compare the contents of two snapshot files. None represents a missing file."""
     try:
         was = None if old is None else parse_snapshot(old, str(file)).model
         is_now = None if new is None else parse_snapshot(new, str(file)).model
     except SnapshotError as error:
         return failed(name, file, status_of(error), error)
-    return compare_recorded(name, file, was, is_now, (new or b"").decode())
+    return compare_recorded(name, file, (was, is_now), (new or b"").decode(), ignored)
 
 
-def compare_recorded(name: str, file: Path, was: Model | None, is_now: Model | None, text: str) -> Result:
+def compare_recorded(
+    name: str, file: Path, models: tuple[Model | None, Model | None], text: str, ignored: Ignored
+) -> Result:
     """Compare a recorded model with a later one.
 
     Args:
         name: of the model.
         file: its snapshot.
-        was: the model before; None if it is new.
-        is_now: the model after; None if it was removed.
+        models: the model before, None if it is new, and after, None if it was removed.
         text: the content of the later snapshot.
+        ignored: changes that are not counted.
     """
+    was, is_now = models
     if was and is_now:
-        return compared(name, file, find_drift(was, is_now), text, is_after=True)
+        return compared(name, file, find_drift(was, is_now, ignored), text, is_after=True)
     status: Status = "new" if was is None else "removed"
     only = was or is_now
     assert only is not None, "a name is on one of the sides"
@@ -93,7 +97,7 @@ def _is_snapshot(file: Path) -> bool:
     return True
 
 
-def _with_file(outcome: Outcome) -> Result:
+def _with_file(outcome: Outcome, ignored: Ignored) -> Result:
     name, file, built = outcome.name, outcome.file, outcome.snapshot
     if built is None:
         return _broken(outcome)
@@ -105,7 +109,7 @@ def _with_file(outcome: Outcome) -> Result:
     except SnapshotError as error:
         return _unreadable(name, file, error)
     text = read_regular(file, MAX_BYTES).decode()
-    return compared(name, file, find_drift(recorded.model, built.model), text)
+    return compared(name, file, find_drift(recorded.model, built.model, ignored), text)
 
 
 def _broken(outcome: Outcome) -> Result:

@@ -43,15 +43,16 @@ def diff(before: str, after: str | None, folder: Path, style: str, fail_on: Fail
 
 
 def _results(folder: Path, before: str, after: str | None) -> Iterator[Result]:
+    project = read_project(folder)
     files = [Path(side) for side in (before, after) if side is not None and side.endswith(".json")]
     if len(files) == 2:
-        yield compare_contents(files[1].stem, files[1], _read(files[0]), _read(files[1]))
+        yield compare_contents(files[1].stem, files[1], _read(files[0]), _read(files[1]), project.ignored)
         return
-    snapshots = read_project(folder).snapshots
+    snapshots = project.snapshots
     old = read_revision(snapshots, resolve_revision(folder, before))
     new = _committed(snapshots) if after is None else read_revision(snapshots, resolve_revision(folder, after))
     for name in sorted({*old, *new}):
-        yield compare_contents(name, snapshots / f"{name}.json", old.get(name), new.get(name))
+        yield compare_contents(name, snapshots / f"{name}.json", old.get(name), new.get(name), project.ignored)
 
 
 def _committed(folder: Path) -> dict[str, bytes]:

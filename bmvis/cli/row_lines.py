@@ -54,7 +54,7 @@ class RowLines:
 
     def _child(self, above: int, name: str) -> int | None:
         first = _NUMBER.match(name)
-        for wanted in (name, *([first[0]] if first else [])):
+        for wanted in (name, *([first[0]] if first else []), name.partition(",")[0]):
             for child in self._children[above]:
                 if wanted == "*" or _has(self._rows[child], wanted):
                     return child

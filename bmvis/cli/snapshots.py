@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 import click
 
-from bmvis.cli.building import Work, build_all
+from bmvis.cli.building import Builders, Work
 from bmvis.cli.comparing import Checked, check_file, obsolete_snapshots
 from bmvis.cli.reports.text import to_text
 from bmvis.cli.results import BROKEN
@@ -33,16 +33,17 @@ def snapshot(
     NAMES are names or patterns such as "bert-*". By default, all models are built. The file of a model that did not
     change stays the same.
     """
+    if prune and names:
+        raise click.UsageError("--prune looks at all snapshots: leave out NAMES")
     with errors_end_the_command():
         project = read_project(folder.resolve())
-        checked: Iterable[Checked] = build_all(
-            Work(project=project, names=tuple(names), jobs=jobs, timeout=timeout), check_file
-        )
-        if asks:
-            checked = list(checked)  # the progress bar would overwrite the prompts
-        built = [_record(one, shows=shows or asks, asks=asks) for one in checked]
-        if prune or not names:
-            _obsolete(project, names, prune=prune)
+        with Builders(Work(project=project, names=tuple(names), jobs=jobs, timeout=timeout)) as builders:
+            checked: Iterable[Checked] = builders.build_all(partial(check_file, ignored=project.ignored))
+            if asks:
+                checked = list(checked)  # the progress bar would overwrite the prompts
+            built = [_record(one, shows=shows or asks, asks=asks) for one in checked]
+            if not names and not builders.broken:
+                _obsolete(project, builders.names, prune=prune)
     sys.exit(0 if all(built) else BROKEN)
 
 
@@ -75,9 +76,7 @@ def _record(checked: Checked, *, shows: bool, asks: bool) -> bool:
 
 
 def _obsolete(project: Project, names: Sequence[str], *, prune: bool) -> None:
-    for result in obsolete_snapshots(project.snapshots, project.models):
-        if names and not any(fnmatchcase(result.name, name) for name in names):
-            continue
+    for result in obsolete_snapshots(project.snapshots, names):
         if prune:
             (project.snapshots / f"{result.name}.json").unlink()
             click.echo(f"{result.name}: removed {result.snapshot}")

@@ -26,11 +26,11 @@ def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fa
     if old.type and new.type and not is_same_class(old, new):  # the types of a checkpoint are unknown
         short = old.type != new.type
         names = (old.type, new.type) if short else (old.import_path, new.import_path)
-        yield changed(*names, _class_impact(old, new))
+        yield changed(*names, _class_impact(old, new), topic="class")
     if old.shared_with is None and new.shared_with is not None:
-        yield Fact(f"now the same module as {new.shared_with or 'the root'}", "numerics", False)
+        yield Fact(f"now the same module as {new.shared_with or 'the root'}", "numerics", False, topic="shared")
     elif old.shared_with is not None and new.shared_with is None:
-        yield Fact("no longer shared", "training", False)
+        yield Fact("no longer shared", "training", False, topic="shared")
     if old.extra_repr != new.extra_repr:
         yield from _arguments(old, new, is_resized=is_resized)
 
@@ -63,7 +63,7 @@ def _arguments(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fact]:
         impact: Impact = "training" if name in _TRAINING else "cosmetic" if name in _COSMETIC else "numerics"
         if {before, after} & {"same", "valid"} and name == "padding":
             impact = "cosmetic"
-        yield changed(before or "none", after or "none", impact, name="" if name.isdecimal() else name)
+        yield changed(before or "none", after or "none", impact, name="" if name.isdecimal() else name, topic=name)
 
 
 def _parsed(text: str) -> dict[str, str]:

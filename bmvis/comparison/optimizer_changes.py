@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from bmvis.comparison.tensor_changes import Fact, changed
+from bmvis.comparison.lines import DriftLine, Kind, fact_line
+from bmvis.comparison.tensor_changes import changed
 from bmvis.model.optimizer import Optimizer
 from bmvis.model.tree import Model
 
 
-def optimizer_changes(before: Model, after: Model) -> Iterator[Fact]:
+def optimizer_changes(before: Model, after: Model) -> Iterator[DriftLine]:
     """Yield each change of an optimizer or of one of its groups."""
     several = len(before.optimizers) > 1 or len(after.optimizers) > 1
     for number, (old, new) in enumerate(zip_longest(before.optimizers, after.optimizers)):
@@ -19,15 +20,18 @@ def optimizer_changes(before: Model, after: Model) -> Iterator[Fact]:
             there = old or new
             if there is not None:
                 groups = f"{len(there.groups)} group{'' if len(there.groups) == 1 else 's'}"
-                text = f"{where} {'added' if old is None else 'removed'}: {there.type} ({groups})"
-                yield Fact(text, "training", False)
+                kind: Kind = "added" if old is None else "removed"
+                text = f"{there.type} ({groups})"
+                yield DriftLine(kind, "", text, "training", topic="optimizer", subject=where)
             continue
         was, is_now = _described(old), _described(new)
         for field in dict.fromkeys([*was, *is_now]):
             if was.get(field) == is_now.get(field) or _repeats_rate(field, was, is_now):
                 continue
             values = (was.get(field, "none"), is_now.get(field, "none"))
-            yield changed(*values, "training", name=f"{where}, {field}")
+            group, _, name = field.rpartition(", ")
+            subject = f"{where}, {group}" if group else where
+            yield fact_line("", changed(*values, "training", name=name), subject=subject)
 
 
 def _repeats_rate(field: str, was: dict[str, str], is_now: dict[str, str]) -> bool:

@@ -21,9 +21,19 @@ def state_code_changes(old: Module, new: Module) -> Iterator[Fact]:
         if _names(before) != _names(after):
             yield changed(_listed(before), _listed(after), "checkpoint", name=what)
     if was.saves_extra != is_now.saves_extra:
-        yield Fact(f"{'now' if is_now.saves_extra else 'no longer'} saves _extra_state", "checkpoint", True)
+        yield Fact(
+            f"{'now' if is_now.saves_extra else 'no longer'} saves _extra_state",
+            "checkpoint",
+            True,
+            topic="_extra_state",
+        )
     if was.loads_extra != is_now.loads_extra:
-        yield Fact(f"{'now' if is_now.loads_extra else 'no longer'} loads _extra_state", "checkpoint", True)
+        yield Fact(
+            f"{'now' if is_now.loads_extra else 'no longer'} loads _extra_state",
+            "checkpoint",
+            True,
+            topic="_extra_state",
+        )
     if was.version != is_now.version and old.type == new.type:
         yield changed(str(was.version), str(is_now.version), "checkpoint", name="version of the state dict")
 

@@ -26,9 +26,13 @@ class Fact(NamedTuple):
     before: str = ""
     """The former value; '' if the change is not from one value to another."""
     after: str = ""
+    topic: str = ""
+    """What changed: the name of an argument, or of a fact of tensors; `ignore` in pyproject.toml names it."""
 
 
-def changed(before: str, after: str, impact: Impact, *, name: str = "", is_common: bool = False) -> Fact:
+def changed(
+    before: str, after: str, impact: Impact, *, name: str = "", topic: str = "", is_common: bool = False
+) -> Fact:
     """Return the change of a value to another one.
 
     Args:
@@ -36,10 +40,11 @@ def changed(before: str, after: str, impact: Impact, *, name: str = "", is_commo
         after: the present value.
         impact: what the change affects.
         name: the name of the value, if the value alone is not clear.
+        topic: the name of what changed, if it is another one.
         is_common: whether the text has no size of a tensor.
     """
     text = f"{name}: {before} → {after}" if name else f"{before} → {after}"
-    return Fact(text, impact, is_common, before, after)
+    return Fact(text, impact, is_common, before, after, topic or name)
 
 
 def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Iterator[tuple[str, Fact]]:
@@ -54,9 +59,9 @@ def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Itera
     for name in dict.fromkeys([*was, *is_now]):
         before, after = was.get(name), is_now.get(name)
         if before is None and after is not None:
-            yield name, Fact(f"added, {_tensor(after)}", _impact_of(after), False)
+            yield name, Fact(f"added, {_tensor(after)}", _impact_of(after), False, topic="added")
         elif after is None and before is not None:
-            yield name, Fact(f"removed, {_tensor(before)}", _impact_of(before), False)
+            yield name, Fact(f"removed, {_tensor(before)}", _impact_of(before), False, topic="removed")
         elif before is not None and after is not None:
             yield from ((name, fact) for fact in _facts(before, after, key))
     if was.keys() == is_now.keys() and list(was) != list(is_now):
@@ -80,28 +85,29 @@ def _named(module: Module) -> Mapping[str, Tensor]:
 def _facts(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[Fact]:
     if type(old) is not type(new):
         names = {Parameter: "parameter", Buffer: "buffer"}
-        yield changed(names[type(old)], names[type(new)], "training", is_common=True)
+        yield changed(names[type(old)], names[type(new)], "training", topic="persistent", is_common=True)
     if is_saved(old) != is_saved(new):
-        yield Fact("now in the state dict" if is_saved(new) else "no longer in the state dict", "checkpoint", True)
+        text = "now in the state dict" if is_saved(new) else "no longer in the state dict"
+        yield Fact(text, "checkpoint", True, topic="persistent")
     if old.shape != new.shape:
-        yield changed(_shape(old), _shape(new), "checkpoint")
+        yield changed(_shape(old), _shape(new), "checkpoint", topic="shape")
     if (tied := key(old.tied_to) if old.tied_to else "") != new.tied_to:
         if tied:
-            yield Fact(f"no longer tied to {tied}", "training", False)
+            yield Fact(f"no longer tied to {tied}", "training", False, topic="tied")
         if new.tied_to:
-            yield Fact(f"tied to {new.tied_to}", "numerics", False)
+            yield Fact(f"tied to {new.tied_to}", "numerics", False, topic="tied")
     if old.dtype != new.dtype:
-        yield changed(old.dtype, new.dtype, "numerics", is_common=True)
+        yield changed(old.dtype, new.dtype, "numerics", topic="dtype", is_common=True)
     if not (isinstance(old, Parameter) and isinstance(new, Parameter)):
         return
     if old.quantization != new.quantization:
         schemes = (old.quantization or "not quantized", new.quantization or "not quantized")
-        yield changed(*schemes, "checkpoint", is_common=True)
+        yield changed(*schemes, "checkpoint", topic="quantization", is_common=True)
     if old.trainable != new.trainable:
         states = ("frozen", "trainable") if new.trainable else ("trainable", "frozen")
-        yield Fact(states[1], "training", True, *states)
+        yield Fact(states[1], "training", True, *states, topic="trainable")
     if old.delta != new.delta:
-        yield Fact("adapter parameter" if new.delta else "no adapter parameter", "training", True)
+        yield Fact("adapter parameter" if new.delta else "no adapter parameter", "training", True, topic="adapter")
     yield from _others(old, new)
 
 
@@ -111,7 +117,7 @@ def _others(old: Parameter, new: Parameter) -> Iterator[Fact]:
         was, is_now = getattr(old, field), getattr(new, field)
         if field not in _HANDLED | _DERIVED and was != is_now:
             impact: Impact = "training" if field == "groups" else "numerics"
-            yield Fact(f"{field} {_value(was)} → {_value(is_now)}", impact, True, _value(was), _value(is_now))
+            yield Fact(f"{field} {_value(was)} → {_value(is_now)}", impact, True, _value(was), _value(is_now), field)
 
 
 def _value(value: object) -> str:

@@ -138,7 +138,7 @@ def _is_module(entry: os.DirEntry[str]) -> bool:
 def _entry(fact: Fact) -> str:
     try:
         project = read_project(Path(fact.path).parent)
-        found: object = project.find(fact.of) if fact.of else tuple(project.models)
+        found: object = project.find(fact.of) if fact.of else (tuple(project.models), project.patterns)
     except (BmvisError, OSError, ValueError):
         return ""
     folders = (*project.path, str(project.snapshots))

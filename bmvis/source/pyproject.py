@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from bmvis.comparison.ignored import NOTHING, Ignored, parse_ignored
 from bmvis.errors import ProjectError, nearest
 from bmvis.options import Device
-from bmvis.tables.own_columns import column_text
+from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern, read_pattern
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,28 +25,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
-class NamedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One model of `[tool.bmvis.models]`: a table, or only its reference."""
-
-    reference: str
-    device: Device = "auto"
-    python: str = ""
-    """Another Python for a model with conflicting dependencies; torch and msgspec must be installed there. The path is
-    relative to the project."""
-    recorded: bool = False
-    """Whether pages always show the snapshot, for a model that cannot be built in the environment of the docs build."""
-    timeout: float = 0.0
-    """Timeout in seconds; 0 is the setting of the site."""
-    memory: int = 0
-    """Memory limit in bytes; 0 is the setting of the site."""
-    columns: dict[str, str | int | float | bool] = {}
-    """Values for the columns of tables that bmvis can't compute, such as `{accuracy = 76.1}`."""
-
-
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: tuple[str, ...] = (".",)
     snapshots: str = "snapshots"
-    models: dict[str, str | NamedModel] = {}
+    models: dict[str, str | dict[str, Any]] = {}
+    ignore: tuple[str, ...] = ()
+    """Changes that `bmvis check` does not count: names of arguments such as `dropout`, with a path if you like
+    (`head.*:p`), or a class (`cosmetic`)."""
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -55,6 +42,11 @@ class Project(msgspec.Struct, frozen=True):
     """Absolute paths of folders for the front of `sys.path`."""
     snapshots: Path
     models: Mapping[str, NamedModel]
+    """The models that the file names one by one."""
+    patterns: tuple[NamePattern, ...] = ()
+    """Patterns that name more models."""
+    ignored: Ignored = NOTHING
+    """Changes that are not counted."""
 
     @property
     def file(self) -> Path:
@@ -67,29 +59,38 @@ class Project(msgspec.Struct, frozen=True):
         Raises:
             ProjectError: there is no such name.
         """
-        if name not in self.models:
+        found = self.models.get(name) or self._by_pattern(name)
+        if found is None:
             raise ProjectError(
                 f"{name!r} is neither a reference (package.module:factory) nor a name in [tool.bmvis.models]",
                 hint=nearest(name, self.models) or "pyproject.toml defines no models",
             )
-        return self.models[name]
+        return found
+
+    @property
+    def has_names(self) -> bool:
+        """Return whether the file names any models."""
+        return bool(self.models or self.patterns)
 
     def name_of(self, reference: str, device: Device) -> str:
         """Return the name of a reference in the project; '' if it has none."""
-        found = (n for n, m in self.models.items() if m.reference == reference and device in ("auto", m.device))
-        return next(found, "")
+        names = [name for name, model in self.models.items() if model.reference == reference]
+        names = names or [name for pattern in self.patterns if (name := pattern.name_of(reference))]
+        return next((name for name in names if device in ("auto", self.find(name).device)), "")
 
-    @property
-    def own_columns(self) -> dict[str, dict[str, str]]:
-        """Return the columns that the models set for tables, by name and by reference."""
-        found: dict[str, dict[str, str]] = {}
-        for name, model in self.models.items():
-            columns = {column: column_text(value) for column, value in model.columns.items()}
-            found[name] = columns
-            found.setdefault(model.reference, columns)
-        return found
+    def recorded_names(self) -> Iterator[str]:
+        """Yield the names that patterns give to models, as far as they have snapshots."""
+        for file in sorted(self.snapshots.glob("*.json")) if self.patterns else ():
+            if file.stem not in self.models and self._by_pattern(file.stem):
+                yield file.stem
 
-    def python(self, model: NamedModel) -> str:
+    def _by_pattern(self, name: str) -> NamedModel | None:
+        """Return the model that a pattern gives a name. A reference that has a name in the file has no other one."""
+        own = {model.reference for model in self.models.values()}
+        found = (pattern.model(name) for pattern in self.patterns)
+        return next((model for model in found if model and model.reference not in own), None)
+
+    def python(self, model: ModelSettings) -> str:
         """Return the path of the Python that the model sets; '' if it sets none."""
         # Not resolved: Python finds its virtual environment by the path of the link.
         return os.path.normpath(self.folder / model.python) if model.python else ""
@@ -140,10 +141,32 @@ def _project(folder: Path, written: object, file: Path) -> Project:
     try:
         table = msgspec.convert(written, _Table)
     except msgspec.ValidationError as error:
-        raise ProjectError(f"[tool.bmvis] in {file}: {error}", hint="known: path, snapshots, models") from None
-    models = {name: NamedModel(m) if isinstance(m, str) else m for name, m in table.models.items()}
+        raise ProjectError(f"[tool.bmvis] in {file}: {error}", hint="known: path, snapshots, models, ignore") from None
+    patterns = tuple(read_pattern(key, entry, str(file)) for key, entry in table.models.items() if ":" in key)
+    models = {name: _named(name, entry, file) for name, entry in table.models.items() if ":" not in name}
+    require_file_names(models, file)
+    path = tuple(str(folder / entry) for entry in table.path)
+    return Project(folder, path, folder / table.snapshots, models, patterns, parse_ignored(table.ignore))
+
+
+def _named(name: str, written: object, file: Path) -> NamedModel:
+    if isinstance(written, str):
+        return NamedModel(reference=written)
+    try:
+        return msgspec.convert(written, NamedModel)
+    except msgspec.ValidationError as error:
+        hint = f"known: {', '.join(NamedModel.__struct_fields__)}"
+        raise ProjectError(f"[tool.bmvis.models] in {file}, {name!r}: {error}", hint=hint) from None
+
+
+def require_file_names(names: Iterable[str], file: Path) -> None:
+    """Require names of models that are names of files, on every system.
+
+    Raises:
+        ProjectError: a name is not valid, or two names differ in case only.
+    """
     folded: dict[str, str] = {}
-    for name in models:
+    for name in names:
         if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
             raise ProjectError(
                 f"{name!r} in {file} is not a valid model name, because it is also a file name",
@@ -154,5 +177,3 @@ def _project(folder: Path, written: object, file: Path) -> Project:
                 f"{name!r} and {folded[name.lower()]!r} in {file} are the same file name on some systems",
                 hint="use names that differ in more than case",
             )
-    path = tuple(str(folder / entry) for entry in table.path)
-    return Project(folder, path, folder / table.snapshots, models)

@@ -45,7 +45,7 @@ def with_drift(project: Project, name: str, built: Built) -> Built:
     file = project.snapshot(name)
     try:
         recorded = read_snapshot(file, project.find(name).reference)
-        drift = str(find_drift(recorded.model, built.model))
+        drift = str(find_drift(recorded.model, built.model, project.ignored))
     except SnapshotError as error:
         drift = str(error)
     sources = (*built.sources, str(file)) if file.is_file() else built.sources

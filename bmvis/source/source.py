@@ -13,14 +13,15 @@ from typing import Literal
 import msgspec
 
 from bmvis import inputs as inputs_of
-from bmvis.errors import BmvisError, InvalidReferenceError, nearest
+from bmvis.errors import BmvisError, InvalidReferenceError, ProjectError, nearest
 from bmvis.options import Device, Options
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, Job
 from bmvis.source.facts import entry_fact
+from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
 from bmvis.source.portable import portable_error, portable_model
-from bmvis.source.pyproject import NamedModel, Project, read_project
+from bmvis.source.pyproject import Project, read_project, require_file_names
 from bmvis.source.recorded import read_recorded, with_drift
 from bmvis.worker.client import TIMEOUT
 from bmvis.worker.protocol import Built, Listed, ModelRequest
@@ -166,7 +167,7 @@ class Source:
             name = text.removeprefix(RECORDED)
             self.project.find(name)
             return self._recorded(name, text)
-        if is_name(text) and self.project.models:
+        if is_name(text) and self.project.has_names:
             name, model = text, self.project.find(text)
             if self._mode == "snapshot" or model.recorded:
                 return self._recorded(name, text)
@@ -193,15 +194,13 @@ class Source:
         return msgspec.structs.replace(built, facts=(*built.facts, *entry, *installed))
 
     def _list(self, pattern: str) -> Listed:
-        models = self.project.models
         if ":" not in pattern:
-            file = self.project.file
-            names = tuple(name for name in models if fnmatchcase(name, pattern))
-            listed = Listed(names, (str(file),), (entry_fact(file, ""),)) if models else Listed(())
-            hint = nearest(pattern, models) or "pyproject.toml defines no models in [tool.bmvis.models]"
+            listed = self._named(pattern)
+            hint = nearest(pattern, self.project.models) or "pyproject.toml defines no models in [tool.bmvis.models]"
         elif self._mode == "snapshot":
-            targets = {model.reference: model.reference.partition("(")[0] for model in models.values()}
-            listed = Listed(tuple(text for text, target in targets.items() if fnmatchcase(target, pattern)))
+            names = (*self.project.models, *self.project.recorded_names())
+            targets = [self.project.find(name).reference for name in names]
+            listed = Listed(tuple(text for text in targets if fnmatchcase(text.partition("(")[0], pattern)))
             hint = "in mode snapshot, a model needs a name in [tool.bmvis.models]"
         else:
             listed = self._listed(parse_pattern(pattern))
@@ -209,6 +208,50 @@ class Source:
         if not listed.references:
             raise InvalidReferenceError(f"the pattern {pattern!r} matches no model", hint=hint)
         return listed
+
+    def _named(self, pattern: str) -> Listed:
+        """Return the names that match, with what they depend on."""
+        project = self.project
+        if not project.has_names:
+            return Listed(())
+        listed = Listed((), (str(project.file),), (entry_fact(project.file, ""),))
+        names = list(project.models)
+        if self._mode == "snapshot":
+            names += project.recorded_names()
+        else:
+            for found in project.patterns:
+                more = self.find_named(found)
+                names += more.references
+                listed = msgspec.structs.replace(
+                    listed,
+                    sources=(*listed.sources, *more.sources),
+                    facts=(*listed.facts, *more.facts),
+                    installed=(*listed.installed, *more.installed),
+                )
+        require_file_names(names, project.file)
+        matching = (name for name in dict.fromkeys(names) if fnmatchcase(name, pattern))
+        return msgspec.structs.replace(listed, references=tuple(matching))
+
+    def find_named(self, pattern: NamePattern) -> Listed:
+        """Return the names that a pattern in pyproject.toml gives to models. A model that is named there has no other.
+
+        Raises:
+            BmvisError: the module cannot be imported, or a name is not valid or used twice.
+        """
+        project = self.project
+        listed = self._builder.find_all(self._project_job(pattern.pattern, pattern.settings, "auto"))
+        own = {model.reference for model in project.models.values()}
+        names = []
+        for reference in listed.references:
+            name = "" if reference in own else pattern.name_of(reference)
+            if name and (known := project.find(name).reference) != reference:
+                raise ProjectError(
+                    f"the name {name!r} can be that of {known!r} and of {reference!r} in {project.file}",
+                    hint=f'set a rule there: "{pattern.pattern.text}" = {{name = "{{module}}.{{factory}}"}}',
+                )
+            names += [name] if name else []
+        require_file_names((*project.models, *names), project.file)
+        return msgspec.structs.replace(listed, references=tuple(names))
 
     def _listed(self, pattern: Reference) -> Listed:
         """Return the factories of the module, from the cache or the worker, that the allow list permits."""
@@ -232,9 +275,12 @@ class Source:
 
     def _named_job(self, model: NamedModel, device: Device) -> Job:
         """Return the job for a name from pyproject.toml, which every page may use."""
+        return self._project_job(parse_reference(model.reference), model, device)
+
+    def _project_job(self, reference: Reference, model: ModelSettings, device: Device) -> Job:
         project = self.project
         return Job(
-            parse_reference(model.reference),
+            reference,
             project.folder,
             tuple(dict.fromkeys((*project.path, *self._path))),
             project.python(model) or self._python,

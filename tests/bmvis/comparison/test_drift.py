@@ -1,10 +1,11 @@
 """What is reported of a change: its lines, its class, and the headline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
 
 from bmvis.comparison.drift import find_drift
 from bmvis.extraction.modules import capture
@@ -47,14 +48,140 @@ def chain(*inserted: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Linear(1, 2), *inserted, *(nn.Linear(n, n + 1) for n in range(2, 7)))
 
 
+class Stage(nn.Module):
+    def __init__(self, depth: int, width: int, act: type[nn.Module], bias: bool) -> None:
+        super().__init__()
+        self.down = nn.Linear(width, width)
+        self.blocks = nn.ModuleList(
+            Named(up=nn.Linear(width, 4 * width, bias=bias), act=act(), fc=nn.Linear(4 * width, width))
+            for _ in range(depth)
+        )
+
+
+def staged(
+    depths: tuple[int, ...] = (3, 3, 9, 3), scale: int = 1, act: type[nn.Module] = nn.GELU, bias: bool = True
+) -> nn.Module:
+    widths = (8 * scale, 16 * scale, 24 * scale, 32 * scale)
+    stages = (Stage(depth, width, act, bias) for depth, width in zip(depths, widths, strict=True))
+    return Named(stages=nn.ModuleList(stages))
+
+
+def experts(count: int) -> nn.Module:
+    def layer() -> nn.Module:
+        return Named(attn=nn.Linear(4, 4), experts=nn.ModuleList(nn.Linear(4, 8) for _ in range(count)))
+
+    return Named(layers=nn.ModuleList(layer() for _ in range(6)))
+
+
+def parametrized(model: nn.Module) -> nn.Module:
+    for module in list(model.modules()):
+        if isinstance(module, nn.Linear):
+            parametrizations.weight_norm(module)
+    return model
+
+
+def frozen_at(model: nn.Module, paths: Sequence[str]) -> nn.Module:
+    for path in paths:
+        model.get_submodule(path).requires_grad_(False)
+    return model
+
+
+class Adapted(nn.Module):
+    def __init__(self, base_layer: nn.Module) -> None:
+        super().__init__()
+        self.base_layer = base_layer
+        self.drop = nn.Identity()
+        self.low = nn.Linear(8, 2, bias=False)
+
+
+class Tuned(nn.Module):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model.requires_grad_(False)
+        for layer in model.layers:
+            layer.attn = Adapted(layer.attn)
+
+
 SEQUENTIAL = nn.Sequential
 CHANGES: dict[str, tuple[nn.Module, nn.Module, str | None, list[str]]] = {
-    "deeper": (net(9), net(27), "checkpoint", ["+ layers.9-26  Named, 88 parameters"]),
+    "deeper": (net(9), net(27), "checkpoint", ["+ layers.9-26  Named, 88 parameters each"]),
+    "one stage deeper": (
+        staged(),
+        staged((3, 3, 27, 3)),
+        "checkpoint",
+        ["+ stages.2.blocks.9-26  Named, 4,728 parameters each"],
+    ),
+    "two stages deeper": (
+        staged((2, 2, 4, 2)),
+        staged((3, 2, 6, 2)),
+        "checkpoint",
+        ["+ stages.0.blocks.2  Named, 552 parameters", "+ stages.2.blocks.4-5  Named, 4,728 parameters each"],
+    ),
+    "all blocks": (staged(), staged(act=nn.ReLU), "numerics", ["~ stages.0-3.blocks.*.act  GELU → ReLU"]),
+    "all blocks of several widths": (
+        staged(),
+        staged(bias=False),
+        "checkpoint",
+        ["~ stages.0-3.blocks.*.up  bias: removed, float32[32-128]"],
+    ),
+    "wider": (
+        staged(),
+        staged(scale=2),
+        "checkpoint",
+        [
+            "~ stages.0-3.down  weight: [8-32, 8-32] → [16-64, 16-64], bias: [8-32] → [16-64]",
+            "~ stages.0-3.blocks.*.up  weight: [32-128, 8-32] → [64-256, 16-64], bias: [32-128] → [64-256]",
+            "~ stages.0-3.blocks.*.fc  weight: [8-32, 32-128] → [16-64, 64-256], bias: [8-32] → [16-64]",
+        ],
+    ),
+    "more experts": (
+        experts(8),
+        experts(16),
+        "checkpoint",
+        ["+ layers.0-5.experts.8-15  Linear, 40 parameters each"],
+    ),
+    "parametrized": (
+        net(),
+        parametrized(net()),
+        "checkpoint",
+        ["~ layers.0-5.attn  weight: parametrized by WeightNorm", "~ head  weight: parametrized by WeightNorm"],
+    ),
+    "adapters": (
+        net(),
+        Tuned(net()),
+        "checkpoint",
+        [
+            "~ the root  wrapped in Tuned, all former parameters frozen (27 tensors)",
+            "~ model.layers.0-5.attn  wrapped in Adapted, adds low (16 parameters each)",
+        ],
+    ),
+    "no adapters": (
+        Tuned(net()),
+        net(),
+        "checkpoint",
+        [
+            "~ whole model  trainable (27 tensors)",
+            "~ the root  no longer wrapped in Tuned",
+            "~ layers.0-5.attn  no longer wrapped in Adapted, removes low (16 parameters each)",
+        ],
+    ),
+    "some siblings": (
+        Named(a=nn.Dropout(0.1), b=nn.Dropout(0.1), c=nn.Linear(1, 1)),
+        Named(a=nn.Dropout(0.2), b=nn.Dropout(0.2), c=nn.Linear(1, 1)),
+        "training",
+        ["~ a,b  p: 0.1 → 0.2"],
+    ),
+    "some of the blocks": (
+        staged(),
+        frozen_at(staged(), ("stages.0.blocks.1", "stages.2.blocks.1")),
+        "training",
+        ["~ stages.0,2.blocks.1  frozen (8 tensors)"],
+    ),
     "bfloat16": (
         net(),
         net().to(torch.bfloat16),
         "numerics",
-        ["~ the root  whole model: float32 → bfloat16 (27 tensors)"],
+        ["~ whole model  float32 → bfloat16 (27 tensors)"],
     ),
     "layers frozen": (
         net(),
@@ -62,7 +189,7 @@ CHANGES: dict[str, tuple[nn.Module, nn.Module, str | None, list[str]]] = {
         "training",
         ["~ layers  frozen (24 tensors)"],
     ),
-    "all frozen": (net(), net().requires_grad_(False), "training", ["~ the root  whole model: frozen (27 tensors)"]),
+    "all frozen": (net(), net().requires_grad_(False), "training", ["~ whole model  frozen (27 tensors)"]),
     "one tensor frozen": (
         net(),
         changed(lambda m: m.head.bias.requires_grad_(False)),
@@ -74,8 +201,7 @@ CHANGES: dict[str, tuple[nn.Module, nn.Module, str | None, list[str]]] = {
         conv(5, 2, 2),
         "checkpoint",
         [
-            "~ 0  stride: (1, 1) → (2, 2)",
-            "~ 0  padding: (3, 3) → (2, 2)",
+            "~ 0  stride: (1, 1) → (2, 2), padding: (3, 3) → (2, 2)",
             "~ 0  weight: [8, 3, 7, 7] → [8, 3, 5, 5]",
         ],
     ),
@@ -83,7 +209,7 @@ CHANGES: dict[str, tuple[nn.Module, nn.Module, str | None, list[str]]] = {
         conv(),
         conv(padding=0).requires_grad_(False),
         "numerics",
-        ["~ the root  whole model: frozen (2 tensors)", "~ 0  padding: (3, 3) → none"],
+        ["~ whole model  frozen (2 tensors)", "~ 0  padding: (3, 3) → none"],
     ),
     "padding same": (conv(), conv(padding="same"), "cosmetic", ["~ 0  padding: (3, 3) → same"]),
     "the same pool": (SEQUENTIAL(nn.MaxPool2d(2)), SEQUENTIAL(nn.MaxPool2d((2, 2))), None, []),
@@ -147,3 +273,19 @@ def test_change_is_reported_with_its_class(
 )
 def test_headline_states_the_effect_on_old_checkpoints(before: nn.Module, after: nn.Module, headline: str) -> None:
     assert find_drift(capture(before), capture(after)).headline == headline
+
+
+def test_a_joined_line_has_each_change_with_its_class_and_values() -> None:
+    drift = find_drift(capture(net()), capture(Tuned(net())))
+    assert [(part.topic, part.impact, part.after) for part in drift.changes[0].parts] == [
+        ("wrapped", "checkpoint", ""),
+        ("trainable", "training", "frozen"),
+    ]
+
+
+def test_changes_of_one_class_of_one_module_are_one_line() -> None:
+    drift = find_drift(capture(nn.LSTM(2, 3)), capture(nn.LSTM(2, 3, 2)))
+    assert [str(change) for change in drift.changes] == [
+        "~ the root  num_layers: none → 2",
+        "~ the root  weight_ih_l1, weight_hh_l1: added, float32[12, 3], bias_ih_l1, bias_hh_l1: added, float32[12]",
+    ]

@@ -1,0 +1,65 @@
+"""One line of a report of changes. Internal."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from bmvis.comparison.tensor_changes import Fact, Impact
+
+Kind = Literal["added", "removed", "changed"]
+IMPACTS: tuple[Impact, ...] = ("checkpoint", "numerics", "training", "cosmetic")
+"""The most serious one first."""
+WHOLE = "whole model"
+FORMER = "all former parameters"
+"""The subject of a change of all tensors that an earlier model has, if the present one has more."""
+_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+
+
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "class"}):
+    """One of several changes in a line."""
+
+    text: str
+    impact: Impact
+    topic: str = ""
+    before: str = ""
+    after: str = ""
+
+
+class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "class"}):
+    """One change, at one place or at the same place in each of several blocks."""
+
+    kind: Kind
+    path: str
+    """Path of the module. `encoder.layer.0-11.output` represents twelve modules. '' is the root."""
+    text: str
+    """Description of the change, such as `Linear, 12 parameters` or `float32 → bfloat16`."""
+    impact: Impact
+    """What the change affects: old checkpoints, outputs, training, or only names."""
+    was: str | None = None
+    """The former path if the module was renamed or moved."""
+    before: str = ""
+    """The former value; '' if the change is not from one value to another."""
+    after: str = ""
+    topic: str = ""
+    """What changed: the name of an argument, or of a fact of tensors."""
+    subject: str = ""
+    """What the text describes if it is not the module: `whole model`, `optimizer`."""
+    tensors: int = 0
+    """The number of tensors that it applies to; 0 if the text names them."""
+    parts: tuple[Part, ...] = ()
+    """The changes of one module that the line joins; empty if it has one."""
+
+    def __str__(self) -> str:
+        place = self.subject or self.path or "the root"
+        if self.was is not None:
+            place = f"{self.was or 'the root'} → {place}"
+        return f"{_SIGNS[self.kind]} {place}  {self.text}"
+
+
+def fact_line(path: str, fact: Fact, names: str = "", **more: object) -> DriftLine:
+    """Return the change of one place. `names` are the tensors it applies to, if not the whole module."""
+    text = f"{names}: {fact.text}" if names else fact.text
+    line = DriftLine("changed", path, text, fact.impact, before=fact.before, after=fact.after, topic=fact.topic)
+    return msgspec.structs.replace(line, **more)

@@ -1,0 +1,243 @@
+"""Read the changes between two aligned models, one place at a time. Internal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
+
+from bmvis.comparison.alignment import WRAPPED, Place, align
+from bmvis.comparison.checkpoint import CODE
+from bmvis.comparison.ignored import Ignored
+from bmvis.comparison.lines import FORMER, WHOLE, DriftLine, Kind, fact_line
+from bmvis.comparison.module_changes import module_changes
+from bmvis.comparison.optimizer_changes import optimizer_changes
+from bmvis.comparison.parametrized import parametrizations, parametrized_tensors
+from bmvis.comparison.state_code_changes import state_code_changes
+from bmvis.comparison.tensor_changes import Fact, Impact, is_saved, tensor_changes, tensors_of
+from bmvis.model.totals import subtree_totals
+from bmvis.model.tree import Model, join
+
+_DROPOUTS = ("Dropout", "DropPath", "StochasticDepth")
+
+
+class Reader:
+    """Reads the changes from two aligned trees."""
+
+    def __init__(self, before: Model, after: Model, ignored: Ignored) -> None:
+        self.before, self.after = before, after
+        self.ignored = ignored
+        self.places = align(before, after)
+        self.now = {p.before: p.after for p in self.places if p.before is not None and p.after is not None}
+        self.kept = frozenset(self.now.values())
+        """The modules of the present model that the earlier one has."""
+        self.paths = {before.paths[old]: after.paths[new] for old, new in self.now.items()}
+        self.common: defaultdict[Fact, dict[int, list[str]]] = defaultdict(dict)
+        """Facts that can apply to a whole subtree, each with the tensors that it applies to, by module."""
+
+    def lines(self) -> Iterator[DriftLine]:
+        """Yield the changes."""
+        yield from self._missing()
+        own = [line for place in self.places for line in self._changed(place)]
+        yield from self._summed()
+        yield from own
+        yield from optimizer_changes(self.before, self.after)
+        yield from self._order()
+
+    def _missing(self) -> Iterator[DriftLine]:
+        """Yield the outermost modules that only one of the models has, but not what belongs to a wrapper."""
+        sides: tuple[tuple[Kind, Model, Set[int], Mapping[int, list[int]]], ...] = (
+            ("removed", self.before, self.now.keys(), self.unwrapped),
+            ("added", self.after, self.kept, self.wrapped),
+        )
+        for kind, model, kept, wrappers in sides:
+            shown = _with_above(model, kept)
+            totals = subtree_totals(model)
+            for index, module in enumerate(model.modules):
+                above = model.parents[index]
+                if index in shown or (index and above not in shown) or index in wrappers:
+                    continue
+                if index and (outer := _outermost(model, index, kept)) in wrappers:
+                    wrappers[outer].append(index)
+                elif functions := parametrizations(model, index):
+                    yield from _parametrized(model.paths[above], functions, kind)
+                else:
+                    text = f"{module.type}, {_parameters(totals[index].count)}"
+                    yield DriftLine(kind, model.paths[index], text, _subtree_impact(model, index), topic=kind)
+
+    @cached_property
+    def wrapped(self) -> dict[int, list[int]]:
+        """The outermost wrappers of the present model, each with the modules that it adds."""
+        return {p.after: [] for p in self.places if p.wraps is not None and p.after is not None}
+
+    @cached_property
+    def unwrapped(self) -> dict[int, list[int]]:
+        """The outermost wrappers of the earlier model that are gone, each with the modules that are gone with it."""
+        return {outer: [] for place in self.places if (outer := self._former_wrapper(place)) is not None}
+
+    def _former_wrapper(self, place: Place) -> int | None:
+        """Return the module that was at a place, if another one was inside of it and is there now."""
+        if place.before is None or place.after is None or not place.was:
+            return None
+        name = self.after.modules[place.after].name
+        if place.after and not place.was.startswith(f"{name}."):
+            return None
+        outer = _outermost(self.before, place.before, self.now.keys())
+        return outer if outer != place.before else None
+
+    def _changed(self, place: Place) -> Iterator[DriftLine]:
+        if place.after is None:
+            return
+        path, new = self.after.paths[place.after], self.after.modules[place.after]
+        if place.before is None:
+            if place.wraps is not None:
+                impact = _at_least_numerics(_subtree_impact(self.before, place.wraps))
+                name = new.type if new.type != self.before.modules[place.wraps].type else new.documented_as
+                text = f"wrapped in {name}{_extras(self.after, self.wrapped[place.after], 'adds')}"
+                yield DriftLine("changed", path, text, impact, topic="wrapped")
+            return
+        yield from self._moved(place, path)
+        old = self.before.modules[place.before]
+        parametrized = {
+            *parametrized_tensors(self.before, place.before),
+            *parametrized_tensors(self.after, place.after),
+        }
+        facts = [f for f in tensor_changes(old, new, self._key) if f[0] not in parametrized or not _is_gone(f[1])]
+        is_resized = bool(parametrized) or any(fact.impact == "checkpoint" for _, fact in facts)
+        for fact in module_changes(old, new, is_resized=is_resized):
+            yield fact_line(path, fact)
+        if CODE not in self.before.unrecorded:
+            yield from (fact_line(path, fact) for fact in state_code_changes(old, new))
+        yield from self._tensors(place.after, path, facts)
+
+    def _moved(self, place: Place, path: str) -> Iterator[DriftLine]:
+        if place.was is None or place.before is None or place.after is None or self._is_wrapped(place):
+            return
+        saved = _subtree_impact(self.before, place.before)
+        if (outer := self._former_wrapper(place)) is not None:
+            text = f"no longer wrapped in {self.before.modules[outer].type}"
+            text += _extras(self.before, self.unwrapped[outer], "removes")
+            yield DriftLine("changed", path, text, _at_least_numerics(saved), topic="unwrapped")
+            return
+        was = self.before.paths[place.before]
+        is_named = not self.after.modules[place.after].name.isdecimal()
+        text = "renamed" if is_named and was.rpartition(".")[0] == path.rpartition(".")[0] else "moved"
+        yield DriftLine("changed", path, text, "checkpoint" if saved == "checkpoint" else "cosmetic", was, topic=text)
+
+    def _is_wrapped(self, place: Place) -> bool:
+        return place.was == WRAPPED or place.before in self._wraps
+
+    @cached_property
+    def _wraps(self) -> frozenset[int | None]:
+        return frozenset(p.wraps for p in self.places if p.wraps is not None)
+
+    def _tensors(self, index: int, path: str, facts: Sequence[tuple[str, Fact]]) -> Iterator[DriftLine]:
+        alike: dict[Fact, list[str]] = {}
+        for name, fact in facts:
+            if not self.ignored.covers(path, fact.topic, fact.impact):
+                alike.setdefault(fact, []).append(name)
+        for fact, names in alike.items():
+            if fact.is_common:
+                self.common[fact][index] = names
+            else:
+                yield fact_line(path, fact, ", ".join(filter(None, names)))
+
+    def _key(self, key: str) -> str:
+        module, _, name = key.rpartition(".")
+        return join(self.paths[module], name) if module in self.paths else key
+
+    def _summed(self) -> Iterator[DriftLine]:
+        """Yield each fact once for the largest subtrees in which it applies to all parameters."""
+        model = self.after
+        for fact, named in self.common.items():
+            counts = [len(named.get(index, ())) for index in range(len(model.modules))]
+            whole = [
+                i not in self.kept or {p.name for p in m.parameters} <= set(named.get(i, ()))
+                for i, m in enumerate(model.modules)
+            ]
+            for index in range(len(model.modules) - 1, 0, -1):
+                counts[model.parents[index]] += counts[index]
+                whole[model.parents[index]] &= whole[index]
+            for index, count in enumerate(counts):
+                above = model.parents[index]
+                if not count or (index and whole[above]):
+                    continue
+                if whole[index]:
+                    yield self._whole(index, count, fact)
+                elif index in named:
+                    yield fact_line(model.paths[index], fact, ", ".join(named[index]))
+
+    def _whole(self, index: int, count: int, fact: Fact) -> DriftLine:
+        """Return the line for a fact of all tensors of a subtree that both models have."""
+        subject = "" if index else WHOLE if self.is_all_kept else FORMER
+        return fact_line(self.after.paths[index], fact, subject=subject, tensors=count)
+
+    @cached_property
+    def is_all_kept(self) -> bool:
+        """Whether no module of the present model is new."""
+        return len(set(self.now.values())) == len(self.after.modules)
+
+    def _order(self) -> Iterator[DriftLine]:
+        """Yield the modules whose children changed their order: the state of an optimizer depends on it."""
+        for old, new in self.now.items():
+            children = [self.now[child] for child in self.before.children[old] if child in self.now]
+            kept = [child for child in children if self.after.parents[child] == new]
+            if kept != sorted(kept):
+                names = ", ".join(self.after.modules[child].name for child in sorted(kept)[:8])
+                text = f"order of modules changed to {names}"
+                yield DriftLine("changed", self.after.paths[new], text, "training", topic="order")
+
+
+def _with_above(model: Model, indices: Iterable[int]) -> set[int]:
+    """Return modules and all their ancestors."""
+    found: set[int] = set()
+    for index in sorted(indices, reverse=True):
+        while index >= 0 and index not in found:
+            found.add(index)
+            index = model.parents[index]
+    return found
+
+
+def _outermost(model: Model, index: int, kept: Set[int]) -> int:
+    """Return the outermost module around `index` below which there is nothing but what one of the models has."""
+    outer = index
+    while outer and model.parents[outer] not in kept:
+        outer = model.parents[outer]
+    return outer
+
+
+def _extras(model: Model, indices: Sequence[int], verb: str) -> str:
+    """Return what comes or goes with a wrapper: `, adds lora_A, lora_B (512 parameters)`."""
+    totals = subtree_totals(model)
+    counted = [index for index in indices if totals[index].count]
+    if counted:
+        names = ", ".join(model.modules[index].name for index in counted)
+        return f", {verb} {names} ({_parameters(sum(totals[index].count for index in counted))})"
+    types = [model.modules[index].type for index in indices]
+    return f", {verb} {', '.join(types)}" if types else ""
+
+
+def _at_least_numerics(impact: Impact) -> Impact:
+    return "checkpoint" if impact == "checkpoint" else "numerics"
+
+
+def _is_gone(fact: Fact) -> bool:
+    return fact.topic in ("added", "removed")
+
+
+def _parametrized(path: str, functions: Mapping[str, str], kind: Kind) -> Iterator[DriftLine]:
+    for name, function in functions.items():
+        text = f"{name}: {'' if kind == 'added' else 'no longer '}parametrized by {function}"
+        yield DriftLine("changed", path, text, "checkpoint", topic="parametrized")
+
+
+def _subtree_impact(model: Model, index: int) -> Impact:
+    """Return the impact of adding or removing a subtree."""
+    modules = model.modules[index : index + model.sizes[index]]
+    if any(is_saved(tensor) for module in modules for tensor in tensors_of(module)):
+        return "checkpoint"
+    return "training" if all(module.type.startswith(_DROPOUTS) for module in modules) else "numerics"
+
+
+def _parameters(count: int) -> str:
+    return f"{count:,} parameter{'' if count == 1 else 's'}"

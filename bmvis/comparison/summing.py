@@ -1,0 +1,243 @@
+"""Sum up changes: one line for the same change in many blocks, and one for all changes of a module. Internal."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from bmvis.comparison.lines import FORMER, IMPACTS, DriftLine, Part
+from bmvis.comparison.tensor_changes import Impact
+from bmvis.model.labels import label, merged_path, split_number
+from bmvis.model.tree import Model
+
+MAX_NAMES = 4
+"""Names of siblings that share a line. Numbered siblings have no limit."""
+MAX_PARTS = 6
+"""Changes of one module that share a line."""
+_SIZED = {"shape", "added", "removed"}
+"""Topics whose texts can differ in numbers: a change of blocks of several widths is one change."""
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?![\w.])")
+_COUNTED = re.compile(r"(parameters?)(\)?)$")
+_INTEGERS = re.compile(r"[\d(), ]+")
+_Place = tuple[frozenset[str], ...]
+_Universe = Mapping[str, int]
+"""How many modules of a model have a path, if all numbers in it are the same."""
+
+
+class _Merged(NamedTuple):
+    """Lines that become one."""
+
+    order: int
+    """The position of the first one."""
+    path: str
+    lines: tuple[DriftLine, ...]
+
+
+def sum_up(lines: Sequence[DriftLine], before: Model, after: Model) -> list[DriftLine]:
+    """Return fewer lines that report the same changes.
+
+    Args:
+        lines: the changes of single modules.
+        before: the earlier model.
+        after: the present model.
+    """
+    old, new = (Counter(map(_skeleton, model.paths)) for model in (before, after))
+    single = [_Merged(index, line.path, (line,)) for index, line in enumerate(lines) if line.was is None]
+    equal = _merge(single, _equal, lambda kind: old if kind == "removed" else new, is_partial=True)
+    found = list(_merge(equal, _similar, lambda kind: old if kind == "removed" else new, is_partial=False))
+    found += _moved([_Merged(index, line.path, (line,)) for index, line in enumerate(lines) if line.was is not None])
+    written = [_written(merged) for merged in sorted(found, key=lambda merged: merged.order)]
+    return list(_joined(sorted(written, key=lambda line: line.topic != "wrapped" or bool(line.path))))
+
+
+def _equal(line: DriftLine) -> Hashable:
+    return line.kind, line.text, line.impact, line.topic, line.subject, line.before, line.after
+
+
+def _similar(line: DriftLine) -> Hashable:
+    """Return what is equal for lines that differ in numbers only, at places that differ in numbers only."""
+    text = line.text
+    if line.topic in _SIZED or (_INTEGERS.fullmatch(line.before) and _INTEGERS.fullmatch(line.after)):
+        text = _NUMBER.sub("#", text)
+    return line.kind, text, line.impact, line.topic, line.subject, _skeleton(line.path)
+
+
+def _merge(
+    found: Iterable[_Merged],
+    key: Callable[[DriftLine], Hashable],
+    universe: Callable[[str], _Universe],
+    *,
+    is_partial: bool,
+) -> Iterator[_Merged]:
+    """Yield merged lines.
+
+    Args:
+        found: the lines.
+        key: is equal for lines that can be merged.
+        universe: returns the modules that can have a change of a kind.
+        is_partial: whether to merge some of the lines with one key if not all of them can be.
+    """
+    alike: defaultdict[Hashable, list[_Merged]] = defaultdict(list)
+    for merged in found:
+        alike[key(merged.lines[0])].append(merged)
+    for group in alike.values():
+        lines = {line.path: (merged.order, line) for merged in group for line in merged.lines}
+        is_unique = len(lines) == sum(len(merged.lines) for merged in group)
+        places = _places(list(lines), universe(group[0].lines[0].kind)) if is_unique and len(group) > 1 else {}
+        if not places or (not is_partial and len(places) > 1):
+            yield from group
+            continue
+        for path, paths in places.items():
+            yield _Merged(min(lines[p][0] for p in paths), path, tuple(lines[p][1] for p in paths))
+
+
+def _places(paths: Sequence[str], universe: _Universe) -> dict[str, list[str]]:
+    """Return a few labels such as `stages.0-3.blocks.*.act`, each with the paths that it represents."""
+    by_skeleton: defaultdict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        by_skeleton[_skeleton(path)].append(path)
+    items: dict[_Place, list[str]] = {}
+    for skeleton, own in by_skeleton.items():
+        single = {tuple(frozenset([name]) for name in path.split(".")): [path] for path in own}
+        product = _product(single)
+        is_all = universe.get(skeleton) == len(own)
+        items |= {_all_numbers(list(single)): own} if is_all and len(product) > 1 else product
+    rank = {name: number for number, name in enumerate(dict.fromkeys(".".join(paths).split(".")))}
+    return {".".join(_names(n, rank) for n in place): own for place, own in _product(items).items()}
+
+
+def _product(items: Mapping[_Place, list[str]]) -> dict[_Place, list[str]]:
+    """Merge places that differ in the names at one position only, until there are none."""
+    found = dict(items)
+    for _ in range(max(map(len, items), default=0)):
+        count = len(found)
+        for position in reversed(range(max(map(len, found)))):
+            found = _merged_at(found, position)
+        if len(found) == count:
+            break
+    return found
+
+
+def _merged_at(items: Mapping[_Place, list[str]], position: int) -> dict[_Place, list[str]]:
+    alike: defaultdict[tuple[_Place, _Place | None, bool], list[_Place]] = defaultdict(list)
+    for place in items:
+        is_there = position < len(place)
+        rest = (place[:position], place[position + 1 :] if is_there else None)
+        is_number = is_there and all(name.isdecimal() for name in place[position])
+        alike[rest[0], rest[1], is_number].append(place)
+    found: dict[_Place, list[str]] = {}
+    for (above, below, is_number), places in alike.items():
+        names = frozenset[str]().union(*(place[position] for place in places)) if below is not None else frozenset()
+        if len(places) == 1 or below is None or not (is_number or len(names) <= MAX_NAMES):
+            found |= {place: items[place] for place in places}
+        else:
+            whole = (*above, names, *below)
+            found[whole] = [path for place in places for path in items[place]]
+    return found
+
+
+def _all_numbers(places: Sequence[_Place]) -> _Place:
+    """Return the place of all modules whose paths differ in numbers: the first numbers, and `*` for others."""
+    columns = [frozenset[str]().union(*column) for column in zip(*places, strict=True)]
+    numbers = [position for position, names in enumerate(columns) if all(name.isdecimal() for name in names)]
+    for position in numbers[1:]:
+        if len(columns[position]) > 1:
+            columns[position] = frozenset("*")
+    return tuple(columns)
+
+
+def _names(names: frozenset[str], rank: Mapping[str, int]) -> str:
+    if all(name.isdecimal() for name in names):
+        return label(sorted(names, key=int))
+    return ",".join(sorted(names, key=lambda name: rank.get(name, 0)))
+
+
+def _skeleton(path: str) -> str:
+    return ".".join("#" if name.isdecimal() else name for name in path.split("."))
+
+
+def _moved(found: Sequence[_Merged]) -> Iterator[_Merged]:
+    """Merge modules whose first numbers changed by the same amount; the class of a line is the most serious one."""
+    alike: defaultdict[Hashable, list[_Merged]] = defaultdict(list)
+    for merged in found:
+        line = merged.lines[0]
+        old, new = split_number(line.was or ""), split_number(line.path)
+        shift = int(line.path.split(".")[new[1]]) - int((line.was or "").split(".")[old[1]]) if _has_both(line) else 0
+        alike[line.kind, line.text, line.topic, old, new, shift, "" if _has_both(line) else line.path].append(merged)
+    for group in alike.values():
+        lines = [merged.lines[0] for merged in group]
+        first = lines[0]
+        path = merged_path([line.path for line in lines], split_number(first.path)[1])
+        was = merged_path([line.was or "" for line in lines], split_number(first.was or "")[1])
+        line = msgspec.structs.replace(first, path=path, was=was, impact=_most_serious(lines))
+        yield _Merged(group[0].order, path, (line,))
+
+
+def _has_both(line: DriftLine) -> bool:
+    return split_number(line.was or "")[1] >= 0 and split_number(line.path)[1] >= 0
+
+
+def _written(merged: _Merged) -> DriftLine:
+    """Return the line for merged ones, with ranges of the numbers in which their texts differ."""
+    lines = merged.lines
+    first = lines[0]
+    tensors = sum(line.tensors for line in lines)
+    text = _ranged([line.text for line in lines])
+    if len(lines) > 1:
+        text = _COUNTED.sub(r"\1 each\2", text)
+    if tensors:
+        text += f" ({tensors:,} tensor{'' if tensors == 1 else 's'})"
+    values = {"before": _ranged([line.before for line in lines]), "after": _ranged([line.after for line in lines])}
+    return msgspec.structs.replace(first, path=merged.path, text=text, tensors=tensors, **values)
+
+
+def _ranged(texts: Sequence[str]) -> str:
+    if len(set(texts)) == 1:
+        return texts[0]
+    columns = zip(*(_NUMBER.findall(text) for text in texts), strict=True)
+    ranges = iter([_range(column) for column in columns])
+    return _NUMBER.sub(lambda _: next(ranges), texts[0])
+
+
+def _range(numbers: Sequence[str]) -> str:
+    found = sorted({int(number.replace(",", "")) for number in numbers})
+    style = "," if any("," in number for number in numbers) else ""
+    least, most = (f"{number:{style}}" for number in (found[0], found[-1]))
+    return least if least == most else f"{least}-{most}"
+
+
+def _joined(lines: Iterable[DriftLine]) -> Iterator[DriftLine]:
+    """Join the changes of one class of one module, or of the same modules."""
+    alike: dict[Hashable, list[DriftLine]] = {}
+    root: Hashable = None
+    for number, line in enumerate(lines):
+        if line.topic == "wrapped" and not line.path:
+            root = number
+        if root is not None and line.subject == FORMER:
+            alike[root].append(line)
+            continue
+        is_own = line.kind != "changed" or line.was is not None or line.topic in ("wrapped", "unwrapped", "order")
+        alike.setdefault(number if is_own else (line.path, line.subject, line.impact), []).append(line)
+    for found in alike.values():
+        for start in range(0, len(found), MAX_PARTS):
+            some = found[start : start + MAX_PARTS]
+            yield some[0] if len(some) == 1 else _join(some)
+
+
+def _join(lines: Sequence[DriftLine]) -> DriftLine:
+    parts = tuple(Part(line.text, line.impact, line.topic, line.before, line.after) for line in lines)
+    text = ", ".join(_text_of(line, lines[0]) for line in lines)
+    impact = _most_serious(lines)
+    return msgspec.structs.replace(lines[0], text=text, impact=impact, before="", after="", topic="", parts=parts)
+
+
+def _text_of(line: DriftLine, first: DriftLine) -> str:
+    return line.text if line.subject == first.subject else f"{line.subject} {line.text}"
+
+
+def _most_serious(lines: Sequence[DriftLine]) -> Impact:
+    return min((line.impact for line in lines), key=IMPACTS.index)
