@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from small_models import Named
 from torch import nn
 
 from bmvis.comparison.alignment import align
@@ -17,13 +18,6 @@ def paired(before: nn.Module, after: nn.Module) -> tuple[dict[str, str], set[str
     removed = {old.paths[p.before] for p in places if p.before is not None and p.after is None}
     added = {new.paths[p.after] for p in places if p.after is not None and p.before is None}
     return pairs, removed, added
-
-
-class Named(nn.Module):
-    def __init__(self, **children: nn.Module) -> None:
-        super().__init__()
-        for name, child in children.items():
-            self.add_module(name, child)
 
 
 def stage(width: int) -> nn.Module:

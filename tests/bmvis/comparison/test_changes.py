@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 from bs4 import BeautifulSoup
+from small_models import Named, bert
 from torch import nn
 
 from bmvis.comparison.changes import compare_models
@@ -37,13 +38,6 @@ def _line(module) -> str:
 
 def mlp(*sizes: int) -> nn.Sequential:
     return nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
-
-
-class Named(nn.Module):
-    def __init__(self, **children: nn.Module) -> None:
-        super().__init__()
-        for name, child in children.items():
-            self.add_module(name, child)
 
 
 def frozen(module: nn.Module) -> nn.Module:
@@ -231,13 +225,11 @@ def test_hostile_names_in_changes_stay_text(render):
 
 def test_comparison_with_lora_marks_only_the_adapters():
     """Answer the question of the source document: is the modification what was expected?"""
-    transformers, peft = pytest.importorskip("transformers"), pytest.importorskip("peft")
-    small = transformers.BertConfig(
-        hidden_size=32, num_attention_heads=4, intermediate_size=64, num_hidden_layers=3, vocab_size=99
-    )
+    pytest.importorskip("transformers")
+    peft = pytest.importorskip("peft")
     with torch.device("meta"):
-        base = transformers.BertModel(small)
-        tuned = peft.get_peft_model(transformers.BertModel(small), peft.LoraConfig(target_modules=["query", "value"]))
+        base = bert(num_hidden_layers=3)
+        tuned = peft.get_peft_model(bert(num_hidden_layers=3), peft.LoraConfig(target_modules=["query", "value"]))
     page = drawn(base, tuned)
     added = [row.path for row in page.rows if row.module.change and row.module.change.kind == "added"]
     assert added[0] == "base_model"

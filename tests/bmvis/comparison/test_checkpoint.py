@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from state_dicts import Build, loads
 from torch import nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils import spectral_norm as old_spectral_norm
@@ -12,7 +13,6 @@ from torch.nn.utils import weight_norm as old_weight_norm
 from bmvis.comparison.checkpoint import checkpoint_verdict
 from bmvis.extraction.modules import capture
 
-Build = Callable[[], nn.Module]
 seq = nn.Sequential
 
 
@@ -137,14 +137,6 @@ PAIRS: dict[str, tuple[Build, Build]] = {
     "convolution with stride": (lambda: seq(nn.Conv1d(4, 4, 3)), lambda: seq(nn.Conv1d(4, 4, 3, stride=2))),
     "transposed convolution": (lambda: seq(nn.Conv1d(4, 4, 3)), lambda: seq(nn.ConvTranspose1d(4, 4, 3))),
 }
-
-
-def loads(before: Build, after: Build, *, strict: bool) -> bool:
-    try:
-        after().load_state_dict(before().state_dict(), strict=strict)
-    except (RuntimeError, ValueError):
-        return False
-    return True
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")

@@ -4,18 +4,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import torch
+from small_models import Named
 from torch import nn
 from torch.nn.utils import parametrizations
 
 from bmvis.comparison.drift import find_drift
 from bmvis.extraction.modules import capture
-
-
-class Named(nn.Module):
-    def __init__(self, **children: nn.Module) -> None:
-        super().__init__()
-        for name, child in children.items():
-            self.add_module(name, child)
 
 
 def block(width: int) -> nn.Module:

@@ -7,8 +7,8 @@ import peft
 import pytest
 import torch
 from safetensors.torch import save_file, save_model
+from small_models import bert
 from torch import nn
-from transformers import BertConfig, BertForSequenceClassification
 
 from bmvis.comparison.changes import compare_models
 from bmvis.extraction.modules import capture
@@ -79,11 +79,8 @@ def test_tied_tensor_that_the_file_has_once(tmp_path: Path) -> None:
 
 
 def tuned(config: peft.PeftConfig) -> peft.PeftModel:
-    small = BertConfig(
-        vocab_size=20, hidden_size=8, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, num_labels=2
-    )
     with torch.device("cpu"):
-        return peft.get_peft_model(BertForSequenceClassification(small), config)
+        return peft.get_peft_model(bert("BertForSequenceClassification", num_labels=2), config)
 
 
 ADAPTERS: dict[str, Callable[[], peft.PeftConfig]] = {

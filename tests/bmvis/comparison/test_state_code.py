@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from state_dicts import Build, loads
 from torch import nn
 
 from bmvis.comparison import checkpoint
@@ -11,8 +12,6 @@ from bmvis.comparison.checkpoint import checkpoint_verdict
 from bmvis.comparison.drift import find_drift
 from bmvis.extraction.modules import capture
 from bmvis.model.snapshot import Snapshot, dump, load
-
-Build = Callable[[], nn.Module]
 
 
 class Renames(nn.Linear):
@@ -149,14 +148,6 @@ UNCERTAIN: dict[str, tuple[Build, Build, str]] = {
         "Root.load_state_dict",
     ),
 }
-
-
-def loads(before: Build, after: Build, *, strict: bool) -> bool:
-    try:
-        after().load_state_dict(before().state_dict(), strict=strict)
-    except (RuntimeError, ValueError, KeyError):
-        return False
-    return True
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")

@@ -7,23 +7,14 @@ from types import ModuleType
 
 import pytest
 import torch
+from captured import deltas
+from small_models import bert
 from torch import nn
 
 import bmvis
 from bmvis.errors import BmvisError, DetectorError
 from bmvis.extraction import adapters
-from bmvis.model.tree import join, paths
 from bmvis.source.source import Source
-
-
-def deltas(model: nn.Module) -> dict[str, str]:
-    tree = bmvis.capture(model)
-    return {
-        join(path, p.name): p.adapter
-        for path, module in zip(paths(tree.modules), tree.modules, strict=True)
-        for p in module.parameters
-        if p.delta and not p.tied_to
-    }
 
 
 def test_a_parameter_that_opendelta_marked_is_a_delta_also_when_it_is_frozen():
@@ -65,10 +56,7 @@ ADAPTERHUB = [
 @pytest.mark.parametrize("method", ADAPTERHUB)
 def test_adapterhub_deltas_are_the_added_parameters(method):
     adapters = pytest.importorskip("adapters", reason="it needs an older transformers, see make test-libraries")
-    from transformers import BertConfig, BertModel
-
-    sizes = {"hidden_size": 128, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 20}
-    model = BertModel(BertConfig(**sizes, num_attention_heads=2))
+    model = bert(hidden_size=128)
     before = {id(p): p for p in model.parameters()}
     adapters.init(model)
     model.add_adapter("ours", config=method)

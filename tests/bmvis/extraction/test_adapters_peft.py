@@ -4,10 +4,11 @@ import logging
 
 import pytest
 import torch
+from captured import captured_parameters, deltas
+from small_models import SMALL, llama
 from torch import nn
 
 from bmvis import capture
-from bmvis.model.tree import join, paths
 from bmvis.options import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
@@ -68,7 +69,7 @@ SETTINGS = {
     "VBLORA": LAYERS | {"vector_length": 4, "num_vectors": 8},
     "VERA": LAYERS | {"r": 4},
     "WAVEFT": LAYERS | {"n_frequency": 5},
-    "XLORA": {"hidden_size": 16, "task_type": "CAUSAL_LM"},
+    "XLORA": {"hidden_size": SMALL["hidden_size"], "task_type": "CAUSAL_LM"},
 }
 VARIANTS = {
     "DoRA": ("LORA", LAYERS | {"use_dora": True}),
@@ -97,13 +98,6 @@ def quiet():
     logging.disable(logging.NOTSET)
 
 
-def llama() -> nn.Module:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    sizes = {"hidden_size": 16, "intermediate_size": 32, "vocab_size": 20, "num_hidden_layers": 2}
-    return LlamaForCausalLM(LlamaConfig(**sizes, num_attention_heads=2, num_key_value_heads=2, use_cache=False))
-
-
 def lora(**settings) -> nn.Module:
     return peft.get_peft_model(llama(), peft.LoraConfig(**LAYERS | settings))
 
@@ -115,17 +109,6 @@ def configured(method: str, settings: dict, folder) -> object:
         lora().save_pretrained(folder)
         settings = settings | {"adapters": {"first": str(folder)}}
     return PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType[method]](**settings)
-
-
-def deltas(model: nn.Module) -> dict[str, str]:
-    """Return the first state-dict key of each delta, with the state of its adapter."""
-    tree = capture(model)
-    return {
-        join(path, p.name): p.adapter
-        for path, module in zip(paths(tree.modules), tree.modules, strict=True)
-        for p in module.parameters
-        if p.delta and not p.tied_to
-    }
 
 
 def test_every_peft_method_has_a_case():
@@ -276,31 +259,6 @@ def test_model_without_adapters_does_not_import_peft():
     assert deltas(nn.Sequential(nn.Linear(1, 1))) == {}
 
 
-def small_llama():
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    config = LlamaConfig(
-        vocab_size=100,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        tie_word_embeddings=False,
-    )
-    return LlamaForCausalLM(config)
-
-
-def states_of(model):
-    captured = capture(model)
-    return {
-        f"{path}.{p.name}": p.adapter
-        for path, module in zip(captured.paths, captured.modules, strict=True)
-        for p in module.parameters
-        if p.delta
-    }
-
-
 def effect_of(model, key):
     """Return whether the output depends on a parameter."""
     ids = torch.tensor([[1, 2, 3]])
@@ -316,7 +274,7 @@ def effect_of(model, key):
 
 def with_head_of_another_adapter():
     config = peft.LoraConfig(r=2, target_modules=["q_proj"], modules_to_save=["lm_head"])
-    model = peft.get_peft_model(small_llama(), config, adapter_name="a")
+    model = peft.get_peft_model(llama(), config, adapter_name="a")
     model.add_adapter("b", peft.LoraConfig(r=4, target_modules=["q_proj"]))
     model.base_model.set_adapter(["b"])
     return model
@@ -324,7 +282,7 @@ def with_head_of_another_adapter():
 
 def with_one_of_two_merged():
     config = peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
-    model = peft.get_peft_model(small_llama(), config, adapter_name="a")
+    model = peft.get_peft_model(llama(), config, adapter_name="a")
     more = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     model.add_adapter("b", more)
     model.base_model.set_adapter(["a", "b"])
@@ -349,7 +307,7 @@ def with_one_of_two_merged():
 )
 def test_adapter_state_agrees_with_effect_on_output(make, expected):
     model = make().eval()
-    states = states_of(model)
+    states = {key: p.adapter for key, p in captured_parameters(model).items() if p.delta}
     for end, state in expected.items():
         (key,) = (key for key in states if key.endswith(end))
         assert states[key] == state

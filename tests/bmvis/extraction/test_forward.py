@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_models import mixtral
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -466,19 +467,7 @@ def test_macs_of_dynamically_quantized_linears() -> None:
 
 
 def test_macs_of_mixtral_include_the_chosen_experts() -> None:
-    import transformers
-
-    config = transformers.MixtralConfig(
-        vocab_size=100,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        num_local_experts=4,
-        num_experts_per_tok=2,
-    )
-    found = traced(transformers.MixtralForCausalLM(config), "input_ids: int64[1, 8]", "cpu")
+    found = traced(mixtral(), "input_ids: int64[1, 8]", "cpu")
     by_path = dict(zip(found.paths, found.modules, strict=True))
     mlp = by_path["model.layers.0.mlp"].call
     assert mlp is not None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from small_models import bert
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
@@ -51,10 +52,8 @@ def quantized() -> nn.Module:
 
 def lora() -> nn.Module:
     import peft
-    from transformers import BertConfig, BertModel
 
-    small = BertConfig(num_hidden_layers=2, hidden_size=8, num_attention_heads=2, intermediate_size=8, vocab_size=9)
-    model = peft.get_peft_model(BertModel(small), peft.LoraConfig(target_modules=["query"], use_dora=True))
+    model = peft.get_peft_model(bert(), peft.LoraConfig(target_modules=["query"], use_dora=True))
     model.add_adapter("second", peft.LoraConfig(target_modules=["query"]))
     return model
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from captured import captured_parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -92,9 +93,7 @@ def all_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
 def test_tied_parameters_name_each_other(model):
     tree = capture(model)
     places = paths(tree.modules)
-    found = {
-        f"{path}.{p.name}".lstrip("."): p for path, m in zip(places, tree.modules, strict=True) for p in m.parameters
-    }
+    found = captured_parameters(model)
     for key, parameter in found.items():
         assert all(found[again].tied_to == key for again in parameter.tied_by)
         if parameter.tied_to:

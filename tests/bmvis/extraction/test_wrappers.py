@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from captured import captured_parameters
 from torch import nn
 
 from bmvis import capture
@@ -102,15 +103,7 @@ def test_wrapper_is_a_row_above_the_wrapped_model(one_process, factory, root, li
 
 def test_compiled_module_keeps_paths_of_state_dict_keys():
     model = nn.Sequential(torch.compile(nn.Linear(2, 2)))
-    keys = [f"{path}.{p.name}" for path, p in parameters_by_path(model)]
-    assert keys == list(model.state_dict()) == ["0._orig_mod.weight", "0._orig_mod.bias"]
-
-
-def parameters_by_path(model):
-    from bmvis.model.tree import paths
-
-    modules = capture(model).modules
-    return [(path, p) for path, module in zip(paths(modules), modules, strict=True) for p in module.parameters]
+    assert list(captured_parameters(model)) == list(model.state_dict()) == ["0._orig_mod.weight", "0._orig_mod.bias"]
 
 
 def test_sharded_parameter_has_whole_count_and_local_bytes(one_process):

@@ -9,6 +9,7 @@ import pytest
 import torch
 import transformers as t
 from rich.console import Console
+from small_models import SMALL
 from torch import nn
 
 from bmvis.extraction.modules import capture
@@ -18,8 +19,8 @@ from bmvis.view.layout import layout
 
 bigmodelvis = pytest.importorskip("bigmodelvis", reason="bigmodelvis is not installed")
 
-SMALL = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64, "num_hidden_layers": 4}
-DECODER = {**SMALL, "vocab_size": 99, "num_key_value_heads": 2, "head_dim": 8}
+SIZES = SMALL | {"num_hidden_layers": 4}
+DECODER = {**SIZES, "vocab_size": 99, "num_key_value_heads": 2, "head_dim": 8}
 
 
 def bigmodelvis_lines(model: nn.Module, **arguments) -> list[str]:
@@ -38,7 +39,7 @@ def bmvis_lines(model: nn.Module, **options) -> list[str]:
 def lora_bert():
     from peft import LoraConfig, get_peft_model
 
-    return get_peft_model(t.BertModel(t.BertConfig(**SMALL)), LoraConfig(target_modules=["query", "value"]))
+    return get_peft_model(t.BertModel(t.BertConfig(**SIZES)), LoraConfig(target_modules=["query", "value"]))
 
 
 def cnn():
@@ -48,14 +49,14 @@ def cnn():
 
 
 MODELS = {
-    "BERT": lambda: t.BertForMaskedLM(t.BertConfig(**SMALL)),
-    "RoBERTa": lambda: t.RobertaModel(t.RobertaConfig(**SMALL)),
+    "BERT": lambda: t.BertForMaskedLM(t.BertConfig(**SIZES)),
+    "RoBERTa": lambda: t.RobertaModel(t.RobertaConfig(**SIZES)),
     "DistilBERT": lambda: t.DistilBertModel(t.DistilBertConfig(n_layers=3, dim=32, n_heads=4, hidden_dim=64)),
-    "DeBERTa-v2": lambda: t.DebertaV2Model(t.DebertaV2Config(**SMALL)),
-    "ALBERT": lambda: t.AlbertModel(t.AlbertConfig(**SMALL, embedding_size=16)),
-    "ELECTRA": lambda: t.ElectraModel(t.ElectraConfig(**SMALL, embedding_size=16)),
+    "DeBERTa-v2": lambda: t.DebertaV2Model(t.DebertaV2Config(**SIZES)),
+    "ALBERT": lambda: t.AlbertModel(t.AlbertConfig(**SIZES, embedding_size=16)),
+    "ELECTRA": lambda: t.ElectraModel(t.ElectraConfig(**SIZES, embedding_size=16)),
     "GPT-2": lambda: t.GPT2LMHeadModel(t.GPT2Config(n_embd=32, n_head=4, n_layer=4)),
-    "OPT": lambda: t.OPTModel(t.OPTConfig(**{**SMALL, "word_embed_proj_dim": 32, "ffn_dim": 64})),
+    "OPT": lambda: t.OPTModel(t.OPTConfig(**{**SIZES, "word_embed_proj_dim": 32, "ffn_dim": 64})),
     "T5": lambda: t.T5ForConditionalGeneration(t.T5Config(d_model=32, d_ff=64, d_kv=8, num_layers=3, num_heads=4)),
     "BART": lambda: t.BartModel(t.BartConfig(d_model=32, encoder_layers=3, decoder_layers=3)),
     "Llama": lambda: t.LlamaForCausalLM(t.LlamaConfig(**DECODER)),
@@ -67,14 +68,14 @@ MODELS = {
         t.SwitchTransformersConfig(d_model=32, d_ff=64, d_kv=8, num_layers=4, num_heads=4, num_experts=4)
     ),
     "Mamba": lambda: t.MambaModel(t.MambaConfig(hidden_size=32, num_hidden_layers=4)),
-    "ViT": lambda: t.ViTModel(t.ViTConfig(**SMALL)),
-    "CLIP": lambda: t.CLIPModel(t.CLIPConfig(text_config=SMALL, vision_config=SMALL)),
+    "ViT": lambda: t.ViTModel(t.ViTConfig(**SIZES)),
+    "CLIP": lambda: t.CLIPModel(t.CLIPConfig(text_config=SIZES, vision_config=SIZES)),
     "Whisper": lambda: t.WhisperModel(
         t.WhisperConfig(
             d_model=32, encoder_layers=3, decoder_layers=3, encoder_attention_heads=4, decoder_attention_heads=4
         )
     ),
-    "wav2vec 2.0": lambda: t.Wav2Vec2Model(t.Wav2Vec2Config(**SMALL)),
+    "wav2vec 2.0": lambda: t.Wav2Vec2Model(t.Wav2Vec2Config(**SIZES)),
     "ResNet": lambda: t.ResNetModel(t.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[3, 4])),
     "PyTorch's Transformer": lambda: nn.Transformer(32, 4, 3, 3, 64),
     "LSTM": lambda: nn.Sequential(nn.Embedding(9, 8), nn.LSTM(8, 8, 2)),

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from small_models import bert
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
@@ -63,11 +64,9 @@ def text(model: Model, **options: Any) -> str:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Save BERT with transformers: in one file, in parts, and only its configuration."""
     folder = tmp_path_factory.mktemp("saved")
-    bert = BertForMaskedLM(
-        BertConfig(num_hidden_layers=12, hidden_size=32, num_attention_heads=2, intermediate_size=64, vocab_size=50)
-    )
-    bert.save_pretrained(folder / "whole")
-    bert.save_pretrained(folder / "parts", max_shard_size="60KB")
+    model = bert("BertForMaskedLM", num_hidden_layers=12)
+    model.save_pretrained(folder / "whole")
+    model.save_pretrained(folder / "parts", max_shard_size="60KB")
     (folder / "config").mkdir()
     (folder / "config/config.json").write_bytes((folder / "whole/config.json").read_bytes())
     return folder

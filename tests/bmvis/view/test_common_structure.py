@@ -4,6 +4,7 @@ import pytest
 import torch
 import transformers as t
 from bs4 import BeautifulSoup
+from small_models import SMALL
 from torch import nn
 
 from bmvis.errors import CommonStructureError
@@ -14,7 +15,6 @@ from bmvis.render.text import to_text
 from bmvis.view.layout import layout, shown_at
 from bmvis.view.mapping_files import from_opendelta, own_names, read_mapping, read_own
 
-SMALL = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64, "num_hidden_layers": 2}
 MODELS = {
     "bert": lambda: t.BertForMaskedLM(t.BertConfig(**SMALL)),
     "roberta": lambda: t.RobertaForMaskedLM(t.RobertaConfig(**SMALL)),
