@@ -9,11 +9,13 @@ from rich.console import Console
 from trees import tensor
 
 from bmvis.model.tree import Call, Model, Module, Output
+from bmvis.options import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.latex import to_latex
 from bmvis.render.terminal import print_page
 from bmvis.render.text import to_text
+from bmvis.view.layout import layout
 from bmvis.view.page import Page
 
 CALL = Call(1, 0, (Output("", (1, 4)),), 16, 64)
@@ -48,3 +50,10 @@ FORMATS: dict[str, tuple[str, Callable[[Page], str]]] = {
     "latex": ("latex", lambda page: to_latex(page, unicode=True)),
     "json": ("json", as_json),
 }
+
+
+def assert_only_there(page: Page, expected: dict[str, str], form: str) -> None:
+    """Assert that a format draws the text for a page, and not for a plain model."""
+    key, render = FORMATS[form]
+    assert expected[key] in render(page)
+    assert expected[key] not in render(layout(net(layer("a", tensor("v", 5, 5))), Options()))

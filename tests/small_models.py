@@ -26,7 +26,7 @@ def bert(head: str = "BertModel", **settings: Any) -> nn.Module:
 def llama(**settings: Any) -> nn.Module:
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    return LlamaForCausalLM(LlamaConfig(**SMALL_DECODER | settings))
+    return LlamaForCausalLM(LlamaConfig(**SMALL_DECODER | {"use_cache": False} | settings))
 
 
 def mixtral() -> nn.Module:

@@ -1,6 +1,6 @@
 """Factories that change the interpreter: built-in names, imports, hooks, garbage collection, exceptions."""
 
-from hostile.kinds import GOOD, UNREADABLE, Draws, Fails, Kind, draws
+from hostile.kinds import GOOD, UNREADABLE, Draws, Fails, Kind, draws, replaced
 
 KINDS = [
     Kind(
@@ -46,11 +46,9 @@ KINDS = [
     Kind(
         "built-in names",
         "https://docs.python.org/3/library/builtins.html",
-        {
-            f"{name} is {value}": Draws(
-                f"import builtins; made = nn.Linear(3, 2); builtins.{name} = {value}; return made"
-            )
-            for name, value in {
+        replaced(
+            "builtins",
+            {
                 "open": "None",
                 "print": "None",
                 "len": "lambda _: 0",
@@ -64,8 +62,8 @@ KINDS = [
                 "sum": "lambda *_: 0",
                 "BaseException": "None",
                 "super": "None",
-            }.items()
-        }
+            },
+        )
         | {
             "all are gone": Draws("import builtins; made = nn.Linear(3, 2); vars(builtins).clear(); return made"),
             "torch needs them": Fails(f"import builtins; builtins.type = None; {GOOD}", "TypeError: 'NoneType' object"),

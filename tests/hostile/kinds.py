@@ -39,3 +39,11 @@ class Kind:
 def draws(body: str) -> Draws:
     """Return a case that misbehaves, then returns the good model, which is drawn as if nothing had happened."""
     return Draws(f"{body}\n{GOOD}")
+
+
+def replaced(target: str, values: dict[str, str]) -> dict[str, Draws | Fails]:
+    """Return a case for each name in a class or module that a factory replaces by a value after it made the model."""
+    return {
+        f"{name} is {value}": Draws(f"import builtins; made = nn.Linear(3, 2); {target}.{name} = {value}; return made")
+        for name, value in values.items()
+    }

@@ -1,7 +1,7 @@
 # ruff: noqa: E501
 """Factories that change torch, or whose models, classes and names are hostile."""
 
-from hostile.kinds import GOOD, UNREADABLE, Draws, Fails, Kind, draws
+from hostile.kinds import GOOD, UNREADABLE, Draws, Fails, Kind, draws, replaced
 
 LINEAR = r"weight:\[2, 3\] bias:\[2\]"
 
@@ -53,9 +53,9 @@ KINDS = [
     Kind(
         "changes of nn.Module",
         "https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html",
-        {
-            f"{name} is {value}": draws(f"made = nn.Linear(3, 2); nn.Module.{name} = {value}; return made")
-            for name, value in {
+        replaced(
+            "nn.Module",
+            {
                 "__setattr__": "None",
                 "__getattr__": "lambda self, name: 1 / 0",
                 "__repr__": "lambda self: 5",
@@ -67,8 +67,8 @@ KINDS = [
                 "state_dict": "None",
                 "apply": "None",
                 "extra_repr": "lambda self: 1 / 0",
-            }.items()
-        },
+            },
+        ),
     ),
     Kind(
         "changes of tensors",

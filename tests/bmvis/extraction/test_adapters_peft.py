@@ -203,8 +203,8 @@ def test_unused_adapter_is_marked(factory, states):
 
 def test_adapter_state_is_on_the_row_and_in_the_legend():
     page = layout(capture(merged()), Options())
-    assert "default (Linear) weight:[8, 16] (delta, merged)" in to_text(page)
-    assert "other (Linear) weight:[8, 16] (delta, inactive) (frozen)" in to_text(page)
+    assert "default (Linear) weight:[8, 32] (delta, merged)" in to_text(page)
+    assert "other (Linear) weight:[8, 32] (delta, inactive) (frozen)" in to_text(page)
     html = to_html(page, "m")
     assert (
         '<span class="bmvis-p bmvis-delta bmvis-frozen" data-mark="inactive" title="delta, inactive, frozen">' in html
@@ -240,8 +240,8 @@ def test_deltas_of_adapters_on_a_quantized_base():
         base = layer.self_attn.q_proj.base_layer
         base.weight = Params4bit(torch.zeros(128, 1, dtype=torch.uint8), requires_grad=False)
     text = to_text(layout(capture(model), Options()))
-    assert "base_layer (Linear) weight:[16, 16] (frozen) (nf4)" in text
-    assert "default (Linear) weight:[8, 16] (delta)" in text
+    assert "base_layer (Linear) weight:[32, 32] (frozen) (nf4)" in text
+    assert "default (Linear) weight:[8, 32] (delta)" in text
 
 
 def test_deltas_of_adapters_on_a_bitsandbytes_base():

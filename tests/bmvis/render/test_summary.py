@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 import pytest
 from bs4 import BeautifulSoup
-from formats import CALL, FORMATS, LAZY, layer, net
+from formats import CALL, FORMATS, LAZY, assert_only_there, layer, net
 from trees import tensor
 
 from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
@@ -185,12 +185,6 @@ def test_every_format_has_every_fact(kind, form):
 def test_every_format_has_every_note(note, form):
     make, expected = NOTES[note]
     assert_only_there(make(), expected, form)
-
-
-def assert_only_there(page: Page, expected: dict[str, str], form: str) -> None:
-    key, render = FORMATS[form]
-    assert expected[key] in render(page)
-    assert expected[key] not in render(layout(net(layer("a", tensor("v", 5, 5))), Options()))
 
 
 def test_notes_have_an_order():
