@@ -1,9 +1,9 @@
 """Plant small bugs in the product and list which of them the tests of the module catch.
 
-    python tests/mutation                     # 40 bugs, fixed seed; writes tests/mutation/results.txt
-    python tests/mutation --seed 7            # 40 others; writes no file
-    python tests/mutation --only bmvis/view   # bugs of some files
-    python tests/mutation --survivors         # only those that results.txt lists as survivors
+    python tests/mutation                     # 40 bugs; writes tests/mutation/results-15.txt
+    python tests/mutation --seed 7            # 40 others; writes tests/mutation/results-7.txt
+    python tests/mutation --only bmvis/view   # bugs of some files; writes no file
+    python tests/mutation --survivors         # only those that were not caught; updates the file
 
 Each bug is planted in a copy of the sources, so that the checkout does not change. The tests of a module are those that
 mirror its path (`MIRRORS` has the exceptions); the test file of the module itself runs first. They must pass in a copy
@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-RESULTS = Path(__file__).with_name("results.txt")
+FOLDER = Path(__file__).parent
 PACKAGES = ("bmvis", "sphinx_bmvis", "mkdocs_bmvis")
 SEED, COUNT = 15, 40
 SECONDS = 1800
@@ -271,14 +271,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="start of the paths of the files to plant bugs in")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--survivors", action="store_true", help="plant once more what survived the last run")
+    parser.add_argument("--survivors", action="store_true", help="plant again what the last run did not catch")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     bugs = chosen(given.only, given.seed)
+    results = FOLDER / f"results-{given.seed}.txt"
+    lines: list[str] = []
     if given.survivors:
-        survived = RESULTS.read_text(encoding="utf-8")
-        bugs = [bug for bug in bugs if f"survived  {bug.text}" in survived]
-    lines = []
+        lines = [line for line in results.read_text(encoding="utf-8").splitlines() if line.startswith("caught")]
+        bugs = [bug for bug in bugs if not any(bug.text in line for line in lines)]
     with ThreadPoolExecutor(given.jobs) as pool:
         planted = {pool.submit(outcome_of, bug): bug for bug in bugs}
         for done in as_completed(planted):
@@ -286,12 +287,14 @@ def main() -> None:
             reason = EQUIVALENT.get((bug.file, bug.kind, bug.before.strip()), "")
             lines.append(f"{outcome:9} {bug.text}" + (f"  [changes nothing: {reason}]" if reason else ""))
             print(lines[-1], flush=True)
+            if not given.only:  # after each bug, so that a run that is stopped leaves what it found
+                results.write_text("\n".join([_summary(lines, given.seed), *sorted(lines), ""]), encoding="utf-8")
+    print(_summary(lines, given.seed))
+
+
+def _summary(lines: list[str], seed: int) -> str:
     caught = sum(line.startswith(("caught", "hangs")) for line in lines)
-    head = f"{caught} of {len(lines)} planted bugs were caught (seed {given.seed})."
-    print(head)
-    if not given.only and not given.survivors and given.seed == SEED:
-        head = f"# Written by `python tests/mutation`: {head}\n"
-        RESULTS.write_text(head + "\n".join(sorted(lines)) + "\n", encoding="utf-8")
+    return f"# Seed {seed}: {caught} of {len(lines)} planted bugs were caught."
 
 
 if __name__ == "__main__":
