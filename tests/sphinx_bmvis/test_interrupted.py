@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,8 +75,26 @@ def make(make_site):
 
 
 @pytest.fixture(scope="module")
-def narrow(make):
-    return build(make())
+def narrow_build(make, tmp_path_factory):
+    """Return a site that was built, a copy of its folder, and its pages."""
+    site, copy = make(), tmp_path_factory.mktemp("copy") / "docs"
+    pages = build(site)
+    shutil.copytree(site.folder, copy)
+    return site, copy, pages
+
+
+@pytest.fixture(scope="module")
+def narrow(narrow_build):
+    return narrow_build[2]
+
+
+@pytest.fixture
+def built_site(narrow_build):
+    """Return the site as it was built, in the same folder: Sphinx reads all pages again if it moves."""
+    site, copy, _ = narrow_build
+    shutil.rmtree(site.folder)
+    shutil.copytree(copy, site.folder)
+    return site
 
 
 @pytest.fixture(scope="module")
@@ -114,21 +133,17 @@ def test_build_after_end_during_model_builds(make, narrow, end):
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_build_after_kill_with_a_changed_model(make, wide, moment):
-    site = make()
-    build(site)
-    site.write("src/shapes.py", WIDER)
-    killed = start(site, KILLED_AT=moment)
+def test_build_after_kill_with_a_changed_model(built_site, wide, moment):
+    built_site.write("src/shapes.py", WIDER)
+    killed = start(built_site, KILLED_AT=moment)
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL
-    assert build(site) == wide
+    assert build(built_site) == wide
 
 
-def test_build_after_partly_written_environment(make, wide):
-    site = make()
-    build(site)
-    site.write("src/shapes.py", WIDER)
-    start(site, KILLED_AT="env-check-consistency").communicate()
-    pickled = site.folder / "_build" / "doctrees" / "environment.pickle"
+def test_build_after_partly_written_environment(built_site, wide):
+    built_site.write("src/shapes.py", WIDER)
+    start(built_site, KILLED_AT="env-check-consistency").communicate()
+    pickled = built_site.folder / "_build" / "doctrees" / "environment.pickle"
     pickled.write_bytes(pickled.read_bytes()[:-1000])
-    assert build(site) == wide
+    assert build(built_site) == wide
