@@ -64,9 +64,13 @@ def test_error_names_the_setting_memory(models):
         ("0::/\n", {"memory.max": "7000\n"}, [7000]),
         ("0::/a/b\n", {"a/memory.max": "5000\n", "a/b/memory.max": "max\n", "memory.max": "9000\n"}, [5000, 9000]),
         (
-            "4:cpu,memory:/docker/1\n3:pids:/\n0::/\n",
-            {"memory/memory.limit_in_bytes": "4000\n"},
-            [4000],
+            "4:cpu,memory:/docker/1\n3:pids:/other\n0::/\n",
+            {
+                "memory/docker/1/memory.limit_in_bytes": "4000\n",
+                "memory/memory.limit_in_bytes": "5000\n",
+                "memory/other/memory.limit_in_bytes": "6000\n",
+            },
+            [4000, 5000],
         ),
         ("", {}, []),
     ],
