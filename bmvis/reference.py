@@ -2,7 +2,8 @@
 
 `checkpoint:path` and `config:path` refer to files instead: a checkpoint, or a transformers configuration.
 
-Only literals are evaluated, with `ast.literal_eval`. The docs build parses the text to report errors at their line.
+Nothing is evaluated: `bmvis.reference_arguments` has the grammar of arguments. The docs build parses the text to report
+errors at their line.
 The worker parses it again to call the factory.
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 import msgspec
 
 from bmvis.errors import InvalidReferenceError
+from bmvis.reference_arguments import parse_argument
 
 MAX_LENGTH = 4096
 """Maximum length of a reference, in characters. People type references; a literal of a megabyte is an attack."""
@@ -64,7 +66,7 @@ def parse_reference(text: str) -> Reference:
     """Parse a factory reference.
 
     Raises:
-        InvalidReferenceError: the text is not a reference, or an argument is not a literal.
+        InvalidReferenceError: the text is not a reference, or an argument is not supported.
     """
     text = text.strip()
     if not text:
@@ -162,12 +164,12 @@ def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, A
 
 def _literal(node: ast.expr, text: str) -> Any:
     try:
-        return ast.literal_eval(node)
+        return parse_argument(node)
     except (ValueError, TypeError, RecursionError, MemoryError):
         raise InvalidReferenceError(
-            f"the argument {_short(ast.unparse(node))!r} of {_short(text)!r} is not a literal",
-            hint="arguments can be numbers, strings, True, False, None, lists, tuples, sets and dicts;"
-            " for anything else, write a factory without arguments",
+            f"the argument {_short(ast.unparse(node))!r} of {_short(text)!r} is not supported",
+            hint="arguments can be numbers, strings, True, False, None, lists, tuples, sets, dicts, torch data types,"
+            " and enum members or classes that the parameter takes; for anything else, write a factory",
         ) from None
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from bmvis import humanize
-from bmvis.child import failure_hints, loader, memory_limit, tracebacks
+from bmvis.child import arguments, failure_hints, loader, memory_limit, tracebacks
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.model_call import call_model
 from bmvis.errors import FactoryError
@@ -58,7 +58,7 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
     started = time.monotonic()
     target = loader.find(reference, request.allow)
     imports.note_loaded()
-    task = _Task(target, reference, request, started)
+    task = _Task(target, arguments.resolve(target, reference, request.allow), request, started)
     if request.device == "auto":
         return _on_best_device(task)
     attempt = _attempt(task, request.device)

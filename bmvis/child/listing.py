@@ -3,14 +3,17 @@
 A gallery can name `zoo:bert_*`. Such a pattern matches, in the order of the module, each public name that gives a model
 without arguments. Public names are those that a wildcard of the allow list matches (`bmvis.child.allowed`). They are:
 
-- a function whose arguments all have defaults, unless its return annotation excludes a module;
+- a function, `functools.partial`, cached function, bound method or callable object whose arguments all have defaults,
+  unless it is a coroutine function, or its return annotation excludes a module;
 - a subclass of `torch.nn.Module` whose arguments all have defaults;
 - a module object.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
+import types
 import typing
 from fnmatch import fnmatchcase
 from types import ModuleType
@@ -19,6 +22,8 @@ from typing import Any
 from torch import nn
 
 from bmvis.child import allowed
+
+_CACHED = type(functools.lru_cache(lambda: None))
 
 
 def model_names(module: ModuleType, pattern: str) -> list[str]:
@@ -31,7 +36,32 @@ def _is_factory(value: Any) -> bool:
         return True
     if inspect.isclass(value):
         return issubclass(value, nn.Module) and not inspect.isabstract(value) and _needs_nothing(value)
-    return inspect.isfunction(value) and _needs_nothing(value) and _may_return_module(value)
+    function = _function(value)
+    if function is None or _is_asynchronous(function):
+        return False
+    return _needs_nothing(value) and _may_return_module(function)
+
+
+def _function(value: Any) -> Any:
+    """Return the function that runs if `value` is called; None if `value` is not callable, or is not Python code."""
+    for _ in range(20):  # a partial of a cached function
+        if isinstance(value, functools.partial):
+            value = value.func
+        elif isinstance(value, types.FunctionType):
+            return inspect.unwrap(value)
+        elif isinstance(value, types.MethodType):
+            value = value.__func__
+        elif isinstance(value, _CACHED):
+            value = value.__wrapped__
+        elif inspect.isclass(value):
+            return value if issubclass(value, nn.Module) else None
+        else:
+            value = inspect.getattr_static(type(value), "__call__", None)
+    return None
+
+
+def _is_asynchronous(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _needs_nothing(target: Any) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 import torch
 
 from bmvis import inputs
-from bmvis.child import loader, tracebacks
+from bmvis.child import arguments, loader, tracebacks
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.extraction import forward, introspection
 from bmvis.extraction.modules import LiveModel
@@ -72,6 +72,7 @@ def _arguments(request: Request, device: str) -> tuple[list[Any], dict[str, Any]
     make = loader.find(parsed, request.inputs_allow)
     if not callable(make):
         raise FactoryError(f"{parsed.target!r} is not a function", hint="name a function that returns the inputs")
+    parsed = arguments.resolve(make, parsed, request.inputs_allow)
     return forward.call_arguments(make(*parsed.arguments, **parsed.keywords))
 
 

@@ -10,7 +10,7 @@ Wrong
 
 .. model-structure:: zoo.tiny
 .. model-structure::
-.. model-structure:: zoo:tiny(layers=n)
+.. model-structure:: zoo:tiny(layers=n())
 .. model-structure:: zoo:tiny
    :dept: 2
 .. model-structure:: zoo:tiny
@@ -26,7 +26,7 @@ Wrong
 CASES = {
     "no colon": (4, "reference", "no ':' in the factory reference 'zoo.tiny'"),
     "no reference": (5, "reference", "the factory reference is empty (write package.module:factory"),
-    "no literal": (6, "reference", "the argument 'n' of 'zoo:tiny(layers=n)' is not a literal"),
+    "no literal": (6, "reference", "the argument 'n()' of 'zoo:tiny(layers=n())' is not supported"),
     "unknown option": (7, "option", "unknown option 'dept' (did you mean 'depth'?)"),
     "wrong value": (9, "option", "invalid value 'deep' for option 'depth' (expected an integer, 1 or greater)"),
     "no such module": (11, "factory", "no module named 'zoology'"),
