@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from typing import Any
 
 import msgspec
 
-from bmvis.model.call_summary import CallSummary, summarize_calls
+from bmvis.model.call_summary import summarize_calls
 from bmvis.model.dtypes import device_of, dtype_of, rank_facts
 from bmvis.model.labels import label, series_label, shortened
 from bmvis.model.totals import Totals, of_parameter, subtree_totals
@@ -37,8 +38,7 @@ def make_rows(
     totals = subtree_totals(model)
     variants = {} if is_comparison else find_variants(model, folding, totals, buffers=options.buffers)
     dtypes, devices = rank_facts(model, dtype_of), rank_facts(model, device_of)
-    extra_reprs, calls = _extra_reprs(model, folding.groups, options), _call_summaries(model, folding.groups)
-    convolutions = _convolutions(model, folding.groups)
+    represented = represented_modules(model, folding.groups) if _has_facts(model, options) else []
     occurrences = count_occurrences(model, folding.groups, totals)
     rows: list[Row] = []
     for number, group in enumerate(folding.groups):
@@ -46,46 +46,47 @@ def make_rows(
         row = msgspec.structs.replace(
             _row(group, model, options, is_unchanged=first in unchanged, is_similar=folding.forms is not None),
             totals=totals[first],
-            extra_repr=extra_reprs[number],
-            groups=convolutions[number],
             dtypes=dtypes.below(first),
             devices=devices.below(first),
-            call_summary=calls[number],
             times=here.times,
             elements=here.elements,
             first=here.first,
         )
         if variation := find_variation(group, model, folding, totals):
             row = _varied(row, variation)
+        if represented:
+            row = _with_facts(row, model, represented[number], options)
         rows += _marked(row, variants.get(first), first in matched, here, options)
     return rows
 
 
-def _extra_reprs(model: Model, groups: Sequence[Group], options: Options) -> list[str]:
-    """Return the merged `extra_repr()` of all modules of each group, with ranges of numbers."""
-    if not options.extra_repr:
-        return [""] * len(groups)
-    modules = model.modules
-    return [merge_extra_reprs([modules[i].extra_repr for i in every]) for every in represented_modules(model, groups)]
+def _has_facts(model: Model, options: Options) -> bool:
+    """Return whether rows have facts that `_merged` returns."""
+    return options.extra_repr or any(module.call or "groups=" in module.extra_repr for module in model.modules)
 
 
-def _convolutions(model: Model, groups: Sequence[Group]) -> list[str]:
-    """Return for each group the groups of the convolutions that it represents."""
-    modules = model.modules
-    if not any("groups=" in module.extra_repr for module in modules):
-        return [""] * len(groups)
-    represented = represented_modules(model, groups)
-    return [groups_of_convolutions(dict.fromkeys(modules[i].extra_repr for i in every)) for every in represented]
+def _with_facts(row: Row, model: Model, represented: Sequence[int], options: Options) -> Row:
+    """Return a row with the facts about all modules that it represents, also about each of similar ones."""
+    row = msgspec.structs.replace(row, **_merged(model, represented, options))
+    if row.variation is None:
+        return row
+    step = len(row.variation.members)
+    members = tuple(
+        msgspec.structs.replace(member, **_merged(model, represented[number::step], options))
+        for number, member in enumerate(row.variation.members)
+    )
+    return msgspec.structs.replace(row, variation=msgspec.structs.replace(row.variation, members=members))
 
 
-def _call_summaries(model: Model, groups: Sequence[Group]) -> list[CallSummary | None]:
-    """Return for each group the summary of the calls of its modules."""
-    if not any(module.call for module in model.modules):
-        return [None] * len(groups)
-    return [
-        summarize_calls(model.modules[index].call for index in represented)
-        for represented in represented_modules(model, groups)
-    ]
+def _merged(model: Model, indices: Sequence[int], options: Options) -> dict[str, Any]:
+    """Return facts about some modules, with ranges of numbers: their `extra_repr()`, their groups, and their calls."""
+    modules = [model.modules[index] for index in indices]
+    extra_reprs = list(dict.fromkeys(module.extra_repr for module in modules))
+    return {
+        "extra_repr": merge_extra_reprs(extra_reprs) if options.extra_repr else "",
+        "groups": groups_of_convolutions(extra_reprs),
+        "call_summary": summarize_calls(module.call for module in modules),
+    }
 
 
 def _row(group: Group, model: Model, options: Options, *, is_unchanged: bool, is_similar: bool) -> Row:

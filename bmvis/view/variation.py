@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from bmvis.model.call_summary import CallSummary
 from bmvis.model.totals import Totals, of_parameter
 from bmvis.model.tree import Buffer, Model, Parameter, join
 from bmvis.view.folding import Folding, Group
@@ -38,6 +39,12 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     buffers: tuple[Buffer, ...] = ()
     hidden: int = 0
     """Number of modules below it that the depth limit hides."""
+    signature: int = 0
+    """Equal for modules that are equal in everything shown but their names."""
+    extra_repr: str = ""
+    groups: str = ""
+    """The groups of a convolution, as in `Row.groups`."""
+    call_summary: CallSummary | None = None
 
 
 class Variation(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +97,7 @@ def find_variation(group: Group, model: Model, folding: Folding, totals: Sequenc
                 model.modules[member].parameters,
                 model.modules[member].buffers,
                 folding.below[member] if folding.cut[member] else 0,
+                folding.signatures[member],
             )
             for member in group.members
         ),

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from networks import densenet
 from trees import HOSTILE, bert, hostile, large, linear, tensor
 
 from bmvis.model.tree import Model, Module
@@ -492,18 +491,6 @@ def test_expression_matches_only_the_picked_modules(pick, taken, expected, tab):
     do(tab, pick, "pick")
     tab.page.locator(".bmvis-picks [data-do=regex]").click()
     assert copied(tab) == expected
-
-
-def test_rows_whose_modules_differ_in_number_cannot_be_picked(tab):
-    tab.open_trees(to_html(layout(densenet((2, 3)), Options(fold="similar", open=9)), "m"))
-    do(tab, "m.features.conv0", "pick")
-    boxes = [box.get_attribute("aria-label") for box in tab.page.get_by_role("checkbox").all()]
-    assert "Pick denseblock1-2" in boxes
-    assert not [label for label in boxes if "denselayer" in label or label in ("Pick norm1", "Pick conv1")]
-    row(tab, "m.features.denseblock1.denselayer1.conv1").hover()
-    tab.page.locator(".bmvis-opener").click()
-    assert tab.page.get_by_role("menuitem", name="Copy Python path").count() == 1
-    assert tab.page.get_by_role("menuitem", name="Pick for target_modules").count() == 0
 
 
 def test_level_buttons_have_names_and_a_pressed_state(lora):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from html import escape
 
@@ -34,6 +35,11 @@ def tag(name: str, *children: str | None, **attributes: str | int | bool | None)
 def join(*children: str | None) -> Markup:
     """Return the concatenated children, with text escaped."""
     return Markup("".join([_text(child) for child in children if child is not None]))
+
+
+def safe_name(name: str) -> str:
+    """Return a name or path without the characters that ids and links can't contain: a space becomes `~20~`."""
+    return re.sub(r"[^\w.\-]", lambda match: f"~{ord(match[0]):x}~", name)
 
 
 def _text(value: str) -> str:

@@ -7,6 +7,7 @@ from unicodedata import bidirectional
 
 from bmvis.model.tree import Buffer, Change, Module, Parameter
 from bmvis.render import words
+from bmvis.render.html import members
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.view.page import Row
 from bmvis.view.param_groups import groups_text
@@ -37,14 +38,15 @@ def to_row(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> 
         linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
         yield join(" ", linked or tag("i", row.type, class_=_COMMON.get(row.module.common), dir=_direction(row.type)))
     own_change = row.module.change if row.module and row.module.change and not row.module.change.details else None
-    for parameter in row.shown_parameters:
-        yield join(" ", _parameter(parameter, link, dtype, parameter.change or own_change))
+    for number, parameter in enumerate(row.shown_parameters):
+        exact = members.shapes(row, number)
+        yield join(" ", _parameter(parameter, link, dtype, parameter.change or own_change, exact))
         if parameter.change and parameter.change.details and not _is_one_change(row):
             yield _details(parameter.change)
     if _is_one_change(row) and row.shown_parameters[0].change:
         yield _details(row.shown_parameters[0].change)
-    for buffer in row.buffers:
-        yield join(" ", _buffer(buffer))
+    for number, buffer in enumerate(row.buffers):
+        yield join(" ", _buffer(buffer, members.buffer_shapes(row, number)))
     marks = {mark.kind: mark for mark in words.row_marks(row)}
     for kind, draw in _MARKS.items():
         if kind in marks:
@@ -55,8 +57,21 @@ def _small(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
     yield join(" ", tag("small", mark.text, dir=_direction(mark.text)))
 
 
-def _outputs(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
-    yield join(" ", tag("span", mark.text, class_="bmvis-flow", title=mark.detail))
+def _hidden(mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
+    yield join(" ", tag("small", mark.text, data_v=members.hidden(row)))
+
+
+def _extra_repr(mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
+    yield join(" ", tag("small", mark.text, data_v=members.extra_reprs(row), dir=_direction(mark.text)))
+
+
+def _grouped(mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
+    yield join(" ", tag("small", mark.text, data_v=members.groups(row)))
+
+
+def _outputs(mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
+    exact = {"data_v": members.outputs(row), "data_t": members.macs(row)}
+    yield join(" ", tag("span", mark.text, class_="bmvis-flow", title=mark.detail, **exact))
 
 
 def _module_change(_mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
@@ -84,12 +99,12 @@ _MARKS: Mapping[words.MarkKind, Callable[[words.Mark, Row, PathLink], Iterator[M
     "outputs": _outputs,
     "calls": _small,
     "change": _module_change,
-    "extra_repr": _small,
-    "grouped": _small,
+    "extra_repr": _extra_repr,
+    "grouped": _grouped,
     "tensors": _small,
     "shared": _shared,
     "differs": _differs,
-    "hidden": _small,
+    "hidden": _hidden,
     "left_out": _small,
     "not_common": _is_class_of_name,
     "match": _is_class_of_name,
@@ -117,6 +132,8 @@ def _name(row: Row) -> Markup:
         dir=_direction(row.label),
         class_=" ".join(filter(None, (folded, kind))) or None,
         data_x=repeats,
+        data_k=members.names(row),
+        data_g=members.signatures(row),
         data_p=_other_paths(row),
         title=row.names_text or _origin(row),
     )
@@ -146,12 +163,12 @@ def _origin(row: Row) -> str | None:
 def _other_paths(row: Row) -> str | None:
     """Return the paths of a folded row whose labels are not the names in the model, for the script to copy."""
     named = zip(row.paths, row.names, strict=False)
-    if row.repeats == 1 or all(path == name or path.endswith(f".{name}") for path, name in named):
+    if row.repeats == 1 or row.variation or all(path == name or path.endswith(f".{name}") for path, name in named):
         return None
     return None if any(" " in path for path in row.paths) else " ".join(row.paths)
 
 
-def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change | None) -> Markup:
+def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change | None, exact: str | None) -> Markup:
     classes = ["bmvis-p"]
     if change and not change.details:
         classes.append(f"bmvis-{change.kind}")
@@ -167,6 +184,7 @@ def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change 
         dir=_direction(plain),
         class_=" ".join(classes),
         data_mark=words.margin_text(parameter, dtype) or None,
+        data_v=exact,
         title=", ".join(words.states(parameter, dtype)) or None,
     )
     if keys := words.tied_keys(parameter):
@@ -191,5 +209,11 @@ def _reference(title: str, href: str | None) -> Markup:
     return tag("a", class_="bmvis-tie", href=href, title=title, aria_label=title)
 
 
-def _buffer(buffer: Buffer) -> Markup:
-    return tag("span", words.tensor_text(buffer), class_="bmvis-p bmvis-buffer", title=words.buffer_title(buffer))
+def _buffer(buffer: Buffer, exact: str | None) -> Markup:
+    return tag(
+        "span",
+        words.tensor_text(buffer),
+        class_="bmvis-p bmvis-buffer",
+        data_v=exact,
+        title=words.buffer_title(buffer),
+    )

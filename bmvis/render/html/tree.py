@@ -6,15 +6,15 @@ Content Security Policy. All text is escaped, and every id starts with the tree'
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Module
 from bmvis.render import summary, words
+from bmvis.render.html import members
 from bmvis.render.html.legend import to_legend
 from bmvis.render.html.map import to_map
-from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.markup import Markup, join, safe_name, tag
 from bmvis.render.html.row import TypeLink, to_row
 from bmvis.render.html.totals import before_line, totals_line
 from bmvis.render.param_groups import to_table
@@ -90,10 +90,7 @@ def error_box(error: BmvisError, place: str = "") -> Markup:
 
 def row_id(anchor: str, path: str) -> str:
     """Return the id of the row at `path`. Characters that ids or links can't contain are escaped: a space is `~20~`."""
-    if not path:
-        return f"{anchor}."
-    safe = re.sub(r"[^\w.\-]", lambda match: f"~{ord(match[0]):x}~", path)
-    return f"{anchor}.{safe}"
+    return f"{anchor}.{safe_name(path)}"
 
 
 def _is_removed(module: Module) -> bool:
@@ -141,6 +138,7 @@ def _count(row: Row, page: Page) -> Markup | None:
     return tag(
         "data",
         value=count,
+        data_v=members.counts(row),
         data_c=words.short_count(row),
         data_s=max(1, round(row.elements / whole * SHARE_STEPS)) if whole else None,
         role="img",

@@ -46,8 +46,8 @@ function openMenu(item) {
     ["path", "Copy Python path"],
     ["key", "Copy state-dict key"],
     ["link", "Copy link"],
-    !isUneven(item) && ["pick", isPicked ? "Do not pick" : "Pick for target_modules"],
-    count > 1 && !isSimilar(item) && ["unfold", `Unfold into ${count} rows`],
+    ["pick", isPicked ? "Do not pick" : "Pick for target_modules"],
+    count > 1 && ["unfold", `Unfold into ${count} rows`],
     origins.has(item) && ["fold", "Fold again"],
   ];
   menu.innerHTML = actions.filter(Boolean).map(([action, label]) => buttonHtml(action, label, 'role="menuitem"')).join("");

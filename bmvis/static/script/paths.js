@@ -1,14 +1,16 @@
 // The rows of a tree as the script reads them: for each an entry with its module's path, and what the filter looks at.
 
-// An item's id is `anchor.path`; a folded item has the first member's. `~20~` is a character that ids cannot contain.
-const pathOf = (item, anchor = rootOf(item).id) =>
-  item.id.slice(anchor.length + 1).replace(/~(\w+)~/g, (_, code) => String.fromCodePoint(parseInt(code, 16)));
+// Names as ids have them: `~20~` is a character that ids cannot contain.
+const encodeName = (name) => name.replace(/[^\p{L}\p{N}_-]/gu, (one) => `~${one.codePointAt().toString(16)}~`);
+const decodeName = (text) => text.replace(/~(\w+)~/g, (_, code) => String.fromCodePoint(parseInt(code, 16)));
+
+// An item's id is `anchor.path`; a folded item has the first member's.
+const pathOf = (item, anchor = rootOf(item).id) => decodeName(item.id.slice(anchor.length + 1));
 
 const lastPart = (path) => path.slice(path.lastIndexOf(".") + 1);
 
 // The id that a sibling called `name` has, or would have.
-const siblingId = (item, name) =>
-  item.id.replace(/[^.]*$/, () => name.replace(/[^\p{L}\p{N}_-]/gu, (one) => `~${one.codePointAt().toString(16)}~`));
+const siblingId = (item, name) => item.id.replace(/[^.]*$/, () => encodeName(name));
 
 // A path as Python writes it: `layer[0].weight`.
 const pythonPath = (path) => path.replace(/(^|\.)(\d+)(?=\.|$)/g, "[$2]");
@@ -21,7 +23,9 @@ function expandRange(part) {
 }
 
 // The names of all siblings that an item represents; only its own if the label does not list them.
-function namesOf(item, own = lastPart(pathOf(item))) {
+function namesOf(item, own = decodeName(lastPart(item.id))) {
+  const lists = listsOf(item);
+  if (lists) return [...new Set(lists.flat())];
   const label = rowOf(item).querySelector(".bmvis-x");
   // Renamed: the label's names are not the model's.
   if (!label || label.dataset.p) return [own];
@@ -29,17 +33,19 @@ function namesOf(item, own = lastPart(pathOf(item))) {
   return names.includes(own) && names.length === Number(label.dataset.x) ? names : [own];
 }
 
-const isNumber = (name) => /^\d+$/.test(name);
+const isNumber = (name) => /^(0|[1-9]\d*)$/.test(name);
 
-// The label of some numbers, as the renderer writes it: `0-4,6-11`; other names unchanged.
-function labelOf(names) {
-  if (!names.every(isNumber)) return names.join(",");
+// The label of some names, as the renderer writes it: `0-4,6-11` for numbers; other names unchanged.
+// `head`: what the names of a series have before their numbers, written once.
+function labelOf(names, head = "") {
+  const numbers = names.map((name) => name.startsWith(head) && name.slice(head.length));
+  if (!numbers.every(isNumber)) return names.join(",");
   const runs = [];
-  for (const number of names.map(Number).sort((a, b) => a - b)) {
+  for (const number of numbers.map(Number).sort((a, b) => a - b)) {
     if (runs.at(-1)?.[1] === number - 1) runs.at(-1)[1] = number;
     else runs.push([number, number]);
   }
-  return runs.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(",");
+  return head + runs.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(",");
 }
 
 // The words that the filter knows for marks, by the mark's class; the legend's entries have the same classes.
@@ -55,6 +61,7 @@ const entries = new WeakMap();
 // `above`: the entry of the row above it; `base`: that of the nearest module above it, whose path its own goes on from;
 // `before`: the part of the path between that module and its own name: levels that are not drawn, as in `encoder.`;
 // `names`: all names that it represents; in a renamed repeat, whole ends of paths;
+// `lists`: in a row of similar modules, the names in each module of the row above;
 // `steps`: the same in lower case, name by name: [["encoder"], ["0", "1"]];
 // `label`: what is written for the names of a repeat.
 function readEntry(item, above, anchor) {
@@ -64,13 +71,14 @@ function readEntry(item, above, anchor) {
   entries.set(item, entry);
   if (!path) return entry;
   let base = above;
+  entry.lists = listsOf(item);
   // Rows that are no modules of the model (a virtual level) have no part in its paths.
-  while (base.path === null || !path.startsWith(base.path && base.path + ".")) base = base.above;
+  while (base.path === null || (!entry.lists && !path.startsWith(base.path && base.path + "."))) base = base.above;
   entry.base = base;
   const below = (path) => path.slice(base.path.length).replace(/^\./, "");
   const renamed = row.querySelector("[data-p]")?.dataset.p.split(" ").map(below);
   const own = lastPart(path);
-  entry.before = renamed ? "" : below(path).slice(0, -own.length);
+  entry.before = renamed || entry.lists ? "" : below(path).slice(0, -own.length);
   entry.names = renamed ?? namesOf(item, own);
   entry.steps = stepsOf(entry);
   // The names of a repeat are looked at one by one: in the text, `1` would find `0-11`.
@@ -125,7 +133,7 @@ const chainOf = (entry) => (entry?.path ? [...chainOf(entry.base), entry] : []);
 // The paths of all modules that an entry represents, including those of repeats above it.
 function pathsOf(entry) {
   let paths = [""];
-  for (const { before, names } of chainOf(entry))
-    paths = paths.flatMap((path) => names.map((name) => (path && path + ".") + before + name));
+  for (const { before, names, lists = [names] } of chainOf(entry))
+    paths = paths.flatMap((path, place) => lists[place % lists.length].map((name) => (path && path + ".") + before + name));
   return paths.filter(Boolean);
 }

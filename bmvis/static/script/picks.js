@@ -10,14 +10,11 @@ function showPicks(root) {
   tray.firstChild.textContent = `Modules picked: ${count}. Copy`;
 }
 
-// Whether blocks of one row have different numbers of this row's modules: their names and those below are not exact.
-const isUneven = (item) => Boolean(item) && (rowOf(item).querySelector("b[data-x*='-']") !== null || isUneven(parentOf(item)));
-
 function startPicking(root) {
   root.querySelector(".bmvis-picks").hidden = false;
   root.classList.add("bmvis-picking");
   for (const { item, path, row } of indexOf(root)) {
-    if (!path || isUneven(item)) continue;
+    if (!path) continue;
     const box = document.createElement("input");
     box.type = "checkbox";
     box.className = "bmvis-check";
@@ -68,22 +65,30 @@ function listOf(root, paths) {
 const escapeRegex = (text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 const eitherOf = (texts) => (texts.length > 1 ? `(?:${texts.join("|")})` : texts[0]);
 
+// One regular expression for some paths, part by part. `write` writes the parts that go on in the same way.
+function regexFor(paths, write) {
+  const ends = new Map();
+  for (const [head, ...rest] of paths) ends.set(head, [...(ends.get(head) ?? []), rest]);
+  const heads = new Map();
+  for (const [head, rests] of ends) {
+    const end = rests[0].length ? `\\.${regexFor(rests, write)}` : "";
+    heads.set(end, [...(heads.get(end) ?? []), head]);
+  }
+  return eitherOf([...heads].map(([end, names]) => write(names) + end));
+}
+
 // One regular expression that matches the whole paths of the modules that some entries represent: all numbers are `\\d+`
 // where that matches no other module of the tree.
 function regexOf(root, picked) {
-  const write = (nameOf) =>
-    eitherOf(
-      picked.map((entry) =>
-        chainOf(entry)
-          .map(({ before, names }) => escapeRegex(before) + nameOf(names))
-          .join("\\.")));
-  const exact = write((names) => eitherOf(names.map(escapeRegex)));
-  const short = write((names) => (names[1] && names.every(isNumber) ? "\\d+" : eitherOf(names.map(escapeRegex))));
+  const pathsByEntry = picked.map((entry) => pathsOf(entry).map((path) => path.split(".")));
+  const regexWith = (write) => eitherOf(pathsByEntry.map((paths) => regexFor(paths, write)));
+  const writeExact = (names) => eitherOf(names.map(escapeRegex));
+  const short = regexWith((names) => (names[1] && names.every(isNumber) ? "\\d+" : writeExact(names)));
   const isLeftOut = all(root, ".bmvis-tree small").some((words) => words.textContent.startsWith("…"));
   const pattern = new RegExp(`^(?:${short})$`);
   const paths = new Set(picked.flatMap(pathsOf));
   const isSame = indexOf(root).flatMap(pathsOf).every((path) => pattern.test(path) === paths.has(path));
-  return isSame && !isLeftOut ? short : exact;
+  return isSame && !isLeftOut ? short : regexWith(writeExact);
 }
 
 // Names up to which a list is copied; one that is longer nobody reads.

@@ -1,0 +1,117 @@
+// Some members of a folded row, as an item of their own: with their ids, names, sizes and shares.
+//
+// Members can differ in sizes. Then `data-v` of an element has a value for each, and `data-k` of the label has their names:
+// a list for each module of the row above, as in `0 1|0 1 2`. Without `data-k`, each of those has the same names.
+// `data-g` has equal numbers for equal members.
+
+const nameElement = (item) => rowOf(item).querySelector("b");
+const isVaried = (item) => item.querySelector("[data-v], [data-k]") !== null;
+
+// The lists of names in `data-k`; undefined where there is none.
+const listsOf = (item) => nameElement(item)?.dataset.k?.split("|").map((list) => list.split(" ").filter(Boolean).map(decodeName));
+
+// The ids of an item's members, in a list for each module of the row above.
+function idsOf(item) {
+  const above = parentOf(item);
+  return above ? idsBelow(idsOf(above).flat(), item) : [[item.id]];
+}
+const idsBelow = (above, item) =>
+  (listsOf(item) ?? above.map(() => namesOf(item))).map((names, place) =>
+    names.map((name) => `${above[place].replace(/\.$/, "")}.${encodeName(name)}`));
+
+// A copy of a folded item for some of its members.
+function copyOf(folded, names) {
+  const item = folded.cloneNode(true);
+  const lists = isVaried(item) ? idsOf(folded) : idsBelow([folded.id.slice(0, folded.id.lastIndexOf("."))], folded);
+  const ends = new Set(names.map(encodeName));
+  const kept = lists.map((ids) => ids.filter((id) => ends.has(lastPart(id))));
+  const root = rootOf(folded);
+  keepOnly(item, lists, kept, partOf(lists, kept), { anchor: root.id, whole: wholeOf(root) });
+  if (!listsOf(item)) relabel(nameElement(item), [[...ends]]);
+  return item;
+}
+
+const partOf = (lists, kept) => kept.flat().length / lists.flat().length;
+
+// Keep some members of an item of a tree, and what is below them.
+// `lists` and `kept`: the ids of all members, and of those to keep; `share`: the part that is kept of what the row represents.
+function keepOnly(item, lists, kept, share, tree) {
+  const ids = lists.flat();
+  const left = new Set(kept.flat());
+  const places = [...ids.keys()].filter((place) => left.has(ids[place]));
+  if (item.id) move(item, ids[places[0]], tree.anchor);
+  if (listsOf(item)) relabel(nameElement(item), kept.map((list) => list.map(lastPart)), places);
+  const isLast = !isVaried(item);
+  for (const element of all(isLast ? item : rowOf(item), "data, [data-n], [data-v]")) rewrite(element, share, tree, places);
+  for (const child of isLast ? [] : all(item, ":scope > details > ul > li")) {
+    const below = idsBelow(ids, child);
+    // Else the members are equal, and what is below is drawn for the first of them.
+    const isEach = below.length === ids.length;
+    const keptBelow = isEach ? below.filter((_, place) => left.has(ids[place])) : below;
+    if (keptBelow.flat().length) keepOnly(child, below, keptBelow, isEach ? partOf(below, keptBelow) : share, tree);
+    else child.remove();
+  }
+}
+
+// Write the names of members, in lists as in `data-k`.
+function relabel(label, lists, places) {
+  const { dataset, classList } = label;
+  const names = [...new Set(lists.flat())].map(decodeName);
+  const groups = dataset.g?.split(" ");
+  if (groups) dataset.g = places.map((place) => groups[place]).join(" ");
+  if (dataset.k) dataset.k = lists.map((list) => list.join(" ")).join("|");
+  const numbers = dataset.g?.split(" ");
+  const differ = (list) => new Set(numbers?.splice(0, list.length)).size > 1;
+  const isSimilar = lists.filter(differ).length > 0 || new Set(lists.map(String)).size > 1;
+  label.textContent = labelOf(names, dataset.k && names[0].replace(/\d+$/, ""));
+  label.removeAttribute("title");
+  dataset.x = rangeOf(lists.map((list) => list.length));
+  // It may have other marks, such as that of a comparison.
+  classList.toggle("bmvis-x", isSimilar || names.length > 1);
+  classList.toggle("bmvis-similar", isSimilar);
+}
+
+// Rename the ids at and below an item, the links to them, and the paths in the marks of ties and of renamed rows.
+function move(item, to, anchor) {
+  const from = item.id;
+  const path = pathOf(item, anchor);
+  const pattern = new RegExp(`(^|[ ,])${escapeRegex(path)}(?=\\.)`, "g");
+  const moved = (id) => (`${id}.`.startsWith(`${from}.`) ? to + id.slice(from.length) : id);
+  for (const element of [item, ...all(item, "[id]")]) element.id = moved(element.id);
+  for (const link of all(item, "a.bmvis-tie")) link.setAttribute("href", "#" + moved(link.getAttribute("href").slice(1)));
+  for (const mark of all(item, ".bmvis-tie, [data-p]"))
+    for (const name of ["title", "aria-label", "data-p"].filter((one) => mark.hasAttribute(one)))
+      mark.setAttribute(name, mark.getAttribute(name).replace(pattern, (_, before) => before + pathOf(item, anchor)));
+}
+
+// `64-224`, or one number where the least and the greatest are written alike.
+const rangeOf = (numbers, write = String) => [...new Set([Math.min(...numbers), Math.max(...numbers)].map(write))].join("-");
+
+// One text for several, with ranges where they differ in numbers only.
+function rangeText(texts) {
+  const columns = texts.map((text) => text.split(/(\d[\d.]*(?:e-?\d+)?(?:-\d[\d.]*)?)/));
+  const [first] = columns;
+  const isAlike = (column) => column.length === first.length && column.every((words, place) => place % 2 || words === first[place]);
+  if (!columns.every(isAlike)) return [...new Set(texts)].join(" / ");
+  const partOf = (words, place) =>
+    columns.every((column) => column[place] === words) ? words : rangeOf(columns.flatMap((column) => column[place].split(/(?<!e)-/)));
+  return first.map(partOf).join("");
+}
+
+// Have an element show what is kept of its values.
+function rewrite(element, share, tree, places) {
+  const { dataset, localName, firstChild } = element;
+  const gap = element.matches("small, .bmvis-flow") ? "\n" : " ";
+  const values = dataset.v?.split(gap);
+  const kept = values && places.map((place) => values[place]);
+  if (kept) dataset.v = kept.join(gap);
+  if (localName === "data") rescale(element, share, tree.whole, values, kept);
+  else if (dataset.n) dataset.n = Math.round(dataset.n * share);
+  else if (gap === "\n") firstChild.data = rangeText(kept);
+  else firstChild.data = firstChild.data.replace(/\[[^[]*$/, `[${rangeText(kept).replaceAll(",", ", ")}]`);
+  if (dataset.t) {
+    const titles = dataset.t.split(gap);
+    dataset.t = places.map((place) => titles[place]).join(gap);
+    element.title = rangeText(dataset.t.split(gap));
+  }
+}
