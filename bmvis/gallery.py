@@ -1,8 +1,8 @@
 """Galleries: a page with a card for each of many models. Shared by the documentation hosts; internal.
 
-A gallery is a list of lines, each `reference | title | tag, tag`. Title and tags are optional. A reference with a
-wildcard finds several models: `zoo:bert_*` in a module, `bert-*` among the names in `[tool.bmvis.models]`.
-`render.html.cards` draws the cards.
+A gallery is a list of lines, each `reference | title | tag, tag | column=value`. All but the reference are optional. A
+reference with a wildcard finds several models: `zoo:bert_*` in a module, `bert-*` among the names in
+`[tool.bmvis.models]`. `render.html.cards` draws the cards; `bmvis.tables` makes a table of the same lines.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class Entry(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     location: str = ""
     """The location of the line in the sources, as the host prints it before a warning."""
+    values: tuple[tuple[str, str], ...] = ()
+    """Columns of the line itself, with their values: `("accuracy", "76.1")`."""
 
     @property
     def shown(self) -> str:
@@ -107,18 +109,32 @@ def parse_gallery_options(written: Mapping[str, str | None], defaults: Options |
     Raises:
         OptionError: an option is unknown, or its value is invalid.
     """
-    found: dict[str, object] = {"device": defaults.device} if defaults else {}
+    found = read_options(written, _BY_NAME, "gallery")
+    return msgspec.convert({"device": defaults.device if defaults else "auto"} | found, GalleryOptions)
+
+
+def read_options(written: Mapping[str, str | None], known: Mapping[str, Option], noun: str) -> dict[str, object]:
+    """Return the values of options as written on a page, by the names of their fields.
+
+    Args:
+        written: option names with their text.
+        known: all options, by name.
+        noun: what has the options, for errors: `gallery`.
+
+    Raises:
+        OptionError: an option is unknown, or its value is invalid.
+    """
+    found: dict[str, object] = {}
     for name, text in written.items():
-        option = _BY_NAME.get(name)
+        option = known.get(name)
         if option is None:
-            raise OptionError(f"unknown gallery option {name!r}", hint=nearest(name, _BY_NAME))
+            raise OptionError(f"unknown {noun} option {name!r}", hint=nearest(name, known))
         try:
             found[option.attribute] = option.read((text or "").strip())
-        except ValueError:
-            raise OptionError(
-                f"invalid value {text or ''!r} for option {name!r}", hint=f"expected {option.takes}"
-            ) from None
-    return msgspec.convert(found, GalleryOptions)
+        except (ValueError, KeyError):
+            takes = option.takes or "no value, true or false"
+            raise OptionError(f"invalid value {text or ''!r} for option {name!r}", hint=f"expected {takes}") from None
+    return found
 
 
 def read_entries(lines: Iterable[tuple[str, str]], location: str = "") -> tuple[Entry, ...]:
@@ -128,9 +144,15 @@ def read_entries(lines: Iterable[tuple[str, str]], location: str = "") -> tuple[
 
 
 def _read_entry(text: str, location: str) -> Entry:
-    reference, title, tags, *_ = (*re.split(r"\s\|(?=\s|$)", text.strip(), maxsplit=2), "", "")
+    reference, title, tags, *rest = (*re.split(r"\s\|(?=\s|$)", text.strip()), "", "")
     return Entry(
-        reference.strip(), title.strip(), tuple(tag.strip() for tag in tags.split(",") if tag.strip()), location
+        reference.strip(),
+        title.strip(),
+        tuple(tag.strip() for tag in tags.split(",") if tag.strip()),
+        location,
+        tuple(
+            (name.strip(), value.strip()) for name, _, value in (part.partition("=") for part in rest) if name.strip()
+        ),
     )
 
 

@@ -35,6 +35,27 @@ def percent(part: int, whole: int) -> str:
     return f"{share:.1f}".removesuffix(".0") + " %"
 
 
+def common_unit(numbers: Sequence[int], is_size: bool) -> str:
+    """Return one unit for a column of numbers, such as `M` or `MB`; '' if they differ too much for a single one.
+
+    The smallest number has at least one digit that is not 0, and the largest at most six before the point.
+    """
+    found = [number for number in numbers if number]
+    for unit in ("TB", "GB", "MB", "KB") if is_size else ("T", "B", "M", "K"):
+        scale = 1000 ** _POWERS[unit[0]]
+        if found and min(found) >= scale / 10 and max(found) < scale * 1_000_000:
+            return unit
+    return ""
+
+
+def in_unit(number: int, unit: str) -> str:
+    """Format a number in a unit that is written elsewhere: `109.5` for `M`. Zero has no digits after the point."""
+    return f"{number / 1000 ** _POWERS[unit[0]]:,.1f}" if number else "0"
+
+
+_POWERS = {"K": 1, "M": 2, "B": 3, "G": 3, "T": 4}
+
+
 def _scaled(number: int, units: tuple[str, ...], gap: str) -> str:
     value, unit = number / 1000, 0
     while value >= 999.95 and unit < len(units) - 1:

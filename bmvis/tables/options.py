@@ -1,0 +1,118 @@
+"""The options of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+import msgspec
+
+from bmvis.gallery import GALLERY_OPTIONS, Entry, read_options
+from bmvis.options import BY_NAME, Device, Option, Options
+from bmvis.tables.columns import COLUMNS
+
+Direction = Literal["", "ascending", "descending"]
+CALLED = ("macs", "input")
+"""Columns that describe a call of the model."""
+
+
+class Sorting(msgspec.Struct, frozen=True):
+    """The order of the rows: by a column, or as listed."""
+
+    column: str = ""
+    direction: Direction = ""
+    """By default the largest number is first, and text is in alphabetical order."""
+
+
+class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of one table. The fields are the rows of `TABLE_OPTIONS`."""
+
+    columns: tuple[str, ...] = ("name", "parameters", "size")
+    sort: Sorting = Sorting()
+    group: bool = False
+    data: str = ""
+    inputs: str = ""
+    toctree: str = ""
+    name: str = ""
+    caption: str = ""
+    alt: str = ""
+    device: Device = "auto"
+    classes: tuple[str, ...] = ()
+
+    def inputs_of(self, entry: Entry) -> str:
+        """Return the inputs for one row: those of its line, or those of the table; '' if no column needs a call."""
+        if not set(CALLED) & set(self.columns):
+            return ""
+        return dict(entry.values).get("inputs", self.inputs)
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(name for part in text.split(",") if (name := " ".join(part.split())))
+    if not names or len(set(names)) < len(names):
+        raise ValueError
+    return names
+
+
+def _sorting(text: str) -> dict[str, str]:
+    column, _, direction = text.rpartition(" ")
+    if direction not in ("ascending", "descending"):
+        column, direction = text, ""
+    if not column.strip():
+        raise ValueError
+    return {} if column == "given" else {"column": column.strip(), "direction": direction}
+
+
+def _data(text: str) -> str:
+    if not text.endswith((".csv", ".toml")):
+        raise ValueError
+    return text
+
+
+_GALLERY = {option.name: option for option in GALLERY_OPTIONS}
+TABLE_OPTIONS: tuple[Option, ...] = (
+    Option(
+        "columns",
+        "names of columns, separated by commas",
+        _columns,
+        f"Columns, from left to right: {', '.join(COLUMNS)}, or columns of your own.",
+    ),
+    Option(
+        "sort",
+        "given, or a column, optionally followed by ascending or descending",
+        _sorting,
+        "Order of the rows. By default, numbers are sorted largest first, and text alphabetically.",
+    ),
+    replace(BY_NAME["search"], name="group", help="Group the rows by the first tag of each line."),
+    Option(
+        "data",
+        "the path of a .csv or .toml file, relative to the folder of the site's configuration",
+        _data,
+        "File with columns of your own, for each model by reference, name or title.",
+    ),
+    replace(
+        BY_NAME["inputs"],
+        help="Inputs of the call that the columns `macs` and `input` describe. A line's `inputs=…` has priority.",
+    ),
+    replace(_GALLERY["toctree"], help="Create a page for each model in this folder, and link the rows to these pages."),
+    replace(BY_NAME["name"], help="Name of the table on the page: its anchor, and the target of references."),
+    replace(BY_NAME["caption"], help="Caption of the table."),
+    replace(BY_NAME["alt"], help="Accessible name for screen readers. The default is the caption."),
+    replace(BY_NAME["device"], help=f"{BY_NAME['device'].help} Applies to all models of the table."),
+    BY_NAME["class"],
+)
+_BY_NAME: Mapping[str, Option] = {option.name: option for option in TABLE_OPTIONS}
+
+
+def parse_table_options(written: Mapping[str, str | None], defaults: Options | None = None) -> TableOptions:
+    """Parse the options of a table as written on a page.
+
+    Args:
+        written: option names with their text.
+        defaults: the default options for the trees of a site. Their `device` also applies to the table.
+
+    Raises:
+        OptionError: an option is unknown, or its value is invalid.
+    """
+    found = read_options(written, _BY_NAME, "table")
+    return msgspec.convert({"device": defaults.device if defaults else "auto"} | found, TableOptions)
