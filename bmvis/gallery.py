@@ -138,7 +138,11 @@ def read_options(written: Mapping[str, str | None], known: Mapping[str, Option],
 
 
 def read_entries(lines: Iterable[tuple[str, str]], location: str = "") -> tuple[Entry, ...]:
-    """Parse the lines of a gallery, each with its location. Empty lines and lines that start with `#` are skipped."""
+    """Parse the lines of a gallery, each with its location. Empty lines and lines that start with `#` are skipped.
+
+    Raises:
+        OptionError: what follows the tags is not `column=value`.
+    """
     entries = tuple(_read_entry(text, location) for text, location in lines if text.strip() and text.strip()[0] != "#")
     return entries or (Entry(ALL_NAMES, location=location),)
 
@@ -150,10 +154,16 @@ def _read_entry(text: str, location: str) -> Entry:
         title.strip(),
         tuple(tag.strip() for tag in tags.split(",") if tag.strip()),
         location,
-        tuple(
-            (name.strip(), value.strip()) for name, _, value in (part.partition("=") for part in rest) if name.strip()
-        ),
+        tuple(_read_value(part, text) for part in rest if part.strip()),
     )
+
+
+def _read_value(part: str, line: str) -> tuple[str, str]:
+    name, equals, value = (item.strip() for item in part.partition("="))
+    if not name or not equals:
+        hint = "write reference | title | tag, tag | column=value"
+        raise OptionError(f"{part.strip()!r} in the line {line.strip()!r} is not column=value", hint=hint)
+    return name, value
 
 
 def expand(
@@ -166,9 +176,10 @@ def expand(
         find_all: returns the references of all models that a pattern matches.
 
     Yields:
-        An entry for each distinct reference, or a pattern's entry with the error that `find_all` raised.
+        An entry for each distinct reference with its inputs, or a pattern's entry with the error that `find_all`
+        raised.
     """
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for entry in entries:
         try:
             found = find_all(entry.reference) if is_pattern(entry.reference) else [entry.reference]
@@ -176,8 +187,8 @@ def expand(
             yield entry, error
             continue
         for reference in found:
-            if reference not in seen:
-                seen.add(reference)
+            if (key := (reference, dict(entry.values).get("inputs", ""))) not in seen:
+                seen.add(key)
                 title = entry.title if reference == entry.reference else ""
                 yield msgspec.structs.replace(entry, reference=reference, title=title)
 

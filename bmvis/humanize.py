@@ -36,24 +36,30 @@ def percent(part: int, whole: int) -> str:
 
 
 def common_unit(numbers: Sequence[int], is_size: bool) -> str:
-    """Return one unit for a column of numbers, such as `M` or `MB`; '' if they differ too much for a single one.
+    """Return one unit for a column of numbers, such as `M` or `MB`.
 
-    The smallest number has at least one digit that is not 0, and the largest at most six before the point.
+    In this unit, the smallest number is at least 1, and the largest has at most six digits before the point.
+
+    Returns:
+        The unit, `bytes` for small sizes; '' if exact numbers are short enough, or if no single unit fits.
     """
     found = [number for number in numbers if number]
+    if not found or max(found) < (1000 if is_size else 10_000):
+        return "bytes" if is_size else ""
     for unit in ("TB", "GB", "MB", "KB") if is_size else ("T", "B", "M", "K"):
         scale = 1000 ** _POWERS[unit[0]]
-        if found and min(found) >= scale / 10 and max(found) < scale * 1_000_000:
+        if min(found) >= scale and max(found) < scale * 1_000_000:
             return unit
     return ""
 
 
 def in_unit(number: int, unit: str) -> str:
     """Format a number in a unit that is written elsewhere: `109.5` for `M`. Zero has no digits after the point."""
-    return f"{number / 1000 ** _POWERS[unit[0]]:,.1f}" if number else "0"
+    scale = 1000 ** _POWERS[unit[0]]
+    return f"{number / scale:,.1f}" if number and scale > 1 else f"{number:,}"
 
 
-_POWERS = {"K": 1, "M": 2, "B": 3, "G": 3, "T": 4}
+_POWERS = {"b": 0, "K": 1, "M": 2, "B": 3, "G": 3, "T": 4}
 
 
 def _scaled(number: int, units: tuple[str, ...], gap: str) -> str:

@@ -81,10 +81,11 @@ def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions, tuple[Entry, 
             written, lines = split_body(body)
             try:
                 options = parse_gallery_options(written, site_options(app.config))
+                entries = read_entries((line, "") for line in [argument, *lines])
             except OptionError:
                 continue
             if options.toctree:
-                yield docname, options, read_entries((line, "") for line in [argument, *lines])
+                yield docname, options, entries
 
 
 def _markdown_cells(notebook: str) -> str:

@@ -11,6 +11,7 @@ from bmvis.cli.check import check
 from bmvis.cli.diff import diff
 from bmvis.cli.show import compare, show
 from bmvis.cli.snapshots import snapshot
+from bmvis.cli.table import table
 from bmvis.render.html import assets as shipped
 
 
@@ -37,3 +38,4 @@ main.add_command(assets)
 main.add_command(snapshot)
 main.add_command(check)
 main.add_command(diff)
+main.add_command(table)

@@ -39,6 +39,8 @@ class NamedModel(ModelSettings, frozen=True, forbid_unknown_fields=True, kw_only
     """One model of `[tool.bmvis.models]`: a table, or only its reference."""
 
     reference: str
+    columns: dict[str, str | int | float | bool] = {}
+    """Values for the columns of tables that bmvis can't compute, such as `{accuracy = 76.1}`."""
 
 
 class PatternSettings(ModelSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -15,6 +15,7 @@ from bmvis.comparison.ignored import NOTHING, Ignored, parse_ignored
 from bmvis.errors import ProjectError, nearest
 from bmvis.options import Device
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern, read_pattern
+from bmvis.tables.own_columns import column_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -77,6 +78,16 @@ class Project(msgspec.Struct, frozen=True):
         names = [name for name, model in self.models.items() if model.reference == reference]
         names = names or [name for pattern in self.patterns if (name := pattern.name_of(reference))]
         return next((name for name in names if device in ("auto", self.find(name).device)), "")
+
+    @property
+    def own_columns(self) -> dict[str, dict[str, str]]:
+        """Return the columns that the models set for tables, by name and by reference."""
+        found: dict[str, dict[str, str]] = {}
+        for name, model in self.models.items():
+            columns = {column: column_text(value) for column, value in model.columns.items()}
+            found[name] = columns
+            found.setdefault(model.reference, columns)
+        return found
 
     def recorded_names(self) -> Iterator[str]:
         """Yield the names that patterns give to models, as far as they have snapshots."""

@@ -1,4 +1,4 @@
-"""The columns that bmvis computes: what each says about one model."""
+"""The columns that bmvis computes, and how each is read from one model."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from bmvis.view.page import Page
 
 @dataclass(frozen=True)
 class Value:
-    """What a column says about one model, before a unit is chosen for the column."""
+    """The value of a column for one model, before a unit is chosen for the column."""
 
     text: str = ""
-    number: float | None = None
+    number: int | float | None = None
+    """The number of a numeric column; an integer in columns that bmvis computes."""
     is_minimum: bool = False
     """Whether the number is a lower bound."""
+    href: str = ""
+    """The URL that the text links to."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,21 @@ def _number(number: int, is_minimum: bool = False) -> Value:
     return Value(f"{number:,}", number, is_minimum)
 
 
+def _size(source: Source) -> Value:
+    size = source.page.totals.stored_bytes
+    return Value(f"{size:,} bytes", size)
+
+
 def _parameters(source: Source) -> Value:
     return _number(source.page.totals.count, bool(source.page.uninitialized))
 
 
 def _trainable(source: Source) -> Value:
     return Value() if source.page.is_checkpoint else _number(source.page.totals.trainable)
+
+
+def _active(source: Source) -> Value:
+    return _number(source.page.active) if source.page.active else Value()
 
 
 def _macs(source: Source) -> Value:
@@ -64,16 +76,19 @@ def _depth(source: Source) -> Value:
     return _number(max(module.depth for module in source.model.modules))
 
 
+def _name(source: Source) -> Value:
+    return Value(source.entry.shown)
+
+
 COLUMNS: Mapping[str, Column] = {
-    "name": Column(
-        "Model", "title of the model, with a link to its page or its tree", lambda it: Value(it.entry.shown)
-    ),
+    "name": Column("Model", "title of the model, with a link to its page or its tree", _name),
     "reference": Column("Reference", "the reference", lambda it: Value(it.entry.reference)),
     "type": Column("Type", "class of the model", lambda it: Value(it.page.type)),
     "parameters": Column("Parameters", "number of parameters; tied ones count once", _parameters, "count"),
     "trainable": Column("Trainable", "number of trainable parameters", _trainable, "count"),
     "delta": Column("Adapter", "number of adapter parameters", lambda it: _number(it.page.totals.delta), "count"),
-    "size": Column("Size", "bytes of the parameters", lambda it: _number(it.page.totals.stored_bytes), "bytes"),
+    "active": Column("Active", "parameters that one token uses in a mixture of experts", _active, "count"),
+    "size": Column("Size", "bytes of the parameters", _size, "bytes"),
     "dtype": Column("Data type", "data types of the parameters", lambda it: Value(" + ".join(it.page.dtypes))),
     "macs": Column("MACs", "multiply-accumulates of one call with `inputs`", _macs, "count"),
     "input": Column("Input", "the inputs of this call", lambda it: Value(it.inputs)),

@@ -11,6 +11,7 @@ import msgspec
 from bmvis.gallery import GALLERY_OPTIONS, Entry, read_options
 from bmvis.options import BY_NAME, Device, Option, Options
 from bmvis.tables.columns import COLUMNS
+from bmvis.worker.protocol import ModelRequest
 
 Direction = Literal["", "ascending", "descending"]
 CALLED = ("macs", "input")
@@ -40,11 +41,18 @@ class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
     device: Device = "auto"
     classes: tuple[str, ...] = ()
 
+    @property
+    def needs_call(self) -> bool:
+        """Return whether a column describes a call of the model."""
+        return bool(set(CALLED) & {*self.columns, self.sort.column})
+
     def inputs_of(self, entry: Entry) -> str:
         """Return the inputs for one row: those of its line, or those of the table; '' if no column needs a call."""
-        if not set(CALLED) & set(self.columns):
-            return ""
-        return dict(entry.values).get("inputs", self.inputs)
+        return dict(entry.values).get("inputs", self.inputs) if self.needs_call else ""
+
+    def request(self, entry: Entry) -> ModelRequest:
+        """Return what to build for one row."""
+        return ModelRequest(entry.reference, self.device, inputs=self.inputs_of(entry))
 
 
 def _columns(text: str) -> tuple[str, ...]:
@@ -60,7 +68,7 @@ def _sorting(text: str) -> dict[str, str]:
         column, direction = text, ""
     if not column.strip():
         raise ValueError
-    return {} if column == "given" else {"column": column.strip(), "direction": direction}
+    return {} if column.strip() == "given" else {"column": column.strip(), "direction": direction}
 
 
 def _data(text: str) -> str:

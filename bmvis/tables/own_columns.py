@@ -1,14 +1,17 @@
-"""Columns that bmvis can't compute, such as accuracies: from a CSV or TOML file, or from a line of the table itself."""
+"""Columns that bmvis can't compute, such as accuracies: from a data file, pyproject.toml, or a line of the table."""
 
 from __future__ import annotations
 
 import csv
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from bmvis.errors import OptionError, nearest
 from bmvis.gallery import Entry
+from bmvis.regular_file import read_regular
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,11 +37,7 @@ def read_rows(file: Path, shown: str) -> Rows:
         OptionError: the file can't be read, or its content is invalid.
     """
     try:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise OptionError(f"the data file {shown!r} is larger than {MAX_BYTES:,} bytes", hint="use a smaller file")
-        text = content.decode("utf-8-sig")
+        text = read_regular(file, MAX_BYTES).decode("utf-8-sig")
         return _toml_rows(text) if file.suffix == ".toml" else _csv_rows(text)
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -53,39 +52,49 @@ def _toml_rows(text: str) -> Rows:
     for name, columns in tomllib.loads(text).items():
         if not isinstance(columns, dict):
             raise ValueError(f"{name!r} is not a table; write [{name!r}], then a line for each column")
-        found[name] = {column: _text(value) for column, value in columns.items()}
+        found[name] = {column: column_text(value) for column, value in columns.items()}
     return found
 
 
 def _csv_rows(text: str) -> Rows:
-    lines = list(csv.reader(text.splitlines(), strict=True))
-    if not lines:
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    headings = [heading.strip() for heading in next(reader, [])]
+    if not headings:
         raise ValueError("it is empty")
-    headings = [heading.strip() for heading in lines[0]]
     found: dict[str, dict[str, str]] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        if not any(cell.strip() for cell in line):
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
             continue
-        if len(line) > len(headings):
-            raise ValueError(f"row {number} has {len(line)} cells, but there are {len(headings)} headings")
-        name = line[0].strip()
+        if len(cells) != len(headings):
+            raise ValueError(f"line {reader.line_num} has {len(cells)} cells, but there are {len(headings)} headings")
+        name, *values = (cell.strip() for cell in cells)
         if name in found:
-            raise ValueError(f"row {number} repeats {name!r}")
-        found[name] = dict(zip(headings[1:], (cell.strip() for cell in line[1:]), strict=False))
+            raise ValueError(f"line {reader.line_num} repeats {name!r}")
+        found[name] = dict(zip(headings[1:], values, strict=True))
     return found
 
 
-def _text(value: object) -> str:
+def column_text(value: object) -> str:
+    """Return a value of a TOML file as the text of a cell."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def own_values(entry: Entry, rows: Rows) -> dict[str, str]:
-    """Return the columns of one model: those of the data file, and those of its line, which have priority."""
-    keys = (entry.shown, entry.reference.partition("(")[0], entry.reference)
+def own_values(entry: Entry, sources: Sequence[Rows]) -> dict[str, str]:
+    """Return the columns of one model.
+
+    Args:
+        entry: the model's line. Its own values have priority over all others.
+        sources: rows by reference, name or title; a later source has priority.
+    """
     found: dict[str, str] = {}
-    for key in keys:
-        found |= rows.get(key, {})
+    for rows in sources:
+        for key in _keys(entry):
+            found |= rows.get(key, {})
     return found | {name: value for name, value in entry.values if name != "inputs"}
+
+
+def _keys(entry: Entry) -> tuple[str, ...]:
+    return (entry.shown, entry.reference.partition("(")[0], entry.reference)
 
 
 def require_known(columns: Iterable[str], computed: Iterable[str], own: Iterable[Mapping[str, str]]) -> None:
@@ -100,7 +109,23 @@ def require_known(columns: Iterable[str], computed: Iterable[str], own: Iterable
             raise OptionError(f"no model of the table has the column {name!r}", hint=nearest(name, known))
 
 
-def unused_rows(entries: Iterable[Entry], rows: Rows) -> list[str]:
-    """Return the rows of the data file that belong to no model of the table, such as those with a typo."""
-    used = {key for entry in entries for key in (entry.shown, entry.reference.partition("(")[0], entry.reference)}
-    return [name for name in rows if name not in used]
+def misspelled_rows(entries: Sequence[Entry], rows: Rows) -> Iterator[tuple[Entry, str]]:
+    """Yield each model that a data file doesn't have, but under a name that is nearly the same.
+
+    Other rows without a model are no mistake: several tables can share a file.
+    """
+    used = {key for entry in entries for key in _keys(entry)}
+    unused = [name for name in rows if name not in used]
+    for entry in entries:
+        if not any(key in rows for key in _keys(entry)):
+            found = next((name for name in unused for key in _keys(entry) if _is_similar(name, key)), "")
+            if found:
+                yield entry, found
+
+
+def _is_similar(one: str, other: str) -> bool:
+    """Return whether two names are nearly the same. `ResNet-18` and `ResNet-50` are not."""
+    one, other = (re.sub(r"[\W_]+", "", name).casefold() for name in (one, other))
+    if re.findall(r"\d+", one) != re.findall(r"\d+", other):
+        return False
+    return SequenceMatcher(None, one, other).ratio() >= 0.85

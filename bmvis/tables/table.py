@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import msgspec
 
 from bmvis import humanize
-from bmvis.errors import BmvisError
+from bmvis.errors import BmvisError, OptionError
 from bmvis.gallery import Entry
 from bmvis.model.tree import Model
 from bmvis.options import Options
 from bmvis.tables.columns import COLUMNS, Source, Value
-from bmvis.tables.options import Sorting, TableOptions
+from bmvis.tables.options import CALLED, Sorting, TableOptions
 from bmvis.tables.own_columns import Rows, own_values, require_known
 from bmvis.view.layout import layout
+from bmvis.view.page import Page
 
 _LAYOUT = Options(depth=1)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?", re.IGNORECASE)
+_LINK = re.compile(r"(?:\[(?P<text>[^\[\]]+)\]\()?(?P<url>https?://[^\s()<>]+)(?(text)\))")
+"""A cell that is a link, as Markdown writes it, or a URL."""
 MINIMUM = "≥ "
 """Before a number that is a lower bound."""
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """The text of a cell, and the number that it stands for."""
+    """The text of a cell, and the number that it represents."""
 
     text: str = ""
     exact: str = ""
     """The number in full, where `text` rounds it: `109,482,240`."""
-    number: float | None = None
+    number: int | float | None = None
+    href: str = ""
+    """The URL that the text links to."""
 
 
 class Heading(msgspec.Struct, frozen=True):
@@ -54,12 +62,21 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class TableRow(msgspec.Struct, frozen=True):
-    """The row of one model. If it failed, its cells are empty."""
+    """The row of one model."""
 
     entry: Entry
     cells: tuple[Cell, ...]
-    href: str = ""
+    """A cell for each column. If the model failed, only columns of your own have a value."""
     error: BmvisError | None = None
+    warnings: tuple[BmvisError, ...] = ()
+    """Problems of a model that has a row, such as a failed call. The host reports them."""
+
+    @property
+    def problem(self) -> str:
+        """Return why the model failed, in one line; '' if it did not. A hint about a traceback is left out."""
+        if not self.error:
+            return ""
+        return " ".join((self.error.message if self.error.detail else str(self.error)).split())
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -76,50 +93,75 @@ class Table(msgspec.Struct, frozen=True):
         return tuple(row for _, rows in self.groups for row in rows)
 
 
-def make_table(results: Iterable[Result], options: TableOptions, data: Rows | None = None) -> Table:
+def make_table(results: Iterable[Result], options: TableOptions, own_columns: Sequence[Rows] = ()) -> Table:
     """Return the table of some models.
 
     Args:
         results: the models, in the order of the lines.
         options: the table's options.
-        data: the rows of its data file.
+        own_columns: columns of your own; a later source has priority, and the lines have priority over all.
 
     Raises:
-        OptionError: a column is neither computed by bmvis, nor in the data file or in any line.
+        OptionError: a column is neither computed by bmvis, nor does any model have a value for it; it describes a call
+            and there are no inputs; or a line sets a column that bmvis computes.
     """
     results = list(results)
-    own = [own_values(result.entry, data or {}) for result in results]
+    _require_inputs(results, options)
+    own = [_uncomputed(result.entry, own_columns) for result in results]
     require_known((*options.columns, *filter(None, [options.sort.column])), COLUMNS, own)
-    values = [_values(result, values, options) for result, values in zip(results, own, strict=True)]
-    order = _order(values, options.sort)
-    results, values = [results[index] for index in order], [values[index] for index in order]
+    pages = [None if isinstance(result.model, BmvisError) else layout(result.model, _LAYOUT) for result in results]
+    values = [_values(result, page, values, options) for result, page, values in zip(results, pages, own, strict=True)]
     headings, cells = [], []
     for name in options.columns:
         heading, column = _column(name, [row.get(name, Value()) for row in values])
         headings.append(heading)
         cells.append(column)
     rows = [
-        TableRow(result.entry, tuple(of), result.href, result.model if isinstance(result.model, BmvisError) else None)
-        for result, of in zip(results, zip(*cells, strict=True), strict=True)
+        _row(results[index], pages[index], [column[index] for column in cells])
+        for index in _order(values, options.sort)
     ]
     return Table(tuple(headings), tuple(_groups(rows) if options.group else [("", tuple(rows))]), options)
 
 
-def _values(result: Result, own: dict[str, str], options: TableOptions) -> dict[str, Value]:
+def _require_inputs(results: Iterable[Result], options: TableOptions) -> None:
+    if options.needs_call and not any(options.inputs_of(result.entry) for result in results):
+        name = next(name for name in CALLED if name in (*options.columns, options.sort.column))
+        hint = "add inputs, such as float32[1, 3, 224, 224]"
+        raise OptionError(f"the column {name!r} requires the option 'inputs'", hint=hint)
+
+
+def _uncomputed(entry: Entry, own_columns: Sequence[Rows]) -> dict[str, str]:
+    """Return the columns of one model that bmvis doesn't compute."""
+    for name, _ in entry.values:
+        if name in COLUMNS:
+            hint = "remove it from the line, or give your column another name"
+            raise OptionError(f"bmvis computes the column {name!r} of {entry.shown!r}", hint=hint)
+    return {name: text for name, text in own_values(entry, own_columns).items() if name not in COLUMNS}
+
+
+def _row(result: Result, page: Page | None, cells: Sequence[Cell]) -> TableRow:
+    error = result.model if isinstance(result.model, BmvisError) else None
+    return TableRow(result.entry, tuple(cells), error, page.warnings if page else ())
+
+
+def _values(result: Result, page: Page | None, own: dict[str, str], options: TableOptions) -> dict[str, Value]:
     found = {name: _own_value(text) for name, text in own.items()}
-    if isinstance(result.model, BmvisError):
-        return found
-    inputs = options.inputs_of(result.entry)
-    source = Source(result.entry, result.model, layout(result.model, _LAYOUT), inputs)
+    if page is None or isinstance(result.model, BmvisError):
+        return found | {"name": Value(result.entry.shown, href=result.href)}
+    inputs = options.inputs_of(result.entry) if page.call_summary else ""
+    source = Source(result.entry, result.model, page, inputs)
     wanted = {*options.columns, options.sort.column} & COLUMNS.keys()
-    return found | {name: COLUMNS[name].read(source) for name in wanted if name not in own}
+    computed = {name: COLUMNS[name].read(source) for name in wanted}
+    if "name" in computed:
+        computed["name"] = replace(computed["name"], href=result.href)
+    return found | computed
 
 
 def _own_value(text: str) -> Value:
-    try:
-        return Value(text, float(text.replace(",", "").removesuffix("%")))
-    except ValueError:
-        return Value(text)
+    if link := _LINK.fullmatch(text):
+        return Value(link["text"] or link["url"].partition("://")[2], href=link["url"])
+    number = text.replace(",", "").removesuffix("%").strip()
+    return Value(text, float(number)) if _NUMBER.fullmatch(number) else Value(text)
 
 
 def _order(values: Sequence[dict[str, Value]], sorting: Sorting) -> list[int]:
@@ -166,8 +208,8 @@ def _in_unit(value: Value, unit: str, is_size: bool) -> str:
 
 def _cell(value: Value, text: str) -> Cell:
     minimum = MINIMUM if value.is_minimum and text else ""
-    exact = value.text if value.text != text else ""
-    return Cell(minimum + text, minimum + exact if exact else "", value.number)
+    exact = value.text if text not in (value.text, value.text.removesuffix(" bytes")) else ""
+    return Cell(minimum + text, minimum + exact if exact else "", value.number, value.href)
 
 
 def _groups(rows: Iterable[TableRow]) -> list[tuple[str, tuple[TableRow, ...]]]:

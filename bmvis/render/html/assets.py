@@ -24,6 +24,8 @@ STYLE_PARTS = ("theme", "tree", "row", "tools", "errors")
 """Parts of the stylesheet in order: a later rule overrides an earlier one of the same specificity."""
 GALLERY_STYLE, GALLERY_SCRIPT = GALLERY = "bmvis/static/bmvis-gallery.css", "bmvis/static/bmvis-gallery.js"
 """The files that a page with a gallery needs in addition."""
+TABLE_STYLE, TABLE_SCRIPT = TABLE = "bmvis/static/bmvis-table.css", "bmvis/static/bmvis-table.js"
+"""The files that a page with a table of models needs in addition."""
 PACKAGE = Path(str(package_files("bmvis")))
 STATIC = PACKAGE / "static"
 _UNUSED = re.compile(r"^[ \t]*(?://.*\n|\n)?", re.MULTILINE)
@@ -73,12 +75,12 @@ def _script() -> str:
 
 def stylesheets() -> list[str]:
     """Return the stylesheets that a page with trees links."""
-    return [file for file in files() if file.endswith(".css") and file not in GALLERY]
+    return [file for file in files() if file.endswith(".css") and file not in (*GALLERY, *TABLE)]
 
 
 def scripts() -> list[str]:
     """Return the scripts that a page with trees loads."""
-    return [file for file in files() if file.endswith(".js") and file not in GALLERY]
+    return [file for file in files() if file.endswith(".js") and file not in (*GALLERY, *TABLE)]
 
 
 @cache
@@ -91,6 +93,12 @@ def inline() -> Markup:
 def inline_gallery() -> Markup:
     """Return the stylesheet and script of galleries as HTML, for a self-contained page."""
     return Markup(f"<style>{text(GALLERY_STYLE)}</style>\n<script>{text(GALLERY_SCRIPT)}</script>")
+
+
+@cache
+def inline_table() -> Markup:
+    """Return the stylesheet and script of tables as HTML, for a self-contained page."""
+    return Markup(f"<style>{text(TABLE_STYLE)}</style>\n<script>{text(TABLE_SCRIPT)}</script>")
 
 
 @cache

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from bmvis.cli import main
 from bmvis.render.html import assets
 
-NAMES = ["bmvis-gallery.css", "bmvis-gallery.js", "bmvis.css", "bmvis.js"]
+NAMES = ["bmvis-gallery.css", "bmvis-gallery.js", "bmvis-table.css", "bmvis-table.js", "bmvis.css", "bmvis.js"]
 PARTS = sorted((assets.STATIC / "script").glob("*.js"))
 
 

@@ -1,0 +1,104 @@
+"""`bmvis table`: print a table of models, or write it as Markdown, reStructuredText, CSV or HTML."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bmvis.cli.show import BROKEN, printable_lines
+from bmvis.errors import BmvisError
+from bmvis.gallery import read_entries
+from bmvis.options import Option
+from bmvis.render.html.standalone import table_document
+from bmvis.render.table_text import to_csv, to_markdown, to_rst, to_text
+from bmvis.source.source import Source
+from bmvis.tables.options import TABLE_OPTIONS, TableOptions, parse_table_options
+from bmvis.tables.own_columns import misspelled_rows, read_rows
+from bmvis.tables.results import build_results
+from bmvis.tables.table import Table, make_table
+from bmvis.worker.client import TIMEOUT
+
+_ELSEWHERE = ("toctree", "name", "class", "alt")
+"""Options that only apply to pages of a site."""
+FORMATS: dict[str, Callable[[Table], str]] = {
+    "text": to_text,
+    "markdown": to_markdown,
+    "rst": to_rst,
+    "csv": to_csv,
+    "html": table_document,
+}
+
+
+def _table_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(TABLE_OPTIONS):
+        if option.name not in _ELSEWHERE:
+            command = _flag(option)(command)
+    return command
+
+
+def _flag(option: Option) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    if option.is_flag:
+        return click.option(f"--{option.name}", option.attribute, is_flag=True, help=option.help)
+    text = f"{option.help} Takes {option.takes}."
+    return click.option(f"--{option.name}", option.attribute, metavar="TEXT", help=text)
+
+
+@click.command()
+@click.argument("lines", nargs=-1, metavar="[MODEL]...")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", help="Format of the output.")
+@_table_options
+@click.option(
+    "--path", multiple=True, help="Add a folder to import from, in addition to the current folder and PYTHONPATH."
+)
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Seconds for each model.")
+def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: float, **given: Any) -> None:
+    """Print a table with a row for each MODEL, by default for all names in pyproject.toml.
+
+    Each MODEL is a reference, a name, or a pattern such as "zoo:*", optionally followed by a title, tags, and columns
+    of your own. Example:
+
+        bmvis table "zoo:bert | BERT-base | text | GLUE=79.6" --columns name,parameters,GLUE
+
+    If a model fails, its row shows the error, and the exit code is 2.
+    """
+    written = {
+        option.name: None if given[option.attribute] is True else given[option.attribute]
+        for option in TABLE_OPTIONS
+        if given.get(option.attribute)
+    }
+    try:
+        with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
+            made = read_table(lines, parse_table_options(written), source)
+    except BmvisError as error:
+        click.echo(f"Error: {printable_lines(error.report)}", err=True)
+        sys.exit(BROKEN)
+    click.echo(FORMATS[form](made))
+    for row in made.rows:
+        for problem in (row.error, *row.warnings):
+            if problem:
+                click.echo(printable_lines(f"{row.entry.shown}: {problem.report}"), err=True)
+    sys.exit(BROKEN if any(row.error for row in made.rows) else 0)
+
+
+def read_table(lines: Sequence[str], options: TableOptions, source: Source) -> Table:
+    """Return the table of the models in `lines`. A model that fails is an error in its row.
+
+    Raises:
+        BmvisError: the table itself is invalid.
+    """
+    data = read_rows(Path.cwd() / options.data, options.data) if options.data else {}
+    results = list(
+        build_results(
+            read_entries((line, "") for line in lines),
+            options,
+            lambda pattern: source.find_all(pattern).references,
+            lambda _, request: source.answer(request).model,
+        )
+    )
+    for entry, name in misspelled_rows([result.entry for result in results], data):
+        click.echo(f"{options.data} has no row for {entry.shown!r}, but one for {name!r}", err=True)
+    return make_table(results, options, [source.project.own_columns, data])
