@@ -14,8 +14,9 @@ from typing import Literal, get_args
 
 import msgspec
 
-from bmvis.errors import BmvisError, OptionError, nearest
+from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Model
+from bmvis.option_parsing import read_options
 from bmvis.options import BY_NAME, Device, Option, Options
 from bmvis.reference import is_pattern
 from bmvis.view.layout import layout
@@ -109,32 +110,8 @@ def parse_gallery_options(written: Mapping[str, str | None], defaults: Options |
     Raises:
         OptionError: an option is unknown, or its value is invalid.
     """
-    found = read_options(written, _BY_NAME, "gallery")
+    found = read_options(written, _BY_NAME, "gallery option")
     return msgspec.convert({"device": defaults.device if defaults else "auto"} | found, GalleryOptions)
-
-
-def read_options(written: Mapping[str, str | None], known: Mapping[str, Option], noun: str) -> dict[str, object]:
-    """Return the values of options as written on a page, by the names of their fields.
-
-    Args:
-        written: option names with their text.
-        known: all options, by name.
-        noun: what has the options, for errors: `gallery`.
-
-    Raises:
-        OptionError: an option is unknown, or its value is invalid.
-    """
-    found: dict[str, object] = {}
-    for name, text in written.items():
-        option = known.get(name)
-        if option is None:
-            raise OptionError(f"unknown {noun} option {name!r}", hint=nearest(name, known))
-        try:
-            found[option.attribute] = option.read((text or "").strip())
-        except (ValueError, KeyError):
-            takes = option.takes or "no value, true or false"
-            raise OptionError(f"invalid value {text or ''!r} for option {name!r}", hint=f"expected {takes}") from None
-    return found
 
 
 def read_entries(lines: Iterable[tuple[str, str]], location: str = "") -> tuple[Entry, ...]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from bmvis.errors import OptionError, nearest
-from bmvis.options import BY_NAME, Options
+from bmvis.options import BY_NAME, Option, Options
 
 PER_TREE = ("name", "caption", "alt", "highlight", "base", "inputs", "order", "optimizer", "accept")
 """Options of a single tree, which have no default for a whole site."""
@@ -78,16 +77,7 @@ def parse_options(written: Mapping[str, str | None], defaults: Options | None = 
     Raises:
         OptionError: an option is unknown, its value is invalid, or two options exclude each other.
     """
-    found: dict[str, Any] = {}
-    for name, text in written.items():
-        option = BY_NAME.get(name)
-        if option is None:
-            raise OptionError(f"unknown option {name!r}", hint=nearest(name, BY_NAME))
-        try:
-            found[option.attribute] = option.read((text or "").strip())
-        except (ValueError, KeyError):
-            takes = option.takes or "no value, true or false"
-            raise OptionError(f"invalid value {text or ''!r} for option {name!r}", hint=f"expected {takes}") from None
+    found = read_options(written, BY_NAME, "option")
     options = msgspec.structs.replace(defaults or Options(), **found)
     if options.optimizer and options.base:
         raise OptionError("options 'optimizer' and 'base' exclude each other", hint="remove one of them")
@@ -96,3 +86,27 @@ def parse_options(written: Mapping[str, str | None], defaults: Options | None = 
             "option 'order: execution' requires 'inputs'", hint="add inputs, such as float32[1, 3, 224, 224]"
         )
     return options
+
+
+def read_options(written: Mapping[str, str | None], known: Mapping[str, Option], noun: str) -> dict[str, object]:
+    """Return the values of options as written on a page, by the names of their fields.
+
+    Args:
+        written: option names with their text.
+        known: all options, by name.
+        noun: what an unknown name is called in the error: `gallery option`.
+
+    Raises:
+        OptionError: an option is unknown, or its value is invalid.
+    """
+    found: dict[str, object] = {}
+    for name, text in written.items():
+        option = known.get(name)
+        if option is None:
+            raise OptionError(f"unknown {noun} {name!r}", hint=nearest(name, known))
+        try:
+            found[option.attribute] = option.read((text or "").strip())
+        except (ValueError, KeyError):
+            takes = option.takes or "no value, true or false"
+            raise OptionError(f"invalid value {text or ''!r} for option {name!r}", hint=f"expected {takes}") from None
+    return found

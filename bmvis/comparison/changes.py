@@ -53,7 +53,7 @@ def compare_models(before: Model, after: Model) -> Comparison:
 
 
 def _unchanged(modules: Sequence[Module]) -> Iterator[int]:
-    above = parents(modules)
+    above = parents(module.depth for module in modules)
     changed = [m.change is not None or any(p.change for p in m.parameters) for m in modules]
     for index in range(len(modules) - 1, -1, -1):
         if not changed[index]:

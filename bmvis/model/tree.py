@@ -7,7 +7,7 @@ fast to traverse. `Module.depth` is the only link between rows. `parents` and `s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Literal, TypeVar
 
@@ -230,7 +230,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @cached_property
     def parents(self) -> Sequence[int]:
         """The index of each module's parent; -1 for the root."""
-        return parents(self.modules)
+        return parents(module.depth for module in self.modules)
 
     @cached_property
     def children(self) -> Sequence[Sequence[int]]:
@@ -298,12 +298,12 @@ def parameter_facts(model: Model, fact: Callable[[tuple[Parameter, ...]], _Fact]
     return [values[number] for number in numbers]
 
 
-def parents(modules: Sequence[Module]) -> list[int]:
-    """Return the index of each module's parent; -1 for the root."""
+def parents(depths: Iterable[int]) -> list[int]:
+    """Return the index of each node's parent in a tree, by the depths of its nodes; -1 for the root."""
     trail: list[int] = []
     found = []
-    for index, module in enumerate(modules):
-        del trail[module.depth :]
+    for index, depth in enumerate(depths):
+        del trail[depth:]
         found.append(trail[-1] if trail else -1)
         trail.append(index)
     return found
@@ -312,7 +312,7 @@ def parents(modules: Sequence[Module]) -> list[int]:
 def sizes(modules: Sequence[Module]) -> list[int]:
     """Return the number of modules in each subtree, including its root: `[i, i + size)` is the subtree of `i`."""
     found = [1] * len(modules)
-    above = parents(modules)
+    above = parents(module.depth for module in modules)
     for index in range(len(modules) - 1, 0, -1):
         found[above[index]] += found[index]
     return found

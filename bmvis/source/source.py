@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -27,6 +27,8 @@ from bmvis.worker.client import TIMEOUT
 from bmvis.worker.protocol import Built, Listed, ModelRequest
 
 Mode = Literal["live", "snapshot", "check"]
+_Key = TypeVar("_Key")
+_Found = TypeVar("_Found", Built, Listed)
 
 
 RECORDED = "snapshot:"
@@ -96,16 +98,12 @@ class Source:
             BmvisError: the reference does not parse or is not allowed, or the model could not be built.
         """
         key = (reference.strip(), device, inputs)
-        if key not in self._known:
-            try:
-                built = self._resolve(*key)
-                self._known[key] = msgspec.structs.replace(built, model=portable_model(built.model, self._cwd))
-            except BmvisError as error:
-                self._known[key] = portable_error(error, self._cwd)
-        found = self._known[key]
-        if isinstance(found, BmvisError):
-            raise found
-        return found
+
+        def resolve() -> Built:
+            built = self._resolve(*key)
+            return msgspec.structs.replace(built, model=portable_model(built.model, self._cwd))
+
+        return self._once(self._known, key, resolve)
 
     def answer(self, request: ModelRequest) -> Built:
         """Return the model that a page requests, with the model to compare it with, if any.
@@ -139,15 +137,7 @@ class Source:
             BmvisError: the text is not a pattern, its module is not allowed or cannot be imported, or nothing matches.
         """
         pattern = pattern.strip()
-        if pattern not in self._lists:
-            try:
-                self._lists[pattern] = self._list(pattern)
-            except BmvisError as error:
-                self._lists[pattern] = portable_error(error, self._cwd)
-        found = self._lists[pattern]
-        if isinstance(found, BmvisError):
-            raise found
-        return found
+        return self._once(self._lists, pattern, lambda: self._list(pattern))
 
     def close(self) -> None:
         """End the worker processes. A later `resolve` starts new ones."""
@@ -160,6 +150,18 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _once(self, known: dict[_Key, _Found | BmvisError], key: _Key, find: Callable[[], _Found]) -> _Found:
+        """Return or raise the result for a key; `find` is called at the first request only."""
+        if key not in known:
+            try:
+                known[key] = find()
+            except BmvisError as error:
+                known[key] = portable_error(error, self._cwd)
+        found = known[key]
+        if isinstance(found, BmvisError):
+            raise found
+        return found
 
     def _resolve(self, text: str, device: Device, inputs: str) -> Built:
         inputs_allow = self._inputs_grants(inputs)

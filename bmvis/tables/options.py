@@ -8,7 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from bmvis.gallery import GALLERY_OPTIONS, Entry, read_options
+from bmvis.gallery import GALLERY_OPTIONS, Entry
+from bmvis.option_parsing import read_options
 from bmvis.options import BY_NAME, Device, Option, Options
 from bmvis.tables.columns import COLUMNS
 from bmvis.worker.protocol import ModelRequest
@@ -122,5 +123,5 @@ def parse_table_options(written: Mapping[str, str | None], defaults: Options | N
     Raises:
         OptionError: an option is unknown, or its value is invalid.
     """
-    found = read_options(written, _BY_NAME, "table")
+    found = read_options(written, _BY_NAME, "table option")
     return msgspec.convert({"device": defaults.device if defaults else "auto"} | found, TableOptions)

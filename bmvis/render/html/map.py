@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bmvis import humanize
+from bmvis.model.tree import parents
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.view.page import Page, Row
 
@@ -106,22 +107,12 @@ def _cells(page: Page) -> Iterator[Cell]:
 
 def _states(rows: Sequence[Row]) -> list[str]:
     """Return for each row the state of all parameters in its subtree, or `mixed`."""
-    found, above = [set[str]() for _ in rows], _above(rows)
+    found, above = [set[str]() for _ in rows], parents(row.depth for row in rows)
     for index in range(len(rows) - 1, -1, -1):
         found[index] |= _own_states(rows[index])
         if index:
             found[above[index]] |= found[index]
     return [states.pop() if len(states) == 1 else "mixed" for states in found]
-
-
-def _above(rows: Sequence[Row]) -> list[int]:
-    trail: list[int] = []
-    found = []
-    for index, row in enumerate(rows):
-        del trail[row.depth :]
-        found.append(trail[-1] if trail else -1)
-        trail.append(index)
-    return found
 
 
 def _own_states(row: Row) -> set[str]:
