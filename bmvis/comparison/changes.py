@@ -13,6 +13,7 @@ import msgspec
 from bmvis import humanize
 from bmvis.comparison.adapter_keys import with_adapter_names
 from bmvis.comparison.alignment import WRAPPED, Place, align
+from bmvis.comparison.common_changes import mark_subtrees
 from bmvis.comparison.module_changes import is_same_class
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Change, Model, Module, Parameter, join, parents
@@ -50,6 +51,12 @@ def compare_models(before: Model, after: Model) -> Comparison:
     )
     model = msgspec.structs.replace(after, modules=modules)
     return Comparison(model, subtree_totals(before)[0], frozenset(_unchanged(modules)))
+
+
+def with_common_changes(found: Comparison) -> Comparison:
+    """Return a comparison with one mark for each change that all parameters of a subtree have."""
+    model = mark_subtrees(found.model)
+    return Comparison(model, found.before, frozenset(_unchanged(model.modules)))
 
 
 def _unchanged(modules: Sequence[Module]) -> Iterator[int]:

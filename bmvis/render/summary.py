@@ -55,13 +55,21 @@ def totals_facts(page: Page) -> Iterator[Fact]:
         yield Fact("matches", matches_text(page.matches))
 
 
-def before_facts(totals: Totals, is_checkpoint: bool) -> Iterator[Fact]:
+def before_head(page: Page) -> str:
+    """Return the head of the line about the base model of a comparison: `before: BertModel`."""
+    return f"before: {page.before_type}" if page.before_type else "before"
+
+
+def before_facts(page: Page) -> Iterator[Fact]:
     """Yield the facts of the base model of a comparison."""
+    totals, is_checkpoint = page.before or Totals(), page.is_before_checkpoint
     yield _amount("count", totals.count, "elements" if is_checkpoint else "parameters")
     if not is_checkpoint:
         yield _amount("trainable", totals.trainable, "trainable")
         if totals.delta:
             yield _amount("delta", totals.delta, "delta")
+    if page.before_dtypes:
+        yield Fact("storage", storage_text(page.before_dtypes, ()))
     yield _bytes(totals)
 
 
@@ -114,9 +122,12 @@ def notes(page: Page) -> Iterator[str]:
     if page.call_summary:
         yield f"one call: {words.macs_text(page.call_summary)}"
     if page.before:
-        facts = {fact.kind: fact for fact in before_facts(page.before, page.is_before_checkpoint)}
-        counts = ", ".join(fact.text for kind, fact in facts.items() if kind != "bytes")
-        yield f"before: {counts}; {facts['bytes'].rounded}"
+        facts = {fact.kind: fact for fact in before_facts(page)}
+        counts = ", ".join(fact.text for kind, fact in facts.items() if kind in _COUNTED)
+        stored = ", ".join([fact.text for kind, fact in facts.items() if kind == "storage"] + [facts["bytes"].rounded])
+        yield f"{before_head(page)}, {counts}; {stored}" if page.before_type else f"before: {counts}; {stored}"
+    if page.changes:
+        yield f"changes: {page.changes}"
     for key, first in page.ties:
         yield f"tied: {key} = {first}"
 

@@ -10,6 +10,9 @@ from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Buffer, Model, Module, parameter_facts
 from bmvis.view.similarity import Forms, names_by_parent, without_sizes
 
+_PASSIVE = {"Identity", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"}
+"""Modules without parameters that only contain others, or do nothing."""
+
 
 class Group(msgspec.Struct, frozen=True, gc=False):
     """One or more siblings that are drawn once. Groups are in preorder, like modules."""
@@ -138,7 +141,7 @@ def _sign(
         module, below = modules[index], children[index]
         below.reverse()
         has_parameters = below or module.parameters or unseen[index] or index in shared_holders
-        if not (non_params or has_parameters or index == 0 or index in marked):
+        if not (non_params or has_parameters or index == 0 or index in marked or _is_visible_change(module)):
             continue
         if index in left_out and index not in marked and index not in has_marked_below:
             unseen[above[index]] += unseen[index] + 1
@@ -157,6 +160,11 @@ def _sign(
             children[above[index]].append(index)
             counts[above[index]] += counts[index] + 1
     return signatures, children, cut, counts, unseen
+
+
+def _is_visible_change(module: Module) -> bool:
+    """Return whether a module without parameters was added, removed or changed, and takes part in the forward pass."""
+    return module.change is not None and module.type not in _PASSIVE
 
 
 def _shared_holders(model: Model, above: Sequence[int]) -> set[int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
 from bmvis import address
-from bmvis.comparison.changes import compare_models
+from bmvis.comparison.changes import compare_models, with_common_changes
 from bmvis.errors import (
     BmvisError,
     CommonStructureError,
@@ -22,6 +22,8 @@ from bmvis.model.labels import merge_paths
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model, join, parameter_facts
 from bmvis.options import Options
+from bmvis.view.chains import join_chains
+from bmvis.view.change_summary import change_summary
 from bmvis.view.common_structure import choose_mapping, rename_modules
 from bmvis.view.folding import Folding, fold
 from bmvis.view.mapping_files import read_mapping
@@ -56,6 +58,8 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
             unchanged=subject.unchanged,
             is_comparison=subject.before is not None,
         )
+        if options.only_changes and base is not None:
+            rows = join_chains(rows, "without other changes" if subject.is_summed else "unchanged")
         return _page(subject, rows, options)
 
 
@@ -75,23 +79,30 @@ class _Subject(NamedTuple):
     """In a comparison, the modules whose whole subtree is unchanged."""
     before: Totals | None
     """In a comparison, the totals of the base model."""
-    is_before_checkpoint: bool
+    base: Model | None
+    changes: str
+    """In a comparison that shows changes only, a sentence about them."""
+    is_summed: bool
+    """Whether a mark represents changes of the modules below it."""
     warnings: tuple[BmvisError, ...]
 
 
 def _prepare(model: Model, options: Options, base: Model | None) -> _Subject:
     model, misfits = _in_common_structure(model, options)
-    before, unchanged = None, frozenset[int]()
+    before, unchanged, changes, is_summed = None, frozenset[int](), "", False
     if base is not None:
         compared = compare_models(_in_common_structure(base, options)[0], model)
+        if options.only_changes:
+            changes = change_summary(compared.model)
+            own, compared = compared, with_common_changes(compared)
+            is_summed = len(compared.unchanged) > len(own.unchanged)
         model, before, unchanged = compared.model, compared.before, compared.unchanged
     if options.order == "execution":
         model = by_execution(model)
     if not options.optimizer:
         model = without_groups(model)
     matched, unmatched = _matched(model, options)
-    is_checkpoint = base is not None and base.is_checkpoint
-    return _Subject(model, matched, unchanged, before, is_checkpoint, (*misfits, *unmatched))
+    return _Subject(model, matched, unchanged, before, base, changes, is_summed, (*misfits, *unmatched))
 
 
 def _is_similar(model: Model, options: Options) -> bool:
@@ -115,7 +126,7 @@ def _fold(subject: _Subject, options: Options, *, is_similar: bool) -> Folding:
 
 
 def _page(subject: _Subject, rows: Sequence[Row], options: Options) -> Page:
-    model = subject.model
+    model, base = subject.model, subject.base
     groups = param_group_table(model)
     lazy = parameter_facts(model, lambda own: sum(p.shape is None and not p.tied_to for p in own))
     return Page(
@@ -130,7 +141,10 @@ def _page(subject: _Subject, rows: Sequence[Row], options: Options) -> Page:
         options=options,
         matches=len(subject.matched),
         before=subject.before,
-        is_before_checkpoint=subject.is_before_checkpoint,
+        before_type=base.root.type if base else "",
+        before_dtypes=rank_facts(base, dtype_of).ranked if base else (),
+        changes=subject.changes,
+        is_before_checkpoint=base is not None and base.is_checkpoint,
         active=model.active,
         notes=model.notes,
         call_summary=summarize_calls([model.root.call]),

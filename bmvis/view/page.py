@@ -131,6 +131,12 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Number of modules that the option `highlight` matches."""
     before: Totals | None = None
     """In a comparison, the totals of the base model."""
+    before_type: str = ""
+    """Class of the root of the base model."""
+    before_dtypes: tuple[str, ...] = ()
+    """Data types of the base model, as `dtypes`."""
+    changes: str = ""
+    """A sentence about the changes, with the option `only-changes`."""
     is_before_checkpoint: bool = False
     """Whether only names, shapes and data types of the base model are known."""
     call_summary: CallSummary | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bmvis.model.totals import Totals
 from bmvis.render import summary
 from bmvis.render.html.markup import Markup, tag
 from bmvis.view.page import Page
@@ -16,9 +15,9 @@ def totals_line(page: Page) -> Markup:
     return _line(page.type or "checkpoint", facts, "bmvis-totals")
 
 
-def before_line(totals: Totals, is_checkpoint: bool) -> Markup:
+def before_line(page: Page) -> Markup:
     """Return the totals of the base model of a comparison."""
-    return _line("before", summary.before_facts(totals, is_checkpoint), "bmvis-totals bmvis-before")
+    return _line(summary.before_head(page), summary.before_facts(page), "bmvis-totals bmvis-before")
 
 
 def _line(head: str, facts: Iterable[summary.Fact], classes: str) -> Markup:

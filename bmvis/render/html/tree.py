@@ -43,7 +43,8 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
     return tag(
         "div",
         to_table(page.param_groups, page.totals) if page.param_groups else None,
-        before_line(page.before, page.is_before_checkpoint) if page.before else None,
+        tag("p", page.changes, class_="bmvis-sum") if page.changes else None,
+        before_line(page) if page.before else None,
         totals_line(page),
         tag(
             "ul",

@@ -168,7 +168,7 @@ def test_unchanged_modules_are_folded():
         "└── c (Linear) weight:[2, 2] bias:[2] (added)",
         "",
         "Named: 28 parameters, all trainable; float32, 112 bytes",
-        "before: 23 parameters, 23 trainable; 92 bytes",
+        "before: Named, 23 parameters, 23 trainable; float32, 92 bytes",
     ]
 
 
@@ -205,12 +205,104 @@ def test_added_and_removed_modules_have_their_own_classes_in_html():
         "changed",
     ]
     assert "21 parameters" not in html.select_one(".bmvis-before").get_text()
-    assert html.select_one(".bmvis-before").get_text().startswith("before25 parameters")
+    assert html.select_one(".bmvis-before").get_text().startswith("before: Sequential25 parameters")
 
 
 def test_same_change_of_all_parameters_is_written_once():
     html = BeautifulSoup(to_html(drawn(mlp(2, 2), frozen(mlp(2, 2))), "net"), "html5lib")
     assert [e.get_text() for e in html.select(".bmvis-tree .bmvis-changed")] == ["trainable → frozen"]
+
+
+def half_frozen(model):
+    frozen(model.bert.encoder.layer[:6])
+    return model
+
+
+def backbone_frozen(model):
+    frozen(model.bert)
+    return model
+
+
+def lora(model):
+    peft = pytest.importorskip("peft")
+    return peft.get_peft_model(model, peft.LoraConfig(target_modules=["query", "value"], lora_dropout=0.1))
+
+
+@pytest.mark.parametrize(
+    ("change", "rows", "sentence"),
+    [
+        (
+            lora,
+            [
+                "root (BertForSequenceClassification → PeftModel, trainable → frozen (201 tensors))",
+                "└── base_model.model (BertForSequenceClassification) (was the root) … 1 module without other changes",
+                "    └── bert.encoder.layer.0-11.attention.self.query,value(Linear)"
+                " (torch.nn.Linear → peft.tuners.lora.layer.Linear) … 139 modules without other changes",
+                "        ├── lora_dropout.default (Dropout) (added)",
+                "        ├── lora_A.default (Linear) weight:[8, 32] (delta) (added)",
+                "        └── lora_B.default (Linear) weight:[32, 8] (delta) (added)",
+            ],
+            "base frozen: 123.3K; LoRA on query and value of 12 layers: 12.3K",
+        ),
+        (
+            backbone_frozen,
+            [
+                "root … 1 module without other changes",
+                "└── bert (BertModel) (trainable → frozen (199 tensors)) … 177 modules without other changes",
+            ],
+            "frozen: 123.3K",
+        ),
+        (
+            half_frozen,
+            [
+                "root … 1 module without other changes",
+                "└── bert.encoder.layer.0-5(BertLayer) (trainable → frozen (16 tensors))"
+                " … 169 modules without other changes",
+            ],
+            "frozen: 51.3K",
+        ),
+        (
+            lambda model: model.bfloat16(),
+            ["root (float32 → bfloat16 (201 tensors)) … 179 modules without other changes"],
+            "float32 → bfloat16: 123.3K",
+        ),
+    ],
+    ids=["LoRA", "backbone", "some layers", "bfloat16"],
+)
+def test_changes_of_whole_subtrees_are_summed_up(change, rows, sentence):
+    pytest.importorskip("transformers")
+    sizes = {"head": "BertForSequenceClassification", "num_hidden_layers": 12, "vocab_size": 99}
+    with torch.device("meta"):
+        page = drawn(bert(**sizes), change(bert(**sizes)), only_changes=True)
+    tree, _, notes = to_text(page).partition("\n\n")
+    assert tree.splitlines() == rows
+    assert f"changes: {sentence}" in notes.splitlines()
+    assert BeautifulSoup(to_html(page, "net"), "html5lib").select_one(".bmvis-sum").get_text() == sentence
+
+
+def test_both_models_have_their_class_and_data_type_in_the_heading():
+    notes = to_text(drawn(nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2).bfloat16()))).partition("\n\n")[2]
+    assert notes.splitlines()[:2] == [
+        "Sequential: 6 parameters, all trainable; bfloat16, 12 bytes",
+        "before: Linear, 6 parameters, 6 trainable; float32, 24 bytes",
+    ]
+
+
+def test_added_modules_without_parameters_are_shown():
+    page = drawn(Named(fc=nn.Linear(1, 1)), Named(fc=nn.Linear(1, 1), pool=nn.Flatten(), none=nn.Identity()))
+    assert [row.label for row in page.rows] == ["root", "fc", "pool"]
+
+
+def test_a_resized_block_is_a_chain_and_its_siblings_are_not():
+    def net(width):
+        return Named(body=Named(layers=nn.ModuleList(mlp(4, width, 4) for _ in range(3))), head=nn.Linear(4, 1))
+
+    assert to_text(drawn(net(5), net(6), only_changes=True)).splitlines()[:4] == [
+        "root … 1 module unchanged",
+        "└── body.layers.0-2(Sequential)",
+        "    ├── 0 (Linear) weight:[6, 4] ([5, 4] → [6, 4]) bias:[6] ([5] → [6])",
+        "    └── 1 (Linear) weight:[4, 6] ([4, 5] → [4, 6]) bias:[4]",
+    ]
 
 
 @pytest.mark.parametrize("render", [to_html, to_latex])

@@ -123,9 +123,9 @@ NOTES: dict[str, tuple[Callable[[], Page], dict[str, str]]] = {
     "totals of the model before": (
         compared,
         {
-            "text": "before: 3,000 parameters, 2,000 trainable, 1,000 delta; 12 KB",
+            "text": "before: Net, 3,000 parameters, 2,000 trainable, 1,000 delta; float32, 12 KB",
             "html": '<span role="img" title="12,000 bytes">12 KB</span>',
-            "latex": r"before: 3,\bmvisbreak{}000 parameters",
+            "latex": r"before: Net,\bmvisbreak{} 3,\bmvisbreak{}000 parameters",
             "json": '"before":{"parameters":3000,"trainable":2000,"delta":1000,"bytes":12000}',
         },
     ),
