@@ -86,7 +86,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     @event_priority(0)
     def _ship(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Add the assets, and the pages of galleries; a file of the site at the same place wins."""
-        folder = str(assets.folder())
+        folder = str(assets.folder(self._build.settings.assets_folder if self._build else None))
         for uri in assets.files():
             if files.get_file_from_path(uri) is None:
                 # The plain constructor: `File.generated` is not in MkDocs 1.5.
@@ -173,6 +173,7 @@ class _Build:
     """What lives for one build."""
 
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.source = open_source(settings)
         self.trees = Trees(settings, self.source, raises=PluginError)
         self.galleries = Galleries(self.trees)

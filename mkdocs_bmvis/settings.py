@@ -70,6 +70,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         cache = self.cache if self.cache is not None else CACHE if project else ""
         return msgspec.structs.replace(self, cwd=str(cwd), cache=cache)
 
+    @property
+    def assets_folder(self) -> Path | None:
+        """The folder for stylesheets and scripts on their way to the site: in the cache, if there is one."""
+        return Path(self.cwd, self.cache, "assets") if self.cache else None
+
 
 def read_settings(written: Mapping[str, object]) -> Settings:
     """Read settings as a configuration file spells them.

@@ -29,7 +29,8 @@ def link_assets(app: Sphinx) -> None:
         app.config.latex_additional_files = [*app.config.latex_additional_files, str(LATEX_PACKAGE)]
     if app.builder.format != "html":
         return
-    app.config.html_static_path = [str((assets.folder() / assets.SCRIPT).parent), *app.config.html_static_path]
+    folder = assets.folder(Path(app.doctreedir, "bmvis-assets"))
+    app.config.html_static_path = [str((folder / assets.SCRIPT).parent), *app.config.html_static_path]
     for sheet in map(Path, assets.stylesheets()):
         app.add_css_file(sheet.name)
     if app.builder.name != "epub":  # readers of e-books run no scripts

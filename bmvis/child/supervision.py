@@ -138,8 +138,12 @@ def is_ready(template: socket.socket, parent: socket.socket, job: Job, grace: fl
 
 def _has_answer(template: socket.socket, parent: socket.socket, job: Job, grace: float) -> bool:
     """Wait for a template; return whether it answers, or ends, in the time of the job and `grace` seconds."""
-    left = job.request.timeout + grace if job.request.timeout else None
-    readable, _, _ = select.select([template, parent], [], [], left)
+    ends = time.monotonic() + job.request.timeout + grace if job.request.timeout else float("inf")
+    readable: list[socket.socket] = []
+    while not readable and (left := ends - time.monotonic()) > 0:
+        readable, _, _ = select.select([template, parent], [], [], min(left, process_tree.CHECK_INTERVAL))
+        if not readable:
+            process_tree.resume_children()
     if parent in readable:
         raise ParentGoneError
     return bool(readable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from pathlib import Path
 
 import msgspec
@@ -50,10 +51,7 @@ class ForkServer:
         """
         try:
             self._socket.send(msgspec.msgpack.encode(request))
-            readable, _, _ = select.select(
-                [self._socket], [], [], request.timeout + _GRACE if request.timeout else None
-            )
-            data = self._socket.recv(_MAX_MESSAGE) if readable else b""
+            data = self._socket.recv(_MAX_MESSAGE) if self._has_answer(request) else b""
         except OSError:
             data = b""
         if data:
@@ -66,6 +64,16 @@ class ForkServer:
                 f"bmvis cannot run in {self._started.python}: {text}", hint="install torch and msgspec there"
             )
         return Outcome("ended", code, output)
+
+    def _has_answer(self, request: Request) -> bool:
+        """Wait for an answer; return whether there is one, or the end of input, in the time of the request."""
+        ends = time.monotonic() + request.timeout + _GRACE if request.timeout else float("inf")
+        while (left := ends - time.monotonic()) > 0:
+            readable, _, _ = select.select([self._socket], [], [], min(left, process_tree.CHECK_INTERVAL))
+            if readable:
+                return True
+            process_tree.resume_group(self._started.process.pid)
+        return False
 
     def end(self) -> None:
         """End the process and its descendants."""

@@ -16,6 +16,10 @@ MARK = "BMVIS_WORKER"
 """Environment variable that all descendants of a worker inherit; its value is the folder of the worker."""
 UNUSABLE = 69
 """Exit code of a child whose Python lacks the dependencies of bmvis."""
+CLEANUP_TIME = 4.0
+"""Seconds that a process has to remove shared memory after its clients have ended. The one of torch takes two."""
+CHECK_INTERVAL = 1.0
+"""Seconds between two checks whether a process that should answer was stopped (SIGSTOP)."""
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_PDEATHSIG = 1
 
@@ -44,16 +48,57 @@ def end_children(keep: Collection[int] = ()) -> None:
     """Kill and reap all descendants of this process, except its children `keep` and their descendants.
 
     Linux only. This process must adopt orphans: a process whose parent is killed here is a child in the next round.
+    Processes that remove shared memory when their clients end are killed last, and have `CLEANUP_TIME` to end.
     """
+    ends = 0.0
     while found := [pid for pid in children(os.getpid()) if pid not in keep]:
-        for pid in found:
+        ended = [pid for pid in found if not _removes_shared_memory(pid)]
+        if not ended:
+            ends = ends or time.monotonic() + CLEANUP_TIME
+            if time.monotonic() < ends:
+                time.sleep(0.002)
+                continue
+            ended = found
+        for pid in ended:
             for other in (*descendants(pid), pid):
-                _kill(other)
-        for pid in found:
+                if other in found or not _removes_shared_memory(other):
+                    _kill(other)
+        for pid in ended:
             try:
                 os.waitpid(pid, 0)
             except ChildProcessError:
                 pass  # the system reaps children that are ignored
+
+
+def _removes_shared_memory(pid: int) -> bool:
+    """Return whether a running process is the resource tracker of multiprocessing, or the manager of torch.
+
+    https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
+    https://docs.pytorch.org/docs/stable/multiprocessing.html#file-system-file-system
+    """
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"multiprocessing.resource_tracker import main" in command or b"torch_shm_manager\0" in command
+
+
+def resume_children() -> None:
+    """Continue the children of this process that a model's code has stopped. POSIX only."""
+    try:
+        while found := os.waitid(os.P_ALL, 0, os.WSTOPPED | os.WNOHANG):
+            _kill(found.si_pid, signal.SIGCONT)
+    except ChildProcessError:
+        pass  # there are no children
+
+
+def resume_group(pid: int) -> None:
+    """Continue the child `pid` of this process, and its process group, if a model's code has stopped it. POSIX only."""
+    try:
+        if os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG):
+            os.killpg(pid, signal.SIGCONT)
+    except (ChildProcessError, ProcessLookupError):
+        pass  # it has ended
 
 
 def children(pid: int) -> list[int]:

@@ -12,6 +12,12 @@ REQUEST = (
 )
 """Code that finds the secret name of the answer: it is in the process."""
 
+SHARED = "from multiprocessing import shared_memory as s; global kept; kept = s.SharedMemory(create=True, size=9)\n"
+TENSORS = (
+    "import torch.multiprocessing as m; m.set_sharing_strategy('file_system')\n"
+    "global kept; kept = nn.Linear(3, 2, device='cpu').share_memory()\n"
+)
+
 KINDS = [
     Kind(
         "the worker's folder",
@@ -45,6 +51,23 @@ KINDS = [
             "the folder is none": draws("import tempfile; tempfile.tempdir = os.environ['TMPDIR'] = '/nowhere'"),
             "a thousand that are gone": draws(
                 "import tempfile\nfor _ in range(1000): tempfile.TemporaryFile().close()"
+            ),
+        },
+    ),
+    Kind(
+        "shared memory",
+        "https://docs.python.org/3/library/multiprocessing.shared_memory.html",
+        {
+            "left": draws(f"{SHARED}"),
+            "left by a crash": Fails(f"{SHARED}os._exit(3)", "exit code 3"),
+            "left by a loop": Fails(f"{SHARED}time.sleep(600)", "longer than"),
+            "left by a fork": draws(f"{SHARED}if not os.fork(): time.sleep(600)"),
+            "tensors": draws(TENSORS),
+            "tensors left by a crash": Fails(f"{TENSORS}os._exit(3)", "exit code 3"),
+            "semaphore": draws("import multiprocessing as m; global kept; kept = m.get_context('spawn').Semaphore()"),
+            "its cleaner never ends": draws(
+                "subprocess.Popen([sys.executable, '-c',\n"
+                "    'if 1: import time; time.sleep(600)\\nfrom multiprocessing.resource_tracker import main'])"
             ),
         },
     ),

@@ -52,6 +52,16 @@ KINDS = [
         {"SIGSTOP": Fails("os.kill(os.getpid(), signal.SIGSTOP)", "longer than")},
     ),
     Kind(
+        "stops other processes",
+        "https://man7.org/linux/man-pages/man7/signal.7.html",
+        {
+            "parent": draws("os.kill(os.getppid(), signal.SIGSTOP)"),
+            "parent, and it waits": Fails("os.kill(os.getppid(), signal.SIGSTOP); time.sleep(600)", "longer than"),
+            "group of the parent": draws("os.killpg(os.getpgid(os.getppid()), signal.SIGSTOP)"),
+            "group of the parent by the terminal": draws("os.killpg(os.getpgid(os.getppid()), signal.SIGTSTP)"),
+        },
+    ),
+    Kind(
         "signals to other processes",
         "https://man7.org/linux/man-pages/man2/kill.2.html",
         {

@@ -10,6 +10,7 @@ import atexit
 import re
 import shutil
 import tempfile
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -46,18 +47,31 @@ def text(file: str) -> str:
     return (PACKAGE.parent / file).read_text(encoding="utf-8")
 
 
-def folder() -> Path:
-    """Return a temporary folder with the `files`, for hosts that copy from one. It is removed when Python exits."""
-    written = _folder()
+def folder(kept: Path | None = None) -> Path:
+    """Return a folder with the `files`, for hosts that copy from one.
+
+    Args:
+        kept: a folder for this purpose only, which stays for later builds: nothing removes a temporary folder if a
+            signal ends the build. None is a temporary folder, which is removed when Python exits.
+    """
+    if kept is not None:
+        with suppress(OSError):  # the folder is read-only
+            return _written(kept)
+    return _written(_temporary())
+
+
+def _written(place: Path) -> Path:
+    """Write the files that differ, as another build can copy them at the same time."""
     for file in files():
-        target = written / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(text(file).encode())
-    return written
+        target, content = place / file, text(file).encode()
+        if not target.is_file() or target.read_bytes() != content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    return place
 
 
 @cache
-def _folder() -> Path:
+def _temporary() -> Path:
     created = Path(tempfile.mkdtemp(prefix="bmvis-"))
     atexit.register(shutil.rmtree, created, ignore_errors=True)
     return created

@@ -33,6 +33,19 @@ def test_assets_folder_is_removed_at_exit():
     assert all((assets.folder() / file).read_text() == assets.text(file) for file in files.split())
 
 
+def test_assets_folder_is_kept_where_the_caller_has_one(tmp_path):
+    place = tmp_path / "kept"
+    (place / assets.SCRIPT).parent.mkdir(parents=True)
+    (place / assets.SCRIPT).write_text("an older release")
+    assert assets.folder(place) == place
+    assert all((place / file).read_text() == assets.text(file) for file in assets.files())
+
+
+def test_assets_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert assets.folder(tmp_path / "file" / "kept") != tmp_path / "file" / "kept"
+
+
 @pytest.mark.parametrize(
     ("file", "most"),
     [

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 from hostile import KINDS
@@ -43,9 +44,13 @@ def outcome(source, reference):
     return "tree", to_text(page)
 
 
+def shared_memory():
+    return {file.name for file in Path("/dev/shm").glob("*")}
+
+
 @pytest.mark.parametrize("title", CASES)
 def test_hostile_factory_fails_alone(title, models, workspace, monkeypatch):
-    number, case = list(CASES).index(title), CASES[title]
+    number, case, shared = list(CASES).index(title), CASES[title], shared_memory()
     if isinstance(case, Fails) and "longer than" in case.report:
         models.resolve("first:build")
         (worker,) = models._builder._workers.values()
@@ -57,6 +62,7 @@ def test_hostile_factory_fails_alone(title, models, workspace, monkeypatch):
     assert "weight:[2, 3] bias:[2]" in tree
     assert [file for folder in workspace.iterdir() if folder.is_dir() for file in folder.iterdir()] == []
     assert sleepers() == []
+    assert not title.startswith("shared memory") or shared_memory() <= shared
     if isinstance(case, Draws):
         assert kind == "tree"
         assert re.search(case.text, text)
