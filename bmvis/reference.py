@@ -28,6 +28,11 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _CALLED = re.compile(rf"\s*{_DOTTED.pattern}\s*\(")
 """`config:build()`, with a call, refers to a Python module with the name `config`, not to a file."""
 _PATTERN = re.compile(r"[\w*?!\[\]-]+")
+_KEY = re.compile(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*\]""")
+"""A constant subscript: `["net_5"]`. A bracket without quotes is part of a pattern."""
+_CALLABLE = re.compile(rf"(?P<attribute>[^(\[]*)(?P<key>{_KEY.pattern})?\s*(?P<call>\(.*)?", re.DOTALL)
+_ALL_KEYS = re.compile(rf"({_DOTTED.pattern})\[\*\]")
+_ALL_VALUES = re.compile(rf"({_DOTTED.pattern})\(\s*\*\s*({_DOTTED.pattern})\s*\)")
 _EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
 
 
@@ -39,6 +44,11 @@ class Reference(msgspec.Struct, frozen=True):
     module: str
     attribute: str
     """Dotted name in the module: `build` or `Zoo.build`."""
+    key: str | None = None
+    """The key in a dictionary: `net_5` of `mod:ZOO["net_5"]`. None without a subscript."""
+    each: str | None = None
+    """Of a pattern: the list in the module that `mod:build(*names)` calls `build` with, '' for all keys of
+    `mod:ZOO[*]`. None for a pattern of names."""
     arguments: tuple[Any, ...] = ()
     keywords: dict[str, Any] = {}
     called: bool = False
@@ -53,13 +63,13 @@ class Reference(msgspec.Struct, frozen=True):
 
     @property
     def target(self) -> str:
-        """Return the reference without arguments, as `allow` patterns match it.
+        """Return the reference without arguments.
 
         File paths are normalized and use `/`: `checkpoint:weights/../secret` becomes `checkpoint:secret`.
         """
         if self.file:
             return f"{'config' if self.called else 'checkpoint'}:{os.path.normpath(self.file).replace(os.sep, '/')}"
-        return f"{self.module}:{self.attribute}"
+        return f"{self.module}:{self.attribute}{'' if self.key is None else f'[{self.key!r}]'}"
 
 
 def parse_reference(text: str) -> Reference:
@@ -79,8 +89,8 @@ def parse_reference(text: str) -> Reference:
     module, colon, call = text.partition(":")
     if module.strip() in ("checkpoint", "config") and not _CALLED.match(call):
         return _file(text, module.strip(), call.strip())
-    attribute, paren, _ = call.partition("(")
-    module, attribute = module.strip(), attribute.strip()
+    parts = _CALLABLE.fullmatch(call)
+    module, attribute = module.strip(), (parts["attribute"] if parts else call.partition("(")[0]).strip()
     if not colon:
         raise InvalidReferenceError(f"no ':' in the factory reference {text!r}", hint=_EXAMPLE)
     for part, what in ((module, "module"), (attribute, "callable")):
@@ -88,30 +98,43 @@ def parse_reference(text: str) -> Reference:
             raise InvalidReferenceError(
                 f"{part!r} is not a valid {what} name in the factory reference {text!r}", hint=_EXAMPLE
             )
-    if not paren:
-        return Reference(text, module, attribute)
-    arguments, keywords = _parse_arguments(text, call)
-    return Reference(text, module, attribute, arguments, keywords, called=True)
+    assert parts is not None, "a text that does not match has no valid callable name"
+    key = ast.literal_eval(parts["key"])[0] if parts["key"] else None
+    if not parts["call"]:
+        return Reference(text, module, attribute, key)
+    arguments, keywords = _parse_arguments(text, f"{attribute}{parts['call']}")
+    return Reference(text, module, attribute, key, None, arguments, keywords, called=True)
 
 
 def parse_pattern(text: str) -> Reference:
-    """Parse a pattern such as `zoo:bert_*`: a module and an `fnmatch` pattern for the names of its callables.
+    """Parse a pattern: a module, and which of its models.
+
+    `zoo:bert_*` has an `fnmatch` pattern for the names of callables, `zoo:MODELS[*]` names each value of a dictionary,
+    and `zoo:build(*names)` calls a function with each key or item of a dictionary or list.
 
     Raises:
         InvalidReferenceError: the text is not a valid pattern.
     """
     module, colon, pattern = text.strip().partition(":")
+    if colon and _DOTTED.fullmatch(module) and (keys := _ALL_KEYS.fullmatch(pattern)):
+        return Reference(text.strip(), module, keys[1], each="")
+    if colon and _DOTTED.fullmatch(module) and (values := _ALL_VALUES.fullmatch(pattern)):
+        return Reference(text.strip(), module, values[1], each=values[3])
     if not colon or not _DOTTED.fullmatch(module) or not _PATTERN.fullmatch(pattern):
         raise InvalidReferenceError(
             f"{_short(text)!r} is not a valid pattern for callables",
-            hint="write package.module:bert_* or package.module:*",
+            hint="write package.module:bert_*, package.module:*, package.module:MODELS[*]"
+            " or package.module:build(*names)",
         )
     return Reference(text.strip(), module, pattern)
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether `text` is a pattern: it has a star, question mark or bracket before any call."""
-    return any(sign in text.partition("(")[0] for sign in "*?[")
+    """Return whether `text` is a pattern: it has a star, question mark or bracket before a call, or is `f(*names)`."""
+    text = text[:MAX_LENGTH]
+    if _ALL_VALUES.fullmatch(text.partition(":")[2].strip()):
+        return True
+    return any(sign in _KEY.sub("", text).partition("(")[0] for sign in "*?[")
 
 
 def is_name(text: str) -> bool:
@@ -128,7 +151,9 @@ def short_name(text: str) -> str:
     if is_name(text):
         return text.strip()
     reference = parse_reference(text)
-    return re.sub(r"[^\w.-]+", "-", PurePath(reference.file).stem) if reference.file else reference.attribute
+    if reference.file:
+        return re.sub(r"[^\w.-]+", "-", PurePath(reference.file).stem)
+    return reference.attribute if reference.key is None else re.sub(r"[^\w.-]+", "-", reference.key)
 
 
 def _file(text: str, kind: str, path: str) -> Reference:
@@ -136,7 +161,7 @@ def _file(text: str, kind: str, path: str) -> Reference:
         raise InvalidReferenceError(f"{text!r} has no valid path", hint=f"write {kind}:folder, or {kind}:folder/file")
     if kind == "checkpoint":
         return Reference(text, "", "", file=path)
-    return Reference(text, "bmvis.child.transformers_config", "build", (path,), called=True, file=path)
+    return Reference(text, "bmvis.child.transformers_config", "build", arguments=(path,), called=True, file=path)
 
 
 def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:

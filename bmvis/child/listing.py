@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import types
 import typing
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from types import ModuleType
 from typing import Any
@@ -22,6 +24,11 @@ from typing import Any
 from torch import nn
 
 from bmvis.child import allowed
+from bmvis.errors import FactoryError, a_type
+from bmvis.reference import Reference
+
+MAX_MODELS = 10_000
+"""Maximum number of keys or items of which references are made."""
 
 _CACHED = type(functools.lru_cache(lambda: None))
 
@@ -29,6 +36,36 @@ _CACHED = type(functools.lru_cache(lambda: None))
 def model_names(module: ModuleType, pattern: str) -> list[str]:
     """Return the names in `module` that match `pattern` and give a model without arguments."""
     return [name for name, value in allowed.offered(module) if fnmatchcase(name, pattern) and _is_factory(value)]
+
+
+def each(module: ModuleType, pattern: Reference) -> Iterator[str]:
+    """Yield a reference for each key of a dictionary, or for each item of a list as the argument of a function.
+
+    Raises:
+        FactoryError: the module has no such dictionary or list.
+    """
+    holder = f"{pattern.module}:{pattern.attribute}"
+    if not pattern.each:
+        for key, value in _items(module, pattern.attribute, pattern, Mapping):
+            if isinstance(key, str) and _is_factory(value):
+                yield f"{holder}[{key!r}]"
+        return
+    for item, _ in _items(module, pattern.each, pattern, Mapping | list | tuple | set | frozenset):
+        if type(item) in (str, int, float, bool):
+            yield f"{holder}({item!r})"
+
+
+def _items(module: ModuleType, name: str, pattern: Reference, kinds: Any) -> list[tuple[Any, Any]]:
+    found: Any = module
+    for step in name.split("."):
+        found = getattr(found, step, None)
+    if not isinstance(found, kinds):
+        raise FactoryError(
+            f"{pattern.module}:{name} is {'missing' if found is None else a_type(found)}",
+            hint="name a dictionary of factories in ZOO[*], or a list or dictionary of arguments in build(*names)",
+        )
+    pairs = found.items() if isinstance(found, Mapping) else [(item, None) for item in found]
+    return list(itertools.islice(pairs, MAX_MODELS))
 
 
 def _is_factory(value: Any) -> bool:

@@ -8,7 +8,7 @@ import os
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 def list_models(pattern: Reference) -> tuple[str, ...]:
     """Import the module of a pattern and return a reference to each model that the pattern matches."""
     module = _import(pattern)
+    if pattern.each is not None:
+        return tuple(listing.each(module, pattern))
     return tuple(f"{pattern.module}:{name}" for name in listing.model_names(module, pattern.attribute))
 
 
@@ -52,7 +54,21 @@ def find(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> Any:
             raise FactoryError(f"{where!r} has no {name!r}", hint=_attribute_hint(name, found)) from error
         where = f"{where}.{name}"
     allowed.require(reference, allow, module, found)
-    return found
+    return found if reference.key is None else _value(found, reference.key, where)
+
+
+def _value(holder: Any, key: str, where: str) -> Any:
+    """Return the value of a key in a dictionary."""
+    if not isinstance(holder, Mapping):
+        raise FactoryError(f"{where!r} is {a_type(holder)}, not a dictionary", hint="name a dictionary of factories")
+    try:
+        return holder[key]
+    except KeyError as error:
+        raise FactoryError(f"{where!r} has no key {key!r}", hint=nearest(key, filter(_is_text, holder))) from error
+
+
+def _is_text(key: object) -> bool:
+    return isinstance(key, str)
 
 
 def _import(reference: Reference) -> Any:

@@ -100,6 +100,11 @@ def read_pattern(key: str, written: object, file: str) -> NamePattern:
         found = NamePattern(parse_pattern(key), msgspec.convert(written, PatternSettings))
     except (msgspec.ValidationError, InvalidReferenceError) as error:
         raise ProjectError(f"{where}: {error}", hint='write "package.module:bert_*" = {}') from None
+    if found.pattern.each is not None:
+        raise ProjectError(
+            f"{where}: a pattern of named models matches names of callables",
+            hint='write "package.module:bert_*" = {}, or name each model',
+        )
     if found.settings.name.count(FACTORY) != 1:
         raise ProjectError(
             f"{where}: the naming rule {found.settings.name!r} needs {FACTORY} once",

@@ -202,7 +202,7 @@ class Source:
         elif self._mode == "snapshot":
             names = (*self.project.models, *self.project.recorded_names())
             targets = [self.project.find(name).reference for name in names]
-            listed = Listed(tuple(text for text in targets if fnmatchcase(text.partition("(")[0], pattern)))
+            listed = Listed(tuple(text for text in targets if _matches(text, pattern)))
             hint = "in mode snapshot, a model needs a name in [tool.bmvis.models]"
         else:
             listed = self._listed(parse_pattern(pattern))
@@ -259,8 +259,11 @@ class Source:
         """Return the factories of the module, from the cache or the worker, that the allow list permits."""
         self._allow.require_module(pattern)
         listed = self._builder.find_all(self._job(pattern))
-        found = (reference for reference in listed.references if self._allow.admits(*reference.split(":", 1)))
+        found = (reference for reference in listed.references if self._admits(parse_reference(reference)))
         return msgspec.structs.replace(listed, references=tuple(found))
+
+    def _admits(self, reference: Reference) -> bool:
+        return self._allow.admits(reference.module, reference.attribute)
 
     def _inputs_grants(self, written: str) -> tuple[str, ...]:
         """Return the allow entries that match the function that makes the inputs, if there is one."""
@@ -295,3 +298,13 @@ class Source:
 def model_request(reference: str, options: Options) -> ModelRequest:
     """Return the request of a page for `reference` with `options`."""
     return ModelRequest(reference, options.device, options.base, options.inputs)
+
+
+def _matches(reference: str, pattern: str) -> bool:
+    """Return whether a pattern that names a module matches a reference, as far as its text shows."""
+    wanted = parse_pattern(pattern)
+    if wanted.each is None:
+        return fnmatchcase(reference.partition("(")[0], pattern)
+    found = parse_reference(reference)
+    is_kind = found.key is not None if wanted.each == "" else len(found.arguments) == 1 and not found.keywords
+    return is_kind and (found.module, found.attribute) == (wanted.module, wanted.attribute)

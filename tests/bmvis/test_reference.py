@@ -17,6 +17,12 @@ from bmvis.reference import is_name, is_pattern, parse_pattern, parse_reference,
         ("bert-base", False),
         ("zoo:bert(name='*')", False),
         ("zoo:bert(sizes=[1])", False),
+        ('zoo:MODELS["a*"]', False),
+        ("zoo:MODELS['a(*b)'](1)", False),
+        ("zoo:MODELS[*]", True),
+        ("zoo:build(*names)", True),
+        ("zoo:build( * nets.names )", True),
+        ("zoo:build(*[1])", False),
     ],
 )
 def test_pattern_has_a_wildcard_before_any_call(text, is_one):
@@ -53,3 +59,40 @@ def test_short_name(text, short):
 def test_pattern_is_a_module_and_a_name(text):
     with pytest.raises(InvalidReferenceError):
         parse_pattern(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "called", "target"),
+    [
+        ('zoo:MODELS["net_5"]', "net_5", False, "zoo:MODELS['net_5']"),
+        ("zoo:MODELS['a(b)'](2)", "a(b)", True, "zoo:MODELS['a(b)']"),
+        (r"zoo:Zoo.MODELS[ 'it\'s' ]", "it's", False, 'zoo:Zoo.MODELS["it\'s"]'),
+        ("zoo:MODELS", None, False, "zoo:MODELS"),
+    ],
+)
+def test_subscript_is_a_key(text, key, called, target):
+    found = parse_reference(text)
+    assert (found.key, found.called, found.target) == (key, called, target)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["zoo:MODELS[x]", "zoo:MODELS[0]", "zoo:MODELS['a']['b']", "zoo:MODELS['a'].b", "zoo:MODELS['a", "zoo:['a']"],
+)
+def test_other_subscripts_are_refused(text):
+    with pytest.raises(InvalidReferenceError):
+        parse_reference(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute", "each"),
+    [("zoo:MODELS[*]", "MODELS", ""), ("zoo:build(*names)", "build", "names"), ("zoo:bert_*", "bert_*", None)],
+)
+def test_pattern_of_a_dictionary_or_list(text, attribute, each):
+    found = parse_pattern(text)
+    assert (found.module, found.attribute, found.each) == ("zoo", attribute, each)
+
+
+@pytest.mark.parametrize(("text", "short"), [("zoo:MODELS['net 5']", "net-5"), ("zoo:Zoo.MODELS['a']", "a")])
+def test_short_name_of_a_subscript_is_its_key(text, short):
+    assert short_name(text) == short

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import types
 
-from bmvis.child.listing import model_names
+import pytest
+
+from bmvis.child.listing import each, model_names
+from bmvis.errors import FactoryError
+from bmvis.reference import parse_pattern
 
 SOURCE = """
 import functools
@@ -57,3 +61,50 @@ def test_names_of_all_are_found() -> None:
     exec(SOURCE, module.__dict__)
     module.__all__ = ["partial_of_class", "later", "cached"]
     assert model_names(module, "*") == ["partial_of_class", "cached"]
+
+
+MODELS = """
+from torch import nn
+
+def net_1(): ...
+def needs(width): ...
+
+MODELS = {"small net": net_1, 'a"b': nn.Identity, "needs": needs, 3: net_1, "instance": nn.Identity()}
+names = ["a", "b'c", 2, None, ["d"]]
+many = range(10)
+
+class Zoo:
+    MODELS = {"inner": net_1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "references"),
+    [
+        ("zoo:MODELS[*]", ["zoo:MODELS['small net']", "zoo:MODELS['a\"b']", "zoo:MODELS['instance']"]),
+        ("zoo:Zoo.MODELS[*]", ["zoo:Zoo.MODELS['inner']"]),
+        ("zoo:needs(*names)", ["zoo:needs('a')", 'zoo:needs("b\'c")', "zoo:needs(2)"]),
+        ("zoo:needs(*Zoo.MODELS)", ["zoo:needs('inner')"]),
+    ],
+)
+def test_each_model_of_a_dictionary_or_list_is_found(pattern: str, references: list[str]) -> None:
+    module = types.ModuleType("zoo")
+    exec(MODELS, module.__dict__)
+    assert list(each(module, parse_pattern(pattern))) == references
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("zoo:names[*]", "zoo:names is a list"),
+        ("zoo:NONE[*]", "zoo:NONE is missing"),
+        ("zoo:needs(*many)", "zoo:many is a range"),
+        ("zoo:needs(*net_1)", "zoo:net_1 is a function"),
+    ],
+)
+def test_other_objects_are_an_error(pattern: str, message: str) -> None:
+    module = types.ModuleType("zoo")
+    exec(MODELS, module.__dict__)
+    with pytest.raises(FactoryError) as raised:
+        list(each(module, parse_pattern(pattern)))
+    assert raised.value.message == message
