@@ -14,7 +14,7 @@ from bmvis.options import Options
 from bmvis.render.html import assets
 from bmvis.render.html.markup import join
 from bmvis.render.html.tree import to_html
-from bmvis.render.terminal import Drawn
+from bmvis.render.terminal import TerminalTree
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 
@@ -33,9 +33,9 @@ class Drawing:
 
     __repr__ = __str__
 
-    def __rich__(self) -> Drawn:
+    def __rich__(self) -> TerminalTree:
         """Return a renderable for Rich."""
-        return Drawn(self.page)
+        return TerminalTree(self.page)
 
     def _repr_html_(self) -> str:
         """Return the tree as HTML with its stylesheet. There is no script, because notebooks can forbid scripts."""
@@ -97,7 +97,7 @@ class Captured(Model, frozen=True, eq=False):
 
     __repr__ = __str__
 
-    def __rich__(self) -> Drawn:
+    def __rich__(self) -> TerminalTree:
         return self.draw().__rich__()
 
     def _repr_html_(self) -> str:

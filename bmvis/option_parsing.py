@@ -51,7 +51,7 @@ def take_optimizer(written: dict[str, str | None]) -> None:
     written["optimizer"] = "true"
 
 
-def below(options: Options, folder: Path) -> Options:
+def resolve_mapping_file(options: Options, folder: Path) -> Options:
     """Return the options with a relative path of a mapping file resolved below `folder`, the folder of the site."""
     if not options.mapping_file:
         return options

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bmvis.errors import BmvisError, OptionError
 from bmvis.log_text import one_line
-from bmvis.option_parsing import COMPARED, below, parse_options, take_comparison, take_optimizer
+from bmvis.option_parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.options import BY_NAME
 from bmvis.reference import short_name
 from bmvis.render.html.markup import Markup, join, tag
@@ -23,7 +23,7 @@ from bmvis.source.recorded import drift_error
 from bmvis.source.source import model_request
 from bmvis.view.layout import layout
 from mkdocs_bmvis.autorefs import targets
-from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, Element, refuse_unknown
+from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, Element, refuse_unknown_attributes
 from mkdocs_bmvis.gallery import draw_gallery
 from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
@@ -102,7 +102,7 @@ class Trees:
             raise element.problem
         written = dict(element.attributes)
         reference = _take_reference(element.name, written)
-        options = below(parse_options(written, self.settings.options), Path(self.settings.cwd))
+        options = resolve_mapping_file(parse_options(written, self.settings.options), Path(self.settings.cwd))
         if options.mapping_file:
             self.sources.add(options.mapping_file)
         try:
@@ -153,7 +153,7 @@ def _kept_anchor(element: Element, page: HostPage) -> Markup | None:
 def _take_reference(element: str, written: dict[str, str | None]) -> str:
     own = COMPARED if element == COMPARE else ("factory",)
     example = f'write <{element} {own[0]}="package.module:factory" />'
-    refuse_unknown(written, [*own, *BY_NAME], example)
+    refuse_unknown_attributes(written, [*own, *BY_NAME], example)
     if element == COMPARE:
         return take_comparison(written)
     if element == OPTIMIZER:

@@ -77,7 +77,7 @@ def read_element(text: str) -> Element:
         return Element(raw, end, name, problem=error)
 
 
-def refuse_unknown(written: Iterable[str], known: Iterable[str], example: str) -> None:
+def refuse_unknown_attributes(written: Iterable[str], known: Iterable[str], example: str) -> None:
     """Raise an OptionError if an attribute is not among the known ones; `example` shows where a reference goes."""
     names = list(known)
     for name in written:

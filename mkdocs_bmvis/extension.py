@@ -36,7 +36,7 @@ from mkdocs_bmvis.element import (
     is_open,
     read_element,
 )
-from mkdocs_bmvis.hosts import current_page, has_autorefs, project_folder, zensical_autorefs
+from mkdocs_bmvis.hosts import config_folder, current_page, has_autorefs, zensical_autorefs
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
 
@@ -99,7 +99,7 @@ class BmvisExtension(Extension):
     def trees_for(self, md: Markdown) -> Trees:
         """Return what draws for this instance."""
         if self._trees is None:
-            return shared_trees(self._settings.below(project_folder(md)))
+            return shared_trees(self._settings.below(config_folder(md)))
         return self._trees
 
 

@@ -22,7 +22,7 @@ from bmvis.render.html.markup import Markup
 from bmvis.source.facts import watched
 from bmvis.source.recorded import drift_error
 from bmvis.worker.protocol import ModelRequest
-from mkdocs_bmvis.element import GALLERY, Element, refuse_unknown
+from mkdocs_bmvis.element import GALLERY, Element, refuse_unknown_attributes
 from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files
@@ -43,7 +43,7 @@ def read_gallery(element: Element, defaults: Options) -> tuple[GalleryOptions, t
     example = f'write <{GALLERY} models="package.module:*" />'
     if "factory" in written:
         raise OptionError("a gallery has no factory", hint=example)
-    refuse_unknown(written, ["models", *(option.name for option in GALLERY_OPTIONS)], example)
+    refuse_unknown_attributes(written, ["models", *(option.name for option in GALLERY_OPTIONS)], example)
     lines = (written.pop("models", "") or "").splitlines()
     return parse_gallery_options(written, defaults), read_entries((line, "") for line in lines)
 

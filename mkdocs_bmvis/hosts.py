@@ -57,7 +57,7 @@ def mkdocs_page(file: Any, config: Any, text: str) -> HostPage:
     return HostPage(text, source, name=file.src_uri if is_generated else "")
 
 
-def project_folder(md: Markdown) -> Path | None:
+def config_folder(md: Markdown) -> Path | None:
     """Return the folder of the site's configuration."""
     if context := _zensical(md):
         return Path(context.config["root_dir"])

@@ -12,7 +12,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
 
 from bmvis.errors import BmvisError
-from bmvis.option_parsing import below, parse_options, take_comparison, take_optimizer
+from bmvis.option_parsing import parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
@@ -46,7 +46,9 @@ class ModelStructure(SphinxDirective):
             written = dict(self.options)
             reference = self.take_reference(written)
             stem = short_name(reference)
-            options = below(parse_options(written, site_options(self.config)), domain_of(self.env).folder)
+            options = resolve_mapping_file(
+                parse_options(written, site_options(self.config)), domain_of(self.env).folder
+            )
             if options.mapping_file:
                 self.env.note_dependency(options.mapping_file)
         except BmvisError as error:

@@ -56,7 +56,7 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
         BmvisError: the reference cannot be imported, is not allowed, or its factory raised.
     """
     started = time.monotonic()
-    target = loader.find(reference, request.allow)
+    target = loader.import_object(reference, request.allow)
     imports.note_loaded()
     task = _Task(target, arguments.resolve(target, reference, request.allow), request, started)
     if request.device == "auto":

@@ -35,7 +35,7 @@ def list_models(pattern: Reference) -> tuple[str, ...]:
     return tuple(f"{pattern.module}:{name}" for name in listing.model_names(module, pattern.attribute))
 
 
-def find(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> Any:
+def import_object(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> Any:
     """Import the module of a reference and return the object that it names.
 
     Raises:
@@ -175,7 +175,7 @@ def _refused(target: Any, reference: Reference) -> FactoryError | None:
     return None
 
 
-def exception_text(error: BaseException) -> str:
+def exception_summary(error: BaseException) -> str:
     """Return the type of an exception and the first line of its text, without addresses, which differ in each build."""
     name = user_text.class_name(type(error))
     text = first_line(without_addresses(user_text.exception_text(error)))
@@ -190,7 +190,7 @@ def without_addresses(text: str) -> str:
 def factory_error(what: str, error: BaseException) -> FactoryError:
     """Return a FactoryError for an exception of user code, with the frames of project code."""
     return FactoryError(
-        f"{what} {exception_text(error)}",
+        f"{what} {exception_summary(error)}",
         hint=failure_hints.hint_for(error) or "fix the factory (traceback below)",
         detail=tracebacks.user_frames(error),
     )

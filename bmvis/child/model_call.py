@@ -34,7 +34,7 @@ def call_model(live: LiveModel, request: Request) -> Model:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:
         problem = Problem(
-            f"the model of {request.reference!r} could not be called: it raised {loader.exception_text(error)}",
+            f"the model of {request.reference!r} could not be called: it raised {loader.exception_summary(error)}",
             hint=_names_hint(live.root, named) or "change the option inputs; the tree has no output shapes and no MACs",
             detail=tracebacks.user_frames(error),
         )
@@ -69,7 +69,7 @@ def _arguments(request: Request, device: str) -> tuple[list[Any], dict[str, Any]
     parsed = inputs.parse_inputs(request.inputs)
     if not isinstance(parsed, Reference):
         return forward.make_tensors(parsed, device)
-    make = loader.find(parsed, request.inputs_allow)
+    make = loader.import_object(parsed, request.inputs_allow)
     if not callable(make):
         raise FactoryError(f"{parsed.target!r} is not a function", hint="name a function that returns the inputs")
     parsed = arguments.resolve(make, parsed, request.inputs_allow)

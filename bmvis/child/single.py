@@ -26,7 +26,7 @@ def build_one(descriptor: int, directory: Path, path: list[str]) -> None:
     """Answer one request, and wait for the end of input."""
     process_tree.adopt_orphans()
     private, own_pid = _take_input(descriptor), _getpid()
-    request = _read(private)
+    request = _receive(private)
     listener = threading.Thread(target=_end_with_input, args=(private, directory), daemon=True)
     listener.start()
     use_path(request, path)
@@ -59,7 +59,7 @@ def _take_input(descriptor: int) -> int:
     return private
 
 
-def _read(private: int) -> Request:
+def _receive(private: int) -> Request:
     with os.fdopen(os.dup(private), "rb", buffering=0) as stream:
         length = int.from_bytes(stream.read(4), "big")
         content = b""

@@ -149,7 +149,7 @@ def _has_answer(template: socket.socket, parent: socket.socket, job: Job, grace:
     return bool(readable)
 
 
-def exit_code(pid: int, seconds: float) -> int | None:
+def wait_for_exit_code(pid: int, seconds: float) -> int | None:
     """Return the exit code of a child that is about to end; None if it does not end in time."""
     ended = os.pidfd_open(pid)
     try:

@@ -12,7 +12,7 @@ from typing import NoReturn
 import msgspec
 
 from bmvis.child import supervision
-from bmvis.child.part import Part, fork
+from bmvis.child.child_process import ChildProcess, fork
 from bmvis.child.supervision import MAX_MESSAGE, ParentGoneError
 from bmvis.child.user_process import CUDA_CHECK, REFUSED
 from bmvis.worker import process_tree
@@ -42,7 +42,7 @@ class _Supervisor:
         self._parent = parent
         self._directory = directory
         self._path = path
-        self._first: Part | None = None
+        self._first: ChildProcess | None = None
 
     def serve(self) -> None:
         while data := self._parent.recv(MAX_MESSAGE):
@@ -65,7 +65,7 @@ class _Supervisor:
         """
         assert self._first is not None
         self._first.socket.close()
-        code = supervision.exit_code(self._first.pid, 1.0)
+        code = supervision.wait_for_exit_code(self._first.pid, 1.0)
         self._first = None
         process_tree.end_children()
         if code is None:

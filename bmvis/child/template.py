@@ -18,9 +18,9 @@ from typing import NoReturn
 import msgspec
 
 from bmvis.child import model_process, supervision
+from bmvis.child.child_process import ChildProcess, fork
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.notes import Note, Wanted
-from bmvis.child.part import Part, fork
 from bmvis.child.preloading import Loaded, file_states
 from bmvis.child.user_process import REFUSED, import_own_modules
 from bmvis.extraction import adapters
@@ -52,7 +52,7 @@ class Template:
     """Whether bmvis has set `CUDA_CHECK`."""
     loaded: Loaded = field(default_factory=Loaded)
     tracker: ImportTracker = field(default_factory=ImportTracker)
-    parts: dict[str, Part] = field(default_factory=dict)
+    parts: dict[str, ChildProcess] = field(default_factory=dict)
     routes: dict[tuple[object, ...], Wanted] = field(default_factory=dict)
     """The library that was requested of this template, by the module of the reference."""
     unfit: set[str] = field(default_factory=set)

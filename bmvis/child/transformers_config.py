@@ -36,14 +36,14 @@ def build(path: str) -> nn.Module:
     except ImportError as error:
         raise InvalidReferenceError(f"'config:' needs transformers: {error}", hint="install it there") from None
     with _offline():
-        config = _read(file)
+        config = _read_config(file)
         cls = _named(transformers, config)
         # Only this function applies the dtype of the configuration. AutoModel calls it too.
         model: nn.Module = cls._from_config(config) if cls else transformers.AutoModel.from_config(config)  # type: ignore[no-untyped-call]
     return model
 
 
-def _read(file: str) -> Any:
+def _read_config(file: str) -> Any:
     from transformers import AutoConfig
 
     try:

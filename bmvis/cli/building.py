@@ -38,7 +38,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds per model."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class BuildOutcome(msgspec.Struct, frozen=True):
     """The result of building a model."""
 
     name: str
@@ -78,12 +78,12 @@ class Builders:
         return names
 
     @property
-    def broken(self) -> list[Outcome]:
+    def broken(self) -> list[BuildOutcome]:
         """An outcome for each pattern of pyproject.toml whose models are not known."""
         file = self._work.project.file
-        return [Outcome(text, file, error=e) for text, e in self._listed.items() if isinstance(e, BmvisError)]
+        return [BuildOutcome(text, file, error=e) for text, e in self._listed.items() if isinstance(e, BmvisError)]
 
-    def build_all(self, step: Callable[[Outcome], _T]) -> Iterator[_T]:
+    def build_all(self, step: Callable[[BuildOutcome], _T]) -> Iterator[_T]:
         """Build models, and yield the result of `step` for each one, in the order in which they finish.
 
         Args:
@@ -130,7 +130,7 @@ class Builders:
                 found[pattern.pattern.text] = error
         return found
 
-    def _chosen(self) -> tuple[list[str], list[Outcome]]:
+    def _chosen(self) -> tuple[list[str], list[BuildOutcome]]:
         """Return the names that the command line selects, each once, and patterns without known models."""
         project, written = self._work.project, self._work.names
         if not project.has_names:
@@ -138,7 +138,7 @@ class Builders:
         if not written:
             return self.names, self.broken
         found: dict[str, None] = {}
-        broken: list[Outcome] = []
+        broken: list[BuildOutcome] = []
         for text in written:
             if not is_pattern(text):
                 project.find(text)
@@ -153,12 +153,12 @@ class Builders:
         return list(found), broken
 
 
-def _build(source: Source, project: Project, name: str) -> Outcome:
+def _build(source: Source, project: Project, name: str) -> BuildOutcome:
     file = project.snapshot(name)
     try:
-        return Outcome(name, file, snapshot=Snapshot(project.find(name).reference, source.build(name).model))
+        return BuildOutcome(name, file, snapshot=Snapshot(project.find(name).reference, source.build(name).model))
     except BmvisError as error:
-        return Outcome(name, file, error=error)
+        return BuildOutcome(name, file, error=error)
 
 
 def _progress() -> Progress:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bmvis.cli.building import Outcome
+from bmvis.cli.building import BuildOutcome
 from bmvis.cli.results import Result, Status, compared, failed, status_of
 from bmvis.comparison.drift import Drift, find_drift
 from bmvis.comparison.ignored import Ignored
@@ -23,16 +23,16 @@ from bmvis.source.recorded import MAX_BYTES, ConflictError, conflict_sides, pars
 class Checked(NamedTuple):
     """A model, and how it differs from its snapshot."""
 
-    outcome: Outcome
+    outcome: BuildOutcome
     result: Result
 
 
-def check_file(outcome: Outcome, ignored: Ignored) -> Checked:
+def check_file(outcome: BuildOutcome, ignored: Ignored) -> Checked:
     """Compare a model with its snapshot file."""
     return Checked(outcome, _with_file(outcome, ignored))
 
 
-def check_revision(outcome: Outcome, recorded: Mapping[str, bytes], ignored: Ignored) -> Checked:
+def check_revision(outcome: BuildOutcome, recorded: Mapping[str, bytes], ignored: Ignored) -> Checked:
     """Compare a model with the snapshots of a git revision, by name."""
     name, file, built = outcome.name, outcome.file, outcome.snapshot
     if built is None:
@@ -97,7 +97,7 @@ def _is_snapshot(file: Path) -> bool:
     return True
 
 
-def _with_file(outcome: Outcome, ignored: Ignored) -> Result:
+def _with_file(outcome: BuildOutcome, ignored: Ignored) -> Result:
     name, file, built = outcome.name, outcome.file, outcome.snapshot
     if built is None:
         return _broken(outcome)
@@ -112,7 +112,7 @@ def _with_file(outcome: Outcome, ignored: Ignored) -> Result:
     return compared(name, file, find_drift(recorded.model, built.model, ignored), text)
 
 
-def _broken(outcome: Outcome) -> Result:
+def _broken(outcome: BuildOutcome) -> Result:
     return failed(outcome.name, outcome.file, "broken", outcome.error or BmvisError("the model was not built"))
 
 

@@ -46,7 +46,7 @@ def _results(folder: Path, before: str, after: str | None) -> Iterator[Result]:
     project = read_project(folder)
     files = [Path(side) for side in (before, after) if side is not None and side.endswith(".json")]
     if len(files) == 2:
-        yield compare_contents(files[1].stem, files[1], _read(files[0]), _read(files[1]), project.ignored)
+        yield compare_contents(files[1].stem, files[1], _content(files[0]), _content(files[1]), project.ignored)
         return
     snapshots = project.snapshots
     old = read_revision(snapshots, resolve_revision(folder, before))
@@ -56,10 +56,10 @@ def _results(folder: Path, before: str, after: str | None) -> Iterator[Result]:
 
 
 def _committed(folder: Path) -> dict[str, bytes]:
-    return {file.stem: _read(file) for file in sorted(folder.glob("*.json"))}
+    return {file.stem: _content(file) for file in sorted(folder.glob("*.json"))}
 
 
-def _read(file: Path) -> bytes:
+def _content(file: Path) -> bytes:
     try:
         return read_regular(file, MAX_BYTES)
     except OSError as error:

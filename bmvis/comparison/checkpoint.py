@@ -19,7 +19,7 @@ _NORMS = ("torch.nn.modules.batchnorm", "torch.nn.modules.instancenorm")
 _WEIGHT_NORM = ("torch.nn.utils.parametrizations", "_WeightNorm")
 
 
-class Stored(NamedTuple):
+class StateTensor(NamedTuple):
     """The facts that decide whether a tensor of a state dict can be copied into another one."""
 
     shape: tuple[int, ...] | None
@@ -124,14 +124,14 @@ def _code(model: Model, *, is_saved: bool) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def state_keys(model: Model, *, is_saved: bool) -> tuple[dict[str, Stored], bool]:
+def state_keys(model: Model, *, is_saved: bool) -> tuple[dict[str, StateTensor], bool]:
     """Return the keys of a model's state dict, and whether there are more. A shared module has keys at each place.
 
     Args:
         model: the model.
         is_saved: True for the keys that `state_dict` writes, False for those that `load_state_dict` expects.
     """
-    found: dict[str, Stored] = {}
+    found: dict[str, StateTensor] = {}
     pending: list[tuple[str, int, _Entered | None]] = [("", 0, None)]
     met = 0
     while pending:
@@ -151,15 +151,15 @@ def state_keys(model: Model, *, is_saved: bool) -> tuple[dict[str, Stored], bool
     return found, False
 
 
-def _own_keys(module: Module, path: str, is_saved: bool) -> Iterator[tuple[str, Stored]]:
+def _own_keys(module: Module, path: str, is_saved: bool) -> Iterator[tuple[str, StateTensor]]:
     for parameter in module.parameters:
-        yield join(path, parameter.name), Stored(parameter.shape, parameter.quantization)
+        yield join(path, parameter.name), StateTensor(parameter.shape, parameter.quantization)
     for buffer in module.buffers:
         if buffer.persistent:
-            yield join(path, buffer.name), Stored(buffer.shape, "")
+            yield join(path, buffer.name), StateTensor(buffer.shape, "")
     code = module.state_code
     if code is not None and (code.saves_extra if is_saved else code.loads_extra):
-        yield join(path, "_extra_state"), Stored(None, "")
+        yield join(path, "_extra_state"), StateTensor(None, "")
 
 
 class _Entered(NamedTuple):
@@ -177,7 +177,7 @@ def _contains(entered: _Entered | None, index: int) -> bool:
     return False
 
 
-def _fits(old: Stored, new: Stored) -> bool:
+def _fits(old: StateTensor, new: StateTensor) -> bool:
     if old.quantization != new.quantization:
         return False
     if new.shape is None:
@@ -185,7 +185,7 @@ def _fits(old: Stored, new: Stored) -> bool:
     return old.shape == new.shape or (new.shape == () and old.shape == (1,))
 
 
-def _convert_weight_norm(old: dict[str, Stored], after: Model) -> None:
+def _convert_weight_norm(old: dict[str, StateTensor], after: Model) -> None:
     """Rename the keys of `torch.nn.utils.weight_norm`, as the load hook of its parametrization does."""
     for index, module in enumerate(after.modules):
         if (module.package, module.type) != _WEIGHT_NORM:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from bmvis.comparison.tensor_changes import Fact, Impact
+from bmvis.comparison.tensor_changes import ChangedFact, Impact
 
 Kind = Literal["added", "removed", "changed"]
 IMPACTS: tuple[Impact, ...] = ("checkpoint", "numerics", "training", "cosmetic")
@@ -58,7 +58,7 @@ class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact
         return f"{_SIGNS[self.kind]} {place}  {self.text}"
 
 
-def fact_line(path: str, fact: Fact, names: str = "", **more: object) -> DriftLine:
+def fact_line(path: str, fact: ChangedFact, names: str = "", **more: object) -> DriftLine:
     """Return the change of one place. `names` are the tensors it applies to, if not the whole module."""
     text = f"{names}: {fact.text}" if names else fact.text
     line = DriftLine("changed", path, text, fact.impact, before=fact.before, after=fact.after, topic=fact.topic)

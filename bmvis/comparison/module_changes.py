@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bmvis.comparison.tensor_changes import Fact, Impact, changed
+from bmvis.comparison.tensor_changes import ChangedFact, Impact, changed
 from bmvis.model.tree import Module
 
 _SIZES = {"in_features", "out_features", "kernel_size", "num_embeddings", "normalized_shape", "bias", "num_features"}
@@ -15,7 +15,7 @@ _COSMETIC = {"inplace"}
 _ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 
 
-def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fact]:
+def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[ChangedFact]:
     """Yield each difference.
 
     Args:
@@ -28,9 +28,9 @@ def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fa
         names = (old.type, new.type) if short else (old.import_path, new.import_path)
         yield changed(*names, _class_impact(old, new), topic="class")
     if old.shared_with is None and new.shared_with is not None:
-        yield Fact(f"now the same module as {new.shared_with or 'the root'}", "numerics", False, topic="shared")
+        yield ChangedFact(f"now the same module as {new.shared_with or 'the root'}", "numerics", False, topic="shared")
     elif old.shared_with is not None and new.shared_with is None:
-        yield Fact("no longer shared", "training", False, topic="shared")
+        yield ChangedFact("no longer shared", "training", False, topic="shared")
     if old.extra_repr != new.extra_repr:
         yield from _arguments(old, new, is_resized=is_resized)
 
@@ -52,7 +52,7 @@ def _class_impact(old: Module, new: Module) -> Impact:
     return "numerics" if is_torch or not (old.parameters or new.parameters) else "cosmetic"
 
 
-def _arguments(old: Module, new: Module, *, is_resized: bool) -> Iterator[Fact]:
+def _arguments(old: Module, new: Module, *, is_resized: bool) -> Iterator[ChangedFact]:
     was, is_now = _parsed(old.extra_repr), _parsed(new.extra_repr)
     if old.type != new.type and old.type and new.type:
         return  # the arguments of different classes are not comparable

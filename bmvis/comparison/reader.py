@@ -14,7 +14,7 @@ from bmvis.comparison.module_changes import module_changes
 from bmvis.comparison.optimizer_changes import optimizer_changes
 from bmvis.comparison.parametrized import parametrizations, parametrized_tensors
 from bmvis.comparison.state_code_changes import state_code_changes
-from bmvis.comparison.tensor_changes import Fact, Impact, is_saved, tensor_changes, tensors_of
+from bmvis.comparison.tensor_changes import ChangedFact, Impact, is_saved, tensor_changes, tensors_of
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, join
 
@@ -32,7 +32,7 @@ class Reader:
         self.kept = frozenset(self.now.values())
         """The modules of the present model that the earlier one has."""
         self.paths = {before.paths[old]: after.paths[new] for old, new in self.now.items()}
-        self.common: defaultdict[Fact, dict[int, list[str]]] = defaultdict(dict)
+        self.common: defaultdict[ChangedFact, dict[int, list[str]]] = defaultdict(dict)
         """Facts that can apply to a whole subtree, each with the tensors that it applies to, by module."""
 
     def lines(self) -> Iterator[DriftLine]:
@@ -131,8 +131,8 @@ class Reader:
     def _wraps(self) -> frozenset[int | None]:
         return frozenset(p.wraps for p in self.places if p.wraps is not None)
 
-    def _tensors(self, index: int, path: str, facts: Sequence[tuple[str, Fact]]) -> Iterator[DriftLine]:
-        alike: dict[Fact, list[str]] = {}
+    def _tensors(self, index: int, path: str, facts: Sequence[tuple[str, ChangedFact]]) -> Iterator[DriftLine]:
+        alike: dict[ChangedFact, list[str]] = {}
         for name, fact in facts:
             if not self.ignored.covers(path, fact.topic, fact.impact):
                 alike.setdefault(fact, []).append(name)
@@ -167,7 +167,7 @@ class Reader:
                 elif index in named:
                     yield fact_line(model.paths[index], fact, ", ".join(named[index]))
 
-    def _whole(self, index: int, count: int, fact: Fact) -> DriftLine:
+    def _whole(self, index: int, count: int, fact: ChangedFact) -> DriftLine:
         """Return the line for a fact of all tensors of a subtree that both models have."""
         subject = "" if index else WHOLE if self.is_all_kept else FORMER
         return fact_line(self.after.paths[index], fact, subject=subject, tensors=count)
@@ -221,7 +221,7 @@ def _at_least_numerics(impact: Impact) -> Impact:
     return "checkpoint" if impact == "checkpoint" else "numerics"
 
 
-def _is_gone(fact: Fact) -> bool:
+def _is_gone(fact: ChangedFact) -> bool:
     return fact.topic in ("added", "removed")
 
 

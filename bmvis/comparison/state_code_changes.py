@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bmvis.comparison.tensor_changes import Fact, changed
+from bmvis.comparison.tensor_changes import ChangedFact, changed
 from bmvis.model.state_code import NO_CODE
 from bmvis.model.tree import Module
 
 
-def state_code_changes(old: Module, new: Module) -> Iterator[Fact]:
+def state_code_changes(old: Module, new: Module) -> Iterator[ChangedFact]:
     """Yield each change. Functions are compared by name, without class and Python module, which can be renamed."""
     was, is_now = old.state_code or NO_CODE, new.state_code or NO_CODE
     if was == is_now or not (old.type and new.type):
@@ -21,14 +21,14 @@ def state_code_changes(old: Module, new: Module) -> Iterator[Fact]:
         if _names(before) != _names(after):
             yield changed(_listed(before), _listed(after), "checkpoint", name=what)
     if was.saves_extra != is_now.saves_extra:
-        yield Fact(
+        yield ChangedFact(
             f"{'now' if is_now.saves_extra else 'no longer'} saves _extra_state",
             "checkpoint",
             True,
             topic="_extra_state",
         )
     if was.loads_extra != is_now.loads_extra:
-        yield Fact(
+        yield ChangedFact(
             f"{'now' if is_now.loads_extra else 'no longer'} loads _extra_state",
             "checkpoint",
             True,

@@ -16,7 +16,7 @@ _HANDLED = {"name", "shape", "dtype", "quantization", "trainable", "delta", "tie
 _DERIVED = {"device", "tied_by", "change", "count", "stored_bytes"}
 
 
-class Fact(NamedTuple):
+class ChangedFact(NamedTuple):
     """One change of one tensor."""
 
     text: str
@@ -32,7 +32,7 @@ class Fact(NamedTuple):
 
 def changed(
     before: str, after: str, impact: Impact, *, name: str = "", topic: str = "", is_common: bool = False
-) -> Fact:
+) -> ChangedFact:
     """Return the change of a value to another one.
 
     Args:
@@ -44,10 +44,10 @@ def changed(
         is_common: whether the text has no size of a tensor.
     """
     text = f"{name}: {before} → {after}" if name else f"{before} → {after}"
-    return Fact(text, impact, is_common, before, after, topic or name)
+    return ChangedFact(text, impact, is_common, before, after, topic or name)
 
 
-def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Iterator[tuple[str, Fact]]:
+def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Iterator[tuple[str, ChangedFact]]:
     """Yield each change, with the name of the tensor.
 
     Args:
@@ -59,9 +59,9 @@ def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Itera
     for name in dict.fromkeys([*was, *is_now]):
         before, after = was.get(name), is_now.get(name)
         if before is None and after is not None:
-            yield name, Fact(f"added, {_tensor(after)}", _impact_of(after), False, topic="added")
+            yield name, ChangedFact(f"added, {_tensor(after)}", _impact_of(after), False, topic="added")
         elif after is None and before is not None:
-            yield name, Fact(f"removed, {_tensor(before)}", _impact_of(before), False, topic="removed")
+            yield name, ChangedFact(f"removed, {_tensor(before)}", _impact_of(before), False, topic="removed")
         elif before is not None and after is not None:
             yield from ((name, fact) for fact in _facts(before, after, key))
     if was.keys() == is_now.keys() and list(was) != list(is_now):
@@ -82,20 +82,20 @@ def _named(module: Module) -> Mapping[str, Tensor]:
     return {tensor.name: tensor for tensor in tensors_of(module)}
 
 
-def _facts(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[Fact]:
+def _facts(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[ChangedFact]:
     if type(old) is not type(new):
         names = {Parameter: "parameter", Buffer: "buffer"}
         yield changed(names[type(old)], names[type(new)], "training", topic="persistent", is_common=True)
     if is_saved(old) != is_saved(new):
         text = "now in the state dict" if is_saved(new) else "no longer in the state dict"
-        yield Fact(text, "checkpoint", True, topic="persistent")
+        yield ChangedFact(text, "checkpoint", True, topic="persistent")
     if old.shape != new.shape:
         yield changed(_shape(old), _shape(new), "checkpoint", topic="shape")
     if (tied := key(old.tied_to) if old.tied_to else "") != new.tied_to:
         if tied:
-            yield Fact(f"no longer tied to {tied}", "training", False, topic="tied")
+            yield ChangedFact(f"no longer tied to {tied}", "training", False, topic="tied")
         if new.tied_to:
-            yield Fact(f"tied to {new.tied_to}", "numerics", False, topic="tied")
+            yield ChangedFact(f"tied to {new.tied_to}", "numerics", False, topic="tied")
     if old.dtype != new.dtype:
         yield changed(old.dtype, new.dtype, "numerics", topic="dtype", is_common=True)
     if not (isinstance(old, Parameter) and isinstance(new, Parameter)):
@@ -105,19 +105,23 @@ def _facts(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[Fact
         yield changed(*schemes, "checkpoint", topic="quantization", is_common=True)
     if old.trainable != new.trainable:
         states = ("frozen", "trainable") if new.trainable else ("trainable", "frozen")
-        yield Fact(states[1], "training", True, *states, topic="trainable")
+        yield ChangedFact(states[1], "training", True, *states, topic="trainable")
     if old.delta != new.delta:
-        yield Fact("adapter parameter" if new.delta else "no adapter parameter", "training", True, topic="adapter")
+        yield ChangedFact(
+            "adapter parameter" if new.delta else "no adapter parameter", "training", True, topic="adapter"
+        )
     yield from _others(old, new)
 
 
-def _others(old: Parameter, new: Parameter) -> Iterator[Fact]:
+def _others(old: Parameter, new: Parameter) -> Iterator[ChangedFact]:
     """Yield the changes of all other fields, so that a new field of `Parameter` is never ignored."""
     for field in (field.name for field in msgspec.structs.fields(Parameter)):
         was, is_now = getattr(old, field), getattr(new, field)
         if field not in _HANDLED | _DERIVED and was != is_now:
             impact: Impact = "training" if field == "groups" else "numerics"
-            yield Fact(f"{field} {_value(was)} → {_value(is_now)}", impact, True, _value(was), _value(is_now), field)
+            yield ChangedFact(
+                f"{field} {_value(was)} → {_value(is_now)}", impact, True, _value(was), _value(is_now), field
+            )
 
 
 def _value(value: object) -> str:

@@ -84,14 +84,14 @@ def capture_live(model: nn.Module) -> LiveModel:
         raise TypeError(f"bmvis captures a torch.nn.Module, not {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
         places = list(walk(model))
-        modules = _read(places)
+        modules = _read_modules(places)
         notes = (*map(unregistered.note, find_unregistered(_paths(places))), *missing_layers(_paths(places)))
         tree = Model(modules=modules, device=_device(places), notes=notes)
         active = active_parameters(tree, [place[3] for place in places])
         return LiveModel(msgspec.structs.replace(tree, active=active) if active else tree, places)
 
 
-def _read(places: list[_Place]) -> tuple[Module, ...]:
+def _read_modules(places: list[_Place]) -> tuple[Module, ...]:
     """Return the tree's modules. The reader's tables are as large as the tree, and are freed on return."""
     reader = _Reader(find_deltas(list(_paths(places))), _find_ties(places))
     return tuple([reader.module(*place) for place in places])

@@ -17,7 +17,7 @@ from bmvis.errors import SnapshotError
 from bmvis.model.consistency import inconsistency
 from bmvis.model.optimizer import Optimizer
 from bmvis.model.snapshot_rows import as_json, fold_rows, unfold_rows
-from bmvis.model.tensor_text import refuse_unknown
+from bmvis.model.tensor_text import refuse_unknown_keys
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model
 
@@ -68,7 +68,7 @@ def load(text: str) -> Snapshot:
             raise SnapshotError(
                 f"the snapshot has format {version!r}; this version of bmvis reads {known}", hint="run `bmvis snapshot`"
             )
-        refuse_unknown(content, _HEAD)
+        refuse_unknown_keys(content, _HEAD)
         model = Model(
             tuple(unfold_rows(content["rows"], content["device"])),
             content["device"],

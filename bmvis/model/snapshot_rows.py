@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from bmvis.model.consistency import MAX_LETTERS, MAX_MODULES
-from bmvis.model.tensor_text import absolute, read_tensor, refuse_unknown, relative, write_tensor
+from bmvis.model.tensor_text import absolute, read_tensor, refuse_unknown_keys, relative, write_tensor
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 
 MAX_RECORDS = 5_000_000
@@ -121,7 +121,7 @@ def _names(row: Row, limit: int) -> list[str]:
 
 
 def _module(row: Row, name: str, depth: int, path: str, device: str) -> Module:
-    refuse_unknown(row, (*_PLACE, *Module.__struct_fields__))
+    refuse_unknown_keys(row, (*_PLACE, *Module.__struct_fields__))
     fields = {key: value for key, value in row.items() if key not in _PLACE} | {"name": name, "depth": depth}
     parameters = tuple(read_tensor(Parameter, n, w, path, device) for n, w in fields.pop("parameters", {}).items())
     buffers = tuple(read_tensor(Buffer, n, w, path, device) for n, w in fields.pop("buffers", {}).items())

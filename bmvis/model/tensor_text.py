@@ -53,7 +53,7 @@ def read_tensor(kind: type[_Record], name: str, written: str | Mapping[str, Any]
     """
     if isinstance(written, str):
         return _parse(kind, name, written, device)
-    refuse_unknown(written, ("is", *(field.name for field in msgspec.structs.fields(kind))))
+    refuse_unknown_keys(written, ("is", *(field.name for field in msgspec.structs.fields(kind))))
     fields = msgspec.to_builtins(_parse(kind, name, written["is"], device)) | dict(written)
     del fields["is"]
     if "tied_to" in written:
@@ -113,7 +113,7 @@ def _parts(path: str) -> list[str]:
     return path.split(".") if path else []
 
 
-def refuse_unknown(found: Mapping[str, Any], known: Sequence[str]) -> None:
+def refuse_unknown_keys(found: Mapping[str, Any], known: Sequence[str]) -> None:
     """Check that an object has known keys only.
 
     Raises:

@@ -23,7 +23,7 @@ NOT_DRAWN = "This model could not be drawn."
 NO_PARAMETERS = "no parameters"
 
 
-class Fact(msgspec.Struct, frozen=True):
+class TotalsFact(msgspec.Struct, frozen=True):
     """One fact of a line of totals."""
 
     kind: FactKind
@@ -33,7 +33,7 @@ class Fact(msgspec.Struct, frozen=True):
     """The rounded fact, if the format shows the exact one in a tooltip: `109.5M parameters`; '' if `text` is short."""
 
 
-def totals_facts(page: Page) -> Iterator[Fact]:
+def totals_facts(page: Page) -> Iterator[TotalsFact]:
     """Yield the facts of a page's totals: numbers of elements, trainable elements and adapter elements, and storage."""
     totals = page.totals
     yield _amount("count", totals.count, page.counted)
@@ -46,13 +46,13 @@ def totals_facts(page: Page) -> Iterator[Fact]:
         yield _amount("delta", totals.delta, f"delta ({humanize.percent(totals.delta, totals.count)})")
     if page.uninitialized:
         count = f"{page.uninitialized} uninitialized"
-        yield Fact("uninitialized", f"{count} and not counted", f"{count}, not counted")
-    yield Fact("storage", storage_text(page.dtypes, page.devices))
+        yield TotalsFact("uninitialized", f"{count} and not counted", f"{count}, not counted")
+    yield TotalsFact("storage", storage_text(page.dtypes, page.devices))
     yield _bytes(totals)
     if page.call_summary:
-        yield Fact("call", exact_macs_text(page.call_summary), words.macs_text(page.call_summary))
+        yield TotalsFact("call", exact_macs_text(page.call_summary), words.macs_text(page.call_summary))
     if page.matches:
-        yield Fact("matches", matches_text(page.matches))
+        yield TotalsFact("matches", matches_text(page.matches))
 
 
 def before_head(page: Page) -> str:
@@ -60,7 +60,7 @@ def before_head(page: Page) -> str:
     return f"before: {page.before_type}" if page.before_type else "before"
 
 
-def before_facts(page: Page) -> Iterator[Fact]:
+def before_facts(page: Page) -> Iterator[TotalsFact]:
     """Yield the facts of the base model of a comparison."""
     totals, is_checkpoint = page.before or Totals(), page.is_before_checkpoint
     yield _amount("count", totals.count, "elements" if is_checkpoint else "parameters")
@@ -69,7 +69,7 @@ def before_facts(page: Page) -> Iterator[Fact]:
         if totals.delta:
             yield _amount("delta", totals.delta, "delta")
     if page.before_dtypes:
-        yield Fact("storage", storage_text(page.before_dtypes, ()))
+        yield TotalsFact("storage", storage_text(page.before_dtypes, ()))
     yield _bytes(totals)
 
 
@@ -78,25 +78,27 @@ def has_elements(page: Page) -> bool:
     return bool(page.totals.count or page.uninitialized)
 
 
-def _amount(kind: FactKind, number: int, noun: str) -> Fact:
-    return Fact(kind, f"{number:,} {_singular(noun) if number == 1 else noun}", f"{humanize.count(number)} {noun}")
+def _amount(kind: FactKind, number: int, noun: str) -> TotalsFact:
+    return TotalsFact(
+        kind, f"{number:,} {_singular(noun) if number == 1 else noun}", f"{humanize.count(number)} {noun}"
+    )
 
 
 def _singular(noun: str) -> str:
     return noun.removesuffix("s") if noun in ("parameters", "elements") else noun
 
 
-def _trainable(totals: Totals) -> Fact:
+def _trainable(totals: Totals) -> TotalsFact:
     if totals.trainable == totals.count:
-        return Fact("trainable", "all trainable")
+        return TotalsFact("trainable", "all trainable")
     if not totals.trainable:
-        return Fact("trainable", "all frozen")
+        return TotalsFact("trainable", "all frozen")
     share = humanize.percent(totals.trainable, totals.count)
     return _amount("trainable", totals.trainable, f"trainable ({share})")
 
 
-def _bytes(totals: Totals) -> Fact:
-    return Fact("bytes", f"{totals.stored_bytes:,} bytes", humanize.size(totals.stored_bytes))
+def _bytes(totals: Totals) -> TotalsFact:
+    return TotalsFact("bytes", f"{totals.stored_bytes:,} bytes", humanize.size(totals.stored_bytes))
 
 
 def exact_macs_text(calls: CallSummary) -> str:

@@ -48,7 +48,7 @@ def to_tree(page: Page) -> Tree:
     return trail[0]
 
 
-def below(page: Page) -> list[Text]:
+def lines_below(page: Page) -> list[Text]:
     """Return the lines below a tree: its optimizer, totals and ties, and the legend."""
     about = [*param_group_lines(page.param_groups, page.totals), ""] if page.param_groups else []
     lines = [Text(printable(line), style=MUTED) for line in (*about, *summary.notes(page))]
@@ -56,7 +56,7 @@ def below(page: Page) -> list[Text]:
     return [Text(), *lines, legend] if legend else [Text(), *lines]
 
 
-class Drawn:
+class TerminalTree:
     """A tree that Rich prints at the available width. Long rows continue on the next line, after the tree's lines."""
 
     def __init__(self, page: Page) -> None:
@@ -75,13 +75,13 @@ class Drawn:
             lines = _lines(list(_parts(row, self.page.dtype)), width - len(first), width - len(rest))
             for number, line in enumerate(lines):
                 yield Text.assemble((rest if number else first, LINES), line, no_wrap=True, overflow="ignore")
-        for line in below(self.page):
+        for line in lines_below(self.page):
             yield from line.wrap(console, width)
 
 
 def print_page(page: Page, console: Console) -> None:
     """Print the tree. If the terminal is still too narrow, it breaks lines rather than truncates them."""
-    console.print(Drawn(page), soft_wrap=True)
+    console.print(TerminalTree(page), soft_wrap=True)
 
 
 def to_svg(page: Page, title: str) -> str:
@@ -89,7 +89,7 @@ def to_svg(page: Page, title: str) -> str:
     width = max(4 * row.depth + row_label(row, page.dtype).cell_len for row in page.rows)
     console = Console(
         record=True,
-        width=max(width, *(line.cell_len for line in below(page))) + 1,
+        width=max(width, *(line.cell_len for line in lines_below(page))) + 1,
         file=io.StringIO(),
         force_terminal=True,
         color_system="truecolor",

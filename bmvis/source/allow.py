@@ -29,7 +29,7 @@ EVERYTHING = "*"
 _WILDCARD = re.compile(r"[*?\[]")
 
 
-class Entry(msgspec.Struct, frozen=True):
+class AllowEntry(msgspec.Struct, frozen=True):
     """One entry of the allow list that names Python objects."""
 
     text: str
@@ -50,10 +50,10 @@ class Entry(msgspec.Struct, frozen=True):
         return _match(self.module, module)
 
 
-def parse_entry(text: str) -> Entry:
+def parse_entry(text: str) -> AllowEntry:
     """Return an entry for Python objects; one without a colon allows nothing."""
     module, _, attribute = text.strip().partition(":")
-    return Entry(text, module.strip(), attribute.strip())
+    return AllowEntry(text, module.strip(), attribute.strip())
 
 
 class AllowList:

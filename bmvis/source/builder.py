@@ -23,7 +23,7 @@ from bmvis.worker.protocol import Built, Fact, Listed
 _LOG = logging.getLogger(__name__)
 
 
-class Job(msgspec.Struct, frozen=True):
+class BuildJob(msgspec.Struct, frozen=True):
     """A model to build, and the settings of the build."""
 
     reference: Reference
@@ -55,7 +55,7 @@ class Builder:
         self._digest_of = cache_of(fingerprint.of_installed)
         self._workers: dict[tuple[object, ...], Worker] = {}
 
-    def build(self, job: Job) -> Built:
+    def build(self, job: BuildJob) -> Built:
         """Return a captured model.
 
         Raises:
@@ -95,7 +95,7 @@ class Builder:
             cache.put(built, *key)
         return built
 
-    def find_all(self, job: Job) -> Listed:
+    def find_all(self, job: BuildJob) -> Listed:
         """Return references to the models of a module that a pattern matches.
 
         Raises:
@@ -120,19 +120,19 @@ class Builder:
         for worker in self._workers.values():
             worker.close()
 
-    def _cache_of(self, job: Job) -> Cache | None:
+    def _cache_of(self, job: BuildJob) -> Cache | None:
         if self._cache and job.cwd not in self._caches:
             self._caches[job.cwd] = Cache(self._cache, job.cwd, self._digest_of)
         return self._caches.get(job.cwd)
 
-    def _worker(self, job: Job) -> Worker:
+    def _worker(self, job: BuildJob) -> Worker:
         key = (job.cwd, job.python, job.timeout, job.memory)
         if key not in self._workers:
             self._workers[key] = Worker(job.cwd, python=job.python, timeout=job.timeout, memory=job.memory)
         return self._workers[key]
 
 
-def _allowed(job: Job) -> tuple[object, ...]:
+def _allowed(job: BuildJob) -> tuple[object, ...]:
     """Return the part of a cache key with the allow entries against which the worker has checked the objects."""
     if job.allow == job.inputs_allow == (EVERYTHING,):
         return ()

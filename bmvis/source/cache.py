@@ -192,7 +192,7 @@ class Cache:
 
     def _with_paths(self, built: _Reply, change: Callable[[str], str]) -> _Reply:
         sources = tuple(map(change, built.sources))
-        return msgspec.structs.replace(built, sources=sources, facts=facts_of.relative(built.facts, change))
+        return msgspec.structs.replace(built, sources=sources, facts=facts_of.with_changed_paths(built.facts, change))
 
 
 def _checked(whole: bytes) -> bytes:

@@ -20,7 +20,7 @@ from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.source import gguf, safetensors
 from bmvis.source.facts import file_facts
-from bmvis.source.packed_weights import unpack
+from bmvis.source.packed_weights import unpack_weights
 from bmvis.source.tensor_file import MAX_HEADER, PICKLED, StoredTensor, TensorFile, quoted, read_bytes, refuse_pickle
 from bmvis.worker.protocol import Built
 
@@ -45,16 +45,16 @@ def read(path: Path) -> Built:
         CheckpointError: there is no such file, it is damaged, or its format cannot be read without running code.
     """
     with paused_gc():
-        return _read(path)
+        return _read_checkpoint(path)
 
 
-def _read(path: Path) -> Built:
+def _read_checkpoint(path: Path) -> Built:
     found = _open(path)
     _require_fits(found.tensors, path)
     config = found.files[0].parent / "config.json"
     files = [*found.files, config] if config.is_file() else found.files
     written = _read_config(config) if config.is_file() else {}
-    tensors = unpack(found.tensors, written)
+    tensors = unpack_weights(found.tensors, written)
     sources = tuple(os.path.abspath(file) for file in files)
     modules = tuple(_modules(tensors, found.type or _architecture(written), path))
     model = Model(modules, is_checkpoint=True, notes=found.notes)

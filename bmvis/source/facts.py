@@ -77,7 +77,7 @@ def watched(facts: Iterable[Fact]) -> set[str]:
     return found
 
 
-def relative(facts: Iterable[Fact], change: Callable[[str], str]) -> tuple[Fact, ...]:
+def with_changed_paths(facts: Iterable[Fact], change: Callable[[str], str]) -> tuple[Fact, ...]:
     """Return facts with changed paths.
 
     Args:

@@ -104,7 +104,7 @@ def read_file(file: Path) -> TensorFile:
     whole = file.stat().st_size
     header = read_bytes(file, None, min(whole, MAX_HEADER))
     try:
-        return _read(_Reader(header), file, whole)
+        return _read_gguf(_Reader(header), file, whole)
     except _DamagedError as error:
         raise CheckpointError(f"{file} is a damaged GGUF file: {error}", hint=DOWNLOAD) from None
 
@@ -149,7 +149,7 @@ class _Reader:
         self.at += count
 
 
-def _read(reader: _Reader, file: Path, whole: int) -> TensorFile:
+def _read_gguf(reader: _Reader, file: Path, whole: int) -> TensorFile:
     _read_version(reader)
     tensor_count, entry_count = reader.whole(), reader.whole()
     if tensor_count > MAX_TENSORS:

@@ -48,7 +48,7 @@ _SCHEMES: Mapping[str, _Scheme] = {
 """
 
 
-def unpack(tensors: Mapping[str, StoredTensor], config: Mapping[str, Any]) -> Mapping[str, StoredTensor]:
+def unpack_weights(tensors: Mapping[str, StoredTensor], config: Mapping[str, Any]) -> Mapping[str, StoredTensor]:
     """Return the tensors of a checkpoint with the logical shapes of packed weights.
 
     Other tensors of the storage of a weight (scales, zero points) are marked as bookkeeping, and their bytes are added

@@ -119,7 +119,7 @@ def read_project(start: Path) -> Project:
     """
     for folder in (start, *start.parents):
         file = folder / "pyproject.toml"
-        written = _read(file) if file.is_file() else None
+        written = _read_table(file) if file.is_file() else None
         if written is not None:
             return _project(folder, written, file)
     return Project(start, (str(start),), start / "snapshots", {})
@@ -141,7 +141,7 @@ def project_folder(start: Path) -> Path:
     return found
 
 
-def _read(file: Path) -> object:
+def _read_table(file: Path) -> object:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("bmvis")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -17,7 +17,7 @@ from bmvis.errors import BmvisError, InvalidReferenceError, ProjectError, neares
 from bmvis.options import Device, Options
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
-from bmvis.source.builder import Builder, Job
+from bmvis.source.builder import Builder, BuildJob
 from bmvis.source.facts import entry_fact
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
 from bmvis.source.portable import portable_error, portable_model
@@ -274,17 +274,17 @@ class Source:
         """Return the name of a reference in pyproject.toml; '' if it has none, or if no snapshot is needed."""
         return "" if self._mode == "live" else self.project.name_of(reference, device)
 
-    def _job(self, reference: Reference) -> Job:
+    def _job(self, reference: Reference) -> BuildJob:
         """Return the job for a reference on a page, with the settings of the site."""
-        return Job(reference, self._cwd, self._path, self._python, self._timeout, self._memory)
+        return BuildJob(reference, self._cwd, self._path, self._python, self._timeout, self._memory)
 
-    def _named_job(self, model: NamedModel, device: Device) -> Job:
+    def _named_job(self, model: NamedModel, device: Device) -> BuildJob:
         """Return the job for a name from pyproject.toml, which every page may use."""
         return self._project_job(parse_reference(model.reference), model, device)
 
-    def _project_job(self, reference: Reference, model: ModelSettings, device: Device) -> Job:
+    def _project_job(self, reference: Reference, model: ModelSettings, device: Device) -> BuildJob:
         project = self.project
-        return Job(
+        return BuildJob(
             reference,
             project.folder,
             tuple(dict.fromkeys((*project.path, *self._path))),

@@ -88,7 +88,7 @@ def read_mapping(written: str) -> NameMapping:
     try:
         if file.stat().st_size > LARGEST:
             raise CommonStructureError(f"the mapping {file.name} has more than {LARGEST:,} bytes")
-        return _read(file.name, file.read_bytes())
+        return _parse_mapping(file.name, file.read_bytes())
     except OSError as error:
         raise CommonStructureError(f"cannot read the mapping {file}: {error.strerror}") from None
 
@@ -104,7 +104,7 @@ def read_own(name: str) -> NameMapping:
         raise CommonStructureError(
             f"unknown mapping {name!r}", hint=f"{nearest(name, own_names())}; or set the path of a .toml file"
         )
-    return _read(name, (FOLDER / f"{name}.toml").read_bytes())
+    return _parse_mapping(name, (FOLDER / f"{name}.toml").read_bytes())
 
 
 def from_opendelta(written: Mapping[str, Any], model: str) -> NameMapping:
@@ -125,7 +125,7 @@ def from_opendelta(written: Mapping[str, Any], model: str) -> NameMapping:
     return NameMapping("given", (model,), names, frozenset(), {})
 
 
-def _read(name: str, content: bytes) -> NameMapping:
+def _parse_mapping(name: str, content: bytes) -> NameMapping:
     try:
         file = msgspec.convert(tomllib.loads(content.decode()), _File)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.adapters.base import Deltas, Places, below, is_of, of_library
+from bmvis.extraction.adapters.base import Deltas, Places, is_of, of_library, parameters_below
 
 _SHARED_PARAMETERS = "shared_parameters"
 """The child of a model with the parameters that its Compacter adapters share."""
@@ -42,7 +42,7 @@ def _added_parameters(module: nn.Module) -> Iterator[torch.Tensor]:
     else:
         parts = [child for name, child in introspection.children(module) if name == _SHARED_PARAMETERS]
     for part in parts:
-        yield from (parameter for _, parameter in below(part))
+        yield from (parameter for _, parameter in parameters_below(part))
 
 
 def _replaces(module: nn.Module) -> bool:

@@ -35,7 +35,7 @@ def is_of(module: nn.Module, package: str) -> bool:
     return _is_of(type(module), package)
 
 
-def below(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+def parameters_below(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield the parameters of a module and of its descendants, with paths relative to the module."""
     seen: set[int] = set()
     pending = [("", module)]

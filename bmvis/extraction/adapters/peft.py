@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.adapters.base import Deltas, Places, below, comes_from, of_library
+from bmvis.extraction.adapters.base import Deltas, Places, comes_from, of_library, parameters_below
 
 
 def peft(places: Places) -> Deltas:
@@ -30,7 +30,7 @@ def peft(places: Places) -> Deltas:
         }
         if comes_from(module, "peft", "XLoraModel"):
             by_prefix |= {id(p): "" for _, p in _parameters_in(module, ["internal_xlora_classifier"])}
-            in_xlora |= {id(p) for _, p in below(module)}
+            in_xlora |= {id(p) for _, p in parameters_below(module)}
     return by_prefix | {key: "" if _is_mixed(key, state, in_xlora) else state for key, state in by_layer.items()}
 
 
@@ -73,7 +73,7 @@ def _parameters_in(module: nn.Module, names: Iterable[str]) -> Iterator[tuple[st
         if name in own:
             yield "", own[name]
         if name in children:
-            for path, parameter in below(children[name]):
+            for path, parameter in parameters_below(children[name]):
                 yield path.partition(".")[0], parameter
 
 

@@ -27,7 +27,7 @@ WIDTHS = (300, 400, 600, 800, 1000)
 """Widths of the map, in pixels, at which the stylesheet starts to show labels. A label has the first that it fits."""
 
 
-class Cell(msgspec.Struct, frozen=True):
+class MapCell(msgspec.Struct, frozen=True):
     """One row of the tree with its position on the map."""
 
     row: Row
@@ -82,14 +82,14 @@ def to_thumbnail(page: Page) -> Markup | None:
     )
 
 
-def _in_words(cells: Sequence[Cell], whole: int) -> str:
+def _in_words(cells: Sequence[MapCell], whole: int) -> str:
     """Return the text alternative of a thumbnail: `Where the parameters are: encoder 78 %, embeddings 21 %`."""
     largest = sorted(cells, key=lambda cell: -cell.row.first)[:4]
     parts = [f"{cell.row.path or cell.row.label} {humanize.percent(cell.row.first, whole)}" for cell in largest]
     return f"Where the parameters are: {', '.join(parts)}"
 
 
-def _cells(page: Page) -> Iterator[Cell]:
+def _cells(page: Page) -> Iterator[MapCell]:
     rows = page.rows
     if not rows[0].first:
         return
@@ -102,7 +102,7 @@ def _cells(page: Page) -> Iterator[Cell]:
         ends[row.depth] = left + width
         ends[row.depth + 1] = left
         if width >= MIN_WIDTH:
-            yield Cell(row, left, width, state)
+            yield MapCell(row, left, width, state)
 
 
 def _states(rows: Sequence[Row]) -> list[str]:
@@ -127,7 +127,7 @@ def _own_states(row: Row) -> set[str]:
     }
 
 
-def _draw(cell: Cell, page: Page) -> Markup:
+def _draw(cell: MapCell, page: Page) -> Markup:
     whole, state = page.totals.count, "" if page.is_checkpoint else f", {cell.state}"
     row, top = cell.row, cell.row.depth * LINE
     share = humanize.percent(row.first, whole)
@@ -137,7 +137,7 @@ def _draw(cell: Cell, page: Page) -> Markup:
     return tag("g", join(tag("title", words), box, _label(cell, left, top)), class_=f"bmvis-{cell.state}")
 
 
-def _label(cell: Cell, left: str, top: int) -> Markup | None:
+def _label(cell: MapCell, left: str, top: int) -> Markup | None:
     """Return the label of a cell, with the width of the map that it needs; None if no `WIDTHS` is enough."""
     row = cell.row
     label = row.label or row.names[0]

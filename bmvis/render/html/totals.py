@@ -11,7 +11,11 @@ from bmvis.view.page import Page
 
 def totals_line(page: Page) -> Markup:
     """Return the class name and the totals of a tree's model."""
-    facts = summary.totals_facts(page) if summary.has_elements(page) else [summary.Fact("count", summary.NO_PARAMETERS)]
+    facts = (
+        summary.totals_facts(page)
+        if summary.has_elements(page)
+        else [summary.TotalsFact("count", summary.NO_PARAMETERS)]
+    )
     return _line(page.type or "checkpoint", facts, "bmvis-totals")
 
 
@@ -20,11 +24,11 @@ def before_line(page: Page) -> Markup:
     return _line(summary.before_head(page), summary.before_facts(page), "bmvis-totals bmvis-before")
 
 
-def _line(head: str, facts: Iterable[summary.Fact], classes: str) -> Markup:
+def _line(head: str, facts: Iterable[summary.TotalsFact], classes: str) -> Markup:
     return tag("p", tag("b", head), *map(_fact, facts), class_=classes)
 
 
-def _fact(fact: summary.Fact) -> Markup:
+def _fact(fact: summary.TotalsFact) -> Markup:
     """Return a fact. If it is rounded, the tooltip and the screen reader have the exact text."""
     if not fact.rounded or fact.kind == "uninitialized":
         return tag("span", fact.rounded or fact.text)

@@ -12,7 +12,7 @@ from bmvis.worker import process_tree
 
 
 @dataclass
-class Part:
+class ChildProcess:
     """A child of this process, and the socket to it."""
 
     pid: int
@@ -23,7 +23,7 @@ class _Serve(Protocol):
     def __call__(self, parent: socket.socket) -> NoReturn: ...
 
 
-def fork(serve: _Serve) -> Part:
+def fork(serve: _Serve) -> ChildProcess:
     """Fork a process that only runs `serve` with a socket; it ends when this process ends."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     parent = os.getpid()
@@ -39,4 +39,4 @@ def fork(serve: _Serve) -> Part:
         finally:
             os._exit(1)
     theirs.close()
-    return Part(pid, ours)
+    return ChildProcess(pid, ours)
