@@ -46,7 +46,7 @@ _STATUSES: dict[type[SnapshotError], Status] = {
 }
 
 
-class Change(DriftLine, frozen=True, omit_defaults=True, rename={"impact": "class"}):
+class ReportedChange(DriftLine, frozen=True, omit_defaults=True, rename={"impact": "class"}):
     """One change, and the line of its row in the snapshot file."""
 
     line: int = 1
@@ -65,7 +65,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     """Path of the snapshot file, relative to the root of the repository."""
     impact: Impact | None = None
     headline: str = ""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ReportedChange, ...] = ()
     before: Totals | None = None
     after: Totals | None = None
     verdict: Verdict | None = None
@@ -186,11 +186,11 @@ def _serious(fail_on: FailOn) -> tuple[Impact, ...]:
     return IMPACTS[: names.index(fail_on) + 1] if fail_on in names else ()
 
 
-def _changes(drift: Drift, text: str, is_after: bool) -> tuple[Change, ...]:
+def _changes(drift: Drift, text: str, is_after: bool) -> tuple[ReportedChange, ...]:
     rows = RowLines(text)
     found = []
     for line in drift.changes:
         where = line.path if is_after or line.was is None else line.was
         fields = msgspec.structs.asdict(line)
-        found.append(Change(**fields, line=rows.line(where), shown=str(line)))
+        found.append(ReportedChange(**fields, line=rows.line(where), shown=str(line)))
     return tuple(found)

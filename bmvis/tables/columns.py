@@ -25,7 +25,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Source:
+class ColumnSource:
     """What a column reads from."""
 
     entry: Entry
@@ -42,7 +42,7 @@ class Column:
 
     heading: str
     help: str
-    read: Callable[[Source], Value]
+    read: Callable[[ColumnSource], Value]
     unit: Literal["", "count", "bytes"] = ""
 
 
@@ -50,33 +50,33 @@ def _number(number: int, is_minimum: bool = False) -> Value:
     return Value(f"{number:,}", number, is_minimum)
 
 
-def _size(source: Source) -> Value:
+def _size(source: ColumnSource) -> Value:
     size = source.page.totals.stored_bytes
     return Value(f"{size:,} bytes", size)
 
 
-def _parameters(source: Source) -> Value:
+def _parameters(source: ColumnSource) -> Value:
     return _number(source.page.totals.count, bool(source.page.uninitialized))
 
 
-def _trainable(source: Source) -> Value:
+def _trainable(source: ColumnSource) -> Value:
     return Value() if source.page.is_checkpoint else _number(source.page.totals.trainable)
 
 
-def _active(source: Source) -> Value:
+def _active(source: ColumnSource) -> Value:
     return _number(source.page.active) if source.page.active else Value()
 
 
-def _macs(source: Source) -> Value:
+def _macs(source: ColumnSource) -> Value:
     calls = source.page.call_summary
     return Value() if calls is None else _number(calls.macs[0], bool(calls.uncounted))
 
 
-def _depth(source: Source) -> Value:
+def _depth(source: ColumnSource) -> Value:
     return _number(max(module.depth for module in source.model.modules))
 
 
-def _name(source: Source) -> Value:
+def _name(source: ColumnSource) -> Value:
     return Value(source.entry.shown)
 
 

@@ -13,7 +13,7 @@ from bmvis.errors import BmvisError, OptionError
 from bmvis.gallery import Entry
 from bmvis.model.tree import Model
 from bmvis.options import Options
-from bmvis.tables.columns import COLUMNS, Source, Value
+from bmvis.tables.columns import COLUMNS, ColumnSource, Value
 from bmvis.tables.options import CALLED, Sorting, TableOptions
 from bmvis.tables.own_columns import Rows, own_values, require_known
 from bmvis.view.layout import layout
@@ -149,7 +149,7 @@ def _values(result: Result, page: Page | None, own: dict[str, str], options: Tab
     if page is None or isinstance(result.model, BmvisError):
         return found | {"name": Value(result.entry.shown, href=result.href)}
     inputs = options.inputs_of(result.entry) if page.call_summary else ""
-    source = Source(result.entry, result.model, page, inputs)
+    source = ColumnSource(result.entry, result.model, page, inputs)
     wanted = {*options.columns, options.sort.column} & COLUMNS.keys()
     computed = {name: COLUMNS[name].read(source) for name in wanted}
     if "name" in computed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence, Set
+from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 
 import msgspec
 
@@ -78,21 +78,26 @@ def fold(
     forms = Forms(model, children, signatures) if similar else None
     if forms:
         forms.find(_own_keys(model, buffers, marked, closed, unseen))
-    groups: list[Group] = []
+    folding = Folding([], signatures, children, cut, below, forms.forms if forms else None)
+    folding.groups.extend(_groups(model, folding, unseen, forms))
+    return folding
+
+
+def _groups(model: Model, folding: Folding, unseen: Sequence[int], forms: Forms | None) -> Iterator[Group]:
+    """Yield the groups of a folding, each before those below it."""
     pending: list[tuple[int, ...]] = [(0,)]
     while pending:
         members = pending.pop()
         first = members[0]
         varies = forms is not None and forms.vary(members)
-        hidden = below[first] if cut[first] else 0
-        groups.append(Group(model.modules[first].depth, members, hidden, unseen[first], varies))
-        if cut[first]:
+        hidden = folding.below[first] if folding.cut[first] else 0
+        yield Group(model.modules[first].depth, members, hidden, unseen[first], varies)
+        if folding.cut[first]:
             continue
         if forms:
             pending += reversed(forms.rows_below(members if varies else members[:1]))
         else:
-            pending += reversed(_equal_siblings(children[first], signatures))
-    return Folding(groups, signatures, children, cut, below, forms.forms if forms else None)
+            pending += reversed(_equal_siblings(folding.children[first], folding.signatures))
 
 
 def _equal_siblings(siblings: Sequence[int], signatures: Sequence[int]) -> list[tuple[int, ...]]:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from bmvis.cli.reports import FORMATS
-from bmvis.cli.results import Change, Result, compared, exit_code, failed
+from bmvis.cli.results import ReportedChange, Result, compared, exit_code, failed
 from bmvis.cli.row_lines import RowLines
 from bmvis.comparison.drift import find_drift
 from bmvis.errors import BmvisError
@@ -41,7 +41,7 @@ ALL = [SAME, RESIZED, FROZEN, BROKEN, MISSING]
 
 def many(count):
     changes = tuple(
-        Change("changed", str(n), "x", "cosmetic" if n else "checkpoint", line=count - n, shown=f"~ {n}  x")
+        ReportedChange("changed", str(n), "x", "cosmetic" if n else "checkpoint", line=count - n, shown=f"~ {n}  x")
         for n in reversed(range(count))
     )
     return Result(name="big", status="drifted", snapshot="big.json", file="big.json", changes=changes, headline="h")
