@@ -104,7 +104,7 @@ CHANGELOG = "# Changelog\n\n## Unreleased\n\n## {} - 2026-12-01\n"
     ],
     ids=["agrees", "no-v", "other-tag", "other-citation", "no-entry"],
 )
-def test_a_tag_is_checked_against_the_files_with_a_version(tmp_path, tag, cited, logged, complaints):
+def test_tag_is_compared_with_files_that_have_a_version(tmp_path, tag, cited, logged, complaints):
     for folder in (".ci", "bmvis"):
         (tmp_path / folder).mkdir()
     script = tmp_path / ".ci" / "check-tag"
@@ -117,11 +117,11 @@ def test_a_tag_is_checked_against_the_files_with_a_version(tmp_path, tag, cited,
     assert done.returncode == bool(complaints)
 
 
-def test_the_citation_has_the_version_of_the_package():
+def test_citation_has_the_version_of_the_package():
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == bmvis.__version__
 
 
-def test_the_changelog_has_the_form_of_keep_a_changelog():
+def test_changelog_has_the_format_of_keep_a_changelog():
     text = (ROOT / "CHANGELOG.md").read_text()
     versions = re.findall(r"^## (.*)$", text, re.MULTILINE)
     kinds = set(re.findall(r"^### (.*)$", text, re.MULTILINE))

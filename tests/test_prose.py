@@ -70,19 +70,19 @@ def test_words_to_avoid_are_found(project, text, found):
     assert code == bool(found)
 
 
-def test_a_finding_fails_with_its_place_and_suggestions(project):
+def test_finding_fails_with_location_and_suggestions(project):
     write(project, "docs/page.md", "A title\n\nBuild it anew.\n")
     assert check(project) == (1, ["docs/page.md:3: anew ==> again, from scratch"])
 
 
 @pytest.mark.parametrize("path", ["docs", "docs/", "docs/page.md"])
-def test_a_path_that_is_not_clean_yet_passes(project, path):
+def test_listed_path_passes(project, path):
     write(project, "docs/page.md", "Build it anew.\n")
     mark_unclean(project, "pyproject.toml", path)
     assert check(project) == (0, [])
 
 
-def test_a_listed_path_covers_no_other_of_the_same_beginning(project):
+def test_listed_path_does_not_cover_paths_with_the_same_prefix(project):
     write(project, "docs/page.md", "Build it anew.\n")
     write(project, "docs2/page.md", "Build it anew.\n")
     mark_unclean(project, "pyproject.toml", "docs")
@@ -90,7 +90,7 @@ def test_a_listed_path_covers_no_other_of_the_same_beginning(project):
 
 
 @pytest.mark.parametrize("path", ["docs", "gone.md"])
-def test_a_listed_path_without_findings_fails_until_it_is_pruned(project, path):
+def test_listed_path_without_findings_fails_until_pruned(project, path):
     write(project, "docs/page.md", "Build it again.\n")
     mark_unclean(project, "pyproject.toml", path)
     complaint = f".ci/prose-unclean.txt: {path} has no findings any more: run `.ci/prose.py --prune`"

@@ -87,7 +87,7 @@ def built(folder: Path, command: list[str], cwd: str, environment: dict[str, str
 
 
 @pytest.mark.parametrize("host", COMMANDS)
-def test_two_builds_are_the_same(host, tmp_path):
+def test_builds_are_identical(host, tmp_path):
     cwd, first, second = COMMANDS[host]
     here = built(tmp_path / "a", first, cwd, HERE)
     there = built(tmp_path / "b" / "elsewhere", second, cwd, THERE)

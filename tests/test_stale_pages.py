@@ -350,13 +350,13 @@ def reasons(log: str, row: str) -> list[str]:
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_an_unchanged_model_is_not_built_again(builds, row):
+def test_unchanged_model_is_not_built_again(builds, row):
     assert not reasons(builds.logs[1], row)
     assert not reasons(builds.logs[3], row)
 
 
 @pytest.mark.parametrize("row", STALE)
-def test_an_edit_is_seen_and_its_reason_is_logged(builds, row):
+def test_edit_builds_the_model_again_and_logs_the_reason(builds, row):
     assert builds.widths[row] == ["3", "3", "4", "4"]
     assert reasons(builds.logs[2], row)
 

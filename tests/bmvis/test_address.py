@@ -45,34 +45,34 @@ LAYERS = [f"bert.encoder.layer.{index}" for index in range(12)]
         (r"[r]", []),
     ],
 )
-def test_a_pattern_names_ends_of_paths_in_whole_names(pattern, paths):
+def test_pattern_matches_path_suffix_at_whole_names(pattern, paths):
     assert address.match(BERT, pattern) == paths
 
 
-def test_the_rule_is_that_of_opendelta():
+def test_pattern_rule_equals_opendelta():
     """The first place where an expression is found counts: `bert|encoder` finds `bert` first in `bert.encoder`."""
     assert address.match(BERT, r"[r]encoder$") == ["bert.encoder"]
     assert address.match(BERT, [r"[r]bert|encoder", "cls"]) == ["bert", "cls"]
 
 
-def test_it_is_there_after_import_bmvis():
+def test_address_is_available_after_import_bmvis():
     code = "import bmvis, torch; print(bmvis.address.match(bmvis.capture(torch.nn.Sequential(torch.nn.ReLU())), '0'))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "['0']\n"
 
 
 @pytest.mark.parametrize("written", ["[r](", "[r]" + "(" * 5000, "[r]" + "a" * 2000, "[r]a{99999999999999999999}"])
-def test_an_expression_that_cannot_be_read_is_an_option_error(written):
+def test_invalid_expression_is_an_option_error(written):
     with pytest.raises(OptionError, match=r"invalid regular expression"):
         parse_options({"highlight": written})
 
 
 @pytest.mark.parametrize("written", ["", " ", ","])
-def test_no_pattern_is_an_option_error(written):
+def test_empty_highlight_is_an_option_error(written):
     with pytest.raises(OptionError, match="for option 'highlight'"):
         parse_options({"highlight": written})
 
 
-def test_a_site_has_no_patterns_for_all_of_its_trees():
+def test_highlight_is_rejected_as_a_site_default():
     with pytest.raises(OptionError, match="option 'highlight' applies to a single tree"):
         parse_site_options({"highlight": "query"})
 
@@ -99,7 +99,7 @@ def test_match_in_a_fold_unfolds_its_block():
     assert found.index("3 (BertLayer)") + 1 == found.index("attention (BertAttention) (match)")
 
 
-def test_a_match_in_every_block_leaves_the_fold_and_counts_them():
+def test_match_in_every_block_keeps_the_fold_and_counts_matches():
     found = lines(highlight="attention.output.dense")
     assert len([line for line in found if "(match)" in line]) == 1
     assert "0-11(BertLayer)" in found
@@ -113,7 +113,7 @@ def test_match_below_depth_shows_while_siblings_stay_summed_up():
     assert "embeddings (BertEmbeddings) … 4 modules below, 23.8M parameters" in found
 
 
-def test_a_match_without_parameters_shows():
+def test_match_without_parameters_is_shown():
     dropout = Module("dropout", 1, "Dropout")
     model = Model((Module("", 0, "M"), dropout, Module("act", 1, "ReLU")))
     assert [row.path for row in layout(model, Options(highlight=("dropout",))).rows] == ["", "dropout"]
@@ -129,7 +129,7 @@ def test_a_match_without_parameters_shows():
         ("vision.patches", "the first modules are bert, cls"),
     ],
 )
-def test_a_pattern_that_names_nothing_is_a_warning_with_the_nearest(pattern, hint):
+def test_pattern_without_match_is_a_warning_with_suggestion(pattern, hint):
     page = layout(BERT, Options(highlight=(pattern, "bert")))
     assert page.matches == 1
     [warning] = page.warnings
@@ -145,7 +145,7 @@ def test_html_marks_the_name_and_counts_the_matches():
     assert "bmvis-match" not in to_html(layout(BERT, Options()), "bert")
 
 
-def test_a_match_below_closed_levels_is_open():
+def test_match_below_closed_levels_is_open():
     html = to_html(layout(BERT, Options(highlight=("layer.3.attention.self",), open=0)), "bert")
     opened = html.count('<details open="">')
     assert opened == 6  # the root, bert, encoder, layer, 3, attention

@@ -21,7 +21,7 @@ def model():
     return nn.Sequential(nn.Linear(2, 3), nn.Dropout(), nn.Linear(3, 3))
 
 
-def test_the_arguments_are_bigmodelviss():
+def test_arguments_equal_those_of_bigmodelvis():
     theirs = pytest.importorskip("bigmodelvis", reason="bigmodelvis is not installed").Visualization
     for name in ("__init__", "structure_graph"):
         known = {k: v.default for k, v in inspect.signature(getattr(theirs, name)).parameters.items()}
@@ -29,7 +29,7 @@ def test_the_arguments_are_bigmodelviss():
         assert ours == known
 
 
-def test_it_prints_and_returns_a_tree(model, capsys):
+def test_structure_graph_prints_and_returns_a_tree(model, capsys):
     tree = bmvis.Visualization(model).structure_graph(rootname="net", keep_non_params=True)
     assert capsys.readouterr().out.splitlines()[:3] == [
         "net",
@@ -39,7 +39,7 @@ def test_it_prints_and_returns_a_tree(model, capsys):
     assert [child.label.plain for child in tree.children][1] == "1 (Dropout)"
 
 
-def test_the_common_structure_by_a_mapping_of_opendelta(model):
+def test_structure_graph_accepts_a_mapping_of_opendelta(model):
     mapping = {"0": {"__name__": "ff.w1"}, "2": {"__name__": "ff.w2"}}
     tree = bmvis.Visualization(model).structure_graph(common_structure=True, mapping=mapping, printTree=False)
     assert [child.label.plain for child in tree.children] == ["ff (Virtual)"]
@@ -54,7 +54,7 @@ def test_the_common_structure_by_a_mapping_of_opendelta(model):
     ],
     ids=["none of its names is there", "none for the model"],
 )
-def test_a_mapping_that_does_not_fit_is_a_warning(model, mapping, message):
+def test_mapping_that_does_not_fit_is_a_warning(model, mapping, message):
     with pytest.warns(UserWarning, match=re.escape(message)) as caught:
         tree = bmvis.Visualization(model).structure_graph(common_structure=True, mapping=mapping, printTree=False)
     assert [warning.filename for warning in caught] == [__file__]
@@ -72,12 +72,12 @@ def test_drawing_in_python_warns_as_a_page_does(model):
     assert [warning.filename for warning in caught] == [__file__]
 
 
-def test_it_can_be_quiet(model, capsys):
+def test_structure_graph_can_print_nothing(model, capsys):
     bmvis.Visualization(model).structure_graph(expand_params=True, printTree=False)
     assert not capsys.readouterr().out
 
 
-def test_a_captured_model_draws_itself(model):
+def test_captured_model_has_html_repr(model):
     found = bmvis.capture(model)
     html = BeautifulSoup(found._repr_html_(), "html.parser")
     assert [row["id"].split(".", 1)[1] for row in html.select("li[id]")] == ["", "0", "2"]
@@ -88,7 +88,7 @@ def test_a_captured_model_draws_itself(model):
     assert set(bundle) == {"text/plain", "text/html"}
 
 
-def test_a_captured_model_prints_itself(model):
+def test_captured_model_prints_a_tree(model):
     found = bmvis.capture(model)
     assert str(found) == repr(found) == found._repr_mimebundle_()["text/plain"]
     console = Console(width=60, file=io.StringIO())
@@ -97,7 +97,7 @@ def test_a_captured_model_prints_itself(model):
     assert console.file.getvalue().count("├── 0 (Linear) weight:[3, 2] bias:[3]\n") == 2
 
 
-def test_two_outputs_share_no_id(model):
+def test_outputs_have_distinct_ids(model):
     found = bmvis.capture(model)
     first, second = (BeautifulSoup(found._repr_html_(), "html.parser") for _ in range(2))
     assert not {e["id"] for e in first.select("[id]")} & {e["id"] for e in second.select("[id]")}
@@ -111,7 +111,7 @@ def test_options_are_those_of_pages(model):
         bmvis.capture(model).draw(dept=1)
 
 
-def test_the_data_is_that_of_a_capture(model):
+def test_visualization_data_equals_a_capture(model):
     found = bmvis.capture(model)
     assert found == read(model)
     assert read(model) == found

@@ -25,14 +25,14 @@ def test_nearest_names_the_closest_word_or_at_most_eight(word, known, hint):
 ERROR = FactoryError("it raised", hint="fix the factory", detail="line 1\nline 2")
 
 
-def test_an_error_reads_as_its_message_and_hint():
+def test_error_text_has_message_and_hint():
     assert str(ERROR) == "it raised (fix the factory)"
     assert str(FactoryError("it raised")) == "it raised"
     assert ERROR.report == "it raised (fix the factory)\n    line 1\n    line 2"
     assert ERROR.args == ("it raised",)
 
 
-def test_an_error_survives_pickling_whole():
+def test_error_can_be_pickled():
     copy = pickle.loads(pickle.dumps(ERROR))
     assert type(copy) is FactoryError
     assert (copy.message, copy.hint, copy.detail) == (ERROR.message, ERROR.hint, ERROR.detail)

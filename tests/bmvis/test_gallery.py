@@ -35,11 +35,11 @@ from bmvis.view.layout import layout
     ],
     ids=["reference", "whole", "no-title", "bar-in-a-literal"],
 )
-def test_a_line_is_a_reference_a_title_and_tags(line, entry):
+def test_gallery_line_has_reference_title_and_tags(line, entry):
     assert read_entries([(line, ""), ("", ""), ("  # later", "")]) == (entry,)
 
 
-def test_no_line_is_every_name():
+def test_gallery_without_lines_has_all_names():
     assert read_entries([], "index.rst:3") == (Entry("*", location="index.rst:3"),)
 
 
@@ -62,7 +62,7 @@ def test_sizes_order_cards_and_failures_come_last():
     assert [card.entry.shown for card in ordered(cards, "name")] == ["A", "b", "small"]
 
 
-def test_no_two_pages_have_one_name():
+def test_page_names_are_unique():
     references = ["zoo:bert", "zoo:Bert", "zoo:bert(2)", "zoo:bert[2]", "name", "zoo:b(p='../../x')"]
     names = page_names(map(Entry, references))
     assert list(names) == references
@@ -79,7 +79,7 @@ def test_card_is_escaped_and_well_formed():
     assert not root.findall(".//img")
 
 
-def test_a_thumbnail_starts_where_the_model_branches():
+def test_thumbnail_starts_at_the_first_branch():
     wrapped = Model(
         (
             Module("", 0, "Wrapper"),
@@ -94,7 +94,7 @@ def test_a_thumbnail_starts_where_the_model_branches():
     assert "M0 0h" in drawn[0].get("d")
 
 
-def test_an_unknown_sort_is_refused():
+def test_unknown_sort_is_rejected():
     with pytest.raises(Exception, match="expected given, name or parameters"):
         parse_gallery_options({"sort": "size"})
 

@@ -24,7 +24,7 @@ from bmvis.log_text import forward, lines, one_line
         ("##teamcity[testFailed]", "# #teamcity[testFailed]"),
     ],
 )
-def test_one_line_is_harmless(text, shown):
+def test_one_line_escapes_control_characters(text, shown):
     assert one_line(text) == shown
 
 
@@ -32,12 +32,12 @@ def test_lines_keep_their_ends():
     assert lines("a\tb\n::error::\nc") == "a    b\n: :error::\nc"
 
 
-def test_a_report_of_an_error_is_harmless():
+def test_report_of_an_error_escapes_control_characters():
     error = BmvisError("a\n::error::b", hint="\x1b[2J", detail="x\n::warning::y\n##[group]z")
     assert error.report == "a\\u000a::error::b (\\u001b[2J)\n    x\n    : :warning::y\n    # #[group]z"
 
 
-def test_a_host_gets_messages_by_their_level_and_each_once():
+def test_host_gets_each_message_once_at_its_level():
     written, reported = [], []
     for _ in range(2):  # as for two builds in one process
         forward("bmvis.test", written.append, reported.append, is_verbose=True)

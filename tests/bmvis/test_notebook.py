@@ -42,7 +42,7 @@ def test_notebook_gets_html_and_text():
     assert "weight" in found["text/html"]
 
 
-def test_two_trees_on_one_page_have_different_ids():
+def test_trees_of_one_page_have_distinct_ids():
     model = captured(network(3))
     first, second = (set(re.findall(r' id="([^"]+)"', model._repr_html_())) for _ in range(2))
     assert first

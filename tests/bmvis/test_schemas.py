@@ -59,24 +59,24 @@ def source():
 
 
 @pytest.mark.parametrize(("reference", "written"), TREES.values(), ids=TREES)
-def test_the_json_of_a_tree_fits_its_schema(source, reference, written):
+def test_json_of_a_tree_matches_its_schema(source, reference, written):
     answer, page = built(source, reference, written)
     data = json.loads(json.dumps(to_data(page, reference, answer.model.device)))
     assert errors("tree", data) == []
 
 
 @pytest.mark.parametrize("reference", list(dict.fromkeys(reference for reference, _ in TREES.values())))
-def test_a_snapshot_fits_its_schema(source, reference):
+def test_snapshot_matches_its_schema(source, reference):
     model = source.resolve(reference).model
     assert errors("snapshot", json.loads(snapshot.dump(snapshot.Snapshot(reference, model)))) == []
 
 
-def test_the_committed_snapshots_fit_the_schema():
+def test_committed_snapshots_match_the_schema():
     for file in (DEMO / "snapshots").glob("*.json"):
         assert errors("snapshot", json.loads(file.read_text())) == []
 
 
-def test_the_results_of_check_fit_the_schema(tmp_path):
+def test_results_of_check_match_the_schema(tmp_path):
     names = 'same = "zoo:small"\nother = "zoo:small"\nbroken = "zoo:missing"\n'
     (tmp_path / "pyproject.toml").write_text(f"[tool.bmvis.models]\n{names}")
     (tmp_path / "zoo.py").write_text("from torch import nn\ndef small(): return nn.Linear(2, 2)\n")
@@ -107,7 +107,7 @@ def test_the_results_of_check_fit_the_schema(tmp_path):
         (("rows", 1, "parameters", 0, "more"), 1),
     ],
 )
-def test_the_schema_of_trees_refuses_what_bmvis_does_not_write(source, path, value):
+def test_tree_schema_rejects_invalid_documents(source, path, value):
     answer, page = built(source, "digits:classifier", {})
     data = json.loads(json.dumps(to_data(page, "digits:classifier", answer.model.device)))
     assert errors("tree", with_value(data, path, value)) != []
@@ -126,7 +126,7 @@ def test_the_schema_of_trees_refuses_what_bmvis_does_not_write(source, path, val
         (("rows", 1, "parameters", "weight"), {"shape": [2]}),
     ],
 )
-def test_the_schema_of_snapshots_refuses_what_a_reader_refuses(source, path, value):
+def test_snapshot_schema_rejects_what_load_rejects(source, path, value):
     text = snapshot.dump(snapshot.Snapshot("digits:classifier", source.resolve("digits:classifier").model))
     changed = with_value(json.loads(text), path, value)
     assert errors("snapshot", changed) != []
@@ -154,17 +154,17 @@ def fields(cls, *others):
         ("snapshot", "row", fields(tree.Module, "change", "origin", "common", "call") | {"names", "like"}),
     ],
 )
-def test_a_schema_has_the_fields_of_the_data(schema, path, names):
+def test_schema_has_the_fields_of_the_records(schema, path, names):
     assert set(SCHEMAS[schema]["$defs"][path]["properties"]) == names
 
 
-def test_the_schemas_have_the_versions_that_are_written():
+def test_schemas_have_the_current_versions():
     assert SCHEMAS["tree"]["properties"]["bmvis"]["const"] == VERSION
     assert SCHEMAS["snapshot"]["properties"]["bmvis-snapshot"]["enum"] == list(snapshot.UNRECORDED)
     assert set(SCHEMAS["check"]["$defs"]["totals"]["properties"]) == fields(Totals)
 
 
-def test_the_examples_of_the_manual_fit_the_schemas():
+def test_examples_of_the_manual_match_the_schemas():
     page = (DEMO / "pages" / "json.md").read_text()
     examples = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)]
     assert [errors(name, one) for name, one in zip(("tree", "check", "snapshot"), examples, strict=True)] == [

@@ -30,7 +30,7 @@ def lands_on(tab, identifier: str):
 
 @pytest.mark.parametrize("width", [1300, 380])
 @pytest.mark.parametrize("theme", THEMES)
-def test_a_link_lands_on_its_row_clear_of_the_theme(theme, width, site, tab):
+def test_link_scrolls_to_its_row_below_the_header(theme, width, site, tab):
     tab.page.set_viewport_size({"width": width, "height": 700})
     tab.open_site(site(theme), f"index.html#{TARGET}")
     assert lands_on(tab, TARGET) is True
@@ -43,6 +43,6 @@ def test_a_link_lands_on_its_row_clear_of_the_theme(theme, width, site, tab):
 
 
 @pytest.mark.parametrize("theme", ["furo", "material"])
-def test_a_link_lands_on_a_page_from_disk(theme, site, tab):
+def test_link_opens_its_row_on_a_page_from_disk(theme, site, tab):
     tab.page.goto(f"{(site(theme) / 'index.html').as_uri()}#{TARGET}")
     assert lands_on(tab, TARGET) is True

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
     ],
     ids=["JupyterLab", "VS Code", "VS Code, high contrast", "Colab"],
 )
-def test_a_notebooks_output_is_dark_where_its_host_is(element, attribute, light, dark, tab):
+def test_notebook_output_follows_dark_mode_of_its_host(element, attribute, light, dark, tab):
     tab.page.set_content(str(captured(bert())._repr_html_()))
     for value, scheme in ((light, "light"), (dark, "dark")):
         tab.page.evaluate(f"document.{element}.setAttribute('{attribute}', '{value}')")
@@ -33,7 +33,7 @@ def test_a_notebooks_output_is_dark_where_its_host_is(element, attribute, light,
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
-def test_a_theme_shows_trees_that_anybody_can_read(look, site, tab):
+def test_colors_of_trees_have_enough_contrast_in_each_theme(look, site, tab):
     tab.open_site(site(look.theme))
     if look.scheme == "dark":
         turn_dark(tab.page, look.theme)
@@ -73,7 +73,7 @@ def looks(tab, elements: str, properties: str, scaled: bool) -> list:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_no_rule_of_a_theme_reaches_a_tree_and_none_of_ours_the_page(theme, site, tab):
+def test_styles_of_theme_and_tree_do_not_affect_each_other(theme, site, tab):
     tab.open_trees(page())
     bare = looks(tab, TREE, LAYOUT, scaled=True)
     tab.open_site(site(theme))

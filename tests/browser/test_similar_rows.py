@@ -91,7 +91,7 @@ LINKED = "features.denseblock2.denselayer3.conv1"
 
 
 @pytest.mark.parametrize("path", ["features.denseblock2", "features.denseblock2.denselayer3", LINKED])
-def test_a_link_takes_one_of_similar_modules_out(path, tab):
+def test_link_unfolds_one_of_similar_modules(path, tab):
     open_model(tab, DENSE, f"#m.{path}", open=0)
     assert row(tab, f"m.{path}").is_visible()
     assert row(tab, f"m.{path}").inner_text() == exact_rows(DENSE)[f"m.{path}"][0]
@@ -108,7 +108,7 @@ def test_similar_rows_fold_again_as_they_were(tab):
     assert tab.page.evaluate(READ) == before
 
 
-def test_the_rest_of_similar_modules_has_their_ranges(tab):
+def test_remaining_similar_modules_show_their_ranges(tab):
     open_model(tab, DENSE, "#m.features.denseblock2.denselayer2")
     rest = "m.features.denseblock2.denselayer1"
     assert tab.page.evaluate(READ)[rest] == [
@@ -137,7 +137,7 @@ def test_the_rest_of_similar_modules_has_their_ranges(tab):
         ("similar", ["denseblock1-2", "denselayer1-3"]),
     ],
 )
-def test_a_filter_finds_one_of_similar_modules(typed, found, tab):
+def test_filter_finds_one_of_similar_modules(typed, found, tab):
     open_model(tab, DENSE)
     tree = "document.querySelector('.bmvis-tree').innerHTML.replaceAll(' class=\"\"', '')"
     before = tab.page.evaluate(tree)
@@ -183,7 +183,7 @@ def test_hidden_modules_of_an_unfolded_row_are_counted(tab):
     assert below == [f"{count} modules below" for count in (24, 31, 17)]
 
 
-def test_a_highlight_of_similar_modules_marks_each(tab):
+def test_highlight_marks_each_of_similar_modules(tab):
     open_model(tab, DENSE, highlight=("conv2",))
     do(tab, "m.features.denseblock1", "unfold")
     marks = tab.page.locator(".bmvis-tree mark")

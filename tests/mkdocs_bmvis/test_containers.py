@@ -52,7 +52,7 @@ def put(element, container):
 
 @pytest.mark.parametrize("name", ELEMENTS)
 @pytest.mark.parametrize(("container", "extensions", "selector"), CONTAINERS.values(), ids=CONTAINERS)
-def test_an_element_is_drawn_in_every_container(render, caplog, name, container, extensions, selector):
+def test_element_is_drawn_in_every_container(render, caplog, name, container, extensions, selector):
     page = render(put(ELEMENTS[name], container), extensions)
     assert caplog.messages == []
     (drawn,) = page.soup.select(".bmvis")

@@ -25,7 +25,7 @@ from mkdocs_bmvis.element import intended, read_element
         pytest.param("<model-structure></model-structure>", {}, id="bare"),
     ],
 )
-def test_an_element_is_read_with_its_attributes(text, attributes):
+def test_element_is_read_with_its_attributes(text, attributes):
     element = read_element(text + "rest")
     assert element.problem is None
     assert element.attributes == attributes

@@ -3,7 +3,7 @@
 ELEMENT = '<model-optimizer factory="zoo:trained" name="recipe"{} />'
 
 
-def test_the_table_the_marks_and_the_warning(render, caplog):
+def test_optimizer_element_shows_table_marks_and_warning(render, caplog):
     page = render(f"# Trained\n\n{ELEMENT.format('')}\n")
     [tree] = page.trees
     assert [cell.get_text() for cell in tree.select("tbody th")] == ["0"]

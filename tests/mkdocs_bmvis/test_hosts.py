@@ -80,7 +80,7 @@ def site(request, tmp_path_factory):
     return host, build(host, make_site(tmp_path_factory.mktemp(host), {"broken.md": BROKEN}, change), *strict)
 
 
-def test_the_trees_are_on_their_pages(site):
+def test_pages_have_their_trees(site):
     _, built = site
     page = built.page("index.html")
     trees = page.select(".bmvis")
@@ -112,7 +112,7 @@ def test_each_mistake_is_a_box_on_its_page(site):
     assert len(page.select(".bmvis:not(.bmvis-error)")) == 1
 
 
-def test_the_build_never_imports_torch_and_leaves_no_worker(site):
+def test_build_does_not_import_torch_and_leaves_no_worker(site):
     _, built = site
     assert built.report["torch"] is False
     assert built.workers == []
@@ -147,7 +147,7 @@ def test_code_stays_code(site):
 
 
 @needs_new_mkdocs
-def test_the_text_of_trees_is_not_searched(site):
+def test_search_index_has_no_text_of_trees(site):
     host, built = site
     index = "search.json" if host == "zensical" else "search/search_index.json"
     text = built.text(index)

@@ -53,7 +53,7 @@ def built(tmp_path_factory):
     return build("mkdocs", make_site(tmp_path_factory.mktemp("neighbors"), PAGES | GALLERIES, add_plugins))
 
 
-def test_the_default_language_has_its_trees(built):
+def test_default_language_has_its_trees(built):
     assert [tree["id"] for tree in built.page("index.html").select(".bmvis")] == ["tiny", "model-tiny"]
 
 

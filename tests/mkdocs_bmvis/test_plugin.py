@@ -43,14 +43,14 @@ def plugin_settings(**settings):
         pytest.param({"path": "sources"}, "Plugin 'bmvis': setting 'path': there is no folder", id="folder"),
     ],
 )
-def test_a_wrong_setting_is_a_configuration_error(tmp_path, settings, message):
+def test_invalid_setting_is_a_configuration_error(tmp_path, settings, message):
     built = build("mkdocs", make_site(tmp_path, change=plugin_settings(**settings)))
     assert built.report["code"] == 1
     assert message in built.log
     assert "Traceback" not in built.log
 
 
-def test_an_unchanged_model_is_taken_from_the_cache(tmp_path, monkeypatch):
+def test_unchanged_model_is_read_from_the_cache(tmp_path, monkeypatch):
     folder = make_site(tmp_path / "site", change=plugin_settings(path="src"))
     first = build("mkdocs", folder)
     # Not in the project: a file there that takes the place of an installed module makes its models outdated.
@@ -83,7 +83,7 @@ def test_a_problem_can_end_the_build(tmp_path):
 
 
 @needs_new_mkdocs
-def test_a_page_that_a_hook_makes_has_trees_and_located_mistakes(tmp_path):
+def test_page_from_a_hook_has_trees_and_located_errors(tmp_path):
     folder = make_site(tmp_path, change=lambda config: config.update(hooks=["hook.py"], nav=None))
     (folder / "hook.py").write_text(HOOK)
     built = build("mkdocs", folder)
@@ -92,7 +92,7 @@ def test_a_page_that_a_hook_makes_has_trees_and_located_mistakes(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["docs", "overrides"])
-def test_a_file_of_the_site_takes_the_place_of_ours(tmp_path, place):
+def test_file_of_the_site_replaces_the_asset(tmp_path, place):
     def change(config):
         config["theme"] = {"name": "mkdocs", "custom_dir": "overrides"}
         config["extra_css"] = ["own.css"]
@@ -131,7 +131,7 @@ def test_files_that_the_site_links_itself_are_linked_once_by_either_host(tmp_pat
     assert built.text("bmvis/bmvis.css") == assets.text("bmvis/static/bmvis.css")
 
 
-def test_the_excerpts_of_a_blog_are_pages_of_their_own(tmp_path):
+def test_blog_excerpts_are_separate_pages(tmp_path):
     def change(config):
         config["plugins"] = ["search", "blog", "bmvis"]
         del config["nav"]
@@ -185,7 +185,7 @@ def test_posts_that_share_a_blog_view_and_a_name_have_ids_of_their_own(tmp_path,
         assert built.page(f"blog/2026/01/0{number}/post-{number}/index.html").select_one(f"#{own}.bmvis")
 
 
-def test_the_same_site_without_directory_urls(tmp_path):
+def test_site_without_directory_urls_has_the_same_trees(tmp_path):
     def change(config):
         config["use_directory_urls"] = False
 
@@ -196,7 +196,7 @@ def test_the_same_site_without_directory_urls(tmp_path):
 
 
 @pytest.mark.parametrize("theme", ["material", pytest.param("mkdocs", marks=needs_new_mkdocs)])
-def test_the_text_of_a_tree_can_be_searched(tmp_path, theme):
+def test_search_option_includes_the_text_of_a_tree(tmp_path, theme):
     def change(config):
         config["theme"] = {"name": theme}
 

@@ -27,5 +27,5 @@ def test_wrong_setting_is_reported_with_what_it_takes(written, message, hint):
     assert bool(raised.value.hint) is bool(hint)
 
 
-def test_one_path_may_be_written_without_a_list():
+def test_path_setting_accepts_a_string():
     assert tuple(read_settings({"path": "src", "allow": "zoo:*"}).path) == ("src",)

@@ -37,7 +37,7 @@ def with_mode(folder, mode):
     return folder
 
 
-def test_a_snapshot_is_drawn_whatever_the_model_is_by_now(drifting):
+def test_snapshot_mode_draws_the_snapshot_of_a_changed_model(drifting):
     built = build("mkdocs", with_mode(drifting, "snapshot"), "--strict")
     assert built.report["code"] == 0, built.log
     assert "[4, 4]" in built.page("index.html").get_text()

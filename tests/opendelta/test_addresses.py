@@ -53,5 +53,5 @@ def found():
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_the_modules_are_those_that_opendelta_finds(found, pattern):
+def test_pattern_matches_the_same_modules_as_opendelta(found, pattern):
     assert address.match(MODEL, pattern) == found[pattern]

@@ -33,7 +33,7 @@ def test_warnings_have_their_place(built):
     assert "the factory returns no optimizer" in found[1][1]
 
 
-def test_the_table_and_the_marks(built):
+def test_optimizer_directive_shows_table_and_marks(built):
     recipe, accepted, alone, without = built.trees("index.html")
     assert recipe["id"] == "recipe"
     for tree in (recipe, accepted):

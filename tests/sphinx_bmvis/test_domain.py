@@ -54,7 +54,7 @@ def test_references_lead_to_the_row_that_shows_the_module(built):
         assert page.find(id=href.partition("#")[2])
 
 
-def test_the_index_page_lists_the_named_trees(built):
+def test_index_page_lists_named_trees(built):
     [row] = [row for row in built.page("bmvis-models.html").select("tr") if "tiny.net" in row.get_text()]
     assert row.find("a")["href"] == "models.html#tiny.net"
     assert "zoo:tiny(layers=3)" in row.get_text()
@@ -68,7 +68,7 @@ def test_the_index_page_lists_the_named_trees(built):
     ],
     ids=["tree", "module"],
 )
-def test_a_missing_target_is_a_warning_at_its_line(make_site, role, message):
+def test_missing_target_is_a_warning_at_its_line(make_site, role, message):
     site = make_site({"models.rst": MODELS, "index.rst": CONTENTS + f"\n{role}\n"})
     assert f"{site.folder}/index.rst:8: WARNING: {message}" in site.build().warnings
 
@@ -103,7 +103,7 @@ Our
 }
 
 
-def test_a_section_that_is_titled_like_a_tree_leaves_it_its_name(make_site):
+def test_tree_keeps_its_name_if_a_section_has_it(make_site):
     built = make_site(TITLED).build()
     assert built.warnings == ""
     for page, sections in {"index.html": ["tiny-1", "our-1"], "myst.html": ["small-1"]}.items():
@@ -115,7 +115,7 @@ def test_a_section_that_is_titled_like_a_tree_leaves_it_its_name(make_site):
     assert 'href="#our-1"' in built.read("index.html")
 
 
-def test_one_name_for_two_trees_is_a_warning(make_site):
+def test_duplicate_tree_name_is_a_warning(make_site):
     second = "\n.. model-structure:: zoo:tiny\n   :name: tiny.net\n"
     site = make_site({"models.rst": MODELS, "index.rst": CONTENTS + second})
     assert "the name 'tiny.net' is taken" in site.build().warnings

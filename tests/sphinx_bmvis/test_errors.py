@@ -61,13 +61,13 @@ def test_error_box_replaces_the_tree(wrong, line, text):
     assert text in box.get_text()
 
 
-def test_the_users_own_frames_are_shown(wrong):
+def test_error_box_shows_frames_of_the_user(wrong):
     [box] = [box for box in wrong.boxes("wrong.html") if "no weights" in box.get_text()]
     assert 'File "src/zoo.py"' in box.select_one("pre").get_text()
     assert "raise ValueError" in wrong.warnings
 
 
-def test_the_rest_of_the_page_and_of_the_site_is_built(wrong):
+def test_failed_model_does_not_affect_other_pages(wrong):
     assert len(wrong.boxes("wrong.html")) == len(CASES)
     assert len(wrong.trees("wrong.html")) == 1
     assert "Start" in wrong.read("index.html")
@@ -77,7 +77,7 @@ def test_each_error_is_reported_once(wrong):
     assert wrong.warnings.count("WARNING") == len(CASES)
 
 
-def test_a_kind_of_warning_can_be_suppressed(site):
+def test_warning_can_be_suppressed_by_kind(site):
     quiet = site.build("html", suppress_warnings=["bmvis"])
     assert quiet.warnings == ""
     assert len(quiet.boxes("wrong.html")) == len(CASES)

@@ -41,7 +41,7 @@ def test_check_mode_draws_the_model_and_warns_of_its_drift_at_each_place(driftin
     assert "[bmvis.drift]" in built.warnings
 
 
-def test_a_new_snapshot_is_seen_by_the_next_build(drifting):
+def test_next_build_reads_a_new_snapshot(drifting):
     drifting.build(bmvis_mode="snapshot")
     subprocess.run([TORCH_PYTHON, "-m", "bmvis", "snapshot"], cwd=drifting.folder, check=True)
     again = drifting.build(bmvis_mode="snapshot")
@@ -63,12 +63,12 @@ def test_snapshots_may_be_in_another_folder(drifting):
     assert not built.warnings
 
 
-def test_an_unknown_mode_names_conf_py(make_site):
+def test_unknown_mode_names_conf_py(make_site):
     with pytest.raises(Exception, match=r"bmvis_mode in conf\.py is 'lve'; it is one of live, snapshot, check"):
         make_site({"index.rst": PAGE}).build(bmvis_mode="lve")
 
 
-def test_a_warm_build_imports_no_torch(make_site, tmp_path, monkeypatch):
+def test_warm_build_does_not_import_torch(make_site, tmp_path, monkeypatch):
     """The page changes, the model does not: it comes from the cache, where torch cannot be imported."""
     site = make_site({"index.rst": "Start\n=====\n\n.. model-structure:: zoo:tiny\n"})
     site.build()

@@ -91,12 +91,12 @@ def test_markdown_cells_take_trees_and_code_cells_draw_models(built):
         assert len(ids) == len(set(ids))
 
 
-def test_a_gallery_of_a_notebook_has_pages(built):
+def test_gallery_of_a_notebook_has_pages(built):
     assert built.page("book.html").select_one(".bmvis-card a")["href"] == "models/zoo.tiny.html"
     assert len(built.trees("models/zoo.tiny.html")) == 1
 
 
-def test_a_cell_prints_the_tree_as_text(built):
+def test_notebook_cell_prints_the_tree_as_text(built):
     assert "0-2(Block)" in built.page("text.html").select_one(".cell_output pre").get_text()
 
 
@@ -109,5 +109,5 @@ def test_references_reach_trees_of_notebooks(built):
     ("page", "text"),
     [("index.html", "A site of notebooks."), ("text.html", "It is written as text."), ("book.html", "A notebook.")],
 )
-def test_a_pages_description_is_its_prose(built, page, text):
+def test_page_description_is_its_first_text(built, page, text):
     assert built.page(page).select_one("meta[property='og:description']")["content"].startswith(text)

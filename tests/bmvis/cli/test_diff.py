@@ -66,13 +66,13 @@ def test_revisions_are_compared(repository, revisions):
     assert run(*revisions, "--fail-on", "any").exit_code == 1
 
 
-def test_the_working_tree_is_compared_with_the_last_commit(repository):
+def test_diff_compares_the_working_tree_with_head(repository):
     assert run().stdout == ""
     (repository / "snapshots" / "more.json").write_text(text(4))
     assert run().stdout == "more: new: Net, 4 parameters\n"
 
 
-def test_two_files_are_compared(tmp_path):
+def test_diff_compares_two_files(tmp_path):
     for name, width in (("old", 2), ("new", 3)):
         (tmp_path / f"{name}.json").write_text(text(width))
     lines = run(str(tmp_path / "old.json"), str(tmp_path / "new.json")).stdout.splitlines()
@@ -80,13 +80,13 @@ def test_two_files_are_compared(tmp_path):
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "--help=x", "--all", "-n1", "a\nb", "", "$(touch x)"])
-def test_a_revision_is_never_an_option(repository, revision):
+def test_revision_with_a_dash_is_rejected(repository, revision):
     result = run("--", revision)
     assert result.exit_code == 2
     assert "no git revision" in result.stderr
     assert not (repository / "x").exists()
 
 
-def test_a_folder_without_a_repository_is_an_error(tmp_path, monkeypatch):
+def test_diff_outside_a_repository_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("HEAD").exit_code == 2

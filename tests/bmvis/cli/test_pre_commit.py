@@ -39,7 +39,7 @@ def run(folder, *command):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_the_pre_commit_hook(project, tmp_path):
+def test_pre_commit_hook_reports_drift(project, tmp_path):
     pytest.importorskip("pre_commit")
     hooks = tmp_path / "hooks"
     hooks.mkdir()
@@ -54,7 +54,7 @@ def test_the_pre_commit_hook(project, tmp_path):
     assert "weight: [2, 2] → [2, 3]" in failed.stdout
 
 
-def test_the_workflow(project):
+def test_workflow_step_reports_drift(project):
     """All but the steps that install."""
     workflow = yaml.safe_load((ROOT / "demo_docs/workflows/models.yml").read_text())
     scripts = [step["run"] for step in workflow["jobs"]["check"]["steps"] if "run" in step]

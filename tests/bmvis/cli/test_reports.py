@@ -48,7 +48,7 @@ def many(count):
 
 
 @pytest.mark.parametrize("style", FORMATS)
-def test_nothing_is_reported_of_a_model_that_is_the_same(style):
+def test_unchanged_model_has_no_reported_changes(style):
     text = written(style, [SAME])
     assert "layers" not in text
     assert {"text": "", "github": "", "gitlab": "[]"}.get(style, text) == text
@@ -83,7 +83,7 @@ def test_only_what_fails_is_an_error_on_github(fail_on, levels):
     assert [line.partition(" ")[0].strip(":") for line in lines] == levels
 
 
-def test_a_change_that_does_not_fail_is_output_of_a_passed_test():
+def test_change_below_fail_on_is_output_of_a_passed_test():
     ((case,),) = ElementTree.fromstring(written("junit", [FROZEN], "numerics"))
     assert [child.tag for child in case] == ["system-out"]
     assert "whole model  frozen" in case[0].text
@@ -193,12 +193,12 @@ ROWS = """{
         ("none", 3),
     ],
 )
-def test_a_path_has_the_line_of_its_row(path, line):
+def test_row_lines_find_the_line_of_a_path(path, line):
     assert RowLines(ROWS).line(path) == line
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", '"rows": [\n[1]\n{"depth": 7}', '"rows": [\n{"depth": "x"}'])
-def test_a_text_without_rows_has_one_line(text):
+def test_row_lines_of_text_without_rows_is_1(text):
     assert RowLines(text).line("a.b") == 1
 
 

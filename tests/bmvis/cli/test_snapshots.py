@@ -68,7 +68,7 @@ def test_snapshots_are_written_once(recorded):
     ]
 
 
-def test_nothing_drifted(recorded):
+def test_check_without_drift_exits_with_0(recorded):
     result = run("check", "-j", "2")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "2 of 2 models match their snapshots" in result.stderr
@@ -146,34 +146,34 @@ def test_snapshot_leaves_a_file_alone_if_no_fact_differs(recorded):
 
 
 @pytest.mark.parametrize("style", ["text", "github", "json"])
-def test_a_model_that_cannot_be_built_ends_with_2(recorded, style):
+def test_check_of_a_failing_model_exits_with_2(recorded, style):
     (recorded / "zoo.py").write_text(ZOO + "    raise OSError('no disk')\n" + ZOO.replace("return", "raise OSError; "))
     result = run("check", "--format", style)
     assert result.exit_code == 2
     assert "raised OSError" in result.stdout
 
 
-def test_a_missing_snapshot_ends_with_3(project):
+def test_check_without_snapshot_exits_with_3(project):
     result = run("check", "small")
     assert result.exit_code == 3
     assert "no snapshot in" in result.stdout
     assert "run `bmvis snapshot`" in result.stdout
 
 
-def test_a_snapshot_of_another_reference_is_not_compared(recorded):
+def test_check_of_a_changed_reference_exits_with_4(recorded):
     (recorded / "pyproject.toml").write_text(PYPROJECT.replace("size=2", "size=4"))
     result = run("check", "small")
     assert result.exit_code == 4
     assert "is the snapshot of 'zoo:build(size=2)', but pyproject.toml names 'zoo:build(size=4)'" in result.stdout
 
 
-def test_an_unknown_name(project):
+def test_check_of_an_unknown_name_exits_with_2(project):
     result = run("check", "smal")
     assert result.exit_code == 2
     assert "did you mean 'small'?" in result.stderr
 
 
-def test_a_project_without_models(tmp_path):
+def test_check_of_a_project_without_models_exits_with_2(tmp_path):
     result = run("check", "--project", str(tmp_path))
     assert result.exit_code == 2
     assert "defines no models" in result.stderr
@@ -182,7 +182,7 @@ def test_a_project_without_models(tmp_path):
 @pytest.mark.parametrize(
     "name", ["../outside", "/etc/passwd", "a/b", "a\\b", "C:x", "..", ".hidden", "con", "NUL.txt", "", "a b", "x\n"]
 )
-def test_a_snapshot_stays_in_its_folder(project, name):
+def test_invalid_model_name_writes_no_snapshot(project, name):
     (project / "pyproject.toml").write_text(f"[tool.bmvis.models]\n{json.dumps(name)} = 'zoo:build(size=1)'\n")
     result = run("snapshot")
     assert result.exit_code == 2
@@ -231,7 +231,7 @@ def test_check_mode_builds_and_reports_drift(recorded):
     assert built.drift.startswith("- 3  Linear, 3 parameters")
 
 
-def test_a_model_with_another_python(project):
+def test_model_can_set_its_python(project):
     """The other one is a link to ours: what is seen is that it was used."""
     (project / "venv").mkdir()
     (project / "venv" / "python").write_text(f'#!/bin/sh\nTHE_OTHER=1 exec "{sys.executable}" "$@"\n')
@@ -248,7 +248,7 @@ def test_a_model_with_another_python(project):
             source.resolve("which:build")
 
 
-def test_a_recorded_model_is_shown_from_its_snapshot_and_checked_all_the_same(recorded):
+def test_recorded_model_is_shown_from_its_snapshot_and_checked(recorded):
     written = PYPROJECT.replace('device = "cpu"', 'device = "cpu", recorded = true')
     (recorded / "pyproject.toml").write_text(written)
     (recorded / "zoo.py").write_text(ZOO.replace("WIDTH, FROZEN = 1", "WIDTH, FROZEN = 9"))
@@ -297,12 +297,12 @@ def test_references_that_hide_code_are_refused(project, reference):
         source.resolve(reference)
 
 
-def test_the_command_line_starts_without_torch(recorded):
+def test_command_line_starts_without_torch(recorded):
     script = "import sys, bmvis.cli\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parent)
 
 
-def test_the_sides_of_a_conflicted_snapshot_are_compared(recorded):
+def test_check_compares_the_sides_of_a_conflicted_snapshot(recorded):
     file = recorded / "snapshots" / "small.json"
     ours = file.read_text()
     theirs = ours.replace("float32", "float64").replace('"stored_bytes": 48', '"stored_bytes": 96')
@@ -313,7 +313,7 @@ def test_the_sides_of_a_conflicted_snapshot_are_compared(recorded):
     assert "~ whole model  float32 → float64 (8 tensors)" in result.stdout
 
 
-def test_a_damaged_snapshot_ends_with_6(recorded):
+def test_check_of_a_damaged_snapshot_exits_with_6(recorded):
     (recorded / "snapshots" / "small.json").write_text("{}")
     assert run("check", "small").exit_code == 6
 
@@ -341,7 +341,7 @@ def test_update_does_not_hide_a_model_that_cannot_be_built(recorded):
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])
-def test_a_change_is_shown_before_it_is_written(recorded, answer):
+def test_interactive_snapshot_asks_before_writing(recorded, answer):
     (recorded / "zoo.py").write_text(ZOO.replace("1, False", "1, True"))
     file = recorded / "snapshots" / "small.json"
     before = file.read_text()

@@ -17,7 +17,7 @@ from bmvis.extraction import adapters
 from bmvis.source.source import Source
 
 
-def test_a_parameter_that_opendelta_marked_is_a_delta_also_when_it_is_frozen():
+def test_parameter_marked_by_opendelta_is_a_delta_even_if_frozen():
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     model[0].bias._is_delta = True
     model[1].bias._is_delta = True
@@ -70,7 +70,7 @@ def method_class(name: str, *bases: type) -> type:
     return type(name, bases or (nn.Module,), {"__module__": f"adapters.methods.{name.lower()}"})
 
 
-def test_a_layer_that_adapterhub_put_in_place_of_another_keeps_its_own_weights():
+def test_layer_replaced_by_adapterhub_keeps_its_weights():
     layer = method_class("LoRALinear", nn.Linear)(2, 2)
     lora = method_class("LoRA")()
     lora.lora_A = nn.Parameter(torch.zeros(1, 2))
@@ -101,7 +101,7 @@ def no_others(monkeypatch):
     monkeypatch.setattr(adapters, "_detectors", [*adapters._detectors])
 
 
-def test_a_registered_library_has_its_deltas_drawn(no_others):
+def test_deltas_of_a_registered_detector_are_drawn(no_others):
     assert deltas(Prompted()) == {}
     bmvis.register_delta(prompts)
     bmvis.register_delta(prompts)

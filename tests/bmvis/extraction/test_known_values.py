@@ -102,12 +102,12 @@ def partly_written(tensor: torch.Tensor) -> list[float]:
         replaced_data,
     ],
 )
-def test_what_is_not_certain_has_no_value(read: Callable[[], Any]) -> None:
+def test_uncertain_tensors_have_no_known_value(read: Callable[[], Any]) -> None:
     with pytest.raises((RuntimeError, NotImplementedError)):
         on_meta(read)
 
 
-def test_a_missed_write_to_a_view_takes_the_value_of_the_base() -> None:
+def test_untracked_write_to_a_view_discards_the_value_of_its_base() -> None:
     def read() -> list[float]:
         base = torch.zeros(4)
         base[1:].normal_()
@@ -130,7 +130,7 @@ class Masked(nn.Module):
         self.last = nn.Linear(int(self.index.sum()), 2).to(self.tied.weight.device)
 
 
-def test_a_module_is_as_on_the_cpu_but_for_the_device() -> None:
+def test_known_values_build_the_same_module_as_the_cpu() -> None:
     meta, cpu = on_meta(Masked), Masked()
     assert all(tensor.is_meta for tensor in (*meta.parameters(), *meta.buffers()))
 

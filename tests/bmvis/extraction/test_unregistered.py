@@ -56,7 +56,7 @@ def three() -> list[nn.Module]:
         ),
     ],
 )
-def test_what_is_not_registered_is_noted(contained: Any, noted: str) -> None:
+def test_unregistered_modules_have_a_note(contained: Any, noted: str) -> None:
     model = nn.ModuleDict({"holder": Holder(contained=contained)})
     captured = capture(model)
     assert captured.notes == (
@@ -97,18 +97,18 @@ def held_by_itself() -> nn.Module:
         lambda: nn.TransformerEncoderLayer(8, 2),
     ],
 )
-def test_what_is_registered_or_not_trainable_has_no_note(make: Any) -> None:
+def test_registered_or_frozen_tensors_have_no_note(make: Any) -> None:
     assert capture(make()).notes == ()
 
 
-def test_two_attributes_with_the_same_modules_count_once() -> None:
+def test_unregistered_modules_in_two_attributes_count_once() -> None:
     layers = three()
     notes = capture(Holder(layers=layers, again=tuple(layers))).notes
     assert [note.partition(" ")[0] for note in notes] == ["layers"]
 
 
 @pytest.mark.parametrize("spare", [0, 2])
-def test_a_call_notes_what_ran(spare: int) -> None:
+def test_forward_notes_unregistered_modules_that_ran(spare: int) -> None:
     model = Holder(layers=three(), spare=[nn.ReLU()] * spare)
     notes = trace_call(capture_live(model), [torch.zeros(2, 10)], {}).notes
     assert "layers: with these inputs, 3 of 3 modules ran" in notes

@@ -27,7 +27,7 @@ def test_data_types_are_named_by_how_they_are_stored():
     assert found.ranked == ("nf4", "float32")
 
 
-def test_one_kind_needs_no_look_at_each_module():
+def test_single_dtype_is_found_without_a_walk():
     found = rank_facts(model(on("meta", 2), on("meta", 3)), dtype_of)
     assert (found.ranked, found.found) == (("float32",), ())
     assert found.below(1) == ("float32",)

@@ -41,13 +41,13 @@ def llama(layers: int = 80) -> Model:
 
 
 @pytest.mark.parametrize(("model", "most"), [(bert(), 11_000), (llama(), 8_000)], ids=["BERT-base", "Llama-70B"])
-def test_a_folded_tree_is_light(model, most):
+def test_html_of_a_folded_tree_is_small(model, most):
     html = to_html(layout(model, Options()), "model")
     assert html.count("<li") > 5
     assert len(html.encode()) <= most
 
 
-def test_a_plain_row_is_light():
+def test_html_of_a_plain_row_is_small():
     html = to_html(layout(bert(), Options()), "model")
     rows = re.findall(r'<li id="[^"]+"><div>.*?</div></li>', html)
     plain = [row for row in rows if "bmvis-x" not in row and "bmvis-tie" not in row]
@@ -65,7 +65,7 @@ def width(cell: ElementTree.Element) -> float:
     return float(cell.find("rect").attrib["width"].removesuffix("%"))
 
 
-def test_a_cell_is_as_wide_as_its_share_of_the_whole():
+def test_map_cell_width_is_its_share():
     model = Model((Module("", 0, "Two"), linear("small", 1, 9, 10), linear("large", 1, 29, 10)))
     found = cells(model)
     assert [width(found[path]) for path in ("root", "small", "large")] == [100, 25, 75]
@@ -79,7 +79,7 @@ def test_map_cell_of_a_repeat_is_as_wide_as_all_its_members():
     assert found["0"].findtext("text") == "0-3 ×4"
 
 
-def test_a_tied_tensor_takes_room_once():
+def test_map_shows_tied_tensor_once():
     found = cells(bert())
     assert width(found["cls"]) < 1
     assert (
@@ -109,7 +109,7 @@ def test_hidden_modules_keep_their_space_on_the_map():
     assert width(found["bert"]) > 80
 
 
-def test_a_tree_without_parameters_has_no_map():
+def test_tree_without_parameters_has_no_map():
     assert to_map(layout(Model((Module("", 0, "Empty"),)), Options())) is None
     lazy = Parameter("weight", None, "float32", 0, 0)
     assert to_map(layout(Model((Module("", 0, "Lazy", parameters=(lazy,)),)), Options())) is None

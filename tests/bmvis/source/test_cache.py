@@ -247,7 +247,7 @@ def test_entry_is_never_written_in_part(project, monkeypatch):
     assert [file.name for file in (project / ".cache").iterdir()] == [".gitignore"]
 
 
-def test_two_builds_share_a_cache(project):
+def test_concurrent_builds_share_a_cache(project):
     shutil.rmtree(project / ".cache")
     script = (
         "import sys; from pathlib import Path; from bmvis.source.source import Source\n"

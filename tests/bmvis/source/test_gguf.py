@@ -134,7 +134,7 @@ def test_folder_with_one_gguf_file_is_read(tmp_path):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_damaged_file_is_reported(tmp_path, content, message):
+def test_damaged_gguf_file_is_an_error(tmp_path, content, message):
     with pytest.raises(CheckpointError, match="is a damaged GGUF file") as raised:
         read(tmp_path, content)
     assert message in raised.value.message

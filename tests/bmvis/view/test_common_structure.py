@@ -60,7 +60,7 @@ def drawn(model, **options):
     return to_text(page).partition("\n\n")[0], page
 
 
-def test_the_mappings_are_those_tested():
+def test_every_mapping_has_a_model():
     assert own_names() == sorted(MODELS)
 
 
@@ -69,7 +69,7 @@ def test_bert_is_drawn_as_in_the_source_document(captured):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_is_known_by_its_class_and_fits_its_mapping(captured, name):
+def test_mapping_is_found_by_class_and_fits_the_model(captured, name):
     text, page = drawn(captured[name])
     assert not page.warnings
     assert drawn(captured[name], common=name)[0] == text
@@ -85,7 +85,7 @@ def test_totals_stay_and_repeats_stay_folded(captured, name):
 
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - {"t5"}))
-def test_a_block_has_the_same_rows_in_every_architecture(captured, name):
+def test_block_has_the_same_rows_in_every_architecture(captured, name):
     _, page = drawn(captured[name], only_common=True)
     start = next(index for index, row in enumerate(page.rows) if row.label == "0-1")
     inside = [row for row in page.rows[start + 1 :] if row.path.startswith(page.rows[start].path) or row.depth > 3]
@@ -111,7 +111,7 @@ def test_virtual_levels_are_marked_and_have_no_place_in_the_model(captured):
     assert "virtual level" in html.select_one(".bmvis-legend").get_text()
 
 
-def test_a_row_keeps_the_models_path(captured):
+def test_row_of_common_structure_keeps_the_path_of_the_model(captured):
     _, page = drawn(captured["bert"])
     html = BeautifulSoup(to_html(page, "bert"), "html.parser")
     label = html.find(id="bert.bert.encoder.layer.0.attention.self.query").b
@@ -145,7 +145,7 @@ def test_adapters_stay_below_what_they_adapt():
     assert "q (Linear) … 5 modules not common" in drawn(capture(model), only_common=True)[0]
 
 
-def test_two_models_in_one_each_keep_their_place():
+def test_common_structure_of_two_models_in_one():
     class Pair(nn.Module):
         def __init__(self):
             super().__init__()
@@ -173,7 +173,7 @@ models = ["Net"]
 """
 
 
-def test_a_mapping_of_ones_own(tmp_path):
+def test_common_structure_by_a_mapping_file(tmp_path):
     (tmp_path / "mine.toml").write_text(MINE)
     text, page = drawn(capture(Net()), common=str(tmp_path / "mine.toml"))
     assert text.splitlines() == [

@@ -13,7 +13,7 @@ def shown(*modules, **options):
     return shown_at(model, layout(model, Options(**options)).rows)
 
 
-def test_a_module_is_shown_at_its_own_row():
+def test_module_is_shown_at_its_own_row():
     assert shown(module(1, "a"), module(1, "b", weights=2)) == {"": "", "a": "a", "b": "b"}
 
 

@@ -101,7 +101,7 @@ def test_only_blocks_that_differ_in_sizes_are_similar(modules, rows):
     assert sum(row.depth == 1 for row in page.rows) == rows
 
 
-def test_a_highlighted_module_has_a_row_of_its_own():
+def test_highlighted_module_has_its_own_row():
     page = layout(densenet((6, 12)), Options(fold="similar", highlight=("denseblock2.denselayer3.conv1",)))
     assert [row.path for row in page.rows if row.is_match] == ["features.denseblock2.denselayer3.conv1"]
     assert {row.label for row in page.rows} >= {"denselayer1-2,4-12", "denselayer3"}
@@ -214,7 +214,7 @@ def test_every_format_marks_similar_apart_from_equal(form):
         (["layer1"], "layer1"),
     ],
 )
-def test_a_series_is_labelled_once(names, written):
+def test_series_has_one_label(names, written):
     assert series_label(names) == written
 
 

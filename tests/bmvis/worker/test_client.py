@@ -100,7 +100,7 @@ with Source(Path(sys.argv[1]), path=["."], timeout=600) as models:
 
 @pytest.mark.parametrize("moment", ["while the worker starts", "while a model is built"])
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sent: sent.name)
-def test_nothing_outlives_the_build(sent, moment, project, tmp_path):
+def test_worker_leaves_no_process_or_file(sent, moment, project, tmp_path):
     """Ctrl-C, termination, and a kill that the build cannot handle."""
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     build = subprocess.Popen(
