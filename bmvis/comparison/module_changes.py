@@ -36,11 +36,10 @@ def module_changes(old: Module, new: Module, *, is_resized: bool) -> Iterator[Ch
 
 
 def is_same_class(old: Module, new: Module) -> bool:
-    """Return whether two modules are of one class, which `torch.nn.utils.parametrize` may have derived from."""
-    if old.import_path == new.import_path:
-        return True
-    return any(
-        one.package == "torch.nn.utils.parametrize" and one.type == f"Parametrized{other.type}"
+    """Return whether two modules are of one class. Older snapshots can have the name of one that PyTorch generated."""
+    return old.import_path == new.import_path or any(
+        (one.package == "torch.nn.utils.parametrize" and one.type == f"Parametrized{other.type}")
+        or (one.package == "torch.fx.graph_module" and other.import_path == "torch.fx.GraphModule")
         for one, other in ((old, new), (new, old))
     )
 

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 
+import msgspec
+
 from bmvis.comparison.alignment import WRAPPED, Place, align
 from bmvis.comparison.checkpoint import CODE
 from bmvis.comparison.ignored import Ignored
@@ -98,6 +100,8 @@ class Reader:
             return
         yield from self._moved(place, path)
         old = self.before.modules[place.before]
+        if "adapter_facts" in self.before.unrecorded and new.package.startswith("peft.tuners."):
+            old = msgspec.structs.replace(old, extra_repr=new.extra_repr)
         parametrized = {
             *parametrized_tensors(self.before, place.before),
             *parametrized_tensors(self.after, place.after),

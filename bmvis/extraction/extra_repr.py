@@ -13,6 +13,7 @@ from torch import nn
 
 from bmvis import user_text
 from bmvis.extraction import introspection
+from bmvis.extraction.adapter_facts import adapter_facts, is_adapter_class
 
 MAX_LENGTH = 200
 """Maximum number of characters for one module. Longer text is truncated."""
@@ -46,7 +47,7 @@ class ExtraReprReader:
         started = time.perf_counter()
         try:
             returned = module.extra_repr()
-            text = _one_line(returned) if isinstance(returned, str) else ""
+            text = _one_line(returned + adapter_facts(module, returned)) if isinstance(returned, str) else ""
         except (Exception, SystemExit):
             text = ""  # user code: its failure does not concern the structure
         seconds = time.perf_counter() - started
@@ -57,7 +58,7 @@ class ExtraReprReader:
 def _has_none(cls: type[nn.Module]) -> bool:
     """Return whether the class has no `extra_repr()` that adds facts."""
     return (
-        cls.extra_repr is nn.Module.extra_repr
+        (cls.extra_repr is nn.Module.extra_repr and not is_adapter_class(cls))
         or issubclass(cls, _REDUNDANT)
         or introspection.class_module(cls).startswith("torch.jit")
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeVar
@@ -16,6 +15,7 @@ from bmvis.errors import FactoryError
 from bmvis.extraction import introspection, unregistered
 from bmvis.extraction.active_parameters import active_parameters
 from bmvis.extraction.adapters import Deltas, find_deltas
+from bmvis.extraction.class_names import ClassNames
 from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.lightning import missing_layers
 from bmvis.extraction.packed_parameters import may_be_packed
@@ -28,7 +28,6 @@ from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 _Record = TypeVar("_Record", Parameter, Buffer)
 _Place = tuple[int, str, str, nn.Module, str | None, introspection.Tensors, introspection.Tensors]
 """Depth, name, path, module, path of the first place if the module is shared, else None; parameters, and buffers."""
-_MANGLED = re.compile(r"^__torch__\.|___torch_mangle_\d+\.")
 
 
 class LiveModel(NamedTuple):
@@ -93,7 +92,7 @@ def capture_live(model: nn.Module) -> LiveModel:
 
 def _read_modules(places: list[_Place]) -> tuple[Module, ...]:
     """Return the tree's modules. The reader's tables are as large as the tree, and are freed on return."""
-    reader = _Reader(find_deltas(list(_paths(places))), _find_ties(places))
+    reader = _Reader(find_deltas(list(_paths(places))), _find_ties(places), ClassNames(_paths(places)))
     return tuple([reader.module(*place) for place in places])
 
 
@@ -161,7 +160,8 @@ def _find_ties(places: list[_Place]) -> _Ties:
 class _Reader:
     """Creates the records of the tree. Equal parameters share one record, which keeps wide models small."""
 
-    def __init__(self, deltas: Deltas, ties: _Ties) -> None:
+    def __init__(self, deltas: Deltas, ties: _Ties, class_names: ClassNames) -> None:
+        self.class_names = class_names
         self.deltas = deltas
         self.ties = ties
         self.distinct = ties.again.keys() | deltas.keys()
@@ -169,7 +169,6 @@ class _Reader:
         self.extra_reprs = ExtraReprReader()
         self.state_codes = StateCodeReader()
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
-        self.names: dict[type, tuple[str, str, str]] = {}
         self.plain: dict[Hashable, Parameter] = {}
         """Records of parameters that are not tied, packed or deltas, by the fields that differ between them."""
         self.rows: dict[tuple[int, ...], tuple[Parameter, ...]] = {}
@@ -185,7 +184,7 @@ class _Reader:
         parameters: introspection.Tensors,
         buffers: introspection.Tensors,
     ) -> Module:
-        type_, package, qualname = self.class_names(module)
+        type_, package, qualname = self.class_names.read(module, path)
         return Module(
             name=name,
             depth=depth,
@@ -198,16 +197,6 @@ class _Reader:
             shared_with=shared_with,
             state_code=self.state_codes.read(module),
         )
-
-    def class_names(self, module: nn.Module) -> tuple[str, str, str]:
-        """Return the name, package and qualified name of the module's class."""
-        cls = type(module)
-        known = self.names.get(cls)
-        if known is None:
-            if introspection.class_module(cls).startswith("torch.jit"):
-                return _compiled_class(module) or _class(cls)
-            known = self.names[cls] = _class(_unparametrized(cls))
-        return known
 
     def parameters(
         self, path: str, module: nn.Module, parameters: introspection.Tensors, buffers: introspection.Tensors
@@ -298,30 +287,6 @@ class _Reader:
 
     def _one(self, record: _Record) -> _Record:
         return self.seen.setdefault(record, record)  # type: ignore[return-value]  # equal records are of one type
-
-
-def _class(cls: type) -> tuple[str, str, str]:
-    """Return the name, package and qualified name of a class."""
-    return (
-        user_text.class_name(cls),
-        user_text.safe_text(introspection.class_module(cls)),
-        user_text.class_qualname(cls),
-    )
-
-
-def _unparametrized(cls: type) -> type:
-    """Return the class that `torch.nn.utils.parametrize` derived a class from."""
-    is_derived = introspection.class_module(cls) == "torch.nn.utils.parametrize"
-    return cls.__bases__[0] if is_derived and cls.__name__ == f"Parametrized{cls.__bases__[0].__name__}" else cls
-
-
-def _compiled_class(module: nn.Module) -> tuple[str, str, str] | None:
-    """Return the names of the class that a TorchScript module was compiled from."""
-    script = introspection.attribute(module, "_c")
-    if script is None:
-        return None
-    package, _, name = _MANGLED.sub("", script._type().qualified_name()).rpartition(".")
-    return user_text.safe_text(name), user_text.safe_text(package), user_text.safe_text(name)
 
 
 def _device(places: list[_Place]) -> str:

@@ -6,6 +6,7 @@ Quantization schemes are recognized by the names of classes and attributes, so n
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -22,6 +23,8 @@ _PACKED_BITS = {"quint4x2": 4, "quint2x4": 2}
 """Bits of one element, for the dtypes that PyTorch packs several of into a byte."""
 
 _PLAIN = (torch.Tensor, nn.Parameter)
+_SCHEME = re.compile(r"(?i:nvfp|mxfp|fp|nf|uint|int)[0-9]+")
+"""A data type in the name of a class: `int4` in `Int4TilePackedTo4dTensor`."""
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
@@ -202,8 +205,7 @@ def _native(tensor: torch.Tensor, module: nn.Module) -> Stored | None:
 def _wrapper(tensor: torch.Tensor, module: nn.Module) -> Stored | None:
     """Describe a tensor subclass that wraps other tensors, as torchao's and DTensor do.
 
-    Of a DTensor, the part in this process counts. If the largest inner tensor has another dtype, the name of the class
-    is the quantization scheme.
+    Of a DTensor, the part in this process counts. If the largest inner tensor has another dtype, it is quantized.
     """
     inner = list(_inner(tensor))
     if not inner:
@@ -213,20 +215,47 @@ def _wrapper(tensor: torch.Tensor, module: nn.Module) -> Stored | None:
     return msgspec.structs.replace(
         _plain(tensor),
         stored_bytes=sum(_bytes(part) for part in inner),
-        quantization=type(tensor).__name__ if is_quantized else "",
+        quantization=_scheme_of_wrapper(tensor, largest) if is_quantized else "",
     )
+
+
+def _scheme_of_wrapper(tensor: torch.Tensor, largest: torch.Tensor) -> str:
+    """Return the scheme of a quantized wrapper, such as `int4`, never the name of its class.
+
+    Args:
+        tensor: the wrapper.
+        largest: its largest inner tensor.
+    """
+    for attribute in ("target_dtype", "elem_dtype", "_elem_dtype"):
+        dtype = introspection.attribute(tensor, attribute)
+        if isinstance(dtype, torch.dtype):
+            return _name(dtype)
+    inside = [part for part in _parts_of_wrapper(tensor) if hasattr(type(part), "__tensor_flatten__")]
+    if inside:
+        return _scheme_of_wrapper(inside[0], largest)
+    if largest.dtype.is_floating_point:
+        return _name(largest.dtype)
+    if named := _SCHEME.search(type(tensor).__name__):
+        return named[0].lower()
+    bits = 8 * _bytes(largest) // max(tensor.numel(), 1)
+    return f"int{bits}" if 1 <= bits < 8 else _name(largest.dtype)
 
 
 def _inner(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
     """Yield the plain tensors in a wrapper subclass, and in wrappers inside it."""
+    for part in _parts_of_wrapper(tensor):
+        yield from list(_inner(part)) or [part]
+
+
+def _parts_of_wrapper(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the tensors that a wrapper subclass contains itself."""
     if not hasattr(type(tensor), "__tensor_flatten__"):
         return
     names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]  # the protocol of wrapper subclasses
     for name in names:
         part = introspection.attribute(tensor, name)
         if isinstance(part, torch.Tensor):
-            deeper = list(_inner(part))
-            yield from deeper or [part]
+            yield part
 
 
 def _bytes(tensor: torch.Tensor) -> int:

@@ -23,7 +23,7 @@ from bmvis.model.tree import Model
 
 FORMAT = 3
 """Version of the file that is written."""
-UNRECORDED: Mapping[int, tuple[str, ...]] = {2: ("state_code",), FORMAT: ()}
+UNRECORDED: Mapping[int, tuple[str, ...]] = {2: ("state_code", "adapter_facts"), FORMAT: ()}
 """The versions that can be read, with the facts that they do not record."""
 _HEAD = ("bmvis-snapshot", "reference", "device", "notes", "checkpoint", "unrecorded", "totals", "optimizers", "rows")
 

@@ -312,3 +312,22 @@ def test_adapter_state_agrees_with_effect_on_output(make, expected):
         (key,) = (key for key in states if key.endswith(end))
         assert states[key] == state
         assert effect_of(model, key) is (state == "")
+
+
+def two_of_other_ranks() -> nn.Module:
+    model = lora(r=4, lora_alpha=8)
+    model.add_adapter("second", peft.LoraConfig(**LAYERS | {"r": 2, "lora_alpha": 4, "use_rslora": True}))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: lora(r=4, lora_alpha=8), "r=4, lora_alpha=8"),
+        (lambda: lora(r=4, lora_alpha=8, use_dora=True), "r=4, lora_alpha=8, use_dora=True"),
+        (two_of_other_ranks, "default: (r=4, lora_alpha=8), second: (r=2, lora_alpha=4, use_rslora=True)"),
+    ],
+    ids=["LoRA", "DoRA", "two adapters"],
+)
+def test_extra_repr_of_a_layer_has_rank_and_alpha(make, text):
+    assert text in {module.extra_repr for module in capture(make()).modules}

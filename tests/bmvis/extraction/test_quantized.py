@@ -145,8 +145,8 @@ def test_qweight_without_scales_is_a_buffer():
 
 
 @pytest.mark.parametrize(("config", "scheme", "dtype"), [
-    ("Int8WeightOnlyConfig", "Int8Tensor", "bfloat16"),
-    ("Float8WeightOnlyConfig", "Float8Tensor", "bfloat16"),
+    ("Int8WeightOnlyConfig", "int8", "bfloat16"),
+    ("Float8WeightOnlyConfig", "float8_e4m3fn", "bfloat16"),
 ])  # fmt: skip
 def test_torchao_tensor_has_logical_dtype_and_packed_bytes(config, scheme, dtype):
     quantization = pytest.importorskip("torchao.quantization")
@@ -155,6 +155,57 @@ def test_torchao_tensor_has_logical_dtype_and_packed_bytes(config, scheme, dtype
     (weight,) = capture(model).modules[1].parameters
     assert (weight.shape, weight.count, weight.dtype, weight.quantization) == ((64, 128), 8192, dtype, scheme)
     assert 8192 <= weight.stored_bytes < 8192 * 1.1
+
+
+class Wrapper(torch.Tensor):
+    """A wrapper subclass of the form that torchao's have."""
+
+    @staticmethod
+    def __new__(cls, data, **_facts):
+        return torch.Tensor._make_wrapper_subclass(cls, (4, 8), dtype=torch.bfloat16)
+
+    def __init__(self, data, **facts):
+        self.data_inside = data
+        self.__dict__.update(facts)
+
+    def __tensor_flatten__(self):
+        return ["data_inside"], None
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        if function is torch.ops.aten.detach.default:
+            return args[0]
+        raise NotImplementedError(function)
+
+
+def wrapped(name, inner, **facts):
+    return type(name, (Wrapper,), {})(inner, **facts)
+
+
+BYTES = torch.zeros(4, 8, dtype=torch.int8)
+HALF_BYTES = torch.zeros(4, 4, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "scheme"),
+    [
+        (wrapped("Int8Tensor", BYTES), "int8"),
+        (wrapped("Int4TilePackedTo4dTensor", HALF_BYTES), "int4"),
+        (wrapped("IntxUnpackedToInt8Tensor", BYTES, target_dtype=torch.int4), "int4"),
+        (wrapped("NVFP4Tensor", HALF_BYTES), "nvfp4"),
+        (wrapped("Packed", HALF_BYTES), "int4"),
+        (wrapped("Quantized", BYTES), "int8"),
+        (wrapped("Float8Tensor", torch.zeros(4, 8, dtype=torch.float8_e5m2)), "float8_e5m2"),
+        (wrapped("LinearActivationTensor", wrapped("Int4Tensor", HALF_BYTES)), "int4"),
+        (wrapped("Plain", torch.zeros(4, 8, dtype=torch.bfloat16)), ""),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, torch.Tensor) else value,
+)
+def test_wrapper_is_named_by_its_scheme(tensor, scheme):
+    model = nn.Module()
+    model.weight = nn.Parameter(tensor, requires_grad=False)
+    (weight,) = capture(model).root.parameters
+    assert (weight.quantization, weight.shape, weight.dtype) == (scheme, (4, 8), "bfloat16")
 
 
 def test_row_has_quantization_and_totals_have_stored_bytes():
