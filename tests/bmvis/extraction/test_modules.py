@@ -166,26 +166,23 @@ CASES = {
         orthogonal,
         [
             "root",
-            "0 (ParametrizedLinear) bias:[3]",
-            "parametrizations (ModuleDict)",
-            "weight (ParametrizationList) original:[3, 2]",
-            "0 (_Orthogonal) base:[3, 3] (buffer)",
+            "0 (Linear) weight:[3, 2] (orthogonal) bias:[3] parametrizations.weight.0.base:[3, 3] (buffer)",
             "Sequential: 9 parameters, all trainable; float32, 36 bytes",
         ],
     ),
     "weight norm": (
         weight_norm,
         [
-            "root bias:[3]",
-            "parametrizations (ModuleDict)",
-            "weight (ParametrizationList) original0:[3, 1] original1:[3, 2]",
-            "0 (_WeightNorm)",
-            "ParametrizedLinear: 12 parameters, all trainable; float32, 48 bytes",
+            "root weight:[3, 2] (weight_norm) bias:[3]",
+            "Linear: 12 parameters, all trainable; float32, 48 bytes",
         ],
     ),
     "weight norm by hooks": (
         old_weight_norm,
-        ["root bias:[3] weight_g:[3, 1] weight_v:[3, 2]", "Linear: 12 parameters, all trainable; float32, 48 bytes"],
+        [
+            "root bias:[3] weight_g:[3, 1] (weight_norm) weight_v:[3, 2] (weight_norm)",
+            "Linear: 12 parameters, all trainable; float32, 48 bytes",
+        ],
     ),
 }
 
