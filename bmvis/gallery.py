@@ -17,7 +17,7 @@ import msgspec
 from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Model
 from bmvis.option_parsing import read_options
-from bmvis.options import BY_NAME, Device, Option, Options
+from bmvis.options import BY_NAME, Device, Fold, Option, Options
 from bmvis.reference import is_pattern
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
@@ -170,9 +170,10 @@ def expand(
                 yield msgspec.structs.replace(entry, reference=reference, title=title)
 
 
-def make_card(entry: Entry, model: Model | BmvisError, href: str = "") -> Card:
-    """Lay out a model for its card."""
-    return Card(entry, model if isinstance(model, BmvisError) else layout(model, THUMBNAIL), href)
+def make_card(entry: Entry, model: Model | BmvisError, href: str = "", *, fold: Fold = "auto") -> Card:
+    """Lay out a model for its card, folded as in the trees of the site."""
+    options = msgspec.structs.replace(THUMBNAIL, fold=fold)
+    return Card(entry, model if isinstance(model, BmvisError) else layout(model, options), href)
 
 
 def ordered(cards: Iterable[Card], sort: Sort) -> list[Card]:

@@ -17,6 +17,8 @@ from bmvis import address, inputs
 
 Device = Literal["auto", "meta", "cpu"]
 
+Fold = Literal["equal", "similar", "auto"]
+
 FindingKind = Literal["missing", "frozen", "twice", "empty", "foreign", "decay"]
 """Kinds of likely mistakes in an optimizer, in order: trainable parameters in no group, frozen parameters in a group,
 a parameter in several groups, a group without parameters, tensors that are not in the model, and weight decay for
@@ -50,7 +52,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     order: Literal["definition", "execution"] = "definition"
     optimizer: bool = False
     accept: tuple[FindingKind, ...] = ()
-    fold: Literal["equal", "similar", "auto"] = "equal"
+    fold: Fold = "auto"
 
     @property
     def mapping_file(self) -> str:
@@ -234,8 +236,8 @@ OPTIONS: tuple[Option, ...] = (
         "equal, similar or auto",
         _choice("equal", "similar", "auto"),
         "Which sibling modules share a row. `equal`: those that are equal in all that is shown. `similar`: also blocks "
-        "that differ in sizes only, with ranges of sizes. `auto`: `similar` for models that `equal` shows on more than "
-        "60 rows, else `equal`.",
+        "that differ in sizes only, with ranges of sizes. `auto`: `similar` if the whole model has more than 60 rows "
+        "under `equal`, else `equal`. The default is `auto`.",
     ),
     Option("only-common", "", _flag, "With `common`, leave out modules that have no common name."),
 )

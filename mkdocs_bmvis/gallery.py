@@ -73,7 +73,7 @@ def draw_gallery(
         if isinstance(model, BmvisError):
             sources.update(likely_files(entry.reference, settings))
             report(model)
-        cards.append(make_card(entry, model, links.get(entry.reference, "")))
+        cards.append(make_card(entry, model, links.get(entry.reference, ""), fold=settings.options.fold))
     return to_cards(ordered(cards, options.sort), anchor, options)
 
 

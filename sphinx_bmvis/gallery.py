@@ -138,13 +138,16 @@ class FillGalleries(SphinxPostTransform):
         docname = node["docname"]  # a book, or a site on one page, is written as if all were in its first document
         gallery = domain.galleries[docname][node["ids"][0]]
         pages = domain.pages.get(gallery_key(docname, node["options"], node["entries"]), {})
-        cards = []
+        cards, fold = [], site_options(self.config).fold
         for entry in gallery.entries:
             answer = domain.answer(ModelRequest(entry.reference, node["options"].device))
             shown = msgspec.structs.replace(entry, location=place(entry.location, self.env.srcdir))
             cards.append(
                 make_card(
-                    shown, answer if isinstance(answer, BmvisError) else answer.model, pages.get(entry.reference, "")
+                    shown,
+                    answer if isinstance(answer, BmvisError) else answer.model,
+                    pages.get(entry.reference, ""),
+                    fold=fold,
                 )
             )
         node["cards"] = ordered(cards, node["options"].sort)

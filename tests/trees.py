@@ -1,5 +1,7 @@
 """Trees to look at, made without torch: what BERT looks like plain and under LoRA, and a hostile one."""
 
+import msgspec
+
 from bmvis.errors import FactoryError
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Buffer, Model, Module, Parameter
@@ -124,11 +126,12 @@ def hostile() -> Model:
 
 
 def large(rows: int) -> Model:
-    """Return a tree whose rows are all different: nothing folds."""
+    """Return a tree whose rows are all different, also in types: nothing folds."""
     modules = [Module("", 0, "Large")]
     for block in range(rows // 10):
-        modules.append(Module(f"block_{block}", 1, "Block"))
-        modules += [linear(f"part_{block}_{part}", 2, 8, 8 + 10 * block + part) for part in range(9)]
+        modules.append(Module(f"block_{block}", 1, f"Block{block}"))
+        parts = [linear(f"part_{block}_{part}", 2, 8, 8 + 10 * block + part) for part in range(9)]
+        modules += [msgspec.structs.replace(part, type=f"Linear{number}") for number, part in enumerate(parts)]
     return Model(tuple(modules))
 
 

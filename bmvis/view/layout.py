@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bmvis import address
 from bmvis.comparison.changes import compare_models, with_common_changes
@@ -49,7 +49,7 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
     with paused_gc():
         model, base = _merged(model, options), base and _merged(base, options)
         subject = _prepare(model, options, base)
-        folding = _fold(subject, options, is_similar=_is_similar(model, options))
+        folding = _fold(subject, model, options)
         rows = make_rows(
             subject.model,
             folding,
@@ -105,24 +105,22 @@ def _prepare(model: Model, options: Options, base: Model | None) -> _Subject:
     return _Subject(model, matched, unchanged, before, base, changes, is_summed, (*misfits, *unmatched))
 
 
-def _is_similar(model: Model, options: Options) -> bool:
-    """Return whether similar modules share a row. The options that limit a tree have no influence on that."""
-    if options.common or options.only_common or options.fold == "equal":
-        return False
-    return options.fold == "similar" or len(fold(without_groups(model)).groups) > MANY_ROWS
-
-
-def _fold(subject: _Subject, options: Options, *, is_similar: bool) -> Folding:
-    return fold(
-        subject.model,
-        depth=options.depth,
-        non_params=options.non_params,
-        buffers=options.buffers,
-        marked=subject.matched,
-        closed=subject.unchanged,
-        left_out=_filtered_out(subject.model, subject.unchanged, options),
-        similar=is_similar,
-    )
+def _fold(subject: _Subject, model: Model, options: Options) -> Folding:
+    """Return the groups of a prepared model. The option `fold: auto` applies to `model`, which is not prepared."""
+    is_common = bool(options.common or options.only_common)
+    plain = without_groups(model)
+    whole = fold(plain) if options.fold == "auto" and not is_common else None
+    is_long = whole is not None and len(whole.groups) > MANY_ROWS
+    limits: dict[str, Any] = {
+        "depth": options.depth,
+        "non_params": options.non_params,
+        "buffers": options.buffers,
+        "marked": subject.matched,
+        "closed": subject.unchanged,
+        "left_out": _filtered_out(subject.model, subject.unchanged, options),
+        "similar": is_long or (options.fold == "similar" and not is_common),
+    }
+    return whole if whole and subject.model is plain and not any(limits.values()) else fold(subject.model, **limits)
 
 
 def _page(subject: _Subject, rows: Sequence[Row], options: Options) -> Page:

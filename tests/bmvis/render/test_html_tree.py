@@ -20,7 +20,7 @@ def drawn(model: Model, **options) -> Tag:
 
 def nested(rows: int) -> Model:
     """Return a model whose tree has that many rows, four levels of them at the end."""
-    wide = (layer(f"n{number}", tensor("weight", number + 1)) for number in range(rows - 4))
+    wide = (layer(f"n{number}_x", tensor("weight", number + 1)) for number in range(rows - 4))
     deep = (Module("a", 1, "A"), Module("b", 2, "B"), Module("c", 3, "C", parameters=(tensor("w", 2),)))
     return net(*wide, *deep)
 

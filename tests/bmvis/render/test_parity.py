@@ -33,7 +33,7 @@ def bigmodelvis_lines(model: nn.Module, **arguments) -> list[str]:
 
 
 def bmvis_lines(model: nn.Module, **options) -> list[str]:
-    return to_text(layout(capture(model), Options(whole_names=True, **options)), marks=False).splitlines()
+    return to_text(layout(capture(model), Options(whole_names=True, fold="equal", **options)), marks=False).splitlines()
 
 
 def lora_bert():

@@ -8,13 +8,17 @@ from hypothesis import strategies as st
 from networks import batch_norm, conv, dense_layer, densenet, resnet
 from trees import bert, tensor
 
+from bmvis.gallery import Entry, make_card
 from bmvis.model.labels import series_label
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, Module, paths
+from bmvis.option_parsing import parse_options, parse_site_options
 from bmvis.options import Options
+from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.view.folding import fold, represented_modules
 from bmvis.view.layout import layout, shown_at
+from bmvis.view.page import Page
 from bmvis.view.similarity import series
 
 SIMILAR = Options(fold="similar")
@@ -60,6 +64,34 @@ def test_stages_share_a_row_if_they_differ_in_the_number_of_blocks():
 )
 def test_rows_of_a_network_fit_a_page(model, fold, most):
     assert len(layout(model, Options(fold=fold)).rows) <= most
+
+
+def test_a_model_folds_alike_in_tree_card_and_comparison():
+    model, base = densenet(), densenet((6, 12, 48, 31))
+    pages = [
+        layout(model, Options()),
+        layout(model, Options(depth=2)),
+        layout(model, Options(), base),
+        make_card(Entry("zoo:densenet"), model).model,
+    ]
+    for page in pages:
+        assert isinstance(page, Page)
+        assert {row.label for row in page.rows} >= {"denseblock1-3" if page.before else "denseblock1-4"}
+
+
+def test_fold_of_the_site_applies_to_trees_and_cards():
+    site = parse_site_options({"fold": "equal"})
+    tree = layout(densenet(), parse_options({}, site))
+    card = make_card(Entry("zoo:densenet"), densenet(), fold=site.fold).model
+    assert isinstance(card, Page)
+    assert not any(row.variation for row in (*tree.rows, *card.rows))
+    assert any(row.variation for row in layout(densenet(), parse_options({"fold": "auto"}, site)).rows)
+
+
+def test_fold_equal_keeps_pages_as_they_were(file_regression):
+    """The file has the page of the release before the option. It changes only if pages without similar rows do."""
+    page = layout(densenet((3, 4, 3)), parse_options({}, parse_site_options({"fold": "equal"})))
+    file_regression.check(to_html(page, "m").replace("><", ">\n<"), extension=".html")
 
 
 def test_auto_is_decided_on_the_whole_model():
