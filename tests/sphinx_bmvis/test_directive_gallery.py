@@ -68,7 +68,7 @@ Models
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shelf(make_site):
     def make(index: str = INDEX, name: str = "index.rst"):
         site = make_site({name: index})
@@ -82,9 +82,19 @@ def titles(built, page="index.html"):
     return [title.get_text() for title in built.page(page).select(".bmvis-card-title")]
 
 
-def test_gallery_has_cards_pages_and_links(shelf):
-    site = shelf()
-    built = site.build()
+@pytest.fixture(scope="module")
+def models_site(shelf):
+    """Return a site with a gallery and its pages, for tests that do not change it."""
+    return shelf()
+
+
+@pytest.fixture(scope="module")
+def models_built(models_site):
+    return models_site.build()
+
+
+def test_gallery_has_cards_pages_and_links(models_built):
+    built = models_built
     assert built.warnings == ""
     cards = built.page("index.html").select(".bmvis-card")
     assert titles(built) == ["small_linear", "small_frozen", "Tiny, the model"]
@@ -104,10 +114,9 @@ def test_gallery_has_cards_pages_and_links(shelf):
     assert "bmvis-gallery.js" not in built.read("models/zoo.tiny.html")
 
 
-def test_second_build_reads_and_builds_nothing(shelf):
-    site = shelf()
-    site.build()
-    again = site.build()
+@pytest.mark.usefixtures("models_built")
+def test_second_build_reads_and_builds_nothing(models_site):
+    again = models_site.build()
     assert again.warnings == ""
     assert not again.worker_ran
     assert "0 added, 0 changed, 0 removed" in again.status
@@ -146,36 +155,46 @@ def test_pattern_finds_factories_without_required_arguments(shelf):
 
 
 FAILING = {
-    "index.rst": "M\n=\n\n.. model-gallery::\n   :sort: parameters\n\n   zoo:tiny\n   zoo:raising\n",
-    "index.md": "# M\n\n:::{tip}\n```{model-gallery}\n:sort: parameters\n\nzoo:tiny\nzoo:raising\n```\n:::\n",
+    "rst.rst": "M\n=\n\n.. model-gallery::\n   :sort: parameters\n\n   zoo:tiny\n   zoo:raising\n",
+    "myst.md": "# M\n\n:::{tip}\n```{model-gallery}\n:sort: parameters\n\nzoo:tiny\nzoo:raising\n```\n:::\n",
+}
+WRONG = {
+    "finds-nothing": (".. model-gallery:: shelf:nothing_*", "the pattern 'shelf:nothing_*' matches no model"),
+    "no-module": (".. model-gallery:: absent:*", "no module named 'absent'"),
+    "no-name": (".. model-gallery:: bert-*", "the pattern 'bert-*' matches no model"),
+    "unknown-option": (".. model-gallery:: shelf:*\n   :sorted: name", "unknown gallery option 'sorted'"),
+    "folder-outside": (
+        ".. model-gallery:: shelf:*\n   :toctree: ../out",
+        "invalid value '../out' for option 'toctree'",
+    ),
 }
 
 
+@pytest.fixture(scope="module")
+def failing_built(shelf):
+    """Return a site that was built, with a page for each mistake."""
+    site = shelf("Mistakes\n========\n\n.. toctree::\n   :glob:\n\n   *\n")
+    for name, text in FAILING.items():
+        site.write(name, text)
+    for name, (lines, _) in WRONG.items():
+        site.write(f"{name}.rst", f"M\n=\n\n{lines}\n")
+    return site.build()
+
+
 @pytest.mark.parametrize("name", FAILING)
-def test_failed_model_has_a_card_and_a_warning_with_its_line(shelf, name):
-    built = shelf(FAILING[name], name).build()
-    assert titles(built) == ["tiny", "raising"]
-    assert "no weights" in built.page("index.html").select_one(".bmvis-card-error").get_text()
-    assert re.search(rf"{name}:8: WARNING: .*no weights", built.warnings)
-    assert f"{name}:8" in built.page("index.html").select_one(".bmvis-card-error small").get_text()
+def test_failed_model_has_a_card_and_a_warning_with_its_line(failing_built, name):
+    page = name.partition(".")[0] + ".html"
+    assert titles(failing_built, page) == ["tiny", "raising"]
+    assert "no weights" in failing_built.page(page).select_one(".bmvis-card-error").get_text()
+    assert re.search(rf"/{name}:8: WARNING: .*no weights", failing_built.warnings)
+    assert f"{name}:8" in failing_built.page(page).select_one(".bmvis-card-error small").get_text()
 
 
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (".. model-gallery:: shelf:nothing_*", "the pattern 'shelf:nothing_*' matches no model"),
-        (".. model-gallery:: absent:*", "no module named 'absent'"),
-        (".. model-gallery:: bert-*", "matches no model"),
-        (".. model-gallery:: shelf:*\n   :sorted: name", "unknown gallery option 'sorted'"),
-        (".. model-gallery:: shelf:*\n   :toctree: ../out", "invalid value '../out' for option 'toctree'"),
-    ],
-    ids=["finds-nothing", "no-module", "no-name", "unknown-option", "folder-outside"],
-)
-def test_gallery_error_has_its_location(shelf, lines, message):
-    built = shelf(f"M\n=\n\n{lines}\n").build()
-    assert message in built.warnings
-    assert "index.rst:4: WARNING" in built.warnings
-    assert message in built.page("index.html").get_text()
+@pytest.mark.parametrize("name", WRONG)
+def test_gallery_error_has_its_location(failing_built, name):
+    message = WRONG[name][1]
+    assert re.search(rf"/{name}\.rst:4: WARNING: .*{re.escape(message)}", failing_built.warnings)
+    assert message in failing_built.page(f"{name}.html").get_text()
 
 
 def test_pattern_skips_references_outside_the_allow_list(shelf):
@@ -186,20 +205,23 @@ def test_pattern_skips_references_outside_the_allow_list(shelf):
     assert not refused.page("index.html").select(".bmvis-card:not(.bmvis-card-error)")
 
 
+@pytest.fixture(scope="module")
+def two_galleries(shelf):
+    site = shelf(f"{INDEX}\n.. toctree::\n\n   more\n")
+    site.write("more.rst", "More\n====\n\n.. model-gallery::\n\n   zoo:tiny\n")
+    return site
+
+
 @pytest.mark.parametrize("builder", ["dirhtml", "singlehtml", "epub", "text", "latex", "man", "texinfo", "gettext"])
-def test_builder_accepts_galleries(shelf, builder):
-    site = shelf()
-    site.folder.joinpath("more.rst").write_text("More\n====\n\n.. model-gallery::\n\n   zoo:tiny\n")
-    with site.folder.joinpath("index.rst").open("a") as index:
-        index.write("\n.. toctree::\n\n   more\n")
-    built = site.build(builder)
+def test_builder_accepts_galleries(two_galleries, builder):
+    built = two_galleries.build(builder)
     # Sphinx warns that `basic`, the test theme, has no image for the cover of EPUB.
     assert "bmvis" not in built.warnings
     assert "ERROR" not in built.warnings
 
 
-def test_text_builder_writes_gallery_as_a_list(shelf):
-    text = shelf().build("text").read("index.txt")
+def test_text_builder_writes_gallery_as_a_list(models_site):
+    text = models_site.build("text").read("index.txt")
     assert "* small_linear (Linear): 12 parameters, 48 bytes; small, linear" in text
 
 

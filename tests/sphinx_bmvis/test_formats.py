@@ -92,6 +92,7 @@ def test_captions_can_be_translated(make_site):
         catalog += f'\nmsgid "{english}"\nmsgstr "{german}"\n'
     messages.joinpath("index.po").write_text(catalog)
     built = site.build(language="de", locale_dirs=["locale"])
+    assert built.warnings == ""
     captions = [caption.get_text() for caption in built.page("index.html").select(".bmvis-caption")]
     assert captions == ["Abb. 1 Ein kleines", "Abb. 2 Kleine"]
 

@@ -10,8 +10,11 @@ from torch import nn
 from bmvis.comparison import checkpoint
 from bmvis.comparison.checkpoint import checkpoint_verdict
 from bmvis.comparison.drift import find_drift
+from bmvis.comparison.state_code_changes import state_code_changes
 from bmvis.extraction.modules import capture
 from bmvis.model.snapshot import Snapshot, dump, load
+from bmvis.model.state_code import StateCode
+from bmvis.model.tree import Module
 
 
 class Renames(nn.Linear):
@@ -196,3 +199,35 @@ def test_snapshot_of_format_2_does_not_record_the_code() -> None:
     assert recorded.unrecorded == ("state_code", "adapter_facts")
     assert not find_drift(recorded, model)
     assert load(dump(load(older))) == load(older)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "facts"),
+    [
+        (StateCode(), StateCode(), []),
+        (StateCode(saves_extra=True), StateCode(), ["no longer saves _extra_state"]),
+        (StateCode(), StateCode(saves_extra=True), ["now saves _extra_state"]),
+        (StateCode(loads_extra=True), StateCode(), ["no longer loads _extra_state"]),
+        (StateCode(), StateCode(loads_extra=True), ["now loads _extra_state"]),
+        (StateCode(version=1), StateCode(version=2), ["version of the state dict: 1 → 2"]),
+        (StateCode(loading=("a.B.load",)), StateCode(loading=("c.D.load",)), []),
+        (StateCode(loading=("a.B.load",)), StateCode(), ["load code: a.B.load → none"]),
+        (StateCode(), StateCode(saving=("a.save", "b.keep")), ["state-dict code: none → a.save, b.keep"]),
+        (None, StateCode(saves_extra=True), ["now saves _extra_state"]),
+    ],
+    ids=[
+        "same",
+        "saves no longer",
+        "saves",
+        "loads no longer",
+        "loads",
+        "version",
+        "moved class",
+        "removed hook",
+        "added hooks",
+        "none before",
+    ],
+)
+def test_each_change_of_the_code_is_listed_once(old, new, facts):
+    modules = [Module("", 0, "Net", state_code=code) for code in (old, new)]
+    assert [fact.text for fact in state_code_changes(*modules)] == facts
