@@ -105,7 +105,7 @@ def hidden_in_one_of_two() -> nn.Module:
         pytest.param(nn.Sequential(Layer(top_k=1, zero_expert_num=2)), 0, id="experts without computation"),
     ],
 )
-def test_unknown_expert_layers_have_no_active_count(model: nn.Module, active: int) -> None:
+def test_active_count_of_expert_layers(model: nn.Module, active: int) -> None:
     assert capture(model).active == active
 
 
