@@ -1,4 +1,4 @@
-"""Small models without torch, and the formats that the tests of words render them in."""
+"""Small models without torch, and all formats that render a page."""
 
 import io
 import json

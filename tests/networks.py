@@ -1,4 +1,4 @@
-"""Networks of the build of public ones, written by hand: blocks that differ in sizes, in stages of several lengths."""
+"""Models with the structure of public ones, without torch: stages of blocks that differ in sizes."""
 
 from collections.abc import Sequence
 

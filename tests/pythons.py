@@ -1,4 +1,4 @@
-"""The Python that builds models in tests of the hosts: .ci/pythons runs those in some that have no torch."""
+"""The Python that builds models in tests of the hosts, which .ci/pythons also runs in Pythons without torch."""
 
 import os
 import sys

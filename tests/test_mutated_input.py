@@ -1,4 +1,4 @@
-"""Snapshots, cache entries, replies and checkpoints, broken at random: an error of ours, or a model that can be drawn.
+"""Snapshots, cache entries, replies and checkpoints, broken at random: an error of bmvis, or a model that can be drawn.
 
 `make test` tries some cases of each format, `make test-mutated` 100,000.
 """
@@ -41,7 +41,7 @@ HOSTILE: list[Any] = [
 
 
 def sample() -> Model:
-    """Return a model with something of everything: ties, shared modules, groups, calls, folded blocks."""
+    """Return a model with all features: ties, shared modules, groups, calls, and folded blocks."""
     weight = Parameter("weight", (4, 4), "float32", 16, 64, groups=(0,))
     block = (
         Module("mlp", 2, "Linear", parameters=(weight,)),
@@ -66,7 +66,7 @@ MODEL = msgspec.structs.replace(
 
 
 def draw(model: Model) -> None:
-    """Do with a model what a page does."""
+    """Render a model as a page does."""
     subtree_totals(model)
     page = layout(model, Options())
     to_text(page).encode("utf-8", "surrogatepass")
@@ -191,6 +191,6 @@ def refused(case: Callable[[random.Random, Path], Model], seed: int, folder: Pat
 
 
 @pytest.mark.parametrize("case", [snapshot, reply, cache_entry, weights])
-def test_broken_input_is_an_error_of_ours_or_a_model(case, tmp_path):
+def test_broken_input_is_a_bmvis_error_or_a_model(case, tmp_path):
     errors = [refused(case, seed, tmp_path) for seed in range(SEED, SEED + COUNT)]
     assert case is cache_entry or sum(map(bool, errors)) > COUNT / 4, "most of what is broken is noticed"

@@ -1,4 +1,4 @@
-"""The files for GitHub, PyPI and Read the Docs agree with the project, and what their steps call exists."""
+"""The files for GitHub, PyPI and Read the Docs agree with the project, and their steps call existing commands."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def test_each_step_is_a_make_target_or_a_script_that_exists(job):
             assert os.access(ROOT / program, os.X_OK), command
 
 
-def test_each_test_that_make_and_the_scripts_name_exists():
+def test_tests_named_by_make_and_scripts_exist():
     script = 'source .ci/without-torch; printf "%s\\n" "${in_all[@]}" "${briefly[@]}" "${widely[@]}"'
     listed = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     paths = [*listed.stdout.split(), *re.findall(r"tests/[\w/.]+", (ROOT / "Makefile").read_text())]
@@ -57,7 +57,7 @@ def test_actions_are_pinned_to_a_commit(job):
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step.get("uses", "a/b@" + 40 * "0"))
 
 
-def test_only_the_step_that_publishes_gets_more_than_read_access():
+def test_only_the_publishing_step_has_write_access():
     for name, workflow in WORKFLOWS.items():
         assert workflow["permissions"] == {"contents": "read"}, name
     more = {name: job["permissions"] for name, job in JOBS.items() if "permissions" in job}

@@ -1,4 +1,4 @@
-"""Two clean builds of one site are byte-identical, whatever the machine is set to, also where models fail."""
+"""Two clean builds of one site are byte-identical, independent of the settings of the machine, even if models fail."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A page shows what its factory would make now: edits between two builds, on both hosts, in one table.
+"""Pages are up to date: a table of edits between two builds, on both hosts.
 
 One site has a page for each row. It is built, built again unchanged, edited in all rows, and built twice again.
 """
@@ -312,7 +312,7 @@ def page(root: Path, host: str, row: str) -> str:
 
 @dataclass
 class Builds:
-    """What four builds showed and logged."""
+    """The trees and logs of four builds."""
 
     widths: dict[str, list[str]]
     logs: list[str]

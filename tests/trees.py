@@ -1,4 +1,4 @@
-"""Trees to look at, made without torch: what BERT looks like plain and under LoRA, and a hostile one."""
+"""Trees without torch: BERT with and without LoRA, and a model with hostile names."""
 
 import msgspec
 
@@ -89,14 +89,14 @@ def bert(lora: bool = False) -> Model:
 
 
 def _frozen(module: Module) -> Module:
-    """Freeze all but deltas, as PEFT does."""
+    """Freeze all parameters except deltas, as PEFT does."""
     from msgspec.structs import replace
 
     return replace(module, parameters=tuple(replace(p, trainable=p.delta) for p in module.parameters))
 
 
 def trained() -> Model:
-    """BERT with two parameter groups, of which the pooling of the head is in none and a third group is empty."""
+    """BERT with parameter groups: some parameters are in no group, and one group is empty."""
     from msgspec.structs import replace
 
     def group(module: Module, parameter: Parameter) -> Parameter:

@@ -1,4 +1,4 @@
-"""`make gallery`: one site with a card and a page for every architecture of transformers, as proof of scale.
+"""`make gallery`: one site with a card and a page for every architecture of transformers, as a test of scale.
 
 Each is built from its default configuration, on the meta device. Prints the time, the memory of the largest
 process, and which architectures failed and why: most need an optional dependency, or have no default configuration.

@@ -1,4 +1,4 @@
-"""A target and what was measured of it; the least time of several, memory by tracemalloc."""
+"""Targets and measurements: the minimum time of several runs, and memory by tracemalloc."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A number, and the limit that it is to keep."""
+    """A measurement and its limit."""
 
     what: str
     measured: float
@@ -29,7 +29,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def interleaved(tasks: dict[str, Callable[[], object]], *, rounds: int = 7, enough: float = 4.0) -> dict[str, float]:
-    """Return the least seconds of computing of each task, all run by turns, so that a busy machine slows them alike.
+    """Return the minimum CPU seconds of each task. They run in turns, so that a busy machine slows all of them.
 
     In its turn a task runs three times, for what ran before it, the garbage collector too, has filled the processor's
     caches. A task that took `enough` seconds in all is not run again.
@@ -51,7 +51,7 @@ def seconds(task: Callable[[], object]) -> float:
 
 
 def cpu_seconds(task: Callable[[], object]) -> float:
-    """Return how long this process computes for a task: what others make it wait for does not count."""
+    """Return the CPU seconds of this process for a task."""
     gc.collect()
     return _lasting(time.process_time, task)
 
@@ -63,7 +63,7 @@ def _lasting(clock: Callable[[], float], task: Callable[[], object]) -> float:
 
 
 def peak_bytes(task: Callable[[], object]) -> int:
-    """Return the most bytes that Python objects took at once during `task`."""
+    """Return the peak memory of Python objects during `task`, in bytes."""
     gc.collect()
     tracemalloc.start()
     try:

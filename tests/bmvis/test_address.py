@@ -1,4 +1,4 @@
-"""Patterns name modules as in OpenDelta; a page shows what they name, and warns of those that name none."""
+"""Patterns match modules as in OpenDelta; pages show the matches, and warn of patterns without one."""
 
 import subprocess
 import sys
@@ -50,7 +50,7 @@ def test_pattern_matches_path_suffix_at_whole_names(pattern, paths):
 
 
 def test_pattern_rule_equals_opendelta():
-    """The first place where an expression is found counts: `bert|encoder` finds `bert` first in `bert.encoder`."""
+    """Use the first match of an expression: `bert|encoder` matches `bert` in `bert.encoder`."""
     assert address.match(BERT, r"[r]encoder$") == ["bert.encoder"]
     assert address.match(BERT, [r"[r]bert|encoder", "cls"]) == ["bert", "cls"]
 

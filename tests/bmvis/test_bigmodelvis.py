@@ -1,4 +1,4 @@
-"""bigmodelvis' interface, and a captured model in a notebook."""
+"""The interface of bigmodelvis, and captured models in notebooks."""
 
 import inspect
 import io

@@ -1,4 +1,4 @@
-"""Galleries without a host: their lines, what patterns become, the order, the names of pages, thumbnails."""
+"""Galleries without a host: lines, patterns, order, names of pages, and thumbnails."""
 
 from xml.etree import ElementTree
 

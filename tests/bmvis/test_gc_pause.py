@@ -1,4 +1,4 @@
-"""The garbage collector rests while a tree is made, and is as it was afterwards."""
+"""The garbage collector is off while a tree is built, and has its former state afterwards."""
 
 import gc
 
@@ -15,13 +15,13 @@ def was_enabled(request):
     (gc.enable if before else gc.disable)()
 
 
-def test_collector_is_off_inside_and_as_before_after(was_enabled):
+def test_collector_is_off_inside_and_restored_afterwards(was_enabled):
     with paused_gc():
         assert not gc.isenabled()
     assert gc.isenabled() is was_enabled
 
 
-def test_collector_is_as_before_after_an_error(was_enabled):
+def test_collector_is_restored_after_an_error(was_enabled):
     with pytest.raises(ZeroDivisionError), paused_gc():
         _ = 1 / 0
     assert gc.isenabled() is was_enabled

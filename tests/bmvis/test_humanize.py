@@ -1,4 +1,4 @@
-"""Numbers as people read them: rounded, and never rounded to a lie."""
+"""Rounded numbers for people, which are never misleading."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What names, exceptions and output of user code can do to a log: nothing."""
+"""Names, exceptions and output of user code cannot change a log."""
 
 import logging
 

@@ -40,7 +40,7 @@ TREES = {
 
 
 def errors(name, data):
-    """Return what a schema reports of data."""
+    """Return the errors of a schema for some data."""
     jsonschema = pytest.importorskip("jsonschema")
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
     return [error.message for error in jsonschema.Draft202012Validator(SCHEMAS[name]).iter_errors(data)]

@@ -1,4 +1,4 @@
-"""The contrast of words with what is behind them: of those too that a stylesheet writes, which axe passes over."""
+"""The contrast of text with its background, including text from stylesheets, which axe ignores."""
 
 CONTRASTS = """(words) => {
   const ctx = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
@@ -26,7 +26,7 @@ WORDS = [
 
 
 def faint(page) -> dict[str, float]:
-    """Return the least contrast of each kind of word that has less than WCAG's AA asks for."""
+    """Return the minimum contrast of each kind of text that is below WCAG AA."""
     found: dict[str, float] = {}
     for selector, ratio in page.evaluate(CONTRASTS, WORDS):
         if ratio < 4.5:

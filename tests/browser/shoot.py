@@ -49,7 +49,7 @@ def _demo(folder: Path) -> Path:
 
 
 def _portray(browser, demo: Path, out: Path) -> None:
-    """Take the pictures that the README shows, twice as fine; they are kept in demo_docs/pictures."""
+    """Take the pictures of the README in double resolution, and write them to demo_docs/pictures."""
     page = browser.new_page(viewport={"width": 900, "height": 1200}, device_scale_factor=2)
     page.goto((demo / "index.html").as_uri())
     for scheme in ("light", "dark"):

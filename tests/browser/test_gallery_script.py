@@ -1,4 +1,4 @@
-"""What the gallery's script adds to its cards: a filter, tags to pick, an order; by keyboard too."""
+"""The script of galleries: filter, tags and order, by pointer and keyboard."""
 
 import pytest
 from trees import bert, linear
@@ -56,14 +56,14 @@ def test_tags_are_picked_by_keyboard(page):
         ("smallest first", ["Small", "BERT", "Broken"]),
     ],
 )
-def test_order_and_back(page, order, expected):
+def test_order_button_sorts_and_restores(page, order, expected):
     page.get_by_label("Order of the models").select_option(order)
     assert shown(page) == expected
     page.get_by_label("Order of the models").select_option("as listed")
     assert shown(page) == ["Small", "BERT", "Broken"]
 
 
-def test_galleries_that_arrive_later_are_equipped(page):
+def test_gallery_added_later_gets_its_tools(page):
     page.evaluate("document.body.append(document.querySelector('.bmvis-gallery').cloneNode(true))")
     page.evaluate("document.body.lastChild.querySelector('.bmvis-shelf').remove()")
     page.wait_for_function("document.querySelectorAll('.bmvis-shelf').length === 2")

@@ -18,7 +18,7 @@ IS_CLEAR = """(id) => {
 
 
 def lands_on(tab, identifier: str):
-    """Return whether a row is in view, or what is there instead, once the page stopped: themes scroll too."""
+    """Return whether a row is in view after the page stops scrolling, or the element that covers it."""
     places = [None]
     for _ in range(20):
         tab.page.wait_for_timeout(250)

@@ -1,4 +1,4 @@
-"""What a reader sees in each theme and scheme."""
+"""The look of trees in each theme and color scheme."""
 
 import re
 

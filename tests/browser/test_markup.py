@@ -1,4 +1,4 @@
-"""The markup of trees, read by the checkers that the standards' keepers use."""
+"""The markup of trees passes the HTML checkers."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_trees_and_error_boxes_are_valid_html(tmp_path):
 
 @needs_nu
 def test_html_checker_finds_an_error(tmp_path):
-    """A fault of the theme's is not ours; the same inside our element is."""
+    """Report an error inside an element of bmvis, but not the same error of the theme."""
     twice = '<p id="{0}"></p><p id="{0}"></p>'
     tree = f'<div class="bmvis"><div>\n</div>{twice.format("ours")}</div>'
     found = check(write(HEADING + twice.format("before") + tree + twice.format("after"), tmp_path))

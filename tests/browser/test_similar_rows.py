@@ -97,7 +97,7 @@ def test_link_unfolds_one_of_similar_modules(path, tab):
     assert row(tab, f"m.{path}").inner_text() == exact_rows(DENSE)[f"m.{path}"][0]
 
 
-def test_similar_rows_fold_again_as_they_were(tab):
+def test_similar_rows_fold_again_to_the_same_text(tab):
     open_model(tab, DENSE)
     before = tab.page.evaluate(READ)
     do(tab, "m.features.denseblock1.denselayer1", "unfold")

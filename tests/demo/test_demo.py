@@ -38,8 +38,8 @@ def test_bert_has_the_rows_and_texts_of_the_source_document():
 
 
 @pytest.mark.parametrize("file", ["ref_delta.txt", "ref_delta_nonparams.txt"])
-def test_the_recorded_delta_model_has_the_rows_of_the_source_document(file):
-    """Recorded from OpenDelta itself: tests/opendelta checks that it still is."""
+def test_recorded_delta_model_has_the_rows_of_the_source_document(file):
+    """The snapshot is from OpenDelta; tests/opendelta checks that it is up to date."""
     with Source(DEMO) as source:
         model = source.resolve("bert-delta").model
     drawn = to_text(layout(model, Options(non_params="nonparams" in file)), marks=False)
@@ -47,7 +47,7 @@ def test_the_recorded_delta_model_has_the_rows_of_the_source_document(file):
 
 
 @pytest.mark.parametrize("site", COMMANDS, indirect=True)
-def test_a_demo_site_builds_without_a_warning_and_shows_bert(site):
+def test_demo_site_builds_without_warnings_and_shows_bert(site):
     page = BeautifulSoup((site / "index.html").read_text(), "html.parser")
     tree = page.find(id="bert")
     names = [name.get_text() for name in tree.select(".bmvis-tree b")]
@@ -85,7 +85,7 @@ def test_printed_model_in_the_manual_is_current():
     assert printed == (DEMO / "print_bert.txt").read_text()
 
 
-def test_the_picture_of_the_terminal_is_not_stale(tmp_path):
+def test_picture_of_the_terminal_is_current(tmp_path):
     command = [sys.executable, "-m", "bmvis", "show", "models:bert_lora", "--svg", str(tmp_path / "terminal.svg")]
     subprocess.run(command, cwd=DEMO, check=True)
     assert (tmp_path / "terminal.svg").read_text() == (DEMO / "pictures" / "terminal.svg").read_text()

@@ -1,4 +1,4 @@
-"""The pages of the demo: one text for both sites, and true."""
+"""The pages of the demo: the same text for both sites, and correct."""
 
 import importlib
 import re
@@ -59,7 +59,7 @@ generated = load("generated")
     ],
     ids=["structure", "compare", "gallery"],
 )
-def test_an_element_is_a_directive_on_sphinx(element, myst, rst):
+def test_element_becomes_a_directive_on_sphinx(element, myst, rst):
     assert dialects.for_sphinx(element) == myst
     shown = dialects.for_sphinx(f"```html\n{element}\n```")
     assert f"````markdown\n{myst}\n````" in shown
@@ -109,7 +109,7 @@ def test_sphinx_has_the_navigation_of_mkdocs():
     assert sphinx == site_pages.navigation()
 
 
-def test_former_addresses_lead_to_pages_and_are_no_pages():
+def test_former_addresses_redirect_to_existing_pages():
     assert set(site_pages.REDIRECTS.values()) <= set(PAGES)
     assert set(site_pages.REDIRECTS) & set(PAGES) == set()
 
@@ -117,7 +117,7 @@ def test_former_addresses_lead_to_pages_and_are_no_pages():
 @pytest.mark.parametrize(
     ("file", "target"), [("{}.html", "benchmarks.html"), ("{}/index.html", "../benchmarks/index.html")]
 )
-def test_a_former_address_is_a_page_that_redirects(file, target, tmp_path):
+def test_former_address_has_a_redirect_page(file, target, tmp_path):
     site_pages.write_redirects(tmp_path, file.format)
     page = BeautifulSoup((tmp_path / file.format("measured")).read_text(), "html.parser")
     assert page.find("meta", {"http-equiv": "refresh"})["content"] == f"0; url={target}"
@@ -132,7 +132,7 @@ def test_a_former_address_is_a_page_that_redirects(file, target, tmp_path):
         ("mkdocs", {field.name for field in msgspec.structs.fields(Settings)}),
     ],
 )
-def test_the_configuration_page_has_a_row_for_each_setting_of_a_host(host, names):
+def test_configuration_page_has_a_row_for_each_setting(host, names):
     table = generated.filled(f"{{{{ settings {host} }}}}", host).splitlines()[2:]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
     assert {name.strip("`") for name, *_ in rows} == names
@@ -140,7 +140,7 @@ def test_the_configuration_page_has_a_row_for_each_setting_of_a_host(host, names
     assert f"{{{{ settings {host} }}}}" in PAGES["configuration"]
 
 
-def test_the_architecture_page_lists_the_packages():
+def test_architecture_page_lists_the_packages():
     listed = re.findall(r"^\| `(\w+(?:\.\w+)?)` \|", PAGES["architecture"], re.MULTILINE)
     packages = [file.parent.relative_to(ROOT) for file in ROOT.glob("bmvis/*/__init__.py")]
     assert sorted(listed) == sorted(
@@ -148,7 +148,7 @@ def test_the_architecture_page_lists_the_packages():
     )
 
 
-def test_the_python_reference_lists_each_public_name():
+def test_python_reference_lists_each_public_name():
     listed = [name for names in re.findall(r"\{\{ api (.+) \}\}", PAGES["python-api"]) for name in names.split()]
     assert {name.split(".")[1] for name in listed} == set(bmvis.__all__)
 
@@ -163,7 +163,7 @@ def test_python_page_starts_with_runnable_code():
     assert eval(types, space)["attention.output.dense"] == "Linear"
 
 
-def test_the_benchmarks_page_names_the_releases_that_are_measured_against():
+def test_benchmarks_page_names_the_compared_releases():
     pinned = dict(re.findall(r"^(\w+)==(\S+)$", (ROOT / "constraints" / "bench.txt").read_text(), re.MULTILINE))
     named = dict(re.findall(r"(bigmodelvis|torchinfo|marimo|treescope) (\d[\d.]*\d)", PAGES["benchmarks"]))
     assert named == {name: pinned[name] for name in ("bigmodelvis", "torchinfo", "marimo", "treescope")}

@@ -32,7 +32,7 @@ def commands_of(file):
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=[file.stem for file in WORKFLOWS])
-def test_a_recipe_builds_the_folder_that_it_publishes(file, tmp_path):
+def test_recipe_builds_the_folder_that_it_publishes(file, tmp_path):
     for name, text in SITE.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -48,7 +48,7 @@ def test_a_recipe_builds_the_folder_that_it_publishes(file, tmp_path):
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=[file.stem for file in WORKFLOWS])
-def test_a_recipe_installs_pytorch_before_the_packages_that_need_it(file):
+def test_recipe_installs_pytorch_before_packages_that_need_it(file):
     installs = [command for command in commands_of(file)[0] if command.startswith("pip install")]
     assert ["/cpu" in command for command in installs] == [True, False]
 
@@ -58,7 +58,7 @@ def test_each_recipe_is_on_the_page():
     assert {name for name in named if f"{{{{ file {name} }}}}" not in PAGES["publish"]} == set()
 
 
-def test_the_example_factories_build_on_the_meta_device():
+def test_example_factories_build_on_the_meta_device():
     with Source(DEMO, path=["."]) as source:
         for factory in ("sentiment_classifier", "recommender", "forecaster"):
             built = source.resolve(f"zoo:{factory}").model

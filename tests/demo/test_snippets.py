@@ -1,4 +1,4 @@
-"""What the pages tell a reader to write is what the hosts take."""
+"""The hosts accept the snippets of the pages."""
 
 import re
 import shlex
@@ -37,7 +37,7 @@ def snippets(*languages):
 
 
 class Loader(yaml.SafeLoader):
-    """Reads `!ENV` and its like as None."""
+    """Reads tags such as `!ENV` as None."""
 
 
 Loader.add_multi_constructor("!", lambda *_: None)
@@ -57,13 +57,13 @@ def settings_in(value):
 
 
 @pytest.mark.parametrize("text", list(snippets("yaml")))
-def test_the_settings_of_the_plugin_are_taken(text):
+def test_plugin_accepts_the_settings_of_snippets(text):
     for written in settings_in(yaml.load(text, Loader)):
         read_settings(written)
 
 
 @pytest.mark.parametrize("text", list(snippets("toml")))
-def test_pyproject_is_read(text, tmp_path):
+def test_pyproject_snippets_are_valid(text, tmp_path):
     written = tomllib.loads(text)
     (tmp_path / "pyproject.toml").write_text(text)
     assert read_project(tmp_path).models.keys() == written.get("tool", {}).get("bmvis", {}).get("models", {}).keys()
@@ -73,20 +73,20 @@ def test_pyproject_is_read(text, tmp_path):
 
 
 @pytest.mark.parametrize("text", list(snippets("python")))
-def test_code_is_python(text):
+def test_code_snippets_are_valid_python(text):
     compile(text, "page", "exec")
 
 
 @pytest.mark.parametrize("text", list(snippets("console")))
-def test_commands_have_the_flags_that_are_written(text):
+def test_commands_accept_the_flags_of_snippets(text):
     for command in re.findall(r"^\$ bmvis (.*)$", text, re.MULTILINE):
         name, *rest = shlex.split(command)
         main.commands[name].make_context(name, rest)
 
 
-def test_each_setting_that_a_page_names_is_one_of_both_hosts():
+def test_settings_named_on_pages_exist_on_both_hosts():
     class Application:
-        """Hears what is registered."""
+        """Records what is registered."""
 
         names: list[str] = []  # noqa: RUF012
 
@@ -94,7 +94,7 @@ def test_each_setting_that_a_page_names_is_one_of_both_hosts():
             self.names.append(name)
 
         def connect(self, *_):
-            """Take no part in events."""
+            """Ignore events."""
 
     settings.setup(Application())
     texts = "\n".join(PAGES.values())
@@ -105,7 +105,7 @@ def test_each_setting_that_a_page_names_is_one_of_both_hosts():
     assert named <= set(DESCRIPTIONS)
 
 
-def test_site_options_on_the_pages_are_options():
+def test_site_options_of_snippets_are_valid():
     written = re.findall(r"options: (\{.*?\})", "\n".join(PAGES.values()))
     assert written != []
     for text in written:

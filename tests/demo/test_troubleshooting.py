@@ -67,7 +67,7 @@ def message_of(source, reference, written, settings):
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_reported_as_the_page_quotes_it(messages, mistake):
+def test_message_of_a_mistake_is_quoted_on_the_page(messages, mistake):
     message = messages[mistake]
     assert [quoted for quoted in QUOTED if message.startswith(quoted)] != [], message
 
@@ -95,7 +95,7 @@ def known():
 
 
 @pytest.mark.parametrize("quoted", QUOTED)
-def test_each_quoted_message_is_one_that_the_code_writes(messages, known, quoted):
+def test_quoted_messages_exist_in_the_code(messages, known, quoted):
     """It is reported for a mistake above, or a text of the code has the quotation's words, but for its examples."""
     if any(message.startswith(quoted) for message in messages.values()):
         return
@@ -104,7 +104,7 @@ def test_each_quoted_message_is_one_that_the_code_writes(messages, known, quoted
     assert is_part or longest >= 0.6 * len(quoted), f"no message of the code reads {quoted!r}"
 
 
-def test_the_page_quotes_no_message_twice():
+def test_page_quotes_each_message_once():
     for host in ("sphinx", "mkdocs"):
         quoted = quotations(dialects.chosen(PAGE, host))
         assert len(quoted) == len(set(quoted)) > 20

@@ -69,7 +69,7 @@ def test_tutorial_steps_work(host, tmp_path):
 
 
 @pytest.mark.parametrize("reference", ["digits:classifier", "prompts:prompted"])
-def test_the_models_that_pages_show_as_code_are_used_by_them(reference):
+def test_models_shown_as_code_are_used_by_their_pages(reference):
     module = reference.partition(":")[0]
     shown = [name for name, text in PAGES.items() if f"{{{{ file {module}.py }}}}" in text]
     assert all(f'factory="{reference}"' in PAGES[name] for name in shown)

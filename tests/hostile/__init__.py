@@ -1,4 +1,4 @@
-"""Factories that do what a factory must not do, by kinds; each is a body of `build()`, and what comes of it."""
+"""Hostile factories by kind; each is a body of `build()` with the expected result."""
 
 from hostile import files, interpreter, models, process
 

@@ -1,4 +1,4 @@
-"""Factories that misuse files: the answer's, the worker's folder, temporary ones, those of the project."""
+"""Factories that misuse files: the reply, the folder of the worker, temporary files, and files of the project."""
 
 from hostile.kinds import GOOD, Draws, Fails, Kind, draws
 

@@ -1,4 +1,4 @@
-"""How a hostile factory is described."""
+"""The description of a hostile factory."""
 
 from dataclasses import dataclass
 

@@ -9,7 +9,7 @@ SITE = Path(__file__).parents[1] / "sites" / "markdown"
 
 
 class Rendered:
-    """One converted text, to ask about."""
+    """A converted text."""
 
     def __init__(self, html: str) -> None:
         self.html = html

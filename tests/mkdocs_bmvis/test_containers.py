@@ -1,4 +1,4 @@
-"""Each element in each place that Markdown has: drawn in every container, silent in code."""
+"""Elements in each place that Markdown has: drawn in every container, but not in code."""
 
 import re
 
@@ -44,7 +44,7 @@ CONTAINERS = {
 
 
 def put(element, container):
-    """Return a container's text with an element in it, each of its lines begun as the container asks."""
+    """Return the text of a container with an element in it."""
     *_, (space, quote) = re.findall(r"\{(\d*)(>?)\}", container)
     start = " " * int(space or 0) + ("> " if quote else "")
     return re.sub(r"\{\d*>?\}", lambda _: element.replace("\n", f"\n{start}"), container)

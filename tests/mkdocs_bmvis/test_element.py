@@ -68,5 +68,5 @@ def test_malformed_element_is_reported(text, message):
         ("model", None),
     ],
 )
-def test_misspelled_element_name_is_told_apart_from_other_elements(name, element):
+def test_misspelled_element_name_is_distinguished_from_other_elements(name, element):
     assert intended(name) == element

@@ -1,4 +1,4 @@
-"""One small site, built by each host that there is."""
+"""One small site, built by each host."""
 
 import re
 
@@ -74,7 +74,7 @@ HOSTS = [
 
 @pytest.fixture(scope="module", params=HOSTS)
 def site(request, tmp_path_factory):
-    """The site with one page of mistakes."""
+    """The site with a page of errors."""
     host, change = request.param
     strict = [] if host == "zensical" else ["--strict"]
     return host, build(host, make_site(tmp_path_factory.mktemp(host), {"broken.md": BROKEN}, change), *strict)
@@ -118,7 +118,7 @@ def test_build_does_not_import_torch_and_leaves_no_worker(site):
     assert built.workers == []
 
 
-def test_properdocs_does_without_mkdocs(site):
+def test_properdocs_does_not_need_mkdocs(site):
     host, built = site
     if host == "properdocs":
         assert built.report["mkdocs"] == "properdocs"

@@ -1,4 +1,4 @@
-"""What the plugin adds to the extension, on the small site built by MkDocs and ProperDocs."""
+"""The plugin, on the small site built by MkDocs and ProperDocs."""
 
 import importlib.util
 import json
@@ -69,7 +69,7 @@ def test_reference_outside_the_allow_list_is_refused(tmp_path):
     assert not (tmp_path / ".cache").exists()
 
 
-def test_a_problem_can_end_the_build(tmp_path):
+def test_on_error_raise_ends_the_build(tmp_path):
     folder = make_site(
         tmp_path,
         {"bad.md": '\n<model-structure factory="zoo:raising" />'},

@@ -1,4 +1,4 @@
-"""Bad input: a warning at its line that names what to do, a box in the tree's place, all else built."""
+"""Invalid input: a warning at its line with a hint, a box instead of the tree, and all other pages built."""
 
 import re
 

@@ -57,7 +57,7 @@ def test_missing_snapshot_is_reported_with_its_location(drifting):
     assert len(built.boxes("index.html")) == 2
 
 
-def test_snapshots_may_be_in_another_folder(drifting):
+def test_snapshots_can_be_in_another_folder(drifting):
     (drifting.folder / "snapshots").rename(drifting.folder / "recorded")
     built = drifting.build(bmvis_mode="snapshot", bmvis_snapshots="recorded")
     assert not built.warnings
@@ -69,7 +69,7 @@ def test_unknown_mode_names_conf_py(make_site):
 
 
 def test_warm_build_does_not_import_torch(make_site, tmp_path, monkeypatch):
-    """The page changes, the model does not: it comes from the cache, where torch cannot be imported."""
+    """Change the page but not the model: it comes from the cache, and torch cannot be imported."""
     site = make_site({"index.rst": "Start\n=====\n\n.. model-structure:: zoo:tiny\n"})
     site.build()
     (tmp_path / "torch.py").write_text("raise ImportError('torch is out of reach in this test')")

@@ -1,4 +1,4 @@
-"""Trees on pages that are notebooks: MyST-NB runs their cells. And what other extensions sum up a page by."""
+"""Trees on notebook pages, whose cells MyST-NB runs, and descriptions of pages by other extensions."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The layout of the source document's own site: its pages, trees in place of its pictures, built as its authors do."""
+"""The site of the source document, with trees instead of pictures, built as its authors do."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Names among the arguments of a reference are data types, enumeration members, or classes that a parameter takes."""
+"""Names in the arguments of a reference: data types, enumeration members, or classes that a parameter accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ready pre-commit hook, and the steps of the documented workflow, run for real."""
+"""Run the pre-commit hook, and the steps of the documented workflow."""
 
 import os
 import shutil
@@ -55,7 +55,7 @@ def test_pre_commit_hook_reports_drift(project, tmp_path):
 
 
 def test_workflow_step_reports_drift(project):
-    """All but the steps that install."""
+    """Run all steps except those that install packages."""
     workflow = yaml.safe_load((ROOT / "demo_docs/workflows/models.yml").read_text())
     scripts = [step["run"] for step in workflow["jobs"]["check"]["steps"] if "run" in step]
     checks = [script for script in scripts if not script.startswith("pip install")]

@@ -88,7 +88,7 @@ def test_drift_is_reported_as_a_diff(recorded):
     ]
 
 
-def test_drift_for_github(recorded):
+def test_github_format_has_an_error_for_each_change(recorded):
     (recorded / "zoo.py").write_text(ZOO.replace("range(4)", "range(3)"))
     lines = run("check", "--format", "github").stdout.splitlines()
     assert lines[0] == (
@@ -98,7 +98,7 @@ def test_drift_for_github(recorded):
     assert len(lines) == 2
 
 
-def test_drift_for_tools(recorded):
+def test_json_format_has_each_change(recorded):
     (recorded / "zoo.py").write_text(ZOO.replace("range(4)", "range(3)"))
     result = json.loads(run("check", "small", "--format", "json").stdout)
     assert result["small"]["status"] == "drifted"
@@ -232,7 +232,7 @@ def test_check_mode_builds_and_reports_drift(recorded):
 
 
 def test_model_can_set_its_python(project):
-    """The other one is a link to ours: what is seen is that it was used."""
+    """The other Python is a link to this one; the test checks that it was used."""
     (project / "venv").mkdir()
     (project / "venv" / "python").write_text(f'#!/bin/sh\nTHE_OTHER=1 exec "{sys.executable}" "$@"\n')
     (project / "venv" / "python").chmod(0o755)
@@ -265,7 +265,7 @@ def test_reference_in_the_allow_list_is_built(project, reference):
 
 
 @pytest.mark.parametrize("reference", ["os:system('true')", "zoo:build_more", "zoo.sub:build", "notzoo:build"])
-def test_pages_may_name_nothing_else(project, reference):
+def test_reference_outside_the_allow_list_is_rejected(project, reference):
     with Source(project, allow=["zoo:build", "data.*:*"]) as source, pytest.raises(InvalidReferenceError) as caught:
         source.resolve(reference)
     assert caught.value.hint == "allowed: zoo:build, data.*:*"

@@ -1,4 +1,4 @@
-"""Which module of one tree is which of another, where the nearest answer is not the best one."""
+"""Find corresponding modules of two trees where the first candidate is not the best one."""
 
 from collections.abc import Callable
 

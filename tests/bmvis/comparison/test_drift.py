@@ -1,4 +1,4 @@
-"""What is reported of a change: its lines, its class, and the headline."""
+"""The report of a change: its lines, its class, and the headline."""
 
 from collections.abc import Callable, Sequence
 

@@ -170,7 +170,7 @@ def project(tmp_path):
 
 
 def install(project, value: str) -> None:
-    """Leave what an installer leaves of a distribution with an entry point."""
+    """Write the metadata of an installed distribution with an entry point."""
     info = project / "promptlib-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: promptlib\nVersion: 1.0\n")
@@ -202,14 +202,14 @@ def test_build_reports_missing_detector(project):
     assert raised.value.hint == "fix or uninstall promptlib"
 
 
-def test_registering_is_all_that_loads_torch():
+def test_importing_bmvis_does_not_import_torch():
     code = "import sys, bmvis; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 @pytest.mark.parametrize("replaces", [True, False], ids=["layer", "method"])
 def test_adapterhub_layer_that_replaces_a_linear_keeps_its_own_weight(replaces):
-    """AdapterHub's LoRALinear is the model's Linear as well: its weight is no delta, what it adds is."""
+    """AdapterHub's LoRALinear replaces the Linear of the model: only the parameters that it adds are deltas."""
     layer = method_class("LoRALinear", nn.Linear)(2, 2) if replaces else method_class("Prefix")()
     if not replaces:
         layer.weight = nn.Parameter(torch.zeros(2))

@@ -57,7 +57,7 @@ def through_an_index() -> list[int]:
         through_an_index,
     ],
 )
-def test_constants_have_the_values_that_they_have_on_the_cpu(read: Callable[[], Any]) -> None:
+def test_constants_have_the_same_values_as_on_the_cpu(read: Callable[[], Any]) -> None:
     assert on_meta(read) == read()
 
 
@@ -150,7 +150,7 @@ def test_random_numbers_on_the_cpu_are_not_drawn() -> None:
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_cuda_makes_another_tensor_as_it_does_on_a_gpu() -> None:
+def test_cuda_returns_another_tensor() -> None:
     parameter = on_meta(lambda: nn.Parameter(torch.zeros(2)).cuda())
     assert not isinstance(parameter, nn.Parameter)
     assert parameter.is_meta

@@ -63,7 +63,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_packed_parameter_has_the_shape_it_stands_for(name):
+def test_packed_parameter_has_its_logical_shape(name):
     module, expected = CASES[name]
     assert facts(module) == expected
 
@@ -71,7 +71,7 @@ def test_packed_parameter_has_the_shape_it_stands_for(name):
 @pytest.mark.parametrize(
     "meta", [None, {}, {"shape": (64, 64)}, {"shape": 64, "nbits": 4}, {"shape": (64, 64), "nbits": "4"}], ids=repr
 )
-def test_parameter_is_shown_as_it_is_where_the_attributes_do_not_help(meta):
+def test_parameter_without_usable_attributes_has_its_own_shape(meta):
     assert facts(HQQLinear(meta)) == {"W_q": ((32, 64), 2048, 2048, "")}
 
 

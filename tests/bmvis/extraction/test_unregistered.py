@@ -14,7 +14,7 @@ from bmvis.extraction.modules import capture, capture_live
 
 
 class Holder(nn.Module):
-    """Has a registered layer, and whatever is given."""
+    """Has a registered layer, and the given attributes."""
 
     def __init__(self, **contained: Any) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the HTML of a tree weighs, and what its map shows."""
+"""The size of the HTML of a tree, and its map."""
 
 import re
 from xml.etree import ElementTree

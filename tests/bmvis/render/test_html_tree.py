@@ -1,4 +1,4 @@
-"""What is open, marked and named in the HTML of a tree."""
+"""Open rows, marks and names in the HTML of a tree."""
 
 import pytest
 from bs4 import BeautifulSoup, Tag

@@ -1,4 +1,4 @@
-"""What a row is in LaTeX."""
+"""Rows in LaTeX."""
 
 import pytest
 from formats import layer, net

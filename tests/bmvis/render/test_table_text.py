@@ -1,4 +1,4 @@
-"""A table of models as text, Markdown, reStructuredText, CSV and HTML: what Markdown and browsers make of it."""
+"""A table of models as text, Markdown, reStructuredText, CSV and HTML, and its rendered HTML."""
 
 import csv
 from xml.etree import ElementTree

@@ -210,7 +210,7 @@ def test_reference_that_the_entry_does_not_allow_is_an_error(worker, project, en
     assert not (project / "ran").exists()
 
 
-def test_there_are_many_tries_of_many_kinds():
+def test_cases_cover_many_kinds_of_attempts():
     assert len(TRIES) >= 16
     assert sum(map(len, TRIES.values())) >= 48
 

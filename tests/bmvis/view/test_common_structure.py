@@ -1,4 +1,4 @@
-"""The common structure: one naming for transformers of eight architectures, and for whatever a mapping file names."""
+"""The common structure: the same names for transformers of eight architectures, and for models with a mapping file."""
 
 import pytest
 import torch
@@ -228,7 +228,7 @@ def test_model_without_a_mapping_keeps_its_names_with_a_warning(common, message)
     assert message in str(page.warnings[0])
 
 
-def test_opendeltas_own_mappings_are_taken():
+def test_mappings_of_opendelta_are_accepted():
     written = {
         "stem": {"__name__": "embeddings"},
         "blocks": {"__name__": "encoder", "$": {"__name__": "$"}},
@@ -238,6 +238,6 @@ def test_opendeltas_own_mappings_are_taken():
     assert naming.names == {"stem": "embeddings", "blocks": "encoder", "blocks.$": "encoder.$"}
 
 
-def test_extending_keeps_what_is_extended():
+def test_extended_mapping_keeps_its_base():
     assert read_own("roberta").names == read_own("bert").names
     assert read_own("deberta-v2").required == read_own("bert").required

@@ -1,4 +1,4 @@
-"""After a factory of any hostile kind the next model is right, and no process or file remains."""
+"""After a hostile factory of any kind, the next model is correct, and no process or file remains."""
 
 import os
 import re
