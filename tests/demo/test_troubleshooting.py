@@ -32,7 +32,7 @@ MISTAKES = {
     "a name": ("bert-deltas", {}, {}),
     "a reference that is not allowed": ("models:t5", {}, {"allow": ["zoo:*"]}),
     "an argument": ("digits:Block", {}, {}),
-    "an argument that is no literal": ("zoo:recommender(torch.float16)", {}, {}),
+    "an argument that is not supported": ("zoo:recommender(load())", {}, {}),
     "a factory that raises": ("any_model:quantized", {"device": "meta"}, {}),
     "what comes back": ("models:Recipe", {}, {}),
     "an option": ("models:SmallCNN", {"dept": "3"}, {}),
