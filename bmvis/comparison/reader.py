@@ -10,13 +10,18 @@ import msgspec
 
 from bmvis.comparison.alignment import WRAPPED, Place, align
 from bmvis.comparison.checkpoint import CODE
+from bmvis.comparison.configuration_changes import configuration_changes
 from bmvis.comparison.ignored import Ignored
 from bmvis.comparison.lines import FORMER, WHOLE, DriftLine, Kind, fact_line
 from bmvis.comparison.module_changes import module_changes
 from bmvis.comparison.optimizer_changes import optimizer_changes
 from bmvis.comparison.parametrized import parametrizations, parametrized_tensors
+from bmvis.comparison.setting_changes import is_position, setting_changes
+from bmvis.comparison.setting_lines import Placed, setting_lines
+from bmvis.comparison.sizes import resized
 from bmvis.comparison.state_code_changes import state_code_changes
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, is_saved, tensor_changes, tensors_of
+from bmvis.model.settings import SETTINGS
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, join
 
@@ -36,13 +41,19 @@ class Reader:
         self.paths = {before.paths[old]: after.paths[new] for old, new in self.now.items()}
         self.common: defaultdict[ChangedFact, dict[int, list[str]]] = defaultdict(dict)
         """Facts that can apply to a whole subtree, each with the tensors that it applies to, by module."""
+        self.settings: list[Placed] = []
+        self.has_settings = SETTINGS not in (*before.unrecorded, *after.unrecorded)
+        self.resized = resized(before, after, self.now)
 
     def lines(self) -> Iterator[DriftLine]:
         """Yield the changes."""
         yield from self._missing()
         own = [line for place in self.places for line in self._changed(place)]
         yield from self._summed()
+        yield from setting_lines(self.settings)
         yield from own
+        if self.has_settings:
+            yield from configuration_changes(self.before, self.after, self.settings, self.resized)
         yield from optimizer_changes(self.before, self.after)
         yield from self._order()
 
@@ -108,11 +119,26 @@ class Reader:
         }
         facts = [f for f in tensor_changes(old, new, self._key) if f[0] not in parametrized or not _is_gone(f[1])]
         is_resized = bool(parametrized) or any(fact.impact == "checkpoint" for _, fact in facts)
-        for fact in module_changes(old, new, is_resized=is_resized):
-            yield fact_line(path, fact)
+        self.settings += self._settings(place.before, place.after, is_resized)
+        yield from (fact_line(path, fact) for fact in module_changes(old, new))
         if CODE not in self.before.unrecorded:
             yield from (fact_line(path, fact) for fact in state_code_changes(old, new))
         yield from self._tensors(place.after, path, facts)
+
+    def _settings(self, before: int, after: int, is_resized: bool) -> Iterator[Placed]:
+        """Yield the changed settings of a module, without ignored ones."""
+        old, new = self.before.modules[before], self.after.modules[after]
+        if not (old.type and new.type) or old.shared_with is not None or new.shared_with is not None:
+            return
+        if old.settings == new.settings and old.extra_repr == new.extra_repr:
+            return
+        was, path = self.before.paths[before], self.after.paths[after]
+        absent = "default" if new.package.startswith("torch.nn.") else "none"
+        for change in setting_changes(
+            old, new, is_resized=is_resized, with_settings=self.has_settings, resized=self.resized
+        ):
+            if not is_position(change, was, path) and not self.ignored.covers(path, change.name, change.impact):
+                yield Placed(path, new.type, absent, change)
 
     def _moved(self, place: Place, path: str) -> Iterator[DriftLine]:
         if place.was is None or place.before is None or place.after is None or self._is_wrapped(place):

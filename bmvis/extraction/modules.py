@@ -16,12 +16,15 @@ from bmvis.extraction import introspection, unregistered
 from bmvis.extraction.active_parameters import active_parameters
 from bmvis.extraction.adapters import Deltas, find_deltas
 from bmvis.extraction.class_names import ClassNames
+from bmvis.extraction.configurations import find_configurations
 from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.lightning import missing_layers
 from bmvis.extraction.packed_parameters import may_be_packed
+from bmvis.extraction.settings import SettingsReader
 from bmvis.extraction.state_code import StateCodeReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
 from bmvis.extraction.unregistered import find_unregistered
+from bmvis.extraction.versions import find_versions
 from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 
@@ -85,7 +88,13 @@ def capture_live(model: nn.Module) -> LiveModel:
         places = list(walk(model))
         modules = _read_modules(places)
         notes = (*map(unregistered.note, find_unregistered(_paths(places))), *missing_layers(_paths(places)))
-        tree = Model(modules=modules, device=_device(places), notes=notes)
+        tree = Model(
+            modules=modules,
+            device=_device(places),
+            notes=notes,
+            configurations=find_configurations(place[3] for place in places if place[4] is None),
+            versions=find_versions({module.package for module in modules}),
+        )
         active = active_parameters(tree, [place[3] for place in places])
         return LiveModel(msgspec.structs.replace(tree, active=active) if active else tree, places)
 
@@ -167,6 +176,7 @@ class _Reader:
         self.distinct = ties.again.keys() | deltas.keys()
         """Ids of the parameters that are tied or deltas. Their records depend on more than the parameter."""
         self.extra_reprs = ExtraReprReader()
+        self.settings = SettingsReader()
         self.state_codes = StateCodeReader()
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
         self.plain: dict[Hashable, Parameter] = {}
@@ -185,6 +195,7 @@ class _Reader:
         buffers: introspection.Tensors,
     ) -> Module:
         type_, package, qualname = self.class_names.read(module, path)
+        extra_repr = self.extra_reprs.read(module)
         return Module(
             name=name,
             depth=depth,
@@ -193,8 +204,9 @@ class _Reader:
             qualname=qualname if qualname != type_ else "",
             parameters=self.parameters(path, module, parameters, buffers),
             buffers=self.buffers(path, module, buffers) if buffers else (),
-            extra_repr=self.extra_reprs.read(module),
+            extra_repr=extra_repr,
             shared_with=shared_with,
+            settings=self.settings.read(module, extra_repr, depth) if shared_with is None else None,
             state_code=self.state_codes.read(module),
         )
 

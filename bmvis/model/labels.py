@@ -65,6 +65,30 @@ def merge_paths(paths: Iterable[str]) -> list[str]:
     return [merged_path(found, position) for (_, position), found in alike.items()]
 
 
+def merge_all(paths: Iterable[str]) -> list[str]:
+    """Return paths that differ in one number, or in their last name, as one: `layer.0-11.attention.query,key`.
+
+    The paths are merged at each number, the last one first: `stages.0-3.blocks.0-8`.
+    """
+    found = [tuple(path.split(".")) for path in paths]
+    for position in range(max(map(len, found), default=0) - 1, -1, -1):
+        alike: dict[tuple[object, ...], list[tuple[str, ...]]] = {}
+        for parts in found:
+            is_merged = position < len(parts) and (_is_number(parts[position]) or position == len(parts) - 1)
+            key = (parts[:position], parts[position + 1 :]) if is_merged else (parts,)
+            alike.setdefault((*key, is_merged and _is_number(parts[position])), []).append(parts)
+        found = [_merged_at(position, same) for same in alike.values()]
+    return [".".join(parts) for parts in found]
+
+
+def _merged_at(position: int, same: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return one path for those that differ in the part at `position`."""
+    first = same[0]
+    if len(same) == 1:
+        return first
+    return (*first[:position], label([parts[position] for parts in same]), *first[position + 1 :])
+
+
 def merged_path(paths: Sequence[str], position: int) -> str:
     """Merge paths that differ in the number at `position` only."""
     parts = paths[0].split(".")

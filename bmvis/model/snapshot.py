@@ -16,6 +16,7 @@ import msgspec
 from bmvis.errors import SnapshotError
 from bmvis.model.consistency import inconsistency
 from bmvis.model.optimizer import Optimizer
+from bmvis.model.settings import Configuration
 from bmvis.model.snapshot_rows import as_json, fold_rows, unfold_rows
 from bmvis.model.tensor_text import refuse_unknown_keys
 from bmvis.model.totals import Totals, subtree_totals
@@ -23,9 +24,21 @@ from bmvis.model.tree import Model
 
 FORMAT = 3
 """Version of the file that is written."""
-UNRECORDED: Mapping[int, tuple[str, ...]] = {2: ("state_code", "adapter_facts"), FORMAT: ()}
-"""The versions that can be read, with the facts that they do not record."""
-_HEAD = ("bmvis-snapshot", "reference", "device", "notes", "checkpoint", "unrecorded", "totals", "optimizers", "rows")
+UNRECORDED: Mapping[int, tuple[str, ...]] = {2: ("state_code", "settings", "adapter_facts"), FORMAT: ()}
+"""The versions that are read, with the facts that they do not record."""
+_HEAD = (
+    "bmvis-snapshot",
+    "reference",
+    "device",
+    "notes",
+    "checkpoint",
+    "unrecorded",
+    "versions",
+    "totals",
+    "configurations",
+    "optimizers",
+    "rows",
+)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -45,9 +58,13 @@ def dump(snapshot: Snapshot) -> str:
         "notes": list(model.notes),
         **({"checkpoint": True} if model.is_checkpoint else {}),
         **({"unrecorded": list(model.unrecorded)} if model.unrecorded else {}),
+        **({"versions": model.versions} if model.versions else {}),
         "totals": msgspec.to_builtins(subtree_totals(model)[0]),
     }
     lines = [f"{as_json(name)}: {as_json(value)}," for name, value in head.items()]
+    if model.configurations:
+        written = [as_json(msgspec.to_builtins(configuration)) for configuration in model.configurations]
+        lines += ['"configurations": [', ",\n".join(written), "],"]
     if model.optimizers:
         lines += ['"optimizers": [', ",\n".join(map(_optimizer, model.optimizers)), "],"]
     rows = [f"{'  ' * row['depth']}{as_json(row)}" for row in fold_rows(model)]
@@ -75,6 +92,8 @@ def load(text: str) -> Snapshot:
             tuple(content["notes"]),
             is_checkpoint=msgspec.convert(content.get("checkpoint", False), bool),
             optimizers=msgspec.convert(content.get("optimizers", []), tuple[Optimizer, ...]),
+            configurations=msgspec.convert(content.get("configurations", []), tuple[Configuration, ...]),
+            versions=msgspec.convert(content.get("versions", {}), dict[str, str]),
             unrecorded=msgspec.convert(content.get("unrecorded", UNRECORDED[version]), tuple[str, ...]),
         )
         totals = msgspec.convert(content["totals"], Totals)

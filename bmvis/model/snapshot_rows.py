@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from bmvis.model.consistency import MAX_LETTERS, MAX_MODULES
+from bmvis.model.setting_runs import Written, join_settings, read_runs, split_settings, write_runs
 from bmvis.model.tensor_text import absolute, read_tensor, refuse_unknown_keys, relative, write_tensor
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 
@@ -17,32 +18,61 @@ MAX_RECORDS = 5_000_000
 """Maximum number of modules and tensors that all rows together represent."""
 Row = dict[str, Any]
 _PLACE = ("depth", "name", "names", "like")
+_SETTINGS = ("settings", "varies", "extra_repr", "extra_reprs")
 
 
 def fold_rows(model: Model) -> Iterator[Row]:
-    """Yield the rows of a model. Bottom-up, equal subtrees get equal numbers; top-down, equal runs become one row."""
-    modules, children, places = model.modules, model.children, model.paths
-    rows = [describe(module, path, model.device) for module, path in zip(modules, places, strict=True)]
+    """Yield the rows of a model: equal neighbors are one row, and refer to an equal sibling before them.
+
+    Settings and `extra_repr` do not keep modules from being equal: a row has those of all modules that it represents.
+    """
+    modules, children = model.modules, model.children
+    rows, numbers = _number(model)
+    pending: list[tuple[Row, Sequence[int]]] = [({"depth": 0}, [0])]
+    while pending:
+        place, members = pending.pop()
+        if not members:
+            yield place
+            continue
+        yield place | rows[members[0]] | _settings([modules[index] for index in members])
+        below = children[members[0]]
+        positions: dict[int, list[int]] = {}
+        for position, child in enumerate(below):
+            positions.setdefault(numbers[child], []).append(position)
+        found: list[tuple[Row, Sequence[int]]] = []
+        for number, group in groupby(enumerate(below), lambda child: numbers[child[1]]):
+            run = [position for position, _ in group]
+            where: Row = {"depth": modules[below[run[0]]].depth} | _named([modules[below[at]].name for at in run])
+            first = positions[number][0]
+            if not children[below[run[0]]]:
+                represented = run
+            elif run[0] == first:
+                represented = positions[number]
+            else:
+                represented, where = [], where | {"like": modules[below[first]].name}
+            found.append((where, [children[index][at] for index in members for at in represented]))
+        pending += reversed(found)
+
+
+def _number(model: Model) -> tuple[list[Row], list[int]]:
+    """Return what the row of each module has, and numbers that are equal for modules with equal subtrees."""
+    modules, children = model.modules, model.children
+    rows = [describe(module, path, model.device) for module, path in zip(modules, model.paths, strict=True)]
     numbers = [0] * len(modules)
     known: dict[object, int] = {}
     for index in range(len(modules) - 1, -1, -1):
         below = tuple((modules[child].name, numbers[child]) for child in children[index])
         numbers[index] = known.setdefault((as_json(rows[index]), below), len(known))
-    pending: list[tuple[Row, int, bool]] = [({"depth": 0}, 0, True)]
-    while pending:
-        place, index, is_first = pending.pop()
-        yield place | (rows[index] if is_first else {})
-        if not is_first:
-            continue
-        found: list[tuple[Row, int, bool]] = []
-        seen: dict[int, str] = {}
-        for number, group in groupby(children[index], numbers.__getitem__):
-            run = list(group)
-            first = seen.setdefault(number, modules[run[0]].name)
-            again = first != modules[run[0]].name and bool(children[run[0]])
-            where = {"depth": modules[run[0]].depth} | _named([modules[child].name for child in run])
-            found.append((where | ({"like": first} if again else {}), run[0], not again))
-        pending += reversed(found)
+    return rows, numbers
+
+
+def _settings(members: Sequence[Module]) -> Row:
+    """Return the settings and `extra_repr` of the modules that a row represents."""
+    common, varies = split_settings([module.settings for module in members])
+    extra_reprs = dict.fromkeys(module.extra_repr for module in members)
+    row: Row = {"extra_repr": members[0].extra_repr} if len(extra_reprs) == 1 and members[0].extra_repr else {}
+    row |= {"extra_reprs": write_runs([module.extra_repr for module in members])} if len(extra_reprs) > 1 else {}
+    return row | ({"settings": common} if common else {}) | ({"varies": varies} if varies else {})
 
 
 def _named(names: Sequence[str]) -> Row:
@@ -59,6 +89,7 @@ def unfold_rows(rows: Sequence[Row], device: str) -> Iterator[Module]:
     """Yield the modules that the rows of a file represent."""
     children = _named_children(rows)
     _require_fits(rows, children)
+    settings = _each_settings(rows, children)
     pending = [(0, "", "", 0)]
     letters = 0
     while pending:
@@ -67,8 +98,32 @@ def unfold_rows(rows: Sequence[Row], device: str) -> Iterator[Module]:
         letters += len(path)
         if letters > MAX_LETTERS:
             raise ValueError(f"the paths of its modules have more than {MAX_LETTERS:,} characters")
-        yield _module(rows[index], name, depth, path, device)
+        own, extra_repr = next(settings[index])
+        module = _module(rows[index], name, depth, path, device)
+        yield msgspec.structs.replace(module, settings=own, extra_repr=extra_repr)
         pending += [(depth + 1, child_name, path, child) for child_name, child in reversed(children[index])]
+
+
+def _each_settings(
+    rows: Sequence[Row], children: Sequence[Sequence[tuple[str, int]]]
+) -> list[Iterator[tuple[dict[str, str] | None, str]]]:
+    """Return for each row the settings and `extra_repr` of the modules that it represents, in their order."""
+    counts = [1] + [0] * (len(rows) - 1)
+    for index, below in enumerate(children):  # a row comes after the row above it
+        for _, child in below:
+            counts[child] += counts[index]
+    found: list[Iterator[tuple[dict[str, str] | None, str]]] = []
+    for row, count in zip(rows, counts, strict=True):
+        own = join_settings(
+            msgspec.convert(row.get("settings", {}), dict[str, str]),
+            msgspec.convert(row.get("varies", {}), dict[str, Written]),
+            count,
+        )
+        texts = [msgspec.convert(row.get("extra_repr", ""), str)] * count
+        if "extra_reprs" in row:
+            texts = read_runs(msgspec.convert(row["extra_reprs"], Written), count, "extra_reprs")
+        found.append(iter(zip(own, texts, strict=True)))
+    return found
 
 
 def _named_children(rows: Sequence[Row]) -> list[list[tuple[str, int]]]:
@@ -121,8 +176,9 @@ def _names(row: Row, limit: int) -> list[str]:
 
 
 def _module(row: Row, name: str, depth: int, path: str, device: str) -> Module:
-    refuse_unknown_keys(row, (*_PLACE, *Module.__struct_fields__))
-    fields = {key: value for key, value in row.items() if key not in _PLACE} | {"name": name, "depth": depth}
+    refuse_unknown_keys(row, (*_PLACE, *_SETTINGS, *Module.__struct_fields__))
+    fields = {key: value for key, value in row.items() if key not in (*_PLACE, *_SETTINGS)}
+    fields |= {"name": name, "depth": depth}
     parameters = tuple(read_tensor(Parameter, n, w, path, device) for n, w in fields.pop("parameters", {}).items())
     buffers = tuple(read_tensor(Buffer, n, w, path, device) for n, w in fields.pop("buffers", {}).items())
     if fields.get("shared_with") is not None:
@@ -131,9 +187,9 @@ def _module(row: Row, name: str, depth: int, path: str, device: str) -> Module:
 
 
 def describe(module: Module, path: str, device: str) -> Row:
-    """Return the fields of a row that equal modules have in common: all but its name and place."""
+    """Return the fields of a row besides its place and its settings: what two equal modules have in common."""
     row: Row = msgspec.to_builtins(module)
-    for name in ("name", "depth", "parameters", "buffers", "call"):
+    for name in ("name", "depth", "parameters", "buffers", "call", "settings", "extra_repr"):
         row.pop(name, None)
     if module.shared_with is not None:
         row["shared_with"] = relative(path, module.shared_with)

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from bmvis.model.optimizer import Optimizer
+from bmvis.model.settings import Configuration
 from bmvis.model.state_code import StateCode
 
 _Fact = TypeVar("_Fact")
@@ -169,7 +170,10 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     call: Call | None = None
     """The record of a forward pass, if one was requested. Folding ignores it."""
     state_code: StateCode | None = None
-    """The code of the module that changes its state dict; None if there is none. Folding ignores it."""
+    """What its own code does to its state dict; None if it leaves that to PyTorch. Folding ignores it."""
+    settings: dict[str, str] | None = None
+    """Values that decide its behavior and are no tensors, as text, without those in `extra_repr`: see
+    `bmvis.model.settings`. None for a shared module. Folding ignores it."""
 
     @property
     def import_path(self) -> str:
@@ -218,7 +222,10 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """Why modules or parameters may be missing: the failure on the meta device, if the CPU did not build the model."""
     optimizers: tuple[Optimizer, ...] = ()
     """The optimizers that the factory returned with the model. Their groups are numbered consecutively from 0."""
-
+    configurations: tuple[Configuration, ...] = ()
+    """Configuration objects of libraries, such as `BertConfig` and `LoraConfig`."""
+    versions: dict[str, str] = {}
+    """The version of torch and of the packages that define the classes of the modules. They are no facts of a model."""
     unrecorded: tuple[str, ...] = ()
     """Facts that are unknown because the snapshot has an older format, such as `state_code`. They are not compared."""
 

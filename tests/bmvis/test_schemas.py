@@ -121,6 +121,10 @@ def test_tree_schema_rejects_invalid_documents(source, path, value):
         (("rows", 0, "name"), "root"),
         (("rows", 1, "more"), 1),
         (("rows", 1, "names"), "0-1"),
+        (("rows", 1, "settings"), {"heads": 8}),
+        (("rows", 1, "varies"), {"heads": [8]}),
+        (("configurations",), [{"type": "BertConfig", "values": {"layers": 8}}]),
+        (("versions",), {"torch": 2}),
         (("rows", 1, "parameters", "weight"), "float32"),
         (("rows", 1, "parameters", "weight"), "float32[2] delta frozen"),
         (("rows", 1, "parameters", "weight"), {"shape": [2]}),
@@ -141,6 +145,9 @@ def with_value(data, path, value):
     return changed
 
 
+MORE = {"names", "like", "varies", "extra_reprs"}
+
+
 def fields(cls, *others):
     return {field.name for field in msgspec.structs.fields(cls)} - set(others)
 
@@ -151,7 +158,7 @@ def fields(cls, *others):
         ("tree", "parameter", fields(tree.Parameter) | {"most"}),
         ("tree", "buffer", fields(tree.Buffer) | {"most"}),
         ("tree", "change", fields(tree.Change)),
-        ("snapshot", "row", fields(tree.Module, "change", "origin", "common", "call") | {"names", "like"}),
+        ("snapshot", "row", fields(tree.Module, "change", "origin", "common", "call") | MORE),
     ],
 )
 def test_schema_has_the_fields_of_the_records(schema, path, names):

@@ -203,7 +203,7 @@ CHANGES: dict[str, tuple[nn.Module, nn.Module, str | None, list[str]]] = {
         conv(),
         conv(padding=0).requires_grad_(False),
         "numerics",
-        ["~ whole model  frozen (2 tensors)", "~ 0  padding: (3, 3) → none"],
+        ["~ whole model  frozen (2 tensors)", "~ 0  padding: (3, 3) → default"],
     ),
     "padding same": (conv(), conv(padding="same"), "cosmetic", ["~ 0  padding: (3, 3) → same"]),
     "the same pool": (SEQUENTIAL(nn.MaxPool2d(2)), SEQUENTIAL(nn.MaxPool2d((2, 2))), None, []),
@@ -280,6 +280,6 @@ def test_a_joined_line_has_each_change_with_its_class_and_values() -> None:
 def test_changes_of_one_class_of_one_module_are_one_line() -> None:
     drift = find_drift(capture(nn.LSTM(2, 3)), capture(nn.LSTM(2, 3, 2)))
     assert [str(change) for change in drift.changes] == [
-        "~ the root  num_layers: none → 2",
+        "~ the root  num_layers: default → 2",
         "~ the root  weight_ih_l1, weight_hh_l1: added, float32[12, 3], bias_ih_l1, bias_hh_l1: added, float32[12]",
     ]

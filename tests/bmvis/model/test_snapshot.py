@@ -123,7 +123,7 @@ def test_loaded_snapshot_equals_the_captured_model(factory, device):
 def test_snapshot_of_llama_is_small():
     text = dump(Snapshot("zoo:build", captured(llama)))
     assert len(text) < 5_000
-    assert text.count("\n") < 30
+    assert text.count("\n") < 40
 
 
 def test_snapshot_of_alternating_blocks_is_small():
@@ -154,7 +154,8 @@ def test_change_of_one_layer_changes_few_lines():
         return model
 
     assert len(changed_lines(llama, change)) < 25
-    assert len(changed_lines(llama, lambda: llama(127))) <= 4  # the totals and the range, before and after
+    # the totals, the configuration, the names and `layer_idx`, before and after
+    assert len(changed_lines(llama, lambda: llama(127))) <= 8
 
 
 def edit(change):

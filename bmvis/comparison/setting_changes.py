@@ -1,0 +1,137 @@
+"""Changes of the settings of a module and of the arguments in its `extra_repr()`, each with its class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Set
+from typing import NamedTuple
+
+from bmvis.comparison.tensor_changes import ChangedFact, Impact, changed
+from bmvis.model.settings import MODE, arguments, function_name, normal
+from bmvis.model.tree import Module
+
+_OFF = "gradient_checkpointing"
+"""A setting that is off where it is not set."""
+HOOKS = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
+_SIZES = {"in_features", "out_features", "kernel_size", "num_embeddings", "normalized_shape", "bias", "num_features"}
+"""Arguments that the shapes of the tensors already show."""
+_SIZE = re.compile(
+    r"size|dim|width|channels|features|embed|vocab|hidden|n_(?:embd|layer|head)|d_model|num_(?:hidden_)?layers|"
+    r"shape|classes|labels|depths?$|intermediate|planes|units|rank|(?:^|\.)r$|positions|num_.*experts"
+)
+"""Names of settings that shapes or the number of modules can show."""
+_TRAINING = re.compile(
+    r"drop|(?:^|\.)p$|momentum|track_running_stats|checkpointing|smoothing|noise|jitter|init|(?:^|_)loss|mask_time|"
+    r"mask_feature|backward|z_loss|aux|requires_grad|freeze|weight_decay|lr$|amount|sparse$"
+)
+_COSMETIC = re.compile(r"^inplace$|return_dict|(?:^|\.)(?:name|tag|verbose|description)$|use_cache")
+_DIGEST = re.compile(r"(?<= values) #[0-9a-f]{8}$")
+_POSITION = re.compile(r"idx|index|(?:^|_)(?:id|number|layer|block)$")
+
+
+class SettingChange(NamedTuple):
+    """A setting that changed from one value to another; None if it is not set."""
+
+    name: str
+    before: str | None
+    after: str | None
+    impact: Impact
+
+
+def setting_changes(
+    old: Module, new: Module, *, is_resized: bool, with_settings: bool, resized: Set[tuple[str, str]] = frozenset()
+) -> list[SettingChange]:
+    """Return the settings and arguments that changed.
+
+    Args:
+        old: the module before.
+        new: the same module now.
+        is_resized: whether one of its tensors was added, removed or has another shape.
+        with_settings: whether both models recorded settings.
+        resized: pairs of sizes before and after that other changes show.
+    """
+    was, is_now = _values(old, with_settings), _values(new, with_settings)
+    if old.type != new.type:  # two classes have arguments of their own
+        own = (MODE, *HOOKS)
+        was = {name: text for name, text in was.items() if name in own or (name in is_now and not name.isdecimal())}
+        is_now = {name: text for name, text in is_now.items() if name in own or name in was}
+    found = []
+    for name in dict.fromkeys([*was, *is_now]):
+        before, after = was.get(name), is_now.get(name)
+        if is_equal(before, after) or (is_resized and (name in _SIZES or name.isdecimal())):
+            continue
+        if (normal(before), normal(after)) in resized and _SIZE.search(name):
+            continue
+        found.append(SettingChange(name, before, after, impact_of(name, new.type, before, after)))
+    return found
+
+
+def is_equal(before: str | None, after: str | None) -> bool:
+    """Return whether two texts are those of equal values. A function that moved to another Python module is equal."""
+    if before is None or after is None or normal(before) == normal(after):
+        return normal(before) == normal(after)
+    function = function_name(before)
+    return function is not None and function == function_name(after)
+
+
+def impact_of(name: str, type_: str, before: str | None, after: str | None) -> Impact:
+    """Return the class of a change of a setting."""
+    if name == "padding" and {before, after} & {"same", "valid"}:
+        return "cosmetic"
+    if name in HOOKS and re.search("requires?_grad", f"{before} {after}"):
+        return "training"
+    if name == MODE or _TRAINING.search(name):
+        return "numerics" if name == "p" and not re.search("drop|stoch", type_, re.IGNORECASE) else "training"
+    return "cosmetic" if _COSMETIC.search(name) else "numerics"
+
+
+def is_position(change: SettingChange, old_path: str, new_path: str) -> bool:
+    """Return whether a setting is the number of a block, and changed as the number in the path did."""
+    if not (_POSITION.search(change.name) and _is_number(change.before) and _is_number(change.after)):
+        return False
+    was, is_now = old_path.split("."), new_path.split(".")
+    if len(was) != len(is_now):
+        return False
+    moved = [int(b) - int(a) for a, b in zip(was, is_now, strict=True) if a.isdecimal() and b.isdecimal()]
+    return int(change.after or 0) - int(change.before or 0) in moved
+
+
+def setting_fact(change: SettingChange, absent: str) -> ChangedFact:
+    """Return the fact that a setting changed: `stride: (1, 1) → (2, 2)`.
+
+    Args:
+        change: the change.
+        absent: the text for a setting that is not set, such as `none`.
+    """
+    if change.name == MODE:
+        modes = {"True": "training mode", "False": "eval mode", None: ""}
+        now, was = modes.get(change.after), modes.get(change.before)
+        return ChangedFact(f"now in {now}" if now else f"no longer in {was}", change.impact, False, topic=MODE)
+    name = "" if change.name.isdecimal() else change.name.removesuffix(".default")
+    if change.name in HOOKS:
+        name, absent = name.replace("_", " "), "none"
+    before, after = shown(change.before, absent), shown(change.after, absent)
+    if before == after:  # sequences of one length
+        after = after.replace("values", "other values")
+    return changed(before, after, change.impact, name=name, topic=change.name)
+
+
+def shown(text: str | None, absent: str) -> str:
+    """Return the text of a value for people."""
+    return absent if text is None else function_name(text) or _DIGEST.sub("", text)
+
+
+def related(setting: str, type_: str, name: str) -> bool:
+    """Return whether a value of a configuration can be the origin of a module's setting, by their names."""
+    words = set(setting.removesuffix(".default").split("_")) | ({"dropout"} if "drop" in type_.lower() else set())
+    return bool({word for word in words if len(word) > 1} & set(re.split(r"[_.]", name)))
+
+
+def _values(module: Module, with_settings: bool) -> Mapping[str, str]:
+    own = module.settings or {} if with_settings else {}
+    off = {_OFF: "False"} if with_settings else {}
+    return {**off, **arguments(module.extra_repr), **own}
+
+
+def _is_number(text: str | None) -> bool:
+    return text is not None and text.isdecimal() and len(text) < 10

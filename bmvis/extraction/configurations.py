@@ -1,0 +1,127 @@
+"""Read the configuration objects that modules share: those of transformers and PEFT, and dataclasses of the user.
+
+For classes of libraries the difference from the defaults is recorded, for all others each value. Only attributes of the
+instance and the signature of its class are read: no code of a configuration runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from torch import nn
+
+from bmvis import user_text
+from bmvis.extraction import introspection
+from bmvis.extraction.setting_values import entries
+from bmvis.model.settings import Configuration, normal
+
+MAX_CONFIGURATIONS = 32
+MAX_VALUES = 200
+"""Values of one configuration."""
+MAX_NESTING = 3
+"""Levels of configurations in configurations, such as `text_config`."""
+_ATTRIBUTES = ("config", "cfg", "hparams", "peft_config")
+_LIBRARIES = ("transformers.", "peft.")
+_BASES = ("PretrainedConfig", "PreTrainedConfig", "PeftConfigMixin")
+_FIELDS = "__dataclass_fields__"
+_NO_DEFAULT = object()
+_PRIVATE = {
+    "_attn_implementation_internal": "attn_implementation",
+    "_experts_implementation_internal": "experts_implementation",
+}
+"""Attributes of transformers that are recorded although they are private: which kernels run."""
+_IGNORED = frozenset(
+    (
+        *("transformers_version", "architectures", "id2label", "label2id", "torch_dtype", "dtype", "name_or_path"),
+        *("problem_type", "model_type", "peft_version", "peft_type", "task_type", "auto_mapping", "revision"),
+        *("base_model_name_or_path", "inference_mode", "runtime_config", "generation_config"),
+    )
+)
+"""Values that other facts of the record cover, or that only describe."""
+
+
+def find_configurations(modules: Iterable[nn.Module]) -> tuple[Configuration, ...]:
+    """Return the configurations of a model in the order of its modules, each once.
+
+    Args:
+        modules: the modules in preorder.
+    """
+    seen: dict[int, Any] = {}
+    read: dict[int, Any] = {}
+    found: list[Configuration] = []
+    for module in modules:
+        slots = object.__getattribute__(module, "__dict__")
+        for attribute in _ATTRIBUTES:
+            if attribute not in slots or id(slots[attribute]) in read:
+                continue
+            read[id(slots[attribute])] = slots[attribute]
+            for config in _configs(slots[attribute]):
+                if id(config) not in seen and len(found) < MAX_CONFIGURATIONS:
+                    values = dict(_limited(_values(config, "", 0, seen)))
+                    found.append(Configuration(user_text.class_name(type(config)), values))
+    return tuple(found)
+
+
+def _configs(value: Any) -> list[Any]:
+    """Return the configurations in an attribute: itself, or PEFT's by the names of their adapters."""
+    if type(value) is dict:
+        return [item for item in value.values() if _is_of_library(type(item))]
+    return [value] if _is_config(type(value)) else []
+
+
+def _is_config(cls: type) -> bool:
+    is_own = cls is SimpleNamespace or _FIELDS in cls.__dict__
+    return _is_of_library(cls) or (is_own and not introspection.class_module(cls).startswith(("torch.", *_LIBRARIES)))
+
+
+def _is_of_library(cls: type) -> bool:
+    return any(
+        user_text.class_name(base) in _BASES and introspection.class_module(base).startswith(_LIBRARIES)
+        for base in type.mro(cls)
+    )
+
+
+def _values(config: Any, prefix: str, nesting: int, seen: dict[int, Any]) -> Iterator[tuple[str, str]]:
+    seen[id(config)] = config
+    cls = type(config)
+    is_library = introspection.class_module(cls).startswith(_LIBRARIES)
+    defaults = {"experts_implementation": "eager", **dict(_defaults(cls))} if is_library else {}
+    for attribute, value in list(object.__getattribute__(config, "__dict__").items()):
+        name = _PRIVATE.get(attribute, attribute)
+        if type(name) is not str or name[:1] == "_" or name in _IGNORED:
+            continue
+        if _is_config(type(value)):
+            if nesting < MAX_NESTING and id(value) not in seen:
+                yield from _values(value, f"{prefix}{name}.", nesting + 1, seen)
+            continue
+        for key, text in entries(name, value):
+            if key not in defaults or normal(defaults[key]) != normal(text):
+                yield prefix + key, text
+
+
+def _defaults(cls: type) -> Iterator[tuple[str, str]]:
+    """Yield the defaults in the signature of a class, and of the fields of a dataclass."""
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if parameter.default is not parameter.empty:
+            yield from entries(name, parameter.default)
+    yield from (pair for name, field in _fields(cls).items() for pair in entries(name, _default(field)))
+
+
+def _fields(cls: type) -> Mapping[str, Any]:
+    fields: object = next((base.__dict__[_FIELDS] for base in type.mro(cls) if _FIELDS in base.__dict__), {})
+    return fields if isinstance(fields, dict) else {}
+
+
+def _default(field: Any) -> Any:
+    """Return the default of a field of a dataclass, made by its factory if that is a class of Python."""
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    return field.default_factory() if field.default_factory in (list, dict, set, tuple) else _NO_DEFAULT
+
+
+def _limited(values: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    yield from (pair for _, pair in zip(range(MAX_VALUES), values, strict=False))

@@ -1,0 +1,270 @@
+"""Read the settings of modules: plain values among the attributes of an instance.
+
+Only `vars(module)` is read: no property and no other code of a module runs. Not recorded are private attributes, what
+`extra_repr()` shows, defaults of PyTorch's own layers, and what `bmvis.extraction.setting_values` leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from bmvis import user_text
+from bmvis.extraction import introspection
+from bmvis.extraction.setting_values import callable_text, entries, text_of
+from bmvis.model.settings import MODE, arguments, normal
+
+MAX_SETTINGS = 64
+"""Settings of one module that are recorded."""
+MAX_HOOKS = 16
+_HOOKS = {
+    "_forward_pre_hooks": "forward_pre_hooks",
+    "_forward_hooks": "forward_hooks",
+    "_backward_pre_hooks": "backward_pre_hooks",
+    "_backward_hooks": "backward_hooks",
+}
+_IGNORED = frozenset(
+    (
+        *("training", "call_super_init", "name_or_path", "all_tied_weights_keys", "active_adapter"),
+        *("merged_adapters", "targeted_module_names", "targeted_parameter_names", "special_peft_forward_args"),
+        *("model_tags", "peft_config", "peft_type", "kwargs", "warnings_issued", "loss_type", "kernel_config"),
+        *("config", "generation_config"),
+    )
+)
+"""Attributes that other facts of the record cover, or that only describe."""
+_SIZES = frozenset(
+    (
+        *("in_features", "out_features", "in1_features", "in2_features", "in_channels", "out_channels"),
+        *("num_features", "num_embeddings", "embedding_dim", "normalized_shape", "num_channels", "input_size"),
+        *("num_parameters"),
+    )
+)
+"""Attributes of PyTorch's layers that the shapes of their tensors show."""
+_RECURRENT: Mapping[str, str] = {
+    "num_layers": "1",
+    "bias": "True",
+    "batch_first": "False",
+    "dropout": "0.0",
+    "bidirectional": "False",
+    "proj_size": "0",
+    "nonlinearity": "tanh",
+}
+_OF_CLASS: Mapping[type, Mapping[str, str]] = {
+    nn.RNNBase: _RECURRENT,
+    nn.modules.conv._ConvNd: {"output_padding": "0"},
+    nn.MultiheadAttention: {"bias_k": "None", "bias_v": "None"},
+}
+"""Defaults that no signature has."""
+_DERIVED: Mapping[type, frozenset[str]] = {
+    nn.RNNBase: frozenset(("mode", "hidden_size")),
+    nn.modules.conv._ConvNd: frozenset(("transposed",)),
+    nn.Upsample: frozenset(("name",)),
+    nn.MultiheadAttention: frozenset(("head_dim", "embed_dim", "kdim", "vdim")),
+    nn.TransformerEncoderLayer: frozenset(("activation_relu_or_gelu",)),
+}
+"""Attributes that the class or other attributes and tensors imply."""
+_QUANTIZED = ("torch.ao.nn.quantized", "torch.nn.quantized")
+_LAZY = "torch.nn.modules.lazy."
+"""What a lazy module registers until it is called: its tensors show that."""
+_HASHED = frozenset((bool, int, float, str, type(None), torch.dtype, FunctionType, BuiltinFunctionType))
+"""Types whose values can be looked up, without code of the value."""
+
+
+_Entry = tuple[str, str, str | None]
+"""Name and text of a setting, and the text that `normal` returns."""
+
+
+class _Plan(NamedTuple):
+    """What to read of the modules of a class that have the same attributes."""
+
+    names: tuple[str, ...]
+    """All attributes."""
+    attributes: tuple[str, ...]
+    """Those that can be settings."""
+    hooks: tuple[str, ...]
+    """Those that are dictionaries of hooks."""
+    is_torch: bool
+    """Whether the class is PyTorch's."""
+
+
+class SettingsReader:
+    """Reads the modules of one model. Modules with equal settings share one dictionary."""
+
+    def __init__(self) -> None:
+        self._last: dict[type, _Plan] = {}
+        self._plans: dict[tuple[type, tuple[str, ...]], _Plan] = {}
+        self._defaults: dict[type, dict[str, str]] = {}
+        self._arguments: dict[str, dict[str, str | None]] = {}
+        self._texts: dict[Hashable, list[_Entry]] = {}
+        self._known: dict[Hashable, dict[str, str] | None] = {}
+        self._distinct: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._modes: list[bool] = []
+        """Whether each module from the root to the last one is in training mode."""
+
+    def read(self, module: nn.Module, extra_repr: str, depth: int) -> dict[str, str] | None:
+        """Return the settings of a module; None if there are none.
+
+        Call it for the modules in preorder: the mode of a module is a setting if it differs from that of the parent.
+
+        Args:
+            module: the module.
+            extra_repr: the result of its `extra_repr()`; what it shows is left out.
+            depth: the number of levels below the root.
+        """
+        slots = object.__getattribute__(module, "__dict__")
+        found = self._plain(type(module), slots, extra_repr)
+        modes = self._modes
+        del modes[depth:]
+        above = modes[-1] if modes else None
+        mode = slots.get("training", above) is not False
+        modes.append(mode)
+        return found if above is None or above is mode else self._one({**(found or {}), MODE: str(mode)})
+
+    def _plain(self, cls: type, slots: Mapping[str, Any], extra_repr: str) -> dict[str, str] | None:
+        names = tuple(slots)
+        plan = self._last.get(cls)
+        if plan is None or plan.names != names:
+            plan = self._plan(cls, names)
+        for slot in plan.hooks:
+            if slots[slot]:
+                return self._one(dict([*self._attributes(cls, plan, slots, extra_repr), *_hooks(slots, plan.hooks)]))
+        if not plan.attributes:
+            return None
+        values = [slots[name] for name in plan.attributes]
+        types = list(map(type, values))  # a part of the key, for True equals 1 and 1.0
+        if not _HASHED.issuperset(types) and not _add_types(values, types):
+            return self._one(dict(self._attributes(cls, plan, slots, extra_repr)))
+        key = (cls, plan.attributes, extra_repr, *types, *values)
+        if key not in self._known:
+            self._known[key] = self._one(dict(self._attributes(cls, plan, slots, extra_repr)))
+        return self._known[key]
+
+    def _plan(self, cls: type, names: tuple[str, ...]) -> _Plan:
+        plan = self._plans.get((cls, names))
+        if plan is None:
+            plan = self._plans[cls, names] = _plan(cls, names)
+        self._last[cls] = plan
+        return plan
+
+    def _attributes(
+        self, cls: type, plan: _Plan, slots: Mapping[str, Any], extra_repr: str
+    ) -> Iterator[tuple[str, str]]:
+        shown = self._arguments.get(extra_repr)
+        if shown is None:
+            shown = self._arguments[extra_repr] = {name: normal(text) for name, text in arguments(extra_repr).items()}
+        defaults = self._defaults_of(cls)
+        positional = {value for name, value in shown.items() if name.isdecimal()} if plan.is_torch else ()
+        left = MAX_SETTINGS
+        for attribute in plan.attributes:
+            for name, text, plain in self._entries(attribute, slots[attribute]):
+                is_shown = shown.get(name) == plain or plain in positional
+                if left and not is_shown and (name not in defaults or defaults[name] != plain):
+                    left -= 1
+                    yield name, text
+
+    def _entries(self, attribute: str, value: Any) -> list[_Entry]:
+        if type(value) not in _HASHED:
+            return _entries(attribute, value)
+        key = (attribute, type(value), value)
+        if key not in self._texts:
+            self._texts[key] = _entries(attribute, value)
+        return self._texts[key]
+
+    def _defaults_of(self, cls: type) -> dict[str, str]:
+        if cls not in self._defaults:
+            self._defaults[cls] = dict(_defaults(cls))
+        return self._defaults[cls]
+
+    def _one(self, found: dict[str, str]) -> dict[str, str] | None:
+        return self._distinct.setdefault(tuple(found.items()), found) if found else None
+
+
+def _entries(attribute: str, value: Any) -> list[_Entry]:
+    return [(name, text, normal(text)) for name, text in entries(attribute, value)]
+
+
+def _plan(cls: type, names: tuple[str, ...]) -> _Plan:
+    bases = type.mro(cls)
+    is_torch = introspection.class_module(cls).startswith("torch.nn.")
+    left_out = _IGNORED.union(*(found for base, found in _DERIVED.items() if base in bases))
+    left_out |= _SIZES if is_torch else frozenset()
+    if introspection.class_module(cls).startswith(_QUANTIZED):
+        left_out |= {"scale", "zero_point"}  # they depend on the weights
+    attributes = [name for name in names if type(name) is str and name[:1] != "_" and name not in left_out]
+    attributes = [] if introspection.class_module(cls).startswith("torch.jit") else attributes
+    return _Plan(names, tuple(attributes), tuple(slot for slot in _HOOKS if slot in names), is_torch)
+
+
+def _add_types(values: list[Any], types: list[type]) -> bool:
+    """Add the types of the items of tuples to `types`. Return whether all values can be looked up."""
+    for value, kind in zip(values, tuple(types), strict=True):
+        if kind is tuple:
+            inner = list(map(type, value))
+            if not _HASHED.issuperset(inner):
+                return False
+            types += inner
+        elif kind not in _HASHED:
+            return False
+    return True
+
+
+def _defaults(cls: type) -> Iterator[tuple[str, str]]:
+    """Yield the defaults of PyTorch's classes that a class inherits from, in the form that `normal` returns."""
+    bases = type.mro(cls)
+    for base in reversed(bases):
+        init = base.__dict__.get("__init__")
+        is_torch = introspection.class_module(base).startswith("torch.nn.") and base is not nn.Module
+        if type(init) is not FunctionType or not is_torch:
+            continue
+        for name, value in _arguments_with_default(init):
+            if (text := text_of(value)) is not None:
+                yield name, normal(text) or ""
+    for known, texts in _OF_CLASS.items():
+        if known in bases:
+            yield from ((name, normal(text) or "") for name, text in texts.items())
+
+
+def _arguments_with_default(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield the names and defaults of arguments, as `inspect.signature` does in much more time."""
+    positional = function.__code__.co_varnames[: function.__code__.co_argcount]
+    defaults = function.__defaults__ or ()
+    yield from zip(positional[len(positional) - len(defaults) :], defaults, strict=True)
+    yield from (function.__kwdefaults__ or {}).items()
+
+
+def _hooks(slots: Mapping[str, Any], hooks: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for slot in hooks:
+        if _size(slots[slot]):
+            names = [_hook(function) for function in list(dict.values(slots[slot]))[:MAX_HOOKS]]
+            names = [found for found in names if not found.startswith(_LAZY)]
+            if names:
+                yield _HOOKS[slot], " + ".join(names)
+
+
+def _size(registered: Any) -> int:
+    return dict.__len__(registered) if issubclass(type(registered), dict) else 0
+
+
+def _hook(function: Any) -> str:
+    """Return the name of a hook, and the arguments of those that PyTorch's normalization and pruning register."""
+    if introspection.class_module(type(function)).startswith("torch.nn.utils."):
+        return _utility(function)
+    return (
+        callable_text(function)
+        or f"{introspection.class_module(type(function))}.{user_text.class_qualname(type(function))}()"
+    )
+
+
+def _utility(function: Any) -> str:
+    slots: Mapping[str, Any] = object.__getattribute__(function, "__dict__")
+    methods = slots.get("_pruning_methods")
+    if isinstance(methods, tuple):
+        return " and ".join(map(_hook, methods))
+    found = [f"{name}={text}" for name, value in slots.items() if name[0] != "_" and (text := text_of(value, name))]
+    return (
+        f"{introspection.class_module(type(function))}.{user_text.class_qualname(type(function))}({', '.join(found)})"
+    )

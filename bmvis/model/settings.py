@@ -1,0 +1,87 @@
+"""Settings: what decides the behavior of a module and is not a tensor, such as `num_heads` or `rope_theta`.
+
+A setting is a name with a text: `True`, `1`, `1.0`, `gelu`, `(2, 2)`, `torch.float32`, `torch.nn.functional.relu()`.
+Values that differ, also in their type, have different texts. A string that reads like another value is quoted: `'1'`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+SETTINGS = "settings"
+"""The name of the fact in `Model.unrecorded`."""
+ABSENT = "-"
+"""In place of the text where a module does not have a setting."""
+MODE = "training"
+"""The setting for the mode of a module that differs from the mode of the module above it."""
+Settings = Mapping[str, str]
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan")
+_ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """A configuration object that modules of a model share.
+
+    Examples:
+        >>> model = bmvis.capture(transformers.BertModel(transformers.BertConfig(hidden_act="relu")))
+        >>> model.configurations[0].type, model.configurations[0].values["hidden_act"]
+        ('BertConfig', 'relu')
+    """
+
+    type: str
+    """Class name."""
+    values: dict[str, str] = {}
+    """Values that differ from the defaults of a library's class; all values for other classes."""
+
+
+def arguments(extra_repr: str) -> dict[str, str]:
+    """Return the arguments in an `extra_repr()` by name, positional ones by their number."""
+    found: dict[str, str] = {}
+    for number, part in enumerate(_split(extra_repr)):
+        match = _ARGUMENT.fullmatch(part)
+        found[match["name"] if match else str(number)] = match["value"] if match else part
+    return found
+
+
+def normal(text: str | None) -> str | None:
+    """Return a text that is equal for equal values: `2` for `(2, 2)`, which PyTorch treats alike, and `1` for `1.0`."""
+    if text is None:
+        return None
+    if text.startswith("(") and text.endswith(")"):
+        items = {item.strip() for item in text[1:-1].split(",") if item.strip()}
+        if len(items) != 1:
+            return text
+        text = items.pop()
+    if _NUMBER.fullmatch(text):
+        return f"{float(text):.8g}"
+    is_quoted = len(text) > 2 and text[0] == text[-1] == "'" and not _NUMBER.fullmatch(text[1:-1])
+    return text[1:-1] if is_quoted else text
+
+
+def function_name(text: str) -> str | None:
+    """Return the short name of a function with its arguments; None if the text is not that of a function.
+
+    Several functions, such as the hooks of a module, are joined by ` + `.
+    """
+    names = [_short_name(part) for part in text.split(" + ")]
+    return None if None in names else " + ".join(filter(None, names))
+
+
+def _short_name(text: str) -> str | None:
+    name, bracket, rest = text.partition("(")
+    return name.rpartition(".")[2] + (rest[:-1] and f"({rest}") if bracket and name and text.endswith(")") else None
+
+
+def _split(text: str) -> Iterator[str]:
+    """Yield the parts between commas that are not in brackets."""
+    start = depth = 0
+    for index, character in enumerate(text):
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth <= 0:
+            yield text[start:index].strip()
+            start = index + 1
+    if rest := text[start:].strip():
+        yield rest

@@ -1,0 +1,348 @@
+"""What is reported of settings that changed, in how many lines and of which class, and what is no change."""
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils import prune
+
+from bmvis.comparison.drift import find_drift
+from bmvis.extraction.modules import capture
+from bmvis.model.snapshot import Snapshot, dump, load
+
+
+class Plain(nn.Module):
+    """A module with the attributes that a case gives it."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__()
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+
+class Moe(nn.Module):
+    def __init__(self, top_k: int) -> None:
+        super().__init__()
+        self.top_k = top_k
+        self.experts = nn.ModuleList(nn.Linear(2, 2) for _ in range(4))
+
+
+class Scheme(enum.Enum):
+    FAST = 1
+    EXACT = 2
+
+
+def bert(**config: Any) -> nn.Module:
+    from transformers import BertConfig, BertModel
+
+    return BertModel(BertConfig(**{"num_hidden_layers": 3, "hidden_size": 16, "num_attention_heads": 4} | config))
+
+
+def llama(**config: Any) -> nn.Module:
+    from transformers import LlamaConfig, LlamaModel
+
+    sizes = {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 4, "intermediate_size": 8}
+    return LlamaModel(LlamaConfig(**sizes | {"vocab_size": 32} | config))
+
+
+def lora(**config: Any) -> nn.Module:
+    import peft
+
+    return peft.get_peft_model(bert(), peft.LoraConfig(**{"target_modules": ["query", "value"]} | config))
+
+
+def blocks(rates: list[float]) -> nn.Module:
+    return nn.Sequential(*(Plain(rate=rate, inner=nn.Linear(2, 2)) for rate in rates))
+
+
+def checkpointing() -> nn.Module:
+    model = bert()
+    model.gradient_checkpointing_enable()
+    return model
+
+
+def evaluated() -> nn.Module:
+    model = nn.ModuleDict({"body": nn.Sequential(nn.Linear(2, 2), nn.Dropout()), "head": nn.Linear(2, 2)})
+    model["body"].eval()
+    return model
+
+
+def hook(*_: Any) -> None:
+    """Do nothing."""
+
+
+def hooked(register: str) -> nn.Module:
+    model = nn.Sequential(nn.Linear(2, 2))
+    getattr(model[0], register)(hook)
+    return model
+
+
+def pruned(amount: float) -> nn.Module:
+    model = nn.Sequential(nn.Linear(4, 4))
+    prune.l1_unstructured(model[0], "weight", amount)
+    return model
+
+
+def spectral(steps: int, *, parametrized: bool) -> nn.Module:
+    norm = torch.nn.utils.parametrizations.spectral_norm if parametrized else torch.nn.utils.spectral_norm
+    return nn.Sequential(norm(nn.Linear(4, 4), n_power_iterations=steps))
+
+
+def layer(**settings: Any) -> nn.Module:
+    return nn.TransformerEncoderLayer(8, **{"nhead": 2, "dim_feedforward": 8} | settings)
+
+
+def attention(**settings: Any) -> nn.Module:
+    return nn.MultiheadAttention(8, **{"num_heads": 2} | settings)
+
+
+def made(factory: Callable[..., nn.Module], *before: Any, **settings: Any) -> Callable[[], nn.Module]:
+    return functools.partial(factory, *before, **settings)
+
+
+CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, list[str]]] = {
+    "BERT's heads": (
+        bert,
+        made(bert, num_attention_heads=2),
+        "numerics",
+        [
+            "~ encoder.layer.0-2.attention.self  num_attention_heads: 4 → 2, attention_head_size: 4 → 8, "
+            "scaling: 0.5 → 0.35355339"
+        ],
+    ),
+    "RoPE theta": (
+        llama,
+        made(llama, rope_parameters={"rope_type": "default", "rope_theta": 5e5}),
+        "numerics",
+        ["~ LlamaConfig  rope_parameters.rope_theta: 10000.0 → 500000.0"],
+    ),
+    "RoPE scaling": (
+        llama,
+        made(llama, rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}),
+        "numerics",
+        [
+            "~ rotary_emb  rope_type: default → linear",
+            "~ LlamaConfig  rope_parameters.factor: default → 2.0",
+        ],
+    ),
+    "a function": (
+        made(Plain, act=functional.relu),
+        made(Plain, act=functional.gelu),
+        "numerics",
+        ["~ the root  act: relu → gelu"],
+    ),
+    "a partial function": (
+        made(Plain, act=functools.partial(functional.gelu, approximate="none")),
+        made(Plain, act=functools.partial(functional.gelu, approximate="tanh")),
+        "numerics",
+        ["~ the root  act: gelu(approximate=none) → gelu(approximate=tanh)"],
+    ),
+    "an enum": (
+        made(Plain, mode=Scheme.FAST),
+        made(Plain, mode=Scheme.EXACT),
+        "numerics",
+        ["~ the root  mode: Scheme.FAST → Scheme.EXACT"],
+    ),
+    "a data type": (
+        made(Plain, kept_in=torch.float32),
+        made(Plain, kept_in=torch.bfloat16),
+        "numerics",
+        ["~ the root  kept_in: torch.float32 → torch.bfloat16"],
+    ),
+    "RNN's nonlinearity": (
+        made(nn.RNN, 2, 3),
+        made(nn.RNN, 2, 3, nonlinearity="relu"),
+        "numerics",
+        ["~ the root  nonlinearity: default → relu"],
+    ),
+    "LSTM's dropout": (
+        made(nn.LSTM, 2, 3, 2),
+        made(nn.LSTM, 2, 3, 2, dropout=0.5),
+        "training",
+        ["~ the root  dropout: default → 0.5"],
+    ),
+    "batch_first": (
+        made(nn.GRU, 2, 3),
+        made(nn.GRU, 2, 3, batch_first=True),
+        "numerics",
+        ["~ the root  batch_first: default → True"],
+    ),
+    "top_k": (made(Moe, 1), made(Moe, 2), "numerics", ["~ the root  top_k: 1 → 2"]),
+    "a rate": (
+        made(Plain, drop_prob=0.1),
+        made(Plain, drop_prob=0.2),
+        "training",
+        ["~ the root  drop_prob: 0.1 → 0.2"],
+    ),
+    "rates that grow": (
+        made(blocks, [0.0, 0.1, 0.2, 0.3]),
+        made(blocks, [0.0, 0.2, 0.4, 0.6]),
+        "numerics",
+        ["~ 1-3  rate: 0.1 to 0.3 → 0.2 to 0.6"],
+    ),
+    "one of many blocks": (
+        made(blocks, [0.1] * 6),
+        made(blocks, [0.1] * 4 + [0.5] + [0.1]),
+        "numerics",
+        ["~ 4  rate: 0.1 → 0.5"],
+    ),
+    "lora_alpha": (
+        lora,
+        made(lora, lora_alpha=32),
+        "numerics",
+        [
+            "~ base_model.model.encoder.layer.0-2.attention.self.query,value  lora_alpha: 8 → 32, scaling: 1.0 → 4.0",
+        ],
+    ),
+    "rank-stabilized LoRA": (
+        lora,
+        made(lora, use_rslora=True),
+        "numerics",
+        [
+            "~ base_model.model.encoder.layer.0-2.attention.self.query,value  scaling: 1.0 → 2.8284271, "
+            "use_rslora: False → True",
+        ],
+    ),
+    "spectral norm": (
+        made(spectral, 1, parametrized=True),
+        made(spectral, 3, parametrized=True),
+        "numerics",
+        ["~ 0.parametrizations.weight.0  n_power_iterations: default → 3"],
+    ),
+    "spectral norm by a hook": (
+        made(spectral, 1, parametrized=False),
+        made(spectral, 3, parametrized=False),
+        "numerics",
+        [
+            "~ 0  forward pre hooks: SpectralNorm(name=weight, dim=0, n_power_iterations=1, eps=1e-12) → "
+            "SpectralNorm(name=weight, dim=0, n_power_iterations=3, eps=1e-12)"
+        ],
+    ),
+    "the amount that is pruned": (
+        made(pruned, 0.25),
+        made(pruned, 0.5),
+        "numerics",
+        ["~ 0  forward pre hooks: L1Unstructured(amount=0.25) → L1Unstructured(amount=0.5)"],
+    ),
+    "heads of MultiheadAttention": (
+        attention,
+        made(attention, num_heads=4),
+        "numerics",
+        ["~ the root  num_heads: 2 → 4"],
+    ),
+    "dropout of MultiheadAttention": (
+        attention,
+        made(attention, dropout=0.5),
+        "training",
+        ["~ the root  dropout: default → 0.5"],
+    ),
+    "batch_first of MultiheadAttention": (
+        attention,
+        made(attention, batch_first=True),
+        "numerics",
+        ["~ the root  batch_first: default → True"],
+    ),
+    "norm_first": (layer, made(layer, norm_first=True), "numerics", ["~ the root  norm_first: default → True"]),
+    "activation": (layer, made(layer, activation="gelu"), "numerics", ["~ the root  activation: default → gelu"]),
+    "nhead": (layer, made(layer, nhead=4), "numerics", ["~ self_attn  num_heads: 2 → 4"]),
+    "a module in eval mode": (
+        lambda: evaluated().train(),
+        evaluated,
+        "training",
+        ["~ body  now in eval mode"],
+    ),
+    "a forward hook": (
+        lambda: nn.Sequential(nn.Linear(2, 2)),
+        made(hooked, "register_forward_hook"),
+        "numerics",
+        ["~ 0  forward hooks: none → hook"],
+    ),
+    "a backward hook": (
+        lambda: nn.Sequential(nn.Linear(2, 2)),
+        made(hooked, "register_full_backward_hook"),
+        "training",
+        ["~ 0  backward hooks: none → hook"],
+    ),
+    "attn_implementation": (
+        bert,
+        made(bert, attn_implementation="eager"),
+        "numerics",
+        ["~ BertConfig  attn_implementation: sdpa → eager"],
+    ),
+    "gradient checkpointing": (
+        bert,
+        checkpointing,
+        "training",
+        [
+            "~ the root  gradient_checkpointing: False → True (4 modules)",
+            "~ embeddings.word_embeddings  forward hooks: none → make_inputs_require_grads",
+        ],
+    ),
+    "BERT's dropout": (
+        bert,
+        made(bert, hidden_dropout_prob=0.2),
+        "training",
+        ["~ the root  p: 0.1 → 0.2 (7 Dropout modules)"],
+    ),
+    "BERT's eps": (
+        bert,
+        made(bert, layer_norm_eps=1e-6),
+        "numerics",
+        ["~ the root  eps: 1e-12 → 1e-06 (7 LayerNorm modules)"],
+    ),
+    "a loss": (
+        made(nn.CrossEntropyLoss),
+        made(nn.CrossEntropyLoss, label_smoothing=0.1),
+        "training",
+        ["~ the root  label_smoothing: default → 0.1"],
+    ),
+    "align_corners": (
+        made(nn.Upsample, scale_factor=2, mode="bilinear"),
+        made(nn.Upsample, scale_factor=2, mode="bilinear", align_corners=True),
+        "numerics",
+        ["~ the root  align_corners: default → True"],
+    ),
+    "a dictionary": (
+        made(Plain, scales={"low": 1, "high": 2}),
+        made(Plain, scales={"low": 1, "high": 3}),
+        "numerics",
+        ["~ the root  scales.high: 2 → 3"],
+    ),
+    "a setting that is new": (Plain, made(Plain, window=4), "numerics", ["~ the root  window: none → 4"]),
+    "True and 1": (made(Plain, flag=True), made(Plain, flag=1), "numerics", ["~ the root  flag: True → 1"]),
+    "a string and a number": (made(Plain, v="1"), made(Plain, v=1), "numerics", ["~ the root  v: '1' → 1"]),
+    "a long sequence": (
+        made(Plain, rates=[i / 97 for i in range(100)]),
+        made(Plain, rates=[i / 97 for i in range(99)] + [2]),
+        "numerics",
+        ["~ the root  rates: 100 values → 100 other values"],
+    ),
+}
+
+
+def drift(before: Callable[[], nn.Module], after: Callable[[], nn.Module]):
+    """Compare a recorded model with another one, as `bmvis check` does."""
+    with torch.device("cpu"):
+        recorded = load(dump(Snapshot("zoo:build", capture(before())))).model
+        return find_drift(recorded, capture(after()))
+
+
+@pytest.mark.parametrize(("before", "after", "impact", "lines"), CHANGES.values(), ids=CHANGES)
+def test_change_of_a_setting_is_reported(before, after, impact, lines):
+    found = drift(before, after)
+    assert [str(change) for change in found.changes] == lines
+    assert found.impact == impact
+
+
+@pytest.mark.parametrize(("before", "after"), [case[:2] for case in CHANGES.values()], ids=CHANGES)
+def test_change_of_a_setting_keeps_checkpoints_loading(before, after):
+    found = drift(before, after)
+    assert found.verdict.loads
+    assert found.headline.startswith("old checkpoints load")
