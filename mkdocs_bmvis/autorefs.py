@@ -1,4 +1,4 @@
-"""Links by autorefs: from the types in a tree to their documentation, and from anywhere to a tree's modules."""
+"""Links with mkdocs-autorefs: from types in a tree to their documentation, and from pages to the modules of a tree."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from bmvis.view.page import Page
 
 
 def type_link(module: Module) -> Markup:
-    """Return a type as a link that autorefs resolves; as plain text if it finds no documentation."""
+    """Return a type as an optional link, which autorefs replaces by plain text if it finds no documentation."""
     link = tag("autoref", module.type, identifier=module.documented_as, optional=True)
     return tag("i", join("(", link, ")"))
 
 
 def targets(name: str, anchor: str, model: Model, page: Page) -> dict[str, str]:
-    """Return what one may refer to, with its anchor: `name`, and `name:path` for every module of the model.
+    """Return the anchor of each identifier: `name` for the tree, and `name:path` for each module of the model.
 
-    A module that is folded into another's row, or below the depth limit, leads to the row that shows it.
+    The anchor of a module that is folded, or below the depth limit, is that of the row that represents it.
     """
     modules = {f"{name}:{path}": row_id(anchor, row) for path, row in shown_at(model, page.rows).items() if path}
     return {name: anchor} | modules

@@ -1,4 +1,4 @@
-"""Draw elements: a reference becomes a tree, or a warning and a box in its stead."""
+"""Draw elements: return a tree, or log a warning and return an error box."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, SharedSource, likely_files
 
 LOG = logging.getLogger("mkdocs.plugins.bmvis")
-"""Below `mkdocs`, so that `--strict` counts its warnings, with and without our plugin."""
+"""A child of the logger `mkdocs`, so that `--strict` counts its warnings, also without the plugin."""
 _ID = re.compile(r' id="([^"]+)"')
 
 
@@ -41,20 +41,20 @@ class PageError(BmvisError):
 
 
 class Drawn(NamedTuple):
-    """What one element becomes on the page."""
+    """The HTML of one element."""
 
     html: Markup
     is_searched: bool = False
-    """Whether the site's search should find its text."""
+    """Whether the search index includes its text."""
 
 
 class Trees:
     """Draws the elements of one site.
 
     Args:
-        settings: the site's.
-        models: where models come from.
-        raises: the exception for `on_error: raise`; a host may have one that it prints well.
+        settings: the settings of the site.
+        models: the source of models.
+        raises: the exception for `on_error: raise`. A host can have its own.
     """
 
     def __init__(self, settings: Settings, models: Models, raises: Callable[[str], Exception] = PageError) -> None:
@@ -62,13 +62,13 @@ class Trees:
         self.models = models
         self.raises = raises
         self.sources: set[str] = set()
-        """Files and folders to watch: the trees drawn so far depend on them."""
+        """Files and folders to watch, which the trees depend on."""
 
     def draw(self, element: Element, page: HostPage, type_link: TypeLink | None = None) -> Drawn:
-        """Return the tree that `element` asks for, or an error box.
+        """Return the tree or the gallery of an element, or an error box.
 
         Raises:
-            PageError: there is no tree, and the site has the setting `on_error: raise`.
+            PageError: there is an error, and the site has the setting `on_error: raise`.
         """
         line = page.line_of(element.raw)
         try:
@@ -79,13 +79,13 @@ class Trees:
             return Drawn(join(_kept_anchor(element, page), self.fail(error, element.raw, page, line)))
 
     def fail(self, error: BmvisError, raw: str, page: HostPage, line: int | None) -> Markup:
-        """Report a problem with an element and return its box."""
+        """Log an error about an element, and return an error box."""
         error = portable_error(error, Path(self.settings.cwd))
         place = page.place(line)
         if line is None:
             folders = [Path(self.settings.cwd, entry) for entry in self.settings.path]
-            words = f"in text from elsewhere, {' '.join(raw.split())}"
-            place = place_in_sources(raw, folders) or (f"{place}, {words}" if place else words)
+            shown = f"in included text, {' '.join(raw.split())}"
+            place = place_in_sources(raw, folders) or (f"{place}, {shown}" if place else shown)
         if self.settings.on_error == "raise":
             raise self.raises(f"{place}: {error.report}") from error
         LOG.warning("%s: %s", place, error.report)
@@ -115,29 +115,29 @@ class Trees:
         if drift:
             self.fail(drift, element.raw, page, line)
         for note in built.model.notes:
-            LOG.info("%s: %r was %s", page.place(line), reference, one_line(note))
+            LOG.info("%s: %r: %s", page.place(line), reference, one_line(note))
         drawn = layout(built.model, options, built.base)
         for warning in drawn.warnings:
             self.fail(warning, element.raw, page, line)
         anchor = page.anchor(options.name or f"{page.unnamed}-{short_name(reference)}")
         if options.name not in ("", anchor) and not page.is_excerpt:
-            taken = OptionError(f"the name {options.name!r} is on this page already", hint="give each tree its own")
+            taken = OptionError(f"duplicate tree name {options.name!r} on this page", hint="rename one of them")
             self.fail(taken, element.raw, page, line)
         html = to_html(drawn, anchor, type_link=type_link)
         page.anchors.update(_ID.findall(html))
-        if options.name and type_link:  # else nothing refers to modules
+        if options.name and type_link:  # without autorefs, nothing refers to modules
             page.targets.update(targets(options.name, anchor, built.model, drawn))
         return Drawn(html, options.search)
 
 
 @cache
 def shared_trees(settings: Settings) -> Trees:
-    """Return the one `Trees` of these settings: hosts without a build make an extension per page."""
+    """Return the shared `Trees` for these settings: hosts without builds create an extension for each page."""
     return Trees(settings, SharedSource(settings))
 
 
 def _kept_anchor(element: Element, page: HostPage) -> Markup | None:
-    """Return the anchor of a tree that could not be drawn: links to it are no mistakes of their own."""
+    """Return the anchor of a tree that could not be drawn, so that links to it do not cause more warnings."""
     name = element.attributes.get("name") or ""
     try:
         BY_NAME["name"].read(name)
@@ -159,5 +159,5 @@ def _take_reference(element: str, written: dict[str, str | None]) -> str:
     if element == OPTIMIZER:
         take_optimizer(written)
     if "factory" not in written:
-        raise OptionError("the element has no factory", hint=example)
+        raise OptionError("the attribute 'factory' is missing", hint=example)
     return written.pop("factory") or ""

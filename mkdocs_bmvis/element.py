@@ -1,7 +1,7 @@
-"""`<model-structure ...>` and its siblings as written on a page: find one in a text, read its attributes.
+"""Find `<model-structure>` and related elements in a text, and parse their attributes.
 
-Matching is loose (whatever starts like our element is ours), reading is strict: a mistake is an error
-that names it, never text that silently stays on the page.
+The search matches anything that starts like one of the elements. Parsing is strict: invalid elements are errors, and do
+not stay on the page as text.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ class Element(msgspec.Struct, frozen=True):
     """One element in a text."""
 
     raw: str
-    """Its opening tag as written; where that never ends, its first line."""
+    """Its opening tag, or its first line if the tag is not closed."""
     end: int
-    """Where the text goes on after it."""
+    """Index of the first character after it."""
     name: str = NAME
     attributes: dict[str, str | None] = {}
     problem: OptionError | None = None
-    """What keeps it from being read."""
+    """The error, if it is invalid."""
 
 
 LIKE = re.compile(r"<(?P<like>model[\w-]*)", re.IGNORECASE)
-"""What may be meant as one of ours."""
+"""Elements that can be a misspelling of one of these."""
 MISNAMED = re.compile(rf"{LIKE.pattern}{_INSIDE}>(?:\s*</model[\w-]*\s*>)?", re.IGNORECASE)
 
 
 def intended(name: str) -> str | None:
-    """Return our element that a name is a misspelling of; `model-viewer` is none, and another's to judge."""
+    """Return the element whose name was misspelled, or None. `model-viewer` is the element of another library."""
     close = get_close_matches(name.lower(), NAMES, n=1, cutoff=0.8)
     return close[0] if close and name.lower() not in NAMES else None
 
 
 def is_open(text: str) -> bool:
-    """Return whether the element at the start of `text` may end in what follows."""
+    """Return whether the element at the start of `text` can continue after it."""
     opening = OPENING.match(text)
     if opening is None:
         return True
@@ -58,7 +58,7 @@ def is_open(text: str) -> bool:
 
 
 def read_element(text: str) -> Element:
-    """Read the element that `text` starts with."""
+    """Parse the element at the start of `text`."""
     opening = OPENING.match(text)
     if opening is None:
         line = text.partition("\n")[0]
@@ -78,7 +78,7 @@ def read_element(text: str) -> Element:
 
 
 def refuse_unknown_attributes(written: Iterable[str], known: Iterable[str], example: str) -> None:
-    """Raise an OptionError if an attribute is not among the known ones; `example` shows where a reference goes."""
+    """Raise an OptionError if an attribute is unknown. `example` shows how to write a reference."""
     names = list(known)
     for name in written:
         if name not in names:
@@ -88,19 +88,19 @@ def refuse_unknown_attributes(written: Iterable[str], known: Iterable[str], exam
 def _endless(text: str, name: str) -> OptionError:
     inside = re.compile(START.pattern + _INSIDE, re.IGNORECASE).match(text)
     if inside is None or text[inside.end() : inside.end() + 1] not in ("'", '"'):
-        return OptionError("the element's tag does not end", hint=_close(name))
+        return OptionError("the tag of the element is not closed", hint=_close(name))
     before = inside[0].rstrip()
     of = f" of {before[:-1].split()[-1]!r}" if before.endswith("=") else ""
     return OptionError(f"the value{of} has no closing quote", hint='write name="value"')
 
 
 def _close(name: str) -> str:
-    return f"close it: <{name} …></{name}> or <{name} … />"
+    return f"write <{name} …></{name}> or <{name} … />"
 
 
 def _unclosed(rest: str, name: str) -> OptionError:
     if any(closing["closed"].lower() == name for closing in CLOSING.finditer(rest)):
-        return OptionError("the element has content", hint="it takes none: everything is in its attributes")
+        return OptionError("the element has content", hint="remove it: all options are attributes")
     return OptionError("the element is not closed", hint=_close(name))
 
 
@@ -112,10 +112,10 @@ def _read_attributes(text: str) -> dict[str, str | None]:
         match = _ATTRIBUTE.match(text, position)
         if match is None:
             rest = " ".join(text[position:].split())
-            raise OptionError(f"no attribute can be read at {rest[:40]!r}", hint='write name="value"')
+            raise OptionError(f"invalid attribute at {rest[:40]!r}", hint='write name="value"')
         name = match["name"].lower()
         if name in found:
-            raise OptionError(f"the attribute {name!r} is given twice", hint="give it once")
+            raise OptionError(f"duplicate attribute {name!r}", hint="remove one of them")
         value = next((v for v in match.group("double", "single", "bare") if v is not None), None)
         found[name] = None if value is None else unescape(value)
         position = match.end()

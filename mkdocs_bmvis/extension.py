@@ -1,6 +1,6 @@
-"""The Python-Markdown extension: `<model-structure factory="..."></model-structure>` becomes a tree.
+"""Python-Markdown extension that replaces `<model-structure factory="..."></model-structure>` by a tree.
 
-It needs Markdown alone: MkDocs, ProperDocs, Zensical and any program that calls `markdown` can load it.
+It depends on Markdown only, so that MkDocs, ProperDocs, Zensical and any program that calls `markdown` can use it.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ _AROUND = (
     " the cells of Markdown's own tables cannot contain one"
 )
 _LONGEST = 20_000
-"""Characters after which an element that has not ended never will."""
-_HELD = "data-bmvis-held"
-"""Marks a holder with the id of the tree in it, so that no heading of that title takes it."""
+"""Maximum length of an element in characters. A longer one is reported as not closed."""
+_RESERVED = "data-bmvis-reserved"
+"""Marks an element that reserves the id of the tree inside, so that no heading with that title gets it."""
 EXCLUDED = re.compile(r'<section data-search-exclude="">.*?</section>', re.DOTALL)
-"""A tree on a page whose search passes it over."""
+"""A tree that the search of the site ignores."""
 
 
 class BmvisExtension(Extension):
-    """Expands our elements.
+    """Replaces elements by trees.
 
     Args:
-        trees: what draws them and who owns it; by default one shared by all pages of these settings.
+        trees: draws the elements. By default, one instance is shared by all pages with the same settings.
         settings: see `mkdocs_bmvis.settings`.
     """
 
@@ -73,38 +73,38 @@ class BmvisExtension(Extension):
         self._trees = trees
         self._settings = Settings()
         self.page: HostPage | None = None
-        """The page that is being converted, where a host provides it; nested conversions belong to it."""
+        """The page that is being converted, if the host provides it. Nested conversions belong to this page."""
         self.autorefs: Any = None
-        """The autorefs plugin, where a host has it."""
+        """The autorefs plugin, if the host has it."""
         super().__init__(**settings)
 
     def setConfigs(self, items: Mapping[str, Any] | Any) -> None:  # noqa: N802
-        """Read the settings, all at once."""
+        """Validate all settings together."""
         self._settings = read_settings(dict(items))
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
-        """Register with one Markdown instance."""
+        """Register the processors with a Markdown instance."""
         expansion = _Expansion(md, self)
-        # Above every other preprocessor: what it sees is what the host gave.
+        # Before all other preprocessors, to see the text of the host.
         md.preprocessors.register(_Begin(expansion), "bmvis", 1000)
-        # Below code fences (25), which have put away what is to stay code, and above raw HTML (20).
+        # After code fences (25), which stash code, and before raw HTML (20).
         md.preprocessors.register(_Fill(md), "bmvis-lines", 24)
-        # Below empty lines (100) and the containers (105), above indentation (90), which would take us for code.
+        # After empty lines (100) and containers (105), before indented code (90).
         md.parser.blockprocessors.register(_Elements(expansion), "bmvis", 90.5)
-        # Below the table of contents (5), which gives headings ids that are still free.
+        # After the table of contents (5), which assigns free ids to headings.
         md.treeprocessors.register(_Release(md), "bmvis", 4)
-        # After all others: what they brought back must be seen.
+        # After all other postprocessors, to see the text that they restore.
         md.postprocessors.register(_LeftOver(expansion), "bmvis", -10)
 
     def trees_for(self, md: Markdown) -> Trees:
-        """Return what draws for this instance."""
+        """Return the `Trees` for a Markdown instance."""
         if self._trees is None:
             return shared_trees(self._settings.below(config_folder(md)))
         return self._trees
 
 
 class _Expansion:
-    """One Markdown instance, its page, and what is drawn on it."""
+    """The state of one Markdown instance: its page, and the elements on it."""
 
     def __init__(self, md: Markdown, extension: BmvisExtension) -> None:
         self.md = md
@@ -119,7 +119,7 @@ class _Expansion:
         self.page = current_page(self.md, text, self.extension.page)
 
     def draw(self, parent: ElementTree.Element, element: Element) -> None:
-        """Put what an element asks for into the tree that Markdown builds: stashed, so that nobody looks into it."""
+        """Add the HTML of an element to the document. It is stashed, so that no other processor changes it."""
         linked = type_link if has_autorefs(self.md) else None
         html, is_searched = self.trees.draw(element, self.page, linked)
         self._register_targets()
@@ -129,11 +129,11 @@ class _Expansion:
         if element.name == GALLERY and self.trees.settings.assets and not self.page.has_gallery_assets:
             self.page.has_gallery_assets = True
             html = join(assets.inline_gallery(), html)
-        # Material's search recognizes an excluded element by its tag: it must be one that no tree has.
+        # Material's search finds the end of an excluded element by its tag, which must not occur inside.
         holder = ElementTree.SubElement(parent, "section")
         if element.attributes.get("name") in self.page.anchors:
             holder.set("id", str(element.attributes["name"]))
-            holder.set(_HELD, "")
+            holder.set(_RESERVED, "")
         if not is_searched:
             holder.set("data-search-exclude", "")
         holder.text = AtomicString(self.md.htmlStash.store(html))
@@ -147,7 +147,7 @@ class _Expansion:
 
 
 class _Begin(Preprocessor):
-    """Learns which page is converted, and its text."""
+    """Records the page that is being converted, and its text."""
 
     def __init__(self, expansion: _Expansion) -> None:
         super().__init__(expansion.md)
@@ -159,7 +159,7 @@ class _Begin(Preprocessor):
 
 
 class _Fill(Preprocessor):
-    """Fills the empty lines in an element: containers would hand it on in pieces."""
+    """Fills empty lines inside an element, where containers would split it."""
 
     def run(self, lines: list[str]) -> list[str]:
         text = "\n".join(lines)
@@ -167,7 +167,7 @@ class _Fill(Preprocessor):
 
 
 class _Elements(BlockProcessor):
-    """Expands elements that start a block."""
+    """Replaces elements at the start of a block."""
 
     def __init__(self, expansion: _Expansion) -> None:
         super().__init__(expansion.md.parser)
@@ -185,7 +185,7 @@ class _Elements(BlockProcessor):
 
 
 def _whole_element(blocks: list[str]) -> str:
-    """Take from `blocks` the one that an element starts, and those that it goes on in."""
+    """Remove all blocks of an element from the start of `blocks`, and return them joined."""
     blocks[0] = blocks[0].replace(_FILLING, "")
     first = joined = blocks.pop(0).lstrip(" ")
     for count in range(len(blocks) + 1):
@@ -199,16 +199,16 @@ def _whole_element(blocks: list[str]) -> str:
 
 
 class _Release(Treeprocessor):
-    """Removes the ids of trees from the elements around them: the trees themselves have them."""
+    """Removes reserved ids from the elements around trees, since the trees have these ids."""
 
     def run(self, root: ElementTree.Element) -> None:
         for holder in root.iter("section"):
-            if holder.attrib.pop(_HELD, None) is not None:
+            if holder.attrib.pop(_RESERVED, None) is not None:
                 del holder.attrib["id"]
 
 
 class _LeftOver(Postprocessor):
-    """Reports why an element was not expanded."""
+    """Reports elements that were not replaced."""
 
     def __init__(self, expansion: _Expansion) -> None:
         super().__init__(expansion.md)
@@ -221,13 +221,13 @@ class _LeftOver(Postprocessor):
         return _LEFT_OVER.sub(lambda found: self._judge(found) or found[0], text)
 
     def _judge(self, found: re.Match[str]) -> str:
-        """Report what was found and return its box; or nothing, where it is not ours."""
+        """Report an element and return an error box, or '' if the element is not one of bmvis."""
         if found["element"]:
             left = read_element(found[0])
             error = OptionError(f"this <{left.name}> is in a place where bmvis cannot draw it", hint=_AROUND)
             return self._fail(error, left.raw)
         if found["like"] and (name := intended(found["like"])):
-            error = OptionError(f"there is no element <{found['like']}>", hint=f"did you mean <{name}>?")
+            error = OptionError(f"unknown element <{found['like']}>", hint=f"did you mean <{name}>?")
             return self._fail(error, found[0].partition(">")[0])
         return ""
 
@@ -237,14 +237,14 @@ class _LeftOver(Postprocessor):
 
 
 def draw_in_html(html: str, trees: Trees, page: HostPage, linked: TypeLink | None) -> str:
-    """Draw the elements in a page that another program than Markdown has converted: a notebook's cells of text."""
+    """Draw the elements in HTML that Python-Markdown did not create, such as the text cells of a notebook."""
 
     def draw(found: re.Match[str]) -> str:
         if not found["element"]:
             return found[0]
         drawn = trees.draw(read_element(found["element"]), page, linked)
         tree = tag("section", drawn.html, data_search_exclude=not drawn.is_searched)
-        # An element that is no block of HTML to that program is in a paragraph, which cannot contain a tree.
+        # If the element is in a paragraph of its own, remove the paragraph, which cannot contain a tree.
         return (
             tree
             if found["before"] and found["after"]
@@ -255,5 +255,5 @@ def draw_in_html(html: str, trees: Trees, page: HostPage, linked: TypeLink | Non
 
 
 def makeExtension(**settings: Any) -> BmvisExtension:  # noqa: N802
-    """Return the extension; Markdown looks for this name."""
+    """Return the extension. Python-Markdown calls this function."""
     return BmvisExtension(**settings)

@@ -28,21 +28,21 @@ from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files
 
 Report = Callable[[BmvisError], object]
-"""What a host does with a problem, in addition to the card that shows it."""
+"""Reports an error to the host. The card of the model also shows it."""
 
 
 def read_gallery(element: Element, defaults: Options) -> tuple[GalleryOptions, tuple[Entry, ...]]:
-    """Return what an element asks for, or else the site's `defaults`: `models` has the gallery's lines.
+    """Return the options of a gallery element, and its entries from the attribute `models`.
 
     Raises:
-        OptionError: an attribute that is none, or a value that one does not take.
+        OptionError: an attribute is unknown, or its value is invalid.
     """
     if element.problem:
         raise element.problem
     written = dict(element.attributes)
     example = f'write <{GALLERY} models="package.module:*" />'
     if "factory" in written:
-        raise OptionError("a gallery has no factory", hint=example)
+        raise OptionError("a gallery does not accept the attribute 'factory'", hint=example)
     refuse_unknown_attributes(written, ["models", *(option.name for option in GALLERY_OPTIONS)], example)
     lines = (written.pop("models", "") or "").splitlines()
     return parse_gallery_options(written, defaults), read_entries((line, "") for line in lines)
@@ -51,15 +51,15 @@ def read_gallery(element: Element, defaults: Options) -> tuple[GalleryOptions, t
 def draw_gallery(
     element: Element, page: HostPage, models: Models, settings: Settings, sources: set[str], report: Report
 ) -> Markup:
-    """Return the gallery; a model that fails is reported, and its card shows the error.
+    """Return the gallery. The error of a failed model is reported, and shown on its card.
 
     Args:
         element: the element.
         page: the page that contains it.
-        models: where models come from.
-        settings: the site's.
-        sources: takes the files that the gallery depends on.
-        report: takes each problem.
+        models: the source of models.
+        settings: the settings of the site.
+        sources: a set to which the files that the gallery depends on are added.
+        report: a function that is called with each error.
     """
     options, entries = read_gallery(element, settings.options)
     links = page.model_pages.get(gallery_key(options, entries), {})
@@ -78,12 +78,12 @@ def draw_gallery(
 
 
 def gallery_key(options: GalleryOptions, entries: Iterable[Entry]) -> GalleryKey:
-    """Return which gallery of its page it is."""
+    """Return the key of a gallery on its page."""
     return options.toctree, tuple(entry.reference for entry in entries)
 
 
 def finder(models: Models, sources: set[str]) -> Callable[[str], tuple[str, ...]]:
-    """Return what looks up a pattern and notes the files that the answer depends on."""
+    """Return a function that expands a pattern, and adds the files that the result depends on to `sources`."""
 
     def find_all(pattern: str) -> tuple[str, ...]:
         listed = models.find_all(pattern)

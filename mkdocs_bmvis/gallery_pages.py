@@ -1,4 +1,4 @@
-"""The pages that galleries make for their models, as files of MkDocs and ProperDocs."""
+"""Add the model pages of galleries to the files of MkDocs and ProperDocs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Galleries:
     """The galleries of one build.
 
     Args:
-        trees: what draws them.
+        trees: draws the galleries.
     """
 
     def __init__(self, trees: Trees) -> None:
@@ -29,12 +29,12 @@ class Galleries:
         self._nav: tuple[Any, Any] | None = None
 
     def add(self, files: Files, config: MkDocsConfig) -> bool:
-        """Add the models' pages to the site and to its nav; return whether any page has a gallery."""
+        """Add the model pages to the site and to its nav. Return whether any page has a gallery."""
         found = [(file, text) for file in files.documentation_pages() if f"<{GALLERY}" in (text := _text(file))]
         written = config.nav
         for file, text in found:
             if not hasattr(File, "generated"):
-                continue  # MkDocs 1.5: cards without pages
+                continue  # MkDocs 1.5: no model pages
             for key, pages in model_pages(file.src_uri, text, self._trees.models, self._trees.settings.options):
                 made = {page.reference: _page_file(page, file, files, config) for page in pages}
                 self._pages.setdefault(file.src_uri, {})[key] = made
@@ -44,12 +44,12 @@ class Galleries:
         return bool(found)
 
     def links(self, file: File) -> dict[GalleryKey, dict[str, str]]:
-        """Return the addresses of the models' pages, seen from the page of their galleries."""
+        """Return the addresses of the model pages, relative to the page of their galleries."""
         galleries = self._pages.get(file.src_uri, {})
         return {key: {name: made.url_relative_to(file) for name, made in of.items()} for key, of in galleries.items()}
 
     def restore_nav(self, config: MkDocsConfig) -> None:
-        """Take the pages out of the nav: an i18n plugin builds the next language with the same configuration."""
+        """Remove the pages from the nav: an i18n plugin builds the next language with the same configuration."""
         if self._nav and config.nav is self._nav[1]:
             config.nav = self._nav[0]
 
@@ -61,7 +61,7 @@ def _text(file: File) -> str:
 
 
 def _page_file(page: ModelPage, gallery: File, files: Files, config: MkDocsConfig) -> File:
-    """Return the file of a model's page: the author's own, or a new one."""
+    """Return the file of a model page: the one that the author wrote, or a new one."""
     own = files.get_file_from_path(page.uri)
     if own is not None:
         return own
@@ -70,7 +70,7 @@ def _page_file(page: ModelPage, gallery: File, files: Files, config: MkDocsConfi
     made.dest_uri = posixpath.normpath(
         posixpath.join(_site_folder(gallery), posixpath.relpath(made.dest_uri, source or "."))
     )
-    for fact in ("locale", "locale_alternate_of"):  # what the i18n plugin's language switch reads
+    for fact in ("locale", "locale_alternate_of"):  # the language switch of the i18n plugin uses these
         if hasattr(gallery, fact):
             setattr(made, fact, getattr(gallery, fact))
             made.alternates = {}  # type: ignore[attr-defined]
@@ -79,6 +79,6 @@ def _page_file(page: ModelPage, gallery: File, files: Files, config: MkDocsConfi
 
 
 def _site_folder(file: File) -> str:
-    """Return the folder of the site that a page is in: a translated one is not where its source is."""
+    """Return the output folder of a page, which for a translated page differs from its source folder."""
     folder = posixpath.dirname(file.dest_uri)
     return posixpath.dirname(folder) if file.use_directory_urls and file.name != "index" else folder

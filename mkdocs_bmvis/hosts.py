@@ -1,6 +1,6 @@
-"""What the hosts let a Markdown extension see of themselves.
+"""Read facts about the host: the page, the project folder, and autorefs.
 
-All of it is found on the `Markdown` instance or in what is loaded already: no host is imported.
+They come from the `Markdown` instance and from loaded modules, so that no host is imported.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from markdown import Markdown
 from mkdocs_bmvis.page import HostPage
 
 _PAGES: MutableMapping[object, HostPage] = WeakKeyDictionary()
-"""Zensical's pages in work: a page's nested conversions (docstrings) share its anchors."""
+"""The pages that Zensical converts. Nested conversions of a page, such as docstrings, share its anchors."""
 
 
 def current_page(md: Markdown, text: str, outer: HostPage | None) -> HostPage:
-    """Return the page that is converted with `md`, as far as its host shows it.
+    """Return the page that `md` converts, as far as the host provides it.
 
     Args:
-        md: the instance.
-        text: what it converts.
-        outer: the page that the host has begun with. A docstring in it is converted with an instance that
-            knows no page; an excerpt of another page (in Material's blog) with one that knows that page.
+        md: the Markdown instance.
+        text: the text that it converts.
+        outer: the page that the host converts. Docstrings on it are converted by an instance without a page, and
+            excerpts of other pages (in Material's blog) by an instance with that page.
     """
     if context := _zensical(md):
         if context.page not in _PAGES:
@@ -36,11 +36,11 @@ def current_page(md: Markdown, text: str, outer: HostPage | None) -> HostPage:
         return _PAGES[context.page]
     if mkdocs := _mkdocs(md):
         page = mkdocs_page(mkdocs.file, mkdocs.config, text)
-        if "excerpt" in md.treeprocessors:  # Material's blog: the excerpt is shown with those of other posts
+        if "excerpt" in md.treeprocessors:  # Material's blog shows excerpts of several posts on one page
             post = PurePath(mkdocs.file.src_uri).with_suffix("").as_posix()
             page.unnamed = "model-" + re.sub(r"[^\w.]+", "-", post)
             page.is_excerpt = True
-            # Excerpts of a view share its ids. It keeps them itself, as it cannot be hashed.
+            # All excerpts of a view share its ids, which are stored in the view because it cannot be hashed.
             excerpt: Any = md.treeprocessors["excerpt"]
             page.anchors = excerpt.base.__dict__.setdefault("bmvis_anchors", page.anchors)
             return page
@@ -49,7 +49,7 @@ def current_page(md: Markdown, text: str, outer: HostPage | None) -> HostPage:
 
 
 def mkdocs_page(file: Any, config: Any, text: str) -> HostPage:
-    """Return a page of MkDocs or ProperDocs by its `File`."""
+    """Return the page for a `File` of MkDocs or ProperDocs."""
     if file.abs_src_path is None:
         return HostPage(file.content_string, name=file.src_uri)
     source = Path(file.abs_src_path)
@@ -58,7 +58,7 @@ def mkdocs_page(file: Any, config: Any, text: str) -> HostPage:
 
 
 def config_folder(md: Markdown) -> Path | None:
-    """Return the folder of the site's configuration."""
+    """Return the folder of the configuration file."""
     if context := _zensical(md):
         return Path(context.config["root_dir"])
     if (mkdocs := _mkdocs(md)) and mkdocs.config.config_file_path:
@@ -67,12 +67,12 @@ def config_folder(md: Markdown) -> Path | None:
 
 
 def has_autorefs(md: Markdown) -> bool:
-    """Return whether somebody turns `<autoref>` elements into links."""
+    """Return whether `<autoref>` elements become links."""
     return "mkdocs-autorefs" in md.inlinePatterns
 
 
 def zensical_autorefs(md: Markdown) -> Any:
-    """Return what registers anchors at Zensical, or None."""
+    """Return the object that registers anchors in Zensical, or None."""
     module = sys.modules.get("zensical.extensions.autorefs")
     return module.get_autorefs_store() if module and _zensical(md) and has_autorefs(md) else None
 
@@ -82,5 +82,5 @@ def _zensical(md: Markdown) -> Any:
 
 
 def _mkdocs(md: Markdown) -> Any:
-    """Return the processor of MkDocs and ProperDocs that knows the page: needed where our plugin is not used."""
+    """Return the processor of MkDocs and ProperDocs that has the page, for sites without the plugin."""
     return md.treeprocessors["relpath"] if "relpath" in md.treeprocessors else None  # noqa: SIM401

@@ -1,4 +1,4 @@
-"""The text of the pages that galleries make for their models; no file of a host yet."""
+"""Create the text of the model pages of galleries, without files of a host."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from mkdocs_bmvis.sources import Models
 
 
 class ModelPage(NamedTuple):
-    """A page to be made for a model of a gallery."""
+    """The page of one model of a gallery."""
 
     title: str
     reference: str
     uri: str
-    """Its source path among the site's documents."""
+    """Path of its source, relative to the docs folder."""
     text: str
 
 
 def model_pages(uri: str, text: str, models: Models, defaults: Options) -> Iterator[tuple[GalleryKey, list[ModelPage]]]:
-    """Yield each gallery with `toctree` in a page's text and its pages; mistakes are reported when it is drawn."""
+    """Yield each gallery with `toctree` in the text of a page, and its pages. Errors are reported when it is drawn."""
     for start in element_starts(text):
         element = read_element(text[start:])
         if element.name != GALLERY:

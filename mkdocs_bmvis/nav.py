@@ -1,4 +1,4 @@
-"""Put the pages that a gallery makes into the nav of `mkdocs.yml`."""
+"""Add the model pages of a gallery to the nav of `mkdocs.yml`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mkdocs_bmvis.model_pages import ModelPage
 
 
 def placed(nav: list[Any], uri: str, pages: Iterable[ModelPage]) -> list[Any]:
-    """Return a nav with the models' pages below that of their gallery, which becomes a section if it starts none."""
+    """Return a nav with the model pages below the page of their gallery, which becomes a section if necessary."""
     found: list[Any] = []
     below = [{page.title: page.uri} for page in pages]
     for item in nav:

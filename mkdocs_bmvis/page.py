@@ -1,4 +1,4 @@
-"""Where on the site an element is written: the page's file, and the line in it."""
+"""The page that is being converted, and the locations of the elements on it."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ _NOT_DRAWN = re.compile(
 )
 """Code fences and comments."""
 _BETWEEN = re.compile(r"[\s>]+")
-"""What containers add between the words of a tag: new lines, indentation, the marks of a quote."""
+"""Text that containers add inside a tag: line breaks, indentation, and quote markers."""
 
 _MAX_FILES = 2000
-"""Python files that are looked through for a docstring."""
+"""Maximum number of Python files that are searched for a docstring."""
 
 
 GalleryKey = tuple[str, tuple[str, ...]]
-"""Which gallery of a page: the folder of its models' pages, and its lines' references."""
+"""Key of a gallery on its page: the folder of its model pages, and its references."""
 
 
 @dataclass
 class HostPage:
-    """One page while it is converted.
+    """A page that is being converted.
 
-    An element reaches us without its place: containers have taken it out of the text by then. It is found
-    again by its own words, in the order of occurrence; code fences and comments are skipped.
+    Python-Markdown does not provide the line of an element. It is found by searching the page for the text of the
+    element, in order of occurrence. Code fences and comments are skipped.
     """
 
     text: str
-    """What is converted. Its file differs by front matter, and where other plugins have rewritten it."""
+    """The text that is converted. It differs from the file in front matter, and if other plugins changed it."""
     file: Path | None = None
-    """The page's own file; None where the host has none."""
+    """The file of the page; None if it has none."""
     name: str = ""
-    """What a page is called that has no file of its own among the site's sources."""
+    """The name of a page without a file in the docs folder."""
     unnamed: str = "model"
-    """What the ids of trees start with that have no name."""
+    """Prefix of the ids of trees without a name."""
     is_excerpt: bool = False
-    """Whether it is shown among excerpts of other pages, which may have taken its names."""
+    """Whether it is one of several excerpts on a page, which can have the same names."""
     anchors: set[str] = field(default_factory=set)
-    """Ids of the trees, and of their rows, so far."""
+    """Ids of the trees and rows that were drawn so far."""
     targets: dict[str, str] = field(default_factory=dict)
-    """What autorefs should know of the last trees: identifiers and their anchors."""
+    """Identifiers and anchors of the last trees, for autorefs."""
     has_assets: bool = False
-    """Whether stylesheet and script are on the page already."""
+    """Whether the page already contains the stylesheet and the script."""
     has_gallery_assets: bool = False
-    """Whether those of galleries are."""
+    """Whether it already contains those of galleries."""
     model_pages: Mapping[GalleryKey, Mapping[str, str]] = field(default_factory=dict)
-    """For each gallery of the page, the addresses of its models' pages by reference."""
+    """For each gallery of the page, the addresses of its model pages by reference."""
 
     def line_of(self, raw: str) -> int | None:
-        """Return the line of the next element that is written as `raw`, its opening tag.
+        """Return the line of the next element with the opening tag `raw`.
 
-        None for one that is not in the page's file: it comes from a docstring, a snippet, a macro.
+        None if it is not in the file of the page, but comes from a docstring, a snippet, or a macro.
         """
         for start in self._starts:
             if _starts_with(self._written, start, raw):
@@ -69,7 +69,7 @@ class HostPage:
         return None
 
     def place(self, line: int | None) -> str:
-        """Return what a log shows for a line of the page: `docs/page.md:12`."""
+        """Return the location of a line for the log, such as `docs/page.md:12`."""
         name = self.name or (shown_path(self.file) if self.file else "")
         if line is None:
             return name
@@ -77,7 +77,7 @@ class HostPage:
 
     @cached_property
     def _written(self) -> str:
-        """The page as it is in its file."""
+        """The content of the file of the page."""
         written = self.text
         if self.file is not None and self.file.is_file():
             written = self.file.read_text(encoding="utf-8-sig", errors="replace")
@@ -85,11 +85,11 @@ class HostPage:
 
     @cached_property
     def _starts(self) -> list[int]:
-        """Where the elements start that were not asked for yet."""
+        """The positions of the elements that were not found yet."""
         return element_starts(self._written)
 
     def anchor(self, name: str) -> str:
-        """Return `name`, or the next free one that starts so."""
+        """Return `name`, or if it is taken, `name` with a number."""
         number, anchor = 1, name
         while anchor in self.anchors:
             number += 1
@@ -98,13 +98,13 @@ class HostPage:
 
 
 def element_starts(text: str) -> list[int]:
-    """Return where elements start in a text that are or may be ours: not those in code fences and comments."""
+    """Return the positions of all elements that can be one of bmvis, except in code fences and comments."""
     drawn = _NOT_DRAWN.sub(lambda passage: re.sub(r"[^\n]", " ", passage[0]), text)
     return [match.start() for match in LIKE.finditer(drawn)]
 
 
 def place_in_sources(raw: str, folders: Iterable[Path]) -> str | None:
-    """Return `file:line` of an element that is written in a docstring below `folders`."""
+    """Return `file:line` of an element in a docstring of a Python file below `folders`."""
     for file in islice(_python_files(folders), _MAX_FILES):
         text = file.read_text(encoding="utf-8", errors="replace")
         for match in LIKE.finditer(text):
@@ -114,7 +114,7 @@ def place_in_sources(raw: str, folders: Iterable[Path]) -> str | None:
 
 
 def shown_path(file: Path) -> str:
-    """Return the path of a file as a log shows it: from the working directory, if it is below that."""
+    """Return the path of a file for the log: relative to the working directory if it is inside."""
     file, here = file.resolve(), Path.cwd()
     return (file.relative_to(here) if file.is_relative_to(here) else file).as_posix()
 
@@ -127,7 +127,7 @@ def _python_files(folders: Iterable[Path]) -> Iterator[Path]:
 
 
 def _starts_with(text: str, start: int, raw: str) -> bool:
-    """Return whether `text` has `raw` from `start` on, whatever a container has put between its words."""
-    # Twice the length is room for any indentation that is shorter than the tag's own words.
+    """Return whether `text` has `raw` at `start`, ignoring the text that containers add."""
+    # Twice the length leaves room for indentation.
     passage = text[start : start + 2 * len(raw) + 400]
     return _BETWEEN.sub("", passage).startswith(_BETWEEN.sub("", raw))

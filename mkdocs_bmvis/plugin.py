@@ -1,7 +1,7 @@
-"""The plugin for MkDocs and ProperDocs, which both offer it `mkdocs.plugins`.
+"""Plugin for MkDocs and ProperDocs, which both provide `mkdocs.plugins`.
 
-It gives the extension what only a host knows: when a build starts and ends, which page is read,
-where files go, and what to watch.
+The plugin connects the extension with the host: start and end of a build, the current page, output files, and files to
+watch.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.sources import open_source
 
 CAN_COMBINE = hasattr(plugins, "CombinedEvent")
-"""Whether a plugin can come before and after others; MkDocs 1.5 lets none."""
+"""Whether a plugin can handle an event twice, before and after other plugins. MkDocs 1.5 cannot."""
 
 
 class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Settings` takes the place of its Config
-    """Registers the extension and ships its assets; its settings are the extension's."""
+    """Registers the extension, and adds its assets to the site. It has the settings of the extension."""
 
     def __init__(self) -> None:
         self._written: dict[str, Any] = {}
@@ -48,7 +48,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         self._whole_content: str | None = None
 
     def load_config(self, options: dict[str, Any], config_file_path: str | None = None) -> Any:
-        """Check the settings: `Settings` is their one table, for the extension as well."""
+        """Validate the settings. `Settings` defines them for the plugin and the extension."""
         self._written, self._taken = dict(options), {}
         try:
             read_settings(options)
@@ -57,11 +57,11 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         return [], []
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
-        """Keep this object through the builds of one `serve`: it remembers the server."""
+        """Keep this object for all builds of one `serve`. MkDocs does so if the plugin has this method."""
 
     @event_priority(50)
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
-        """Open the build's one source of models and register the extension with it."""
+        """Open the source of models for the build, and register the extension."""
         self._close()
         if self._build:
             self._build.galleries.restore_nav(config)
@@ -79,17 +79,17 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         return config
 
     def on_pre_build(self, *, config: MkDocsConfig) -> None:
-        """Find the autorefs plugin; mkdocstrings adds it late."""
+        """Find the autorefs plugin. mkdocstrings adds it after `on_config`."""
         if self._build:
             self._build.extension.autorefs = config.plugins.get("autorefs")
 
     @event_priority(0)
     def _ship(self, files: Files, *, config: MkDocsConfig) -> Files:
-        """Add the assets, and the pages of galleries; a file of the site at the same place wins."""
+        """Add the assets and the model pages. A file of the site with the same path takes precedence."""
         folder = str(assets.folder(self._build.settings.assets_folder if self._build else None))
         for uri in assets.files():
             if files.get_file_from_path(uri) is None:
-                # The plain constructor: `File.generated` is not in MkDocs 1.5.
+                # Not `File.generated`, which MkDocs 1.5 does not have.
                 files.append(File(uri, folder, config.site_dir, config.use_directory_urls))
         if "i18n" not in config.plugins:
             self._add_pages(files, config)
@@ -97,7 +97,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
     @event_priority(-110)
     def _ship_late(self, files: Files, *, config: MkDocsConfig) -> Files:
-        """Add the pages of one language's galleries when the i18n plugin has set them (at priority -100)."""
+        """Add the model pages of one language after the i18n plugin (priority -100) has selected its files."""
         if "i18n" in config.plugins:
             self._add_pages(files, config)
         return files
@@ -117,7 +117,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
             self._build.extension.page = converted
 
     def on_page_content(self, html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> str:
-        """Draw the elements of a notebook, which no Markdown has drawn; register our anchors for link validation."""
+        """Draw the elements of a notebook, which Python-Markdown does not convert, and register all anchors."""
         if self._build and (ours := self._build.extension.page):
             linked = type_link if self._build.extension.autorefs else None
             html = draw_in_html(html, self._build.trees, ours, linked)
@@ -127,7 +127,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
     @event_priority(100)
     def _hide_trees(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:
-        """Take the trees from the page while search plugins read it; not all of them support `data-search-exclude`."""
+        """Remove the trees while search plugins read the page, since not all support `data-search-exclude`."""
         self._whole_content = page.content
         page.content = EXCLUDED.sub("", page.content or "")
 
@@ -135,27 +135,27 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     def _show_trees(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:
         page.content = self._whole_content
 
-    if CAN_COMBINE:  # without, MkDocs' own search finds the text of trees
+    if CAN_COMBINE:  # otherwise, the search of MkDocs finds the text of trees
         on_page_context = plugins.CombinedEvent(_hide_trees, _show_trees)
 
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
-        """Watch the files that models come from."""
+        """Watch the files that models depend on."""
         self._server = server
         self._watch()
         return server
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
-        """End the worker."""
+        """Stop the worker."""
         self._watch()
         self._close()
 
     def on_build_error(self, *, error: Exception) -> None:
-        """End the worker of a build that failed."""
+        """Stop the worker of a failed build."""
         self._watch()
         self._close()
 
     def on_shutdown(self) -> None:
-        """End the worker of a build that was interrupted."""
+        """Stop the worker of an interrupted build."""
         self._close()
 
     def _watch(self) -> None:
@@ -170,7 +170,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
 
 class _Build:
-    """What lives for one build."""
+    """The objects of one build."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -181,9 +181,9 @@ class _Build:
 
 
 def _take_over(config: MkDocsConfig) -> dict[str, Any]:
-    """Take our extension out of the site's own list (Zensical needs it there) and return its settings.
+    """Remove the extension from `markdown_extensions`, where Zensical needs it, and return its settings.
 
-    An i18n plugin builds several times with one configuration: the last build's extension goes too.
+    An i18n plugin builds several times with one configuration, so the extension of the last build is removed too.
     """
     written: dict[str, Any] = {}
     for entry in list(config.markdown_extensions):
@@ -194,6 +194,6 @@ def _take_over(config: MkDocsConfig) -> dict[str, Any]:
 
 
 def _link(links: MutableSequence[Any], uris: list[str]) -> None:
-    """Put our files before the site's own, which then win; a link that is there already stays unchanged."""
+    """Add links before those of the site, which take precedence. Existing links are not changed."""
     names = {str(link).rpartition("/")[2] for link in links}
     links[:0] = [uri for uri in uris if uri.rpartition("/")[2] not in names]

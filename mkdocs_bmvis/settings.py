@@ -1,4 +1,4 @@
-"""The site's settings. The Markdown extension and the plugin take the same ones, read here."""
+"""The settings of a site, which the Markdown extension and the plugin share."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from bmvis.source.source import Mode
 from bmvis.worker.client import TIMEOUT
 
 DESCRIPTIONS: Mapping[str, str] = {
-    "path": "Folders for the front of `sys.path` where models are built; relative ones start at `cwd`.",
-    "cwd": "The project's folder; by default that of the site's configuration, or the current one.",
-    "allow": "What pages can name: `zoo:build`, or a pattern of public names such as `zoo.*:build_*`.",
-    "timeout": "Seconds that one model may take.",
-    "memory": "Bytes that one model may take, on Linux; 0: half of the machine's, or with `device: cpu` any number.",
-    "mode": "`live` builds models, `snapshot` reads their committed snapshots only, `check` builds and compares.",
-    "snapshots": "The folder of snapshots, if it is not the one in pyproject.toml.",
+    "path": "Folders to add to the start of `sys.path` where models are built. Relative paths start at `cwd`.",
+    "cwd": "The project folder. The default is the folder of the configuration file, or the current one.",
+    "allow": "References that pages can use: `zoo:build`, or a pattern of public names such as `zoo.*:build_*`.",
+    "timeout": "Time limit for one model in seconds.",
+    "memory": "Memory limit for one model in bytes, on Linux. 0: half of the memory, or no limit with `device: cpu`.",
+    "mode": "`live` builds models, `snapshot` reads committed snapshots, `check` builds and compares both.",
+    "snapshots": "The folder of snapshots. The default is the one in pyproject.toml.",
     "python": "The Python that builds models; bmvis and torch must be installed there.",
-    "cache": "A folder below `cwd` that keeps models for later builds; `false` keeps none.",
+    "cache": "The cache folder, relative to `cwd`. `false` disables the cache.",
     "options": "Display options for every tree of the site.",
-    "on_error": "What a problem does: `box` warns and draws a box on the page, `raise` ends the build.",
+    "on_error": "`box` logs a warning and shows an error box on the page, `raise` stops the build.",
     "fingerprint": "Any text. A host that caches pages by their text and settings renders them again when it changes.",
-    "assets": "Write stylesheet and script into each page; the plugin ships them as files instead.",
+    "assets": "Include the stylesheet and the script in each page. The plugin adds them as files instead.",
 }
 
 CACHE = ".cache/bmvis"
-"""Where models are kept by default; Material and Zensical keep theirs in the same folder."""
+"""Default cache folder. Material and Zensical use the same parent folder."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a site asks for. The fields are the keys of `DESCRIPTIONS`."""
+    """The settings of a site. The fields are the keys of `DESCRIPTIONS`."""
 
     path: tuple[str, ...] = (".",)
     cwd: str = ""
@@ -47,26 +47,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: str = ""
     python: str = sys.executable
     cache: str | None = None
-    """None leaves it to `below`; empty keeps nothing."""
+    """None for the default of `below`, empty for no cache."""
     options: Options = Options()
     on_error: Literal["box", "raise"] = "box"
     fingerprint: str = ""
-    """Read by nobody: Zensical renders a page again if a setting has changed."""
+    """Not used by bmvis. Zensical renders a page again if a setting changes."""
     assets: bool = True
 
     def below(self, project: Path | None) -> Settings:
         """Return the settings for a project's folder, with `cwd` made absolute.
 
-        Without a project, for a program that only calls Markdown, nothing is written below the working
-        directory unless a setting allows it.
+        Without a project, as in a program that only calls Markdown, there is no cache unless a setting enables it.
 
         Raises:
-            OptionError: a folder of `cwd` or `path` is not there.
+            OptionError: a folder of `cwd` or `path` does not exist.
         """
         cwd = (project or Path()).joinpath(self.cwd).resolve()
         for name, place in (("cwd", cwd), *(("path", cwd / entry) for entry in self.path)):
             if not place.is_dir():
-                raise OptionError(f"setting {name!r}: there is no folder {place}", hint="relative ones start at 'cwd'")
+                raise OptionError(
+                    f"setting {name!r}: folder {place} does not exist", hint="relative paths start at 'cwd'"
+                )
         cache = self.cache if self.cache is not None else CACHE if project else ""
         return msgspec.structs.replace(self, cwd=str(cwd), cache=cache)
 
@@ -77,10 +78,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_settings(written: Mapping[str, object]) -> Settings:
-    """Read settings as a configuration file spells them.
+    """Parse the settings of a configuration file.
 
     Raises:
-        OptionError: an unknown name, with the nearest known one, or a value that a setting does not take.
+        OptionError: a setting is unknown, or its value is invalid.
     """
     for name in written:
         if name not in DESCRIPTIONS:
@@ -99,19 +100,21 @@ def read_settings(written: Mapping[str, object]) -> Settings:
         name = where.rstrip("`") or "?"
         raise OptionError(f"setting {name!r}: {what[:1].lower()}{what[1:]}", hint=_choices(name)) from None
     if settings.timeout <= 0:
-        raise OptionError("setting 'timeout' must be greater than 0", hint=f"it is {settings.timeout:g} seconds")
+        raise OptionError("setting 'timeout' must be greater than 0", hint=f"it is {settings.timeout:g}")
     return msgspec.structs.replace(settings, options=options)
 
 
 def _choices(name: str) -> str:
-    """Return what a setting takes, where that is one of a few words."""
+    """Return a hint with the valid values of a setting; '' if it is not a choice."""
     for field in msgspec.inspect.type_info(Settings).fields:  # type: ignore[attr-defined]
         if field.name == name and isinstance(field.type, msgspec.inspect.LiteralType):
-            return f"it takes {', '.join(map(str, field.type.values))}"
+            return f"valid values: {', '.join(map(str, field.type.values))}"
     return ""
 
 
 def _read_options(written: object) -> Options:
     if not isinstance(written, Mapping):
-        raise OptionError("setting 'options' is not a mapping", hint="write each option on a line: `depth: 3`")
+        raise OptionError(
+            "setting 'options' must be a mapping", hint="write each option on its own line, such as `depth: 3`"
+        )
     return parse_site_options(written)

@@ -1,4 +1,4 @@
-"""Where the trees' models come from: one Source for a build, or for as long as pages follow each other."""
+"""The source of models: one for each build, or a shared one that closes when idle."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from mkdocs_bmvis.settings import Settings
 
 _Answer = TypeVar("_Answer", Built, Listed)
 IDLE = 5.0
-"""Seconds without work after which a worker that no host closes is ended."""
+"""Seconds without requests after which a shared source stops its worker."""
 
 
 class Models(Protocol):
-    """What gives a model for a reference: a `Source`, or a `SharedSource`."""
+    """The common interface of `Source` and `SharedSource`."""
 
     def answer(self, asked: ModelRequest) -> Built:
-        """Return the model, or raise a BmvisError."""
+        """Return the model of a request, or raise a BmvisError."""
         ...
 
     def find_all(self, pattern: str) -> Listed:
-        """Return what a gallery's pattern finds, or raise a BmvisError."""
+        """Return the references that match a pattern, or raise a BmvisError."""
         ...
 
 
@@ -47,10 +47,10 @@ def open_source(settings: Settings) -> Source:
 
 
 class SharedSource:
-    """One Source for all pages that are converted in a row, where no host reports the end of a build.
+    """A `Source` that several pages share, for hosts that do not report the end of a build.
 
-    It is ended after a pause, so that a long-lived process (a preview server, a notebook) keeps no second
-    one with torch in memory; and when a file that models came from has changed, for a Source knows the old ones.
+    The source is closed when it is idle, so that a long-lived process, such as a preview server or a notebook, does not
+    keep a worker with torch in memory. It is also closed if a file that a model depends on has changed.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -62,11 +62,11 @@ class SharedSource:
         atexit.register(self.close)
 
     def answer(self, asked: ModelRequest) -> Built:
-        """Return the model that a page asks for."""
+        """Return the model of a request."""
         return self._ask(lambda source: source.answer(asked), asked.reference)
 
     def find_all(self, pattern: str) -> Listed:
-        """Return what a gallery's pattern finds."""
+        """Return the references that match a pattern."""
         return self._ask(lambda source: source.find_all(pattern), pattern)
 
     def _ask(self, question: Callable[[Source], _Answer], reference: str) -> _Answer:
@@ -90,7 +90,7 @@ class SharedSource:
                 self._timer.start()
 
     def close(self) -> None:
-        """End the worker. A later question starts another."""
+        """Stop the worker. The next request starts another one."""
         with self._lock:
             self._end()
 
@@ -102,7 +102,7 @@ class SharedSource:
 
 
 def likely_files(reference: str, settings: Settings) -> list[str]:
-    """Return the files in which a change can fix a model that failed."""
+    """Return the files that probably define a failed model, to watch for a fix."""
     module = Path(*reference.partition(":")[0].strip().split("."))
     roots = [Path(settings.cwd, entry) for entry in settings.path]
     names = [root / name for root in roots for name in (module.with_suffix(".py"), module / "__init__.py")]

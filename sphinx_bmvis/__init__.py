@@ -1,7 +1,9 @@
-"""The Sphinx extension: `.. model-structure::` and what belongs to it.
+"""Sphinx extension with the directive `model-structure` and related directives and roles.
 
-Reading a page only notes which models it asks for. When all pages are read, the main process builds
-them in one worker (`models`), and the pages are filled in while they are written (`transforms`, `nodes`).
+While pages are read, the directives record the models that they need. When all pages are read, the main process builds
+these models in one worker (`models`). The trees are drawn while the pages are written (`transforms`, `nodes`).
+
+Only `setup` is public: the directives, roles, and configuration values are the interface.
 """
 
 from __future__ import annotations
@@ -24,11 +26,11 @@ from sphinx_bmvis import (
 )
 
 ENV_VERSION = 6
-"""Counted up whenever what is kept in the environment or in doctrees changes its shape."""
+"""Version of the data in the environment and in doctrees. Increase it if the format changes."""
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register the extension, as Sphinx demands."""
+    """Register the extension. Sphinx calls this function."""
     for part in (settings, domain, nodes, directives, gallery, gallery_pages, outdated, models, transforms, assets):
         part.setup(app)
     return {

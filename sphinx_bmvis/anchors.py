@@ -1,4 +1,4 @@
-"""Names as ids: what an author calls a tree or a gallery is its anchor, to the letter."""
+"""Use the name of a tree or a gallery as its id, unchanged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from docutils import nodes
 def give_name(document: nodes.document, node: nodes.Element, name: str) -> None:
     """Make `name` the node's id, and the node a target of that name.
 
-    A section above that is titled alike gets another id: its own came of its title, and nobody wrote it.
+    If an enclosing section got the same id from its title, the section gets another id.
     """
     section = document.ids.get(name)
     if isinstance(section, nodes.section) and not any(document.nametypes.get(title) for title in section["names"]):
@@ -19,7 +19,7 @@ def give_name(document: nodes.document, node: nodes.Element, name: str) -> None:
 
 
 def _move(document: nodes.document, section: nodes.section, name: str) -> None:
-    """Give a section another id in place of `name`."""
+    """Replace the id `name` of a section by a free one."""
     number = 1
     while (free := f"{name}-{number}") in document.ids:
         number += 1

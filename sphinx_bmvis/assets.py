@@ -1,4 +1,4 @@
-"""Copy the stylesheet and the script to the pages, and the LaTeX package to the book."""
+"""Add the stylesheets and scripts to HTML pages, and the LaTeX package to PDF builds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LATEX_PACKAGE = PACKAGE / "render" / "bmvis.sty"
 
 
 def setup(app: Sphinx) -> None:
-    """Hook in where the builder is known."""
+    """Connect the event handlers."""
     app.add_latex_package(LATEX_PACKAGE.stem)
     app.connect("builder-inited", link_assets)
     app.connect("html-page-context", link_gallery_assets)
 
 
 def link_assets(app: Sphinx) -> None:
-    """Link what the builder's format takes. A site's own file of the same name wins."""
+    """Link the files for the format of the builder. A file of the same name in the project takes precedence."""
     if app.builder.format == "latex":
         app.config.latex_additional_files = [*app.config.latex_additional_files, str(LATEX_PACKAGE)]
     if app.builder.format != "html":
@@ -33,13 +33,13 @@ def link_assets(app: Sphinx) -> None:
     app.config.html_static_path = [str((folder / assets.SCRIPT).parent), *app.config.html_static_path]
     for sheet in map(Path, assets.stylesheets()):
         app.add_css_file(sheet.name)
-    if app.builder.name != "epub":  # readers of e-books run no scripts
+    if app.builder.name != "epub":  # e-book readers do not run scripts
         for script in map(Path, assets.scripts()):
             app.add_js_file(script.name, loading_method="defer")
 
 
 def link_gallery_assets(app: Sphinx, page: str, template: str, context: Any, doctree: nodes.document | None) -> None:
-    """Link what galleries take on the pages that have one."""
+    """Link the files for galleries on pages that have one."""
     if doctree is None or not any(doctree.findall(model_gallery)):
         return
     app.add_css_file(Path(assets.GALLERY_STYLE).name)

@@ -1,4 +1,4 @@
-"""The directives that draw one model each: what a page asks for is noted here, and built later."""
+"""The directives that draw one model each. They record the request, and the model is built later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sphinx_bmvis.settings import site_options
 
 
 class AnyOption(dict[str, Callable[[str], Any]]):
-    """An `option_spec` that lets every name through, so that ours is the one text about a wrong name."""
+    """An `option_spec` that accepts any name, so that bmvis reports unknown options itself."""
 
     def __bool__(self) -> bool:
         return True
@@ -34,12 +34,12 @@ class AnyOption(dict[str, Callable[[str], Any]]):
 class ModelStructure(SphinxDirective):
     """Draw the model that a factory reference names: `.. model-structure:: package.module:factory(layers=2)`."""
 
-    optional_arguments = 1  # a missing reference gets our error, which shows how to write one
+    optional_arguments = 1  # optional, so that bmvis reports a missing reference itself
     final_argument_whitespace = True
     option_spec: ClassVar[OptionSpec] = AnyOption()
 
     def run(self) -> list[nodes.Node]:
-        """Return the tree's place; where the directive itself is wrong, with the error."""
+        """Return a node for the tree, with the error if an argument or option is invalid."""
         source, line = self.get_source_info()
         location = f"{source}:{line}"
         try:
@@ -65,11 +65,11 @@ class ModelStructure(SphinxDirective):
         return [node]
 
     def take_reference(self, written: dict[str, str | None]) -> str:
-        """Return what the directive draws."""
+        """Return the factory reference."""
         return " ".join("".join(self.arguments).splitlines()).strip()
 
     def _give_anchor(self, node: model_structure, stem: str) -> None:
-        """Set the node's id: the name as written, or one made of the page's and the factory's name."""
+        """Set the id of the node: its name, or an id from the names of the page and the factory."""
         document = self.state.document
         name = node["options"].name if "options" in node else ""
         if name:
@@ -82,20 +82,20 @@ class ModelStructure(SphinxDirective):
 
 
 class ModelCompare(ModelStructure):
-    """Draw how one model differs from another: the options `before` and `after` name them."""
+    """Draw the differences between two models, which the options `before` and `after` name."""
 
     optional_arguments = 0
 
     def take_reference(self, written: dict[str, str | None]) -> str:
-        """Return the second model; the first one is its base."""
+        """Return the reference of the second model. The first one becomes the option `base`."""
         return take_comparison(written)
 
 
 class ModelOptimizer(ModelStructure):
-    """Draw what the optimizer does that a factory returns with its model, and the tree with its parameter groups."""
+    """Draw the parameter groups of the optimizer that a factory returns with its model, as a table and in the tree."""
 
     def take_reference(self, written: dict[str, str | None]) -> str:
-        """Return the factory's reference."""
+        """Return the factory reference."""
         take_optimizer(written)
         return super().take_reference(written)
 

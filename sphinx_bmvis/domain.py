@@ -1,4 +1,4 @@
-"""The `bmvis` domain: which models the pages ask for, what became of them, and where they are."""
+"""The `bmvis` domain: the models that pages request, the results, and the targets of references."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sphinx_bmvis.roles import DOMAIN, TreeRole
 logger = logging.getLogger(__name__)
 
 GalleryKey = tuple[str, str, tuple[str, ...]]
-"""Which gallery of which page: the document, the folder of its models' pages, and its lines' references."""
+"""Key of a gallery: its document, the folder of its model pages, and its references."""
 
 _BUILT = msgspec.msgpack.Decoder(Built)
 
@@ -44,7 +44,7 @@ class ModelIndex(Index):
     shortname = "models"
 
     def generate(self, docnames: Iterable[str] | None = None) -> tuple[list[tuple[str, list[IndexEntry]]], bool]:
-        """Return the entries by first letter, and that none is folded away."""
+        """Return the entries by first letter, and that the index is not collapsed."""
         assert isinstance(self.domain, BmvisDomain)
         letters: dict[str, list[IndexEntry]] = {}
         for name, (page, request) in sorted(self.domain.named().items()):
@@ -55,16 +55,16 @@ class ModelIndex(Index):
 
 
 class BmvisDomain(Domain):
-    """Requests by page, and the answer to each distinct one.
+    """The requests of each page, and the answer to each distinct request.
 
-    Answers are kept as bytes: an environment with a thousand big models still pickles fast.
+    Answers are stored as bytes, so that an environment with a thousand large models pickles fast.
     """
 
     name = DOMAIN
     label = "Models"
     data_version = 4
     folder = Path()
-    """That of conf.py: a new build may have another one."""
+    """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
         "model": ObjType("model", "model"),
         "module": ObjType("module of a model", "module"),
@@ -91,61 +91,61 @@ class BmvisDomain(Domain):
         super().__init__(env)
         self._pages: dict[tuple[ModelRequest, Options], tuple[bytes, Page]] = {}
         self._anchors: dict[TreeRequest, tuple[bytes, dict[str, str]]] = {}
-        """For a request the answer, and what `module_anchors` made of it: Sphinx asks more than once."""
+        """For each request, its answer and the cached result of `module_anchors`, which Sphinx needs several times."""
 
     @property
     def requests(self) -> dict[str, list[TreeRequest]]:
-        """The trees of each page, in its order."""
+        """The trees of each page, in order."""
         return cast("dict[str, list[TreeRequest]]", self.data["requests"])
 
     @property
     def references(self) -> dict[str, set[str]]:
-        """The names of trees that each page refers to, or may refer to."""
+        """The names of the trees that each page refers to. `:any:` references count too."""
         return cast("dict[str, set[str]]", self.data["references"])
 
     @property
     def changed(self) -> dict[str, float]:
-        """When what each page shows last became another, in seconds: files written before are out of date."""
+        """Time of the last change of the content of each page, in seconds. Older output files are out of date."""
         return cast("dict[str, float]", self.data["changed"])
 
     @property
     def galleries(self) -> dict[str, dict[str, GalleryRequest]]:
-        """The galleries of each page by anchor; once answered, their entries are models and no patterns."""
+        """The galleries of each page by anchor. After the build, the entries are models instead of patterns."""
         return cast("dict[str, dict[str, GalleryRequest]]", self.data["galleries"])
 
     @property
     def pages(self) -> dict[GalleryKey, dict[str, str]]:
-        """The documents that were written for each gallery, by reference."""
+        """The documents of the model pages of each gallery, by reference."""
         return cast("dict[GalleryKey, dict[str, str]]", self.data["pages"])
 
     @property
     def unanswered(self) -> set[str]:
-        """Pages read in this build, whose models are to be looked up."""
+        """Pages that were read in this build, and whose models are not built yet."""
         return cast("set[str]", self.data["unanswered"])
 
     def answer(self, key: ModelRequest) -> Built | BmvisError:
-        """Return what came of a request.
+        """Return the answer to a request.
 
         Raises:
-            KeyError: nothing asked for it, or the models are not built yet.
+            KeyError: no page has this request, or the models are not built yet.
         """
         kept = self.data["answers"][key]
         return kept if isinstance(kept, BmvisError) else _BUILT.decode(kept)
 
     def note_answer(self, key: ModelRequest, answer: Built | BmvisError) -> bool:
-        """Keep what came of a request; return whether pages that show it must be written again."""
+        """Store the answer to a request. Return whether pages that show it must be written again."""
         if isinstance(answer, BmvisError):
             kept: BmvisError | bytes = answer
         else:
             self.data["facts"][key] = answer.facts
-            # What it was made of may change where the model does not.
+            # The sources can change without a change of the model.
             kept = msgspec.msgpack.encode(msgspec.structs.replace(answer, sources=(), facts=(), installed=()))
         before = self.data["answers"].get(key)
         self.data["answers"][key] = kept
         return isinstance(kept, BmvisError) or before != kept
 
     def forget_unasked(self) -> None:
-        """Drop answers that no page asks for any more, and when pages changed that show none."""
+        """Remove answers without a request, and change times of pages without trees and references."""
         still = {request.key for requests in self.requests.values() for request in requests}
         self.data["answers"] = {key: reply for key, reply in self.data["answers"].items() if key in still}
         self.data["facts"] = {key: facts for key, facts in self.data["facts"].items() if key in still}
@@ -153,24 +153,24 @@ class BmvisDomain(Domain):
         self.data["changed"] = {page: when for page, when in self.changed.items() if page in pages}
 
     def note_listed(self, page: str, facts: Iterable[Fact]) -> None:
-        """Keep what the patterns of a page's galleries depend on."""
+        """Store the facts that the patterns in the galleries of a page depend on."""
         self.data["listed"][page] = tuple(facts)
 
     def failed_keys(self) -> set[ModelRequest]:
-        """Return the requests that ended in an error."""
+        """Return the requests whose answer is an error."""
         return {key for key in self.data["answers"] if isinstance(self.data["answers"][key], BmvisError)}
 
     def pages_with(self, keys: Set[ModelRequest]) -> set[str]:
-        """Return the pages that ask for any of `keys`."""
+        """Return the pages that have one of the requests."""
         return {page for page, requests in self.requests.items() if any(request.key in keys for request in requests)}
 
     def pages_about(self, keys: Set[ModelRequest]) -> set[str]:
-        """Return the pages that refer to a tree that asks for any of `keys`: its rows may have moved."""
+        """Return the pages that refer to a tree of one of the requests, whose rows may have moved."""
         names = {name for name, (_, request) in self.named().items() if request.key in keys}
         return {page for page, referred in self.references.items() if referred & names}
 
     def process_doc(self, env: BuildEnvironment, docname: str, document: nodes.document) -> None:
-        """Note what a page that was just read asks for."""
+        """Record the requests and references of a page after it is read."""
         requests = [
             TreeRequest(node["reference"], node["options"], node["ids"][0], node["location"])
             for node in document.findall(model_structure)
@@ -195,7 +195,7 @@ class BmvisDomain(Domain):
             self.references[docname] = {target.partition(":")[0] for target in targets}
 
     def clear_doc(self, docname: str) -> None:
-        """Forget what a page asked for."""
+        """Remove the requests and references of a page."""
         self.requests.pop(docname, None)
         self.references.pop(docname, None)
         self.galleries.pop(docname, None)
@@ -203,7 +203,7 @@ class BmvisDomain(Domain):
         self.unanswered.discard(docname)
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
-        """Take over what another process read."""
+        """Merge the data that another process read."""
         for docname in docnames & otherdata["references"].keys():
             self.references[docname] = otherdata["references"][docname]
         for docname in docnames & otherdata["requests"].keys():
@@ -213,19 +213,19 @@ class BmvisDomain(Domain):
             self.unanswered.add(docname)
 
     def named(self) -> dict[str, tuple[str, TreeRequest]]:
-        """Return each named tree with its page; of two of one name, the first."""
+        """Return each named tree with its page. If two trees have the same name, the first one counts."""
         found: dict[str, tuple[str, TreeRequest]] = {}
         for page, request in self._all_named():
             found.setdefault(request.options.name, (page, request))
         return found
 
     def check_consistency(self) -> None:
-        """Warn about names that two trees have."""
+        """Warn about two trees with the same name."""
         named = self.named()
         for _, request in self._all_named():
             first = named[request.options.name][1]
             if first is not request:
-                text = f"the name {request.options.name!r} is taken (name one of the two otherwise): {first.location}"
+                text = f"duplicate tree name {request.options.name!r}, also in {first.location} (rename one of them)"
                 logger.warning("%s", text, type="bmvis", subtype="name", location=request.location)
 
     def _all_named(self) -> Iterator[tuple[str, TreeRequest]]:
@@ -233,7 +233,7 @@ class BmvisDomain(Domain):
             yield from ((page, request) for request in self.requests[page] if request.options.name)
 
     def module_anchors(self, request: TreeRequest) -> dict[str, str]:
-        """Return for each module's path the id of the row that shows it; nothing where no model came."""
+        """Return the id of the row that shows each module, by module path. Empty if the model failed."""
         kept = self.data["answers"][request.key]
         if isinstance(kept, BmvisError):
             return {}
@@ -247,7 +247,7 @@ class BmvisDomain(Domain):
         return known[1]
 
     def page(self, key: ModelRequest, options: Options, built: Built) -> Page:
-        """Return a tree laid out: once in a process, though the page and the inventory ask for it."""
+        """Return the layout of a tree. It is cached, because both the page and the inventory need it."""
         kept = self.data["answers"][key]
         known = self._pages.get((key, options))
         if known is None or known[0] is not kept:
@@ -266,11 +266,11 @@ class BmvisDomain(Domain):
     ) -> nodes.reference | None:
         """Return a link to a tree, or to the row that shows a module of it."""
         place = self._place(target)
-        if place and builder.format not in ("html", "latex"):  # no anchors but the tree's own
+        if place and builder.format not in ("html", "latex"):  # other formats have no anchors for rows
             place = place[0], self.named()[target.partition(":")[0]][1].anchor
         if not place:
             return None
-        if builder.name == "singlehtml":  # where all documents are one page, and links between two of them lead nowhere
+        if builder.name == "singlehtml":  # all documents are one page, so links between two documents do not work
             fromdocname = place[0]
         return make_refnode(builder, fromdocname, *place, contnode, target)
 
@@ -283,14 +283,14 @@ class BmvisDomain(Domain):
         node: pending_xref,
         contnode: nodes.Element,
     ) -> list[tuple[str, nodes.reference]]:
-        """Return what `:any:` may mean here. A tree with a caption is found by its label already, as with `:ref:`."""
+        """Return the targets of an `:any:` role, except trees with captions, which Sphinx finds by label."""
         kind = "module" if ":" in target else "model"
         link = self.resolve_xref(env, fromdocname, builder, kind, target, node, contnode)
         known_by_caption = kind == "model" and link and self.named()[target][1].options.caption
         return [(f"{self.name}:{kind}", link)] if link and not known_by_caption else []
 
     def missing(self, target: str) -> str:
-        """Return the text for a target that does not exist."""
+        """Return the warning about a target that does not exist."""
         name, _, path = target.partition(":")
         named = self.named()
         if name not in named:
@@ -298,7 +298,7 @@ class BmvisDomain(Domain):
         return f"the tree {name!r} has no module {path!r} ({nearest(path, self.module_anchors(named[name][1]))})"
 
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
-        """Yield the named trees and their modules, for objects.inv and for the search of objects."""
+        """Yield the named trees and their modules, for objects.inv and the search index."""
         for name, (page, request) in self.named().items():
             yield name, name, "model", page, request.anchor, 1
             rank = 2 if request.options.search else -1
@@ -318,7 +318,7 @@ class BmvisDomain(Domain):
 
 
 def warn_missing(app: Sphinx, domain: Domain | None, node: pending_xref) -> bool | None:
-    """Warn with our own text about a missing tree; do not warn about a type without a page of its own."""
+    """Warn about a reference to a missing tree. Do not warn about a type without documentation."""
     if TYPE_OF in node:
         return True
     if not isinstance(domain, BmvisDomain):
@@ -336,5 +336,5 @@ def setup(app: Sphinx) -> None:
 
 
 def domain_of(env: BuildEnvironment) -> BmvisDomain:
-    """Return the domain of a build."""
+    """Return the `bmvis` domain of a build."""
     return cast("BmvisDomain", env.get_domain(BmvisDomain.name))

@@ -1,4 +1,4 @@
-"""Errors on a page and in the build's log, both with their place."""
+"""Report errors on a page and in the build log, both with a location."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ logger = logging.getLogger(__name__)
 
 
 def warn(error: BmvisError, location: str) -> None:
-    """Warn about a tree that cannot be drawn; `suppress_warnings = ["bmvis.factory"]` silences one kind."""
+    """Warn about a tree that cannot be drawn. Its subtype, such as `bmvis.factory`, works in `suppress_warnings`."""
     logger.warning("%s", error.report, type="bmvis", subtype=error.kind, location=location)
 
 
 def place(location: str, folder: str | os.PathLike[str]) -> str:
-    """Return a location as a page shows it: relative to the documents' folder, the same on every machine."""
+    """Return a location for a page: relative to the source folder, so that it is the same on each machine."""
     return os.path.relpath(location, folder).replace(os.sep, "/")
 
 
 def admonition(error: BmvisError, where: str) -> nodes.error:
-    """Return the box that replaces a tree in formats without a box of our own."""
+    """Return the box that replaces a tree in formats without a template for error boxes."""
     box = nodes.error("", nodes.paragraph(text=f"This model could not be drawn ({where}): {error}"))
     if error.detail:
         box += nodes.literal_block(error.detail, error.detail, language="none")

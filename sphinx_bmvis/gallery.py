@@ -29,7 +29,7 @@ from sphinx_bmvis.settings import site_options
 
 
 class ModelGallery(SphinxDirective):
-    """Show a card for each model that the content lists, a line each; without content, for all that have a name."""
+    """Show a card for each model that the content lists, or for all models in pyproject.toml without content."""
 
     optional_arguments = 1
     final_argument_whitespace = True
@@ -37,7 +37,7 @@ class ModelGallery(SphinxDirective):
     option_spec: ClassVar[OptionSpec] = AnyOption()
 
     def run(self) -> list[nodes.Node]:
-        """Return the gallery's place, and the table of contents that its models' pages belong to."""
+        """Return a node for the gallery, and a hidden toctree with its model pages."""
         source, line = self.get_source_info()
         location = f"{source}:{line}"
         try:
@@ -59,7 +59,7 @@ class ModelGallery(SphinxDirective):
         yield from ((line, location) for line in "".join(self.arguments).splitlines())
         for index, text in enumerate(self.content):
             source, offset = self.content.info(index)
-            # MyST counts from the content's first line; RST from that of the document, where the directive is before.
+            # MyST counts from the first line of the content, RST from that of the document.
             start = 0 if self.content.offset(0) else self.lineno + self.content_offset
             yield text, f"{source}:{start + (offset or 0) + 1}"
 
@@ -74,12 +74,12 @@ class ModelGallery(SphinxDirective):
         document.set_id(node)
 
     def _contents(self, node: model_gallery) -> list[nodes.Node]:
-        """Return the hidden table of contents with the models' pages."""
+        """Return a hidden toctree with the model pages."""
         key = gallery_key(self.env.docname, node["options"], node["entries"])
         written = domain_of(self.env).pages.get(key)
         if written is None:
-            hint = "write the directive in the document itself, where it can be found before pages are read"
-            warn(OptionError("no pages were written for this gallery", hint=hint), node["location"])
+            hint = "write the directive in the document itself, not in an included file or another directive"
+            warn(OptionError("the model pages of this gallery were not written", hint=hint), node["location"])
             return []
         found = [docname for docname in written.values() if docname in self.env.found_docs]
         entries = [(None, docname) for docname in found]
@@ -91,13 +91,13 @@ class ModelGallery(SphinxDirective):
 
 
 def gallery_key(docname: str, options: GalleryOptions, entries: Iterable[Entry]) -> GalleryKey:
-    """Return which gallery it is whose models have pages of their own."""
+    """Return the key of a gallery with model pages."""
     folder = posixpath.normpath(posixpath.join(posixpath.dirname(docname), options.toctree))
     return docname, folder, tuple(entry.reference for entry in entries)
 
 
 def expand_galleries(env: BuildEnvironment, source: Source) -> None:
-    """Turn the patterns of the galleries just read into models, and ask for those."""
+    """Expand the patterns of the galleries that were read in this build, and request their models."""
     domain = domain_of(env)
     for page in sorted(domain.unanswered & domain.galleries.keys()):
         facts: list[Fact] = []
@@ -135,7 +135,9 @@ class FillGalleries(SphinxPostTransform):
 
     def _fill(self, node: model_gallery) -> None:
         domain = domain_of(self.env)
-        docname = node["docname"]  # a book, or a site on one page, is written as if all were in its first document
+        docname = node[
+            "docname"
+        ]  # not `self.env.docname`: builders with one output file write all pages as parts of the root document
         gallery = domain.galleries[docname][node["ids"][0]]
         pages = domain.pages.get(gallery_key(docname, node["options"], node["entries"]), {})
         cards, fold = [], site_options(self.config).fold
@@ -155,13 +157,13 @@ class FillGalleries(SphinxPostTransform):
 
 
 class NumberGalleries(SphinxPostTransform):
-    """Set the captions of galleries before them in LaTeX, which numbers them there."""
+    """Move the captions of galleries before them in LaTeX, which numbers them."""
 
     default_priority = 6
     formats = ("latex",)
 
     def run(self, **kwargs: Any) -> None:
-        """Do so with all galleries of the page that have one."""
+        """Process all galleries with captions of the page."""
         for node in list(self.document.findall(captioned_gallery)):
             [caption] = node.findall(nodes.caption)
             node.remove(caption)
@@ -170,13 +172,13 @@ class NumberGalleries(SphinxPostTransform):
 
 
 class PlainGalleries(SphinxPostTransform):
-    """Give formats that draw no cards a list."""
+    """Replace galleries by lists in formats without cards."""
 
     default_priority = 7
     formats = ("html", "")
 
     def is_supported(self) -> bool:
-        """Return whether the format draws no cards."""
+        """Return whether the format has no cards."""
         return not super().is_supported()
 
     def run(self, **kwargs: Any) -> None:
@@ -203,14 +205,14 @@ class PlainGalleries(SphinxPostTransform):
         return nodes.list_item("", nodes.paragraph("", "", name, nodes.Text(details)))
 
     def _link(self, docname: str, title: str) -> addnodes.pending_xref:
-        """Return a reference to a model's page; Sphinx resolves it as each format does."""
+        """Return a reference to a model page. Sphinx resolves it for each format."""
         place = {"refdomain": "std", "reftype": "doc", "reftarget": f"/{docname}", "refexplicit": True}
         text = nodes.inline(text=title)
         return addnodes.pending_xref("", text, refdoc=self.env.docname, refwarn=True, **place)
 
 
 def setup(app: Sphinx) -> None:
-    """Register the directive and what fills it."""
+    """Register the directive and the transforms."""
     app.add_directive("model-gallery", ModelGallery)
     app.add_post_transform(FillGalleries)
     app.add_post_transform(NumberGalleries)

@@ -1,8 +1,8 @@
 """Write a page for each model of a gallery with `:toctree:`, before pages are read, as autosummary does.
 
-Sources are searched for galleries as text: what is written inside code, or made by another directive, is not found.
-A written page starts with a mark. One without it is its author's: it is linked and not changed. Marked
-pages that no gallery has any more are removed.
+The sources are searched for galleries as text. Galleries in code, and those that another directive creates, are not
+found. A generated page starts with a marker. A page without the marker was written by the author: it is linked, but not
+changed. Marked pages that belong to no gallery are removed.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _OPTION = re.compile(r"\s*:(?P<name>[\w-]+):(?P<value>.*)")
 
 
 def setup(app: Sphinx) -> None:
-    """Hook in where the documents are known and not yet read."""
+    """Connect the event handler, which runs before documents are read."""
     app.connect("builder-inited", write_pages)
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write the pages of all galleries, and remove those that have no model any more."""
+    """Write the model pages of all galleries, and remove those without a model."""
     app.env.find_files(app.config, app.builder)
     domain = domain_of(app.env)
     domain.pages.clear()
@@ -56,7 +56,7 @@ def write_pages(app: Sphinx) -> None:
         folder = gallery_key(docname, options, entries)[1]
         found = list(expanded(entries, source_of(app), []))
         models = [entry for entry in found if not is_pattern(entry.reference)]
-        if len(models) < len(found):  # a pattern failed: whose pages are stale is not known
+        if len(models) < len(found):  # a pattern failed, so it is unknown which of its pages are stale
             stale = {docname for docname in stale if posixpath.dirname(docname) != folder}
         names = {reference: f"{folder}/{name}" for reference, name in page_names(models).items()}
         domain.pages[gallery_key(docname, options, entries)] = names
@@ -64,12 +64,12 @@ def write_pages(app: Sphinx) -> None:
     for docname in status_iterator(sorted(texts), "writing model pages... ", "brown", len(texts), app.verbosity):
         _write(_file(app, docname), texts[docname])
     for docname in sorted(stale - texts.keys()):
-        logger.info("removing %s: no gallery has its model any more", docname)
+        logger.info("removing %s: no gallery has this model", docname)
         Path(app.env.doc2path(docname)).unlink()
 
 
 def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions, tuple[Entry, ...]]]:
-    """Yield the galleries with `:toctree:`, and their documents; mistakes are reported when the page is read."""
+    """Yield the galleries with `:toctree:`, and their documents. Errors are reported when the page is read."""
     for docname in sorted(app.env.found_docs):
         file = Path(app.env.doc2path(docname))
         text = file.read_text(encoding="utf-8-sig", errors="replace") if file.is_file() else ""
@@ -93,11 +93,11 @@ def _markdown_cells(notebook: str) -> str:
         cells = json.loads(notebook)["cells"]
         return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     except (ValueError, KeyError, TypeError):
-        return ""  # its own reader reports what is wrong
+        return ""  # the parser of the document reports the error
 
 
 def find_in_rst(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the argument and the body of each gallery in a text."""
+    """Yield the argument and the body of each gallery in an RST text."""
     lines = text.expandtabs().splitlines()
     index = 0
     while index < len(lines):
@@ -119,7 +119,7 @@ def _end_of_block(lines: list[str], index: int, indent: int) -> int:
 
 
 def find_in_markdown(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the argument and the body of each gallery in a MyST text; also inside other directives, not inside code."""
+    """Yield the argument and the body of each gallery in a MyST text, except those in code."""
     opened: list[str] = []
     closing, argument, body = "", "", list[str]()
     is_gallery = False
@@ -183,7 +183,7 @@ _escape = {".rst": rst.escape, ".md": _escape_markdown}
 
 
 def _suffix(app: Sphinx) -> str:
-    """Return the suffix of written pages: of reStructuredText, unless the site has none."""
+    """Return the suffix of generated pages: that of reStructuredText if the project has one."""
     known: list[str] = sorted(app.config.source_suffix, key=lambda suffix: suffix not in (".rst", ".md"))
     return next((suffix for suffix in known if _is_rst(app, suffix)), known[0])
 
@@ -200,7 +200,7 @@ def _write(file: Path, text: str) -> None:
     if file.is_file() and (not _is_marked(file) or file.read_text(encoding="utf-8") == text):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")  # a build that ends here must not leave an empty page
+    partial = file.with_name(f".{file.name}.partial")  # an interrupted build must not leave an incomplete page
     partial.write_text(text, encoding="utf-8")
     partial.replace(file)
 

@@ -1,6 +1,6 @@
-"""Build the models that pages ask for: once all pages are read, in the main process, by one worker.
+"""Build the models that pages request, in one worker of the main process, after all pages are read.
 
-No model is built while pages are read: those processes are forked and end before the next one asks.
+Models are not built while pages are read, because a parallel build reads them in short-lived processes.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ logger = logging.getLogger(__name__)
 
 
 def setup(app: Sphinx) -> None:
-    """Hook into the build after pages are read."""
+    """Connect the event handler, which runs after pages are read."""
     app.connect("env-updated", answer_requests)
 
 
 def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
-    """Build what the pages read in this build ask for; return the pages with a model that changed."""
+    """Build the models of the pages that were read in this build. Return the pages with a changed model."""
     domain = domain_of(env)
     source = source_of(app)
     expand_galleries(env, source)
@@ -59,9 +59,9 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
 
 
 def _is_older(builder: Builder, page: str, when: float) -> bool:
-    """Return whether a page's file was written before what it shows changed: in this build, or in one that was ended.
+    """Return whether the output file of a page is older than its content, also after an interrupted build.
 
-    What was not written yet Sphinx finds by itself; formats that write all pages into one file always write it.
+    Sphinx itself finds missing output files. Builders with one output file always write it.
     """
     if hasattr(builder, "get_outfilename"):
         file = Path(builder.get_outfilename(page))
@@ -79,14 +79,14 @@ def _name(key: ModelRequest) -> str:
 def _answer(source: Source, key: ModelRequest) -> Built | BmvisError:
     try:
         if is_pattern(key.reference):
-            source.find_all(key.reference)  # it has failed, or the gallery would ask for what it finds
+            source.find_all(key.reference)  # a pattern in a request means that it failed to expand: raise its error
         return source.answer(key)
     except BmvisError as error:
         return error
 
 
 def _report(domain: BmvisDomain, keys: Iterable[ModelRequest]) -> None:
-    """Warn at each place where a model is missing, and about what else its reader should know."""
+    """Warn at each location of a failed model, and log the notes and differences of the others."""
     asked = set(keys)
     for page in sorted(domain.requests):
         for request in domain.requests[page]:

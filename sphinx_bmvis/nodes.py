@@ -1,4 +1,4 @@
-"""The `model_structure` node: a tree's place on a page, and how HTML and LaTeX draw it."""
+"""The nodes for trees and galleries, and their visitors for HTML and LaTeX."""
 
 from __future__ import annotations
 
@@ -23,51 +23,52 @@ from bmvis.view.page import Page
 from sphinx_bmvis.errors import place
 
 TYPE_OF = "bmvis_type"
-"""The attribute with the type that a reference below a tree refers to: `torch.nn.Linear`."""
+"""The attribute with the target of a type reference in a tree, such as `torch.nn.Linear`."""
 
 
-class model_structure(nodes.General, nodes.Element):  # noqa: N801  # docutils names nodes so
+class model_structure(nodes.General, nodes.Element):  # noqa: N801  # the naming convention of docutils
     """One tree.
 
-    Attributes: `location` (`file:line`), `reference` and `options` (`Options`); later `page` (`rows.Page`),
-    or `error` (`BmvisError`) where no model came of it. Only HTML and LaTeX see this node while they
-    write: for other formats it has become docutils' own nodes by then.
+    Attributes: `location` (`file:line`), `reference` and `options` (`Options`). A transform adds `page` (`Page`), or
+    `error` (`BmvisError`) if the model failed. Only the HTML and LaTeX writers see this node: for other formats, a
+    transform replaces it by standard nodes.
     """
 
 
 class captioned_structure(model_structure):  # noqa: N801
-    """A tree with a caption: numbered among the figures of a site (`numfig`), and a target of `:numref:`.
+    """A tree with a caption, which is numbered as a figure (`numfig`) and a target of `:numref:`.
 
-    The caption is its only child, so that Sphinx finds, indexes and translates it as any other.
+    The caption is its only child, so that Sphinx finds, indexes and translates it.
     """
 
 
 class model_gallery(nodes.General, nodes.Element):  # noqa: N801
-    """A list of models, a card for each.
+    """A gallery, with a card for each model.
 
-    Attributes: `location`, `docname`, `entries` (`Entry`s as written) and `options` (`GalleryOptions`), or `error`;
-    later `cards`. Only HTML sees it while it is written: for other formats it has become a list by then.
+    Attributes: `location`, `docname`, `entries` (the `Entry` objects, with patterns) and `options` (`GalleryOptions`),
+    or `error`. A transform adds `cards`. Only the HTML writer sees this node: for other formats, a transform replaces
+    it by a list.
     """
 
 
 class captioned_gallery(model_gallery):  # noqa: N801
-    """A gallery with a caption, its only child: numbered among the figures as a tree with one is."""
+    """A gallery with a caption, its only child. It is numbered as a figure."""
 
 
 class gallery_caption(nodes.General, nodes.Element):  # noqa: N801
-    """The caption of a gallery in LaTeX, before the list that the gallery has become; `text` is its text."""
+    """The caption of a gallery in LaTeX, in the attribute `text`. It precedes the list that replaces the gallery."""
 
 
 def search_text(text: str) -> nodes.literal_block:
-    """Return what the search index reads inside a node of ours, and nobody draws.
+    """Return a node for the search index, which no writer draws.
 
-    It is code to those who sum up a page, such as sphinxext-opengraph: they pass it over.
+    It is a literal block, which extensions that summarize a page, such as sphinxext-opengraph, ignore.
     """
     return nodes.literal_block("", text)
 
 
 def setup(app: Sphinx) -> None:
-    """Register the nodes with every format; those that never see them leave them out."""
+    """Register the nodes. Formats that never see a node skip it."""
     unseen = (leave_out, None)
     visitors: dict[str, Any] = {"html": (visit_html, None), "latex": (visit_latex, None)}
     visitors |= {"text": unseen, "man": unseen, "texinfo": unseen}
@@ -80,7 +81,7 @@ def setup(app: Sphinx) -> None:
 
 
 def visit_html(translator: HTML5Translator, node: model_structure) -> None:
-    """Draw the tree, or the box in its place."""
+    """Draw the tree, or an error box."""
     if "error" in node:
         anchors = [tag("span", id=anchor) for anchor in node["ids"]]
         translator.body.append("".join([*anchors, error_box(node["error"], _where(translator, node))]))
@@ -93,7 +94,7 @@ def visit_html(translator: HTML5Translator, node: model_structure) -> None:
 
 
 def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
-    """Draw the cards, or the box in their place."""
+    """Draw the cards, or an error box."""
     if "error" in node:
         translator.body.append(error_box(node["error"], _where(translator, node)))
     else:
@@ -104,7 +105,7 @@ def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
 
 
 def _linked(translator: HTML5Translator, card: Card) -> Card:
-    """Return a card whose link leads from this page to the model's document."""
+    """Return a card with a link relative to this page."""
     if not card.href:
         return card
     href = translator.builder.get_relative_uri(translator.docnames[-1], card.href)
@@ -124,7 +125,7 @@ def visit_latex(translator: LaTeXTranslator, node: model_structure) -> None:
 
 
 def visit_caption(translator: LaTeXTranslator, node: gallery_caption) -> None:
-    """Draw the caption; the label takes its number."""
+    """Draw the caption, with a label for references to its number."""
     label = translator.hypertarget_to(node, anchor=False)
     _add_paragraphs(translator, latex.caption(node["text"], label, unicode=_takes_unicode(translator)))
     raise nodes.SkipNode
@@ -136,12 +137,12 @@ def _takes_unicode(translator: LaTeXTranslator) -> bool:
 
 def _add_paragraphs(translator: LaTeXTranslator, drawn: str) -> None:
     if translator.table:
-        translator.table.has_problematic = True  # a column with paragraphs, not one line
+        translator.table.has_problematic = True  # the column has paragraphs, not one line
     translator.body.append(f"\n\n{drawn}\n\n")
 
 
 def _label(translator: LaTeXTranslator, node: model_structure, path: str) -> str:
-    """Mark the tree, and the rows of a named one: those alone are targets of references."""
+    """Return the label of the tree, or of a row. Only rows of named trees are targets of references."""
     if not path:
         return translator.hypertarget_to(node, anchor=not isinstance(node, captioned_structure))
     return translator.hypertarget(row_id(node["ids"][0], path)) if node["page"].options.name else ""
@@ -157,7 +158,7 @@ def _where(translator: SphinxTranslator, node: model_structure | model_gallery) 
 
 
 def _numbered(translator: HTML5Translator, node: model_structure | model_gallery) -> str:
-    """Return the caption of a node, as it is translated, after its number where the site numbers figures."""
+    """Return the translated caption of a node, after its number if the project numbers figures."""
     caption = "".join(child.astext() for child in node.children if isinstance(child, nodes.caption))
     key = f"{translator.docnames[-1]}/figure" if translator.builder.name == "singlehtml" else "figure"
     number = translator.builder.fignumbers.get(key, {}).get(node["ids"][0])
@@ -167,7 +168,7 @@ def _numbered(translator: HTML5Translator, node: model_structure | model_gallery
 
 
 def _type_links(node: model_structure) -> TypeLink:
-    """Return how types are written: as a link where Sphinx resolved the reference to their documentation."""
+    """Return a function that writes a type, as a link if Sphinx found its documentation."""
     resolved = node.findall(nodes.reference)
     places = {text[TYPE_OF]: found for found in resolved for text in found.findall(nodes.inline)}
 

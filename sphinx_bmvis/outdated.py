@@ -1,6 +1,6 @@
-"""Find the pages with a model that would be another one now: by content, as `bmvis.source.facts` has it.
+"""Find the pages whose models may have changed, by the facts of `bmvis.source.facts`.
 
-Sphinx's own dependencies will not do: it compares times, and takes a file that is missing for always outdated.
+The dependencies of Sphinx are not enough: they compare times, and a page with a missing file is always outdated.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ logger = logging.getLogger(__name__)
 
 
 def setup(app: Sphinx) -> None:
-    """Hook into the build before pages are read."""
+    """Connect the event handler, which runs before pages are read."""
     app.connect("env-get-outdated", outdated_pages)
 
 
 def outdated_pages(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Iterable[str]:
-    """Return the pages with a model that was made of other content than there is now, or that could not be built."""
+    """Return the pages with a model that failed, or whose sources have changed."""
     domain = domain_of(env)
     outdated = dict(_outdated(domain))
     for page, reason in outdated.items():
@@ -36,14 +36,14 @@ def outdated_pages(
 
 
 def settle(domain: BmvisDomain) -> None:
-    """Keep what factories wrote as it is now, at the end of a build, and which code of ours has built the pages."""
+    """Record, at the end of a build, the files that factories wrote, and the fingerprint of the code of bmvis."""
     for facts in (domain.data["facts"], domain.data["listed"]):
         facts.update({key: settled(found) for key, found in facts.items()})
     domain.data["code"] = fingerprint.of_bmvis()
 
 
 def _outdated(domain: BmvisDomain) -> Iterator[tuple[str, str]]:
-    """Yield each page that shows something which has changed, and what that is."""
+    """Yield each outdated page, with the fact that changed."""
     if domain.data["code"] != fingerprint.of_bmvis():
         yield from ((page, "bmvis itself") for page in domain.requests)
         return

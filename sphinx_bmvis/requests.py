@@ -1,4 +1,4 @@
-"""What one tree, and one gallery, of a page ask for."""
+"""The requests of trees and galleries on a page."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from bmvis.worker.protocol import ModelRequest
 
 
 class TreeRequest(msgspec.Struct, frozen=True):
-    """One tree that a page asks for."""
+    """The request of one tree."""
 
     reference: str
     options: Options
     anchor: str
     location: str
-    """Where it is asked for, as Sphinx writes it before a warning: `/docs/models.rst:12`."""
+    """Location for warnings, in Sphinx's format: `/docs/models.rst:12`."""
 
     @property
     def key(self) -> ModelRequest:
-        """Return what its model is built from."""
+        """Return the request of its model, which several trees can share."""
         return model_request(self.reference, self.options)
 
 
 class GalleryRequest(msgspec.Struct, frozen=True):
-    """One gallery that a page asks for."""
+    """The request of one gallery."""
 
     entries: tuple[Entry, ...]
     options: GalleryOptions
     location: str
 
     def requests(self, anchor: str) -> list[TreeRequest]:
-        """Return what is to be built for it."""
+        """Return the requests of its models."""
         options = Options(device=self.options.device)
         return [
             TreeRequest(entry.reference, options, anchor, entry.location or self.location) for entry in self.entries

@@ -10,16 +10,16 @@ DOMAIN = "bmvis"
 
 
 class TreeRole(XRefRole):
-    """A reference to a tree, or with `tree:path` to one of its modules; shown as the last part."""
+    """A reference to a tree, or to one of its modules as `tree:path`. The default text is the last part."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        """Return the reference; `:model:` is short for `:bmvis:model:`."""
+        """Return the reference. `:model:` is short for `:bmvis:model:`."""
         if ":" not in self.name:
             self.name = f"{DOMAIN}:{self.name}"
         return super().run()
 
     def create_xref_node(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        """Return the reference without the domain's name as its class, which is that of trees."""
+        """Return the reference without the class `bmvis`, which would give it the style of a tree."""
         self.classes.remove(DOMAIN)
         return super().create_xref_node()
 

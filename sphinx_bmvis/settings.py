@@ -1,4 +1,4 @@
-"""The settings in conf.py: the `bmvis_*` values, checked and turned into what the tree builder takes."""
+"""The `bmvis_*` values of conf.py: validate them, and open a `Source` with them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("bmvis_snapshots", None, "env", (str, Path))
     app.connect("config-inited", _check)
     app.connect("builder-inited", _forward_logs)
-    # No worker outlives a build that failed.
+    # Also after a failed build, no worker must continue to run.
     app.connect("build-finished", lambda app, _error: close_source(app))
 
 
@@ -47,7 +47,7 @@ def site_options(config: Config) -> Options:
     """Return the display options that apply to all pages.
 
     Raises:
-        ConfigError: `bmvis_options` names an option that does not exist, or gives it a wrong value.
+        ConfigError: `bmvis_options` has an unknown option, or an invalid value.
     """
     try:
         return parse_site_options(config.bmvis_options)
@@ -56,24 +56,24 @@ def site_options(config: Config) -> Options:
 
 
 _OPEN: MutableMapping[Sphinx, Source] = WeakKeyDictionary()
-"""The one Source of each build: galleries ask it before pages are read, trees afterwards."""
+"""The `Source` of each build. Galleries use it before pages are read, trees afterwards."""
 
 
 def source_of(app: Sphinx) -> Source:
-    """Return the build's source of models; its worker starts when the first model is to be built."""
+    """Return the `Source` of a build. Its worker starts when the first model is built."""
     if app not in _OPEN:
         _OPEN[app] = _open_source(app)
     return _OPEN[app]
 
 
 def close_source(app: Sphinx) -> None:
-    """End the build's worker, if one runs."""
+    """Stop the worker of a build, if it runs."""
     if app in _OPEN:
         _OPEN.pop(app).close()
 
 
 def _open_source(app: Sphinx) -> Source:
-    """Return the source of models for one build: a factory reference can name what conf.py can import."""
+    """Open the `Source` of a build. Factory references can use all packages that conf.py can import."""
     config = app.config
     path = (*map(str, config.bmvis_path), *_project_path())
     return Source(
@@ -90,7 +90,7 @@ def _open_source(app: Sphinx) -> Source:
 
 
 def _cache(app: Sphinx) -> Path | None:
-    """Return the folder for built models: below confdir where conf.py names one, else next to the doctrees."""
+    """Return the cache folder: `bmvis_cache` relative to conf.py, or by default a folder next to the doctrees."""
     folder: bool | str = app.config.bmvis_cache
     if not folder:
         return None
@@ -100,19 +100,20 @@ def _cache(app: Sphinx) -> Path | None:
 def _check(app: Sphinx, config: Config) -> None:
     site_options(config)
     if config.bmvis_mode not in get_args(Mode):
-        raise ConfigError(f"bmvis_mode in conf.py is {config.bmvis_mode!r}; it is one of {', '.join(get_args(Mode))}")
+        modes = ", ".join(get_args(Mode))
+        raise ConfigError(f"bmvis_mode in conf.py must be one of {modes}, not {config.bmvis_mode!r}")
     if not config.bmvis_timeout > 0:
-        raise ConfigError(f"bmvis_timeout in conf.py is {config.bmvis_timeout!r}; it takes seconds, more than 0")
+        raise ConfigError(f"bmvis_timeout in conf.py must be greater than 0, not {config.bmvis_timeout!r}")
 
 
 def _forward_logs(app: Sphinx) -> None:
-    """Let `-v` show why a model is built again."""
+    """Log with `-v` why a model is built again."""
     report = partial(logger.warning, type="bmvis", subtype="cache")
     forward("bmvis", logger.verbose, report, is_verbose=app.verbosity > 0)
 
 
 def _project_path() -> list[str]:
-    """Return `sys.path` without Python's own folders, which the worker's Python has in its own way."""
+    """Return `sys.path` without the folders of the Python installation, since the worker can have another Python."""
     own = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
     own |= {sysconfig.get_config_var("DESTSHARED"), f"{sysconfig.get_path('stdlib')}.zip"}
     return [entry or os.getcwd() for entry in sys.path if entry not in own and not _is_installed(entry)]

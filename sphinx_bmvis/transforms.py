@@ -1,4 +1,4 @@
-"""Fill the trees' places when a page is about to be written."""
+"""Add the models to the nodes of trees before a page is written."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from sphinx_bmvis.nodes import TYPE_OF, model_structure, search_text
 
 
 class FillTrees(SphinxPostTransform):
-    """Lay out the model for each tree of the page."""
+    """Compute the layout of each tree of the page."""
 
     default_priority = 5  # before references are resolved
 
     def run(self, **kwargs: Any) -> None:
-        """Fill all places of the page."""
+        """Process all trees of the page."""
         for node in self.document.findall(model_structure):
             if "error" not in node:
                 self._fill(node)
@@ -50,7 +50,7 @@ class FillTrees(SphinxPostTransform):
                 node += search_text(to_text(whole, marks=False))
 
     def _type_reference(self, name: str) -> pending_xref:
-        """Return a reference that Sphinx resolves if it can; only its target is used, so it has no text."""
+        """Return an optional reference to the documentation of a type. Only its target is used, so it has no text."""
         place = {"refdomain": "py", "reftype": "class", "reftarget": name, "refexplicit": True, TYPE_OF: name}
         return pending_xref("", nodes.inline(**{TYPE_OF: name}), refdoc=self.env.docname, refwarn=False, **place)
 
@@ -60,13 +60,13 @@ def _documented_types(page: Page) -> Iterator[str]:
 
 
 class PlainTrees(SphinxPostTransform):
-    """Give formats that do not draw trees docutils' own nodes: text, man, Texinfo, XML, and other people's."""
+    """Replace trees by standard nodes in other formats: text, man, Texinfo, XML, and third-party formats."""
 
     default_priority = 6
-    formats = ("html", "latex", "")  # a builder without a format, such as gettext, writes no pages
+    formats = ("html", "latex", "")  # builders without a format, such as gettext, do not write pages
 
     def is_supported(self) -> bool:
-        """Return whether the format draws no trees itself."""
+        """Return whether the format has no visitor for trees."""
         return not super().is_supported()
 
     def run(self, **kwargs: Any) -> None:

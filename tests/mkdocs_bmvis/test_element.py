@@ -35,11 +35,11 @@ def test_element_is_read_with_its_attributes(text, attributes):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param('<model-structure factory="m:f" factory="m:g" />', "given twice", id="twice"),
-        pytest.param('<model-structure "m:f" />', "no attribute can be read at '\"m:f\"'", id="value-alone"),
-        pytest.param('<model-structure factory="m:f"depth="3" />', "no attribute can be read", id="no-space"),
+        pytest.param('<model-structure factory="m:f" factory="m:g" />', "duplicate attribute 'factory'", id="twice"),
+        pytest.param('<model-structure "m:f" />', "invalid attribute at '\"m:f\"'", id="value-alone"),
+        pytest.param('<model-structure factory="m:f"depth="3" />', "invalid attribute at", id="no-space"),
         pytest.param('<model-structure factory="m:f">', "is not closed", id="not-closed"),
-        pytest.param('<model-structure factory="m:f"', "the element's tag does not end", id="no-end"),
+        pytest.param('<model-structure factory="m:f"', "the tag of the element is not closed", id="no-end"),
         pytest.param('<model-structure factory="m:f />', "the value of 'factory' has no closing quote", id="no-quote"),
         pytest.param(
             "<model-compare before = 'm:f />", "the value of 'before' has no closing quote", id="no-apostrophe"

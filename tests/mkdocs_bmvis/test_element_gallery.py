@@ -37,7 +37,7 @@ def test_pattern_finds_models_and_reports_failing_ones(render, caplog):
 @pytest.mark.parametrize(
     ("element", "message"),
     [
-        ('<model-gallery factory="zoo:tiny" />', "a gallery has no factory"),
+        ('<model-gallery factory="zoo:tiny" />', "a gallery does not accept the attribute 'factory'"),
         ('<model-gallery models="zoo:x*" />', "the pattern 'zoo:x*' matches no model"),
         ('<model-gallery model="zoo:tiny" />', "unknown attribute 'model'"),
         ('<model-gallery models="zoo:tiny"></model-structure>', "the element is not closed"),

@@ -27,9 +27,7 @@ def test_trees_of_one_page_have_distinct_ids(render):
 def test_error_in_included_text_quotes_the_text(render, caplog, tmp_path):
     (tmp_path / "part.md").write_text('<model-structure factory="zoo:tiny" dept="1" />')
     render('--8<-- "part.md"', ["pymdownx.snippets"], {"pymdownx.snippets": {"base_path": str(tmp_path)}})
-    assert caplog.messages[0].startswith(
-        'in text from elsewhere, <model-structure factory="zoo:tiny" dept="1" />: unknown'
-    )
+    assert caplog.messages[0].startswith('in included text, <model-structure factory="zoo:tiny" dept="1" />: unknown')
 
 
 def test_tree_keeps_its_name_if_a_heading_has_it(render, caplog):
@@ -43,7 +41,7 @@ def test_tree_keeps_its_name_if_a_heading_has_it(render, caplog):
 def test_duplicate_name_is_a_warning(render, caplog):
     page = render('<model-structure factory="zoo:tiny" name="a" />\n\n' * 2)
     assert [tree["id"] for tree in page.trees] == ["a", "a-2"]
-    assert "line 3: the name 'a' is on this page already" in caplog.text
+    assert "line 3: duplicate tree name 'a' on this page" in caplog.text
 
 
 def test_standalone_page_has_stylesheet_and_script_once(render):
@@ -64,7 +62,7 @@ def test_settings_are_defaults_for_attributes(render):
     [
         pytest.param('factory="zoo:tiny" dept="2"', "unknown attribute 'dept' (did you mean 'depth'?)", id="attribute"),
         pytest.param('factori="zoo:tiny"', "unknown attribute 'factori' (did you mean 'factory'?)", id="factory-name"),
-        pytest.param('depth="2"', "the element has no factory", id="no-factory"),
+        pytest.param('depth="2"', "the attribute 'factory' is missing", id="no-factory"),
         pytest.param('factory="zoo:tiny" depth="x"', "invalid value 'x' for option 'depth'", id="value"),
         pytest.param('factory="zoo.tiny"', "no ':' in the factory reference", id="reference"),
         pytest.param('factory="zo:tiny"', "no module named 'zo' (did you mean 'zoo'?)", id="module"),
@@ -176,7 +174,7 @@ def test_misspelled_element_is_a_warning_with_its_line(render, caplog):
     page = render(
         'text\n\n<model-structur factory="zoo:tiny"></model-structur>\n\n<model-viewer src="a.glb"></model-viewer>'
     )
-    assert caplog.messages == ["line 3: there is no element <model-structur> (did you mean <model-structure>?)"]
+    assert caplog.messages == ["line 3: unknown element <model-structur> (did you mean <model-structure>?)"]
     assert len(page.boxes) == 1
     assert page.soup.select_one("model-viewer[src]")
 
@@ -193,12 +191,14 @@ def test_on_error_raise_ends_the_build(render):
         pytest.param({"timeout": "soon"}, "setting 'timeout': expected `float`, got `str`", id="type"),
         pytest.param({"timeout": 0}, "setting 'timeout' must be greater than 0", id="no-time"),
         pytest.param(
-            {"on_error": "ignore"}, "setting 'on_error': invalid enum value 'ignore' (it takes box, raise)", id="choice"
+            {"on_error": "ignore"},
+            "setting 'on_error': invalid enum value 'ignore' (valid values: box, raise)",
+            id="choice",
         ),
         pytest.param({"options": {"depht": 1}}, "unknown option 'depht' (did you mean 'depth'?)", id="option"),
         pytest.param({"options": {"name": "x"}}, "option 'name' applies to a single tree", id="per-tree"),
-        pytest.param({"path": ["sources"]}, "setting 'path': there is no folder", id="folder"),
-        pytest.param({"options": "depth"}, "setting 'options' is not a mapping", id="options"),
+        pytest.param({"path": ["sources"]}, "setting 'path': folder", id="folder"),
+        pytest.param({"options": "depth"}, "setting 'options' must be a mapping", id="options"),
     ],
 )
 def test_invalid_setting_is_rejected(render, settings, message):

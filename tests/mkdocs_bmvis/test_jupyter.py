@@ -76,7 +76,7 @@ def test_element_in_code_stays_code_and_errors_name_the_notebook(built):
     (box,) = page.select(".bmvis-error")
     assert "unknown attribute 'dept'" in box.get_text()
     (warning,) = [line for line in built.log.splitlines() if "dept" in line]
-    assert "docs/book.ipynb, in text from elsewhere, <model-structure" in warning
+    assert "docs/book.ipynb, in included text, <model-structure" in warning
 
 
 def test_notebook_cell_shows_a_captured_model(built):

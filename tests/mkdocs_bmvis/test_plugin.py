@@ -40,7 +40,7 @@ def plugin_settings(**settings):
     ("settings", "message"),
     [
         pytest.param({"pth": "src"}, "Plugin 'bmvis': unknown setting 'pth' (did you mean 'path'?)", id="unknown"),
-        pytest.param({"path": "sources"}, "Plugin 'bmvis': setting 'path': there is no folder", id="folder"),
+        pytest.param({"path": "sources"}, "Plugin 'bmvis': setting 'path': folder", id="folder"),
     ],
 )
 def test_invalid_setting_is_a_configuration_error(tmp_path, settings, message):

@@ -12,9 +12,9 @@ def test_every_setting_is_described():
 @pytest.mark.parametrize(
     ("written", "message", "hint"),
     [
-        ({"mode": "lve"}, "setting 'mode'", "it takes check, live, snapshot"),
+        ({"mode": "lve"}, "setting 'mode'", "valid values: check, live, snapshot"),
         ({"timeout": "soon"}, "setting 'timeout'", ""),
-        ({"timeout": 0}, "setting 'timeout'", "it is 0 seconds"),
+        ({"timeout": 0}, "setting 'timeout'", "it is 0"),
         ({"path": 3}, "setting 'path'", ""),
     ],
     ids=["choice", "type", "zero", "list"],

@@ -118,7 +118,7 @@ def test_tree_keeps_its_name_if_a_section_has_it(make_site):
 def test_duplicate_tree_name_is_a_warning(make_site):
     second = "\n.. model-structure:: zoo:tiny\n   :name: tiny.net\n"
     site = make_site({"models.rst": MODELS, "index.rst": CONTENTS + second})
-    assert "the name 'tiny.net' is taken" in site.build().warnings
+    assert "duplicate tree name 'tiny.net'" in site.build().warnings
 
 
 def test_another_project_reaches_the_trees_through_intersphinx(make_site, built):

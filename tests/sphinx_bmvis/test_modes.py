@@ -64,7 +64,7 @@ def test_snapshots_can_be_in_another_folder(drifting):
 
 
 def test_unknown_mode_names_conf_py(make_site):
-    with pytest.raises(Exception, match=r"bmvis_mode in conf\.py is 'lve'; it is one of live, snapshot, check"):
+    with pytest.raises(Exception, match=r"bmvis_mode in conf\.py must be one of live, snapshot, check"):
         make_site({"index.rst": PAGE}).build(bmvis_mode="lve")
 
 
