@@ -139,6 +139,14 @@ def missing(model: Model, places: Sequence[str], pattern: str) -> HighlightError
         model: the model that was searched.
         places: the paths of its modules.
         pattern: the pattern that matches none of them.
+
+    Returns:
+        The error, for the caller to raise or to report.
+
+    Examples:
+        >>> model = bmvis.capture(nn.Sequential(OrderedDict(encoder=nn.Linear(2, 3))))
+        >>> str(missing(model, model.paths, "encodr"))
+        "'encodr' matches no module of this Sequential (did you mean 'encoder'?)"
     """
     plain = re.sub(r"\\(.)", r"\1", pattern.removeprefix(REGEX)).strip("^$")
     near = _nearest(places, plain)

@@ -34,7 +34,7 @@ def build(path: str) -> nn.Module:
     try:
         import transformers
     except ImportError as error:
-        raise InvalidReferenceError(f"'config:' needs transformers: {error}", hint="install it there") from None
+        raise InvalidReferenceError(f"'config:' requires transformers: {error}", hint="install it there") from None
     with _offline():
         config = _read_config(file)
         cls = _named(transformers, config)

@@ -34,7 +34,7 @@ def snapshot(
     change stays the same.
     """
     if prune and names:
-        raise click.UsageError("--prune looks at all snapshots: leave out NAMES")
+        raise click.UsageError("--prune cannot be used with NAMES")
     with errors_end_the_command():
         project = read_project(folder.resolve())
         with Builders(Work(project=project, names=tuple(names), jobs=jobs, timeout=timeout)) as builders:

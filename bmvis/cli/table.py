@@ -54,7 +54,9 @@ def _flag(option: Option) -> Callable[[Callable[..., None]], Callable[..., None]
 @click.option(
     "--path", multiple=True, help="Add a folder to import from, in addition to the current folder and PYTHONPATH."
 )
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Seconds for each model.")
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Time limit for each model in seconds."
+)
 def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: float, **given: Any) -> None:
     """Print a table with a row for each MODEL, by default for all names in pyproject.toml.
 

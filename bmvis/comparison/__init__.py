@@ -1,1 +1,1 @@
-"""What changed from one model to another. Internal."""
+"""Find the changes from one model to another. Internal."""

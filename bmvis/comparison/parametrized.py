@@ -1,6 +1,6 @@
-"""Which tensors `torch.nn.utils.parametrize` computes, by the modules that it adds. Internal.
+"""Find the tensors that `torch.nn.utils.parametrize` computes, by the modules that it adds.
 
-https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrize.register_parametrization.html
+https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrize.register_parametrization.html
 """
 
 from __future__ import annotations

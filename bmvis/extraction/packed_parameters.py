@@ -52,7 +52,7 @@ def _placeholder(parameter: torch.Tensor) -> Logical | None:
 def _hqq(name: str, parameter: torch.Tensor, module: nn.Module) -> Logical | None:
     """Return the matrix of an `HQQLinear`, which keeps shape and bits in its dictionary `meta`.
 
-    https://github.com/mobiusml/hqq
+    https://github.com/mobiusml/hqq/blob/master/hqq/core/quantize.py
     """
     meta = introspection.attribute(module, "meta")
     if name != "W_q" or not isinstance(meta, dict):
@@ -64,7 +64,7 @@ def _hqq(name: str, parameter: torch.Tensor, module: nn.Module) -> Logical | Non
 def _mxfp4(name: str, parameter: torch.Tensor, module: nn.Module) -> Logical | None:
     """Return the experts of gpt-oss: blocks of 4-bit values, two to a byte, and a scale for each block.
 
-    https://github.com/openai/gpt-oss
+    https://github.com/openai/gpt-oss/blob/main/gpt_oss/torch/weights.py
     """
     own = dict(introspection.parameters(module))
     stem, _, kind = name.rpartition("_")
@@ -80,7 +80,7 @@ def _mxfp4(name: str, parameter: torch.Tensor, module: nn.Module) -> Logical | N
 def _compressed(name: str, parameter: torch.Tensor, module: nn.Module) -> Logical | None:
     """Return the matrix of a compressed-tensors layer, whose integers contain several values of a row each.
 
-    https://github.com/vllm-project/compressed-tensors
+    https://github.com/vllm-project/compressed-tensors/tree/main/src/compressed_tensors/compressors
     """
     scheme = introspection.attribute(introspection.attribute(module, "quantization_scheme"), "weights")
     bits = _bits(introspection.attribute(scheme, "num_bits"))

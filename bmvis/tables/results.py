@@ -18,7 +18,7 @@ def build_results(
     find_all: Callable[[str], Iterable[str]],
     build: Callable[[Entry, ModelRequest], Model],
 ) -> Iterator[Result]:
-    """Yield what became of each model. A model or a pattern that fails is a result too.
+    """Yield the result of each model. A model or a pattern that fails is a result too.
 
     Args:
         entries: the lines of the table.

@@ -53,7 +53,7 @@ class Heading(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What became of one line: a model, or an error."""
+    """The result of one line: a model, or an error."""
 
     entry: Entry
     model: Model | BmvisError

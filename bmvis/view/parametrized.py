@@ -1,7 +1,7 @@
 """Show a parametrized module as one row: `proj (Conv1d) weight:[19, 58, 1] (MaxNorm) bias:[19]`.
 
 `torch.nn.utils.parametrize` keeps the tensors that a weight is computed from in two more levels of modules:
-https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrize.register_parametrization.html.
+https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrize.register_parametrization.html.
 Pruning, and the older forms of weight and spectral normalization, rename the parameters of the module instead.
 """
 

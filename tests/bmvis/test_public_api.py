@@ -4,10 +4,14 @@ Python writes an imported submodule into its parent: a package `bmvis.capture` w
 `bmvis.capture` as soon as anything imports it.
 """
 
+import ast
 import json
+import re
 import subprocess
 import sys
-from inspect import getmodule, isfunction, ismodule
+from inspect import getdoc, getmodule, isclass, isfunction, ismodule
+from operator import attrgetter
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +52,9 @@ print(json.dumps({name: [before[name], works(name, call)] for name, call in call
 """
 
 
+PACKAGES = sorted(path.parent for path in Path(bmvis.__file__).parent.glob("**/__init__.py"))
+
+
 def public_functions():
     """Yield the dotted name of each public function: those of the package, and those of its public modules."""
     for name in bmvis.__all__:
@@ -75,6 +82,17 @@ def test_every_public_function_has_a_call():
 @pytest.mark.parametrize("name", CALLS)
 def test_function_works_before_and_after_importing_every_submodule(results, name):
     assert results[name] == [True, True]
+
+
+@pytest.mark.parametrize("name", [*CALLS, *(name for name in bmvis.__all__ if isclass(getattr(bmvis, name)))])
+def test_public_docstring_has_an_example(name):
+    assert "Examples:\n    >>> " in getdoc(attrgetter(name)(bmvis))
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda folder: folder.name)
+def test_package_docstring_shows_what_is_public(package):
+    docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text()))
+    assert re.search(r"\b(public|internal)\b", docstring, re.IGNORECASE)
 
 
 def test_public_names_are_attributes_in_alphabetical_order():

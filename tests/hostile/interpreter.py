@@ -76,7 +76,7 @@ KINDS = [
     ),
     Kind(
         "functions of the standard library",
-        "https://docs.gevent.org/api/gevent.monkey.html",
+        "https://www.gevent.org/api/gevent.monkey.html",
         {
             "json": draws("import json; json.dumps = json.loads = None"),
             "clocks": draws("time.time = time.monotonic = time.perf_counter = time.process_time = lambda: 0"),

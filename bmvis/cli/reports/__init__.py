@@ -1,4 +1,4 @@
-"""The report formats of `bmvis check` and `bmvis diff`, one module each."""
+"""The report formats of `bmvis check` and `bmvis diff`, one module each. Internal."""
 
 from __future__ import annotations
 

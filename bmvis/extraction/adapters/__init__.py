@@ -2,7 +2,7 @@
 
 This package has a detector for each of OpenDelta, PEFT, AdapterHub's `adapters` and loralib. A detector recognizes the
 modules of its library by the names of their classes, so that no library is imported and any release works. To add a
-detector, call `register`, or declare an entry point in the group `bmvis.deltas`.
+detector, call `bmvis.register_delta`, or declare an entry point in the group `bmvis.deltas`. The rest is internal.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ function filterTree(root) {
   const { hits, tests, end } = searchRows(indexOf(root), words, marks);
   memory.hits = [...(takeOutParts(root, hits) ? matchRows(indexOf(root), words, tests, marks) : hits).keys()];
   if (memory.hits.length) showHits(root, memory.hits);
-  tellNothing(root, !memory.hits.length);
+  showNoMatch(root, !memory.hits.length);
   announce(root, `${memory.hits.length} of ${count} rows${end ? ` end in ${end}` : ""}`);
 }
 
@@ -64,12 +64,12 @@ function clearFilter(root) {
   for (const { item } of indexOf(root)) if (item.hidden) item.hidden = false;
   for (const box of memory.closed) box.open = false;
   memory.closed = null;
-  tellNothing(root, false);
+  showNoMatch(root, false);
   announce(root, "");
 }
 
 // Where nothing matches, words take the tree's place and keep its height, so that the page does not jump.
-function tellNothing(root, isNothing) {
+function showNoMatch(root, isNothing) {
   const tree = root.querySelector(".bmvis-tree");
   const words = root.querySelector(".bmvis-nothing");
   if (isNothing && !tree.hidden) words.style.minHeight = `${tree.offsetHeight}px`;
