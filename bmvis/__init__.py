@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from bmvis import address
     from bmvis.bigmodelvis import Visualization
+    from bmvis.comparison.checkpoint import Verdict
+    from bmvis.comparison.drift import Drift
+    from bmvis.comparison.lines import DriftLine, Part
     from bmvis.errors import BmvisError
     from bmvis.extraction.adapters import Detector
     from bmvis.model.tree import Buffer, Model, Module, Parameter
@@ -34,12 +37,17 @@ __all__ = [
     "BmvisError",
     "Buffer",
     "Captured",
+    "Drift",
+    "DriftLine",
     "Model",
     "Module",
     "Parameter",
+    "Part",
+    "Verdict",
     "Visualization",
     "address",
     "capture",
+    "compare",
     "register_delta",
 ]
 
@@ -47,9 +55,13 @@ _HOMES = {
     "BmvisError": "bmvis.errors",
     "Buffer": "bmvis.model.tree",
     "Captured": "bmvis.notebook",
+    "Drift": "bmvis.comparison.drift",
+    "DriftLine": "bmvis.comparison.lines",
     "Model": "bmvis.model.tree",
     "Module": "bmvis.model.tree",
     "Parameter": "bmvis.model.tree",
+    "Part": "bmvis.comparison.lines",
+    "Verdict": "bmvis.comparison.checkpoint",
     "Visualization": "bmvis.bigmodelvis",
 }
 """Where the classes are defined. `__getattr__` imports each one on first access."""
@@ -81,6 +93,42 @@ def capture(model: nn.Module) -> Captured:
     from bmvis.notebook import captured
 
     return captured(read(model))
+
+
+def compare(before: nn.Module | Model, after: nn.Module | Model) -> Drift:
+    """List the changes from one model to another, as `bmvis check` reports them.
+
+    Args:
+        before: a live module, or a model that `capture` returned.
+        after: the same.
+
+    Returns:
+        The changes, each with its class, and whether state dicts of `before` load into `after`. It is falsy if there
+        are no changes.
+
+    Raises:
+        TypeError: an argument is neither a module nor a captured model.
+        BmvisError: as from `capture`.
+
+    Examples:
+        >>> found = bmvis.compare(nn.Sequential(nn.Linear(2, 3)), nn.Sequential(nn.Linear(2, 4)))
+        >>> found.headline
+        'old checkpoints no longer load (2 size mismatches)'
+        >>> print(found)
+        ~ 0  weight: [3, 2] → [4, 2], bias: [3] → [4]
+          parameters 9 → 12 (+3)
+          trainable 9 → 12 (+3)
+    """
+    from bmvis.comparison.drift import find_drift
+
+    return find_drift(as_model(before), as_model(after))
+
+
+def as_model(model: nn.Module | Model) -> Model:
+    """Return the captured form of a live module; or a captured model unchanged. Internal."""
+    from bmvis.model.tree import Model as Captured
+
+    return model if isinstance(model, Captured) else capture(model)
 
 
 def register_delta(detector: Detector) -> Detector:

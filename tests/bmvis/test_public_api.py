@@ -19,6 +19,7 @@ import bmvis
 
 CALLS = {
     "capture": "public(model).root.type == 'Sequential'",
+    "compare": "public(model, model).headline == '' and not public(bmvis.capture(model), model)",
     "register_delta": "public(detector) is detector",
     "address.find": "list(public(['', 'encoder', 'encoder.fc'], 'fc')) == [2]",
     "address.match": "public(bmvis.capture(model), 'fc') == ['fc']",
