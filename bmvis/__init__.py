@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bmvis.bigmodelvis import Visualization
     from bmvis.comparison.checkpoint import Verdict
     from bmvis.comparison.drift import Drift
+    from bmvis.comparison.key_map import RenamedKey
     from bmvis.comparison.lines import DriftLine, Part
     from bmvis.errors import BmvisError
     from bmvis.extraction.adapters import Detector
@@ -43,6 +44,7 @@ __all__ = [
     "Module",
     "Parameter",
     "Part",
+    "RenamedKey",
     "Verdict",
     "Visualization",
     "address",
@@ -61,6 +63,7 @@ _HOMES = {
     "Module": "bmvis.model.tree",
     "Parameter": "bmvis.model.tree",
     "Part": "bmvis.comparison.lines",
+    "RenamedKey": "bmvis.comparison.key_map",
     "Verdict": "bmvis.comparison.checkpoint",
     "Visualization": "bmvis.bigmodelvis",
 }

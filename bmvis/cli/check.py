@@ -11,8 +11,8 @@ import click
 
 from bmvis.cli.building import Builders, Work
 from bmvis.cli.comparing import Checked, check_file, check_revision, compare_contents, obsolete_snapshots
-from bmvis.cli.results import FailOn, Result, exit_code
-from bmvis.cli.shared_options import build_options, errors_end_the_command, print_report, report_options
+from bmvis.cli.results import Result, exit_code
+from bmvis.cli.shared_options import Report, build_options, errors_end_the_command, report_options
 from bmvis.cli.snapshots import write_snapshot
 from bmvis.source.pyproject import read_project
 from bmvis.source.revisions import read_revision, resolve_revision
@@ -30,8 +30,7 @@ def check(
     folder: Path,
     jobs: int,
     timeout: float,
-    style: str,
-    fail_on: FailOn,
+    report: Report,
     since: str | None,
     update: bool,
 ) -> None:
@@ -53,13 +52,13 @@ def check(
             others = [] if names or builders.broken else list(_others(work, builders.names, since))
     results = [*(one.result for one in checked), *others]
     results.sort(key=lambda result: result.name)
-    print_report(results, style, fail_on)
+    report.write(results)
     _print_summary(results)
     if update:
         results = [result for result in results if not _is_updated(result, checked)]
     elif any(result.status == "drifted" for result in results):
         click.echo("if the changes are intended, run `bmvis snapshot` and commit the result", err=True)
-    sys.exit(exit_code(results, fail_on))
+    sys.exit(exit_code(results, report.fail_on))
 
 
 def _check(builders: Builders, work: Work, since: str | None) -> Iterator[Checked]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from bmvis.cli.comparing import compare_contents
-from bmvis.cli.results import FailOn, Result, exit_code
-from bmvis.cli.shared_options import errors_end_the_command, print_report, project_option, report_options
+from bmvis.cli.results import Result, exit_code
+from bmvis.cli.shared_options import Report, errors_end_the_command, project_option, report_options
 from bmvis.errors import SnapshotError
 from bmvis.regular_file import read_regular
 from bmvis.source.pyproject import read_project
@@ -22,8 +22,8 @@ from bmvis.source.revisions import read_revision, resolve_revision
 @click.argument("before", default="HEAD")
 @click.argument("after", required=False)
 @project_option
-@report_options(None, "Exit with 1 for changes of this class or a more serious one.")
-def diff(before: str, after: str | None, folder: Path, style: str, fail_on: FailOn | None) -> None:
+@report_options("nothing", "Exit with 1 for changes of this class or a more serious one.")
+def diff(before: str, after: str | None, folder: Path, report: Report) -> None:
     """Compare the snapshots of two git revisions, or two snapshot files.
 
     BEFORE is a revision (HEAD by default) or a .json file. AFTER is another one. The default is the working tree. No
@@ -35,11 +35,10 @@ def diff(before: str, after: str | None, folder: Path, style: str, fail_on: Fail
 
     The exit code is 0 even if models differ, unless you set --fail-on.
     """
-    counted = fail_on or "nothing"
     with errors_end_the_command():
         results = list(_results(folder.resolve(), before, after))
-    print_report(results, style, counted)
-    sys.exit(exit_code(results, counted))
+    report.write(results)
+    sys.exit(exit_code(results, report.fail_on))
 
 
 def _results(folder: Path, before: str, after: str | None) -> Iterator[Result]:

@@ -11,6 +11,7 @@ import msgspec
 from bmvis.cli.row_lines import RowLines
 from bmvis.comparison.checkpoint import Verdict
 from bmvis.comparison.drift import IMPACTS, Drift, DriftLine, total_lines
+from bmvis.comparison.key_map import RenamedKey
 from bmvis.comparison.tensor_changes import Impact
 from bmvis.errors import BmvisError, SnapshotError
 from bmvis.log_text import lines
@@ -69,6 +70,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     before: Totals | None = None
     after: Totals | None = None
     verdict: Verdict | None = None
+    renamed: tuple[RenamedKey, ...] = ()
+    """State-dict keys that have another name now."""
     message: str = ""
     """The problem, if there is more to report than changes."""
     hint: str = ""
@@ -133,6 +136,7 @@ def compared(name: str, file: Path, drift: Drift, text: str, *, is_after: bool =
         before=drift.before,
         after=drift.after,
         verdict=drift.verdict,
+        renamed=drift.renamed,
     )
 
 

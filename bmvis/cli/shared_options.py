@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
 import click
+import msgspec
 
 from bmvis.cli.reports import FORMATS
 from bmvis.cli.results import BROKEN, FailOn, Result
@@ -45,8 +48,33 @@ def build_options(command: Command) -> Command:
     return command
 
 
-def report_options(default: str | None, fail_on: str) -> Callable[[Command], Command]:
-    """Return a decorator that adds the options of commands that report changes.
+class Report(msgspec.Struct, frozen=True):
+    """How a command reports changes."""
+
+    style: str
+    fail_on: FailOn
+    key_map: Path | None = None
+    """The file for renamed keys of state dicts."""
+    guess: bool = False
+    """Whether to write keys that can be other ones as well."""
+
+    def write(self, results: Sequence[Result]) -> None:
+        """Write the report to standard output, and the file of renamed keys."""
+        if text := FORMATS[self.style](results, self.fail_on):
+            click.echo(text)
+        if self.key_map is None:
+            return
+        keys = {
+            result.name: {k.before: k.after for k in result.renamed if k.is_certain or self.guess} for result in results
+        }
+        self.key_map.write_text(json.dumps(keys, indent=2) + "\n", encoding="utf-8")
+        unsure = sum(not key.is_certain for result in results for key in result.renamed)
+        if unsure and not self.guess:
+            click.echo(f"{unsure} renamed keys are not certain: --guess writes them to {self.key_map}", err=True)
+
+
+def report_options(default: FailOn, fail_on: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds the options of commands that report changes, as the argument `report`.
 
     Args:
         default: the default of the option --fail-on.
@@ -54,17 +82,28 @@ def report_options(default: str | None, fail_on: str) -> Callable[[Command], Com
     """
 
     def add(command: Command) -> Command:
-        command = click.option("--fail-on", type=_FAIL_ON, default=default, help=fail_on)(command)
-        choice = click.Choice(list(FORMATS))
-        return click.option("--format", "style", type=choice, default="text", help="Format of the report.")(command)
+        @wraps(command)
+        def call(style: str, fail_on: FailOn | None, key_map: Path | None, guess: bool, **others: object) -> None:
+            command(report=Report(style, fail_on or default, key_map, guess), **others)
+
+        found: Command = call
+        for option in (
+            click.option("--guess", is_flag=True, help="With --key-map: write keys that are not certain as well."),
+            click.option(
+                "--key-map",
+                type=click.Path(dir_okay=False, path_type=Path),
+                metavar="FILE",
+                help="Write the new keys of renamed parameters, by model and old key, as JSON.",
+            ),
+            click.option("--fail-on", type=_FAIL_ON, help=fail_on),
+            click.option(
+                "--format", "style", type=click.Choice(list(FORMATS)), default="text", help="Format of the report."
+            ),
+        ):
+            found = option(found)
+        return found
 
     return add
-
-
-def print_report(results: Sequence[Result], style: str, fail_on: FailOn) -> None:
-    """Write a report to standard output."""
-    if report := FORMATS[style](results, fail_on):
-        click.echo(report)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import msgspec
 
 from bmvis.comparison.checkpoint import Verdict, checkpoint_verdict
 from bmvis.comparison.ignored import NOTHING, Ignored
+from bmvis.comparison.key_map import RenamedKey, renamed_keys
 from bmvis.comparison.lines import IMPACTS, DriftLine
 from bmvis.comparison.reader import Reader
 from bmvis.comparison.summing import sum_up
@@ -28,12 +29,25 @@ class Drift(msgspec.Struct, frozen=True):
     before: Totals
     after: Totals
     verdict: Verdict = Verdict()
+    renamed: tuple[RenamedKey, ...] = ()
+    """State-dict keys that have another name now."""
 
     def __bool__(self) -> bool:
         return bool(self.changes) or self.verdict.differs
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.changes), *total_lines(self.before, self.after)])
+
+    def key_map(self, *, guess: bool = False) -> dict[str, str]:
+        """Return the present key for each state-dict key that was renamed.
+
+        Args:
+            guess: whether to include keys that can also correspond to other keys of the same shape.
+
+        Examples:
+            >>> state = {keys.get(key, key): tensor for key, tensor in state.items()}  # doctest: +SKIP
+        """
+        return {key.before: key.after for key in self.renamed if key.is_certain or guess}
 
     @property
     def impact(self) -> Impact | None:
@@ -54,13 +68,14 @@ class Drift(msgspec.Struct, frozen=True):
 
 def find_drift(before: Model, after: Model, ignored: Ignored = NOTHING) -> Drift:
     """Return the changes from one model to another. The device of the build is not compared."""
-    found = Reader(before, after, ignored).lines()
-    counted = [line for line in found if not ignored.covers(line.path, line.topic, line.impact)]
+    reader = Reader(before, after, ignored)
+    counted = [line for line in reader.lines() if not ignored.covers(line.path, line.topic, line.impact)]
     changes = tuple(sum_up(counted, before, after))
     verdict = checkpoint_verdict(before, after)
     if not changes and verdict.differs and verdict == checkpoint_verdict(before, before):
         verdict = Verdict()  # the module's own code does not load what it saves: nothing has changed
-    return Drift(changes, subtree_totals(before)[0], subtree_totals(after)[0], verdict)
+    renamed = renamed_keys(before, after, reader.places, verdict)
+    return Drift(changes, subtree_totals(before)[0], subtree_totals(after)[0], verdict, renamed)
 
 
 def total_lines(before: Totals, after: Totals) -> Iterator[str]:

@@ -10,9 +10,17 @@ import msgspec
 
 from bmvis.cli.results import Result
 
-_COMPARED = ("class", "headline", "changes", "before", "after", "verdict")
+_COMPARED = ("class", "headline", "changes", "before", "after", "verdict", "renamed")
 _FAILED = ("message", "hint", "detail")
-_EMPTY: dict[str, Any] = {"class": None, "headline": "", "changes": [], "message": "", "hint": "", "detail": ""}
+_EMPTY: dict[str, Any] = {
+    "class": None,
+    "headline": "",
+    "changes": [],
+    "renamed": [],
+    "message": "",
+    "hint": "",
+    "detail": "",
+}
 
 
 def to_json(results: Sequence[Result]) -> str:

@@ -1,5 +1,6 @@
 """`bmvis diff`: snapshots of git revisions, without a build."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,9 +16,10 @@ pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
 
 
-def text(width):
+def text(width, *names):
     weight = Parameter("weight", (width,), "float32", width, width * 4)
-    modules = (Module("", 0, "Net", "zoo"), Module("fc", 1, "Scale", "zoo", parameters=(weight,)))
+    children = (Module(name, 1, "Scale", "zoo", parameters=(weight,)) for name in names or ("fc",))
+    modules = (Module("", 0, "Net", "zoo"), *children)
     return dump(Snapshot("zoo:net", Model(modules)))
 
 
@@ -90,3 +92,24 @@ def test_revision_with_a_dash_is_rejected(repository, revision):
 def test_diff_outside_a_repository_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("HEAD").exit_code == 2
+
+
+def test_renamed_keys_are_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("old.json").write_text(text(2))
+    Path("new.json").write_text(text(2).replace('"fc"', '"head"'))
+    assert run("old.json", "new.json", "--key-map", "keys.json").exit_code == 0
+    assert json.loads(Path("keys.json").read_text()) == {"new": {"fc.weight": "head.weight"}}
+
+
+def test_a_key_that_is_not_certain_needs_guess(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("old.json").write_text(text(2, "fc", "other"))
+    Path("new.json").write_text(text(2, "head", "more"))
+    result = run("old.json", "new.json", "--key-map", "keys.json")
+    assert "2 renamed keys are not certain: --guess writes them to keys.json" in result.stderr
+    assert json.loads(Path("keys.json").read_text()) == {"new": {}}
+    run("old.json", "new.json", "--key-map", "keys.json", "--guess")
+    assert json.loads(Path("keys.json").read_text()) == {
+        "new": {"fc.weight": "head.weight", "other.weight": "more.weight"}
+    }
