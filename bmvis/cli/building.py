@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bmvis.errors import BmvisError, ProjectError, nearest
 from bmvis.model.snapshot import Snapshot
 from bmvis.reference import is_pattern
+from bmvis.source.changed import ChangedModels
 from bmvis.source.pyproject import Project, require_file_names
 from bmvis.source.source import Source
 from bmvis.worker.client import TIMEOUT
@@ -36,6 +37,12 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Number of models to build at the same time."""
     timeout: float = TIMEOUT
     """Seconds per model."""
+    shard: tuple[int, int] = (1, 1)
+    """The part of the models to build, counted from 1, and the number of parts."""
+    changed_since: str = ""
+    """A git revision: models whose files did not change since then are left out. '' builds all."""
+    cache: Path | None = None
+    """The folder for built models; None for no cache."""
 
 
 class BuildOutcome(msgspec.Struct, frozen=True):
@@ -93,6 +100,7 @@ class Builders:
             ProjectError: a name is unknown, or the project has no models.
         """
         chosen, broken = self._chosen()
+        chosen = self._part(chosen)
         free: SimpleQueue[Source] = SimpleQueue()
         for number in range(min(self._work.jobs, len(chosen))):
             free.put(self._source() if number else self._first)
@@ -114,9 +122,19 @@ class Builders:
                 progress.advance(task)
                 yield future.result()
 
+    def _part(self, names: list[str]) -> list[str]:
+        """Return the names that are left of those that the command line selects."""
+        work = self._work
+        number, count = work.shard
+        part = sorted(names)[number - 1 :: count]
+        if not work.changed_since:
+            return part
+        changed = ChangedModels(work.project, work.changed_since)
+        return [name for name in part if changed.has(name)]
+
     def _source(self) -> Source:
         project = self._work.project
-        source = Source(project.folder, path=project.path, timeout=self._work.timeout)
+        source = Source(project.folder, path=project.path, timeout=self._work.timeout, cache=self._work.cache)
         return self._stack.enter_context(source)
 
     @cached_property

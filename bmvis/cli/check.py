@@ -1,38 +1,57 @@
-"""`bmvis check`: report how the models of a project differ from their snapshots."""
+"""`bmvis check`: report how the models of projects differ from their snapshots."""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from bmvis.cli.building import Builders, Work
-from bmvis.cli.comparing import Checked, check_file, check_revision, compare_contents, obsolete_snapshots
-from bmvis.cli.results import Result, exit_code
-from bmvis.cli.shared_options import Report, build_options, errors_end_the_command, report_options
-from bmvis.cli.snapshots import write_snapshot
+from bmvis.cli.building import Work
+from bmvis.cli.checking import CheckedProject, check_project, named_by_project, update
+from bmvis.cli.results import exit_code, summary
+from bmvis.cli.shared_options import Report, build_options, errors_end_the_command, projects_option, report_options
 from bmvis.source.pyproject import read_project
-from bmvis.source.revisions import read_revision, resolve_revision
+
+CACHE = ".bmvis-cache"
+"""The folder of the cache in a project."""
+_SHARD = re.compile(r"(\d{1,4})/(\d{1,4})")
+
+
+def _read_shard(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, int]:
+    found = _SHARD.fullmatch(text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise click.BadParameter("write the number of the part and of all parts, such as 2/8")
+    return int(found[1]), int(found[2])
 
 
 @click.command()
 @build_options
+@projects_option
 @report_options("any", "Exit with 1 for changes of this class or a more serious one.")
 @click.option("--since", metavar="REV", help="Compare with the snapshots of a git revision instead of the files.")
+@click.option("--changed-since", metavar="REV", default="", help="Only build models whose files changed since REV.")
+@click.option("--shard", metavar="N/M", callback=_read_shard, default="1/1", help="Check part N of M of the models.")
+@click.option("--no-cache", is_flag=True, help="Build all models, even if their files and libraries did not change.")
 @click.option(
-    "--update", is_flag=True, help="Write the snapshots of models that differ. The exit code for changes is then 0."
+    "--update",
+    "is_update",
+    is_flag=True,
+    help="Write the snapshots of models that differ. The exit code for changes is then 0.",
 )
 def check(
     names: Sequence[str],
-    folder: Path,
+    folders: Sequence[Path],
     jobs: int,
     timeout: float,
     report: Report,
     since: str | None,
-    update: bool,
+    changed_since: str,
+    shard: tuple[int, int],
+    no_cache: bool,
+    is_update: bool,
 ) -> None:
     """Build the models that pyproject.toml names, and report how they differ from their snapshots.
 
@@ -42,57 +61,34 @@ def check(
     training, or cosmetic. The exit code is 1 for changes, 2 if a model can't be built, 3 if a snapshot is missing, 4
     if it has another reference, 5 if it has conflict markers, and 6 if it can't be read.
     """
-    if since is not None and update:
+    if since is not None and is_update:
         raise click.UsageError("--update cannot be used with --since")
+    found: list[CheckedProject] = []
     with errors_end_the_command():
-        project = read_project(folder.resolve())
-        work = Work(project=project, names=tuple(names), jobs=jobs, timeout=timeout)
-        with Builders(work) as builders:
-            checked = list(_check(builders, work, since))
-            others = [] if names or builders.broken else list(_others(work, builders.names, since))
-    results = [*(one.result for one in checked), *others]
-    results.sort(key=lambda result: result.name)
+        for folder in folders:
+            project = read_project(folder.resolve())
+            work = Work(
+                project=project,
+                names=tuple(names),
+                jobs=jobs,
+                timeout=timeout,
+                shard=shard,
+                changed_since=changed_since,
+                cache=None if no_cache else project.folder / CACHE,
+            )
+            one = check_project(work, since)
+            found.append(named_by_project(one, folder) if len(folders) > 1 else one)
+    _finish(found, report, is_update=is_update)
+
+
+def _finish(found: Sequence[CheckedProject], report: Report, *, is_update: bool) -> None:
+    """Write the report, update snapshots, and exit."""
+    results = sorted((result for one in found for result in one.results), key=lambda result: result.name)
     report.write(results)
-    _print_summary(results)
-    if update:
-        results = [result for result in results if not _is_updated(result, checked)]
+    click.echo(summary(results), err=True)
+    if is_update:
+        updated = {id(checked.result) for one in found for checked in one.checked if update(checked)}
+        results = [result for result in results if id(result) not in updated]
     elif any(result.status == "drifted" for result in results):
         click.echo("if the changes are intended, run `bmvis snapshot` and commit the result", err=True)
     sys.exit(exit_code(results, report.fail_on))
-
-
-def _check(builders: Builders, work: Work, since: str | None) -> Iterator[Checked]:
-    if since is None:
-        return builders.build_all(partial(check_file, ignored=work.project.ignored))
-    recorded = _recorded(work, since)
-    return builders.build_all(partial(check_revision, recorded=recorded, ignored=work.project.ignored))
-
-
-def _recorded(work: Work, since: str) -> Mapping[str, bytes]:
-    return read_revision(work.project.snapshots, resolve_revision(work.project.folder, since))
-
-
-def _others(work: Work, names: Sequence[str], since: str | None) -> Iterator[Result]:
-    """Yield the snapshots without a model, or those of a revision whose model was removed."""
-    snapshots = work.project.snapshots
-    if since is None:
-        yield from obsolete_snapshots(snapshots, names)
-        return
-    for name, content in _recorded(work, since).items():
-        if name not in names:
-            yield compare_contents(name, snapshots / f"{name}.json", content, None, work.project.ignored)
-
-
-def _print_summary(results: Sequence[Result]) -> None:
-    models = [result for result in results if result.status not in ("obsolete", "removed")]
-    click.echo(f"{sum(result.is_well for result in models)} of {len(models)} models match their snapshots", err=True)
-
-
-def _is_updated(result: Result, checked: Sequence[Checked]) -> bool:
-    """Write the snapshot of a model that differs, and return whether the file now matches the model."""
-    outcome = next((one.outcome for one in checked if one.result is result), None)
-    if outcome is None or outcome.snapshot is None:
-        return False
-    if not result.is_well:
-        click.echo(f"{result.name}: {write_snapshot(outcome.file, outcome.snapshot)} {result.snapshot}", err=True)
-    return True

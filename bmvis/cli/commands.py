@@ -9,6 +9,7 @@ import click
 from bmvis import __version__
 from bmvis.cli.check import check
 from bmvis.cli.diff import diff
+from bmvis.cli.merge import merge
 from bmvis.cli.show import compare, show
 from bmvis.cli.snapshots import snapshot
 from bmvis.cli.table import table
@@ -38,4 +39,5 @@ main.add_command(assets)
 main.add_command(snapshot)
 main.add_command(check)
 main.add_command(diff)
+main.add_command(merge)
 main.add_command(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -168,6 +168,12 @@ def exit_code(results: Iterable[Result], fail_on: FailOn) -> int:
     """
     codes = {EXIT_CODES[result.status] for result in results if fails(result, fail_on)}
     return BROKEN if BROKEN in codes else max(codes, default=0)
+
+
+def summary(results: Sequence[Result]) -> str:
+    """Return how many models match their snapshots."""
+    models = [result for result in results if result.status not in ("obsolete", "removed")]
+    return f"{sum(result.is_well for result in models)} of {len(models)} models match their snapshots"
 
 
 def fails(result: Result, fail_on: FailOn) -> bool:

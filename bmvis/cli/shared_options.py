@@ -26,6 +26,14 @@ project_option = click.option(
     default=".",
     help="Folder to search for pyproject.toml. Its parent folders are searched too.",
 )
+projects_option = click.option(
+    "--project",
+    "folders",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=(".",),
+    multiple=True,
+    help="Folder to search for pyproject.toml, as are its parent folders. Can be given several times.",
+)
 _FAIL_ON = click.Choice(["checkpoint", "numerics", "training", "any"])
 
 
@@ -41,7 +49,6 @@ def build_options(command: Command) -> Command:
         click.option(
             "--jobs", "-j", type=click.IntRange(1), default=1, help="Number of models to build at the same time."
         ),
-        project_option,
         click.argument("names", nargs=-1),
     ):
         command = option(command)

@@ -13,13 +13,14 @@ from bmvis.cli.building import Builders, Work
 from bmvis.cli.comparing import Checked, check_file, obsolete_snapshots
 from bmvis.cli.reports.text import to_text
 from bmvis.cli.results import BROKEN
-from bmvis.cli.shared_options import build_options, errors_end_the_command
+from bmvis.cli.shared_options import build_options, errors_end_the_command, project_option
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.source.pyproject import Project, read_project
 
 
 @click.command()
 @build_options
+@project_option
 @click.option("--diff", "shows", is_flag=True, help="Show the changes of each file before writing it.")
 @click.option(
     "--interactive", "-i", "asks", is_flag=True, help="Show the changes of each file, and ask before writing it."

@@ -53,6 +53,19 @@ def read_revision(folder: Path, commit: str) -> dict[str, bytes]:
     return found
 
 
+def changed_files(folder: Path, revision: str) -> frozenset[Path]:
+    """Return the absolute paths of files that differ from a revision, including removed and untracked ones.
+
+    Raises:
+        SnapshotError: the folder is in no repository, or the repository has no such commit.
+    """
+    commit = resolve_revision(folder, revision)
+    top = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel").rstrip(b"\r\n")))
+    tracked = _git(top, "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", commit, "--")
+    untracked = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
+    return frozenset(top / os.fsdecode(name) for name in (tracked + untracked).split(b"\0") if name)
+
+
 def _existing(folder: Path) -> Path:
     """Return a folder, or the nearest one above that is there: the working tree may have no snapshots."""
     return next((place for place in (folder, *folder.parents) if place.is_dir()), folder)

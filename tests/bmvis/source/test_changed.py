@@ -1,0 +1,92 @@
+"""`--changed-since`: models whose files did not change are left out, and in doubt they are not."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from bmvis.errors import SnapshotError
+from bmvis.source.changed import ChangedModels
+from bmvis.source.pyproject import read_project
+
+pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+FILES = {
+    "pyproject.toml": """[tool.bmvis]
+path = ["src"]
+[tool.bmvis.models]
+bert = "zoo.bert:build"
+cnn = "zoo.cnn:build"
+file = "checkpoint:weights/net.safetensors"
+""",
+    "src/zoo/__init__.py": "",
+    "src/zoo/bert.py": "import torch\nfrom . import layers\nfrom zoo.common.sizes import WIDTH\n",
+    "src/zoo/layers.py": "from torch import nn\n",
+    "src/zoo/cnn.py": "def build():\n    from .conv import block\n",
+    "src/zoo/conv.py": "",
+    "src/zoo/common/__init__.py": "",
+    "src/zoo/common/sizes.py": "WIDTH = 3\n",
+    "src/zoo/other.py": "",
+    "weights/net.safetensors": "x",
+    "README.md": "",
+    "snapshots/bert.json": "{}",
+    "snapshots/cnn.json": "{}",
+}
+
+
+@pytest.fixture
+def project(tmp_path):
+    for name, text in FILES.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "all"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "changed"),
+    [
+        ("README.md", "new", []),
+        ("src/zoo/other.py", "new", []),
+        ("src/zoo/bert.py", "new", ["bert"]),
+        ("src/zoo/layers.py", "new", ["bert"]),
+        ("src/zoo/common/sizes.py", "new", ["bert"]),
+        ("src/zoo/conv.py", "new", ["cnn"]),
+        ("src/zoo/conv.py", None, ["cnn"]),
+        ("src/zoo/layers/__init__.py", "new", ["bert"]),
+        ("src/zoo/__init__.py", "new", ["bert", "cnn"]),
+        ("src/torch.py", "new", ["bert"]),
+        ("src/zoo/cnn.py", "import importlib\nimportlib.import_module('zoo.x')", ["cnn"]),
+        ("src/zoo/cnn.py", "not Python!", ["cnn"]),
+        ("weights/net.safetensors", "new", ["bert", "cnn", "file"]),
+        ("data.csv", "new", ["bert", "cnn", "file"]),
+        ("pyproject.toml", FILES["pyproject.toml"] + "\n", ["bert", "cnn", "file"]),
+        ("snapshots/cnn.json", "{} ", ["cnn"]),
+    ],
+)
+def test_models_of_changed_files(project, name, text, changed):
+    file = project / name
+    if text is None:
+        file.unlink()
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    found = ChangedModels(read_project(project), "HEAD")
+    assert [model for model in ("bert", "cnn", "file") if found.has(model)] == changed
+
+
+def test_a_module_that_imports_by_name_depends_on_all_modules(project):
+    (project / "src/zoo/conv.py").write_text("from importlib import import_module\nimport_module('zoo.other')\n")
+    subprocess.run(["git", "add", "-A"], cwd=project, check=True)
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *identity, "commit", "-qm", "more"], cwd=project, check=True)
+    (project / "src/zoo/other.py").write_text("new")
+    found = ChangedModels(read_project(project), "HEAD")
+    assert [found.has(name) for name in ("bert", "cnn")] == [False, True]
+
+
+def test_an_unknown_revision_is_an_error(project):
+    with pytest.raises(SnapshotError, match="no git revision"):
+        ChangedModels(read_project(project), "nowhere")
