@@ -25,7 +25,7 @@ class Group(msgspec.Struct, frozen=True, gc=False):
     left_out: int = 0
     """Number of modules that are filtered out among the children of the first member, including their subtrees."""
     varies: bool = False
-    """Whether the members differ in sizes. Then the groups below have members below each of them."""
+    """Whether the members differ in sizes, or those of a group above. Groups below then have members below each."""
 
 
 class Folding(msgspec.Struct, frozen=True):
@@ -85,19 +85,20 @@ def fold(
 
 def _groups(model: Model, folding: Folding, unseen: Sequence[int], forms: Forms | None) -> Iterator[Group]:
     """Yield the groups of a folding, each before those below it."""
-    pending: list[tuple[int, ...]] = [(0,)]
+    pending: list[tuple[bool, tuple[int, ...]]] = [(False, (0,))]
     while pending:
-        members = pending.pop()
+        varies, members = pending.pop()
         first = members[0]
-        varies = forms is not None and forms.vary(members)
+        varies = varies or (forms is not None and forms.vary(members))
         hidden = folding.below[first] if folding.cut[first] else 0
         yield Group(model.modules[first].depth, members, hidden, unseen[first], varies)
         if folding.cut[first]:
             continue
         if forms:
-            pending += reversed(forms.rows_below(members if varies else members[:1]))
+            rows = forms.rows_below(members if varies else members[:1])
         else:
-            pending += reversed(_equal_siblings(folding.children[first], folding.signatures))
+            rows = _equal_siblings(folding.children[first], folding.signatures)
+        pending += [(varies, row) for row in reversed(rows)]
 
 
 def _equal_siblings(siblings: Sequence[int], signatures: Sequence[int]) -> list[tuple[int, ...]]:

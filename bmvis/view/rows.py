@@ -56,6 +56,8 @@ def make_rows(
             row = _varied(row, variation)
         if represented:
             row = _with_facts(row, model, represented[number], options)
+        if row.variation and row.variation.is_uniform:
+            row = msgspec.structs.replace(row, variation=None)
         rows += _marked(row, variants.get(first), first in matched, here, options)
     return rows
 

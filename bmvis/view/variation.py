@@ -64,6 +64,12 @@ class Variation(msgspec.Struct, frozen=True, kw_only=True):
         return min(numbers, default=1), max(numbers, default=1)
 
     @property
+    def is_uniform(self) -> bool:
+        """Return whether the modules are equal in everything that a row shows, and in number."""
+        facts = {(one.signature, one.extra_repr, one.groups, one.call_summary) for one in self.members}
+        return not self.is_similar and len(facts) == 1
+
+    @property
     def counts(self) -> tuple[int, int]:
         """Return the least and greatest number of elements."""
         return _bounds(member.totals.count for member in self.members)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from networks import densenet, resnet
+from networks import conv, dense_layer, densenet, resnet
 from test_script import copied, do, hits, row, visible
 from trees import tensor
 
@@ -64,6 +64,8 @@ def block(name: str, width: int) -> list[Module]:
         Module(name, 1, "Block", extra_repr=f"{width}, eps=1e-05", call=called(1, width)),
         Module("a", 2, "Linear", parameters=(first,), buffers=(Buffer("mask:[", (1, width), "bool", width),)),
         Module("b", 2, "Linear", parameters=(tensor("weight", width, 2, tied_to=f"{name}.a.weight"),)),
+        Module("d", 2, "Wrapper", extra_repr="", call=called(1, width)),
+        Module("norm", 3, "LayerNorm", parameters=(tensor("weight", 4),), extra_repr="4", call=called(width, 4)),
         Module("c <|x>", 2, "Linear", parameters=(tensor("weight", 10 * width, width),), call=called(width, 2, 7)),
     ]
 
@@ -188,3 +190,28 @@ def test_highlight_marks_each_of_similar_modules(tab):
     do(tab, "m.features.denseblock1", "unfold")
     marks = tab.page.locator(".bmvis-tree mark")
     assert [mark.get_attribute("data-n") for mark in marks.all()] == ["2", "3"]
+
+
+def chained(kernel: int) -> Model:
+    """Return a model with similar layers, whose last convolution has that kernel, alone in modules below the root."""
+    layers = [
+        module for number, width in enumerate((64, 96, 128, 160, 192)) for module in dense_layer(number, 3, width)
+    ]
+    changed = [conv("conv2", 4, 32, 128, kernel) if module.name == "conv2" else module for module in layers]
+    return Model((Module("", 0, "Net"), Module("body", 1, "Body"), Module("blocks", 2, "Blocks"), *changed))
+
+
+def test_similar_rows_below_levels_that_are_not_drawn_have_their_own_paths(tab):
+    model = chained(5)
+    page = layout(model, Options(fold="similar", only_changes=True), chained(3))
+    tab.open_trees(to_html(page, "m"))
+    folded = "m.body.blocks.denselayer0"
+    do(tab, f"{folded}.conv2", "pick")
+    tab.page.locator(".bmvis-picks [data-do=regex]").click()
+    pattern = re.compile(copied(tab))
+    assert [path for path in model.paths if pattern.fullmatch(path)] == [
+        f"body.blocks.denselayer{number}.conv2" for number in range(5)
+    ]
+    do(tab, folded, "unfold")
+    assert row(tab, "m.body.blocks.denselayer3").locator("b").inner_text() == "body.blocks.denselayer3"
+    assert tab.page.evaluate(READ)["m.body.blocks.denselayer3.conv2"][1] == "102,400 parameters: 17.2 %; 409.6 KB"

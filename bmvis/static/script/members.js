@@ -15,9 +15,14 @@ function idsOf(item) {
   const above = parentOf(item);
   return above ? idsBelow(idsOf(above).flat(), item) : [[item.id]];
 }
-const idsBelow = (above, item) =>
-  (listsOf(item) ?? above.map(() => namesOf(item))).map((names, place) =>
-    names.map((name) => `${above[place].replace(/\.$/, "")}.${encodeName(name)}`));
+function idsBelow(parents, item) {
+  const above = parents.map((id) => id.replace(/\.$/, ""));
+  const first = above.find((id) => item.id.startsWith(`${id}.`));
+  // Levels that are not drawn, as in `encoder.`.
+  const before = first === undefined ? "" : item.id.slice(first.length + 1, item.id.lastIndexOf(".") + 1);
+  const lists = listsOf(item) ?? above.map(() => namesOf(item));
+  return lists.map((names, place) => names.map((name) => `${above[place]}.${before}${encodeName(name)}`));
+}
 
 // A copy of a folded item for some of its members.
 function copyOf(folded, names) {
@@ -63,7 +68,9 @@ function relabel(label, lists, places) {
   const numbers = dataset.g?.split(" ");
   const differ = (list) => new Set(numbers?.splice(0, list.length)).size > 1;
   const isSimilar = lists.filter(differ).length > 0 || new Set(lists.map(String)).size > 1;
-  label.textContent = labelOf(names, dataset.k && names[0].replace(/\d+$/, ""));
+  // Levels that are not drawn stay before the names.
+  const [before] = label.textContent.match(/^(?:[^.,]+\.)*/);
+  label.textContent = before + labelOf(names, dataset.k && names[0].replace(/\d+$/, ""));
   label.removeAttribute("title");
   dataset.x = rangeOf(lists.map((list) => list.length));
   // It may have other marks, such as that of a comparison.

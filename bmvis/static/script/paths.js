@@ -78,7 +78,7 @@ function readEntry(item, above, anchor) {
   const below = (path) => path.slice(base.path.length).replace(/^\./, "");
   const renamed = row.querySelector("[data-p]")?.dataset.p.split(" ").map(below);
   const own = lastPart(path);
-  entry.before = renamed || entry.lists ? "" : below(path).slice(0, -own.length);
+  entry.before = renamed || !path.startsWith(base.path) ? "" : below(path).slice(0, -own.length);
   entry.names = renamed ?? namesOf(item, own);
   entry.steps = stepsOf(entry);
   // The names of a repeat are looked at one by one: in the text, `1` would find `0-11`.
