@@ -69,25 +69,25 @@ def _without_adapter(key: str, dictionaries: set[str]) -> Iterator[str]:
             yield ".".join(above)
 
 
-class _Node:
+class _BuiltModule:
     """A module of the tree that is being built."""
 
     def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
+        self.children: dict[str, _BuiltModule] = {}
         self.parameters: list[Parameter] = []
         self.buffers: list[Buffer] = []
 
-    def at(self, path: str) -> _Node:
+    def at(self, path: str) -> _BuiltModule:
         """Return the module at a path, after creating it if it is missing."""
         node = self
         for name in path.split(".") if path else ():
-            node = node.children.setdefault(name, _Node())
+            node = node.children.setdefault(name, _BuiltModule())
         return node
 
 
 def _renamed(model: Model, names: Mapping[str, str]) -> Model:
     """Return the tree of a checkpoint with some keys renamed."""
-    root = _Node()
+    root = _BuiltModule()
     for path, module in zip(model.paths, model.modules, strict=True):
         here = root.at(path)
         here.buffers += module.buffers

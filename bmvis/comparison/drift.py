@@ -13,7 +13,7 @@ from bmvis.comparison.checkpoint import Verdict, checkpoint_verdict
 from bmvis.comparison.ignored import NOTHING, Ignored
 from bmvis.comparison.key_map import RenamedKey, renamed_keys
 from bmvis.comparison.lines import IMPACTS, DriftLine
-from bmvis.comparison.reader import Reader
+from bmvis.comparison.reader import DriftReader
 from bmvis.comparison.summing import sum_up
 from bmvis.comparison.tensor_changes import Impact
 from bmvis.model.totals import Totals, subtree_totals
@@ -68,7 +68,7 @@ class Drift(msgspec.Struct, frozen=True):
 
 def find_drift(before: Model, after: Model, ignored: Ignored = NOTHING) -> Drift:
     """Return the changes from one model to another. The device of the build is not compared."""
-    reader = Reader(before, after, ignored)
+    reader = DriftReader(before, after, ignored)
     counted = [line for line in reader.lines() if not ignored.covers(line.path, line.topic, line.impact)]
     changes = tuple(sum_up(counted, before, after))
     verdict = checkpoint_verdict(before, after)

@@ -28,7 +28,7 @@ from bmvis.model.tree import Model, join
 _DROPOUTS = ("Dropout", "DropPath", "StochasticDepth")
 
 
-class Reader:
+class DriftReader:
     """Reads the changes from two aligned trees."""
 
     def __init__(self, before: Model, after: Model, ignored: Ignored) -> None:

@@ -93,10 +93,12 @@ class KnownValues(TorchFunctionMode):
         if moved.is_copy and result is args[0]:
             result = result.clone()
         if values is not None:
-            self._learn(moved.func, result, _Call(moved.args, moved.kwargs, values.tensors).on_cpu(self._value), args)
+            self._learn(
+                moved.func, result, _Operation(moved.args, moved.kwargs, values.tensors).on_cpu(self._value), args
+            )
         return result
 
-    def _values(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call | None:
+    def _values(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Operation | None:
         """Return the call with the values of its tensors; None if a tensor has none, or the result is not certain."""
         if name in _UNTRACKED or "empty" in name or kwargs.get("generator") is not None:
             return None
@@ -112,7 +114,7 @@ class KnownValues(TorchFunctionMode):
             return None
         if func in _CONSTRUCTORS:
             kwargs = {**kwargs, "device": "cpu"}
-        return _Call(args, kwargs, tensors).on_cpu(self._value)
+        return _Operation(args, kwargs, tensors).on_cpu(self._value)
 
     def _value(self, tensor: torch.Tensor) -> torch.Tensor | None:
         """Return the value of a tensor. A small tensor on the CPU is its own value."""
@@ -125,7 +127,7 @@ class KnownValues(TorchFunctionMode):
                 return None
             return known.value
 
-    def _learn(self, func: Any, result: Any, values: _Call, args: tuple[Any, ...]) -> None:
+    def _learn(self, func: Any, result: Any, values: _Operation, args: tuple[Any, ...]) -> None:
         """Store the values of the tensors that a call returned."""
         if result is not None and not isinstance(result, torch.Tensor | tuple | list):
             return
@@ -173,12 +175,12 @@ class KnownValues(TorchFunctionMode):
             self._known.pop(id(args[0]), None)
 
 
-class _Call(NamedTuple):
+class _Operation(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     tensors: list[torch.Tensor]
 
-    def on_cpu(self, value_of: Callable[[torch.Tensor], torch.Tensor | None]) -> _Call:
+    def on_cpu(self, value_of: Callable[[torch.Tensor], torch.Tensor | None]) -> _Operation:
         """Return the call with its tensors' values, on the CPU."""
 
         def translate(leaf: Any) -> Any:
@@ -192,7 +194,7 @@ class _Call(NamedTuple):
         args = tuple(
             "cpu" if _is_text(given) and given == "meta" else tree_map(translate, given) for given in self.args
         )
-        return _Call(args, kwargs, [value for tensor in self.tensors if (value := value_of(tensor)) is not None])
+        return _Operation(args, kwargs, [value for tensor in self.tensors if (value := value_of(tensor)) is not None])
 
 
 class _Move(NamedTuple):
@@ -229,7 +231,7 @@ def _cuda(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Move:
 _MOVES: dict[str, Callable[[tuple[Any, ...], dict[str, Any]], _Move | None]] = {"to": _to, "cpu": _cpu, "cuda": _cuda}
 
 
-def _answer(func: Any, values: _Call, *, may_write: bool) -> Any:
+def _answer(func: Any, values: _Operation, *, may_write: bool) -> Any:
     """Return the result of a call with values; `_UNCERTAIN` if it fails, is random, or writes although it must not."""
     with torch._C.DisableTorchFunction():
         versions = [_version(value) for value in values.tensors]

@@ -101,7 +101,7 @@ def capture_live(model: nn.Module) -> LiveModel:
 
 def _read_modules(places: list[_Place]) -> tuple[Module, ...]:
     """Return the tree's modules. The reader's tables are as large as the tree, and are freed on return."""
-    reader = _Reader(find_deltas(list(_paths(places))), _find_ties(places), ClassNames(_paths(places)))
+    reader = _ModuleReader(find_deltas(list(_paths(places))), _find_ties(places), ClassNames(_paths(places)))
     return tuple([reader.module(*place) for place in places])
 
 
@@ -166,7 +166,7 @@ def _find_ties(places: list[_Place]) -> _Ties:
     return ties
 
 
-class _Reader:
+class _ModuleReader:
     """Creates the records of the tree. Equal parameters share one record, which keeps wide models small."""
 
     def __init__(self, deltas: Deltas, ties: _Ties, class_names: ClassNames) -> None:

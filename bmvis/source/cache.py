@@ -35,14 +35,14 @@ _LEFT = "left.msgpack"
 """The file with the digests of files that factories wrote, as of the last build."""
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class _CacheEntry(msgspec.Struct, frozen=True):
     built: Built | Listed
     """Paths in the project are relative to its folder, so that a checkout can be moved."""
     installed: tuple[str, ...]
     """Digest of each folder in `built.installed`."""
 
 
-_ENTRIES = msgspec.msgpack.Decoder(_Entry)
+_ENTRIES = msgspec.msgpack.Decoder(_CacheEntry)
 _LEFT_VALUES = msgspec.msgpack.Decoder(dict[str, str])
 
 
@@ -84,7 +84,7 @@ class Cache:
     def put(self, built: Built | Listed, *asked: object) -> None:
         """Store the reply to a request. If the folder cannot be written, the build continues without the cache."""
         stored = self._with_paths(built, self._relative)
-        entry = _Entry(stored, tuple(map(self._digest, built.installed)))
+        entry = _CacheEntry(stored, tuple(map(self._digest, built.installed)))
         content = msgspec.msgpack.encode(entry)
         for fact in stored.facts:
             if fact.left:
@@ -97,7 +97,7 @@ class Cache:
         key = repr((fingerprint.of_bmvis(), *asked)).replace(str(self.cwd), ".")
         return self.folder / f"{fingerprint.of_bytes(key.encode(errors='surrogateescape'))}{_ENTRY_SUFFIX}"
 
-    def _read(self, place: Path) -> _Entry | None:
+    def _read(self, place: Path) -> _CacheEntry | None:
         try:
             entry = _ENTRIES.decode(_checked(read_regular(place, MAX_ENTRY_BYTES)))
         except (OSError, ValueError, RecursionError):
@@ -170,7 +170,7 @@ class Cache:
                         found.append((state.st_mtime, state.st_size, file.path))
         return found
 
-    def _change(self, entry: _Entry) -> str:
+    def _change(self, entry: _CacheEntry) -> str:
         """Return why an entry is out of date; '' if it is valid."""
         if tuple(map(self._digest, entry.built.installed)) != entry.installed:
             return "other distributions are installed"

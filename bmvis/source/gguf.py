@@ -104,7 +104,7 @@ def read_file(file: Path) -> TensorFile:
     whole = file.stat().st_size
     header = read_bytes(file, None, min(whole, MAX_HEADER))
     try:
-        return _read_gguf(_Reader(header), file, whole)
+        return _read_gguf(_GgufReader(header), file, whole)
     except _DamagedError as error:
         raise CheckpointError(f"{file} is a damaged GGUF file: {error}", hint=DOWNLOAD) from None
 
@@ -113,7 +113,7 @@ class _DamagedError(Exception):
     """A damaged header; the text describes the damage."""
 
 
-class _Reader:
+class _GgufReader:
     """Reads values from the header in sequence, and checks its bounds."""
 
     def __init__(self, content: bytes) -> None:
@@ -149,7 +149,7 @@ class _Reader:
         self.at += count
 
 
-def _read_gguf(reader: _Reader, file: Path, whole: int) -> TensorFile:
+def _read_gguf(reader: _GgufReader, file: Path, whole: int) -> TensorFile:
     _read_version(reader)
     tensor_count, entry_count = reader.whole(), reader.whole()
     if tensor_count > MAX_TENSORS:
@@ -173,7 +173,7 @@ def _read_gguf(reader: _Reader, file: Path, whole: int) -> TensorFile:
     return TensorFile(tensors, [file], architecture, metadata)
 
 
-def _read_version(reader: _Reader) -> None:
+def _read_version(reader: _GgufReader) -> None:
     """Read the version, and detect the byte order: version 3 can be big-endian."""
     version = reader.whole("I")
     if version not in _VERSIONS and version & 0xFFFF == 0:
@@ -185,7 +185,7 @@ def _read_version(reader: _Reader) -> None:
         reader.length = "I"
 
 
-def _read_entry(reader: _Reader) -> tuple[str, str]:
+def _read_entry(reader: _GgufReader) -> tuple[str, str]:
     """Return a metadata key and its value as text; '' for an array, which can be a whole vocabulary."""
     key = reader.text(MAX_NAME)
     kind = reader.whole("I")
@@ -195,7 +195,7 @@ def _read_entry(reader: _Reader) -> tuple[str, str]:
     return key, _read_value(reader, kind)
 
 
-def _read_value(reader: _Reader, kind: int) -> str:
+def _read_value(reader: _GgufReader, kind: int) -> str:
     if kind == _STRING:
         return reader.text(len(reader.content))
     if kind not in _NUMBERS:
@@ -203,7 +203,7 @@ def _read_value(reader: _Reader, kind: int) -> str:
     return str(reader.number(_NUMBERS[kind]))
 
 
-def _skip_array(reader: _Reader) -> None:
+def _skip_array(reader: _GgufReader) -> None:
     """Skip an array. An array of arrays is an error: no known writer creates one, and its depth has no limit."""
     kind, count = reader.whole("I"), reader.whole()
     if kind in _NUMBERS:
@@ -215,7 +215,7 @@ def _skip_array(reader: _Reader) -> None:
         reader.skip(reader.whole())
 
 
-def _read_tensor(reader: _Reader) -> tuple[str, StoredTensor, int]:
+def _read_tensor(reader: _GgufReader) -> tuple[str, StoredTensor, int]:
     """Return the name of a tensor, its record, and its offset in bytes after the header."""
     name = reader.text(MAX_NAME)
     dimensions = reader.whole("I")

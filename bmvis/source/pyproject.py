@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _BmvisTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: tuple[str, ...] = (".",)
     snapshots: str = "snapshots"
     models: dict[str, str | dict[str, Any]] = {}
@@ -150,7 +150,7 @@ def _read_table(file: Path) -> object:
 
 def _project(folder: Path, written: object, file: Path) -> Project:
     try:
-        table = msgspec.convert(written, _Table)
+        table = msgspec.convert(written, _BmvisTable)
     except msgspec.ValidationError as error:
         raise ProjectError(f"[tool.bmvis] in {file}: {error}", hint="known: path, snapshots, models, ignore") from None
     patterns = tuple(read_pattern(key, entry, str(file)) for key, entry in table.models.items() if ":" in key)

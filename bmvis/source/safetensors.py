@@ -62,7 +62,7 @@ _HEADER = msgspec.json.Decoder(dict[str, dict[str, str | list[_Size]]])
 """Tensors, and `__metadata__`. The types reject a malicious header before it takes memory."""
 
 
-class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _HeaderEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dtype: str
     shape: Annotated[tuple[_Size, ...], msgspec.Meta(max_length=MAX_DIMENSIONS)]
     data_offsets: tuple[_Size, _Size]
@@ -98,7 +98,7 @@ def read_file(file: Path) -> TensorFile:
     try:
         written = _HEADER.decode(content)
         metadata = msgspec.convert(written.pop("__metadata__", {}), dict[str, str])
-        entries = msgspec.convert(written, dict[str, _Entry])
+        entries = msgspec.convert(written, dict[str, _HeaderEntry])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CheckpointError(f"the header of {file} is damaged: {error}", hint=DOWNLOAD) from None
     if not _has_once(content, (b"data_offsets", b"dtype", b"shape"), len(entries)):
@@ -217,7 +217,7 @@ def _refuse_duplicates(content: bytes, file: Path) -> None:
     json.loads(content, object_pairs_hook=once)
 
 
-def _require_layout(entries: Mapping[str, _Entry], file: Path, rest: int) -> None:
+def _require_layout(entries: Mapping[str, _HeaderEntry], file: Path, rest: int) -> None:
     """Check that the tensors follow each other without gaps up to the end of the file, as the format requires."""
     end = 0
     for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
@@ -230,7 +230,7 @@ def _require_layout(entries: Mapping[str, _Entry], file: Path, rest: int) -> Non
         raise CheckpointError(f"{file} {what}: {rest:,} bytes of {end:,} follow the header", hint=DOWNLOAD)
 
 
-def _bytes_of(name: str, entry: _Entry, file: Path) -> int:
+def _bytes_of(name: str, entry: _HeaderEntry, file: Path) -> int:
     if entry.dtype not in _DTYPES:
         raise CheckpointError(f"{quoted(name)} in {file} has an unknown data type, {entry.dtype!r}")
     count = 1
@@ -239,7 +239,7 @@ def _bytes_of(name: str, entry: _Entry, file: Path) -> int:
     return -(-count * _DTYPES[entry.dtype][1] // 8)
 
 
-def _stored(entry: _Entry) -> StoredTensor:
+def _stored(entry: _HeaderEntry) -> StoredTensor:
     start, stop = entry.data_offsets
     return StoredTensor(entry.shape, _DTYPES[entry.dtype][0], stop - start)
 

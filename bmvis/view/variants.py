@@ -59,10 +59,10 @@ def find_variants(model: Model, folding: Folding, totals: Sequence[Totals], *, b
 
     Each row is compared with one counterpart at most, so this is linear in the number of modules.
     """
-    return _Comparison(model, folding, totals, buffers).run()
+    return _RowComparison(model, folding, totals, buffers).run()
 
 
-class _Comparison:
+class _RowComparison:
     """The comparison of the rows of one model."""
 
     def __init__(self, model: Model, folding: Folding, totals: Sequence[Totals], buffers: bool) -> None:
