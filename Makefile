@@ -7,7 +7,7 @@ OLD     := .venv-opendelta
 RELEASE := .venv-release
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated bench gallery lint format mutation pins screenshots clean
+.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted bench gallery lint format mutation pins screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -28,6 +28,9 @@ test-opendelta: .venv/dev $(OLD)/ready ## Compare the trees of OpenDelta itself 
 
 test-wheel: .venv/dev $(RELEASE)/ready ## Build the sdist and the wheel in dist/, check them, and test the installed wheel
 	.ci/wheel
+
+test-interrupted: .venv/dev ## End 40 builds by signals at random times, and compare the next builds with clean ones
+	BMVIS_INTERRUPTIONS=40 $(BIN)/pytest -q -n 2 tests/test_interruptions.py $(ARGS)
 
 bench: .venv/dev .venv/bench ## Measure bmvis and other tools, and check the targets; ARGS="peers sizes sites architectures" picks some
 	PYTHONPATH=.venv/bench $(BIN)/python tests/benchmarks $(ARGS)

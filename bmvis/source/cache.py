@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
+from bmvis.file_names import local, utf8
 from bmvis.model.consistency import inconsistency
 from bmvis.regular_file import read_regular
 from bmvis.source import facts as facts_of
@@ -185,10 +186,10 @@ class Cache:
         return ""
 
     def _absolute(self, file: str) -> str:
-        return os.path.normpath(self.cwd / file)
+        return os.path.normpath(self.cwd / local(file))
 
     def _relative(self, file: str) -> str:
-        return os.path.relpath(file, self.cwd) if os.path.join(file, "").startswith(self._project) else file
+        return utf8(os.path.relpath(file, self.cwd) if os.path.join(file, "").startswith(self._project) else file)
 
     def _with_paths(self, built: _Reply, change: Callable[[str], str]) -> _Reply:
         sources = tuple(map(change, built.sources))

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import BmvisError
+from bmvis.file_names import utf8
 from bmvis.source import fingerprint
 from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import Fact, Kind
@@ -103,10 +104,10 @@ def _exists(fact: Fact) -> str:
 
 def _names(fact: Fact) -> str:
     try:
-        names = sorted(file.name for file in Path(fact.path).iterdir() if is_listed(file.name))
+        names = sorted(os.fsencode(file.name) for file in Path(fact.path).iterdir() if is_listed(file.name))
     except (OSError, ValueError):
         return ""
-    return fingerprint.of_bytes("\0".join(names).encode(errors="surrogateescape"))
+    return fingerprint.of_bytes(b"\0".join(names))
 
 
 def is_listed(name: str) -> bool:
@@ -116,7 +117,7 @@ def is_listed(name: str) -> bool:
 
 def _link(fact: Fact) -> str:
     try:
-        return str(Path(fact.path).readlink())
+        return utf8(str(Path(fact.path).readlink()))
     except (OSError, ValueError):
         return ""
 
@@ -125,7 +126,7 @@ def _modules(fact: Fact) -> str:
     """Return which of the imported names a folder has: a new file can shadow an installed module."""
     try:
         with os.scandir(fact.path) as entries:
-            there = {entry.name.partition(".")[0] for entry in entries if _is_module(entry)}
+            there = {utf8(entry.name).partition(".")[0] for entry in entries if _is_module(entry)}
     except (OSError, ValueError):
         return ""
     return " ".join(name for name in fact.of.split() if name in there)
@@ -142,7 +143,7 @@ def _entry(fact: Fact) -> str:
     except (BmvisError, OSError, ValueError):
         return ""
     folders = (*project.path, str(project.snapshots))
-    where = [os.path.relpath(folder, project.folder) for folder in folders]
+    where = [utf8(os.path.relpath(folder, project.folder)) for folder in folders]
     return fingerprint.of_bytes(repr((found, where)).encode())
 
 

@@ -10,13 +10,14 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
 from bmvis.errors import BmvisError
+from bmvis.file_names import readable, utf8
 from bmvis.model.tree import Model, Problem
 from bmvis.source.pyproject import project_folder
 
@@ -35,6 +36,7 @@ def portable_text(text: str, cwd: Path) -> str:
         text: a text for a page.
         cwd: a folder of the project.
     """
+    text = readable(text)
     for pattern, short in _folders(cwd):
         text = pattern.sub(short, text)
     return _ADDRESS.sub(" at 0x…", text)
@@ -77,7 +79,12 @@ def _folders(cwd: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
 def _patterns(folder: Path, inside: str, itself: str) -> Iterator[tuple[re.Pattern[str], str]]:
     if not folder.is_absolute() or folder == folder.parent:
         return
-    for spelled in dict.fromkeys((str(folder), os.path.realpath(folder))):
+    for spelled in _spellings(str(folder), os.path.realpath(folder)):
         escaped = re.escape(spelled)
         yield re.compile(rf"{_START}{escaped}[\\/]"), inside
         yield re.compile(rf"{_START}{escaped}(?![\w.-])"), itself
+
+
+def _spellings(*folders: str) -> Iterable[str]:
+    """Return paths as texts of this process and of a worker process have them."""
+    return dict.fromkeys(spelled for folder in folders for spelled in (readable(folder), utf8(folder)))

@@ -18,12 +18,13 @@ from types import TracebackType
 import msgspec
 
 from bmvis.errors import BmvisError, DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError
+from bmvis.file_names import local, utf8
 from bmvis.options import Device
 from bmvis.worker.fork_server import ForkServer
 from bmvis.worker.protocol import Built, Failed, Listed, Outcome, Reply, Request
 from bmvis.worker.reply_file import read_answer, reply_path
 from bmvis.worker.single_process import SingleProcess
-from bmvis.worker.started import cause_of_end, hint_on_end, local, utf8
+from bmvis.worker.started import cause_of_end, hint_on_end
 
 TIMEOUT = 120.0
 """Default timeout for one model in seconds, including the import of its libraries."""

@@ -15,6 +15,7 @@ from collections import deque
 from pathlib import Path
 
 from bmvis.errors import WorkerError
+from bmvis.file_names import utf8
 from bmvis.worker import process_tree
 
 _TAIL_BYTES = 4096
@@ -119,16 +120,6 @@ class StartedProcess:
         with self.process.stdout as stream:
             while chunk := os.read(stream.fileno(), 512):
                 self._tail.append(chunk)
-
-
-def utf8(path: str) -> str:
-    """Return a path of this process as the child decodes it: as UTF-8 in every locale."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def local(path: str) -> str:
-    """Return a path of the child as this process decodes it."""
-    return os.fsdecode(path.encode("utf-8", "surrogatepass"))
 
 
 def _is_this(python: str) -> bool:

@@ -1,0 +1,42 @@
+"""File names keep their bytes between a locale without UTF-8 and processes that use UTF-8."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bmvis.file_names import local, readable, utf8
+
+NAME = "größe-日本.py"
+
+
+@pytest.mark.parametrize("name", ["plain.py", NAME])
+def test_names_of_a_utf8_locale_are_unchanged(name):
+    assert (utf8(name), local(name), readable(name)) == (name, name, name)
+
+
+def test_names_of_an_ascii_locale_are_decoded_as_utf8_and_back():
+    code = (
+        "import sys; from bmvis.file_names import *; name = sys.argv[1]\n"
+        "print(ascii([sys.getfilesystemencoding(), name == utf8(name), local(utf8(name)) == name, utf8(name)]))"
+    )
+    ascii_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, NAME], env=os.environ | ascii_locale, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ascii(["ascii", False, True, NAME])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (os.fsencode("file ä").decode("ascii", "surrogateescape"), "file ä"),
+        ("日本", "日本"),
+        ("\udcff", "\\xff"),
+        ("\ud800", "\\ud800"),
+    ],
+    ids=["bytes of UTF-8", "text", "other bytes", "another surrogate"],
+)
+def test_text_for_a_page_can_be_encoded(text, expected):
+    assert readable(text) == expected
