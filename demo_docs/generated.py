@@ -19,7 +19,7 @@ from bmvis.errors import BmvisError
 from bmvis.options import Option
 from bmvis.render.html import assets
 from bmvis.source.name_patterns import ModelSettings, NamedModel, PatternSettings
-from bmvis.source.pyproject import _Table
+from bmvis.source.pyproject import _BmvisTable
 from mkdocs_bmvis.settings import CACHE, DESCRIPTIONS, Settings
 from sphinx_bmvis import settings as sphinx_settings
 
@@ -90,8 +90,8 @@ def _mkdocs_settings() -> Iterable[list[str]]:
 
 def _pyproject_settings() -> Iterable[list[str]]:
     """Yield a row for each key of `[tool.bmvis]`, then of a model in `[tool.bmvis.models]`."""
-    for owner, before in ((_Table, ""), (NamedModel, "models.NAME."), (PatternSettings, "models.PATTERN.")):
-        inherited = () if owner is _Table else ModelSettings.__struct_fields__
+    for owner, before in ((_BmvisTable, ""), (NamedModel, "models.NAME."), (PatternSettings, "models.PATTERN.")):
+        inherited = () if owner is _BmvisTable else ModelSettings.__struct_fields__
         described = attribute_docstrings(owner) | (attribute_docstrings(ModelSettings) if inherited else {})
         for field in sorted(msgspec.structs.fields(owner), key=lambda field: field.name in inherited):
             if owner is PatternSettings and field.name in inherited:
