@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,18 @@ from rich.console import Console
 
 from bmvis.errors import BmvisError
 from bmvis.option_parsing import parse_options
-from bmvis.options import OPTIONS, Option
+from bmvis.options import OPTIONS, Option, Options
 from bmvis.reference import short_name
 from bmvis.render.html.standalone import to_document
 from bmvis.render.json_data import to_data
 from bmvis.render.terminal import print_page, to_svg
 from bmvis.render.text import printable
+from bmvis.source.recorded import read_file
 from bmvis.source.source import Source, model_request
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 from bmvis.worker.client import TIMEOUT
+from bmvis.worker.protocol import Built
 
 BROKEN = 2
 """Exit code if there is no tree. The same as that of `bmvis check`."""
@@ -86,7 +88,7 @@ def show(reference: str, **given: Any) -> None:
     """Print the structure of the model at REFERENCE.
 
     REFERENCE is package.module:factory, optionally with arguments, or a name from pyproject.toml. For a model
-    without code, use checkpoint:FILE or config:FILE. Example:
+    without code, use checkpoint:FILE or config:FILE. A path that ends with .json is a snapshot file. Example:
 
         bmvis show "my_package.zoo:bert(layers=2)" --depth 3
 
@@ -124,8 +126,7 @@ def _show(
 ) -> None:
     try:
         options = parse_options(_chosen(written))
-        with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
-            built = source.answer(model_request(reference, options))
+        built = _built(reference, options, path, timeout)
     except BmvisError as error:
         click.echo(f"Error: {printable_lines(error.report)}", err=True)
         sys.exit(BROKEN)
@@ -141,6 +142,14 @@ def _show(
         click.echo(msgspec.json.format(msgspec.json.encode(to_data(page, reference, built.model.device))).decode())
     elif not html and not svg:
         _print(page)
+
+
+def _built(reference: str, options: Options, path: Sequence[str], timeout: float) -> Built:
+    """Return the model of a reference or a name, or that of a snapshot file."""
+    if reference.endswith(".json") and ":" not in reference and not options.base:
+        return Built(read_file(Path(reference)).model, ())
+    with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
+        return source.answer(model_request(reference, options))
 
 
 def _chosen(written: dict[str, Any]) -> dict[str, str | None]:

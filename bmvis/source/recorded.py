@@ -97,6 +97,18 @@ def read_snapshot(file: Path, reference: str) -> Snapshot:
     return found
 
 
+def read_file(file: Path) -> Snapshot:
+    """Read a snapshot file of any reference.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
+    try:
+        return parse_snapshot(read_regular(file, MAX_BYTES), str(file))
+    except OSError as error:
+        raise SnapshotError(f"cannot read {file}: {error.strerror}", hint="name a snapshot file") from None
+
+
 def parse_snapshot(content: bytes, file: str) -> Snapshot:
     """Return the snapshot that a file contains.
 

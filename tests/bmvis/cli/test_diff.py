@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,21 @@ def test_a_key_that_is_not_certain_needs_guess(tmp_path, monkeypatch):
     assert json.loads(Path("keys.json").read_text()) == {
         "new": {"fc.weight": "head.weight", "other.weight": "more.weight"}
     }
+
+
+def test_git_shows_snapshots_as_trees(repository):
+    git("config", "diff.bmvis.textconv", f"{sys.executable} -m bmvis show")
+    Path(".gitattributes").write_text("snapshots/*.json diff=bmvis\n")
+    (repository / "snapshots" / "net.json").write_text(text(4))
+    shown = subprocess.run(["git", "diff", "HEAD"], check=True, capture_output=True, text=True).stdout
+    assert "-└── fc (Scale) weight:[3]" in shown
+    assert "+└── fc (Scale) weight:[4]" in shown
+    assert '"depth"' not in shown
+
+
+def test_a_file_that_is_no_snapshot_is_not_shown(tmp_path):
+    (tmp_path / "x.json").write_text("{}")
+    for name in ("x.json", "gone.json"):
+        result = CliRunner().invoke(main, ["show", str(tmp_path / name)])
+        assert result.exit_code == 2
+        assert name in result.stderr

@@ -1,5 +1,6 @@
 """Run the pre-commit hook, and the steps of the documented workflow."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -54,17 +55,48 @@ def test_pre_commit_hook_reports_drift(project, tmp_path):
     assert "weight: [2, 2] → [2, 3]" in failed.stdout
 
 
-def test_workflow_step_reports_drift(project):
-    """Run all steps except those that install packages."""
-    workflow = yaml.safe_load((ROOT / "demo_docs/workflows/models.yml").read_text())
-    scripts = [step["run"] for step in workflow["jobs"]["check"]["steps"] if "run" in step]
-    checks = [script for script in scripts if not script.startswith("pip install")]
-    assert checks == ["bmvis check --format github"]
-    assert [run(project, *script.split()).returncode for script in checks] == [0]
+def test_hook_runs_if_a_data_file_changes(project, tmp_path):
+    pytest.importorskip("pre_commit")
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    shutil.copy(ROOT / ".pre-commit-hooks.yaml", hooks)
+    git(hooks)
+    (project / "sizes.bin").write_bytes(b"\0\1")
+    command = [sys.executable, "-m", "pre_commit", "try-repo", str(hooks), "bmvis-check", "--files", "sizes.bin"]
+    found = run(project, *command)
+    assert "Skipped" not in found.stdout
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def steps(name):
+    """Return the shell commands of a documented workflow or recipe."""
+    written = yaml.safe_load((ROOT / "demo_docs" / name).read_text())
+    if "models" in written:
+        return written["models"]["script"]
+    return [step["run"] for step in written["jobs"]["check"]["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize(
+    ("name", "report"),
+    [("workflows/models.yml", "::error file=snapshots/tiny.json,line="), ("recipes/gitlab-models.yml", "")],
+    ids=["GitHub", "GitLab"],
+)
+def test_steps_of_a_workflow_install_the_project_and_report_drift(project, tmp_path, monkeypatch, name, report):
+    """As a script, with a `pip` that writes down what it would install."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "pip").write_text(f'#!/bin/sh\necho "$@" >> "{tools}/installed"\n')
+    (tools / "pip").chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tools), os.environ["PATH"]]))
+    script = "set -e\n" + "\n".join(steps(name))
+    assert run(project, "sh", "-c", script).returncode == 0
+    installed = (tools / "installed").read_text().splitlines()
+    assert all("--constraint constraints.txt" in line for line in installed)
+    assert installed[-1].endswith(" bmvis .")
     (project / "zoo.py").write_text("from torch import nn\ndef build(): return nn.Linear(3, 2)\n")
-    failed = run(project, *checks[0].split())
+    failed = run(project, "sh", "-c", script)
     assert failed.returncode == 1
-    assert failed.stdout == (
-        "::error file=snapshots/tiny.json,line=8,"
-        "title=tiny%3A old checkpoints no longer load (1 size mismatch)::~ the root  weight: [2, 2] → [2, 3]\n"
-    )
+    assert failed.stdout.startswith(report)
+    if not report:
+        (violation,) = json.loads((project / "gl-code-quality-report.json").read_text())
+        assert "weight: [2, 2] → [2, 3]" in violation["description"]

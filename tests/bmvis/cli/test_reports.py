@@ -142,6 +142,16 @@ def test_sarif_has_a_result_for_each_change():
     assert len({one["partialFingerprints"]["bmvis/v1"] for one in run["results"]}) == 4
 
 
+def test_sarif_fits_its_schema():
+    """https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html: the file is the official schema."""
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((Path(__file__).parents[2] / "data" / "sarif-schema-2.1.0.json").read_text())
+    for results in ([], [SAME], [*ALL, many(3)]):
+        jsonschema.validate(json.loads(written("sarif", results)), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**json.loads(written("sarif", ALL)), "version": "2.0.0"}, schema)
+
+
 def test_gitlab_has_a_violation_for_each_change():
     found = json.loads(written("gitlab", ALL))
     assert [one["severity"] for one in found] == ["critical", "minor", "blocker", "blocker"]
