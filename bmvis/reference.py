@@ -181,7 +181,7 @@ def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, A
             )
         if keyword.arg in keywords:
             raise InvalidReferenceError(
-                f"the argument {keyword.arg!r} is given twice in {_short(text)!r}", hint="give it once"
+                f"duplicate argument {keyword.arg!r} in {_short(text)!r}", hint="remove one of them"
             )
         keywords[keyword.arg] = _literal(keyword.value, text)
     return arguments, keywords

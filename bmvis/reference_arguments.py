@@ -38,7 +38,7 @@ def parse_argument(node: ast.expr) -> Any:
     """Return the value of an argument, in which names are `Symbol`s.
 
     Raises:
-        ValueError: it is outside the grammar.
+        ValueError: the expression is not supported.
     """
     try:
         return ast.literal_eval(node)
@@ -70,7 +70,7 @@ def _parse(node: ast.expr) -> Any:
             return _float(text)
         case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
             return _dict(keywords)
-    raise ValueError("outside the grammar")
+    raise ValueError("unsupported expression")
 
 
 def _dotted(node: ast.expr) -> str:
@@ -86,7 +86,7 @@ def _dotted(node: ast.expr) -> str:
 def _number(node: ast.expr) -> int | float:
     value = parse_argument(node)
     if type(value) not in (int, float):
-        raise ValueError("arithmetic takes numbers")
+        raise ValueError("operands must be numbers")
     number: int | float = value
     return number
 
@@ -116,6 +116,6 @@ def _dict(keywords: list[ast.keyword]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for keyword in keywords:
         if keyword.arg is None or keyword.arg in found:
-            raise ValueError("dict takes each name once")
+            raise ValueError("duplicate name in dict()")
         found[keyword.arg] = parse_argument(keyword.value)
     return found

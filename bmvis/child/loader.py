@@ -168,10 +168,8 @@ def _refused(target: Any, reference: Reference) -> FactoryError | None:
         known = [
             str(found.replace(default=found.empty, annotation=found.empty)) for found in signature.parameters.values()
         ]
-        takes = f"it takes {', '.join(known)}" if known else "it takes no arguments"
-        return FactoryError(
-            f"the arguments of {reference.text!r} do not fit: {user_text.exception_text(error)}", hint=takes
-        )
+        takes = f"expected: {', '.join(known)}" if known else "expected no arguments"
+        return FactoryError(f"invalid arguments in {reference.text!r}: {user_text.exception_text(error)}", hint=takes)
     return None
 
 

@@ -90,7 +90,7 @@ def _require_torch() -> None:
         import torch  # noqa: F401
     except ImportError as error:
         raise WorkerError(
-            f"PyTorch cannot be imported by the Python that builds the models, {sys.executable}: {error}",
-            hint="install torch there, or set another Python",
+            f"cannot import PyTorch in {sys.executable}, the Python that builds the models: {error}",
+            hint="install torch there, or set another Python interpreter",
             detail=tracebacks.user_frames(error) if error.name not in ("torch", None) else "",
         ) from error

@@ -29,12 +29,15 @@ def build(path: str) -> nn.Module:
     file = os.path.join(path, "config.json") if os.path.isdir(path) else path  # noqa: PTH112  # any text
     if not os.path.isfile(file):
         raise InvalidReferenceError(
-            f"no configuration: no file {file!r}", hint=f"searched from {os.getcwd()}; a function is config:build()"
+            f"configuration file {file!r} not found",
+            hint=f"paths are relative to {os.getcwd()}; to call a function of a module config, write config:build()",
         )
     try:
         import transformers
     except ImportError as error:
-        raise InvalidReferenceError(f"'config:' requires transformers: {error}", hint="install it there") from None
+        raise InvalidReferenceError(
+            f"'config:' requires transformers: {error}", hint="install it in the environment that builds the models"
+        ) from None
     with _offline():
         config = _read_config(file)
         cls = _named(transformers, config)

@@ -126,7 +126,7 @@ class _GgufReader:
     def number(self, form: str) -> int | float | bool:
         size = struct.calcsize(form)
         if self.at + size > len(self.content):
-            raise _DamagedError("it ends in its header")
+            raise _DamagedError("its header is truncated")
         (value,) = struct.unpack_from(self.order + form, self.content, self.at)
         self.at += size
         return value  # type: ignore[no-any-return]  # one of the three, by its format
@@ -137,15 +137,15 @@ class _GgufReader:
     def text(self, limit: int) -> str:
         length = self.whole()
         if length > limit:
-            raise _DamagedError(f"a string would have {length:,} bytes")
+            raise _DamagedError(f"the header has a string of {length:,} bytes")
         if self.at + length > len(self.content):
-            raise _DamagedError("it ends in its header")
+            raise _DamagedError("its header is truncated")
         self.at += length
         return self.content[self.at - length : self.at].decode("utf-8", "replace")
 
     def skip(self, count: int) -> None:
         if self.at + count > len(self.content):
-            raise _DamagedError("it ends in its header")
+            raise _DamagedError("its header is truncated")
         self.at += count
 
 
@@ -153,9 +153,9 @@ def _read_gguf(reader: _GgufReader, file: Path, whole: int) -> TensorFile:
     _read_version(reader)
     tensor_count, entry_count = reader.whole(), reader.whole()
     if tensor_count > MAX_TENSORS:
-        raise _DamagedError(f"it would have {tensor_count:,} tensors")
+        raise _DamagedError(f"the header lists {tensor_count:,} tensors")
     if entry_count > MAX_ENTRIES:
-        raise _DamagedError(f"it would have {entry_count:,} entries of metadata")
+        raise _DamagedError(f"the header lists {entry_count:,} metadata entries")
     metadata = dict(_read_entry(reader) for _ in range(entry_count))
     tensors: dict[str, StoredTensor] = {}
     ends: list[int] = []
@@ -222,13 +222,13 @@ def _read_tensor(reader: _GgufReader) -> tuple[str, StoredTensor, int]:
     if not name or not all(name.split(".")):
         raise _DamagedError(f"a tensor has the name {quoted(name)}")
     if not 0 < dimensions <= MAX_DIMENSIONS:
-        raise _DamagedError(f"{quoted(name)} would have {dimensions} dimensions")
+        raise _DamagedError(f"{quoted(name)} has {dimensions} dimensions")
     shape = tuple(reader.whole() for _ in range(dimensions))[::-1]
     kind, offset = reader.whole("I"), reader.whole("Q")
     if kind not in _BLOCKS:
         raise _DamagedError(f"{quoted(name)} has the unknown type {kind}")
     if max(shape) > MAX_SIZE:
-        raise _DamagedError(f"{quoted(name)} would have the sizes {shape}")
+        raise _DamagedError(f"{quoted(name)} has the shape {shape}")
     scheme, elements, size = _BLOCKS[kind]
     blocks = StoredTensor(shape, "", 0).count
     if shape[-1] % elements:

@@ -124,7 +124,7 @@ def parse_snapshot(content: bytes, file: str) -> Snapshot:
     try:
         return load(content.decode())
     except UnicodeDecodeError:
-        raise SnapshotError(f"{file}: it is not UTF-8 text", hint="run `bmvis snapshot`, and commit it") from None
+        raise SnapshotError(f"{file} is not UTF-8 text", hint="run `bmvis snapshot`, and commit it") from None
     except SnapshotError as error:
         raise SnapshotError(f"{file}: {error.message}", hint=error.hint) from error
 

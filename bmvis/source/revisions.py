@@ -20,7 +20,7 @@ def resolve_revision(folder: Path, revision: str) -> str:
         SnapshotError: the folder is in no repository, or the repository has no such commit.
     """
     if "\0" in revision:
-        raise SnapshotError("a git revision has no NUL character", hint="name a branch, a tag or a commit")
+        raise SnapshotError("a git revision cannot contain a NUL character", hint="use a branch, a tag or a commit")
     try:
         found = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     except SnapshotError:

@@ -125,7 +125,7 @@ def read_index(index: Path) -> TensorFile:
     for name in sorted(set(weights.values())):
         if name in (".", "..") or re.search(r"[/\\:\0]", name) or not name.endswith(".safetensors"):
             raise CheckpointError(
-                f"{index} names the part {quoted(name)}",
+                f"{index} lists the part {quoted(name)}",
                 hint="a part must be a .safetensors file in the folder of the index",
             )
         parts[name] = read_file(index.parent / name)
@@ -187,7 +187,7 @@ def _header(file: Path) -> tuple[bytes, int]:
         raise CheckpointError(f"{file} is truncated: it has {whole} bytes", hint=DOWNLOAD)
     if length > MAX_HEADER:
         raise CheckpointError(
-            f"{file} is not a safetensors file, or is damaged: its header would have {length:,} bytes", hint=SAVE
+            f"{file} is not a safetensors file, or is damaged: the header length is {length:,} bytes", hint=SAVE
         )
     if 8 + length > whole:
         raise CheckpointError(

@@ -149,7 +149,7 @@ class _Renaming:
             more = f" and {len(missing) - len(listed)} more" if len(missing) > len(listed) else ""
             names = ", ".join(f"{path!r} ({common})" for common, path in listed)
             yield CommonStructureError(
-                f"the mapping {self.naming.name} does not fit this {self.model.root.type}: no module {names}{more}",
+                f"the mapping {self.naming.name} does not match this {self.model.root.type}: no module {names}{more}",
                 hint=self._nearest(listed[0][1]),
             )
 

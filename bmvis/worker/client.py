@@ -166,7 +166,7 @@ def _read_reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
     printed = f"Last output:\n{output}" if output else ""
     if outcome.status == "late":
         raise WorkerError(
-            f"{request.reference!r} took longer than {request.timeout:g} s and was ended",
+            f"{request.reference!r} timed out after {request.timeout:g} s",
             hint="make the factory faster, or increase the timeout",
             detail=printed,
         )

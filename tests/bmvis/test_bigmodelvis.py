@@ -49,7 +49,7 @@ def test_structure_graph_accepts_a_mapping_of_opendelta(model):
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({"nope": {"__name__": "ff"}}, "the mapping given does not fit this Sequential: no module 'nope' (ff)"),
+        ({"nope": {"__name__": "ff"}}, "the mapping given does not match this Sequential: no module 'nope' (ff)"),
         (None, "there is no common structure for Sequential (built-in mappings: bert, "),
     ],
     ids=["none of its names is there", "none for the model"],

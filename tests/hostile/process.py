@@ -2,7 +2,7 @@
 
 from hostile.kinds import GOOD, Draws, Fails, Kind, draws
 
-SUPERVISED = r"was killed by SIG|ended with exit code|took longer"
+SUPERVISED = r"was killed by SIG|ended with exit code|timed out"
 
 KINDS = [
     Kind(

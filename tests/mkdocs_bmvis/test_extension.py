@@ -74,12 +74,12 @@ def test_settings_are_defaults_for_attributes(render):
         pytest.param('factory="zoo:tinny"', "'zoo' has no 'tinny'", id="name"),
         pytest.param(
             'factory="zoo:tiny(layer=2)"',
-            "do not fit: got an unexpected keyword argument 'layer' (it takes layers, width)",
+            "got an unexpected keyword argument 'layer' (expected: layers, width)",
             id="argument",
         ),
         pytest.param(
             'factory="zoo:raising(1)"',
-            "do not fit: too many positional arguments (it takes no arguments)",
+            "too many positional arguments (expected no arguments)",
             id="too-many",
         ),
         pytest.param('factory="zoo:raising"', "raised ValueError: no weights", id="raises"),
@@ -116,7 +116,10 @@ def test_missing_torch_names_the_python(render, caplog, tmp_path):
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')")
     page = render(ELEMENT, path=[str(tmp_path), "src"])
     python = Path(TORCH_PYTHON).name
-    assert re.search(rf"the Python that builds the models, \S*{re.escape(python)}: no torch here", caplog.text)
+    assert re.search(
+        rf"cannot import PyTorch in \S*{re.escape(python)}, the Python that builds the models: no torch here",
+        caplog.text,
+    )
     assert "install torch there" in page.boxes[0].get_text()
 
 

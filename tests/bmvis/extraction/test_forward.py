@@ -351,7 +351,7 @@ class Ending(nn.Module):
 
 @pytest.mark.parametrize(
     ("how", "timeout", "cause"),
-    [("exits", 300, "ended with exit code 3"), ("hangs", 20, "took longer than 20 s and was ended")],
+    [("exits", 300, "ended with exit code 3"), ("hangs", 20, "timed out after 20 s")],
     ids=["exits", "hangs"],
 )
 def test_forward_that_ends_the_process_loses_only_the_shapes(

@@ -64,7 +64,7 @@ def test_drift_is_an_error_next_to_the_tree(project, name, model, drift, number_
             "run",
         ),
         (b"<<<<<<< ours\n{}\n=======\n[]\n>>>>>>> theirs\n", "has git conflict markers", "commit the result"),
-        (b"\xff\xfe", "it is not UTF-8 text", "run `bmvis snapshot`"),
+        (b"\xff\xfe", "is not UTF-8 text", "run `bmvis snapshot`"),
         (b"{", r"small.json: ", "bmvis snapshot"),
     ],
     ids=["missing", "of another reference", "conflict", "encoding", "syntax"],

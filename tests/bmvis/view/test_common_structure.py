@@ -184,7 +184,7 @@ def test_common_structure_by_a_mapping_file(tmp_path):
         "        └── 0-2(Linear) weight:[2, 2] bias:[2]",
     ]
     assert [str(warning) for warning in page.warnings] == [
-        "the mapping mine.toml does not fit this Net: no module 'blocks.$.attention' (encoder.block.$.attn) "
+        "the mapping mine.toml does not match this Net: no module 'blocks.$.attention' (encoder.block.$.attn) "
         "(the nearest is 'blocks.$')"
     ]
 

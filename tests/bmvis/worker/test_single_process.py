@@ -46,7 +46,7 @@ def test_failure_is_reported(worker, tmp_path, name, kind, report):
 
 def test_model_that_takes_too_long_is_ended_with_its_processes(worker, tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "timeout", 5)
-    with pytest.raises(BmvisError, match="'hangs:build' took longer than 5 s and was ended"):
+    with pytest.raises(BmvisError, match="'hangs:build' timed out after 5 s"):
         worker.build("hangs:build", path=[str(tmp_path)])
 
 
