@@ -215,3 +215,14 @@ def test_similar_rows_below_levels_that_are_not_drawn_have_their_own_paths(tab):
     do(tab, folded, "unfold")
     assert row(tab, "m.body.blocks.denselayer3").locator("b").inner_text() == "body.blocks.denselayer3"
     assert tab.page.evaluate(READ)["m.body.blocks.denselayer3.conv2"][1] == "102,400 parameters: 17.2 %; 409.6 KB"
+
+
+def test_a_cell_of_the_map_links_to_its_row(tab):
+    open_model(tab, DENSE, map=True, open=0)
+    cell = tab.page.locator(".bmvis-map a", has=tab.page.locator("title", has_text="denselayer1.conv1:"))
+    for _ in range(2):
+        tab.page.locator("#m [data-level='0']").click()
+        cell.locator("rect").click()
+        row(tab, "m.features.denseblock1.denselayer1.conv1").wait_for()
+        assert tab.page.locator(".bmvis-linked b").inner_text() == "conv1"
+    assert tab.page.locator(".bmvis-map a").count() == tab.page.locator(".bmvis-map g").count()

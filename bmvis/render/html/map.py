@@ -12,6 +12,7 @@ import msgspec
 from bmvis import humanize
 from bmvis.model.tree import parents
 from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.row import PathLink
 from bmvis.view.page import Page, Row
 
 WIDTH, LINE = 1000, 24
@@ -37,17 +38,21 @@ class MapCell(msgspec.Struct, frozen=True):
     state: str
 
 
-def to_map(page: Page) -> Markup | None:
+def to_map(page: Page, link: PathLink = lambda path: None) -> Markup | None:
     """Return the map as one element; None for a tree without parameters.
 
     The cells scale with the width of the page; the text does not.
+
+    Args:
+        page: the page to draw.
+        link: returns the addresses of rows, which cells link to.
     """
     cells = list(_cells(page))
     if not cells:
         return None
     drawn = tag(
         "svg",
-        *(_draw(cell, page) for cell in cells),
+        *(_draw(cell, page, link) for cell in cells),
         width="100%",
         height=(1 + max(cell.row.depth for cell in cells)) * LINE,
         role="img",
@@ -127,14 +132,17 @@ def _own_states(row: Row) -> set[str]:
     }
 
 
-def _draw(cell: MapCell, page: Page) -> Markup:
+def _draw(cell: MapCell, page: Page, link: PathLink) -> Markup:
     whole, state = page.totals.count, "" if page.is_checkpoint else f", {cell.state}"
     row, top = cell.row, cell.row.depth * LINE
     share = humanize.percent(row.first, whole)
     words = f"{row.path or row.label}: {row.first:,} {page.counted}, {share}{state}"
     left, width = _percent(cell.left), _percent(cell.width)
     box = tag("rect", x=left, y=top, width=width, height=LINE, fill="none", stroke="currentColor")
-    return tag("g", join(tag("title", words), box, _label(cell, left, top)), class_=f"bmvis-{cell.state}")
+    drawn = tag("g", join(tag("title", words), box, _label(cell, left, top)), class_=f"bmvis-{cell.state}")
+    href = link(row.path) if row.module else None
+    # Not in the tab order: the tree has the same rows, and reaches them by keyboard.
+    return tag("a", drawn, href=href, tabindex="-1") if href else drawn
 
 
 def _label(cell: MapCell, left: str, top: int) -> Markup | None:

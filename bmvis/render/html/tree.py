@@ -51,7 +51,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
             _list(page, anchor, type_link),
             class_=_tree_classes(page.rows),
         ),
-        to_map(page) if options.map else None,
+        to_map(page, _Links(anchor, page.rows).to) if options.map else None,
         to_legend(page),
         tag("p", options.caption, class_="bmvis-caption", id=caption_id, dir="auto") if options.caption else None,
         class_=" ".join(("bmvis", *options.classes)),

@@ -42,5 +42,8 @@ function openLinked() {
 // address by themselves.
 function followLink({ target }) {
   const link = target.closest?.("a[href*='#']");
-  if (link && link.pathname === location.pathname && link.hash.includes(".")) setTimeout(openLinked);
+  if (!link) return;
+  // A link in a map is an element of SVG, without these properties.
+  const { pathname, hash } = new URL(link.getAttribute("href"), document.baseURI);
+  if (pathname === location.pathname && hash.includes(".")) setTimeout(openLinked);
 }
