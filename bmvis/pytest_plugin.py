@@ -26,7 +26,7 @@ MAX_NAME = 100
 _USED = "bmvis_snapshot"
 """The name of the user property with the path of a snapshot: pytest-xdist hands properties to its main process."""
 _UNSAFE = re.compile(r"[^\w.-]+")
-_RECORDER = pytest.StashKey["_Recorder"]()
+_RECORDER = pytest.StashKey["_SnapshotRecorder"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Record which snapshots tests use."""
-    recorder = _Recorder(config)
+    recorder = _SnapshotRecorder(config)
     config.stash[_RECORDER] = recorder
     config.pluginmanager.register(recorder, "bmvis-recorder")
 
@@ -52,7 +52,7 @@ def assert_structure(request: pytest.FixtureRequest) -> Callable[..., None]:
     names: set[str] = set()
 
     def check(model: nn.Module | Model, name: str = "") -> None:
-        written = safe_name(name or str(request.node.name))
+        written = file_name(name or str(request.node.name))
         if name and written in names:
             raise ValueError(f"the test has two snapshots with the name {name!r}; use different names")
         unique, number = written, 1
@@ -69,7 +69,7 @@ def assert_structure(request: pytest.FixtureRequest) -> Callable[..., None]:
     return check
 
 
-def safe_name(name: str) -> str:
+def file_name(name: str) -> str:
     """Return the name of a file for a test. A name that is changed ends with a digest, because two can be alike."""
     safe = _UNSAFE.sub("_", name)[:MAX_NAME].strip(".") or "_"
     return safe if safe == name else f"{safe}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
@@ -102,7 +102,7 @@ def _compare(model: nn.Module | Model, file: Path, reference: str, is_update: bo
     return text if problem else ""
 
 
-class _Recorder:
+class _SnapshotRecorder:
     """Knows the snapshots that tests used, and finds obsolete ones."""
 
     def __init__(self, config: pytest.Config) -> None:

@@ -12,9 +12,10 @@ import click
 import msgspec
 from rich.console import Console
 
+from bmvis.cli.option_flags import option_flags
 from bmvis.errors import BmvisError
 from bmvis.option_parsing import parse_options
-from bmvis.options import OPTIONS, Option, Options
+from bmvis.options import OPTIONS, Options
 from bmvis.reference import short_name
 from bmvis.render.html.standalone import to_document
 from bmvis.render.json_data import to_data
@@ -34,21 +35,7 @@ _ELSEWHERE = ("name", "caption", "class", "search")
 _UNLIMITED = 1_000_000
 """Number of columns if the output is not a terminal."""
 _FILE = click.Path(dir_okay=False, allow_dash=True)
-
-
-def _display_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(OPTIONS):
-        if option.name not in _ELSEWHERE:
-            command = _flag(option)(command)
-    return command
-
-
-def _flag(option: Option) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    if option.is_flag:
-        return click.option(f"--{option.name}", option.attribute, is_flag=True, help=option.help)
-    return click.option(
-        f"--{option.name}", option.attribute, metavar="TEXT", help=f"{option.help} Takes {option.takes}."
-    )
+_display_options = option_flags(OPTIONS, without=_ELSEWHERE)
 
 
 def _outputs(command: Callable[..., None]) -> Callable[..., None]:

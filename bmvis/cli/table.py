@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
+from bmvis.cli.option_flags import option_flags
 from bmvis.cli.show import BROKEN, printable_lines
 from bmvis.errors import BmvisError
 from bmvis.gallery import read_entries
-from bmvis.options import Option
 from bmvis.render.html.standalone import table_document
 from bmvis.render.table_text import to_csv, to_markdown, to_rst, to_text
 from bmvis.source.source import Source
@@ -31,20 +31,7 @@ FORMATS: dict[str, Callable[[Table], str]] = {
     "csv": to_csv,
     "html": table_document,
 }
-
-
-def _table_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(TABLE_OPTIONS):
-        if option.name not in _ELSEWHERE:
-            command = _flag(option)(command)
-    return command
-
-
-def _flag(option: Option) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    if option.is_flag:
-        return click.option(f"--{option.name}", option.attribute, is_flag=True, help=option.help)
-    text = f"{option.help} Takes {option.takes}."
-    return click.option(f"--{option.name}", option.attribute, metavar="TEXT", help=text)
+_table_options = option_flags(TABLE_OPTIONS, without=_ELSEWHERE)
 
 
 @click.command()

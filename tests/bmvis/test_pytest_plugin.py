@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bmvis.pytest_plugin import safe_name
+from bmvis.pytest_plugin import file_name
 
 pytest_plugins = ["pytester"]
 
@@ -117,11 +117,11 @@ def test_two_snapshots_of_one_name_are_an_error(run, pytester):
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", "test[../c]", "con\0", "", "..", "x" * 5000, "ünï", "a b"])
 def test_a_snapshot_stays_in_its_folder(name):
-    safe = safe_name(name)
+    safe = file_name(name)
     assert safe not in ("", ".", "..")
     assert len(safe) < 120
     assert not set("/\\\0:") & set(safe)
-    assert safe_name(name + "!") != safe
+    assert file_name(name + "!") != safe
 
 
 def test_the_plugin_imports_nothing_heavy():
