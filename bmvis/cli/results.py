@@ -72,6 +72,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     verdict: Verdict | None = None
     renamed: tuple[RenamedKey, ...] = ()
     """State-dict keys that have another name now."""
+    versions: str = ""
+    """The packages that have another version now."""
     message: str = ""
     """The problem, if there is more to report than changes."""
     hint: str = ""
@@ -103,6 +105,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
         found = [change.shown for change in self.changes]
         if self.before and self.after:
             found += total_lines(self.before, self.after)
+        found += [f"  {self.versions}"] if self.versions else []
         return lines("\n".join(found))
 
 
@@ -137,6 +140,7 @@ def compared(name: str, file: Path, drift: Drift, text: str, *, is_after: bool =
         after=drift.after,
         verdict=drift.verdict,
         renamed=drift.renamed,
+        versions=drift.versions,
     )
 
 

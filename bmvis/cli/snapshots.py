@@ -16,6 +16,7 @@ from bmvis.cli.results import BROKEN
 from bmvis.cli.shared_options import build_options, errors_end_the_command, project_option
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.source.pyproject import Project, read_project
+from bmvis.source.recorded import parse_snapshot
 
 
 @click.command()
@@ -25,9 +26,10 @@ from bmvis.source.pyproject import Project, read_project
 @click.option(
     "--interactive", "-i", "asks", is_flag=True, help="Show the changes of each file, and ask before writing it."
 )
+@click.option("--upgrade", is_flag=True, help="Write files of an older format again, with all facts.")
 @click.option("--prune", is_flag=True, help="Remove snapshots without a model in pyproject.toml.")
 def snapshot(
-    names: Sequence[str], folder: Path, jobs: int, timeout: float, shows: bool, asks: bool, prune: bool
+    names: Sequence[str], folder: Path, jobs: int, timeout: float, shows: bool, asks: bool, upgrade: bool, prune: bool
 ) -> None:
     """Write the snapshots of the models that pyproject.toml names.
 
@@ -42,7 +44,7 @@ def snapshot(
             checked: Iterable[Checked] = builders.build_all(partial(check_file, ignored=project.ignored))
             if asks:
                 checked = list(checked)  # the progress bar would overwrite the prompts
-            built = [_record(one, shows=shows or asks, asks=asks) for one in checked]
+            built = [_record(one, shows=shows or asks, asks=asks, upgrade=upgrade) for one in checked]
             if not names and not builders.broken:
                 _obsolete(project, builders.names, prune=prune)
     sys.exit(0 if all(built) else BROKEN)
@@ -58,21 +60,36 @@ def write_snapshot(file: Path, snapshot: Snapshot) -> str:
     return "wrote" if known is None else "changed"
 
 
-def _record(checked: Checked, *, shows: bool, asks: bool) -> bool:
+def _record(checked: Checked, *, shows: bool, asks: bool, upgrade: bool) -> bool:
     """Write the snapshot of one model, and return whether the model could be built."""
     outcome, result = checked
     if outcome.snapshot is None:
         click.echo(f"{outcome.name}: {result.report}", err=True)
-        return False
+        return upgrade and _upgrade_text(outcome.name, outcome.file)
     if shows and not result.is_well:
         click.echo(to_text([result]))
-    if result.is_well:
+    if result.is_well and not (upgrade and _is_older(outcome.file)):
         done = "unchanged"
     elif asks and not click.confirm(f"write {result.snapshot}?"):
         done = "skipped"
     else:
         done = write_snapshot(outcome.file, outcome.snapshot)
     click.echo(f"{outcome.name}: {done} {result.snapshot}")
+    return True
+
+
+def _is_older(file: Path) -> bool:
+    """Return whether a snapshot lacks facts that this version records."""
+    return bool(parse_snapshot(file.read_bytes(), str(file)).model.unrecorded)
+
+
+def _upgrade_text(name: str, file: Path) -> bool:
+    """Write the facts of an older file in the present format. The others stay unknown, because nothing was built."""
+    if not file.exists():
+        return False
+    snapshot = parse_snapshot(file.read_bytes(), str(file))
+    unknown = ", ".join(snapshot.model.unrecorded) or "none"
+    click.echo(f"{name}: {write_snapshot(file, snapshot)} {file.name} without building it (not recorded: {unknown})")
     return True
 
 

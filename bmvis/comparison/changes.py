@@ -15,6 +15,9 @@ from bmvis.comparison.adapter_keys import with_adapter_names
 from bmvis.comparison.alignment import WRAPPED, Place, align
 from bmvis.comparison.common_changes import mark_subtrees
 from bmvis.comparison.module_changes import is_same_class
+from bmvis.comparison.setting_changes import is_position, setting_changes, setting_fact
+from bmvis.comparison.sizes import resized
+from bmvis.model.settings import SETTINGS
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Change, Model, Module, Parameter, join, parents
 
@@ -83,6 +86,16 @@ class _Where:
             for place in places
             if place.before is not None and place.after is not None
         }
+        self.has_settings = SETTINGS not in (*before.unrecorded, *after.unrecorded)
+        self.resized = resized(
+            before, after, {p.before: p.after for p in places if p.before is not None and p.after is not None}
+        )
+
+    def are_equal(self, old: Module, new: Module) -> bool:
+        """Return whether two modules have the same settings, or one of them is shared and lists none."""
+        if old.shared_with is not None or new.shared_with is not None:
+            return True
+        return old.settings == new.settings and old.extra_repr == new.extra_repr
 
     def is_unknown(self, place: Place) -> bool:
         """Return whether the other model is a file, and the module has no tensors, so that the file cannot have it."""
@@ -116,13 +129,26 @@ def _laid_over(place: Place, before: Model, after: Model, where: _Where) -> Modu
         parameters = tuple(msgspec.structs.replace(p, change=ADDED) for p in new.parameters)
         return msgspec.structs.replace(new, depth=place.depth, parameters=parameters, change=change)
     old = before.modules[place.before]
-    details = tuple(_module_differences(old, new, place.was))
+    details = (*_module_differences(old, new, place.was), *_settings(old, new, place, where))
     return msgspec.structs.replace(
         new,
         depth=place.depth,
         parameters=tuple(_parameters(old, new, where)),
         change=Change("changed", details) if details else None,
     )
+
+
+def _settings(old: Module, new: Module, place: Place, where: _Where) -> Iterator[str]:
+    """Yield the changes of settings and of arguments in `extra_repr()`."""
+    if where.has_checkpoint or place.before is None or place.after is None or where.are_equal(old, new):
+        return
+    is_resized = {p.name: p.shape for p in old.parameters} != {p.name: p.shape for p in new.parameters}
+    absent = "default" if new.package.startswith("torch.nn.") else "none"
+    for change in setting_changes(
+        old, new, is_resized=is_resized, with_settings=where.has_settings, resized=where.resized
+    ):
+        if not is_position(change, where.before[place.before], where.after[place.after]):
+            yield setting_fact(change, absent).text
 
 
 def _removed(module: Module, depth: int, path: str) -> Module:

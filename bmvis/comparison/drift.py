@@ -31,12 +31,15 @@ class Drift(msgspec.Struct, frozen=True):
     verdict: Verdict = Verdict()
     renamed: tuple[RenamedKey, ...] = ()
     """State-dict keys that have another name now."""
+    versions: str = ""
+    """The packages that have another version now; '' if nothing else differs."""
 
     def __bool__(self) -> bool:
         return bool(self.changes) or self.verdict.differs
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.changes), *total_lines(self.before, self.after)])
+        found = [*map(str, self.changes), *total_lines(self.before, self.after)]
+        return "\n".join([*found, f"  {self.versions}"] if self.versions else found)
 
     def key_map(self, *, guess: bool = False) -> dict[str, str]:
         """Return the present key for each state-dict key that was renamed.
@@ -75,7 +78,19 @@ def find_drift(before: Model, after: Model, ignored: Ignored = NOTHING) -> Drift
     if not changes and verdict.differs and verdict == checkpoint_verdict(before, before):
         verdict = Verdict()  # the module's own code does not load what it saves: nothing has changed
     renamed = renamed_keys(before, after, reader.places, verdict)
-    return Drift(changes, subtree_totals(before)[0], subtree_totals(after)[0], verdict, renamed)
+    versions = _versions(before, after) if changes or verdict.differs else ""
+    return Drift(changes, subtree_totals(before)[0], subtree_totals(after)[0], verdict, renamed, versions)
+
+
+def _versions(before: Model, after: Model) -> str:
+    """Return which packages have another version: `recorded with transformers 4.56.2, here 5.23.0`."""
+    both = [name for name in before.versions if name in after.versions]
+    found = [
+        f"{name} {before.versions[name]}, here {after.versions[name]}"
+        for name in both
+        if before.versions[name] != after.versions[name]
+    ]
+    return f"recorded with {'; '.join(found)}" if found else ""
 
 
 def total_lines(before: Totals, after: Totals) -> Iterator[str]:

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from bmvis.comparison.lines import DriftLine, Kind, fact_line
 from bmvis.comparison.tensor_changes import changed
 from bmvis.model.optimizer import Optimizer
+from bmvis.model.settings import SETTINGS, function_name
 from bmvis.model.tree import Model
 
 
@@ -24,7 +25,8 @@ def optimizer_changes(before: Model, after: Model) -> Iterator[DriftLine]:
                 text = f"{there.type} ({groups})"
                 yield DriftLine(kind, "", text, "training", topic="optimizer", subject=where)
             continue
-        was, is_now = _described(old), _described(new)
+        with_settings = SETTINGS not in (*before.unrecorded, *after.unrecorded)
+        was, is_now = _described(old, with_settings), _described(new, with_settings)
         for field in dict.fromkeys([*was, *is_now]):
             if was.get(field) == is_now.get(field) or _repeats_rate(field, was, is_now):
                 continue
@@ -43,9 +45,12 @@ def _repeats_rate(field: str, was: dict[str, str], is_now: dict[str, str]) -> bo
     return (was.get(field), is_now.get(field)) == (was.get(rate), is_now.get(rate)) and rate in was
 
 
-def _described(optimizer: Optimizer) -> dict[str, str]:
+def _described(optimizer: Optimizer, with_settings: bool) -> dict[str, str]:
     """Return all facts of an optimizer as text, by the name of the fact."""
     found = {"type": optimizer.type, "schedulers": ", ".join(optimizer.schedulers) or "none"}
+    if with_settings:
+        for type_, settings in zip(optimizer.schedulers, optimizer.scheduler_settings, strict=False):
+            found |= {f"{type_}, {name}": function_name(text) or text for name, text in settings.items()}
     for number, group in enumerate(optimizer.groups):
         of_it = {"name": group.name or "none", "tensors": str(group.tensors), "not the model's": str(group.strangers)}
         found |= {f"group {number}, {name}": value for name, value in {**of_it, **group.settings}.items()}

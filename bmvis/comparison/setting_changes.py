@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, changed
-from bmvis.model.settings import MODE, arguments, function_name, normal
+from bmvis.model.settings import DEFAULT, MODE, arguments, function_name, normal
 from bmvis.model.tree import Module
 
 _OFF = "gradient_checkpointing"
@@ -107,7 +107,7 @@ def setting_fact(change: SettingChange, absent: str) -> ChangedFact:
         modes = {"True": "training mode", "False": "eval mode", None: ""}
         now, was = modes.get(change.after), modes.get(change.before)
         return ChangedFact(f"now in {now}" if now else f"no longer in {was}", change.impact, False, topic=MODE)
-    name = "" if change.name.isdecimal() else change.name.removesuffix(".default")
+    name = "" if change.name.isdecimal() else change.name
     if change.name in HOOKS:
         name, absent = name.replace("_", " "), "none"
     before, after = shown(change.before, absent), shown(change.after, absent)
@@ -123,12 +123,13 @@ def shown(text: str | None, absent: str) -> str:
 
 def related(setting: str, type_: str, name: str) -> bool:
     """Return whether a value of a configuration can be the origin of a module's setting, by their names."""
-    words = set(setting.removesuffix(".default").split("_")) | ({"dropout"} if "drop" in type_.lower() else set())
+    words = set(setting.split("_")) | ({"dropout"} if "drop" in type_.lower() else set())
     return bool({word for word in words if len(word) > 1} & set(re.split(r"[_.]", name)))
 
 
 def _values(module: Module, with_settings: bool) -> Mapping[str, str]:
-    own = module.settings or {} if with_settings else {}
+    settings = module.settings or {} if with_settings else {}
+    own = {name.removesuffix(DEFAULT): text for name, text in settings.items()}
     off = {_OFF: "False"} if with_settings else {}
     return {**off, **arguments(module.extra_repr), **own}
 

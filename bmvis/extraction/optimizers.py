@@ -16,6 +16,7 @@ from bmvis import user_text
 from bmvis.errors import FactoryError, a_type
 from bmvis.extraction import introspection
 from bmvis.extraction.modules import LiveModel
+from bmvis.extraction.setting_values import entries
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Parameter
 
@@ -32,6 +33,12 @@ _LIGHTNING = ("optimizer", "lr_scheduler", "scheduler")
 https://lightning.ai/docs/pytorch/stable/common/lightning_module.html#configure-optimizers"""
 _MAX_NESTING = 4
 """Maximum depth of the tuples, lists, and dictionaries around an optimizer."""
+MAX_SETTINGS = 64
+"""Maximum number of arguments of a scheduler."""
+_OF_SCHEDULERS = ("optimizer", "base_lrs", "last_epoch", "verbose")
+"""Attributes of schedulers that are no arguments, or that the parameter groups show."""
+_PARTS = ("_schedulers", "_milestones")
+"""Private attributes of `SequentialLR` and `ChainedScheduler` that are arguments."""
 _INTERNAL = ("params", "param_names", "name")
 
 
@@ -108,7 +115,22 @@ def _optimizer(optimizer: Any, known: set[int], schedulers: Sequence[Any]) -> Op
         type=user_text.safe_text(type(optimizer).__name__),
         groups=tuple(_group(group, known) for group in _groups(optimizer)),
         schedulers=tuple(user_text.safe_text(type(scheduler).__name__) for scheduler in own),
+        scheduler_settings=tuple(map(_scheduler_settings, own)),
     )
+
+
+def _scheduler_settings(scheduler: Any) -> dict[str, str]:
+    """Return the arguments of a scheduler that it keeps in attributes."""
+    found: dict[str, str] = {}
+    for name, value in list(object.__getattribute__(scheduler, "__dict__").items()):
+        if type(name) is not str or name in _OF_SCHEDULERS or (name[:1] == "_" and name not in _PARTS):
+            continue
+        if name == "milestones" and issubclass(type(value), dict):
+            value = sorted(dict.keys(value))  # MultiStepLR counts how often each one is given
+        if name == "_schedulers" and type(value) is list:
+            value = [type(inner) for inner in value]
+        found |= dict(entries(name.lstrip("_"), value))
+    return dict(list(found.items())[:MAX_SETTINGS])
 
 
 def _group(group: Mapping[Any, Any], known: set[int]) -> ParameterGroup:

@@ -16,7 +16,7 @@ from torch import nn
 from bmvis import user_text
 from bmvis.extraction import introspection
 from bmvis.extraction.setting_values import callable_text, entries, text_of
-from bmvis.model.settings import MODE, arguments, normal
+from bmvis.model.settings import DEFAULT, MODE, arguments, normal
 
 MAX_SETTINGS = 64
 """Settings of one module that are recorded."""
@@ -161,7 +161,7 @@ class SettingsReader:
         left = MAX_SETTINGS
         for attribute in plan.attributes:
             for name, text, plain in self._entries(attribute, slots[attribute]):
-                is_shown = shown.get(name) == plain or plain in positional
+                is_shown = shown.get(name.removesuffix(DEFAULT)) == plain or plain in positional
                 if left and not is_shown and (name not in defaults or defaults[name] != plain):
                     left -= 1
                     yield name, text

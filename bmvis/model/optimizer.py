@@ -26,3 +26,5 @@ class Optimizer(msgspec.Struct, frozen=True, omit_defaults=True):
     groups: tuple[ParameterGroup, ...] = ()
     schedulers: tuple[str, ...] = ()
     """Class names of the learning rate schedulers of this optimizer that the factory returned."""
+    scheduler_settings: tuple[dict[str, str], ...] = ()
+    """The arguments of each scheduler, as text: `{"T_max": "100", "eta_min": "0.0"}`."""

@@ -17,6 +17,8 @@ ABSENT = "-"
 """In place of the text where a module does not have a setting."""
 MODE = "training"
 """The setting for the mode of a module that differs from the mode of the module above it."""
+DEFAULT = ".default"
+"""The end of names of settings of PEFT's only adapter, if that has no name."""
 Settings = Mapping[str, str]
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan")
 _ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)

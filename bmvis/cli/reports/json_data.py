@@ -10,7 +10,7 @@ import msgspec
 
 from bmvis.cli.results import Result
 
-_COMPARED = ("class", "headline", "changes", "before", "after", "verdict", "renamed")
+_COMPARED = ("class", "headline", "changes", "before", "after", "verdict", "renamed", "versions")
 _FAILED = ("message", "hint", "detail")
 _EMPTY: dict[str, Any] = {
     "class": None,
@@ -20,6 +20,7 @@ _EMPTY: dict[str, Any] = {
     "message": "",
     "hint": "",
     "detail": "",
+    "versions": "",
 }
 
 

@@ -415,3 +415,33 @@ def test_ignored_changes_leave_a_file_alone(recorded):
     (recorded / "pyproject.toml").write_text(f"[tool.bmvis]\nignore = ['trainable']\n{PYPROJECT}")
     assert run("check").exit_code == 0
     assert run("snapshot", "small").stdout == "small: unchanged snapshots/small.json\n"
+
+
+def older(file: Path) -> None:
+    """Write a snapshot as format 2 did: without versions and settings."""
+    lines = file.read_text().replace('"bmvis-snapshot": 3', '"bmvis-snapshot": 2').splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not line.startswith('"versions"')))
+
+
+def test_snapshot_of_format_2_is_written_again_on_request_only(recorded):
+    file = recorded / "snapshots" / "small.json"
+    present = file.read_text()
+    older(file)
+    text = file.read_text()
+    assert run("check", "small").exit_code == 0
+    assert run("snapshot", "small").stdout == "small: unchanged snapshots/small.json\n"
+    assert file.read_text() == text
+    assert run("snapshot", "small", "--upgrade").stdout == "small: changed snapshots/small.json\n"
+    assert file.read_text() == present
+    assert run("snapshot", "small", "--upgrade").stdout == "small: unchanged snapshots/small.json\n"
+
+
+def test_snapshot_of_format_2_is_upgraded_without_its_model(recorded):
+    file = recorded / "snapshots" / "small.json"
+    older(file)
+    (recorded / "zoo.py").write_text("raise RuntimeError('no libraries here')")
+    result = run("snapshot", "small", "--upgrade")
+    assert result.exit_code == 0
+    assert "small: changed small.json without building it (not recorded: state_code, settings" in result.stdout
+    assert '"bmvis-snapshot": 3' in file.read_text()
+    assert '"unrecorded": ["state_code", "settings"' in file.read_text()

@@ -7,14 +7,18 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils import prune
+from torch.optim import lr_scheduler
 
+from bmvis.comparison.changes import compare_models
 from bmvis.comparison.drift import find_drift
-from bmvis.extraction.modules import capture
+from bmvis.extraction.modules import capture, capture_live
+from bmvis.extraction.optimizers import note_groups
 from bmvis.model.snapshot import Snapshot, dump, load
 
 
@@ -346,3 +350,70 @@ def test_change_of_a_setting_keeps_checkpoints_loading(before, after):
     found = drift(before, after)
     assert found.verdict.loads
     assert found.headline.startswith("old checkpoints load")
+
+
+def scheduled(schedule: Callable[..., Any], **settings: Any):
+    """Return a model with an optimizer and a scheduler, as a factory can."""
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return note_groups(capture_live(model), (optimizer, schedule(optimizer, **settings))).tree
+
+
+@pytest.mark.parametrize(
+    ("schedule", "before", "after", "line"),
+    [
+        pytest.param(
+            lr_scheduler.CosineAnnealingLR,
+            {"T_max": 10},
+            {"T_max": 20},
+            "~ optimizer, CosineAnnealingLR  T_max: 10 → 20",
+            id="T_max",
+        ),
+        pytest.param(
+            lr_scheduler.StepLR,
+            {"step_size": 10},
+            {"step_size": 10, "gamma": 0.5},
+            "~ optimizer, StepLR  gamma: 0.1 → 0.5",
+            id="gamma",
+        ),
+        pytest.param(
+            lr_scheduler.MultiStepLR,
+            {"milestones": [3, 5]},
+            {"milestones": [3, 6]},
+            "~ optimizer, MultiStepLR  milestones: (3, 5) → (3, 6)",
+            id="milestones",
+        ),
+    ],
+)
+def test_change_of_a_scheduler_is_reported(schedule, before, after, line):
+    recorded = load(dump(Snapshot("zoo:build", scheduled(schedule, **before)))).model
+    drift = find_drift(recorded, scheduled(schedule, **after))
+    assert [str(change) for change in drift.changes] == [line]
+    assert drift.impact == "training"
+    assert not find_drift(recorded, scheduled(schedule, **before))
+
+
+def test_other_versions_are_named_only_if_something_else_differs():
+    before, after = capture(nn.Dropout(0.1)), capture(nn.Dropout(0.2))
+    older = msgspec.structs.replace(before, versions={"torch": "2.2.0", "gone": "1.0"})
+    assert find_drift(older, after).versions == f"recorded with torch 2.2.0, here {after.versions['torch']}"
+    assert str(find_drift(older, after)).splitlines()[-1].strip().startswith("recorded with torch 2.2.0, here ")
+    assert not find_drift(older, before)
+    assert find_drift(older, before).versions == ""
+
+
+def test_versions_name_no_device():
+    assert "+" not in capture(nn.Dropout()).versions["torch"]
+
+
+def test_settings_that_were_not_recorded_are_not_compared():
+    text = dump(Snapshot("zoo:build", capture(Plain(top_k=1)))).replace('"bmvis-snapshot": 3', '"bmvis-snapshot": 2')
+    older = load(text.replace(', "settings": {"top_k": "1"}', "")).model
+    assert not find_drift(older, capture(Plain(top_k=2)))
+    assert load(dump(Snapshot("zoo:build", older))).model == older
+
+
+def test_comparison_on_a_page_shows_settings():
+    compared = compare_models(capture(nn.Sequential(Plain(top_k=1))), capture(nn.Sequential(Plain(top_k=2)))).model
+    assert compared.modules[1].change.details == ("top_k: 1 → 2",)
+    assert compared.root.change is None
