@@ -18,6 +18,8 @@ MODULES = [file for file in FILES if file.suffix == ".py"]
 FOLDERS = sorted({file.parent.as_posix() for file in FILES})
 CODE_MAP = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where things are")[2]
 ROWS = dict(re.findall(r"^\| `([\w/]+)/` \| (.*) \|$", CODE_MAP, re.MULTILINE))
+SHARED_NAMES = {"Result"}
+"""Names of two classes: `Result` is that of one model in `bmvis check`, and that of one row of a table."""
 MAX_LINES = 350
 MAX_FUNCTION_LINES = 40
 
@@ -40,6 +42,16 @@ def test_functions_have_a_maximum_length():
     }
     assert len(functions) > 1000
     assert {name: count for name, count in functions.items() if count > MAX_FUNCTION_LINES} == {}
+
+
+def test_class_names_are_unique():
+    files: dict[str, list[str]] = {}
+    for file in MODULES:
+        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+            if isinstance(node, ast.ClassDef):
+                files.setdefault(node.name.lstrip("_"), []).append(str(file))
+    assert len(files) > 100
+    assert {name: found for name, found in files.items() if len(found) > 1 and name not in SHARED_NAMES} == {}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -111,7 +111,8 @@ def test_compare_shows_changes_between_two_models(folder):
         "└── 0 (Linear) weight:[8, 4] ([6, 4] → [8, 4]) bias:[8] ([6] → [8])",
         "",
         "Sequential: 40 parameters, all trainable; float32, 160 bytes",
-        "before: 30 parameters, 30 trainable; 120 bytes",
+        "before: Sequential, 30 parameters, 30 trainable; float32, 120 bytes",
+        "changes: another shape: 40",
         "trainable",
     ]
 
@@ -121,7 +122,8 @@ def test_compare_accepts_a_snapshot(folder):
     done = bmvis(folder, "compare", "snapshot:small", "zoo:tiny(sizes=[2, 2])", "--json")
     data = json.loads(done.stdout)
     assert data["before"]["parameters"] == 12
-    assert [row["change"] for row in data["rows"] if "change" in row] == [{"kind": "removed"}]
+    changes = [row["change"] for row in data["rows"] if "change" in row]
+    assert changes == [{"kind": "removed"}, {"kind": "changed", "details": ["was 2"]}]
     assert "'smal' is neither" in bmvis(folder, "compare", "snapshot:smal", "zoo:tiny").stderr
 
 
