@@ -40,6 +40,10 @@ class GalleryOptions(msgspec.Struct, frozen=True, kw_only=True):
     device: Device = "auto"
     classes: tuple[str, ...] = ()
 
+    def inputs_of(self, entry: Entry) -> str:
+        """Return the inputs for one line: none, as cards describe no call."""
+        return ""
+
 
 class Entry(msgspec.Struct, frozen=True):
     """One line of a gallery, or one of the models that the pattern on a line matches."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 
 def count(number: int) -> str:
@@ -35,28 +36,33 @@ def percent(part: int, whole: int) -> str:
     return f"{share:.1f}".removesuffix(".0") + " %"
 
 
-def common_unit(numbers: Sequence[int], is_size: bool) -> str:
-    """Return one unit for a column of numbers, such as `M` or `MB`.
+class Unit(NamedTuple):
+    """The unit of a column of numbers."""
 
-    In this unit, the smallest number is at least 1, and the largest has at most six digits before the point.
+    name: str = ""
+    """`M`, `MB` or `bytes`; '' if each number has its own unit."""
+    digits: int = 0
+    """Digits after the point."""
 
-    Returns:
-        The unit, `bytes` for small sizes; '' if exact numbers are short enough, or if no single unit fits.
+
+def common_unit(numbers: Sequence[int], is_size: bool) -> Unit:
+    """Return one unit for a column of numbers, in which the smallest one keeps two digits, and half are at least 1.
+
+    If exact numbers are short enough, or if no single unit fits, the unit has no name.
     """
-    found = [number for number in numbers if number]
-    if not found or max(found) < (1000 if is_size else 10_000):
-        return "bytes" if is_size else ""
-    for unit in ("TB", "GB", "MB", "KB") if is_size else ("T", "B", "M", "K"):
-        scale = 1000 ** _POWERS[unit[0]]
-        if min(found) >= scale and max(found) < scale * 1_000_000:
-            return unit
-    return ""
+    found = sorted(number for number in numbers if number)
+    if not found or found[-1] < (1000 if is_size else 10_000):
+        return Unit("bytes" if is_size else "")
+    for name in ("TB", "GB", "MB", "KB") if is_size else ("T", "B", "M", "K"):
+        scale = 1000 ** _POWERS[name[0]]
+        if found[0] >= scale / 10 and found[(len(found) - 1) // 2] >= scale and found[-1] < scale * 1_000_000:
+            return Unit(name, 1 if found[0] >= scale * 10 else 2)
+    return Unit()
 
 
-def in_unit(number: int, unit: str) -> str:
+def in_unit(number: int, unit: Unit) -> str:
     """Format a number in a unit that is written elsewhere: `109.5` for `M`. Zero has no digits after the point."""
-    scale = 1000 ** _POWERS[unit[0]]
-    return f"{number / scale:,.1f}" if number and scale > 1 else f"{number:,}"
+    return f"{number / 1000 ** _POWERS[unit.name[0]]:,.{unit.digits}f}" if number else "0"
 
 
 _POWERS = {"b": 0, "K": 1, "M": 2, "B": 3, "G": 3, "T": 4}

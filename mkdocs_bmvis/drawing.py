@@ -23,11 +23,12 @@ from bmvis.source.recorded import drift_error
 from bmvis.source.source import model_request
 from bmvis.view.layout import layout
 from mkdocs_bmvis.autorefs import targets
-from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, Element, refuse_unknown_attributes
+from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, TABLE, Element, refuse_unknown_attributes
 from mkdocs_bmvis.gallery import draw_gallery
 from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, SharedSource, likely_files
+from mkdocs_bmvis.table import draw_table
 
 LOG = logging.getLogger("mkdocs.plugins.bmvis")
 """A child of the logger `mkdocs`, so that `--strict` counts its warnings, also without the plugin."""
@@ -74,6 +75,8 @@ class Trees:
         try:
             if element.name == GALLERY:
                 return Drawn(self._gallery(element, page, line), is_searched=True)
+            if element.name == TABLE:
+                return Drawn(self._table(element, page, line), is_searched=True)
             return self._tree(element, page, line, type_link)
         except BmvisError as error:
             return Drawn(join(_kept_anchor(element, page), self.fail(error, element.raw, page, line)))
@@ -81,21 +84,34 @@ class Trees:
     def fail(self, error: BmvisError, raw: str, page: HostPage, line: int | None) -> Markup:
         """Log an error about an element, and return an error box."""
         error = portable_error(error, Path(self.settings.cwd))
+        place = self._place(raw, page, line)
+        self._report(error, place)
+        return error_box(error, place)
+
+    def _place(self, raw: str, page: HostPage, line: int | None) -> str:
+        """Return the location of an element, also of one that is not in the file of its page."""
         place = page.place(line)
         if line is None:
             folders = [Path(self.settings.cwd, entry) for entry in self.settings.path]
             shown = f"in included text, {' '.join(raw.split())}"
             place = place_in_sources(raw, folders) or (f"{place}, {shown}" if place else shown)
+        return place
+
+    def _report(self, error: BmvisError, place: str) -> None:
+        error = portable_error(error, Path(self.settings.cwd))
         if self.settings.on_error == "raise":
             raise self.raises(f"{place}: {error.report}") from error
         LOG.warning("%s: %s", place, error.report)
-        return error_box(error, place)
 
     def _gallery(self, element: Element, page: HostPage, line: int | None) -> Markup:
         def report(error: BmvisError) -> None:
             self.fail(error, element.raw, page, line)
 
         return draw_gallery(element, page, self.models, self.settings, self.sources, report)
+
+    def _table(self, element: Element, page: HostPage, line: int | None) -> Markup:
+        place = self._place(element.raw, page, line)
+        return draw_table(element, page, self.models, self.settings, self.sources, self._report, place)
 
     def _tree(self, element: Element, page: HostPage, line: int | None, type_link: TypeLink | None) -> Drawn:
         if element.problem:

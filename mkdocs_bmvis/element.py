@@ -15,7 +15,13 @@ import msgspec
 
 from bmvis.errors import OptionError, nearest
 
-NAME, COMPARE, OPTIMIZER, GALLERY = NAMES = "model-structure", "model-compare", "model-optimizer", "model-gallery"
+NAME, COMPARE, OPTIMIZER, GALLERY, TABLE = NAMES = (
+    "model-structure",
+    "model-compare",
+    "model-optimizer",
+    "model-gallery",
+    "model-table",
+)
 START = re.compile(rf"<(?P<name>{'|'.join(NAMES)})(?![\w-])", re.IGNORECASE)
 _INSIDE = r"""(?:[^"'<>]|"[^"]*"|'[^']*')*"""
 OPENING = re.compile(rf"{START.pattern}(?P<attributes>{_INSIDE}?)(?P<empty>/?)>", re.IGNORECASE)

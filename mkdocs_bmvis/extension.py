@@ -31,6 +31,7 @@ from mkdocs_bmvis.element import (
     MISNAMED,
     OPENING,
     START,
+    TABLE,
     Element,
     intended,
     is_open,
@@ -129,6 +130,9 @@ class _Expansion:
         if element.name == GALLERY and self.trees.settings.assets and not self.page.has_gallery_assets:
             self.page.has_gallery_assets = True
             html = join(assets.inline_gallery(), html)
+        if element.name == TABLE and self.trees.settings.assets and not self.page.has_table_assets:
+            self.page.has_table_assets = True
+            html = join(assets.inline_table(), html)
         # Material's search finds the end of an excluded element by its tag, which must not occur inside.
         holder = ElementTree.SubElement(parent, "section")
         if element.attributes.get("name") in self.page.anchors:

@@ -21,6 +21,7 @@ from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from bmvis.source.facts import watched
 from bmvis.source.recorded import drift_error
+from bmvis.tables.options import TableOptions
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import GALLERY, Element, refuse_unknown_attributes
 from mkdocs_bmvis.page import GalleryKey, HostPage
@@ -77,8 +78,8 @@ def draw_gallery(
     return to_cards(ordered(cards, options.sort), anchor, options)
 
 
-def gallery_key(options: GalleryOptions, entries: Iterable[Entry]) -> GalleryKey:
-    """Return the key of a gallery on its page."""
+def gallery_key(options: GalleryOptions | TableOptions, entries: Iterable[Entry]) -> GalleryKey:
+    """Return the key of a gallery or a table on its page."""
     return options.toctree, tuple(entry.reference for entry in entries)
 
 

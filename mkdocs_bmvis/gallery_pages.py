@@ -10,8 +10,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from mkdocs_bmvis.drawing import Trees
-from mkdocs_bmvis.element import GALLERY
-from mkdocs_bmvis.model_pages import ModelPage, model_pages
+from mkdocs_bmvis.model_pages import READERS, ModelPage, model_pages
 from mkdocs_bmvis.nav import placed
 from mkdocs_bmvis.page import GalleryKey
 
@@ -28,9 +27,10 @@ class Galleries:
         self._pages: dict[str, dict[GalleryKey, dict[str, File]]] = {}
         self._nav: tuple[Any, Any] | None = None
 
-    def add(self, files: Files, config: MkDocsConfig) -> bool:
-        """Add the model pages to the site and to its nav. Return whether any page has a gallery."""
-        found = [(file, text) for file in files.documentation_pages() if f"<{GALLERY}" in (text := _text(file))]
+    def add(self, files: Files, config: MkDocsConfig) -> set[str]:
+        """Add the model pages to the site and to its nav. Return the names of the elements that occur."""
+        texts = [(file, _text(file)) for file in files.documentation_pages()]
+        found = [(file, text) for file, text in texts if any(f"<{name}" in text for name in READERS)]
         written = config.nav
         for file, text in found:
             if not hasattr(File, "generated"):
@@ -41,12 +41,17 @@ class Galleries:
                 if config.nav:
                     config.nav = placed(config.nav, getattr(file, "norm_src_uri", file.src_uri), pages)
         self._nav = (written, config.nav)
-        return bool(found)
+        return {name for name in READERS for _, text in found if f"<{name}" in text}
 
     def links(self, file: File) -> dict[GalleryKey, dict[str, str]]:
         """Return the addresses of the model pages, relative to the page of their galleries."""
         galleries = self._pages.get(file.src_uri, {})
         return {key: {name: made.url_relative_to(file) for name, made in of.items()} for key, of in galleries.items()}
+
+    def homes(self, file: File) -> dict[str, str]:
+        """Return the addresses of all pages of models, seen from a page, by reference."""
+        made = (of for galleries in self._pages.values() for of in galleries.values())
+        return {name: page.url_relative_to(file) for of in made for name, page in of.items()}
 
     def restore_nav(self, config: MkDocsConfig) -> None:
         """Remove the pages from the nav: an i18n plugin builds the next language with the same configuration."""

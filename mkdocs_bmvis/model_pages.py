@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from typing import NamedTuple
 
@@ -16,10 +16,18 @@ from bmvis.gallery import (
     page_names,
 )
 from bmvis.options import Options
-from mkdocs_bmvis.element import GALLERY, read_element
+from bmvis.tables.options import TableOptions
+from mkdocs_bmvis.element import GALLERY, TABLE, Element, read_element
 from mkdocs_bmvis.gallery import finder, gallery_key, read_gallery
 from mkdocs_bmvis.page import GalleryKey, element_starts
 from mkdocs_bmvis.sources import Models
+from mkdocs_bmvis.table import read_table
+
+READERS: Mapping[str, Callable[[Element, Options], tuple[GalleryOptions | TableOptions, tuple[Entry, ...]]]] = {
+    GALLERY: read_gallery,
+    TABLE: read_table,
+}
+"""The elements that make pages for their models."""
 
 
 class ModelPage(NamedTuple):
@@ -36,10 +44,10 @@ def model_pages(uri: str, text: str, models: Models, defaults: Options) -> Itera
     """Yield each gallery with `toctree` in the text of a page, and its pages. Errors are reported when it is drawn."""
     for start in element_starts(text):
         element = read_element(text[start:])
-        if element.name != GALLERY:
+        if element.name not in READERS:
             continue
         try:
-            options, entries = read_gallery(element, defaults)
+            options, entries = READERS[element.name](element, defaults)
         except OptionError:
             continue
         if options.toctree:
@@ -47,7 +55,7 @@ def model_pages(uri: str, text: str, models: Models, defaults: Options) -> Itera
 
 
 def _pages(
-    uri: str, options: GalleryOptions, entries: Iterable[Entry], models: Models, defaults: Options
+    uri: str, options: GalleryOptions | TableOptions, entries: Iterable[Entry], models: Models, defaults: Options
 ) -> Iterator[ModelPage]:
     folder = posixpath.normpath(posixpath.join(posixpath.dirname(uri), options.toctree))
     found = [entry for entry in expand(tuple(entries), finder(models, set())) if isinstance(entry, Entry)]
@@ -58,7 +66,7 @@ def _pages(
         )
 
 
-def _page_text(entry: Entry, options: GalleryOptions, defaults: Options) -> str:
+def _page_text(entry: Entry, options: GalleryOptions | TableOptions, defaults: Options) -> str:
     title = re.sub(r"([\\`*_{}\[\]<>#&])", r"\\\1", entry.shown)
     device = f' device="{options.device}"' if options.device != defaults.device else ""
     text = f'# {title}\n\n<model-structure factory="{escape(entry.reference)}"{device}></model-structure>\n'

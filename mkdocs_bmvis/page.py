@@ -54,6 +54,10 @@ class HostPage:
     """Whether the page already contains the stylesheet and the script."""
     has_gallery_assets: bool = False
     """Whether it already contains those of galleries."""
+    has_table_assets: bool = False
+    """Whether it already contains those of tables."""
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """The addresses of all pages that galleries and tables of the site made for models, by reference."""
     model_pages: Mapping[GalleryKey, Mapping[str, str]] = field(default_factory=dict)
     """For each gallery of the page, the addresses of its model pages by reference."""
 

@@ -26,6 +26,7 @@ from bmvis.log_text import forward
 from bmvis.render.html import assets
 from mkdocs_bmvis.autorefs import type_link
 from mkdocs_bmvis.drawing import LOG, Trees
+from mkdocs_bmvis.element import GALLERY, TABLE
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension, draw_in_html
 from mkdocs_bmvis.gallery_pages import Galleries
 from mkdocs_bmvis.hosts import mkdocs_page
@@ -103,9 +104,11 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         return files
 
     def _add_pages(self, files: Files, config: MkDocsConfig) -> None:
-        if self._build and self._build.galleries.add(files, config):
-            _link(config.extra_css, [assets.GALLERY_STYLE])
-            _link(config.extra_javascript, [assets.GALLERY_SCRIPT])
+        elements = self._build.galleries.add(files, config) if self._build else ()
+        for name, (style, script) in ((GALLERY, assets.GALLERY), (TABLE, assets.TABLE)):
+            if name in elements:
+                _link(config.extra_css, [style])
+                _link(config.extra_javascript, [script])
 
     on_files = plugins.CombinedEvent(_ship, _ship_late) if CAN_COMBINE else _ship
 
@@ -114,6 +117,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         if self._build:
             converted = mkdocs_page(page.file, config, markdown)
             converted.model_pages = self._build.galleries.links(page.file)
+            converted.homes = self._build.galleries.homes(page.file) if f"<{TABLE}" in markdown else {}
             self._build.extension.page = converted
 
     def on_page_content(self, html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> str:

@@ -22,16 +22,29 @@ from sphinx_bmvis import (
     nodes,
     outdated,
     settings,
+    tables,
     transforms,
 )
 
-ENV_VERSION = 6
+ENV_VERSION = 7
 """Version of the data in the environment and in doctrees. Increase it if the format changes."""
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the extension. Sphinx calls this function."""
-    for part in (settings, domain, nodes, directives, gallery, gallery_pages, outdated, models, transforms, assets):
+    for part in (
+        settings,
+        domain,
+        nodes,
+        directives,
+        gallery,
+        gallery_pages,
+        tables,
+        outdated,
+        models,
+        transforms,
+        assets,
+    ):
         part.setup(app)
     return {
         "version": __version__,

@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from bmvis.render.html import assets
-from sphinx_bmvis.nodes import model_gallery
+from sphinx_bmvis.nodes import model_gallery, table_box
 
 PACKAGE = Path(str(files("bmvis")))
 LATEX_PACKAGE = PACKAGE / "render" / "bmvis.sty"
@@ -20,7 +20,7 @@ def setup(app: Sphinx) -> None:
     """Connect the event handlers."""
     app.add_latex_package(LATEX_PACKAGE.stem)
     app.connect("builder-inited", link_assets)
-    app.connect("html-page-context", link_gallery_assets)
+    app.connect("html-page-context", link_page_assets)
 
 
 def link_assets(app: Sphinx) -> None:
@@ -38,10 +38,10 @@ def link_assets(app: Sphinx) -> None:
             app.add_js_file(script.name, loading_method="defer")
 
 
-def link_gallery_assets(app: Sphinx, page: str, template: str, context: Any, doctree: nodes.document | None) -> None:
-    """Link the files for galleries on pages that have one."""
-    if doctree is None or not any(doctree.findall(model_gallery)):
-        return
-    app.add_css_file(Path(assets.GALLERY_STYLE).name)
-    if app.builder.name != "epub":
-        app.add_js_file(Path(assets.GALLERY_SCRIPT).name, loading_method="defer")
+def link_page_assets(app: Sphinx, page: str, template: str, context: Any, doctree: nodes.document | None) -> None:
+    """Link the files for galleries and tables on pages that have one."""
+    for kind, (style, script) in ((model_gallery, assets.GALLERY), (table_box, assets.TABLE)):
+        if doctree is not None and any(doctree.findall(kind)):
+            app.add_css_file(Path(style).name)
+            if app.builder.name != "epub":
+                app.add_js_file(Path(script).name, loading_method="defer")

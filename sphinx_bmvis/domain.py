@@ -24,9 +24,9 @@ from bmvis.render.html.tree import row_id
 from bmvis.view.layout import layout, shown_at
 from bmvis.view.page import Page
 from bmvis.worker.protocol import Built, Fact, ModelRequest
-from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure
+from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure, model_table
 from sphinx_bmvis.requests import GalleryRequest, TreeRequest
-from sphinx_bmvis.roles import DOMAIN, TreeRole
+from sphinx_bmvis.roles import DOMAIN, HOME, TreeRole
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class BmvisDomain(Domain):
 
     name = DOMAIN
     label = "Models"
-    data_version = 4
+    data_version = 5
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -181,6 +181,10 @@ class BmvisDomain(Domain):
             for node in document.findall(model_gallery)
             if "error" not in node
         }
+        galleries |= {
+            node["key"]: GalleryRequest(node["entries"], node["options"], node["location"])
+            for node in document.findall(model_table)
+        }
         if galleries:
             self.galleries[docname] = galleries
         if requests or galleries:
@@ -232,6 +236,21 @@ class BmvisDomain(Domain):
         for page in sorted(self.requests):
             yield from ((page, request) for request in self.requests[page] if request.options.name)
 
+    def homes(self, docname: str) -> dict[str, tuple[str, str]]:
+        """Return where the models of the site are: by reference, the document and the anchor of the first tree.
+
+        A page that a gallery or a table wrote for a model has no anchor, and comes before a tree elsewhere. Trees on
+        the page `docname` come first.
+        """
+        trees: dict[str, tuple[str, str]] = {}
+        for page in sorted(self.requests, key=lambda page: (page != docname, page)):
+            for request in self.requests[page]:
+                if request.anchor not in self.galleries.get(page, {}) and not request.options.base:
+                    trees.setdefault(request.reference, (page, request.anchor))
+        here = {reference: place for reference, place in trees.items() if place[0] == docname}
+        written = {reference: (page, "") for found in self.pages.values() for reference, page in found.items()}
+        return trees | written | here
+
     def module_anchors(self, request: TreeRequest) -> dict[str, str]:
         """Return the id of the row that shows each module, by module path. Empty if the model failed."""
         kept = self.data["answers"][request.key]
@@ -265,6 +284,11 @@ class BmvisDomain(Domain):
         contnode: nodes.Element,
     ) -> nodes.reference | None:
         """Return a link to a tree, or to the row that shows a module of it."""
+        if typ == HOME:
+            docname, _, anchor = target.partition("#")
+            return make_refnode(
+                builder, docname if builder.name == "singlehtml" else fromdocname, docname, anchor or None, contnode
+            )
         place = self._place(target)
         if place and builder.format not in ("html", "latex"):  # other formats have no anchors for rows
             place = place[0], self.named()[target.partition(":")[0]][1].anchor

@@ -19,6 +19,7 @@ from bmvis.errors import BmvisError, OptionError
 from bmvis.gallery import Card, Entry, GalleryOptions, expand, make_card, ordered, parse_gallery_options, read_entries
 from bmvis.render.summary import card_facts
 from bmvis.source.source import Source
+from bmvis.tables.options import TableOptions
 from bmvis.worker.protocol import Fact, Listed, ModelRequest
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.directives import AnyOption
@@ -43,7 +44,7 @@ class ModelGallery(SphinxDirective):
         try:
             options = parse_gallery_options(self.options, site_options(self.config))
             made = captioned_gallery if options.caption else model_gallery
-            entries = read_entries(self._lines(location), location)
+            entries = read_entries(self.lines(location), location)
             node = made(location=location, docname=self.env.docname, options=options, entries=entries)
             if options.caption:
                 node += nodes.caption(options.caption, options.caption)
@@ -53,9 +54,10 @@ class ModelGallery(SphinxDirective):
         for part in (node, *node.children):
             part.source, part.line = source, line
         self._give_anchor(node)
-        return [node, *self._contents(node)] if node.get("options") and node["options"].toctree else [node]
+        return [node, *self.contents(node)] if node.get("options") and node["options"].toctree else [node]
 
-    def _lines(self, location: str) -> Iterable[tuple[str, str]]:
+    def lines(self, location: str) -> Iterable[tuple[str, str]]:
+        """Yield the lines of the directive, each with its location."""
         yield from ((line, location) for line in "".join(self.arguments).splitlines())
         for index, text in enumerate(self.content):
             source, offset = self.content.info(index)
@@ -73,7 +75,7 @@ class ModelGallery(SphinxDirective):
         node["ids"].append(f"{anchor}-{earlier + 1}" if earlier else anchor)
         document.set_id(node)
 
-    def _contents(self, node: model_gallery) -> list[nodes.Node]:
+    def contents(self, node: nodes.Element) -> list[nodes.Node]:
         """Return a hidden toctree with the model pages."""
         key = gallery_key(self.env.docname, node["options"], node["entries"])
         written = domain_of(self.env).pages.get(key)
@@ -90,8 +92,8 @@ class ModelGallery(SphinxDirective):
         return [nodes.compound("", contents, classes=["toctree-wrapper"])]
 
 
-def gallery_key(docname: str, options: GalleryOptions, entries: Iterable[Entry]) -> GalleryKey:
-    """Return the key of a gallery with model pages."""
+def gallery_key(docname: str, options: GalleryOptions | TableOptions, entries: Iterable[Entry]) -> GalleryKey:
+    """Return the key of a gallery or a table with model pages."""
     folder = posixpath.normpath(posixpath.join(posixpath.dirname(docname), options.toctree))
     return docname, folder, tuple(entry.reference for entry in entries)
 

@@ -1,4 +1,4 @@
-"""Write a page for each model of a gallery with `:toctree:`, before pages are read, as autosummary does.
+"""Write a page for each model of a gallery or a table with `:toctree:`, before pages are read, as autosummary does.
 
 The sources are searched for galleries as text. Galleries in code, and those that another directive creates, are not
 found. A generated page starts with a marker. A page without the marker was written by the author: it is linked, but not
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
 
@@ -23,7 +23,9 @@ from sphinx.util.display import status_iterator
 
 from bmvis.errors import OptionError
 from bmvis.gallery import Entry, GalleryOptions, page_names, parse_gallery_options, read_entries
+from bmvis.options import Options
 from bmvis.reference import is_pattern
+from bmvis.tables.options import TableOptions, parse_table_options
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.gallery import expanded, gallery_key
 from sphinx_bmvis.settings import site_options, source_of
@@ -32,7 +34,11 @@ logger = logging.getLogger(__name__)
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKS = {".rst": ".. Written by bmvis for a model-gallery.\n\n", ".md": "% Written by bmvis for a model-gallery.\n\n"}
-_RST_START = re.compile(r"(?P<indent> *)\.\. model-gallery::(?P<argument>.*)")
+DIRECTIVES: Mapping[str, Callable[[Mapping[str, str | None], Options], GalleryOptions | TableOptions]] = {
+    "model-gallery": parse_gallery_options,
+    "model-table": parse_table_options,
+}
+_RST_START = re.compile(rf"(?P<indent> *)\.\. (?P<name>{'|'.join(DIRECTIVES)})::(?P<argument>.*)")
 _RST_LITERAL = re.compile(
     r" *(\.\. (?!\S+::)|\.\. (code|code-block|sourcecode|parsed-literal|literalinclude)::|(?!\.\. |\s).*::$)"
 )
@@ -68,19 +74,19 @@ def write_pages(app: Sphinx) -> None:
         Path(app.env.doc2path(docname)).unlink()
 
 
-def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions, tuple[Entry, ...]]]:
-    """Yield the galleries with `:toctree:`, and their documents. Errors are reported when the page is read."""
+def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions | TableOptions, tuple[Entry, ...]]]:
+    """Yield the galleries and tables with `:toctree:`, and their documents. Reading the page reports errors."""
     for docname in sorted(app.env.found_docs):
         file = Path(app.env.doc2path(docname))
         text = file.read_text(encoding="utf-8-sig", errors="replace") if file.is_file() else ""
-        if "model-gallery" not in text:
+        if not any(name in text for name in DIRECTIVES):
             continue
         if file.suffix == ".ipynb":
             text = _markdown_cells(text)
-        for argument, body in find_in_rst(text) if _is_rst(app, file.suffix) else find_in_markdown(text):
+        for name, argument, body in find_in_rst(text) if _is_rst(app, file.suffix) else find_in_markdown(text):
             written, lines = split_body(body)
             try:
-                options = parse_gallery_options(written, site_options(app.config))
+                options = DIRECTIVES[name](written, site_options(app.config))
                 entries = read_entries((line, "") for line in [argument, *lines])
             except OptionError:
                 continue
@@ -96,8 +102,8 @@ def _markdown_cells(notebook: str) -> str:
         return ""  # the parser of the document reports the error
 
 
-def find_in_rst(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the argument and the body of each gallery in an RST text."""
+def find_in_rst(text: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield the directive, the argument and the body of each gallery and table in an RST text."""
     lines = text.expandtabs().splitlines()
     index = 0
     while index < len(lines):
@@ -108,7 +114,7 @@ def find_in_rst(text: str) -> Iterator[tuple[str, list[str]]]:
             continue
         end = _end_of_block(lines, index, len(line) - len(line.lstrip()))
         if start:
-            yield start["argument"], dedent("\n".join(lines[index:end])).splitlines()
+            yield start["name"], start["argument"], dedent("\n".join(lines[index:end])).splitlines()
         index = end
 
 
@@ -118,27 +124,25 @@ def _end_of_block(lines: list[str], index: int, indent: int) -> int:
     return index
 
 
-def find_in_markdown(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the argument and the body of each gallery in a MyST text, except those in code."""
+def find_in_markdown(text: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield the directive, the argument and the body of each gallery and table in a MyST text, except those in code."""
     opened: list[str] = []
-    closing, argument, body = "", "", list[str]()
-    is_gallery = False
+    closing, name, argument, body = "", "", "", list[str]()
     for line in text.splitlines():
         fence = _FENCE.fullmatch(line)
         if closing:  # inside code, or inside a gallery
             if _closes(line, closing):
-                if is_gallery:
-                    yield argument, body
+                if name in DIRECTIVES:
+                    yield name, argument, body
                 closing = ""
             else:
                 body.append(line.strip())
         elif opened and _closes(line, opened[-1]):
             opened.pop()
-        elif fence and fence["name"] and fence["name"] not in ("code", "code-block", "code-cell", "model-gallery"):
+        elif fence and fence["name"] and fence["name"] not in ("code", "code-block", "code-cell", *DIRECTIVES):
             opened.append(fence["fence"])
         elif fence and (fence["fence"][0] != ":" or fence["name"]):
-            closing, argument, body = fence["fence"], fence["argument"], []
-            is_gallery = fence["name"] == "model-gallery"
+            closing, name, argument, body = fence["fence"], fence["name"] or "", fence["argument"], []
 
 
 def _closes(line: str, fence: str) -> bool:
@@ -160,7 +164,7 @@ def split_body(body: list[str]) -> tuple[dict[str, str | None], list[str]]:
     return written, rest
 
 
-def _render(app: Sphinx, entry: Entry, options: GalleryOptions) -> str:
+def _render(app: Sphinx, entry: Entry, options: GalleryOptions | TableOptions) -> str:
     template = ".rst" if _is_rst(app, _suffix(app)) else ".md"
     folders = [*(str(Path(app.confdir, folder)) for folder in app.config.templates_path), str(TEMPLATES)]
     environment = SandboxedEnvironment(loader=SphinxFileSystemLoader(folders), keep_trailing_newline=True)

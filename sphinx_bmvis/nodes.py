@@ -18,6 +18,7 @@ from bmvis.render import latex
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
+from bmvis.render.html.table import value_markup
 from bmvis.render.html.tree import error_box, row_id, to_html
 from bmvis.view.page import Page
 from sphinx_bmvis.errors import place
@@ -59,6 +60,22 @@ class gallery_caption(nodes.General, nodes.Element):  # noqa: N801
     """The caption of a gallery in LaTeX, in the attribute `text`. It precedes the list that replaces the gallery."""
 
 
+class model_table(nodes.table):  # noqa: N801
+    """A table of models, until its rows are known: then it becomes a table of docutils.
+
+    Attributes: `location`, `docname`, `key`, `entries` (as written), `options` (`TableOptions`), and `own`, the columns
+    that bmvis can't compute. Its only child is the title, so that Sphinx numbers, indexes and translates it.
+    """
+
+
+class table_box(nodes.container):  # noqa: N801
+    """What scrolls sideways around a table of models; `label` is its accessible name."""
+
+
+class table_value(nodes.inline):  # noqa: N801
+    """The content of a cell with a number: `cell` is a `bmvis.tables.table.Cell`."""
+
+
 def search_text(text: str) -> nodes.literal_block:
     """Return a node for the search index, which no writer draws.
 
@@ -77,6 +94,9 @@ def setup(app: Sphinx) -> None:
     visitors = {"html": (visit_gallery, None), "latex": unseen, "text": unseen, "man": unseen, "texinfo": unseen}
     app.add_node(model_gallery, **visitors)
     app.add_enumerable_node(captioned_gallery, "figure", **visitors)
+    app.add_enumerable_node(model_table, "table")
+    app.add_node(table_box, html=(visit_table_box, depart_table_box))
+    app.add_node(table_value, html=(visit_value, None))
     app.add_node(gallery_caption, latex=(visit_caption, None))
 
 
@@ -101,6 +121,23 @@ def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
         cards = [_linked(translator, card) for card in node["cards"]]
         options = msgspec.structs.replace(node["options"], caption=_numbered(translator, node))
         translator.body.append(to_cards(cards, node["ids"][0], options))
+    raise nodes.SkipNode
+
+
+def visit_table_box(translator: HTML5Translator, node: table_box) -> None:
+    """Open the element that scrolls."""
+    box = tag("div", class_="bmvis-table", role="region", tabindex=0, aria_label=node["label"])
+    translator.body.append(box.removesuffix("</div>"))
+
+
+def depart_table_box(translator: HTML5Translator, node: table_box) -> None:
+    """Close it."""
+    translator.body.append("</div>\n")
+
+
+def visit_value(translator: HTML5Translator, node: table_value) -> None:
+    """Draw a number, with the exact one for tooltips and screen readers."""
+    translator.body.append(value_markup(node.astext(), node["cell"]))
     raise nodes.SkipNode
 
 

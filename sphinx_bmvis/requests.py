@@ -1,4 +1,4 @@
-"""The requests of trees and galleries on a page."""
+"""The requests of trees, galleries and tables on a page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import msgspec
 from bmvis.gallery import Entry, GalleryOptions
 from bmvis.options import Options
 from bmvis.source.source import model_request
+from bmvis.tables.options import TableOptions
 from bmvis.worker.protocol import ModelRequest
 
 
@@ -26,15 +27,18 @@ class TreeRequest(msgspec.Struct, frozen=True):
 
 
 class GalleryRequest(msgspec.Struct, frozen=True):
-    """The request of one gallery."""
+    """The request of one gallery or table."""
 
     entries: tuple[Entry, ...]
-    options: GalleryOptions
+    options: GalleryOptions | TableOptions
     location: str
 
     def requests(self, anchor: str) -> list[TreeRequest]:
         """Return the requests of its models."""
-        options = Options(device=self.options.device)
         return [
-            TreeRequest(entry.reference, options, anchor, entry.location or self.location) for entry in self.entries
+            TreeRequest(entry.reference, self._options_of(entry), anchor, entry.location or self.location)
+            for entry in self.entries
         ]
+
+    def _options_of(self, entry: Entry) -> Options:
+        return Options(device=self.options.device, inputs=self.options.inputs_of(entry))

@@ -7,6 +7,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.roles import XRefRole
 
 DOMAIN = "bmvis"
+HOME = "home"
+"""The type of references from a table to the page or the tree of a model. Their target is `document#anchor`."""
 
 
 class TreeRole(XRefRole):

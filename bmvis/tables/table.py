@@ -195,13 +195,13 @@ def _column(name: str, values: Sequence[Value]) -> tuple[Heading, list[Cell]]:
         return Heading(name, text, is_number=is_number), [_cell(value, value.text) for value in values]
     unit = humanize.common_unit([int(value.number) for value in values if value.number], computed.unit == "bytes")
     cells = [_cell(value, _in_unit(value, unit, computed.unit == "bytes")) for value in values]
-    return Heading(name, text, unit, is_number=True), cells
+    return Heading(name, text, unit.name, is_number=True), cells
 
 
-def _in_unit(value: Value, unit: str, is_size: bool) -> str:
+def _in_unit(value: Value, unit: humanize.Unit, is_size: bool) -> str:
     if value.number is None:
         return ""
-    if unit:
+    if unit.name:
         return humanize.in_unit(int(value.number), unit)
     return humanize.size(int(value.number)) if is_size else humanize.count(int(value.number))
 

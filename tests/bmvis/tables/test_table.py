@@ -36,7 +36,7 @@ def texts(made) -> list[list[str]]:
 def test_a_column_of_large_numbers_has_one_unit_in_its_heading():
     made = table("zoo:net_1000\nzoo:net_2000", columns="name,parameters,size")
     assert [heading.full for heading in made.headings] == ["Model", "Parameters (M)", "Size (MB)"]
-    assert texts(made) == [["net_1000", "1.0", "4.0"], ["net_2000", "4.0", "16.0"]]
+    assert texts(made) == [["net_1000", "1.00", "4.00"], ["net_2000", "4.00", "16.01"]]
     assert [cell.exact for cell in made.rows[0].cells] == ["", "1,001,000", "4,004,000 bytes"]
 
 
@@ -45,9 +45,11 @@ def test_a_column_of_large_numbers_has_one_unit_in_its_heading():
     [
         ("zoo:net_3\nzoo:net_10", "Parameters", ["12", "110"]),
         ("zoo:net_3\nzoo:net_1000", "Parameters", ["12", "1M"]),
-        ("zoo:net_40\nzoo:net_1000", "Parameters (K)", ["1.6", "1,001.0"]),
+        ("zoo:net_40\nzoo:net_1000", "Parameters (K)", ["1.64", "1,001.00"]),
+        ("zoo:net_400\nzoo:net_1000\nzoo:net_9000", "Parameters (M)", ["0.16", "1.00", "81.01"]),
+        ("zoo:net_4000\nzoo:net_90000", "Parameters (M)", ["16.0", "8,100.1"]),
     ],
-    ids=["exact", "too-different", "thousands"],
+    ids=["exact", "too-different", "thousands", "one-is-smaller", "one-is-larger"],
 )
 def test_units_never_round_a_number_to_nothing(lines, heading, shown):
     made = table(lines, columns="parameters")

@@ -1,0 +1,132 @@
+"""`<model-table>`: draw a table with a row for each of many models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from bmvis.errors import BmvisError, OptionError
+from bmvis.gallery import Entry, read_entries
+from bmvis.log_text import one_line
+from bmvis.model.tree import Model
+from bmvis.options import Options
+from bmvis.render.html.markup import Markup
+from bmvis.render.html.table import to_html_table
+from bmvis.source.facts import watched
+from bmvis.source.pyproject import read_project
+from bmvis.source.recorded import drift_error
+from bmvis.tables.options import TABLE_OPTIONS, TableOptions, parse_table_options
+from bmvis.tables.own_columns import Rows, misspelled_rows, read_rows
+from bmvis.tables.results import build_results
+from bmvis.tables.table import Result, make_table
+from bmvis.worker.protocol import ModelRequest
+from mkdocs_bmvis.element import TABLE, Element, refuse_unknown_attributes
+from mkdocs_bmvis.gallery import finder, gallery_key
+from mkdocs_bmvis.page import HostPage
+from mkdocs_bmvis.settings import Settings
+from mkdocs_bmvis.sources import Models, likely_files
+
+_VALUE = re.compile(r"\smodels\s*=\s*[\"']?", re.IGNORECASE)
+Report = Callable[[BmvisError, str], object]
+"""Reports a problem at a location."""
+
+
+def read_table(element: Element, defaults: Options, place: str = "") -> tuple[TableOptions, tuple[Entry, ...]]:
+    """Return the options and the lines of a table.
+
+    Args:
+        element: the element.
+        defaults: the options of the site.
+        place: the location of the element. A location that ends in a line number is that of the first line.
+
+    Raises:
+        OptionError: an attribute is unknown, or its value is invalid.
+    """
+    if element.problem:
+        raise element.problem
+    written = dict(element.attributes)
+    example = f'write <{TABLE} models="package.module:*" />'
+    if "factory" in written:
+        raise OptionError("a table has no factory", hint=example)
+    refuse_unknown_attributes(written, ["models", *(option.name for option in TABLE_OPTIONS)], example)
+    models = written.pop("models", "") or ""
+    return parse_table_options(written, defaults), read_entries(_lines(element, models, place), place)
+
+
+def _lines(element: Element, models: str, place: str) -> Iterator[tuple[str, str]]:
+    file, _, number = place.removeprefix("line ").rpartition(":")
+    written = _VALUE.search(element.raw)
+    for index, text in enumerate(models.splitlines()):
+        if written and number.isdigit():
+            line = int(number) + element.raw.count("\n", 0, written.end()) + index
+            yield text, f"{file}:{line}" if file else f"line {line}"
+        else:
+            yield text, place
+
+
+def draw_table(
+    element: Element, page: HostPage, models: Models, settings: Settings, sources: set[str], report: Report, place: str
+) -> Markup:
+    """Return the table. A model that fails is reported, and its row shows the error.
+
+    Args:
+        element: the element.
+        page: the page that contains it.
+        models: where models come from.
+        settings: the settings of the site.
+        sources: takes the files that the table depends on.
+        report: reports each problem.
+        place: the location of the element.
+    """
+    options, entries = read_table(element, settings.options, place)
+    own, data = _own_columns(options, settings, sources)
+
+    def build(entry: Entry, request: ModelRequest) -> Model:
+        built = models.answer(request)
+        sources.update(watched(built.facts))
+        if drift := drift_error(entry.reference, built):
+            report(drift, entry.location)
+        return built.model
+
+    homes = {**page.homes, **page.model_pages.get(gallery_key(options, entries), {})}
+    results = [
+        msgspec.structs.replace(result, href=homes.get(result.entry.reference, ""))
+        for result in build_results(entries, options, finder(models, sources), build)
+    ]
+    _report_problems(results, data, options, settings, sources, report)
+    made = make_table(results, options, (own, data))
+    for row in made.rows:
+        for warning in row.warnings:
+            report(warning, row.entry.location)
+    anchor = page.anchor(options.name or "models")
+    page.anchors.add(anchor)
+    if options.name:
+        page.targets[options.name] = anchor
+    return to_html_table(made, anchor, place)
+
+
+def _own_columns(options: TableOptions, settings: Settings, sources: set[str]) -> tuple[Rows, Rows]:
+    """Return the columns in pyproject.toml, and those in the data file of the table."""
+    folder = Path(settings.cwd)
+    project = read_project(folder)
+    if project.file.is_file():
+        sources.add(str(project.file))
+    if not options.data:
+        return project.own_columns, {}
+    sources.add(str(folder / options.data))
+    return project.own_columns, read_rows(folder / options.data, options.data)
+
+
+def _report_problems(
+    results: list[Result], data: Rows, options: TableOptions, settings: Settings, sources: set[str], report: Report
+) -> None:
+    for result in results:
+        if isinstance(result.model, BmvisError):
+            sources.update(likely_files(result.entry.reference, settings))
+            report(result.model, result.entry.location)
+    for entry, name in misspelled_rows([result.entry for result in results], data):
+        text = f"{options.data} has no row for {one_line(repr(entry.shown))}, but one for {one_line(repr(name))}"
+        report(OptionError(text, hint="use the same name, or the reference"), entry.location)

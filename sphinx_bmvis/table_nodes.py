@@ -1,0 +1,117 @@
+"""Write a table of models as docutils' own nodes, which every format draws."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from docutils import nodes
+from sphinx import addnodes
+
+from bmvis.render.table_text import NO_VALUE
+from bmvis.tables.table import Cell, Heading, Table, TableRow
+from sphinx_bmvis.errors import place
+from sphinx_bmvis.nodes import model_table, table_box, table_value
+from sphinx_bmvis.roles import DOMAIN, HOME
+
+LINE = 84
+"""Characters that fit into a line of a book."""
+PADDING = 3
+"""Characters that fit into the space between two columns."""
+MAX_WIDTH = 40
+"""Characters that a column needs at most; longer text is wrapped."""
+
+
+class TableNodes:
+    """The nodes of one table.
+
+    Args:
+        table: the table.
+        srcdir: the folder of the documents, to show locations.
+        written: the node of the directive, with its title and ids.
+    """
+
+    def __init__(self, table: Table, srcdir: str | os.PathLike[str], written: model_table) -> None:
+        self._table = table
+        self._srcdir = srcdir
+        self._written = written
+        self._widths = [
+            max(len(heading.full), *(len(row.cells[index].text) for row in table.rows))
+            for index, heading in enumerate(table.headings)
+        ]
+
+    def all(self) -> list[nodes.Element]:
+        """Return what replaces the node of the directive."""
+        options, written = self._table.options, self._written
+        table = nodes.table(ids=written["ids"], names=written["names"], classes=list(options.classes))
+        titles = list(written.findall(nodes.title))
+        table += [*titles, self._body()]
+        for part in (table, *titles):
+            part.source, part.line = written.source, written.line
+        label = options.alt or " ".join(title.astext() for title in titles)
+        box = table_box("", table, label=label or f"Table of {len(self._table.rows)} models")
+        return [self._column_spec(), box]
+
+    def _body(self) -> nodes.tgroup:
+        headings = self._table.headings
+        group = nodes.tgroup(cols=len(headings))
+        for heading, width in zip(headings, self._widths, strict=True):
+            group += nodes.colspec(colwidth=width, stub=int(heading is headings[0] and heading.name == "name"))
+        group += nodes.thead("", nodes.row("", *map(self._heading, headings)))
+        group += nodes.tbody("", *self._rows())
+        return group
+
+    def _heading(self, heading: Heading) -> nodes.entry:
+        unit = [nodes.Text(" "), nodes.inline(text=f"({heading.unit})", classes=["bmvis-unit"])] if heading.unit else []
+        return _entry(nodes.Text(heading.text), *unit, is_number=heading.is_number)
+
+    def _rows(self) -> Iterator[nodes.row]:
+        for title, rows in self._table.groups:
+            if title:
+                head = self._wide(len(self._table.headings), nodes.strong(text=title))
+                yield nodes.row("", head, classes=["bmvis-group"])
+            for row in rows:
+                yield nodes.row("", *(self._failed(row) if row.error else self._cells(row)))
+
+    def _cells(self, row: TableRow) -> Iterator[nodes.entry]:
+        for cell, heading in zip(row.cells, self._table.headings, strict=True):
+            yield _entry(self._value(cell.text or NO_VALUE, cell, heading), is_number=heading.is_number)
+
+    def _value(self, text: str, cell: Cell, heading: Heading) -> nodes.Node:
+        if cell.number is not None:
+            return table_value("", text, cell=cell)
+        if not cell.href:
+            return nodes.Text(text)
+        if heading.name != "name":
+            return nodes.reference("", text, refuri=cell.href, internal=False)
+        target = {"refdomain": DOMAIN, "reftype": HOME, "reftarget": cell.href, "refexplicit": True}
+        return addnodes.pending_xref("", nodes.inline(text=text), refdoc=self._written["docname"], **target)
+
+    def _failed(self, row: TableRow) -> list[nodes.entry]:
+        where = place(row.entry.location, self._srcdir) if row.entry.location else ""
+        name = nodes.Text(row.entry.shown)
+        problem = [nodes.strong(text="Not built:"), nodes.Text(f" {row.problem}" + (f" ({where})" if where else ""))]
+        count = len(self._table.headings)
+        if count == 1:
+            return [_entry(name, nodes.Text(" "), *problem)]
+        return [_entry(name), self._wide(count - 1, *problem)]
+
+    def _wide(self, columns: int, *content: nodes.Node) -> nodes.entry:
+        entry = _entry(*content)
+        if columns > 1:
+            entry["morecols"] = columns - 1
+        return entry
+
+    def _column_spec(self) -> addnodes.tabular_col_spec:
+        """Return the columns of LaTeX: numbers at the right, and long text in columns that wrap."""
+        shares = [(min(width, MAX_WIDTH) + PADDING) / LINE for width in self._widths]
+        scale = min(1, 0.99 / sum(shares))
+        columns = [
+            rf">{{\ragged{'left' if heading.is_number else 'right'}\arraybackslash}}\Y{{{share * scale:.3f}}}"
+            for heading, share in zip(self._table.headings, shares, strict=True)
+        ]
+        return addnodes.tabular_col_spec(spec="".join(columns))
+
+
+def _entry(*content: nodes.Node, is_number: bool = False) -> nodes.entry:
+    return nodes.entry("", nodes.paragraph("", "", *content), classes=["bmvis-number"] * is_number)

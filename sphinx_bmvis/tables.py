@@ -1,0 +1,142 @@
+"""The `model-table` directive: a row for each of many models. It becomes a table of docutils, for every format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+from bmvis.errors import BmvisError, OptionError
+from bmvis.gallery import read_entries
+from bmvis.source.pyproject import read_project
+from bmvis.tables.options import TableOptions, parse_table_options
+from bmvis.tables.own_columns import Rows, misspelled_rows, read_rows
+from bmvis.tables.table import Result, Table, make_table
+from sphinx_bmvis.anchors import give_name
+from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.errors import warn
+from sphinx_bmvis.gallery import ModelGallery, gallery_key
+from sphinx_bmvis.nodes import model_structure, model_table, table_box
+from sphinx_bmvis.settings import site_options
+from sphinx_bmvis.table_nodes import TableNodes
+
+
+class ModelTable(ModelGallery):
+    """Show a row for each model that the content lists, a line each; without content, for all that have a name."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the place of the table, and the table of contents that its models' pages belong to."""
+        source, line = self.get_source_info()
+        location = f"{source}:{line}"
+        try:
+            options = parse_table_options(self.options, site_options(self.config))
+            entries = read_entries(self.lines(location), location)
+            own = self._own_columns(options)
+        except BmvisError as error:
+            warn(error, location)
+            return [model_structure(location=location, error=error)]
+        key = f"table-{self.env.docname}-{self.env.new_serialno('bmvis-table')}"
+        facts = {"location": location, "docname": self.env.docname, "key": key}
+        node = model_table(**facts, entries=entries, options=options, own=own)
+        if options.caption:
+            node += nodes.title(options.caption, options.caption)
+        for part in (node, *node.children):
+            part.source, part.line = source, line
+        if options.name:
+            give_name(self.state.document, node, options.name)
+        return [node, *self.contents(node)] if options.toctree else [node]
+
+    def _own_columns(self, options: TableOptions) -> tuple[Rows, Rows]:
+        """Return the columns in pyproject.toml, and those in the data file of the table."""
+        folder = domain_of(self.env).folder
+        project = read_project(folder)
+        if project.file.is_file():
+            self.env.note_dependency(str(project.file))
+        if not options.data:
+            return project.own_columns, {}
+        self.env.note_dependency(str(folder / options.data))
+        return project.own_columns, read_rows(folder / options.data, options.data)
+
+
+class FillTables(SphinxPostTransform):
+    """Make the tables when a page is about to be written."""
+
+    default_priority = 5  # before references are resolved
+
+    def run(self, **kwargs: Any) -> None:
+        """Replace all places of tables on the page."""
+        for node in list(self.document.findall(model_table)):
+            try:
+                made = self._table(node)
+            except OptionError as error:
+                warn(error, node["location"])
+                node.replace_self(model_structure(location=node["location"], error=error, ids=node["ids"]))
+                continue
+            for row in made.rows:
+                for warning in row.warnings:
+                    warn(warning, row.entry.location or node["location"])
+            node.replace_self(TableNodes(made, self.env.srcdir, node).all())
+
+    def _table(self, node: model_table) -> Table:
+        domain = domain_of(self.env)
+        gallery = domain.galleries[node["docname"]][node["key"]]
+        answers = [domain.answer(request.key) for request in gallery.requests(node["key"])]
+        homes = domain.homes(node["docname"])
+        own_pages = domain.pages.get(gallery_key(node["docname"], node["options"], node["entries"]), {})
+        homes |= {reference: (page, "") for reference, page in own_pages.items()}
+        results = [
+            Result(
+                entry,
+                answer if isinstance(answer, BmvisError) else answer.model,
+                "#".join(homes.get(entry.reference, ())),
+            )
+            for entry, answer in zip(gallery.entries, answers, strict=True)
+        ]
+        project, data = node["own"]
+        for entry, name in misspelled_rows(gallery.entries, data):
+            text = f"{node['options'].data} has no row for {entry.shown!r}, but one for {name!r}"
+            warn(OptionError(text, hint="use the same name, or the reference"), entry.location or node["location"])
+        return make_table(results, node["options"], (project, data))
+
+
+class AlignText(SphinxPostTransform):
+    """Align numbers in plain text, which has no alignment of its own."""
+
+    default_priority = 6
+    formats = ("text",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Pad the numbers of all tables on the page."""
+        for box in self.document.findall(table_box):
+            widths = [spec["colwidth"] for spec in box.findall(nodes.colspec)]
+            for row in box.findall(nodes.row):
+                for width, entry in zip(widths, row.children, strict=False):
+                    if isinstance(entry, nodes.entry) and "bmvis-number" in entry["classes"]:
+                        padded = entry.astext().rjust(width, "\N{NO-BREAK SPACE}")
+                        entry.children = [nodes.paragraph(text=padded)]
+
+
+class SplitGroups(SphinxPostTransform):
+    """Give the heading of a group one cell in LaTeX, which aligns a cell of several columns as the last of them."""
+
+    default_priority = 6
+    formats = ("latex",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Replace the headings of all groups on the page."""
+        for box in self.document.findall(table_box):
+            for row in box.findall(nodes.row):
+                if "bmvis-group" in row["classes"]:
+                    [head] = row.children
+                    assert isinstance(head, nodes.entry)
+                    row += [nodes.entry() for _ in range(head.attributes.pop("morecols", 0))]
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive and its transform."""
+    app.add_directive("model-table", ModelTable)
+    app.add_post_transform(FillTables)
+    app.add_post_transform(AlignText)
+    app.add_post_transform(SplitGroups)
