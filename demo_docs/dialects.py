@@ -26,7 +26,13 @@ FENCE = re.compile(r"^(?P<ticks>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=ticks
 _ELEMENT = re.compile(r"^<(model-\w+)\b[^<]*?(?:/>|></\1>)$", re.MULTILINE | re.DOTALL)
 _TITLE = re.compile(r'(\w+) title="(.+)"')
 _SWITCH = re.compile(r"^<!-- on (sphinx|mkdocs|both) -->\n", re.MULTILINE)
-_ARGUMENT = {"model-structure": "factory", "model-optimizer": "factory", "model-compare": "", "model-gallery": ""}
+_ARGUMENT = {
+    "model-structure": "factory",
+    "model-optimizer": "factory",
+    "model-compare": "",
+    "model-gallery": "",
+    "model-table": "",
+}
 """The attribute that a directive takes as its argument."""
 
 

@@ -86,11 +86,13 @@ def test_restructuredtext_examples_build_without_warnings(tmp_path):
     snippets = [snippet for text in PAGES.values() for snippet in dialects.rst_of(dialects.chosen(text, "sphinx"))]
     snippets = [re.sub(r"^   :(name|toctree|common): .*\n?", "", snippet, flags=re.MULTILINE) for snippet in snippets]
     (tmp_path / "conf.py").write_text(CONF)
+    [data] = re.findall(r'^```text title="models.csv"\n(.*?)^```', PAGES["model-table"], re.MULTILINE | re.DOTALL)
+    (tmp_path / "models.csv").write_text(data)
     (tmp_path / "index.rst").write_text("Snippets\n========\n\n" + "\n\n".join(snippets))
     command = [sys.executable, "-m", "sphinx", "-q", "-W", str(tmp_path), str(tmp_path / "out")]
     subprocess.run(command, check=True)
     page = BeautifulSoup((tmp_path / "out" / "index.html").read_text(), "html5lib")
-    assert len(page.select(".bmvis, .bmvis-error")) >= len(snippets) > 10
+    assert len(page.select(".bmvis, .bmvis-table, .bmvis-error")) >= len(snippets) > 10
 
 
 def test_each_page_is_in_the_navigation_once():
