@@ -101,12 +101,12 @@ def require_known(columns: Iterable[str], computed: Iterable[str], own: Iterable
     """Check that each column exists.
 
     Raises:
-        OptionError: neither bmvis computes the column, nor does any model have a value for it.
+        OptionError: neither bmvis computes the column, nor does a line or a file have it.
     """
     known = dict.fromkeys([*computed, *(name for values in own for name in values)])
     for name in columns:
         if name not in known:
-            raise OptionError(f"no model of the table has the column {name!r}", hint=nearest(name, known))
+            raise OptionError(f"the table has no column {name!r}", hint=nearest(name, known))
 
 
 def misspelled_rows(entries: Sequence[Entry], rows: Rows) -> Iterator[tuple[Entry, str]]:

@@ -102,13 +102,14 @@ def make_table(results: Iterable[Result], options: TableOptions, own_columns: Se
         own_columns: columns of your own; a later source has priority, and the lines have priority over all.
 
     Raises:
-        OptionError: a column is neither computed by bmvis, nor does any model have a value for it; it describes a call
-            and there are no inputs; or a line sets a column that bmvis computes.
+        OptionError: bmvis doesn't compute a column, and no line or file has it; it describes a call and there are no
+            inputs; or a line sets a column that bmvis computes.
     """
     results = list(results)
     _require_inputs(results, options)
     own = [_uncomputed(result.entry, own_columns) for result in results]
-    require_known((*options.columns, *filter(None, [options.sort.column])), COLUMNS, own)
+    in_files = (columns for rows in own_columns for columns in rows.values())
+    require_known((*options.columns, *filter(None, [options.sort.column])), COLUMNS, (*own, *in_files))
     pages = [None if isinstance(result.model, BmvisError) else layout(result.model, _LAYOUT) for result in results]
     values = [_values(result, page, values, options) for result, page, values in zip(results, pages, own, strict=True)]
     headings, cells = [], []

@@ -48,7 +48,7 @@ def test_groups_patterns_and_one_call(render, caplog):
     ("element", "message"),
     [
         ('<model-table factory="zoo:tiny" />', "a table has no factory"),
-        ('<model-table models="zoo:tiny" columns="name, parameter" />', "the column 'parameter'"),
+        ('<model-table models="zoo:tiny" columns="name, parameter" />', "the table has no column 'parameter'"),
         ('<model-table model="zoo:tiny" />', "unknown attribute 'model'"),
         ('<model-table models="zoo:tiny" data="none.csv" />', "cannot read the data file 'none.csv'"),
         ('<model-table models="zoo:tiny | T | t | 80" />', "'80' in the line 'zoo:tiny | T | t | 80'"),

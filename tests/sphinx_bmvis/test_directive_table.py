@@ -128,7 +128,7 @@ def test_columns_of_models_in_pyproject(nets):
 
 
 MISTAKES = {
-    "column": ("nets:small\n   :columns: name, parameter", 4, "no model of the table has the column 'parameter'"),
+    "column": ("nets:small\n   :columns: name, parameter", 4, "the table has no column 'parameter'"),
     "inputs": ("nets:small\n   :columns: macs", 4, "the column 'macs' requires the option 'inputs'"),
     "option": ("nets:small\n   :sorted: name", 4, "unknown table option 'sorted' (did you mean 'sort'?)"),
     "data": ("nets:small\n   :data: none.csv", 4, "cannot read the data file 'none.csv': No such file or directory"),

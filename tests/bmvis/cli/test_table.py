@@ -88,7 +88,7 @@ def test_a_data_file_and_the_lines_of_the_table(folder):
     [
         (
             ["--columns", "name,parameter"],
-            "the column 'parameter' (did you mean 'parameters'?)",
+            "the table has no column 'parameter' (did you mean 'parameters'?)",
         ),
         (["--data", "none.csv"], "cannot read the data file 'none.csv': No such file or directory"),
         (["zoo:small | Small | tag | accuracy"], "'accuracy' in the line 'zoo:small | Small | tag | accuracy'"),

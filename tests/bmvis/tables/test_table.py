@@ -111,8 +111,12 @@ def test_links_in_own_columns(written, text, href):
 @pytest.mark.parametrize(
     ("line", "options", "message"),
     [
-        ("zoo:net_1", {"columns": "name,parameter"}, "the column 'parameter' (did you mean 'parameters'?)"),
-        ("zoo:net_1", {"sort": "size up"}, "no model of the table has the column 'size up'"),
+        (
+            "zoo:net_1",
+            {"columns": "name,parameter"},
+            "the table has no column 'parameter' (did you mean 'parameters'?)",
+        ),
+        ("zoo:net_1", {"sort": "size up"}, "the table has no column 'size up'"),
         ("zoo:net_1", {"columns": "macs"}, "the column 'macs' requires the option 'inputs'"),
         ("zoo:net_1 | | | size=3", {}, "bmvis computes the column 'size' of 'net_1'"),
         ("zoo:net_1 | | | 3", {}, "'3' in the line 'zoo:net_1 | | | 3' is not column=value"),
@@ -203,3 +207,8 @@ def test_misspelled_rows_are_found_and_rows_of_other_tables_are_not():
     found = [(entry.shown, name) for entry, name in misspelled_rows(entries, rows)]
     assert found == [("ResNet-50", "Resnet 50"), ("vit_base", "ViT-base")]
     assert not list(misspelled_rows([Entry("zoo:resnet18", "ResNet-18")], {"ResNet-50": {}}))
+
+
+def test_a_column_of_the_data_file_is_known_also_if_all_models_fail():
+    made = table("zoo:failing", own=[{"other": {"accuracy": "1"}}], columns="name,accuracy")
+    assert texts(made) == [["failing", ""]]
