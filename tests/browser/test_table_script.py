@@ -1,0 +1,88 @@
+"""What the script adds to tables of models: sorting by a heading, also by keyboard, within groups."""
+
+import pytest
+from trees import linear
+
+from bmvis.errors import FactoryError
+from bmvis.gallery import Entry
+from bmvis.model.tree import Model, Module
+from bmvis.render.html import assets
+from bmvis.render.html.table import to_html_table
+from bmvis.tables.options import parse_table_options
+from bmvis.tables.table import Result, make_table
+
+pytestmark = pytest.mark.browser
+
+FIRST = "rows => rows.map((row) => row.cells[0].textContent)"
+
+
+def net(size: int) -> Model:
+    return Model((Module("", 0, "Net"), linear("a", 1, size, size)))
+
+
+RESULTS = [
+    Result(Entry("zoo:b10", "net 10", ("x",), values=(("score", "9"),)), net(10)),
+    Result(Entry("zoo:broken", "broken", ("y",)), FactoryError("no weights")),
+    Result(Entry("zoo:b9", "net 9", ("y",), values=(("score", "70.5"),)), net(2000)),
+    Result(Entry("zoo:c", "Other", ("y",)), net(100)),
+]
+
+
+@pytest.fixture
+def page(browser):
+    tab = browser.new_page(viewport={"width": 360, "height": 600})
+    yield tab
+    tab.close()
+
+
+def show(page, **options: str) -> None:
+    options = {"columns": "name,parameters,size,macs,score,type", "inputs": "float32[1]"} | options
+    table = to_html_table(make_table(RESULTS, parse_table_options(options)), "t")
+    page.set_content(f"<!doctype html><body>{assets.inline_table()}{table}</body>")
+
+
+def names(page) -> list[str]:
+    return page.eval_on_selector_all("tbody tr", FIRST)
+
+
+def test_a_heading_sorts_descending_ascending_and_as_listed(page):
+    show(page)
+    heading = page.get_by_role("button", name="Parameters")
+    orders = []
+    for _ in range(3):
+        heading.click()
+        orders.append((page.get_attribute("th:nth-child(2)", "aria-sort"), names(page)))
+    assert orders == [
+        ("descending", ["net 9", "Other", "net 10", "broken"]),
+        ("ascending", ["net 10", "Other", "net 9", "broken"]),
+        (None, ["net 10", "broken", "net 9", "Other"]),
+    ]
+
+
+def test_text_is_sorted_with_its_numbers_and_rows_without_a_value_are_last(page):
+    show(page)
+    page.get_by_role("button", name="Model").press("Enter")
+    assert names(page) == ["broken", "net 9", "net 10", "Other"]
+    page.get_by_role("button", name="score").press("Space")
+    assert names(page) == ["net 9", "net 10", "broken", "Other"]
+    assert page.get_attribute("th:nth-child(1)", "aria-sort") is None
+
+
+def test_groups_stay_in_their_place(page):
+    show(page, group="")
+    page.get_by_role("button", name="Parameters").click()
+    assert names(page) == ["x", "net 10", "y", "net 9", "Other", "broken"]
+
+
+def test_a_wide_table_scrolls_in_itself_and_not_the_page(page):
+    show(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.eval_on_selector(".bmvis-table", "box => box.scrollWidth > box.clientWidth")
+    right = page.eval_on_selector("td.bmvis-number", "cell => getComputedStyle(cell).textAlign")
+    assert right == "end"
+
+
+def test_exact_numbers_have_names_for_screen_readers(page):
+    show(page)
+    assert page.get_by_role("img", name="4,002,000").count() == 1
+    assert page.get_by_role("region", name="Table of 4 models").count() == 1
