@@ -236,21 +236,6 @@ class BmvisDomain(Domain):
         for page in sorted(self.requests):
             yield from ((page, request) for request in self.requests[page] if request.options.name)
 
-    def homes(self, docname: str) -> dict[str, tuple[str, str]]:
-        """Return where the models of the site are: by reference, the document and the anchor of the first tree.
-
-        A page that a gallery or a table wrote for a model has no anchor, and comes before a tree elsewhere. Trees on
-        the page `docname` come first.
-        """
-        trees: dict[str, tuple[str, str]] = {}
-        for page in sorted(self.requests, key=lambda page: (page != docname, page)):
-            for request in self.requests[page]:
-                if request.anchor not in self.galleries.get(page, {}) and not request.options.base:
-                    trees.setdefault(request.reference, (page, request.anchor))
-        here = {reference: place for reference, place in trees.items() if place[0] == docname}
-        written = {reference: (page, "") for found in self.pages.values() for reference, page in found.items()}
-        return trees | written | here
-
     def module_anchors(self, request: TreeRequest) -> dict[str, str]:
         """Return the id of the row that shows each module, by module path. Empty if the model failed."""
         kept = self.data["answers"][request.key]

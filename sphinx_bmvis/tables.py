@@ -15,7 +15,7 @@ from bmvis.tables.options import TableOptions, parse_table_options
 from bmvis.tables.own_columns import Rows, misspelled_rows, read_rows
 from bmvis.tables.table import Result, Table, make_table
 from sphinx_bmvis.anchors import give_name
-from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.gallery import ModelGallery, gallery_key
 from sphinx_bmvis.nodes import model_structure, model_table, table_box
@@ -83,7 +83,7 @@ class FillTables(SphinxPostTransform):
         domain = domain_of(self.env)
         gallery = domain.galleries[node["docname"]][node["key"]]
         answers = [domain.answer(request.key) for request in gallery.requests(node["key"])]
-        homes = domain.homes(node["docname"])
+        homes = _homes(domain, node["docname"])
         own_pages = domain.pages.get(gallery_key(node["docname"], node["options"], node["entries"]), {})
         homes |= {reference: (page, "") for reference, page in own_pages.items()}
         results = [
@@ -99,6 +99,22 @@ class FillTables(SphinxPostTransform):
             text = f"{node['options'].data} has no row for {entry.shown!r}, but one for {name!r}"
             warn(OptionError(text, hint="use the same name, or the reference"), entry.location or node["location"])
         return make_table(results, node["options"], (project, data))
+
+
+def _homes(domain: BmvisDomain, docname: str) -> dict[str, tuple[str, str]]:
+    """Return where the models of the site are: by reference, the document and the anchor of the first tree.
+
+    A page that a gallery or a table wrote for a model has no anchor, and comes before a tree elsewhere. Trees on
+    the page `docname` come first.
+    """
+    trees: dict[str, tuple[str, str]] = {}
+    for page in sorted(domain.requests, key=lambda page: (page != docname, page)):
+        for request in domain.requests[page]:
+            if request.anchor not in domain.galleries.get(page, {}) and not request.options.base:
+                trees.setdefault(request.reference, (page, request.anchor))
+    here = {reference: place for reference, place in trees.items() if place[0] == docname}
+    written = {reference: (page, "") for found in domain.pages.values() for reference, page in found.items()}
+    return trees | written | here
 
 
 class AlignText(SphinxPostTransform):
