@@ -16,6 +16,11 @@ def size(number: int) -> str:
     return f"{number:,} bytes" if number < 1000 else _scaled(number, ("KB", "MB", "GB", "TB", "PB"), " ")
 
 
+def words(number: int) -> str:
+    """Format a number for a sentence: exact below 10,000, otherwise `109.5 million`."""
+    return f"{number:,}" if number < 10_000 else _scaled(number, ("thousand", "million", "billion", "trillion"), " ")
+
+
 def shape(sides: Sequence[int]) -> str:
     """Format a shape: `[768, 768]`. A negative size, for a dimension that varies, becomes `?`."""
     return f"[{', '.join(['?' if side < 0 else str(side) for side in sides])}]"

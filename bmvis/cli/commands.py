@@ -13,6 +13,7 @@ from bmvis.cli.merge import merge
 from bmvis.cli.show import compare, show
 from bmvis.cli.snapshots import snapshot
 from bmvis.cli.table import table
+from bmvis.cli.update import update
 from bmvis.render.html import assets as shipped
 
 
@@ -41,3 +42,4 @@ main.add_command(check)
 main.add_command(diff)
 main.add_command(merge)
 main.add_command(table)
+main.add_command(update)

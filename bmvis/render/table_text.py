@@ -49,11 +49,11 @@ def _aligned(cells: Sequence[str], widths: Sequence[int], is_number: Sequence[bo
 def to_markdown(table: Table) -> str:
     """Return the table as GitHub and most other hosts read it. The last line has no newline."""
     count = len(table.headings)
-    lines = [_markdown_row([_markdown(heading.full) for heading in table.headings])]
+    lines = [_markdown_row([markdown_text(heading.full) for heading in table.headings])]
     lines.append(_markdown_row(["---:" if heading.is_number else "---" for heading in table.headings]))
     for title, rows in table.groups:
         if title:
-            lines.append(_markdown_row([f"**{_markdown(title)}**", *[""] * (count - 1)]))
+            lines.append(_markdown_row([f"**{markdown_text(title)}**", *[""] * (count - 1)]))
         for row in rows:
             lines.append(_markdown_row(_markdown_cells(row, count)))
     return "\n".join(lines)
@@ -65,17 +65,17 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 def _markdown_cells(row: TableRow, count: int) -> list[str]:
     if row.error:
-        texts = [_markdown(row.entry.shown), _markdown(error_text(row))]
+        texts = [markdown_text(row.entry.shown), markdown_text(error_text(row))]
         return [*texts, *[""] * (count - 2)] if count > 1 else [": ".join(texts)]
     return [_markdown_cell(cell) for cell in row.cells]
 
 
 def _markdown_cell(cell: Cell) -> str:
-    text = _markdown(cell.text or NO_VALUE)
+    text = markdown_text(cell.text or NO_VALUE)
     return f"[{text}](<{cell.href.replace('|', '%7C')}>)" if cell.href else text
 
 
-def _markdown(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Return text for which Markdown and HTML have no meaning, also not as an emoji."""
     return _ACTIVE.sub(lambda match: _escapes.get(match[0], f"&#{ord(match[0])};"), one_line(text))
 

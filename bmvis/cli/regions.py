@@ -1,0 +1,92 @@
+"""Find the regions of a text file that `bmvis update` writes: what is between two comments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bmvis.errors import OptionError
+
+_FENCE = r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*$"
+_MARKDOWN = re.compile(
+    rf"{_FENCE}|(?P<start>(?<!`)<!--\s*bmvis:(?P<written>.*?)-->)|(?P<end>(?<!`)<!--\s*/bmvis\s*-->)",
+    re.MULTILINE | re.DOTALL,
+)
+_RST = re.compile(
+    r"(?P<start>^(?P<indent>[ \t]*)\.\. bmvis:(?P<written>.*\n(?:(?P=indent)[ \t]+\S.*\n)*))"
+    r"|(?P<end>^[ \t]*\.\. /bmvis[ \t]*$)",
+    re.MULTILINE,
+)
+_TOKEN = re.compile(r"(?:\([^()]*\)|\"[^\"]*\"|'[^']*'|[^\s\"'()])+")
+_OPTION = re.compile(r"(?P<name>[a-z][a-z-]*)=(?P<value>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region of a file."""
+
+    kind: str
+    """What it contains: `table`, `tree` or `fact`."""
+    arguments: tuple[str, ...]
+    """The words on its first line that are no options."""
+    options: dict[str, str | None]
+    lines: tuple[str, ...]
+    """The other lines of its comment."""
+    span: tuple[int, int]
+    """Where its content is in the text."""
+    indent: str
+    line: int
+    is_inline: bool
+    """Whether there is text before it on its line."""
+
+
+def find_regions(text: str, is_rst: bool) -> Iterator[Region | tuple[int, OptionError]]:
+    """Yield the regions of a text, or a mistake with its line. Code fences of Markdown are skipped."""
+    opened: re.Match[str] | None = None
+    for mark in (_RST if is_rst else _MARKDOWN).finditer(text):
+        if mark["start"] is not None:
+            if opened:
+                yield _line(text, opened), _open_error(is_rst)
+            opened = mark
+        elif mark["end"] is not None:
+            if opened is None:
+                yield _line(text, mark), OptionError("this end of a region has no start", hint="remove it")
+                continue
+            yield _region(text, opened, mark)
+            opened = None
+    if opened:
+        yield _line(text, opened), _open_error(is_rst)
+
+
+def _open_error(is_rst: bool) -> OptionError:
+    return OptionError("this region has no end", hint=f"add {'.. /bmvis' if is_rst else '<!-- /bmvis -->'} after it")
+
+
+def _line(text: str, mark: re.Match[str]) -> int:
+    return text.count("\n", 0, mark.start()) + 1
+
+
+def _region(text: str, start: re.Match[str], end: re.Match[str]) -> Region:
+    first, *rest = start["written"].strip().splitlines() or [""]
+    tokens = _TOKEN.findall(first)
+    found = [_OPTION.fullmatch(token) for token in tokens]
+    options: dict[str, str | None] = {
+        option["name"]: _unquoted(option["value"]) for option in found if option is not None
+    }
+    kind, *arguments = [token for token, option in zip(tokens, found, strict=True) if option is None] or [""]
+    before = text[text.rfind("\n", 0, start.start()) + 1 : start.start()]
+    return Region(
+        kind=kind,
+        arguments=tuple(arguments),
+        options=options,
+        lines=tuple(part.strip() for part in rest if part.strip()),
+        span=(start.end(), end.start()),
+        indent="" if before.strip(" \t>") else before,
+        line=_line(text, start),
+        is_inline=bool(before.strip(" \t>")),
+    )
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text

@@ -1,0 +1,169 @@
+"""`bmvis update`: write tables, trees and facts into Markdown and reStructuredText files."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from bmvis.cli.regions import Region, find_regions
+from bmvis.cli.show import BROKEN, printable_lines
+from bmvis.cli.table import read_table
+from bmvis.errors import BmvisError, OptionError, TraceError, nearest
+from bmvis.option_parsing import parse_options, read_options
+from bmvis.regular_file import read_regular
+from bmvis.render.table_text import markdown_text, to_markdown, to_rst
+from bmvis.render.text import to_text
+from bmvis.source.source import Source, model_request
+from bmvis.tables.facts import FACT_OPTIONS, FactOptions, fact_text
+from bmvis.tables.options import parse_table_options
+from bmvis.view.layout import layout
+from bmvis.worker.client import TIMEOUT
+
+STALE = 1
+"""Exit code of `--check` if a file is not up to date."""
+MAX_BYTES = 10_000_000
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Write nothing. Exit with 1 and print the differences if a file is stale.")
+@click.option(
+    "--path", multiple=True, help="Add a folder to import from, in addition to the current folder and PYTHONPATH."
+)
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Seconds for each model.")
+def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeout: float) -> None:
+    r"""Write what models are now into the marked regions of each FILE, such as README.md.
+
+    A region is between two comments. In Markdown:
+
+    \b
+        <!-- bmvis: table zoo:* columns=name,parameters -->
+        <!-- /bmvis -->
+        <!-- bmvis: tree zoo:bert depth=2 -->
+        <!-- /bmvis -->
+        BERT has <!-- bmvis: fact zoo:bert of=parameters -->109.5M<!-- /bmvis --> parameters.
+
+    In reStructuredText, the comments of tables and trees are `.. bmvis: …` and `.. /bmvis`. If a model fails, the file
+    is left as it is, and the exit code is 2.
+    """
+    outcomes = []
+    with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
+        for file in files:
+            outcomes.append(_update(file, source, check))
+    sys.exit(max(outcomes))
+
+
+def _update(file: Path, source: Source, check: bool) -> int:
+    """Update or check one file, and return its exit code."""
+    try:
+        text = read_regular(file, MAX_BYTES).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        return _fail(f"{file}: cannot read the file: {getattr(error, 'strerror', None) or error}")
+    new, problems = filled(text, file.suffix == ".rst", source)
+    for line, problem in problems:
+        _fail(f"{file}:{line}: {problem.report}")
+    if problems:
+        return BROKEN
+    if new == text:
+        if not any(find_regions(text, file.suffix == ".rst")):
+            click.echo(f"{file} has no region to update")
+        return 0
+    if check:
+        click.echo("".join(_difference(text, new, str(file))), nl=False)
+        return _fail(f"{file}: not up to date; run bmvis update {file}", STALE)
+    file.write_bytes(new.encode())
+    click.echo(f"updated {file}")
+    return 0
+
+
+def _fail(message: str, code: int = BROKEN) -> int:
+    click.echo(printable_lines(message), err=True)
+    return code
+
+
+def _difference(old: str, new: str, name: str) -> Sequence[str]:
+    lines = (old.splitlines(keepends=True), new.splitlines(keepends=True))
+    return list(difflib.unified_diff(*lines, f"{name} (file)", f"{name} (models)"))
+
+
+def filled(text: str, is_rst: bool, source: Source) -> tuple[str, list[tuple[int, BmvisError]]]:
+    """Return a text with the current content of all its regions, and the problems with their lines.
+
+    Args:
+        text: the text.
+        is_rst: whether it is reStructuredText, not Markdown.
+        source: builds the models.
+    """
+    newline = "\r\n" if "\r\n" in text else "\n"
+    problems: list[tuple[int, BmvisError]] = []
+    parts, position = [], 0
+    for region in find_regions(text, is_rst):
+        if isinstance(region, tuple):
+            problems.append(region)
+            continue
+        try:
+            content = _content(region, is_rst, source)
+        except BmvisError as error:
+            problems.append((region.line, error))
+            continue
+        start, end = region.span
+        parts += [text[position:start], content.replace("\n", newline)]
+        position = end
+    return "".join([*parts, text[position:]]), problems
+
+
+def _content(region: Region, is_rst: bool, source: Source) -> str:
+    """Return what is between the two comments of a region, with the line breaks around it."""
+    kind = _KINDS.get(region.kind)
+    if kind is None:
+        raise OptionError(f"there is no region of the kind {region.kind!r}", hint=nearest(region.kind, _KINDS))
+    if len(region.arguments) > 1:
+        hint = "write options as name=value"
+        raise OptionError(f"{region.arguments[1]!r} is neither a reference nor an option", hint=hint)
+    if region.kind != "table" and not region.arguments:
+        raise OptionError(f"the {region.kind} has no model", hint=f"write bmvis: {region.kind} package.module:factory")
+    text = kind(region, is_rst, source)
+    if region.kind == "fact":
+        if is_rst:
+            raise OptionError("a fact needs Markdown", hint="in reStructuredText, use a table or a tree")
+        return text
+    if region.is_inline:
+        raise OptionError(f"a {region.kind} needs lines of its own", hint="put empty lines around the two comments")
+    body = "\n".join(f"{region.indent}{line}".rstrip() for line in ["", *text.splitlines(), ""])
+    return f"{body}\n" if is_rst else f"\n{body}\n{region.indent}"
+
+
+def _table(region: Region, is_rst: bool, source: Source) -> str:
+    made = read_table([*region.arguments, *region.lines], parse_table_options(region.options), source)
+    for row in made.rows:
+        if row.error:
+            raise row.error
+        for warning in row.warnings:
+            if isinstance(warning, TraceError):
+                raise warning
+            click.echo(printable_lines(f"{row.entry.shown}: {warning.report}"), err=True)
+    return (to_rst if is_rst else to_markdown)(made)
+
+
+def _tree(region: Region, is_rst: bool, source: Source) -> str:
+    options = parse_options(region.options)
+    built = source.answer(model_request(region.arguments[0], options))
+    text = to_text(layout(built.model, options, built.base))
+    if is_rst:
+        return "\n".join(["::", "", *(f"   {line}" for line in text.splitlines())])
+    fence = "```" if "```" not in text else "~~~~"
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _fact(region: Region, is_rst: bool, source: Source) -> str:
+    options = msgspec.convert(read_options(region.options, FACT_OPTIONS, "fact"), FactOptions)
+    [reference] = region.arguments
+    return markdown_text(fact_text(source.answer(options.request(reference)).model, reference, options))
+
+
+_KINDS: dict[str, Callable[[Region, bool, Source], str]] = {"table": _table, "tree": _tree, "fact": _fact}

@@ -1,0 +1,152 @@
+"""`bmvis update`: the regions of a README follow the models, and everything else stays."""
+
+import pytest
+from click.testing import CliRunner
+from docutils.core import publish_doctree
+from markdown_it import MarkdownIt
+
+from bmvis.cli import main
+
+ZOO = """
+from torch import nn
+def small(width=8):
+    return nn.Sequential(nn.Linear(width, width), nn.ReLU())
+def large():
+    return nn.Linear(1000, 1000)
+def hostile():
+    model = nn.Module()
+    model.add_module("```\\n<!-- /bmvis -->", nn.Linear(2, 2))
+    return model
+def broken():
+    raise ValueError("no weights")
+"""
+README = """\
+# Models
+
+The large one has <!-- bmvis: fact zoo:large -->?<!-- /bmvis --> parameters, exactly
+<!-- bmvis: fact zoo:large format=exact --><!-- /bmvis -->,
+or <!-- bmvis: fact zoo:large format=words --><!-- /bmvis -->;
+one call takes <!-- bmvis: fact zoo:small of=macs inputs="float32[1, 8]" --><!-- /bmvis --> MACs.
+
+<!-- bmvis: table columns="name, parameters, own" sort=parameters
+zoo:small(width=4) | Small
+zoo:large | | | own=1
+-->
+<!-- /bmvis -->
+
+```html
+<!-- bmvis: tree zoo:absent -->
+```
+
+- In a list:
+
+  <!-- bmvis: tree zoo:hostile -->
+  old text
+  <!-- /bmvis -->
+
+`<!-- bmvis: tree zoo:absent -->` is code.
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zoo.py").write_text(ZOO)
+
+    def update(text, *arguments, name="README.md"):
+        if text is not None:
+            (tmp_path / name).write_bytes(text.encode())
+        done = CliRunner().invoke(main, ["update", name, *arguments])
+        return done, (tmp_path / name).read_bytes().decode()
+
+    return update
+
+
+def test_a_readme_is_filled_and_a_second_run_changes_nothing(run, tmp_path):
+    done, text = run(README)
+    assert done.exit_code == 0, done.output
+    assert "has <!-- bmvis: fact zoo:large -->1M<!-- /bmvis --> parameters" in text
+    assert "format=exact -->1,001,000<!-- /bmvis -->,\nor " in text
+    assert "format=words -->1 million<!-- /bmvis -->;" in text
+    assert '"float32[1, 8]" -->64<!-- /bmvis --> MACs' in text
+    assert (
+        "\n\n| Model | Parameters | own |\n| --- | ---: | ---: |\n| large | 1M | 1 |\n| Small | 20 | – |\n\n<!-- /"
+        in text
+    )
+    assert "\n  ~~~~text\n  root\n" in text
+    assert "old text" not in text
+    assert text.count("zoo:absent") == 2
+    assert "<table>" in MarkdownIt("gfm-like", {"linkify": False}).render(text)
+    again, same = run(None)
+    assert (again.exit_code, again.output, same) == (0, "", text)
+
+
+def test_check_writes_nothing_and_shows_the_difference(run, tmp_path):
+    text = "a\r\n\r\n<!-- bmvis: table zoo:small -->\r\n<!-- /bmvis -->\r\n\r\nb"
+    stale, same = run(text, "--check")
+    assert (stale.exit_code, same) == (1, text)
+    assert "+| small | 72 | 288 |" in stale.output
+    assert "README.md: not up to date" in stale.output
+    _, written = run(None)
+    assert "\n" not in written.replace("\r\n", "")
+    assert run(None, "--check")[0].exit_code == 0
+    (tmp_path / "zoo.py").write_text(ZOO.replace("width=8", "width=9"))
+    changed, _ = run(None, "--check")
+    assert "-| small | 72 | 288 |" in changed.output.replace("\r", "")
+    assert "+| small | 90 | 360 |" in changed.output.replace("\r", "")
+
+
+def test_restructuredtext_has_tables_and_trees(run):
+    tree = "* a\n\n  .. bmvis: tree zoo:small\n\n  .. /bmvis\n\nEnd\n"
+    text = f"Models\n======\n\n.. bmvis: table zoo:small\n\n.. /bmvis\n\n{tree}"
+    done, written = run(text, name="README.rst")
+    assert done.exit_code == 0, done.output
+    tree = publish_doctree(written)
+    tags = [node.tagname for node in tree.findall()]
+    assert (tags.count("table"), tags.count("literal_block"), tags.count("system_message")) == (1, 1, 0)
+    assert "72 parameters" in tree.astext()
+    assert tree.astext().endswith("End")
+    assert run(None, name="README.rst")[1] == written
+
+
+MISTAKES = {
+    "<!-- bmvis: tables zoo:small -->\n<!-- /bmvis -->": "no region of the kind 'tables' (did you mean 'table'?)",
+    "<!-- bmvis: table zoo:small -->": "this region has no end (add <!-- /bmvis --> after it)",
+    "<!-- /bmvis -->": "this end of a region has no start",
+    "<!-- bmvis: tree -->\n<!-- /bmvis -->": "the tree has no model (write bmvis: tree package.module:factory)",
+    "<!-- bmvis: tree zoo:small depth -->\n<!-- /bmvis -->": "'depth' is neither a reference nor an option",
+    "<!-- bmvis: tree zoo:small deep=1 -->\n<!-- /bmvis -->": "unknown option 'deep' (did you mean 'depth'?)",
+    "<!-- bmvis: table zoo:small columns=name,x -->\n<!-- /bmvis -->": "the table has no column 'x'",
+    "<!-- bmvis: table zoo:broken -->\n<!-- /bmvis -->": "'zoo:broken' raised ValueError: no weights",
+    "<!-- bmvis: table zoo:small columns=macs inputs=float32[3] -->\n<!-- /bmvis -->": "could not be called",
+    "<!-- bmvis: fact zoo:small of=weight -->\n<!-- /bmvis -->": "invalid value 'weight' for option 'of'",
+    "<!-- bmvis: fact zoo:small of=macs -->\n<!-- /bmvis -->": "'macs' requires 'inputs'",
+    "<!-- bmvis: fact zoo:small of=active -->\n<!-- /bmvis -->": "'zoo:small' has no value of 'active'",
+    "a <!-- bmvis: tree zoo:small -->\n<!-- /bmvis -->": "a tree needs lines of its own",
+}
+
+
+def test_a_mistake_has_its_line_and_leaves_the_file_as_it_was(run, tmp_path):
+    for text, message in MISTAKES.items():
+        done, same = run(f"x\n\n{text}\n")
+        assert message in done.output
+        assert "README.md:3: " in done.output
+        assert (done.exit_code, same) == (2, f"x\n\n{text}\n")
+
+
+def test_one_region_that_fails_keeps_all_others_of_the_file(run):
+    text = "<!-- bmvis: fact zoo:large --><!-- /bmvis --> <!-- bmvis: fact zoo:broken --><!-- /bmvis -->"
+    done, same = run(text)
+    assert "README.md:1: 'zoo:broken' raised ValueError: no weights" in done.output
+    assert (done.exit_code, same) == (2, text)
+
+
+def test_a_file_without_a_region_is_no_error_for_the_hook(run):
+    done, _ = run("nothing\n")
+    assert (done.exit_code, done.output) == (0, "README.md has no region to update\n")
+
+
+def test_a_file_that_cannot_be_read(run, tmp_path):
+    done = CliRunner().invoke(main, ["update", "absent.md"])
+    assert "absent.md: cannot read the file: No such file or directory" in done.output
+    assert done.exit_code == 2
