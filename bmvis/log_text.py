@@ -11,6 +11,7 @@ Terminals interpret control sequences, and CI systems interpret commands in the 
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -21,12 +22,25 @@ _COLONS = re.compile(r"(?m)^(\s*):(?=:)")
 
 def one_line(text: str) -> str:
     """Return text as one line, with control characters, direction characters and line breaks escaped."""
-    return _without_commands("".join(map(_escaped, text)) if not text.isprintable() else text)
+    return without_commands("".join(map(_escaped, text)) if not text.isprintable() else text)
 
 
 def lines(text: str) -> str:
     """Return text of several lines, with `one_line` applied to each."""
     return "\n".join(map(one_line, text.replace("\t", "    ").split("\n")))
+
+
+def json_document(document: str) -> str:
+    r"""Return an equal JSON document for standard output, without CI commands, control and direction characters.
+
+    All of these can only be in its strings, where JSON has escapes for them.
+
+    Examples:
+        >>> json_document('{"name": "##vso[task]"}')
+        '{"name": "\\u0023#vso[task]"}'
+    """
+    document = _COMMAND.sub(r"\\u0023#", document)
+    return document if document.isascii() else "".join(map(_json_character, document))
 
 
 def forward(name: str, write: Callable[[str], object], report: Callable[[str], object], *, is_verbose: bool) -> None:
@@ -61,5 +75,10 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() else f"\\u{ord(character):04x}"
 
 
-def _without_commands(text: str) -> str:
+def _json_character(character: str) -> str:
+    return character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
+
+
+def without_commands(text: str) -> str:
+    """Return text with a space in what a CI system would take for the start of a command."""
     return _COLONS.sub(r"\1: ", _COMMAND.sub("# #", text))

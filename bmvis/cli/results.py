@@ -16,6 +16,7 @@ from bmvis.comparison.tensor_changes import Impact
 from bmvis.errors import BmvisError, SnapshotError
 from bmvis.log_text import lines
 from bmvis.model.totals import Totals
+from bmvis.source.portable import portable_error
 from bmvis.source.pyproject import project_folder
 from bmvis.source.recorded import ConflictError, MissingSnapshotError, ReferenceChangedError
 
@@ -147,6 +148,7 @@ def compared(name: str, file: Path, drift: Drift, text: str, *, is_after: bool =
 def failed(name: str, file: Path, status: Status, error: BmvisError) -> Result:
     """Return the result of a model that could not be compared."""
     snapshot, seen = place_of(file)
+    error = portable_error(error, file.absolute().parent)
     return Result(
         name=name,
         status=status,

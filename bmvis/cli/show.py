@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bmvis.cli.option_flags import option_flags
 from bmvis.errors import BmvisError
+from bmvis.log_text import json_document
 from bmvis.option_parsing import parse_options
 from bmvis.options import OPTIONS, Options
 from bmvis.reference import short_name
@@ -126,7 +127,8 @@ def _show(
     if svg:
         _write(svg, to_svg(page, f"Structure of {page.type}"))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(to_data(page, reference, built.model.device))).decode())
+        data = msgspec.json.encode(to_data(page, reference, built.model.device))
+        click.echo(json_document(msgspec.json.format(data).decode()))
     elif not html and not svg:
         _print(page)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from bmvis.log_text import without_commands
 from bmvis.model.tree import Parameter
 from bmvis.render import summary, words
 from bmvis.render.param_groups import param_group_lines
@@ -33,8 +34,9 @@ def to_text(page: Page, *, marks: bool = True) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text with escapes for control characters and direction controls."""
-    return text if text.isprintable() else _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    """Return the text with escapes for control characters and direction controls, and without CI commands."""
+    escaped = text if text.isprintable() else _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return without_commands(escaped) if "##" in escaped or "::" in escaped else escaped
 
 
 def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:

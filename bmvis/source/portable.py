@@ -18,7 +18,7 @@ import msgspec
 
 from bmvis.errors import BmvisError
 from bmvis.file_names import readable, utf8
-from bmvis.model.tree import Model, Problem
+from bmvis.model.tree import Model, Module, Problem
 from bmvis.source.pyproject import project_folder
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
@@ -51,14 +51,32 @@ def portable_error(error: BmvisError, cwd: Path) -> BmvisError:
 
 
 def portable_model(model: Model, cwd: Path) -> Model:
-    """Return a model whose notes have shortened paths."""
-    problem = model.untraced
-    if problem:
-        problem = Problem(*(portable_text(text, cwd) for text in (problem.message, problem.hint, problem.detail)))
+    """Return a model whose texts have shortened paths: notes, problems, and the `extra_repr` of modules."""
     notes = tuple(portable_text(note, cwd) for note in model.notes)
-    if (problem, notes) == (model.untraced, model.notes):
+    modules = tuple(_portable_module(module, cwd) for module in model.modules)
+    untraced, incomplete = _portable_problem(model.untraced, cwd), _portable_problem(model.incomplete, cwd)
+    is_same = (notes, untraced, incomplete) == (model.notes, model.untraced, model.incomplete)
+    if is_same and all(now is before for now, before in zip(modules, model.modules, strict=True)):
         return model
-    return msgspec.structs.replace(model, untraced=problem, notes=notes)
+    return msgspec.structs.replace(model, modules=modules, untraced=untraced, incomplete=incomplete, notes=notes)
+
+
+def _portable_problem(problem: Problem | None, cwd: Path) -> Problem | None:
+    if problem is None:
+        return None
+    return Problem(*(portable_text(text, cwd) for text in (problem.message, problem.hint, problem.detail)))
+
+
+def _portable_module(module: Module, cwd: Path) -> Module:
+    """Return the module itself if no text of it can have a path, as in nearly all models."""
+    settings = module.settings or {}
+    if not any("/" in text or "\\" in text for text in (module.extra_repr, *settings.values())):
+        return module
+    return msgspec.structs.replace(
+        module,
+        extra_repr=portable_text(module.extra_repr, cwd),
+        settings=module.settings and {name: portable_text(text, cwd) for name, text in settings.items()},
+    )
 
 
 @lru_cache(maxsize=8)

@@ -100,8 +100,7 @@ class Source:
         key = (reference.strip(), device, inputs)
 
         def resolve() -> Built:
-            built = self._resolve(*key)
-            return msgspec.structs.replace(built, model=portable_model(built.model, self._cwd))
+            return self._portable(self._resolve(*key))
 
         return self._once(self._known, key, resolve)
 
@@ -125,7 +124,7 @@ class Source:
         Raises:
             BmvisError: there is no such name, or the model could not be built.
         """
-        return self._builder.build(self._named_job(self.project.find(name), "auto"))
+        return self._portable(self._builder.build(self._named_job(self.project.find(name), "auto")))
 
     def find_all(self, pattern: str) -> Listed:
         """Return the references that a gallery pattern matches.
@@ -150,6 +149,9 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _portable(self, built: Built) -> Built:
+        return msgspec.structs.replace(built, model=portable_model(built.model, self._cwd))
 
     def _once(self, known: dict[_Key, _Found | BmvisError], key: _Key, find: Callable[[], _Found]) -> _Found:
         """Return or raise the result for a key; `find` is called at the first request only."""

@@ -1,11 +1,12 @@
 """Names, exceptions and output of user code cannot change a log."""
 
+import json
 import logging
 
 import pytest
 
 from bmvis.errors import BmvisError
-from bmvis.log_text import forward, lines, one_line
+from bmvis.log_text import forward, json_document, lines, one_line
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,16 @@ from bmvis.log_text import forward, lines, one_line
 )
 def test_one_line_escapes_control_characters(text, shown):
     assert one_line(text) == shown
+
+
+@pytest.mark.parametrize("text", ["plain", "naïve 模型", "##vso[task]x", "\x1b[31m\x9b2J", "\u202eevil", "\U000e0001"])
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_json_document_is_equal_and_safe_for_a_terminal(text, is_ascii):
+    document = json.dumps({text: [text]}, indent=2, ensure_ascii=is_ascii)
+    shown = json_document(document)
+    assert json.loads(shown) == {text: [text]}
+    assert "##vso" not in shown
+    assert shown.replace("\n", "").isprintable()
 
 
 def test_lines_keep_their_ends():

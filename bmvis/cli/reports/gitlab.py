@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bmvis.cli.results import Result
-from bmvis.log_text import one_line
+from bmvis.log_text import json_document, one_line
 
 _SEVERITIES = {"checkpoint": "critical", "numerics": "major", "training": "minor", "cosmetic": "info"}
 
@@ -16,7 +16,7 @@ _SEVERITIES = {"checkpoint": "critical", "numerics": "major", "training": "minor
 def to_gitlab(results: Sequence[Result]) -> str:
     """Return a list of violations, one for each change."""
     found = [violation for result in results for violation in _violations(result)]
-    return json.dumps(found, indent=2)
+    return json_document(json.dumps(found, indent=2))
 
 
 def _violations(result: Result) -> Iterator[dict[str, Any]]:

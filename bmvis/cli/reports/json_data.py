@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from bmvis.cli.results import Result
+from bmvis.log_text import json_document
 
 _COMPARED = ("class", "headline", "changes", "before", "after", "verdict", "renamed", "versions")
 _FAILED = ("message", "hint", "detail")
@@ -26,7 +27,7 @@ _EMPTY: dict[str, Any] = {
 
 def to_json(results: Sequence[Result]) -> str:
     """Return an object with the result of each model."""
-    return json.dumps({result.name: _facts(result) for result in results}, indent=2)
+    return json_document(json.dumps({result.name: _facts(result) for result in results}, indent=2))
 
 
 def _facts(result: Result) -> dict[str, Any]:

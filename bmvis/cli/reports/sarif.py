@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from bmvis import __version__
 from bmvis.cli.results import Result
-from bmvis.log_text import one_line
+from bmvis.log_text import json_document, one_line
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _URL = "https://github.com/bmvis/bmvis"
@@ -36,7 +36,7 @@ def to_sarif(results: Sequence[Result]) -> str:
     driver = {"name": "bmvis", "version": __version__, "informationUri": _URL, "rules": rules}
     found = [one for result in results for one in _results(result)]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": found}
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+    return json_document(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2))
 
 
 def _results(result: Result) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ import pytest
 
 from bmvis.errors import FactoryError
 from bmvis.source.portable import portable_error, portable_text
+from bmvis.source.source import Source
 
 
 @pytest.fixture
@@ -52,3 +53,22 @@ def test_paths_are_shortened(text, shown, project, monkeypatch):
 def test_error_keeps_its_class(project):
     error = portable_error(FactoryError("a", hint=f"in {project}/b", detail=f"{project}/c"), project)
     assert (type(error), error.message, error.hint, error.detail) == (FactoryError, "a", "in b", "c")
+
+
+def test_no_text_of_a_model_has_a_path_of_the_machine(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.bmvis.models]\nnet = 'zoo:build'\n")
+    (tmp_path / "zoo.py").write_text(
+        "import os, torch\n"
+        "from torch import nn\n"
+        "class Net(nn.Linear):\n"
+        "    path = __file__\n"
+        "    extra_repr = lambda self: f'file={__file__}, lib={torch.__file__}, home={os.path.expanduser(\"~\")}/x'\n"
+        "def build():\n"
+        "    net = Net(3, 2); net.file = __file__\n"
+        "    return nn.Sequential(net, nn.ReLU())\n"
+    )
+    with Source(tmp_path, path=["."]) as source:
+        models = [source.resolve("zoo:build").model, source.build("net").model]
+    for model in models:
+        assert model.modules[1].extra_repr == "file=zoo.py, lib=torch/__init__.py, home=~/x"
+        assert str(tmp_path) not in repr(model)
