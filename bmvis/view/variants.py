@@ -72,6 +72,7 @@ class _RowComparison:
         self.alike = folding.forms or folding.signatures
         self.totals = totals
         self.buffers = buffers
+        self.varied = {member for group in folding.groups if group.varies for member in group.members}
         self.below = _rows_below(folding.groups)
         self.named: dict[int, dict[str, int]] = {}
         self.forms: dict[int, int] = {}
@@ -214,8 +215,11 @@ class _RowComparison:
             yield f"it is {other.shared_with or 'the root'}"
         if self._is_cut(here, there) and (self.folding.children[here] or self.folding.children[there]):
             own, theirs = self.totals[here], self.totals[there]
+            if here in self.varied or there in self.varied:
+                return  # their numbers of parameters are ranges
             if own.count != theirs.count:
-                yield f"there are {humanize.count(theirs.count)} parameters"
+                is_same = humanize.count(own.count) == humanize.count(theirs.count)
+                yield f"there are {f'{theirs.count:,}' if is_same else humanize.count(theirs.count)} parameters"
             elif own.trainable != theirs.trainable:
                 yield f"{humanize.count(theirs.trainable)} parameters are trainable"
             elif own.delta != theirs.delta:

@@ -94,6 +94,25 @@ def test_fold_equal_keeps_pages_as_they_were(file_regression):
     file_regression.check(to_html(page, "m").replace("><", ">\n<"), extension=".html")
 
 
+@pytest.mark.parametrize(
+    ("widths", "note"),
+    [
+        ((1000, 1001), "differs from blocks.0, where there are 1,004,000 parameters"),
+        ((64, 96), "differs from blocks.0, where there are 4,352 parameters"),
+        ((64, 65, 66, 96), ""),
+    ],
+    ids=["written alike", "written apart", "similar rows"],
+)
+def test_a_note_about_hidden_modules_has_a_number_that_differs(widths, note):
+    modules = [Module("", 0, "M"), Module("blocks", 1, "ModuleList")]
+    for number, width in enumerate(widths):
+        layers = [conv("a", 3, width, width), batch_norm("b", 3, width), batch_norm("c", 3, width)]
+        more = [conv("d", 3, 1, 1)] if number >= len(widths) / 2 else []
+        modules += [Module(str(number), 2, "Block"), *layers, *more]
+    rows = layout(Model(tuple(modules)), Options(fold="similar", depth=2)).rows
+    assert [row.differs for row in rows if row.depth == 2] == ["", note]
+
+
 def test_auto_is_decided_on_the_whole_model():
     assert [row.label for row in layout(densenet(), Options(fold="auto", depth=2)).rows][3] == "denseblock1-4"
     small = densenet((2, 2))
