@@ -22,6 +22,9 @@ A row has these keys. Keys that do not apply are omitted:
   option `optimizer`, parameters have `groups`.
 - `shared_with`: the path of the first occurrence of the same module, which has its children.
 - `common`: `virtual` or `other`, in a common structure.
+- `varies`: of modules that differ in sizes, or that are in modules that do. Has `similar` (whether siblings differ),
+  `siblings` (their least and greatest number in the modules above), and `modules`: each with its `path`, `totals`,
+  `parameters`, and `hidden`. Then `totals` are those of the smallest module.
 - `hidden`: the number of modules below that a depth limit hides; `left_out`: the number that is filtered out.
 - `change`: of a row or parameter that differs, in a comparison.
 - `extra_repr`, `match`, `differs`: see `bmvis.view.page.Row`.
