@@ -48,8 +48,9 @@ def test_a_column_of_large_numbers_has_one_unit_in_its_heading():
         ("zoo:net_40\nzoo:net_1000", "Parameters (K)", ["1.64", "1,001.00"]),
         ("zoo:net_400\nzoo:net_1000\nzoo:net_9000", "Parameters (M)", ["0.16", "1.00", "81.01"]),
         ("zoo:net_4000\nzoo:net_90000", "Parameters (M)", ["16.0", "8,100.1"]),
+        ("zoo:net_3\nzoo:net_1000\nzoo:net_9000", "Parameters", ["12", "1M", "81M"]),
     ],
-    ids=["exact", "too-different", "thousands", "one-is-smaller", "one-is-larger"],
+    ids=["exact", "too-different", "thousands", "one-is-smaller", "one-is-larger", "one-is-tiny"],
 )
 def test_units_never_round_a_number_to_nothing(lines, heading, shown):
     made = table(lines, columns="parameters")
@@ -212,3 +213,11 @@ def test_misspelled_rows_are_found_and_rows_of_other_tables_are_not():
 def test_a_column_of_the_data_file_is_known_also_if_all_models_fail():
     made = table("zoo:failing", own=[{"other": {"accuracy": "1"}}], columns="name,accuracy")
     assert texts(made) == [["failing", ""]]
+
+
+def test_a_checkpoint_does_not_record_what_is_trainable():
+    checkpoint = Model(
+        (Module("", 0, ""), Module("0", 1, "", parameters=linear("0", 1, 2, 2).parameters)), is_checkpoint=True
+    )
+    options = parse_table_options({"columns": "parameters,trainable,type"})
+    assert texts(make_table([Result(Entry("checkpoint:x"), checkpoint)], options)) == [["6", "", ""]]
