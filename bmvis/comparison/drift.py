@@ -55,7 +55,9 @@ class Drift(msgspec.Struct, frozen=True):
     @property
     def impact(self) -> Impact | None:
         """The most serious class of the changes; None if there is no change."""
-        found = {change.impact for change in self.changes} | (set() if self.verdict.loads else {"checkpoint"})
+        found = {impact for change in self.changes for impact in change.impacts} | (
+            set() if self.verdict.loads else {"checkpoint"}
+        )
         return next((impact for impact in IMPACTS if impact in found), None)
 
     @property
@@ -63,7 +65,7 @@ class Drift(msgspec.Struct, frozen=True):
         """The effect of the changes on a state dict that was saved before; '' if there is no change."""
         if not self or not self.verdict.loads:
             return str(self.verdict) if self else ""
-        found = {change.impact for change in self.changes}
+        found = {impact for change in self.changes for impact in change.impacts}
         if "numerics" in found:
             return "old checkpoints load, but outputs differ"
         return "old checkpoints load; " + ("training differs" if "training" in found else "the changes are cosmetic")

@@ -51,6 +51,11 @@ class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact
     parts: tuple[Part, ...] = ()
     """The changes of one module that the line joins; empty if it has one."""
 
+    @property
+    def impacts(self) -> tuple[Impact, ...]:
+        """Return the class of each change in the line."""
+        return tuple(part.impact for part in self.parts) or (self.impact,)
+
     def __str__(self) -> str:
         place = self.subject or self.path or "the root"
         if self.was is not None:

@@ -9,15 +9,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from bmvis.comparison.lines import FORMER, IMPACTS, DriftLine, Part
-from bmvis.comparison.tensor_changes import Impact
+from bmvis.comparison.joining import join_lines, most_serious
+from bmvis.comparison.lines import DriftLine
 from bmvis.model.labels import label, merged_path, split_number
-from bmvis.model.tree import Model
+from bmvis.model.tree import Model, join
 
 MAX_NAMES = 4
 """Names of siblings that share a line. Numbered siblings have no limit."""
-MAX_PARTS = 6
-"""Changes of one module that share a line."""
 _SIZED = {"shape", "added", "removed"}
 """Topics whose texts can differ in numbers: a change of blocks of several widths is one change."""
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?![\w.])")
@@ -51,7 +49,7 @@ def sum_up(lines: Sequence[DriftLine], before: Model, after: Model) -> list[Drif
     found = list(_merge(equal, _similar, lambda kind: old if kind == "removed" else new, is_partial=False))
     found += _moved([_Merged(index, line.path, (line,)) for index, line in enumerate(lines) if line.was is not None])
     written = [_written(merged) for merged in sorted(found, key=lambda merged: merged.order)]
-    return list(_joined(sorted(written, key=lambda line: line.topic != "wrapped" or bool(line.path))))
+    return list(join_lines(sorted(written, key=lambda line: line.topic != "wrapped" or bool(line.path))))
 
 
 def _equal(line: DriftLine) -> Hashable:
@@ -168,13 +166,39 @@ def _moved(found: Sequence[_Merged]) -> Iterator[_Merged]:
         old, new = split_number(line.was or ""), split_number(line.path)
         shift = int(line.path.split(".")[new[1]]) - int((line.was or "").split(".")[old[1]]) if _has_both(line) else 0
         alike[line.kind, line.text, line.topic, old, new, shift, "" if _has_both(line) else line.path].append(merged)
+    found_here: list[_Merged] = []
     for group in alike.values():
         lines = [merged.lines[0] for merged in group]
         first = lines[0]
         path = merged_path([line.path for line in lines], split_number(first.path)[1])
         was = merged_path([line.was or "" for line in lines], split_number(first.was or "")[1])
-        line = msgspec.structs.replace(first, path=path, was=was, impact=_most_serious(lines))
-        yield _Merged(group[0].order, path, (line,))
+        line = msgspec.structs.replace(first, path=path, was=was, impact=most_serious(lines))
+        found_here.append(_Merged(group[0].order, path, (line,)))
+    yield from _numbered(found_here)
+
+
+def _numbered(found: Sequence[_Merged]) -> Iterator[_Merged]:
+    """Merge modules whose names became numbers, as in `nn.Sequential(*model.children())`."""
+    alike: dict[Hashable, list[_Merged]] = {}
+    for merged in found:
+        line = merged.lines[0]
+        above, _, name = line.path.rpartition(".")
+        was_above, _, was = (line.was or "").rpartition(".")
+        is_numbered = name.isdecimal() and not was.isdecimal() and bool(was)
+        alike.setdefault((line.text, above, was_above) if is_numbered else merged.order, []).append(merged)
+    for group in alike.values():
+        first = group[0].lines[0]
+        if len(group) > 1:
+            lines = [merged.lines[0] for merged in group]
+            names = label([line.path.rpartition(".")[2] for line in lines])
+            was = ",".join((line.was or "").rpartition(".")[2] for line in lines)
+            first = msgspec.structs.replace(
+                first,
+                path=join(first.path.rpartition(".")[0], names),
+                was=join((first.was or "").rpartition(".")[0], was),
+                impact=most_serious(lines),
+            )
+        yield _Merged(group[0].order, first.path, (first,))
 
 
 def _has_both(line: DriftLine) -> bool:
@@ -208,36 +232,3 @@ def _range(numbers: Sequence[str]) -> str:
     style = "," if any("," in number for number in numbers) else ""
     least, most = (f"{number:{style}}" for number in (found[0], found[-1]))
     return least if least == most else f"{least}-{most}"
-
-
-def _joined(lines: Iterable[DriftLine]) -> Iterator[DriftLine]:
-    """Join the changes of one class of one module, or of the same modules."""
-    alike: dict[Hashable, list[DriftLine]] = {}
-    root: Hashable = None
-    for number, line in enumerate(lines):
-        if line.topic == "wrapped" and not line.path:
-            root = number
-        if root is not None and line.subject == FORMER:
-            alike[root].append(line)
-            continue
-        is_own = line.kind != "changed" or line.was is not None or line.topic in ("wrapped", "unwrapped", "order")
-        alike.setdefault(number if is_own else (line.path, line.subject, line.impact), []).append(line)
-    for found in alike.values():
-        for start in range(0, len(found), MAX_PARTS):
-            some = found[start : start + MAX_PARTS]
-            yield some[0] if len(some) == 1 else _join(some)
-
-
-def _join(lines: Sequence[DriftLine]) -> DriftLine:
-    parts = tuple(Part(line.text, line.impact, line.topic, line.before, line.after) for line in lines)
-    text = ", ".join(_text_of(line, lines[0]) for line in lines)
-    impact = _most_serious(lines)
-    return msgspec.structs.replace(lines[0], text=text, impact=impact, before="", after="", topic="", parts=parts)
-
-
-def _text_of(line: DriftLine, first: DriftLine) -> str:
-    return line.text if line.subject == first.subject else f"{line.subject} {line.text}"
-
-
-def _most_serious(lines: Sequence[DriftLine]) -> Impact:
-    return min((line.impact for line in lines), key=IMPACTS.index)

@@ -35,7 +35,7 @@ def _table(results: Sequence[Result]) -> Iterator[str]:
     yield f"| Model | Result | {' | '.join(IMPACTS)} | Parameters |"
     yield f"|---|---|{'---:|' * len(IMPACTS)}---:|"
     for result in results[: MAX_CHARACTERS // 400]:
-        counts = Counter(change.impact for change in result.changes)
+        counts = Counter(impact for change in result.changes for impact in change.impacts)
         cells = [str(counts[impact] or "") for impact in IMPACTS]
         outcome = result.message or result.headline or result.status
         yield f"| {_escaped(result.name)} | {_escaped(outcome)} | {' | '.join(cells)} | {_parameters(result)} |"

@@ -269,6 +269,44 @@ def test_headline_states_the_effect_on_old_checkpoints(before: nn.Module, after:
     assert find_drift(capture(before), capture(after)).headline == headline
 
 
+def test_modules_that_became_numbers_are_one_line() -> None:
+    model = Named(a=nn.Linear(2, 3), b=nn.LayerNorm(3), c=nn.Dropout(0.1), head=nn.Linear(3, 1))
+    drift = find_drift(capture(model), capture(nn.Sequential(*list(model.children())[:-1])))
+    assert "~ a,b,c → 0-2  moved" in map(str, drift.changes)
+    assert len(drift.changes) <= 3
+
+
+def test_a_module_and_those_inside_that_changed_with_it_are_one_line() -> None:
+    class Attention(nn.Module):
+        def __init__(self, heads: int) -> None:
+            super().__init__()
+            self.heads = heads
+            self.key, self.value = nn.Linear(8, heads), nn.Linear(8, heads)
+
+        def extra_repr(self) -> str:
+            return f"heads={self.heads}"
+
+    def model(heads: int) -> nn.Module:
+        return Named(layers=nn.ModuleList(Named(attn=Attention(heads), fc=nn.Linear(8, 8)) for _ in range(3)))
+
+    drift = find_drift(capture(model(2)), capture(model(4)))
+    assert [str(change) for change in drift.changes] == [
+        "~ layers.0-2.attn  heads: 2 → 4, key,value weight: [2, 8] → [4, 8], bias: [2] → [4]"
+    ]
+    assert drift.changes[0].impact == "checkpoint"
+    assert drift.changes[0].impacts == ("numerics", "checkpoint", "checkpoint")
+
+
+def test_two_tensors_that_became_equal_in_shape_are_both_reported() -> None:
+    class Own(nn.Module):
+        def __init__(self, a: int, b: int) -> None:
+            super().__init__()
+            self.a, self.b = nn.Parameter(torch.zeros(a)), nn.Parameter(torch.zeros(b))
+
+    drift = find_drift(capture(Named(own=Own(2, 3))), capture(Named(own=Own(4, 4))))
+    assert [str(change) for change in drift.changes] == ["~ own  a: [2] → [4], b: [3] → [4]"]
+
+
 def test_a_joined_line_has_each_change_with_its_class_and_values() -> None:
     drift = find_drift(capture(net()), capture(Tuned(net())))
     assert [(part.topic, part.impact, part.after) for part in drift.changes[0].parts] == [

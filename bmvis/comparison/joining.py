@@ -1,0 +1,110 @@
+"""Join the lines of one module, and of the modules inside that changed with it. Internal."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+import msgspec
+
+from bmvis.comparison.lines import FORMER, IMPACTS, DriftLine, Part
+from bmvis.comparison.tensor_changes import Impact
+
+MAX_PARTS = 6
+"""Changes that share a line."""
+_EFFECTS = {"tie_word_embeddings": "tied"}
+"""Fields of the configuration of a transformers model, and the topics of what they change."""
+_ALONE = ("wrapped", "unwrapped", "order")
+"""Topics of lines that are joined with no other line of the module."""
+
+
+def join_lines(lines: Iterable[DriftLine]) -> list[DriftLine]:
+    """Return one line for the changes of one class of a module, and for a module and what changed inside of it."""
+    return list(_with_inner(list(_of_one_class(_without_repeats(list(lines))))))
+
+
+def most_serious(lines: Sequence[DriftLine]) -> Impact:
+    """Return the most serious class of some lines."""
+    return min((line.impact for line in lines), key=IMPACTS.index)
+
+
+def _without_repeats(lines: Sequence[DriftLine]) -> list[DriftLine]:
+    """Return lines without those that repeat another one.
+
+    A field of a configuration can have an effect that is a line, and an argument can be in `extra_repr()` and among the
+    settings of a module.
+    """
+    topics = {line.topic for line in lines}
+    caused = [line for line in lines if _EFFECTS.get(line.topic) not in topics]
+    best: dict[Hashable, DriftLine] = {}
+    for line in caused:
+        name = line.topic.partition(".")[0]
+        is_argument = bool(name) and line.text.startswith(f"{name}: ")
+        key = (line.path, line.subject, name, line.after) if is_argument else id(line)
+        if key not in best or best[key].before == "none":
+            best[key] = line
+    kept = set(map(id, best.values()))
+    return [line for line in caused if id(line) in kept]
+
+
+def _of_one_class(lines: Iterable[DriftLine]) -> Iterator[DriftLine]:
+    alike: dict[Hashable, list[DriftLine]] = {}
+    root: Hashable = None
+    for number, line in enumerate(lines):
+        if line.topic == "wrapped" and not line.path:
+            root = number
+        if root is not None and line.subject == FORMER:
+            alike[root].append(line)
+            continue
+        key = (line.path, line.subject, line.impact) if _is_joinable(line) else number
+        alike.setdefault(key, []).append(line)
+    for found in alike.values():
+        for start in range(0, len(found), MAX_PARTS):
+            some = found[start : start + MAX_PARTS]
+            yield some[0] if len(some) == 1 else _join(some, [_text_of(line, some[0]) for line in some])
+
+
+def _text_of(line: DriftLine, first: DriftLine) -> str:
+    return line.text if line.subject == first.subject else f"{line.subject} {line.text}"
+
+
+def _with_inner(lines: Sequence[DriftLine]) -> Iterator[DriftLine]:
+    """Yield lines, each joined with those of the same modules that are one or two levels further inside."""
+    hosts = {line.path: number for number, line in enumerate(lines) if _is_host(line)}
+    inner: dict[int, list[int]] = {}
+    taken: set[int] = set()
+    for number, line in sorted(enumerate(lines), key=lambda one: one[1].path.count(".")):
+        above = line.path.rpartition(".")[0]
+        host = hosts.get(above, hosts.get(above.rpartition(".")[0]))
+        if host is None or host in taken or not _is_host(line):
+            continue
+        found = [lines[other] for other in (host, *inner.get(host, ()), number)]
+        if sum(len(one.parts) or 1 for one in found) <= MAX_PARTS:
+            inner.setdefault(host, []).append(number)
+            taken.add(number)
+    for number, line in enumerate(lines):
+        below = [lines[other] for other in inner.get(number, ())]
+        if below:
+            texts = [f"{one.path[len(line.path) + 1 :]} {one.text}" for one in below]
+            yield _join([line, *below], [line.text, *texts])
+        elif number not in taken:
+            yield line
+
+
+def _is_host(line: DriftLine) -> bool:
+    return bool(line.path) and not line.tensors and not line.subject and _is_joinable(line)
+
+
+def _is_joinable(line: DriftLine) -> bool:
+    return line.kind == "changed" and line.was is None and line.topic not in _ALONE
+
+
+def _join(lines: Sequence[DriftLine], texts: Sequence[str]) -> DriftLine:
+    parts = [part for line in lines for part in line.parts or (_part(line),)]
+    first = lines[0]
+    return msgspec.structs.replace(
+        first, text=", ".join(texts), impact=most_serious(lines), before="", after="", topic="", parts=tuple(parts)
+    )
+
+
+def _part(line: DriftLine) -> Part:
+    return Part(line.text, line.impact, line.topic, line.before, line.after)
