@@ -66,7 +66,7 @@ class Captured(Model, frozen=True, eq=False):
         return not self == other
 
     def __hash__(self) -> int:
-        return hash(Model(*msgspec.structs.astuple(self)))
+        return Model.__hash__(self)
 
     def draw(self, **options: Any) -> Drawing:
         """Draw the tree with display options.

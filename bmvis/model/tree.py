@@ -229,6 +229,10 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     unrecorded: tuple[str, ...] = ()
     """Facts that are unknown because the snapshot has an older format, such as `state_code`. They are not compared."""
 
+    def __hash__(self) -> int:
+        # Dictionaries, as in `versions` and in the settings of modules, have no hash.
+        return hash(tuple([(module.depth, module.name, module.type) for module in self.modules]))
+
     @cached_property
     def paths(self) -> Sequence[str]:
         """The dotted path of each module; '' for the root."""
