@@ -7,7 +7,7 @@ OLD     := .venv-opendelta
 RELEASE := .venv-release
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted bench gallery lint format mutation pins screenshots clean
+.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted bench gallery rows lint format mutation pins screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -62,6 +62,9 @@ test-hosts: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbors ## Test the 
 	PYTHONPATH=.venv/oldest-mkdocs $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis -k "not zensical and not properdocs"
 	PYTHONPATH="$(CURDIR)/.venv/neighbors" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py tests/mkdocs_bmvis/test_jupyter.py
 
+rows: .venv/dev .venv/rows ## Count the rows of the models of torchvision, timm and transformers; ARGS="timm" picks some
+	PYTHONPATH=.venv/rows $(BIN)/python tests/rows $(ARGS)
+
 test-mutated: .venv/dev ## Read 100,000 snapshots, cache entries, replies and checkpoints that are broken at random
 	BMVIS_MUTATIONS=100000 $(BIN)/pytest -q tests/test_mutated_input.py $(ARGS)
 
@@ -88,7 +91,7 @@ clean: ## Remove what the other targets made
 
 # In folders of their own: PEFT and transformers import whatever they find, AdapterHub needs an older transformers,
 # and marimo pins older releases of what MkDocs uses.
-.venv/libraries .venv/adapterhub .venv/bench .venv/neighbors .venv/oldest-sphinx .venv/oldest-mkdocs: .venv/%: .venv/dev constraints/%.txt
+.venv/libraries .venv/adapterhub .venv/bench .venv/rows .venv/neighbors .venv/oldest-sphinx .venv/oldest-mkdocs: .venv/%: .venv/dev constraints/%.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r constraints/$*.txt
 	@touch $@
 

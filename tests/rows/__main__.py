@@ -1,0 +1,117 @@
+"""`make rows`: count the rows of public models with the default options: `python tests/rows [LIBRARY...]`.
+
+A model of more than `MOST` rows must be in `LONG`, with the reason. `results/` has the counts and the releases.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bmvis import capture
+from bmvis.options import Options
+from bmvis.view.layout import layout
+
+Models = tuple[list[str], Callable[[str], nn.Module]]
+"""The names of a library's models, and the function that builds one."""
+MOST = 150
+"""Maximum number of rows of a model without a written reason."""
+LONG = {
+    "efficientformerv2_l": "blocks with attention have a part of their own in each of two stages, and one between them",
+    "hrnet_w18": "each scale is fused with each other one by a chain of convolutions of its own length",
+    "pnasnet5large": "each cell joins its branches in another way",
+}
+"""Models of more rows, and the reason."""
+RESULTS = Path(__file__).with_name("results")
+"""The folder of the results: for each model its rows with `fold=equal`, those by default, and its `differs` notes."""
+
+
+def main(libraries: list[str]) -> int:
+    """Count the rows, write the results, and return the exit code."""
+    warnings.simplefilter("ignore")
+    unexplained = []
+    for library in libraries or BUILDERS:
+        lines = [f"# {library} {version(library)}, torch {torch.__version__}", "# equal  default  notes  model"]
+        for name, model in _built(library):
+            read = capture(model)
+            page = layout(read, Options())
+            equal, notes = len(layout(read, Options(fold="equal")).rows), sum(bool(row.differs) for row in page.rows)
+            lines.append(f"{equal:7} {len(page.rows):8} {notes:6}  {name}")
+            if len(page.rows) > MOST and name not in LONG:
+                unexplained.append(f"{library} {name}: {len(page.rows)} rows")
+            print(lines[-1], flush=True)
+        (RESULTS / f"{library}.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    print(*unexplained, sep="\n")
+    return 1 if unexplained else 0
+
+
+def _built(library: str) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the models of a library that can be built on the meta device or on the CPU, without downloads."""
+    names, build = BUILDERS[library]()
+    for name in names:
+        for device in ("meta", "cpu") if library != "transformers" else ("meta",):  # its models can be too large
+            try:
+                with torch.device(device):
+                    model = build(name)
+            except Exception as error:
+                if device == "cpu" or library == "transformers":
+                    print(f"# not built: {name}: {type(error).__name__}", file=sys.stderr)
+                continue
+            yield name, model
+            break
+
+
+def _define_operators() -> None:
+    """Define the operators that a torchvision for another build of torch lacks. No constructor calls them."""
+    if "torchvision" in sys.modules:
+        return
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _LIBRARIES.append(library)
+
+
+_LIBRARIES: list[torch.library.Library] = []
+"""Kept, because an operator goes with its library."""
+
+
+def _torchvision() -> Models:
+    _define_operators()
+    import torchvision
+
+    def build(name: str) -> nn.Module:
+        backbone = {"weights_backbone": None} if name.split("_")[-1] == "fpn" or "_" in name else {}
+        try:
+            return torchvision.models.get_model(name, weights=None, **backbone)
+        except TypeError:
+            return torchvision.models.get_model(name, weights=None)
+
+    return torchvision.models.list_models(), build
+
+
+def _timm() -> Models:
+    """Return the first model of each module of timm: the others differ in sizes and numbers of blocks."""
+    _define_operators()
+    import timm
+
+    listed = [timm.list_models(module=module) for module in timm.list_modules()]
+    return [names[0] for names in listed if names], timm.create_model
+
+
+def _transformers() -> Models:
+    from transformers import CONFIG_MAPPING, AutoModel
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    return list(MODEL_MAPPING_NAMES), lambda name: AutoModel.from_config(CONFIG_MAPPING[name]())
+
+
+BUILDERS = {"torchvision": _torchvision, "timm": _timm, "transformers": _transformers}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
