@@ -89,6 +89,8 @@ class _Plan(NamedTuple):
     """Those that are dictionaries of hooks."""
     is_torch: bool
     """Whether the class is PyTorch's."""
+    known: dict[Hashable, dict[str, str] | None]
+    """The settings of modules that were read, by their values."""
 
 
 class SettingsReader:
@@ -100,7 +102,6 @@ class SettingsReader:
         self._defaults: dict[type, dict[str, str]] = {}
         self._arguments: dict[str, dict[str, str | None]] = {}
         self._texts: dict[Hashable, list[_Entry]] = {}
-        self._known: dict[Hashable, dict[str, str] | None] = {}
         self._distinct: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
         self._modes: list[bool] = []
         """Whether each module from the root to the last one is in training mode."""
@@ -138,10 +139,10 @@ class SettingsReader:
         types = list(map(type, values))  # a part of the key, for True equals 1 and 1.0
         if not _HASHED.issuperset(types) and not _add_types(values, types):
             return self._one(dict(self._attributes(cls, plan, slots, extra_repr)))
-        key = (cls, plan.attributes, extra_repr, *types, *values)
-        if key not in self._known:
-            self._known[key] = self._one(dict(self._attributes(cls, plan, slots, extra_repr)))
-        return self._known[key]
+        key = (extra_repr, *types, *values)
+        if key not in plan.known:
+            plan.known[key] = self._one(dict(self._attributes(cls, plan, slots, extra_repr)))
+        return plan.known[key]
 
     def _plan(self, cls: type, names: tuple[str, ...]) -> _Plan:
         plan = self._plans.get((cls, names))
@@ -196,7 +197,7 @@ def _plan(cls: type, names: tuple[str, ...]) -> _Plan:
         left_out |= {"scale", "zero_point"}  # they depend on the weights
     attributes = [name for name in names if type(name) is str and name[:1] != "_" and name not in left_out]
     attributes = [] if introspection.class_module(cls).startswith("torch.jit") else attributes
-    return _Plan(names, tuple(attributes), tuple(slot for slot in _HOOKS if slot in names), is_torch)
+    return _Plan(names, tuple(attributes), tuple(slot for slot in _HOOKS if slot in names), is_torch, {})
 
 
 def _add_types(values: list[Any], types: list[type]) -> bool:
