@@ -231,7 +231,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
 
     def __hash__(self) -> int:
         # Dictionaries, as in `versions` and in the settings of modules, have no hash.
-        return hash(tuple([(module.depth, module.name, module.type) for module in self.modules]))
+        return hash(tuple([(module.depth, module.name, module.type, module.parameters) for module in self.modules]))
 
     @cached_property
     def paths(self) -> Sequence[str]:
