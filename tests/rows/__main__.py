@@ -23,6 +23,7 @@ Models = tuple[list[str], Callable[[str], nn.Module]]
 MOST = 150
 """Maximum number of rows of a model without a written reason."""
 LONG = {
+    "d_fine": "a detector: its backbone, encoder and decoder have blocks of eleven kinds",
     "efficientformerv2_l": "blocks with attention have a part of their own in each of two stages, and one between them",
     "hrnet_w18": "each scale is fused with each other one by a chain of convolutions of its own length",
     "pnasnet5large": "each cell joins its branches in another way",
