@@ -81,7 +81,7 @@ def test_drift_is_reported_as_a_diff(recorded):
     assert result.stdout.splitlines() == [
         "small: differs from snapshots/small.json: old checkpoints no longer load (4 missing keys, 8 size mismatches)",
         "    + 4-5  Linear, 15 parameters each",
-        "    ~ 0-3  frozen (8 tensors)",
+        "    ~ all former parameters  frozen (8 tensors)",
         "    ~ 0-3  weight: [1, 2] → [5, 2], bias: [1] → [5]",
         "      parameters 12 → 90 (+78)",
         "      trainable 12 → 0 (-12)",
