@@ -201,6 +201,14 @@ def test_number_of_a_block_follows_its_place():
     assert [str(change) for change in find_drift(before, after).changes] == ["+ layers.5  Plain, 12 parameters"]
 
 
+def test_numbers_of_blocks_after_an_inserted_one_are_no_changes():
+    blocks = [Plain(layer_idx=index, inner=nn.Linear(3, 3)) for index in range(2, 6)]
+    after = nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(2, 2), nn.Linear(5, 5), *blocks])})
+    changes = find_drift(capture(numbered(1, 5)), capture(after)).changes
+    assert not [change for change in changes if "layer_idx" in change.text]
+    assert [change.text for change in changes if change.kind == "added"] == ["Linear, 30 parameters"]
+
+
 def test_block_that_knows_another_number_is_reported():
     before, after = numbered(1, 5), numbered(1, 5)
     after["layers"][2].layer_idx = 7
