@@ -23,10 +23,10 @@ Models = tuple[list[str], Callable[[str], nn.Module]]
 MOST = 150
 """Maximum number of rows of a model without a written reason."""
 LONG = {
-    "d_fine": "a detector: its backbone, encoder and decoder have blocks of eleven kinds",
+    "d_fine": "backbone, encoder and decoder of a detector have different blocks; pairs of layers do not fold",
     "efficientformerv2_l": "blocks with attention have a part of their own in each of two stages, and one between them",
     "hrnet_w18": "each scale is fused with each other one by a chain of convolutions of its own length",
-    "pnasnet5large": "each cell joins its branches in another way",
+    "pnasnet5large": "cells of five structures, each with branches of several sizes whose names are no series",
 }
 """Models of more rows, and the reason."""
 RESULTS = Path(__file__).with_name("results")
