@@ -297,6 +297,26 @@ def test_a_module_and_those_inside_that_changed_with_it_are_one_line() -> None:
     assert drift.changes[0].impacts == ("numerics", "checkpoint", "checkpoint")
 
 
+def test_a_line_has_at_most_six_changes() -> None:
+    def model(width: int) -> nn.Module:
+        return Named(
+            block=Named(norm=nn.LayerNorm(2, eps=1 / width), **{f"fc{n}": nn.Linear(2, n * width) for n in range(1, 8)})
+        )
+
+    class Outer(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.rate, self.inner = width * 100, model(width).block
+
+        def extra_repr(self) -> str:
+            return f"rate={self.rate}"
+
+    drift = find_drift(capture(Named(outer=Outer(2))), capture(Named(outer=Outer(3))))
+    assert len(drift.changes) > 1
+    assert max(len(change.parts) for change in drift.changes) <= 6
+    assert all(f"fc{number}" in str(drift) for number in range(1, 8))
+
+
 def test_two_tensors_that_became_equal_in_shape_are_both_reported() -> None:
     class Own(nn.Module):
         def __init__(self, a: int, b: int) -> None:

@@ -84,6 +84,12 @@ AMBIGUOUS: dict[str, tuple[Build, Build, int, int]] = {
         2,
     ),
     "two parameters of one shape": (lambda: Own(a=3, b=3, c=4), lambda: Own(d=3, e=3, f=4), 1, 3),
+    "a new number among equal ones": (
+        lambda: nn.Sequential(*(nn.Linear(2, 2) for _ in range(2))),
+        lambda: nn.Sequential(nn.LayerNorm(2), *(nn.Linear(2, 2) for _ in range(3))),
+        0,
+        4,
+    ),
     "a new module of the same shape": (
         lambda: Named(a=nn.Linear(2, 3)),
         lambda: Named(c=nn.Linear(2, 3), d=nn.Linear(2, 3)),
