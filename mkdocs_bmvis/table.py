@@ -21,7 +21,7 @@ from bmvis.source.recorded import drift_error
 from bmvis.tables.options import TABLE_OPTIONS, TableOptions, parse_table_options
 from bmvis.tables.own_columns import Rows, misspelled_rows, read_rows
 from bmvis.tables.results import build_results
-from bmvis.tables.table import Result, make_table
+from bmvis.tables.table import RowResult, make_table
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import TABLE, Element, refuse_unknown_attributes
 from mkdocs_bmvis.gallery import finder, gallery_key
@@ -121,7 +121,7 @@ def _own_columns(options: TableOptions, settings: Settings, sources: set[str]) -
 
 
 def _report_problems(
-    results: list[Result], data: Rows, options: TableOptions, settings: Settings, sources: set[str], report: Report
+    results: list[RowResult], data: Rows, options: TableOptions, settings: Settings, sources: set[str], report: Report
 ) -> None:
     for result in results:
         if isinstance(result.model, BmvisError):

@@ -13,7 +13,7 @@ from bmvis.gallery import read_entries
 from bmvis.source.pyproject import read_project
 from bmvis.tables.options import TableOptions, parse_table_options
 from bmvis.tables.own_columns import Rows, misspelled_rows, read_rows
-from bmvis.tables.table import Result, Table, make_table
+from bmvis.tables.table import RowResult, Table, make_table
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
@@ -87,7 +87,7 @@ class FillTables(SphinxPostTransform):
         own_pages = domain.pages.get(gallery_key(node["docname"], node["options"], node["entries"]), {})
         homes |= {reference: (page, "") for reference, page in own_pages.items()}
         results = [
-            Result(
+            RowResult(
                 entry,
                 answer if isinstance(answer, BmvisError) else answer.model,
                 "#".join(homes.get(entry.reference, ())),

@@ -18,8 +18,6 @@ MODULES = [file for file in FILES if file.suffix == ".py"]
 FOLDERS = sorted({file.parent.as_posix() for file in FILES})
 CODE_MAP = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where things are")[2]
 ROWS = dict(re.findall(r"^\| `([\w/]+)/` \| (.*) \|$", CODE_MAP, re.MULTILINE))
-SHARED_NAMES = {"Result"}
-"""Names of two classes: `Result` is that of one model in `bmvis check`, and that of one row of a table."""
 MAX_LINES = 350
 MAX_FUNCTION_LINES = 40
 
@@ -51,7 +49,7 @@ def test_class_names_are_unique():
             if isinstance(node, ast.ClassDef):
                 files.setdefault(node.name.lstrip("_"), []).append(str(file))
     assert len(files) > 100
-    assert {name: found for name, found in files.items() if len(found) > 1 and name not in SHARED_NAMES} == {}
+    assert {name: found for name, found in files.items() if len(found) > 1} == {}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

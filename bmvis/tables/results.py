@@ -8,7 +8,7 @@ from bmvis.errors import BmvisError
 from bmvis.gallery import Entry, expand
 from bmvis.model.tree import Model
 from bmvis.tables.options import TableOptions
-from bmvis.tables.table import Result
+from bmvis.tables.table import RowResult
 from bmvis.worker.protocol import ModelRequest
 
 
@@ -17,7 +17,7 @@ def build_results(
     options: TableOptions,
     find_all: Callable[[str], Iterable[str]],
     build: Callable[[Entry, ModelRequest], Model],
-) -> Iterator[Result]:
+) -> Iterator[RowResult]:
     """Yield the result of each model. A model or a pattern that fails is a result too.
 
     Args:
@@ -28,9 +28,9 @@ def build_results(
     """
     for found in expand(entries, find_all):
         if isinstance(found, tuple):
-            yield Result(*found)
+            yield RowResult(*found)
             continue
         try:
-            yield Result(found, build(found, options.request(found)))
+            yield RowResult(found, build(found, options.request(found)))
         except BmvisError as error:
-            yield Result(found, error)
+            yield RowResult(found, error)

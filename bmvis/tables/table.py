@@ -52,7 +52,7 @@ class Heading(msgspec.Struct, frozen=True):
         return f"{self.text} ({self.unit})" if self.unit else self.text
 
 
-class Result(msgspec.Struct, frozen=True):
+class RowResult(msgspec.Struct, frozen=True):
     """The result of one line: a model, or an error."""
 
     entry: Entry
@@ -93,7 +93,7 @@ class Table(msgspec.Struct, frozen=True):
         return tuple(row for _, rows in self.groups for row in rows)
 
 
-def make_table(results: Iterable[Result], options: TableOptions, own_columns: Sequence[Rows] = ()) -> Table:
+def make_table(results: Iterable[RowResult], options: TableOptions, own_columns: Sequence[Rows] = ()) -> Table:
     """Return the table of some models.
 
     Args:
@@ -124,7 +124,7 @@ def make_table(results: Iterable[Result], options: TableOptions, own_columns: Se
     return Table(tuple(headings), tuple(_groups(rows) if options.group else [("", tuple(rows))]), options)
 
 
-def _require_inputs(results: Iterable[Result], options: TableOptions) -> None:
+def _require_inputs(results: Iterable[RowResult], options: TableOptions) -> None:
     if options.needs_call and not any(options.inputs_of(result.entry) for result in results):
         name = next(name for name in CALLED if name in (*options.columns, options.sort.column))
         hint = "add inputs, such as float32[1, 3, 224, 224]"
@@ -140,12 +140,12 @@ def _uncomputed(entry: Entry, own_columns: Sequence[Rows]) -> dict[str, str]:
     return {name: text for name, text in own_values(entry, own_columns).items() if name not in COLUMNS}
 
 
-def _row(result: Result, page: Page | None, cells: Sequence[Cell]) -> TableRow:
+def _row(result: RowResult, page: Page | None, cells: Sequence[Cell]) -> TableRow:
     error = result.model if isinstance(result.model, BmvisError) else None
     return TableRow(result.entry, tuple(cells), error, page.warnings if page else ())
 
 
-def _values(result: Result, page: Page | None, own: dict[str, str], options: TableOptions) -> dict[str, Value]:
+def _values(result: RowResult, page: Page | None, own: dict[str, str], options: TableOptions) -> dict[str, Value]:
     found = {name: _own_value(text) for name, text in own.items()}
     if page is None or isinstance(result.model, BmvisError):
         return found | {"name": Value(result.entry.shown, href=result.href)}

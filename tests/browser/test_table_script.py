@@ -9,7 +9,7 @@ from bmvis.model.tree import Model, Module
 from bmvis.render.html import assets
 from bmvis.render.html.table import to_html_table
 from bmvis.tables.options import parse_table_options
-from bmvis.tables.table import Result, make_table
+from bmvis.tables.table import RowResult, make_table
 
 pytestmark = pytest.mark.browser
 
@@ -21,10 +21,10 @@ def net(size: int) -> Model:
 
 
 RESULTS = [
-    Result(Entry("zoo:b10", "net 10", ("x",), values=(("score", "9"),)), net(10)),
-    Result(Entry("zoo:broken", "broken", ("y",)), FactoryError("no weights")),
-    Result(Entry("zoo:b9", "net 9", ("y",), values=(("score", "70.5"),)), net(2000)),
-    Result(Entry("zoo:c", "Other", ("y",)), net(100)),
+    RowResult(Entry("zoo:b10", "net 10", ("x",), values=(("score", "9"),)), net(10)),
+    RowResult(Entry("zoo:broken", "broken", ("y",)), FactoryError("no weights")),
+    RowResult(Entry("zoo:b9", "net 9", ("y",), values=(("score", "70.5"),)), net(2000)),
+    RowResult(Entry("zoo:c", "Other", ("y",)), net(100)),
 ]
 
 

@@ -14,7 +14,7 @@ from bmvis.model.tree import Model, Module
 from bmvis.render.html.table import to_html_table
 from bmvis.render.table_text import to_csv, to_markdown, to_rst, to_text
 from bmvis.tables.options import parse_table_options
-from bmvis.tables.table import Result, make_table
+from bmvis.tables.table import RowResult, make_table
 
 HOSTILE = "<img src=x> | a_b *c* `d` $e$ :smile: \\| [f](http://g) &amp; _h_"
 
@@ -23,13 +23,13 @@ def net(size: int) -> Model:
     return Model((Module("", 0, "Net"), linear("0", 1, size, size)))
 
 
-def made(*results: Result, columns: str = "name,parameters,accuracy", **options: str):
+def made(*results: RowResult, columns: str = "name,parameters,accuracy", **options: str):
     return make_table(results, parse_table_options({"columns": columns, **options}))
 
 
-SMALL = Result(Entry("zoo:small", "Small", ("text",), values=(("accuracy", "7.5"),)), net(100))
-LARGE = Result(Entry("zoo:large", "Large", values=(("accuracy", "[70](https://example.org/a|b)"),)), net(2000))
-FAILED = Result(Entry("zoo:broken"), FactoryError("it raised: no\nweights", hint="see below", detail="a traceback"))
+SMALL = RowResult(Entry("zoo:small", "Small", ("text",), values=(("accuracy", "7.5"),)), net(100))
+LARGE = RowResult(Entry("zoo:large", "Large", values=(("accuracy", "[70](https://example.org/a|b)"),)), net(2000))
+FAILED = RowResult(Entry("zoo:broken"), FactoryError("it raised: no\nweights", hint="see below", detail="a traceback"))
 
 
 def test_text_is_aligned_and_grouped():
@@ -54,7 +54,7 @@ def test_csv_has_exact_numbers_and_the_errors():
 
 
 def test_markdown_is_a_table_in_which_nothing_is_markup():
-    hostile = Result(Entry("zoo:x", HOSTILE), net(100))
+    hostile = RowResult(Entry("zoo:x", HOSTILE), net(100))
     html = MarkdownIt("gfm-like", {"linkify": False}).render(to_markdown(made(hostile, LARGE, FAILED)))
     root = ElementTree.fromstring(html)
     cells = [["".join(cell.itertext()) for cell in row.findall("td")] for row in root.iter("tr")]
@@ -68,7 +68,7 @@ def test_markdown_is_a_table_in_which_nothing_is_markup():
 
 
 def test_rst_is_a_list_table_in_which_nothing_is_markup():
-    hostile = Result(Entry("zoo:x", "a_ *c* `d` |e| <f> :g:`h`"), net(100))
+    hostile = RowResult(Entry("zoo:x", "a_ *c* `d` |e| <f> :g:`h`"), net(100))
     tree = publish_doctree(to_rst(made(hostile, SMALL, FAILED, group="")))
     cells = [[entry.astext() for entry in row.findall(_is("entry"))] for row in tree.findall(_is("row"))]
     assert cells[0] == ["Model", "Parameters (K)", "accuracy"]
@@ -101,6 +101,6 @@ def test_one_column_has_room_for_the_error(columns):
 
 
 def test_html_escapes_all_text():
-    hostile = Result(Entry("zoo:x", HOSTILE, (HOSTILE,), values=((HOSTILE.replace(",", ""), HOSTILE),)), net(1))
+    hostile = RowResult(Entry("zoo:x", HOSTILE, (HOSTILE,), values=((HOSTILE.replace(",", ""), HOSTILE),)), net(1))
     html = to_html_table(made(hostile, columns=f"name,{HOSTILE}", caption=HOSTILE, group=""), "t")
     assert not list(ElementTree.fromstring(html).iter("img"))

@@ -9,7 +9,7 @@ from bmvis.model.tree import Model, Module
 from bmvis.options import Options
 from bmvis.tables.options import parse_table_options
 from bmvis.tables.own_columns import misspelled_rows, read_rows
-from bmvis.tables.table import Result, make_table
+from bmvis.tables.table import RowResult, make_table
 from bmvis.view.layout import layout
 
 
@@ -17,11 +17,11 @@ def model(*sizes: int) -> Model:
     return Model((Module("", 0, "Net"), *(linear(str(index), 1, size, size) for index, size in enumerate(sizes))))
 
 
-def results(*entries: Entry) -> list[Result]:
+def results(*entries: Entry) -> list[RowResult]:
     """Return a model for each entry whose reference ends in a width, or an error."""
     widths = [entry.reference.rpartition("_")[2] for entry in entries]
     models = [model(int(width)) if width.isdigit() else FactoryError("no") for width in widths]
-    return [Result(entry, made) for entry, made in zip(entries, models, strict=True)]
+    return [RowResult(entry, made) for entry, made in zip(entries, models, strict=True)]
 
 
 def table(lines: str, own=(), **options):
@@ -149,7 +149,7 @@ def test_small_sizes_are_bytes_and_have_no_tooltip():
 
 def test_columns_of_a_language_model():
     columns = "type,parameters,trainable,delta,dtype,depth,tags"
-    result = Result(Entry("zoo:bert", tags=("a", "b")), bert())
+    result = RowResult(Entry("zoo:bert", tags=("a", "b")), bert())
     [row] = make_table([result], parse_table_options({"columns": columns})).rows
     found = dict(zip(columns.split(","), row.cells, strict=True))
     assert found["type"].text == bert().root.type
@@ -220,4 +220,4 @@ def test_a_checkpoint_does_not_record_what_is_trainable():
         (Module("", 0, ""), Module("0", 1, "", parameters=linear("0", 1, 2, 2).parameters)), is_checkpoint=True
     )
     options = parse_table_options({"columns": "parameters,trainable,type"})
-    assert texts(make_table([Result(Entry("checkpoint:x"), checkpoint)], options)) == [["6", "", ""]]
+    assert texts(make_table([RowResult(Entry("checkpoint:x"), checkpoint)], options)) == [["6", "", ""]]
