@@ -143,6 +143,11 @@ STALE = {
         "import colorsys; width = getattr(colorsys, 'W', 3)",
         write("src/colorsys.py", "W = 4"),
     ),
+    "namespace package that gets an __init__": Row(
+        "import some_namespace; width = getattr(some_namespace, 'W', 3)",
+        write("src/some_namespace/__init__.py", "W = 4"),
+        {"src/some_namespace/module.py": ""},
+    ),
     "listed folder": Row(
         "width = len(os.listdir(ROOT / 'listed'))", write("listed/d", ""), {f"listed/{name}": "" for name in "abc"}
     ),

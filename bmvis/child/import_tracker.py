@@ -65,12 +65,23 @@ class ImportTracker:
         for name in sys.modules.keys() - self._looked_at:
             self._looked_at.add(name)
             module = sys.modules.get(name)
-            file = _file_of(module)
+            file = _attribute(module, "__file__")
+            if file is None:
+                self._note_namespace(name, _attribute(module, "__path__"))
             if name not in self._files and isinstance(file, str) and self.files.is_project(file):
                 self._files[name] = os.path.abspath(file)
                 key: Key = ("file", self._files[name])
                 if key not in self.files.values:
                     self.files.values[key] = value_of(Fact(*key))
+
+    def _note_namespace(self, name: str, path: Any) -> None:
+        """Record that the folders of a namespace package have no `__init__.py`, which would be imported instead."""
+        for folder in path if type(path).__name__ == "_NamespacePath" else ():
+            place = os.path.join(os.path.abspath(str(folder)), "__init__.py")
+            if place.startswith(self.files.roots):
+                key: Key = ("exists", place)
+                self.files.values.setdefault(key, value_of(Fact(*key)))
+                self.files.seen[name].add(key)
 
     def facts_of(self, module: str) -> tuple[Fact, ...]:
         """Return the facts that `module` depends on, itself included."""
@@ -211,9 +222,9 @@ def _is_older(file: str) -> bool:
     return Path(file).stat().st_ctime_ns < bytecode.st_mtime_ns
 
 
-def _file_of(module: object) -> object:
+def _attribute(module: object, name: str) -> Any:
     try:
-        return getattr(module, "__file__", None)
+        return getattr(module, name, None)
     except Exception:  # user code can put any object into `sys.modules`
         return None
 
