@@ -27,8 +27,12 @@ def missing_layers(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[str]:
     Args:
         modules: pairs of path and module.
     """
+    known: dict[type, bool] = {}
     for path, module in modules:
-        if not _is_lightning(type(module)):
+        cls = type(module)
+        if cls not in known:
+            known[cls] = _is_lightning(cls)
+        if not known[cls]:
             continue
         for hook in _HOOKS:
             missing = [name for name in _assigned(type(module), hook) if not _is_set(module, name)]

@@ -57,6 +57,8 @@ def find_unregistered(places: Iterable[tuple[str, nn.Module]]) -> Iterator[Unreg
         seen.update(id(buffer) for _, buffer in introspection.buffers(module))
     for path, module in places:
         for name, value in list(object.__getattribute__(module, "__dict__").items()):
+            if type(value) in _SCALARS or (type(value) in _CONTAINERS and not value):
+                continue  # nearly all attributes, so no function is called for them
             if _may_contain(value) and type(name) is str and name not in _SLOTS:
                 found = _look_into(join(path, user_text.safe_text(name)), value, seen)
                 if found is not None:
