@@ -234,7 +234,10 @@ def outcome_of(bug: Bug) -> str:
                 return "hangs"
             if failed:
                 (copy / bug.file).write_text(original, encoding="utf-8")
-                without_bug = _failures(copy, failed)
+                try:
+                    without_bug = _failures(copy, failed)
+                except subprocess.TimeoutExpired:
+                    return f"unknown, for this takes too long without the bug: {failed}"
                 return f"unknown, for this fails without the bug too: {without_bug}" if without_bug else "caught"
     return "survived"
 
