@@ -68,7 +68,7 @@ rows: .venv/dev .venv/rows ## Count the rows of the models of torchvision, timm 
 test-mutated: .venv/dev ## Read 100,000 snapshots, cache entries, replies and checkpoints that are broken at random
 	BMVIS_MUTATIONS=100000 $(BIN)/pytest -q tests/test_mutated_input.py $(ARGS)
 
-mutation: .venv/dev ## Plant 40 small bugs and list those that no test catches
+mutation: .venv/dev ## Plant 40 small bugs and list those that no test catches; ARGS="--seed 7" picks others
 	$(BIN)/python tests/mutation $(ARGS)
 
 screenshots: .venv/dev ## A picture per theme and scheme, in build/screenshots
