@@ -22,7 +22,19 @@ def quits():
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shell")
     (folder / "zoo.py").write_text(ZOO)
-    (folder / "pyproject.toml").write_text('[tool.bmvis.models]\nsmall = "zoo:tiny(sizes=[2, 2, 2])"\n')
+    (folder / "pyproject.toml").write_text(
+        "[tool.bmvis.models]\n"
+        "small = 'zoo:tiny(sizes=[2, 2, 2])'\n"
+        "tiny = 'zoo:tiny'\n"
+        "wide = 'zoo:tiny(sizes=[1234567, 7654321])'\n"
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recorded(folder):
+    """Return the folder with snapshots, which tests of the output use: no model is built for them."""
+    assert bmvis(folder, "snapshot").returncode == 0
     return folder
 
 
@@ -58,8 +70,8 @@ def test_show_finds_module_on_pythonpath(folder, tmp_path):
     assert "8, 4" in bmvis(tmp_path, "show", "zoo:tiny", PYTHONPATH=str(folder)).stdout
 
 
-def test_show_accepts_display_options_as_flags(folder):
-    out = bmvis(folder, "show", "zoo:tiny", "--non-params", "--expand-params", "--root-name", "net").stdout
+def test_show_accepts_display_options_as_flags(recorded):
+    out = bmvis(recorded, "show", "snapshot:tiny", "--non-params", "--expand-params", "--root-name", "net").stdout
     assert out.splitlines()[:5] == [
         "net",
         "├── 0 (Linear)",
@@ -69,18 +81,18 @@ def test_show_accepts_display_options_as_flags(folder):
     ]
 
 
-def test_show_writes_json_html_and_svg(folder):
-    done = bmvis(folder, "show", "zoo:tiny", "--json", "--html", "tree.html", "--svg", "tree.svg")
+def test_show_writes_json_html_and_svg(recorded):
+    done = bmvis(recorded, "show", "snapshot:tiny", "--json", "--html", "tree.html", "--svg", "tree.svg")
     data = json.loads(done.stdout)
     assert data["bmvis"] == 1
     assert data["totals"] == {"parameters": 40, "trainable": 40, "delta": 0, "bytes": 160}
     assert [row["path"] for row in data["rows"]] == ["", "0"]
     assert data["rows"][1]["type"] == "torch.nn.modules.linear.Linear"
-    html = (folder / "tree.html").read_text(encoding="utf-8")
+    html = (recorded / "tree.html").read_text(encoding="utf-8")
     assert html.startswith("<!DOCTYPE html>")
     assert 'id="model.0"' in html
     assert "http" not in html.replace("http://www.w3.org/", "")
-    assert (folder / "tree.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert (recorded / "tree.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_json_has_trainable_and_shared_with(folder):
@@ -117,18 +129,17 @@ def test_compare_shows_changes_between_two_models(folder):
     ]
 
 
-def test_compare_accepts_a_snapshot(folder):
-    bmvis(folder, "snapshot")
-    done = bmvis(folder, "compare", "snapshot:small", "zoo:tiny(sizes=[2, 2])", "--json")
+def test_compare_accepts_a_snapshot(recorded):
+    done = bmvis(recorded, "compare", "snapshot:small", "zoo:tiny(sizes=[2, 2])", "--json")
     data = json.loads(done.stdout)
     assert data["before"]["parameters"] == 12
     changes = [row["change"] for row in data["rows"] if "change" in row]
     assert changes == [{"kind": "removed"}, {"kind": "changed", "details": ["was 2"]}]
-    assert "'smal' is neither" in bmvis(folder, "compare", "snapshot:smal", "zoo:tiny").stderr
+    assert "'smal' is neither" in bmvis(recorded, "compare", "snapshot:smal", "zoo:tiny").stderr
 
 
-def test_show_writes_html_to_standard_output(folder):
-    assert bmvis(folder, "show", "zoo:tiny", "--svg", "-").stdout.startswith("<svg")
+def test_show_writes_svg_to_standard_output(recorded):
+    assert bmvis(recorded, "show", "snapshot:tiny", "--svg", "-").stdout.startswith("<svg")
 
 
 @pytest.mark.parametrize(
@@ -162,14 +173,14 @@ def test_show_failure_has_exit_code_2(folder, arguments, texts):
     [({"TERM": "xterm-256color"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
     ids=["color", "NO_COLOR", "dumb"],
 )
-def test_show_fits_a_terminal_of_40_columns(folder, environment, has_color):
+def test_show_fits_a_terminal_of_40_columns(recorded, environment, has_color):
     import pty
 
     keeper, terminal = pty.openpty()
     plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLORTERM")}
     done = subprocess.Popen(
-        [sys.executable, "-m", "bmvis", "show", "zoo:tiny(sizes=[1234567, 7654321])"],
-        cwd=folder,
+        [sys.executable, "-m", "bmvis", "show", "snapshot:wide"],
+        cwd=recorded,
         env={**plain, "COLUMNS": "40", **environment},
         stdout=terminal,
         stdin=terminal,
@@ -184,6 +195,6 @@ def test_show_fits_a_terminal_of_40_columns(folder, environment, has_color):
             break
         if not text:
             break
-    assert done.wait(30) == 0
+    assert done.wait(300) == 0
     assert (b"\x1b[3" in text) == has_color
     assert "1234567" in text.decode()
