@@ -281,8 +281,11 @@ def main() -> None:
     results = FOLDER / f"results-{given.seed}.txt"
     lines: list[str] = []
     if given.survivors:
-        lines = [line for line in results.read_text(encoding="utf-8").splitlines() if line.startswith("caught")]
-        bugs = [bug for bug in bugs if not any(bug.text in line for line in lines)]
+        caught = {f"caught    {bug.text}" for bug in bugs}.intersection(
+            results.read_text(encoding="utf-8").splitlines()
+        )
+        lines = sorted(caught)
+        bugs = [bug for bug in bugs if f"caught    {bug.text}" not in caught]
     with ThreadPoolExecutor(given.jobs) as pool:
         planted = {pool.submit(outcome_of, bug): bug for bug in bugs}
         for done in as_completed(planted):
