@@ -228,3 +228,11 @@ def test_bmvis_path_is_searched(site):
 def test_search_option_includes_the_text_of_a_tree(site):
     assert "layernorm" not in site.build().read("searchindex.js")
     assert "layernorm" in site.build(bmvis_options={"search": True}).read("searchindex.js")
+
+
+def test_cache_that_cannot_be_written_is_a_warning(site):
+    site.write("cache", "a file where the folder should be")
+    built = site.build(bmvis_cache="cache")
+    assert "cannot be written" in built.warnings
+    assert "[bmvis.cache]" in built.warnings
+    assert len(built.trees("index.html")) == 1

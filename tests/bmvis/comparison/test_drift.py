@@ -8,8 +8,9 @@ from small_models import Named
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from bmvis.comparison.drift import find_drift
+from bmvis.comparison.drift import find_drift, total_lines
 from bmvis.extraction.modules import capture
+from bmvis.model.totals import Totals
 
 
 def block(width: int) -> nn.Module:
@@ -341,3 +342,17 @@ def test_changes_of_one_class_of_one_module_are_one_line() -> None:
         "~ the root  num_layers: default → 2",
         "~ the root  weight_ih_l1, weight_hh_l1: added, float32[12, 3], bias_ih_l1, bias_hh_l1: added, float32[12]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        (Totals(4, 3, 2), Totals(4, 3, 2), []),
+        (Totals(4, 4), Totals(1004, 3), ["  parameters 4 → 1,004 (+1,000)", "  trainable 4 → 3 (-1)"]),
+        (Totals(4, 3, 0), Totals(4, 3, 2), ["  delta 0 → 2 (+2)"]),
+        (Totals(4, stored_bytes=8), Totals(4, stored_bytes=16), []),
+    ],
+    ids=["same", "parameters and trainable", "delta", "bytes"],
+)
+def test_only_changed_totals_have_a_line(before, after, lines):
+    assert list(total_lines(before, after)) == lines
