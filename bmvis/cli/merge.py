@@ -18,7 +18,7 @@ MAX_BYTES = 200_000_000
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @report_options("any", "Exit with 1 for changes of this class or a more serious one.")
 def merge(files: Sequence[Path], report: Report) -> None:
     """Write one report from the FILES that `bmvis check --format json` wrote, for example by --shard.

@@ -27,7 +27,13 @@ class StateTensor(NamedTuple):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The result of loading an old state dict into a new model. Keys are in the order of their models."""
+    """The result of loading an old state dict into a new model. Keys are in the order of their models.
+
+    Examples:
+        >>> drift = bmvis.compare(nn.Sequential(nn.Linear(4, 8)), nn.Sequential(nn.Linear(4, 16)))
+        >>> print(drift.verdict)
+        old checkpoints no longer load (2 size mismatches)
+    """
 
     missing: tuple[str, ...] = ()
     """Keys that the new model expects, and the old state dict does not have."""

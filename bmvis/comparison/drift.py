@@ -23,7 +23,14 @@ __all__ = ["IMPACTS", "Drift", "DriftLine", "find_drift", "total_lines"]
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """All changes. Falsy if there are none."""
+    """All changes. Falsy if there are none.
+
+    Examples:
+        >>> print(bmvis.compare(nn.Sequential(nn.Linear(4, 8)), nn.Sequential(nn.Linear(4, 16))))
+        ~ 0  weight: [8, 4] → [16, 4], bias: [8] → [16]
+          parameters 40 → 80 (+40)
+          trainable 40 → 80 (+40)
+    """
 
     changes: tuple[DriftLine, ...]
     before: Totals

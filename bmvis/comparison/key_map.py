@@ -15,7 +15,13 @@ from bmvis.model.tree import Model, Module, join
 
 
 class RenamedKey(msgspec.Struct, frozen=True):
-    """A tensor of a state dict that was saved before, and the key under which the present model expects it."""
+    """A tensor of a state dict that was saved before, and the key under which the present model expects it.
+
+    Examples:
+        >>> before, after = nn.ModuleDict({"old": nn.Linear(2, 3)}), nn.ModuleDict({"new": nn.Linear(2, 3)})
+        >>> [(key.before, key.after) for key in bmvis.compare(before, after).renamed]
+        [('old.weight', 'new.weight'), ('old.bias', 'new.bias')]
+    """
 
     before: str
     after: str

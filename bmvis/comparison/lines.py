@@ -18,7 +18,13 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "class"}):
-    """One of several changes in a line."""
+    """One of several changes in a line.
+
+    Examples:
+        >>> (line,) = bmvis.compare(nn.Sequential(nn.Linear(4, 8)), nn.Sequential(nn.Linear(4, 16))).changes
+        >>> [(part.topic, part.before, part.after) for part in line.parts]
+        [('shape', '[8, 4]', '[16, 4]'), ('shape', '[8]', '[16]')]
+    """
 
     text: str
     impact: Impact
@@ -28,7 +34,13 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "c
 
 
 class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "class"}):
-    """One change, at one place or at the same place in each of several blocks."""
+    """One change, at one place or at the same place in each of several blocks.
+
+    Examples:
+        >>> (line,) = bmvis.compare(nn.Sequential(nn.Linear(4, 8)), nn.Sequential(nn.Linear(4, 16))).changes
+        >>> line.kind, line.path, line.impact
+        ('changed', '0', 'checkpoint')
+    """
 
     kind: Kind
     path: str

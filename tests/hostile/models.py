@@ -214,7 +214,7 @@ KINDS = [
                 "class D(dict):\n    def items(self):\n        while True: yield 'a', nn.Linear(3, 2)\n"
                 "    values = items\n"
                 "net = nn.Linear(3, 2); net.__dict__['_modules'] = D(a=1); return net",
-                "longer than|emory|Error",
+                "timed out after|emory|Error",
             ),
         },
     ),

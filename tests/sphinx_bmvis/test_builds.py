@@ -161,7 +161,7 @@ def test_site_with_mocked_torch_shows_the_real_model(site):
         ({"bmvis_options": {"dept": 2}}, "bmvis_options in conf.py: unknown option 'dept' (did you mean 'depth'?)"),
         ({"bmvis_options": {"depth": "deep"}}, "invalid value 'deep' for option 'depth'"),
         ({"bmvis_options": {"name": "x"}}, "option 'name' applies to a single tree"),
-        ({"bmvis_timeout": 0}, "bmvis_timeout in conf.py is 0"),
+        ({"bmvis_timeout": 0}, "bmvis_timeout in conf.py must be greater than 0, not 0"),
     ],
     ids=["unknown option", "wrong value", "of one tree", "time-out"],
 )

@@ -55,7 +55,7 @@ def to_map(page: Page, link: PathLink = lambda path: None) -> Markup | None:
         *(_draw(cell, page, link) for cell in cells),
         width="100%",
         height=(1 + max(cell.row.depth for cell in cells)) * LINE,
-        role="img",
+        role="group",
         aria_label=f"Map of the {page.counted}; the tree shows the same as text",
     )
     return tag("div", drawn, class_="bmvis-map")

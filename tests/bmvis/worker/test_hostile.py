@@ -51,7 +51,7 @@ def shared_memory():
 @pytest.mark.parametrize("title", CASES)
 def test_hostile_factory_fails_alone(title, models, workspace, monkeypatch):
     number, case, shared = list(CASES).index(title), CASES[title], shared_memory()
-    if isinstance(case, Fails) and "longer than" in case.report:
+    if isinstance(case, Fails) and "timed out after" in case.report:
         models.resolve("first:build")
         (worker,) = models._builder._workers.values()
         monkeypatch.setattr(worker, "timeout", 3)
