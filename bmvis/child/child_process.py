@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from bmvis.worker import process_tree
+from bmvis.worker.packet_socket import packet_socket_pair
 
 
 @dataclass
@@ -25,7 +26,7 @@ class _Serve(Protocol):
 
 def fork(serve: _Serve) -> ChildProcess:
     """Fork a process that only runs `serve` with a socket; it ends when this process ends."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = packet_socket_pair()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:

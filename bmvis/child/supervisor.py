@@ -27,6 +27,7 @@ def supervise(descriptor: int, directory: Path, path: list[str]) -> None:
     """Answer requests until the end of input; then end all descendants of this process."""
     process_tree.adopt_orphans()
     parent = socket.socket(fileno=descriptor)
+    parent.settimeout(None)
     try:
         _Supervisor(parent, directory, path).serve()
     except ParentGoneError:

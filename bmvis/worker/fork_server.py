@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import socket
 import time
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import msgspec
 
 from bmvis.errors import WorkerError
 from bmvis.worker import process_tree
+from bmvis.worker.packet_socket import packet_socket_pair
 from bmvis.worker.protocol import Outcome, Request
 from bmvis.worker.started import StartedProcess
 
@@ -24,7 +24,7 @@ class ForkServer:
     """A process that builds any number of models, one after the other."""
 
     def __init__(self, python: str, cwd: Path) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = packet_socket_pair()
         try:
             self._started = StartedProcess(python, cwd, "forking", theirs.fileno())
         except BaseException:

@@ -1,6 +1,7 @@
 """The worker starts in any Python with this copy of bmvis, and imports nothing from the working directory."""
 
 import os
+import socket
 import sys
 import time
 
@@ -52,3 +53,17 @@ def test_ended_process_keeps_its_number_until_its_tree_is_ended_once(tmp_path, m
         os.kill(number, 0)
     started.end()  # another process may have the number now
     assert ended == [number]
+
+
+def test_models_are_built_while_new_sockets_have_a_timeout(project):
+    """Sphinx's linkcheck sets it, and so can a library that the model imports."""
+    (project / "src" / "timed.py").write_text(f"import socket\nsocket.setdefaulttimeout(5)\n{FACTORY}")
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(5)
+    try:
+        with Source(project, path=["src"]) as source:
+            for name in ("zoo", "timed", "zoo"):
+                assert source.resolve(f"{name}:build").model.root.parameters[0].shape == (2, 3)
+                time.sleep(0.2)  # the worker waits for the next model meanwhile
+    finally:
+        socket.setdefaulttimeout(before)
