@@ -30,7 +30,7 @@ def project(tmp_path):
 def test_files_of_the_working_directory_are_not_imported(project, python):
     with Source(project, path=["src"], python=python) as source, pytest.raises(BmvisError) as error:
         source.resolve("absent:build")
-    assert str(error.value).startswith(("no module named 'absent'", "PyTorch cannot be imported"))
+    assert str(error.value).startswith(("no module named 'absent'", "cannot import PyTorch"))
 
 
 def test_another_python_builds_the_model(project):
@@ -61,7 +61,7 @@ def test_models_are_built_while_new_sockets_have_a_timeout(project):
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(5)
     try:
-        with Source(project, path=["src"]) as source:
+        with Source(project, path=["src"], python=TORCH_PYTHON) as source:
             for name in ("zoo", "timed", "zoo"):
                 assert source.resolve(f"{name}:build").model.root.parameters[0].shape == (2, 3)
                 time.sleep(0.2)  # the worker waits for the next model meanwhile
