@@ -28,14 +28,12 @@ def is_adapter_class(cls: type) -> bool:
 
 
 def adapter_facts(module: nn.Module, text: str) -> str:
-    """Return the facts of an adapter layer, to append to its `extra_repr()`; '' for other modules.
+    """Return the facts of an adapter layer, to append to its `extra_repr()`; '' if it has none.
 
     Args:
-        module: the module.
+        module: a module of an adapter class.
         text: what its `extra_repr()` returned.
     """
-    if not is_adapter_class(type(module)):
-        return ""
     slots = object.__getattribute__(module, "__dict__")
     known: dict[str, dict[str, Any]] = {}
     for fact in _FACTS:

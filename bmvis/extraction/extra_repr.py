@@ -33,6 +33,8 @@ class ExtraReprReader:
     def __init__(self) -> None:
         self.time_left = TIME_LIMIT
         self.has_none: dict[type, bool] = {}
+        self.adapters: set[type] = set()
+        """Classes of adapter layers, among those in `has_none`."""
 
     def read(self, module: nn.Module) -> str:
         """Return the module's `extra_repr()` as one line without memory addresses; '' if it has none or fails.
@@ -41,13 +43,17 @@ class ExtraReprReader:
         """
         cls = type(module)
         if cls not in self.has_none:
-            self.has_none[cls] = _has_none(cls)
+            if is_adapter_class(cls):
+                self.adapters.add(cls)
+            self.has_none[cls] = _has_none(cls, is_adapter=cls in self.adapters)
         if self.has_none[cls] or self.time_left <= 0 or introspection.has_entry(module, "_modules", "parametrizations"):
             return ""
         started = time.perf_counter()
         try:
             returned = module.extra_repr()
-            text = _one_line(returned + adapter_facts(module, returned)) if isinstance(returned, str) else ""
+            if cls in self.adapters:
+                returned += adapter_facts(module, returned)
+            text = _one_line(returned) if isinstance(returned, str) else ""
         except (Exception, SystemExit):
             text = ""  # user code: its failure does not concern the structure
         seconds = time.perf_counter() - started
@@ -55,10 +61,10 @@ class ExtraReprReader:
         return text
 
 
-def _has_none(cls: type[nn.Module]) -> bool:
+def _has_none(cls: type[nn.Module], *, is_adapter: bool) -> bool:
     """Return whether the class has no `extra_repr()` that adds facts."""
     return (
-        (cls.extra_repr is nn.Module.extra_repr and not is_adapter_class(cls))
+        (cls.extra_repr is nn.Module.extra_repr and not is_adapter)
         or issubclass(cls, _REDUNDANT)
         or introspection.class_module(cls).startswith("torch.jit")
     )
