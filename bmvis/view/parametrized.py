@@ -26,6 +26,9 @@ def merge_parametrizations(model: Model) -> Model:
 
     A parametrization with parameters or modules of its own stays as it is, and one whose tensors are tied.
     """
+    may_be_renamed = any(map(_may_be_renamed, model.parameter_lists[1]))
+    if not may_be_renamed and not any(module.name == _PARENT for module in model.modules):
+        return model
     merged: dict[int, Module] = {}
     dropped: set[int] = set()
     for index, module in enumerate(model.modules):
@@ -38,8 +41,6 @@ def merge_parametrizations(model: Model) -> Model:
             merged[above] = _with_tensors(model.modules[above], found, _buffers(model, index))
             dropped.update(range(index, index + model.sizes[index]))
     marked = _marked([merged.get(index, module) for index, module in enumerate(model.modules) if index not in dropped])
-    if not dropped and all(new is old for new, old in zip(marked, model.modules, strict=True)):
-        return model
     return msgspec.structs.replace(model, modules=tuple(marked))
 
 
@@ -95,7 +96,7 @@ def _marked(modules: Sequence[Module]) -> list[Module]:
     known: dict[tuple[int, int], tuple[Parameter, ...]] = {}
     found = []
     for module in modules:
-        if any(parameter.name.endswith(("_orig", "_v")) for parameter in module.parameters):
+        if _may_be_renamed(module.parameters):
             key = (id(module.parameters), id(module.buffers))
             if key not in known:
                 known[key] = tuple(_renamed(module))
@@ -103,6 +104,10 @@ def _marked(modules: Sequence[Module]) -> list[Module]:
                 module = msgspec.structs.replace(module, parameters=known[key])
         found.append(module)
     return found
+
+
+def _may_be_renamed(parameters: Sequence[Parameter]) -> bool:
+    return any(parameter.name.endswith(("_orig", "_v")) for parameter in parameters)
 
 
 def _renamed(module: Module) -> Iterator[Parameter]:
