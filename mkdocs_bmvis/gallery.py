@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from bmvis.errors import BmvisError, OptionError
+from bmvis.errors import BmvisError
 from bmvis.gallery import (
     GALLERY_OPTIONS,
     Entry,
@@ -23,7 +23,7 @@ from bmvis.source.facts import watched
 from bmvis.source.recorded import drift_error
 from bmvis.tables.options import TableOptions
 from bmvis.worker.protocol import ModelRequest
-from mkdocs_bmvis.element import GALLERY, Element, refuse_unknown_attributes
+from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
 from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files
@@ -38,13 +38,8 @@ def read_gallery(element: Element, defaults: Options) -> tuple[GalleryOptions, t
     Raises:
         OptionError: an attribute is unknown, or its value is invalid.
     """
-    if element.problem:
-        raise element.problem
-    written = dict(element.attributes)
-    example = f'write <{GALLERY} models="package.module:*" />'
-    if "factory" in written:
-        raise OptionError("a gallery does not accept the attribute 'factory'", hint=example)
-    refuse_unknown_attributes(written, ["models", *(option.name for option in GALLERY_OPTIONS)], example)
+    names = [option.name for option in GALLERY_OPTIONS]
+    written = attributes_of_list(element, GALLERY, names, "a gallery does not accept the attribute 'factory'")
     lines = (written.pop("models", "") or "").splitlines()
     return parse_gallery_options(written, defaults), read_entries((line, "") for line in lines)
 

@@ -23,7 +23,7 @@ from bmvis.tables.own_columns import Rows, misspelled_rows, read_rows
 from bmvis.tables.results import build_results
 from bmvis.tables.table import RowResult, make_table
 from bmvis.worker.protocol import ModelRequest
-from mkdocs_bmvis.element import TABLE, Element, refuse_unknown_attributes
+from mkdocs_bmvis.element import TABLE, Element, attributes_of_list
 from mkdocs_bmvis.gallery import finder, gallery_key
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
@@ -45,13 +45,8 @@ def read_table(element: Element, defaults: Options, place: str = "") -> tuple[Ta
     Raises:
         OptionError: an attribute is unknown, or its value is invalid.
     """
-    if element.problem:
-        raise element.problem
-    written = dict(element.attributes)
-    example = f'write <{TABLE} models="package.module:*" />'
-    if "factory" in written:
-        raise OptionError("a table has no factory", hint=example)
-    refuse_unknown_attributes(written, ["models", *(option.name for option in TABLE_OPTIONS)], example)
+    names = [option.name for option in TABLE_OPTIONS]
+    written = attributes_of_list(element, TABLE, names, "a table has no factory")
     models = written.pop("models", "") or ""
     return parse_table_options(written, defaults), read_entries(_lines(element, models, place), place)
 
