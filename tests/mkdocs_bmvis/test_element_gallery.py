@@ -117,6 +117,32 @@ def test_gallery_uses_the_device_of_the_site(tmp_path, option, parameters):
     assert "6 parameters" in page.select_one(".bmvis-tree").parent.get_text(" ")
 
 
+STAGED = """
+from torch import nn
+
+def net(widths=(8, 16, 24)):
+    return nn.Sequential(*(nn.Sequential(*(nn.Linear(width, width) for _ in range(3))) for width in widths))
+"""
+
+
+@needs_new_mkdocs
+@pytest.mark.parametrize(("fold", "rows", "cells"), [("equal", 7, 6), ("similar", 3, 3)])
+def test_models_of_a_site_fold_alike_on_cards_pages_and_in_comparisons(tmp_path, fold, rows, cells):
+    def change(config):
+        config["markdown_extensions"][-1]["mkdocs_bmvis"]["options"] = {"fold": fold}
+
+    comparison = '<model-compare before="staged:net((8, 16))" after="staged:net" />'
+    gallery = '<model-gallery toctree="zoo" models="staged:net" />'
+    folder = make_site(tmp_path, {"models.md": f"# Models\n\n{gallery}\n\n{comparison}\n"}, change)
+    next(folder.rglob("zoo.py")).with_name("staged.py").write_text(STAGED)
+    built = build("mkdocs", folder, "--strict")
+    assert built.report["code"] == 0, built.log
+    page = built.page("models/index.html")
+    assert "".join(path["d"] for path in page.select(".bmvis-card path")).count("M") == cells
+    assert len(built.page("zoo/staged.net/index.html").select(".bmvis-tree li")) == rows
+    assert bool(page.select(".bmvis-tree .bmvis-similar")) == (fold == "similar")
+
+
 NEW = ModelPage("Bert", "zoo:bert", "zoo/zoo.bert.md", "")
 
 

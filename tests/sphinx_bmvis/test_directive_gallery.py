@@ -365,3 +365,25 @@ def test_gallery_uses_the_device_of_the_site(make_site, option, parameters):
     assert built.page("index.html").select_one(".bmvis-card .bmvis-facts span").get_text() == parameters
     assert parameters in built.page("models/placed.net.html").get_text(" ")
     assert "6 parameters" in built.page("index.html").select_one(".bmvis-tree").parent.get_text(" ")
+
+
+STAGED = """
+from torch import nn
+
+def net(widths=(8, 16, 24)):
+    return nn.Sequential(*(nn.Sequential(*(nn.Linear(width, width) for _ in range(3))) for width in widths))
+"""
+
+
+@pytest.mark.parametrize(("fold", "rows", "cells"), [("equal", 7, 6), ("similar", 3, 3)])
+def test_models_of_a_site_fold_alike_on_cards_pages_and_in_comparisons(make_site, fold, rows, cells):
+    comparison = ".. model-compare::\n   :before: staged:net((8, 16))\n   :after: staged:net\n"
+    gallery = ".. model-gallery::\n   :toctree: models\n\n   staged:net\n"
+    site = make_site({"index.rst": f"Models\n======\n\n{gallery}\n{comparison}"})
+    site.folder.joinpath("src", "staged.py").write_text(STAGED)
+    built = site.build(bmvis_options={"fold": fold})
+    assert built.warnings == ""
+    page = built.page("index.html")
+    assert "".join(path["d"] for path in page.select(".bmvis-card path")).count("M") == cells
+    assert len(built.page("models/staged.net.html").select(".bmvis-tree li")) == rows
+    assert bool(page.select(".bmvis-tree .bmvis-similar")) == (fold == "similar")
