@@ -71,6 +71,23 @@ def checked_inputs(text: str) -> str:
     return " ".join(text.split())
 
 
+def canonical_text(text: str) -> str:
+    """Return the inputs in one spelling, so that equal ones are equal texts.
+
+    Raises:
+        OptionError: as from `parse_inputs`.
+
+    Examples:
+        >>> canonical_text("ids:int64[1,128] ;float32[ 2 ];")
+        'ids: int64[1, 128]; float32[2]'
+    """
+    found = parse_inputs(text)
+    if isinstance(found, Reference):
+        return found.text
+    named = ((f"{one.name}: " if one.name else "", one) for one in found)
+    return "; ".join(f"{name}{one.dtype}[{', '.join(map(str, one.shape))}]" for name, one in named)
+
+
 def _tensor(text: str) -> TensorInput:
     match = _TENSOR.fullmatch(text)
     if match is None:

@@ -24,12 +24,12 @@ from bmvis.worker.protocol import Request
 
 def call_model(live: LiveModel, request: Request) -> Model:
     """Return the tree with the shapes and MACs of one call, or with the reason why the model could not be called."""
-    device = _device(live)
+    device, inputs_text = _device(live), inputs.canonical_text(request.inputs)
     named: dict[str, Any] = {}
     try:
         with torch.device(device):
             positional, named = _arguments(request, device)
-            return forward.trace_call(live, positional, named)
+            return msgspec.structs.replace(forward.trace_call(live, positional, named), inputs=inputs_text)
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:
@@ -38,7 +38,7 @@ def call_model(live: LiveModel, request: Request) -> Model:
             hint=_names_hint(live.root, named) or "change the option inputs; the tree has no output shapes and no MACs",
             detail=tracebacks.user_frames(error),
         )
-    return msgspec.structs.replace(live.tree, untraced=problem)
+    return msgspec.structs.replace(live.tree, untraced=problem, inputs=inputs_text)
 
 
 def _device(live: LiveModel) -> str:

@@ -22,7 +22,7 @@ from bmvis.render.html.standalone import to_document
 from bmvis.render.json_data import to_data
 from bmvis.render.terminal import print_page, to_svg
 from bmvis.render.text import printable
-from bmvis.source.recorded import read_file
+from bmvis.source.recorded import read_file, recorded_model
 from bmvis.source.source import Source, model_request
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
@@ -136,7 +136,8 @@ def _show(
 def _built(reference: str, options: Options, path: Sequence[str], timeout: float) -> Built:
     """Return the model of a reference or a name, or that of a snapshot file."""
     if reference.endswith(".json") and ":" not in reference and not options.base:
-        return Built(read_file(Path(reference)).model, ())
+        model = read_file(Path(reference)).model
+        return Built(recorded_model(model, Path(reference).stem, options.inputs or model.inputs), ())
     with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
         return source.answer(model_request(reference, options))
 

@@ -15,6 +15,7 @@ from bmvis.cli.reports.text import to_text
 from bmvis.cli.results import BROKEN
 from bmvis.cli.shared_options import build_options, errors_end_the_command, project_option
 from bmvis.model.snapshot import Snapshot, dump
+from bmvis.render.text import printable
 from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import parse_snapshot
 
@@ -66,9 +67,11 @@ def _record(checked: Checked, *, shows: bool, asks: bool, upgrade: bool) -> bool
     if outcome.snapshot is None:
         click.echo(f"{outcome.name}: {result.report}", err=True)
         return upgrade and _upgrade_text(outcome.name, outcome.file)
+    for problem in filter(None, (outcome.snapshot.model.untraced, outcome.snapshot.model.incomplete)):
+        click.echo(f"{outcome.name}: {printable(problem.message)}", err=True)
     if shows and not result.is_well:
         click.echo(to_text([result]))
-    if result.is_well and not (upgrade and _is_older(outcome.file)):
+    if result.is_well and not (upgrade and _is_older(outcome.file, outcome.snapshot)):
         done = "unchanged"
     elif asks and not click.confirm(f"write {result.snapshot}?"):
         done = "skipped"
@@ -78,9 +81,10 @@ def _record(checked: Checked, *, shows: bool, asks: bool, upgrade: bool) -> bool
     return True
 
 
-def _is_older(file: Path) -> bool:
+def _is_older(file: Path, built: Snapshot) -> bool:
     """Return whether a snapshot lacks facts that this version records."""
-    return bool(parse_snapshot(file.read_bytes(), str(file)).model.unrecorded)
+    recorded = parse_snapshot(file.read_bytes(), str(file)).model
+    return bool(recorded.unrecorded) or (built.model.active > 0 and not recorded.active)
 
 
 def _upgrade_text(name: str, file: Path) -> bool:

@@ -9,6 +9,7 @@ from functools import cached_property
 import msgspec
 
 from bmvis.comparison.alignment import WRAPPED, Place, align
+from bmvis.comparison.call_changes import call_changes
 from bmvis.comparison.checkpoint import CODE
 from bmvis.comparison.configuration_changes import configuration_changes
 from bmvis.comparison.ignored import Ignored
@@ -47,6 +48,13 @@ class DriftReader:
 
     def lines(self) -> Iterator[DriftLine]:
         """Yield the changes."""
+        found = list(self._structure())
+        yield from found
+        is_explained = any(line.impact in ("checkpoint", "numerics") for line in found)
+        yield from call_changes(self.before, self.after, self.now, is_explained=is_explained)
+
+    def _structure(self) -> Iterator[DriftLine]:
+        """Yield the changes of modules, tensors, settings and optimizers."""
         yield from self._missing()
         own = [line for place in self.places for line in self._changed(place)]
         yield from self._summed()

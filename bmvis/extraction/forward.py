@@ -261,7 +261,7 @@ def _with_calls(live: LiveModel, recorder: _Recorder) -> Model:
     A TorchScript module calls its submodules without PyTorch's hooks, so they have no `Call` at all.
     """
     modules, above = live.tree.modules, live.tree.parents
-    calls = [_call(recorder.seen.get(id(found))) for found in live.modules]
+    calls = _ranked([_call(recorder.seen.get(id(found))) for found in live.modules])
     is_inside_script = [False] * len(modules)
     is_called = [call is not None for call in calls]
     for index in range(len(modules) - 1, 0, -1):
@@ -282,6 +282,13 @@ def _with_calls(live: LiveModel, recorder: _Recorder) -> Model:
             for module, call in zip(modules, calls, strict=True)
         ),
     )
+
+
+def _ranked(calls: list[Call | None]) -> list[Call | None]:
+    """Return calls whose order has no gaps for modules outside the tree."""
+    orders = sorted({call.order for call in calls if call})
+    ranks = {order: rank for rank, order in enumerate(orders)}
+    return [call and msgspec.structs.replace(call, order=ranks[call.order]) for call in calls]
 
 
 def _call(seen: _Seen | None) -> Call | None:

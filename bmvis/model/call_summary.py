@@ -84,6 +84,14 @@ def by_execution(model: Model) -> Model:
     return msgspec.structs.replace(model, modules=tuple(found))
 
 
+def without_calls(model: Model) -> Model:
+    """Return the model as if it had not been called."""
+    if not model.inputs:
+        return model
+    modules = tuple(msgspec.structs.replace(m, call=None) if m.call else m for m in model.modules)
+    return msgspec.structs.replace(model, modules=modules, inputs="", untraced=None)
+
+
 def _span(numbers: Sequence[int]) -> Span:
     return min(numbers), max(numbers)
 

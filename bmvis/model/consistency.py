@@ -35,6 +35,8 @@ def _problems(model: Model) -> Iterator[str]:
     yield from _misplaced(model)
     yield from _twins(model)
     yield from _unknown_places(model)
+    if not 0 <= model.active <= MAX_NUMBER:
+        yield f"it has {model.active} active parameters"
     groups = sum(len(optimizer.groups) for optimizer in model.optimizers)
     for module in model.modules:
         yield from _wrong_numbers(module, groups)
@@ -98,8 +100,11 @@ def _wrong_numbers(module: Module, groups: int) -> Iterator[str]:
             yield f"{parameter.name!r} is in a parameter group that does not exist"
     for buffer in module.buffers:
         yield from _wrong_tensor(buffer)
-    if module.call and not all(0 <= number <= MAX_NUMBER for number in (module.call.calls, module.call.macs)):
-        yield f"{module.name!r} was called {module.call.calls} times"
+    if call := module.call:
+        if not all(0 <= number <= MAX_NUMBER for number in (call.calls, call.order, call.macs, call.bytes)):
+            yield f"{module.name!r} has numbers of its call that are out of range"
+        if any(size < 0 for output in call.outputs for size in (*(output.shape or ()), *output.most)):
+            yield f"{module.name!r} has an output with a negative size"
 
 
 def _wrong_tensor(tensor: Parameter | Buffer) -> Iterator[str]:

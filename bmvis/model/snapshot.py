@@ -20,7 +20,7 @@ from bmvis.model.settings import Configuration
 from bmvis.model.snapshot_rows import as_json, fold_rows, unfold_rows
 from bmvis.model.tensor_text import refuse_unknown_keys
 from bmvis.model.totals import Totals, subtree_totals
-from bmvis.model.tree import Model
+from bmvis.model.tree import Model, Problem
 
 FORMAT = 3
 """Version of the file that is written."""
@@ -35,6 +35,10 @@ _HEAD = (
     "unrecorded",
     "versions",
     "totals",
+    "active",
+    "inputs",
+    "untraced",
+    "incomplete",
     "configurations",
     "optimizers",
     "rows",
@@ -60,6 +64,10 @@ def dump(snapshot: Snapshot) -> str:
         **({"unrecorded": list(model.unrecorded)} if model.unrecorded else {}),
         **({"versions": model.versions} if model.versions else {}),
         "totals": msgspec.to_builtins(subtree_totals(model)[0]),
+        **({"active": model.active} if model.active else {}),
+        **({"inputs": model.inputs} if model.inputs else {}),
+        **({"untraced": _problem(model.untraced)} if model.untraced else {}),
+        **({"incomplete": _problem(model.incomplete)} if model.incomplete else {}),
     }
     lines = [f"{as_json(name)}: {as_json(value)}," for name, value in head.items()]
     if model.configurations:
@@ -95,6 +103,10 @@ def load(text: str) -> Snapshot:
             configurations=msgspec.convert(content.get("configurations", []), tuple[Configuration, ...]),
             versions=msgspec.convert(content.get("versions", {}), dict[str, str]),
             unrecorded=msgspec.convert(content.get("unrecorded", UNRECORDED[version]), tuple[str, ...]),
+            active=msgspec.convert(content.get("active", 0), int),
+            inputs=msgspec.convert(content.get("inputs", ""), str),
+            untraced=msgspec.convert(content.get("untraced"), Problem | None),
+            incomplete=msgspec.convert(content.get("incomplete"), Problem | None),
         )
         totals = msgspec.convert(content["totals"], Totals)
         reference = msgspec.convert(content["reference"], str)
@@ -108,6 +120,11 @@ def load(text: str) -> Snapshot:
             "the totals of the snapshot do not match its rows", hint="it was edited or merged: run `bmvis snapshot`"
         )
     return Snapshot(reference, model)
+
+
+def _problem(problem: Problem) -> dict[str, str]:
+    """Return why facts are missing. The traceback is left out: it changes with each version of a library."""
+    return {"message": problem.message, **({"hint": problem.hint} if problem.hint else {})}
 
 
 def _optimizer(optimizer: Optimizer) -> str:

@@ -9,24 +9,28 @@ from typing import Any
 
 import msgspec
 
+from bmvis.model.call_text import read_call, write_call
 from bmvis.model.consistency import MAX_LETTERS, MAX_MODULES
 from bmvis.model.setting_runs import Written, join_settings, read_runs, split_settings, write_runs
 from bmvis.model.tensor_text import absolute, read_tensor, refuse_unknown_keys, relative, write_tensor
-from bmvis.model.tree import Buffer, Model, Module, Parameter, join
+from bmvis.model.tree import Buffer, Call, Model, Module, Parameter, join
 
 MAX_RECORDS = 5_000_000
 """Maximum number of modules and tensors that all rows together represent."""
 Row = dict[str, Any]
 _PLACE = ("depth", "name", "names", "like")
-_SETTINGS = ("settings", "varies", "extra_repr", "extra_reprs")
+_OF_EACH = ("settings", "varies", "extra_repr", "extra_reprs", "call", "call_varies")
+"""What a row has for each module that it represents."""
 
 
 def fold_rows(model: Model) -> Iterator[Row]:
     """Yield the rows of a model: equal neighbors are one row, and refer to an equal sibling before them.
 
-    Settings and `extra_repr` do not keep modules from being equal: a row has those of all modules that it represents.
+    Settings, `extra_repr` and calls do not keep modules from being equal: a row has those of all modules that it
+    represents.
     """
     modules, children = model.modules, model.children
+    calls = _call_texts(model)
     rows, numbers = _number(model)
     pending: list[tuple[Row, Sequence[int]]] = [({"depth": 0}, [0])]
     while pending:
@@ -34,7 +38,11 @@ def fold_rows(model: Model) -> Iterator[Row]:
         if not members:
             yield place
             continue
-        yield place | rows[members[0]] | _settings([modules[index] for index in members])
+        yield (
+            place
+            | rows[members[0]]
+            | _of_each([modules[index] for index in members], [calls[index] for index in members])
+        )
         below = children[members[0]]
         positions: dict[int, list[int]] = {}
         for position, child in enumerate(below):
@@ -66,13 +74,28 @@ def _number(model: Model) -> tuple[list[Row], list[int]]:
     return rows, numbers
 
 
-def _settings(members: Sequence[Module]) -> Row:
-    """Return the settings and `extra_repr` of the modules that a row represents."""
+def _call_texts(model: Model) -> list[dict[str, str] | None]:
+    """Return the text of each module's call."""
+    found, rank = [], 0
+    for module in model.modules:
+        found.append(write_call(module.call, rank))
+        rank += _is_ranked(module.call)
+    return found
+
+
+def _is_ranked(call: Call | None) -> bool:
+    return call is not None and call.calls > 0
+
+
+def _of_each(members: Sequence[Module], calls: Sequence[dict[str, str] | None]) -> Row:
+    """Return the settings, `extra_repr` and calls of the modules that a row represents."""
     common, varies = split_settings([module.settings for module in members])
     extra_reprs = dict.fromkeys(module.extra_repr for module in members)
     row: Row = {"extra_repr": members[0].extra_repr} if len(extra_reprs) == 1 and members[0].extra_repr else {}
     row |= {"extra_reprs": write_runs([module.extra_repr for module in members])} if len(extra_reprs) > 1 else {}
-    return row | ({"settings": common} if common else {}) | ({"varies": varies} if varies else {})
+    row |= ({"settings": common} if common else {}) | ({"varies": varies} if varies else {})
+    common, varies = split_settings(calls)
+    return row | ({"call": common} if common else {}) | ({"call_varies": varies} if varies else {})
 
 
 def _named(names: Sequence[str]) -> Row:
@@ -89,41 +112,48 @@ def unfold_rows(rows: Sequence[Row], device: str) -> Iterator[Module]:
     """Yield the modules that the rows of a file represent."""
     children = _named_children(rows)
     _require_fits(rows, children)
-    settings = _each_settings(rows, children)
+    facts = _each_facts(rows, children)
     pending = [(0, "", "", 0)]
-    letters = 0
+    letters = rank = 0
     while pending:
         depth, name, above, index = pending.pop()
         path = join(above, name)
         letters += len(path)
         if letters > MAX_LETTERS:
             raise ValueError(f"the paths of its modules have more than {MAX_LETTERS:,} characters")
-        own, extra_repr = next(settings[index])
-        module = _module(rows[index], name, depth, path, device)
-        yield msgspec.structs.replace(module, settings=own, extra_repr=extra_repr)
+        own, extra_repr, texts = next(facts[index])
+        module, call = _module(rows[index], name, depth, path, device), read_call(texts, rank)
+        rank += _is_ranked(call)
+        yield msgspec.structs.replace(module, settings=own, extra_repr=extra_repr, call=call)
         pending += [(depth + 1, child_name, path, child) for child_name, child in reversed(children[index])]
 
 
-def _each_settings(
-    rows: Sequence[Row], children: Sequence[Sequence[tuple[str, int]]]
-) -> list[Iterator[tuple[dict[str, str] | None, str]]]:
-    """Return for each row the settings and `extra_repr` of the modules that it represents, in their order."""
+_Facts = tuple[dict[str, str] | None, str, dict[str, str] | None]
+"""The settings, `extra_repr` and call of one module."""
+
+
+def _each_facts(rows: Sequence[Row], children: Sequence[Sequence[tuple[str, int]]]) -> list[Iterator[_Facts]]:
+    """Return for each row the facts of the modules that it represents, in their order."""
     counts = [1] + [0] * (len(rows) - 1)
     for index, below in enumerate(children):  # a row comes after the row above it
         for _, child in below:
             counts[child] += counts[index]
-    found: list[Iterator[tuple[dict[str, str] | None, str]]] = []
+    found: list[Iterator[_Facts]] = []
     for row, count in zip(rows, counts, strict=True):
-        own = join_settings(
-            msgspec.convert(row.get("settings", {}), dict[str, str]),
-            msgspec.convert(row.get("varies", {}), dict[str, Written]),
-            count,
-        )
+        own, calls = _joined(row, "settings", "varies", count), _joined(row, "call", "call_varies", count)
         texts = [msgspec.convert(row.get("extra_repr", ""), str)] * count
         if "extra_reprs" in row:
             texts = read_runs(msgspec.convert(row["extra_reprs"], Written), count, "extra_reprs")
-        found.append(iter(zip(own, texts, strict=True)))
+        found.append(iter(zip(own, texts, calls, strict=True)))
     return found
+
+
+def _joined(row: Row, common: str, varies: str, count: int) -> Sequence[dict[str, str] | None]:
+    return join_settings(
+        msgspec.convert(row.get(common, {}), dict[str, str]),
+        msgspec.convert(row.get(varies, {}), dict[str, Written]),
+        count,
+    )
 
 
 def _named_children(rows: Sequence[Row]) -> list[list[tuple[str, int]]]:
@@ -176,8 +206,8 @@ def _names(row: Row, limit: int) -> list[str]:
 
 
 def _module(row: Row, name: str, depth: int, path: str, device: str) -> Module:
-    refuse_unknown_keys(row, (*_PLACE, *_SETTINGS, *Module.__struct_fields__))
-    fields = {key: value for key, value in row.items() if key not in (*_PLACE, *_SETTINGS)}
+    refuse_unknown_keys(row, (*_PLACE, *_OF_EACH, *Module.__struct_fields__))
+    fields = {key: value for key, value in row.items() if key not in (*_PLACE, *_OF_EACH)}
     fields |= {"name": name, "depth": depth}
     parameters = tuple(read_tensor(Parameter, n, w, path, device) for n, w in fields.pop("parameters", {}).items())
     buffers = tuple(read_tensor(Buffer, n, w, path, device) for n, w in fields.pop("buffers", {}).items())

@@ -216,6 +216,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     include buffers, and `trainable` is meaningless."""
     active: int = 0
     """Number of parameters that one token uses in a mixture of experts. 0 if there are no experts, or it is unknown."""
+    inputs: str = ""
+    """The inputs of the forward pass that was requested, as `bmvis.inputs` writes them; '' if there was none."""
     untraced: Problem | None = None
     """Why there is no record of a forward pass although one was requested."""
     incomplete: Problem | None = None
@@ -228,6 +230,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """The version of torch and of the packages that define the classes of the modules. They are no facts of a model."""
     unrecorded: tuple[str, ...] = ()
     """Facts that are unknown because the snapshot has an older format, such as `state_code`. They are not compared."""
+    is_recorded: bool = False
+    """Whether a page draws it from a snapshot. `versions` are then those of the time when it was recorded."""
 
     def __hash__(self) -> int:
         # Dictionaries, as in `versions` and in the settings of modules, have no hash.

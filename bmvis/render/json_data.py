@@ -8,6 +8,8 @@
 - `totals`: numbers of `parameters`, `trainable` and `delta` elements, and `bytes`. Of a mixture of experts, if known,
   also `active`: the elements that one token uses.
 - `before`: in a comparison, the totals of the base model.
+- `recorded_with`: of a model from a snapshot, the versions of torch and of its packages at that time.
+- `missing`: what is unknown although it was requested: `modules`, `call`, or `recorded call` (not in the snapshot).
 - `optimizers`: with the option `optimizer`. Has `heads` (one text for each optimizer), `groups` (`number`, which is
   null for the parameters in no group, `tensors`, `totals`, and the `settings` that differ), and `findings` (`kind`,
   `text`, `places`).
@@ -59,6 +61,8 @@ def to_data(page: Page, reference: str, device: str) -> dict[str, Any]:
         **({"checkpoint": True} if page.is_checkpoint else {}),
         "totals": _totals(page.totals, page.is_checkpoint) | ({"active": page.active} if page.active else {}),
         **({"before": _totals(page.before, page.is_before_checkpoint)} if page.before else {}),
+        **({"recorded_with": page.recorded_with} if page.recorded_with is not None else {}),
+        **({"missing": page.missing} if page.missing else {}),
         **({"optimizers": _optimizers(page.param_groups)} if page.param_groups else {}),
         "rows": [_row(row, page.is_checkpoint) for row in page.rows],
     }

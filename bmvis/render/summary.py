@@ -5,7 +5,7 @@ Renderers choose the markup by the `kind` of a fact, and the rounded or the exac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -14,9 +14,11 @@ from bmvis import humanize
 from bmvis.model.call_summary import CallSummary
 from bmvis.model.totals import Totals
 from bmvis.render import words
-from bmvis.view.page import Page
+from bmvis.view.page import Missing, Page
 
-FactKind = Literal["count", "active", "trainable", "delta", "uninitialized", "storage", "bytes", "call", "matches"]
+FactKind = Literal[
+    "count", "active", "trainable", "delta", "uninitialized", "storage", "bytes", "call", "matches", "note"
+]
 
 NOT_DRAWN = "This model could not be drawn."
 """The title of the box that replaces a tree."""
@@ -53,6 +55,7 @@ def totals_facts(page: Page) -> Iterator[TotalsFact]:
         yield TotalsFact("call", exact_macs_text(page.call_summary), words.macs_text(page.call_summary))
     if page.matches:
         yield TotalsFact("matches", matches_text(page.matches))
+    yield from limit_facts(page)
 
 
 def before_head(page: Page) -> str:
@@ -71,6 +74,30 @@ def before_facts(page: Page) -> Iterator[TotalsFact]:
     if page.before_dtypes:
         yield TotalsFact("storage", storage_text(page.before_dtypes, ()))
     yield _bytes(totals)
+
+
+def limits(page: Page) -> Iterator[str]:
+    """Yield what the page does not know, and what it was recorded with if it is drawn from a snapshot."""
+    yield from map(_MISSING.__getitem__, page.missing)
+    if page.recorded_with is not None:
+        versions = ", ".join(f"{name} {version}" for name, version in _torch_first(page.recorded_with))
+        yield f"recorded with {versions or 'unknown versions'}"
+
+
+def limit_facts(page: Page) -> Iterator[TotalsFact]:
+    """Yield the same as facts of a line of totals."""
+    yield from (TotalsFact("note", text) for text in limits(page))
+
+
+def _torch_first(versions: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted(versions.items(), key=lambda item: (item[0] != "torch", item))
+
+
+_MISSING: Mapping[Missing, str] = {
+    "modules": "the tree may be incomplete",
+    "call": "output shapes and MACs unknown",
+    "recorded call": "output shapes and MACs not in the snapshot",
+}
 
 
 def has_elements(page: Page) -> bool:
@@ -128,6 +155,7 @@ def notes(page: Page) -> Iterator[str]:
         counts = ", ".join(fact.text for kind, fact in facts.items() if kind in _COUNTED)
         stored = ", ".join([fact.text for kind, fact in facts.items() if kind == "storage"] + [facts["bytes"].rounded])
         yield f"{before_head(page)}, {counts}; {stored}" if page.before_type else f"before: {counts}; {stored}"
+    yield from limits(page)
     if page.changes:
         yield f"changes: {page.changes}"
     for key, first in page.ties:

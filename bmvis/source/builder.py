@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import WorkerError
+from bmvis.inputs import canonical_text
 from bmvis.model.tree import Problem
 from bmvis.options import Device
 from bmvis.reference import Reference
@@ -63,7 +64,9 @@ class Builder:
         """
         if job.reference.is_checkpoint:
             read = checkpoint.read(job.cwd / job.reference.file)
-            return _uncalled(read) if job.inputs else read
+            if not job.inputs:
+                return read
+            return _uncalled(read, job, "a checkpoint has no code to call", "remove the option inputs")
         key = (
             job.reference.text,
             job.device,
@@ -89,7 +92,8 @@ class Builder:
         except WorkerError as error:
             if not job.inputs:
                 raise
-            return _untraced(worker.build(job.reference.text, device=job.device, path=job.path, allow=job.allow), error)
+            plain = worker.build(job.reference.text, device=job.device, path=job.path, allow=job.allow)
+            return _uncalled(plain, job, f"the model could not be called: {error.message}", error.hint, error.detail)
         _LOG.debug("%s: built in %.1f s by %s", job.reference.text, time.monotonic() - started, job.python)
         if cache:
             cache.put(built, *key)
@@ -139,12 +143,8 @@ def _allowed(job: BuildJob) -> tuple[object, ...]:
     return ("allow", job.allow, job.inputs_allow)
 
 
-def _untraced(built: Built, error: WorkerError) -> Built:
-    """Return a model that was built, with the error that ended the process during its call."""
-    problem = Problem(f"the model could not be called: {error.message}", error.hint, error.detail)
-    return msgspec.structs.replace(built, model=msgspec.structs.replace(built.model, untraced=problem))
-
-
-def _uncalled(built: Built) -> Built:
-    problem = Problem("a checkpoint has no code to call", hint="remove the option inputs")
-    return msgspec.structs.replace(built, model=msgspec.structs.replace(built.model, untraced=problem))
+def _uncalled(built: Built, job: BuildJob, message: str, hint: str, detail: str = "") -> Built:
+    """Return a model with the reason why it was not called."""
+    problem = Problem(message, hint, detail)
+    model = msgspec.structs.replace(built.model, untraced=problem, inputs=canonical_text(job.inputs))
+    return msgspec.structs.replace(built, model=model)

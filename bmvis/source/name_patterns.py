@@ -12,7 +12,8 @@ from functools import cached_property
 
 import msgspec
 
-from bmvis.errors import InvalidReferenceError, ProjectError
+from bmvis.errors import InvalidReferenceError, OptionError, ProjectError
+from bmvis.inputs import parse_inputs
 from bmvis.options import Device
 from bmvis.reference import Reference, parse_pattern
 
@@ -33,6 +34,16 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Timeout in seconds; 0 is the setting of the site."""
     memory: int = 0
     """Memory limit in bytes; 0 is the setting of the site."""
+    inputs: str = ""
+    """The inputs of a forward pass, as for the option `inputs`. Snapshots record its output shapes and MACs, and pages
+    show them unless they set other inputs."""
+
+    def __post_init__(self) -> None:
+        if self.inputs:
+            try:
+                parse_inputs(self.inputs)
+            except OptionError as error:
+                raise ValueError(f"{error.message} ({error.hint})") from None
 
 
 class NamedModel(ModelSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):

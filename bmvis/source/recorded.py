@@ -8,7 +8,10 @@ import msgspec
 
 from bmvis.comparison.drift import find_drift
 from bmvis.errors import DriftError, SnapshotError
+from bmvis.inputs import canonical_text
+from bmvis.model.call_summary import without_calls
 from bmvis.model.snapshot import Snapshot, load
+from bmvis.model.tree import Model, Problem
 from bmvis.regular_file import read_regular
 from bmvis.source.facts import file_facts
 from bmvis.source.pyproject import Project
@@ -19,13 +22,14 @@ _MARKERS = {b"<" * 7: "ours", b"|" * 7: "base", b"=" * 7: "theirs", b">" * 7: "b
 """What follows each conflict marker."""
 
 
-def read_recorded(project: Project, name: str, text: str) -> Built:
+def read_recorded(project: Project, name: str, text: str, inputs: str = "") -> Built:
     """Return the model in the snapshot of a name.
 
     Args:
         project: the settings in pyproject.toml.
         name: the name; '' if the project has no name for the reference.
         text: the reference or name on the page.
+        inputs: the inputs whose output shapes and MACs the page shows; '' for none.
 
     Raises:
         SnapshotError: the reference has no name, or the snapshot cannot be read.
@@ -37,7 +41,30 @@ def read_recorded(project: Project, name: str, text: str) -> Built:
         )
     file = project.snapshot(name)
     model = read_snapshot(file, project.find(name).reference).model
-    return Built(model, (str(file),), file_facts([str(file)]))
+    return Built(recorded_model(model, name, inputs), (str(file),), file_facts([str(file)]))
+
+
+def recorded_model(model: Model, name: str, inputs: str) -> Model:
+    """Return a recorded model with the forward pass of these inputs, or with the reason why it is missing.
+
+    Args:
+        model: the model in the snapshot.
+        name: the name of the model.
+        inputs: the inputs; '' for a model without a forward pass.
+    """
+    wanted = canonical_text(inputs) if inputs else ""
+    model = msgspec.structs.replace(model, is_recorded=True)
+    if wanted == model.inputs:
+        return model
+    plain = without_calls(model)
+    if not wanted:
+        return plain
+    found = f"those of {model.inputs}" if model.inputs else "none"
+    problem = Problem(
+        f"the snapshot of {name!r} has no output shapes and MACs for {wanted} (it has {found})",
+        hint=f'set inputs = "{wanted}" for {name!r} in [tool.bmvis.models], and run `bmvis snapshot`',
+    )
+    return msgspec.structs.replace(plain, untraced=problem)
 
 
 def with_drift(project: Project, name: str, built: Built) -> Built:
@@ -45,7 +72,10 @@ def with_drift(project: Project, name: str, built: Built) -> Built:
     file = project.snapshot(name)
     try:
         recorded = read_snapshot(file, project.find(name).reference)
-        drift = str(find_drift(recorded.model, built.model, project.ignored))
+        was, is_now = recorded.model, built.model
+        if was.inputs != is_now.inputs:  # of the page, which can differ from those that are recorded
+            was, is_now = without_calls(was), without_calls(is_now)
+        drift = str(find_drift(was, is_now, project.ignored))
     except SnapshotError as error:
         drift = str(error)
     sources = (*built.sources, str(file)) if file.is_file() else built.sources

@@ -169,27 +169,28 @@ class Source:
         inputs_allow = self._inputs_grants(inputs)
         if text.startswith(RECORDED):
             name = text.removeprefix(RECORDED)
-            self.project.find(name)
-            return self._recorded(name, text)
+            return self._recorded(name, text, inputs or self.project.find(name).inputs)
         if is_name(text) and self.project.has_names:
             name, model = text, self.project.find(text)
             if self._mode == "snapshot" or model.recorded:
-                return self._recorded(name, text)
+                return self._recorded(name, text, inputs or model.inputs)
             job = self._named_job(model, device)
         else:
             reference = parse_reference(text)
             allow = self._allow.grants(reference)
             name = self._name_of(text, device)
             if self._mode == "snapshot":
-                return self._recorded(name, text)
+                return self._recorded(name, text, inputs)
             job = msgspec.structs.replace(self._job(reference), device=device, allow=allow)
-        built = self._builder.build(msgspec.structs.replace(job, inputs=inputs, inputs_allow=inputs_allow))
+        if inputs:
+            job = msgspec.structs.replace(job, inputs=inputs, inputs_allow=inputs_allow)
+        built = self._builder.build(job)
         if self._mode == "check" and name:
             built = with_drift(self.project, name, built)
         return self._with_entry(name, built)
 
-    def _recorded(self, name: str, text: str) -> Built:
-        return self._with_entry(name, read_recorded(self.project, name, text))
+    def _recorded(self, name: str, text: str, inputs: str) -> Built:
+        return self._with_entry(name, read_recorded(self.project, name, text, inputs))
 
     def _with_entry(self, name: str, built: Built) -> Built:
         """Return a model with the facts of the installed distributions, and of its entry in pyproject.toml."""
@@ -294,6 +295,7 @@ class Source:
             model.timeout or self._timeout,
             model.memory or self._memory,
             model.device if device == "auto" else device,
+            model.inputs,
         )
 
 

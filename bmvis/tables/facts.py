@@ -62,13 +62,14 @@ def fact_text(model: Model, reference: str, options: FactOptions) -> str:
         OptionError: the model has no such number, or it isn't known.
     """
     page = layout(model, Options(depth=1))
-    if options.of in CALLED and not options.inputs:
+    inputs = options.inputs or model.inputs
+    if options.of in CALLED and not inputs:
         raise OptionError(f"{options.of!r} requires 'inputs'", hint='add inputs="float32[1, 3, 224, 224]"')
     for warning in page.warnings:
         if options.of in CALLED:
             raise warning
     column = COLUMNS[options.of]
-    value = column.read(ColumnSource(Entry(reference), model, page, options.inputs))
+    value = column.read(ColumnSource(Entry(reference), model, page, inputs))
     if not value.text:
         hint = nearest("", (name for name in FACTS if name not in (*CALLED, options.of)))
         raise OptionError(f"{reference!r} has no value of {options.of!r}", hint=hint)

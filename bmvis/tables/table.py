@@ -125,10 +125,16 @@ def make_table(results: Iterable[RowResult], options: TableOptions, own_columns:
 
 
 def _require_inputs(results: Iterable[RowResult], options: TableOptions) -> None:
-    if options.needs_call and not any(options.inputs_of(result.entry) for result in results):
+    if options.needs_call and not any(_inputs(result, options) for result in results):
         name = next(name for name in CALLED if name in (*options.columns, options.sort.column))
         hint = "add inputs, such as float32[1, 3, 224, 224]"
         raise OptionError(f"the column {name!r} requires the option 'inputs'", hint=hint)
+
+
+def _inputs(result: RowResult, options: TableOptions) -> str:
+    """Return the inputs of a model: those of its line or of the table, or those that pyproject.toml sets."""
+    recorded = "" if isinstance(result.model, BmvisError) else result.model.inputs
+    return options.inputs_of(result.entry) or recorded
 
 
 def _uncomputed(entry: Entry, own_columns: Sequence[Rows]) -> dict[str, str]:
@@ -149,7 +155,7 @@ def _values(result: RowResult, page: Page | None, own: dict[str, str], options: 
     found = {name: _own_value(text) for name, text in own.items()}
     if page is None or isinstance(result.model, BmvisError):
         return found | {"name": Value(result.entry.shown, href=result.href)}
-    inputs = options.inputs_of(result.entry) if page.call_summary else ""
+    inputs = _inputs(result, options) if page.call_summary else ""
     source = ColumnSource(result.entry, result.model, page, inputs)
     wanted = {*options.columns, options.sort.column} & COLUMNS.keys()
     computed = {name: COLUMNS[name].read(source) for name in wanted}

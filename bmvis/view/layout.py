@@ -27,7 +27,7 @@ from bmvis.view.change_summary import change_summary
 from bmvis.view.common_structure import choose_mapping, rename_modules
 from bmvis.view.folding import Folding, fold
 from bmvis.view.mapping_files import read_mapping
-from bmvis.view.page import Page, Row
+from bmvis.view.page import Missing, Page, Row
 from bmvis.view.param_groups import ParamGroupTable, param_group_table, without_groups
 from bmvis.view.parametrized import merge_parametrizations
 from bmvis.view.rows import make_rows
@@ -144,6 +144,8 @@ def _page(subject: _Subject, rows: Sequence[Row], options: Options) -> Page:
         changes=subject.changes,
         is_before_checkpoint=base is not None and base.is_checkpoint,
         active=model.active,
+        recorded_with=model.versions if model.is_recorded else None,
+        missing=tuple(_missing(model)),
         notes=model.notes,
         call_summary=summarize_calls([model.root.call]),
         param_groups=groups,
@@ -218,6 +220,14 @@ def _ties(model: Model) -> Iterator[tuple[str, str]]:
                 later.setdefault(parameter.tied_to, []).append(join(path, parameter.name))
     for first, keys in later.items():
         yield from ((key, first) for key in merge_paths(keys))
+
+
+def _missing(model: Model) -> Iterator[Missing]:
+    """Yield what the tree lacks, for the reader of the page. The author gets `_problems` as warnings."""
+    if model.incomplete:
+        yield "modules"
+    if model.untraced:
+        yield "recorded call" if model.is_recorded and not model.inputs else "call"
 
 
 def _problems(model: Model) -> Iterator[BmvisError]:

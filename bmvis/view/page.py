@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Literal
 
 import msgspec
 
@@ -15,6 +16,9 @@ from bmvis.options import Options
 from bmvis.view.param_groups import ParamGroupTable
 from bmvis.view.tensor_series import merge_series
 from bmvis.view.variation import Variation
+
+Missing = Literal["modules", "call", "recorded call"]
+"""What a page lacks: modules that the factory may have left out, or a forward pass, live or in a snapshot."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -145,6 +149,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """The parameter groups of the model's optimizers, if the options show them."""
     active: int = 0
     """Number of parameters that one token uses in a mixture of experts; 0 if that is not known."""
+    recorded_with: dict[str, str] | None = None
+    """Of a model from a snapshot, the versions of torch and of the packages that define its classes at that time."""
+    missing: tuple[Missing, ...] = ()
+    """What was requested and is not known, or not complete."""
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()
     """Problems to report to the author of the page. The host logs each of them with its location."""

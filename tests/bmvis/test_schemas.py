@@ -71,6 +71,13 @@ def test_snapshot_matches_its_schema(source, reference):
     assert errors("snapshot", json.loads(snapshot.dump(snapshot.Snapshot(reference, model)))) == []
 
 
+@pytest.mark.parametrize("inputs", ["float32[2, 784]", "float32[2, 3]"], ids=["called", "not callable"])
+def test_snapshot_of_a_called_model_matches_its_schema(source, inputs):
+    model = source.resolve("digits:classifier", inputs=inputs).model
+    assert model.inputs == inputs
+    assert errors("snapshot", json.loads(snapshot.dump(snapshot.Snapshot("digits:classifier", model)))) == []
+
+
 def test_committed_snapshots_match_the_schema():
     for file in (DEMO / "snapshots").glob("*.json"):
         assert errors("snapshot", json.loads(file.read_text())) == []
@@ -145,7 +152,7 @@ def with_value(data, path, value):
     return changed
 
 
-MORE = {"names", "like", "varies", "extra_reprs"}
+MORE = {"names", "like", "varies", "extra_reprs", "call", "call_varies"}
 
 
 def fields(cls, *others):

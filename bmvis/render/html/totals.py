@@ -14,7 +14,7 @@ def totals_line(page: Page) -> Markup:
     facts = (
         summary.totals_facts(page)
         if summary.has_elements(page)
-        else [summary.TotalsFact("count", summary.NO_PARAMETERS)]
+        else [summary.TotalsFact("count", summary.NO_PARAMETERS), *summary.limit_facts(page)]
     )
     return _line(page.type or "checkpoint", facts, "bmvis-totals")
 

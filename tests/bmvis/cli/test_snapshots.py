@@ -446,3 +446,37 @@ def test_snapshot_of_format_2_is_upgraded_without_its_model(recorded):
     assert "small: changed small.json without building it (not recorded: state_code, settings" in result.stdout
     assert '"bmvis-snapshot": 3' in file.read_text()
     assert '"unrecorded": ["state_code", "settings"' in file.read_text()
+
+
+def with_inputs(project, inputs):
+    entry = f'small = {{reference = "zoo:build(size=2)", inputs = "{inputs}"}}'
+    (project / "pyproject.toml").write_text(f"[tool.bmvis.models]\n{entry}\n")
+
+
+def test_new_inputs_are_recorded_once(recorded):
+    (recorded / "zoo.py").write_text(ZOO.replace("*(", "nn.Linear(2, size), *(").replace("range(4)", "range(1)"))
+    run("snapshot")
+    with_inputs(recorded, "float32[3, 2]")
+    assert "inputs: not recorded → float32[3, 2]" in run("check", "small").output
+    assert "small: changed" in run("snapshot").output
+    assert '"call": {"outputs": "[3, 1]", "macs": "18"' in (recorded / "snapshots" / "small.json").read_text()
+    assert (run("check", "small").exit_code, run("snapshot", "small").output) == (
+        0,
+        f"small: unchanged {Path('snapshots/small.json')}\n",
+    )
+
+
+def test_model_that_cannot_be_called_is_reported_and_recorded(project):
+    with_inputs(project, "float32[3, 7]")
+    result = run("snapshot")
+    assert "small: the model of 'zoo:build(size=2)' could not be called: it raised RuntimeError" in result.output
+    assert (result.exit_code, run("check").exit_code) == (0, 0)
+    with Source(project, mode="snapshot") as source:
+        assert "could not be called" in source.resolve("small").model.untraced.message
+
+
+def test_invalid_inputs_of_a_model_are_an_error(project):
+    with_inputs(project, "float33[3, 7]")
+    result = run("check")
+    assert result.exit_code == 2
+    assert "unknown data type 'float33' (did you mean 'float32'?)" in result.output

@@ -3,14 +3,18 @@
 import difflib
 import json
 
+import msgspec
 import pytest
 import torch
 from torch import nn
 
+from bmvis.child.model_call import call_model
 from bmvis.comparison.drift import find_drift
 from bmvis.errors import SnapshotError
-from bmvis.extraction.modules import capture
+from bmvis.extraction.modules import capture, capture_live
 from bmvis.model.snapshot import Snapshot, dump, load
+from bmvis.model.tree import Problem
+from bmvis.worker.protocol import Request
 
 
 def llama(layers=126):
@@ -120,6 +124,70 @@ def test_loaded_snapshot_equals_the_captured_model(factory, device):
     assert not find_drift(load(text).model, model)
 
 
+class Reversed(nn.Module):
+    """Calls its modules in another order than they are defined, one of them twice, and one not at all."""
+
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Linear(4, 4)
+        self.last = nn.ModuleList(Block() for _ in range(3))
+        self.first = nn.Linear(4, 4)
+        self.again = self.first
+
+    def forward(self, x):
+        x = self.again(self.first(x))
+        for block in self.last:
+            x = block.norm(block.outer(block.inner(x)))
+        return {"x": x, 'a "b"; c: [1]': [x[0], x]}
+
+
+CALLED = {
+    "reversed": (Reversed, "float32[2, 4]"),
+    "blocks": (lambda: nn.Sequential(*(nn.Linear(4, 4) for _ in range(9)), nn.ReLU()), "float32[2, 4]"),
+    "not callable": (lambda: nn.Sequential(nn.Linear(3, 4)), "float32[2, 4]"),
+}
+
+
+def called(factory, inputs):
+    with torch.device("meta"):
+        live = capture_live(factory())
+        return call_model(live, Request(0, "zoo:build", "meta", (), inputs=inputs))
+
+
+@pytest.mark.parametrize(("factory", "inputs"), CALLED.values(), ids=CALLED)
+def test_snapshot_has_the_forward_pass(factory, inputs):
+    model = called(factory, inputs)
+    untraced = model.untraced and msgspec.structs.replace(model.untraced, detail="")  # a traceback is not recorded
+    model = msgspec.structs.replace(model, untraced=untraced)
+    text = dump(Snapshot("zoo:build", model))
+    assert load(text).model == model
+    assert not find_drift(load(text).model, model)
+
+
+def test_calls_of_equal_blocks_share_a_row():
+    rows = json.loads(dump(Snapshot("zoo:build", called(*CALLED["blocks"]))))["rows"]
+    assert [(row.get("names"), row["call"]) for row in rows[1:]] == [
+        ("0-8", {"outputs": "[2, 4]", "macs": "32", "bytes": "32"}),
+        (None, {"outputs": "[2, 4]", "bytes": "32"}),
+    ]
+
+
+def test_order_is_recorded_as_the_distance_from_the_definition_order():
+    model = called(*CALLED["reversed"])
+    rows = json.loads(dump(Snapshot("zoo:build", model)))["rows"]
+    found = {row.get("name") or row.get("names"): (row.get("call"), row.get("call_varies")) for row in rows}
+    assert found["unused"] == ({"calls": "0"}, None)
+    assert found["first"][0]["order"] == "-9"
+    assert {found[name][0]["order"] for name in ("inner", "outer", "norm")} == {"+1"}
+
+
+def test_facts_of_a_whole_model_are_recorded():
+    model = captured(half_frozen)
+    facts = {"active": 3, "incomplete": Problem("it may be incomplete", "set device: cpu")}
+    model = msgspec.structs.replace(model, **facts)
+    assert load(dump(Snapshot("zoo:build", model))).model == model
+
+
 def test_snapshot_of_llama_is_small():
     text = dump(Snapshot("zoo:build", captured(llama)))
     assert len(text) < 5_000
@@ -191,6 +259,16 @@ def doubling(levels):
             "'big' is not the text of a tensor",
             id="tensor",
         ),
+        pytest.param(
+            edit(lambda c: c["rows"][1].update(call={"outputs": "[a]"})), "'\\[a\\]' cannot be read", id="outputs"
+        ),
+        pytest.param(
+            edit(lambda c: c["rows"][1].update(call={"outputs": "[1-]"})), "'1-' is not a size", id="output size"
+        ),
+        pytest.param(edit(lambda c: c["rows"][1].update(call={"order": "-9"})), "out of range", id="order of a call"),
+        pytest.param(edit(lambda c: c["rows"][1].update(call={"macs": "-1"})), "out of range", id="negative MACs"),
+        pytest.param(edit(lambda c: c["rows"][1].update(call={"flops": "1"})), "unknown facts: flops", id="call"),
+        pytest.param(edit(lambda c: c.update(active=-1)), "-1 active parameters", id="active"),
         pytest.param(edit(lambda c: c["rows"].pop(1)), "do not match its rows", id="row lost"),
         pytest.param(edit(lambda c: c["rows"][1].update(depth=3)), "but has no parent", id="depth"),
         pytest.param(edit(lambda c: c["rows"][1].update(depth=-1)), "but has no parent", id="negative depth"),

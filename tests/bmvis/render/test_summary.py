@@ -11,7 +11,7 @@ from trees import tensor
 
 from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
 from bmvis.model.optimizer import Optimizer, ParameterGroup
-from bmvis.model.tree import Call, Module, Output
+from bmvis.model.tree import Call, Module, Output, Problem
 from bmvis.options import Options
 from bmvis.render import summary, words
 from bmvis.render.html.tree import to_html
@@ -56,6 +56,12 @@ def many_outputs() -> Page:
     return layout(net(layer(call=call), call=CALL), Options())
 
 
+def recorded() -> Page:
+    versions = {"mylib": "1.2", "torch": "2.13.0"}
+    problem = Problem("no output shapes in the snapshot")
+    return layout(net(layer(), versions=versions, is_recorded=True, untraced=problem), Options())
+
+
 FACTS: dict[summary.FactKind, tuple[Callable[[], Page], dict[str, str]]] = {
     "active": (
         lambda: msgspec.structs.replace(mixed(), active=4),
@@ -64,6 +70,15 @@ FACTS: dict[summary.FactKind, tuple[Callable[[], Page], dict[str, str]]] = {
             "html": "active for each token",
             "latex": "4 active for each token",
             "json": '"active":4',
+        },
+    ),
+    "note": (
+        recorded,
+        {
+            "text": "output shapes and MACs not in the snapshot\nrecorded with torch 2.13.0, mylib 1.2",
+            "html": "recorded with torch 2.13.0, mylib 1.2",
+            "latex": r"recorded with torch 2.\bmvisbreak{}13.\bmvisbreak{}0,\bmvisbreak{} mylib 1.\bmvisbreak{}2",
+            "json": '"recorded_with":{"mylib":"1.2","torch":"2.13.0"},"missing":["recorded call"]',
         },
     ),
     "count": (

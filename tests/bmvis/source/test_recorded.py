@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from trees import linear
 
 from bmvis.errors import SnapshotError
 from bmvis.model.snapshot import Snapshot, dump
-from bmvis.model.tree import Model, Module
+from bmvis.model.tree import Call, Model, Module
 from bmvis.source.pyproject import read_project
 from bmvis.source.recorded import conflict_sides, drift_error, read_recorded, read_snapshot, with_drift
 from bmvis.source.source import Source
@@ -17,6 +18,10 @@ from bmvis.worker.protocol import Built
 REFERENCE = "zoo:build"
 RECORDED = Model((Module("", 0, "Net"), linear("head", 1, 2, 3)))
 WIDER = Model((Module("", 0, "Net"), linear("head", 1, 2, 4)))
+
+
+def from_file(model: Model) -> Model:
+    return msgspec.structs.replace(model, is_recorded=True)
 
 
 @pytest.fixture
@@ -29,7 +34,70 @@ def project(tmp_path):
 
 def test_recorded_model_depends_on_its_snapshot_only(project):
     built = read_recorded(project, "small", "small")
-    assert (built.model, built.sources, len(built.facts)) == (RECORDED, (str(project.snapshot("small")),), 1)
+    assert (built.model, built.sources, len(built.facts)) == (from_file(RECORDED), (str(project.snapshot("small")),), 1)
+
+
+CALLED = msgspec.structs.replace(
+    RECORDED,
+    modules=tuple(msgspec.structs.replace(module, call=Call(1, at)) for at, module in enumerate(RECORDED.modules)),
+    inputs="float32[1, 2]",
+    versions={"torch": "2.9.0", "mylib": "1.0"},
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "is_called", "message"),
+    [
+        (CALLED, "float32[1,2];", True, ""),
+        (CALLED, "", False, ""),
+        (RECORDED, "", False, ""),
+        (
+            CALLED,
+            "float32[9, 2]",
+            False,
+            "has no output shapes and MACs for float32[9, 2] (it has those of float32[1, 2])",
+        ),
+        (RECORDED, "float32[1,2]", False, "has no output shapes and MACs for float32[1, 2] (it has none)"),
+    ],
+    ids=["recorded", "not requested", "neither", "other inputs", "not recorded"],
+)
+def test_recorded_model_has_the_forward_pass_that_the_page_requests(project, model, inputs, is_called, message):
+    project.snapshot("small").write_text(dump(Snapshot(REFERENCE, model)))
+    found = read_recorded(project, "small", "small", inputs).model
+    assert found.is_recorded
+    assert all(bool(module.call) == is_called for module in found.modules)
+    assert (found.untraced.message if found.untraced else "") == (message and f"the snapshot of 'small' {message}")
+    if message:
+        assert 'set inputs = "float32[' in found.untraced.hint
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "option", "is_called"),
+    [
+        ("snapshot", "small", "", True),
+        ("snapshot", REFERENCE, "", False),
+        ("snapshot", REFERENCE, "float32[1, 2]", True),
+        ("live", "snapshot:small", "", True),
+        ("snapshot", "small", "float32[3, 2]", False),
+    ],
+)
+def test_inputs_of_a_name_are_those_of_its_entry_unless_the_page_sets_others(project, mode, text, option, is_called):
+    file = project.folder / "pyproject.toml"
+    file.write_text(f"[tool.bmvis.models]\nsmall = {{reference='{REFERENCE}', inputs='float32[1,2]'}}\n")
+    project.snapshot("small").write_text(dump(Snapshot(REFERENCE, CALLED)))
+    with Source(project.folder, mode=mode) as source:
+        model = source.resolve(text, inputs=option).model
+    assert bool(model.root.call) == is_called
+
+
+@pytest.mark.parametrize(
+    ("recorded", "live", "drift"),
+    [(CALLED, RECORDED, ""), (RECORDED, CALLED, ""), (CALLED, CALLED, "")],
+    ids=["the page has none", "the snapshot has none", "both"],
+)
+def test_inputs_of_a_page_are_no_drift(project, recorded, live, drift):
+    project.snapshot("small").write_text(dump(Snapshot(REFERENCE, recorded)))
+    assert with_drift(project, "small", Built(live, ())).drift == drift
 
 
 @pytest.mark.parametrize(
