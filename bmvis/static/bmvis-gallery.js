@@ -15,15 +15,60 @@ const ORDERS = {
   "smallest first": (a, b) => (a.dataset.count ?? Infinity) - (b.dataset.count ?? Infinity),
 };
 
+const fieldOf = (gallery) => gallery.querySelector("input");
+const hitsOf = (gallery) => all(gallery, ".bmvis-hit");
+const pickedTags = (gallery) => all(gallery, "[aria-pressed=true]").map((tag) => tag.textContent);
+const report = (gallery, words) => (gallery.querySelector("output").textContent = words);
+
+// The words that are typed, as people paste them: `"zoo:bert",`. `*` matches any letters.
+const testsOf = (typed) => typed.toLowerCase().split(/\s+/).filter(Boolean)
+  .map((word) => word.replace(/^["'`(]+|["'`),;]+$/g, "").split("*").map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, "\\$&")).join(".*"))
+  .map((pattern) => new RegExp(pattern));
+
+// The lines of a card that a word must match in: its text, and its model's reference.
+const linesOf = (card) => [card.dataset.reference, ...all(card, "p, li").map((line) => line.textContent)].map((line) => line.toLowerCase());
+
 const show = (gallery) => {
-  const words = gallery.querySelector("input").value.toLowerCase().split(/\s+/);
-  const picked = all(gallery, "[aria-pressed=true]").map((button) => button.textContent);
+  const tests = testsOf(fieldOf(gallery).value);
+  const picked = pickedTags(gallery);
   const cards = all(gallery, ".bmvis-card");
+  const isAsked = tests.length + picked.length > 0, height = gallery.querySelector(".bmvis-cards").offsetHeight;
   for (const card of cards) {
-    const text = card.textContent.toLowerCase(), tags = tagsOf(card);
-    card.hidden = !words.every((word) => text.includes(word)) || !picked.every((tag) => tags.includes(tag));
+    const lines = linesOf(card), tags = tagsOf(card);
+    card.hidden = !tests.every((test) => lines.some((line) => test.test(line))) || !picked.every((tag) => tags.includes(tag));
+    card.classList.toggle("bmvis-hit", isAsked && !card.hidden);
+    card.classList.remove("bmvis-current");
   }
-  gallery.querySelector("output").textContent = `${cards.filter((card) => !card.hidden).length} of ${cards.length}`;
+  report(gallery, isAsked ? `${hitsOf(gallery).length} of ${cards.length}` : "");
+  showNoMatch(gallery, isAsked && !hitsOf(gallery).length, height);
+};
+
+// Where nothing matches, words take the cards' place and keep its height, so that the page does not jump.
+const showNoMatch = (gallery, isNothing, height) => {
+  const cards = gallery.querySelector(".bmvis-cards"), words = gallery.querySelector(".bmvis-nothing");
+  if (isNothing && !cards.hidden) words.style.minHeight = `${height}px`;
+  cards.hidden = isNothing;
+  words.hidden = !isNothing;
+  words.firstChild.textContent = `No model matches “${[fieldOf(gallery).value.trim(), ...pickedTags(gallery)].filter(Boolean).join(", ")}”. `;
+};
+
+const clear = (gallery) => {
+  fieldOf(gallery).value = "";
+  for (const tag of all(gallery, "[aria-pressed=true]")) tag.ariaPressed = "false";
+  show(gallery);
+  fieldOf(gallery).focus();
+};
+
+// Go to the next card that matches, or to the one before.
+const step = (gallery, by) => {
+  const hits = hitsOf(gallery), count = hits.length;
+  if (!count) return;
+  const before = hits.findIndex((card) => card.matches(".bmvis-current"));
+  const place = (Math.max(before, by < 0 ? 0 : -1) + by + count) % count;
+  hits[before]?.classList.remove("bmvis-current");
+  hits[place].classList.add("bmvis-current");
+  hits[place].scrollIntoView({ block: "center" });
+  report(gallery, `${place + 1} of ${count}`);
 };
 
 const sort = (gallery, order) =>
@@ -36,20 +81,31 @@ const equip = (gallery) => {
   const shelf = make("div", { className: "bmvis-shelf" }), select = make("select", { ariaLabel: "Order of the models" });
   select.append(...Object.keys(ORDERS).map((order) => make("option", { textContent: order })));
   const tags = [...new Set(cards.flatMap(tagsOf))].sort().map((tag) => make("button", { type: "button", textContent: tag, ariaPressed: "false" }));
-  shelf.append(make("input", { type: "search", placeholder: "Filter models", ariaLabel: "Filter models" }), select, ...tags, make("output", {}));
+  const field = make("input", { type: "search", placeholder: "Filter models", ariaLabel: "Filter models", title: "Enter goes to the next match" });
+  shelf.append(field, select, ...tags, make("output", {}));
+  const nothing = make("div", { className: "bmvis-nothing", hidden: true });
+  nothing.append(make("p", {}), make("button", { type: "button", textContent: "Clear the filter" }));
   gallery.prepend(shelf);
+  gallery.querySelector(".bmvis-cards").after(nothing);
 };
 
-const galleryOf = ({ target }) => target.closest?.(".bmvis-shelf")?.parentElement;
+const galleryOf = ({ target }) => target.closest?.(".bmvis-gallery");
 document.addEventListener("input", (event) => {
   const gallery = galleryOf(event);
   if (!gallery) return;
   if (event.target.matches("select")) sort(gallery, event.target.value);
   else show(gallery);
 });
+document.addEventListener("keydown", (event) => {
+  const gallery = galleryOf(event);
+  if (!gallery || !event.target.matches("input")) return;
+  if (event.key === "Enter") step(gallery, event.shiftKey ? -1 : 1);
+  if (event.key === "Escape") clear(gallery);
+});
 document.addEventListener("click", (event) => {
   const gallery = galleryOf(event), button = event.target.closest?.("button");
   if (!gallery || !button) return;
+  if (button.closest(".bmvis-nothing")) return clear(gallery);
   button.ariaPressed = String(button.ariaPressed !== "true");
   show(gallery);
 });

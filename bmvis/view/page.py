@@ -13,6 +13,7 @@ from bmvis.model.labels import label
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Module, Parameter
 from bmvis.options import Options
+from bmvis.view.hidden import Hidden
 from bmvis.view.param_groups import ParamGroupTable
 from bmvis.view.tensor_series import merge_series
 from bmvis.view.variation import Variation
@@ -51,6 +52,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     buffers: tuple[Buffer, ...] = ()
     hidden: int = 0
     """Number of modules below the row that the depth limit hides."""
+    below: tuple[Hidden, ...] = ()
+    """These modules."""
     left_out: int = 0
     """Number of modules below the row that are filtered out."""
     left_out_as: str = "not common"

@@ -16,6 +16,7 @@ from bmvis.options import Options
 from bmvis.view.convolutions import groups_of_convolutions
 from bmvis.view.extra_reprs import merge_extra_reprs
 from bmvis.view.folding import Folding, Group, represented_modules
+from bmvis.view.hidden import HiddenModules
 from bmvis.view.occurrences import Occurrences, count_occurrences
 from bmvis.view.page import Row
 from bmvis.view.variants import Variant, find_variants
@@ -40,6 +41,7 @@ def make_rows(
     dtypes, devices = rank_facts(model, dtype_of), rank_facts(model, device_of)
     represented = represented_modules(model, folding.groups) if _has_facts(model, options) else []
     occurrences = count_occurrences(model, folding.groups, totals)
+    hidden = HiddenModules(model, folding)
     rows: list[Row] = []
     for number, group in enumerate(folding.groups):
         first, here = group.members[0], occurrences[number]
@@ -51,6 +53,7 @@ def make_rows(
             times=here.times,
             elements=here.elements,
             first=here.first,
+            below=hidden.below(group.members) if group.hidden else (),
         )
         if variation := find_variation(group, model, folding, totals):
             row = _varied(row, variation)

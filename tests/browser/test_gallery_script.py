@@ -39,6 +39,52 @@ def test_filter_of_cards_reports_the_count(page):
     assert page.inner_text("output") == "1 of 3"
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("bert*masked", ["BERT"]),
+        ('"zoo:bert",', ["BERT"]),
+        ("zoo:", ["Small", "BERT", "Broken"]),
+        ("encoder", ["BERT"]),
+        ("no weights", ["Broken"]),
+    ],
+)
+def test_filter_matches_texts_tags_and_references(page, typed, expected):
+    page.get_by_label("Filter models").fill(typed)
+    assert shown(page) == expected
+    assert page.locator(".bmvis-hit").count() == len(expected)
+
+
+def test_enter_steps_through_the_matching_cards_and_escape_clears(page):
+    field = page.get_by_label("Filter models")
+    field.fill("e")
+    current = page.locator(".bmvis-current .bmvis-card-title")
+    for key, title, count in [
+        ("Enter", "Small", "1 of 3"),
+        ("Enter", "BERT", "2 of 3"),
+        ("Shift+Enter", "Small", "1 of 3"),
+        ("Shift+Enter", "Broken", "3 of 3"),
+    ]:
+        field.press(key)
+        assert (current.inner_text(), page.inner_text("output")) == (title, count)
+    field.press("Escape")
+    assert not page.locator(".bmvis-current, .bmvis-hit").count()
+    assert page.inner_text("output") == ""
+
+
+def test_filter_without_match_keeps_height_and_offers_to_clear(page):
+    height = "document.querySelector('.bmvis-gallery').offsetHeight"
+    before = page.evaluate(height)
+    page.get_by_label("Filter models").fill("<b>nothing</b>")
+    page.get_by_role("button", name="text").click()
+    assert page.evaluate(height) == pytest.approx(before, abs=2)
+    assert "No model matches “<b>nothing</b>, text”." in page.locator(".bmvis-nothing").inner_text()
+    page.get_by_role("button", name="Clear the filter").click()
+    assert len(shown(page)) == 3
+    assert not page.locator(".bmvis-nothing").is_visible()
+    assert page.evaluate("document.activeElement.type") == "search"
+
+
 def test_tags_are_picked_by_keyboard(page):
     page.get_by_role("button", name="text").focus()
     page.keyboard.press("Enter")

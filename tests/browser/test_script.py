@@ -122,6 +122,50 @@ def test_filter_counts_rows(typed, count, lora):
     assert lora.page.locator("#m output").inner_text() == f"{count} of 33 rows"
 
 
+@pytest.mark.parametrize(
+    ("typed", "shown", "note"),
+    [
+        ("output.dense", "root bert encoder layer 0-11", "23 modules below: attention.output.dense and 1 more"),
+        ("layer.5.output.dense", "root bert encoder layer 5", "23 modules below: output.dense"),
+        ("bert.encoder.layer.3.attention.self.value.lora_A.default.weight", "root bert encoder layer 3",
+         "23 modules below: attention.self.query,value.lora_A,lora_B.default"),
+        ("base_model.model.bert.encoder.layer.7.intermediate", "root bert encoder layer 7",
+         "23 modules below: intermediate"),
+        ("*.lora_B", "root bert encoder layer 0-11", "23 modules below: attention.self.query,value.lora_A,lora_B"),
+        ("BertIntermediate", "root bert encoder layer 0-11", "23 modules below: intermediate"),
+        ("delta", "root bert encoder layer 0-11", "23 modules below: attention.self.query,value.lora_A,lora_B.default"),
+        ("froz key", "root bert encoder layer 0-11", "23 modules below: attention.self.key"),
+    ],
+)  # fmt: skip
+def test_filter_finds_modules_below_the_depth_limit(typed, shown, note, tab):
+    tab.open_trees(to_html(layout(bert(lora=True), Options(depth=4)), "m"))
+    field = tab.page.locator("#m [type=search]")
+    field.fill(typed)
+    assert visible(tab) == shown.split()
+    words = """(words) => words.textContent + getComputedStyle(words, "::after").content.replaceAll('"', "")"""
+    shown_words = tab.page.eval_on_selector_all(".bmvis-hit small", f"(found) => found.map({words})")
+    assert [re.sub(r"^.*?(?=23 m)|(?<= below),[^:]*", "", text) for text in shown_words] == [note]
+    field.fill("")
+    assert not tab.page.locator("[data-found]").count()
+
+
+def test_hidden_names_are_escaped(tab):
+    names = ["a b", "4-6", "1,2", '"x"', "~y", "é", "g", "h", "i"]
+    modules = [m for size, name in enumerate(names) for m in (Module(name, 1, "Sub"), linear(name, 2, 2, size + 1))]
+    tab.open_trees(to_html(layout(Model((Module("", 0, "M"), *modules)), Options(depth=1)), "m"))
+    found = "[...document.querySelectorAll('[data-found]')].map((words) => words.dataset.found)"
+    for typed, shown in [
+        ("4-6.4-6", ["4-6"]),
+        ("5", []),
+        ("g.g", ["g"]),
+        ("~y.weight", ["~y"]),
+        ("é.é", ["é"]),
+        ("1,2.1,2", ["1,2"]),
+    ]:
+        tab.page.locator("#m input").fill(typed)
+        assert tab.page.evaluate(found) == shown
+
+
 def test_path_of_another_model_matches_by_suffix_with_a_note(lora):
     lora.page.locator("#m [type=search]").fill("base_model.model.bert.encoder.layer.0.output")
     assert visible(lora) == ["root", "bert", "encoder", "layer", "0", "output"]

@@ -44,7 +44,8 @@ def text(file: str) -> str:
         return _script()
     if file == STYLE:
         return "".join((STATIC / "style" / f"{part}.css").read_text(encoding="utf-8") for part in STYLE_PARTS)
-    return (PACKAGE.parent / file).read_text(encoding="utf-8")
+    content = (PACKAGE.parent / file).read_text(encoding="utf-8")
+    return _UNUSED.sub("", content) if file.endswith(".js") else content
 
 
 def folder(kept: Path | None = None) -> Path:

@@ -40,7 +40,7 @@ def _card(card: Card, place: str) -> Markup:
     tags = tag("ul", *(tag("li", name) for name in entry.tags), class_="bmvis-tags") if entry.tags else None
     if isinstance(page, BmvisError):
         body = join(head, tag("p", tag("strong", summary.NOT_DRAWN)), *_error(page, entry.location or place))
-        return tag("li", body, tags, class_="bmvis-card bmvis-card-error")
+        return tag("li", body, tags, class_="bmvis-card bmvis-card-error", data_reference=entry.reference)
     return tag(
         "li",
         to_thumbnail(page),
@@ -50,6 +50,7 @@ def _card(card: Card, place: str) -> Markup:
         tags,
         class_="bmvis-card",
         data_count=page.totals.count,
+        data_reference=entry.reference,
     )
 
 

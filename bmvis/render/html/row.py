@@ -7,7 +7,7 @@ from unicodedata import bidirectional
 
 from bmvis.model.tree import Buffer, Change, Module, Parameter
 from bmvis.render import words
-from bmvis.render.html import members
+from bmvis.render.html import hidden, members
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.view.page import Row
 from bmvis.view.param_groups import groups_text
@@ -58,7 +58,7 @@ def _small(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
 
 
 def _hidden(mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
-    yield join(" ", tag("small", mark.text, data_v=members.hidden(row)))
+    yield join(" ", tag("small", mark.text, data_v=members.hidden(row), data_below=hidden.modules(row)))
 
 
 def _extra_repr(mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:

@@ -28,16 +28,30 @@ function filterTree(root) {
 }
 
 function unmarkHits(memory) {
-  for (const { row } of memory.hits) row.classList.remove("bmvis-hit", "bmvis-current");
+  for (const entry of memory.hits) {
+    entry.row.classList.remove("bmvis-hit", "bmvis-current");
+    showFound(entry, []);
+  }
   for (const item of memory.last) item.classList.remove("bmvis-last");
   memory.hits = [];
   memory.place = -1;
 }
 
+// Name the modules below the depth limit that match on the row that hides them.
+function showFound({ below, row }, [first, ...more]) {
+  if (!below) return;
+  const words = row.querySelector("[data-below]");
+  if (first) words.dataset.found = first.shown + (more[0] ? ` and ${more.length} more` : "");
+  else delete words.dataset.found;
+}
+
 // Mark some rows, and show those and all above them.
 function showHits(root, hits) {
   const kept = new Set(hits);
-  for (const { row } of hits) row.classList.add("bmvis-hit");
+  for (const entry of hits) {
+    entry.row.classList.add("bmvis-hit");
+    showFound(entry, entry.found ?? []);
+  }
   // The set grows on the way.
   for (const entry of kept) {
     if (!entry.above) continue;

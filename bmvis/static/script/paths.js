@@ -63,6 +63,7 @@ const entries = new WeakMap();
 // `names`: all names that it represents; in a renamed repeat, whole ends of paths;
 // `lists`: in a row of similar modules, the names in each module of the row above;
 // `steps`: the same in lower case, name by name: [["encoder"], ["0", "1"]];
+// `below`: entries of the modules that the depth limit hides, of which `shown` is the path from the row;
 // `label`: what is written for the names of a repeat.
 function readEntry(item, above, anchor) {
   const row = rowOf(item);
@@ -107,11 +108,33 @@ function readMarks(elements) {
   }
 }
 
+// Read what a row hides below the depth limit: a line of `levels names type words` for each group of equal modules. Each
+// becomes an entry that is not on the page.
+function readHidden(small, entry) {
+  const levels = [entry];
+  entry.below = small.dataset.below.split("\n").map((line) => {
+    const [level, names, type, ...words] = line.split(" ");
+    const own = names.split(",").flatMap(expandRange).map(decodeName);
+    const base = levels[level - 1];
+    const isTensor = (word) => word[0] === ".";
+    levels[level] = {
+      base,
+      steps: [own.map((name) => name.toLowerCase())],
+      shown: [base.shown, own.length > 1 ? labelOf(own) : own].filter(Boolean).join("."),
+      text: `(${decodeName(type)})`.toLowerCase(),
+      tensors: words.filter(isTensor).map((word) => decodeName(word.slice(1)).toLowerCase()),
+      marks: words.filter((word) => !isTensor(word)).map((word) => ` ${word}`).join(""),
+    };
+    return levels[level];
+  });
+}
+
 // Read the rows of some items with all below them, in preorder.
 function readRows(items, above, anchor) {
   const rows = items.flatMap((item) => [item, ...item.querySelectorAll("li")]);
   const read = rows.map((item) => readEntry(item, entries.get(parentOf(item)) ?? above, anchor));
   readMarks(items.flatMap((item) => all(item, MARKED)));
+  for (const small of items.flatMap((item) => all(item, "[data-below]"))) readHidden(small, entries.get(itemOf(small)));
   return read;
 }
 

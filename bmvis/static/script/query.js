@@ -44,7 +44,7 @@ function follow(tests, place, entry, step = entry.steps.length - 1) {
   const names = entry.steps[step];
   if (!names.some(fits)) return null;
   const found = follow(tests, place - 1, entry, step - 1) ?? (isAny ? follow(tests, place, entry, step - 1) : null);
-  if (found && names.length > 1 && !names.every(fits)) found.push({ entry, fits });
+  if (found && entry.item && names.length > 1 && !names.every(fits)) found.push({ entry, fits });
   return found;
 }
 
@@ -56,13 +56,20 @@ function matchWord(word, tests, entry) {
   return follow(tests, last, entry) ?? (entry.tensors.some(tests[last].fits) ? follow(tests, last - 1, entry) : null);
 }
 
-// The entries that match all words and marks, each with the repeats to take members out of.
+// The entries that match all words and marks, each with the repeats to take members out of. A row that hides modules
+// is the hit for those of them that match, which are in its `found`.
 function matchRows(index, words, tests, marks) {
   const hits = new Map();
-  for (const entry of index) {
-    if (!marks.every((mark) => entry.marks.includes(` ${mark}`))) continue;
+  const match = (entry, row) => {
+    if (!marks.every((mark) => entry.marks.includes(` ${mark}`))) return false;
     const found = words.map((word, place) => matchWord(word, tests[place], entry));
-    if (!found.includes(null)) hits.set(entry, found.flat());
+    if (found.includes(null)) return false;
+    hits.set(row, [...(hits.get(row) ?? []), ...found.flat()]);
+    return true;
+  };
+  for (const entry of index) {
+    match(entry, entry);
+    if (entry.below) entry.found = entry.below.filter((one) => match(one, entry));
   }
   return hits;
 }

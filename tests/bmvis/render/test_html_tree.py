@@ -5,7 +5,7 @@ from bs4 import BeautifulSoup, Tag
 from formats import LAZY, layer, net
 from trees import tensor
 
-from bmvis.model.tree import Change, Model, Module
+from bmvis.model.tree import Change, Model, Module, Parameter
 from bmvis.options import Options
 from bmvis.render.html.map import to_map
 from bmvis.render.html.tree import FEW_ROWS, LONG_TREE, SHORT_TREE, to_html
@@ -143,3 +143,27 @@ def test_map_has_no_cell_that_is_too_narrow_to_see(elements, is_drawn):
 def test_note_that_lazy_parameters_are_not_counted_is_text():
     facts = drawn(net(layer("a", tensor("v", 2), LAZY))).select(".bmvis-totals > span")
     assert [(fact.get_text(), fact.get("title")) for fact in facts[2:3]] == [("1 uninitialized, not counted", None)]
+
+
+def test_row_lists_the_modules_that_the_depth_limit_hides():
+    block = (
+        Module("self attn", 3, "Attention"),
+        layer_at(4, "q", tensor("weight", 2, trainable=False)),
+        layer_at(4, "k-v", tensor("weight", 2, trainable=False)),
+        layer_at(3, "up", tensor("weight", 2, delta=True), tensor("bias", 2)),
+    )
+    blocks = [module for name in "012" for module in (Module(name, 2, "Block"), *block)]
+    tree = drawn(Model((Module("", 0, "M"), Module("blocks", 1, "ModuleList"), *blocks)), depth=1)
+    assert [str(mark["data-below"]).splitlines() for mark in tree.select("small[data-below]")] == [
+        [
+            "1 0-2 Block",
+            "2 self~20~attn Attention",
+            "3 q,k~2d~v Linear .weight frozen",
+            "2 up Linear .weight .bias trainable delta",
+        ]
+    ]
+    assert not drawn(Model((Module("", 0, "M"), *blocks[:1])), depth=3).select("[data-below]")
+
+
+def layer_at(depth: int, name: str, *tensors: Parameter) -> Module:
+    return Module(name, depth, "Linear", parameters=tensors)
