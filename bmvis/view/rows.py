@@ -19,7 +19,8 @@ from bmvis.view.folding import Folding, Group, represented_modules
 from bmvis.view.hidden import HiddenModules
 from bmvis.view.occurrences import Occurrences, count_occurrences
 from bmvis.view.page import Row
-from bmvis.view.variants import Variant, find_variants
+from bmvis.view.variant_notes import Variant
+from bmvis.view.variants import find_variants
 from bmvis.view.variation import Variation, find_variation, of_tensor, with_ranges
 
 

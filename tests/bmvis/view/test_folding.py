@@ -108,17 +108,15 @@ LAYERS = "differs from layers."
         (root(*blocks(12)), {}),
         (
             root(*blocks(12, freeze, where=range(6))),
-            {
-                "layers.6.mlp.up": LAYERS + "0-5, where it is frozen",
-                "layers.6.mlp.down": LAYERS + "0-5, where it is frozen",
-            },
+            {"layers.6": LAYERS + "0-5, where all parameters are frozen"},
         ),
         (
             root(*blocks(24, freeze, where=range(1, 24, 2))),
-            {
-                "layers.1.mlp.up": LAYERS + "0,2,4,...,22, where it is trainable",
-                "layers.1.mlp.down": LAYERS + "0,2,4,...,22, where it is trainable",
-            },
+            {"layers.1": LAYERS + "0,2,4,...,22, where all parameters are trainable"},
+        ),
+        (
+            root(*blocks(6, lambda block: [*block[:2], *freeze(block[2:3]), *block[3:]], where=[0])),
+            {"layers.0.mlp.up": LAYERS + "1-5, where it is trainable"},
         ),
         (
             root(*blocks(6, of(2, linear("up", 4, 4, 16)), where=[0])),
@@ -149,7 +147,18 @@ LAYERS = "differs from layers."
             {"layers.3.mlp.up": LAYERS + "0-2, where there is also bias and weight is not delta"},
         ),
     ],
-    ids=["equal", "half frozen", "alternating", "shape", "type", "only here", "only there", "no bias", "delta"],
+    ids=[
+        "equal",
+        "half frozen",
+        "alternating",
+        "one frozen",
+        "shape",
+        "type",
+        "only here",
+        "only there",
+        "no bias",
+        "delta",
+    ],
 )
 def test_only_the_deepest_differing_rows_are_marked(model, expected):
     assert marks(model) == expected
@@ -160,9 +169,56 @@ def test_variants_are_compared_with_the_largest_group():
     found = marks(root(*odd[:-4], *freeze(odd[-4:])))
     assert found == {
         "layers.0.mlp.up": LAYERS + "2-6, where weight is [8, 4] and bias is [8]",
-        "layers.7.mlp.up": LAYERS + "2-6, where it is trainable",
-        "layers.7.mlp.down": LAYERS + "2-6, where it is trainable",
+        "layers.7": LAYERS + "2-6, where all parameters are trainable",
     }
+
+
+def stage(name: str, width: int, count: int, *more: Module) -> list[Module]:
+    """Return a stage of equal blocks of three layers each."""
+    found = [Module(name, 1, "Stage"), *more, Module("blocks", 2, "ModuleList")]
+    for number in range(count):
+        layers = [linear(layer, 4, width, width) for layer in ("q", "k")]
+        found += [Module(str(number), 3, "Block"), *layers, linear("mlp", 4, width, 4 * width)]
+    return found
+
+
+def two(*types: str) -> list[Module]:
+    return [Module(str(number), 2, kind, parameters=(tensor("w", len(kind)),)) for number, kind in enumerate(types)]
+
+
+def shrink(width: int) -> Module:
+    return linear("downsample", 2, width // 2, width)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (
+            root(*stage("s1", 8, 2), *stage("s2", 16, 3, shrink(16)), *stage("s3", 32, 4, shrink(32))),
+            {"s1": "differs from s2, where there is also downsample; narrower", "s3": "as s2, wider"},
+        ),
+        (
+            root(*stage("encode1", 8, 2), *stage("decode1", 16, 2), *stage("middle", 32, 2)),
+            {},
+        ),
+        (
+            root(*(linear(f"conv{number}", 1, 4 * number, 4) for number in (1, 2, 3))),
+            {},
+        ),
+        (
+            root(
+                Module("0", 1, "Sequential"),
+                *two("Linear", "Pool"),
+                Module("1", 1, "Sequential"),
+                *two("Pool", "Linear"),
+            ),
+            {},
+        ),
+    ],
+    ids=["stages", "other series", "layers", "other insides"],
+)
+def test_siblings_are_compared_if_they_have_the_same_role(model, expected):
+    assert marks(model) == expected
 
 
 @pytest.mark.parametrize(
@@ -186,6 +242,43 @@ def test_variants_are_compared_with_the_largest_group():
 )
 def test_unrelated_blocks_have_no_difference_mark(model):
     assert marks(model) == {}
+
+
+def wide_layers(count: int, *names: str) -> Model:
+    """Return layers of which the first has some wider modules of eight."""
+
+    def layer(index: int) -> list[Module]:
+        sizes = {name: 8 if index == 0 and name in names else 4 for name in "abcdefgh"}
+        layers = [Module(name, 3, name.upper(), parameters=(tensor("w", size),)) for name, size in sizes.items()]
+        return [Module(str(index), 2, "Layer"), *layers]
+
+    return root(Module("layers", 1, "ModuleList"), *(module for index in range(count) for module in layer(index)))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("a", {"layers.0.a": LAYERS + "1-3, where w is [4]"}),
+        ("abc", {"layers.0": "as layers.1-3, wider in a, b and c"}),
+        ("abcdefgh", {"layers.0": "as layers.1-3, wider"}),
+    ],
+    ids=["one", "some", "all"],
+)
+def test_other_sizes_of_several_rows_are_one_note(names, expected):
+    assert marks(wide_layers(4, *names), whole_names=True) == expected
+
+
+def test_page_has_at_most_one_note_for_five_rows():
+    types = ["Conv", "Linear", "Norm", "Pool"]
+    modules = [Module("layers", 1, "ModuleList")]
+    for number in range(6):
+        modules.append(Module(str(number), 2, "Layer"))
+        kinds = [f"{kind}{'X' if number == 5 else ''}" for kind in types]
+        modules += [Module(kind[0], 3, kind, parameters=(tensor("w", 2),)) for kind in kinds]
+    few = root(*modules)
+    assert marks(few) == {"layers.5": LAYERS + "0-4 in C, L, N and 1 more"}
+    many = root(*modules, *(linear(f"head{'x' * number}", 1, 2, 2 + number) for number in range(20)))
+    assert list(marks(many)) == [f"layers.5.{name}" for name in "CLNP"]
 
 
 def test_named_siblings_with_different_states_have_a_difference_mark():
@@ -241,7 +334,7 @@ def test_totals_below_a_depth_limit_are_compared():
         "layers.3": LAYERS + "0-2, where 76 parameters are trainable",
         "more.0": "differs from more.1-3, where there are 76 parameters",
     }
-    assert marks(model, depth=4)["layers.3.mlp.up"] == LAYERS + "0-2, where it is trainable"
+    assert marks(model, depth=4)["layers.3"] == LAYERS + "0-2, where all parameters are trainable"
 
 
 def test_expanded_parameter_that_differs_is_marked():
@@ -258,7 +351,7 @@ def test_highlight_is_not_a_difference():
 
 def test_every_format_shows_difference_mark_and_legend():
     page, plain = layout(root(*blocks(4, freeze, where=[3])), Options()), layout(root(*blocks(4)), Options())
-    title = LAYERS + "0-2, where it is trainable"
+    title = LAYERS + "0-2, where all parameters are trainable"
     assert f'<span class="bmvis-differs" title="{title}" role="img"></span>' in to_html(page, "m")
     assert '<span class="bmvis-differs">differs</span>' in to_html(page, "m")
     assert "bmvis-differs" not in to_html(plain, "m")

@@ -1,0 +1,82 @@
+"""Describe how a tensor differs from the tensor of the same name of another module."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import TypeAlias
+
+from bmvis import humanize
+from bmvis.model.tree import Buffer, Parameter
+from bmvis.view.folding import relative_path
+from bmvis.view.param_groups import groups_text
+from bmvis.view.variant_notes import Growth
+
+Tensor: TypeAlias = Parameter | Buffer
+
+
+def size_words(mine: Tensor, other: Tensor) -> str:
+    """Return the shape of the other tensor if it differs; '' otherwise."""
+    if mine.shape == other.shape:
+        return ""
+    return "uninitialized" if other.shape is None else humanize.shape(other.shape)
+
+
+def state_words(mine: Tensor, other: Tensor, here: str, there: str) -> list[str]:
+    """Return the states of the other tensor that this one does not have.
+
+    Args:
+        mine: the tensor.
+        other: the tensor that it is compared with.
+        here: the path of the module of `mine`.
+        there: the path of the module of `other`.
+    """
+    words: list[str] = []
+    if isinstance(mine, Parameter) and isinstance(other, Parameter):
+        words += _parameter_words(mine, other)
+        # A row shows what its own tensors are tied to.
+        if not mine.is_tied and _ties(mine, here) != _ties(other, there):
+            words.append(_tied(other))
+    if mine.dtype != other.dtype:
+        words.append(other.dtype)
+    if mine.device != other.device:
+        words.append(f"on {other.device}")
+    return words
+
+
+def growth_of(pairs: Iterable[tuple[Tensor, Tensor]]) -> Growth:
+    """Return how the sizes of tensors compare with those of others; '' if all shapes are equal."""
+    found = {_growth(mine, other) for mine, other in pairs if mine.shape != other.shape}
+    if not found:
+        return ""
+    return found.pop() if len(found) == 1 else "of other sizes"
+
+
+def _growth(mine: Tensor, other: Tensor) -> Growth:
+    if mine.shape is None or other.shape is None or len(mine.shape) != len(other.shape):
+        return "of other sizes"
+    sides = list(zip(mine.shape, other.shape, strict=True))
+    if all(own >= theirs for own, theirs in sides):
+        return "wider"
+    return "narrower" if all(own <= theirs for own, theirs in sides) else "of other sizes"
+
+
+def _parameter_words(mine: Parameter, other: Parameter) -> Iterator[str]:
+    if mine.delta != other.delta:
+        yield "delta" if other.delta else "not delta"
+    if mine.adapter != other.adapter:
+        yield other.adapter or "active"
+    if mine.trainable != other.trainable:
+        yield "trainable" if other.trainable else "frozen"
+    if mine.groups != other.groups:
+        yield f"in {groups_text(other)}" if other.groups else "in no group"
+    if mine.quantization != other.quantization:
+        yield other.quantization or "not quantized"
+
+
+def _ties(parameter: Parameter, place: str) -> Hashable:
+    return relative_path(place, parameter.tied_to), [relative_path(place, key) for key in parameter.tied_by]
+
+
+def _tied(parameter: Parameter) -> str:
+    places = [parameter.tied_to] if parameter.tied_to else list(parameter.tied_by)
+    return f"tied to {places[0]}" if places else "not tied"
