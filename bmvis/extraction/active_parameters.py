@@ -6,6 +6,7 @@ must be attributes of the modules. If one of them is missing, the count is unkno
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from torch import nn
@@ -14,6 +15,7 @@ from bmvis.extraction import introspection
 from bmvis.model.tree import Model
 
 _CHOSEN = ("top_k", "num_experts_per_tok", "num_experts_per_token", "moe_top_k", "num_selected_experts", "topk")
+_NAMED_ROUTER = re.compile(r"Top([1-9])Router$")
 _EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
 _VARYING = ("zero_expert_num",)
 """Attributes of models in which the number of experts differs between tokens."""
@@ -34,7 +36,8 @@ def active_parameters(tree: Model, modules: Sequence[nn.Module]) -> int:
     for index in found:
         inside = range(index, index + tree.sizes[index])
         number, chosen = _experts_in(modules[index]), _chosen_above(index, tree, modules)
-        if not 0 < chosen <= number or _is_changed(index, tree) or not _is_split(index, number, tree):
+        is_split = _is_split(index, number, tree, is_container=_is_container(modules[index]))
+        if not 0 < chosen <= number or _is_changed(index, tree) or not is_split:
             return 0
         unused, rest = divmod(sum(counts[i] for i in inside) * (number - chosen), number)
         if rest:
@@ -70,11 +73,13 @@ def _experts_in(module: nn.Module) -> int:
     return _first(module, _EXPERTS)
 
 
-def _is_split(index: int, number: int, tree: Model) -> bool:
+def _is_split(index: int, number: int, tree: Model, *, is_container: bool) -> bool:
     """Return whether all experts have equally many parameters: children of one size, or rows of one tensor."""
-    if tree.modules[index].type in ("ModuleList", "ModuleDict"):
+    if is_container:
         sizes = {_contents(child, tree) for child in tree.children[index]}
         return len(sizes) == 1 and not tree.modules[index].parameters
+    if not number:
+        return False
     shapes = [parameter.shape for parameter in tree.modules[index].parameters]
     has_more = any(m.parameters for m in tree.modules[index + 1 : index + tree.sizes[index]])
     return not has_more and all(shape and shape[0] % number == 0 for shape in shapes)
@@ -88,11 +93,26 @@ def _contents(index: int, tree: Model) -> tuple[tuple[int, str], ...]:
 
 def _chosen_above(index: int, tree: Model, modules: Sequence[nn.Module]) -> int:
     """Return how many experts a token uses, from attributes of the layer of the experts and of its children."""
-    above = tree.parents[index]
-    around = [above, *tree.children[above]] if above >= 0 else [index]
-    near = [modules[place] for place in around]
-    found = {value for module in near if (value := _first(module, _CHOSEN))}
-    return found.pop() if len(found) == 1 and not any(map(_varies, near)) else 0
+    for place in _layers_above(index, tree):
+        near = [modules[place], *(modules[child] for child in tree.children[place])]
+        found = {value for module in near if (value := _chosen_by(module))}
+        if found or any(map(_varies, near)):
+            return found.pop() if len(found) == 1 and not any(map(_varies, near)) else 0
+    return 0
+
+
+def _layers_above(index: int, tree: Model) -> Iterator[int]:
+    """Yield the module around the experts, and the one around it if it contains experts alone, as in DBRX."""
+    above = tree.parents[index] if index else index
+    yield above
+    if above and tree.modules[above].name == "experts":
+        yield tree.parents[above]
+
+
+def _chosen_by(module: nn.Module) -> int:
+    """Return how many experts a router chooses for a token: an attribute, or a number in the name of its class."""
+    named = _NAMED_ROUTER.search(type(module).__name__)
+    return _first(module, _CHOSEN) or (int(named[1]) if named else 0)
 
 
 def _varies(module: nn.Module) -> bool:

@@ -20,7 +20,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from bmvis.extraction import macs
+from bmvis.extraction import macs, meta_kernels
 from bmvis.extraction.modules import LiveModel, capture_live
 from bmvis.extraction.outputs import read_outputs
 from bmvis.extraction.unregistered import call_note, find_unregistered
@@ -214,7 +214,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
                 result = func.decompose(*args, **kwargs)
                 if result is not NotImplemented:
                     return result
-        result = func(*args, **kwargs)
+        result = meta_kernels.run(func, args, kwargs)
         self._count(func, formula, args, kwargs, result)
         return result
 

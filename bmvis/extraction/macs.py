@@ -26,6 +26,8 @@ _PRODUCT = re.compile(
 )
 """Names of `aten` operations that need more than one step for each element of their result."""
 _INTERPOLATION = re.compile(r"upsample|interpolat|grid_sampler")
+_ELEMENTWISE = re.compile(r"linalg_(vector_norm|cross|diagonal)|_linalg_check_errors")
+"""Operations of `linalg` that take at most one step for each element, as a sum does."""
 _BOOKKEEPING = ("aten", "prim", "prims", "profiler", "inductor", "_c10d_functional", "c10d", "debugprims", "rngprims")
 """Namespaces whose operations count as 0 unless they have a formula or match `_PRODUCT`."""
 
@@ -57,7 +59,8 @@ def uncounted_name(operation: Any) -> str:
     namespace, _, own = name.partition("::")
     if namespace not in _BOOKKEEPING:
         return name
-    return name if _PRODUCT.search(own) and not _INTERPOLATION.search(own) else ""
+    is_simple = _INTERPOLATION.search(own) or _ELEMENTWISE.match(own)
+    return name if _PRODUCT.search(own) and not is_simple else ""
 
 
 def _name(packet: Any) -> str:
@@ -133,6 +136,16 @@ def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: 
     return math.prod(outer) * length * key.shape[-2] * (size + value.shape[-1])
 
 
+def _added_batches(_added: torch.Tensor, first: torch.Tensor, second: torch.Tensor, *_: Any, **__: Any) -> int:
+    """Count `addbmm`, which sums the products of a batch."""
+    return first.numel() * second.shape[-1]
+
+
+def _time_convolution(given: torch.Tensor, weight: torch.Tensor, *_: Any, out: torch.Tensor, **__: Any) -> int:
+    """Count `conv_tbc`, whose weight has the shape [kernel, in, out]."""
+    return out.numel() * weight.shape[0] * weight.shape[1]
+
+
 def _matrix_vector(matrix: torch.Tensor, *_: Any, **__: Any) -> int:
     return matrix.numel()
 
@@ -164,6 +177,9 @@ _FORMULAS: dict[str, Formula] = {
     "aten::_scaled_dot_product_flash_attention_for_cpu": _attention,
     "aten::_scaled_dot_product_fused_attention_overrideable": _attention,
     "higher_order::flex_attention": _attention,
+    "aten::addbmm": _added_batches,
+    "aten::addbmm_": _added_batches,
+    "aten::conv_tbc": _time_convolution,
     "aten::mv": _matrix_vector,
     "aten::addmv": _added_matrix_vector,
     "aten::addmv_": _added_matrix_vector,

@@ -47,6 +47,27 @@ MODELS = {
         },
         2 * 6 * GLU,
     ),
+    "DBRX, whose experts are two modules": (
+        "DbrxForCausalLM",
+        {
+            "d_model": 16, "n_heads": 4, "n_layers": 3, "attn_config": {"kv_n_heads": 2, "rope_theta": 1e4},
+            "ffn_config": {"hidden_size": 16, "ffn_hidden_size": 24, "moe_num_experts": 4, "moe_top_k": 3},
+        },
+        3 * 1 * GLU,
+    ),
+    "Llama 4": (
+        "Llama4ForCausalLM",
+        {"num_local_experts": 4, "num_experts_per_tok": 1, "interleave_moe_layer_step": 1},
+        3 * 3 * GLU,
+    ),
+    "Switch, whose router has a number in its name": (
+        "SwitchTransformersModel",
+        {
+            "d_model": 16, "d_ff": 24, "d_kv": 4, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 4,
+            "num_experts": 4, "num_sparse_encoder_layers": 1, "num_sparse_decoder_layers": 2,
+        },
+        (2 + 1) * 3 * 2 * 16 * 24,
+    ),
     "Llama": ("LlamaForCausalLM", {}, None),
 }  # fmt: skip
 
