@@ -83,7 +83,7 @@ def capture_live(model: nn.Module) -> LiveModel:
         TypeError: `model` is not a `torch.nn.Module`.
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(f"bmvis captures a torch.nn.Module, not {type(model).__name__}")
+        raise TypeError(f"expected a torch.nn.Module, got {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
         places = list(walk(model))
         modules = _read_modules(places)
