@@ -14,6 +14,7 @@ from sphinx.util.typing import ExtensionMetadata
 from bmvis import __version__
 from sphinx_bmvis import (
     assets,
+    branches,
     directives,
     domain,
     gallery,
@@ -21,12 +22,13 @@ from sphinx_bmvis import (
     models,
     nodes,
     outdated,
+    reading,
     settings,
     tables,
     transforms,
 )
 
-ENV_VERSION = 7
+ENV_VERSION = 8
 """Version of the data in the environment and in doctrees. Increase it if the format changes."""
 
 
@@ -37,6 +39,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         domain,
         nodes,
         directives,
+        reading,
+        branches,
         gallery,
         gallery_pages,
         tables,

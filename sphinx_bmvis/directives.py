@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
 
-from bmvis.errors import BmvisError
+from bmvis.errors import BmvisError, OptionError
 from bmvis.option_parsing import parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
 from sphinx_bmvis.anchors import give_name
@@ -53,7 +53,7 @@ class ModelStructure(SphinxDirective):
                 self.env.note_dependency(options.mapping_file)
         except BmvisError as error:
             warn(error, location)
-            node, stem = model_structure(location=location, error=error), "error"
+            node, stem = model_structure(location=location, error=error, name=self._written_name()), "error"
         else:
             made = captioned_structure if options.caption else model_structure
             node = made(location=location, reference=reference, options=options)
@@ -71,14 +71,27 @@ class ModelStructure(SphinxDirective):
     def _give_anchor(self, node: model_structure, stem: str) -> None:
         """Set the id of the node: its name, or an id from the names of the page and the factory."""
         document = self.state.document
-        name = node["options"].name if "options" in node else ""
-        if name:
+        name = node["options"].name if "options" in node else node["name"]
+        if name and not _is_shown_again(document.ids.get(name), node):
             give_name(document, node, name)
             return
         anchor = nodes.make_id(f"model-{self.env.docname}-{stem}")
         earlier = self.env.new_serialno(anchor)
         node["ids"].append(f"{anchor}-{earlier + 1}" if earlier else anchor)
         document.set_id(node)
+
+    def _written_name(self) -> str:
+        """Return the name of a tree with an invalid option, so that references lead to its error box."""
+        try:
+            return parse_options({"name": self.options["name"]}).name
+        except (KeyError, OptionError):
+            return ""
+
+
+def _is_shown_again(earlier: nodes.Element | None, node: model_structure) -> bool:
+    """Return whether a tree is on the page twice because its text is: in a docstring, or in an included file."""
+    written = ("location", "reference", "options")
+    return isinstance(earlier, model_structure) and all(earlier.get(part) == node.get(part) for part in written)
 
 
 class ModelCompare(ModelStructure):

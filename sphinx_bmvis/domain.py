@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
-from sphinx.domains import Domain, Index, IndexEntry, ObjType
+from sphinx.domains import Domain, Index, ObjType
 from sphinx.environment import BuildEnvironment
 from sphinx.roles import XRefRole
 from sphinx.util import logging
@@ -24,8 +24,9 @@ from bmvis.render.html.tree import row_id
 from bmvis.view.layout import layout, shown_at
 from bmvis.view.page import Page
 from bmvis.worker.protocol import Built, Fact, ModelRequest
-from sphinx_bmvis.nodes import TYPE_OF, model_gallery, model_structure, model_table
-from sphinx_bmvis.requests import GalleryRequest, TreeRequest
+from sphinx_bmvis.model_index import ModelIndex
+from sphinx_bmvis.nodes import TYPE_OF
+from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
 from sphinx_bmvis.roles import DOMAIN, HOME, TreeRole
 
 logger = logging.getLogger(__name__)
@@ -36,24 +37,6 @@ GalleryKey = tuple[str, str, tuple[str, ...]]
 _BUILT = msgspec.msgpack.Decoder(Built)
 
 
-class ModelIndex(Index):
-    """All named trees of the site."""
-
-    name = "models"
-    localname = "Model Index"
-    shortname = "models"
-
-    def generate(self, docnames: Iterable[str] | None = None) -> tuple[list[tuple[str, list[IndexEntry]]], bool]:
-        """Return the entries by first letter, and that the index is not collapsed."""
-        assert isinstance(self.domain, BmvisDomain)
-        letters: dict[str, list[IndexEntry]] = {}
-        for name, (page, request) in sorted(self.domain.named().items()):
-            if docnames is None or page in docnames:
-                entry = IndexEntry(name, 0, page, request.anchor, request.reference, "", request.options.caption)
-                letters.setdefault(name[0].upper(), []).append(entry)
-        return sorted(letters.items()), False
-
-
 class BmvisDomain(Domain):
     """The requests of each page, and the answer to each distinct request.
 
@@ -62,7 +45,7 @@ class BmvisDomain(Domain):
 
     name = DOMAIN
     label = "Models"
-    data_version = 5
+    data_version = 6
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -84,6 +67,8 @@ class BmvisDomain(Domain):
         "answers": {},
         "facts": {},
         "listed": {},
+        "failed": {},
+        "branches": {},
         "code": "",
     }
 
@@ -169,41 +154,27 @@ class BmvisDomain(Domain):
         names = {name for name, (_, request) in self.named().items() if request.key in keys}
         return {page for page, referred in self.references.items() if referred & names}
 
-    def process_doc(self, env: BuildEnvironment, docname: str, document: nodes.document) -> None:
-        """Record the requests and references of a page after it is read."""
-        requests = [
-            TreeRequest(node["reference"], node["options"], node["ids"][0], node["location"])
-            for node in document.findall(model_structure)
-            if "error" not in node
-        ]
-        galleries = {
-            node["ids"][0]: GalleryRequest(node["entries"], node["options"], node["location"])
-            for node in document.findall(model_gallery)
-            if "error" not in node
-        }
-        galleries |= {
-            node["key"]: GalleryRequest(node["entries"], node["options"], node["location"])
-            for node in document.findall(model_table)
-        }
-        if galleries:
-            self.galleries[docname] = galleries
-        if requests or galleries:
-            self.requests[docname] = requests
+    def note_page(self, docname: str, found: PageContent) -> None:
+        """Record what a page needs after it is read."""
+        if found.galleries:
+            self.galleries[docname] = found.galleries
+        if found.requests or found.galleries:
+            self.requests[docname] = found.requests
             self.unanswered.add(docname)
-        targets = [
-            node["reftarget"]
-            for node in document.findall(pending_xref)
-            if node.get("refdomain") == self.name or node["reftype"] == "any"
-        ]
-        if targets:
-            self.references[docname] = {target.partition(":")[0] for target in targets}
+        if found.references:
+            self.references[docname] = found.references
+        for kind in ("failed", "branches"):
+            noted = getattr(found, kind)
+            if noted:
+                self.data[kind][docname] = noted
 
     def clear_doc(self, docname: str) -> None:
         """Remove the requests and references of a page."""
         self.requests.pop(docname, None)
         self.references.pop(docname, None)
         self.galleries.pop(docname, None)
-        self.data["listed"].pop(docname, None)
+        for kind in ("listed", "failed", "branches"):
+            self.data[kind].pop(docname, None)
         self.unanswered.discard(docname)
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
@@ -215,6 +186,9 @@ class BmvisDomain(Domain):
             if docname in otherdata["galleries"]:
                 self.galleries[docname] = otherdata["galleries"][docname]
             self.unanswered.add(docname)
+        for kind in ("failed", "branches"):
+            for docname in docnames & otherdata[kind].keys():
+                self.data[kind][docname] = otherdata[kind][docname]
 
     def named(self) -> dict[str, tuple[str, TreeRequest]]:
         """Return each named tree with its page. If two trees have the same name, the first one counts."""
@@ -223,12 +197,17 @@ class BmvisDomain(Domain):
             found.setdefault(request.options.name, (page, request))
         return found
 
+    def _failed(self) -> dict[str, tuple[str, str]]:
+        """Return the page and the anchor of each error box of a tree with a name and an invalid option."""
+        failed = self.data["failed"]
+        return {name: (page, failed[page][name]) for page in sorted(failed, reverse=True) for name in failed[page]}
+
     def check_consistency(self) -> None:
-        """Warn about two trees with the same name."""
+        """Warn about two trees with the same name, unless they are one text that two pages show."""
         named = self.named()
         for _, request in self._all_named():
             first = named[request.options.name][1]
-            if first is not request:
+            if not request.repeats(first):
                 text = f"duplicate tree name {request.options.name!r}, also in {first.location} (rename one of them)"
                 logger.warning("%s", text, type="bmvis", subtype="name", location=request.location)
 
@@ -237,9 +216,12 @@ class BmvisDomain(Domain):
             yield from ((page, request) for request in self.requests[page] if request.options.name)
 
     def module_anchors(self, request: TreeRequest) -> dict[str, str]:
-        """Return the id of the row that shows each module, by module path. Empty if the model failed."""
-        kept = self.data["answers"][request.key]
-        if isinstance(kept, BmvisError):
+        """Return the id of the row that shows each module, by module path.
+
+        The result is empty if the model failed, or is not built, as for builders that write no pages.
+        """
+        kept = self.data["answers"].get(request.key)
+        if kept is None or isinstance(kept, BmvisError):
             return {}
         known = self._anchors.get(request)
         if known is None or known[0] is not kept:
@@ -276,7 +258,7 @@ class BmvisDomain(Domain):
             )
         place = self._place(target)
         if place and builder.format not in ("html", "latex"):  # other formats have no anchors for rows
-            place = place[0], self.named()[target.partition(":")[0]][1].anchor
+            place = self._place(target.partition(":")[0])
         if not place:
             return None
         if builder.name == "singlehtml":  # all documents are one page, so links between two documents do not work
@@ -295,7 +277,8 @@ class BmvisDomain(Domain):
         """Return the targets of an `:any:` role, except trees with captions, which Sphinx finds by label."""
         kind = "module" if ":" in target else "model"
         link = self.resolve_xref(env, fromdocname, builder, kind, target, node, contnode)
-        known_by_caption = kind == "model" and link and self.named()[target][1].options.caption
+        _, request = self.named().get(target, ("", None))
+        known_by_caption = kind == "model" and request and request.options.caption
         return [(f"{self.name}:{kind}", link)] if link and not known_by_caption else []
 
     def missing(self, target: str) -> str:
@@ -303,7 +286,8 @@ class BmvisDomain(Domain):
         name, _, path = target.partition(":")
         named = self.named()
         if name not in named:
-            return f"no tree is named {name!r} ({nearest(name, named) or 'name one with the option :name:'})"
+            hint = nearest(name, [*named, *self._failed()]) or "name one with the option :name:"
+            return f"no tree is named {name!r} ({hint})"
         return f"the tree {name!r} has no module {path!r} ({nearest(path, self.module_anchors(named[name][1]))})"
 
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
@@ -319,8 +303,8 @@ class BmvisDomain(Domain):
         name, _, path = target.partition(":")
         page, request = self.named().get(name, ("", None))
         if request is None:
-            return None
-        if not path or isinstance(self.answer(request.key), BmvisError):
+            return self._failed().get(name)
+        if not path or request.key not in self.data["answers"] or isinstance(self.answer(request.key), BmvisError):
             return page, request.anchor
         anchor = self.module_anchors(request).get(path)
         return (page, anchor) if anchor else None

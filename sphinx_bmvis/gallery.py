@@ -84,6 +84,10 @@ class ModelGallery(SphinxDirective):
             warn(OptionError("the model pages of this gallery were not written", hint=hint), node["location"])
             return []
         found = [docname for docname in written.values() if docname in self.env.found_docs]
+        excluded = sorted(set(written.values()) - set(found))
+        if excluded:
+            hint = "remove its folder from exclude_patterns, or the option toctree from the gallery"
+            warn(OptionError(f"Sphinx excludes the model page {excluded[0]!r}", hint=hint), node["location"])
         entries = [(None, docname) for docname in found]
         facts: dict[str, Any] = {"parent": self.env.docname, "entries": entries, "includefiles": found}
         facts |= {"maxdepth": -1, "caption": None, "glob": False, "hidden": True, "includehidden": False}
@@ -96,6 +100,12 @@ def gallery_key(docname: str, options: GalleryOptions | TableOptions, entries: I
     """Return the key of a gallery or a table with model pages."""
     folder = posixpath.normpath(posixpath.join(posixpath.dirname(docname), options.toctree))
     return docname, folder, tuple(entry.reference for entry in entries)
+
+
+def model_pages(env: BuildEnvironment, docname: str, node: nodes.Element) -> dict[str, str]:
+    """Return the documents of the model pages of a gallery or a table by reference, without excluded documents."""
+    pages = domain_of(env).pages.get(gallery_key(docname, node["options"], node["entries"]), {})
+    return {reference: page for reference, page in pages.items() if page in env.found_docs}
 
 
 def expand_galleries(env: BuildEnvironment, source: Source) -> None:
@@ -141,7 +151,7 @@ class FillGalleries(SphinxPostTransform):
             "docname"
         ]  # not `self.env.docname`: builders with one output file write all pages as parts of the root document
         gallery = domain.galleries[docname][node["ids"][0]]
-        pages = domain.pages.get(gallery_key(docname, node["options"], node["entries"]), {})
+        pages = model_pages(self.env, docname, node)
         cards, fold = [], site_options(self.config).fold
         for entry in gallery.entries:
             answer = domain.answer(ModelRequest(entry.reference, node["options"].device))

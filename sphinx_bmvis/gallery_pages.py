@@ -27,6 +27,7 @@ from bmvis.options import Options
 from bmvis.reference import is_pattern
 from bmvis.tables.options import TableOptions, parse_table_options
 from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.errors import place
 from sphinx_bmvis.gallery import expanded, gallery_key
 from sphinx_bmvis.settings import site_options, source_of
 
@@ -67,11 +68,24 @@ def write_pages(app: Sphinx) -> None:
         names = {reference: f"{folder}/{name}" for reference, name in page_names(models).items()}
         domain.pages[gallery_key(docname, options, entries)] = names
         texts |= {names[entry.reference]: _render(app, entry, options) for entry in models}
-    for docname in status_iterator(sorted(texts), "writing model pages... ", "brown", len(texts), app.verbosity):
-        _write(_file(app, docname), texts[docname])
-    for docname in sorted(stale - texts.keys()):
-        logger.info("removing %s: no gallery has this model", docname)
-        Path(app.env.doc2path(docname)).unlink()
+    try:
+        for docname in status_iterator(sorted(texts), "writing model pages... ", "brown", len(texts), app.verbosity):
+            _write(_file(app, docname), texts[docname])
+        for docname in sorted(stale - texts.keys()):
+            logger.info("removing %s: no gallery has this model", docname)
+            Path(app.env.doc2path(docname)).unlink()
+    except OSError as error:
+        _report_unwritable(app, error)
+
+
+def _report_unwritable(app: Sphinx, error: OSError) -> None:
+    """Warn once that the source folder is read-only. Only the pages that are there become links."""
+    file = place(str(error.filename), app.srcdir)
+    text = f"cannot write the model pages of galleries: {error.strerror}, {file!r} (galleries have no links to them)"
+    logger.warning("%s", text, type="bmvis", subtype="option")
+    pages = domain_of(app.env).pages
+    for key, names in pages.items():
+        pages[key] = {name: docname for name, docname in names.items() if _is_marked(_file(app, docname))}
 
 
 def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions | TableOptions, tuple[Entry, ...]]]:

@@ -36,8 +36,13 @@ def setup(app: Sphinx) -> None:
 
 
 def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
-    """Build the models of the pages that were read in this build. Return the pages with a changed model."""
+    """Build the models of the pages that were read in this build. Return the pages with a changed model.
+
+    Builders that write no pages, such as gettext and linkcheck, need no model: the next builder that does builds them.
+    """
     domain = domain_of(env)
+    if not app.builder.format:
+        return []
     source = source_of(app)
     expand_galleries(env, source)
     requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]

@@ -25,6 +25,10 @@ class TreeRequest(msgspec.Struct, frozen=True):
         """Return the request of its model, which several trees can share."""
         return model_request(self.reference, self.options)
 
+    def repeats(self, other: TreeRequest) -> bool:
+        """Return whether it is the same text: of an included file, or of a docstring that is shown twice."""
+        return (self.location, self.reference, self.options) == (other.location, other.reference, other.options)
+
 
 class GalleryRequest(msgspec.Struct, frozen=True):
     """The request of one gallery or table."""
@@ -42,3 +46,18 @@ class GalleryRequest(msgspec.Struct, frozen=True):
 
     def _options_of(self, entry: Entry) -> Options:
         return Options(device=self.options.device, inputs=self.options.inputs_of(entry))
+
+
+class PageContent(msgspec.Struct, frozen=True):
+    """What a page needs."""
+
+    requests: list[TreeRequest]
+    """Its trees, in order."""
+    galleries: dict[str, GalleryRequest]
+    """Its galleries and tables, by anchor."""
+    references: set[str]
+    """The names of the trees that it refers to."""
+    failed: dict[str, str]
+    """The names of the trees with an invalid option, and the anchors of their error boxes."""
+    branches: dict[tuple[str, str], bool]
+    """The conditions around its trees (`only`, `ifconfig`), and whether they were true when it was read."""

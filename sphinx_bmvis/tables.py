@@ -6,6 +6,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
@@ -15,9 +16,9 @@ from bmvis.tables.options import TableOptions, parse_table_options
 from bmvis.tables.own_columns import Rows, misspelled_rows, read_rows
 from bmvis.tables.table import RowResult, Table, make_table
 from sphinx_bmvis.anchors import give_name
-from sphinx_bmvis.domain import BmvisDomain, domain_of
+from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
-from sphinx_bmvis.gallery import ModelGallery, gallery_key
+from sphinx_bmvis.gallery import ModelGallery, model_pages
 from sphinx_bmvis.nodes import model_structure, model_table, table_box
 from sphinx_bmvis.settings import site_options
 from sphinx_bmvis.table_nodes import TableNodes
@@ -83,8 +84,8 @@ class FillTables(SphinxPostTransform):
         domain = domain_of(self.env)
         gallery = domain.galleries[node["docname"]][node["key"]]
         answers = [domain.answer(request.key) for request in gallery.requests(node["key"])]
-        homes = _homes(domain, node["docname"])
-        own_pages = domain.pages.get(gallery_key(node["docname"], node["options"], node["entries"]), {})
+        homes = _homes(self.env, node["docname"])
+        own_pages = model_pages(self.env, node["docname"], node)
         homes |= {reference: (page, "") for reference, page in own_pages.items()}
         results = [
             RowResult(
@@ -101,19 +102,21 @@ class FillTables(SphinxPostTransform):
         return make_table(results, node["options"], (project, data))
 
 
-def _homes(domain: BmvisDomain, docname: str) -> dict[str, tuple[str, str]]:
+def _homes(env: BuildEnvironment, docname: str) -> dict[str, tuple[str, str]]:
     """Return where the models of the site are: by reference, the document and the anchor of the first tree.
 
     A page that a gallery or a table wrote for a model has no anchor, and comes before a tree elsewhere. Trees on
     the page `docname` come first.
     """
+    domain = domain_of(env)
     trees: dict[str, tuple[str, str]] = {}
     for page in sorted(domain.requests, key=lambda page: (page != docname, page)):
         for request in domain.requests[page]:
             if request.anchor not in domain.galleries.get(page, {}) and not request.options.base:
                 trees.setdefault(request.reference, (page, request.anchor))
     here = {reference: place for reference, place in trees.items() if place[0] == docname}
-    written = {reference: (page, "") for found in domain.pages.values() for reference, page in found.items()}
+    pages = (item for found in domain.pages.values() for item in found.items())
+    written = {reference: (page, "") for reference, page in pages if page in env.found_docs}
     return trees | written | here
 
 

@@ -387,3 +387,23 @@ def test_models_of_a_site_fold_alike_on_cards_pages_and_in_comparisons(make_site
     assert "".join(path["d"] for path in page.select(".bmvis-card path")).count("M") == cells
     assert len(built.page("models/staged.net.html").select(".bmvis-tree li")) == rows
     assert bool(page.select(".bmvis-tree .bmvis-similar")) == (fold == "similar")
+
+
+UNLINKED = "Start\n=====\n\n.. model-gallery::\n   :toctree: zoo\n\n   zoo:tiny\n"
+
+
+def test_model_pages_that_sphinx_excludes_are_reported(make_site):
+    site = make_site({"index.rst": UNLINKED})
+    built = site.build(exclude_patterns=["_build", "zoo"])
+    assert f"{site.folder}/index.rst:4: WARNING: Sphinx excludes the model page 'zoo/zoo.tiny'" in built.warnings
+    assert built.warnings.count("WARNING") == 1
+    assert not built.page("index.html").select(".bmvis-card a[href]")
+
+
+def test_read_only_sources_cost_the_links_and_no_more(make_site):
+    site = make_site({"index.rst": UNLINKED})
+    site.write("zoo", "a file where the folder should be: nothing can be written there")
+    built = site.build()
+    assert "WARNING: cannot write the model pages of galleries: File exists, 'zoo'" in built.warnings
+    assert built.warnings.count("WARNING") == 1
+    assert len(built.page("index.html").select(".bmvis-cards > li")) == 1

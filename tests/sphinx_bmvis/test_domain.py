@@ -179,3 +179,37 @@ def test_types_link_through_intersphinx(make_site, tmp_path):
     )
     [link] = built.trees("models.html")[0].select("i a")
     assert (link.get_text(), link["href"]) == ("Linear", "https://torch.example/index.html#torch.nn.Linear")
+
+
+def test_tree_with_an_invalid_option_keeps_its_name(make_site):
+    wrong = "\n.. model-structure:: zoo:tiny\n   :name: wrong\n   :depht: 1\n\n* :model:`wrong`\n* :module:`wrong:0`\n"
+    site = make_site({"index.rst": f"Start\n=====\n{wrong}"})
+    for builder in ("html", "text"):
+        warnings = site.build(builder).warnings
+        assert "unknown option 'depht'" in warnings or builder == "text"
+        assert "no tree is named" not in warnings
+    assert links(site.build(), "index.html") == [("wrong", "#wrong"), ("0", "#wrong")]
+
+
+def test_one_text_shown_on_two_pages_is_no_duplicate(make_site):
+    part = ".. model-structure:: zoo:tiny\n   :name: shared\n"
+    pages = {name: f"{name}\n=====\n\n.. include:: part.txt\n\n* :model:`shared`\n" for name in ("one", "two")}
+    start = "Start\n=====\n\n.. toctree::\n\n   one\n   two\n"
+    site = make_site({"part.txt": part, "index.rst": start} | {f"{name}.rst": text for name, text in pages.items()})
+    built = site.build()
+    assert built.warnings == ""
+    assert links(built, "two.html") == [("shared", "one.html#shared")]
+
+
+def test_one_docstring_shown_twice_on_a_page_is_no_duplicate(make_site, monkeypatch):
+    twice = ".. automodule:: documented\n   :members:\n   {}\n\n"
+    site = make_site({"index.rst": "Start\n=====\n\n" + twice.format("") + twice.format(":no-index:")})
+    conf = site.folder / "conf.py"
+    conf.write_text(conf.read_text() + '\nextensions += ["sphinx.ext.autodoc"]\n')
+    monkeypatch.syspath_prepend(site.folder)
+    site.write(
+        "documented.py", 'def f():\n    """A net.\n\n    .. model-structure:: zoo:tiny\n       :name: net\n    """\n'
+    )
+    built = site.build()
+    assert built.warnings == ""
+    assert [tree["id"] for tree in built.trees("index.html")] == ["net", "model-index-tiny"]

@@ -1,0 +1,53 @@
+"""Record what each page needs, after Sphinx has read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+
+from sphinx_bmvis.branches import LEFT_OUT, mark_left_out
+from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.nodes import model_gallery, model_structure, model_table
+from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
+from sphinx_bmvis.roles import DOMAIN
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the event handler."""
+    app.connect("doctree-read", record_page)
+
+
+def record_page(app: Sphinx, document: nodes.document) -> None:
+    """Record the trees, galleries, tables and references of a page."""
+    branches = mark_left_out(app, document)
+    requests, failed = [], {}
+    for node in _kept(document, model_structure):
+        if "error" not in node:
+            requests.append(TreeRequest(node["reference"], node["options"], node["ids"][0], node["location"]))
+        elif node.get("name"):
+            failed[node["name"]] = node["ids"][0]
+    galleries = dict(_galleries(document))
+    content = PageContent(requests, galleries, set(_targets(document)), failed, branches)
+    domain_of(app.env).note_page(app.env.docname, content)
+
+
+def _kept(document: nodes.document, kind: type[nodes.Element]) -> Iterator[nodes.Element]:
+    return (node for node in document.findall(kind) if LEFT_OUT not in node)
+
+
+def _galleries(document: nodes.document) -> Iterator[tuple[str, GalleryRequest]]:
+    for node in _kept(document, model_gallery):
+        if "error" not in node:
+            yield node["ids"][0], GalleryRequest(node["entries"], node["options"], node["location"])
+    for node in _kept(document, model_table):
+        yield node["key"], GalleryRequest(node["entries"], node["options"], node["location"])
+
+
+def _targets(document: nodes.document) -> Iterator[str]:
+    """Yield the names of the trees that the page refers to. `:any:` references count too."""
+    for node in document.findall(pending_xref):
+        if node.get("refdomain") == DOMAIN or node["reftype"] == "any":
+            yield node["reftarget"].partition(":")[0]
