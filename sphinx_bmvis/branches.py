@@ -33,8 +33,8 @@ def mark_left_out(app: Sphinx, document: nodes.document) -> dict[tuple[str, str]
     known: dict[tuple[str, str], bool] = {}
     for node in _drawn(document):
         for condition in _conditions(node):
-            holds = known.setdefault(condition, _holds(app, *condition))
-            if not holds:
+            is_true = known.setdefault(condition, _is_true(app, *condition))
+            if not is_true:
                 node[LEFT_OUT] = True
     return known
 
@@ -54,7 +54,7 @@ def _conditions(node: nodes.Element) -> Iterator[tuple[str, str]]:
         parent = parent.parent
 
 
-def _holds(app: Sphinx, directive: str, expression: str) -> bool:
+def _is_true(app: Sphinx, directive: str, expression: str) -> bool:
     """Return whether this build keeps a branch."""
     if directive == "only":
         try:
@@ -77,8 +77,8 @@ def changed_branches(
     """Return the pages that were read when another condition was true, such as for another builder."""
     known: dict[tuple[str, str], bool] = {}
     for docname, branches in domain_of(env).data["branches"].items():
-        for condition, held in branches.items():
-            if known.setdefault(condition, _holds(app, *condition)) != held:
+        for condition, was_true in branches.items():
+            if known.setdefault(condition, _is_true(app, *condition)) != was_true:
                 yield docname
                 break
 
