@@ -1,0 +1,154 @@
+"""Place the strands of a grid: the trunk at x = 0, the others to its left and right, as near as there is room."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from bmvis.view.figure.layout.cells import Cell, Link, Strand
+
+GAP = 14
+"""The distance between a lane and what is next to it."""
+CELL_GAP = 22
+"""The distance between two cells."""
+
+Side = Literal[-1, 1]
+
+
+class Edges:
+    """How far each row is occupied on each side of the trunk."""
+
+    def __init__(self) -> None:
+        self.left: defaultdict[int, float] = defaultdict(float)
+        self.right: defaultdict[int, float] = defaultdict(float)
+
+    def occupy(self, cell: Cell) -> None:
+        """Take the room of a cell."""
+        for row in range(cell.row, cell.end_row):
+            self.left[row] = max(self.left[row], cell.left - cell.x)
+            self.right[row] = max(self.right[row], cell.reach + cell.x)
+
+    def occupy_lane(self, x: float, rows: Sequence[int]) -> None:
+        """Take the room of a lane."""
+        for row in rows:
+            self.left[row] = max(self.left[row], -x)
+            self.right[row] = max(self.right[row], x)
+
+    def nearest(self, side: Side, row: int, extent: float, gap: float) -> float:
+        """Return the distance from the trunk at which there is room in a row, for what extends inward by `extent`."""
+        return (self.left if side < 0 else self.right)[row] + gap + extent
+
+
+def place_strands(strands: Sequence[Strand], edges: Edges, is_skip: Callable[[str], bool]) -> None:
+    """Set the sides and the x coordinates of all strands and their cells.
+
+    Args:
+        strands: the strands, of which the first is the trunk.
+        edges: what is occupied already, such as the title of the frame. What is placed is added.
+        is_skip: returns whether an entry of the frame has a value that its trunk depends on, by its net.
+    """
+    trunk = strands[0]
+    strand_of = {cell: strand for strand in strands for cell in strand.cells}
+    for cell in trunk.cells:
+        edges.occupy(cell)
+    edges.occupy_lane(0, lane_rows(trunk))
+    placed = {id(trunk)}
+    left = list(strands[1:])
+    while left:
+        ready = [strand for strand in left if _is_ready(strand, strand_of, placed)] or left
+        strand = min(ready, key=_placing_order)
+        strand.side = _side(strand, trunk, strand_of, is_skip) or _emptier_side(strand, edges)
+        _place(strand, strand.side, edges)
+        placed.add(id(strand))
+        left = [other for other in left if other is not strand]
+
+
+def lane_rows(strand: Strand) -> list[int]:
+    """Return the rows in which a strand is a line."""
+    rows: list[int] = []
+    for before, after in zip(strand.cells, strand.cells[1:], strict=False):
+        rows += range(before.end_row, after.row)
+    ends = [link.target.row + (1 if link.target.is_leaf else 0) for link in strand.tails]
+    if strand.is_upward and strand.head:
+        return [*range(strand.head.target.row, strand.head.source.end_row)]
+    if strand.cells:
+        if strand.head:
+            rows += range(strand.head.source.end_row, strand.cells[0].row)
+        rows += range(strand.cells[-1].end_row, max(ends, default=0))
+    elif strand.head:
+        rows += range(strand.head.source.end_row, max(ends))
+    return rows
+
+
+def _placing_order(strand: Strand) -> tuple[bool, int, int]:
+    """Return a key: first lanes that lead upward, then short strands, so that long ones are around them."""
+    rows = [*lane_rows(strand), *(cell.row for cell in strand.cells)]
+    length = max(rows) - min(rows) if rows else 0
+    ends = [*strand.cells, *(link.target for link in strand.tails)]
+    return not strand.is_upward, length, ends[0].order
+
+
+def _is_ready(strand: Strand, strand_of: Mapping[Cell, Strand], placed: set[int]) -> bool:
+    if strand.is_upward:
+        return True
+    links = [*([strand.head] if strand.head else []), *strand.tails]
+    ends = [link.source if strand.head is link else link.target for link in links]
+    return all(id(strand_of[end]) in placed or strand_of[end] is strand for end in ends)
+
+
+def _emptier_side(strand: Strand, edges: Edges) -> Side:
+    row = strand.cells[0].row
+    return -1 if edges.left[row] <= edges.right[row] else 1
+
+
+def _side(
+    strand: Strand, trunk: Strand, strand_of: Mapping[Cell, Strand], is_skip: Callable[[str], bool]
+) -> Side | None:
+    """Return the side of a strand: equal branches around the trunk, skips right, foreign values left.
+
+    None is either side.
+    """
+    if strand.is_upward and strand.head:
+        return -1 if strand_of[strand.head.target] is trunk else 1
+    ends = [strand.head.source] if strand.head else []
+    ends += [link.target for link in strand.tails]
+    sides = [strand_of[end].side for end in ends if strand_of[end].side]
+    if sides:
+        return -1 if sides[0] < 0 else 1
+    first = strand.cells[0] if strand.cells else None
+    if first is None:
+        return 1 if strand.head is None or strand.head.source.kind != "entry" or is_skip(strand.head.net) else -1
+    if first.kind == "entry":
+        return 1 if is_skip(first.net) else -1
+    if first.kind == "exit":
+        return 1
+    peers = [cell for cell in trunk.cells if cell.row <= first.row < cell.end_row]
+    if strand.head or (peers and first.kind == "end" and len(strand.cells) > 1):
+        return -1 if peers and first.order < peers[0].order else 1
+    return None
+
+
+def _place(strand: Strand, side: Side, edges: Edges) -> None:
+    """Place a strand at the nearest x where all its rows have room."""
+    rows = lane_rows(strand)
+    distances = [edges.nearest(side, row, 0, GAP) for row in rows]
+    for cell in strand.cells:
+        extent = cell.left if side > 0 else cell.reach
+        gap = GAP if cell.kind in ("entry", "exit") else CELL_GAP
+        distances += [edges.nearest(side, row, extent, gap) for row in range(cell.row, cell.end_row)]
+    strand.x = side * max(distances, default=GAP)
+    for cell in strand.cells:
+        cell.x = strand.x
+        edges.occupy(cell)
+    edges.occupy_lane(strand.x, rows)
+
+
+def lane_of(link: Link, strand_of: Mapping[Cell, Strand], lanes: Mapping[Link, Strand]) -> float | None:
+    """Return the x coordinate where a link crosses rows; None if it connects neighboring rows without a lane."""
+    if link in lanes:
+        return lanes[link].x
+    source, target = strand_of[link.source], strand_of[link.target]
+    if source is target or target.head == link:
+        return target.x
+    return None

@@ -1,0 +1,129 @@
+"""Draw a figure: all coordinates, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from math import ceil
+from typing import NamedTuple
+
+import msgspec
+
+from bmvis.view.figure.figure import Edge, Figure
+from bmvis.view.figure.layout.boxes import box_texts
+from bmvis.view.figure.layout.cells import Cell, Point, exit_key
+from bmvis.view.figure.layout.drawing import Drawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
+from bmvis.view.figure.layout.faults import faults, shapes_in_the_way
+from bmvis.view.figure.layout.grid import Grid
+from bmvis.view.figure.layout.nesting import nested_grid
+
+EDGE = 8
+"""The margin of the drawing."""
+
+
+def draw(figure: Figure) -> Drawing | None:
+    """Return the drawing of a figure; None if it would be wrong or misleading, such as a line through a box."""
+    drawing = draw_unchecked(figure)
+    drawing = msgspec.structs.replace(drawing, shapes=_without(drawing.shapes, shapes_in_the_way(drawing)))
+    return None if faults(drawing) else drawing
+
+
+def draw_deepest(figures: Iterable[Figure]) -> tuple[Figure, Drawing] | None:
+    """Return the first figure that can be drawn, and its drawing; None if there is none."""
+    for figure in figures:
+        drawing = draw(figure)
+        if drawing is not None:
+            return figure, drawing
+    return None
+
+
+def draw_unchecked(figure: Figure) -> Drawing:
+    """Return the drawing of a figure, with all its faults."""
+    grid = nested_grid(figure)
+    places = list(_places(grid, None, "", grid.left, float(EDGE)))
+    boxes: dict[str, PlacedBox] = {}
+    frames: list[PlacedFrame] = []
+    shapes: list[Text] = []
+    homes: dict[str, Place] = {}
+    for place in places:
+        inner, x, y = place.grid, place.x, place.y
+        if inner.frame:
+            area = _rounded(x - inner.left, y, x + inner.right, y + inner.height)
+            frames.append(PlacedFrame(inner.frame, area, tuple(_moved(inner.texts, x, y))))
+        shapes += _moved(inner.shapes, x, y)
+        for cell in inner.cells:
+            if cell.box:
+                boxes[cell.key] = _placed(cell, x, y)
+                homes[cell.key] = place
+    below = {id(place.grid): place for place in places}
+    lines = tuple(Line(edge.source, edge.target, _points(edge, homes, below)) for edge in figure.edges)
+    width, height = grid.left + grid.right, grid.height + 2 * EDGE
+    ordered = tuple(boxes[box.key] for box in figure.boxes)
+    return Drawing(ceil(width), ceil(height), ordered, tuple(frames), lines, tuple(shapes))
+
+
+class Place(NamedTuple):
+    """A grid, and where its origin is."""
+
+    grid: Grid
+    outer: Place | None
+    key: str
+    """Its key as a cell of the outer grid."""
+    x: float
+    y: float
+
+
+def _places(grid: Grid, outer: Place | None, key: str, x: float, y: float) -> Iterator[Place]:
+    place = Place(grid, outer, key, x, y)
+    yield place
+    for cell in grid.cells:
+        if cell.grid:
+            yield from _places(cell.grid, place, cell.key, x + cell.x, y + cell.y)
+
+
+def _points(edge: Edge, homes: Mapping[str, Place], places: Mapping[int, Place]) -> tuple[Point, ...]:
+    """Return the line of an edge, joined from its parts in all grids, from the target back to the source."""
+    place, key = homes[edge.target], edge.target
+    points: list[Point] = []
+    while True:
+        piece = place.grid.pieces[edge.source, key]
+        points += [(round(place.x + x, 1), round(place.y + y, 1)) for x, y in reversed(piece.points)]
+        if piece.source.grid:
+            place, key = places[id(piece.source.grid)], exit_key(edge.source)
+        elif piece.source.kind == "entry" and place.outer:
+            place, key = place.outer, place.key
+        else:
+            return tuple(_without_stops(points[::-1]))
+
+
+def _without_stops(points: Sequence[Point]) -> Iterator[Point]:
+    """Yield the ends of a line and its corners."""
+    for number, (x, y) in enumerate(points):
+        if 0 < number < len(points) - 1:
+            (x0, y0), (x1, y1) = points[number - 1], points[number + 1]
+            if (abs(x0 - x1) < 0.5 and abs(x0 - x) < 0.5) or (abs(y0 - y1) < 0.5 and abs(y0 - y) < 0.5):
+                continue
+        yield x, y
+
+
+def _rounded(left: float, top: float, right: float, bottom: float) -> Rectangle:
+    return Rectangle(round(left, 1), round(top, 1), round(right, 1), round(bottom, 1))
+
+
+def _moved(texts: Iterable[Text], x: float, y: float) -> Iterator[Text]:
+    for text in texts:
+        yield msgspec.structs.replace(text, x=round(x + text.x, 1), y=round(y + text.y, 1))
+
+
+def _placed(cell: Cell, x: float, y: float) -> PlacedBox:
+    assert cell.box is not None
+    area = _rounded(x + cell.x - cell.left, y + cell.y, x + cell.x + cell.right, y + cell.y + cell.height)
+    middle = round(x + cell.x, 1)
+    lines = box_texts(cell.box)
+    center = (area.top + area.bottom) / 2
+    bases = [center + 4] if len(lines) == 1 else [center - 3, center + 11]
+    texts = [Text(text, role, middle, round(base, 1)) for (text, role), base in zip(lines, bases, strict=True)]
+    return PlacedBox(cell.box, area, tuple(texts))
+
+
+def _without(texts: Iterable[Text], unwanted: Container[Text]) -> tuple[Text, ...]:
+    return tuple(text for text in texts if text not in unwanted)

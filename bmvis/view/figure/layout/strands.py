@@ -1,0 +1,88 @@
+"""Divide a grid into strands: chains of cells on one axis, and lanes for values that skip rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from bmvis.view.figure.layout.cells import Cell, Link, Strand
+
+
+def find_strands(cells: Sequence[Cell], downward: Sequence[Link], upward: Sequence[Link]) -> list[Strand]:
+    """Return the strands, of which the first is the trunk."""
+    chains = _chains(cells, downward)
+    strand_of = {cell: strand for strand in chains for cell in strand.cells}
+    number_of = {cell: number for number, strand in enumerate(chains) for cell in strand.cells}
+    drawn: set[Link] = set()
+    for number, strand in enumerate(chains):
+        _attach(strand, number, downward, number_of, drawn)
+    lanes: dict[tuple[str, Cell], Strand] = {}
+    for link in downward:
+        if link in drawn:
+            continue
+        is_direct = link.target.row == link.source.end_row and strand_of[link.target] is not strand_of[link.source]
+        if is_direct and not link.target.is_leaf:
+            continue  # a line between neighboring rows needs no lane
+        key = (link.net, link.source)
+        lane = lanes.setdefault(key, Strand([], link))
+        lane.tails.append(link)
+    raised = [Strand([], link, [link], is_upward=True) for link in upward]
+    return [*chains, *raised, *lanes.values()]
+
+
+def _chains(cells: Sequence[Cell], links: Sequence[Link]) -> list[Strand]:
+    """Divide the cells into chains. Each is the heaviest of those that are left."""
+    before: defaultdict[Cell, list[Cell]] = defaultdict(list)
+    for link in links:
+        before[link.target].append(link.source)
+    left = sorted(cells, key=lambda cell: (cell.row, cell.order))
+    found = []
+    while left:
+        chain = _heaviest(left, before)
+        found.append(Strand(chain))
+        taken = set(chain)
+        left = [cell for cell in left if cell not in taken]
+    return found
+
+
+def _heaviest(cells: Sequence[Cell], before: Mapping[Cell, Sequence[Cell]]) -> list[Cell]:
+    """Return the heaviest chain.
+
+    Of equal branches that meet, it takes the middle one, and of entries the one that is computed last.
+    """
+    best: dict[Cell, float] = {}
+    came_from: dict[Cell, Cell] = {}
+    for cell in cells:
+        sources = [source for source in before[cell] if source in best]
+        most = max((best[source] for source in sources), default=0.0)
+        equal = sorted((s for s in sources if best[s] == most), key=lambda source: source.order)
+        if equal:
+            are_entries = all(source.kind == "entry" for source in equal)
+            came_from[cell] = equal[-1] if are_entries else equal[(len(equal) - 1) // 2]
+        best[cell] = most + cell.weight
+    most = max(best.values())
+    ends = [cell for cell in cells if best[cell] == most]
+    chain = [ends[(len(ends) - 1) // 2]]
+    while chain[-1] in came_from:
+        chain.append(came_from[chain[-1]])
+    return chain[::-1]
+
+
+def _attach(
+    strand: Strand, number: int, links: Sequence[Link], number_of: Mapping[Cell, int], drawn: set[Link]
+) -> None:
+    """Set the head and the tails of a chain, and record the links that the chain draws."""
+    for source, target in zip(strand.cells, strand.cells[1:], strict=False):
+        drawn.add(next(link for link in links if link.source is source and link.target is target))
+    first, last = strand.cells[0], strand.cells[-1]
+    if number == 0:
+        return
+    heads = [link for link in links if link.target is first and number_of[link.source] < number]
+    if heads:
+        strand.head = max(heads, key=lambda link: link.source.row)
+        drawn.add(strand.head)
+    tails = [link for link in links if link.source is last and number_of[link.target] < number]
+    nets = {link.net for link in tails}
+    if len(nets) == 1:  # a frame with several values at its bottom edge gives each a lane
+        strand.tails = sorted(tails, key=lambda link: link.target.row)
+        drawn.update(tails)

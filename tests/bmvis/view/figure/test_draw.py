@@ -1,0 +1,171 @@
+"""Drawings of figures: their geometry is right, and boxes are where a reader expects them."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+
+import msgspec
+import pytest
+from figures import EDGE_LISTS, framed
+
+from bmvis.view.figure.figure import Box, Edge, Figure, Frame
+from bmvis.view.figure.layout.draw import draw, draw_deepest
+from bmvis.view.figure.layout.drawing import Drawing, Rectangle
+from bmvis.view.figure.layout.faults import text_area
+from bmvis.view.figure.notation import parse_edge_list
+
+
+def drawn(text: str) -> Drawing:
+    """Return the drawing of an edge list, which must be free of faults."""
+    drawing = draw(framed(text))
+    assert drawing is not None
+    return drawing
+
+
+def areas(drawing: Drawing) -> dict[str, Rectangle]:
+    return {box.box.key: box.area for box in drawing.boxes}
+
+
+def middle(area: Rectangle) -> float:
+    return round((area.left + area.right) / 2, 1)
+
+
+@pytest.mark.parametrize("repeats", [1, 12])
+@pytest.mark.parametrize("name", EDGE_LISTS)
+def test_every_architecture_can_be_drawn(name: str, repeats: int) -> None:
+    figure = framed(EDGE_LISTS[name], repeats=repeats)
+    drawing = draw(figure)
+    assert drawing is not None
+    assert [(line.source, line.target) for line in drawing.lines] == [(e.source, e.target) for e in figure.edges]
+    assert len(drawing.boxes) == len(figure.boxes)
+
+
+def test_a_trunk_is_straight() -> None:
+    found = areas(drawn(EDGE_LISTS["unet"]))
+    assert len({round(middle(area)) for area in found.values()}) == 1
+    assert [key for key, _ in sorted(found.items(), key=lambda item: item[1].top)] == list(found)
+
+
+def test_skips_have_lanes_right_of_the_trunk() -> None:
+    drawing = drawn(EDGE_LISTS["unet"])
+    trunk = max(area.right for area in areas(drawing).values())
+    lanes = [max(x for x, _ in line.points) for line in drawing.lines if len(line.points) > 2]
+    assert len(set(lanes)) == 4
+    assert min(lanes) > trunk
+
+
+def test_equal_branches_are_around_the_trunk() -> None:
+    found = areas(drawn(EDGE_LISTS["llama layer"]))
+    query, key, value = (found[f"model.layers.attn.{name}"] for name in "qkv")
+    assert query.top == key.top == value.top
+    assert query.right < key.left
+    assert key.right < value.left
+    assert middle(key) == middle(found["(attention)model.layers.attn"]) == middle(found["model.embed"])
+
+
+def test_foreign_values_come_from_the_left() -> None:
+    drawing = drawn(EDGE_LISTS["llama layer"])
+    found = areas(drawing)
+    assert found["model.rotary"].right < found["model.embed"].left
+    foreign = next(line for line in drawing.lines if line.source == "model.rotary")
+    assert all(x < middle(found["model.embed"]) for x, _ in foreign.points)
+
+
+def test_an_encoder_is_next_to_its_decoder() -> None:
+    drawing = drawn(EDGE_LISTS["t5"])
+    encoder, decoder = (placed.area for placed in drawing.frames if placed.frame.path in ("encoder", "decoder"))
+    assert encoder.top == decoder.top
+    assert encoder.right < decoder.left
+
+
+def test_a_shape_is_next_to_the_line_where_it_changes() -> None:
+    figure = parse_edge_list("in:x > a; a > b; b > out:y")
+    edges = [
+        msgspec.structs.replace(edge, shape=shape)
+        for edge, shape in zip(figure.edges, [(1, 8), (1, 8), ("batch", 4)], strict=True)
+    ]
+    drawing = draw(msgspec.structs.replace(figure, edges=tuple(edges)))
+    assert drawing is not None
+    assert [text.text for text in drawing.shapes] == ["1×8", "batch×4"]
+
+
+@pytest.mark.parametrize(
+    ("box", "texts"),
+    [
+        (Box("k", "module", "layer.0-11", "BertLayer", "layer.0", 12), ["BertLayer ×12", "layer.0-11"]),
+        (Box("k", "module", "b0-3", "Block", "b0", 4, similar=True), ["Block ≈4", "b0-3"]),
+        (Box("k", "module", "layer1", "Sequential", "layer1"), ["layer1", "Sequential"]),
+        (Box("k", "module", "enc", "Encoder", "enc", note="call 1 of 2"), ["Encoder", "enc (call 1 of 2)"]),
+        (Box("k", "module", "", "", None, 3), ["×3"]),
+        (Box("k", "join", "concat", path="up"), ["concat"]),
+    ],
+    ids=["repeated", "similar", "container", "note", "nameless", "join"],
+)
+def test_texts_of_a_box(box: Box, texts: list[str]) -> None:
+    drawing = draw(Figure((box,), ()))
+    assert drawing is not None
+    assert [text.text for text in drawing.boxes[0].texts] == texts
+
+
+HOSTILE = ["x" * 5000, "漢字" * 40, "<b>&amp;", "", "\u202eabc", "a\nb", "👩‍👩‍👧‍👦" * 9, "\x00"]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_any_name_fits_its_box(name: str) -> None:
+    boxes = (Box("in:x", "input", name), Box("m", "module", name, name, name), Box("j", "join", name, path=name))
+    frame = Frame(name, name, name, 3, ("m",))
+    drawing = draw(Figure(boxes, (Edge("in:x", "m", (name,)), Edge("m", "j", (1,))), (frame,)))
+    assert drawing is not None
+    assert drawing.width < 500
+    for box in drawing.boxes:
+        assert all(text_area(text).width <= box.area.width + 0.2 for text in box.texts)
+
+
+@pytest.mark.parametrize("paths", [["0", "1"], ["<0", ">0"], ["in:x", "~1"]])
+def test_keys_of_modules_are_not_confused_with_others(paths: list[str]) -> None:
+    first, second = paths
+    boxes = (Box("in", "input", "x"), *(Box(path, "module", path, "Linear", path) for path in paths))
+    edges = (Edge("in", first), Edge(first, second), Edge("in", second))
+    drawing = draw(Figure(boxes, edges, (Frame("f", "f", "F", boxes=(second,)),)))
+    assert drawing is not None
+    assert len(drawing.lines) == 3
+
+
+def test_the_same_figure_gives_the_same_drawing() -> None:
+    assert draw(framed(EDGE_LISTS["fpn"])) == draw(framed(EDGE_LISTS["fpn"]))
+
+
+def test_a_figure_that_cannot_be_drawn_is_replaced_by_the_next() -> None:
+    shallow = framed("in:x > model; model > out:y")
+    assert draw_deepest([impossible(), shallow]) == (shallow, draw(shallow))
+    assert draw(impossible()) is None
+    assert draw_deepest([impossible()]) is None
+
+
+@cache
+def impossible() -> Figure:
+    """Return a figure with more crossing values than the layout separates."""
+    for seed in range(5000):
+        figure = framed(_random(seed))
+        if draw(figure) is None:
+            return figure
+    pytest.skip("all random figures can be drawn")
+
+
+def test_most_random_figures_can_be_drawn() -> None:
+    assert sum(draw(framed(_random(seed))) is not None for seed in range(100)) > 90
+
+
+def _random(seed: int) -> str:
+    """Return the edges of a random graph with a trunk and many skips, partly in frames."""
+    source = random.Random(seed)
+    names = [f"f{i // 4}.m{i}" if i // 4 % 2 else f"m{i}" for i in range(source.randint(3, 16))]
+    edges = [("in:x", names[0])]
+    for number, name in enumerate(names[1:], 1):
+        edges.append((names[number - 1] if source.random() < 0.8 else source.choice(names[:number]), name))
+        while source.random() < 0.3:
+            edges.append((source.choice(names[:number]), name))
+    used = {edge[0] for edge in edges}
+    edges += [(name, f"out:{name}") for name in names if name not in used]
+    return "; ".join(f"{first} > {second}" for first, second in dict.fromkeys(edges))
