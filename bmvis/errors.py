@@ -7,7 +7,7 @@ such as the frames of a traceback in the user's own code.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from bmvis.log_text import one_line
@@ -139,15 +139,16 @@ MAX_CHOICES = 8
 """Maximum number of known words that a hint lists. A project can have hundreds of models."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], most: int = 1) -> str:
     """Return a hint for an unknown word.
 
     Args:
         word: the unknown word.
         known: the valid words.
+        most: the maximum number of close words.
 
     Returns:
-        A question with the closest valid word. If none is close, a list of up to `MAX_CHOICES` valid words. '' if
+        A question with the closest valid words. If none is close, a list of up to `MAX_CHOICES` valid words. '' if
         `known` is empty.
 
     Examples:
@@ -157,13 +158,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
         'known: depth, device'
     """
     choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, choices, n=most, cutoff=0.5)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return did_you_mean(close)
     if not choices:
         return ""
     more = len(choices) - MAX_CHOICES
     return f"known: {', '.join(choices[:MAX_CHOICES])}{f', … ({more} more)' if more > 0 else ''}"
+
+
+def did_you_mean(words: Sequence[str]) -> str:
+    """Return `did you mean 'a', 'b' or 'c'?` for one or more words."""
+    *others, last = map(repr, words)
+    return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
 
 
 def a_type(thing: object) -> str:

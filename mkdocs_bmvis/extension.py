@@ -22,7 +22,7 @@ from bmvis.errors import OptionError
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
-from mkdocs_bmvis.autorefs import type_link
+from mkdocs_bmvis.autorefs import ModuleLinks, type_link, with_ends
 from mkdocs_bmvis.drawing import Trees, shared_trees
 from mkdocs_bmvis.element import (
     CLOSING,
@@ -77,6 +77,8 @@ class BmvisExtension(Extension):
         """The page that is being converted, if the host provides it. Nested conversions belong to this page."""
         self.autorefs: Any = None
         """The autorefs plugin, if the host has it."""
+        self.links = ModuleLinks()
+        """The modules of named trees, for references that the plugin does not know."""
         super().__init__(**settings)
 
     def setConfigs(self, items: Mapping[str, Any] | Any) -> None:  # noqa: N802
@@ -143,10 +145,14 @@ class _Expansion:
         holder.text = AtomicString(self.md.htmlStash.store(html))
 
     def _register_targets(self) -> None:
-        autorefs = self.extension.autorefs or zensical_autorefs(self.md)
+        plugin = self.extension.autorefs
+        autorefs = plugin or zensical_autorefs(self.md)
         if autorefs:
-            for identifier, anchor in self.page.targets.items():
+            found = self.page.targets if plugin else with_ends(self.page.targets)
+            for identifier, anchor in found.items():
                 autorefs.register_anchor(autorefs.current_page, identifier, anchor)
+        if plugin:
+            self.extension.links.add(plugin.current_page, self.page.targets)
         self.page.targets.clear()
 
 

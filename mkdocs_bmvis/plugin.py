@@ -129,6 +129,14 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
                 page.present_anchor_ids |= ours.anchors  # type: ignore[operator]
         return html
 
+    @event_priority(-40)  # before autorefs (-50) replaces the references
+    def on_env(self, env: Any, *, config: MkDocsConfig, files: Files) -> None:
+        """Register references to modules by the end of a path."""
+        if self._build and self._build.extension.autorefs:
+            pages = [file.page for file in files.documentation_pages() if file.page and file.page.content]
+            contents = [(page.file.src_uri, str(page.content)) for page in pages]
+            self._build.extension.links.resolve(contents, self._build.extension.autorefs, LOG.warning)
+
     @event_priority(100)
     def _hide_trees(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:
         """Remove the trees while search plugins read the page, since not all support `data-search-exclude`."""

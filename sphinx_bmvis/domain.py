@@ -23,6 +23,7 @@ from bmvis.options import Options
 from bmvis.render.html.tree import row_id
 from bmvis.view.layout import layout, shown_at
 from bmvis.view.page import Page
+from bmvis.view.targets import find_anchor, missing_module
 from bmvis.worker.protocol import Built, Fact, ModelRequest
 from sphinx_bmvis.model_index import ModelIndex
 from sphinx_bmvis.nodes import TYPE_OF
@@ -288,7 +289,7 @@ class BmvisDomain(Domain):
         if name not in named:
             hint = nearest(name, [*named, *self._failed()]) or "name one with the option :name:"
             return f"no tree is named {name!r} ({hint})"
-        return f"the tree {name!r} has no module {path!r} ({nearest(path, self.module_anchors(named[name][1]))})"
+        return missing_module(name, self.module_anchors(named[name][1]), path)
 
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
         """Yield the named trees and their modules, for objects.inv and the search index."""
@@ -306,7 +307,7 @@ class BmvisDomain(Domain):
             return self._failed().get(name)
         if not path or request.key not in self.data["answers"] or isinstance(self.answer(request.key), BmvisError):
             return page, request.anchor
-        anchor = self.module_anchors(request).get(path)
+        anchor = find_anchor(self.module_anchors(request), path)
         return (page, anchor) if anchor else None
 
 

@@ -53,6 +53,11 @@ def others():
     "></model-gallery>
     """
     return own()
+
+
+def nested():
+    layers = [nn.ModuleDict({"query": nn.Linear(1, size), "key": nn.Linear(9, size)}) for size in (2, 3)]
+    return nn.ModuleDict({"layer": nn.ModuleList(layers), "head": nn.Linear(3, 1)})
 '''
 PAGE = """# API
 
@@ -71,14 +76,19 @@ OTHERS = """# Others
 <model-optimizer factory="zoo:trained" name="trained" accept="frozen" />
 
 <model-gallery models="zoo:tiny" name="shelf" />
+
+<model-structure factory="api:nested" name="nested" />
 """
 REFERENCES = """# References
 
 [layer 2][bert-base:2.0], [what was added][compared:2], [what is frozen][trained:0] and [all][shelf].
 
+[One end][nested:1.query], and [another][nested:1.key].
+
 [By](others.md#bert-base.0) [hand](others.md#compared.2), [even](others.md#trained.0) [cards](others.md#shelf).
 """
-PAGES = {"api.md": PAGE, "others.md": OTHERS, "references.md": REFERENCES}
+GONE = "# Gone\n\n[Misspelled][nested:layer.1.query2], [unclear][nested:query], [unnamed][nothing:head].\n"
+PAGES = {"api.md": PAGE, "others.md": OTHERS, "references.md": REFERENCES, "gone.md": GONE}
 
 INVENTORY = b"""# Sphinx inventory version 2
 # Project: torch
@@ -153,6 +163,8 @@ def test_autorefs_links_to_modules(page):
         ("what was added", "compared.2"),
         ("what is frozen", "trained.0"),
         ("all", "shelf"),
+        ("One end", "nested.layer.1.query"),
+        ("another", "nested.layer.1.key"),
     ],
 )
 def test_autorefs_links_to_elements_by_name(built, text, anchor):
@@ -163,3 +175,18 @@ def test_autorefs_links_to_elements_by_name(built, text, anchor):
 def test_link_validation_finds_anchors_of_trees(built):
     warnings = [line for line in built.log.splitlines() if "references.md" in line or "anchor" in line]
     assert warnings == []
+
+
+def test_reference_without_a_row_suggests_modules(tmp_path):
+    folder = make_site(tmp_path, PAGES, add_mkdocstrings)
+    (folder / "src" / "api.py").write_text(API)
+    (folder / "torch.inv").write_bytes(INVENTORY)
+    log = build("mkdocs", folder).log
+    misspelled, unclear = (line for line in log.splitlines() if "gone.md: the tree" in line)
+    assert misspelled.endswith(
+        "gone.md: the tree 'nested' has no module 'layer.1.query2'"
+        " (did you mean 'layer.1.query', 'layer.0.query' or 'layer.1.key'?)"
+    )
+    assert unclear.endswith(
+        "gone.md: the tree 'nested' has 2 modules 'query' (did you mean 'layer.0.query' or 'layer.1.query'?)"
+    )

@@ -26,6 +26,8 @@ def site(make_site):
 * :module:`tiny.net:0.dense`
 * :bmvis:module:`tiny.net:2.norm`
 * :any:`tiny.net`
+* :module:`tiny.net:dense`
+* :module:`wrapped <tiny.net:base_model.model.2.norm>`
 """,
         }
     )
@@ -54,6 +56,8 @@ def test_references_lead_to_the_row_that_shows_the_module(built):
         ("0.dense", "models.html#tiny.net.0.dense"),
         ("2.norm", "models.html#tiny.net.0.norm"),
         ("The tiny one", "models.html#tiny.net"),
+        ("dense", "models.html#tiny.net.0.dense"),
+        ("wrapped", "models.html#tiny.net.0.norm"),
     ]
     assert_rows_exist(built, links(built, "index.html"))
 
@@ -68,7 +72,10 @@ def test_index_page_lists_named_trees(built):
     ("role", "message"),
     [
         (":model:`tiny.nett`", "no tree is named 'tiny.nett' (did you mean 'tiny.net'?)"),
-        (":module:`tiny.net:0.dens`", "the tree 'tiny.net' has no module '0.dens' (did you mean '0.dense'?)"),
+        (
+            ":module:`tiny.net:0.dens`",
+            "the tree 'tiny.net' has no module '0.dens' (did you mean '0.dense', '2.dense' or ",
+        ),
     ],
     ids=["tree", "module"],
 )

@@ -1,0 +1,54 @@
+"""Find the target of a link to a module: by its path, or by the end of its path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bmvis.errors import did_you_mean, nearest
+
+_WRAPPERS = frozenset(("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"))
+"""Names that wrappers of PyTorch add at any level: `torch.compile`, FSDP, activation checkpointing."""
+_OUTER = ("base_model.model.", "module.")
+"""What wrappers around the whole model add: PEFT, DataParallel."""
+
+
+def by_end(anchors: Mapping[str, str]) -> dict[str, str]:
+    """Return the anchors by path and by each end of a path that belongs to one row, without names of wrappers.
+
+    Args:
+        anchors: the anchor of the row that shows each module, by path.
+
+    Examples:
+        >>> by_end({"a": "m.a", "a.0.dense": "m.a.0.dense", "b.dense": "m.b.dense"})["0.dense"]
+        'm.a.0.dense'
+    """
+    found: dict[str, str] = {}
+    shared: set[str] = set()
+    whole = {_unwrapped(path): anchor for path, anchor in reversed(list(anchors.items()))}
+    for path, anchor in whole.items():
+        end = path
+        while end:
+            if found.setdefault(end, anchor) != anchor:
+                shared.add(end)
+            end = end.partition(".")[2]
+    return {end: anchor for end, anchor in found.items() if end not in shared} | whole
+
+
+def find_anchor(anchors: Mapping[str, str], path: str) -> str | None:
+    """Return the anchor for the path in a link, or for the end of a path; None if no row or several rows match."""
+    return anchors.get(path) or by_end(anchors).get(_unwrapped(path))
+
+
+def missing_module(tree: str, anchors: Mapping[str, str], path: str) -> str:
+    """Return the warning about a link for which `find_anchor` finds no row. It suggests three modules."""
+    end = f".{_unwrapped(path)}"
+    ambiguous = [known for known in anchors if f".{_unwrapped(known)}".endswith(end)]
+    if ambiguous:
+        return f"the tree {tree!r} has {len(ambiguous)} modules {path!r} ({did_you_mean(ambiguous[:3])})"
+    return f"the tree {tree!r} has no module {path!r} ({nearest(path, anchors, most=3)})"
+
+
+def _unwrapped(path: str) -> str:
+    for prefix in _OUTER:
+        path = path.removeprefix(prefix)
+    return ".".join(name for name in path.split(".") if name not in _WRAPPERS)
