@@ -21,6 +21,12 @@ def words(number: int) -> str:
     return f"{number:,}" if number < 10_000 else _scaled(number, ("thousand", "million", "billion", "trillion"), " ")
 
 
+def rounded(number: int) -> int:
+    """Round a number to two significant digits: 109,482,240 becomes 110,000,000."""
+    scale: int = 10 ** max(0, len(str(number)) - 2)
+    return (number + scale // 2) // scale * scale
+
+
 def shape(sides: Sequence[int]) -> str:
     """Format a shape: `[768, 768]`. A negative size, for a dimension that varies, becomes `?`."""
     return f"[{', '.join(['?' if side < 0 else str(side) for side in sides])}]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,6 +57,45 @@ def resolve_mapping_file(options: Options, folder: Path) -> Options:
     if not options.mapping_file:
         return options
     return msgspec.structs.replace(options, common=str(folder / options.mapping_file))
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of a text, such as `zoo:bert(layers=2) inputs="float32[1, 3]"`.
+
+    Spaces in brackets and quotes separate no words. A bracket or quote that is not closed extends to the end.
+    """
+    words, word, quote, depth = list[str](), "", "", 0
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character.isspace() and not depth:
+            words, word = [*words, word], ""
+            continue
+        else:
+            depth = max(0, depth + (character in "([{") - (character in ")]}"))
+        word += character
+    return [found for found in (*words, word) if found]
+
+
+def take_words(text: str) -> tuple[list[str], dict[str, str | None]]:
+    """Return the words of a text that are no options, and the options, written as `name=value`."""
+    words, options = list[str](), dict[str, str | None]()
+    for word in split_words(text):
+        name, equals, value = word.partition("=")
+        if equals and _OPTION_NAME.fullmatch(name):
+            options[name] = _unquoted(value)
+        else:
+            words.append(word)
+    return words, options
+
+
+_OPTION_NAME = re.compile(r"[a-z][a-z-]*")
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def _written(value: object) -> str | None:

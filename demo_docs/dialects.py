@@ -3,6 +3,7 @@
 What such a page contains, in addition to Markdown that MyST and Python-Markdown read alike:
 
 - `<model-structure … />` and its like. On Sphinx they are directives.
+- `<model-fact … />` in a sentence, outside of code. On Sphinx it is a role.
 - A fence of `html` with such elements. On Sphinx it shows the directive, in MyST and in reStructuredText.
 - A fence of `html live`: the trees themselves, and below them how they are written.
 - A fence of `html markdown`: an element as Markdown takes it, on Sphinx too.
@@ -24,6 +25,7 @@ Host = Literal["sphinx", "mkdocs"]
 
 FENCE = re.compile(r"^(?P<ticks>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=ticks)$", re.MULTILINE | re.DOTALL)
 _ELEMENT = re.compile(r"^<(model-\w+)\b[^<]*?(?:/>|></\1>)$", re.MULTILINE | re.DOTALL)
+_FACT = re.compile(r"<model-fact [^<>]*/>")
 _TITLE = re.compile(r'(\w+) title="(.+)"')
 _SWITCH = re.compile(r"^<!-- on (sphinx|mkdocs|both) -->\n", re.MULTILINE)
 _ARGUMENT = {
@@ -41,6 +43,7 @@ def for_sphinx(text: str) -> str:
     text, fences = _without_fences(filled(chosen(text, "sphinx"), "sphinx"))
     text = text.replace("](pictures/", "](../pictures/")  # an included page's paths start at the one that includes it
     text = _ELEMENT.sub(lambda found: _myst(_read(found[0])), text)
+    text = _FACT.sub(lambda found: _role(_read(found[0])), text)
     return _with_fences(text, [_sphinx_fence(fence) for fence in fences])
 
 
@@ -97,6 +100,11 @@ def _myst(written: _Written) -> str:
     options = [f":{name}: {_quoted(value)}".rstrip() for name, value in written.options.items()]
     content = ["", *written.content] if written.content else []
     return "\n".join([f"```{{{written.name}}} {written.argument}".rstrip(), *options, *content, "```"])
+
+
+def _role(written: _Written) -> str:
+    given = written.attributes
+    return f"{{model-fact}}`{given['model']} {given.get('of') or 'parameters'} {given.get('format') or 'short'}`"
 
 
 def _rst(written: _Written) -> str:

@@ -21,6 +21,7 @@ from bmvis.render.html import assets
 from bmvis.source.name_patterns import ModelSettings, NamedModel, PatternSettings
 from bmvis.source.pyproject import _BmvisTable
 from bmvis.tables.columns import COLUMNS
+from bmvis.tables.facts import FACT_OPTIONS
 from bmvis.tables.options import TABLE_OPTIONS
 from mkdocs_bmvis.settings import CACHE, DESCRIPTIONS, Settings
 from sphinx_bmvis import settings as sphinx_settings
@@ -211,6 +212,7 @@ _MAKERS: dict[str, Callable[[str], str]] = {
     "options": lambda _: _options(options.OPTIONS),
     "gallery-options": lambda _: _options(gallery.GALLERY_OPTIONS),
     "table-options": lambda _: _options(TABLE_OPTIONS),
+    "fact-options": lambda _: _options(FACT_OPTIONS.values()),
     "table-columns": lambda _: table(
         "| column | description |", ([f"`{name}`", f"{column.help}"] for name, column in COLUMNS.items())
     ),

@@ -14,6 +14,7 @@ from bmvis.log_text import one_line
 from bmvis.option_parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.options import BY_NAME
 from bmvis.reference import short_name
+from bmvis.render.html.fact import unknown_fact
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.tree import error_box, to_html
@@ -23,7 +24,8 @@ from bmvis.source.recorded import drift_error
 from bmvis.source.source import model_request
 from bmvis.view.layout import layout
 from mkdocs_bmvis.autorefs import targets
-from mkdocs_bmvis.element import COMPARE, GALLERY, OPTIMIZER, TABLE, Element, refuse_unknown_attributes
+from mkdocs_bmvis.element import COMPARE, FACT, GALLERY, OPTIMIZER, TABLE, Element, refuse_unknown_attributes
+from mkdocs_bmvis.fact import draw_fact, unknown_text
 from mkdocs_bmvis.gallery import draw_gallery
 from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
@@ -72,6 +74,8 @@ class Trees:
             PageError: there is an error, and the site has the setting `on_error: raise`.
         """
         line = page.line_of(element.raw)
+        if element.name == FACT:
+            return Drawn(self._fact(element, page, line), is_searched=True)
         try:
             if element.name == GALLERY:
                 return Drawn(self._gallery(element, page, line), is_searched=True)
@@ -112,6 +116,16 @@ class Trees:
     def _table(self, element: Element, page: HostPage, line: int | None) -> Markup:
         place = self._place(element.raw, page, line)
         return draw_table(element, page, self.models, self.settings, self.sources, self._report, place)
+
+    def _fact(self, element: Element, page: HostPage, line: int | None) -> Markup:
+        def report(error: BmvisError) -> None:
+            self._report(error, self._place(element.raw, page, line))
+
+        try:
+            return draw_fact(element, self.models, self.settings, self.sources, report)
+        except BmvisError as error:
+            report(error)
+            return unknown_fact(unknown_text(element), str(portable_error(error, Path(self.settings.cwd))))
 
     def _tree(self, element: Element, page: HostPage, line: int | None, type_link: TypeLink | None) -> Drawn:
         if element.problem:

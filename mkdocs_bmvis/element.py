@@ -15,13 +15,17 @@ import msgspec
 
 from bmvis.errors import OptionError, nearest
 
-NAME, COMPARE, OPTIMIZER, GALLERY, TABLE = NAMES = (
+NAME, COMPARE, OPTIMIZER, GALLERY, TABLE = BLOCKS = (
     "model-structure",
     "model-compare",
     "model-optimizer",
     "model-gallery",
     "model-table",
 )
+"""Elements that are blocks of their own."""
+FACT = "model-fact"
+"""The element in a sentence."""
+NAMES = (*BLOCKS, FACT)
 START = re.compile(rf"<(?P<name>{'|'.join(NAMES)})(?![\w-])", re.IGNORECASE)
 _INSIDE = r"""(?:[^"'<>]|"[^"]*"|'[^']*')*"""
 OPENING = re.compile(rf"{START.pattern}(?P<attributes>{_INSIDE}?)(?P<empty>/?)>", re.IGNORECASE)

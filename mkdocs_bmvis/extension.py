@@ -25,12 +25,13 @@ from bmvis.render.html.row import TypeLink
 from mkdocs_bmvis.autorefs import ModuleLinks, type_link, with_ends
 from mkdocs_bmvis.drawing import Trees, shared_trees
 from mkdocs_bmvis.element import (
+    BLOCKS,
     CLOSING,
+    FACT,
     GALLERY,
     LIKE,
     MISNAMED,
     OPENING,
-    START,
     TABLE,
     Element,
     intended,
@@ -38,10 +39,11 @@ from mkdocs_bmvis.element import (
     read_element,
 )
 from mkdocs_bmvis.hosts import config_folder, current_page, has_autorefs, zensical_autorefs
+from mkdocs_bmvis.inline import Facts, StableAnchors
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
 
-_BLOCK_START = re.compile(rf" {{0,3}}(?={START.pattern})", re.IGNORECASE)
+_BLOCK_START = re.compile(rf" {{0,3}}(?=<(?:{'|'.join(BLOCKS)})(?![\w-]))", re.IGNORECASE)
 _WHOLE = re.compile(rf"{OPENING.pattern}(?:{CLOSING.pattern})?", re.IGNORECASE)
 _LEFT_OVER = re.compile(rf"<!--.*?-->|(?P<element>{_WHOLE.pattern})|{MISNAMED.pattern}", re.IGNORECASE | re.DOTALL)
 _IN_HTML = re.compile(
@@ -94,6 +96,10 @@ class BmvisExtension(Extension):
         md.preprocessors.register(_Fill(md), "bmvis-lines", 24)
         # After empty lines (100) and containers (105), before indented code (90).
         md.parser.blockprocessors.register(_Elements(expansion), "bmvis", 90.5)
+        # After code spans (190), before escapes (180), links and HTML.
+        md.inlinePatterns.register(Facts(md, expansion.fact), "bmvis-facts", 185)
+        # Before the table of contents (5), which uses existing ids.
+        md.treeprocessors.register(StableAnchors(md), "bmvis-anchors", 5.5)
         # After the table of contents (5), which assigns free ids to headings.
         md.treeprocessors.register(_Release(md), "bmvis", 4)
         # After all other postprocessors, to see the text that they restore.
@@ -143,6 +149,10 @@ class _Expansion:
         if not is_searched:
             holder.set("data-search-exclude", "")
         holder.text = AtomicString(self.md.htmlStash.store(html))
+
+    def fact(self, element: Element) -> Markup:
+        """Return the HTML of an element in a sentence."""
+        return self.trees.draw(element, self.page).html
 
     def _register_targets(self) -> None:
         plugin = self.extension.autorefs
@@ -231,9 +241,11 @@ class _LeftOver(Postprocessor):
         return _LEFT_OVER.sub(lambda found: self._judge(found) or found[0], text)
 
     def _judge(self, found: re.Match[str]) -> str:
-        """Report an element and return an error box, or '' if the element is not one of bmvis."""
+        """Return a fact, an error box in place of another element, or '' if the element is not one of bmvis."""
         if found["element"]:
             left = read_element(found[0])
+            if left.name == FACT:
+                return self.expansion.fact(left)
             error = OptionError(f"this <{left.name}> is in a place where bmvis cannot draw it", hint=_AROUND)
             return self._fail(error, left.raw)
         if found["like"] and (name := intended(found["like"])):
@@ -252,7 +264,10 @@ def draw_in_html(html: str, trees: Trees, page: HostPage, linked: TypeLink | Non
     def draw(found: re.Match[str]) -> str:
         if not found["element"]:
             return found[0]
-        drawn = trees.draw(read_element(found["element"]), page, linked)
+        element = read_element(found["element"])
+        drawn = trees.draw(element, page, linked)
+        if element.name == FACT:
+            return join(Markup(found["before"] or ""), drawn.html, Markup(found["after"] or ""))
         tree = tag("section", drawn.html, data_search_exclude=not drawn.is_searched)
         # If the element is in a paragraph of its own, remove the paragraph, which cannot contain a tree.
         return (

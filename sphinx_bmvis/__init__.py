@@ -17,6 +17,7 @@ from sphinx_bmvis import (
     branches,
     directives,
     domain,
+    facts,
     gallery,
     gallery_pages,
     models,
@@ -28,7 +29,7 @@ from sphinx_bmvis import (
     transforms,
 )
 
-ENV_VERSION = 8
+ENV_VERSION = 9
 """Version of the data in the environment and in doctrees. Increase it if the format changes."""
 
 
@@ -43,6 +44,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         branches,
         gallery,
         gallery_pages,
+        facts,
         tables,
         outdated,
         models,

@@ -20,7 +20,7 @@ from sphinx.ext.ifconfig import ifconfig, process_ifconfig_nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from sphinx_bmvis.domain import domain_of
-from sphinx_bmvis.nodes import model_gallery, model_structure, model_table
+from sphinx_bmvis.nodes import model_fact, model_gallery, model_structure, model_table
 
 LEFT_OUT = "left_out"
 """The attribute of a node in a branch that this build leaves out."""
@@ -29,7 +29,7 @@ _SILENT = 5  # above the highest level of docutils: Sphinx itself reports a wron
 
 
 def mark_left_out(app: Sphinx, document: nodes.document) -> dict[tuple[str, str], bool]:
-    """Mark the trees, galleries and tables that this build leaves out. Return the conditions around all of them."""
+    """Mark what this build leaves out. Return the conditions around all trees, galleries, tables and facts."""
     known: dict[tuple[str, str], bool] = {}
     for node in _drawn(document):
         for condition in _conditions(node):
@@ -43,6 +43,7 @@ def _drawn(document: nodes.document) -> Iterator[nodes.Element]:
     yield from document.findall(model_structure)
     yield from document.findall(model_gallery)
     yield from document.findall(model_table)
+    yield from document.findall(model_fact)
 
 
 def _conditions(node: nodes.Element) -> Iterator[tuple[str, str]]:
@@ -105,7 +106,8 @@ class DropUnbuilt(SphinxPostTransform):
         """Replace all trees, galleries and tables of the page by their captions."""
         for node in list(_drawn(self.document)):
             captions = [child for child in node.children if isinstance(child, nodes.caption | nodes.title)]
-            node.replace_self([nodes.target("", "", ids=node["ids"]), *captions])
+            targets = [] if isinstance(node, model_fact) else [nodes.target("", "", ids=node["ids"])]
+            node.replace_self([*targets, *captions])
 
 
 def setup(app: Sphinx) -> None:

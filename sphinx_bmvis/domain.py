@@ -46,7 +46,7 @@ class BmvisDomain(Domain):
 
     name = DOMAIN
     label = "Models"
-    data_version = 6
+    data_version = 7
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -65,6 +65,7 @@ class BmvisDomain(Domain):
         "galleries": {},
         "pages": {},
         "unanswered": set(),
+        "titled": set(),
         "answers": {},
         "facts": {},
         "listed": {},
@@ -164,6 +165,8 @@ class BmvisDomain(Domain):
             self.unanswered.add(docname)
         if found.references:
             self.references[docname] = found.references
+        if found.titled:
+            self.data["titled"].add(docname)
         for kind in ("failed", "branches"):
             noted = getattr(found, kind)
             if noted:
@@ -177,9 +180,11 @@ class BmvisDomain(Domain):
         for kind in ("listed", "failed", "branches"):
             self.data[kind].pop(docname, None)
         self.unanswered.discard(docname)
+        self.data["titled"].discard(docname)
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
         """Merge the data that another process read."""
+        self.data["titled"] |= otherdata["titled"] & docnames
         for docname in docnames & otherdata["references"].keys():
             self.references[docname] = otherdata["references"][docname]
         for docname in docnames & otherdata["requests"].keys():

@@ -23,6 +23,7 @@ from bmvis.source.source import Source
 from bmvis.worker.protocol import Built, ModelRequest
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
+from sphinx_bmvis.facts import fill_titles
 from sphinx_bmvis.gallery import expand_galleries
 from sphinx_bmvis.outdated import settle
 from sphinx_bmvis.settings import close_source, source_of
@@ -55,6 +56,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
             if domain.note_answer(key, _answer(source, key)):
                 changed.add(key)
     close_source(app)
+    fill_titles(env, domain.unanswered | domain.data["titled"])
     domain.unanswered.clear()
     domain.forget_unasked()
     settle(domain)

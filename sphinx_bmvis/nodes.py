@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from bmvis.gallery import Card
 from bmvis.model.tree import Module
 from bmvis.render import latex
 from bmvis.render.html.cards import to_cards
+from bmvis.render.html.fact import to_html_fact, unknown_fact
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.table import value_markup
@@ -76,6 +78,27 @@ class table_value(nodes.inline):  # noqa: N801
     """The content of a cell with a number: `cell` is a `bmvis.tables.table.Cell`."""
 
 
+class model_fact(nodes.inline):  # noqa: N801
+    """A fact about a model, until the models are built.
+
+    Attributes: `location`, `written` (the text of the role), and `fact` (`FactRequest`) or `error` (`BmvisError`).
+    """
+
+
+class fact_value(nodes.inline):  # noqa: N801
+    """A fact that is known: `fact` is a `FactText`."""
+
+
+class fact_unknown(nodes.strong):  # noqa: N801
+    """What is in place of a fact that is not known. `error` is the text of the error."""
+
+
+def titles_with_facts(document: nodes.document) -> Iterator[nodes.TextElement]:
+    """Yield the titles and captions on a page that have a fact."""
+    titles = [*document.findall(nodes.title), *document.findall(nodes.caption)]
+    yield from (title for title in titles if any(title.findall(model_fact)))
+
+
 def search_text(text: str) -> nodes.literal_block:
     """Return a node for the search index, which no writer draws.
 
@@ -97,6 +120,9 @@ def setup(app: Sphinx) -> None:
     app.add_enumerable_node(model_table, "table")
     app.add_node(table_box, html=(visit_table_box, depart_table_box))
     app.add_node(table_value, html=(visit_value, None))
+    app.add_node(model_fact)
+    app.add_node(fact_value, html=(visit_fact, None))
+    app.add_node(fact_unknown, html=(visit_unknown, None))
     app.add_node(gallery_caption, latex=(visit_caption, None))
 
 
@@ -138,6 +164,18 @@ def depart_table_box(translator: HTML5Translator, node: table_box) -> None:
 def visit_value(translator: HTML5Translator, node: table_value) -> None:
     """Draw a number, with the exact one for tooltips and screen readers."""
     translator.body.append(value_markup(node.astext(), node["cell"]))
+    raise nodes.SkipNode
+
+
+def visit_fact(translator: HTML5Translator, node: fact_value) -> None:
+    """Draw a fact, with the exact number for tooltips."""
+    translator.body.append(to_html_fact(node["fact"]))
+    raise nodes.SkipNode
+
+
+def visit_unknown(translator: HTML5Translator, node: fact_unknown) -> None:
+    """Draw the mark in place of a fact."""
+    translator.body.append(unknown_fact(node.astext(), node["error"]))
     raise nodes.SkipNode
 
 

@@ -8,9 +8,11 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
+from bmvis.options import Options
+from bmvis.worker.protocol import ModelRequest
 from sphinx_bmvis.branches import LEFT_OUT, mark_left_out
 from sphinx_bmvis.domain import domain_of
-from sphinx_bmvis.nodes import model_gallery, model_structure, model_table
+from sphinx_bmvis.nodes import model_fact, model_gallery, model_structure, model_table, titles_with_facts
 from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
 from sphinx_bmvis.roles import DOMAIN
 
@@ -29,8 +31,10 @@ def record_page(app: Sphinx, document: nodes.document) -> None:
             requests.append(TreeRequest(node["reference"], node["options"], node["ids"][0], node["location"]))
         elif node.get("name"):
             failed[node["name"]] = node["ids"][0]
+    requests += _facts(document)
     galleries = dict(_galleries(document))
-    content = PageContent(requests, galleries, set(_targets(document)), failed, branches)
+    titled = any(titles_with_facts(document))
+    content = PageContent(requests, galleries, set(_targets(document)), failed, branches, titled)
     domain_of(app.env).note_page(app.env.docname, content)
 
 
@@ -44,6 +48,15 @@ def _galleries(document: nodes.document) -> Iterator[tuple[str, GalleryRequest]]
             yield node["ids"][0], GalleryRequest(node["entries"], node["options"], node["location"])
     for node in _kept(document, model_table):
         yield node["key"], GalleryRequest(node["entries"], node["options"], node["location"])
+
+
+def _facts(document: nodes.document) -> Iterator[TreeRequest]:
+    """Yield the requests of facts, which have no anchor."""
+    for node in _kept(document, model_fact):
+        if "fact" in node:
+            request: ModelRequest = node["fact"].request
+            options = Options(device=request.device, inputs=request.inputs)
+            yield TreeRequest(request.reference, options, "", node["location"])
 
 
 def _targets(document: nodes.document) -> Iterator[str]:

@@ -12,11 +12,12 @@ from bmvis.worker.protocol import ModelRequest
 
 
 class TreeRequest(msgspec.Struct, frozen=True):
-    """The request of one tree."""
+    """The request of one tree, or of one fact."""
 
     reference: str
     options: Options
     anchor: str
+    """The id of the tree; '' for a fact in a sentence."""
     location: str
     """Location for warnings, in Sphinx's format: `/docs/models.rst:12`."""
 
@@ -61,3 +62,5 @@ class PageContent(msgspec.Struct, frozen=True):
     """The names of the trees with an invalid option, and the anchors of their error boxes."""
     branches: dict[tuple[str, str], bool]
     """The conditions around its trees (`only`, `ifconfig`), and whether they were true when it was read."""
+    titled: bool = False
+    """Whether a title or a caption has a fact."""

@@ -112,7 +112,8 @@ def _homes(env: BuildEnvironment, docname: str) -> dict[str, tuple[str, str]]:
     trees: dict[str, tuple[str, str]] = {}
     for page in sorted(domain.requests, key=lambda page: (page != docname, page)):
         for request in domain.requests[page]:
-            if request.anchor not in domain.galleries.get(page, {}) and not request.options.base:
+            is_tree = request.anchor and request.anchor not in domain.galleries.get(page, {})
+            if is_tree and not request.options.base:
                 trees.setdefault(request.reference, (page, request.anchor))
     here = {reference: place for reference, place in trees.items() if place[0] == docname}
     pages = (item for found in domain.pages.values() for item in found.items())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bmvis.errors import OptionError
+from bmvis.option_parsing import take_words
 
 _FENCE = r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*$"
 _MARKDOWN = re.compile(
@@ -18,8 +19,6 @@ _RST = re.compile(
     r"|(?P<end>^[ \t]*\.\. /bmvis[ \t]*$)",
     re.MULTILINE,
 )
-_TOKEN = re.compile(r"(?:\([^()]*\)|\"[^\"]*\"|'[^']*'|[^\s\"'()])+")
-_OPTION = re.compile(r"(?P<name>[a-z][a-z-]*)=(?P<value>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,8 @@ def _line(text: str, mark: re.Match[str]) -> int:
 
 def _region(text: str, start: re.Match[str], end: re.Match[str]) -> Region:
     first, *rest = start["written"].strip().splitlines() or [""]
-    tokens = _TOKEN.findall(first)
-    found = [_OPTION.fullmatch(token) for token in tokens]
-    options: dict[str, str | None] = {
-        option["name"]: _unquoted(option["value"]) for option in found if option is not None
-    }
-    kind, *arguments = [token for token, option in zip(tokens, found, strict=True) if option is None] or [""]
+    words, options = take_words(first)
+    kind, *arguments = words or [""]
     before = text[text.rfind("\n", 0, start.start()) + 1 : start.start()]
     return Region(
         kind=kind,
@@ -86,7 +81,3 @@ def _region(text: str, start: re.Match[str], end: re.Match[str]) -> Region:
         line=_line(text, start),
         is_inline=bool(before.strip(" \t>")),
     )
-
-
-def _unquoted(text: str) -> str:
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text

@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-import msgspec
 
 from bmvis.cli.regions import Region, find_regions
 from bmvis.cli.show import BROKEN, printable_lines
 from bmvis.cli.table import read_table
 from bmvis.errors import BmvisError, OptionError, TraceError, nearest
-from bmvis.option_parsing import parse_options, read_options
+from bmvis.option_parsing import parse_options
 from bmvis.regular_file import read_regular
 from bmvis.render.table_text import markdown_text, to_markdown, to_rst
 from bmvis.render.text import to_text
 from bmvis.source.source import Source, model_request
-from bmvis.tables.facts import FACT_OPTIONS, FactOptions, fact_text
+from bmvis.tables.fact_text import fact_text
+from bmvis.tables.facts import parse_fact
 from bmvis.tables.options import parse_table_options
 from bmvis.view.layout import layout
 from bmvis.worker.client import TIMEOUT
@@ -161,9 +161,8 @@ def _tree(region: Region, is_rst: bool, source: Source) -> str:
 
 
 def _fact(region: Region, is_rst: bool, source: Source) -> str:
-    options = msgspec.convert(read_options(region.options, FACT_OPTIONS, "fact"), FactOptions)
-    [reference] = region.arguments
-    return markdown_text(fact_text(source.answer(options.request(reference)).model, reference, options))
+    fact = parse_fact(region.arguments[0], region.options, source.project.has_name, "auto")
+    return markdown_text(fact_text(source.answer(fact.request).model, fact).text)
 
 
 _KINDS: dict[str, Callable[[Region, bool, Source], str]] = {"table": _table, "tree": _tree, "fact": _fact}

@@ -89,6 +89,10 @@ class Project(msgspec.Struct, frozen=True):
             found.setdefault(model.reference, columns)
         return found
 
+    def has_name(self, name: str) -> bool:
+        """Return whether a model has this name."""
+        return name in self.models or self._by_pattern(name) is not None
+
     def recorded_names(self) -> Iterator[str]:
         """Yield the names that patterns give to models, as far as they have snapshots."""
         for file in sorted(self.snapshots.glob("*.json")) if self.patterns else ():

@@ -1,4 +1,4 @@
-"""One fact about one model, for a sentence: `109.5M`, `109,482,240`, or `109.5 million`."""
+"""The facts that sentences request: their options, and how pages write them. `fact_text` finds the answer."""
 
 from __future__ import annotations
 
@@ -7,80 +7,154 @@ from typing import Literal, get_args
 
 import msgspec
 
-from bmvis import humanize
-from bmvis.errors import OptionError, nearest
-from bmvis.gallery import Entry
-from bmvis.model.tree import Model
-from bmvis.options import BY_NAME, Device, Option, Options
-from bmvis.tables.columns import COLUMNS, ColumnSource
+from bmvis.errors import OptionError
+from bmvis.option_parsing import read_options, take_words
+from bmvis.options import BY_NAME, Device, Option
+from bmvis.tables.columns import COLUMNS
 from bmvis.tables.options import CALLED
-from bmvis.tables.table import MINIMUM
-from bmvis.view.layout import layout
 from bmvis.worker.protocol import ModelRequest
 
-Style = Literal["short", "exact", "words"]
+Style = Literal["short", "exact", "words", "rounded"]
 FACTS = tuple(name for name in COLUMNS if name not in ("name", "reference", "tags"))
+OF_WHOLE_MODELS = ("active", "input")
+"""Facts that a module of a model doesn't have."""
+IsName = Callable[[str], bool]
+"""Returns whether pyproject.toml has a model of a name."""
 
 
 class FactOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of one fact."""
+    """The options of one fact. The fields are the rows of `FACT_OPTIONS`."""
 
     of: str = "parameters"
     format: Style = "short"
+    module: str = ""
     inputs: str = ""
     device: Device = "auto"
 
-    def request(self, reference: str) -> ModelRequest:
+
+class FactRequest(msgspec.Struct, frozen=True):
+    """A fact as a page requests it."""
+
+    reference: str
+    options: FactOptions
+
+    @property
+    def shown(self) -> str:
+        """Return a name of the fact for readers: `parameters of zoo:bert, encoder.layer.0`."""
+        module = f", {self.options.module}" if self.options.module else ""
+        return f"{self.options.of} of {self.reference}{module}"
+
+    @property
+    def unknown(self) -> str:
+        """Return the text in place of the fact if it is not known."""
+        return unknown(self.shown)
+
+    @property
+    def request(self) -> ModelRequest:
         """Return what to build."""
-        return ModelRequest(reference, self.device, inputs=self.inputs if self.of in CALLED else "")
+        options = self.options
+        return ModelRequest(self.reference, options.device, inputs=options.inputs if options.of in CALLED else "")
 
 
-def _fact(text: str) -> str:
-    if text not in FACTS:
-        raise ValueError
-    return text
+def unknown(written: str) -> str:
+    """Return the text in place of a fact that is not known, or that is not written correctly."""
+    return f"[unknown: {' '.join(written.split())}]"
 
 
-def _style(text: str) -> str:
-    if text not in get_args(Style):
-        raise ValueError
-    return text
+def _choice(known: tuple[str, ...]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in known:
+            raise ValueError
+        return text
+
+    return read
 
 
 FACT_OPTIONS: Mapping[str, Option] = {
-    "of": Option("of", f"one of {', '.join(FACTS)}", _fact, "The fact."),
-    "format": Option("format", ", ".join(get_args(Style)), _style, "How to write a number: 109.5M, 109,482,240, …"),
+    "of": Option("of", f"one of {', '.join(FACTS)}", _choice(FACTS), "The fact. The default is `parameters`."),
+    "format": Option(
+        "format",
+        ", ".join(get_args(Style)),
+        _choice(get_args(Style)),
+        "How to write a number: `short` (109.5M), `exact` (109,482,240), `words` (109.5 million) or `rounded` "
+        "(110 million). The default is `short`.",
+    ),
+    "module": Option("module", "the path of a module", str, "Describe this module of the model, not the whole model."),
     "inputs": BY_NAME["inputs"],
     "device": BY_NAME["device"],
 }
 
 
-def fact_text(model: Model, reference: str, options: FactOptions) -> str:
-    """Return a fact about a model.
+def parse_fact(reference: str, written: Mapping[str, str | None], is_name: IsName, device: Device) -> FactRequest:
+    """Return the fact that a page or a README requests.
+
+    Args:
+        reference: a reference or a name from pyproject.toml, optionally followed by `:` and the path of a module.
+        written: the options as written.
+        is_name: whether pyproject.toml has a model of a name.
+        device: the default device of the site.
 
     Raises:
-        OptionError: the model has no such number, or it isn't known.
+        OptionError: the reference is missing, an option is unknown, or its value is invalid.
     """
-    page = layout(model, Options(depth=1))
-    inputs = options.inputs or model.inputs
-    if options.of in CALLED and not inputs:
-        raise OptionError(f"{options.of!r} requires 'inputs'", hint='add inputs="float32[1, 3, 224, 224]"')
-    for warning in page.warnings:
-        if options.of in CALLED:
-            raise warning
-    column = COLUMNS[options.of]
-    value = column.read(ColumnSource(Entry(reference), model, page, inputs))
-    if not value.text:
-        hint = nearest("", (name for name in FACTS if name not in (*CALLED, options.of)))
-        raise OptionError(f"{reference!r} has no value of {options.of!r}", hint=hint)
-    if not isinstance(value.number, int) or options.format == "exact":
-        return value.text
-    text = _SHORT[column.unit](value.number) if options.format == "short" else _words(value.number, column.unit)
-    return f"{MINIMUM}{text}" if value.is_minimum else text
+    model, module = split_module(reference.strip(), is_name)
+    if not model:
+        raise OptionError("the fact has no model", hint="write package.module:factory, or a name in pyproject.toml")
+    found = {"device": device, "module": module} | read_options(written, FACT_OPTIONS, "option of a fact")
+    options = msgspec.convert(found, FactOptions)
+    if options.module and options.of in OF_WHOLE_MODELS:
+        raise OptionError(f"a module has no value of {options.of!r}", hint="leave out the module")
+    return FactRequest(model, options)
 
 
-def _words(number: int, unit: str) -> str:
-    return humanize.size(number) if unit == "bytes" else humanize.words(number)
+def parse_words(text: str, of: str, is_name: IsName, device: Device) -> FactRequest:
+    """Return the fact of a role: `bert`, `zoo:bert exact`, `bert:encoder trainable`, or `bert inputs="int64[1, 8]"`.
+
+    Args:
+        text: the text of the role.
+        of: the fact that the role requests; '' if the text has it.
+        is_name: whether pyproject.toml has a model of a name.
+        device: the default device of the site.
+
+    Raises:
+        OptionError: as from `parse_fact`, or there is a word too many.
+    """
+    words, written = take_words(text)
+    if of and "of" in written:
+        raise OptionError("unexpected option 'of'", hint="remove it, or use the role model-fact")
+    for word in words[1:]:
+        name = "format" if word in get_args(Style) else "of"
+        if name in written or (name == "of" and of):
+            raise OptionError(f"unexpected word {word!r}", hint=f"formats: {', '.join(get_args(Style))}")
+        written[name] = word
+    return parse_fact(words[0] if words else "", ({"of": of} if of else {}) | written, is_name, device)
 
 
-_SHORT: Mapping[str, Callable[[int], str]] = {"": str, "count": humanize.count, "bytes": humanize.size}
+def split_module(text: str, is_name: IsName) -> tuple[str, str]:
+    """Return the reference and the module path of `bert:encoder.layer.0` or `zoo:bert(layers=2):encoder`.
+
+    Args:
+        text: the text, with or without a module path.
+        is_name: whether pyproject.toml has a model of a name.
+    """
+    first, *rest = _split_at_colons(text)
+    whole = 1 if rest and is_name(first) else 2
+    parts = [first, *rest]
+    return ":".join(parts[:whole]), ":".join(parts[whole:])
+
+
+def _split_at_colons(text: str) -> list[str]:
+    """Return the parts of a text between colons that are outside of brackets and quotes."""
+    parts, quote, depth = [""], "", 0
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character == ":" and not depth:
+            parts.append("")
+            continue
+        else:
+            depth = max(0, depth + (character in "([{") - (character in ")]}"))
+        parts[-1] += character
+    return parts

@@ -13,6 +13,8 @@ def small(width=8):
     return nn.Sequential(nn.Linear(width, width), nn.ReLU())
 def large():
     return nn.Linear(1000, 1000)
+def nested(shape):
+    return nn.Sequential(nn.Linear(shape[1][0] * shape[0], shape[1][1], bias=False))
 def hostile():
     model = nn.Module()
     model.add_module("```\\n<!-- /bmvis -->", nn.Linear(2, 2))
@@ -79,6 +81,12 @@ def test_a_readme_is_filled_and_a_second_run_changes_nothing(run, tmp_path):
     assert "<table>" in MarkdownIt("gfm-like", {"linkify": False}).render(text)
     again, same = run(None)
     assert (again.exit_code, again.output, same) == (0, "", text)
+
+
+def test_facts_of_modules_and_of_references_with_nested_brackets(run):
+    done, text = run("A <!-- bmvis: fact zoo:nested(shape=(1, (2, 3))):0 of=size format=exact --><!-- /bmvis --> b\n")
+    assert done.exit_code == 0, done.output
+    assert "-->24 bytes<!-- /bmvis --> b" in text
 
 
 def test_check_writes_nothing_and_shows_the_difference(run, tmp_path):

@@ -1,0 +1,155 @@
+"""The roles `params`, `macs`, `size` and `model-fact`: facts about models in sentences, headings, and cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, MutableMapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxRole
+
+from bmvis.errors import BmvisError, OptionError
+from bmvis.model.tree import Model
+from bmvis.source.pyproject import read_project
+from bmvis.tables.fact_text import FactText, fact_text
+from bmvis.tables.facts import FactRequest, parse_words, unknown
+from sphinx_bmvis.domain import BmvisDomain, domain_of
+from sphinx_bmvis.errors import warn
+from sphinx_bmvis.nodes import fact_unknown, fact_value, model_fact, titles_with_facts
+from sphinx_bmvis.settings import site_options
+
+ROLES = {"params": "parameters", "macs": "macs", "size": "size", "model-fact": ""}
+"""The fact that each role requests; '' if its text has it."""
+
+
+class FactRole(SphinxRole):
+    """A fact about a model. Its text is written when the models are built.
+
+    Args:
+        of: the fact; '' if the text of the role has it.
+    """
+
+    def __init__(self, of: str) -> None:
+        self._of = of
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return a node for the fact, with the error if the text is invalid."""
+        source, line = self.get_source_info()
+        node = model_fact(location=f"{source}:{line}", written=self.text)
+        node.source, node.line = source, line
+        try:
+            is_name = read_project(domain_of(self.env).folder).has_name
+            node["fact"] = parse_words(self.text, self._of, is_name, site_options(self.config).device)
+        except BmvisError as error:
+            warn(error, node["location"])
+            node["error"] = error
+        return [node], []
+
+
+def fact_or_error(env: BuildEnvironment, node: model_fact) -> FactText | BmvisError:
+    """Return what a node shows, when the models are built."""
+    return node["error"] if "error" in node else _known(domain_of(env), node["fact"])
+
+
+_KNOWN: MutableMapping[BmvisDomain, dict[FactRequest, tuple[bytes, FactText | BmvisError]]] = WeakKeyDictionary()
+"""The facts of each build, with the model that they describe: a model has facts on many pages."""
+
+
+_LEFT_OUT = OptionError("the build leaves out this branch")
+"""The error of a fact whose model is not built, which no reader sees."""
+
+
+def _known(domain: BmvisDomain, fact: FactRequest) -> FactText | BmvisError:
+    kept = domain.data["answers"].get(fact.request, _LEFT_OUT)
+    if isinstance(kept, BmvisError):
+        return kept
+    known = _KNOWN.setdefault(domain, {})
+    if fact not in known or known[fact][0] is not kept:
+        answer = domain.answer(fact.request)
+        assert not isinstance(answer, BmvisError), "the outcome is no error"
+        known[fact] = kept, _text_or_error(answer.model, fact)
+    return known[fact][1]
+
+
+def _text_or_error(model: Model, fact: FactRequest) -> FactText | BmvisError:
+    try:
+        return fact_text(model, fact)
+    except BmvisError as error:
+        return error
+
+
+def mark(node: model_fact) -> str:
+    """Return the text in place of a fact that is not known."""
+    return node["fact"].unknown if "fact" in node else unknown(node["written"])
+
+
+class FillFacts(SphinxPostTransform):
+    """Write the facts when a page is about to be written."""
+
+    default_priority = 5  # before references are resolved
+
+    def run(self, **kwargs: Any) -> None:
+        """Replace all facts on the page."""
+        for node in list(self.document.findall(model_fact)):
+            found = fact_or_error(self.env, node)
+            if isinstance(found, FactText):
+                node.replace_self(fact_value("", found.text, fact=found))
+                continue
+            if self._is_reported_late(node):
+                warn(found, node["location"])
+            node.replace_self(fact_unknown("", mark(node), error=str(found)))
+
+    def _is_reported_late(self, node: model_fact) -> bool:
+        """Return whether nobody has reported the error of a node: its model was built."""
+        return "fact" in node and isinstance(domain_of(self.env).data["answers"].get(node["fact"].request), bytes)
+
+
+def fill_titles(env: BuildEnvironment, pages: Iterable[str]) -> None:
+    """Write the facts in the titles of pages and sections, which Sphinx copies before the models are built.
+
+    Args:
+        env: the environment.
+        pages: the pages that were read in this build.
+    """
+    for page in pages:
+        for copies in (env.titles, env.longtitles, env.tocs):
+            for node in list(copies[page].findall(model_fact)) if page in copies else ():
+                node.replace_self(nodes.Text(_plain(env, node)))
+        if page in domain_of(env).data["titled"]:
+            _fill_labels(env, page)
+
+
+def _fill_labels(env: BuildEnvironment, page: str) -> None:
+    """Write the facts in the titles that `:ref:` shows."""
+    labels: dict[str, tuple[str, str, str]] = env.get_domain("std").data["labels"]
+    own = [name for name, (docname, _, _) in labels.items() if docname == page]
+    titles = dict(_titles_with_facts(env, page)) if own else {}
+    for name in own:
+        docname, anchor, _ = labels[name]
+        if anchor in titles:
+            labels[name] = docname, anchor, titles[anchor]
+
+
+def _titles_with_facts(env: BuildEnvironment, page: str) -> Iterator[tuple[str, str]]:
+    """Yield the anchors of sections, figures and tables whose title has a fact, with the title as text."""
+    titles = list(titles_with_facts(env.get_doctree(page)))
+    for title in titles:
+        for node in list(title.findall(model_fact)):
+            node.replace_self(nodes.Text(_plain(env, node)))
+        yield from ((anchor, title.astext()) for anchor in title.parent["ids"])
+
+
+def _plain(env: BuildEnvironment, node: model_fact) -> str:
+    found = fact_or_error(env, node)
+    return found.text if isinstance(found, FactText) else mark(node)
+
+
+def setup(app: Sphinx) -> None:
+    """Register the roles and the transform."""
+    for name, of in ROLES.items():
+        app.add_role(name, FactRole(of))
+    app.add_post_transform(FillFacts)
