@@ -92,11 +92,12 @@ def parse_reference(text: str) -> Reference:
     parts = _CALLABLE.fullmatch(call)
     module, attribute = module.strip(), (parts["attribute"] if parts else call.partition("(")[0]).strip()
     if not colon:
-        raise InvalidReferenceError(f"no ':' in the factory reference {text!r}", hint=_EXAMPLE)
+        raise InvalidReferenceError(f"no ':' in the factory reference {text!r}", hint=_colon_hint(text) or _EXAMPLE)
     for part, what in ((module, "module"), (attribute, "callable")):
         if not _DOTTED.fullmatch(part):
             raise InvalidReferenceError(
-                f"{part!r} is not a valid {what} name in the factory reference {text!r}", hint=_EXAMPLE
+                f"{part!r} is not a valid {what} name in the factory reference {text!r}",
+                hint=_file_hint(module, call.strip()) or _EXAMPLE,
             )
     assert parts is not None, "a text that does not match has no valid callable name"
     key = ast.literal_eval(parts["key"])[0] if parts["key"] else None
@@ -104,6 +105,26 @@ def parse_reference(text: str) -> Reference:
         return Reference(text, module, attribute, key)
     arguments, keywords = _parse_arguments(text, f"{attribute}{parts['call']}")
     return Reference(text, module, attribute, key, None, arguments, keywords, called=True)
+
+
+def _colon_hint(text: str) -> str:
+    """Return the reference for a dotted name such as `package.module.Unet`, or ''."""
+    name, bracket, rest = text.partition("(")
+    module, _, attribute = name.strip().rpartition(".")
+    return _suggestion(module, f"{attribute}{bracket}{rest}") if module and _DOTTED.fullmatch(name.strip()) else ""
+
+
+def _file_hint(module: str, call: str) -> str:
+    """Return the reference for the path of a Python file, such as `src/package/module.py:Unet`, or ''."""
+    parts = [part for part in module.removesuffix(".py").replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    if not module.endswith(".py") and len(parts) < 2:
+        return ""
+    name = ".".join(parts[1:] if parts[:1] == ["src"] and len(parts) > 1 else parts).removesuffix(".__init__")
+    return _suggestion(name, call) if _DOTTED.fullmatch(name) else ""
+
+
+def _suggestion(module: str, call: str) -> str:
+    return f"did you mean {_short(f'{module}:{call}')!r}?"
 
 
 def parse_pattern(text: str) -> Reference:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
-import pkgutil
 import re
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
 from bmvis import user_text
-from bmvis.child import allowed, failure_hints, listing, tracebacks
+from bmvis.child import allowed, failure_hints, listing, name_hints, tracebacks
 from bmvis.child.boundary import user_code
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.extraction import optimizers
@@ -51,7 +48,7 @@ def import_object(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) 
             with user_code():
                 found = getattr(found, name)
         except AttributeError as error:
-            raise FactoryError(f"{where!r} has no {name!r}", hint=_attribute_hint(name, found)) from error
+            raise FactoryError(f"{where!r} has no {name!r}", hint=name_hints.for_attribute(name, found)) from error
         where = f"{where}.{name}"
     allowed.require(reference, allow, module, found)
     return found if reference.key is None else _value(found, reference.key, where)
@@ -78,52 +75,13 @@ def _import(reference: Reference) -> Any:
     except ModuleNotFoundError as error:
         if not _is_prefix(error.name, reference.module):
             raise factory_error(f"importing {reference.module!r} failed", error) from error
-        raise FactoryError(f"no module named {error.name!r}", hint=_module_hint(error.name or "")) from error
+        raise FactoryError(f"no module named {error.name!r}", hint=name_hints.for_module(error.name or "")) from error
     except BaseException as error:
         raise factory_error(f"importing {reference.module!r} failed", error) from error
 
 
 def _is_prefix(missing: str | None, module: str) -> bool:
     return missing is not None and f"{module}.".startswith(f"{missing}.")
-
-
-def _module_hint(missing: str) -> str:
-    """Return the module with the most similar name in the searched folders, or the folders that were searched."""
-    package, _, name = missing.rpartition(".")
-    folders = list(getattr(sys.modules[package], "__path__", ())) if package else _project_folders()
-    if not package and (found := _folder_off_path(name)):
-        return f"found one in {found}: add that folder to the path"
-    known = [module.name for module in pkgutil.iter_modules(folders)]
-    return _close(name, known) or (
-        f"install the package, or add its folder to the path; searched {', '.join(folders) or 'installed packages'}"
-    )
-
-
-def _folder_off_path(name: str) -> str | None:
-    """Return the project folder that contains a module but is not on the path, such as `src`."""
-    here = Path.cwd()
-    below = sorted(folder for folder in here.iterdir() if folder.is_dir())
-    for folder in (here, *below, here.parent, here.parent / "src"):
-        if (folder / name / "__init__.py").is_file() or (folder / f"{name}.py").is_file():
-            return os.path.relpath(folder)
-    return None
-
-
-def _project_folders() -> list[str]:
-    """Return the folders of `sys.path` that belong to the project: those of the settings, and the working directory."""
-    folders = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
-    return [folder for folder in folders if Path(folder).is_dir() and not tracebacks.is_foreign(folder)]
-
-
-def _attribute_hint(name: str, holder: Any) -> str:
-    known = [n for n in dir(holder) if not n.startswith("_") and callable(getattr(holder, n, None))]
-    return nearest(name, known) if len(known) < 20 else _close(name, known) or "check the spelling"
-
-
-def _close(word: str, known: Iterable[str]) -> str:
-    """Return 'did you mean ...?', or ''."""
-    hint = nearest(word, known)
-    return hint if hint.startswith("did") else ""
 
 
 def call(
@@ -137,10 +95,10 @@ def call(
     if isinstance(target, nn.Module) and not reference.called:
         return target, ()
     if not callable(target) or isinstance(target, nn.Module):
-        raise FactoryError(
-            f"{reference.target!r} is {a_type(target)}, not a factory",
-            hint="name a function or class that returns a torch.nn.Module, or a module object without a call",
-        )
+        hint = "name a function or class that returns a torch.nn.Module, or a module object without a call"
+        if isinstance(target, ModuleType):
+            hint = f"write package.module:factory, such as {name_hints.in_module(target)}"
+        raise FactoryError(f"{reference.target!r} is {a_type(target)}, not a factory", hint=hint)
     try:
         with ExitStack() as stack:
             for mode in (torch.device(device), *modes):

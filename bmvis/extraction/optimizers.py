@@ -6,6 +6,7 @@ A factory can return optimizers in addition to a module, and the schedulers of t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -33,6 +34,10 @@ _LIGHTNING = ("optimizer", "lr_scheduler", "scheduler")
 https://lightning.ai/docs/pytorch/stable/common/lightning_module.html#configure-optimizers"""
 _MAX_NESTING = 4
 """Maximum depth of the tuples, lists, and dictionaries around an optimizer."""
+_WRAPPED = 3
+"""Depth at which the module in a wrapper object is found: `detector.model.model`."""
+_ATTRIBUTES = 100
+"""Number of attributes of a wrapper object that are looked at."""
 MAX_SETTINGS = 64
 """Maximum number of arguments of a scheduler."""
 _OF_SCHEDULERS = ("optimizer", "base_lrs", "last_epoch", "verbose")
@@ -51,13 +56,38 @@ def unpack(returned: Any, factory: str) -> tuple[nn.Module, tuple[Any, ...]]:
     if isinstance(returned, nn.Module):
         return returned, ()
     if not (isinstance(returned, tuple | list) and returned and isinstance(returned[0], nn.Module)):
-        raise FactoryError(f"{factory!r} returned {a_type(returned)}", hint="a factory must return a torch.nn.Module")
+        inside = _module_inside(returned)
+        hint = f"its attribute {inside!r} is one: return that" if inside else ""
+        expected = "a factory must return a torch.nn.Module"
+        raise FactoryError(f"{factory!r} returned {a_type(returned)}", hint=f"{expected}; {hint}" if hint else expected)
     model, *rest = returned
     flat = [thing for other in rest if other is not None for thing in _flatten(other)]
     for thing in flat:
         if not (_is_optimizer(thing) or _is_scheduler(thing)):
             raise FactoryError(f"{factory!r} returned a module and {a_type(thing)}", hint=_RETURNS)
     return model, tuple(flat)
+
+
+def _module_inside(wrapper: Any, depth: int = _WRAPPED) -> str:
+    """Return the path of the attribute of a wrapper object, such as a trainer, that is a module; '' if there is none.
+
+    Only the dictionaries of objects are read: nothing of the wrapper runs.
+    """
+    try:
+        attributes = object.__getattribute__(wrapper, "__dict__")
+    except (AttributeError, TypeError):
+        return ""
+    if type(attributes) is not dict or issubclass(type(wrapper), type | ModuleType):
+        return ""
+    names = [name for name in attributes if isinstance(name, str) and name.isidentifier()][:_ATTRIBUTES]
+    for name in names:
+        if issubclass(type(attributes[name]), nn.Module):
+            return name
+    for name in names if depth > 1 else ():
+        inner = _module_inside(attributes[name], depth - 1)
+        if inner:
+            return f"{name}.{inner}"
+    return ""
 
 
 def _flatten(returned: Any, nesting: int = 0) -> Iterator[Any]:

@@ -96,3 +96,28 @@ def test_pattern_of_a_dictionary_or_list(text, attribute, each):
 @pytest.mark.parametrize(("text", "short"), [("zoo:MODELS['net 5']", "net-5"), ("zoo:Zoo.MODELS['a']", "a")])
 def test_short_name_of_a_subscript_is_its_key(text, short):
     assert short_name(text) == short
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("zoo.Net", "zoo:Net"),
+        ("package.nets.Net(layers=2)", "package.nets:Net(layers=2)"),
+        ("./zoo.py:Net", "zoo:Net"),
+        ("../src/package/nets.py:Net", "package.nets:Net"),
+        ("src/package/__init__.py:build(2)", "package:build(2)"),
+        ("package/nets:Net", "package.nets:Net"),
+        ("package\\\\nets.py:Net", "package.nets:Net"),
+    ],
+)
+def test_dotted_names_and_files_suggest_the_reference(text, meant):
+    with pytest.raises(InvalidReferenceError) as raised:
+        parse_reference(text)
+    assert raised.value.hint == f"did you mean {meant!r}?"
+
+
+@pytest.mark.parametrize("text", ["net", "net(a.b)", "a b.c", "1.py:net", "zoo:a-b", "../..:net"])
+def test_other_mistakes_show_the_form_of_a_reference(text):
+    with pytest.raises(InvalidReferenceError) as raised:
+        parse_reference(text)
+    assert raised.value.hint.startswith("write package.module:factory")

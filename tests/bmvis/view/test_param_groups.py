@@ -420,3 +420,39 @@ def test_param_groups_of_bitsandbytes_optimizers():
     training = training_of(model, bnb.optim.AdamW8bit(split(model), lr=1e-3))
     assert training.heads[0].startswith("AdamW8bit: lr 0.001, betas (0.9, 0.999)")
     assert [group.totals.count for group in training.groups] == [320, 104]
+
+
+class Wrapper:
+    """An object around a model, such as a trainer or a detector."""
+
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+    @property
+    def network(self):
+        raise AssertionError("properties do not run")
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "path"),
+    [
+        (Wrapper(name="x", model=nn.Linear(2, 2)), "model"),
+        (Wrapper(model=Wrapper(model=nn.Linear(2, 2))), "model.model"),
+        (Wrapper(a=Wrapper(b=Wrapper(net=nn.Linear(2, 2)))), "a.b.net"),
+    ],
+)
+def test_wrapper_object_names_the_module_inside(wrapper, path):
+    with pytest.raises(FactoryError) as raised:
+        unpack(wrapper, "zoo:f")
+    assert raised.value.message == "'zoo:f' returned a Wrapper"
+    assert raised.value.hint == f"a factory must return a torch.nn.Module; its attribute {path!r} is one: return that"
+
+
+def test_object_without_a_module_inside_names_none():
+    deep = Wrapper(a=Wrapper(b=Wrapper(c=Wrapper(net=nn.Linear(2, 2)))))
+    itself = Wrapper()
+    itself.again = itself
+    for thing in (Wrapper(), Wrapper(kind=nn.Linear), deep, itself, 3, None, Wrapper):
+        with pytest.raises(FactoryError) as raised:
+            unpack(thing, "zoo:f")
+        assert raised.value.hint == "a factory must return a torch.nn.Module"
