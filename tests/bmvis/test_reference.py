@@ -99,7 +99,7 @@ def test_short_name_of_a_subscript_is_its_key(text, short):
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "intended"),
     [
         ("zoo.Net", "zoo:Net"),
         ("package.nets.Net(layers=2)", "package.nets:Net(layers=2)"),
@@ -110,10 +110,10 @@ def test_short_name_of_a_subscript_is_its_key(text, short):
         ("package\\\\nets.py:Net", "package.nets:Net"),
     ],
 )
-def test_dotted_names_and_files_suggest_the_reference(text, meant):
+def test_dotted_names_and_files_suggest_the_reference(text, intended):
     with pytest.raises(InvalidReferenceError) as raised:
         parse_reference(text)
-    assert raised.value.hint == f"did you mean {meant!r}?"
+    assert raised.value.hint == f"did you mean {intended!r}?"
 
 
 @pytest.mark.parametrize("text", ["net", "net(a.b)", "a b.c", "1.py:net", "zoo:a-b", "../..:net"])
