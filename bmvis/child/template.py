@@ -19,6 +19,7 @@ import msgspec
 
 from bmvis.child import model_process, supervision
 from bmvis.child.child_process import ChildProcess, fork
+from bmvis.child.import_effects import ProcessState
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.notes import Note, Wanted
 from bmvis.child.preloading import Loaded, file_states
@@ -56,7 +57,9 @@ class Template:
     routes: dict[tuple[object, ...], Wanted] = field(default_factory=dict)
     """The library that was requested of this template, by the module of the reference."""
     unfit: set[str] = field(default_factory=set)
-    """Modules that cannot be preloaded: their import fails or starts threads."""
+    """Modules that cannot be preloaded: their import fails, starts threads, or changes what other models see."""
+    is_spoiled: bool = False
+    """Whether this process has imported a module that changes what other models see."""
     _was_built: bool = False
 
     def serve_first(self) -> NoReturn:
@@ -83,6 +86,8 @@ class Template:
         while data := self.parent.recv(supervision.MAX_MESSAGE):
             outcome = self.run(JOBS.decode(data))
             self.parent.send(msgspec.msgpack.encode(outcome))
+            if self.is_spoiled:
+                return
 
     def run(self, job: Job) -> Outcome:
         """Build a model in a fork of this process, or of a template that has imported the libraries of the model."""
@@ -99,6 +104,8 @@ class Template:
                 self._learn(note)
                 return outcome
             may_request = self._extend(note.wanted)
+            if self.is_spoiled:
+                return Outcome("spoiled", output=note.wanted.module.encode())
             if may_request and not note.wanted.extends:
                 if note.wanted.files:
                     self.routes[_route_key(job)] = note.wanted
@@ -126,11 +133,13 @@ class Template:
             return False
         if not wanted.extends:
             return True
+        state = ProcessState()
         try:
             importlib.import_module(wanted.module)
         except BaseException:  # the model process raises it too, and can report where
             self.unfit.add(wanted.module)
             return False
+        self.is_spoiled = bool(self.loaded.packages and state.change())
         if not self._has_settled():
             os._exit(REFUSED)  # the template above then builds the model without it
         return True
@@ -145,6 +154,10 @@ class Template:
             self.parts[module] = fork(partial(self._serve_with, module))
         part = self.parts[module]
         outcome = supervision.ask(part.socket, self.parent, job, _GRACE)
+        if outcome is not None and outcome.status == "spoiled":
+            self.unfit.add(outcome.output.decode())  # the next template with this library does not import it
+            self.drop(module)
+            return self._pass_on(job, wanted)
         if outcome is None:
             self.unfit.add(module)
             self.drop(module)
@@ -164,8 +177,11 @@ class Template:
         self.leave()
         self.parent = parent
         self.loaded = Loaded(packages=(*self.loaded.packages, module), base=self.loaded.base)
-        self.parts, self.routes, self.unfit, self._was_built = {}, {}, set(), False
+        self.parts, self.routes, self._was_built = {}, {}, False
+        before = list(sys.path)
         importlib.import_module(module)
+        if sys.path != before:
+            os._exit(REFUSED)  # a model process has the `sys.path` of its request
         self._serve()
 
     def leave(self) -> None:

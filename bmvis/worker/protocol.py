@@ -127,8 +127,9 @@ class Job(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """How a model process ended: a message to the supervisor, and from there to the docs build."""
 
-    status: Literal["ended", "late", "refused"]
-    """`late`: it timed out. `refused`: the model needs a process that is not forked."""
+    status: Literal["ended", "late", "refused", "spoiled"]
+    """`late`: it timed out. `refused`: the model needs a process that is not forked. `spoiled`, between templates: the
+    template has imported a module, in `output`, that changes what other models see."""
     code: int = 0
     """The exit code, or the negative number of the signal that killed it."""
     output: bytes = b""

@@ -233,6 +233,100 @@ def test_library_that_cannot_be_preloaded_leaves_no_descriptor_in_later_models(t
         assert source.resolve("zoo:count('after')").model == before
 
 
+EFFECTS = {
+    "class of the library": "import effects\nclass Fast(effects.Block): pass\neffects.Block = Fast\n",
+    "method of the library": "import effects\neffects.Block.extra_repr = lambda self: 'fast'\n",
+    "method in torch": "from torch import nn\nnn.Linear.extra_repr = lambda self: 'fast'\n",
+    "entry of a dictionary": "import effects\neffects.CONFIG['width'] = 9\n",
+    "attribute of an instance": "import effects\neffects.SETTINGS.width = 9\n",
+    "public name": "import effects\neffects.WIDTH = 9\n",
+    "class of torch": "import torch\nclass Fast(torch.nn.LayerNorm): pass\ntorch.nn.LayerNorm = Fast\n",
+    "hook of torch": (
+        "from torch.nn.modules import module as hooks\n"
+        "def freeze(module, name, value): return None if value is None else value.requires_grad_(False)\n"
+        "hooks.register_module_parameter_registration_hook(freeze)\n"
+    ),
+    "function of the standard library": "import json\njson.loads = lambda text: 9\n",
+    "built-in name": "import builtins\nbuiltins.WIDTH = 9\n",
+    "environment": "import os\nos.environ['EFFECTS'] = '9'\n",
+    "default dtype": "import torch\ntorch.set_default_dtype(torch.float64)\n",
+    "working directory": "import os\nos.chdir('/')\n",
+    "warnings": "import warnings\nwarnings.simplefilter('error')\n",
+}
+"""Submodules of an installed library whose import changes something that a later model can observe."""
+HARMLESS = {
+    "new name": "import effects\neffects.NEW = 1\n",
+    "new key": "import effects\neffects.CONFIG['new'] = 1\n",
+    "private cache": "import effects\neffects._cache = {}\n",
+    "new class": "import effects\nclass Wide(effects.Block): pass\n",
+}
+LIBRARY = """
+import types
+from torch import nn
+class Block(nn.Linear): pass
+CONFIG = {"width": 3}
+WIDTH = 3
+SETTINGS = types.SimpleNamespace(width=3)
+_cache = None
+"""
+
+
+@pytest.fixture(scope="module")
+def effects(tmp_path_factory):
+    """Create an installed library with a submodule for each effect, and return the folder of libraries."""
+    library = tmp_path_factory.mktemp("lib") / "site-packages" / "effects"
+    library.mkdir(parents=True)
+    (library.parent / "effects-1.0.dist-info").mkdir()
+    (library / "__init__.py").write_text(LIBRARY)
+    for number, code in enumerate({**EFFECTS, **HARMLESS}.values()):
+        (library / f"part{number}.py").write_text(code)
+    return library.parent
+
+
+@pytest.fixture(scope="module")
+def found_effects(effects):
+    """The effect that is found after the import of each submodule, each in a fork of one process."""
+    code = (
+        "import importlib, os, sys\n"
+        "sys.path.append(sys.argv[1])\n"
+        "import torch, effects\n"
+        "from bmvis.child.import_effects import ProcessState\n"
+        f"for number in range({len(EFFECTS) + len(HARMLESS)}):\n"
+        "    if (pid := os.fork()):\n        os.waitpid(pid, 0)\n        continue\n"
+        "    state = ProcessState()\n"
+        "    importlib.import_module(f'effects.part{number}')\n"
+        "    print(state.change() or '-', flush=True)\n"
+        "    os._exit(0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(effects)], capture_output=True, text=True, check=True)
+    return dict(zip((*EFFECTS, *HARMLESS), done.stdout.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_import_with_an_effect_on_other_models_is_found(effect, found_effects):
+    assert found_effects[effect] != "-"
+
+
+@pytest.mark.parametrize("import_", HARMLESS)
+def test_import_without_an_effect_is_preloaded(import_, found_effects):
+    assert found_effects[import_] == "-"
+
+
+@pytest.mark.parametrize("effect", ["class of the library", "hook of torch"])
+def test_import_of_a_submodule_changes_no_later_model(effect, effects, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(effects))
+    part = list(EFFECTS).index(effect)
+    (tmp_path / "zoo.py").write_text(
+        "from torch import nn\n"
+        f"def patched():\n    import effects.part{part}\n    return effects.Block(3, 2)\n"
+        "def plain():\n    import effects\n    return effects.Block(3, 2)\n"
+    )
+    with Source(tmp_path, path=["."]) as source:
+        patched, plain = (source.resolve(f"zoo:{name}").model.root for name in ("patched", "plain"))
+    assert (plain.type, plain.parameters[0].trainable) == ("Block", True)
+    assert (patched.type, patched.parameters[0].trainable) != ("Block", True)
+
+
 def test_output_before_a_system_exit_is_shown(tmp_path):
     (tmp_path / "command.py").write_text(
         "import argparse, sys\nfrom torch import nn\nassert sys.argv == ['bmvis']\n"

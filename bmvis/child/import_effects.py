@@ -1,0 +1,144 @@
+"""Detect what the import of a module changes in other modules and in the process.
+
+Runs in a template, after it has imported a module that one model has requested. If other models could observe that
+import, the template must not be used for them: kernel libraries replace classes of other modules when imported, or
+register hooks for all modules. https://github.com/linkedin/Liger-Kernel
+
+New names of a module, new keys of a registry, and private caches are no effects: nearly every import makes them.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from bmvis.child.preloading import is_library
+from bmvis.gc_pause import paused_gc
+
+_TORCH = ("torch", "torch.nn", "torch._tensor", "torch.optim", "torch.utils.checkpoint")
+"""Modules of torch that are checked. Others change their own state when more parts of torch are imported."""
+_HOOKS = "torch.nn.modules.module._global_"
+"""The start of the names of the dictionaries with hooks for all modules."""
+
+
+class _Holder(NamedTuple):
+    """An object of a library that contains others: a class, a dictionary, or an instance."""
+
+    name: str
+    value: object
+    members: Mapping[Any, object]
+
+
+class ProcessState:
+    """The state of the process and of all modules, to find what a later import changes."""
+
+    def __init__(self) -> None:
+        self._settings = _settings()
+        self._names: list[tuple[ModuleType, str, object]] = []
+        self._holders: dict[int, _Holder] = {}
+        with paused_gc():
+            for name, module in list(sys.modules.items()):
+                if isinstance(module, ModuleType) and _is_checked(name):
+                    self._record(name, module)
+
+    def change(self) -> str:
+        """Return the first name that has changed since this state was recorded; '' if none has."""
+        return next(self._changes(), "")
+
+    def _record(self, name: str, module: ModuleType) -> None:
+        has_holders = _is_torch(name) or is_library(getattr(module, "__file__", None))
+        for key, value in list(vars(module).items()):
+            is_code = isinstance(value, type) or callable(value)
+            if is_code or (has_holders and not key.startswith("_")):
+                self._names.append((module, key, value))
+            if has_holders and id(value) not in self._holders and _is_home(name, value):
+                members = _members(value)
+                if members is not None:
+                    self._holders[id(value)] = _Holder(f"{name}.{key}", value, members)
+
+    def _changes(self) -> Iterator[str]:
+        now = _settings()
+        yield from (key for key, value in self._settings.items() if now[key] != value)
+        for module, key, before in self._names:
+            value = vars(module).get(key)
+            if value is not before and _is_rebound(module.__name__, before, value):
+                yield f"{module.__name__}.{key}"
+        yield from (holder.name for holder in self._holders.values() if _has_changed(holder))
+
+
+def _settings() -> dict[str, object]:
+    """Return what is neither in a module nor in a class."""
+    return {
+        "os.environ": {name: value for name, value in os.environ.items() if not name.startswith("TORCH")},
+        "the working directory": os.getcwd(),
+        "sys.path": list(sys.path),
+        "sys.meta_path": list(sys.meta_path),
+        "builtins": set(vars(builtins)),
+        "the default dtype": sys.modules["torch"].get_default_dtype(),
+        "warnings.filters": sum(found[0] == "error" for found in warnings.filters),
+    }
+
+
+def _is_torch(module: str) -> bool:
+    return module.partition(".")[0] == "torch"
+
+
+def _is_checked(module: str) -> bool:
+    if _is_torch(module):
+        return module in _TORCH or module.startswith(tuple(f"{package}." for package in _TORCH[1:]))
+    return module.partition(".")[0] not in ("bmvis", "__main__")
+
+
+def _is_home(module: str, value: object) -> bool:
+    """Return whether a module defines an object, rather than imports it, as far as this is known."""
+    return getattr(value, "__module__", module) == module if isinstance(value, type) else True
+
+
+def _members(value: object) -> Mapping[Any, object] | None:
+    """Return a copy of what a class, a dictionary or an instance contains; None for other objects."""
+    if isinstance(value, dict):
+        return dict(value)
+    if isinstance(value, type):
+        return dict(vars(value))
+    if isinstance(value, FunctionType | ModuleType):
+        return None
+    found = getattr(value, "__dict__", None)
+    return dict(found) if type(found) is dict else None
+
+
+def _is_rebound(module: str, before: object, now: object) -> bool:
+    """Return whether a name was bound to another object that matters to models."""
+    if isinstance(before, ModuleType) and isinstance(now, ModuleType):
+        return False  # a submodule that is imported only now
+    return _is_foreign(now) if _is_torch(module) else True
+
+
+def _has_changed(holder: _Holder) -> bool:
+    now = _members(holder.value) or {}
+    if holder.name.startswith(_HOOKS):
+        return now.keys() != holder.members.keys()
+    changed = _changed_members(holder.members, now, is_class=isinstance(holder.value, type))
+    return any(not _is_torch(holder.name) or _is_foreign(value) for value in changed)
+
+
+def _changed_members(before: Mapping[Any, object], now: Mapping[Any, object], *, is_class: bool) -> Iterator[object]:
+    """Yield each value that is new for an old key, and for classes also values of new public names."""
+    for key, value in now.items():
+        if key not in before:
+            if is_class and not str(key).startswith("_"):
+                yield value
+        elif before[key] is not value and (callable(value) or not str(key).startswith("_")):
+            yield value
+
+
+def _is_foreign(value: object) -> bool:
+    """Return whether an object is defined outside torch, or has no home."""
+    for name in ("__func__", "fget"):
+        value = getattr(value, name, value)
+    home = getattr(value, "__module__", None)
+    return not isinstance(home, str) or not _is_torch(home)
