@@ -21,11 +21,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from bmvis.extraction import macs, meta_kernels
+from bmvis.extraction.dataflow import DataflowRecorder, FunctionNames
+from bmvis.extraction.dataflow_graph import record_inputs, to_dataflow
 from bmvis.extraction.modules import LiveModel, capture_live
 from bmvis.extraction.outputs import read_outputs
 from bmvis.extraction.unregistered import call_note, find_unregistered
 from bmvis.inputs import TensorInput
 from bmvis.model.call_summary import ALL_OPERATIONS, merged
+from bmvis.model.dataflow import Dataflow
 from bmvis.model.tree import Call, Model, Output
 
 _SIZE_QUERIES = frozenset(
@@ -54,8 +57,12 @@ def call_arguments(returned: Any) -> tuple[list[Any], dict[str, Any]]:
     return (list(returned) if isinstance(returned, tuple | list) else [returned]), {}
 
 
-def trace_call(live: LiveModel, positional: Sequence[Any], named: Mapping[str, Any]) -> Model:
+def trace_call(
+    live: LiveModel, positional: Sequence[Any], named: Mapping[str, Any], *, dataflow: bool = False
+) -> Model:
     """Call a model once, and return its tree with the call of each module.
+
+    With `dataflow`, the tree also has the record of which operation uses the results of which others.
 
     If the call fails while operations are counted, the model is called again without counting. The result then has
     shapes, but no multiply-accumulates.
@@ -63,9 +70,10 @@ def trace_call(live: LiveModel, positional: Sequence[Any], named: Mapping[str, A
     Raises:
         BaseException: any exception that the model raises.
     """
-    recorder = _Recorder()
+    recorder = _Recorder(DataflowRecorder(live) if dataflow else None)
+    found: Dataflow | None = None
     try:
-        _call_watched(live.root, positional, named, recorder, is_counting=True)
+        found = _call_watched(live.root, positional, named, recorder, is_counting=True)
     except Exception as error:
         recorder = _Recorder()
         try:
@@ -73,7 +81,8 @@ def trace_call(live: LiveModel, positional: Sequence[Any], named: Mapping[str, A
         except Exception:
             raise error from None  # the model fails without counting too
         recorder.miss_all()
-    return _with_unregistered(live, _with_calls(_with_shapes(live), recorder), recorder)
+    tree = _with_unregistered(live, _with_calls(_with_shapes(live), recorder), recorder)
+    return msgspec.structs.replace(tree, dataflow=found) if found else tree
 
 
 def _with_shapes(live: LiveModel) -> LiveModel:
@@ -95,7 +104,9 @@ def _with_unregistered(live: LiveModel, tree: Model, recorder: _Recorder) -> Mod
 
 def _call_watched(
     model: nn.Module, positional: Sequence[Any], named: Mapping[str, Any], recorder: _Recorder, *, is_counting: bool
-) -> None:
+) -> Dataflow | None:
+    flow = recorder.dataflow
+    called_with = record_inputs(flow, model, positional, named) if flow else ""
     with ExitStack() as stack:
         stack.enter_context(_evaluating(model))
         stack.enter_context(_uncompiled())
@@ -104,7 +115,10 @@ def _call_watched(
         stack.enter_context(torch.no_grad())
         if is_counting:
             stack.enter_context(_Operations(recorder))
-        model(*positional, **named)
+        if flow:
+            stack.enter_context(FunctionNames(flow))
+        output = model(*positional, **named)
+    return to_dataflow(flow, output, called_with) if flow else None
 
 
 @contextmanager
@@ -152,15 +166,20 @@ class _Seen:
 class _Recorder:
     """The calls of all modules, by `id`. The model keeps its modules alive, so the ids stay valid."""
 
-    def __init__(self) -> None:
+    def __init__(self, dataflow: DataflowRecorder | None = None) -> None:
         self.seen: dict[int, _Seen] = {}
         self.running: list[int] = []
+        self.dataflow = dataflow
 
     def enter(self, module: nn.Module, _args: Any) -> None:
+        if self.dataflow:
+            self.dataflow.stack.enter(module, self.dataflow.operations)
         self.running.append(id(module))
         self.seen.setdefault(id(module), _Seen(len(self.seen))).calls += 1
 
     def leave(self, module: nn.Module, _args: Any, output: Any) -> None:
+        if self.dataflow:
+            self.dataflow.stack.leave(module)
         while self.running and self.running.pop() != id(module):
             pass  # a module whose hook, from user code, raised before this one was called
         seen = self.seen.get(id(module))
@@ -240,6 +259,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         counted = formula(*args, out=out, **kwargs) if formula else 0
         uncounted = "" if formula else macs.uncounted_name(func)
         self.recorder.computed(counted, _new_bytes(result, (args, kwargs)), uncounted)
+        if self.recorder.dataflow:
+            self.recorder.dataflow.observe(func, args, kwargs, result)
 
 
 def _new_bytes(result: Any, given: Any) -> int:

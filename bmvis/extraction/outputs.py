@@ -20,13 +20,19 @@ MAX_NESTING = 8
 
 def read_outputs(output: Any) -> tuple[Output, ...]:
     """Return the tensors of an output. Those in dictionaries, named tuples and data classes have a name."""
-    return tuple(islice(_tensors_of(output, "", MAX_NESTING), MAX_OUTPUTS))
+    found = islice(named_tensors(output), MAX_OUTPUTS)
+    return tuple(Output(name, tuple(map(int, tensor.shape))) for name, tensor in found)
 
 
-def _tensors_of(output: Any, name: str, levels: int) -> Iterator[Output]:
+def named_tensors(output: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield each tensor of an output with the innermost name on its path; '' if there is none."""
+    return _tensors_of(output, "", MAX_NESTING)
+
+
+def _tensors_of(output: Any, name: str, levels: int) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield each tensor with the innermost name on its path. A tensor that occurs twice is two outputs."""
     if isinstance(output, torch.Tensor):
-        yield Output(name, tuple(map(int, output.shape)))
+        yield name, output
         return
     if not levels:
         return

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from bmvis.model.dataflow import Dataflow
 from bmvis.model.optimizer import Optimizer
 from bmvis.model.settings import Configuration
 from bmvis.model.state_code import StateCode
@@ -228,6 +229,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """Configuration objects of libraries, such as `BertConfig` and `LoraConfig`."""
     versions: dict[str, str] = {}
     """The version of torch and of the packages that define the classes of the modules. They are no facts of a model."""
+    dataflow: Dataflow | None = None
+    """Which operation of a call uses the results of which others, if that was requested."""
     unrecorded: tuple[str, ...] = ()
     """Facts that are unknown because the snapshot has an older format, such as `state_code`. They are not compared."""
     is_recorded: bool = False

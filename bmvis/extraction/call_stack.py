@@ -1,0 +1,142 @@
+"""The stack of module calls while a model runs, with calls that PyTorch's hooks do not report.
+
+If code calls `module.forward` directly, as PEFT does with the wrapped model, no hook reports it. The submodules that
+it calls then have a path with modules in between that have no call on the stack. Those get an implied call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from bmvis.extraction.modules import LiveModel
+from bmvis.model.dataflow import ModuleCall
+from bmvis.model.tree import join
+
+if TYPE_CHECKING:
+    from bmvis.extraction.dataflow import RawOperation
+
+_PARAMETRIZATIONS = "parametrizations"
+"""Modules below this attribute compute a weight: their operations are those of the module that has the weight."""
+
+
+class _Running:
+    """A call that runs."""
+
+    __slots__ = ("call", "implied", "module", "path", "since")
+
+    def __init__(self, module: int, path: str, call: int) -> None:
+        self.module = module
+        self.path = path
+        self.call = call
+        self.implied: list[tuple[str, int]] = []
+        """Implied calls that may still run: paths and indices, the outermost one first."""
+        self.since = 0
+        """The number of operations when the last implied call was entered."""
+
+
+class CallStack:
+    """All calls, and those that run."""
+
+    def __init__(self, live: LiveModel) -> None:
+        self.calls: list[ModuleCall] = []
+        self._running: list[_Running] = []
+        self._places: dict[int, list[str]] = {}
+        self._is_container: dict[str, bool] = {}
+        for _, _, path, module, *_ in live.places:
+            self._places.setdefault(id(module), []).append(path)
+            self._is_container[path] = is_container(module)
+
+    @property
+    def call(self) -> int:
+        """Return the index of the innermost call."""
+        return self._running[-1].call if self._running else 0
+
+    @property
+    def path(self) -> str:
+        """Return the path of the module of the innermost call."""
+        return self._running[-1].path if self._running else ""
+
+    def owner(self, path: str, name: str) -> tuple[str, str]:
+        """Return the path of the module that uses a tensor, and its name there. A `ParameterList` does not use its own.
+
+        The same is true of the modules of a parametrization.
+        """
+        while path and (self._is_container.get(path) or _PARAMETRIZATIONS in path.split(".")):
+            path, _, last = path.rpartition(".")
+            name = join(last, name)
+        return path, name
+
+    def is_running(self, paths: Sequence[str]) -> bool:
+        """Return whether one of the modules has a call that runs."""
+        return any(running.path in paths for running in self._running)
+
+    def nearest(self, paths: Sequence[str]) -> str:
+        """Return the path that shares the most with the path of the innermost call."""
+        here = self.path.split(".")
+        return max(paths, key=lambda path: _common(here, path.split(".")))
+
+    def enter(self, module: nn.Module, operations: Sequence[RawOperation]) -> None:
+        """Begin a call. Modules that are not in the tree belong to the module that calls them."""
+        paths = self._places.get(id(module))
+        path = self.nearest(paths) if paths else ""
+        if self._running and (not paths or _PARAMETRIZATIONS in path.split(".")):
+            self._running.append(_Running(id(module), self.path, self.call))
+            return
+        parent = self._parent(path, operations) if self._running else -1
+        self.calls.append(ModuleCall(path, parent))
+        self._running.append(_Running(id(module), path, len(self.calls) - 1))
+
+    def leave(self, module: nn.Module) -> None:
+        """End a call."""
+        if any(running.module == id(module) for running in self._running):
+            while self._running.pop().module != id(module):
+                pass  # a module whose hook, from user code, raised before
+
+    def implied_call(self, path: str, operations: Sequence[RawOperation]) -> int:
+        """Return a new call, below the innermost one, of a module that no hook reported."""
+        self.calls.append(ModuleCall(path, self._parent(path, operations)))
+        return len(self.calls) - 1
+
+    def _parent(self, path: str, operations: Sequence[RawOperation]) -> int:
+        """Return the call below which a call of the module at `path` belongs; with implied calls in between."""
+        caller = self._running[-1]
+        between = self._between(caller.path, path)
+        common = _common([one for one, _ in caller.implied], between)
+        del caller.implied[common:]
+        if common:  # the code between two calls in a module is that of the module
+            for operation in operations[caller.since :]:
+                if operation.call == caller.call:
+                    operation.call = caller.implied[-1][1]
+        for one in between[common:]:
+            parent = caller.implied[-1][1] if caller.implied else caller.call
+            self.calls.append(ModuleCall(one, parent))
+            caller.implied.append((one, len(self.calls) - 1))
+        caller.since = len(operations)
+        return caller.implied[-1][1] if caller.implied else caller.call
+
+    def _between(self, above: str, below: str) -> list[str]:
+        """Return the paths of the modules between two that code can call."""
+        if above and not below.startswith(f"{above}."):
+            return []
+        parts = below.split(".")
+        first = len(above.split(".")) + 1 if above else 1
+        paths = [".".join(parts[:length]) for length in range(first, len(parts))]
+        return [path for path in paths if not self._is_container.get(path, True)]
+
+
+def is_container(module: nn.Module) -> bool:
+    """Return whether code calls the modules in a module, but seldom the module itself."""
+    return type(module) is nn.Sequential or getattr(type(module), "forward", None) is nn.Module.forward
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return the number of equal names at the beginning."""
+    count = 0
+    for here, there in zip(one, other, strict=False):
+        if here != there:
+            break
+        count += 1
+    return count

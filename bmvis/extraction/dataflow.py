@@ -1,0 +1,254 @@
+"""Record which operation of a call uses the results of which others.
+
+The hooks and the dispatch mode of `bmvis.extraction.forward` report calls of modules and operations to a recorder. It
+finds the producer of a tensor by identity. For a tensor that something has written to, also through a view, the
+producer is the last operation that wrote to its storage.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.overrides import TorchFunctionMode
+
+from bmvis.extraction.call_stack import CallStack
+from bmvis.extraction.modules import LiveModel
+from bmvis.extraction.operation_names import is_known, operation_name
+from bmvis.model.dataflow import Dims, Value
+
+_SHAPE_ONLY = ("new_", "empty", "zeros", "ones", "full", "rand", "arange")
+"""Beginnings of the names of operations whose results do not depend on the values of their arguments."""
+
+
+class RawOperation:
+    """An operation under construction. `sources` are references as in `bmvis.model.dataflow`."""
+
+    __slots__ = ("call", "name", "shape", "sources")
+
+    def __init__(self, call: int, name: str, sources: list[int], shape: Dims | None) -> None:
+        self.call = call
+        self.name = name
+        self.sources = sources
+        self.shape = shape
+
+
+class _Traits(NamedTuple):
+    """What the schema of an operation tells about its results."""
+
+    name: str
+    is_view: bool
+    is_constant: bool
+    written: tuple[int | str, ...]
+    """Positions or names of the arguments that it writes to."""
+
+
+class DataflowRecorder:
+    """The values, calls and operations of one call of a model."""
+
+    def __init__(self, live: LiveModel) -> None:
+        self.stack = CallStack(live)
+        self.values: list[Value] = []
+        self.operations: list[RawOperation] = []
+        self.function = ""
+        """The name of the function of PyTorch that runs."""
+        self._producers: dict[int, tuple[Any, int]] = {}
+        """For the `id` of a tensor, a weak reference to it, and its producer."""
+        self._storages: dict[int, int | None] = {}
+        """For a storage, the operation that created or last wrote to it."""
+        self._held: list[StorageWeakRef] = []
+        """Weak references to these storages. While one exists, no other storage can get the same address."""
+        self._owners: dict[int, tuple[str, ...]] = {}
+        """For the reference of a parameter or buffer, the paths of the modules that have it."""
+        self._traits: dict[Any, _Traits] = {}
+        self._register_tensors(live)
+
+    def _register_tensors(self, live: LiveModel) -> None:
+        for kind, each in (("parameter", live.parameters), ("buffer", live.buffers)):
+            known: dict[int, int] = {}
+            for place, tensors in zip(live.places, each, strict=True):
+                for name, tensor in tensors:
+                    path, full_name = self.stack.owner(place[2], name)
+                    if id(tensor) in known:
+                        self._owners[known[id(tensor)]] += (path,)
+                        continue
+                    known[id(tensor)] = ref = self._add_value(tensor, Value(kind, full_name, path))  # type: ignore[arg-type]
+                    self._owners[ref] = (path,)
+
+    def _add_value(self, tensor: torch.Tensor, value: Value) -> int:
+        self.values.append(value)
+        ref = -len(self.values)
+        self._producers[id(tensor)] = (weakref.ref(tensor), ref)
+        key = _storage(tensor)
+        if key is not None and key not in self._storages:
+            self._set_storage(tensor, key, ref)
+        return ref
+
+    def _set_storage(self, tensor: torch.Tensor, key: int, ref: int | None) -> None:
+        if key not in self._storages:
+            self._held.append(StorageWeakRef(tensor.untyped_storage()))  # type: ignore[no-untyped-call]  # torch
+        self._storages[key] = ref
+
+    def add_input(self, name: str, tensor: torch.Tensor) -> None:
+        """Record an argument of the call."""
+        self._add_value(tensor, Value("input", name, "", _shape(tensor)))
+
+    def producer(self, tensor: torch.Tensor) -> int | None:
+        """Return a reference to the value of a tensor; None if it depends on nothing."""
+        known = self._producers.get(id(tensor))
+        own = known[1] if known is not None and known[0]() is tensor else None
+        key = _storage(tensor)
+        last = None if key is None else self._storages.get(key)
+        if own is None:
+            return last
+        return last if last is not None and last >= 0 and last > own else own
+
+    def observe(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
+        """Record an operation that has run."""
+        traits = self._traits.get(func) or self._traits.setdefault(func, _traits(func))
+        results = list(_tensors((result,)))
+        sources = [] if traits.is_constant else self._sources(traits, args, kwargs)
+        if traits.is_view and len(sources) == 1 and sources[0] < 0:
+            for tensor in results:
+                self._producers[id(tensor)] = (weakref.ref(tensor), sources[0])
+            return
+        ref = self._add(traits, sources, results) if sources else None
+        for place in traits.written:
+            written = args[place] if isinstance(place, int) and place < len(args) else kwargs.get(str(place))
+            for tensor in _tensors((written,)):
+                self._wrote(tensor, ref)
+        if traits.written and ref is None:
+            return
+        for tensor in results:
+            own = ref
+            if ref is not None and len(results) > 1:
+                own = self._append(RawOperation(self.operations[ref].call, "item", [ref], _shape(tensor)))
+            self._produced(tensor, own, is_fresh=not traits.is_view and not traits.written)
+
+    def _sources(self, traits: _Traits, args: Sequence[Any], kwargs: dict[str, Any]) -> list[int]:
+        found: dict[int, None] = {}
+        arguments = args
+        if traits.name == "copy_" and _is_whole(args[0]):
+            arguments = args[1:]
+        for tensor in _tensors(arguments if not kwargs else (*arguments, *kwargs.values())):
+            ref = self.producer(tensor)
+            if ref is None or (ref < 0 and not self._counts(ref)):
+                continue
+            found[ref] = None
+        return list(found)
+
+    def _counts(self, ref: int) -> bool:
+        """Return whether a value counts as a source: a buffer only in a call of the module that has it."""
+        return self.values[-1 - ref].kind != "buffer" or self.stack.path in self._owners[ref]
+
+    def _add(self, traits: _Traits, sources: list[int], results: Sequence[torch.Tensor]) -> int:
+        name = self.function if self.function and is_known(self.function) else traits.name
+        shape = _shape(results[0]) if len(results) == 1 else None
+        return self._append(RawOperation(self.stack.call, operation_name(name), sources, shape))
+
+    def _append(self, operation: RawOperation) -> int:
+        self.operations.append(operation)
+        return len(self.operations) - 1
+
+    def _produced(self, tensor: torch.Tensor, ref: int | None, *, is_fresh: bool) -> None:
+        if ref is None:
+            self._producers.pop(id(tensor), None)
+        else:
+            self._producers[id(tensor)] = (weakref.ref(tensor), ref)
+        if is_fresh and (key := _storage(tensor)) is not None:
+            self._set_storage(tensor, key, ref)
+
+    def _wrote(self, tensor: torch.Tensor, ref: int | None) -> None:
+        self._produced(tensor, ref, is_fresh=ref is not None or _is_whole(tensor))
+
+    def end_function(self, start: int) -> None:
+        """Assign the operations of a function to the module whose parameters it reads, if that was not called.
+
+        This is the case if code calls `module.forward` directly, or uses `other.weight`.
+        """
+        call, foreign = self.stack.call, ""
+        group = [operation for operation in self.operations[start:] if operation.call == call]
+        for operation in group:
+            for ref in operation.sources:
+                owners = self._owners.get(ref)
+                if owners is None or self.values[-1 - ref].kind != "parameter":
+                    continue
+                if self.stack.is_running(owners):
+                    return
+                foreign = foreign or self.stack.nearest(owners)
+        if foreign:
+            own = self.stack.implied_call(foreign, self.operations)
+            for operation in group:
+                operation.call = own
+
+
+class FunctionNames(TorchFunctionMode):
+    """Reports the outermost function of PyTorch that runs, such as `scaled_dot_product_attention`."""
+
+    def __init__(self, recorder: DataflowRecorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        recorder = self.recorder
+        before, start = recorder.function, len(recorder.operations)
+        recorder.function = getattr(func, "__name__", "")
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            recorder.function = before
+            if len(recorder.operations) > start:
+                recorder.end_function(start)
+
+
+def _traits(func: Any) -> _Traits:
+    schema = getattr(func, "_schema", None)
+    if schema is None:  # a higher-order operator
+        return _Traits(getattr(func, "__name__", ""), False, False, ())
+    name = schema.name.rpartition("::")[2]
+    written: list[int | str] = []
+    for position, argument in enumerate(schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            written.append(argument.name if argument.kwarg_only else position)
+    is_view = not written and any(out.alias_info is not None for out in schema.returns)
+    is_constant = name.startswith(_SHAPE_ONLY) or name in ("fill_", "zero_", "normal_", "uniform_")
+    return _Traits(name, is_view, is_constant and not is_view, tuple(written))
+
+
+def _tensors(things: Iterable[Any]) -> Iterator[torch.Tensor]:
+    """Yield the tensors in arguments or results, also those in lists."""
+    for thing in things:
+        if isinstance(thing, torch.Tensor):
+            yield thing
+        elif isinstance(thing, list | tuple):
+            yield from _tensors(thing)
+
+
+def _storage(tensor: torch.Tensor) -> int | None:
+    """Return what identifies the storage of a tensor while it exists; None if it has none."""
+    if tensor.layout is not torch.strided:
+        return None
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (RuntimeError, NotImplementedError):  # a tensor subclass without storage
+        return None
+
+
+def _is_whole(tensor: torch.Tensor) -> bool:
+    """Return whether a tensor covers its storage, so that a write to it leaves nothing of the values before."""
+    try:
+        return tensor.numel() * tensor.element_size() == tensor.untyped_storage().nbytes()
+    except (RuntimeError, NotImplementedError):
+        return False
+
+
+def _shape(tensor: torch.Tensor) -> Dims | None:
+    try:
+        return tuple(map(int, tensor.shape))
+    except (RuntimeError, TypeError):  # a nested tensor has no `shape`
+        return None

@@ -1,0 +1,216 @@
+"""Convert what a recorder has seen to a `Dataflow`: without what no output depends on, and shorter.
+
+All operations of a call that makes no other calls become one, because no figure shows them apart. An operation that
+only one other one uses, and that has no other source, is merged with it if both are in the same call.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+from bmvis import user_text
+from bmvis.extraction.dataflow import DataflowRecorder, RawOperation
+from bmvis.extraction.outputs import named_tensors
+from bmvis.model.dataflow import Dataflow, ModuleCall, Operation, Result
+
+MAX_RESULTS = 8
+"""Maximum number of unnamed outputs that have an output of their own in a figure."""
+_LAYOUT = frozenset(
+    (
+        *("view", "permute", "transpose", "t", "expand", "slice", "select", "item", "unsqueeze", "squeeze", "clone"),
+        *("alias", "to_copy", "detach", "split", "split_with_sizes", "unbind", "chunk", "unsafe_view", "as_strided"),
+        "lift_fresh",
+    )
+)
+"""Operations that change the layout of values, not the values."""
+
+
+def record_inputs(recorder: DataflowRecorder, model: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
+    """Record the tensors in the arguments of the call. Return a description of them."""
+    texts = []
+    for name, argument in _arguments(model, positional, named):
+        tensors = [leaf for leaf in tree_leaves(argument) if isinstance(leaf, torch.Tensor)]
+        parts = argument.items() if isinstance(argument, Mapping) else ((None, argument),)
+        for key, part in parts:
+            for tensor in (leaf for leaf in tree_leaves(part) if isinstance(leaf, torch.Tensor)):
+                recorder.add_input(name if key is None else user_text.safe_text(str(key)), tensor)
+        if tensors:
+            more = f" and {len(tensors) - 1} more" if len(tensors) > 1 else ""
+            texts.append(f"{name}: {_described(tensors[0])}{more}")
+    return "; ".join(texts)
+
+
+def _described(tensor: torch.Tensor) -> str:
+    try:
+        return f"{str(tensor.dtype).removeprefix('torch.')}{list(map(int, tensor.shape))}"
+    except (RuntimeError, TypeError):
+        return str(tensor.dtype).removeprefix("torch.")
+
+
+def _arguments(model: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the arguments with the names that `forward` gives them."""
+    try:
+        parameters = inspect.signature(model.forward).parameters.values()
+        names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError, AttributeError):
+        names = []
+    for index, argument in enumerate(positional):
+        yield (names[index] if index < len(names) else f"input {index + 1}"), argument
+    yield from named.items()
+
+
+def to_dataflow(recorder: DataflowRecorder, output: Any, called_with: str) -> Dataflow:
+    """Return the record of a call that has returned `output`."""
+    results = _results(recorder, output)
+    operations = recorder.operations
+    _forget_constants(recorder)
+    needed = _needed(operations, results)
+    returned = {ref for refs in results.values() for ref in refs}
+    _merge_leaf_calls(recorder, needed, returned)
+    merged = _merge_chains(operations, _needed(operations, results), returned)
+    return _renumbered(recorder, results, merged, called_with)
+
+
+def _results(recorder: DataflowRecorder, output: Any) -> dict[str, list[int]]:
+    """Return the references to the outputs, by name."""
+    found = list(named_tensors(output))
+    unnamed = sum(not name for name, _ in found)
+    results: dict[str, list[int]] = {}
+    position = 0
+    for name, tensor in found:
+        position += not name
+        if not name:
+            name = "output" if unnamed == 1 or unnamed > MAX_RESULTS else f"output {position}"
+        ref = recorder.producer(tensor)
+        if ref is not None:
+            results.setdefault(name, []).append(ref)
+    return results
+
+
+def _forget_constants(recorder: DataflowRecorder) -> None:
+    """Remove the sources that depend on no input, parameter or buffer."""
+    constant: set[int] = set()
+    for index, operation in enumerate(recorder.operations):
+        operation.sources = [ref for ref in operation.sources if ref not in constant]
+        if not operation.sources:
+            constant.add(index)
+
+
+def _needed(operations: Sequence[RawOperation], results: Mapping[str, Iterable[int]]) -> list[bool]:
+    """Return for each operation whether an output depends on it, and it depends on a value."""
+    needed = [False] * len(operations)
+    for refs in results.values():
+        for ref in refs:
+            if ref >= 0:
+                needed[ref] = bool(operations[ref].sources)
+    for index in range(len(operations) - 1, -1, -1):
+        if needed[index]:
+            for ref in operations[index].sources:
+                if ref >= 0:
+                    needed[ref] = True
+    return needed
+
+
+def _merge_leaf_calls(recorder: DataflowRecorder, needed: Sequence[bool], results: set[int]) -> None:
+    """Give all sources of a call that makes no calls to the first of its operations that something else uses.
+
+    The others that something else uses depend on that one.
+    """
+    operations = recorder.operations
+    outer = _calls_with_calls(
+        recorder.stack.calls, {operation.call for operation, n in zip(operations, needed, strict=True) if n}
+    )
+    sources: dict[int, dict[int, None]] = {}
+    used = set(results)
+    for operation, is_needed in zip(operations, needed, strict=True):
+        if not is_needed:
+            continue
+        outside = [ref for ref in operation.sources if ref < 0 or operations[ref].call != operation.call]
+        used.update(outside)
+        own = sources.setdefault(operation.call, {})
+        weights = [ref for ref in (*own, *outside) if ref < 0 and recorder.values[-1 - ref].kind != "input"]
+        own.update(dict.fromkeys(ref for ref in outside if ref not in weights[1:]))  # one weight is enough
+    first: dict[int, int] = {}
+    for index, operation in enumerate(operations):
+        if needed[index] and index in used and operation.call not in outer:
+            start = first.setdefault(operation.call, index)
+            operation.sources = list(sources[operation.call]) if start == index else [start]
+
+
+def _calls_with_calls(calls: Sequence[ModuleCall], running: Iterable[int]) -> set[int]:
+    """Return the calls that make one of the given calls, also indirectly."""
+    found: set[int] = set()
+    for call in running:
+        parent = calls[call].parent
+        while parent >= 0 and parent not in found:
+            found.add(parent)
+            parent = calls[parent].parent
+    return found
+
+
+def _merge_chains(operations: Sequence[RawOperation], needed: Sequence[bool], results: set[int]) -> dict[int, int]:
+    """Merge operations with their only source, and return the operation that each one is merged with."""
+    uses: Counter[int] = Counter(results)
+    for index, operation in enumerate(operations):
+        if needed[index]:
+            uses.update(operation.sources)
+    merged: dict[int, int] = {}
+    for index, operation in enumerate(operations):
+        if not needed[index]:
+            continue
+        operation.sources = list(dict.fromkeys(merged.get(ref, ref) for ref in operation.sources))
+        source = operation.sources[0]
+        if len(operation.sources) > 1 or source < 0 or uses[source] > 1:
+            continue
+        before = operations[source]
+        if before.call == operation.call and (
+            before.name in _LAYOUT or operation.name in _LAYOUT or before.name == operation.name == "attention"
+        ):
+            merged[index] = source
+            before.name = operation.name if before.name in _LAYOUT else before.name
+            before.shape = operation.shape
+            uses[source] = uses[index]
+    return merged
+
+
+def _renumbered(
+    recorder: DataflowRecorder, results: Mapping[str, Iterable[int]], merged: Mapping[int, int], called_with: str
+) -> Dataflow:
+    """Return the record with consecutive numbers of the operations, calls and values that are used."""
+    refs = {name: list(dict.fromkeys(merged.get(ref, ref) for ref in each)) for name, each in results.items()}
+    needed = _needed(recorder.operations, refs)
+    kept = [index for index, is_needed in enumerate(needed) if is_needed and index not in merged]
+    used = {ref for index in kept for ref in recorder.operations[index].sources if ref < 0}
+    used |= {ref for each in refs.values() for ref in each if ref < 0}
+    number = {index: position for position, index in enumerate(kept)}
+    values = sorted(used, reverse=True)
+    number |= {ref: -1 - position for position, ref in enumerate(values)}
+    calls, call_number = _kept_calls(recorder.stack.calls, {recorder.operations[index].call for index in kept})
+    return Dataflow(
+        tuple(recorder.values[-1 - ref] for ref in values),
+        calls,
+        tuple(
+            Operation(call_number[one.call], one.name, tuple(number[ref] for ref in one.sources), one.shape)
+            for one in map(recorder.operations.__getitem__, kept)
+        ),
+        tuple(
+            Result(name, sources)
+            for name, each in refs.items()
+            if (sources := tuple(number[ref] for ref in each if ref in number))
+        ),
+        called_with,
+    )
+
+
+def _kept_calls(calls: Sequence[ModuleCall], running: set[int]) -> tuple[tuple[ModuleCall, ...], dict[int, int]]:
+    """Return the given calls and those that make them, and their new numbers."""
+    kept = sorted(running | _calls_with_calls(calls, running) | {0})
+    number = {call: position for position, call in enumerate(kept)}
+    number[-1] = -1
+    return tuple(ModuleCall(calls[call].path, number[calls[call].parent]) for call in kept), number

@@ -1,0 +1,169 @@
+"""Draw a record of operations at some level: closed modules become boxes, and what combines their values, joins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from bmvis.model.dataflow import Dataflow, Dims, Operation
+from bmvis.view.figure.figure import Kind
+
+OPEN = -1
+"""The box of the operations of an opened module."""
+Operations = Literal["joins", "all", "none"]
+_MAX_SYMBOLS = 3
+"""Maximum number of symbols in the label of a join."""
+_ARITHMETIC = frozenset(("matmul", "softmax", "+", "−", "×", "÷", "concat", "where", "attention"))
+"""Operations that are parts of attention if they lead to it."""
+
+
+class Node:
+    """A box under construction."""
+
+    __slots__ = ("call", "ins", "kind", "name", "order", "outs", "symbols", "weights")
+
+    def __init__(self, kind: Kind, call: int, order: int, name: str = "") -> None:
+        self.kind = kind
+        self.call = call
+        """For a module, its call. For a join, the call that runs the operation. -1 for inputs and outputs."""
+        self.order = order
+        self.name = name
+        self.symbols: list[str] = []
+        """For a join, the operations."""
+        self.weights: list[str] = []
+        """For a join, the names of the parameters that it uses."""
+        self.ins: dict[Node, Dims | None] = {}
+        self.outs: dict[Node, None] = {}
+
+    def connect(self, target: Node, shape: Dims | None) -> None:
+        """Add an edge to another node. Several values share one edge, with a shape if that is the same for all."""
+        if target is self:
+            return
+        target.ins[self] = shape if target.ins.get(self, shape) == shape else None
+        self.outs[target] = None
+
+    def disconnect(self, target: Node) -> None:
+        """Remove the edge to another node."""
+        del self.outs[target]
+        del target.ins[self]
+
+    @property
+    def text(self) -> str:
+        """Return the label of a join: its operations and parameters."""
+        symbols = list(dict.fromkeys(self.symbols))
+        shown = [*symbols[:_MAX_SYMBOLS], *(["…"] if len(symbols) > _MAX_SYMBOLS else [])]
+        return " ".join([*shown, ", ".join(dict.fromkeys(self.weights))] if self.weights else shown)
+
+
+def contract(flow: Dataflow, box: Sequence[int], operations: Operations = "joins") -> list[Node]:
+    """Return the nodes of a figure: inputs, modules and joins in the order of the call, and outputs.
+
+    An operation in a closed module is part of its box. Another operation is a join if its values come from several
+    boxes, or if it uses a parameter of an opened module. Else the value counts as that of the box.
+
+    Args:
+        flow: the record.
+        box: for each call, the call of the box that it is in, or `OPEN`.
+        operations: whether joins are nodes, all operations, or none.
+    """
+    nodes = _Contraction(flow, box, operations).nodes()
+    joins = [node for node in nodes if node.kind == "join"]
+    if operations == "joins":
+        attending = {one.call for one in flow.operations if one.name == "softmax" and box[one.call] == OPEN}
+        dropped = {node for node in joins if _merged_into_next(node)}
+        for node in joins:
+            node.symbols = _simplified(node.symbols, node.call in attending)
+        nodes = [node for node in nodes if node not in dropped]
+    return nodes
+
+
+class _Contraction:
+    """The state of `contract`: the nodes that each operation's result comes from."""
+
+    def __init__(self, flow: Dataflow, box: Sequence[int], operations: Operations) -> None:
+        self.flow = flow
+        self.box = box
+        self.shown = operations
+        self.inputs: dict[str, Node] = {}
+        self.boxes: dict[int, Node] = {}
+        self.joins: list[Node] = []
+        self.origins: list[tuple[Node, ...]] = []
+        """For each operation, the nodes that its result comes from; none if it depends on nothing that is shown."""
+
+    def nodes(self) -> list[Node]:
+        for index, operation in enumerate(self.flow.operations):
+            self.origins.append(self._origins(index, operation))
+        results = []
+        for result in self.flow.results:
+            node = Node("output", -1, len(self.flow.operations), result.name)
+            self._connect(result.sources, node)
+            if node.ins:
+                results.append(node)
+        inner = sorted([*self.boxes.values(), *self.joins], key=lambda node: node.order)
+        return [*(node for node in self.inputs.values() if node.outs), *inner, *results]
+
+    def _origins(self, index: int, operation: Operation) -> tuple[Node, ...]:
+        call = self.box[operation.call]
+        is_closed = call != OPEN
+        values = [self.flow.values[-1 - ref] for ref in operation.sources if ref < 0]
+        weights = [value.name for value in values if value.kind == "parameter"]
+        if not (
+            weights
+            or any(value.kind == "input" or is_closed for value in values)
+            or any(ref >= 0 and self.origins[ref] for ref in operation.sources)
+        ):
+            return ()
+        if is_closed:
+            node = self.boxes.setdefault(call, Node("module", call, index))
+            self._connect(operation.sources, node)
+            return (node,)
+        found = dict.fromkeys(node for ref in operation.sources for node in self._nodes_of(ref))
+        is_node = self.shown == "all" or weights or len(found) > 1
+        if not is_node or self.shown == "none":
+            return tuple(found)
+        node = Node("join", operation.call, index)
+        node.symbols, node.weights = [operation.name], weights
+        self.joins.append(node)
+        self._connect(operation.sources, node)
+        return (node,)
+
+    def _nodes_of(self, ref: int) -> tuple[Node, ...]:
+        if ref >= 0:
+            return self.origins[ref]
+        value = self.flow.values[-1 - ref]
+        if value.kind != "input":
+            return ()
+        return (self.inputs.setdefault(value.name, Node("input", -1, -1, value.name)),)
+
+    def _connect(self, sources: Sequence[int], target: Node) -> None:
+        for ref in sources:
+            shape = self.flow.operations[ref].shape if ref >= 0 else self.flow.values[-1 - ref].shape
+            for node in self._nodes_of(ref):
+                node.connect(target, shape)
+
+
+def _merged_into_next(node: Node) -> bool:
+    """Merge a join with the only node that uses it, if that is a join in the same call."""
+    if len(node.outs) != 1:
+        return False
+    (target,) = node.outs
+    if target.kind != "join" or target.call != node.call:
+        return False
+    node.disconnect(target)
+    for source, shape in list(node.ins.items()):
+        source.disconnect(node)
+        source.connect(target, shape)
+    target.symbols = [*node.symbols, *target.symbols]
+    target.weights = [*node.weights, *target.weights]
+    return True
+
+
+def _simplified(symbols: list[str], is_attending: bool) -> list[str]:
+    """Return the operations of a join, with `attention` for those that lead to it."""
+    ends = [index for index, symbol in enumerate(symbols) if symbol == "attention"]
+    if not ends and is_attending:
+        ends = [index for index, symbol in enumerate(symbols) if symbol == "matmul"][1:]
+    if not ends:
+        return symbols
+    before = [symbol for symbol in symbols[: ends[-1]] if symbol not in _ARITHMETIC]
+    return [*before, "attention", *symbols[ends[-1] + 1 :]]

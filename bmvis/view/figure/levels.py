@@ -1,0 +1,123 @@
+"""Choose which modules of a figure are opened, and make the figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from bmvis import address
+from bmvis.model.dataflow import Dataflow
+from bmvis.model.tree import Model
+from bmvis.view.figure.assembly import assemble
+from bmvis.view.figure.contraction import OPEN, Operations, contract
+from bmvis.view.figure.figure import Figure
+from bmvis.view.figure.runs import fold_runs
+from bmvis.view.figure.wiring import Signatures
+
+MAX_BOXES = 24
+"""Maximum number of modules and joins in the figure of the level `auto`."""
+
+
+class Figures:
+    """The figures of a model that was called with a record of its dataflow.
+
+    Args:
+        model: the model.
+        flow: its record.
+        operations: whether operations between modules are drawn.
+        opened: patterns for modules that are opened at any level; the rules are those of `bmvis.address`.
+        closed: patterns for modules that are never opened.
+        similar: whether modules that differ in sizes only can be drawn once: always, never, or (None) if a figure
+            would have too many boxes.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        flow: Dataflow,
+        *,
+        operations: Operations = "joins",
+        opened: Sequence[str] = (),
+        closed: Sequence[str] = (),
+        similar: bool | None = None,
+    ) -> None:
+        self.model = model
+        self.flow = flow
+        self.operations = operations
+        self.similar = similar
+        self._opened = self._matched(opened, with_parents=True)
+        self._closed = self._matched(closed)
+        self._made: dict[int, Figure] = {}
+
+    @cached_property
+    def _signatures(self) -> Signatures:
+        return Signatures(self.model, self.flow)
+
+    def _matched(self, patterns: Sequence[str], *, with_parents: bool = False) -> set[int]:
+        """Return the calls of the modules that match a pattern, and if requested the calls around them."""
+        paths = [call.path for call in self.flow.calls]
+        found = {call for pattern in patterns for call in address.find(paths, pattern)}
+        for call in list(found) if with_parents else ():
+            while call >= 0:
+                found.add(call)
+                call = self.flow.calls[call].parent
+        return found
+
+    @cached_property
+    def depths(self) -> Sequence[int]:
+        """The level of each call. The model has level 0."""
+        found = [0]
+        for call in self.flow.calls[1:]:
+            found.append(found[call.parent] + 1)
+        return found
+
+    @property
+    def deepest(self) -> int:
+        """Return the level at which all modules are open that can be."""
+        return max(1, *self.depths)
+
+    def at(self, level: int) -> Figure:
+        """Return the figure that shows the modules at a level as boxes. The children of the model have level 1."""
+        level = max(1, min(level, self.deepest))
+        if level not in self._made:
+            similar = self.similar
+            figure = self._make(level, similar=bool(similar))
+            if similar is None and size(figure) > MAX_BOXES:
+                figure = self._make(level, similar=True)
+            self._made[level] = figure
+        return self._made[level]
+
+    def _make(self, level: int, *, similar: bool) -> Figure:
+        nodes = contract(self.flow, self._boxes(level), self.operations)
+        root = fold_runs(self.flow, nodes, self._signatures, similar=similar)
+        return assemble(self.model, self.flow, nodes, root, level)
+
+    @property
+    def auto(self) -> Figure:
+        """Return the figure of the deepest level with at most `MAX_BOXES` boxes; that of level 1 if none has."""
+        found = self.at(1)
+        for level in range(2, self.deepest + 1):
+            figure = self.at(level)
+            if size(figure) > MAX_BOXES:
+                break
+            found = figure
+        return found
+
+    def _boxes(self, level: int) -> list[int]:
+        """Return for each call the call of the box that it is in, or `OPEN`."""
+        outer = {call.parent for call in self.flow.calls}
+        boxes: list[int] = []
+        for call, made in enumerate(self.flow.calls):
+            around = boxes[made.parent] if call else OPEN
+            if around != OPEN:
+                boxes.append(around)
+                continue
+            is_open = call in outer and call not in self._closed
+            is_open = is_open and (self.depths[call] < level or call in self._opened)
+            boxes.append(OPEN if is_open else call)
+        return boxes
+
+
+def size(figure: Figure) -> int:
+    """Return the number of modules and joins of a figure."""
+    return sum(box.kind in ("module", "join") for box in figure.boxes)
