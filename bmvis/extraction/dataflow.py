@@ -37,7 +37,7 @@ class RawOperation:
 
 
 class _Traits(NamedTuple):
-    """What the schema of an operation tells about its results."""
+    """What the schema of an operation shows about its results."""
 
     name: str
     is_view: bool

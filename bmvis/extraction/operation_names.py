@@ -35,5 +35,5 @@ def operation_name(name: str) -> str:
 
 
 def is_known(name: str) -> bool:
-    """Return whether there is a word for a function that says more than its name."""
+    """Return whether there is a word for a function that is clearer than its name."""
     return operation_name(name) != name.strip("_")
