@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from bmvis import user_text
 from bmvis.extraction.dataflow import DataflowRecorder, RawOperation
 from bmvis.extraction.outputs import named_tensors
-from bmvis.model.dataflow import Dataflow, ModuleCall, Operation, Result
+from bmvis.model.dataflow import Dataflow, FlowOperation, FlowResult, ModuleCall
 
 MAX_RESULTS = 8
 """Maximum number of unnamed outputs that have an output of their own in a figure."""
@@ -196,11 +196,11 @@ def _renumbered(
         tuple(recorder.values[-1 - ref] for ref in values),
         calls,
         tuple(
-            Operation(call_number[one.call], one.name, tuple(number[ref] for ref in one.sources), one.shape)
+            FlowOperation(call_number[one.call], one.name, tuple(number[ref] for ref in one.sources), one.shape)
             for one in map(recorder.operations.__getitem__, kept)
         ),
         tuple(
-            Result(name, sources)
+            FlowResult(name, sources)
             for name, each in refs.items()
             if (sources := tuple(number[ref] for ref in each if ref in number))
         ),

@@ -33,7 +33,7 @@ class ModuleCall(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, arra
     """The index of the call that makes it; -1 for the model."""
 
 
-class Operation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array_like=True):
+class FlowOperation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array_like=True):
     """An operation, or all operations of a call that makes no other calls."""
 
     call: int
@@ -46,7 +46,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array
     """The shape of the result; None if there are several."""
 
 
-class Result(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array_like=True):
+class FlowResult(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array_like=True):
     """An output of the model: one tensor, or several with one name."""
 
     name: str
@@ -58,7 +58,7 @@ class Dataflow(msgspec.Struct, frozen=True, omit_defaults=True):
 
     values: tuple[Value, ...]
     calls: tuple[ModuleCall, ...]
-    operations: tuple[Operation, ...]
-    results: tuple[Result, ...]
+    operations: tuple[FlowOperation, ...]
+    results: tuple[FlowResult, ...]
     called_with: str = ""
     """The inputs: `input_ids: int64[1, 8]`."""

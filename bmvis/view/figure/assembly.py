@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from bmvis.model.dataflow import Dataflow
 from bmvis.model.labels import label, series_label
 from bmvis.model.tree import Model
-from bmvis.view.figure.contraction import Node
+from bmvis.view.figure.contraction import FigureNode
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
 from bmvis.view.figure.items import Item
 
@@ -16,7 +16,7 @@ _ROOT = "root"
 """The path of the model in keys."""
 
 
-def assemble(model: Model, flow: Dataflow, nodes: Sequence[Node], root: Item, level: int) -> Figure:
+def assemble(model: Model, flow: Dataflow, nodes: Sequence[FigureNode], root: Item, level: int) -> Figure:
     """Return the figure of nodes whose repeats are folded."""
     return _Assembly(model, flow, nodes, root).figure(level)
 
@@ -24,7 +24,7 @@ def assemble(model: Model, flow: Dataflow, nodes: Sequence[Node], root: Item, le
 class _Assembly:
     """The keys of the boxes of one figure."""
 
-    def __init__(self, model: Model, flow: Dataflow, nodes: Sequence[Node], root: Item) -> None:
+    def __init__(self, model: Model, flow: Dataflow, nodes: Sequence[FigureNode], root: Item) -> None:
         self.model = model
         self.flow = flow
         self.root = root
@@ -37,7 +37,7 @@ class _Assembly:
         self.met: Counter[str] = Counter()
         self.numbers: dict[int, int] = {}
         """For the `id` of an item with several calls, the number of its call."""
-        self.keys: dict[Node, str] = {}
+        self.keys: dict[FigureNode, str] = {}
         self._number_items(root, "")
 
     def _path(self, item: Item) -> str:
@@ -63,7 +63,7 @@ class _Assembly:
         frames = tuple(frame for item in self.root.items for frame in self._frames(item))
         return Figure(tuple(boxes), tuple(edges), frames, self.flow.called_with, level)
 
-    def _box(self, node: Node) -> Box:
+    def _box(self, node: FigureNode) -> Box:
         if node.kind in ("input", "output"):
             return Box(self._key(node, f"{'in' if node.kind == 'input' else 'out'}:{node.name}"), node.kind, node.name)
         if node.kind == "join":
@@ -87,7 +87,7 @@ class _Assembly:
             item.is_parallel,
         )
 
-    def _key(self, node: Node, wanted: str) -> str:
+    def _key(self, node: FigureNode, wanted: str) -> str:
         taken = set(self.keys.values()) if wanted in self.keys.values() else set()
         key, number = wanted, 1
         while key in taken:

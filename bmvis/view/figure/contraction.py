@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from bmvis.model.dataflow import Dataflow, Dims, Operation
+from bmvis.model.dataflow import Dataflow, Dims, FlowOperation
 from bmvis.view.figure.figure import Kind
 
 OPEN = -1
@@ -17,7 +17,7 @@ _ARITHMETIC = frozenset(("matmul", "softmax", "+", "−", "×", "÷", "concat", 
 """Operations that are parts of attention if they lead to it."""
 
 
-class Node:
+class FigureNode:
     """A box under construction."""
 
     __slots__ = ("call", "ins", "kind", "name", "order", "outs", "symbols", "weights")
@@ -32,17 +32,17 @@ class Node:
         """For a join, the operations."""
         self.weights: list[str] = []
         """For a join, the names of the parameters that it uses."""
-        self.ins: dict[Node, Dims | None] = {}
-        self.outs: dict[Node, None] = {}
+        self.ins: dict[FigureNode, Dims | None] = {}
+        self.outs: dict[FigureNode, None] = {}
 
-    def connect(self, target: Node, shape: Dims | None) -> None:
+    def connect(self, target: FigureNode, shape: Dims | None) -> None:
         """Add an edge to another node. Several values share one edge, with a shape if that is the same for all."""
         if target is self:
             return
         target.ins[self] = shape if target.ins.get(self, shape) == shape else None
         self.outs[target] = None
 
-    def disconnect(self, target: Node) -> None:
+    def disconnect(self, target: FigureNode) -> None:
         """Remove the edge to another node."""
         del self.outs[target]
         del target.ins[self]
@@ -55,7 +55,7 @@ class Node:
         return " ".join([*shown, ", ".join(dict.fromkeys(self.weights))] if self.weights else shown)
 
 
-def contract(flow: Dataflow, box: Sequence[int], operations: Operations = "joins") -> list[Node]:
+def contract(flow: Dataflow, box: Sequence[int], operations: Operations = "joins") -> list[FigureNode]:
     """Return the nodes of a figure: inputs, modules and joins in the order of the call, and outputs.
 
     An operation in a closed module is part of its box. Another operation is a join if its values come from several
@@ -84,25 +84,25 @@ class _Contraction:
         self.flow = flow
         self.box = box
         self.shown = operations
-        self.inputs: dict[str, Node] = {}
-        self.boxes: dict[int, Node] = {}
-        self.joins: list[Node] = []
-        self.origins: list[tuple[Node, ...]] = []
+        self.inputs: dict[str, FigureNode] = {}
+        self.boxes: dict[int, FigureNode] = {}
+        self.joins: list[FigureNode] = []
+        self.origins: list[tuple[FigureNode, ...]] = []
         """For each operation, the nodes that its result comes from; none if it depends on nothing that is shown."""
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[FigureNode]:
         for index, operation in enumerate(self.flow.operations):
             self.origins.append(self._origins(index, operation))
         results = []
         for result in self.flow.results:
-            node = Node("output", -1, len(self.flow.operations), result.name)
+            node = FigureNode("output", -1, len(self.flow.operations), result.name)
             self._connect(result.sources, node)
             if node.ins:
                 results.append(node)
         inner = sorted([*self.boxes.values(), *self.joins], key=lambda node: node.order)
         return [*(node for node in self.inputs.values() if node.outs), *inner, *results]
 
-    def _origins(self, index: int, operation: Operation) -> tuple[Node, ...]:
+    def _origins(self, index: int, operation: FlowOperation) -> tuple[FigureNode, ...]:
         call = self.box[operation.call]
         is_closed = call != OPEN
         values = [self.flow.values[-1 - ref] for ref in operation.sources if ref < 0]
@@ -114,35 +114,35 @@ class _Contraction:
         ):
             return ()
         if is_closed:
-            node = self.boxes.setdefault(call, Node("module", call, index))
+            node = self.boxes.setdefault(call, FigureNode("module", call, index))
             self._connect(operation.sources, node)
             return (node,)
         found = dict.fromkeys(node for ref in operation.sources for node in self._nodes_of(ref))
         is_node = self.shown == "all" or weights or len(found) > 1
         if not is_node or self.shown == "none":
             return tuple(found)
-        node = Node("join", operation.call, index)
+        node = FigureNode("join", operation.call, index)
         node.symbols, node.weights = [operation.name], weights
         self.joins.append(node)
         self._connect(operation.sources, node)
         return (node,)
 
-    def _nodes_of(self, ref: int) -> tuple[Node, ...]:
+    def _nodes_of(self, ref: int) -> tuple[FigureNode, ...]:
         if ref >= 0:
             return self.origins[ref]
         value = self.flow.values[-1 - ref]
         if value.kind != "input":
             return ()
-        return (self.inputs.setdefault(value.name, Node("input", -1, -1, value.name)),)
+        return (self.inputs.setdefault(value.name, FigureNode("input", -1, -1, value.name)),)
 
-    def _connect(self, sources: Sequence[int], target: Node) -> None:
+    def _connect(self, sources: Sequence[int], target: FigureNode) -> None:
         for ref in sources:
             shape = self.flow.operations[ref].shape if ref >= 0 else self.flow.values[-1 - ref].shape
             for node in self._nodes_of(ref):
                 node.connect(target, shape)
 
 
-def _merged_into_next(node: Node) -> bool:
+def _merged_into_next(node: FigureNode) -> bool:
     """Merge a join with the only node that uses it, if that is a join in the same call."""
     if len(node.outs) != 1:
         return False

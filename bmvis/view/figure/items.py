@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bmvis.model.dataflow import Dataflow
-from bmvis.view.figure.contraction import Node
+from bmvis.view.figure.contraction import FigureNode
 
 
 class Item:
@@ -13,14 +13,14 @@ class Item:
 
     __slots__ = ("call", "exact", "is_parallel", "is_similar", "items", "members", "node", "nodes", "signature")
 
-    def __init__(self, node: Node | None = None, call: int = -1) -> None:
+    def __init__(self, node: FigureNode | None = None, call: int = -1) -> None:
         self.node = node
         """The box; None for an opened module and for a repeated group."""
         self.call = call
         """The call of the module; that of the first one if it repeats. -1 for a join and for a group."""
         self.items: list[Item] = []
         """What is in an opened module or in a group."""
-        self.nodes: list[Node] = [] if node is None else [node]
+        self.nodes: list[FigureNode] = [] if node is None else [node]
         """All boxes inside."""
         self.members: list[int] = []
         """The calls that it represents if it repeats. For a group, those of its first module, if it has one."""
@@ -34,7 +34,7 @@ class Item:
         return self.node is None and self.call < 0
 
 
-def nest(flow: Dataflow, nodes: Sequence[Node]) -> tuple[Item, dict[int, Item]]:
+def nest(flow: Dataflow, nodes: Sequence[FigureNode]) -> tuple[Item, dict[int, Item]]:
     """Return the item of the model with all others in it, and the opened modules by their calls."""
     root = Item(call=0)
     opened = {-1: root, 0: root}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bmvis.model.dataflow import Dataflow
-from bmvis.view.figure.contraction import Node
+from bmvis.view.figure.contraction import FigureNode
 from bmvis.view.figure.items import Item, nest
 from bmvis.view.figure.wiring import Signatures, family
 
@@ -21,7 +21,7 @@ _Link = tuple[int, object]
 """The position of a node in its unit, and the position in another unit or the node at the other end of the edge."""
 
 
-def fold_runs(flow: Dataflow, nodes: Sequence[Node], signatures: Signatures, *, similar: bool) -> Item:
+def fold_runs(flow: Dataflow, nodes: Sequence[FigureNode], signatures: Signatures, *, similar: bool) -> Item:
     """Fold the nodes of a figure, and return the item of the model. Edges of `nodes` are changed."""
     root, opened = nest(flow, nodes)
     for call in sorted(opened, reverse=True):
@@ -109,7 +109,7 @@ class _Pass:
 class _Wired:
     """How the units of a possible run are connected."""
 
-    def __init__(self, units: list[list[Node]]) -> None:
+    def __init__(self, units: list[list[FigureNode]]) -> None:
         self.units = units
         self.place = {node: (number, at) for number, unit in enumerate(units) for at, node in enumerate(unit)}
         self.is_parallel = False
@@ -174,7 +174,7 @@ class _Wired:
                 for target in list(node.outs):
                     node.disconnect(target)
 
-    def _leaving_last(self, count: int) -> list[tuple[int, Node]]:
+    def _leaving_last(self, count: int) -> list[tuple[int, FigureNode]]:
         return [
             (at, target)
             for at, node in enumerate(self.units[count - 1])
