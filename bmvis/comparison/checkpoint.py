@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from bmvis.comparison.quantized import LIBRARY, packed_keys
 from bmvis.model.tree import Model, Module, join
 
 MAX_PLACES = 1_000_000
@@ -24,6 +25,8 @@ class StateTensor(NamedTuple):
 
     shape: tuple[int, ...] | None
     quantization: str
+    is_required: bool = False
+    """Whether `load_state_dict` raises an error without the key, also with `strict=False`."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -41,6 +44,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """Keys that only the old state dict has."""
     reshaped: tuple[str, ...] = ()
     """Keys in both whose tensors have different sizes. `strict=False` does not help."""
+    required: tuple[str, ...] = ()
+    """The missing keys without which the new model raises an error. `strict=False` does not help."""
     converters: tuple[str, ...] = ()
     """Full names of load hooks, state-dict hooks and overridden methods that can change the result."""
     is_cut: bool = False
@@ -64,7 +69,7 @@ class Verdict(msgspec.Struct, frozen=True):
     @property
     def loads_loosely(self) -> bool:
         """Return whether `load_state_dict(old, strict=False)` certainly succeeds."""
-        return self.is_certain and not self.reshaped
+        return self.is_certain and not (self.reshaped or self.required)
 
     def __str__(self) -> str:
         if self.is_cut:
@@ -73,7 +78,7 @@ class Verdict(msgspec.Struct, frozen=True):
             return "old checkpoints load" + self._unless("rejects")
         found = ((self.missing, "missing key"), (self.unexpected, "unexpected key"), (self.reshaped, "size mismatch"))
         counts = [_counted(len(keys), noun) for keys, noun in found if keys]
-        result = "no longer load" if self.reshaped else "load with strict=False only"
+        result = "no longer load" if self.reshaped or self.required else "load with strict=False only"
         return f"old checkpoints {result} ({', '.join(counts)})" + self._unless("converts")
 
     def _unless(self, verb: str) -> str:
@@ -98,6 +103,7 @@ def checkpoint_verdict(before: Model, after: Model) -> Verdict:
         tuple(key for key in new if key not in old),
         tuple(key for key in old if key not in new),
         tuple(key for key in new if key in old and not _fits(old[key], new[key])),
+        required=tuple(key for key, tensor in new.items() if key not in old and tensor.is_required),
         is_cut=is_old_cut or is_new_cut,
     )
     return msgspec.structs.replace(verdict, converters=tuple(_converters(before, after, verdict)))
@@ -123,6 +129,8 @@ def _code(model: Model, *, is_saved: bool) -> dict[str, tuple[str, ...]]:
         if module.state_code is None:
             continue
         names = module.state_code.saving if is_saved else module.state_code.loading
+        if packed_keys(module) is not None:
+            names = tuple(name for name in names if not name.startswith(LIBRARY))
         if index:  # `load_state_dict` of the root does not call that of other modules
             names = tuple(name for name in names if not name.endswith(".load_state_dict"))
         if names:
@@ -158,7 +166,10 @@ def state_keys(model: Model, *, is_saved: bool) -> tuple[dict[str, StateTensor],
 
 
 def _own_keys(module: Module, path: str, is_saved: bool) -> Iterator[tuple[str, StateTensor]]:
-    for parameter in module.parameters:
+    packed = packed_keys(module)
+    for name in packed or ():
+        yield join(path, name), StateTensor(None, "", is_required=True)
+    for parameter in module.parameters if packed is None else ():
         yield join(path, parameter.name), StateTensor(parameter.shape, parameter.quantization)
     for buffer in module.buffers:
         if buffer.persistent:

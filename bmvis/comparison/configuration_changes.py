@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 from bmvis.comparison.lines import DriftLine, fact_line
-from bmvis.comparison.setting_changes import SettingChange, impact_of, is_equal, related, setting_fact
+from bmvis.comparison.setting_changes import (
+    SettingChange,
+    impact_of,
+    is_equal,
+    is_size,
+    name_words,
+    related,
+    setting_fact,
+)
 from bmvis.comparison.setting_lines import Placed
 from bmvis.model.settings import Configuration, normal
 from bmvis.model.tree import Model
 
+_VAGUE = {"fn", "function", "default", "lora", "hidden", "attention", "layer", "output"}
+"""Words in names of values that do not link them to one kind of module."""
+
 
 def configuration_changes(
-    before: Model, after: Model, shown: Sequence[Placed], resized: Set[tuple[str, str]]
+    before: Model,
+    after: Model,
+    shown: Sequence[Placed],
+    resized: Set[tuple[str, str]],
+    lines: Sequence[DriftLine],
 ) -> Iterator[DriftLine]:
     """Yield the changes of the values of configurations.
 
@@ -21,19 +36,36 @@ def configuration_changes(
         after: the model now.
         shown: the changes of settings of modules.
         resized: pairs of sizes before and after that other changes show.
+        lines: other changes of modules.
     """
+    sizes = {size for _, size in resized}
     for old, new in _pairs(before.configurations, after.configurations):
         for name in dict.fromkeys([*old.values, *new.values]):
             was, is_now = old.values.get(name), new.values.get(name)
-            is_repeated = (normal(was), normal(is_now)) in resized or any(
-                is_equal(change.after, is_now)
-                and (was is None or is_equal(change.before, was))
-                and related(change.name, type_, name)
-                for _, type_, _, change in shown
+            is_repeated = (
+                (normal(was), normal(is_now)) in resized
+                or (is_size(name) and was is None and normal(is_now) in sizes)
+                or any(_is_shown(placed, name, was, is_now) for placed in shown)
+                or any(_is_effect(line, name) for line in lines)
             )
             if not is_equal(was, is_now) and not is_repeated:
                 change = SettingChange(name, was, is_now, impact_of(name, "", was, is_now))
                 yield fact_line("", setting_fact(change, "default"), subject=new.type)
+
+
+def _is_shown(placed: Placed, name: str, was: str | None, is_now: str | None) -> bool:
+    """Return whether a setting of a module changed as a value of the configuration did."""
+    change = placed.change
+    is_same = is_equal(change.after, is_now) and (was is None or is_equal(change.before, was))
+    return is_same and related(change.name, placed.type, name)
+
+
+def _is_effect(line: DriftLine, name: str) -> bool:
+    """Return whether a value of the configuration can have caused another class, or a bias that came or went."""
+    words = name_words(name) - _VAGUE
+    if line.topic == "class":
+        return bool(words & {word for part in line.path.split(".")[-2:] for word in name_words(part)})
+    return line.topic in ("added", "removed") and "bias" in words and line.names == ("bias",)
 
 
 def _pairs(

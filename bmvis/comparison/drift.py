@@ -82,13 +82,23 @@ def find_drift(before: Model, after: Model, ignored: Ignored = NOTHING) -> Drift
     """Return the changes from one model to another. The device of the build is not compared."""
     reader = DriftReader(before, after, ignored)
     counted = [line for line in reader.lines() if not ignored.covers(line.path, line.topic, line.impact)]
-    changes = tuple(sum_up(counted, before, after))
     verdict = checkpoint_verdict(before, after)
+    if verdict.loads:
+        counted = [_loaded(line) for line in counted]
+    changes = tuple(sum_up(counted, before, after))
     if not changes and verdict.differs and verdict == checkpoint_verdict(before, before):
         verdict = Verdict()  # the module's own code does not load what it saves: nothing has changed
     renamed = renamed_keys(before, after, reader.places, verdict)
     versions = _versions(before, after) if changes or verdict.differs else ""
     return Drift(changes, subtree_totals(before)[0], subtree_totals(after)[0], verdict, renamed, versions)
+
+
+def _loaded(line: DriftLine) -> DriftLine:
+    """Return a line with its class if old checkpoints load: PyTorch can convert what the line reports."""
+    if line.impact != "checkpoint":
+        return line
+    is_converted = line.kind == "changed" and line.topic in ("shape", "added", "removed")
+    return msgspec.structs.replace(line, impact="cosmetic" if is_converted else "numerics")
 
 
 def _versions(before: Model, after: Model) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import msgspec
@@ -9,6 +10,8 @@ import msgspec
 from bmvis.comparison.lines import FORMER, IMPACTS, DriftLine, Part
 from bmvis.comparison.tensor_changes import Impact
 
+MAX_LINES = 2
+"""Lines of a change of a model."""
 MAX_PARTS = 6
 """Changes that share a line."""
 _EFFECTS = {"tie_word_embeddings": "tied"}
@@ -18,8 +21,16 @@ _ALONE = ("wrapped", "unwrapped", "order")
 
 
 def join_lines(lines: Iterable[DriftLine]) -> list[DriftLine]:
-    """Return one line for the changes of one class of a module, and for a module and what changed inside of it."""
-    return list(_with_inner(list(_of_one_class(_without_repeats(list(lines))))))
+    """Return one line for the changes of one class of a module, and for a module and what changed inside of it.
+
+    If there are more than `MAX_LINES`, a module has one line for its changes of all classes.
+    """
+    single = _without_repeats(list(lines))
+    for by_class in (True, False):
+        joined = list(_with_sizes(list(_with_inner(list(_of_one_class(single, by_class=by_class))))))
+        if len(joined) <= MAX_LINES:
+            break
+    return joined
 
 
 def most_serious(lines: Sequence[DriftLine]) -> Impact:
@@ -46,18 +57,21 @@ def _without_repeats(lines: Sequence[DriftLine]) -> list[DriftLine]:
     return [line for line in caused if id(line) in kept]
 
 
-def _of_one_class(lines: Iterable[DriftLine]) -> Iterator[DriftLine]:
+def _of_one_class(lines: Sequence[DriftLine], *, by_class: bool) -> Iterator[DriftLine]:
     alike: dict[Hashable, list[DriftLine]] = {}
     root: Hashable = None
+    replaced = {line.path for line in lines if line.topic == "class"}
     for number, line in enumerate(lines):
         if line.topic == "wrapped" and not line.path:
             root = number
         if root is not None and line.subject == FORMER:
             alike[root].append(line)
             continue
-        key = (line.path, line.subject, line.impact) if _is_joinable(line) else number
+        impact = line.impact if by_class and line.path not in replaced else None  # all follows from the other class
+        key = (line.path, line.subject, impact) if _is_joinable(line) else number
         alike.setdefault(key, []).append(line)
     for found in alike.values():
+        found.sort(key=lambda line: line.topic != "class")
         for start in range(0, len(found), MAX_PARTS):
             some = found[start : start + MAX_PARTS]
             yield some[0] if len(some) == 1 else _join(some, [_text_of(line, some[0]) for line in some])
@@ -88,6 +102,43 @@ def _with_inner(lines: Sequence[DriftLine]) -> Iterator[DriftLine]:
             yield _join([line, *below], [line.text, *texts])
         elif number not in taken:
             yield line
+
+
+def _with_sizes(lines: Sequence[DriftLine]) -> Iterator[DriftLine]:
+    """Yield lines; that of added modules has the size that follows from their number, as that of a router does."""
+    sized = {line.path.rpartition(".")[0]: line for line in lines if line.topic == "shape"}
+    caused: dict[int, DriftLine] = {}
+    for number, line in enumerate(lines):
+        container, _, numbers = line.path.rpartition(".")
+        size = sized.get(container.rpartition(".")[0])
+        if line.kind == "changed" or size is None or not container:
+            continue
+        count = _number_of(numbers) if line.kind == "added" else -_number_of(numbers)
+        if count and _growths(size) == {count}:
+            caused[number] = size
+    repeated = set(map(id, caused.values()))
+    for number, line in enumerate(lines):
+        if (size := caused.get(number)) is not None:
+            yield _join([line, size], [line.text, f"{size.path.rpartition('.')[2]} {size.text}"])
+        elif id(line) not in repeated:
+            yield line
+
+
+def _number_of(numbers: str) -> int:
+    """Return how many numbers a label such as `8-15` represents; 0 for another one."""
+    found = 0
+    for run in numbers.split(","):
+        first, _, last = run.partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            return 0
+        found += int(last or first) - int(first) + 1
+    return found
+
+
+def _growths(line: DriftLine) -> set[int]:
+    """Return by how much each size in a change of shape grew."""
+    old, new = ([int(size) for size in re.findall(r"\d+", text)] for text in (line.before, line.after))
+    return {is_now - was for was, is_now in zip(old, new, strict=False) if was != is_now}
 
 
 def _is_host(line: DriftLine) -> bool:

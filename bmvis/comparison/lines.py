@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -58,10 +59,12 @@ class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact
     """What changed: the name of an argument, or of a fact of tensors."""
     subject: str = ""
     """What the text describes if it is not the module: `whole model`, `optimizer`."""
+    names: tuple[str, ...] = ()
+    """The tensors that the text begins with. Empty if lines of several modules became one."""
     tensors: int = 0
     """The number of tensors that it applies to; 0 if the text names them."""
     parts: tuple[Part, ...] = ()
-    """The changes of one module that the line joins; empty if it has one."""
+    """The changes that the line joins, of one module or of many; empty if it has one."""
 
     @property
     def impacts(self) -> tuple[Impact, ...]:
@@ -75,8 +78,11 @@ class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact
         return f"{_SIGNS[self.kind]} {place}  {self.text}"
 
 
-def fact_line(path: str, fact: ChangedFact, names: str = "", **more: object) -> DriftLine:
+def fact_line(path: str, fact: ChangedFact, names: Sequence[str] = (), **more: object) -> DriftLine:
     """Return the change of one place. `names` are the tensors it applies to, if not the whole module."""
-    text = f"{names}: {fact.text}" if names else fact.text
-    line = DriftLine("changed", path, text, fact.impact, before=fact.before, after=fact.after, topic=fact.topic)
+    named = tuple(filter(None, names))
+    text = f"{', '.join(named)}: {fact.text}" if named else fact.text
+    line = DriftLine(
+        "changed", path, text, fact.impact, before=fact.before, after=fact.after, topic=fact.topic, names=named
+    )
     return msgspec.structs.replace(line, **more)

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, changed
 from bmvis.model.tree import Module
 
+DROPOUTS = ("Dropout", "DropPath", "StochasticDepth")
+"""The beginnings of the names of classes that do something in training only."""
+
 
 def module_changes(old: Module, new: Module) -> Iterator[ChangedFact]:
     """Yield the changes of the class of a module, and of whether it is shared."""
@@ -32,5 +35,7 @@ def is_same_class(old: Module, new: Module) -> bool:
 def _class_impact(old: Module, new: Module) -> Impact:
     if old.type == new.type:
         return "cosmetic"
+    if all(module.type == "Identity" or module.type.startswith(DROPOUTS) for module in (old, new)):
+        return "training"
     is_torch = any(module.package.startswith("torch.nn.") for module in (old, new))
     return "numerics" if is_torch or not (old.parameters or new.parameters) else "cosmetic"

@@ -2,56 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 
 from bmvis.comparison.lines import DriftLine, Kind, fact_line
 from bmvis.comparison.tensor_changes import changed
-from bmvis.model.optimizer import Optimizer
+from bmvis.model.labels import label
+from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.settings import SETTINGS, function_name
 from bmvis.model.tree import Model
 
+_OF_TYPE = ("decoupled_weight_decay",)
+"""Settings of a group that the class of the optimizer decides."""
+
 
 def optimizer_changes(before: Model, after: Model) -> Iterator[DriftLine]:
-    """Yield each change of an optimizer or of one of its groups."""
+    """Yield each change of an optimizer or of its groups."""
     several = len(before.optimizers) > 1 or len(after.optimizers) > 1
+    with_settings = SETTINGS not in (*before.unrecorded, *after.unrecorded)
     for number, (old, new) in enumerate(zip_longest(before.optimizers, after.optimizers)):
         where = f"optimizer {number}" if several else "optimizer"
         if old is None or new is None:
             there = old or new
             if there is not None:
                 groups = f"{len(there.groups)} group{'' if len(there.groups) == 1 else 's'}"
-                kind: Kind = "added" if old is None else "removed"
-                text = f"{there.type} ({groups})"
-                yield DriftLine(kind, "", text, "training", topic="optimizer", subject=where)
+                yield _only(where, f"{there.type} ({groups})", "added" if old is None else "removed")
             continue
-        with_settings = SETTINGS not in (*before.unrecorded, *after.unrecorded)
-        was, is_now = _described(old, with_settings), _described(new, with_settings)
-        for field in dict.fromkeys([*was, *is_now]):
-            if was.get(field) == is_now.get(field) or _repeats_rate(field, was, is_now):
-                continue
-            values = (was.get(field, "none"), is_now.get(field, "none"))
-            group, _, name = field.rpartition(", ")
-            subject = f"{where}, {group}" if group else where
-            yield fact_line("", changed(*values, "training", name=name), subject=subject)
+        was, is_now = _described(old), _described(new)
+        for name, before_text, after_text in _differences(was, is_now):
+            yield fact_line("", changed(before_text, after_text, "training", name=name), subject=where)
+        if with_settings:
+            yield from _of_schedulers(old, new, where)
+        yield from _of_groups(old, new, where, with_sizes=_groups(before) == _groups(after))
 
 
-def _repeats_rate(field: str, was: dict[str, str], is_now: dict[str, str]) -> bool:
-    """Return whether the change of a scheduler's `initial_lr` is the same as that of `lr`."""
-    group, _, name = field.rpartition(", ")
-    if name != "initial_lr":
-        return False
-    rate = f"{group}, lr"
-    return (was.get(field), is_now.get(field)) == (was.get(rate), is_now.get(rate)) and rate in was
+def _groups(model: Model) -> list[tuple[int, ...] | None]:
+    """Return the groups of each parameter. If they differ, so do the sizes of groups."""
+    return [parameter.groups for module in model.modules for parameter in module.parameters]
 
 
-def _described(optimizer: Optimizer, with_settings: bool) -> dict[str, str]:
-    """Return all facts of an optimizer as text, by the name of the fact."""
-    found = {"type": optimizer.type, "schedulers": ", ".join(optimizer.schedulers) or "none"}
-    if with_settings:
-        for type_, settings in zip(optimizer.schedulers, optimizer.scheduler_settings, strict=False):
-            found |= {f"{type_}, {name}": function_name(text) or text for name, text in settings.items()}
-    for number, group in enumerate(optimizer.groups):
-        of_it = {"name": group.name or "none", "tensors": str(group.tensors), "not the model's": str(group.strangers)}
-        found |= {f"group {number}, {name}": value for name, value in {**of_it, **group.settings}.items()}
+def _only(subject: str, text: str, kind: Kind) -> DriftLine:
+    return DriftLine(kind, "", text, "training", topic="optimizer", subject=subject)
+
+
+def _described(optimizer: Optimizer) -> dict[str, str]:
+    return {"type": optimizer.type, "schedulers": ", ".join(optimizer.schedulers) or "none"}
+
+
+def _differences(was: Mapping[str, str], is_now: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for name in dict.fromkeys([*was, *is_now]):
+        if was.get(name) != is_now.get(name):
+            yield name, was.get(name, "none"), is_now.get(name, "none")
+
+
+def _of_schedulers(old: Optimizer, new: Optimizer, where: str) -> Iterator[DriftLine]:
+    """Yield the changed arguments of schedulers that both have; others come and go with their scheduler."""
+    was, is_now = _arguments(old), _arguments(new)
+    for key in was:
+        for name, before, after in _differences(was[key], is_now.get(key, was[key])):
+            yield fact_line("", changed(before, after, "training", name=name), subject=f"{where}, {key[0]}")
+
+
+def _arguments(optimizer: Optimizer) -> dict[tuple[str, int], dict[str, str]]:
+    """Return the arguments of each scheduler, by its class and its number among those of the class."""
+    found: dict[tuple[str, int], dict[str, str]] = {}
+    for type_, settings in zip(optimizer.schedulers, optimizer.scheduler_settings, strict=False):
+        number = sum(other == type_ for other, _ in found)
+        found[type_, number] = {name: function_name(text) or text for name, text in settings.items()}
     return found
+
+
+def _of_groups(old: Optimizer, new: Optimizer, where: str, *, with_sizes: bool) -> Iterator[DriftLine]:
+    """Yield the changes of groups: one line for the same change of several groups."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for number, (was, is_now) in enumerate(zip(old.groups, new.groups, strict=False)):
+        for change in _of_group(was, is_now, old, new):
+            if change[0] != "tensors" or with_sizes:
+                alike.setdefault(change, []).append(str(number))
+    for (name, before, after), numbers in alike.items():
+        subject = f"{where}, group{'s' if len(numbers) > 1 else ''} {label(numbers)}"
+        yield fact_line("", changed(before, after, "training", name=name), subject=subject)
+    for kind, less, more in (("added", old, new), ("removed", new, old)):
+        for number in range(len(less.groups), len(more.groups)):
+            yield _only(f"{where}, group {number}", _summary(more, number), "added" if kind == "added" else "removed")
+
+
+def _of_group(
+    was: ParameterGroup, is_now: ParameterGroup, old: Optimizer, new: Optimizer
+) -> Iterator[tuple[str, str, str]]:
+    left, right = _facts(was), _facts(is_now)
+    for name, before, after in _differences(left, right):
+        is_of_type = name in _OF_TYPE or name not in left or name not in right
+        if old.type != new.type and is_of_type:
+            continue
+        if name == "initial_lr" and (_repeats_rate(left, right) or (old.schedulers != new.schedulers)):
+            continue
+        yield name, before, after
+
+
+def _repeats_rate(was: Mapping[str, str], is_now: Mapping[str, str]) -> bool:
+    """Return whether the change of a scheduler's `initial_lr` is the same as that of `lr`."""
+    changes = [(one.get(name) for one in (was, is_now)) for name in ("initial_lr", "lr")]
+    return [*changes[0]] == [*changes[1]] and "lr" in was
+
+
+def _facts(group: ParameterGroup) -> dict[str, str]:
+    of_it = {"name": group.name or "none", "tensors": str(group.tensors), "not the model's": str(group.strangers)}
+    return of_it | dict(group.settings)
+
+
+def _summary(optimizer: Optimizer, number: int) -> str:
+    """Return the number of tensors of a group, and in which settings it differs from the first one."""
+    group, first = optimizer.groups[number], optimizer.groups[0].settings
+    tensors = f"{group.tensors:,} tensor{'' if group.tensors == 1 else 's'}"
+    own = [f"{name}: {text}" for name, text in group.settings.items() if first.get(name) != text]
+    return ", ".join([tensors, *own])

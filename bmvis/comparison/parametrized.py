@@ -5,9 +5,9 @@ https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrize.regist
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from bmvis.model.tree import Model
+from bmvis.model.tree import Model, Module
 
 _PACKAGE = "torch.nn.utils.parametrize"
 _NAME = "parametrizations"
@@ -27,6 +27,14 @@ def parametrized_tensors(model: Model, index: int) -> Iterator[str]:
     """Yield the names of the tensors of a module that are parametrized."""
     for child in model.children[index]:
         yield from parametrizations(model, child)
+
+
+def converted(old: Module, functions: Mapping[str, str]) -> frozenset[str]:
+    """Return the tensors that `torch.nn.utils.weight_norm` computed before: its state dicts still load."""
+    had = {parameter.name for parameter in old.parameters}
+    return frozenset(
+        name for name, function in functions.items() if function == "WeightNorm" and {f"{name}_g", f"{name}_v"} <= had
+    )
 
 
 def _functions(model: Model, index: int) -> str:

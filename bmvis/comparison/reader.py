@@ -11,12 +11,14 @@ import msgspec
 from bmvis.comparison.alignment import WRAPPED, Place, align
 from bmvis.comparison.call_changes import call_changes
 from bmvis.comparison.checkpoint import CODE
+from bmvis.comparison.collapsing import MAX_NAMES
 from bmvis.comparison.configuration_changes import configuration_changes
 from bmvis.comparison.ignored import Ignored
 from bmvis.comparison.lines import FORMER, WHOLE, DriftLine, Kind, fact_line
-from bmvis.comparison.module_changes import module_changes
+from bmvis.comparison.module_changes import DROPOUTS, module_changes
 from bmvis.comparison.optimizer_changes import optimizer_changes
-from bmvis.comparison.parametrized import parametrizations, parametrized_tensors
+from bmvis.comparison.parametrized import converted, parametrizations, parametrized_tensors
+from bmvis.comparison.quantized import is_inner, is_quantized, quantization_changes
 from bmvis.comparison.setting_changes import is_position, setting_changes
 from bmvis.comparison.setting_lines import Placed, setting_lines
 from bmvis.comparison.sizes import resized
@@ -24,9 +26,7 @@ from bmvis.comparison.state_code_changes import state_code_changes
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, is_saved, tensor_changes, tensors_of
 from bmvis.model.settings import SETTINGS
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Model, join
-
-_DROPOUTS = ("Dropout", "DropPath", "StochasticDepth")
+from bmvis.model.tree import Model, Module, join
 
 
 class DriftReader:
@@ -37,7 +37,8 @@ class DriftReader:
         self.ignored = ignored
         self.places = align(before, after)
         self.now = {p.before: p.after for p in self.places if p.before is not None and p.after is not None}
-        self.kept = frozenset(self.now.values())
+        self.former = {new: old for old, new in self.now.items()}
+        self.kept = self.former.keys()
         """The modules of the present model that the earlier one has."""
         self.paths = {before.paths[old]: after.paths[new] for old, new in self.now.items()}
         self.common: defaultdict[ChangedFact, dict[int, list[str]]] = defaultdict(dict)
@@ -61,7 +62,7 @@ class DriftReader:
         yield from setting_lines(self.settings)
         yield from own
         if self.has_settings:
-            yield from configuration_changes(self.before, self.after, self.settings, self.resized)
+            yield from configuration_changes(self.before, self.after, self.settings, self.resized, own)
         yield from optimizer_changes(self.before, self.after)
         yield from self._order()
 
@@ -76,14 +77,17 @@ class DriftReader:
             totals = subtree_totals(model)
             for index, module in enumerate(model.modules):
                 above = model.parents[index]
-                if index in shown or (index and above not in shown) or index in wrappers:
+                if index in shown or (index and above not in shown) or index in wrappers or is_inner(model, index):
                     continue
                 if index and (outer := _outermost(model, index, kept)) in wrappers:
                     wrappers[outer].append(index)
                 elif functions := parametrizations(model, index):
-                    yield from _parametrized(model.paths[above], functions, kind)
+                    former = self.former.get(above) if kind == "added" else None
+                    hooked = frozenset() if former is None else converted(self.before.modules[former], functions)
+                    yield from _parametrized(model.paths[above], functions, kind, hooked)
                 else:
-                    text = f"{module.type}, {_parameters(totals[index].count)}"
+                    count = totals[index].count
+                    text = f"{module.type}, {_parameters(count)}" if count else module.type
                     yield DriftLine(kind, model.paths[index], text, _subtree_impact(model, index), topic=kind)
 
     @cached_property
@@ -121,17 +125,35 @@ class DriftReader:
         old = self.before.modules[place.before]
         if "adapter_facts" in self.before.unrecorded and new.package.startswith("peft.tuners."):
             old = msgspec.structs.replace(old, extra_repr=new.extra_repr)
+        if is_quantized(old) or is_quantized(new) or is_inner(self.after, place.after):
+            yield from self._quantized(old, new, path, is_inner(self.after, place.after))
+            return
         parametrized = {
             *parametrized_tensors(self.before, place.before),
             *parametrized_tensors(self.after, place.after),
         }
-        facts = [f for f in tensor_changes(old, new, self._key) if f[0] not in parametrized or not _is_gone(f[1])]
+        hooked = converted(old, dict(self._parametrizations(place.after)))
+        computed = parametrized | {f"{name}{ending}" for name in hooked for ending in ("_g", "_v")}
+        facts = [f for f in tensor_changes(old, new, self._key) if f[0] not in computed or not _is_gone(f[1])]
         is_resized = bool(parametrized) or any(fact.impact == "checkpoint" for _, fact in facts)
-        self.settings += self._settings(place.before, place.after, is_resized)
+        found = self._settings(place.before, place.after, is_resized)
+        self.settings += [one for one in found if not (hooked and one.change.name == "forward_pre_hooks")]
         yield from (fact_line(path, fact) for fact in module_changes(old, new))
         if CODE not in self.before.unrecorded:
             yield from (fact_line(path, fact) for fact in state_code_changes(old, new))
         yield from self._tensors(place.after, path, facts)
+
+    def _parametrizations(self, index: int) -> Iterator[tuple[str, str]]:
+        for child in self.after.children[index]:
+            yield from parametrizations(self.after, child).items()
+
+    def _quantized(self, old: Module, new: Module, path: str, is_inner_one: bool) -> Iterator[DriftLine]:
+        """Yield the changes of a module that is or was quantized."""
+        if is_inner_one:
+            return
+        yield from (fact_line(path, fact) for fact in quantization_changes(old, new))
+        shapes = [(name, fact) for name, fact in tensor_changes(old, new, self._key) if fact.topic == "shape"]
+        yield from self._tensors(0, path, shapes)
 
     def _settings(self, before: int, after: int, is_resized: bool) -> Iterator[Placed]:
         """Yield the changed settings of a module, without ignored ones."""
@@ -172,13 +194,15 @@ class DriftReader:
     def _tensors(self, index: int, path: str, facts: Sequence[tuple[str, ChangedFact]]) -> Iterator[DriftLine]:
         alike: dict[ChangedFact, list[str]] = {}
         for name, fact in facts:
+            if fact.topic == "groups" and not (self.before.optimizers and self.after.optimizers):
+                continue  # they come and go with the optimizer
             if not self.ignored.covers(path, fact.topic, fact.impact):
                 alike.setdefault(fact, []).append(name)
-        for fact, names in alike.items():
+        for fact, names in _few(alike):
             if fact.is_common:
                 self.common[fact][index] = names
             else:
-                yield fact_line(path, fact, ", ".join(filter(None, names)))
+                yield fact_line(path, fact, names)
 
     def _key(self, key: str) -> str:
         module, _, name = key.rpartition(".")
@@ -203,7 +227,7 @@ class DriftReader:
                 if whole[index]:
                     yield self._whole(index, count, fact)
                 elif index in named:
-                    yield fact_line(model.paths[index], fact, ", ".join(named[index]))
+                    yield fact_line(model.paths[index], fact, named[index])
 
     def _whole(self, index: int, count: int, fact: ChangedFact) -> DriftLine:
         """Return the line for a fact of all tensors of a subtree that both models have."""
@@ -259,14 +283,32 @@ def _at_least_numerics(impact: Impact) -> Impact:
     return "checkpoint" if impact == "checkpoint" else "numerics"
 
 
+def _few(alike: Mapping[ChangedFact, list[str]]) -> Iterator[tuple[ChangedFact, list[str]]]:
+    """Yield facts with their tensors; many tensors of several sizes that were added or removed are one fact."""
+    for topic in ("added", "removed"):
+        some = {fact: names for fact, names in alike.items() if fact.topic == topic}
+        names = [name for own in some.values() for name in own]
+        if len(some) > 1 and len(names) > MAX_NAMES:
+            alike = {fact: own for fact, own in alike.items() if fact not in some}
+            text = f"{', '.join(names[:2])}, …: {topic} ({len(names)} tensors)"
+            impact: Impact = "checkpoint" if any(fact.impact == "checkpoint" for fact in some) else "numerics"
+            yield ChangedFact(text, impact, False, topic=topic), []
+    yield from alike.items()
+
+
 def _is_gone(fact: ChangedFact) -> bool:
     return fact.topic in ("added", "removed")
 
 
-def _parametrized(path: str, functions: Mapping[str, str], kind: Kind) -> Iterator[DriftLine]:
+def _parametrized(
+    path: str, functions: Mapping[str, str], kind: Kind, hooked: Set[str] = frozenset()
+) -> Iterator[DriftLine]:
     for name, function in functions.items():
-        text = f"{name}: {'' if kind == 'added' else 'no longer '}parametrized by {function}"
-        yield DriftLine("changed", path, text, "checkpoint", topic="parametrized")
+        text = f"{'' if kind == 'added' else 'no longer '}parametrized by {function}"
+        fact = ChangedFact(text, "checkpoint", False, topic="parametrized")
+        if name in hooked:
+            fact = ChangedFact(f"{text} instead of a hook", "cosmetic", False, topic="parametrized")
+        yield fact_line(path, fact, (name,))
 
 
 def _subtree_impact(model: Model, index: int) -> Impact:
@@ -274,7 +316,7 @@ def _subtree_impact(model: Model, index: int) -> Impact:
     modules = model.modules[index : index + model.sizes[index]]
     if any(is_saved(tensor) for module in modules for tensor in tensors_of(module)):
         return "checkpoint"
-    return "training" if all(module.type.startswith(_DROPOUTS) for module in modules) else "numerics"
+    return "training" if all(module.type.startswith(DROPOUTS) for module in modules) else "numerics"
 
 
 def _parameters(count: int) -> str:

@@ -15,9 +15,13 @@ _OFF = "gradient_checkpointing"
 HOOKS = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
 _SIZES = {"in_features", "out_features", "kernel_size", "num_embeddings", "normalized_shape", "bias", "num_features"}
 """Arguments that the shapes of the tensors already show."""
+_ALWAYS_SHOWN = {"stride": "1", "bias": "True"}
+"""Arguments that PyTorch's `extra_repr()` has also if they are the defaults, which settings have not."""
+_REPEATED = ("adapter_layer_names", "other_param_names")
+"""Settings of PEFT's layers that list the names of their tensors."""
 _SIZE = re.compile(
     r"size|dim|width|channels|features|embed|vocab|hidden|n_(?:embd|layer|head)|d_model|num_(?:hidden_)?layers|"
-    r"shape|classes|labels|depths?$|intermediate|planes|units|rank|(?:^|\.)r$|positions|num_.*experts"
+    r"shape|classes|labels|depths?$|intermediate|inner|n[xf]$|groups|planes|units|rank|(?:^|\.)r$|positions|num_.*experts"
 )
 """Names of settings that shapes or the number of modules can show."""
 _TRAINING = re.compile(
@@ -51,6 +55,7 @@ def setting_changes(
         resized: pairs of sizes before and after that other changes show.
     """
     was, is_now = _values(old, with_settings), _values(new, with_settings)
+    is_hidden = bool(old.extra_repr) != bool(new.extra_repr)  # that of a parametrized module is not called
     if old.type != new.type:  # two classes have arguments of their own
         own = (MODE, *HOOKS)
         was = {name: text for name, text in was.items() if name in own or (name in is_now and not name.isdecimal())}
@@ -59,6 +64,10 @@ def setting_changes(
     for name in dict.fromkeys([*was, *is_now]):
         before, after = was.get(name), is_now.get(name)
         if is_equal(before, after) or (is_resized and (name in _SIZES or name.isdecimal())):
+            continue
+        if is_hidden and name in _ALWAYS_SHOWN and {normal(before), normal(after)} == {None, _ALWAYS_SHOWN[name]}:
+            continue
+        if name in _REPEATED or {before, after} == {None, "None"}:
             continue
         if (normal(before), normal(after)) in resized and _SIZE.search(name):
             continue
@@ -78,6 +87,8 @@ def impact_of(name: str, type_: str, before: str | None, after: str | None) -> I
     """Return the class of a change of a setting."""
     if name == "padding" and {before, after} & {"same", "valid"}:
         return "cosmetic"
+    if name == "bias" and after in ("all", "none", "lora_only"):  # which biases PEFT trains
+        return "training"
     if name in HOOKS and re.search("requires?_grad", f"{before} {after}"):
         return "training"
     if name == MODE or _TRAINING.search(name):
@@ -123,8 +134,19 @@ def shown(text: str | None, absent: str) -> str:
 
 def related(setting: str, type_: str, name: str) -> bool:
     """Return whether a value of a configuration can be the origin of a module's setting, by their names."""
-    words = set(setting.split("_")) | ({"dropout"} if "drop" in type_.lower() else set())
-    return bool({word for word in words if len(word) > 1} & set(re.split(r"[_.]", name)))
+    return bool(name_words(f"{setting}_drop" if "drop" in type_.lower() else setting) & name_words(name))
+
+
+def is_size(name: str) -> bool:
+    """Return whether shapes or the number of modules can show a setting of this name."""
+    return _SIZE.search(name) is not None
+
+
+def name_words(name: str) -> set[str]:
+    """Return the words of a name of an argument: `head` for `num_heads` and `n_head`, `drop` for `resid_pdrop`."""
+    words = {word for word in re.split(r"[_.]", name) if len(word) > 1}
+    roots = ("drop", "head", "act", "layer", "group")
+    return {next((root for root in roots if root in word), word) for word in words - {"num"}}
 
 
 def _values(module: Module, with_settings: bool) -> Mapping[str, str]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bmvis.comparison.lines import DriftLine, fact_line
-from bmvis.comparison.setting_changes import SettingChange, setting_fact
-from bmvis.model.labels import merge_all, merged_path, split_number
+from bmvis.comparison.setting_changes import SettingChange, name_words, setting_fact
+from bmvis.model.labels import common_path, merge_all, merged_path, split_number
 
 MAX_LINES = 2
 """Lines of one change; if more places have it, it is one line of the module above them."""
@@ -31,7 +31,7 @@ class Placed(NamedTuple):
 def setting_lines(found: Sequence[Placed]) -> Iterator[DriftLine]:
     """Yield the lines of all changes of settings of a model."""
     alike: dict[tuple[object, ...], list[Placed]] = {}
-    for placed in found:
+    for placed in _without_repeats(found):
         alike.setdefault((split_number(placed.path), placed.type, placed.change.name), []).append(placed)
     same: dict[tuple[str, SettingChange], list[Placed]] = {}
     for blocks in alike.values():
@@ -44,11 +44,26 @@ def setting_lines(found: Sequence[Placed]) -> Iterator[DriftLine]:
         yield from _placed(change, absent, places)
 
 
+def _without_repeats(found: Sequence[Placed]) -> Iterator[Placed]:
+    """Yield changes without those that a module passes on under another name, such as `nhead` as `num_heads`."""
+    below: dict[tuple[str, str | None, str | None], set[str]] = {}
+    for placed in found:
+        change, above = placed.change, placed.path
+        while above:
+            above = above.rpartition(".")[0]
+            below.setdefault((above, change.before, change.after), set()).add(change.name)
+    for placed in found:
+        name = placed.change.name
+        others = below.get((placed.path, placed.change.before, placed.change.after), set()) - {name}
+        if not any(name_words(name) & name_words(other) for other in others):
+            yield placed
+
+
 def _placed(change: SettingChange, absent: str, places: Sequence[Placed]) -> Iterator[DriftLine]:
     """Yield a line for each place, or one for all if they would be too many."""
     fact = setting_fact(change, absent)
     paths = [placed.path for placed in places]
-    merged, above = merge_all(paths), _common(paths)
+    merged, above = merge_all(paths), common_path(paths)
     if len(merged) == 1 or (len(merged) <= MAX_LINES and above not in merged):
         yield from (fact_line(path, fact) for path in paths)
         return
@@ -82,14 +97,3 @@ def _range(texts: Sequence[str]) -> str | None:
     except ValueError:
         return f"{len(distinct)} values"
     return f"{numbers[min(numbers)]} to {numbers[max(numbers)]}"
-
-
-def _common(paths: Sequence[str]) -> str:
-    """Return the path of the nearest module above all."""
-    split = [path.split(".") for path in paths]
-    common = []
-    for parts in zip(*split, strict=False):
-        if len(set(parts)) > 1:
-            break
-        common.append(parts[0])
-    return ".".join(common)

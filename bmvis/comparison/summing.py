@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
+from bmvis.comparison.collapsing import NUMBER, Merged, collapse, each, ranged
 from bmvis.comparison.joining import join_lines, most_serious
 from bmvis.comparison.lines import DriftLine
 from bmvis.model.labels import label, merged_path, split_number
@@ -18,21 +18,10 @@ MAX_NAMES = 4
 """Names of siblings that share a line. Numbered siblings have no limit."""
 _SIZED = {"shape", "added", "removed"}
 """Topics whose texts can differ in numbers: a change of blocks of several widths is one change."""
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?![\w.])")
-_COUNTED = re.compile(r"(parameters?)(\)?)$")
 _INTEGERS = re.compile(r"[\d(), ]+")
 _Place = tuple[frozenset[str], ...]
 _Universe = Mapping[str, int]
 """How many modules of a model have a path, if all numbers in it are the same."""
-
-
-class _Merged(NamedTuple):
-    """Lines that become one."""
-
-    order: int
-    """The position of the first one."""
-    path: str
-    lines: tuple[DriftLine, ...]
 
 
 def sum_up(lines: Sequence[DriftLine], before: Model, after: Model) -> list[DriftLine]:
@@ -44,10 +33,11 @@ def sum_up(lines: Sequence[DriftLine], before: Model, after: Model) -> list[Drif
         after: the present model.
     """
     old, new = (Counter(map(_skeleton, model.paths)) for model in (before, after))
-    single = [_Merged(index, line.path, (line,)) for index, line in enumerate(lines) if line.was is None]
+    single = [Merged(index, line.path, (line,)) for index, line in enumerate(lines) if line.was is None]
     equal = _merge(single, _equal, lambda kind: old if kind == "removed" else new, is_partial=True)
     found = list(_merge(equal, _similar, lambda kind: old if kind == "removed" else new, is_partial=False))
-    found += _moved([_Merged(index, line.path, (line,)) for index, line in enumerate(lines) if line.was is not None])
+    found = collapse(found, before, after)
+    found += _moved([Merged(index, line.path, (line,)) for index, line in enumerate(lines) if line.was is not None])
     written = [_written(merged) for merged in sorted(found, key=lambda merged: merged.order)]
     return list(join_lines(sorted(written, key=lambda line: line.topic != "wrapped" or bool(line.path))))
 
@@ -60,17 +50,17 @@ def _similar(line: DriftLine) -> Hashable:
     """Return what is equal for lines that differ in numbers only, at places that differ in numbers only."""
     text = line.text
     if line.topic in _SIZED or (_INTEGERS.fullmatch(line.before) and _INTEGERS.fullmatch(line.after)):
-        text = _NUMBER.sub("#", text)
+        text = NUMBER.sub("#", text)
     return line.kind, text, line.impact, line.topic, line.subject, _skeleton(line.path)
 
 
 def _merge(
-    found: Iterable[_Merged],
+    found: Iterable[Merged],
     key: Callable[[DriftLine], Hashable],
     universe: Callable[[str], _Universe],
     *,
     is_partial: bool,
-) -> Iterator[_Merged]:
+) -> Iterator[Merged]:
     """Yield merged lines.
 
     Args:
@@ -79,7 +69,7 @@ def _merge(
         universe: returns the modules that can have a change of a kind.
         is_partial: whether to merge some of the lines with one key if not all of them can be.
     """
-    alike: defaultdict[Hashable, list[_Merged]] = defaultdict(list)
+    alike: defaultdict[Hashable, list[Merged]] = defaultdict(list)
     for merged in found:
         alike[key(merged.lines[0])].append(merged)
     for group in alike.values():
@@ -90,7 +80,7 @@ def _merge(
             yield from group
             continue
         for path, paths in places.items():
-            yield _Merged(min(lines[p][0] for p in paths), path, tuple(lines[p][1] for p in paths))
+            yield Merged(min(lines[p][0] for p in paths), path, tuple(lines[p][1] for p in paths))
 
 
 def _places(paths: Sequence[str], universe: _Universe) -> dict[str, list[str]]:
@@ -158,28 +148,28 @@ def _skeleton(path: str) -> str:
     return ".".join("#" if name.isdecimal() else name for name in path.split("."))
 
 
-def _moved(found: Sequence[_Merged]) -> Iterator[_Merged]:
+def _moved(found: Sequence[Merged]) -> Iterator[Merged]:
     """Merge modules whose first numbers changed by the same amount; the class of a line is the most serious one."""
-    alike: defaultdict[Hashable, list[_Merged]] = defaultdict(list)
+    alike: defaultdict[Hashable, list[Merged]] = defaultdict(list)
     for merged in found:
         line = merged.lines[0]
         old, new = split_number(line.was or ""), split_number(line.path)
         shift = int(line.path.split(".")[new[1]]) - int((line.was or "").split(".")[old[1]]) if _has_both(line) else 0
         alike[line.kind, line.text, line.topic, old, new, shift, "" if _has_both(line) else line.path].append(merged)
-    found_here: list[_Merged] = []
+    found_here: list[Merged] = []
     for group in alike.values():
         lines = [merged.lines[0] for merged in group]
         first = lines[0]
         path = merged_path([line.path for line in lines], split_number(first.path)[1])
         was = merged_path([line.was or "" for line in lines], split_number(first.was or "")[1])
         line = msgspec.structs.replace(first, path=path, was=was, impact=most_serious(lines))
-        found_here.append(_Merged(group[0].order, path, (line,)))
+        found_here.append(Merged(group[0].order, path, (line,)))
     yield from _numbered(found_here)
 
 
-def _numbered(found: Sequence[_Merged]) -> Iterator[_Merged]:
+def _numbered(found: Sequence[Merged]) -> Iterator[Merged]:
     """Merge modules whose names became numbers, as in `nn.Sequential(*model.children())`."""
-    alike: dict[Hashable, list[_Merged]] = {}
+    alike: dict[Hashable, list[Merged]] = {}
     for merged in found:
         line = merged.lines[0]
         above, _, name = line.path.rpartition(".")
@@ -198,37 +188,23 @@ def _numbered(found: Sequence[_Merged]) -> Iterator[_Merged]:
                 was=join((first.was or "").rpartition(".")[0], was),
                 impact=most_serious(lines),
             )
-        yield _Merged(group[0].order, first.path, (first,))
+        yield Merged(group[0].order, first.path, (first,))
 
 
 def _has_both(line: DriftLine) -> bool:
     return split_number(line.was or "")[1] >= 0 and split_number(line.path)[1] >= 0
 
 
-def _written(merged: _Merged) -> DriftLine:
+def _written(merged: Merged) -> DriftLine:
     """Return the line for merged ones, with ranges of the numbers in which their texts differ."""
     lines = merged.lines
     first = lines[0]
     tensors = sum(line.tensors for line in lines)
-    text = _ranged([line.text for line in lines])
+    text = ranged([line.text for line in lines])
     if len(lines) > 1:
-        text = _COUNTED.sub(r"\1 each\2", text)
+        text = each(text)
     if tensors:
         text += f" ({tensors:,} tensor{'' if tensors == 1 else 's'})"
-    values = {"before": _ranged([line.before for line in lines]), "after": _ranged([line.after for line in lines])}
-    return msgspec.structs.replace(first, path=merged.path, text=text, tensors=tensors, **values)
-
-
-def _ranged(texts: Sequence[str]) -> str:
-    if len(set(texts)) == 1:
-        return texts[0]
-    columns = zip(*(_NUMBER.findall(text) for text in texts), strict=True)
-    ranges = iter([_range(column) for column in columns])
-    return _NUMBER.sub(lambda _: next(ranges), texts[0])
-
-
-def _range(numbers: Sequence[str]) -> str:
-    found = sorted({int(number.replace(",", "")) for number in numbers})
-    style = "," if any("," in number for number in numbers) else ""
-    least, most = (f"{number:{style}}" for number in (found[0], found[-1]))
-    return least if least == most else f"{least}-{most}"
+    values = {"before": ranged([line.before for line in lines]), "after": ranged([line.after for line in lines])}
+    names = first.names if len(lines) == 1 else ()
+    return msgspec.structs.replace(first, path=merged.path, text=text, tensors=tensors, names=names, **values)

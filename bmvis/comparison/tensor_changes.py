@@ -90,7 +90,8 @@ def _facts(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[Chan
         text = "now in the state dict" if is_saved(new) else "no longer in the state dict"
         yield ChangedFact(text, "checkpoint", True, topic="persistent")
     if old.shape != new.shape:
-        yield changed(_shape(old), _shape(new), "checkpoint", topic="shape")
+        shaped: Impact = "checkpoint" if is_saved(old) and is_saved(new) else "numerics"
+        yield changed(_shape(old), _shape(new), shaped, topic="shape")
     if (tied := key(old.tied_to) if old.tied_to else "") != new.tied_to:
         if tied:
             yield ChangedFact(f"no longer tied to {tied}", "training", False, topic="tied")

@@ -97,6 +97,17 @@ def merged_path(paths: Sequence[str], position: int) -> str:
     return ".".join(parts)
 
 
+def common_path(paths: Sequence[str]) -> str:
+    """Return the path of the nearest module above all."""
+    split = [path.split(".") for path in paths]
+    common = []
+    for parts in zip(*split, strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    return ".".join(common)
+
+
 def _is_number(name: str) -> bool:
     """Return whether a name is a decimal number without leading zeros, of at most 18 digits."""
     return name.isdecimal() and len(name) < 19 and str(int(name)) == name

@@ -120,6 +120,7 @@ def test_json_format_has_each_change(recorded):
         "missing": [],
         "unexpected": ["3.weight", "3.bias"],
         "reshaped": [],
+        "required": [],
         "converters": [],
         "is_cut": False,
     }

@@ -1,0 +1,163 @@
+"""Few lines for a change in many unlike places: one for the nearest module above all of them. Internal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from bmvis.comparison.lines import DriftLine, Part
+from bmvis.model.labels import common_path
+from bmvis.model.tree import Model
+
+MAX_PLACES = 2
+"""Places of one change that are lines of their own."""
+MAX_NAMES = 4
+"""Names of tensors, and pairs of sizes, in a line."""
+_ALONE = {"order", "tied", "shared", "moved", "renamed", "unwrapped"}
+"""Topics whose texts depend on the place."""
+_SIZED = {"shape", "added", "removed"}
+NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?![\w.])")
+_COUNTED = re.compile(r"(parameters?)(\)?)$")
+_INTEGER = re.compile(r"\d+")
+
+
+class Merged(NamedTuple):
+    """Lines that become one."""
+
+    order: int
+    """The position of the first one."""
+    path: str
+    lines: tuple[DriftLine, ...]
+
+
+def collapse(found: Sequence[Merged], before: Model, after: Model) -> list[Merged]:
+    """Return fewer lines: one for each change that more than two of them have.
+
+    Args:
+        found: changes in the blocks of a model.
+        before: the earlier model.
+        after: the present model.
+    """
+    few = list(_collapsed(found, before, after, least=1))
+    if len({(merged.path, merged.lines[0].subject) for merged in few}) > MAX_PLACES:
+        few = list(_collapsed(few, before, after, least=2))
+    return few
+
+
+def _collapsed(found: Sequence[Merged], before: Model, after: Model, *, least: int) -> Iterator[Merged]:
+    """Yield lines after collapsing those with more than `MAX_PLACES` places.
+
+    If `least` is 2, fewer places count too if each of them represents two modules or more.
+    """
+    families: dict[Hashable, list[Merged]] = {}
+    for number, merged in enumerate(found):
+        family = _family(merged.lines[0])
+        families.setdefault(number if family is None else family, []).append(merged)
+    for group in families.values():
+        places = len({merged.path for merged in group})
+        is_wide = places > 1 and least > 1 and all(len(merged.lines) >= least for merged in group)
+        if places > MAX_PLACES or is_wide:
+            lines = [line for merged in group for line in merged.lines]
+            model = before if lines[0].kind == "removed" else after
+            line = _one_line(lines, model)
+            parts = tuple(_part(merged) for merged in group)
+            yield Merged(group[0].order, line.path, (msgspec.structs.replace(line, parts=parts),))
+        else:
+            yield from group
+
+
+def _family(line: DriftLine) -> Hashable | None:
+    """Return what is equal for lines that can be one; None for a line that cannot."""
+    if line.was is not None or line.subject or line.parts or line.topic in _ALONE:
+        return None
+    if line.kind == "changed" and line.topic in _SIZED:
+        return line.topic, line.impact
+    if line.kind != "changed" or line.topic == "wrapped":
+        return None if not line.path else (line.kind, line.topic, line.impact, NUMBER.sub("#", line.text))
+    if (line.names or line.tensors) and line.topic != "parametrized":
+        return line.topic, line.impact, fact_of(line)
+    return line.topic, line.impact, line.text
+
+
+def fact_of(line: DriftLine) -> str:
+    """Return the text of a line without the names of tensors."""
+    return line.text.removeprefix(f"{', '.join(line.names)}: ") if line.names else line.text
+
+
+def _one_line(lines: Sequence[DriftLine], model: Model) -> DriftLine:
+    path = common_path([line.path for line in lines])
+    first = msgspec.structs.replace(lines[0], path=path, names=(), tensors=0, before="", after="")
+    if first.kind != "changed":
+        modules = f"{len(lines):,} modules in {path or 'the root'}"
+        return msgspec.structs.replace(first, subject=modules, text=each(ranged([line.text for line in lines])))
+    text = _text(lines, model, path)
+    if first.topic not in _SIZED and len({(line.before, line.after) for line in lines}) == 1:
+        first = msgspec.structs.replace(first, before=lines[0].before, after=lines[0].after)
+    return msgspec.structs.replace(first, text=text)
+
+
+def _text(lines: Sequence[DriftLine], model: Model, path: str) -> str:
+    topic = lines[0].topic
+    names = list(dict.fromkeys(name for line in lines for name in line.names))
+    tensors = sum(line.tensors or len(line.names) for line in lines)
+    if topic == "shape":
+        return f"sizes of {tensors:,} tensors: {_sizes(lines)}"
+    named = ", ".join(names) if len(names) <= MAX_NAMES and all(line.names for line in lines) else ""
+    if topic in _SIZED:
+        return f"{named}: {topic} ({tensors:,} tensors)" if named else f"{tensors:,} tensors {topic}"
+    if tensors and topic != "parametrized":
+        text = f"{named}: {fact_of(lines[0])}" if named else fact_of(lines[0])
+        return f"{text} ({tensors:,} of {_tensors_in(model, path):,} tensors)"
+    types = {model.modules[index].type for line in lines if (index := model.index_of.get(line.path)) is not None}
+    what = f"{types.pop()} modules" if len(types) == 1 else "modules"
+    return f"{ranged([line.text for line in lines])} ({len(lines):,} {what})"
+
+
+def _tensors_in(model: Model, path: str) -> int:
+    index = model.index_of.get(path, 0)
+    return sum(len(module.parameters) for module in model.modules[index : index + model.sizes[index]])
+
+
+def _sizes(lines: Sequence[DriftLine]) -> str:
+    """Return the sizes that changed: `768 → 1024, 3072 → 4096`, or ranges if they are many."""
+    pairs: dict[tuple[int, int], None] = {}
+    for line in lines:
+        old, new = ([int(n) for n in _INTEGER.findall(text)] for text in (line.before, line.after))
+        if len(old) != len(new):
+            return "other dimensions"
+        pairs |= {(was, is_now): None for was, is_now in zip(old, new, strict=True) if was != is_now}
+    if len(pairs) <= MAX_NAMES:
+        return ", ".join(f"{was} → {is_now}" for was, is_now in sorted(pairs))
+    sides = [sorted(side) for side in zip(*pairs, strict=True)]
+    return " → ".join(f"{side[0]}-{side[-1]}" for side in sides)
+
+
+def _part(merged: Merged) -> Part:
+    """Return what a line was before it was collapsed, with its place."""
+    line = merged.lines[0]
+    text = ranged([one.text for one in merged.lines])
+    return Part(f"{merged.path or 'the root'} {text}", line.impact, line.topic, line.before, line.after)
+
+
+def each(text: str) -> str:
+    """Return a text that begins with a class, for several modules of that class."""
+    return _COUNTED.sub(r"\1 each\2", text)
+
+
+def ranged(texts: Sequence[str]) -> str:
+    """Return texts that differ in numbers as one, with ranges: `Linear, 12-48 parameters`."""
+    if len(set(texts)) == 1:
+        return texts[0]
+    columns = zip(*(NUMBER.findall(text) for text in texts), strict=True)
+    ranges = iter([_range(column) for column in columns])
+    return NUMBER.sub(lambda _: next(ranges), texts[0])
+
+
+def _range(numbers: Sequence[str]) -> str:
+    found = sorted({int(number.replace(",", "")) for number in numbers})
+    style = "," if any("," in number for number in numbers) else ""
+    least, most = (f"{number:{style}}" for number in (found[0], found[-1]))
+    return least if least == most else f"{least}-{most}"

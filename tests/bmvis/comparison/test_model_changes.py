@@ -1,0 +1,117 @@
+"""Changes of models of many kinds: each is reported, in few lines, with its class, and with the effect of loading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from changed_models import CHANGES, Build
+from torch import nn
+
+from bmvis.comparison.drift import Drift, find_drift
+from bmvis.extraction.modules import capture, capture_live
+from bmvis.extraction.optimizers import note_groups
+from bmvis.model.snapshot import Snapshot, dump, load
+from bmvis.model.tree import Model
+
+pytest.importorskip("transformers")
+pytest.importorskip("peft")
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
+EFFECTS = {
+    "numerics": "old checkpoints load, but outputs differ",
+    "training": "old checkpoints load; training differs",
+    "cosmetic": "old checkpoints load; the changes are cosmetic",
+    None: "",
+}
+
+
+def built(build: Build) -> tuple[nn.Module, Model]:
+    """Return what a factory returns, and its tree."""
+    found: Any = build()
+    if isinstance(found, tuple):
+        return found[0], note_groups(capture_live(found[0]), found[1:]).tree
+    return found, capture(found)
+
+
+def change(before: Build, after: Build) -> tuple[Drift, nn.Module, nn.Module]:
+    """Record a model, and compare another one with the record."""
+    (old, recorded), (new, tree) = built(before), built(after)
+    return find_drift(load(dump(Snapshot("zoo:build", recorded))).model, tree), old, new
+
+
+def loads(state: dict[str, Any], model: nn.Module, *, strict: bool) -> bool:
+    try:
+        model.load_state_dict(state, strict=strict)
+    except (RuntimeError, ValueError, KeyError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("before", "after", "impact", "lines"), CHANGES.values(), ids=CHANGES)
+def test_change_is_reported_in_few_lines_with_its_class(
+    before: Build, after: Build, impact: str | None, lines: int
+) -> None:
+    drift, old, new = change(before, after)
+    assert drift.impact == impact
+    assert min(lines, 1) <= len(drift.changes) <= lines
+    state = old.state_dict()
+    is_loaded, is_partly_loaded = loads(state, new, strict=True), loads(state, new, strict=False)
+    assert (drift.verdict.loads, drift.verdict.loads_loosely) == (is_loaded, is_partly_loaded)
+    effect = "old checkpoints load with strict=False only (" if is_partly_loaded else "old checkpoints no longer load ("
+    assert drift.headline == EFFECTS[impact] if is_loaded else drift.headline.startswith(effect)
+
+
+LINES: dict[str, list[str]] = {
+    "stage 2 depth": ["+ stages.2.blocks.9-26  Block, 36,480 parameters each"],
+    "all blocks act": ["~ stages.0-3.blocks.*.act  GELU → ReLU"],
+    "experts 16": ["+ layers.0-5.moe.experts.8-15  Sequential, 280 parameters each, gate weight: [8, 8] → [16, 8]"],
+    "bfloat16": ["~ whole model  float32 → bfloat16 (87 tensors)"],
+    "layers frozen": ["~ encoder.layer.0-3  frozen (64 tensors)"],
+    "inserted in Sequential": ["+ net.1  Dropout2d", "~ net.1-5 → net.2-6  moved"],
+    "renamed": ["~ head → classifier  renamed"],
+    "compile": ["~ the root  wrapped in OptimizedModule"],
+    "DataParallel": ["~ the root  wrapped in DataParallel"],
+    "Sequential(net,Softmax)": ["~ the root  wrapped in Sequential, adds Softmax"],
+    "optimizer removed": ["- optimizer  AdamW (2 groups)"],
+    "lr of two groups": ["~ optimizer, group 0  lr: 0.001 → 0.002", "~ optimizer, group 1  lr: 0.0001 → 0.0002"],
+    "eps of BN": ["~ net.1  eps: 1e-05 → 0.001"],
+    "activation class": ["~ net.2,5  ReLU → GELU"],
+    "tie lost": ["~ lm_head  weight: no longer tied to embed.weight"],
+    "conv 7->5": ["~ 0  stride: (1, 1) → (2, 2), padding: (3, 3) → (2, 2)", "~ 0  weight: [8, 3, 7, 7] → [8, 3, 5, 5]"],
+    "padding 0 and frozen": ["~ whole model  frozen (2 tensors)", "~ 0  padding: (3, 3) → default"],
+    "swapped and a rate": ["~ drop  p: 0.1 → 0.2", "~ the root  order of modules changed to mid, first, drop"],
+    "bert hidden": [
+        "~ encoder.layer.0-4.attention.self  attention_head_size: 8 → 16, scaling: 0.35355339 → 0.25",
+        "~ the root  sizes of 82 tensors: 32 → 64",
+    ],
+    "bert bitfit": ["~ the root  frozen (45 of 87 tensors)"],
+    "weight_norm everywhere": ["~ the root  weight: parametrized by WeightNorm (5 Linear modules)"],
+    "weight_norm old->new": ["~ fc  weight: parametrized by WeightNorm instead of a hook"],
+    "quantized bert": ["~ the root  weights: float32 → qint8 per tensor (31 Linear modules)"],
+    "tf bias": ["~ the root  in_proj_bias, bias: removed (92 tensors)"],
+    "tf dropout": ["~ the root  dropout: 0.1 → 0.2 (18 MultiheadAttention modules), p: 0.1 → 0.2 (42 Dropout modules)"],
+    "tf nhead": [
+        "~ encoder.layers.0-5.self_attn  num_heads: 2 → 4",
+        "~ decoder.layers.0-5.self_attn,multihead_attn  num_heads: 2 → 4",
+    ],
+    "cx all depths": ["+ 6 modules in stages  Block, 2,976-138,496 parameters each"],
+    "cnn norm": [
+        "~ net.1  BatchNorm2d → InstanceNorm2d, affine: True → False, track_running_stats: True → False, "
+        "weight, bias, …: removed (5 tensors)"
+    ],
+    "opt kind": ["~ optimizer  type: AdamW → Adam"],
+    "opt groups": ["~ head  groups 1 → 0 (2 tensors)", "- optimizer, group 1  2 tensors, lr: 0.0001"],
+    "opt betas": ["~ optimizer, groups 0-1  betas: (0.9, 0.999) → (0.9, 0.95)"],
+    "lora bias": ["~ base_model.model  bias: trainable (42 of 107 tensors)", "~ LoraConfig  bias: default → all"],
+    "lstm bidirectional": [
+        "~ rnn  bidirectional: default → True, weight_ih_l0_reverse, weight_hh_l0_reverse, …: added (8 tensors), "
+        "weight_ih_l1: [32, 8] → [32, 16]",
+        "~ head  weight: [4, 8] → [4, 16]",
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "lines"), LINES.items(), ids=LINES)
+def test_line_of_a_change_in_many_places(name: str, lines: list[str]) -> None:
+    drift, _, _ = change(*CHANGES[name][:2])
+    assert [str(line) for line in drift.changes] == lines
