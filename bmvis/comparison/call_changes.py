@@ -25,7 +25,7 @@ def call_changes(before: Model, after: Model, now: Mapping[int, int], *, is_expl
         now: for each module of the earlier model, the same one in the present model.
         is_explained: whether there are other changes that can change outputs.
     """
-    if before.active and after.active and before.active != after.active:
+    if not is_explained and before.active and after.active and before.active != after.active:
         counts = (f"{before.active:,}", f"{after.active:,}")
         yield _of_model(changed(*counts, "cosmetic", name="active parameters", topic="active"))
     if before.inputs != after.inputs:
