@@ -13,6 +13,7 @@ from bmvis.model.labels import label
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Module, Parameter
 from bmvis.options import Options
+from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.hidden import Hidden
 from bmvis.view.param_groups import ParamGroupTable
 from bmvis.view.tensor_series import merge_series
@@ -156,6 +157,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Of a model from a snapshot, the versions of torch and of the packages that define its classes at that time."""
     missing: tuple[Missing, ...] = ()
     """What was requested and is not known, or not complete."""
+    figure: DrawnFigure | None = None
+    """The architecture figure, if the options show it."""
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()
     """Problems to report to the author of the page. The host logs each of them with its location."""

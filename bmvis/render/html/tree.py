@@ -12,6 +12,7 @@ from bmvis.errors import BmvisError
 from bmvis.model.tree import Module
 from bmvis.render import summary, words
 from bmvis.render.html import members
+from bmvis.render.html.figure import box_id, numbers_of_rows, to_figure
 from bmvis.render.html.legend import to_legend
 from bmvis.render.html.map import to_map
 from bmvis.render.html.markup import Markup, join, safe_name, tag
@@ -46,6 +47,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         tag("p", page.changes, class_="bmvis-sum") if page.changes else None,
         before_line(page) if page.before else None,
         totals_line(page),
+        to_figure(page.figure, anchor, _Links(anchor, page.rows).to, page.type or "a model") if page.figure else None,
         tag(
             "ul",
             _list(page, anchor, type_link),
@@ -110,6 +112,7 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
     rows = page.rows
     opened = _opened(page)
     link = _Links(anchor, rows).to
+    boxes = numbers_of_rows(page.figure.figure, link) if page.figure and page.figure.drawing else {}
     parts: list[str] = []
     depth = 0
     for index, row in enumerate(rows):
@@ -117,7 +120,8 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
             parts.append("</ul></details></li>")
             depth -= 1
         item = tag("li", id=_id(anchor, row)).removesuffix("</li>")
-        line = join(*to_row(row, link, page.dtype, type_link), _count(row, page))
+        back = _back(boxes.get(link(row.path) or ""), anchor) if row.module else None
+        line = join(*to_row(row, link, page.dtype, type_link), back, _count(row, page))
         if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
             details = tag("details", open=index in opened).removesuffix("</details>")
             parts.append(f"{item}{details}{tag('summary', line)}<ul>")
@@ -126,6 +130,14 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
             parts.append(f"{item}{tag('div', line)}</li>")
     parts.extend(["</ul></details></li>"] * depth)
     return Markup("".join(parts))
+
+
+def _back(number: int | None, anchor: str) -> Markup | None:
+    """Return a link to a box of the figure. It is empty, as the stylesheet draws its arrow."""
+    if number is None:
+        return None
+    label = "Show in the figure"
+    return tag("a", class_="bmvis-back", href=f"#{box_id(anchor, number)}", title=label, aria_label=label)
 
 
 def _count(row: Row, page: Page) -> Markup | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bmvis.view.figure.figure import Box, Frame, Shape
-from bmvis.view.figure.layout.cells import Cell, CellKind
+from bmvis.view.figure.layout.cells import CellKind, GridCell
 from bmvis.view.figure.layout.text_size import Role, shortened, text_width
 
 WIDEST_TEXT = 190
@@ -63,7 +63,7 @@ def _short(text: str, role: Role) -> str:
     return shortened(text, role, WIDEST_TEXT)
 
 
-def box_cell(box: Box, order: int, incoming: int) -> Cell:
+def box_cell(box: Box, order: int, incoming: int) -> GridCell:
     """Return the cell of a box, which has room for the lines that enter it at its top.
 
     Args:
@@ -83,4 +83,4 @@ def box_cell(box: Box, order: int, incoming: int) -> Cell:
         width, height = max(width, END_HEIGHT), END_HEIGHT
     else:
         width, height = max(width + 2 * PADDING, NARROWEST, room), BOX_HEIGHT
-    return Cell(box.key, kind, order, width / 2, width / 2, height, box)
+    return GridCell(box.key, kind, order, width / 2, width / 2, height, box)

@@ -15,7 +15,7 @@ CellKind = Literal["box", "join", "end", "frame", "entry", "exit"]
 
 
 @dataclass(eq=False, slots=True)
-class Cell:
+class GridCell:
     """A box, an opened frame, or a point on the edge of the frame around the grid, where a value enters or leaves.
 
     Coordinates are relative to the grid, whose trunk is at x = 0.
@@ -87,8 +87,8 @@ class Link(NamedTuple):
 
     net: str
     """The key of the box that computes the value."""
-    source: Cell
-    target: Cell
+    source: GridCell
+    target: GridCell
     shape: Shape | None = None
     """The shape to show; None if it is already shown."""
 
@@ -97,7 +97,7 @@ class Link(NamedTuple):
 class Strand:
     """A chain of cells on one vertical axis, or a lane without cells."""
 
-    cells: list[Cell]
+    cells: list[GridCell]
     head: Link | None = None
     """The link that enters its first cell from another strand, or enters the lane."""
     tails: list[Link] = field(default_factory=list)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from bmvis.view.figure.layout.cells import Cell, Link, Strand
+from bmvis.view.figure.layout.cells import GridCell, Link, Strand
 
 GAP = 14
 """The distance between a lane and what is next to it."""
@@ -23,7 +23,7 @@ class Edges:
         self.left: defaultdict[int, float] = defaultdict(float)
         self.right: defaultdict[int, float] = defaultdict(float)
 
-    def occupy(self, cell: Cell) -> None:
+    def occupy(self, cell: GridCell) -> None:
         """Take the room of a cell."""
         for row in range(cell.row, cell.end_row):
             self.left[row] = max(self.left[row], cell.left - cell.x)
@@ -89,7 +89,7 @@ def _placing_order(strand: Strand) -> tuple[bool, int, int]:
     return not strand.is_upward, length, ends[0].order
 
 
-def _is_ready(strand: Strand, strand_of: Mapping[Cell, Strand], placed: set[int]) -> bool:
+def _is_ready(strand: Strand, strand_of: Mapping[GridCell, Strand], placed: set[int]) -> bool:
     if strand.is_upward:
         return True
     links = [*([strand.head] if strand.head else []), *strand.tails]
@@ -103,7 +103,7 @@ def _emptier_side(strand: Strand, edges: Edges) -> Side:
 
 
 def _side(
-    strand: Strand, trunk: Strand, strand_of: Mapping[Cell, Strand], is_skip: Callable[[str], bool]
+    strand: Strand, trunk: Strand, strand_of: Mapping[GridCell, Strand], is_skip: Callable[[str], bool]
 ) -> Side | None:
     """Return the side of a strand: equal branches around the trunk, skips right, foreign values left.
 
@@ -144,7 +144,7 @@ def _place(strand: Strand, side: Side, edges: Edges) -> None:
     edges.occupy_lane(strand.x, rows)
 
 
-def lane_of(link: Link, strand_of: Mapping[Cell, Strand], lanes: Mapping[Link, Strand]) -> float | None:
+def lane_of(link: Link, strand_of: Mapping[GridCell, Strand], lanes: Mapping[Link, Strand]) -> float | None:
     """Return the x coordinate where a link crosses rows; None if it connects neighboring rows without a lane."""
     if link in lanes:
         return lanes[link].x

@@ -10,8 +10,8 @@ import msgspec
 
 from bmvis.view.figure.figure import Edge, Figure
 from bmvis.view.figure.layout.boxes import box_texts
-from bmvis.view.figure.layout.cells import Cell, Point, exit_key
-from bmvis.view.figure.layout.drawing import Drawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
+from bmvis.view.figure.layout.cells import GridCell, Point, exit_key
+from bmvis.view.figure.layout.drawing import DrawnFigure, FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
 from bmvis.view.figure.layout.faults import faults, shapes_in_the_way
 from bmvis.view.figure.layout.grid import Grid
 from bmvis.view.figure.layout.nesting import nested_grid
@@ -20,30 +20,32 @@ EDGE = 8
 """The margin of the drawing."""
 
 
-def draw(figure: Figure) -> Drawing | None:
+def draw(figure: Figure) -> FigureDrawing | None:
     """Return the drawing of a figure; None if it would be wrong or misleading, such as a line through a box."""
     drawing = draw_unchecked(figure)
     drawing = msgspec.structs.replace(drawing, shapes=_without(drawing.shapes, shapes_in_the_way(drawing)))
     return None if faults(drawing) else drawing
 
 
-def draw_deepest(figures: Iterable[Figure]) -> tuple[Figure, Drawing] | None:
-    """Return the first figure that can be drawn, and its drawing; None if there is none."""
+def draw_deepest(figures: Iterable[Figure]) -> DrawnFigure | None:
+    """Return the first figure that can be drawn, else the first one without a drawing; None if there are no figures."""
+    first: Figure | None = None
     for figure in figures:
+        first = first or figure
         drawing = draw(figure)
         if drawing is not None:
-            return figure, drawing
-    return None
+            return DrawnFigure(figure, drawing)
+    return DrawnFigure(first, None) if first else None
 
 
-def draw_unchecked(figure: Figure) -> Drawing:
+def draw_unchecked(figure: Figure) -> FigureDrawing:
     """Return the drawing of a figure, with all its faults."""
     grid = nested_grid(figure)
     places = list(_places(grid, None, "", grid.left, float(EDGE)))
     boxes: dict[str, PlacedBox] = {}
     frames: list[PlacedFrame] = []
     shapes: list[Text] = []
-    homes: dict[str, Place] = {}
+    homes: dict[str, GridPlace] = {}
     for place in places:
         inner, x, y = place.grid, place.x, place.y
         if inner.frame:
@@ -58,29 +60,29 @@ def draw_unchecked(figure: Figure) -> Drawing:
     lines = tuple(Line(edge.source, edge.target, _points(edge, homes, below)) for edge in figure.edges)
     width, height = grid.left + grid.right, grid.height + 2 * EDGE
     ordered = tuple(boxes[box.key] for box in figure.boxes)
-    return Drawing(ceil(width), ceil(height), ordered, tuple(frames), lines, tuple(shapes))
+    return FigureDrawing(ceil(width), ceil(height), ordered, tuple(frames), lines, tuple(shapes))
 
 
-class Place(NamedTuple):
+class GridPlace(NamedTuple):
     """A grid, and where its origin is."""
 
     grid: Grid
-    outer: Place | None
+    outer: GridPlace | None
     key: str
     """Its key as a cell of the outer grid."""
     x: float
     y: float
 
 
-def _places(grid: Grid, outer: Place | None, key: str, x: float, y: float) -> Iterator[Place]:
-    place = Place(grid, outer, key, x, y)
+def _places(grid: Grid, outer: GridPlace | None, key: str, x: float, y: float) -> Iterator[GridPlace]:
+    place = GridPlace(grid, outer, key, x, y)
     yield place
     for cell in grid.cells:
         if cell.grid:
             yield from _places(cell.grid, place, cell.key, x + cell.x, y + cell.y)
 
 
-def _points(edge: Edge, homes: Mapping[str, Place], places: Mapping[int, Place]) -> tuple[Point, ...]:
+def _points(edge: Edge, homes: Mapping[str, GridPlace], places: Mapping[int, GridPlace]) -> tuple[Point, ...]:
     """Return the line of an edge, joined from its parts in all grids, from the target back to the source."""
     place, key = homes[edge.target], edge.target
     points: list[Point] = []
@@ -114,7 +116,7 @@ def _moved(texts: Iterable[Text], x: float, y: float) -> Iterator[Text]:
         yield msgspec.structs.replace(text, x=round(x + text.x, 1), y=round(y + text.y, 1))
 
 
-def _placed(cell: Cell, x: float, y: float) -> PlacedBox:
+def _placed(cell: GridCell, x: float, y: float) -> PlacedBox:
     assert cell.box is not None
     area = _rounded(x + cell.x - cell.left, y + cell.y, x + cell.x + cell.right, y + cell.y + cell.height)
     middle = round(x + cell.x, 1)

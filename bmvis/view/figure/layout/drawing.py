@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from bmvis.view.figure.figure import Box, Frame
+from bmvis.view.figure.figure import Box, Figure, Frame
 from bmvis.view.figure.layout.text_size import Role
 
 
@@ -82,7 +82,7 @@ class Line(msgspec.Struct, frozen=True):
     points: tuple[tuple[float, float], ...]
 
 
-class Drawing(msgspec.Struct, frozen=True):
+class FigureDrawing(msgspec.Struct, frozen=True):
     """All that is drawn. Frames are before the frames in them."""
 
     width: float
@@ -92,3 +92,10 @@ class Drawing(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...]
     shapes: tuple[Text, ...]
     """Shapes of values, next to the lines."""
+
+
+class DrawnFigure(msgspec.Struct, frozen=True):
+    """A figure, with its drawing if it can be drawn."""
+
+    figure: Figure
+    drawing: FigureDrawing | None

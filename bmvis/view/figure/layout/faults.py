@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
-from bmvis.view.figure.layout.drawing import Drawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
+from bmvis.view.figure.layout.drawing import FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
 from bmvis.view.figure.layout.text_size import FONTS, text_width
 
 NEAR = 4
@@ -21,7 +21,7 @@ class Segment(NamedTuple):
     area: Rectangle
 
 
-def faults(drawing: Drawing) -> list[str]:
+def faults(drawing: FigureDrawing) -> list[str]:
     """Return what is wrong with a drawing."""
     segments = [segment for line in drawing.lines for segment in _segments(line)]
     return [
@@ -36,7 +36,7 @@ def faults(drawing: Drawing) -> list[str]:
     ]
 
 
-def shapes_in_the_way(drawing: Drawing) -> set[Text]:
+def shapes_in_the_way(drawing: FigureDrawing) -> set[Text]:
     """Return the shapes that a line, a box or another text overlaps. A drawing is right without them."""
     taken = [segment.area for line in drawing.lines for segment in _segments(line)]
     taken += [box.area for box in drawing.boxes]
@@ -72,13 +72,13 @@ def _slanted(lines: Sequence[Line]) -> Iterator[str]:
                 yield f"the line {line.source} > {line.target} is slanted at {x0}, {y0}"
 
 
-def _overlapping_boxes(drawing: Drawing) -> Iterator[str]:
+def _overlapping_boxes(drawing: FigureDrawing) -> Iterator[str]:
     for one, other in combinations(drawing.boxes, 2):
         if one.area.overlaps(other.area, 4):
             yield f"{one.box.key} overlaps {other.box.key}"
 
 
-def _wrong_frames(drawing: Drawing) -> Iterator[str]:
+def _wrong_frames(drawing: FigureDrawing) -> Iterator[str]:
     """Yield boxes that are inside a frame that is not theirs, or not inside their own, and frames that overlap."""
     for placed in drawing.frames:
         inside = set(_keys(placed))
@@ -103,7 +103,7 @@ def _keys(placed: PlacedFrame) -> Iterator[str]:
         todo += frame.frames
 
 
-def _wrong_ends(drawing: Drawing) -> Iterator[str]:
+def _wrong_ends(drawing: FigureDrawing) -> Iterator[str]:
     """Yield lines that do not lead from the edge of their source to the edge of their target."""
     areas = {box.box.key: box.area for box in drawing.boxes}
     for line in drawing.lines:
@@ -115,7 +115,7 @@ def _wrong_ends(drawing: Drawing) -> Iterator[str]:
                 yield f"the line {line.source} > {line.target} does not touch {key}"
 
 
-def _through_boxes(drawing: Drawing, segments: Sequence[Segment]) -> Iterator[str]:
+def _through_boxes(drawing: FigureDrawing, segments: Sequence[Segment]) -> Iterator[str]:
     for line, area in segments:
         for box in drawing.boxes:
             own = box.box.key in (line.source, line.target)
@@ -123,7 +123,7 @@ def _through_boxes(drawing: Drawing, segments: Sequence[Segment]) -> Iterator[st
                 yield f"the line {line.source} > {line.target} crosses {box.box.key}"
 
 
-def _through_texts(drawing: Drawing, segments: Sequence[Segment]) -> Iterator[str]:
+def _through_texts(drawing: FigureDrawing, segments: Sequence[Segment]) -> Iterator[str]:
     texts = [text for frame in drawing.frames for text in frame.texts] + list(drawing.shapes)
     for text in texts:
         area = text_area(text)
@@ -135,7 +135,7 @@ def _through_texts(drawing: Drawing, segments: Sequence[Segment]) -> Iterator[st
             yield f"the text {one.text} overlaps {other.text}"
 
 
-def _texts_outside(drawing: Drawing) -> Iterator[str]:
+def _texts_outside(drawing: FigureDrawing) -> Iterator[str]:
     page = Rectangle(0, 0, drawing.width, drawing.height)
     everything: list[PlacedBox | PlacedFrame] = [*drawing.boxes, *drawing.frames]
     for placed in everything:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bmvis.view.figure.figure import Frame
 from bmvis.view.figure.layout.boxes import TITLE_HEIGHT, shape_text, title_texts
-from bmvis.view.figure.layout.cells import LABEL_GAP, Cell, Link, Point, Strand
+from bmvis.view.figure.layout.cells import LABEL_GAP, GridCell, Link, Point, Strand
 from bmvis.view.figure.layout.channels import Channel
 from bmvis.view.figure.layout.columns import Edges, place_strands
 from bmvis.view.figure.layout.drawing import Text
@@ -33,7 +33,7 @@ SHAPE_HEIGHT = 15
 class Piece(NamedTuple):
     """The line of one link."""
 
-    source: Cell
+    source: GridCell
     points: Sequence[Point]
 
 
@@ -42,7 +42,7 @@ class Grid:
     """The inside of a frame. Coordinates are relative to its trunk (x) and its top edge (y)."""
 
     frame: Frame | None
-    cells: Sequence[Cell]
+    cells: Sequence[GridCell]
     left: float = 0
     """The distance from the trunk to the left edge."""
     right: float = 0
@@ -61,7 +61,7 @@ class Grid:
 
 
 def lay_out(
-    frame: Frame | None, cells: Sequence[Cell], links: Sequence[Link], is_skip: Callable[[str, str | None], bool]
+    frame: Frame | None, cells: Sequence[GridCell], links: Sequence[Link], is_skip: Callable[[str, str | None], bool]
 ) -> Grid:
     """Return the grid of cells, whose frames are laid out already.
 

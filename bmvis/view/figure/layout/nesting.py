@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bmvis.view.figure.figure import Edge, Figure, Frame, Shape
 from bmvis.view.figure.layout.boxes import box_cell, shape_text
-from bmvis.view.figure.layout.cells import Cell, Link, entry_key, exit_key
+from bmvis.view.figure.layout.cells import GridCell, Link, entry_key, exit_key
 from bmvis.view.figure.layout.grid import STACK, Grid, lay_out
 from bmvis.view.figure.layout.text_size import text_width
 
@@ -118,23 +118,23 @@ def _skips(figure: Figure) -> Callable[[str, str | None], bool]:
 
 
 def _grid(
-    nest: Nest, boxes: Mapping[str, Cell], order: Mapping[str, int], is_skip: Callable[[str, str | None], bool]
+    nest: Nest, boxes: Mapping[str, GridCell], order: Mapping[str, int], is_skip: Callable[[str, str | None], bool]
 ) -> Grid:
     cells = [boxes[key] for key in nest.boxes]
     for inner in nest.nests:
         grid = _grid(inner, boxes, order, is_skip)
         stack = STACK if inner.frame and inner.frame.repeats > 1 else 0
         first = min((order[key] for key in _keys_in(inner)), default=0)
-        cell = Cell(inner.key, "frame", first, grid.left, grid.right + stack, grid.height + stack, grid=grid)
+        cell = GridCell(inner.key, "frame", first, grid.left, grid.right + stack, grid.height + stack, grid=grid)
         cell.weight = 1 + grid.row_count / 2
         cells.append(cell)
     cells.sort(key=lambda cell: cell.order)
     of = {cell.key: cell for cell in cells}
     for net, source, target in nest.links:
         if source not in of:
-            of[source] = Cell(source, "entry", order[net], net=net, weight=0.5)
+            of[source] = GridCell(source, "entry", order[net], net=net, weight=0.5)
         if target not in of:
-            of[target] = Cell(target, "exit", order[net], net=net, weight=0.5)
+            of[target] = GridCell(target, "exit", order[net], net=net, weight=0.5)
     links = [Link(net, of[source], of[target], shape) for (net, source, target), shape in nest.links.items()]
     for link in links:
         if link.shape is not None:

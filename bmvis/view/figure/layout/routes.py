@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from bmvis.view.figure.layout.cells import Cell, Link, Strand
+from bmvis.view.figure.layout.cells import GridCell, Link, Strand
 from bmvis.view.figure.layout.channels import Channel
 from bmvis.view.figure.layout.columns import lane_of
 
@@ -31,12 +31,12 @@ class Route:
     """For each channel, whether the vertical line before it, and the one after it, are above the channel."""
 
 
-def find_routes(links: Sequence[Link], strands: Sequence[Strand], cells: Sequence[Cell]) -> list[Route]:
+def find_routes(links: Sequence[Link], strands: Sequence[Strand], cells: Sequence[GridCell]) -> list[Route]:
     """Return the routes of all links."""
     strand_of = {cell: strand for strand in strands for cell in strand.cells}
     lanes = {link: strand for strand in strands for link in strand.tails}
     routes = [_route(link, lane_of(link, strand_of, lanes), cells) for link in links]
-    by_target: defaultdict[Cell, list[Route]] = defaultdict(list)
+    by_target: defaultdict[GridCell, list[Route]] = defaultdict(list)
     for route in routes:
         by_target[route.link.target].append(route)
     for target, arriving in by_target.items():
@@ -46,7 +46,7 @@ def find_routes(links: Sequence[Link], strands: Sequence[Strand], cells: Sequenc
     return routes
 
 
-def _route(link: Link, lane: float | None, cells: Sequence[Cell]) -> Route:
+def _route(link: Link, lane: float | None, cells: Sequence[GridCell]) -> Route:
     start = link.source.pin(link.net, at_top=False)
     below, above = link.source.end_row, link.target.row
     if lane is None:
@@ -61,7 +61,7 @@ def _route(link: Link, lane: float | None, cells: Sequence[Cell]) -> Route:
     return Route(link, [start, lane], [below, above], hops=hops)
 
 
-def _is_blocked(target: Cell, lane: float, cells: Iterable[Cell]) -> bool:
+def _is_blocked(target: GridCell, lane: float, cells: Iterable[GridCell]) -> bool:
     """Return whether there is a cell between a lane and the side of a cell."""
     low, high = min(lane, target.x), max(lane, target.x)
     return any(
@@ -73,7 +73,7 @@ def _is_blocked(target: Cell, lane: float, cells: Iterable[Cell]) -> bool:
     )
 
 
-def _set_slots(target: Cell, routes: Sequence[Route]) -> None:
+def _set_slots(target: GridCell, routes: Sequence[Route]) -> None:
     """Give each line that enters a side its own height, so that inner lanes end above outer ones."""
     for sign in (-1, 1):
         side = sorted((r for r in routes if (r.xs[-1] - target.x) * sign > 0), key=lambda route: abs(route.xs[-1]))
@@ -82,7 +82,7 @@ def _set_slots(target: Cell, routes: Sequence[Route]) -> None:
         target.slots = max(target.slots, len(side))
 
 
-def _set_pins(target: Cell, routes: Sequence[Route]) -> None:
+def _set_pins(target: GridCell, routes: Sequence[Route]) -> None:
     """Add the last vertical line of each route that enters the top."""
     if not target.is_leaf:
         for route in routes:

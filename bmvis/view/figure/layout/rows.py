@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from math import ceil
 
-from bmvis.view.figure.layout.cells import Cell, Link
+from bmvis.view.figure.layout.cells import GridCell, Link
 
 
-def assign_rows(cells: Sequence[Cell], links: Sequence[Link], *, has_header: bool) -> list[Link]:
+def assign_rows(cells: Sequence[GridCell], links: Sequence[Link], *, has_header: bool) -> list[Link]:
     """Set the rows of all cells, and return the links that lead upward.
 
     Args:
@@ -52,7 +52,7 @@ def _next_to_each_other(links: Sequence[Link]) -> list[Link]:
     return found
 
 
-def _reached(start: Cell, after: Mapping[Cell, list[Cell]]) -> set[Cell]:
+def _reached(start: GridCell, after: Mapping[GridCell, list[GridCell]]) -> set[GridCell]:
     found = {start}
     todo = [start]
     while todo:
@@ -63,12 +63,12 @@ def _reached(start: Cell, after: Mapping[Cell, list[Cell]]) -> set[Cell]:
     return found
 
 
-def _sorted(cells: Sequence[Cell], links: Sequence[Link]) -> list[Cell]:
+def _sorted(cells: Sequence[GridCell], links: Sequence[Link]) -> list[GridCell]:
     """Return the cells in a topological order. In a cycle, the cell that is called first is first."""
     before, after = _neighbors(links)
     missing = {cell: len(before[cell]) for cell in cells}
     ready = [cell for cell in cells if not missing[cell]]
-    found: list[Cell] = []
+    found: list[GridCell] = []
     while missing:
         cell = min(ready or missing, key=lambda cell: cell.order)
         ready = [other for other in ready if other is not cell]
@@ -82,9 +82,9 @@ def _sorted(cells: Sequence[Cell], links: Sequence[Link]) -> list[Cell]:
     return found
 
 
-def _neighbors(links: Sequence[Link]) -> tuple[Mapping[Cell, list[Cell]], Mapping[Cell, list[Cell]]]:
-    before: defaultdict[Cell, list[Cell]] = defaultdict(list)
-    after: defaultdict[Cell, list[Cell]] = defaultdict(list)
+def _neighbors(links: Sequence[Link]) -> tuple[Mapping[GridCell, list[GridCell]], Mapping[GridCell, list[GridCell]]]:
+    before: defaultdict[GridCell, list[GridCell]] = defaultdict(list)
+    after: defaultdict[GridCell, list[GridCell]] = defaultdict(list)
     for link in links:
         before[link.target].append(link.source)
         after[link.source].append(link.target)
@@ -92,10 +92,12 @@ def _neighbors(links: Sequence[Link]) -> tuple[Mapping[Cell, list[Cell]], Mappin
 
 
 def _pull_down(
-    order: Sequence[Cell], before: Mapping[Cell, Sequence[Cell]], after: Mapping[Cell, Sequence[Cell]]
+    order: Sequence[GridCell],
+    before: Mapping[GridCell, Sequence[GridCell]],
+    after: Mapping[GridCell, Sequence[GridCell]],
 ) -> None:
     """Move chains that start in the grid down to the cells that use them."""
-    loose: set[Cell] = set()
+    loose: set[GridCell] = set()
     for cell in order:
         sources = before[cell]
         if cell.kind != "entry" and all(source in loose and len(after[source]) == 1 for source in sources):
@@ -106,7 +108,7 @@ def _pull_down(
             cell.row = max(cell.row, min(targets) - 1)
 
 
-def _take_slack(order: Sequence[Cell], after: Mapping[Cell, Sequence[Cell]]) -> None:
+def _take_slack(order: Sequence[GridCell], after: Mapping[GridCell, Sequence[GridCell]]) -> None:
     """Let tall frames next to chains of small boxes take several rows."""
     for cell in order:
         if cell.grid is not None and after[cell]:

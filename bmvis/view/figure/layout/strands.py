@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from bmvis.view.figure.layout.cells import Cell, Link, Strand
+from bmvis.view.figure.layout.cells import GridCell, Link, Strand
 
 
-def find_strands(cells: Sequence[Cell], downward: Sequence[Link], upward: Sequence[Link]) -> list[Strand]:
+def find_strands(cells: Sequence[GridCell], downward: Sequence[Link], upward: Sequence[Link]) -> list[Strand]:
     """Return the strands, of which the first is the trunk."""
     chains = _chains(cells, downward)
     strand_of = {cell: strand for strand in chains for cell in strand.cells}
@@ -16,7 +16,7 @@ def find_strands(cells: Sequence[Cell], downward: Sequence[Link], upward: Sequen
     drawn: set[Link] = set()
     for number, strand in enumerate(chains):
         _attach(strand, number, downward, number_of, drawn)
-    lanes: dict[tuple[str, Cell], Strand] = {}
+    lanes: dict[tuple[str, GridCell], Strand] = {}
     for link in downward:
         if link in drawn:
             continue
@@ -30,9 +30,9 @@ def find_strands(cells: Sequence[Cell], downward: Sequence[Link], upward: Sequen
     return [*chains, *raised, *lanes.values()]
 
 
-def _chains(cells: Sequence[Cell], links: Sequence[Link]) -> list[Strand]:
+def _chains(cells: Sequence[GridCell], links: Sequence[Link]) -> list[Strand]:
     """Divide the cells into chains. Each is the heaviest of those that are left."""
-    before: defaultdict[Cell, list[Cell]] = defaultdict(list)
+    before: defaultdict[GridCell, list[GridCell]] = defaultdict(list)
     for link in links:
         before[link.target].append(link.source)
     left = sorted(cells, key=lambda cell: (cell.row, cell.order))
@@ -45,13 +45,13 @@ def _chains(cells: Sequence[Cell], links: Sequence[Link]) -> list[Strand]:
     return found
 
 
-def _heaviest(cells: Sequence[Cell], before: Mapping[Cell, Sequence[Cell]]) -> list[Cell]:
+def _heaviest(cells: Sequence[GridCell], before: Mapping[GridCell, Sequence[GridCell]]) -> list[GridCell]:
     """Return the heaviest chain.
 
     Of equal branches that meet, it takes the middle one, and of entries the one that is computed last.
     """
-    best: dict[Cell, float] = {}
-    came_from: dict[Cell, Cell] = {}
+    best: dict[GridCell, float] = {}
+    came_from: dict[GridCell, GridCell] = {}
     for cell in cells:
         sources = [source for source in before[cell] if source in best]
         most = max((best[source] for source in sources), default=0.0)
@@ -69,7 +69,7 @@ def _heaviest(cells: Sequence[Cell], before: Mapping[Cell, Sequence[Cell]]) -> l
 
 
 def _attach(
-    strand: Strand, number: int, links: Sequence[Link], number_of: Mapping[Cell, int], drawn: set[Link]
+    strand: Strand, number: int, links: Sequence[Link], number_of: Mapping[GridCell, int], drawn: set[Link]
 ) -> None:
     """Set the head and the tails of a chain, and record the links that the chain draws."""
     for source, target in zip(strand.cells, strand.cells[1:], strict=False):

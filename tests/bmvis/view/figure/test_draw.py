@@ -11,19 +11,19 @@ from figures import EDGE_LISTS, framed
 
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
 from bmvis.view.figure.layout.draw import draw, draw_deepest
-from bmvis.view.figure.layout.drawing import Drawing, Rectangle
+from bmvis.view.figure.layout.drawing import DrawnFigure, FigureDrawing, Rectangle
 from bmvis.view.figure.layout.faults import text_area
 from bmvis.view.figure.notation import parse_edge_list
 
 
-def drawn(text: str) -> Drawing:
+def drawn(text: str) -> FigureDrawing:
     """Return the drawing of an edge list, which must be free of faults."""
     drawing = draw(framed(text))
     assert drawing is not None
     return drawing
 
 
-def areas(drawing: Drawing) -> dict[str, Rectangle]:
+def areas(drawing: FigureDrawing) -> dict[str, Rectangle]:
     return {box.box.key: box.area for box in drawing.boxes}
 
 
@@ -138,9 +138,9 @@ def test_the_same_figure_gives_the_same_drawing() -> None:
 
 def test_a_figure_that_cannot_be_drawn_is_replaced_by_the_next() -> None:
     shallow = framed("in:x > model; model > out:y")
-    assert draw_deepest([impossible(), shallow]) == (shallow, draw(shallow))
-    assert draw(impossible()) is None
-    assert draw_deepest([impossible()]) is None
+    assert draw_deepest([impossible(), shallow]) == DrawnFigure(shallow, draw(shallow))
+    assert draw_deepest([impossible()]) == DrawnFigure(impossible(), None)
+    assert draw_deepest([]) is None
 
 
 @cache

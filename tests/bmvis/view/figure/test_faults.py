@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from bmvis.view.figure.figure import Box, Frame
-from bmvis.view.figure.layout.drawing import Drawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
+from bmvis.view.figure.layout.drawing import FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
 from bmvis.view.figure.layout.faults import faults, shapes_in_the_way
 
 A = PlacedBox(Box("a", "module", "a"), Rectangle(100, 20, 200, 60), (Text("a", "name", 150, 45),))
@@ -16,10 +16,10 @@ FRAME = PlacedFrame(
     Frame("f", "f", "F", boxes=("b",)), Rectangle(60, 80, 220, 180), (Text("F", "title", 70, 94, "start"),)
 )
 STRAIGHT = Line("a", "b", ((150, 60), (150, 120)))
-RIGHT = Drawing(450, 200, (A, B, C), (FRAME,), (STRAIGHT,), ())
+RIGHT = FigureDrawing(450, 200, (A, B, C), (FRAME,), (STRAIGHT,), ())
 
 
-def with_line(*points: tuple[float, float], source: str = "c", target: str = "b") -> Drawing:
+def with_line(*points: tuple[float, float], source: str = "c", target: str = "b") -> FigureDrawing:
     return msgspec.structs.replace(RIGHT, lines=(STRAIGHT, Line(source, target, points)))
 
 
@@ -63,7 +63,7 @@ def test_a_right_drawing_has_no_faults() -> None:
         "boxes", "foreign frame", "own frame", "too wide", "text elsewhere", "text too long",
     ],
 )  # fmt: skip
-def test_faults(drawing: Drawing, fault: str | None) -> None:
+def test_faults(drawing: FigureDrawing, fault: str | None) -> None:
     found = faults(drawing)
     assert any(fault in text for text in found) if fault else found == []
 

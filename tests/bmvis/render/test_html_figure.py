@@ -1,0 +1,140 @@
+"""The architecture figure in HTML: links, ids, text, and size."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from bs4 import BeautifulSoup, Tag
+from figures import EDGE_LISTS, framed
+from formats import layer, net
+from trees import tensor
+
+from bmvis.options import Options
+from bmvis.render.html.figure import to_figure
+from bmvis.render.html.tree import to_html
+from bmvis.view.figure.figure import Box, Edge, Figure, Frame
+from bmvis.view.figure.layout.draw import draw
+from bmvis.view.figure.layout.drawing import DrawnFigure
+from bmvis.view.layout import layout
+
+HOSTILE = '</svg><script>alert(1)</script>"\x00\u202e'
+
+
+def figure_html(figure: Figure, *, is_drawn: bool = True) -> str:
+    drawing = draw(figure) if is_drawn else None
+    assert (drawing is not None) == is_drawn
+    return to_figure(DrawnFigure(figure, drawing), "m", lambda path: f"#m.{path}", "Net")
+
+
+def parsed(html: str) -> Tag:
+    found = BeautifulSoup(html, "html.parser").select_one("figure, #m")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("name", EDGE_LISTS)
+def test_figure_is_small_xml_without_styles_and_scripts(name: str) -> None:
+    html = figure_html(framed(EDGE_LISTS[name], repeats=12))
+    ElementTree.fromstring(html)
+    svg = html[html.index("<svg") : html.index("</svg>") + 6]
+    assert len(svg) < 12 * 1024
+    assert len(gzip.compress(svg.encode())) < 2.5 * 1024
+    assert not re.search(r"<(style|script)| (style|on\w+)=", html)
+
+
+def test_figure_has_a_title_and_a_description() -> None:
+    svg = parsed(figure_html(framed("in:x > a; a > out:y"))).select_one("svg[role=group]")
+    assert svg is not None
+    assert svg.find("title").text == "Architecture of Net"  # type: ignore[union-attr]
+    assert svg.find("desc").text.startswith("3 boxes, 2 edges.")  # type: ignore[union-attr]
+
+
+def test_each_module_links_to_its_row() -> None:
+    figure = parsed(figure_html(framed("in:x > a.b; a.b > (+)a; in:x > (+)a; (+)a > out:y")))
+    links = {a["href"] for a in figure.select("svg a")}
+    assert links == {"#m.a", "#m.a.b"}
+    assert [box["data-n"] for box in figure.select("svg [data-n]")] == ["0", "1", "2", "3"]
+    assert [edge["data-e"] for edge in figure.select("svg [data-e]")] == ["0 1", "1 2", "0 2", "2 3"]
+
+
+def test_a_module_without_a_row_links_to_the_row_above() -> None:
+    figure = framed("in:x > a.b.c; a.b.c > out:y")
+    shown = DrawnFigure(figure, draw(figure))
+    html = to_figure(shown, "m", {"a": "#m.a"}.get, "Net")
+    assert {a["href"] for a in parsed(html).select("svg a")} == {"#m.a"}
+
+
+def test_ids_start_with_the_anchor_and_are_unique() -> None:
+    ids = re.findall(r' id="([^"]+)"', figure_html(framed(EDGE_LISTS["bert"])))
+    assert len(ids) == len(set(ids)) > 5
+    assert all(re.fullmatch(r"m~\d*", found) for found in ids)
+
+
+def test_connections_as_text() -> None:
+    boxes = (
+        Box("in:x", "input", "x"),
+        Box("l", "module", "layers.0-11", "Layer", "model.layers.0", 12),
+        Box("s", "module", "b.0-3", "Block", "b.0", 4, similar=True, note="same weights"),
+        Box("(+)a", "join", "+", path="a"),
+        Box("(+)a~2", "join", "+", path="a"),
+        Box("out:y", "output", "y"),
+    )
+    edges = (
+        Edge("in:x", "l", (1, 8)),
+        Edge("l", "s", (1, 8)),
+        Edge("l", "(+)a", (1, 8)),
+        Edge("l", "(+)a~2", (8,)),
+        Edge("s", "(+)a"),
+        Edge("(+)a", "(+)a~2"),
+        Edge("(+)a~2", "out:y"),
+    )
+    figure = parsed(figure_html(Figure(boxes, edges, called_with="x: int64[1, 8]")))
+    assert [line.text for line in figure.select("li")] == [
+        "x -> model.layers.0-11 (×12): [1, 8]",
+        "model.layers.0-11 (×12) -> b.0-3 (≈4, same weights), + in a: [1, 8]",
+        "model.layers.0-11 (×12) -> + in a #2: [8]",
+        "b.0-3 (≈4, same weights) -> + in a",
+        "+ in a -> + in a #2",
+        "+ in a #2 -> y",
+    ]
+    assert figure.select_one("details[open]") is None
+    assert figure.select_one("figcaption").text == "Traced with x: int64[1, 8]."  # type: ignore[union-attr]
+
+
+def test_connections_are_open_where_there_is_no_drawing() -> None:
+    figure = parsed(figure_html(framed("in:x > a; a > out:y"), is_drawn=False))
+    assert figure.select_one("svg") is None
+    assert figure.select_one("details[open] li") is not None
+
+
+def test_names_are_escaped() -> None:
+    boxes = (Box("in", "input", HOSTILE), Box("m", "module", HOSTILE, HOSTILE, HOSTILE, note=HOSTILE))
+    html = figure_html(Figure(boxes, (Edge("in", "m", (HOSTILE,)),), (Frame(HOSTILE, HOSTILE, HOSTILE, boxes=("m",)),)))
+    ElementTree.fromstring(html)
+    assert "<script" not in html
+
+
+def test_rows_link_back_to_the_first_box_of_their_module() -> None:
+    model = net(layer("a", tensor("weight", 2)), layer("b", tensor("weight", 3)))
+    figure = framed("in:x > a#1; a#1 > a#2; a#2 > out:y")
+    page = msgspec.structs.replace(layout(model, Options()), figure=DrawnFigure(figure, draw(figure)))
+    tree = parsed(to_html(page, "m"))
+    assert {row["id"]: [a["href"] for a in row.select(".bmvis-back")] for row in tree.select("li li")} == {
+        "m.a": ["#m~1"],
+        "m.b": [],
+    }
+    assert {a["href"] for a in tree.select("svg a")} == {"#m.a"}
+
+
+def test_lines_of_one_source_are_drawn_once_up_to_the_fork() -> None:
+    figure = parsed(figure_html(framed("in:x > a; a > b; b > c; a > c; c > out:y")))
+    ends = {edge["data-e"]: edge.find("path")["d"] for edge in figure.select("[data-e]")}  # type: ignore[index]
+    down, skip = ends["1 2"], ends["1 3"]
+    start = [float(number) for number in re.findall(r"[\d.]+", skip)[:2]]
+    first = [float(number) for number in re.findall(r"[\d.]+", down)]
+    assert start[0] == first[0]
+    assert first[1] < start[1] < first[2]
