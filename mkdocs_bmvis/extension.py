@@ -49,6 +49,7 @@ _LEFT_OVER = re.compile(rf"<!--.*?-->|(?P<element>{_WHOLE.pattern})|{MISNAMED.pa
 _IN_HTML = re.compile(
     rf"<!--.*?-->|(?P<before><p>\s*)?(?P<element>{_WHOLE.pattern})(?P<after>\s*</p>)?", re.IGNORECASE | re.DOTALL
 )
+_ID = re.compile(r' id="([^"]+)"')
 _EMPTY_LINE = re.compile(r"\n[ \t]*(?=\n\s*?(?P<indentation>[ \t]*)\S)")
 _FILLING = f"{STX}bmvis{ETX}"
 _AROUND = (
@@ -131,6 +132,7 @@ class _Expansion:
         """Add the HTML of an element to the document. It is stashed, so that no other processor changes it."""
         linked = type_link if has_autorefs(self.md) else None
         html, is_searched = self.trees.draw(element, self.page, linked)
+        outermost = _ID.search(html)
         self._register_targets()
         if self.trees.settings.assets and not self.page.has_assets:
             self.page.has_assets = True
@@ -143,8 +145,8 @@ class _Expansion:
             html = join(assets.inline_table(), html)
         # Material's search finds the end of an excluded element by its tag, which must not occur inside.
         holder = ElementTree.SubElement(parent, "section")
-        if element.attributes.get("name") in self.page.anchors:
-            holder.set("id", str(element.attributes["name"]))
+        if outermost:
+            holder.set("id", outermost[1])  # so that no heading of the page gets it from its text
             holder.set(_RESERVED, "")
         if not is_searched:
             holder.set("data-search-exclude", "")

@@ -59,7 +59,7 @@ def draw_gallery(
     """
     options, entries = read_gallery(element, settings.options)
     links = page.model_pages.get(gallery_key(options, entries), {})
-    anchor = page.anchor(options.name or "gallery")
+    anchor = page.anchor(options.name or "bmvis-gallery")
     page.anchors.add(anchor)
     if options.name:
         page.targets[options.name] = anchor

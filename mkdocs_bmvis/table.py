@@ -96,7 +96,7 @@ def draw_table(
     for row in made.rows:
         for warning in row.warnings:
             report(warning, row.entry.location)
-    anchor = page.anchor(options.name or "models")
+    anchor = page.anchor(options.name or "bmvis-table")
     page.anchors.add(anchor)
     if options.name:
         page.targets[options.name] = anchor

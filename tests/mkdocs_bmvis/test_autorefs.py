@@ -122,8 +122,15 @@ def href(page, text):
 
 def test_trees_in_docstrings_have_distinct_ids(page):
     anchors = [tree["id"] for tree in page.select(".bmvis[id]")]
-    assert sorted(anchors) == ["gallery", "in-docstring", "model-deep", "model-own", "model-own-2", "model-trained"]
-    assert len(page.select("#gallery .bmvis-card")) == 2
+    assert sorted(anchors) == [
+        "bmvis-gallery",
+        "in-docstring",
+        "model-deep",
+        "model-own",
+        "model-own-2",
+        "model-trained",
+    ]
+    assert len(page.select("#bmvis-gallery .bmvis-card")) == 2
     ids = [tag["id"] for tag in page.select(".bmvis [id]")]
     assert len(ids) == len(set(ids))
 

@@ -38,6 +38,29 @@ def test_tree_keeps_its_name_if_a_heading_has_it(render, caplog):
     assert caplog.messages == []
 
 
+@pytest.mark.parametrize(
+    ("heading", "element"),
+    [
+        ("Gallery", '<model-gallery models="zoo:tiny" />'),
+        ("bmvis gallery", '<model-gallery models="zoo:tiny" />'),
+        ("bmvis table", '<model-table models="zoo:tiny" />'),
+        ("Model tiny", '<model-structure factory="zoo:tiny" />'),
+        ("Mine", '<model-gallery models="zoo:tiny" name="mine" />'),
+    ],
+)
+def test_ids_of_elements_and_headings_differ(render, heading, element):
+    page = render(f"## {heading}\n\n{element}\n\n## {heading}\n", ["toc"]).soup
+    ids = [found["id"] for found in page.select("[id]")]
+    assert len(page.select(".bmvis, .bmvis-table")) >= 1
+    assert len(page.select("h2[id]")) == 2
+    assert len(ids) == len(set(ids))
+
+
+def test_heading_named_gallery_keeps_its_id_beside_a_gallery(render):
+    page = render('## Gallery\n\n<model-gallery models="zoo:tiny" />\n', ["toc"]).soup
+    assert page.select_one("h2")["id"] == "gallery"
+
+
 def test_duplicate_name_is_a_warning(render, caplog):
     page = render('<model-structure factory="zoo:tiny" name="a" />\n\n' * 2)
     assert [tree["id"] for tree in page.trees] == ["a", "a-2"]

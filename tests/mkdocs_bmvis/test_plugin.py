@@ -165,7 +165,7 @@ def test_posts_that_share_a_blog_view_have_ids_of_their_own(tmp_path):
     [
         pytest.param('<model-structure factory="zoo:tiny" name="mine" />', "mine", id="name"),
         pytest.param('<model-gallery models="zoo:tiny" name="mine" />', "mine", id="named-gallery"),
-        pytest.param('<model-gallery models="zoo:tiny" />', "gallery", id="gallery"),
+        pytest.param('<model-gallery models="zoo:tiny" />', "bmvis-gallery", id="gallery"),
     ],
 )
 def test_posts_that_share_a_blog_view_and_a_name_have_ids_of_their_own(tmp_path, element, own):

@@ -8,7 +8,7 @@ from bmvis.errors import BmvisError
 from bmvis.gallery import Card, GalleryOptions
 from bmvis.render import summary
 from bmvis.render.html.map import to_thumbnail
-from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.markup import Markup, join, spaced, tag
 
 
 def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place: str = "") -> Markup:
@@ -46,7 +46,7 @@ def _card(card: Card, place: str) -> Markup:
         to_thumbnail(page),
         head,
         tag("p", tag("i", page.type)) if page.type else None,
-        tag("p", *(tag("span", fact) for fact in summary.card_facts(page)), class_="bmvis-facts"),
+        tag("p", *spaced(tag("span", fact) for fact in summary.card_facts(page)), class_="bmvis-facts"),
         tags,
         class_="bmvis-card",
         data_count=page.totals.count,

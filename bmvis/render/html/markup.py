@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
 
@@ -35,6 +36,12 @@ def tag(name: str, *children: str | None, **attributes: str | int | bool | None)
 def join(*children: str | None) -> Markup:
     """Return the concatenated children, with text escaped."""
     return Markup("".join([_text(child) for child in children if child is not None]))
+
+
+def spaced(parts: Iterable[Markup]) -> Iterator[str]:
+    """Yield elements with a space between two, so that what reads only the text finds the words apart."""
+    for index, part in enumerate(parts):
+        yield from (" ", part) if index else (part,)
 
 
 def safe_name(name: str) -> str:

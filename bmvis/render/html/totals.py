@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bmvis.render import summary
-from bmvis.render.html.markup import Markup, tag
+from bmvis.render.html.markup import Markup, spaced, tag
 from bmvis.view.page import Page
 
 
@@ -25,7 +25,7 @@ def before_line(page: Page) -> Markup:
 
 
 def _line(head: str, facts: Iterable[summary.TotalsFact], classes: str) -> Markup:
-    return tag("p", tag("b", head), *map(_fact, facts), class_=classes)
+    return tag("p", *spaced([tag("b", head), *map(_fact, facts)]), class_=classes)
 
 
 def _fact(fact: summary.TotalsFact) -> Markup:

@@ -113,3 +113,9 @@ def test_tree_without_parameters_has_no_map():
     assert to_map(layout(Model((Module("", 0, "Empty"),)), Options())) is None
     lazy = Parameter("weight", None, "float32", 0, 0)
     assert to_map(layout(Model((Module("", 0, "Lazy", parameters=(lazy,)),)), Options())) is None
+
+
+def test_text_of_the_totals_has_words_apart():
+    html = to_html(layout(bert(), Options()), "m")
+    (line,) = re.findall(r'<p class="bmvis-totals">(.*?)</p>', html)
+    assert re.sub("<[^>]*>", "", line) == "BertForMaskedLM 109.5M parameters all trainable float32 438.2 MB"
