@@ -69,7 +69,7 @@ def lay_out(
         frame: the frame around it; None for the whole figure.
         cells: the cells, with entries and exits, in the order of the calls.
         links: the links between them.
-        is_skip: returns whether the value of a net also reaches another net, of the trunk's entry.
+        is_skip: returns whether all that the value of the second net depends on depends on the first net.
     """
     grid = Grid(frame, cells)
     upward = assign_rows(cells, links, has_header=frame is not None)
@@ -112,7 +112,7 @@ def _widen(routes: Sequence[Route]) -> bool:
     for route in routes:
         target = route.link.target
         room = abs(route.xs[-1] - target.x) + 8
-        if target.is_leaf and not route.enters_side and room > target.left:
+        if target.kind != "frame" and not route.enters_side and room > 8 and room > target.left:
             target.left = target.right = room
             found = True
     return found

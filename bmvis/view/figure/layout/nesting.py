@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from bmvis.view.figure.figure import Edge, Figure, Frame, Shape
 from bmvis.view.figure.layout.boxes import box_cell, shape_text
@@ -98,23 +99,23 @@ def _add_links(edge: Edge, ways: Mapping[str, tuple[Nest, ...]], shape: Shape | 
 
 
 def _skips(figure: Figure) -> Callable[[str, str | None], bool]:
-    """Return a function that reports whether the value of a box also reaches another box."""
+    """Return a function that reports whether all ways from the inputs to a box pass another box before."""
     after: defaultdict[str, list[str]] = defaultdict(list)
     for edge in figure.edges:
         after[edge.source].append(edge.target)
-    reached: dict[str, set[str]] = {}
+    inputs = [box.key for box in figure.boxes if box.kind == "input"]
 
-    def is_skip(net: str, other: str | None) -> bool:
-        if net not in reached:
-            found, todo = {net}, [net]
-            while todo:
-                new = [target for target in after[todo.pop()] if target not in found]
-                found.update(new)
-                todo += new
-            reached[net] = found
-        return other in reached[net]
+    @cache
+    def reached(without: str) -> set[str]:
+        todo = [key for key in inputs if key != without]
+        found = set(todo)
+        while todo:
+            new = [key for key in after[todo.pop()] if key not in found and key != without]
+            found.update(new)
+            todo += new
+        return found
 
-    return is_skip
+    return lambda net, other: other is not None and other not in reached(net)
 
 
 def _grid(

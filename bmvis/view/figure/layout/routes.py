@@ -84,7 +84,7 @@ def _set_slots(target: GridCell, routes: Sequence[Route]) -> None:
 
 def _set_pins(target: GridCell, routes: Sequence[Route]) -> None:
     """Add the last vertical line of each route that enters the top."""
-    if not target.is_leaf:
+    if target.kind not in ("box", "join", "end"):
         for route in routes:
             x = target.x if target.kind != "frame" else target.pin(route.link.net, at_top=True)
             route.xs.append(x)

@@ -72,6 +72,23 @@ def test_foreign_values_come_from_the_left() -> None:
     assert all(x < middle(found["model.embed"]) for x, _ in foreign.points)
 
 
+def test_a_cross_attention_stays_left_of_the_decoder() -> None:
+    """The second decoder block depends on the encoder through the first one too, but the encoder is no skip."""
+    drawing = drawn(
+        "in:x > enc.embed; enc.embed > enc.block; enc.block > dec.a.cross; in:y > dec.embed; dec.embed > dec.a.own; "
+        "dec.a.own > dec.a.cross; dec.a.cross > dec.b.own; dec.b.own > dec.b.cross; enc.block > dec.b.cross; "
+        "dec.b.cross > out:y"
+    )
+    trunk = middle(areas(drawing)["dec.embed"])
+    assert all(x < trunk for line in drawing.lines if line.source == "enc.block" for x, _ in line.points)
+
+
+def test_two_values_can_be_one_output() -> None:
+    drawing = drawn("in:x > a; a > b; a > out:hidden; b > out:hidden")
+    ends = {line.points[-1] for line in drawing.lines if line.target == "out:hidden"}
+    assert len(ends) == 2
+
+
 def test_an_encoder_is_next_to_its_decoder() -> None:
     drawing = drawn(EDGE_LISTS["t5"])
     encoder, decoder = (placed.area for placed in drawing.frames if placed.frame.path in ("encoder", "decoder"))
