@@ -19,6 +19,7 @@ from torch.optim import lr_scheduler
 Build = Callable[[], Any]
 sequential = nn.Sequential
 LAYERS = 5
+SIZES = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64, "num_hidden_layers": LAYERS}
 
 
 def made(factory: Callable[..., Any], *arguments: Any, **settings: Any) -> Build:
@@ -48,8 +49,7 @@ def sized(head: str, config: str, sizes: dict[str, Any], settings: dict[str, Any
 
 
 def bert(head: str = "BertModel", **settings: Any) -> nn.Module:
-    sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64, "num_hidden_layers": LAYERS}
-    return sized(head, "BertConfig", sizes, settings)
+    return sized(head, "BertConfig", SIZES, settings)
 
 
 def gpt2(head: str = "GPT2LMHeadModel", **settings: Any) -> nn.Module:
@@ -61,6 +61,28 @@ def llama(**settings: Any) -> nn.Module:
     sizes = {"hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": 4}
     sizes |= {"intermediate_size": 64, "num_hidden_layers": LAYERS}
     return sized("LlamaForCausalLM", "LlamaConfig", sizes, settings)
+
+
+def resnet(**settings: Any) -> nn.Module:
+    sizes = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [2, 2], "layer_type": "basic"}
+    return sized("ResNetForImageClassification", "ResNetConfig", sizes, settings)
+
+
+def whisper(**settings: Any) -> nn.Module:
+    sizes = {"d_model": 32, "encoder_layers": 3, "decoder_layers": 3, "pad_token_id": 0, "bos_token_id": 1}
+    sizes |= {"encoder_attention_heads": 4, "decoder_attention_heads": 4, "decoder_start_token_id": 1}
+    return sized("WhisperModel", "WhisperConfig", sizes | {"eos_token_id": 2}, settings)
+
+
+def ia3(*targets: str) -> nn.Module:
+    import peft
+
+    inner = [target for target in targets if target == "output.dense"]
+    return peft.get_peft_model(bert(), peft.IA3Config(target_modules=list(targets), feedforward_modules=inner))
+
+
+def warmed_up(factor: float) -> tuple[Any, ...]:
+    return recipe(schedule=lambda optimizer: lr_scheduler.LinearLR(optimizer, factor))
 
 
 def lora(base: Build = bert, **settings: Any) -> nn.Module:
@@ -706,5 +728,22 @@ CHANGES: dict[str, tuple[Build, Build, str | None, int]] = {
     ),
     "opt sched added": (recipe, made(recipe, schedule=stepwise), "training", 2),
     "opt eps": (recipe, made(recipe, eps=1e-6), "training", 2),
+    # other libraries' models
+    "resnet depths": (resnet, made(resnet, depths=[2, 4]), "checkpoint", 1),
+    "resnet shortcut": (resnet, made(resnet, downsample_in_first_stage=True), "checkpoint", 3),
+    "resnet bottleneck": (resnet, made(resnet, layer_type="bottleneck"), "checkpoint", 6),
+    "whisper layers": (whisper, made(whisper, encoder_layers=4), "checkpoint", 1),
+    "whisper width": (whisper, made(whisper, d_model=64), "checkpoint", 2),
+    "fewer adapters": (made(ia3, "key", "value", "output.dense"), made(ia3, "key", "value"), "checkpoint", 2),
+    "BERT to RoBERTa": (bert, made(sized, "RobertaModel", "RobertaConfig", {}, SIZES), "numerics", 4),
+    "groups of a norm": (made(nn.GroupNorm, 2, 8), made(nn.GroupNorm, 4, 8), "numerics", 1),
+    "mode of a layer": (
+        made(nn.Upsample, scale_factor=2),
+        made(nn.Upsample, scale_factor=2, mode="area"),
+        "numerics",
+        1,
+    ),
+    "warm-up": (made(warmed_up, 0.1), made(warmed_up, 0.2), "training", 1),
+    "momentum": (made(recipe, "SGD", momentum=0.9), made(recipe, "SGD", momentum=0.8), "training", 1),
 }
 """The build before and after, the most serious class, and the greatest number of lines."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bmvis.comparison.lines import DriftLine, Part
+from bmvis.comparison.lines import IMPACTS, DriftLine, Part
 from bmvis.model.labels import common_path
 from bmvis.model.tree import Model
 
@@ -16,7 +16,7 @@ MAX_PLACES = 2
 """Places of one change that are lines of their own."""
 MAX_NAMES = 4
 """Names of tensors, and pairs of sizes, in a line."""
-_ALONE = {"order", "tied", "shared", "moved", "renamed", "unwrapped"}
+_ALONE = {"order", "tied", "shared", "moved", "renamed"}
 """Topics whose texts depend on the place."""
 _SIZED = {"shape", "added", "removed"}
 NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?![\w.])")
@@ -42,23 +42,25 @@ def collapse(found: Sequence[Merged], before: Model, after: Model) -> list[Merge
         after: the present model.
     """
     few = list(_collapsed(found, before, after, least=1))
-    if len({(merged.path, merged.lines[0].subject) for merged in few}) > MAX_PLACES:
-        few = list(_collapsed(few, before, after, least=2))
+    for step in (2, 3):
+        if len({(merged.path, merged.lines[0].subject) for merged in few}) > MAX_PLACES:
+            few = list(_collapsed(few, before, after, least=step))
     return few
 
 
 def _collapsed(found: Sequence[Merged], before: Model, after: Model, *, least: int) -> Iterator[Merged]:
     """Yield lines after collapsing those with more than `MAX_PLACES` places.
 
-    If `least` is 2, fewer places count too if each of them represents two modules or more.
+    If `least` is 2, fewer places count too if each of them represents two modules or more. If it is 3, so do modules
+    with other classes, whatever the classes are.
     """
     families: dict[Hashable, list[Merged]] = {}
     for number, merged in enumerate(found):
-        family = _family(merged.lines[0])
+        family = _family(merged.lines[0], with_classes=least > 2)
         families.setdefault(number if family is None else family, []).append(merged)
     for group in families.values():
         places = len({merged.path for merged in group})
-        is_wide = places > 1 and least > 1 and all(len(merged.lines) >= least for merged in group)
+        is_wide = places > 1 and least > 1 and all(len(merged.lines) > 1 for merged in group)
         if places > MAX_PLACES or is_wide:
             lines = [line for merged in group for line in merged.lines]
             model = before if lines[0].kind == "removed" else after
@@ -69,13 +71,15 @@ def _collapsed(found: Sequence[Merged], before: Model, after: Model, *, least: i
             yield from group
 
 
-def _family(line: DriftLine) -> Hashable | None:
+def _family(line: DriftLine, *, with_classes: bool) -> Hashable | None:
     """Return what is equal for lines that can be one; None for a line that cannot."""
     if line.was is not None or line.subject or line.parts or line.topic in _ALONE:
         return None
     if line.kind == "changed" and line.topic in _SIZED:
+        return line.topic if line.topic == "shape" else (line.topic, line.impact)
+    if line.topic == "class" and with_classes:
         return line.topic, line.impact
-    if line.kind != "changed" or line.topic == "wrapped":
+    if line.kind != "changed" or line.topic in ("wrapped", "unwrapped"):
         return None if not line.path else (line.kind, line.topic, line.impact, NUMBER.sub("#", line.text))
     if (line.names or line.tensors) and line.topic != "parametrized":
         return line.topic, line.impact, fact_of(line)
@@ -89,7 +93,8 @@ def fact_of(line: DriftLine) -> str:
 
 def _one_line(lines: Sequence[DriftLine], model: Model) -> DriftLine:
     path = common_path([line.path for line in lines])
-    first = msgspec.structs.replace(lines[0], path=path, names=(), tensors=0, before="", after="")
+    impact = min((line.impact for line in lines), key=IMPACTS.index)
+    first = msgspec.structs.replace(lines[0], path=path, impact=impact, names=(), tensors=0, before="", after="")
     if first.kind != "changed":
         modules = f"{len(lines):,} modules in {path or 'the root'}"
         return msgspec.structs.replace(first, subject=modules, text=each(ranged([line.text for line in lines])))
@@ -111,6 +116,9 @@ def _text(lines: Sequence[DriftLine], model: Model, path: str) -> str:
     if tensors and topic != "parametrized":
         text = f"{named}: {fact_of(lines[0])}" if named else fact_of(lines[0])
         return f"{text} ({tensors:,} of {_tensors_in(model, path):,} tensors)"
+    texts = list(dict.fromkeys(line.text for line in lines))
+    if topic == "class" and len(texts) > 1:
+        return f"classes of {len(lines):,} modules: {', '.join([*texts[:2], *(['…'] if len(texts) > 2 else [])])}"
     types = {model.modules[index].type for line in lines if (index := model.index_of.get(line.path)) is not None}
     what = f"{types.pop()} modules" if len(types) == 1 else "modules"
     return f"{ranged([line.text for line in lines])} ({len(lines):,} {what})"

@@ -38,19 +38,27 @@ def configuration_changes(
         resized: pairs of sizes before and after that other changes show.
         lines: other changes of modules.
     """
-    sizes = {size for _, size in resized}
+    sizes = [{pair[side] for pair in resized} for side in (0, 1)]
     for old, new in _pairs(before.configurations, after.configurations):
         for name in dict.fromkeys([*old.values, *new.values]):
             was, is_now = old.values.get(name), new.values.get(name)
             is_repeated = (
-                (normal(was), normal(is_now)) in resized
-                or (is_size(name) and was is None and normal(is_now) in sizes)
+                _are_in(was, is_now, resized)
+                or (is_size(name) and was is None and normal(is_now) in sizes[1])
+                or (is_size(name) and is_now is None and normal(was) in sizes[0])
                 or any(_is_shown(placed, name, was, is_now) for placed in shown)
                 or any(_is_effect(line, name) for line in lines)
             )
             if not is_equal(was, is_now) and not is_repeated:
                 change = SettingChange(name, was, is_now, impact_of(name, "", was, is_now))
                 yield fact_line("", setting_fact(change, "default"), subject=new.type)
+
+
+def _are_in(was: str | None, is_now: str | None, resized: Set[tuple[str, str]]) -> bool:
+    """Return whether other changes show all sizes that differ: `4 → 8`, or `(2, 2) → (2, 4)`."""
+    old, new = ((text or "").strip("()").split(", ") for text in (was, is_now))
+    pairs = {pair for pair in zip(old, new, strict=False) if pair[0] != pair[1]}
+    return (normal(was), normal(is_now)) in resized or (len(old) == len(new) and bool(pairs) and pairs <= resized)
 
 
 def _is_shown(placed: Placed, name: str, was: str | None, is_now: str | None) -> bool:

@@ -16,6 +16,7 @@ MAX_PARTS = 6
 """Changes that share a line."""
 _EFFECTS = {"tie_word_embeddings": "tied"}
 """Fields of the configuration of a transformers model, and the topics of what they change."""
+_VERBS = {"added": "added: ", "removed": "removed: ", "changed": ""}
 _ALONE = ("wrapped", "unwrapped", "order")
 """Topics of lines that are joined with no other line of the module."""
 
@@ -89,7 +90,7 @@ def _with_inner(lines: Sequence[DriftLine]) -> Iterator[DriftLine]:
     for number, line in sorted(enumerate(lines), key=lambda one: one[1].path.count(".")):
         above = line.path.rpartition(".")[0]
         host = hosts.get(above, hosts.get(above.rpartition(".")[0]))
-        if host is None or host in taken or not _is_host(line):
+        if host is None or host in taken or not (_is_host(line) or _comes_with_class(line, lines[host])):
             continue
         found = [lines[other] for other in (host, *inner.get(host, ()), number)]
         if sum(len(one.parts) or 1 for one in found) <= MAX_PARTS:
@@ -98,7 +99,7 @@ def _with_inner(lines: Sequence[DriftLine]) -> Iterator[DriftLine]:
     for number, line in enumerate(lines):
         below = [lines[other] for other in inner.get(number, ())]
         if below:
-            texts = [f"{one.path[len(line.path) + 1 :]} {one.text}" for one in below]
+            texts = [f"{one.path[len(line.path) + 1 :]} {_VERBS[one.kind]}{one.text}" for one in below]
             yield _join([line, *below], [line.text, *texts])
         elif number not in taken:
             yield line
@@ -143,6 +144,12 @@ def _growths(line: DriftLine) -> set[int]:
 
 def _is_host(line: DriftLine) -> bool:
     return bool(line.path) and not line.tensors and not line.subject and _is_joinable(line)
+
+
+def _comes_with_class(line: DriftLine, host: DriftLine) -> bool:
+    """Return whether a module was added to or removed from one that has another class now."""
+    topics = {host.topic, *(part.topic for part in host.parts)}
+    return line.kind != "changed" and not line.subject and "class" in topics
 
 
 def _is_joinable(line: DriftLine) -> bool:

@@ -97,6 +97,9 @@ def _of_group(
             continue
         if name == "initial_lr" and (_repeats_rate(left, right) or (old.schedulers != new.schedulers)):
             continue
+        is_scheduled = _arguments(old) != _arguments(new) and left.get("initial_lr") == right.get("initial_lr")
+        if name == "lr" and is_scheduled and "initial_lr" in left:
+            continue  # the scheduler has already changed the rate
         yield name, before, after
 
 

@@ -17,16 +17,18 @@ _SIZES = {"in_features", "out_features", "kernel_size", "num_embeddings", "norma
 """Arguments that the shapes of the tensors already show."""
 _ALWAYS_SHOWN = {"stride": "1", "bias": "True"}
 """Arguments that PyTorch's `extra_repr()` has also if they are the defaults, which settings have not."""
+_POSITIONAL = {"GroupNorm": ("num_groups", "num_channels")}
+"""Names of arguments that PyTorch's `extra_repr()` omits."""
 _REPEATED = ("adapter_layer_names", "other_param_names")
 """Settings of PEFT's layers that list the names of their tensors."""
 _SIZE = re.compile(
-    r"size|dim|width|channels|features|embed|vocab|hidden|n_(?:embd|layer|head)|d_model|num_(?:hidden_)?layers|"
+    r"size|dim|width|channels|features|embed|vocab|hidden|n_(?:embd|layer|head)|d_model|layers$|"
     r"shape|classes|labels|depths?$|intermediate|inner|n[xf]$|groups|planes|units|rank|(?:^|\.)r$|positions|num_.*experts"
 )
 """Names of settings that shapes or the number of modules can show."""
 _TRAINING = re.compile(
     r"drop|(?:^|\.)p$|momentum|track_running_stats|checkpointing|smoothing|noise|jitter|init|(?:^|_)loss|mask_time|"
-    r"mask_feature|backward|z_loss|aux|requires_grad|freeze|weight_decay|lr$|amount|sparse$"
+    r"mask_feature|backward|z_loss|aux|requires_grad|freeze|weight_decay|lr$|amount|sparse$|target_r$|tinit$|tfinal$|total_step$"
 )
 _COSMETIC = re.compile(r"^inplace$|return_dict|(?:^|\.)(?:name|tag|verbose|description)$|use_cache")
 _DIGEST = re.compile(r"(?<= values) #[0-9a-f]{8}$")
@@ -129,7 +131,10 @@ def setting_fact(change: SettingChange, absent: str) -> ChangedFact:
 
 def shown(text: str | None, absent: str) -> str:
     """Return the text of a value for people."""
-    return absent if text is None else function_name(text) or _DIGEST.sub("", text)
+    if text is None:
+        return absent
+    plain = normal(text) if text[:1] == "'" else text
+    return function_name(text) or _DIGEST.sub("", plain or text)
 
 
 def related(setting: str, type_: str, name: str) -> bool:
@@ -153,7 +158,12 @@ def _values(module: Module, with_settings: bool) -> Mapping[str, str]:
     settings = module.settings or {} if with_settings else {}
     own = {name.removesuffix(DEFAULT): text for name, text in settings.items()}
     off = {_OFF: "False"} if with_settings else {}
-    return {**off, **arguments(module.extra_repr), **own}
+    named = _POSITIONAL.get(module.type, ())
+    shown = {
+        (named[int(name)] if name.isdecimal() and int(name) < len(named) else name): text
+        for name, text in arguments(module.extra_repr).items()
+    }
+    return {**off, **shown, **own}
 
 
 def _is_number(text: str | None) -> bool:

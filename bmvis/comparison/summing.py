@@ -19,6 +19,7 @@ MAX_NAMES = 4
 _SIZED = {"shape", "added", "removed"}
 """Topics whose texts can differ in numbers: a change of blocks of several widths is one change."""
 _INTEGERS = re.compile(r"[\d(), ]+")
+_INTEGER = re.compile(r"\d+")
 _Place = tuple[frozenset[str], ...]
 _Universe = Mapping[str, int]
 """How many modules of a model have a path, if all numbers in it are the same."""
@@ -51,7 +52,13 @@ def _similar(line: DriftLine) -> Hashable:
     text = line.text
     if line.topic in _SIZED or (_INTEGERS.fullmatch(line.before) and _INTEGERS.fullmatch(line.after)):
         text = NUMBER.sub("#", text)
-    return line.kind, text, line.impact, line.topic, line.subject, _skeleton(line.path)
+    return line.kind, text, line.impact, line.topic, line.subject, _skeleton(line.path), _is_growth(line)
+
+
+def _is_growth(line: DriftLine) -> bool:
+    """Return whether no size became smaller: ranges of sizes before and after need one direction."""
+    old, new = ([int(size) for size in _INTEGER.findall(text)] for text in (line.before, line.after))
+    return all(is_now >= was for was, is_now in zip(old, new, strict=False))
 
 
 def _merge(

@@ -104,10 +104,38 @@ LINES: dict[str, list[str]] = {
     "opt betas": ["~ optimizer, groups 0-1  betas: (0.9, 0.999) → (0.9, 0.95)"],
     "lora bias": ["~ base_model.model  bias: trainable (42 of 107 tensors)", "~ LoraConfig  bias: default → all"],
     "lstm bidirectional": [
-        "~ rnn  bidirectional: default → True, weight_ih_l0_reverse, weight_hh_l0_reverse, …: added (8 tensors), "
-        "weight_ih_l1: [32, 8] → [32, 16]",
+        "~ rnn  bidirectional: default → True, weight_ih_l0_reverse, weight_hh_l0_reverse, "
+        "…: added (8 tensors), weight_ih_l1: [32, 8] → [32, 16]",
         "~ head  weight: [4, 8] → [4, 16]",
     ],
+    "resnet depths": ["+ resnet.encoder.stages.1.layers.2-3  ResNetBasicLayer, 4,672 parameters each"],
+    "resnet shortcut": [
+        "~ resnet.encoder.stages.0.layers.0.layer.0.convolution  stride: (1, 1) → (2, 2)",
+        "~ resnet.encoder.stages.0.layers.0.shortcut  Identity → ResNetShortCut, convolution added: Conv2d, "
+        "64 parameters, normalization added: BatchNorm2d, 16 parameters",
+        "~ ResNetConfig  downsample_in_first_stage: default → True",
+    ],
+    "whisper width": [
+        "~ the root  head_dim: 8 → 16 (9 WhisperAttention modules), "
+        "scaling: 0.35355339 → 0.25 (9 WhisperAttention modules)",
+        "~ the root  sizes of 122 tensors: 32 → 64",
+    ],
+    "fewer adapters": [
+        "~ base_model.model.encoder.layer  no longer wrapped in Linear, "
+        "removes ia3_l (32-64 parameters) (10 Linear modules)",
+        "~ IA3Config  target_modules: (key, output.dense, value) → (key, value), "
+        "feedforward_modules: (output.dense,) → ()",
+    ],
+    "BERT to RoBERTa": [
+        "~ embeddings.word_embeddings  padding_idx: 0 → 1",
+        "~ embeddings.position_embeddings  padding_idx: default → 1",
+        "~ the root  classes of 34 modules: BertModel → RobertaModel, BertEmbeddings → RobertaEmbeddings, …",
+        "~ embeddings  order of modules changed to word_embeddings, token_type_embeddings, LayerNorm, dropout, "
+        "position_embeddings",
+    ],
+    "groups of a norm": ["~ the root  num_groups: 2 → 4"],
+    "mode of a layer": ["~ the root  mode: nearest → area"],
+    "warm-up": ["~ optimizer, LinearLR  start_factor: 0.1 → 0.2"],
 }
 
 
