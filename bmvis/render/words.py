@@ -130,6 +130,11 @@ def short_count(row: Row) -> str:
     return _range(row.counts, humanize.count)
 
 
+def times(row: Row) -> int:
+    """Return the number of equal modules before the count of one, as in `12 × 7.1M`; 1 for a range of counts."""
+    return 1 if row.is_similar or not row.module else row.repeats
+
+
 def _call_marks(calls: CallSummary | None) -> Iterator[Mark]:
     """Yield marks for the outputs of modules, and for the number of calls if it is not 1."""
     if calls is None:
@@ -233,17 +238,22 @@ def margin_text(parameter: Parameter, dtype: str) -> str:
 
 
 def count_text(row: Row, page: Page) -> str:
-    """Return the exact count of a row: `1,056 parameters each, 2 times: 4.5 %; 4.2 KB`.
+    """Return the exact count of a row: `1,056 parameters each, 2 times, together 4.5 %; 4.2 KB`.
 
     Data types and devices follow if the model has several.
     """
     known = ((row.dtypes, page.dtypes), (row.devices, page.devices))
     several = [" + ".join(here) for here, everywhere in known if len(everywhere) > 1]
-    each = f" each, {row.times} times" if row.times > 1 else ""
-    share = humanize.percent(row.elements, page.totals.count)
+    each = f" each, {row.times} times, together" if row.times > 1 else ":"
+    share = share_text(row, page)
     sizes = row.variation.stored_bytes if row.variation else (row.totals.stored_bytes,) * 2
     stored = ", ".join([_range(sizes, humanize.size), *several])
-    return f"{_range(row.counts, '{:,}'.format)} {row.counted}{each}: {share}; {stored}"
+    return f"{_range(row.counts, '{:,}'.format)} {row.counted}{each} {share}; {stored}"
+
+
+def share_text(row: Row, page: Page) -> str:
+    """Return the share of the model's elements that all modules of a row have: `6.5 %`."""
+    return humanize.percent(row.elements, page.totals.count)
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str:

@@ -85,6 +85,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return f"({self.module.type})" if self.module and self.depth and self.module.type else ""
 
     @property
+    def shown_type(self) -> str:
+        """Return the class name in formats with columns, where the root has it too."""
+        return f"({self.module.type})" if self.module and self.module.type else ""
+
+    @property
     def counted(self) -> str:
         """Return the noun for its numbers; see `Page.counted`."""
         return "elements" if self.module and self.depth and not self.module.type else "parameters"

@@ -319,21 +319,27 @@ def test_unfolded_repeat_shows_its_matches(tab):
 
 
 @pytest.mark.parametrize(
-    ("unfolded", "identifier", "title", "bar"),
+    ("unfolded", "identifier", "title", "bar", "times"),
     [
-        ([], LAYER, "7,112,448 parameters each, 12 times: 77.7 %; 28.4 MB", "16"),
-        ([LAYER], f"{BLOCKS}.11", "7,112,448 parameters: 6.5 %; 28.4 MB", "1"),
-        ([LAYER], f"{BLOCKS}.3.attention.self.query", "602,880 parameters each, 2 times: 1.1 %; 2.4 MB", "1"),
-        ([QUERY], QUERY, "602,880 parameters each, 12 times: 6.6 %; 2.4 MB", "1"),
-        ([LAYER, QUERY], QUERY.replace("query", "value"), "602,880 parameters: 0.5 %; 2.4 MB", "1"),
+        ([], LAYER, "7,112,448 parameters each, 12 times, together 77.7 %; 28.4 MB", "16", "12"),
+        ([LAYER], f"{BLOCKS}.11", "7,112,448 parameters: 6.5 %; 28.4 MB", "1", None),
+        (
+            [LAYER],
+            f"{BLOCKS}.3.attention.self.query",
+            "602,880 parameters each, 2 times, together 1.1 %; 2.4 MB",
+            "1",
+            "2",
+        ),
+        ([QUERY], QUERY, "602,880 parameters each, 12 times, together 6.6 %; 2.4 MB", "1", None),
+        ([LAYER, QUERY], QUERY.replace("query", "value"), "602,880 parameters: 0.5 %; 2.4 MB", "1", None),
     ],
     ids=["folded", "a-member", "a-repeat-in-a-member", "a-member-of-a-repeat-in-a-repeat", "a-member-of-a-member"],
 )
-def test_unfolded_row_has_its_share_and_bytes(unfolded, identifier, title, bar, lora):
+def test_unfolded_row_has_its_share_and_bytes(unfolded, identifier, title, bar, times, lora):
     for folded in unfolded:
         do(lora, folded, "unfold")
     amount = row(lora, identifier).locator("data")
-    assert (amount.get_attribute("title"), amount.get_attribute("data-s")) == (title, bar)
+    assert [amount.get_attribute(name) for name in ("title", "data-s", "data-x")] == [title, bar, times]
     assert not lora.page.locator("data[data-n]").count()
 
 
@@ -356,8 +362,8 @@ def test_unfolded_rows_do_not_divide_shared_tensors(tab):
     tab.open_trees(to_html(layout(model, Options()), "m"))
     titles = {name: row(tab, f"m.blocks.0{name}").locator("data").get_attribute("title") for name in ("", ".x")}
     assert titles == {
-        "": "120 parameters each, 4 times: 100 %; 480 bytes",
-        ".x": "100 parameters each, 8 times: 55.6 %; 400 bytes",
+        "": "120 parameters each, 4 times, together 100 %; 480 bytes",
+        ".x": "100 parameters each, 8 times, together 55.6 %; 400 bytes",
     }
     do(tab, "m.blocks.0", "unfold")
     titles = {name: row(tab, f"m.blocks.3{name}").locator("data").get_attribute("title") for name in ("", ".x")}
@@ -410,7 +416,7 @@ def test_link_unfolds_only_its_row_of_a_repeat(tab):
     assert visible(tab) == ["root", "experts", "0-8999,9001-9999", "up", "9000", "up"]
     assert (
         row(tab, "m.experts.0").locator("data").get_attribute("title")
-        == "6 parameters each, 9999 times: >99.9 %; 24 bytes"
+        == "6 parameters each, 9999 times, together >99.9 %; 24 bytes"
     )
     tab.page.evaluate("location.hash = 'm.experts.5.up'")
     row(tab, "m.experts.5").wait_for()

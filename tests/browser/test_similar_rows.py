@@ -23,7 +23,8 @@ READ = """() => Object.fromEntries([...document.querySelectorAll(".bmvis-tree li
   const row = item.querySelector(":scope > details > summary, :scope > div");
   const amount = row.querySelector("data");
   const text = row.textContent.replace(/\\s+/g, " ");
-  const shown = [text, amount?.title ?? "", amount?.dataset.c ?? "", row.querySelector("b").className];
+  const times = amount?.dataset.x ? `${amount.dataset.x} × ` : "";
+  const shown = [text, amount?.title ?? "", times + (amount?.dataset.c ?? ""), row.querySelector("b").className];
   return [item.id, shown];
 }))"""
 
@@ -41,8 +42,8 @@ def exact_rows(model: Model) -> dict[str, list[str]]:
         marks = [words.outputs_text(calls) if calls else "", module.extra_repr]
         share = humanize.percent(total.count, totals[0].count)
         amount = f"{total.count:,} parameters: {share}; {humanize.size(total.stored_bytes)}"
-        shown = [amount, humanize.count(total.count)] if path else ["", ""]
-        name = path.rpartition(".")[2] + f" ({module.type})" if path else "root"
+        shown = [amount, humanize.count(total.count)]
+        name = f"{path.rpartition('.')[2] or 'root'} ({module.type})"
         found[f"m.{path}"] = [" ".join(" ".join([name, *tensors, *marks]).split()), *shown, ""]
     return found
 
@@ -115,13 +116,13 @@ def test_remaining_similar_modules_show_their_ranges(tab):
     rest = "m.features.denseblock2.denselayer1"
     assert tab.page.evaluate(READ)[rest] == [
         "denselayer1,3 (_DenseLayer)",
-        "45,440-53,760 parameters each, 2 times: 28 %; 181.8 KB-215 KB",
+        "45,440-53,760 parameters each, 2 times, together 28 %; 181.8 KB-215 KB",
         "45.4K-53.8K",
         "bmvis-x bmvis-similar",
     ]
     assert tab.page.evaluate(READ)[f"{rest}.conv1"] == [
         "conv1 (Conv2d) weight:[128, 64-128, 1, 1]",
-        "8,192-16,384 parameters each, 2 times: 6.9 %; 32.8 KB-65.5 KB",
+        "8,192-16,384 parameters each, 2 times, together 6.9 %; 32.8 KB-65.5 KB",
         "8,192-16.4K",
         "",
     ]

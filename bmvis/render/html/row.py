@@ -34,9 +34,9 @@ def to_row(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> 
     """
     if row.label:
         yield _name(row)
-    if row.module and row.type:
+    if row.module and (kind := row.shown_type):
         linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
-        yield join(" ", linked or tag("i", row.type, class_=_COMMON.get(row.module.common), dir=_direction(row.type)))
+        yield join(" ", linked or tag("i", kind, class_=_COMMON.get(row.module.common), dir=_direction(kind)))
     own_change = row.module.change if row.module and row.module.change and not row.module.change.details else None
     for number, parameter in enumerate(row.shown_parameters):
         exact = members.shapes(row, number)

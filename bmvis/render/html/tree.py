@@ -27,6 +27,8 @@ FEW_ROWS = 8
 """Maximum number of rows of a tree above which the stylesheet shows no tools."""
 LONG_TREE = 300
 """Maximum number of rows that the browser always lays out. In longer trees, it lays out only the visible rows."""
+COLUMNS = ((10, " bmvis-ranges"), (6, " bmvis-times"))
+"""Numbers of characters in the column of counts above which it is wider, and the classes for that."""
 SHARE_STEPS = 20
 """Number of lengths of the bar that shows a row's share of the model. The stylesheet has a rule for each."""
 
@@ -52,6 +54,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
             "ul",
             _list(page, anchor, type_link),
             class_=_tree_classes(page.rows),
+            data_head=page.counted if summary.has_elements(page) else None,
         ),
         to_map(page, _Links(anchor, page.rows).to) if options.map else None,
         to_legend(page),
@@ -66,9 +69,16 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
 
 
 def _tree_classes(rows: Sequence[Row]) -> str:
-    ranges = " bmvis-ranges" if any(row.variation for row in rows) else ""
+    width = max((len(_column(row)) for row in rows), default=0)
+    column = next((name for most, name in COLUMNS if width > most), "")
     size = " bmvis-few" if len(rows) <= FEW_ROWS else " bmvis-long" if len(rows) > LONG_TREE else ""
-    return f"bmvis-tree{size}{ranges}"
+    return f"bmvis-tree{size}{column}"
+
+
+def _column(row: Row) -> str:
+    """Return the text in the column of counts."""
+    before = f"{words.times(row)} × " if words.times(row) > 1 else ""
+    return before + words.short_count(row)
 
 
 def error_box(error: BmvisError, place: str = "") -> Markup:
@@ -146,13 +156,14 @@ def _count(row: Row, page: Page) -> Markup | None:
     The element is empty, so that the text of the row is the same as in a console.
     """
     count, whole = row.totals.count, page.totals.count
-    if not row.counts[1] or not row.depth:
+    if not row.counts[1]:
         return None
     return tag(
         "data",
         value=count,
         data_v=members.counts(row),
         data_c=words.short_count(row),
+        data_x=words.times(row) if words.times(row) > 1 else None,
         data_s=max(1, round(row.elements / whole * SHARE_STEPS)) if whole else None,
         role="img",
         title=words.count_text(row, page),

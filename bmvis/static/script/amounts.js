@@ -27,11 +27,11 @@ function scaled(number, units) {
 const shortCount = (number) => (number < 10_000 ? commas(number) : scaled(number, ["K", "M", "B", "T"]));
 const shortSize = (number) => (number < 1000 ? `${number} bytes` : scaled(number, [" KB", " MB", " GB", " TB", " PB"]));
 
-const AMOUNT = /^([\d,-]+) (\w+)(?: each, (\d+) times)?(?:: ([^;]+))?; ([^,]*)(.*)$/;
+const AMOUNT = /^([\d,-]+) (\w+)(?: each, (\d+) times)?(?:(?::|, together) ([^;]+))?; ([^,]*)(.*)$/;
 
 const meanOf = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 
-// Show the amount for a share of its modules, in its bar and its tooltip, `10 parameters each, 12 times: 6 %; 40 bytes`.
+// Show the amount for a share of its modules, in its bar and its tooltip, `10 parameters each, 12 times, together 6 %; 40 bytes`.
 // `values` and `kept`: `elements:bytes` of all modules and of those that are kept, where they differ.
 // Where members share tensors with one another, the share of a few of them is not known: the tooltip leaves it out.
 function rescale(amount, share, whole, values = [`${amount.value}:0`], kept) {
@@ -49,7 +49,8 @@ function rescale(amount, share, whole, values = [`${amount.value}:0`], kept) {
   }
   const part = left === 1 || isApart ? meanOf(counts) * left : null;
   const repeated = left > 1 ? ` each, ${left} times` : "";
-  amount.title = `${each} ${noun}${repeated}${part === null ? "" : `: ${percent(part, whole)}`}; ${size}${rest}`;
+  const before = repeated ? ", together" : ":";
+  amount.title = `${each} ${noun}${repeated}${part === null ? "" : `${before} ${percent(part, whole)}`}; ${size}${rest}`;
   // SHARE_STEPS of the renderer.
   if (part !== null) amount.dataset.s = Math.max(1, Math.round((part / whole) * 20));
 }

@@ -76,6 +76,10 @@ function relabel(label, lists, places) {
   // It may have other marks, such as that of a comparison.
   classList.toggle("bmvis-x", isSimilar || names.length > 1);
   classList.toggle("bmvis-similar", isSimilar);
+  // Equal members have their number before the count of one: `12 × 7.1M`.
+  const amount = label.closest("summary, li > div").querySelector("data");
+  if (isSimilar || names.length < 2) delete amount?.dataset.x;
+  else if (amount) amount.dataset.x = dataset.x;
 }
 
 // Rename the ids at and below an item, the links to them, and the paths in the marks of ties and of renamed rows.

@@ -200,8 +200,8 @@ def titles(html: str, element: str) -> list[str]:
 
 def test_share_counts_shared_tensors_once():
     shares = titles(to_html(layout(capture(repeated()), Options()), "m"), "data")
-    assert shares[0] == "900 parameters: 90 %; 3.6 KB"
-    assert shares[-1] == "100 parameters each, 11 times: 10 %; 400 bytes"
+    assert shares[:2] == ["1,000 parameters: 100 %; 4 KB", "900 parameters: 90 %; 3.6 KB"]
+    assert shares[-1] == "100 parameters each, 11 times, together 10 %; 400 bytes"
 
 
 def test_map_counts_shared_tensors_at_their_first_place():

@@ -96,7 +96,15 @@ def test_smallest_share_has_a_bar():
     shares = [
         count["data-s"] for count in drawn(net(layer("a", tensor("w", 999)), layer("b", tensor("w")))).select("data")
     ]
-    assert shares == ["20", "1"]
+    assert shares == ["20", "20", "1"]
+
+
+def test_column_of_counts_has_a_heading_the_total_and_multiples():
+    tree = drawn(net(*(layer(str(number), tensor("w", 12_000)) for number in range(3))))
+    assert tree.select_one(".bmvis-tree")["data-head"] == "parameters"
+    assert tree.select_one("li").get_text().startswith("root (Net)")
+    assert [(count["data-c"], count.get("data-x")) for count in tree.select("data")] == [("36K", None), ("12K", "3")]
+    assert "data-head" not in drawn(net()).select_one(".bmvis-tree").attrs
 
 
 def test_match_in_a_repeated_block_counts_all_its_modules():

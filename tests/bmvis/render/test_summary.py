@@ -241,7 +241,7 @@ def test_calls_of_a_row(calls, expected):
     ("model", "expected"),
     [
         (net(layer("a")), ["16 parameters: 100 %; 64 bytes"]),
-        (net(*(layer(str(n)) for n in range(4))), ["16 parameters each, 4 times: 100 %; 64 bytes"]),
+        (net(*(layer(str(n)) for n in range(4))), ["16 parameters each, 4 times, together 100 %; 64 bytes"]),
         (net(Module("a", 1, "", parameters=(tensor("w", 2),)), is_checkpoint=True), ["2 elements: 100 %; 8 bytes"]),
         (
             net(layer("a", tensor("v", 3), msgspec.structs.replace(tensor("w", 1), dtype="int8"))),
@@ -253,7 +253,7 @@ def test_calls_of_a_row(calls, expected):
 )
 def test_tooltip_of_the_count(model, expected):
     page = layout(model, Options(non_params=True))
-    counts = BeautifulSoup(to_html(page, "m"), "html.parser").select("data")
+    counts = BeautifulSoup(to_html(page, "m"), "html.parser").select("li li data")
     assert [count["title"] for count in counts] == expected
 
 
