@@ -22,6 +22,12 @@ def connection_lines(figure: Figure) -> list[str]:
     return lines
 
 
+def figure_lines(figure: Figure) -> list[str]:
+    """Return the connections, and what the model was called with, as lines of text."""
+    note = called_with(figure)
+    return [*connection_lines(figure), *([note] if note else [])]
+
+
 def called_with(figure: Figure) -> str:
     """Return a sentence about the inputs of the traced call; '' if they are unknown."""
     return f"Traced with {figure.called_with}." if figure.called_with else ""

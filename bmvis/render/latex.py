@@ -12,6 +12,7 @@ from bmvis.errors import BmvisError
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Parameter
 from bmvis.render import summary, words
+from bmvis.render.latex_figure import to_picture
 from bmvis.render.param_groups import cells, kinds
 from bmvis.render.text import guides, mark_text
 from bmvis.view.page import Page, Row
@@ -64,6 +65,7 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
             of Latin-1 are written as their code points, which every engine can typeset.
     """
     writer = _Writer(unicode, page.dtype)
+    figure = to_picture(page.figure, writer.text) if page.figure else []
     lines = guides([row.depth for row in page.rows])
     head = (_caption(page.options.caption, writer) if page.options.caption else "") + label("")
     body = [
@@ -73,7 +75,7 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
     if page.param_groups:
         body += _param_groups(page.param_groups, page.totals, writer)
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in summary.notes(page)]
-    return "\n".join([r"\begin{bmvistree}" + head, *body, r"\end{bmvistree}"])
+    return "\n".join([r"\begin{bmvistree}" + head, *figure, *body, r"\end{bmvistree}"])
 
 
 def caption(text: str, mark: str, *, unicode: bool = False) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bmvis.log_text import without_commands
 from bmvis.model.tree import Parameter
 from bmvis.render import summary, words
+from bmvis.render.connections import figure_lines
 from bmvis.render.param_groups import param_group_lines
 from bmvis.view.page import Page, Row
 
@@ -27,6 +28,8 @@ def to_text(page: Page, *, marks: bool = True) -> str:
         for guide, row in zip(guides([row.depth for row in page.rows]), page.rows, strict=True)
     ]
     if marks:
+        if page.figure:
+            lines = [*map(printable, figure_lines(page.figure.figure)), "", *lines]
         if page.param_groups:
             lines += ["", *param_group_lines(page.param_groups, page.totals)]
         lines += ["", *map(printable, summary.notes(page))]

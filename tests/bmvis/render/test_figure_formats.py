@@ -1,0 +1,54 @@
+"""The architecture figure as text and as LaTeX."""
+
+from __future__ import annotations
+
+import msgspec
+from figures import EDGE_LISTS, framed
+from formats import layer, net
+from trees import tensor
+
+from bmvis.options import Options
+from bmvis.render.latex import to_latex
+from bmvis.render.latex_figure import TALLEST
+from bmvis.render.text import to_text
+from bmvis.view.figure.figure import Figure
+from bmvis.view.figure.layout.draw import draw
+from bmvis.view.figure.layout.drawing import DrawnFigure
+from bmvis.view.layout import layout
+from bmvis.view.page import Page
+
+
+def page(figure: Figure, *, is_drawn: bool = True) -> Page:
+    plain = layout(net(layer("a", tensor("weight", 2))), Options())
+    return msgspec.structs.replace(plain, figure=DrawnFigure(figure, draw(figure) if is_drawn else None))
+
+
+def test_text_has_the_connections_above_the_tree() -> None:
+    lines = to_text(page(framed("in:x > a; a > out:y"))).splitlines()
+    assert lines[:4] == ["x -> a: [1, 8, 64]", "a -> y: [1, 8, 16]", "Traced with x: float32[1, 8].", ""]
+    assert lines[4].startswith("root")
+
+
+def test_text_without_marks_has_only_the_tree() -> None:
+    assert to_text(page(framed("in:x > a; a > out:y")), marks=False).startswith("root")
+
+
+def test_text_escapes_control_characters() -> None:
+    assert "\x1b" not in to_text(page(framed("in:\x1b[2J > a; a > out:y")))
+
+
+def test_latex_draws_every_box_and_line() -> None:
+    latex = to_latex(page(framed("in:x > a.b; a.b > (+)a; in:x > (+)a; (+)a > out:y_1")))
+    assert r"\begin{bmvisfigure}{" in latex
+    assert (latex.count(r"\bmvismodule{"), latex.count(r"\bmvisjoin{"), latex.count(r"\bmvisframe{")) == (1, 1, 1)
+    assert latex.count(r"\vector") == 4
+    assert r"y\_\bmvisbreak{}1" in latex
+    assert r"\bmvisnote{Traced with x: float32{[}1,\bmvisbreak{} 8{]}\.\bmvisbreak{}}".replace(r"\.", ".") in latex
+
+
+def test_latex_lists_the_connections_of_what_is_too_tall_for_a_page() -> None:
+    tall = "; ".join(f"m{number} > m{number + 1}" for number in range(TALLEST // 50))
+    for shown in (page(framed(tall)), page(framed(EDGE_LISTS["bert"]), is_drawn=False)):
+        latex = to_latex(shown)
+        assert "bmvisfigure" not in latex
+        assert r"{-}\textgreater{} " in latex
