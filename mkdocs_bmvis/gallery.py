@@ -58,7 +58,7 @@ def draw_gallery(
         report: a function that is called with each error.
     """
     options, entries = read_gallery(element, settings.options)
-    links = page.model_pages.get(gallery_key(options, entries), {})
+    links = page.links(gallery_key(options, entries), report)
     anchor = page.anchor(options.name or "bmvis-gallery")
     page.anchors.add(anchor)
     if options.name:

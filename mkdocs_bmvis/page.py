@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+from bmvis.errors import BmvisError, OptionError
 from mkdocs_bmvis.element import LIKE
 
 _NOT_DRAWN = re.compile(
@@ -58,8 +59,8 @@ class HostPage:
     """Whether it already contains those of tables."""
     homes: Mapping[str, str] = field(default_factory=dict)
     """The addresses of all pages that galleries and tables of the site made for models, by reference."""
-    model_pages: Mapping[GalleryKey, Mapping[str, str]] = field(default_factory=dict)
-    """For each gallery of the page, the addresses of its model pages by reference."""
+    model_pages: Mapping[GalleryKey, Mapping[str, str]] | None = None
+    """For each gallery of the page, the addresses of its model pages by reference. None if the host makes no pages."""
 
     def line_of(self, raw: str) -> int | None:
         """Return the line of the next element with the opening tag `raw`.
@@ -71,6 +72,16 @@ class HostPage:
                 self._starts.remove(start)
                 return self._written.count("\n", 0, start) + 1
         return None
+
+    def links(self, key: GalleryKey, report: Callable[[BmvisError], object]) -> Mapping[str, str]:
+        """Return the addresses of the model pages of a gallery or a table, or report that there are none."""
+        toctree, _ = key
+        if not toctree or self.model_pages is None:
+            return {}
+        if key not in self.model_pages:
+            hint = "list bmvis after the plugins that generate or change this page, and write the element in the page"
+            report(OptionError("the pages for the models of this list were not written", hint=hint))
+        return self.model_pages.get(key, {})
 
     def place(self, line: int | None) -> str:
         """Return the location of a line for the log, such as `docs/page.md:12`."""

@@ -86,7 +86,7 @@ def draw_table(
             report(drift, entry.location)
         return built.model
 
-    homes = {**page.homes, **page.model_pages.get(gallery_key(options, entries), {})}
+    homes = {**page.homes, **page.links(gallery_key(options, entries), lambda error: report(error, place))}
     results = [
         msgspec.structs.replace(result, href=homes.get(result.entry.reference, ""))
         for result in build_results(entries, options, finder(models, sources), build)

@@ -8,7 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from hosts import build, make_site
+from hosts import build, make_site, needs_new_mkdocs
 
 pytestmark = pytest.mark.browser
 
@@ -148,3 +148,30 @@ def test_gallery_on_replaced_page_has_one_filter(visit):
     visit.follow("Models")
     visit.page.locator(".bmvis-shelf").wait_for()
     assert visit.page.locator(".bmvis-shelf").count() == 1
+
+
+GENERATING = '''
+from mkdocs.structure.files import File
+
+TEXT = """# Late
+
+<model-gallery toctree="late" models="zoo:tiny" />
+
+<model-table toctree="rows" models="zoo:tiny" />
+"""
+
+def on_files(files, config):
+    files.append(File.generated(config, "late.md", content=TEXT))
+'''
+
+
+@needs_new_mkdocs
+def test_list_on_a_page_that_is_generated_too_late_is_reported(tmp_path):
+    folder = make_site(tmp_path, change=lambda config: config.update(hooks=["hook.py"], nav=None))
+    (folder / "hook.py").write_text(GENERATING)
+    built = build("mkdocs", folder)
+    for line in (3, 5):
+        assert f"late.md:{line}: the pages for the models of this list were not written (list bmvis after" in built.log
+    page = built.page("late/index.html")
+    assert len(page.select(".bmvis-card")) == 1
+    assert not page.select(".bmvis-card a[href], .bmvis-table a[href]")
