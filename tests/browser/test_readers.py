@@ -27,6 +27,46 @@ def test_tree_without_scripts_folds_by_pointer_and_keyboard(tab):
     assert tree["y"] - totals["y"] - totals["height"] < 12  # no space is reserved for a toolbar
 
 
+NAMES = """\
+- figure "Structure of BertForMaskedLM":
+  - searchbox "Filter rows"
+  - group "Levels":
+    - button "Collapse all": −
+    - button "Open to level 1"
+    - button "Expand all" [pressed]: +
+  - group "Legend":
+    - text: name (type)
+    - button "frozen"
+    - button "delta"
+    - button "repeated"
+    - button "tied"
+"""
+
+
+def test_screen_readers_get_each_name_once(tab):
+    tab.open_trees(to_html(layout(bert(lora=True), Options()), "m"))
+    playwright = pytest.importorskip("playwright.sync_api")
+    playwright.expect(tab.page.locator("#m")).to_match_aria_snapshot(NAMES)
+    heard = tab.page.locator("#m").aria_snapshot()
+    assert "text: 0-11 , 12 times (BertLayer)" in heard
+    assert "word_embeddings (Embedding) weight:[30522, 768] (frozen)" in heard
+    assert 'link "tied to cls.predictions.decoder.weight"' in heard
+    assert "default (Linear) delta weight:[8, 768]" in heard
+    assert "delta delta" not in heard
+
+
+def test_toolbar_fits_a_phone_with_the_count(tab):
+    tab.page.set_viewport_size({"width": 380, "height": 700})
+    tab.open_trees(to_html(layout(bert(lora=True), Options()), "m"))
+    tab.page.locator("#m [type=search]").fill("dense")
+    field, count, levels = (
+        tab.page.locator(f"#m .bmvis-tools > {part}").bounding_box() for part in ("input", "output", "span")
+    )
+    assert field["width"] > 70
+    assert count["width"] > 70
+    assert levels["x"] + levels["width"] <= 372
+
+
 def test_custom_properties_of_a_site_set_the_colors(tab):
     tab.open_trees(page())
     color = "getComputedStyle(document.querySelector('#bert .bmvis-tree i')).color"

@@ -547,6 +547,7 @@ def test_level_buttons_have_names_and_a_pressed_state(lora):
     levels = lora.page.get_by_role("group", name="Levels")
     names = ["Collapse all", "Open to level 1", "Open to level 2", "Open to level 3", "Open to level 4", "Expand all"]
     assert [button.get_attribute("aria-label") for button in levels.get_by_role("button").all()] == names
+    assert levels.get_by_role("button", pressed=True).all_inner_texts() == ["+"], "the page opens all"
     levels.get_by_role("button", name="Open to level 2").click()
     assert levels.get_by_role("button", pressed=True).all_inner_texts() == ["2"]
     row(lora, "m.bert").click()
@@ -575,8 +576,9 @@ def test_script_keeps_hostile_names_as_text(tab):
     assert tab.page.evaluate("window.hacked") is None
 
 
-def test_toolbar_causes_no_layout_shift(tab):
-    tab.open_trees(to_html(layout(bert(), Options()), "m"))
+@pytest.mark.parametrize("model", [bert(), large(80)], ids=["legend-below", "legend-above"])
+def test_toolbar_causes_no_layout_shift(model, tab):
+    tab.open_trees(to_html(layout(model, Options()), "m"))
     place = "document.querySelector('.bmvis-tree').getBoundingClientRect().top"
     with_tools = tab.page.evaluate(place)
     tab.page.evaluate("document.querySelector('.bmvis-tools').remove()")

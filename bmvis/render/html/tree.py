@@ -22,7 +22,7 @@ from bmvis.render.param_groups import to_table
 from bmvis.view.page import Page, Row
 
 SHORT_TREE = 60
-"""Maximum number of rows of a tree that is completely open when the page loads."""
+"""Maximum number of rows of a tree that is completely open when the page loads, with the legend below it."""
 FEW_ROWS = 8
 """Maximum number of rows of a tree above which the stylesheet shows no tools."""
 LONG_TREE = 300
@@ -42,6 +42,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         type_link: returns a link for the type of a module; None for plain text.
     """
     options = page.options
+    is_long = len(page.rows) > SHORT_TREE
     caption_id = f"{anchor}-caption" if options.caption else None
     return tag(
         "div",
@@ -50,6 +51,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         before_line(page) if page.before else None,
         totals_line(page),
         to_figure(page.figure, anchor, _Links(anchor, page.rows).to, page.type or "a model") if page.figure else None,
+        to_legend(page) if is_long else None,
         tag(
             "ul",
             _list(page, anchor, type_link),
@@ -57,7 +59,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
             data_head=page.counted if summary.has_elements(page) else None,
         ),
         to_map(page, _Links(anchor, page.rows).to) if options.map else None,
-        to_legend(page),
+        None if is_long else to_legend(page),
         tag("p", options.caption, class_="bmvis-caption", id=caption_id, dir="auto") if options.caption else None,
         class_=" ".join(("bmvis", *options.classes)),
         id=anchor,

@@ -28,7 +28,7 @@ addEventListener("hashchange", openLinked);
 
 function start() {
   // Those without a toolbar.
-  all(document, ".bmvis-totals + .bmvis-tree").forEach(equip);
+  all(document, ":not(.bmvis-tools) + .bmvis-tree").forEach(equip);
   openLinked();
 }
 

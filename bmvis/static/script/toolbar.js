@@ -15,6 +15,13 @@ function pressLevel(root, level) {
   for (const button of all(root, "[data-level]")) button.ariaPressed = String(button.dataset.level === level);
 }
 
+// Have the button pressed that shows how far the tree is open when the page loads.
+function pressFirst(root) {
+  const boxes = all(root, boxesBelow(0));
+  const isAt = ({ dataset }) => boxes.every((box) => box.open !== box.matches(boxesBelow(dataset.level)));
+  pressLevel(root, all(root, "[data-level]").reverse().find(isAt)?.dataset.level);
+}
+
 function levelButtons(tree) {
   const levels = [0, 1, 2, 3, 4].filter((level) => tree.querySelector(boxesBelow(level)));
   const button = (level, label, title) => buttonHtml("level", label, `title="${title}" aria-label="${title}" aria-pressed="false" data-level=${level}`);
@@ -38,6 +45,7 @@ function equip(tree) {
   tree.before(tools);
   tree.after(nothing, picks);
   all(root, ".bmvis-legend > span[class]").forEach(makeButton);
+  pressFirst(root);
 }
 
 // An entry of the legend becomes a button that filters by what it names.

@@ -175,3 +175,13 @@ def test_row_lists_the_modules_that_the_depth_limit_hides():
 
 def layer_at(depth: int, name: str, *tensors: Parameter) -> Module:
     return Module(name, depth, "Linear", parameters=tensors)
+
+
+@pytest.mark.parametrize(
+    ("rows", "parts"),
+    [(SHORT_TREE, ["totals", "tree", "legend"]), (SHORT_TREE + 1, ["totals", "legend", "tree"])],
+    ids=["short", "long"],
+)
+def test_legend_is_above_a_long_tree(rows, parts):
+    shown = drawn(nested(rows)).find_all(recursive=False)
+    assert [str(part["class"][0]).removeprefix("bmvis-") for part in shown] == parts
