@@ -382,13 +382,13 @@ CHANGES: dict[str, tuple[Build, Build, str | None, int]] = {
     "spectral n_power": (
         made(linear, parametrizations.spectral_norm),
         made(linear, parametrizations.spectral_norm, n_power_iterations=3),
-        "numerics",
+        "training",
         2,
     ),
     "spectral n_power old": (
         made(linear, hooked_spectral_norm),
         made(linear, hooked_spectral_norm, n_power_iterations=3),
-        "numerics",
+        "training",
         2,
     ),
     "attention heads": (attention, made(attention, num_heads=4), "numerics", 2),
@@ -418,7 +418,7 @@ CHANGES: dict[str, tuple[Build, Build, str | None, int]] = {
     "prune amount": (
         made(pruned, prune.l1_unstructured, 0.25),
         made(pruned, prune.l1_unstructured, 0.5),
-        "numerics",
+        "training",
         2,
     ),
     # several changes of one module
@@ -524,7 +524,7 @@ CHANGES: dict[str, tuple[Build, Build, str | None, int]] = {
     "prune method": (
         made(pruned, prune.random_unstructured, 0.25),
         made(pruned, prune.l1_unstructured, 0.25),
-        "numerics",
+        "training",
         2,
     ),
     "lazy -> linear": (lambda: Named(fc=nn.LazyLinear(3)), lambda: Named(fc=nn.Linear(4, 3)), "checkpoint", 2),

@@ -28,8 +28,11 @@ _SIZE = re.compile(
 """Names of settings that shapes or the number of modules can show."""
 _TRAINING = re.compile(
     r"drop|(?:^|\.)p$|momentum|track_running_stats|checkpointing|smoothing|noise|jitter|init|(?:^|_)loss|mask_time|"
-    r"mask_feature|backward|z_loss|aux|requires_grad|freeze|weight_decay|lr$|amount|sparse$|target_r$|tinit$|tfinal$|total_step$"
+    r"mask_feature|backward|z_loss|aux|requires_grad|freeze|weight_decay|lr$|amount|n_power_iterations$|sparse$|target_r$|tinit$|tfinal$|total_step$"
 )
+_TRAINED = re.compile(r"\b(?:n_power_iterations|amount)=[^,)]*")
+"""Arguments of hooks that have no effect in eval mode."""
+_PRUNING = re.compile(r"\btorch\.nn\.utils\.prune\.")
 _COSMETIC = re.compile(r"^inplace$|return_dict|(?:^|\.)(?:name|tag|verbose|description)$|use_cache")
 _DIGEST = re.compile(r"(?<= values) #[0-9a-f]{8}$")
 _POSITION = re.compile(r"idx|index|(?:^|_)(?:id|number|layer|block)$")
@@ -91,11 +94,18 @@ def impact_of(name: str, type_: str, before: str | None, after: str | None) -> I
         return "cosmetic"
     if name == "bias" and after in ("all", "none", "lora_only"):  # which biases PEFT trains
         return "training"
-    if name in HOOKS and re.search("requires?_grad", f"{before} {after}"):
+    if name in HOOKS and _is_of_training(before, after):
         return "training"
     if name == MODE or _TRAINING.search(name):
         return "numerics" if name == "p" and not re.search("drop|stoch", type_, re.IGNORECASE) else "training"
     return "cosmetic" if _COSMETIC.search(name) else "numerics"
+
+
+def _is_of_training(before: str | None, after: str | None) -> bool:
+    """Return whether other hooks compute the same from a saved state, such as a mask of pruning."""
+    was, is_now = (_TRAINED.sub("", text or "") for text in (before, after))
+    is_pruned = all(text and _PRUNING.search(text) for text in (before, after))
+    return was == is_now or is_pruned or re.search("requires?_grad", f"{before} {after}") is not None
 
 
 def is_position(change: SettingChange, old_path: str, new_path: str) -> bool:

@@ -217,13 +217,13 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
     "spectral norm": (
         made(spectral, 1, parametrized=True),
         made(spectral, 3, parametrized=True),
-        "numerics",
+        "training",
         ["~ 0.parametrizations.weight.0  n_power_iterations: default → 3"],
     ),
     "spectral norm by a hook": (
         made(spectral, 1, parametrized=False),
         made(spectral, 3, parametrized=False),
-        "numerics",
+        "training",
         [
             "~ 0  forward pre hooks: SpectralNorm(name=weight, dim=0, n_power_iterations=1, eps=1e-12) → "
             "SpectralNorm(name=weight, dim=0, n_power_iterations=3, eps=1e-12)"
@@ -232,7 +232,7 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
     "the amount that is pruned": (
         made(pruned, 0.25),
         made(pruned, 0.5),
-        "numerics",
+        "training",
         ["~ 0  forward pre hooks: L1Unstructured(amount=0.25) → L1Unstructured(amount=0.5)"],
     ),
     "heads of MultiheadAttention": (
@@ -348,8 +348,69 @@ def test_change_of_a_setting_is_reported(before, after, impact, lines):
 @pytest.mark.parametrize(("before", "after"), [case[:2] for case in CHANGES.values()], ids=CHANGES)
 def test_change_of_a_setting_keeps_checkpoints_loading(before, after):
     found = drift(before, after)
+    after().load_state_dict(before().state_dict())
     assert found.verdict.loads
     assert found.headline.startswith("old checkpoints load")
+
+
+IDS = {"input_ids": torch.arange(10).reshape(2, 5)}
+ROWS = {"input": torch.linspace(-1, 1, 8).reshape(2, 4)}
+STEPS = {"input": torch.linspace(-2, 2, 20).reshape(5, 2, 2)}
+TOKENS = torch.linspace(-2, 2, 80).reshape(5, 2, 8) ** 3
+SRC = {"src": TOKENS}
+QUERIES = {"query": TOKENS, "key": TOKENS.flip(0), "value": TOKENS.flip(1)}
+IMAGE = {"input": torch.arange(16.0).reshape(1, 1, 4, 4)}
+CALLED = {
+    "BERT's heads": IDS,
+    "RoPE theta": IDS,
+    "RoPE scaling": IDS,
+    "lora_alpha": IDS,
+    "rank-stabilized LoRA": IDS,
+    "BERT's dropout": IDS,
+    "BERT's eps": IDS,
+    "gradient checkpointing": IDS,
+    "RNN's nonlinearity": STEPS,
+    "LSTM's dropout": STEPS,
+    "batch_first": STEPS,
+    "spectral norm": ROWS,
+    "spectral norm by a hook": ROWS,
+    "the amount that is pruned": ROWS,
+    "heads of MultiheadAttention": QUERIES,
+    "dropout of MultiheadAttention": QUERIES,
+    "batch_first of MultiheadAttention": QUERIES,
+    "norm_first": SRC,
+    "activation": SRC,
+    "nhead": SRC,
+    "align_corners": IMAGE,
+}
+
+
+def randomized(build: Callable[[], nn.Module]) -> dict[str, torch.Tensor]:
+    """Return a state dict with other values than those of the initialization, which can be zero."""
+    torch.manual_seed(0)
+    state = build().state_dict()
+    return {
+        key: tensor + torch.randn_like(tensor) if tensor.is_floating_point() and "mask" not in key else tensor
+        for key, tensor in state.items()
+    }
+
+
+def outputs(build: Callable[[], nn.Module], state: dict[str, torch.Tensor], inputs: dict[str, Any]) -> list[Any]:
+    model = build().eval()
+    model.load_state_dict(state)
+    with torch.no_grad():
+        found = model(*inputs.values()) if "input" in inputs else model(**inputs)
+    values = [found] if isinstance(found, torch.Tensor) else found.values() if isinstance(found, dict) else found
+    return [value for value in values if isinstance(value, torch.Tensor)]
+
+
+@pytest.mark.parametrize(("name", "inputs"), CALLED.items(), ids=CALLED)
+def test_class_agrees_with_what_a_loaded_checkpoint_computes(name, inputs):
+    before, after, impact, _ = CHANGES[name]
+    state = randomized(before)
+    pairs = zip(outputs(before, state, inputs), outputs(after, state, inputs), strict=True)
+    is_same = all(torch.equal(was, is_now) for was, is_now in pairs)
+    assert is_same == (impact == "training")
 
 
 def scheduled(schedule: Callable[..., Any], **settings: Any):
