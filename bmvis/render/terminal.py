@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from bmvis.model.tree import Parameter
-from bmvis.render import summary, words
+from bmvis.render import legend, summary, words
 from bmvis.render.html.markup import tag
 from bmvis.render.param_groups import param_group_lines
 from bmvis.render.text import guides, mark_text, name_text, printable
@@ -52,8 +52,8 @@ def lines_below(page: Page) -> list[Text]:
     """Return the lines below a tree: its optimizer, totals and ties, and the legend."""
     about = [*param_group_lines(page.param_groups, page.totals), ""] if page.param_groups else []
     lines = [Text(printable(line), style=MUTED) for line in (*about, *summary.notes(page))]
-    legend = Text("  ").join(_legend(page))
-    return [Text(), *lines, legend] if legend else [Text(), *lines]
+    colors = Text("  ").join(_legend(page))
+    return [Text(), *lines, colors] if colors else [Text(), *lines]
 
 
 class TerminalTree:
@@ -159,7 +159,7 @@ def _state(parameter: Parameter) -> Style:
     return TRAINABLE if parameter.trainable else FROZEN
 
 
-_COLORS: dict[words.LegendKind, Style] = {
+_COLORS: dict[legend.LegendKind, Style] = {
     "trainable": TRAINABLE,
     "frozen": FROZEN,
     "delta": DELTA,
@@ -172,7 +172,7 @@ _COLORS: dict[words.LegendKind, Style] = {
 
 def _legend(page: Page) -> Iterable[Text]:
     """Return a legend entry for each color that occurs."""
-    styles = {entry.text: _COLORS[entry.kind] for entry in words.legend(page) if entry.kind in _COLORS}
+    styles = {entry.text: _COLORS[entry.kind] for entry in legend.legend(page) if entry.kind in _COLORS}
     return [Text(word, style=style) for word, style in styles.items()]
 
 

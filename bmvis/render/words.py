@@ -1,8 +1,8 @@
-"""The phrases of rows and legends, written once for every format: renderers add markup only.
+"""The phrases of rows, written once for every format: renderers add markup only.
 
 A row has marks (`row_marks`), and its tensors have states (`parameter_states`). Each has a `kind`, by which a renderer
 chooses its markup. Renderers must support every kind: `tests/bmvis/render/test_words.py` checks each in each format.
-`bmvis.render.summary` has the phrases about a model as a whole.
+`bmvis.render.summary` has the phrases about a model as a whole, `bmvis.render.legend` those about colors and marks.
 """
 
 from __future__ import annotations
@@ -41,10 +41,6 @@ MarkKind = Literal[
     "extra_repr",
 ]
 StateKind = Literal["delta", "frozen", "uninitialized", "stored_as", "parametrized", "groups", "change"]
-LegendKind = Literal[
-    "group", "trainable", "frozen", "delta", "buffer", "repeated", "similar", "match", "added", "removed", "changed",
-    "virtual", "other", "differs", "outputs", "tied", "adapter",
-]  # fmt: skip
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -62,15 +58,6 @@ class State(msgspec.Struct, frozen=True):
 
     kind: StateKind
     text: str
-
-
-class LegendEntry(msgspec.Struct, frozen=True):
-    """A color or mark that occurs in a tree."""
-
-    kind: LegendKind
-    text: str
-    detail: str = ""
-    """The mark of the parameters of an adapter that is not active: `merged`."""
 
 
 def row_marks(row: Row) -> Iterator[Mark]:
@@ -301,35 +288,3 @@ def _is_stored_differently(parameter: Parameter, dtype: str) -> bool:
 def states(parameter: Parameter, dtype: str = "") -> list[str]:
     """Return `parameter_states` as texts."""
     return [state.text for state in parameter_states(parameter, dtype)]
-
-
-def legend(page: Page) -> Iterator[LegendEntry]:
-    """Yield an entry for each color and mark that the tree has."""
-    rows = page.rows
-    modules = [row.module for row in rows if row.module]
-    parameters = [parameter for row in rows for parameter in row.parameters]
-    changed = [parameter.change for parameter in parameters] + [module.change for module in modules]
-    changes = {change.kind for change in changed if change}
-    is_shared = any(module.shared_with is not None for module in modules)
-    plain = "tensor" if page.is_checkpoint else "trainable"
-    occurs: dict[LegendKind, tuple[str, bool]] = {
-        "group": ("parameter group", page.param_groups is not None),
-        "trainable": (plain, any(p.trainable and not p.delta for p in parameters)),
-        "frozen": ("frozen", any(not p.trainable for p in parameters)),
-        "delta": ("delta", any(p.delta and not p.adapter for p in parameters)),
-        "buffer": ("buffer", any(row.buffers for row in rows)),
-        "repeated": ("repeated", any(row.repeats > 1 and not row.is_similar for row in rows)),
-        "similar": ("similar", any(row.is_similar for row in rows)),
-        "match": ("match", page.matches > 0),
-        "added": ("added", "added" in changes),
-        "removed": ("removed", "removed" in changes),
-        "changed": ("changed", "changed" in changes),
-        "virtual": ("virtual level", any(module.common == "virtual" for module in modules)),
-        "other": ("not common", any(module.common == "other" for module in modules)),
-        "differs": ("differs", any(row.differs for row in rows)),
-        "outputs": ("→ returns", any(row.call_summary and row.call_summary.outputs for row in rows)),
-        "tied": ("tied", is_shared or any(p.is_tied for p in parameters)),
-    }
-    yield from (LegendEntry(kind, text) for kind, (text, is_there) in occurs.items() if is_there)
-    adapters = sorted({p.adapter for p in parameters if p.delta and p.adapter})
-    yield from (LegendEntry("adapter", "delta", adapter) for adapter in adapters)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bmvis.render import words
+from bmvis.render import legend
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.view.page import Page
 
-CLASSES: Mapping[words.LegendKind, str] = {
+CLASSES: Mapping[legend.LegendKind, str] = {
     "group": "bmvis-g",
     "trainable": "bmvis-p",
     "frozen": "bmvis-p bmvis-frozen",
@@ -32,11 +32,12 @@ CLASSES: Mapping[words.LegendKind, str] = {
 def to_legend(page: Page) -> Markup:
     """Return the legend for the colors and marks that occur in the tree."""
     shown = [tag("b", "name")] if page.is_checkpoint else [tag("b", "name"), tag("i", "(type)")]
-    shown += map(_entry, words.legend(page))
+    shown += map(_entry, legend.legend(page))
     return tag("div", *(join(entry, " ") for entry in shown), class_="bmvis-legend", role="group", aria_label="Legend")
 
 
-def _entry(entry: words.LegendEntry) -> Markup:
+def _entry(entry: legend.LegendEntry) -> Markup:
     if entry.kind == "group":  # its mark is a number
-        return tag("span", tag("small", "0", class_=CLASSES["group"], aria_hidden="true"), f" {entry.text}")
-    return tag("span", entry.text, class_=CLASSES[entry.kind], data_mark=entry.detail or None)
+        number = tag("small", "0", class_=CLASSES["group"], aria_hidden="true")
+        return tag("span", number, f" {entry.text}", title=entry.meaning)
+    return tag("span", entry.text, class_=CLASSES[entry.kind], data_mark=entry.detail or None, title=entry.meaning)

@@ -19,6 +19,8 @@ PathLink = Callable[[str], str | None]
 _COMMON = {"virtual": "bmvis-virtual", "other": "bmvis-other"}
 """HTML classes for virtual levels and for modules without a common name."""
 
+SHORT_NOTE = 48
+"""Maximum length of a note that wide pages show in the row."""
 _RIGHT_TO_LEFT = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI"))
 """Bidirectional classes of right-to-left letters and of direction controls: https://www.unicode.org/reports/tr9/."""
 
@@ -40,7 +42,8 @@ def to_row(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> 
     own_change = row.module.change if row.module and row.module.change and not row.module.change.details else None
     for number, parameter in enumerate(row.shown_parameters):
         exact = members.shapes(row, number)
-        yield join(" ", _parameter(parameter, link, dtype, parameter.change or own_change, exact))
+        is_last = number == len(row.shown_parameters) - 1
+        yield join(" ", _parameter(parameter, link, dtype, parameter.change or own_change, exact, is_last=is_last))
         if parameter.change and parameter.change.details and not _is_one_change(row):
             yield _details(parameter.change)
     if _is_one_change(row) and row.shown_parameters[0].change:
@@ -82,11 +85,12 @@ def _module_change(_mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Mar
 
 def _shared(mark: words.Mark, row: Row, link: PathLink) -> Iterator[Markup]:
     path = (row.module.shared_with if row.module else None) or ""
-    yield join(" ", _reference(mark.text, link(path)))
+    yield join(" ", _reference(mark.text, link(path), "shared"))
 
 
 def _differs(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
-    yield tag("span", class_="bmvis-differs", title=mark.text, role="img")
+    shown = mark.text if len(mark.text) <= SHORT_NOTE else "differs"
+    yield tag("span", class_="bmvis-differs", title=mark.text, data_w=shown, role="img")
 
 
 def _is_class_of_name(_mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
@@ -168,7 +172,9 @@ def _other_paths(row: Row) -> str | None:
     return None if any(" " in path for path in row.paths) else " ".join(row.paths)
 
 
-def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change | None, exact: str | None) -> Markup:
+def _parameter(
+    parameter: Parameter, link: PathLink, dtype: str, change: Change | None, exact: str | None, *, is_last: bool
+) -> Markup:
     classes = ["bmvis-p"]
     if change and not change.details:
         classes.append(f"bmvis-{change.kind}")
@@ -185,11 +191,17 @@ def _parameter(parameter: Parameter, link: PathLink, dtype: str, change: Change 
         class_=" ".join(classes),
         data_mark=words.margin_text(parameter, dtype) or None,
         data_v=exact,
+        data_w=_state_word(parameter) if is_last else None,
         title=", ".join(words.states(parameter, dtype)) or None,
     )
     if keys := words.tied_keys(parameter):
-        return join(written, _reference(words.tied_text(keys), link(keys[0].rpartition(".")[0])))
+        return join(written, _reference(words.tied_text(keys), link(keys[0].rpartition(".")[0]), "tied"))
     return written
+
+
+def _state_word(parameter: Parameter) -> str | None:
+    """Return the state that wide pages write after the last parameter of a row, next to its mark."""
+    return "delta" if parameter.delta else None if parameter.trainable else "frozen"
 
 
 def _groups(parameter: Parameter) -> Markup | None:
@@ -202,11 +214,17 @@ def _groups(parameter: Parameter) -> Markup | None:
     return join(" ", tag("small", numbers, class_=classes, role="img", aria_label=label))
 
 
-def _reference(title: str, href: str | None) -> Markup:
-    """Return a small mark that names another row of the tree, with a link if that row is shown."""
+def _reference(title: str, href: str | None, shown: str) -> Markup:
+    """Return a small mark that names another row of the tree, with a link if that row is shown.
+
+    Args:
+        title: the text of the mark.
+        href: the address of the other row; None if it is not shown.
+        shown: the text on wide pages.
+    """
     if href is None:
-        return tag("span", class_="bmvis-tie", title=title, role="img")
-    return tag("a", class_="bmvis-tie", href=href, title=title, aria_label=title)
+        return tag("span", class_="bmvis-tie", title=title, data_w=shown, role="img")
+    return tag("a", class_="bmvis-tie", href=href, title=title, aria_label=title, data_w=shown)
 
 
 def _buffer(buffer: Buffer, exact: str | None) -> Markup:

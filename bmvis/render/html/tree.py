@@ -55,7 +55,7 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         tag(
             "ul",
             _list(page, anchor, type_link),
-            class_=_tree_classes(page.rows),
+            class_=_tree_classes(page.rows) + (" bmvis-mixed" if 0 < page.totals.trainable < page.totals.count else ""),
             data_head=page.counted if summary.has_elements(page) else None,
         ),
         to_map(page, _Links(anchor, page.rows).to) if options.map else None,

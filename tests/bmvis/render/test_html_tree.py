@@ -92,6 +92,32 @@ def test_accessible_name(options, label, labelledby):
     assert (caption["id"] if caption else None) == ("m-caption" if "caption" in options else None)
 
 
+def test_marks_have_words_for_wide_pages():
+    blocks = [layer("layer1", tensor("w", 9)), layer("layer2", tensor("w", 9, trainable=False))]
+    tied = layer("head", tensor("w", 9, tied_to="layer1.w", trainable=False))
+    page = drawn(net(*blocks, tied))
+    assert [(mark["class"][-1], mark["data-w"]) for mark in page.select(".bmvis-tree [data-w]")] == [
+        ("bmvis-frozen", "frozen"),
+        ("bmvis-differs", "differs from layer1, where it is trainable"),
+        ("bmvis-frozen", "frozen"),
+        ("bmvis-tie", "tied"),
+        ("bmvis-differs", "differs from layer1, where it is trainable"),
+    ]
+    assert "bmvis-mixed" in page.select_one(".bmvis-tree")["class"]
+    assert "bmvis-mixed" not in drawn(net(blocks[0])).select_one(".bmvis-tree")["class"]
+
+
+def layer_of(kind: str, size: int) -> Module:
+    return Module(kind.lower(), 3, kind, parameters=(tensor("w", size),))
+
+
+@pytest.mark.parametrize(("name", "word"), [("blocks", "as blocks.0, wider"), ("b" * 60, "differs")])
+def test_short_note_is_shown_in_the_row(name, word):
+    blocks = [m for n in (1, 2) for m in (Module(str(n - 1), 2, "Block"), *(layer_of(kind, n) for kind in "ABC"))]
+    mark = drawn(net(Module(name, 1, "ModuleList"), *blocks)).select_one(".bmvis-tree .bmvis-differs")
+    assert mark["data-w"] == word
+
+
 def test_smallest_share_has_a_bar():
     shares = [
         count["data-s"] for count in drawn(net(layer("a", tensor("w", 999)), layer("b", tensor("w")))).select("data")

@@ -15,7 +15,7 @@ from trees import tensor
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Buffer, Call, Change, Module
 from bmvis.options import Options
-from bmvis.render import words
+from bmvis.render import legend, words
 from bmvis.render.html.legend import CLASSES
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
@@ -271,17 +271,17 @@ def legend_page() -> Page:
 def test_legend_has_every_kind_that_occurs():
     page = legend_page()
     similar = layout(densenet((2, 3)), Options(fold="similar"))
-    assert {entry.kind for entry in [*words.legend(page), *words.legend(similar)]} == set(get_args(words.LegendKind))
-    assert set(get_args(words.LegendKind)) == set(CLASSES)
+    assert {entry.kind for entry in [*legend.legend(page), *legend.legend(similar)]} == set(get_args(legend.LegendKind))
+    assert set(get_args(legend.LegendKind)) == set(CLASSES)
     drawn = BeautifulSoup(to_html(page, "m"), "html.parser").select(".bmvis-legend > span")
     assert [(entry["class"], entry.get_text(), entry.get("data-mark", "")) for entry in drawn[1:]] == [
-        (CLASSES[entry.kind].split(), entry.text, entry.detail) for entry in list(words.legend(page))[1:]
+        (CLASSES[entry.kind].split(), entry.text, entry.detail) for entry in list(legend.legend(page))[1:]
     ]
     assert drawn[0].get_text() == "0 parameter group"
 
 
 def test_legend_has_nothing_that_does_not_occur():
-    assert [entry.kind for entry in words.legend(layout(net(layer()), Options()))] == ["trainable"]
+    assert [entry.kind for entry in legend.legend(layout(net(layer()), Options()))] == ["trainable"]
     assert terminal(layout(net(layer()), Options())).splitlines()[-1] == "trainable"
 
 

@@ -352,8 +352,8 @@ def test_highlight_is_not_a_difference():
 def test_every_format_shows_difference_mark_and_legend():
     page, plain = layout(root(*blocks(4, freeze, where=[3])), Options()), layout(root(*blocks(4)), Options())
     title = LAYERS + "0-2, where all parameters are trainable"
-    assert f'<span class="bmvis-differs" title="{title}" role="img"></span>' in to_html(page, "m")
-    assert '<span class="bmvis-differs">differs</span>' in to_html(page, "m")
+    assert f'<span class="bmvis-differs" title="{title}" data-w="differs" role="img"></span>' in to_html(page, "m")
+    assert '<span class="bmvis-differs" title="why a block' in to_html(page, "m")
     assert "bmvis-differs" not in to_html(plain, "m")
     assert f"({title})" in to_text(page)
     assert "differs" not in to_text(page, marks=False)
