@@ -87,6 +87,12 @@ class TraceError(BmvisError):
     kind = "trace"
 
 
+class FigureError(BmvisError):
+    """A model was built, but its architecture figure cannot be drawn as requested."""
+
+    kind = "figure"
+
+
 class IncompleteError(BmvisError):
     """A model that is drawn, but may lack what its factory could not make on the meta device."""
 

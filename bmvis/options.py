@@ -19,6 +19,11 @@ Device = Literal["auto", "meta", "cpu"]
 
 Fold = Literal["equal", "similar", "auto"]
 
+Flow = int | Literal["", "auto", "only"]
+"""A level of the architecture figure; `only` is `auto` without a tree, and '' is no figure."""
+
+FlowOperations = Literal["joins", "all", "none"]
+
 FindingKind = Literal["missing", "frozen", "twice", "empty", "foreign", "decay"]
 """Kinds of likely mistakes in an optimizer, in order: trainable parameters in no group, frozen parameters in a group,
 a parameter in several groups, a group without parameters, tensors that are not in the model, and weight decay for
@@ -53,6 +58,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     optimizer: bool = False
     accept: tuple[FindingKind, ...] = ()
     fold: Fold = "auto"
+    flow: Flow = ""
+    flow_open: tuple[str, ...] = ()
+    flow_closed: tuple[str, ...] = ()
+    flow_ops: FlowOperations = "joins"
 
     @property
     def mapping_file(self) -> str:
@@ -100,6 +109,10 @@ def _choice(*choices: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _flow(text: str) -> int | str:
+    return text if text in ("auto", "only") else _whole(1)(text)
 
 
 def _flag(text: str) -> bool:
@@ -238,6 +251,33 @@ OPTIONS: tuple[Option, ...] = (
         "Which sibling modules share a row. `equal`: those that are equal in all that is shown. `similar`: also blocks "
         "that differ in sizes only, with ranges of sizes. `auto`: `similar` if the whole model has more than 60 rows "
         "under `equal`, else `equal`. The default is `auto`.",
+    ),
+    Option(
+        "flow",
+        "auto, only, or an integer, 1 or greater",
+        _flow,
+        "Draw the architecture figure above the tree: what feeds what in one forward pass, with `inputs` or default "
+        "inputs. `auto` is the deepest level with at most 24 boxes, an integer is a level, and `only` is `auto` "
+        "without the tree.",
+    ),
+    Option(
+        "flow-open",
+        "suffixes of module paths, as for `highlight`",
+        address.parse_patterns,
+        "In the figure, open these modules at every level.",
+    ),
+    Option(
+        "flow-closed",
+        "suffixes of module paths, as for `highlight`",
+        address.parse_patterns,
+        "In the figure, draw these modules as one box at every level.",
+    ),
+    Option(
+        "flow-ops",
+        "joins, all or none",
+        _choice("joins", "all", "none"),
+        "Which operations between modules the figure shows. `joins`: those that combine the values of several boxes, "
+        "or use a parameter. The default is `joins`.",
     ),
     Option("only-common", "", _flag, "With `common`, leave out modules that have no common name."),
 )

@@ -78,10 +78,24 @@ def _on_best_device(task: _Task) -> Model:
     assert meta.log is not None
     if meta.log.failures:
         return _checked_on_cpu(task, meta.model, meta.log.failures)
-    if meta.model.untraced is None or not _is_small(meta.model):
+    if not (meta.model.untraced or meta.model.undrawn) or not _is_small(meta.model):
         return meta.model
+    if meta.model.undrawn:
+        return _drawn_on_cpu(task, meta.model)
     called = _on_cpu(task, "built on the CPU: on the meta device it could not be called")
     return called if called.untraced is None else msgspec.structs.replace(meta.model, untraced=called.untraced)
+
+
+def _drawn_on_cpu(task: _Task, meta: Model) -> Model:
+    """Return the model from the meta device with the dataflow of one on the CPU, if the factory works there."""
+    assert meta.undrawn is not None
+    if not meta.undrawn.detail:  # nothing was raised: there are no inputs
+        return meta
+    try:
+        called = _attempt(task, "cpu").model
+    except FactoryError:
+        return meta
+    return msgspec.structs.replace(meta, dataflow=called.dataflow, undrawn=called.undrawn)
 
 
 def _on_cpu(task: _Task, note: str) -> Model:
@@ -158,7 +172,7 @@ def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attemp
         raise FactoryError(what, hint=error.hint) from error
     live = optimizers.note_groups(captured, optimizers_found)
     live = live._replace(tree=msgspec.structs.replace(live.tree, device=device, notes=(*live.tree.notes, *notes)))
-    return _Attempt(call_model(live, task.request) if task.request.inputs else live.tree, log)
+    return _Attempt(call_model(live, task.request) if task.request.inputs or task.request.figure else live.tree, log)
 
 
 def _branch_notes(log: FailureLog) -> tuple[str, ...]:

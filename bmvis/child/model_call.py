@@ -1,4 +1,4 @@
-"""Call a built model with the option `inputs`, and report why if it cannot be called.
+"""Call a built model with the option `inputs` or default inputs, and report why if it cannot be called.
 
 Runs in the child process. `bmvis.extraction.forward` records the call.
 """
@@ -6,7 +6,7 @@ Runs in the child process. `bmvis.extraction.forward` records the call.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,8 @@ from bmvis import inputs
 from bmvis.child import arguments, loader, tracebacks
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.extraction import forward, introspection
+from bmvis.extraction.default_inputs import default_arguments
+from bmvis.extraction.fake_tensors import with_fake_tensors
 from bmvis.extraction.modules import LiveModel
 from bmvis.model.tree import Model, Problem
 from bmvis.reference import Reference
@@ -23,22 +25,67 @@ from bmvis.worker.protocol import Request
 
 
 def call_model(live: LiveModel, request: Request) -> Model:
-    """Return the tree with the shapes and MACs of one call, or with the reason why the model could not be called."""
-    device, inputs_text = _device(live), inputs.canonical_text(request.inputs)
-    named: dict[str, Any] = {}
+    """Return the tree with the shapes and MACs of one call, or with the reason why the model could not be called.
+
+    With `request.figure`, it also has the dataflow of the call. If there are no `inputs`, that is all it has.
+    """
+    if not request.inputs:
+        return _with_dataflow(live, request)
+    inputs_text = inputs.canonical_text(request.inputs)
+    names: list[str] = []
     try:
-        with torch.device(device):
-            positional, named = _arguments(request, device)
-            return msgspec.structs.replace(forward.trace_call(live, positional, named), inputs=inputs_text)
+        return msgspec.structs.replace(_traced(live, request, names), inputs=inputs_text)
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:
-        problem = Problem(
-            f"the model of {request.reference!r} could not be called: it raised {loader.exception_summary(error)}",
-            hint=_names_hint(live.root, named) or "change the option inputs; the tree has no output shapes and no MACs",
-            detail=tracebacks.user_frames(error),
-        )
+        advice = "change the option inputs; the tree has no output shapes and no MACs"
+        problem = _call_problem(error, request, _names_hint(live.root, names) or advice)
     return msgspec.structs.replace(live.tree, untraced=problem, inputs=inputs_text)
+
+
+def _with_dataflow(live: LiveModel, request: Request) -> Model:
+    """Return the tree with the dataflow of a call with default inputs, or with the reason why it has none."""
+    try:
+        traced = _traced(live, request, [])
+        return msgspec.structs.replace(live.tree, dataflow=traced.dataflow)
+    except BmvisError as error:
+        problem = Problem(error.message, error.hint, error.detail)
+    except BaseException as error:
+        problem = _call_problem(error, request, "set the option inputs; without it, default inputs are used")
+    return msgspec.structs.replace(live.tree, undrawn=problem)
+
+
+def _call_problem(error: BaseException, request: Request, hint: str) -> Problem:
+    return Problem(
+        f"the model of {request.reference!r} could not be called: it raised {loader.exception_summary(error)}",
+        hint=hint,
+        detail=tracebacks.user_frames(error),
+    )
+
+
+def _traced(live: LiveModel, request: Request, names: list[str]) -> Model:
+    """Return the tree with the record of a call: with meta tensors, and if that fails, with fake ones.
+
+    The names of the arguments are added to `names`.
+    """
+    device = _device(live)
+    try:
+        return _called(live, request, device, names)
+    except Exception as error:
+        if device != "meta" or isinstance(error, BmvisError):
+            raise
+        try:
+            with with_fake_tensors(live) as fake:
+                return _called(fake, request, "cpu", names)
+        except Exception:
+            raise error from None  # what the code does not do on meta explains more
+
+
+def _called(live: LiveModel, request: Request, device: str, names: list[str]) -> Model:
+    with torch.device(device):
+        positional, named = _arguments(live, request, device)
+        names[:] = named
+        return forward.trace_call(live, positional, named, dataflow=request.figure)
 
 
 def _device(live: LiveModel) -> str:
@@ -64,8 +111,18 @@ def _execution_devices(modules: Iterable[Any]) -> Iterator[str]:
                 yield str(torch.device(device))
 
 
-def _arguments(request: Request, device: str) -> tuple[list[Any], dict[str, Any]]:
-    """Return the positional and named arguments of the call; a user's function runs under the model's device."""
+def _arguments(live: LiveModel, request: Request, device: str) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Return the positional and named arguments of the call; a user's function runs under the model's device.
+
+    Raises:
+        FactoryError: there are no inputs, and no default ones.
+    """
+    if not request.inputs:
+        default = default_arguments(live.root, device)
+        if default is None:
+            what = f"the architecture figure of {request.reference!r} needs inputs"
+            raise FactoryError(what, hint="set the option inputs, such as float32[1, 3, 224, 224]")
+        return default
     parsed = inputs.parse_inputs(request.inputs)
     if not isinstance(parsed, Reference):
         return forward.make_tensors(parsed, device)

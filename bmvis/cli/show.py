@@ -18,12 +18,14 @@ from bmvis.log_text import json_document
 from bmvis.option_parsing import parse_options
 from bmvis.options import OPTIONS, Options
 from bmvis.reference import short_name
+from bmvis.render.connections import called_with, connection_lines
 from bmvis.render.html.standalone import to_document
 from bmvis.render.json_data import to_data
 from bmvis.render.terminal import print_page, to_svg
 from bmvis.render.text import printable
 from bmvis.source.recorded import read_file, recorded_model
 from bmvis.source.source import Source, model_request
+from bmvis.view.figure.choice import chosen_figures
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 from bmvis.worker.client import TIMEOUT
@@ -130,7 +132,9 @@ def _show(
         data = msgspec.json.encode(to_data(page, reference, built.model.device))
         click.echo(json_document(msgspec.json.format(data).decode()))
     elif not html and not svg:
-        _print(page)
+        if options.flow != "only" or not page.figure:
+            _print(page)
+        _print_figure(built, options)
 
 
 def _built(reference: str, options: Options, path: Sequence[str], timeout: float) -> Built:
@@ -159,6 +163,14 @@ def _print(page: Page) -> None:
     console = Console()
     # If the output is piped, rows are not wrapped, so that grep and diff work.
     print_page(page, console if console.is_terminal else Console(width=_UNLIMITED))
+
+
+def _print_figure(built: Built, options: Options) -> None:
+    """Print the edges of the figure, which can have more boxes than a drawing."""
+    figures, _ = chosen_figures(built.model, options)
+    if figures:
+        lines = [*connection_lines(figures[0]), called_with(figures[0])]
+        click.echo("\n".join(printable(line) for line in lines if line))
 
 
 def _write(file: str, text: str) -> None:

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from bmvis.extraction.call_stack import CallStack
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.operation_names import is_known, operation_name
-from bmvis.model.dataflow import Dims, Value
+from bmvis.model.dataflow import Dims, FlowValue
 
 _SHAPE_ONLY = ("new_", "empty", "zeros", "ones", "full", "rand", "arange")
 """Beginnings of the names of operations whose results do not depend on the values of their arguments."""
@@ -51,7 +51,7 @@ class DataflowRecorder:
 
     def __init__(self, live: LiveModel) -> None:
         self.stack = CallStack(live)
-        self.values: list[Value] = []
+        self.values: list[FlowValue] = []
         self.operations: list[RawOperation] = []
         self.function = ""
         """The name of the function of PyTorch that runs."""
@@ -75,10 +75,10 @@ class DataflowRecorder:
                     if id(tensor) in known:
                         self._owners[known[id(tensor)]] += (path,)
                         continue
-                    known[id(tensor)] = ref = self._add_value(tensor, Value(kind, full_name, path))  # type: ignore[arg-type]
+                    known[id(tensor)] = ref = self._add_value(tensor, FlowValue(kind, full_name, path))  # type: ignore[arg-type]
                     self._owners[ref] = (path,)
 
-    def _add_value(self, tensor: torch.Tensor, value: Value) -> int:
+    def _add_value(self, tensor: torch.Tensor, value: FlowValue) -> int:
         self.values.append(value)
         ref = -len(self.values)
         self._producers[id(tensor)] = (weakref.ref(tensor), ref)
@@ -94,7 +94,7 @@ class DataflowRecorder:
 
     def add_input(self, name: str, tensor: torch.Tensor) -> None:
         """Record an argument of the call."""
-        self._add_value(tensor, Value("input", name, "", _shape(tensor)))
+        self._add_value(tensor, FlowValue("input", name, "", _shape(tensor)))
 
     def producer(self, tensor: torch.Tensor) -> int | None:
         """Return a reference to the value of a tensor; None if it depends on nothing."""

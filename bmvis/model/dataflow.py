@@ -14,7 +14,7 @@ import msgspec
 Dims = tuple[int, ...]
 
 
-class Value(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array_like=True):
+class FlowValue(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array_like=True):
     """A tensor that the call starts with."""
 
     kind: Literal["input", "parameter", "buffer"]
@@ -56,7 +56,7 @@ class FlowResult(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, arra
 class Dataflow(msgspec.Struct, frozen=True, omit_defaults=True):
     """The record of one call of a model; see `bmvis.extraction.dataflow`."""
 
-    values: tuple[Value, ...]
+    values: tuple[FlowValue, ...]
     calls: tuple[ModuleCall, ...]
     operations: tuple[FlowOperation, ...]
     results: tuple[FlowResult, ...]

@@ -231,6 +231,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """The version of torch and of the packages that define the classes of the modules. They are no facts of a model."""
     dataflow: Dataflow | None = None
     """Which operation of a call uses the results of which others, if that was requested."""
+    undrawn: Problem | None = None
+    """Why there is no dataflow although it was requested, if `untraced` does not explain it."""
     unrecorded: tuple[str, ...] = ()
     """Facts that are unknown because the snapshot has an older format, such as `state_code`. They are not compared."""
     is_recorded: bool = False

@@ -41,6 +41,13 @@ class BuildJob(msgspec.Struct, frozen=True):
     """The entries of the allow list that match the text of the reference; the worker checks the object."""
     inputs_allow: tuple[str, ...] = (EVERYTHING,)
     """The entries that match the function that makes the inputs."""
+    figure: bool = False
+    """Whether to record the dataflow."""
+
+    @property
+    def is_called(self) -> bool:
+        """Return whether the model is called."""
+        return bool(self.inputs) or self.figure
 
 
 class Builder:
@@ -64,18 +71,11 @@ class Builder:
         """
         if job.reference.is_checkpoint:
             read = checkpoint.read(job.cwd / job.reference.file)
-            if not job.inputs:
+            if not job.is_called:
                 return read
-            return _uncalled(read, job, "a checkpoint has no code to call", "remove the option inputs")
-        key = (
-            job.reference.text,
-            job.device,
-            job.path,
-            job.python,
-            *([job.inputs] if job.inputs else []),
-            *_allowed(job),
-        )
-        cache = self._cache_of(job)
+            what = "option inputs" if job.inputs else "option flow"
+            return _uncalled(read, job, "a checkpoint has no code to call", f"remove the {what}")
+        cache, key = self._cache_of(job), _key(job)
         cached = cache.get(*key) if cache else None
         if isinstance(cached, Built):
             return cached
@@ -88,9 +88,10 @@ class Builder:
                 inputs=job.inputs,
                 allow=job.allow,
                 inputs_allow=job.inputs_allow,
+                figure=job.figure,
             )
         except WorkerError as error:
-            if not job.inputs:
+            if not job.is_called:
                 raise
             plain = worker.build(job.reference.text, device=job.device, path=job.path, allow=job.allow)
             return _uncalled(plain, job, f"the model could not be called: {error.message}", error.hint, error.detail)
@@ -136,6 +137,12 @@ class Builder:
         return self._workers[key]
 
 
+def _key(job: BuildJob) -> tuple[object, ...]:
+    """Return the key of a job in the cache."""
+    called = [*([job.inputs] if job.inputs else []), *(["figure"] if job.figure else [])]
+    return (job.reference.text, job.device, job.path, job.python, *called, *_allowed(job))
+
+
 def _allowed(job: BuildJob) -> tuple[object, ...]:
     """Return the part of a cache key with the allow entries against which the worker has checked the objects."""
     if job.allow == job.inputs_allow == (EVERYTHING,):
@@ -146,5 +153,8 @@ def _allowed(job: BuildJob) -> tuple[object, ...]:
 def _uncalled(built: Built, job: BuildJob, message: str, hint: str, detail: str = "") -> Built:
     """Return a model with the reason why it was not called."""
     problem = Problem(message, hint, detail)
-    model = msgspec.structs.replace(built.model, untraced=problem, inputs=canonical_text(job.inputs))
+    if job.inputs:
+        model = msgspec.structs.replace(built.model, untraced=problem, inputs=canonical_text(job.inputs))
+    else:
+        model = msgspec.structs.replace(built.model, undrawn=problem)
     return msgspec.structs.replace(built, model=model)

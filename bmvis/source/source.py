@@ -83,7 +83,7 @@ class Source:
         self._snapshots = self._cwd / snapshots if snapshots else None
         self._builder = Builder(self._cwd / cache if cache else None)
         self._lists: dict[str, Listed | BmvisError] = {}
-        self._known: dict[tuple[str, Device, str], Built | BmvisError] = {}
+        self._known: dict[tuple[str, Device, str, bool], Built | BmvisError] = {}
 
     @cached_property
     def project(self) -> Project:
@@ -91,13 +91,13 @@ class Source:
         found = read_project(self._cwd)
         return msgspec.structs.replace(found, snapshots=self._snapshots) if self._snapshots else found
 
-    def resolve(self, reference: str, device: Device = "auto", inputs: str = "") -> Built:
-        """Return the captured model of a factory reference or a name.
+    def resolve(self, reference: str, device: Device = "auto", inputs: str = "", *, figure: bool = False) -> Built:
+        """Return the captured model of a factory reference or a name, with its dataflow if `figure`.
 
         Raises:
             BmvisError: the reference does not parse or is not allowed, or the model could not be built.
         """
-        key = (reference.strip(), device, inputs)
+        key = (reference.strip(), device, inputs, figure)
 
         def resolve() -> Built:
             return self._portable(self._resolve(*key))
@@ -110,7 +110,7 @@ class Source:
         Raises:
             BmvisError: as from `resolve`.
         """
-        built = self.resolve(request.reference, request.device, request.inputs)
+        built = self.resolve(request.reference, request.device, request.inputs, figure=request.figure)
         if not request.base:
             return built
         base = self.resolve(request.base, request.device)
@@ -165,7 +165,7 @@ class Source:
             raise found
         return found
 
-    def _resolve(self, text: str, device: Device, inputs: str) -> Built:
+    def _resolve(self, text: str, device: Device, inputs: str, figure: bool) -> Built:
         inputs_allow = self._inputs_grants(inputs)
         if text.startswith(RECORDED):
             name = text.removeprefix(RECORDED)
@@ -184,7 +184,7 @@ class Source:
             job = msgspec.structs.replace(self._job(reference), device=device, allow=allow)
         if inputs:
             job = msgspec.structs.replace(job, inputs=inputs, inputs_allow=inputs_allow)
-        built = self._builder.build(job)
+        built = self._builder.build(msgspec.structs.replace(job, figure=figure))
         if self._mode == "check" and name:
             built = with_drift(self.project, name, built)
         return self._with_entry(name, built)
@@ -301,7 +301,7 @@ class Source:
 
 def model_request(reference: str, options: Options) -> ModelRequest:
     """Return the request of a page for `reference` with `options`."""
-    return ModelRequest(reference, options.device, options.base, options.inputs)
+    return ModelRequest(reference, options.device, options.base, options.inputs, bool(options.flow))
 
 
 def _matches(reference: str, pattern: str) -> bool:

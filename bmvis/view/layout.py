@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from typing import Any, NamedTuple
 
+import msgspec
+
 from bmvis import address
 from bmvis.comparison.changes import compare_models, with_common_changes
 from bmvis.errors import (
@@ -25,6 +27,8 @@ from bmvis.options import Options
 from bmvis.view.chains import join_chains
 from bmvis.view.change_summary import change_summary
 from bmvis.view.common_structure import choose_mapping, rename_modules
+from bmvis.view.figure.choice import chosen_figures
+from bmvis.view.figure.layout.draw import draw_deepest
 from bmvis.view.folding import Folding, fold
 from bmvis.view.mapping_files import read_mapping
 from bmvis.view.page import Missing, Page, Row
@@ -47,6 +51,7 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         base: the model to compare with.
     """
     with paused_gc():
+        figures, problems = chosen_figures(model, options)
         model, base = _merged(model, options), base and _merged(base, options)
         subject = _prepare(model, options, base)
         folding = _fold(subject, model, options)
@@ -60,7 +65,11 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         )
         if options.only_changes and base is not None:
             rows = join_chains(rows, "without other changes" if subject.is_summed else "unchanged")
-        return _page(subject, rows, options)
+        page = _page(subject, rows, options)
+        if not options.flow:
+            return page
+        figure = draw_deepest(figures)
+        return msgspec.structs.replace(page, figure=figure, warnings=(*page.warnings, *problems))
 
 
 def _merged(model: Model, options: Options) -> Model:

@@ -63,15 +63,25 @@ class Worker:
         inputs: str = "",
         allow: tuple[str, ...] = ("*",),
         inputs_allow: tuple[str, ...] = ("*",),
+        figure: bool = False,
     ) -> Built:
-        """Build and capture the model that `reference` names, and call it if there are `inputs`.
+        """Build and capture the model that `reference` names, and call it if there are `inputs`, or for a `figure`.
 
         `allow` and `inputs_allow` are entries as in `bmvis.source.allow`, one of which must allow what is called.
 
         Raises:
             BmvisError: the reference, the factory or the process failed.
         """
-        request = Request(0, reference, device, tuple(path), inputs=inputs, allow=allow, inputs_allow=inputs_allow)
+        request = Request(
+            0,
+            reference,
+            device,
+            tuple(path),
+            inputs=inputs,
+            allow=allow,
+            inputs_allow=inputs_allow,
+            figure=figure,
+        )
         reply = self._answer(request)
         assert isinstance(reply, Built)
         return reply

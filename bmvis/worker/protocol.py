@@ -30,6 +30,8 @@ class Request(msgspec.Struct, frozen=True):
     """Entries of the allow list, one of which must allow the object that the reference names."""
     inputs_allow: tuple[str, ...] = ("*",)
     """Entries of the allow list for the function that makes the inputs."""
+    figure: bool = False
+    """Whether to record the dataflow, with default inputs if there are none."""
     secret: str = ""
     """A random part of the name of the answer's file, unique to this request."""
 
@@ -65,6 +67,8 @@ class ModelRequest(msgspec.Struct, frozen=True):
     """Reference of the model to compare with."""
     inputs: str = ""
     """The inputs to call the model with."""
+    figure: bool = False
+    """Whether the page draws the architecture figure."""
 
 
 class Built(msgspec.Struct, frozen=True, tag="built"):

@@ -1,0 +1,54 @@
+"""The figure that the options of a page select, and those to draw if that one cannot be drawn."""
+
+from __future__ import annotations
+
+from bmvis import address
+from bmvis.errors import BmvisError, FigureError, HighlightError
+from bmvis.model.tree import Model
+from bmvis.options import Options
+from bmvis.view.figure.figure import Figure
+from bmvis.view.figure.levels import Figures
+
+_SIMILAR = {"equal": False, "similar": True, "auto": None}
+
+
+def chosen_figures(model: Model, options: Options) -> tuple[tuple[Figure, ...], tuple[BmvisError, ...]]:
+    """Return the figure that the options select, followed by those of the levels above it; and what to warn about.
+
+    There is none if the options select none, or if the model has no record of its dataflow.
+    """
+    if not options.flow:
+        return (), ()
+    flow = model.dataflow
+    if flow is None:
+        problem = model.undrawn
+        if problem is not None:
+            return (), (FigureError(problem.message, hint=problem.hint, detail=problem.detail),)
+        if model.untraced is not None:
+            return (), ()  # the warning about the call explains it
+        what = "there is no record of the dataflow of the model, so its architecture figure cannot be drawn"
+        return (), (FigureError(what, hint="run `bmvis snapshot`, or build the model instead of reading it"),)
+    if not flow.operations:
+        what = "no output of the model depends on its inputs or parameters, so there is no architecture figure"
+        return (), (FigureError(what, hint="change the option inputs, or remove the option flow"),)
+    warnings: list[BmvisError] = []
+    opened, closed = (_usable(model, patterns, warnings) for patterns in (options.flow_open, options.flow_closed))
+    figures = Figures(
+        model, flow, operations=options.flow_ops, opened=opened, closed=closed, similar=_SIMILAR[options.fold]
+    )
+    first = figures.at(options.flow) if isinstance(options.flow, int) else figures.auto
+    return (first, *(figures.at(level) for level in range(first.level - 1, 0, -1))), tuple(warnings)
+
+
+def _usable(model: Model, patterns: tuple[str, ...], warnings: list[BmvisError]) -> list[str]:
+    """Return the patterns that match a module. Add a warning for each of the others."""
+    found = []
+    for pattern in patterns:
+        try:
+            if address.find(model.paths, pattern):
+                found.append(pattern)
+            else:
+                warnings.append(address.missing(model, model.paths, pattern))
+        except HighlightError as error:
+            warnings.append(error)
+    return found

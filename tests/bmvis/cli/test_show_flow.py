@@ -1,0 +1,132 @@
+"""The option `flow` of `bmvis show`: the connections of the architecture figure as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bmvis.cli.show import show
+
+ZOO = """
+import torch
+from torch import nn
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.second(self.first(x) + x)
+
+
+class Lightning(Plain):
+    example_input_array = torch.zeros(3, 4)
+
+
+class Timm(Plain):
+    pretrained_cfg = {"input_size": (4,)}
+
+
+class Config:
+    is_encoder_decoder = True
+
+
+class Transformers(nn.Module):
+    main_input_name = "input_ids"
+    config = Config()
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.decode = nn.Embedding(9, 4), nn.Embedding(9, 4)
+
+    def forward(self, input_ids, decoder_input_ids):
+        return {"logits": self.decode(decoder_input_ids) @ self.embed(input_ids).mT}
+
+
+class Reading(Plain):
+    example_input_array = torch.zeros(3, 4)
+
+    def forward(self, x):
+        return super().forward(x) if float(x.sum()) == 0 else x
+
+
+class Broken(Plain):
+    example_input_array = torch.zeros(3, 5)
+"""
+SUM = ["x -> first, + in root: {0}", "first -> + in root: {0}", "+ in root -> second: {0}", "second -> output: {1}"]
+
+
+@pytest.fixture
+def printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "flow_zoo.py").write_text(ZOO)
+    monkeypatch.chdir(tmp_path)
+
+    def run(name: str, *flags: str):
+        return CliRunner().invoke(show, [f"flow_zoo:{name}", *flags])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "lines"),
+    [
+        (
+            "Plain",
+            ["--inputs", "float32[2, 4]"],
+            [line.format("[2, 4]", "[2, 2]") for line in SUM] + ["Traced with x: float32[2, 4]."],
+        ),
+        (
+            "Lightning",
+            [],
+            [line.format("[3, 4]", "[3, 2]") for line in SUM] + ["Traced with x: float32[3, 4]."],
+        ),
+        ("Timm", [], [line.format("[1, 4]", "[1, 2]") for line in SUM] + ["Traced with x: float32[1, 4]."]),
+        (
+            "Transformers",
+            [],
+            [
+                "decoder_input_ids -> decode: [1, 6]",
+                "input_ids -> embed: [1, 8]",
+                "decode -> matmul in root: [1, 6, 4]",
+                "embed -> matmul in root: [1, 4, 8]",
+                "matmul in root -> logits: [1, 6, 8]",
+                "Traced with input_ids: int64[1, 8]; decoder_input_ids: int64[1, 6].",
+            ],
+        ),
+        (
+            "Reading",
+            [],
+            [line.format("[3, 4]", "[3, 2]") for line in SUM] + ["Traced with x: float32[3, 4]."],
+        ),
+    ],
+    ids=["inputs", "example_input_array", "pretrained_cfg", "main_input_name", "values that only the CPU has"],
+)
+def test_connections(printed, name: str, flags: list[str], lines: list[str]) -> None:
+    done = printed(name, "--flow", "only", *flags)
+    assert done.stdout.splitlines() == lines
+
+
+def test_tree_is_printed_without_figures_if_there_are_no_inputs(printed) -> None:
+    done = printed("Plain", "--flow", "only")
+    assert done.exit_code == 0
+    assert "needs inputs (set the option inputs" in done.stderr
+    assert "first" in done.stdout
+    assert "->" not in done.stdout
+
+
+def test_failing_call_is_reported_and_the_tree_is_printed(printed) -> None:
+    done = printed("Broken", "--flow", "auto")
+    assert done.exit_code == 0
+    assert "could not be called: it raised RuntimeError" in done.stderr
+    assert "->" not in done.stdout
+
+
+def test_default_inputs_add_no_shapes_to_the_tree(printed) -> None:
+    tree = printed("Lightning", "--flow", "auto").stdout
+    assert "first" in tree.splitlines()[1]
+    assert "→" not in tree
+    assert "MACs" not in tree
