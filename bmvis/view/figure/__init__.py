@@ -1,1 +1,1 @@
-"""The architecture figure: the boxes of a model at one level of detail, and the edges between them."""
+"""The architecture figure: the boxes of a model at one level of detail, and the edges between them. Internal."""
