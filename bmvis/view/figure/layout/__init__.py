@@ -1,4 +1,4 @@
-"""From a figure to coordinates: rows, columns and right-angled lines, in a grid for each opened module.
+"""From a figure to coordinates: rows, columns and right-angled lines, in a grid for each opened module. Internal.
 
 Each frame is laid out by itself, the innermost first. A value that enters a frame comes from a point on its top edge,
 and a value that leaves it goes to a point on its bottom edge. Outside, the frame is one box with these points.
