@@ -1,0 +1,292 @@
+"""The edges between modules, whatever the code between them does."""
+
+from __future__ import annotations
+
+import warnings
+from collections import namedtuple
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from drawn_networks import figures
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from bmvis.view.figure.notation import edge_list
+
+Pair = namedtuple("Pair", "left right")
+
+
+@dataclass
+class Output:
+    logits: Any
+    hidden: Any = None
+
+
+class Net(nn.Module):
+    """Two layers of one size, and a third one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(8, 2)
+        self.drop, self.same = nn.Dropout(0.5), nn.Identity()
+        self.scale = nn.Parameter(torch.ones(4))
+        self.register_buffer("shift", torch.ones(4))
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        return x * y
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad, grad
+
+
+def slices(net, x):
+    out = torch.zeros(2, 8)
+    out[:, :4] = net.a(x)
+    out[:, 4:] = net.b(x)
+    return net.c(out)
+
+
+def through_a_view(net, x):
+    out = torch.empty(2, 8)
+    left, right = out.chunk(2, dim=1)
+    left.copy_(net.a(x))
+    right.zero_().add_(net.b(x))
+    return net.c(out)
+
+
+def added_in_place(net, x):
+    h = net.a(x)
+    h += net.b(x)
+    return h.relu_()
+
+
+def in_place_before_view(net, x):
+    h = net.a(x)
+    view = h.view(8)
+    h.mul_(net.b(x))
+    return view
+
+
+def kept_on_self(net, x):
+    net.kept = net.a(x)
+    result = net.b(x) + net.kept
+    del net.kept
+    return result
+
+
+def checkpointed(net, x):
+    return checkpoint(net.a, x, use_reentrant=True) + checkpoint(net.b, x, use_reentrant=False)
+
+
+def mapped(net, x):
+    return torch.vmap(lambda one, two: one * two)(net.a(x), net.b(x))
+
+
+def gathered(net, x):
+    order = net.a(x).argsort(dim=1)
+    return net.b(x).gather(1, order)
+
+
+def unused_branch(net, x):
+    net.b(x)
+    return net.a(x)
+
+
+def masked(net, x):
+    mask = torch.ones(2, 4).tril()[:, torch.arange(4)]
+    return net.a(x).masked_fill(mask == 0, 0.0) * torch.zeros_like(net.b(x)).add(1)
+
+
+def dropout_in_residual(net, x):
+    return net.same(x) + net.drop(net.a(x))
+
+
+def direct_forward(net, x):
+    return net.b.forward(torch.relu(net.a.forward(x)))
+
+
+def weight_of_other(net, x):
+    return torch.nn.functional.linear(net.b(x), net.a.weight.t())
+
+
+def own_buffer(net, x):
+    return net.a(x) * net.shift
+
+
+def own_parameter(net, x):
+    return net.a(x) * net.scale
+
+
+def one_input_twice(net, x):
+    return net.a(x) * torch.sigmoid(net.a(x))
+
+
+def detached(net, x):
+    return net.b(net.a(x).data.detach().clone())
+
+
+def constant_tensor(net, x):
+    return net.a(x) + torch.tensor([1.0, 2, 3, 4])
+
+
+BOTH = "in:x > a; in:x > b; "
+CASES = {
+    "dictionary": (lambda net, x: {"one": net.a(x), "two": net.b(x)}, BOTH + "a > out:one; b > out:two"),
+    "dataclass": (lambda net, x: Output(net.a(x)), "in:x > a; a > out:logits"),
+    "named tuple": (lambda net, x: Pair(net.a(x), net.b(x)), BOTH + "a > out:left; b > out:right"),
+    "tuple": (lambda net, x: (net.a(x), net.b(x)), BOTH + "a > out:output 1; b > out:output 2"),
+    "list in dictionary": (lambda net, x: {"all": [net.a(x), net.b(x)]}, BOTH + "a > out:all; b > out:all"),
+    "input returned": (lambda net, x: (x, net.a(x)), "in:x > a; in:x > out:output 1; a > out:output 2"),
+    "keyword": (lambda net, x: net.b(input=net.a(input=x)), "in:x > a; a > b; b > out:output"),
+    "kept on self": (kept_on_self, BOTH + "b > (+)root; a > (+)root; (+)root > out:output"),
+    "slices written": (slices, BOTH + "a > (assign)root; b > (assign)root; (assign)root > c; c > out:output"),
+    "views written": (through_a_view, BOTH + "a > (+)root; b > (+)root; (+)root > c; c > out:output"),
+    "added in place": (added_in_place, BOTH + "a > (+)root; b > (+)root; (+)root > out:output"),
+    "view made before the write": (in_place_before_view, BOTH + "a > (×)root; b > (×)root; (×)root > out:output"),
+    "checkpoint": (checkpointed, BOTH + "a > (+)root; b > (+)root; (+)root > out:output"),
+    "autograd function": (
+        lambda net, x: Square.apply(net.a(x), net.b(x)),
+        BOTH + "a > (×)root; b > (×)root; (×)root > out:output",
+    ),
+    "vmap": (mapped, BOTH + "a > (×)root; b > (×)root; (×)root > out:output"),
+    "gather": (gathered, BOTH + "b > (gather)root; a > (gather)root; (gather)root > out:output"),
+    "unused branch": (unused_branch, "in:x > a; a > out:output"),
+    "masks and zeros": (masked, "in:x > a; a > out:output"),
+    "dropout and identity in a residual": (
+        dropout_in_residual,
+        "in:x > a; in:x > (+)root; a > (+)root; (+)root > out:output",
+    ),
+    "forward called directly": (direct_forward, "in:x > a; a > b; b > out:output"),
+    "weight of another module": (weight_of_other, "in:x > b; b > a; a > out:output"),
+    "buffer of an opened module": (own_buffer, "in:x > a; a > out:output"),
+    "parameter of an opened module": (own_parameter, "in:x > a; a > (× scale)root; (× scale)root > out:output"),
+    "module called twice": (
+        one_input_twice,
+        "in:x > a#1; in:x > a#2; a#1 > (×)root; a#2 > (×)root; (×)root > out:output",
+    ),
+    "detached": (detached, "in:x > a; a > b; b > out:output"),
+    "constant": (constant_tensor, "in:x > a; a > out:output"),
+    "concat": (
+        lambda net, x: net.c(torch.cat([net.a(x), x], 1)),
+        "in:x > a; in:x > (concat)root; a > (concat)root; (concat)root > c; c > out:output",
+    ),
+}
+
+
+def edges_of(model: nn.Module, *given: Any, level: int = 1, **named: Any) -> list[str]:
+    return sorted(edge_list(figures(model, *given, **named).at(level)).split("; "))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("case", CASES)
+def test_edges(case: str, device: str) -> None:
+    code, expected = CASES[case]
+    made = type("Made", (Net,), {"forward": code})
+    with torch.device(device):
+        assert edges_of(made(), torch.ones(2, 4)) == sorted(expected.split("; "))
+
+
+def test_scripted_child() -> None:
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.inner = torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.ReLU()))
+            self.last = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.last(self.inner(x)) + x
+
+    expected = "in:x > inner; in:x > (+)root; inner > last; last > (+)root; (+)root > out:output"
+    assert edges_of(Outer(), torch.ones(2, 4)) == sorted(expected.split("; "))
+
+
+def test_rotary_embedding_has_buffers_alone_and_stays() -> None:
+    class Rotary(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("frequencies", torch.ones(4))
+
+        def forward(self, length):
+            return torch.outer(torch.arange(length).float(), self.frequencies).cos()
+
+    class Mask(nn.Module):
+        def forward(self, length):
+            return torch.ones(length, 4)
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rotary, self.mask, self.linear = Rotary(), Mask(), nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.linear(x) * self.rotary(len(x)) * self.mask(len(x))
+
+    expected = "in:x > linear; linear > (×)root; rotary > (×)root; (×)root > out:output"
+    assert edges_of(Model(), torch.ones(2, 4)) == sorted(expected.split("; "))
+
+
+def test_modules_of_a_model_whose_forward_is_called_directly_are_one_box() -> None:
+    class Inner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up, self.down = nn.Linear(4, 8), nn.Linear(8, 4)
+
+        def forward(self, x):
+            return self.down(torch.relu(self.up(x))) + x
+
+    class Wrapper(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model, self.head = Inner(), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.head(self.model.forward(x))
+
+    opened = (
+        "in:x > model.up; model.up > model.down; model.down > (+)root; in:x > (+)root; (+)root > head; "
+        "head > out:output"
+    )
+    assert edges_of(Wrapper(), torch.ones(2, 4), level=2) == sorted(opened.split("; "))
+    assert "model > (+)root" in edges_of(Wrapper(), torch.ones(2, 4))
+
+
+def test_shared_module_has_the_path_of_its_caller() -> None:
+    class Half(nn.Module):
+        def __init__(self, embed: nn.Module) -> None:
+            super().__init__()
+            self.embed, self.last = embed, nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.last(self.embed(x))
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shared = nn.Linear(4, 4)
+            self.encoder, self.decoder = Half(self.shared), Half(self.shared)
+
+        def forward(self, x):
+            return self.decoder(self.encoder(x))
+
+    figure = figures(Model(), torch.ones(2, 4)).at(2)
+    assert edge_list(figure) == (
+        "in:x > encoder.embed; encoder.embed > encoder.last; encoder.last > decoder.embed; "
+        "decoder.embed > decoder.last; decoder.last > out:output"
+    )
+
+
+def test_recording_changes_nothing_in_the_model() -> None:
+    made = type("Made", (Net,), {"forward": slices})()
+    before = {name: dict(vars(module)) for name, module in made.named_modules()}
+    values = [tensor.clone() for tensor in made.state_dict().values()]
+    figures(made, torch.ones(2, 4))
+    assert {name: dict(vars(module)) for name, module in made.named_modules()} == before
+    assert all(torch.equal(now, was) for now, was in zip(made.state_dict().values(), values, strict=True))
