@@ -134,7 +134,8 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
     if row.module and row.module.common:
         name.stylize(MUTED)
     if row.type:
-        name.append("" if row.repeats > 1 and not row.is_similar else " ").append(printable(row.type), style=TYPE)
+        gap = "" if row.repeats > 1 and not row.is_similar else " "
+        name.append(gap).append(printable(row.shown_type), style=TYPE)
     yield name
     kind = row.module.change.kind if row.module and row.module.change else ""
     for parameter in row.shown_parameters:

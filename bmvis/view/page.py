@@ -43,6 +43,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Number of elements in the parameters of all these modules, each tensor counted once."""
     first: int = 0
     """The part of `elements` whose first occurrence in the model is here. It adds up over the rows of a level."""
+    type_label: str = ""
+    """The displayed class name, if it is known. Long names are shortened in the middle."""
     dtypes: tuple[str, ...] = ()
     """Data types of the parameters in the subtree, in the page's order."""
     devices: tuple[str, ...] = ()
@@ -86,8 +88,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def shown_type(self) -> str:
-        """Return the class name in formats with columns, where the root has it too."""
-        return f"({self.module.type})" if self.module and self.module.type else ""
+        """Return the class name in formats with columns: that of the root too. Long names are shortened."""
+        return f"({self.type_label})" if self.type_label else ""
 
     @property
     def counted(self) -> str:

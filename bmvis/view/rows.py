@@ -104,6 +104,7 @@ def _row(group: Group, model: Model, options: Options, *, is_unchanged: bool, is
     return Row(
         depth=group.depth,
         label=written if options.whole_names else shortened(written),
+        type_label=module.type if options.whole_names else shortened(module.type),
         names=names,
         path=places[group.members[0]],
         paths=tuple(places[member] for member in group.members),

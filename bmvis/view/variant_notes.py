@@ -14,7 +14,9 @@ Growth = Literal["", "wider", "narrower", "of other sizes"]
 
 FEW_SIZES = 2
 """Maximum number of rows that note their sizes exactly, if most rows of the block have the sizes of the reference."""
-MAX_NAMED = 3
+WIDE_PATH = 24
+"""Maximum length of the path of a row in a note about several."""
+MAX_NAMED = 2
 """Maximum number of rows that a note about several names."""
 
 
@@ -106,10 +108,10 @@ def _reference(notes: Notes) -> str:
 
 
 def _rows(paths: Sequence[str]) -> str:
-    """Return `q_proj, k_proj, v_proj and 2 more`, or `12 rows`."""
-    if len(paths) > 2 * MAX_NAMED:
+    """Return `q_proj, k_proj and 2 more`, or `12 rows`."""
+    if len(paths) > 3 * MAX_NAMED:
         return f"{len(paths)} rows"
-    shown = [shortened(path) for path in paths[:MAX_NAMED]]
+    shown = [shortened(path, WIDE_PATH) for path in paths[:MAX_NAMED]]
     more = len(paths) - MAX_NAMED
     return _and([*shown, *([f"{more} more"] if more > 0 else [])])
 

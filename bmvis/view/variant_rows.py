@@ -13,6 +13,9 @@ from bmvis.view.similarity import series
 from bmvis.view.tensor_differences import growth_of, size_words, state_words
 from bmvis.view.variant_notes import Variant
 
+WIDE_REFERENCE = 20
+"""Maximum length of the names of a reference block. Notes with longer ones would take three lines of a terminal."""
+
 
 class RowComparison:
     """The comparison of the rows of one model.
@@ -61,7 +64,7 @@ class RowComparison:
         """Return the differences of a row and of the rows below it, and the rows whose children were compared."""
         above = self.places[self.members(reference)[0]].split(".")[-2:-1]
         write = series_label if self.folding.forms else label
-        name = ".".join([*above, shortened(write(self.names(reference)))])
+        name = ".".join([*above, shortened(write(self.names(reference)), WIDE_REFERENCE)])
         found: dict[int, Variant] = {}
         compared: set[int] = set()
         pending = [(variant, self.members(variant)[0], self.members(reference)[0], "")]

@@ -38,7 +38,9 @@ def to_row(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> 
         yield _name(row)
     if row.module and (kind := row.shown_type):
         linked = type_link(row.module) if type_link and row.module.common != "virtual" else None
-        yield join(" ", linked or tag("i", kind, class_=_COMMON.get(row.module.common), dir=_direction(kind)))
+        whole = None if row.type_label == row.module.type else row.module.type
+        plain = tag("i", kind, class_=_COMMON.get(row.module.common), dir=_direction(kind), title=whole)
+        yield join(" ", linked or plain)
     own_change = row.module.change if row.module and row.module.change and not row.module.change.details else None
     for number, parameter in enumerate(row.shown_parameters):
         exact = members.shapes(row, number)

@@ -2,7 +2,7 @@
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from formats import LAZY, layer, net
+from formats import LAZY, layer, net, terminal
 from trees import tensor
 
 from bmvis.model.tree import Change, Model, Module, Parameter
@@ -116,6 +116,18 @@ def test_short_note_is_shown_in_the_row(name, word):
     blocks = [m for n in (1, 2) for m in (Module(str(n - 1), 2, "Block"), *(layer_of(kind, n) for kind in "ABC"))]
     mark = drawn(net(Module(name, 1, "ModuleList"), *blocks)).select_one(".bmvis-tree .bmvis-differs")
     assert mark["data-w"] == word
+
+
+LONG_TYPE = "GraphModule.__new__.<locals>." + "GraphModuleImpl" * 3
+
+
+def test_long_type_is_shortened_with_the_whole_in_the_tooltip():
+    model = net(Module("a", 1, LONG_TYPE, parameters=(tensor("w", 1),)))
+    [kind] = drawn(model).select("li li i")
+    assert (kind.get_text(), kind["title"]) == (f"({LONG_TYPE[:32]}…{LONG_TYPE[-15:]})", LONG_TYPE)
+    assert LONG_TYPE not in terminal(layout(model, Options()))
+    [whole] = drawn(model, whole_names=True).select("li li i")
+    assert (whole.get_text(), whole.get("title")) == (f"({LONG_TYPE})", None)
 
 
 def test_smallest_share_has_a_bar():

@@ -259,7 +259,7 @@ def wide_layers(count: int, *names: str) -> Model:
     ("names", "expected"),
     [
         ("a", {"layers.0.a": LAYERS + "1-3, where w is [4]"}),
-        ("abc", {"layers.0": "as layers.1-3, wider in a, b and c"}),
+        ("abc", {"layers.0": "as layers.1-3, wider in a, b and 1 more"}),
         ("abcdefgh", {"layers.0": "as layers.1-3, wider"}),
     ],
     ids=["one", "some", "all"],
@@ -276,7 +276,7 @@ def test_page_has_at_most_one_note_for_five_rows():
         kinds = [f"{kind}{'X' if number == 5 else ''}" for kind in types]
         modules += [Module(kind[0], 3, kind, parameters=(tensor("w", 2),)) for kind in kinds]
     few = root(*modules)
-    assert marks(few) == {"layers.5": LAYERS + "0-4 in C, L, N and 1 more"}
+    assert marks(few) == {"layers.5": LAYERS + "0-4 in C, L and 2 more"}
     many = root(*modules, *(linear(f"head{'x' * number}", 1, 2, 2 + number) for number in range(20)))
     assert list(marks(many)) == [f"layers.5.{name}" for name in "CLNP"]
 
