@@ -10,17 +10,19 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from bmvis import humanize
 from bmvis.comparison.adapter_keys import with_adapter_names
 from bmvis.comparison.alignment import WRAPPED, Place, align
 from bmvis.comparison.common_changes import mark_subtrees
-from bmvis.comparison.module_changes import is_same_class
+from bmvis.comparison.module_changes import module_changes, wrapping
 from bmvis.comparison.setting_changes import is_position, setting_changes, setting_fact
 from bmvis.comparison.sizes import resized
+from bmvis.comparison.tensor_changes import facts_of
 from bmvis.model.settings import SETTINGS
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Change, Model, Module, Parameter, join, parents
 
+_STORED = ("shape", "dtype")
+"""Topics of changes of which a checkpoint file has the facts."""
 REMOVED = Change("removed")
 ADDED = Change("added")
 
@@ -125,7 +127,8 @@ def _laid_over(place: Place, before: Model, after: Model, where: _Where) -> Modu
     if place.before is None:
         if where.is_unknown(place):
             return msgspec.structs.replace(new, depth=place.depth)
-        change = ADDED if place.wraps is None else _became(before.modules[place.wraps], new)
+        wraps = None if place.wraps is None else before.modules[place.wraps]
+        change = Change("changed", (wrapping(wraps, new),)) if wraps and wraps.type else ADDED
         parameters = tuple(msgspec.structs.replace(p, change=ADDED) for p in new.parameters)
         return msgspec.structs.replace(new, depth=place.depth, parameters=parameters, change=change)
     old = before.modules[place.before]
@@ -168,20 +171,10 @@ def _removed_parameter(parameter: Parameter) -> Parameter:
     return msgspec.structs.replace(parameter, tied_to="", tied_by=(), change=REMOVED)
 
 
-def _became(old: Module, new: Module) -> Change:
-    """Return the change from a module to its wrapper."""
-    details = tuple(_module_differences(old, new, None))
-    return Change("changed", details) if details else ADDED
-
-
 def _module_differences(old: Module, new: Module, was: str | None) -> Iterator[str]:
     if was is not None:
         yield "wrapped" if was == WRAPPED else f"was {was or 'the root'}"
-    if old.type and new.type and not is_same_class(old, new):  # the types of a checkpoint are unknown
-        short = old.type != new.type
-        yield f"{old.type if short else old.documented_as} → {new.type if short else new.documented_as}"
-    if (old.shared_with is None) != (new.shared_with is None):
-        yield "no longer shared" if new.shared_with is None else "now shared"
+    yield from (fact.on_row for fact in module_changes(old, new))
 
 
 def _parameters(old: Module, new: Module, where: _Where) -> Iterator[Parameter]:
@@ -201,26 +194,7 @@ def _parameters(old: Module, new: Module, where: _Where) -> Iterator[Parameter]:
 
 
 def _parameter_differences(old: Parameter, new: Parameter, where: _Where) -> Iterator[str]:
-    stored = ((_shape(old), _shape(new)), (old.dtype, new.dtype))
-    states = (
-        (old.quantization or "not quantized", new.quantization or "not quantized"),
-        (*(("trainable" if p.trainable else "frozen") for p in (old, new)),),
-        (*(("delta" if p.delta else "no delta") for p in (old, new)),),
-        (old.adapter or "active", new.adapter or "active"),
-        (old.parametrized or "not parametrized", new.parametrized or "not parametrized"),
-    )
-    for was, is_now in stored if where.has_checkpoint else stored + states:
-        if was != is_now:
-            yield f"{was} → {is_now}"
-    if where.has_checkpoint:
-        return
-    if (where.key(old.tied_to) if old.tied_to else "") != new.tied_to:
-        yield f"{_tie(old)} → {_tie(new)}"
-
-
-def _shape(parameter: Parameter) -> str:
-    return "uninitialized" if parameter.shape is None else humanize.shape(parameter.shape)
-
-
-def _tie(parameter: Parameter) -> str:
-    return f"tied to {parameter.tied_to}" if parameter.tied_to else "not tied"
+    """Yield the changes of a parameter. A file has shapes and data types only."""
+    for fact in facts_of(old, new, where.key):
+        if fact.topic in _STORED if where.has_checkpoint else fact.topic != "groups":
+            yield fact.on_row

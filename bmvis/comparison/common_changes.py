@@ -8,7 +8,7 @@ import msgspec
 
 from bmvis.model.tree import Change, Model, Module, Parameter
 
-_OWN = ("[", "uninitialized", "tied", "not tied")
+_OWN = ("[", "uninitialized", "tied", "no longer tied")
 """The beginnings of details that name a size or another tensor."""
 
 

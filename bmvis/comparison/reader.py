@@ -15,7 +15,7 @@ from bmvis.comparison.collapsing import MAX_NAMES
 from bmvis.comparison.configuration_changes import configuration_changes
 from bmvis.comparison.ignored import Ignored
 from bmvis.comparison.lines import FORMER, WHOLE, DriftLine, Kind, fact_line
-from bmvis.comparison.module_changes import DROPOUTS, module_changes
+from bmvis.comparison.module_changes import DROPOUTS, module_changes, wrapping
 from bmvis.comparison.optimizer_changes import optimizer_changes
 from bmvis.comparison.parametrized import converted, parametrizations, parametrized_tensors
 from bmvis.comparison.quantized import is_inner, is_quantized, quantization_changes
@@ -117,8 +117,8 @@ class DriftReader:
         if place.before is None:
             if place.wraps is not None:
                 impact = _at_least_numerics(_subtree_impact(self.before, place.wraps))
-                name = new.type if new.type != self.before.modules[place.wraps].type else new.documented_as
-                text = f"wrapped in {name}{_extras(self.after, self.wrapped[place.after], 'adds')}"
+                text = wrapping(self.before.modules[place.wraps], new)
+                text += _extras(self.after, self.wrapped[place.after], "adds")
                 yield DriftLine("changed", path, text, impact, topic="wrapped")
             return
         yield from self._moved(place, path)

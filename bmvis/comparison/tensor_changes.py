@@ -12,7 +12,18 @@ from bmvis.model.tree import Buffer, Module, Parameter
 
 Impact = Literal["checkpoint", "numerics", "training", "cosmetic"]
 Tensor = Parameter | Buffer
-_HANDLED = {"name", "shape", "dtype", "quantization", "trainable", "delta", "tied_to", "persistent"}
+_HANDLED = {
+    "name",
+    "shape",
+    "dtype",
+    "quantization",
+    "trainable",
+    "delta",
+    "adapter",
+    "parametrized",
+    "tied_to",
+    "persistent",
+}
 _DERIVED = {"device", "tied_by", "change", "count", "stored_bytes"}
 
 
@@ -28,6 +39,11 @@ class ChangedFact(NamedTuple):
     after: str = ""
     topic: str = ""
     """What changed: the name of an argument, or of a fact of tensors; `ignore` in pyproject.toml names it."""
+
+    @property
+    def on_row(self) -> str:
+        """Return the text for a row that shows the present state too: `trainable → frozen` with `frozen`."""
+        return f"{self.before} → {self.after}" if self.topic == "trainable" else self.text
 
 
 def changed(
@@ -63,7 +79,7 @@ def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Itera
         elif after is None and before is not None:
             yield name, ChangedFact(f"removed, {_tensor(before)}", _impact_of(before), False, topic="removed")
         elif before is not None and after is not None:
-            yield from ((name, fact) for fact in _facts(before, after, key))
+            yield from ((name, fact) for fact in facts_of(before, after, key))
     if was.keys() == is_now.keys() and list(was) != list(is_now):
         yield "", changed(", ".join(was), ", ".join(is_now), "training", name="order")
 
@@ -82,7 +98,8 @@ def _named(module: Module) -> Mapping[str, Tensor]:
     return {tensor.name: tensor for tensor in tensors_of(module)}
 
 
-def _facts(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[ChangedFact]:
+def facts_of(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[ChangedFact]:
+    """Yield each change of one tensor. The arguments are those of `tensor_changes`."""
     if type(old) is not type(new):
         names = {Parameter: "parameter", Buffer: "buffer"}
         yield changed(names[type(old)], names[type(new)], "training", topic="persistent", is_common=True)
@@ -111,6 +128,12 @@ def _facts(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[Chan
         yield ChangedFact(
             "adapter parameter" if new.delta else "no adapter parameter", "training", True, topic="adapter"
         )
+    for was, is_now, absent, topic in (
+        (old.adapter, new.adapter, "active", "adapter"),
+        (old.parametrized, new.parametrized, "not parametrized", "parametrized"),
+    ):
+        if was != is_now:
+            yield changed(was or absent, is_now or absent, "numerics", topic=topic, is_common=True)
     yield from _others(old, new)
 
 

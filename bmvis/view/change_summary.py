@@ -43,7 +43,7 @@ def _parts(model: Model) -> Iterator[str]:
         if parameter.change.kind != "changed" and not (parameter.delta and parameter.change.kind == "added"):
             sizes[parameter.change.kind] += count
     for detail, count in changed.items():
-        if detail.startswith(("tied", "not tied")):
+        if detail.startswith(("tied", "no longer tied")):
             continue
         frozen = "base frozen" if deltas else "frozen"
         yield f"{frozen if detail == _FROZEN else detail}: {humanize.count(count)}"

@@ -9,6 +9,7 @@ from small_models import Named, bert
 from torch import nn
 
 from bmvis.comparison.changes import compare_models
+from bmvis.comparison.drift import find_drift
 from bmvis.extraction.modules import capture
 from bmvis.model.totals import subtree_totals
 from bmvis.options import Options
@@ -75,8 +76,8 @@ CASES = {
         Named(body=mlp(4, 4), fc=mlp(4, 8, 2)),
         [". root", "  ~ fc Linear → Sequential -weight -bias", "    + 0 +weight +bias", "    + 1 +weight +bias"],
     ),
-    "tied": (tied(False), tied(True), [". root", "  . head ~weight not tied → tied to embed.weight"]),
-    "untied": (tied(True), tied(False), [". root", "  . head ~weight tied to embed.weight → not tied"]),
+    "tied": (tied(False), tied(True), [". root", "  . head ~weight tied to embed.weight"]),
+    "untied": (tied(True), tied(False), [". root", "  . head ~weight no longer tied to embed.weight"]),
     "renamed": (
         Named(fc=mlp(2, 3)),
         Named(head=mlp(2, 3)),
@@ -95,14 +96,14 @@ CASES = {
     "wrapped whole": (
         mlp(2, 3),
         Named(inner=Named(model=mlp(2, 3))),
-        ["~ root Sequential → Named", "  + inner", "    ~ model was the root"],
+        ["~ root wrapped in Named", "  + inner", "    ~ model was the root"],
     ),
     "wrapped part": (
         Named(query=nn.Linear(4, 4), key=nn.Linear(4, 4)),
         Named(query=Named(base=frozen(nn.Linear(4, 4)), low=nn.Linear(4, 1)), key=nn.Linear(4, 4)),
         [
             ". root",
-            "  ~ query Linear → Named",
+            "  ~ query wrapped in Named",
             "    ~ base wrapped ~weight trainable → frozen ~bias trainable → frozen",
             "    + low +weight +bias",
         ],
@@ -115,7 +116,7 @@ CASES = {
     "ties move with what is wrapped": (
         tied(True),
         Named(inner=tied(True)),
-        ["+ root", "  ~ inner was the root"],
+        ["~ root wrapped in small_models.Named", "  ~ inner was the root"],
     ),
 }
 
@@ -205,7 +206,7 @@ def test_added_and_removed_modules_have_their_own_classes_in_html():
         "changed",
     ]
     assert "21 parameters" not in html.select_one(".bmvis-before").get_text()
-    assert html.select_one(".bmvis-before").get_text().startswith("before: Sequential25 parameters")
+    assert html.select_one(".bmvis-before").get_text().startswith("before: Sequential 25 parameters")
 
 
 def test_same_change_of_all_parameters_is_written_once():
@@ -234,10 +235,10 @@ def lora(model):
         (
             lora,
             [
-                "root (BertForSequenceClassification → PeftModel, trainable → frozen (201 tensors))",
+                "root (wrapped in PeftModel, trainable → frozen (201 tensors))",
                 "└── base_model.model (BertForSequenceClassification) (was the root) … 1 module without other changes",
                 "    └── bert.encoder.layer.0-11.attention.self.query,value(Linear)"
-                " (torch.nn.Linear → peft.tuners.lora.layer.Linear) … 139 modules without other changes",
+                " (wrapped in peft.tuners.lora.layer.Linear) … 139 modules without other changes",
                 "        ├── lora_dropout.default (Dropout) (added)",
                 "        ├── lora_A.default (Linear) weight:[8, 32] (delta) (added)",
                 "        └── lora_B.default (Linear) weight:[32, 8] (delta) (added)",
@@ -349,3 +350,13 @@ def test_comparison_with_a_checkpoint_ignores_types_and_trainable(tmp_path):
     assert "before: 43 elements; " in to_text(page)
     assert "43 elements" in to_html(page, "m")
     assert "28 trainable" not in to_html(page, "m")
+
+
+@pytest.mark.parametrize(("before", "after"), [case[:2] for case in CASES.values()], ids=CASES)
+def test_rows_and_reports_have_the_same_words(before, after):
+    model = compare_models(capture(before), capture(after)).model
+    drift = find_drift(capture(before), capture(after))
+    texts = " ".join(part.text for line in drift.changes for part in line.parts or (line,))
+    changes = [m.change for m in model.modules] + [p.change for m in model.modules for p in m.parameters]
+    details = {detail.rpartition("trainable → ")[2] for change in changes if change for detail in change.details}
+    assert not {detail for detail in details if detail not in texts and not detail.startswith(("was ", "wrapped"))}
