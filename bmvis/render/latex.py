@@ -75,7 +75,8 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
     if page.param_groups:
         body += _param_groups(page.param_groups, page.totals, writer)
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in summary.notes(page)]
-    return "\n".join([r"\begin{bmvistree}" + head, *figure, *body, r"\end{bmvistree}"])
+    shown = [] if page.is_figure_alone else body
+    return "\n".join([r"\begin{bmvistree}" + head, *figure, *shown, r"\end{bmvistree}"])
 
 
 def caption(text: str, mark: str, *, unicode: bool = False) -> str:

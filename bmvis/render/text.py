@@ -29,7 +29,10 @@ def to_text(page: Page, *, marks: bool = True) -> str:
     ]
     if marks:
         if page.figure:
-            lines = [*map(printable, figure_lines(page.figure.figure)), "", *lines]
+            figure = [*map(printable, figure_lines(page.figure.figure))]
+            if page.is_figure_alone:
+                return "\n".join(figure)
+            lines = [*figure, "", *lines]
         if page.param_groups:
             lines += ["", *param_group_lines(page.param_groups, page.totals)]
         lines += ["", *map(printable, summary.notes(page))]

@@ -34,6 +34,7 @@ from bmvis.view.mapping_files import read_mapping
 from bmvis.view.page import Missing, Page, Row
 from bmvis.view.param_groups import ParamGroupTable, param_group_table, without_groups
 from bmvis.view.parametrized import merge_parametrizations
+from bmvis.view.row_finder import row_finder
 from bmvis.view.rows import make_rows
 
 MANY_ROWS = 60
@@ -204,17 +205,8 @@ def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
 
     This is its own row, the row that it is folded into, or else the row of the nearest module above it.
     """
-    shown = {path: row.path for row in rows if row.module for path in row.paths}
-    apart = {path for row in rows if row.variation for path in row.paths}
-    same: dict[str, str] = {"": ""}
-    """By path, the path of the module that represents it, whether this is shown or not."""
-    found = {"": ""}
-    for path in model.paths[1:]:
-        above, _, name = path.rpartition(".")
-        here = join(same[above], name)
-        same[path] = here if here in apart else shown.get(here, here)
-        found[path] = shown.get(here, found[above])
-    return found
+    find = row_finder(rows)
+    return {path: find(path) for path in model.paths}
 
 
 def _ties(model: Model) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ def to_figure(drawn: DrawnFigure, anchor: str, link: PathLink, subject: str) -> 
     Args:
         drawn: what to draw.
         anchor: the id of the tree, which ids start with.
-        link: returns the address of the row of a module.
+        link: returns the address of the row that shows a module, or the nearest one above it.
         subject: what the model is, for the title: `BertModel`.
     """
     figure, drawing = drawn.figure, drawn.drawing
@@ -48,7 +48,7 @@ def numbers_of_rows(figure: Figure, link: PathLink) -> Mapping[str, int]:
     """Return the number of the first box that links to each row, by the address of the row."""
     found: dict[str, int] = {}
     for number, box in enumerate(figure.boxes):
-        target = _target(box.path, link) if box.kind == "module" else None
+        target = link(box.path) if box.kind == "module" and box.path else None
         if target:
             found.setdefault(target, number)
     return found
@@ -84,7 +84,7 @@ def _frame(placed: PlacedFrame, link: PathLink) -> Markup:
     behind = None
     if frame.repeats > 1:
         behind = _empty("rect", x=_number(area.left + STACK), y=_number(area.top + STACK), **shape)
-    target = _target(frame.path, link)
+    target = link(frame.path) if frame.path else None
     title = _texts(placed.texts)
     linked = tag("a", title, href=target) if target else title
     rect = _empty("rect", x=_number(area.left), y=_number(area.top), **shape)
@@ -98,7 +98,7 @@ def _size(area: Rectangle, radius: float) -> dict[str, str]:
 def _box(placed: PlacedBox, id_: str, number: int, link: PathLink) -> Markup:
     box = placed.box
     content = join(*_outline(placed), _texts(placed.texts))
-    target = _target(box.path, link) if box.kind == "module" else None
+    target = link(box.path) if box.kind == "module" and box.path else None
     attributes: dict[str, str | int] = {"id": id_, "data_n": number, "class_": f"bmvis-{category(box)}"}
     if target is None:
         return tag("g", content, **attributes)
@@ -235,16 +235,6 @@ def _pair(point: tuple[float, float]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
-
-
-def _target(path: str | None, link: PathLink) -> str | None:
-    """Return the address of the row of a module, or of the nearest module above that has a row."""
-    while path:
-        found = link(path)
-        if found:
-            return found
-        path = path.rpartition(".")[0]
-    return None
 
 
 def _empty(name: str, **attributes: str | int) -> Markup:

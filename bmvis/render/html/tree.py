@@ -6,7 +6,8 @@ Content Security Policy. All text is escaped, and every id starts with the tree'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Module
@@ -16,10 +17,11 @@ from bmvis.render.html.figure import box_id, numbers_of_rows, to_figure
 from bmvis.render.html.legend import to_legend
 from bmvis.render.html.map import to_map
 from bmvis.render.html.markup import Markup, join, safe_name, tag
-from bmvis.render.html.row import TypeLink, to_row
+from bmvis.render.html.row import PathLink, TypeLink, to_row
 from bmvis.render.html.totals import before_line, totals_line
 from bmvis.render.param_groups import to_table
 from bmvis.view.page import Page, Row
+from bmvis.view.row_finder import row_finder
 
 SHORT_TREE = 60
 """Maximum number of rows of a tree that is completely open when the page loads, with the legend below it."""
@@ -42,24 +44,11 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         type_link: returns a link for the type of a module; None for plain text.
     """
     options = page.options
-    is_long = len(page.rows) > SHORT_TREE
     caption_id = f"{anchor}-caption" if options.caption else None
     return tag(
         "div",
-        to_table(page.param_groups, page.totals) if page.param_groups else None,
-        tag("p", page.changes, class_="bmvis-sum") if page.changes else None,
-        before_line(page) if page.before else None,
-        totals_line(page),
-        to_figure(page.figure, anchor, _Links(anchor, page.rows).to, page.type or "a model") if page.figure else None,
-        to_legend(page) if is_long else None,
-        tag(
-            "ul",
-            _list(page, anchor, type_link),
-            class_=_tree_classes(page.rows) + (" bmvis-mixed" if 0 < page.totals.trainable < page.totals.count else ""),
-            data_head=page.counted if summary.has_elements(page) else None,
-        ),
-        to_map(page, _Links(anchor, page.rows).to) if options.map else None,
-        None if is_long else to_legend(page),
+        _figure(page, anchor),
+        *([] if page.is_figure_alone else _parts(page, anchor, type_link)),
         tag("p", options.caption, class_="bmvis-caption", id=caption_id, dir="auto") if options.caption else None,
         class_=" ".join(("bmvis", *options.classes)),
         id=anchor,
@@ -68,6 +57,32 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         aria_labelledby=None if options.alt else caption_id,
         aria_label=options.alt or (None if caption_id else f"Structure of {page.type or 'a checkpoint'}"),
     )
+
+
+def _figure(page: Page, anchor: str) -> Markup | None:
+    if page.figure is None:
+        return None
+    link: PathLink = (lambda path: None) if page.is_figure_alone else _Links(anchor, page.rows).nearest
+    return to_figure(page.figure, anchor, link, page.type or "a model")
+
+
+def _parts(page: Page, anchor: str, type_link: TypeLink | None) -> Iterator[Markup | None]:
+    """Yield the tree, and what is above and below it."""
+    is_long = len(page.rows) > SHORT_TREE
+    is_mixed = 0 < page.totals.trainable < page.totals.count
+    yield to_table(page.param_groups, page.totals) if page.param_groups else None
+    yield tag("p", page.changes, class_="bmvis-sum") if page.changes else None
+    yield before_line(page) if page.before else None
+    yield totals_line(page)
+    yield to_legend(page) if is_long else None
+    yield tag(
+        "ul",
+        _list(page, anchor, type_link),
+        class_=_tree_classes(page.rows) + (" bmvis-mixed" if is_mixed else ""),
+        data_head=page.counted if summary.has_elements(page) else None,
+    )
+    yield to_map(page, _Links(anchor, page.rows).to) if page.options.map else None
+    yield None if is_long else to_legend(page)
 
 
 def _tree_classes(rows: Sequence[Row]) -> str:
@@ -123,8 +138,9 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
     """Return the nested items. The rows are in preorder, so each row closes the deeper levels that are still open."""
     rows = page.rows
     opened = _opened(page)
-    link = _Links(anchor, rows).to
-    boxes = numbers_of_rows(page.figure.figure, link) if page.figure and page.figure.drawing else {}
+    links = _Links(anchor, rows)
+    link = links.to
+    boxes = numbers_of_rows(page.figure.figure, links.nearest) if page.figure and page.figure.drawing else {}
     parts: list[str] = []
     depth = 0
     for index, row in enumerate(rows):
@@ -194,11 +210,20 @@ def _open_levels(page: Page) -> int:
 
 
 class _Links:
-    """The links from ties and shared modules to the rows that show their paths."""
+    """The links from ties, shared modules and boxes of the figure to the rows that show their paths."""
 
     def __init__(self, anchor: str, rows: Sequence[Row]) -> None:
         self.anchor = anchor
+        self.rows = rows
         self.paths = {row.path for row in rows if row.module}
 
     def to(self, path: str) -> str | None:
         return f"#{row_id(self.anchor, path)}" if path in self.paths else None
+
+    def nearest(self, path: str) -> str | None:
+        """Return the address of the row that shows a module, also in a fold, or of the nearest one below the root."""
+        return self.to(self._nearest(path)) if self._nearest(path) else None
+
+    @cached_property
+    def _nearest(self) -> Callable[[str], str]:
+        return row_finder(self.rows)

@@ -16,6 +16,8 @@ from trees import tensor
 from bmvis.options import Options
 from bmvis.render.html.figure import to_figure
 from bmvis.render.html.tree import to_html
+from bmvis.render.latex import to_latex
+from bmvis.render.text import to_text
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
 from bmvis.view.figure.layout.draw import draw
 from bmvis.view.figure.layout.drawing import DrawnFigure
@@ -61,11 +63,13 @@ def test_each_module_links_to_its_row() -> None:
     assert [edge["data-e"] for edge in figure.select("svg [data-e]")] == ["0 1", "1 2", "0 2", "2 3"]
 
 
-def test_a_module_without_a_row_links_to_the_row_above() -> None:
-    figure = framed("in:x > a.b.c; a.b.c > out:y")
-    shown = DrawnFigure(figure, draw(figure))
-    html = to_figure(shown, "m", {"a": "#m.a"}.get, "Net")
-    assert {a["href"] for a in parsed(html).select("svg a")} == {"#m.a"}
+def test_a_module_without_a_row_of_its_own_links_to_the_one_that_shows_it() -> None:
+    same = [layer("a", tensor("weight", 2)), layer("b", tensor("weight", 2))]
+    figure = framed("in:x > b; b > a.inner; a.inner > other; other > out:y")
+    page = msgspec.structs.replace(layout(net(*same), Options()), figure=DrawnFigure(figure, draw(figure)))
+    tree = parsed(to_html(page, "m"))
+    assert [box.get("href") for box in tree.select("svg [data-n]")] == [None, "#m.a", "#m.a", None, None]
+    assert [a["href"] for a in tree.select(".bmvis-back")] == ["#m~1"]
 
 
 def test_ids_start_with_the_anchor_and_are_unique() -> None:
@@ -138,3 +142,16 @@ def test_lines_of_one_source_are_drawn_once_up_to_the_fork() -> None:
     first = [float(number) for number in re.findall(r"[\d.]+", down)]
     assert start[0] == first[0]
     assert first[1] < start[1] < first[2]
+
+
+def test_figure_alone_has_no_tree_and_no_links() -> None:
+    figure = framed("in:x > a; a > out:y")
+    model = net(layer("a", tensor("weight", 2)))
+    plain = layout(model, Options(caption="A net."))
+    options = msgspec.structs.replace(plain.options, flow="only")
+    page = msgspec.structs.replace(plain, options=options, figure=DrawnFigure(figure, draw(figure)))
+    found = parsed(to_html(page, "m"))
+    assert [child.name for child in found.find_all(recursive=False)] == ["figure", "p"]
+    assert found.select("a") == []
+    assert "root" not in to_text(page)
+    assert r"\bmvisname" not in to_latex(page)

@@ -1,0 +1,30 @@
+"""Find the row that shows a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from bmvis.model.tree import join
+from bmvis.view.page import Row
+
+
+def row_finder(rows: Sequence[Row]) -> Callable[[str], str]:
+    """Return a function from the path of a module to the path of the row that shows it.
+
+    This is its own row, the row that it is folded into, or else the row of the nearest module above it.
+    """
+    shown = {path: row.path for row in rows if row.module for path in row.paths}
+    apart = {path for row in rows if row.variation for path in row.paths}
+
+    @cache
+    def find(path: str) -> tuple[str, str]:
+        """Return the module that represents the one at `path`, whether a row shows it or not, and its row."""
+        if not path:
+            return "", ""
+        above, _, name = path.rpartition(".")
+        same, row = find(above)
+        here = join(same, name)
+        return here if here in apart else shown.get(here, here), shown.get(here, row)
+
+    return lambda path: find(path)[1]
