@@ -92,11 +92,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return f"({self.type_label})" if self.type_label else ""
 
     @property
-    def is_figure_alone(self) -> bool:
-        """Return whether the architecture figure replaces the tree."""
-        return self.options.flow == "only" and self.figure is not None
-
-    @property
     def counted(self) -> str:
         """Return the noun for its numbers; see `Page.counted`."""
         return "elements" if self.module and self.depth and not self.module.type else "parameters"
