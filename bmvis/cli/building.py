@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +14,6 @@ from types import TracebackType
 from typing import TypeVar
 
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bmvis.errors import BmvisError, ProjectError, nearest
 from bmvis.model.snapshot import Snapshot
@@ -116,10 +115,9 @@ class Builders:
         yield from map(step, broken)
         pool = self._stack.enter_context(ThreadPoolExecutor(self._work.jobs + 1))
         self._stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        with _progress() as progress:
-            task = progress.add_task("building models", total=len(chosen))
+        with _progress(len(chosen)) as advance:
             for future in as_completed([pool.submit(run, name) for name in chosen]):
-                progress.advance(task)
+                advance()
                 yield future.result()
 
     def _part(self, names: list[str]) -> list[str]:
@@ -179,8 +177,16 @@ def _build(source: Source, project: Project, name: str) -> BuildOutcome:
         return BuildOutcome(name, file, error=error)
 
 
-def _progress() -> Progress:
-    """Return a progress bar on standard error. It is hidden if that is not a terminal."""
-    console = Console(stderr=True)
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on standard error if that is a terminal. Its library is imported for that alone."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("building models", total=total)
+        yield lambda: progress.advance(task)

@@ -14,8 +14,8 @@ from bmvis.cli.comparing import Checked, check_file, obsolete_snapshots
 from bmvis.cli.reports.text import to_text
 from bmvis.cli.results import BROKEN
 from bmvis.cli.shared_options import build_options, errors_end_the_command, project_option
+from bmvis.log_text import one_line
 from bmvis.model.snapshot import Snapshot, dump
-from bmvis.render.text import printable
 from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import parse_snapshot
 
@@ -68,7 +68,7 @@ def _record(checked: Checked, *, shows: bool, asks: bool, upgrade: bool) -> bool
         click.echo(f"{outcome.name}: {result.report}", err=True)
         return upgrade and _upgrade_text(outcome.name, outcome.file)
     for problem in filter(None, (outcome.snapshot.model.untraced, outcome.snapshot.model.incomplete)):
-        click.echo(f"{outcome.name}: {printable(problem.message)}", err=True)
+        click.echo(f"{outcome.name}: {one_line(problem.message)}", err=True)
     if shows and not result.is_well:
         click.echo(to_text([result]))
     if result.is_well and not (upgrade and _is_older(outcome.file, outcome.snapshot)):

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bmvis.errors import OptionError, nearest
-from bmvis.gallery import Entry
 from bmvis.regular_file import read_regular
 
+if TYPE_CHECKING:
+    from bmvis.gallery import Entry  # it imports the views, which settings do not need
 if sys.version_info >= (3, 11):
     import tomllib
 else:

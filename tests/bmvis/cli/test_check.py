@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,16 @@ def test_only_models_of_changed_files_are_built(project):
     assert result.exit_code == 1
     assert [line.partition(":")[0] for line in result.stdout.splitlines() if line[0] != " "] == ["c"]
     assert run("check", "--changed-since", "nowhere").exit_code == 2
+
+
+def test_check_imports_no_renderers():
+    code = "import sys, bmvis.cli.check; print(*{'torch', 'rich', 'bmvis.view', 'bmvis.render'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_each_command_is_imported_when_it_runs():
+    assert {*main.commands} == {"show", "compare", "assets", "snapshot", "check", "diff", "merge", "table", "update"}
+    assert all(command.name == name for name, command in main.commands.items())
+    with pytest.raises(KeyError):
+        main.commands["unknown"]
