@@ -24,6 +24,7 @@ from bmvis.tables.columns import COLUMNS
 from bmvis.tables.facts import FACT_OPTIONS
 from bmvis.tables.options import TABLE_OPTIONS
 from mkdocs_bmvis.settings import CACHE, DESCRIPTIONS, Settings
+from sphinx_bmvis import api_pages
 from sphinx_bmvis import settings as sphinx_settings
 
 FOLDER = Path(__file__).parent
@@ -80,7 +81,8 @@ def registered() -> list[tuple[str, object, str]]:
         def connect(self, *_: object) -> None:
             """Take no part in events."""
 
-    sphinx_settings.setup(Application())  # type: ignore[arg-type]
+    for part in (sphinx_settings, api_pages):
+        part.setup(Application())  # type: ignore[arg-type]
     return found
 
 
@@ -184,6 +186,7 @@ _DESCRIPTIONS = {f"bmvis_{name}": text for name, text in DESCRIPTIONS.items()} |
     "bmvis_path": "Folders for the front of `sys.path` where models are built, relative to `conf.py`.",
     "bmvis_cache": "A folder for built models, relative to `conf.py`. `True` is a folder next to the doctrees, and "
     "`False` keeps none.",
+    "bmvis_autodoc": "[Trees on API pages](api-pages.md): `True`, or arguments by pattern of class names.",
 }
 """What Sphinx' values are for, where the extension does not describe them itself."""
 _SPHINX_DEFAULTS = {"bmvis_python": "the Python of Sphinx", "bmvis_snapshots": "from `pyproject.toml`"}

@@ -13,6 +13,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from bmvis import __version__
 from sphinx_bmvis import (
+    api_pages,
     assets,
     branches,
     directives,
@@ -45,6 +46,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         gallery,
         gallery_pages,
         facts,
+        api_pages,
         tables,
         outdated,
         models,

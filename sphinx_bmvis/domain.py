@@ -66,6 +66,7 @@ class BmvisDomain(Domain):
         "pages": {},
         "unanswered": set(),
         "titled": set(),
+        "no_tree": {},
         "answers": {},
         "facts": {},
         "listed": {},
@@ -177,7 +178,7 @@ class BmvisDomain(Domain):
         self.requests.pop(docname, None)
         self.references.pop(docname, None)
         self.galleries.pop(docname, None)
-        for kind in ("listed", "failed", "branches"):
+        for kind in ("listed", "failed", "branches", "no_tree"):
             self.data[kind].pop(docname, None)
         self.unanswered.discard(docname)
         self.data["titled"].discard(docname)
@@ -192,7 +193,7 @@ class BmvisDomain(Domain):
             if docname in otherdata["galleries"]:
                 self.galleries[docname] = otherdata["galleries"][docname]
             self.unanswered.add(docname)
-        for kind in ("failed", "branches"):
+        for kind in ("failed", "branches", "no_tree"):
             for docname in docnames & otherdata[kind].keys():
                 self.data[kind][docname] = otherdata[kind][docname]
 

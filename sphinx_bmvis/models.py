@@ -21,6 +21,7 @@ from bmvis.reference import is_pattern
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Built, ModelRequest
+from sphinx_bmvis.api_pages import report
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.facts import fill_titles
@@ -46,6 +47,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
         return []
     source = source_of(app)
     expand_galleries(env, source)
+    report(domain, domain.unanswered | domain.data["no_tree"].keys())
     requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
     keys = list(dict.fromkeys(request.key for request in requests))
     changed: set[ModelRequest] = set()
