@@ -42,10 +42,10 @@ import msgspec
 
 from bmvis.model.call_summary import CallSummary
 from bmvis.model.totals import Totals
-from bmvis.model.tree import Parameter
+from bmvis.model.tree import Buffer, Parameter
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import ParamGroupTable
-from bmvis.view.variation import Variation
+from bmvis.view.variation import Member, Variation
 
 VERSION = 1
 """Version of the format. Increase it with each change that older readers cannot read."""
@@ -79,11 +79,11 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
     if row.module and row.module.common:
         found["common"] = row.module.common
     if row.buffers:
-        found["buffers"] = [msgspec.to_builtins(b) | {"persistent": b.persistent} for b in row.buffers]
+        found["buffers"] = list(map(_buffer, row.buffers))
     if row.module and row.module.change:
         found["change"] = msgspec.to_builtins(row.module.change)
     if row.variation:
-        found["varies"] = _variation(row.variation, is_checkpoint)
+        found["varies"] = _variation(row, row.variation, is_checkpoint)
     if row.extra_repr:
         found["extra_repr"] = row.extra_repr
     if row.groups:
@@ -101,20 +101,34 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
     return found
 
 
-def _variation(variation: Variation, is_checkpoint: bool) -> dict[str, Any]:
+def _variation(row: Row, variation: Variation, is_checkpoint: bool) -> dict[str, Any]:
     return {
         "similar": variation.is_similar,
         "siblings": variation.siblings,
-        "modules": [
-            {
-                "path": member.path,
-                "totals": _totals(member.totals, is_checkpoint),
-                "parameters": [_parameter(parameter, is_checkpoint) for parameter in member.parameters],
-                **({"hidden": member.hidden} if member.hidden else {}),
-            }
-            for member in variation.members
-        ],
+        "modules": [_member(row, member, is_checkpoint) for member in variation.members],
     }
+
+
+def _member(row: Row, member: Member, is_checkpoint: bool) -> dict[str, Any]:
+    """Return one module of a row, with the facts that the row has."""
+    found: dict[str, Any] = {"path": member.path, "totals": _totals(member.totals, is_checkpoint)}
+    found["parameters"] = [_parameter(parameter, is_checkpoint) for parameter in member.parameters]
+    if row.buffers:
+        found["buffers"] = list(map(_buffer, member.buffers))
+    if member.extra_repr:
+        found["extra_repr"] = member.extra_repr
+    if member.groups:
+        found["groups"] = member.groups
+    if member.call_summary:
+        found["flow"] = _flow(member.call_summary)
+    if member.hidden:
+        found["hidden"] = member.hidden
+    return found
+
+
+def _buffer(buffer: Buffer) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(buffer) | {"persistent": buffer.persistent}
+    return found
 
 
 def _parameter(parameter: Parameter, is_checkpoint: bool) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from trees import bert, tensor
 from bmvis.gallery import Entry, make_card
 from bmvis.model.labels import series_label
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Model, Module, paths
+from bmvis.model.tree import Buffer, Call, Model, Module, Output, paths
 from bmvis.option_parsing import parse_options, parse_site_options
 from bmvis.options import Options
 from bmvis.render.html.tree import to_html
+from bmvis.render.json_data import to_data
 from bmvis.render.text import to_text
 from bmvis.view.folding import fold, represented_modules
 from bmvis.view.layout import layout, shown_at
@@ -111,6 +112,21 @@ def test_a_note_about_hidden_modules_has_a_number_that_differs(widths, note):
         modules += [Module(str(number), 2, "Block"), *layers, *more]
     rows = layout(Model(tuple(modules)), Options(fold="similar", depth=2)).rows
     assert [row.differs for row in rows if row.depth == 2] == ["", note]
+
+
+def test_json_has_each_module_of_a_similar_row_exactly():
+    def block(number: int) -> list[Module]:
+        mask = Buffer("mask", (number,), "bool", number)
+        call = Call(1, 0, (Output("", (1, number)),), 100 * number, 4)
+        layers = [conv(name, 3, number, number) for name in "abc"]
+        return [Module(str(number), 2, "Block", buffers=(mask,), extra_repr=f"{number}", call=call), *layers]
+
+    model = Model((Module("", 0, "M"), Module("blocks", 1, "ModuleList"), *block(7), *block(9)))
+    page = layout(model, Options(fold="similar", buffers=True, extra_repr=True))
+    modules = to_data(page, "zoo:net", "meta")["rows"][2]["varies"]["modules"]
+    facts = [(one["path"], one["buffers"][0]["shape"], one["extra_repr"], one["flow"]["macs"]) for one in modules]
+    assert facts == [("blocks.7", (7,), "7", (700, 700)), ("blocks.9", (9,), "9", (900, 900))]
+    assert "buffers" not in to_data(layout(model, SIMILAR), "zoo:net", "meta")["rows"][2]["varies"]["modules"][0]
 
 
 def test_auto_is_decided_on_the_whole_model():
