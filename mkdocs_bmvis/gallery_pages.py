@@ -27,8 +27,8 @@ class Galleries:
         self._pages: dict[str, dict[GalleryKey, dict[str, File]]] = {}
         self._nav: tuple[Any, Any] | None = None
 
-    def add(self, files: Files, config: MkDocsConfig) -> set[str]:
-        """Add the model pages to the site and to its nav. Return the names of the elements that occur."""
+    def add(self, files: Files, config: MkDocsConfig) -> None:
+        """Add the model pages to the site and to its nav."""
         texts = [(file, _text(file)) for file in files.documentation_pages()]
         found = [(file, text) for file, text in texts if any(f"<{name}" in text for name in READERS)]
         written = config.nav
@@ -41,7 +41,6 @@ class Galleries:
                 if config.nav:
                     config.nav = placed(config.nav, getattr(file, "norm_src_uri", file.src_uri), pages)
         self._nav = (written, config.nav)
-        return {name for name in READERS for _, text in found if f"<{name}" in text}
 
     def links(self, file: File) -> dict[GalleryKey, dict[str, str]]:
         """Return the addresses of the model pages, relative to the page of their galleries."""

@@ -7,7 +7,6 @@ watch.
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableSequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,11 @@ from bmvis.log_text import forward
 from bmvis.render.html import assets
 from mkdocs_bmvis.autorefs import type_link
 from mkdocs_bmvis.drawing import LOG, Trees
-from mkdocs_bmvis.element import GALLERY, TABLE
+from mkdocs_bmvis.element import TABLE
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension, draw_in_html
 from mkdocs_bmvis.gallery_pages import Galleries
 from mkdocs_bmvis.hosts import mkdocs_page
+from mkdocs_bmvis.page_assets import PageAssets
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.sources import open_source
 
@@ -44,6 +44,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         self._written: dict[str, Any] = {}
         self._taken: dict[str, Any] = {}
         self._build: _Build | None = None
+        self._assets: PageAssets | None = None
         self._server: LiveReloadServer | None = None
         self._watched: set[str] = set()
         self._whole_content: str | None = None
@@ -75,8 +76,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         forward("bmvis", LOG.debug, LOG.warning, is_verbose=LOG.isEnabledFor(logging.DEBUG))
         self._build = _Build(msgspec.structs.replace(settings, assets=False))
         config.markdown_extensions.append(self._build.extension)  # type: ignore[arg-type]  # Markdown takes both
-        _link(config.extra_css, assets.stylesheets())
-        _link(config.extra_javascript, assets.scripts())
+        self._assets = PageAssets(config)
         return config
 
     def on_pre_build(self, *, config: MkDocsConfig) -> None:
@@ -104,11 +104,8 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         return files
 
     def _add_pages(self, files: Files, config: MkDocsConfig) -> None:
-        elements = self._build.galleries.add(files, config) if self._build else ()
-        for name, (style, script) in ((GALLERY, assets.GALLERY), (TABLE, assets.TABLE)):
-            if name in elements:
-                _link(config.extra_css, [style])
-                _link(config.extra_javascript, [script])
+        if self._build:
+            self._build.galleries.add(files, config)
 
     on_files = plugins.CombinedEvent(_ship, _ship_late) if CAN_COMBINE else _ship
 
@@ -127,7 +124,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
             html = draw_in_html(html, self._build.trees, ours, linked)
             if getattr(page, "present_anchor_ids", None) is not None:
                 page.present_anchor_ids |= ours.anchors  # type: ignore[operator]
-        return html
+        return self._assets.add_scripts(html, page) if self._assets else html
 
     @event_priority(-40)  # before autorefs (-50) replaces the references
     def on_env(self, env: Any, *, config: MkDocsConfig, files: Files) -> None:
@@ -146,9 +143,20 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
     @event_priority(-100)
     def _show_trees(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:
         page.content = self._whole_content
+        self._link_sheets(context, page=page, config=config, nav=nav)
 
-    if CAN_COMBINE:  # otherwise, the search of MkDocs finds the text of trees
-        on_page_context = plugins.CombinedEvent(_hide_trees, _show_trees)
+    def _link_sheets(self, context: Any, *, page: SitePage, config: MkDocsConfig, nav: Any) -> None:
+        """Link the stylesheets that a page needs."""
+        if self._assets:
+            self._assets.link_sheets(page, context)
+
+    def on_post_page(self, output: str, *, page: SitePage, config: MkDocsConfig) -> None:
+        """Unlink the stylesheets, which the next page may not need."""
+        if self._assets:
+            self._assets.restore()
+
+    # Without combined events, the search of MkDocs finds the text of trees.
+    on_page_context = plugins.CombinedEvent(_hide_trees, _show_trees) if CAN_COMBINE else _link_sheets
 
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
         """Watch the files that models depend on."""
@@ -203,9 +211,3 @@ def _take_over(config: MkDocsConfig) -> dict[str, Any]:
             config.markdown_extensions.remove(entry)
             written |= config.mdx_configs.pop(str(entry), {})
     return written
-
-
-def _link(links: MutableSequence[Any], uris: list[str]) -> None:
-    """Add links before those of the site, which take precedence. Existing links are not changed."""
-    names = {str(link).rpartition("/")[2] for link in links}
-    links[:0] = [uri for uri in uris if uri.rpartition("/")[2] not in names]

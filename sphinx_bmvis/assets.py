@@ -10,7 +10,6 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from bmvis.render.html import assets
-from sphinx_bmvis.nodes import model_gallery, table_box
 
 PACKAGE = Path(str(files("bmvis")))
 LATEX_PACKAGE = PACKAGE / "render" / "bmvis.sty"
@@ -31,17 +30,15 @@ def link_assets(app: Sphinx) -> None:
         return
     folder = assets.folder(Path(app.doctreedir, "bmvis-assets"))
     app.config.html_static_path = [str((folder / assets.SCRIPT).parent), *app.config.html_static_path]
-    for sheet in map(Path, assets.stylesheets()):
-        app.add_css_file(sheet.name)
-    if app.builder.name != "epub":  # e-book readers do not run scripts
-        for script in map(Path, assets.scripts()):
-            app.add_js_file(script.name, loading_method="defer")
 
 
 def link_page_assets(app: Sphinx, page: str, template: str, context: Any, doctree: nodes.document | None) -> None:
-    """Link the files for galleries and tables on pages that have one."""
-    for kind, (style, script) in ((model_gallery, assets.GALLERY), (table_box, assets.TABLE)):
-        if doctree is not None and any(doctree.findall(kind)):
-            app.add_css_file(Path(style).name)
-            if app.builder.name != "epub":
-                app.add_js_file(Path(script).name, loading_method="defer")
+    """Link the files that a page needs. Its HTML can have trees that are no nodes, such as the output of notebooks."""
+    features = app.config.html_theme_options.get("features") or ()
+    # Instant navigation runs no script that the first page did not have.
+    found = assets.files() if "navigation.instant" in features else assets.needed(str(context.get("body") or ""))
+    for file in map(Path, found):
+        if file.suffix == ".css":
+            app.add_css_file(file.name)
+        elif app.builder.name != "epub":  # e-book readers do not run scripts
+            app.add_js_file(file.name, loading_method="defer")

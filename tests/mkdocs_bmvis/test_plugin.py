@@ -115,6 +115,31 @@ def test_file_of_the_site_replaces_the_asset(tmp_path, place):
     assert [script["src"] for script in page.select("script[src*=bmvis]")] == ["bmvis/static/bmvis.js"]
 
 
+@pytest.mark.parametrize("theme", ["mkdocs", "readthedocs", "material"])
+def test_pages_load_only_the_files_that_they_need(tmp_path, theme):
+    pages = {
+        "plain.md": "# Plain\n\n`class=bmvis` is no tree.\n",
+        "tree.md": '# Tree\n\n<model-structure factory="zoo:tiny" />\n',
+        "cards.md": '# Cards\n\n<model-gallery models="zoo:tiny" />\n',
+        "numbers.md": '# Numbers\n\n<model-table models="zoo:tiny" />\n',
+        "wrong.md": '# Wrong\n\n<model-structure factory="zoo:nothing" />\n',
+    }
+    built = build("mkdocs", make_site(tmp_path, pages, lambda config: config.update(theme={"name": theme})))
+    found = {}
+    for name in (*pages, "404.html"):
+        page = built.page("404.html" if name == "404.html" else f"{name.removesuffix('.md')}/index.html")
+        links = [tag.get("href") or tag["src"] for tag in page.select("link[rel=stylesheet], script[src]")]
+        found[name.partition(".")[0]] = [link.removeprefix("../bmvis/static/") for link in links if "bmvis" in link]
+    assert found == {
+        "plain": [],
+        "tree": ["bmvis.css", "bmvis.js"],
+        "cards": ["bmvis.css", "bmvis-gallery.css", "bmvis-gallery.js"],
+        "numbers": ["bmvis-table.css", "bmvis-table.js"],
+        "wrong": ["bmvis.css"],
+        "404": [],
+    }
+
+
 @pytest.mark.parametrize("host", ["mkdocs", pytest.param("zensical", marks=needs_zensical)])
 def test_files_that_the_site_links_itself_are_linked_once_by_either_host(tmp_path, host):
     def change(config):

@@ -1,5 +1,7 @@
 """The HTML of `model-structure`."""
 
+from pathlib import Path
+
 import pytest
 
 
@@ -65,3 +67,21 @@ def test_trees_in_admonitions_lists_tables_and_only_blocks(html):
 def test_text_of_a_model_is_never_markup(html):
     assert not html.page("places.html").select("img")
     assert "<img src=x onerror=alert(1)>" in html.trees("places.html")[-1].get_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('``class="bmvis"`` is no tree.', []),
+        (".. model-structure:: zoo:tiny", ["bmvis.css", "bmvis.js"]),
+        (".. model-gallery::\n\n   zoo:tiny", ["bmvis.css", "bmvis-gallery.css", "bmvis-gallery.js"]),
+        (".. model-table::\n\n   zoo:tiny", ["bmvis-table.css", "bmvis-table.js"]),
+        (".. model-structure:: zoo:nothing", ["bmvis.css"]),
+    ],
+    ids=["none", "tree", "gallery", "table", "error"],
+)
+def test_page_loads_only_the_files_that_it_needs(make_site, content, expected):
+    built = make_site({"index.rst": f"Page\n====\n\n{content}\n"}).build()
+    tags = built.page("index.html").select("link[rel=stylesheet], script[src]")
+    names = [Path((tag.get("href") or tag["src"]).partition("?")[0]).name for tag in tags]
+    assert [name for name in names if name.startswith("bmvis")] == expected

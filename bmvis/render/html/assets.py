@@ -98,6 +98,29 @@ def scripts() -> list[str]:
     return [file for file in files() if file.endswith(".js") and file not in (*GALLERY, *TABLE)]
 
 
+def needed(html: str) -> list[str]:
+    """Return the files that a page with this content needs: none without an element of bmvis.
+
+    Examples:
+        >>> needed('<div class="bmvis bmvis-error">')
+        ['bmvis/static/bmvis.css']
+    """
+    if "bmvis" not in html:
+        return []
+    return [file for file, marks in _MARKS.items() if any(mark in html for mark in marks)]
+
+
+_MARKS = {
+    STYLE: ('class="bmvis"', 'class="bmvis '),
+    GALLERY_STYLE: ("bmvis-gallery",),
+    TABLE_STYLE: ('class="bmvis-table',),
+    SCRIPT: ('class="bmvis-tree',),
+    GALLERY_SCRIPT: ("bmvis-gallery",),
+    TABLE_SCRIPT: ('class="bmvis-table',),
+}
+"""For each file, texts of which a page has one if it needs the file."""
+
+
 @cache
 def inline() -> Markup:
     """Return stylesheets and scripts as HTML, for a self-contained page."""
