@@ -4,11 +4,14 @@ One site has a page for each row. It is built, built again unchanged, edited in 
 """
 
 import inspect
+import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +35,8 @@ class Row:
     edit: Callable[[Path], object]
     files: dict[str, str] = field(default_factory=dict)
     is_stale: bool = True
+    before: Callable[[Path], object] = lambda root: None
+    """Prepares what `files` cannot."""
 
 
 def write(name: str, text: str) -> Callable[[Path], object]:
@@ -67,6 +72,25 @@ def point_elsewhere(root: Path) -> None:
 def bump_version(root: Path) -> None:
     file = root / "pyproject.toml"
     file.write_text(file.read_text().replace('version = "1"', 'version = "2"'))
+
+
+def write_weights(name: str, width: int) -> Callable[[Path], object]:
+    """Write a safetensors file: the length of the header, the header, and the data."""
+    header = json.dumps({"w": {"dtype": "I8", "shape": [width], "data_offsets": [0, width]}}).encode()
+
+    def edit(root: Path) -> None:
+        (root / name).write_bytes(len(header).to_bytes(8, "little") + header + bytes(width))
+
+    return edit
+
+
+def write_database(name: str, width: int) -> Callable[[Path], object]:
+    def edit(root: Path) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(root / name)) as opened:
+            opened.executescript(f"DROP TABLE IF EXISTS t; CREATE TABLE t (w); INSERT INTO t VALUES ({width});")
+
+    return edit
 
 
 STALE = {
@@ -197,6 +221,99 @@ STALE = {
     "resolved link that leads elsewhere": Row(
         "width = json.loads((ROOT / 'data/link.json').resolve().read_text())", lambda root: None
     ),
+    "file below an open folder": Row(
+        """
+        folder = os.open(ROOT / "data", os.O_RDONLY)
+        width = int(os.read(os.open("below.txt", os.O_RDONLY, dir_fd=folder), 9))
+        """,
+        write("data/below.txt", "4"),
+        {"data/below.txt": "3"},
+    ),
+    "size below an open folder": Row(
+        "width = os.stat('size.txt', dir_fd=os.open(ROOT / 'data', os.O_RDONLY)).st_size",
+        write("data/size.txt", "aaaa"),
+        {"data/size.txt": "aaa"},
+    ),
+    "walk through open folders": Row(
+        "width = sum(len(files) for _, _, files, _ in os.fwalk(ROOT / 'walked'))",
+        write("walked/deep/d", ""),
+        {f"walked/deep/{name}": "" for name in "abc"},
+    ),
+    "module in a folder that the factory adds": Row(
+        """
+        sys.path.insert(0, str(ROOT / "vendor"))
+        try: from late_vendored import W as width
+        except ImportError: width = 3
+        """,
+        write("vendor/late_vendored.py", "W = 4"),
+        {"vendor/other.py": ""},
+    ),
+    "package that shadows a module": Row(
+        "from becomes_package import W as width",
+        write("src/becomes_package/__init__.py", "W = 4"),
+        {"src/becomes_package.py": "W = 3"},
+    ),
+    "package that shadows a submodule": Row(
+        "from shadowed.part import W as width",
+        write("src/shadowed/part/__init__.py", "W = 4"),
+        {"src/shadowed/__init__.py": "", "src/shadowed/part.py": "W = 3"},
+    ),
+    "earlier folder of a package": Row(
+        """
+        import extended
+        extended.__path__.insert(0, str(ROOT / "earlier"))
+        from extended.part import W as width
+        """,
+        write("earlier/part.py", "W = 4"),
+        {"earlier/other.txt": "", "src/extended/__init__.py": "", "src/extended/part.py": "W = 3"},
+    ),
+    "safetensors": Row(
+        """
+        from safetensors.torch import load_file
+        width = load_file(ROOT / "data/w.safetensors", device="cpu")["w"].numel()
+        """,
+        write_weights("data/w.safetensors", 4),
+        before=write_weights("data/w.safetensors", 3),
+    ),
+    "database by URI": Row(
+        """
+        import sqlite3
+        opened = sqlite3.connect(f"file:{ROOT}/data/w.db?mode=ro", uri=True)
+        width = opened.execute("SELECT w FROM t").fetchone()[0]
+        """,
+        write_database("data/w.db", 4),
+        before=write_database("data/w.db", 3),
+    ),
+    "argument of a command": Row(
+        "import subprocess; width = int(subprocess.check_output(['cat', str(ROOT / 'data/cat.txt')]))",
+        write("data/cat.txt", "4"),
+        {"data/cat.txt": "3"},
+    ),
+    "argument of a shell command": Row(
+        "width = int(os.popen(f'cat \"{ROOT}/data/shell.txt\"').read())",
+        write("data/shell.txt", "4"),
+        {"data/shell.txt": "3"},
+    ),
+    "argument below the folder of a command": Row(
+        "import subprocess; width = int(subprocess.check_output(['cat', 'cwd.txt'], cwd=ROOT / 'data'))",
+        write("data/cwd.txt", "4"),
+        {"data/cwd.txt": "3"},
+    ),
+    "module of a script in another process": Row(
+        "import subprocess; width = int(subprocess.check_output([sys.executable, str(ROOT / 'tools/script.py')]))",
+        write("tools/script_helper.py", "W = 4"),
+        {"tools/script.py": "import script_helper; print(script_helper.W)", "tools/script_helper.py": "W = 3"},
+    ),
+    "file that a fork reads": Row(
+        """
+        import multiprocessing
+        context = multiprocessing.get_context("fork"); queue = context.SimpleQueue()
+        def read(): queue.put(int((ROOT / "data/forked.txt").read_text()))
+        process = context.Process(target=read); process.start(); width = queue.get(); process.join()
+        """,
+        write("data/forked.txt", "4"),
+        {"data/forked.txt": "3"},
+    ),
     "edit by hand of a written file": Row(
         """
         file = ROOT / "data/state.txt"
@@ -245,6 +362,22 @@ FRESH = {
         lambda root: None,
         is_stale=False,
     ),
+    "file that a command writes": Row(
+        "os.system(f'date +%N > {ROOT}/data/written.txt'); width = 3",
+        lambda root: None,
+        {"data/written.txt": "3"},
+        is_stale=False,
+    ),
+    "file next to distributions": Row(
+        "import importlib.metadata; importlib.metadata.version('torch'); width = 3",
+        write("src/next_to.txt", ""),
+        is_stale=False,
+    ),
+    "folder with the name of an installed module": Row(
+        "import csv; width = 3",
+        write("src/csv/any.txt", ""),
+        is_stale=False,
+    ),
     "version of the project": Row("width = 3", bump_version, is_stale=False),
     "time of a file": Row(
         "width = int((ROOT / 'data/touched.txt').read_text())",
@@ -276,6 +409,7 @@ def make_project(root: Path, host: str) -> None:
         )
         for file, text in row.files.items():
             write(file, text)(root)
+        row.before(root)
     (root / ".git").mkdir()
     (root / "data/link.json").symlink_to("three.json")
     names = {name: f"{module_of(name)}:build({'width_given=3' if 'entry' in name else ''})" for name in ROWS}

@@ -4,13 +4,15 @@ Runs in the child process. Python's audit events report opened files and listed 
 (https://docs.python.org/3/library/audit_events.html). No event reports `os.stat`, which `exists`, `is_file` and
 `realpath` use, so `os.stat` and related functions are wrapped.
 
-Files that C code opens directly are not seen. Most of them are checked with `os.stat` first, which records their
-content.
+Files that native code opens are seen if `bmvis.child.native_files` knows the reader, if they are mapped into memory, or
+if `os.stat` checks them first. Of other processes, the files that their commands name are recorded
+(`bmvis.child.command_files`), and what a fork of this process accesses.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import importlib.util
 import os
 import stat
@@ -21,13 +23,19 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import unquote
 
+from bmvis.child import command_files, native_files
+from bmvis.child.fork_log import ForkLog
 from bmvis.child.tracebacks import is_foreign, is_project_file
 from bmvis.source.facts import MAX_STAT_BYTES, value_of
 from bmvis.worker.protocol import Fact, Kind
 
 Key = tuple[Kind, str]
 _getframe = sys._getframe
+_METADATA = importlib.metadata.__file__
+"""The module that looks for installed distributions in each folder of `sys.path`; other names do not matter to it."""
+_readlink = os.readlink
 _WRITING = os.O_WRONLY | os.O_RDWR
 _SKIPPED = frozenset({"__pycache__", ".git", "site-packages", "dist-packages"})
 
@@ -44,6 +52,10 @@ class FileTracker:
         self.values: dict[Key, str] = {}
         """Values of facts at first sight, which is before user code reads them."""
         self.written: set[str] = set()
+        self._commanded: set[Key] = set()
+        """Files that commands of other processes name; these processes can also have written them."""
+        self._forks = ForkLog()
+        self._is_installed = False
         self._is_project: dict[str, bool] = {}
         self._in_scope: dict[str, bool] = {}
         self._busy = threading.local()
@@ -53,9 +65,14 @@ class FileTracker:
             "os.scandir": self._on_listing,
             "import": self._on_import,
             "sqlite3.connect": self._on_database,
-            "os.mkdir": self._on_writing,
-            "os.rmdir": self._on_writing,
-            "os.remove": self._on_writing,
+            "ctypes.dlopen": self._on_native,
+            "subprocess.Popen": self._on_process,
+            "os.system": self._on_shell,
+            "os.exec": self._on_process,
+            "os.posix_spawn": self._on_process,
+            "os.mkdir": self._on_folder,
+            "os.rmdir": self._on_removal,
+            "os.remove": self._on_removal,
             "os.truncate": self._on_writing,
             "os.rename": self._on_moving,
             "os.symlink": self._on_moving,
@@ -63,10 +80,28 @@ class FileTracker:
         }
 
     def install(self) -> None:
-        """Start to record, until the process ends."""
+        """Start to record, until the process and its forks end. A second call does nothing."""
+        if self._is_installed:
+            return
+        self._is_installed = True
         sys.addaudithook(self._on_event)
-        for name in ("stat", "lstat", "access", "readlink"):
+        for name in ("stat", "lstat", "access", "readlink", "open"):
             self._wrap(name)
+
+    def begin(self, module: str, folders: Iterable[str]) -> None:
+        """Start with a model in this process: the module of its reference, and the folders of the project."""
+        self.current = module
+        self.set_roots(folders)
+        self._forks.begin()
+        self.resume()
+
+    def resume(self) -> None:
+        """Record accesses of this thread."""
+        self._busy.entered = False
+
+    def pause(self) -> None:
+        """Record no accesses of this thread, in which bmvis runs and no other code."""
+        self._busy.entered = True
 
     def stop(self) -> None:
         """Record no more, so that the handlers cannot fail after user code has replaced functions that they call."""
@@ -90,6 +125,11 @@ class FileTracker:
     def note(self, kind: Kind, path: str, frame: FrameType | None) -> None:
         """Record that code that runs in `frame` accesses a path of the project."""
         key = (kind, path)
+        if self._forks.is_fork():
+            if key not in self.seen[self.current]:
+                self._forks.write(kind, path, is_written=path in self.written)
+                self.seen[self.current].add(key)
+            return
         if key not in self.values:
             self.values[key] = value_of(Fact(kind, path))
         self.seen[self.current].add(key)
@@ -98,14 +138,21 @@ class FileTracker:
 
     def modules(self, frame: FrameType | None) -> Iterator[str]:
         """Yield the names of the project's modules whose code runs in a frame or above it, innermost first."""
-        while frame is not None:
+        while frame is not None and self._forks.has_begun:
             if self.is_project(frame.f_code.co_filename):
                 yield str(frame.f_globals.get("__name__", ""))
             frame = frame.f_back
 
     def facts(self, keys: Iterable[Key]) -> Iterator[Fact]:
         """Yield the recorded accesses as facts, without files that user code created and removed again."""
-        chosen = set(keys)
+        for kind, path, is_written in self._forks.read():
+            self.values.setdefault((kind, path), value_of(Fact(kind, path)))
+            self.seen[self.current].add((kind, path))
+            self.written.update([path] if is_written else [])
+        for path in native_files.mapped_files():
+            if self._is_in_scope(path):
+                self.note_content(path, None)
+        chosen = {*keys, *self.seen[self.current], *self.seen[""]}
         for kind, path in sorted(chosen):
             if kind == "exists" and ("file", path) in chosen:
                 continue
@@ -115,7 +162,19 @@ class FileTracker:
                 yield Fact(kind, path, value, left=True)
 
     def _is_left(self, kind: Kind, path: str) -> bool:
+        if (kind, path) in self._commanded and value_of(Fact(kind, path)) != self.values[kind, path]:
+            return True  # another process has written it
         return path in self.written or (kind == "names" and any(os.path.dirname(file) == path for file in self.written))
+
+    def note_content(self, file: Any, frame: FrameType | None) -> None:
+        """Record that native code reads a file: its content, or only its size if it is large."""
+        path = self._path(file)
+        try:
+            is_large = bool(path) and self._is_in_scope(path) and Path(path).stat().st_size > MAX_STAT_BYTES
+        except OSError:
+            is_large = False
+        if path and self._is_in_scope(path):
+            self.note("exists" if is_large else "file", path, frame)
 
     def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         handler = self._handlers.get(event)
@@ -138,11 +197,11 @@ class FileTracker:
         self.note("file", path, frame)
 
     def _on_listing(self, frame: FrameType, folder: Any = ".") -> None:
-        path = self._path("." if folder is None else folder)
+        path = _folder_of(folder) if isinstance(folder, int) else self._path("." if folder is None else folder)
         if not path or frame.f_code.co_filename.startswith("<frozen importlib"):
             return  # the import system lists folders; the import tracker records the modules that it looks for
         if self._is_in_scope(os.path.join(path, "_")):
-            self.note("names", path, frame)
+            self.note("installed" if frame.f_code.co_filename == _METADATA else "names", path, frame)
 
     def _on_import(self, frame: FrameType, module: Any, file: Any, *_: Any) -> None:
         """Record a compiled extension; the event has a file only for those."""
@@ -150,10 +209,34 @@ class FileTracker:
             self.note("file", path, frame)
 
     def _on_database(self, frame: FrameType, file: Any, *_: Any) -> None:
-        path = self._path(file)
+        path, query = self._path(file), ""
+        if isinstance(file, str) and file.startswith("file:"):  # https://www.sqlite.org/uri.html
+            name, query = file.removeprefix("file:").partition("?")[::2]
+            path = self._path(unquote(name))
         if path and self._is_in_scope(path):
-            self.written.add(path)
+            if "mode=ro" not in query:
+                self.written.add(path)
             self.note("file", path, frame)
+
+    def _on_native(self, frame: FrameType, file: Any) -> None:
+        if file:
+            self.note_content(file, frame)
+
+    def _on_process(self, frame: FrameType, command: Any, arguments: Any = (), folder: Any = None, *_: Any) -> None:
+        folder = folder if isinstance(folder, str | bytes | os.PathLike) else None
+        for path in (*command_files.named_files([command], folder), *command_files.named_files(arguments, folder)):
+            if self._is_in_scope(path):
+                self.note("file", path, frame)
+                self._commanded.add(("file", path))
+
+    def _on_shell(self, frame: FrameType, command: Any) -> None:
+        self._on_process(frame, None, command)
+
+    def _on_folder(self, frame: FrameType, path: Any, _mode: Any, folder: Any = -1) -> None:
+        self._on_removal(frame, path, folder)
+
+    def _on_removal(self, frame: FrameType, path: Any, folder: Any = -1) -> None:
+        self._on_writing(frame, path if folder == -1 else os.path.join(_folder_of(folder), os.fsdecode(path)))
 
     def _on_writing(self, frame: FrameType, file: Any, *_: Any) -> None:
         path = self._path(file)
@@ -170,9 +253,16 @@ class FileTracker:
 
         @functools.wraps(original)
         def watched(path: Any, *arguments: Any, **keywords: Any) -> Any:
+            folder = keywords.get("dir_fd")
+            if name == "open" and folder is None:
+                return original(path, *arguments, **keywords)  # there is an audit event
             with _once(self._busy) as is_first:
-                if is_first and not keywords.get("dir_fd"):
-                    self._on_stat(_getframe(1), path, name)
+                if is_first:
+                    place = path if folder is None else _below(folder, path)
+                    if name == "open":
+                        self._on_open(_getframe(1), place, None, arguments[0] if arguments else 0)
+                        return original(path, *arguments, **keywords)  # the event has not the folder
+                    self._on_stat(_getframe(1), place, name)
             return original(path, *arguments, **keywords)
 
         for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
@@ -232,6 +322,20 @@ class _once:  # noqa: N801  # a context manager that is used like a function; a 
     def __exit__(self, *_: object) -> None:
         if self._is_first:
             self._state.entered = False
+
+
+def _folder_of(descriptor: Any) -> str:
+    """Return the path of an open folder; '' if it is unknown. Linux only."""
+    try:
+        return _readlink(f"/proc/self/fd/{int(descriptor)}")
+    except (OSError, TypeError, ValueError):
+        return ""
+
+
+def _below(descriptor: Any, path: Any) -> Any:
+    """Return a path that is relative to an open folder; -1, which is no path, if it is unknown."""
+    folder = _folder_of(descriptor)
+    return os.path.join(folder, os.fsdecode(path)) if folder and not isinstance(path, int) else -1
 
 
 def _source_of(bytecode: str) -> str:

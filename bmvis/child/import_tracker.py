@@ -17,6 +17,7 @@ from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from bmvis.child import native_files
 from bmvis.child.file_tracker import FileTracker, Key
 from bmvis.source.facts import value_of
 from bmvis.worker.protocol import Fact
@@ -31,20 +32,26 @@ class ImportTracker:
         self.files = FileTracker()
         self.imported: defaultdict[str, set[str]] = defaultdict(set)
         """Names of modules, by the name of the module that imports them."""
-        self.looked_for: defaultdict[str, set[str]] = defaultdict(set)
-        """Names of top-level modules that were looked for, found or not, by the importing module."""
+        self.looked_for: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+        """Modules that were looked for, found or not, by the importing module: the folder of the package, '' for each
+        folder of `sys.path`, and the name in it."""
         self.path: tuple[str, ...] = ()
-        """Folders of `sys.path` that belong to the project."""
+        """Folders that were on `sys.path`."""
+        self._sys_path: list[str] = []
+        self._is_installed = False
         self._files: dict[str, str] = {}
+        self._watched_readers: set[str] = set()
         self._looked_at: set[str] = set()
         """Names of the modules that were checked already: large libraries load thousands."""
 
     def install(self) -> None:
-        """Start to record, until the process ends."""
+        """Start to record, until the process and its forks end. A second call does nothing."""
+        if self._is_installed:
+            return
+        self._is_installed = True
         builtins.__import__ = self._watched_import(builtins.__import__)
         importlib.import_module = self._watched_import_module(importlib.import_module)
         sys.meta_path.insert(0, _FirstFinder(self))
-        sys.meta_path.append(_LastFinder(self))
         _distrust_bytecode(self.files.is_project)
         self.files.install()
 
@@ -56,9 +63,8 @@ class ImportTracker:
             path: folders for the front of `sys.path`.
             folders: the folders of the project.
         """
-        self.files.current = module
+        self.files.begin(module, folders)
         self.path = tuple(map(os.path.abspath, path))
-        self.files.set_roots(folders)
 
     def note_loaded(self) -> None:
         """Record the loaded modules of the project, with the digests of their files."""
@@ -84,7 +90,8 @@ class ImportTracker:
                 self.files.seen[name].add(key)
 
     def facts_of(self, module: str) -> tuple[Fact, ...]:
-        """Return the facts that `module` depends on, itself included."""
+        """Return the facts that `module` depends on, itself included. Later accesses are not recorded."""
+        self.files.pause()
         pending, seen = [module], set[str]()
         keys = set[Key]()
         while pending:
@@ -98,29 +105,40 @@ class ImportTracker:
             if name in self._files or name == module or name in self.files.seen:
                 pending.extend(self.imported[name])
                 keys |= self.files.seen[name]
-        return (*self.files.facts(keys), *self._module_facts(seen | {""}))
+        return (*self.files.facts(keys), *self._module_facts({*seen, self.files.current, ""}))
 
-    def note_lookup(self, name: str) -> None:
-        """Record that a top-level module is looked for: a new file with its name could be found first."""
+    def note_lookup(self, name: str, path: Sequence[str] | None) -> None:
+        """Record that a module is looked for: a new file with its name could be found first."""
+        if path is None:
+            if sys.path != self._sys_path:
+                self._sys_path = list(sys.path)
+                self.path = tuple(dict.fromkeys((*self.path, *map(os.path.abspath, filter(_is_text, sys.path)))))
+            found = {("", name)}
+        else:
+            folders = filter(self._is_own_folder, map(os.path.abspath, filter(_is_text, path)))
+            found = {(folder, name.rpartition(".")[2]) for folder in folders}
+            if not found:
+                return
         for module in (self.files.current, *self.files.modules(_getframe(2))):
-            self.looked_for[module].add(name)
+            self.looked_for[module] |= found
 
-    def note_missing(self, name: str, path: Sequence[str]) -> None:
-        """Record that a package has no module with a name: a new file with that name would be imported."""
-        frame = _getframe(2)
-        for folder in path:
-            place = os.path.join(os.path.abspath(folder), name.rpartition(".")[2])
-            if place.startswith(self.files.roots):
-                self.files.note("exists", f"{place}.py", frame)
-                self.files.note("exists", place, frame)
+    def missing_names(self) -> set[str]:
+        """Return the top-level modules that libraries looked for before this process began, and did not find."""
+        return {name for folder, name in self.looked_for[""] if not folder and name not in sys.modules}
 
     def _module_facts(self, modules: Iterable[str]) -> list[Fact]:
-        """Return a fact for each project folder on `sys.path`: which of the imported names it contains."""
-        found = {name.partition(".")[0] for module in modules for name in self.imported[module]}
-        found.update(*(self.looked_for[module] for module in modules))
-        found -= {"bmvis", *sys.builtin_module_names}
-        names = " ".join(sorted(filter(str.isidentifier, found)))
-        facts = [Fact("modules", folder, of=names) for folder in self.path if self._is_own_folder(folder)]
+        """Return a fact for each project folder that was searched: in which files it has the imported names."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        found[""].update(name.partition(".")[0] for module in modules for name in self.imported[module])
+        for module in modules:
+            for folder, name in self.looked_for[module]:
+                found[folder].add(name)
+        top = found.pop("") - {"bmvis", *sys.builtin_module_names}
+        for folder in filter(self._is_own_folder, self.path):
+            found[folder] |= top
+        facts = [
+            Fact("modules", folder, of=_joined(names, folder in self.path)) for folder, names in sorted(found.items())
+        ]
         return [Fact(fact.kind, fact.path, value_of(fact), fact.of) for fact in facts]
 
     def _is_own_folder(self, folder: str) -> bool:
@@ -137,6 +155,9 @@ class ImportTracker:
             level: int = 0,
         ) -> ModuleType:
             module: ModuleType = original(name, globals, locals, fromlist, level)
+            if module.__name__ in native_files.READERS and module.__name__ not in self._watched_readers:
+                self._watched_readers.add(module.__name__)
+                native_files.watch_readers(module, self._note_native)
             importer = (globals or {}).get("__name__")
             if not isinstance(importer, str) or (module.__name__ in self._files and importer not in self._files):
                 # A call without globals, or a library that imports project code by name.
@@ -150,6 +171,9 @@ class ImportTracker:
             return module
 
         return watched
+
+    def _note_native(self, path: object) -> None:
+        self.files.note_content(path, _getframe(2))
 
     def _watched_import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
         def import_module(name: str, package: str | None = None) -> ModuleType:
@@ -172,23 +196,7 @@ class _FirstFinder:
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
         """Record the name, and find nothing."""
-        if path is None:
-            self._tracker.note_lookup(name)
-
-    def invalidate_caches(self) -> None:
-        """Do nothing: there are no caches."""
-
-
-class _LastFinder:
-    """The last entry of `sys.meta_path`; Python calls it for modules that no other finder has found."""
-
-    def __init__(self, tracker: ImportTracker) -> None:
-        self._tracker = tracker
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
-        """Record the name, and find nothing."""
-        if path is not None:
-            self._tracker.note_missing(name, path)
+        self._tracker.note_lookup(name, path)
 
     def invalidate_caches(self) -> None:
         """Do nothing: there are no caches."""
@@ -227,6 +235,16 @@ def _attribute(module: object, name: str) -> Any:
         return getattr(module, name, None)
     except Exception:  # user code can put any object into `sys.modules`
         return None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _joined(names: Iterable[str], is_top: bool) -> str:
+    """Join names; those have a slash for which a folder without `__init__.py` counts, because there is no module."""
+    found = sorted(filter(str.isidentifier, names))
+    return " ".join(name if is_top and _attribute(sys.modules.get(name), "__file__") else f"{name}/" for name in found)
 
 
 def _with_parents(name: str) -> list[str]:

@@ -91,10 +91,14 @@ def _end(notes: int, note: Note) -> NoReturn:
 
 
 def _fits(template: Template, folders: tuple[str, ...]) -> bool:
-    """Return whether no module in these folders shadows a library that the template has imported."""
+    """Return whether the libraries of a template would import nothing from these folders."""
     loaded = template.loaded
     names = loaded.names - loaded.base if loaded.packages else loaded.names - set(OWN_MODULES)
-    return not any(_is_shadowed(name, folders, loaded.base) for name in names & names_in(folders))
+    there = names_in(folders)
+    missing = template.tracker.missing_names()
+    return not any(_is_shadowed(name, folders, loaded.base) for name in names & there) and not any(
+        PathFinder.find_spec(name, list(folders)) for name in missing & there
+    )
 
 
 def _is_shadowed(name: str, folders: tuple[str, ...], base: frozenset[str]) -> bool:

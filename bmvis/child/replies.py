@@ -43,7 +43,7 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
     try:
         parse = parse_pattern if request.listing else parse_reference
         reference = parse(request.reference)
-        folders = (os.getcwd(), str(_project_folder(Path.cwd())), *request.path, *_file_folder(reference))
+        folders = (*project_folders(request), *_file_folder(reference))
         imports.begin(reference.module, (*request.path, *sys.path), folders)
         found = loader.list_models(reference) if request.listing else builder.build(reference, request, imports)
         imports.note_loaded()
@@ -54,6 +54,11 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
         failure = _too_large(request, error) if memory_limit.is_out_of_memory(error.__cause__) else error
         exits = isinstance(error.__cause__, SystemExit)
         return Failed(failure.kind, failure.message, failure.hint, failure.detail, wants_output=exits)
+
+
+def project_folders(request: Request) -> tuple[str, ...]:
+    """Return the folders whose files count as sources of a model."""
+    return (os.getcwd(), str(_project_folder(Path.cwd())), *request.path)
 
 
 def _unreadable(request: Request, error: BaseException) -> Failed:

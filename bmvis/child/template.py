@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
-from bmvis.child import model_process, supervision
+from bmvis.child import model_process, replies, supervision
 from bmvis.child.child_process import ChildProcess, fork
 from bmvis.child.import_effects import ProcessState
 from bmvis.child.import_tracker import ImportTracker
@@ -26,7 +26,7 @@ from bmvis.child.preloading import Loaded, file_states
 from bmvis.child.user_process import REFUSED, import_own_modules
 from bmvis.extraction import adapters
 from bmvis.worker import process_tree
-from bmvis.worker.protocol import Job, Outcome
+from bmvis.worker.protocol import Job, Outcome, Request
 
 MAX_PARTS = 4
 """Maximum number of templates below one template; each is a process with further libraries in memory."""
@@ -135,7 +135,7 @@ class Template:
             return True
         state = ProcessState()
         try:
-            importlib.import_module(wanted.module)
+            self._import(wanted.module)
         except BaseException:  # the model process raises it too, and can report where
             self.unfit.add(wanted.module)
             return False
@@ -151,7 +151,7 @@ class Template:
         if module not in self.parts:
             if len(self.parts) >= MAX_PARTS:
                 return None
-            self.parts[module] = fork(partial(self._serve_with, module))
+            self.parts[module] = fork(partial(self._serve_with, module, job.request))
         part = self.parts[module]
         outcome = supervision.ask(part.socket, self.parent, job, _GRACE)
         if outcome is not None and outcome.status == "spoiled":
@@ -172,17 +172,26 @@ class Template:
     def _pids(self) -> list[int]:
         return [part.pid for part in self.parts.values()]
 
-    def _serve_with(self, module: str, parent: socket.socket) -> NoReturn:
+    def _serve_with(self, module: str, request: Request, parent: socket.socket) -> NoReturn:
         """Turn a fork of this template into a template with the same imports and one more library."""
         self.leave()
         self.parent = parent
         self.loaded = Loaded(packages=(*self.loaded.packages, module), base=self.loaded.base)
         self.parts, self.routes, self._was_built = {}, {}, False
+        self.tracker.install()  # a library can read files of the project, or look for optional modules
+        self.tracker.files.set_roots(replies.project_folders(request))
         before = list(sys.path)
-        importlib.import_module(module)
+        self._import(module)
         if sys.path != before:
             os._exit(REFUSED)  # a model process has the `sys.path` of its request
         self._serve()
+
+    def _import(self, module: str) -> None:
+        self.tracker.files.resume()
+        try:
+            importlib.import_module(module)
+        finally:
+            self.tracker.files.pause()
 
     def leave(self) -> None:
         """Close the sockets of the template, in a fork."""

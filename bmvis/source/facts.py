@@ -24,7 +24,7 @@ from bmvis.worker.protocol import Fact, Kind
 
 MAX_STAT_BYTES = 2**26
 """Size in bytes above which a file that was checked with `os.stat`, but not opened, counts only as existing."""
-_MODULE_SUFFIXES = (".py", ".so", ".pyd")
+_MODULE_SUFFIXES = (".py", ".so", ".pyd", ".pyc")
 
 
 def value_of(fact: Fact) -> str:
@@ -96,10 +96,12 @@ def entry_fact(file: Path, name: str) -> Fact:
 
 def _exists(fact: Fact) -> str:
     try:
-        mode = Path(fact.path).stat().st_mode
+        found = Path(fact.path).stat()
     except (OSError, ValueError):
         return ""
-    return "folder" if stat.S_ISDIR(mode) else "file"
+    if stat.S_ISREG(found.st_mode) and found.st_size > MAX_STAT_BYTES:
+        return f"file of {found.st_size} bytes"
+    return "folder" if stat.S_ISDIR(found.st_mode) else "file"
 
 
 def _names(fact: Fact) -> str:
@@ -123,17 +125,26 @@ def _link(fact: Fact) -> str:
 
 
 def _modules(fact: Fact) -> str:
-    """Return which of the imported names a folder has: a new file can shadow an installed module."""
+    """Return the files and folders in which a folder has the imported names.
+
+    A new file can shadow an installed module. A package or an extension shadows a module with the same name. A folder
+    without `__init__.py` shadows nothing, but counts for a name with a slash, of which there is no other module.
+    """
+    names = fact.of.split()
+    known = {name.removesuffix("/") for name in names}
     try:
         with os.scandir(fact.path) as entries:
-            there = {utf8(entry.name).partition(".")[0] for entry in entries if _is_module(entry)}
+            there = [entry for entry in entries if entry.name.partition(".")[0] in known]
+            found = [utf8(entry.name) for entry in there if _is_module(entry, f"{entry.name}/" in names)]
     except (OSError, ValueError):
         return ""
-    return " ".join(name for name in fact.of.split() if name in there)
+    return " ".join(sorted(found))
 
 
-def _is_module(entry: os.DirEntry[str]) -> bool:
-    return entry.name.endswith(_MODULE_SUFFIXES) or ("." not in entry.name and entry.is_dir())
+def _is_module(entry: os.DirEntry[str], is_any_folder: bool) -> bool:
+    if not entry.is_dir():
+        return entry.name.endswith(_MODULE_SUFFIXES)
+    return "." not in entry.name and (is_any_folder or Path(entry.path, "__init__.py").is_file())
 
 
 def _entry(fact: Fact) -> str:

@@ -50,7 +50,8 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
     value: str = ""
     """A digest or description of the state; '' if the path does not exist."""
     of: str = ""
-    """For `modules` the imported names, separated by spaces; for `entry` the name of the model."""
+    """For `modules` the imported names, separated by spaces, with a slash where any folder of this name counts. For
+    `entry` the name of the model."""
     left: bool = False
     """Whether the factory wrote it."""
 

@@ -23,7 +23,8 @@ _PACKAGE = Path(__file__).parents[1]
 _START = """\
 import sys
 if sys.version_info < (3, 11): del sys.path[0]  # the working directory, as PYTHONSAFEPATH does from 3.11 on
-import importlib.util, json, runpy
+import importlib.util, json, os, runpy
+if json.loads(sys.argv.pop(1)): del os.environ["PYTHONSAFEPATH"]  # processes of user code start as usual
 sys.path += [entry for entry in json.loads(sys.argv.pop(1)) if entry not in sys.path]
 spec = importlib.util.spec_from_file_location("bmvis", sys.argv.pop(1) + "/__init__.py")
 sys.modules["bmvis"] = bmvis = importlib.util.module_from_spec(spec)
@@ -50,7 +51,16 @@ class StartedProcess:
         self.python = python
         path = _own_path() if _is_this(python) else []
         installed = [entry for entry in path if _has_distributions(entry)]
-        arguments = [json.dumps(installed), str(_PACKAGE), mode, self.folder.name, str(descriptor), json.dumps(path)]
+        is_safe_only_here = "PYTHONSAFEPATH" not in os.environ
+        arguments = [
+            json.dumps(is_safe_only_here),
+            json.dumps(installed),
+            str(_PACKAGE),
+            mode,
+            self.folder.name,
+            str(descriptor),
+            json.dumps(path),
+        ]
         environment = os.environ | {
             "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",

@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from bmvis.child.user_process import OWN_MODULES
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
+from bmvis.source.facts import first_change
 from bmvis.source.source import Source
 from bmvis.worker.client import Worker
 
@@ -325,6 +327,40 @@ def test_import_of_a_submodule_changes_no_later_model(effect, effects, tmp_path,
         patched, plain = (source.resolve(f"zoo:{name}").model.root for name in ("patched", "plain"))
     assert (plain.type, plain.parameters[0].trainable) == ("Block", True)
     assert (patched.type, patched.parameters[0].trainable) != ("Block", True)
+
+
+@pytest.mark.parametrize(("name", "text"), [("settings.txt", "4"), ("optional_part.py", "WIDTH = 4")])
+def test_library_that_reads_the_project_when_imported(name, text, tmp_path, monkeypatch):
+    """Libraries are imported in a template, before the code of the project runs."""
+    library = tmp_path / "lib" / "site-packages" / "curious"
+    library.mkdir(parents=True)
+    (library.parent / "curious-1.0.dist-info").mkdir()
+    (library / "__init__.py").write_text(
+        "from pathlib import Path\nfile = Path('settings.txt')\nWIDTH = int(file.read_text()) if file.exists() else 3\n"
+        "try: from optional_part import WIDTH\nexcept ImportError: pass\n"
+    )
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "zoo.py").write_text(
+        "import curious\nfrom torch import nn\ndef build(): return nn.Linear(curious.WIDTH, 1)"
+    )
+    monkeypatch.syspath_prepend(str(library.parent))
+    for width in (3, 4):
+        with Source(project, path=["."], cache=Path("cache")) as source:
+            built = source.resolve("zoo:build")
+        assert built.model.root.parameters[0].shape == (1, width)
+        if width == 3:
+            (project / name).write_text(text)
+            assert first_change(built.facts, {})
+
+
+def test_processes_of_models_start_like_others(tmp_path):
+    """The worker starts with PYTHONSAFEPATH, with which a script does not find modules in its folder."""
+    (tmp_path / "zoo.py").write_text(
+        "import os\nfrom torch import nn\ndef build(): return nn.Linear(1 + ('PYTHONSAFEPATH' in os.environ), 1)\n"
+    )
+    with Source(tmp_path, path=["."]) as source:
+        assert source.resolve("zoo:build").model.root.parameters[0].shape == (1, 1)
 
 
 def test_output_before_a_system_exit_is_shown(tmp_path):
