@@ -162,7 +162,10 @@ def _print(page: Page) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     console = Console()
     # If the output is piped, rows are not wrapped, so that grep and diff work.
-    print_page(page, console if console.is_terminal else Console(width=_UNLIMITED))
+    if console.is_terminal:
+        print_page(page, console, columns=True)
+    else:
+        print_page(page, Console(width=_UNLIMITED))
 
 
 def _print_figure(built: Built, options: Options) -> None:

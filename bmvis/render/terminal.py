@@ -30,6 +30,8 @@ MUTED = FROZEN
 MATCHED = Style(bold=True, underline=True)
 _CHANGES = {"added": DELTA, "removed": Style(color="#757575", strike=True)}
 LINES = Style(color="#757575")
+WIDE = 90
+"""Minimum number of columns of a terminal with columns of numbers."""
 MIN_WIDTH = 12
 """Minimum number of columns for a row at any depth. A narrower terminal breaks the lines."""
 _PLAIN = Console(file=io.StringIO(), width=80)
@@ -57,14 +59,24 @@ def lines_below(page: Page) -> list[Text]:
 
 
 class TerminalTree:
-    """A tree that Rich prints at the available width. Long rows continue on the next line, after the tree's lines."""
+    """A tree that Rich prints at the available width. Long rows continue on the next line, after the tree's lines.
 
-    def __init__(self, page: Page) -> None:
+    Args:
+        page: the page to draw.
+        columns: whether a wide terminal shows columns of the numbers of elements, and their shares.
+    """
+
+    def __init__(self, page: Page, *, columns: bool = False) -> None:
         self.page = page
+        self._columns = columns
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines of the tree, then the lines below it."""
         rows, width = self.page.rows, options.max_width
+        amounts = _amounts(self.page) if self._columns and width >= WIDE else []
+        if amounts:
+            width -= amounts[0].cell_len
+            yield Text.assemble(" " * width, amounts[0], no_wrap=True, overflow="ignore")
         step = _step(max(row.depth for row in rows), width)
         before = guides([row.depth for row in rows])
         for index, row in enumerate(rows):
@@ -72,16 +84,39 @@ class TerminalTree:
             first = _narrowed(before[index], step, options.ascii_only)
             continued = before[index].replace("├── ", "│   ").replace("└── ", "    ") + ("│   " if is_open else "    ")
             rest = _narrowed(continued, step, options.ascii_only)
-            lines = _lines(list(_parts(row, self.page.dtype)), width - len(first), width - len(rest))
-            for number, line in enumerate(lines):
-                yield Text.assemble((rest if number else first, LINES), line, no_wrap=True, overflow="ignore")
+            parts = list(_parts(row, self.page.dtype, columns=bool(amounts)))
+            for number, line in enumerate(_lines(parts, width - len(first), width - len(rest))):
+                drawn = Text.assemble((rest if number else first, LINES), line, no_wrap=True, overflow="ignore")
+                if amounts and not number:
+                    drawn.append(" " * (width - drawn.cell_len)).append(amounts[index + 1])
+                yield drawn
         for line in lines_below(self.page):
-            yield from line.wrap(console, width)
+            yield from line.wrap(console, options.max_width)
 
 
-def print_page(page: Page, console: Console) -> None:
-    """Print the tree. If the terminal is still too narrow, it breaks lines rather than truncates them."""
-    console.print(TerminalTree(page), soft_wrap=True)
+def _amounts(page: Page) -> list[Text]:
+    """Return the columns of each row, and before them their heading; nothing if no row has elements."""
+    if not page.totals.count:
+        return []
+    counts, shares = [page.counted], ["share"]
+    for row in page.rows:
+        is_counted = row.counts[1] > 0
+        counts.append(words.amount_text(row) if is_counted else "")
+        shares.append(words.share_text(row, page) if is_counted else "")
+    wide, narrow = max(map(len, counts)), max(map(len, shares))
+    pairs = zip(counts, shares, strict=True)
+    return [Text(f"  {count:>{wide}}  {share:>{narrow}}", style=MUTED) for count, share in pairs]
+
+
+def print_page(page: Page, console: Console, *, columns: bool = False) -> None:
+    """Print the tree. If the terminal is still too narrow, it breaks lines rather than truncates them.
+
+    Args:
+        page: the page to print.
+        console: the console to print it on.
+        columns: see `TerminalTree`.
+    """
+    console.print(TerminalTree(page, columns=columns), soft_wrap=True)
 
 
 def to_svg(page: Page, title: str) -> str:
@@ -124,7 +159,7 @@ def row_label(row: Row, dtype: str) -> Text:
     return Text(" ").join(part for part in _parts(row, dtype) if part)
 
 
-def _parts(row: Row, dtype: str) -> Iterator[Text]:
+def _parts(row: Row, dtype: str, *, columns: bool = False) -> Iterator[Text]:
     style = SIMILAR if row.is_similar else REPEATED if row.repeats > 1 else ""
     name = Text(printable(name_text(row)), style=style)
     if row.is_match:
@@ -133,7 +168,7 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
         name.stylize(_CHANGES.get(row.module.change.kind, ""))
     if row.module and row.module.common:
         name.stylize(MUTED)
-    if row.type:
+    if row.type or (columns and row.shown_type):
         gap = "" if row.repeats > 1 and not row.is_similar else " "
         name.append(gap).append(printable(row.shown_type), style=TYPE)
     yield name
@@ -143,7 +178,9 @@ def _parts(row: Row, dtype: str) -> Iterator[Text]:
     for buffer in row.buffers:
         yield Text(printable(f"{words.tensor_text(buffer)} ({words.buffer_state(buffer)})"), style=MUTED)
     for mark in words.row_marks(row):
-        yield Text(printable(mark_text(mark)), style=MUTED)
+        # The column has the details.
+        shown = words.Mark(mark.kind, mark.text) if columns and mark.kind in ("hidden", "similar") else mark
+        yield Text(printable(mark_text(shown)), style=MUTED)
 
 
 def _parameter(parameter: Parameter, dtype: str, change: str) -> Text:

@@ -122,6 +122,11 @@ def times(row: Row) -> int:
     return 1 if row.is_similar or not row.module else row.repeats
 
 
+def amount_text(row: Row) -> str:
+    """Return the column of counts: `12 × 7.1M`, `0.9M-1.2M`."""
+    return f"{times(row)} × {short_count(row)}" if times(row) > 1 else short_count(row)
+
+
 def _call_marks(calls: CallSummary | None) -> Iterator[Mark]:
     """Yield marks for the outputs of modules, and for the number of calls if it is not 1."""
     if calls is None:

@@ -86,16 +86,10 @@ def _parts(page: Page, anchor: str, type_link: TypeLink | None) -> Iterator[Mark
 
 
 def _tree_classes(rows: Sequence[Row]) -> str:
-    width = max((len(_column(row)) for row in rows), default=0)
+    width = max((len(words.amount_text(row)) for row in rows), default=0)
     column = next((name for most, name in COLUMNS if width > most), "")
     size = " bmvis-few" if len(rows) <= FEW_ROWS else " bmvis-long" if len(rows) > LONG_TREE else ""
     return f"bmvis-tree{size}{column}"
-
-
-def _column(row: Row) -> str:
-    """Return the text in the column of counts."""
-    before = f"{words.times(row)} × " if words.times(row) > 1 else ""
-    return before + words.short_count(row)
 
 
 def error_box(error: BmvisError, place: str = "") -> Markup:

@@ -24,6 +24,7 @@ from bmvis.render.terminal import (
     REPEATED,
     TRAINABLE,
     TYPE,
+    WIDE,
     print_page,
     row_label,
     to_svg,
@@ -47,6 +48,28 @@ def printed(drawn, width: int = 100, **console) -> str:
 
 def test_wide_terminal_shows_the_same_lines_as_text():
     assert printed(page(), 200).startswith(to_text(page()).partition("\n\n")[0])
+
+
+def in_columns(width: int, **options) -> list[str]:
+    out = io.StringIO()
+    print_page(page(**options), Console(file=out, width=width, legacy_windows=False), columns=True)
+    return out.getvalue().splitlines()
+
+
+def test_wide_terminal_shows_counts_and_shares_in_columns():
+    lines = in_columns(100, depth=5)
+    assert max(map(cell_len, lines)) <= 100
+    assert lines[0].split() == ["parameters", "share"]
+    assert re.split(" {2,}", lines[1].strip()) == ["root (BertForMaskedLM)", "109.8M", "100 %"]
+    [layer] = [line for line in lines if "0-11(BertLayer)" in line]
+    assert layer.endswith("12 × 7.1M  77.7 %")
+    [cut] = [line for line in lines if "attention (BertAttention)" in line]
+    assert re.split(" {2,}", cut)[-3:] == ["├── attention (BertAttention) … 17 modules below", "2.4M", "26.1 %"]
+
+
+def test_narrow_terminal_has_no_columns():
+    assert in_columns(WIDE - 1) == printed(page(), WIDE - 1).splitlines()
+    assert "share" in in_columns(WIDE)[0]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
