@@ -1,6 +1,7 @@
 """`make rows`: count the rows of public models with the default options: `python tests/rows [LIBRARY...]`.
 
-A model of more than `MOST` rows must be in `LONG`, with the reason. `results/` has the counts and the releases.
+A model of more than `MOST` rows must be in `LONG`, with the reason; none has many `differs` notes. `results/` has the
+counts and the releases.
 """
 
 from __future__ import annotations
@@ -22,11 +23,17 @@ Models = tuple[list[str], Callable[[str], nn.Module]]
 """The names of a library's models, and the function that builds one."""
 MOST = 150
 """Maximum number of rows of a model without a written reason."""
+ROWS_A_NOTE = 5
+"""Minimum number of rows for each `differs` note."""
 LONG = {
     "d_fine": "backbone, encoder and decoder of a detector have different blocks; pairs of layers do not fold",
     "efficientformerv2_l": "blocks with attention have a part of their own in each of two stages, and one between them",
+    "gemma3n": "a vision model of blocks of many structures, next to a text model and an audio model",
     "hrnet_w18": "each scale is fused with each other one by a chain of convolutions of its own length",
+    "pe_audio_video": "each layer is tied to the same layer of another part, and layers with other ties do not fold",
     "pnasnet5large": "cells of five structures, each with branches of several sizes whose names are no series",
+    "pp_doclayout_v3": "as d_fine",
+    "sam3_video": "a detector and a tracker, each with encoders, decoders and heads of their own",
 }
 """Models of more rows, and the reason."""
 RESULTS = Path(__file__).with_name("results")
@@ -46,6 +53,8 @@ def main(libraries: list[str]) -> int:
             lines.append(f"{equal:7} {len(page.rows):8} {notes:6}  {name}")
             if len(page.rows) > MOST and name not in LONG:
                 unexplained.append(f"{library} {name}: {len(page.rows)} rows")
+            if ROWS_A_NOTE * notes > len(page.rows):
+                unexplained.append(f"{library} {name}: {notes} notes in {len(page.rows)} rows")
             print(lines[-1], flush=True)
         (RESULTS / f"{library}.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
     print(*unexplained, sep="\n")
