@@ -12,6 +12,7 @@ import click
 from bmvis import __version__
 
 _MODULES = {
+    "init": "init",
     "show": "show",
     "compare": "show",
     "assets": "commands",
