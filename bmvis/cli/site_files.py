@@ -1,6 +1,6 @@
 """The configuration files of documentation sites: find them, and add bmvis to their text.
 
-The text is edited, not written anew, so that comments and formatting stay.
+The text is edited, not rewritten, so that comments and formatting stay.
 """
 
 from __future__ import annotations
