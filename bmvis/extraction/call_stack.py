@@ -44,10 +44,16 @@ class CallStack:
         self.calls: list[ModuleCall] = []
         self._running: list[_Running] = []
         self._places: dict[int, list[str]] = {}
+        self._known: dict[tuple[str, str], list[str]] = {}
+        """Results of `_between`."""
         self._is_container: dict[str, bool] = {}
+        self._sealed: set[str] = set()
+        """Paths of modules that use the weights of submodules that they do not call."""
         for _, _, path, module, *_ in live.places:
             self._places.setdefault(id(module), []).append(path)
             self._is_container[path] = is_container(module)
+            if isinstance(module, nn.MultiheadAttention):
+                self._sealed.add(path)
 
     @property
     def call(self) -> int:
@@ -69,9 +75,15 @@ class CallStack:
             name = join(last, name)
         return path, name
 
-    def is_running(self, paths: Sequence[str]) -> bool:
-        """Return whether one of the modules has a call that runs."""
-        return any(running.path in paths for running in self._running)
+    def uses(self, owners: Sequence[str]) -> bool:
+        """Return whether the code that runs is that of a module with a parameter.
+
+        `nn.MultiheadAttention` uses the weights of a submodule without calling it.
+        """
+        path = self.path
+        if path in self._sealed and any(owner.startswith(f"{path}.") or not path for owner in owners):
+            return True
+        return any(running.path in owners for running in self._running)
 
     def nearest(self, paths: Sequence[str]) -> str:
         """Return the path that shares the most with the path of the innermost call."""
@@ -81,8 +93,8 @@ class CallStack:
     def enter(self, module: nn.Module, operations: Sequence[RawOperation]) -> None:
         """Begin a call. Modules that are not in the tree belong to the module that calls them."""
         paths = self._places.get(id(module))
-        path = self.nearest(paths) if paths else ""
-        if self._running and (not paths or _PARAMETRIZATIONS in path.split(".")):
+        path = "" if not paths else paths[0] if len(paths) == 1 else self.nearest(paths)
+        if self._running and (not paths or (_PARAMETRIZATIONS in path and _PARAMETRIZATIONS in path.split("."))):
             self._running.append(_Running(id(module), self.path, self.call))
             return
         parent = self._parent(path, operations) if self._running else -1
@@ -96,14 +108,26 @@ class CallStack:
                 pass  # a module whose hook, from user code, raised before
 
     def implied_call(self, path: str, operations: Sequence[RawOperation]) -> int:
-        """Return a new call, below the innermost one, of a module that no hook reported."""
-        self.calls.append(ModuleCall(path, self._parent(path, operations)))
+        """Return a call, below the innermost one, of a module that no hook reported.
+
+        It is the one of the last operation, if that is of the same module.
+        """
+        parent = self._parent(path, operations)
+        last = operations[-1].call if operations else -1
+        if last >= 0 and self.calls[last] == ModuleCall(path, parent):
+            return last
+        self.calls.append(ModuleCall(path, parent))
         return len(self.calls) - 1
 
     def _parent(self, path: str, operations: Sequence[RawOperation]) -> int:
         """Return the call below which a call of the module at `path` belongs; with implied calls in between."""
         caller = self._running[-1]
-        between = self._between(caller.path, path)
+        key = (caller.path, path)
+        between = self._known.get(key)
+        if between is None:
+            between = self._known[key] = self._between(caller.path, path)
+        if not between and not caller.implied:
+            return caller.call
         common = _common([one for one, _ in caller.implied], between)
         del caller.implied[common:]
         if common:  # the code between two calls in a module is that of the module

@@ -12,12 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.overrides import TorchFunctionMode
 
 from bmvis.extraction.call_stack import CallStack
 from bmvis.extraction.modules import LiveModel
-from bmvis.extraction.operation_names import is_known, operation_name
+from bmvis.extraction.operation_names import operation_name
 from bmvis.model.dataflow import Dims, FlowValue
 
 _SHAPE_ONLY = ("new_", "empty", "zeros", "ones", "full", "rand", "arange")
@@ -53,14 +51,14 @@ class DataflowRecorder:
         self.stack = CallStack(live)
         self.values: list[FlowValue] = []
         self.operations: list[RawOperation] = []
-        self.function = ""
-        """The name of the function of PyTorch that runs."""
         self._producers: dict[int, tuple[Any, int]] = {}
         """For the `id` of a tensor, a weak reference to it, and its producer."""
         self._storages: dict[int, int | None] = {}
         """For a storage, the operation that created or last wrote to it."""
-        self._held: list[StorageWeakRef] = []
-        """Weak references to these storages. While one exists, no other storage can get the same address."""
+        self._written: dict[int | None, int] = {}
+        """For a storage that an operation has written to in place, the last such operation."""
+        self._held: list[Any] = []
+        """Weak references to the storages. While one exists, no other storage can get the same address."""
         self._owners: dict[int, tuple[str, ...]] = {}
         """For the reference of a parameter or buffer, the paths of the modules that have it."""
         self._traits: dict[Any, _Traits] = {}
@@ -87,11 +85,6 @@ class DataflowRecorder:
             self._set_storage(tensor, key, ref)
         return ref
 
-    def _set_storage(self, tensor: torch.Tensor, key: int, ref: int | None) -> None:
-        if key not in self._storages:
-            self._held.append(StorageWeakRef(tensor.untyped_storage()))  # type: ignore[no-untyped-call]  # torch
-        self._storages[key] = ref
-
     def add_input(self, name: str, tensor: torch.Tensor) -> None:
         """Record an argument of the call."""
         self._add_value(tensor, FlowValue("input", name, "", _shape(tensor)))
@@ -99,17 +92,19 @@ class DataflowRecorder:
     def producer(self, tensor: torch.Tensor) -> int | None:
         """Return a reference to the value of a tensor; None if it depends on nothing."""
         known = self._producers.get(id(tensor))
-        own = known[1] if known is not None and known[0]() is tensor else None
-        key = _storage(tensor)
-        last = None if key is None else self._storages.get(key)
-        if own is None:
-            return last
-        return last if last is not None and last >= 0 and last > own else own
+        if known is None or known[0]() is not tensor:
+            key = _storage(tensor)
+            return None if key is None else self._storages.get(key)
+        own = known[1]
+        if not self._written:
+            return own
+        last = self._written.get(_storage(tensor), own)
+        return last if last > own else own
 
     def observe(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Record an operation that has run."""
         traits = self._traits.get(func) or self._traits.setdefault(func, _traits(func))
-        results = list(_tensors((result,)))
+        results = (result,) if isinstance(result, torch.Tensor) else tuple(tensors_in((result,)))
         sources = [] if traits.is_constant else self._sources(traits, args, kwargs)
         if traits.is_view and len(sources) == 1 and sources[0] < 0:
             for tensor in results:
@@ -118,22 +113,23 @@ class DataflowRecorder:
         ref = self._add(traits, sources, results) if sources else None
         for place in traits.written:
             written = args[place] if isinstance(place, int) and place < len(args) else kwargs.get(str(place))
-            for tensor in _tensors((written,)):
+            for tensor in tensors_in((written,)):
                 self._wrote(tensor, ref)
         if traits.written and ref is None:
             return
+        is_fresh = not traits.is_view and not traits.written
         for tensor in results:
             own = ref
-            if ref is not None and len(results) > 1:
+            if ref is not None and tensor is not results[0]:
                 own = self._append(RawOperation(self.operations[ref].call, "item", [ref], _shape(tensor)))
-            self._produced(tensor, own, is_fresh=not traits.is_view and not traits.written)
+            self._produced(tensor, own, is_fresh=is_fresh)
 
     def _sources(self, traits: _Traits, args: Sequence[Any], kwargs: dict[str, Any]) -> list[int]:
         found: dict[int, None] = {}
         arguments = args
         if traits.name == "copy_" and _is_whole(args[0]):
             arguments = args[1:]
-        for tensor in _tensors(arguments if not kwargs else (*arguments, *kwargs.values())):
+        for tensor in tensors_in(arguments if not kwargs else (*arguments, *kwargs.values())):
             ref = self.producer(tensor)
             if ref is None or (ref < 0 and not self._counts(ref)):
                 continue
@@ -145,9 +141,15 @@ class DataflowRecorder:
         return self.values[-1 - ref].kind != "buffer" or self.stack.path in self._owners[ref]
 
     def _add(self, traits: _Traits, sources: list[int], results: Sequence[torch.Tensor]) -> int:
-        name = self.function if self.function and is_known(self.function) else traits.name
-        shape = _shape(results[0]) if len(results) == 1 else None
-        return self._append(RawOperation(self.stack.call, operation_name(name), sources, shape))
+        call = self.stack.call
+        for ref in sources:
+            owners = self._owners.get(ref)
+            if owners and self.values[-1 - ref].kind == "parameter" and not self.stack.uses(owners):
+                # Code calls `module.forward` directly, or uses `other.weight`: the operation is that of the owner.
+                call = self.stack.implied_call(self.stack.nearest(owners), self.operations)
+                break
+        shape = _shape(results[0]) if results else None
+        return self._append(RawOperation(call, operation_name(traits.name), sources, shape))
 
     def _append(self, operation: RawOperation) -> int:
         self.operations.append(operation)
@@ -163,47 +165,18 @@ class DataflowRecorder:
 
     def _wrote(self, tensor: torch.Tensor, ref: int | None) -> None:
         self._produced(tensor, ref, is_fresh=ref is not None or _is_whole(tensor))
+        if ref is not None and (key := _storage(tensor)) is not None:
+            self._written[key] = ref
 
-    def end_function(self, start: int) -> None:
-        """Assign the operations of a function to the module whose parameters it reads, if that was not called.
+    def _set_storage(self, tensor: torch.Tensor, key: int, ref: int | None) -> None:
+        if key not in self._storages:
+            self._held.append(tensor.untyped_storage()._weak_ref())
+        self._storages[key] = ref
 
-        This is the case if code calls `module.forward` directly, or uses `other.weight`.
-        """
-        call, foreign = self.stack.call, ""
-        group = [operation for operation in self.operations[start:] if operation.call == call]
-        for operation in group:
-            for ref in operation.sources:
-                owners = self._owners.get(ref)
-                if owners is None or self.values[-1 - ref].kind != "parameter":
-                    continue
-                if self.stack.is_running(owners):
-                    return
-                foreign = foreign or self.stack.nearest(owners)
-        if foreign:
-            own = self.stack.implied_call(foreign, self.operations)
-            for operation in group:
-                operation.call = own
-
-
-class FunctionNames(TorchFunctionMode):
-    """Reports the outermost function of PyTorch that runs, such as `scaled_dot_product_attention`."""
-
-    def __init__(self, recorder: DataflowRecorder) -> None:
-        super().__init__()
-        self.recorder = recorder
-
-    def __torch_function__(
-        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        recorder = self.recorder
-        before, start = recorder.function, len(recorder.operations)
-        recorder.function = getattr(func, "__name__", "")
-        try:
-            return func(*args, **(kwargs or {}))
-        finally:
-            recorder.function = before
-            if len(recorder.operations) > start:
-                recorder.end_function(start)
+    def close(self) -> None:
+        """Release the storages of the call."""
+        while self._held:
+            torch.UntypedStorage._free_weak_ref(self._held.pop())  # type: ignore[no-untyped-call]
 
 
 def _traits(func: Any) -> _Traits:
@@ -220,21 +193,19 @@ def _traits(func: Any) -> _Traits:
     return _Traits(name, is_view, is_constant and not is_view, tuple(written))
 
 
-def _tensors(things: Iterable[Any]) -> Iterator[torch.Tensor]:
+def tensors_in(things: Iterable[Any]) -> Iterator[torch.Tensor]:
     """Yield the tensors in arguments or results, also those in lists."""
     for thing in things:
         if isinstance(thing, torch.Tensor):
             yield thing
         elif isinstance(thing, list | tuple):
-            yield from _tensors(thing)
+            yield from tensors_in(thing)
 
 
 def _storage(tensor: torch.Tensor) -> int | None:
     """Return what identifies the storage of a tensor while it exists; None if it has none."""
-    if tensor.layout is not torch.strided:
-        return None
     try:
-        return int(tensor.untyped_storage()._cdata)
+        return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else None
     except (RuntimeError, NotImplementedError):  # a tensor subclass without storage
         return None
 

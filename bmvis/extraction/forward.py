@@ -18,10 +18,9 @@ from torch import nn
 from torch._ops import HigherOrderOperator
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from bmvis.extraction import macs, meta_kernels
-from bmvis.extraction.dataflow import DataflowRecorder, FunctionNames
+from bmvis.extraction.dataflow import DataflowRecorder, tensors_in
 from bmvis.extraction.dataflow_graph import record_inputs, to_dataflow
 from bmvis.extraction.modules import LiveModel, capture_live
 from bmvis.extraction.outputs import read_outputs
@@ -116,9 +115,9 @@ def _call_watched(
         if is_counting:
             stack.enter_context(_Operations(recorder))
         if flow:
-            stack.enter_context(FunctionNames(flow))
+            stack.callback(flow.close)
         output = model(*positional, **named)
-    return to_dataflow(flow, output, called_with) if flow else None
+        return to_dataflow(flow, output, called_with) if flow else None
 
 
 @contextmanager
@@ -258,17 +257,17 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         out = result[0] if isinstance(result, tuple | list) and result and formula else result
         counted = formula(*args, out=out, **kwargs) if formula else 0
         uncounted = "" if formula else macs.uncounted_name(func)
-        self.recorder.computed(counted, _new_bytes(result, (args, kwargs)), uncounted)
+        self.recorder.computed(counted, _new_bytes(result, (args, tuple(kwargs.values()))), uncounted)
         if self.recorder.dataflow:
             self.recorder.dataflow.observe(func, args, kwargs, result)
 
 
 def _new_bytes(result: Any, given: Any) -> int:
     """Return the bytes of the tensors that an operation created. Its arguments and views of them do not count."""
-    made = [leaf for leaf in tree_leaves(result) if _has_storage(leaf)]
+    made = [leaf for leaf in tensors_in((result,)) if _has_storage(leaf)]
     if not made:
         return 0
-    known = {leaf.untyped_storage()._cdata for leaf in tree_leaves(given) if _has_storage(leaf)}
+    known = {leaf.untyped_storage()._cdata for leaf in tensors_in(given) if _has_storage(leaf)}
     return sum(leaf.numel() * leaf.element_size() for leaf in made if leaf.untyped_storage()._cdata not in known)
 
 

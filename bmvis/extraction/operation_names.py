@@ -10,30 +10,24 @@ _SYMBOLS: dict[str, str] = {
     **dict.fromkeys(("mul", "rmul", "imul", "multiply", "addcmul"), "×"),
     **dict.fromkeys(("div", "truediv", "rdiv", "rtruediv", "itruediv", "divide", "true_divide"), "÷"),
     **dict.fromkeys(("cat", "concat", "concatenate", "hstack", "vstack", "dstack"), "concat"),
-    **dict.fromkeys(("matmul", "rmatmul", "mm", "bmm", "mv", "dot", "addmm", "baddbmm", "_grouped_mm"), "matmul"),
+    **dict.fromkeys(("matmul", "rmatmul", "mm", "bmm", "mv", "dot", "addmm", "baddbmm", "grouped_mm"), "matmul"),
     **dict.fromkeys(("masked_fill", "where"), "where"),
     **dict.fromkeys(("copy", "setitem", "index_put", "slice_scatter"), "assign"),
     **dict.fromkeys(("index_add", "scatter_add", "scatter_reduce", "index_reduce"), "scatter +"),
-    **dict.fromkeys(("softmax", "_softmax"), "softmax"),
+    **dict.fromkeys(("softmax", "safe_softmax"), "softmax"),
 }
 _ATTENTION = ("scaled_dot_product", "multi_head_attention", "flash_attention", "flex_attention", "efficient_attention")
 
 
 @lru_cache(maxsize=4096)
 def operation_name(name: str) -> str:
-    """Return the word for a function of PyTorch, or for an operation such as `aten::add_`.
+    """Return the word for an operation of PyTorch.
 
     Examples:
-        >>> operation_name("__iadd__"), operation_name("aten::cat"), operation_name("cosine_similarity")
+        >>> operation_name("add_"), operation_name("cat"), operation_name("cosine_similarity")
         ('+', 'concat', 'cosine_similarity')
     """
-    name = name.rpartition("::")[2]
     if any(part in name for part in _ATTENTION):
         return "attention"
     own = name.strip("_")
     return _SYMBOLS.get(own, own)
-
-
-def is_known(name: str) -> bool:
-    """Return whether there is a word for a function that is clearer than its name."""
-    return operation_name(name) != name.strip("_")
