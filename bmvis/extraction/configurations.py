@@ -1,7 +1,8 @@
 """Read the configuration objects that modules share: those of transformers and PEFT, and dataclasses of the user.
 
 For classes of libraries the difference from the defaults is recorded, for all others each value. Only attributes of the
-instance and the signature of its class are read: no code of a configuration runs.
+instance and the signature of its class are read. The one call is that of the base class in transformers 4, which has
+its defaults in the body of its constructor.
 """
 
 from __future__ import annotations
@@ -104,11 +105,30 @@ def _values(config: Any, prefix: str, nesting: int, seen: dict[int, Any]) -> Ite
 
 
 def _defaults(cls: type) -> Iterator[tuple[str, str]]:
-    """Yield the defaults in the signature of a class, and of the fields of a dataclass."""
+    """Yield the defaults of a base class, of the signature of a class, and of the fields of a dataclass."""
+    yield from _base_defaults(cls)
     for name, parameter in inspect.signature(cls).parameters.items():
         if parameter.default is not parameter.empty:
             yield from entries(name, parameter.default)
     yield from (pair for name, field in _fields(cls).items() for pair in entries(name, _default(field)))
+
+
+def _base_defaults(cls: type) -> Iterator[tuple[str, str]]:
+    """Yield the defaults that transformers 4 takes from `kwargs` in the constructor of `PretrainedConfig`."""
+    base = next((base for base in type.mro(cls) if _is_base(base)), None)
+    if base is None or _fields(base):
+        return
+    try:
+        values = vars(base())
+    except Exception:  # of another version of the library: then all values are recorded
+        return
+    for name, value in values.items():
+        yield from entries(_PRIVATE.get(name, name), value)
+
+
+def _is_base(cls: type) -> bool:
+    module = introspection.class_module(cls)
+    return user_text.class_name(cls) in _BASES[:2] and module.startswith("transformers.")
 
 
 def _fields(cls: type) -> Mapping[str, Any]:
