@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 from measuring import Target, cpu_seconds, peak_bytes
 from rich.console import Console
@@ -10,11 +11,13 @@ from rich.table import Table
 from torch import nn
 
 from bmvis.extraction.modules import capture
-from bmvis.options import Options
+from bmvis.options import Fold, Options
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
+FOLDED_SIZES = (5_000, 50_000)
+"""Modules of models whose blocks differ in sizes."""
 
 
 def run(console: Console) -> Iterator[Target]:
@@ -31,11 +34,22 @@ def run(console: Console) -> Iterator[Target]:
     console.print(table)
     yield Target("time per module at 1e6, to that at 1e4", per_module[1_000_000] / per_module[10_000], 1.3)
     yield Target("bytes of memory per module, at most seen", max(memory.values()), 2000)
+    yield from map(_folding, get_args(Fold))
 
 
-def grown(modules: int) -> nn.Module:
-    """Return a model of blocks of ten modules, no two blocks in a row alike."""
-    return nn.Sequential(*(_block(8 if index % 2 else 4) for index in range(modules // 10)))
+def _folding(fold: Fold) -> Target:
+    """Return how the time for each module grows with the number of blocks, no two of which are equal."""
+    per_module = []
+    for size in FOLDED_SIZES:
+        model = capture(grown(size, widths=size))
+        taken = min(cpu_seconds(lambda model=model: layout(model, Options(fold=fold))) for _ in range(3))
+        per_module.append(taken / len(model.modules))
+    return Target(f"time per module at 50,000, to that at 5,000, with fold: {fold}", per_module[1] / per_module[0], 1.5)
+
+
+def grown(modules: int, widths: int = 2) -> nn.Module:
+    """Return a model of blocks of ten modules. They have `widths` different widths, which alternate."""
+    return nn.Sequential(*(_block(4 * (1 + index % widths)) for index in range(modules // 10)))
 
 
 def _block(width: int) -> nn.Module:
