@@ -27,8 +27,7 @@ from bmvis.options import Options
 from bmvis.view.chains import join_chains
 from bmvis.view.change_summary import change_summary
 from bmvis.view.common_structure import choose_mapping, rename_modules
-from bmvis.view.figure.choice import chosen_figures
-from bmvis.view.figure.layout.draw import draw_deepest
+from bmvis.view.figure.choice import drawn_figure
 from bmvis.view.folding import Folding, fold
 from bmvis.view.mapping_files import read_mapping
 from bmvis.view.page import Missing, Page, Row
@@ -52,7 +51,7 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         base: the model to compare with.
     """
     with paused_gc():
-        figures, problems = chosen_figures(model, options)
+        figure, problems = drawn_figure(model, options)
         model, base = _merged(model, options), base and _merged(base, options)
         subject = _prepare(model, options, base)
         folding = _fold(subject, model, options)
@@ -69,7 +68,6 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         page = _page(subject, rows, options)
         if not options.flow:
             return page
-        figure = draw_deepest(figures)
         return msgspec.structs.replace(page, figure=figure, warnings=(*page.warnings, *problems))
 
 

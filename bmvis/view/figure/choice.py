@@ -7,8 +7,12 @@ from bmvis.errors import BmvisError, FigureError, HighlightError
 from bmvis.model.tree import Model
 from bmvis.options import Options
 from bmvis.view.figure.figure import Figure
+from bmvis.view.figure.layout.draw import draw_deepest
+from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.figure.levels import Figures
 
+MAX_DRAWN = 150
+"""Maximum number of boxes of a figure that is drawn."""
 _SIMILAR = {"equal": False, "similar": True, "auto": None}
 
 
@@ -27,7 +31,7 @@ def chosen_figures(model: Model, options: Options) -> tuple[tuple[Figure, ...], 
         if model.untraced is not None:
             return (), ()  # the warning about the call explains it
         what = "there is no record of the dataflow of the model, so its architecture figure cannot be drawn"
-        return (), (FigureError(what, hint="run `bmvis snapshot`, or build the model instead of reading it"),)
+        return (), (FigureError(what, hint="build the model: a snapshot or a checkpoint has no such record"),)
     if not flow.operations:
         what = "no output of the model depends on its inputs or parameters, so there is no architecture figure"
         return (), (FigureError(what, hint="change the option inputs, or remove the option flow"),)
@@ -38,6 +42,28 @@ def chosen_figures(model: Model, options: Options) -> tuple[tuple[Figure, ...], 
     )
     first = figures.at(options.flow) if isinstance(options.flow, int) else figures.auto
     return (first, *(figures.at(level) for level in range(first.level - 1, 0, -1))), tuple(warnings)
+
+
+def drawn_figure(model: Model, options: Options) -> tuple[DrawnFigure | None, tuple[BmvisError, ...]]:
+    """Return the figure that the options select, or the nearest one that can be drawn; and what to warn about."""
+    figures, warnings = chosen_figures(model, options)
+    if not figures:
+        return None, warnings
+    wanted = figures[0]
+    drawn = draw_deepest(figure for figure in figures if len(figure.boxes) <= MAX_DRAWN)
+    if drawn is None or drawn.drawing is None:
+        what = f"the architecture figure of this {model.root.type} cannot be drawn without lines that cross boxes"
+        if drawn is None:
+            what = f"the architecture figure of this {model.root.type} has more than {MAX_DRAWN} boxes"
+        problem = FigureError(f"{what}; the page lists the connections", hint="close modules with flow-closed")
+        return drawn or DrawnFigure(figures[-1], None), (*warnings, problem)
+    if drawn.figure.level != wanted.level and options.flow == wanted.level:
+        what = (
+            f"level {wanted.level} of the architecture figure cannot be drawn; the page has level {drawn.figure.level}"
+        )
+        hint = f"set flow: {drawn.figure.level}, or close modules with flow-closed"
+        warnings = (*warnings, FigureError(what, hint=hint))
+    return drawn, warnings
 
 
 def _usable(model: Model, patterns: tuple[str, ...], warnings: list[BmvisError]) -> list[str]:
