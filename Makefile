@@ -35,7 +35,7 @@ test-interrupted: .venv/dev ## End 40 builds by signals at random times, and com
 bench: .venv/dev .venv/bench ## Measure bmvis and other tools, and check the targets; ARGS="peers sizes sites architectures" picks some
 	PYTHONPATH=.venv/bench $(BIN)/python tests/benchmarks $(ARGS)
 
-gallery: .venv/demo ## A gallery of all of transformers' architectures, in build/gallery; ARGS="bert gpt2" picks some
+gallery: .venv/demo ## A gallery and a table of all of transformers' architectures, in build/gallery; ARGS="bert gpt2" picks some
 	$(BIN)/python tests/benchmarks/gallery.py build/gallery $(ARGS)
 
 lint: .venv/dev ## Check format, style, types, the directions of imports, the wording, and the files for GitHub

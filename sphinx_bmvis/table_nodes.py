@@ -94,7 +94,9 @@ class TableNodes:
         count = len(self._table.headings)
         if count == 1:
             return [_entry(name, nodes.Text(" "), *problem)]
-        return [_entry(name), self._wide(count - 1, *problem)]
+        wide = self._wide(count - 1, *problem)
+        wide["classes"].append("bmvis-failed")
+        return [_entry(name), wide]
 
     def _wide(self, columns: int, *content: nodes.Node) -> nodes.entry:
         entry = _entry(*content)

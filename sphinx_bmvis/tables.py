@@ -138,20 +138,25 @@ class AlignText(SphinxPostTransform):
                         entry.children = [nodes.paragraph(text=padded)]
 
 
-class SplitGroups(SphinxPostTransform):
-    """Give the heading of a group one cell in LaTeX, which aligns a cell of several columns as the last of them."""
+class AlignWideCells(SphinxPostTransform):
+    """Align cells of several columns at the left in LaTeX, which aligns them as the last of these columns."""
 
     default_priority = 6
     formats = ("latex",)
 
     def run(self, **kwargs: Any) -> None:
-        """Replace the headings of all groups on the page."""
+        """Give the heading of each group one cell, and align the text of each error."""
         for box in self.document.findall(table_box):
             for row in box.findall(nodes.row):
                 if "bmvis-group" in row["classes"]:
                     [head] = row.children
                     assert isinstance(head, nodes.entry)
                     row += [nodes.entry() for _ in range(head.attributes.pop("morecols", 0))]
+            for entry in box.findall(nodes.entry):
+                if "bmvis-failed" in entry["classes"]:
+                    [paragraph] = entry.children
+                    assert isinstance(paragraph, nodes.paragraph)
+                    paragraph.insert(0, nodes.raw("", r"\raggedright{}", format="latex"))
 
 
 def setup(app: Sphinx) -> None:
@@ -159,4 +164,4 @@ def setup(app: Sphinx) -> None:
     app.add_directive("model-table", ModelTable)
     app.add_post_transform(FillTables)
     app.add_post_transform(AlignText)
-    app.add_post_transform(SplitGroups)
+    app.add_post_transform(AlignWideCells)

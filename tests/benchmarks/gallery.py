@@ -1,4 +1,4 @@
-"""`make gallery`: one site with a card and a page for every architecture of transformers, as a test of scale.
+"""`make gallery`: one site with a card, a page and a row for every architecture of transformers, as a test of scale.
 
 Each is built from its default configuration, on the meta device. Prints the time, the memory of the largest
 process, and which architectures failed and why: most need an optional dependency, or have no default configuration.
@@ -18,11 +18,21 @@ from pathlib import Path
 ZOO = '''
 """Any architecture of transformers by its name, without weights."""
 
-from transformers import CONFIG_MAPPING, AutoModel
+import torch
+from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoModel
 
 
 def build(name):
     return AutoModel.from_config(CONFIG_MAPPING[name]())
+
+
+def tokens(name):
+    config = CONFIG_MAPPING[name]()
+    if MODEL_MAPPING[type(config)].main_input_name != "input_ids":
+        raise ValueError("the model does not take tokens")
+    ids = torch.ones(1, 128, dtype=torch.int64)
+    decoder = {"decoder_input_ids": ids} if getattr(config, "is_encoder_decoder", False) else {}
+    return {"input_ids": ids} | decoder
 '''
 CONF = """
 import sys
@@ -69,9 +79,19 @@ def _write_site(folder: Path, names: list[str]) -> None:
     source.mkdir(parents=True)
     lines = "\n".join(f"   architectures:build('{name}') | {name}" for name in names)
     gallery = f".. model-gallery::\n   :toctree: models\n   :sort: name\n   :device: meta\n\n{lines}\n"
+    rows = "\n".join(_row(name) for name in names)
+    columns = "   :columns: name, type, parameters, size, macs\n   :sort: parameters\n"
+    caption = "   :caption: Default configurations; MACs at 128 tokens, if the model takes tokens\n"
+    table = f".. model-table::\n   :device: meta\n{columns}{caption}\n{rows}\n"
     source.joinpath("architectures.py").write_text(ZOO)
     source.joinpath("conf.py").write_text(CONF)
-    source.joinpath("index.rst").write_text(f"Architectures\n=============\n\n{gallery}")
+    contents = ".. toctree::\n\n   table\n"
+    source.joinpath("index.rst").write_text(f"Architectures\n=============\n\n{gallery}\n{contents}")
+    source.joinpath("table.rst").write_text(f"Numbers of all architectures\n============================\n\n{table}")
+
+
+def _row(name: str) -> str:
+    return f"   architectures:build('{name}') | {name} | | inputs=architectures:tokens('{name}')"
 
 
 def _run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
