@@ -10,6 +10,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from mkdocs_bmvis.drawing import Trees
+from mkdocs_bmvis.element import NAME
+from mkdocs_bmvis.homes import trees_on
 from mkdocs_bmvis.model_pages import READERS, ModelPage, model_pages
 from mkdocs_bmvis.nav import placed
 from mkdocs_bmvis.page import GalleryKey
@@ -25,11 +27,14 @@ class Galleries:
     def __init__(self, trees: Trees) -> None:
         self._trees = trees
         self._pages: dict[str, dict[GalleryKey, dict[str, File]]] = {}
+        self._drawn: list[tuple[File, dict[str, str]]] = []
+        """The pages with trees, and the anchors of these trees by reference."""
         self._nav: tuple[Any, Any] | None = None
 
     def add(self, files: Files, config: MkDocsConfig) -> None:
         """Add the model pages to the site and to its nav."""
         texts = [(file, _text(file)) for file in files.documentation_pages()]
+        self._drawn = [(file, trees_on(text)) for file, text in texts if f"<{NAME}" in text and _is_published(file)]
         found = [(file, text) for file, text in texts if any(f"<{name}" in text for name in READERS)]
         written = config.nav
         for file, text in found:
@@ -48,14 +53,26 @@ class Galleries:
         return {key: {name: made.url_relative_to(file) for name, made in of.items()} for key, of in galleries.items()}
 
     def homes(self, file: File) -> dict[str, str]:
-        """Return the addresses of all pages of models, seen from a page, by reference."""
+        """Return where the models of the site are, seen from a page, by reference.
+
+        A page that a gallery or a table made for a model has priority over a tree on another page.
+        """
+        found: dict[str, str] = {}
+        for page, trees in self._drawn:
+            for reference, anchor in trees.items():
+                found.setdefault(reference, f"{page.url_relative_to(file)}#{anchor}")
         made = (of for galleries in self._pages.values() for of in galleries.values())
-        return {name: page.url_relative_to(file) for of in made for name, page in of.items()}
+        return found | {name: page.url_relative_to(file) for of in made for name, page in of.items()}
 
     def restore_nav(self, config: MkDocsConfig) -> None:
         """Remove the pages from the nav: an i18n plugin builds the next language with the same configuration."""
         if self._nav and config.nav is self._nav[1]:
             config.nav = self._nav[0]
+
+
+def _is_published(file: File) -> bool:
+    inclusion = getattr(file, "inclusion", None)  # not in MkDocs 1.5
+    return inclusion is None or inclusion.is_included()
 
 
 def _text(file: File) -> str:

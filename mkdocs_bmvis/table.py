@@ -25,6 +25,7 @@ from bmvis.tables.table import RowResult, make_table
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import TABLE, Element, attributes_of_list
 from mkdocs_bmvis.gallery import finder, gallery_key
+from mkdocs_bmvis.homes import trees_on
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files
@@ -86,7 +87,9 @@ def draw_table(
             report(drift, entry.location)
         return built.model
 
-    homes = {**page.homes, **page.links(gallery_key(options, entries), lambda error: report(error, place))}
+    here = {reference: f"#{tree}" for reference, tree in trees_on(page.text).items()}
+    own_pages = page.links(gallery_key(options, entries), lambda error: report(error, place))
+    homes = {**page.homes, **here, **own_pages}
     results = [
         msgspec.structs.replace(result, href=homes.get(result.entry.reference, ""))
         for result in build_results(entries, options, finder(models, sources), build)

@@ -84,3 +84,31 @@ def test_a_site_with_pages_data_and_links_from_another_page(tmp_path, host):
     found = built.page("other/index.html")
     assert rows(found)[1:] == [["tiny", "x", "76.1"], ["trained", "–", "–"]]
     assert found.select_one(".bmvis-table tbody th a")["href"] == "../zoo/zoo.tiny/"
+
+
+def test_rows_link_to_trees_on_the_page(render):
+    tree = '<model-structure factory="{}" {}/>'
+    page = [
+        "`<model-structure factory='zoo:raising' />`",
+        tree.format("zoo:tiny", ""),
+        tree.format("other:tiny", ""),
+        "- " + tree.format("zoo:deep", 'name="deep"'),
+        '<model-table models="zoo:tiny\nzoo:deep\nzoo:tiny(layers=9)" />',
+        tree.format("zoo:tiny(layers=9)", 'base="zoo:tiny"'),
+    ]
+    shown = render("\n\n".join(page))
+    links = [link["href"] for link in shown.soup.select(".bmvis-table tbody a")]
+    assert links == ["#model-tiny", "#deep"]
+    for link in links:
+        assert shown.soup.select_one(link)
+
+
+@pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
+def test_rows_link_to_trees_on_other_pages(tmp_path, host):
+    text = '# D\n\n<model-structure factory="zoo:deep" />\n'
+    table = '# T\n\n<model-table models="zoo:deep\nzoo:tiny" />\n'
+    own = "\n\nText\n\n<model-structure factory='zoo:tiny' name='mine' />\n"
+    built = build(host, make_site(tmp_path, {"nested/deep.md": text, "table.md": table + own}))
+    links = [link["href"] for link in built.page("table/index.html").select(".bmvis-table tbody a")]
+    assert links == ["../nested/deep/#model-deep", "#mine"]
+    assert built.page("nested/deep/index.html").select_one("#model-deep")
