@@ -26,7 +26,7 @@ class Region:
     """One region of a file."""
 
     kind: str
-    """What it contains: `table`, `tree` or `fact`."""
+    """What it contains: `table`, `tree`, `picture` or `fact`."""
     arguments: tuple[str, ...]
     """The words on its first line that are no options."""
     options: dict[str, str | None]

@@ -1,4 +1,4 @@
-"""`bmvis update`: write tables, trees and facts into Markdown and reStructuredText files."""
+"""`bmvis update`: write tables, trees, pictures and facts into Markdown and reStructuredText files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bmvis.cli.pictures import picture, stale_files, write_files
 from bmvis.cli.regions import Region, find_regions
 from bmvis.cli.show import BROKEN, printable_lines
 from bmvis.cli.table import read_table
@@ -46,10 +47,12 @@ def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeo
         <!-- /bmvis -->
         <!-- bmvis: tree zoo:bert depth=2 -->
         <!-- /bmvis -->
+        <!-- bmvis: picture zoo:bert file=pictures/bert -->
+        <!-- /bmvis -->
         BERT has <!-- bmvis: fact zoo:bert of=parameters -->109.5M<!-- /bmvis --> parameters.
 
-    In reStructuredText, the comments of tables and trees are `.. bmvis: …` and `.. /bmvis`. If a model fails, the file
-    is left as it is, and the exit code is 2.
+    In reStructuredText, the comments of tables, trees and pictures are `.. bmvis: …` and `.. /bmvis`. If a model
+    fails, the file is unchanged, and the exit code is 2.
     """
     outcomes = []
     with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
@@ -64,20 +67,26 @@ def _update(file: Path, source: Source, check: bool) -> int:
         text = read_regular(file, MAX_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
         return _fail(f"{file}: cannot read the file: {getattr(error, 'strerror', None) or error}")
-    new, problems = filled(text, file.suffix == ".rst", source)
+    new, files, problems = filled(text, file.suffix == ".rst", source)
     for line, problem in problems:
         _fail(f"{file}:{line}: {problem.report}")
     if problems:
         return BROKEN
-    if new == text:
+    pictures = stale_files(files, file.parent)
+    if new == text and not pictures:
         if not any(find_regions(text, file.suffix == ".rst")):
             click.echo(f"{file} has no region to update")
         return 0
     if check:
         click.echo("".join(_difference(text, new, str(file))), nl=False)
-        return _fail(f"{file}: not up to date; run bmvis update {file}", STALE)
-    file.write_bytes(new.encode())
-    click.echo(f"updated {file}")
+        for stale in (*([file] if new != text else []), *pictures):
+            _fail(f"{stale}: not up to date; run bmvis update {file}")
+        return STALE
+    write_files(files, file.parent)
+    if new != text:
+        file.write_bytes(new.encode())
+    for written in (*([file] if new != text else []), *pictures):
+        click.echo(f"updated {written}")
     return 0
 
 
@@ -91,8 +100,8 @@ def _difference(old: str, new: str, name: str) -> Sequence[str]:
     return list(difflib.unified_diff(*lines, f"{name} (file)", f"{name} (models)"))
 
 
-def filled(text: str, is_rst: bool, source: Source) -> tuple[str, list[tuple[int, BmvisError]]]:
-    """Return a text with the current content of all its regions, and the problems with their lines.
+def filled(text: str, is_rst: bool, source: Source) -> tuple[str, dict[str, str], list[tuple[int, BmvisError]]]:
+    """Return a text with the current content of all its regions, the files of its pictures, and problems with lines.
 
     Args:
         text: the text.
@@ -101,24 +110,26 @@ def filled(text: str, is_rst: bool, source: Source) -> tuple[str, list[tuple[int
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     problems: list[tuple[int, BmvisError]] = []
+    files: dict[str, str] = {}
     parts, position = [], 0
     for region in find_regions(text, is_rst):
         if isinstance(region, tuple):
             problems.append(region)
             continue
         try:
-            content = _content(region, is_rst, source)
+            content, made = _content(region, is_rst, source)
         except BmvisError as error:
             problems.append((region.line, error))
             continue
+        files |= made
         start, end = region.span
         parts += [text[position:start], content.replace("\n", newline)]
         position = end
-    return "".join([*parts, text[position:]]), problems
+    return "".join([*parts, text[position:]]), files, problems
 
 
-def _content(region: Region, is_rst: bool, source: Source) -> str:
-    """Return what is between the two comments of a region, with the line breaks around it."""
+def _content(region: Region, is_rst: bool, source: Source) -> tuple[str, dict[str, str]]:
+    """Return what is between the two comments of a region, with the line breaks around it, and the files it shows."""
     kind = _KINDS.get(region.kind)
     if kind is None:
         raise OptionError(f"there is no region of the kind {region.kind!r}", hint=nearest(region.kind, _KINDS))
@@ -127,15 +138,16 @@ def _content(region: Region, is_rst: bool, source: Source) -> str:
         raise OptionError(f"{region.arguments[1]!r} is neither a reference nor an option", hint=hint)
     if region.kind != "table" and not region.arguments:
         raise OptionError(f"the {region.kind} has no model", hint=f"write bmvis: {region.kind} package.module:factory")
-    text = kind(region, is_rst, source)
+    made = kind(region, is_rst, source)
+    text, files = made if isinstance(made, tuple) else (made, {})
     if region.kind == "fact":
         if is_rst:
             raise OptionError("a fact needs Markdown", hint="in reStructuredText, use a table or a tree")
-        return text
+        return text, {}
     if region.is_inline:
         raise OptionError(f"a {region.kind} needs lines of its own", hint="put empty lines around the two comments")
     body = "\n".join(f"{region.indent}{line}".rstrip() for line in ["", *text.splitlines(), ""])
-    return f"{body}\n" if is_rst else f"\n{body}\n{region.indent}"
+    return (f"{body}\n" if is_rst else f"\n{body}\n{region.indent}"), files
 
 
 def _table(region: Region, is_rst: bool, source: Source) -> str:
@@ -165,4 +177,9 @@ def _fact(region: Region, is_rst: bool, source: Source) -> str:
     return markdown_text(fact_text(source.answer(fact.request).model, fact).text)
 
 
-_KINDS: dict[str, Callable[[Region, bool, Source], str]] = {"table": _table, "tree": _tree, "fact": _fact}
+_KINDS: dict[str, Callable[[Region, bool, Source], str | tuple[str, dict[str, str]]]] = {
+    "table": _table,
+    "tree": _tree,
+    "fact": _fact,
+    "picture": picture,
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
@@ -119,8 +120,17 @@ def print_page(page: Page, console: Console, *, columns: bool = False) -> None:
     console.print(TerminalTree(page, columns=columns), soft_wrap=True)
 
 
-def to_svg(page: Page, title: str) -> str:
-    """Return the tree as an SVG image, as wide as its longest row, with colors for light and dark mode."""
+Scheme = Literal["auto", "light", "dark"]
+
+
+def to_svg(page: Page, title: str, scheme: Scheme = "auto") -> str:
+    """Return the tree as an SVG image, as wide as its longest row.
+
+    Args:
+        page: the tree.
+        title: the title of the image.
+        scheme: for which mode its colors are; `auto` adapts to the one of the reader's system.
+    """
     width = max(4 * row.depth + row_label(row, page.dtype).cell_len for row in page.rows)
     console = Console(
         record=True,
@@ -133,7 +143,10 @@ def to_svg(page: Page, title: str) -> str:
     print_page(page, console)
     named = tag("title", printable(title)).replace("{", "{{").replace("}", "}}")
     svg = console.export_svg(theme=_ON_WHITE, code_format=_SVG.replace("TITLE", named), unique_id="bmvis")
-    return re.sub(r"(\.bmvis-r\d+) \{ fill: #24292f([^}]*) \}", r"\g<0>" + _ON_BLACK, svg)
+    if scheme == "light":
+        return svg
+    style = r"(\.bmvis-r\d+) \{ fill: #24292f([^}]*) \}"
+    return re.sub(style, r"\1 { fill: #e6e6e6\2 }" if scheme == "dark" else r"\g<0>" + _ON_BLACK, svg)
 
 
 _ON_WHITE = TerminalTheme((255, 255, 255), (36, 41, 47), [(0, 0, 0)] * 8)

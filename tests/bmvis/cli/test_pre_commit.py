@@ -55,6 +55,23 @@ def test_pre_commit_hook_reports_drift(project, tmp_path):
     assert "weight: [2, 2] → [2, 3]" in failed.stdout
 
 
+def test_update_hook_writes_the_readme_and_then_passes(project, tmp_path):
+    pytest.importorskip("pre_commit")
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    shutil.copy(ROOT / ".pre-commit-hooks.yaml", hooks)
+    git(hooks)
+    (project / "README.md").write_text("Has <!-- bmvis: fact tiny -->?<!-- /bmvis --> parameters.\n")
+    git(project)
+    command = [sys.executable, "-m", "pre_commit", "try-repo", str(hooks), "bmvis-update", "--all-files", "--verbose"]
+    failed = run(project, *command)
+    assert failed.returncode == 1
+    assert "updated README.md" in failed.stdout
+    assert "-->6<!-- /bmvis --> parameters" in (project / "README.md").read_text()
+    passed = run(project, *command)
+    assert passed.returncode == 0, passed.stdout
+
+
 def test_hook_runs_if_a_data_file_changes(project, tmp_path):
     pytest.importorskip("pre_commit")
     hooks = tmp_path / "hooks"

@@ -1,6 +1,9 @@
 """`bmvis update`: the regions of a README follow the models, and everything else stays."""
 
+from xml.etree import ElementTree
+
 import pytest
+from bs4 import BeautifulSoup
 from click.testing import CliRunner
 from docutils.core import publish_doctree
 from markdown_it import MarkdownIt
@@ -158,3 +161,62 @@ def test_a_file_that_cannot_be_read(run, tmp_path):
     done = CliRunner().invoke(main, ["update", "absent.md"])
     assert "absent.md: cannot read the file: No such file or directory" in done.output
     assert done.exit_code == 2
+
+
+ORDER = ("docs/small-light.svg", "docs/small-dark.svg")
+PICTURE = "# P\n\n<!-- bmvis: picture zoo:small file=docs/small depth=2 -->\n<!-- /bmvis -->\n"
+ON_GITHUB = {"picture": set(), "source": {"media", "srcset"}, "img": {"src", "alt"}}
+"""The elements and attributes of GitHub's Markdown that a picture has."""
+
+
+def test_a_picture_is_two_files_and_markup_that_github_keeps(run, tmp_path):
+    done, text = run(PICTURE)
+    assert done.exit_code == 0, done.output
+    files = [tmp_path / "docs" / f"small-{scheme}.svg" for scheme in ("light", "dark")]
+    assert set(files) == set((tmp_path / "docs").iterdir())
+    assert done.output.split() == [word for name in ("README.md", *ORDER) for word in ("updated", name)]
+    light, dark = (ElementTree.parse(file).getroot() for file in files)
+    assert "".join(light.itertext()).count("Linear") == "".join(dark.itertext()).count("Linear") == 1
+    assert "#24292f" in files[0].read_text()
+    assert "#24292f" not in files[1].read_text()
+    assert "prefers-color-scheme" not in files[0].read_text() + files[1].read_text()
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(text)
+    [picture] = BeautifulSoup(html, "html5lib").select("picture")
+    assert {each.name: set(each.attrs) for each in (picture, *picture.select("*"))} == ON_GITHUB
+    assert picture.img["src"] == "docs/small-light.svg"
+    assert picture.source["srcset"] == "docs/small-dark.svg"
+    assert picture.img["alt"] == "Structure of Sequential: 72 parameters, 288 bytes"
+    before = [file.read_bytes() for file in files]
+    assert run(None)[0].output == ""
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_check_reports_a_stale_or_missing_picture_and_writes_none(run, tmp_path):
+    run(PICTURE)
+    dark = tmp_path / "docs" / "small-dark.svg"
+    for change in (lambda: dark.write_text("old"), dark.unlink):
+        change()
+        done, _ = run(None, "--check")
+        assert done.exit_code == 1
+        assert done.output == "docs/small-dark.svg: not up to date; run bmvis update README.md\n"
+    assert not dark.exists()
+    assert run(None)[0].output == "updated docs/small-dark.svg\n"
+    (tmp_path / "zoo.py").write_text(ZOO.replace("width=8", "width=9"))
+    done, _ = run(None, "--check")
+    assert done.output.count("not up to date") == 3
+
+
+def test_a_picture_in_restructuredtext(run, tmp_path):
+    text = "P\n=\n\n.. bmvis: picture zoo:hostile file=h alt=Small\n\n.. /bmvis\n"
+    done, written = run(text, name="README.rst")
+    assert done.exit_code == 0, done.output
+    [image] = [node for node in publish_doctree(written).findall() if node.tagname == "image"]
+    assert (image["uri"], image["alt"]) == ("h-light.svg", "Small")
+
+
+@pytest.mark.parametrize("file", ["", "file=/tmp/x", "file=../x", "file=a/../../x", 'file="a b"'])
+def test_a_picture_is_below_the_folder_of_the_readme(run, tmp_path, file):
+    done, _ = run(f"<!-- bmvis: picture zoo:small {file} -->\n<!-- /bmvis -->\n")
+    assert done.exit_code == 2
+    assert "README.md:1: the picture has no valid file" in done.output
+    assert not list(tmp_path.rglob("*.svg"))
