@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from bmvis.errors import InvalidReferenceError
+from bmvis.file_names import readable
 from bmvis.reference_arguments import parse_argument
 
 MAX_LENGTH = 4096
@@ -89,6 +90,8 @@ def parse_reference(text: str) -> Reference:
     module, colon, call = text.partition(":")
     if module.strip() in ("checkpoint", "config") and not _CALLED.match(call):
         return _file(text, module.strip(), call.strip())
+    text = readable(text)  # an argument of the command line, in a locale without UTF-8
+    module, colon, call = text.partition(":")
     parts = _CALLABLE.fullmatch(call)
     module, attribute = module.strip(), (parts["attribute"] if parts else call.partition("(")[0]).strip()
     if not colon:

@@ -6,6 +6,7 @@ to: `zoo:build_helpers` can be a module that `zoo` imports, and `zoo:system` a f
 - An entry without wildcards allows exactly the object that it names.
 - A wildcard allows the public names of the module (`offers`), but no modules.
 - Each step of a dotted name must start at a class, and must not be a dunder name.
+- A wildcard that allows a dictionary allows those of its values that the package of the module defines.
 """
 
 from __future__ import annotations
@@ -61,6 +62,20 @@ def require(reference: Reference, allow: tuple[str, ...], module: ModuleType, fo
             f"{entries[0].text!r} allows public names that are defined in the package {_top(reference.module)!r}"
             " or listed in __all__; write other names out in `allow`",
         )
+
+
+def require_value(reference: Reference, allow: tuple[str, ...], module: ModuleType, value: Any) -> None:
+    """Require that an entry of `allow` allows the value of a dictionary that `require` has accepted.
+
+    Raises:
+        InvalidReferenceError: only a wildcard allows the dictionary, and the value is defined in another package.
+    """
+    if EVERYTHING in allow or reference.file or (not _is_module(value) and _is_own(module, value)):
+        return
+    entries = [e for e in map(parse_entry, allow) if e.matches(reference.module, reference.attribute)]
+    if all(entry.has_wildcard for entry in entries):
+        hint = f"write {reference.module}:{reference.attribute} in `allow`"
+        raise _refusal(reference, f"its value is {_kind(value)}", hint)
 
 
 def offered(module: ModuleType) -> Iterator[tuple[str, Any]]:

@@ -69,6 +69,13 @@ def _items(module: ModuleType, name: str, pattern: Reference, kinds: Any) -> lis
 
 
 def _is_factory(value: Any) -> bool:
+    try:
+        return _gives_model(value)
+    except Exception:  # its class, signature and wrappers are user code; the module can have other models
+        return False
+
+
+def _gives_model(value: Any) -> bool:
     if isinstance(value, nn.Module):
         return True
     if inspect.isclass(value):

@@ -51,7 +51,11 @@ def import_object(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) 
             raise FactoryError(f"{where!r} has no {name!r}", hint=name_hints.for_attribute(name, found)) from error
         where = f"{where}.{name}"
     allowed.require(reference, allow, module, found)
-    return found if reference.key is None else _value(found, reference.key, where)
+    if reference.key is None:
+        return found
+    value = _value(found, reference.key, where)
+    allowed.require_value(reference, allow, module, value)
+    return value
 
 
 def _value(holder: Any, key: str, where: str) -> Any:

@@ -98,11 +98,13 @@ class AllowList:
         """Require, before the import, that an entry matches the module of a gallery pattern.
 
         Raises:
-            InvalidReferenceError: no entry matches it.
+            InvalidReferenceError: no entry matches it, or its list of arguments is not a name of the module itself:
+                `zoo:build(*os.environ)` would show what another module contains.
         """
-        if EVERYTHING not in self.entries and not any(
-            parse_entry(entry).matches_module(pattern.module) for entry in self.entries
-        ):
+        if EVERYTHING in self.entries:
+            return
+        is_deep = "." in (pattern.each or "") or (pattern.each == "" and "." in pattern.attribute)
+        if is_deep or not any(parse_entry(entry).matches_module(pattern.module) for entry in self.entries):
             raise self._refusal(pattern.target)
 
     def _allows_file(self, entry: str, reference: Reference) -> bool:

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from bmvis.file_names import local, readable, utf8
+from bmvis.reference import parse_reference
 
 NAME = "größe-日本.py"
 
@@ -26,6 +27,11 @@ def test_names_of_an_ascii_locale_are_decoded_as_utf8_and_back():
         [sys.executable, "-c", code, NAME], env=os.environ | ascii_locale, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == ascii(["ascii", False, True, NAME])
+
+
+def test_reference_in_an_ascii_locale_is_read_as_utf8():
+    argument = "zoo_ü:bauen".encode().decode("ascii", "surrogateescape")
+    assert parse_reference(argument) == parse_reference("zoo_ü:bauen")
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,15 @@ class Zoo:
 class Net(nn.Module): ...
 class NotNet: ...
 
+def cycle(): ...
+cycle.__wrapped__ = cycle
+
+class Meta(type):
+    __subclasscheck__ = __instancecheck__ = lambda *_: 1 / 0
+    __call__ = property(lambda cls: 1 / 0)
+class Hostile(metaclass=Meta): ...
+hostile = object.__new__(Hostile)
+
 method = Zoo().method
 needing = Zoo().needing
 instance = Zoo()

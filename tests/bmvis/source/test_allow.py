@@ -43,6 +43,8 @@ FILES = {
         def __dunder__(): return nn.Linear(1, 1)
         def build_wrapped(f=os.system): return nn.Linear(1, 1)
         build_method = Net.create
+        class Registry(dict): pass
+        build_registered = Registry(net=build_net, system=os.system, popen=subprocess.Popen, os=os)
         class Factory:
             def __call__(self): return nn.Linear(5, 5)
         build_instance = Factory()
@@ -76,7 +78,8 @@ FILES = {
         from os import system
         from outside import build_outside
         from torch import nn
-        __all__ = ["build_outside", "build_listed", "_secret", "os", "os.system", 3]
+        __all__ = ["build_outside", "build_listed", "_secret", "os", "os.system", "HOOKS", 3]
+        HOOKS = {"system": system}
         def build_listed(): return nn.Linear(1, 1)
         def _secret(): return nn.Linear(1, 1)
         def build_unlisted(): return nn.Linear(1, 1)
@@ -150,6 +153,14 @@ TRIES = {
         ("zoo:model.forward", "zoo:model.forward(1)"),
         ("zoo:build_registry.get", "zoo:build_registry.get('system')"),
         ("zoo:build_small.func", "zoo:build_small.func()"),
+    ],
+    "value of a dictionary": [
+        ("zoo:build_*", f"zoo:build_registered['system']{TOUCH}"),
+        ("zoo:build_*", f"zoo:build_registered['popen']{TOUCH}"),
+        ("zoo:build_*", "zoo:build_registered['os']"),
+        ("zoo:build_*", f"zoo:build_registry['system']{TOUCH}"),
+        ("listed:*", f"listed:HOOKS['system']{TOUCH}"),
+        ("zoo:*", f"zoo:os.environ['HOME']{TOUCH}"),
     ],
     "dunder of a class": [
         ("zoo:Net.__subclasses__", "zoo:Net.__subclasses__()"),
@@ -237,6 +248,7 @@ def test_cases_cover_many_kinds_of_attempts():
         pytest.param("zoo:_private", "zoo:_private", "Linear", id="exact private name"),
         pytest.param("outside:create_model", "outside:create_model('x')", "Linear", id="exact, as timm:create_model"),
         pytest.param("listed:*", "listed:build_outside", "Linear", id="listed in __all__"),
+        pytest.param("zoo:build_*", "zoo:build_registered['net']", "Linear", id="own value of an own dictionary"),
     ],
 )
 def test_reference_that_the_entry_allows_is_built(worker, project, entry, reference, root):
@@ -252,6 +264,12 @@ def test_gallery_pattern_matches_what_a_wildcard_allows(worker, project):
         "listed:build_outside",
         "listed:build_listed",
     )
+
+
+@pytest.mark.parametrize("pattern", ["zoo:build(*os.environ)", "zoo:build(*sys.path)", "zoo:os.environ[*]"])
+def test_gallery_pattern_reads_no_other_module(pattern, project):
+    with Source(project, path=["."], allow=["zoo:*"]) as source, pytest.raises(InvalidReferenceError, match="allowed"):
+        source.find_all(pattern)
 
 
 def test_inputs_function_is_checked_too(project):
