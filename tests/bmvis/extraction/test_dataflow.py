@@ -135,6 +135,12 @@ def constant_tensor(net, x):
     return net.a(x) + torch.tensor([1.0, 2, 3, 4])
 
 
+def overwritten(net, x):
+    h = net.a(x)
+    h.copy_(net.b(x))
+    return h
+
+
 BOTH = "in:x > a; in:x > b; "
 CASES = {
     "dictionary": (lambda net, x: {"one": net.a(x), "two": net.b(x)}, BOTH + "a > out:one; b > out:two"),
@@ -149,6 +155,7 @@ CASES = {
     "views written": (through_a_view, BOTH + "a > (+)root; b > (+)root; (+)root > c; c > out:output"),
     "added in place": (added_in_place, BOTH + "a > (+)root; b > (+)root; (+)root > out:output"),
     "view made before the write": (in_place_before_view, BOTH + "a > (×)root; b > (×)root; (×)root > out:output"),
+    "overwritten": (overwritten, "in:x > b; b > out:output"),
     "checkpoint": (checkpointed, BOTH + "a > (+)root; b > (+)root; (+)root > out:output"),
     "autograd function": (
         lambda net, x: Square.apply(net.a(x), net.b(x)),
@@ -256,6 +263,26 @@ def test_modules_of_a_model_whose_forward_is_called_directly_are_one_box() -> No
     )
     assert edges_of(Wrapper(), torch.ones(2, 4), level=2) == sorted(opened.split("; "))
     assert "model > (+)root" in edges_of(Wrapper(), torch.ones(2, 4))
+
+
+def test_code_between_the_calls_of_a_directly_called_forward_is_in_its_box() -> None:
+    class Inner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up, self.down = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.down(self.up(x) + x)
+
+    class Wrapper(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = Inner()
+
+        def forward(self, x):
+            return self.model.forward(x)
+
+    assert edges_of(Wrapper(), torch.ones(2, 4)) == ["in:x > model", "model > out:output"]
 
 
 def test_shared_module_has_the_path_of_its_caller() -> None:
