@@ -24,6 +24,11 @@ Flow = int | Literal["", "auto", "only"]
 
 FlowOperations = Literal["joins", "all", "none"]
 
+ColumnName = Literal["input", "output", "macs", "bytes", "share"]
+"""Columns of facts next to a tree."""
+CALL_COLUMNS: tuple[ColumnName, ...] = ("input", "output", "macs")
+"""Those that need the option `inputs`."""
+
 FindingKind = Literal["missing", "frozen", "twice", "empty", "foreign", "decay"]
 """Kinds of likely mistakes in an optimizer, in order: trainable parameters in no group, frozen parameters in a group,
 a parameter in several groups, a group without parameters, tensors that are not in the model, and weight decay for
@@ -62,6 +67,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     flow_open: tuple[str, ...] = ()
     flow_closed: tuple[str, ...] = ()
     flow_ops: FlowOperations = "joins"
+    columns: tuple[ColumnName, ...] = ()
 
     @property
     def mapping_file(self) -> str:
@@ -140,6 +146,13 @@ def _findings(text: str) -> tuple[str, ...]:
     if not names or not set(names) <= set(get_args(FindingKind)):
         raise ValueError
     return tuple(names)
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    if not names or not set(names) <= set(get_args(ColumnName)):
+        raise ValueError
+    return names
 
 
 def _classes(text: str) -> tuple[str, ...]:
@@ -278,6 +291,13 @@ OPTIONS: tuple[Option, ...] = (
         _choice("joins", "all", "none"),
         "Which operations between modules the figure shows. `joins`: those that combine the values of several boxes, "
         "or use a parameter. The default is `joins`.",
+    ),
+    Option(
+        "columns",
+        f"one or more of {', '.join(get_args(ColumnName))}",
+        _columns,
+        "Columns next to the tree: the shapes of the inputs and outputs of each module and its MACs, which require "
+        "`inputs`, the size of its parameters in bytes, and its share of all parameters.",
     ),
     Option("only-common", "", _flag, "With `common`, leave out modules that have no common name."),
 )

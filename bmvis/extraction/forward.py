@@ -7,6 +7,7 @@ change the model.
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -38,6 +39,12 @@ _SIZE_QUERIES = frozenset(
     )
 )  # fmt: skip
 """Queries that a tensor with its own sizes, such as a nested one, dispatches. PyTorch answers them without the mode."""
+
+
+_WITH_KEYWORDS: Mapping[str, Any] = (
+    {"with_kwargs": True} if "with_kwargs" in inspect.signature(register_module_forward_hook).parameters else {}
+)
+"""The argument of a global hook that passes keyword arguments too. An older PyTorch passes positional ones alone."""
 
 
 def make_tensors(inputs: Sequence[TensorInput], device: str) -> tuple[list[Any], dict[str, Any]]:
@@ -110,7 +117,7 @@ def _call_watched(
         stack.enter_context(_evaluating(model))
         stack.enter_context(_uncompiled())
         stack.callback(register_module_forward_pre_hook(recorder.enter).remove)
-        stack.callback(register_module_forward_hook(recorder.leave, always_call=True).remove)
+        stack.callback(register_module_forward_hook(recorder.leave, always_call=True, **_WITH_KEYWORDS).remove)
         stack.enter_context(torch.no_grad())
         if is_counting:
             stack.enter_context(_Operations(recorder))
@@ -160,6 +167,7 @@ class _Seen:
         self.calls = self.macs = self.bytes = 0
         self.uncounted: set[str] = set()
         self.outputs: tuple[Output, ...] | None = None
+        self.inputs: tuple[Output, ...] = ()
 
 
 class _Recorder:
@@ -176,7 +184,9 @@ class _Recorder:
         self.running.append(id(module))
         self.seen.setdefault(id(module), _Seen(len(self.seen))).calls += 1
 
-    def leave(self, module: nn.Module, _args: Any, output: Any) -> None:
+    def leave(self, module: nn.Module, args: Any, *rest: Any) -> None:
+        """Record a call. `rest` are the keyword arguments, if PyTorch passes them, and the output."""
+        *keywords, output = rest
         if self.dataflow:
             self.dataflow.stack.leave(module)
         while self.running and self.running.pop() != id(module):
@@ -184,8 +194,10 @@ class _Recorder:
         seen = self.seen.get(id(module))
         if seen is None:
             return
-        outputs = read_outputs(output)
-        seen.outputs = outputs if seen.outputs is None else merged(seen.outputs, outputs)
+        outputs, inputs = read_outputs(output), read_outputs((args, *keywords))
+        is_first = seen.outputs is None
+        seen.outputs = merged(seen.outputs or (), outputs) if not is_first else outputs
+        seen.inputs = merged(seen.inputs, inputs) if not is_first else inputs
 
     def computed(self, macs: int, size: int, uncounted: str = "") -> None:
         for module in set(self.running):
@@ -314,4 +326,5 @@ def _ranked(calls: list[Call | None]) -> list[Call | None]:
 def _call(seen: _Seen | None) -> Call | None:
     if seen is None:
         return None
-    return Call(seen.calls, seen.order, seen.outputs or (), seen.macs, seen.bytes, tuple(sorted(seen.uncounted)))
+    uncounted = tuple(sorted(seen.uncounted))
+    return Call(seen.calls, seen.order, seen.outputs or (), seen.macs, seen.bytes, uncounted, seen.inputs)

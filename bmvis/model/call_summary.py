@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import reduce
 
 import msgspec
 
@@ -24,6 +25,7 @@ class CallSummary(msgspec.Struct, frozen=True, gc=False):
     bytes: Span
     uncounted: tuple[str, ...] = ()
     """Names of the operations that `macs` does not include, which makes it a lower bound."""
+    inputs: tuple[Output, ...] = ()
 
     @property
     def is_called(self) -> bool:
@@ -37,16 +39,18 @@ def summarize_calls(calls: Iterable[Call | None]) -> CallSummary | None:
     if not found:
         return None
     called = [call for call in found if call.calls]
-    outputs = called[0].outputs if called else ()
-    for call in called[1:]:
-        outputs = merged(outputs, call.outputs)
     return CallSummary(
-        outputs,
+        _all_merged([call.outputs for call in called]),
         _span([call.calls for call in found]),
         _span([call.macs for call in found]),
         _span([call.bytes for call in found]),
         tuple(sorted({name for call in found for name in call.uncounted})),
+        _all_merged([call.inputs for call in called]),
     )
+
+
+def _all_merged(found: Sequence[tuple[Output, ...]]) -> tuple[Output, ...]:
+    return reduce(merged, found) if found else ()
 
 
 def merged(first: Sequence[Output], second: Sequence[Output]) -> tuple[Output, ...]:

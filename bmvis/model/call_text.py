@@ -20,7 +20,8 @@ _OUTPUT = re.compile(
 _PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 _SIZE = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?")
 _NUMBERS = ("macs", "bytes")
-_KNOWN = ("calls", "order", "outputs", *_NUMBERS, "uncounted")
+_TENSORS = ("outputs", "inputs")
+_KNOWN = ("calls", "order", *_TENSORS, *_NUMBERS, "uncounted")
 
 
 def write_call(call: Call | None, rank: int) -> dict[str, str] | None:
@@ -35,8 +36,7 @@ def write_call(call: Call | None, rank: int) -> dict[str, str] | None:
     found = {} if call.calls == 1 else {"calls": str(call.calls)}
     if call.calls and call.order != rank:
         found["order"] = f"{call.order - rank:+}"
-    if call.outputs:
-        found["outputs"] = outputs_text(call.outputs)
+    found |= {name: outputs_text(tensors) for name in _TENSORS if (tensors := getattr(call, name))}
     found |= {name: str(number) for name in _NUMBERS if (number := getattr(call, name))}
     if call.uncounted:
         found["uncounted"] = ", ".join(call.uncounted)
@@ -61,11 +61,15 @@ def read_call(texts: Mapping[str, str] | None, rank: int) -> Call | None:
         int(texts.get("macs", "0")),
         int(texts.get("bytes", "0")),
         tuple(texts["uncounted"].split(", ")) if "uncounted" in texts else (),
+        _read_outputs(texts.get("inputs", "")),
     )
 
 
 def outputs_text(outputs: Sequence[Output]) -> str:
-    """Return the tensors that a module returned: `[1, 64-224]; hidden: [1, 8]`. `[?]` is a varying number of sizes."""
+    """Return the tensors that a module returned or was given: `[1, 64-224]; hidden: [1, 8]`.
+
+    `[?]` is a tensor whose number of dimensions varies.
+    """
     return "; ".join(_name(output.name) + f"[{_sizes(output)}]" for output in outputs)
 
 

@@ -103,8 +103,8 @@ def _wrong_numbers(module: Module, groups: int) -> Iterator[str]:
     if call := module.call:
         if not all(0 <= number <= MAX_NUMBER for number in (call.calls, call.order, call.macs, call.bytes)):
             yield f"{module.name!r} has numbers of its call that are out of range"
-        if any(size < 0 for output in call.outputs for size in (*(output.shape or ()), *output.most)):
-            yield f"{module.name!r} has an output with a negative size"
+        if any(size < 0 for output in (*call.outputs, *call.inputs) for size in (*(output.shape or ()), *output.most)):
+            yield f"{module.name!r} has a call with a tensor of a negative size"
 
 
 def _wrong_tensor(tensor: Parameter | Buffer) -> Iterator[str]:

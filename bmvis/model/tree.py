@@ -108,10 +108,10 @@ class Buffer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Output(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A tensor that a module returned."""
+    """A tensor that a module returned, or was given."""
 
     name: str
-    """Its key in a returned dictionary; '' for other outputs."""
+    """Its key in a returned dictionary, or the name of the keyword argument; '' for others."""
     shape: tuple[int, ...] | None
     """The minimum size of each dimension. None if the number of dimensions varies."""
     most: tuple[int, ...] = ()
@@ -132,6 +132,8 @@ class Call(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Size in bytes of the tensors that its operations create, including the modules that it calls."""
     uncounted: tuple[str, ...] = ()
     """Sorted names of operations that `macs` does not include, such as `mylib::mm`."""
+    inputs: tuple[Output, ...] = ()
+    """The tensors among its arguments."""
 
 
 class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

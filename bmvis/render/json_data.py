@@ -31,7 +31,8 @@ A row has these keys. Keys that do not apply are omitted:
 - `change`: of a row or parameter that differs, in a comparison.
 - `extra_repr`, `match`, `differs`: see `bmvis.view.page.Row`.
 - `flow`: if the model was called (option `inputs`). Has `outputs` (`name`, `shape`, and `most` with the maximum sizes
-  if they vary), and `calls`, `macs` and `bytes`, each as the minimum and maximum over the modules of the row.
+  if they vary), `inputs` (the tensors among the arguments, in the same form), and `calls`, `macs` and `bytes`, each as
+  the minimum and maximum over the modules of the row.
 """
 
 from __future__ import annotations
@@ -142,6 +143,7 @@ def _flow(flow: CallSummary) -> dict[str, Any]:
         "calls": flow.calls,
         "macs": flow.macs,
         "bytes": flow.bytes,
+        **({"inputs": [msgspec.to_builtins(one) for one in flow.inputs]} if flow.inputs else {}),
         **({"uncounted": flow.uncounted} if flow.uncounted else {}),
     }
 

@@ -12,6 +12,7 @@ from bmvis.errors import BmvisError
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Parameter
 from bmvis.render import summary, words
+from bmvis.render.columns import column_texts
 from bmvis.render.latex_figure import to_picture
 from bmvis.render.param_groups import cells, kinds
 from bmvis.render.text import guides, mark_text
@@ -68,15 +69,29 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
     figure = to_picture(page.figure, writer.text) if page.figure else []
     lines = guides([row.depth for row in page.rows])
     head = (_caption(page.options.caption, writer) if page.options.caption else "") + label("")
-    body = [
-        rf"\bmvisrow{{{_guide(line)}}}{{{_row_label(row, label)}{writer.row(row)}}}"
-        for line, row in zip(lines, page.rows, strict=True)
+    heads, *cells = _columns(page, writer)
+    body = [rf"\bmvisrow{{}}{{{heads}}}"] if heads else []
+    body += [
+        rf"\bmvisrow{{{_guide(line)}}}{{{_row_label(row, label)}{writer.row(row)}{cell}}}"
+        for line, row, cell in zip(lines, page.rows, cells, strict=True)
     ]
     if page.param_groups:
         body += _param_groups(page.param_groups, page.totals, writer)
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in summary.notes(page)]
     shown = [] if page.is_figure_alone else body
     return "\n".join([r"\begin{bmvistree}" + head, *figure, *shown, r"\end{bmvistree}"])
+
+
+def _columns(page: Page, writer: _Writer) -> list[str]:
+    """Return the heads of the columns, then the cells of each row, as boxes of the same widths."""
+    texts = column_texts(page)
+    if not texts.heads:
+        return [""] * (len(page.rows) + 1)
+    boxes = (
+        "".join(rf"\bmvisboxed{{{width + 2}}}{{{writer.text(t)}}}" for t, width in zip(line, texts.widths, strict=True))
+        for line in (texts.heads, *texts.lines)
+    )
+    return [rf"\bmviscolumns{{{line}}}" for line in boxes]
 
 
 def caption(text: str, mark: str, *, unicode: bool = False) -> str:

@@ -15,6 +15,7 @@ from rich.tree import Tree
 
 from bmvis.model.tree import Parameter
 from bmvis.render import legend, summary, words
+from bmvis.render.columns import column_texts
 from bmvis.render.html.markup import tag
 from bmvis.render.param_groups import param_group_lines
 from bmvis.render.text import guides, mark_text, name_text, printable
@@ -74,9 +75,11 @@ class TerminalTree:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines of the tree, then the lines below it."""
         rows, width = self.page.rows, options.max_width
-        amounts = _amounts(self.page) if self._columns and width >= WIDE else []
+        counts = _amounts(self.page) if self._columns and width >= WIDE else []
+        amounts = _with_selected(counts, self.page)
         if amounts:
-            width -= amounts[0].cell_len
+            width = max(width - amounts[0].cell_len, MIN_WIDTH)
+            width = width if self._columns else min(width, _longest(self.page))
             yield Text.assemble(" " * width, amounts[0], no_wrap=True, overflow="ignore")
         step = _step(max(row.depth for row in rows), width)
         before = guides([row.depth for row in rows])
@@ -85,7 +88,7 @@ class TerminalTree:
             first = _narrowed(before[index], step, options.ascii_only)
             continued = before[index].replace("├── ", "│   ").replace("└── ", "    ") + ("│   " if is_open else "    ")
             rest = _narrowed(continued, step, options.ascii_only)
-            parts = list(_parts(row, self.page.dtype, columns=bool(amounts)))
+            parts = list(_parts(row, self.page.dtype, columns=bool(counts)))
             for number, line in enumerate(_lines(parts, width - len(first), width - len(rest))):
                 drawn = Text.assemble((rest if number else first, LINES), line, no_wrap=True, overflow="ignore")
                 if amounts and not number:
@@ -93,6 +96,18 @@ class TerminalTree:
                 yield drawn
         for line in lines_below(self.page):
             yield from line.wrap(console, options.max_width)
+
+
+def _with_selected(counts: list[Text], page: Page) -> list[Text]:
+    """Return the columns that the options select before those of the counts, if there are any."""
+    if not page.columns:
+        return counts
+    selected = (Text(f"  {printable(line)}", style=MUTED) for line in column_texts(page).aligned)
+    return [cells + count for cells, count in zip(selected, counts or [Text()] * (len(page.rows) + 1), strict=True)]
+
+
+def _longest(page: Page) -> int:
+    return max(4 * row.depth + row_label(row, page.dtype).cell_len for row in page.rows)
 
 
 def _amounts(page: Page) -> list[Text]:
@@ -131,7 +146,7 @@ def to_svg(page: Page, title: str, scheme: Scheme = "auto") -> str:
         title: the title of the image.
         scheme: for which mode its colors are; `auto` adapts to the one of the reader's system.
     """
-    width = max(4 * row.depth + row_label(row, page.dtype).cell_len for row in page.rows)
+    width = _longest(page) + (len(column_texts(page).aligned[0]) + 2 if page.columns else 0)
     console = Console(
         record=True,
         width=max(width, *(line.cell_len for line in lines_below(page))) + 1,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bmvis.log_text import without_commands
 from bmvis.model.tree import Parameter
 from bmvis.render import summary, words
+from bmvis.render.columns import column_texts
 from bmvis.render.connections import figure_lines
 from bmvis.render.param_groups import param_group_lines
 from bmvis.view.page import Page, Row
@@ -27,6 +28,8 @@ def to_text(page: Page, *, marks: bool = True) -> str:
         guide + printable(row_text(row, marks=marks, dtype=page.dtype))
         for guide, row in zip(guides([row.depth for row in page.rows]), page.rows, strict=True)
     ]
+    if marks and page.columns:
+        lines = with_columns(lines, page)
     if marks:
         if page.figure:
             figure = [*map(printable, figure_lines(page.figure.figure))]
@@ -37,6 +40,13 @@ def to_text(page: Page, *, marks: bool = True) -> str:
             lines += ["", *param_group_lines(page.param_groups, page.totals)]
         lines += ["", *map(printable, summary.notes(page))]
     return "\n".join(lines)
+
+
+def with_columns(lines: Sequence[str], page: Page) -> list[str]:
+    """Return the lines of a tree with the cells of its rows, below a line with the heads."""
+    width = max(map(len, lines))
+    rows = zip(["", *lines], column_texts(page).aligned, strict=True)
+    return [f"{line.ljust(width)}  {printable(cells)}" for line, cells in rows]
 
 
 def printable(text: str) -> str:

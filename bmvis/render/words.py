@@ -75,7 +75,7 @@ def row_marks(row: Row) -> Iterator[Mark]:
         yield Mark("change", change_text(module.change))
     if module and module.shared_with is not None:
         yield Mark("shared", f"same module as {module.shared_with or 'the root'}")
-    yield from _call_marks(row.call_summary)
+    yield from _call_marks(row)
     if row.hidden:
         unchanged = ", unchanged" if row.is_unchanged else ""
         count = f", {_range(row.counts, humanize.count)} {row.counted}"
@@ -127,11 +127,12 @@ def amount_text(row: Row) -> str:
     return f"{times(row)} × {short_count(row)}" if times(row) > 1 else short_count(row)
 
 
-def _call_marks(calls: CallSummary | None) -> Iterator[Mark]:
+def _call_marks(row: Row) -> Iterator[Mark]:
     """Yield marks for the outputs of modules, and for the number of calls if it is not 1."""
+    calls = row.call_summary
     if calls is None:
         return
-    if calls.outputs:
+    if row.shows_outputs:
         yield Mark("outputs", outputs_text(calls), macs_text(calls))
     if calls.calls != (1, 1):
         yield Mark("calls", calls_text(calls))
@@ -148,11 +149,14 @@ def outputs_text(calls: CallSummary) -> str:
     Examples are `→ [1, 128, 768]`, `→ [1, 7-56]` for sizes that vary between modules, and
     `→ logits:[1, 2] hidden:[1, 128, 768]` for a dictionary.
     """
-    shown = [
-        f"{output.name}:{_output_sizes(output)}" if output.name else _output_sizes(output) for output in calls.outputs
-    ]
-    more = len(shown) - MAX_OUTPUTS
-    return " ".join(["→", *shown[:MAX_OUTPUTS], *([f"… {more} more"] if more > 0 else [])])
+    return f"→ {tensors_text(calls.outputs)}"
+
+
+def tensors_text(tensors: Sequence[Output], most: int = MAX_OUTPUTS) -> str:
+    """Return the shapes of up to `most` tensors: `logits:[1, 2] hidden:[1, 128, 768] … 2 more`."""
+    shown = [f"{one.name}:{_output_sizes(one)}" if one.name else _output_sizes(one) for one in tensors]
+    more = len(shown) - most
+    return " ".join([*shown[:most], *([f"… {more} more"] if more > 0 else [])])
 
 
 def calls_text(calls: CallSummary) -> str:
@@ -169,13 +173,17 @@ def macs_text(calls: CallSummary) -> str:
     If operations are not counted, the number is a minimum, and the operations are named:
     `at least 1K MACs, …; 1 operation not counted (mylib::mm)`.
     """
-    macs, sizes = dict.fromkeys(map(_giga, calls.macs)), dict.fromkeys(map(humanize.size, calls.bytes))
-    computed = f"{'-'.join(sizes)} computed"
+    macs, computed = macs_range(calls), f"{_range(calls.bytes, humanize.size)} computed"
     if not calls.uncounted:
-        return f"{'-'.join(macs)} MACs, {computed}"
+        return f"{macs} MACs, {computed}"
     if ALL_OPERATIONS in calls.uncounted:
         return "MACs not counted: the model fails while its operations are watched"
-    return f"at least {'-'.join(macs)} MACs, {computed}; {_uncounted(calls.uncounted)}"
+    return f"at least {macs} MACs, {computed}; {_uncounted(calls.uncounted)}"
+
+
+def macs_range(calls: CallSummary) -> str:
+    """Return `11.2G`, or `0-1.1K` if the modules differ."""
+    return _range(calls.macs, _giga)
 
 
 def _uncounted(names: Sequence[str]) -> str:
@@ -238,14 +246,19 @@ def count_text(row: Row, page: Page) -> str:
     several = [" + ".join(here) for here, everywhere in known if len(everywhere) > 1]
     each = f" each, {row.times} times, together" if row.times > 1 else ":"
     share = share_text(row, page)
-    sizes = row.variation.stored_bytes if row.variation else (row.totals.stored_bytes,) * 2
-    stored = ", ".join([_range(sizes, humanize.size), *several])
+    stored = ", ".join([size_text(row), *several])
     return f"{_range(row.counts, '{:,}'.format)} {row.counted}{each} {share}; {stored}"
 
 
 def share_text(row: Row, page: Page) -> str:
     """Return the share of the model's elements that all modules of a row have: `6.5 %`."""
     return humanize.percent(row.elements, page.totals.count)
+
+
+def size_text(row: Row) -> str:
+    """Return the size of the parameters of one module: `4.2 KB`, `4.2 KB-1.1 MB` if the modules differ."""
+    sizes = row.variation.stored_bytes if row.variation else (row.totals.stored_bytes,) * 2
+    return _range(sizes, humanize.size)
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str:

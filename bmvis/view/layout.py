@@ -23,7 +23,7 @@ from bmvis.model.dtypes import device_of, dtype_of, rank_facts
 from bmvis.model.labels import merge_paths
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model, join, parameter_facts
-from bmvis.options import Options
+from bmvis.options import CALL_COLUMNS, Options
 from bmvis.view.chains import join_chains
 from bmvis.view.change_summary import change_summary
 from bmvis.view.common_structure import choose_mapping, rename_modules
@@ -153,11 +153,11 @@ def _page(subject: _Subject, rows: Sequence[Row], options: Options) -> Page:
         is_before_checkpoint=base is not None and base.is_checkpoint,
         active=model.active,
         recorded_with=model.versions if model.is_recorded else None,
-        missing=tuple(_missing(model)),
+        missing=tuple(_missing(model, options)),
         notes=model.notes,
         call_summary=summarize_calls([model.root.call]),
         param_groups=groups,
-        warnings=(*subject.warnings, *_problems(model), *_optimizer_warnings(groups, options)),
+        warnings=(*subject.warnings, *_problems(model, options), *_optimizer_warnings(groups, options)),
     )
 
 
@@ -221,16 +221,24 @@ def _ties(model: Model) -> Iterator[tuple[str, str]]:
         yield from ((key, first) for key in merge_paths(keys))
 
 
-def _missing(model: Model) -> Iterator[Missing]:
+def _missing(model: Model, options: Options) -> Iterator[Missing]:
     """Yield what the tree lacks, for the reader of the page. The author gets `_problems` as warnings."""
     if model.incomplete:
         yield "modules"
-    if model.untraced:
+    if model.untraced or _needs_call(model, options):
         yield "recorded call" if model.is_recorded and not model.inputs else "call"
 
 
-def _problems(model: Model) -> Iterator[BmvisError]:
+def _needs_call(model: Model, options: Options) -> bool:
+    """Return whether columns need a forward pass that was not requested."""
+    return not model.inputs and model.root.call is None and any(name in CALL_COLUMNS for name in options.columns)
+
+
+def _problems(model: Model, options: Options) -> Iterator[BmvisError]:
     """Yield an error if modules or shapes are missing from the tree, or may be."""
+    if not model.untraced and _needs_call(model, options):
+        names = ", ".join(name for name in options.columns if name in CALL_COLUMNS)
+        yield TraceError(f"the columns {names} require 'inputs'", hint="add inputs, such as float32[1, 3, 224, 224]")
     if problem := model.incomplete:
         yield IncompleteError(problem.message, hint=problem.hint, detail=problem.detail)
     if problem := model.untraced:

@@ -12,7 +12,7 @@ from bmvis.model.call_summary import CallSummary
 from bmvis.model.labels import label
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Module, Parameter
-from bmvis.options import Options
+from bmvis.options import CALL_COLUMNS, ColumnName, Options
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.hidden import Hidden
 from bmvis.view.param_groups import ParamGroupTable
@@ -71,6 +71,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """How the row differs from the same one of a sibling block: `differs from layer.0-5, where bias is frozen`."""
     call_summary: CallSummary | None = None
     """Summary of the forward pass for the modules of the row; None if there is no record."""
+    has_output_column: bool = False
+    """Whether the page has a column with the outputs, so that the row does not repeat them."""
     variation: Variation | None = None
     """How the modules of the row differ in sizes; None if they are equal. Its parameters then have ranges."""
     is_match: bool = False
@@ -95,6 +97,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def counted(self) -> str:
         """Return the noun for its numbers; see `Page.counted`."""
         return "elements" if self.module and self.depth and not self.module.type else "parameters"
+
+    @property
+    def shows_outputs(self) -> bool:
+        """Return whether the row has a mark with its outputs."""
+        return bool(self.call_summary and self.call_summary.outputs) and not self.has_output_column
 
     @property
     def repeats(self) -> int:
@@ -179,6 +186,12 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     def counted(self) -> str:
         """Return the noun for its numbers: a checkpoint does not distinguish parameters from buffers."""
         return "elements" if self.is_checkpoint else "parameters"
+
+    @property
+    def columns(self) -> tuple[ColumnName, ...]:
+        """Return the columns that the options select, without those of a forward pass if there was none."""
+        known = self.options.columns
+        return known if self.call_summary else tuple(column for column in known if column not in CALL_COLUMNS)
 
     @property
     def dtype(self) -> str:

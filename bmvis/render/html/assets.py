@@ -21,7 +21,7 @@ SCRIPT = "bmvis/static/bmvis.js"
 """The script of trees, joined from its parts."""
 STYLE = "bmvis/static/bmvis.css"
 """The stylesheet of trees, joined from its parts."""
-STYLE_PARTS = ("theme", "tree", "row", "tools", "figure", "errors")
+STYLE_PARTS = ("theme", "tree", "row", "columns", "tools", "figure", "errors")
 """Parts of the stylesheet in order: a later rule overrides an earlier one of the same specificity."""
 GALLERY_STYLE, GALLERY_SCRIPT = GALLERY = "bmvis/static/bmvis-gallery.css", "bmvis/static/bmvis-gallery.js"
 """The files that a page with a gallery needs in addition."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bmvis.model.tree import Buffer, Parameter
-from bmvis.render import words
+from bmvis.options import ColumnName
+from bmvis.render import columns, words
 from bmvis.render.html.markup import safe_name
-from bmvis.view.page import Row
+from bmvis.view.page import Page, Row
 from bmvis.view.tensor_series import merge_series
 from bmvis.view.variation import Member, greatest
 
@@ -83,6 +84,11 @@ def outputs(row: Row) -> str | None:
 def macs(row: Row) -> str | None:
     """Return the multiply-accumulates of each module; None if they are equal."""
     return _texts(row, lambda member: words.macs_text(member.call_summary) if member.call_summary else "")
+
+
+def cell(row: Row, page: Page, column: ColumnName) -> str | None:
+    """Return the text of a cell for each module; None if they are equal, or if the script computes it."""
+    return None if column == "share" else _texts(row, lambda member: columns.cell_of(member, page, column))
 
 
 def _texts(row: Row, write: Callable[[Member], str]) -> str | None:

@@ -13,6 +13,7 @@ from bmvis.errors import BmvisError
 from bmvis.model.tree import Module
 from bmvis.render import summary, words
 from bmvis.render.html import members
+from bmvis.render.html.columns import row_cells, tree_classes
 from bmvis.render.html.figure import box_id, numbers_of_rows, to_figure
 from bmvis.render.html.legend import to_legend
 from bmvis.render.html.map import to_map
@@ -78,7 +79,7 @@ def _parts(page: Page, anchor: str, type_link: TypeLink | None) -> Iterator[Mark
     yield tag(
         "ul",
         _list(page, anchor, type_link),
-        class_=_tree_classes(page.rows) + (" bmvis-mixed" if is_mixed else ""),
+        class_=_tree_classes(page.rows) + tree_classes(page) + (" bmvis-mixed" if is_mixed else ""),
         data_head=page.counted if summary.has_elements(page) else None,
     )
     yield to_map(page, _Links(anchor, page.rows).to) if page.options.map else None
@@ -143,7 +144,7 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
             depth -= 1
         item = tag("li", id=_id(anchor, row)).removesuffix("</li>")
         back = _back(boxes.get(link(row.path) or ""), anchor) if row.module else None
-        line = join(*to_row(row, link, page.dtype, type_link), back, _count(row, page))
+        line = join(*to_row(row, link, page.dtype, type_link), back, _count(row, page), row_cells(row, page))
         if index + 1 < len(rows) and rows[index + 1].depth > row.depth:
             details = tag("details", open=index in opened).removesuffix("</details>")
             parts.append(f"{item}{details}{tag('summary', line)}<ul>")

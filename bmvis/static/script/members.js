@@ -47,7 +47,7 @@ function keepOnly(item, lists, kept, share, tree) {
   if (item.id) move(item, ids[places[0]], tree.anchor);
   if (listsOf(item)) relabel(nameElement(item), kept.map((list) => list.map(lastPart)), places);
   const isLast = !isVaried(item);
-  for (const element of all(isLast ? item : rowOf(item), "data, [data-n], [data-v]")) rewrite(element, share, tree, places);
+  for (const element of all(isLast ? item : rowOf(item), "data, [data-n], [data-v], .bmvis-share")) rewrite(element, share, tree, places);
   for (const child of isLast ? [] : all(item, ":scope > details > ul > li")) {
     const below = idsBelow(ids, child);
     // Else the members are equal, and what is below is drawn for the first of them.
@@ -112,11 +112,13 @@ function rangeText(texts) {
 // Have an element show what is kept of its values.
 function rewrite(element, share, tree, places) {
   const { dataset, localName, firstChild } = element;
-  const gap = element.matches("small, .bmvis-flow") ? "\n" : " ";
+  const gap = element.matches("small, .bmvis-flow, .bmvis-cell") ? "\n" : " ";
   const values = dataset.v?.split(gap);
   const kept = values && places.map((place) => values[place]);
   if (kept) dataset.v = kept.join(gap);
-  if (localName === "data") rescale(element, share, tree.whole, values, kept);
+  // The tooltip of the count before it has the new share.
+  if (element.matches(".bmvis-share")) firstChild.data = /(?:: |together )([^;]*);/.exec(element.closest(":has(> data)")?.querySelector("data").title)?.[1] ?? "–";
+  else if (localName === "data") rescale(element, share, tree.whole, values, kept);
   else if (dataset.n) dataset.n = Math.round(dataset.n * share);
   else if (gap === "\n") firstChild.data = rangeText(kept);
   else firstChild.data = firstChild.data.replace(/\[[^[]*$/, `[${rangeText(kept).replaceAll(",", ", ")}]`);

@@ -460,7 +460,10 @@ def test_new_inputs_are_recorded_once(recorded):
     with_inputs(recorded, "float32[3, 2]")
     assert "inputs: not recorded → float32[3, 2]" in run("check", "small").output
     assert "small: changed" in run("snapshot").output
-    assert '"call": {"outputs": "[3, 1]", "macs": "18"' in (recorded / "snapshots" / "small.json").read_text()
+    assert (
+        '"call": {"outputs": "[3, 1]", "inputs": "[3, 2]", "macs": "18"'
+        in (recorded / "snapshots" / "small.json").read_text()
+    )
     assert (run("check", "small").exit_code, run("snapshot", "small").output) == (
         0,
         f"small: unchanged {Path('snapshots/small.json')}\n",

@@ -159,6 +159,32 @@ def test_text_has_output_shapes_and_call_counts() -> None:
     ]
 
 
+class Keywords(nn.Module):
+    """Passes tensors by position, by keyword and in containers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Mixed()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x, 3, mask=x[:, :1], pair=(x[0], None)) + self.inner(x[:1], 3, mask=x, pair=(x[0], None))
+
+
+class Mixed(nn.Module):
+    def forward(self, x: torch.Tensor, n: int, mask: torch.Tensor, pair: tuple[torch.Tensor, None]) -> torch.Tensor:
+        return x + mask.sum()
+
+
+def test_inputs_are_the_tensors_among_the_arguments_of_all_calls() -> None:
+    call = traced(Keywords(), "float32[2, 4]").modules[1].call
+    assert call is not None
+    assert [(one.name, one.shape, one.most) for one in call.inputs] == [
+        ("", (1, 4), (2, 4)),
+        ("mask", (2, 1), (2, 4)),
+        ("pair", (4,), ()),
+    ]
+
+
 def test_execution_order_sorts_by_first_call() -> None:
     rows = page_of(odd(), "float32[3, 4]", order="execution").rows
     assert [row.path for row in rows if row.depth == 1] == ["first", "last", "spare"]
@@ -192,6 +218,7 @@ def test_every_format_shows_output_shapes() -> None:
         "calls": (1, 1),
         "macs": (8, 8),
         "bytes": (8, 8),
+        "inputs": [{"name": "", "shape": (1, 4)}],
     }
     assert rows[3]["flow"]["calls"] == (0, 0)
 

@@ -167,8 +167,8 @@ def test_snapshot_has_the_forward_pass(factory, inputs):
 def test_calls_of_equal_blocks_share_a_row():
     rows = json.loads(dump(Snapshot("zoo:build", called(*CALLED["blocks"]))))["rows"]
     assert [(row.get("names"), row["call"]) for row in rows[1:]] == [
-        ("0-8", {"outputs": "[2, 4]", "macs": "32", "bytes": "32"}),
-        (None, {"outputs": "[2, 4]", "bytes": "32"}),
+        ("0-8", {"outputs": "[2, 4]", "inputs": "[2, 4]", "macs": "32", "bytes": "32"}),
+        (None, {"outputs": "[2, 4]", "inputs": "[2, 4]", "bytes": "32"}),
     ]
 
 
