@@ -59,10 +59,7 @@ def draw_gallery(
     """
     options, entries = read_gallery(element, settings.options)
     links = page.links(gallery_key(options, entries), report)
-    anchor = page.anchor(options.name or "bmvis-gallery")
-    page.anchors.add(anchor)
-    if options.name:
-        page.targets[options.name] = anchor
+    anchor = page.take_anchor(options.name, "bmvis-gallery")
     cards = []
     for found in expand(entries, finder(models, sources)):
         entry, model = found if isinstance(found, tuple) else (found, _model(found, options, models, sources, report))

@@ -36,7 +36,7 @@ _VARIABLE = (ParameterKind.var_positional, ParameterKind.var_keyword)
 _MAX_NAMES = 10
 
 
-class Trees(Extension):
+class ModuleTrees(Extension):
     """Adds a tree to the docstring of each class that is a `torch.nn.Module`.
 
     Args:

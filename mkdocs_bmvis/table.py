@@ -99,10 +99,7 @@ def draw_table(
     for row in made.rows:
         for warning in row.warnings:
             report(warning, row.entry.location)
-    anchor = page.anchor(options.name or "bmvis-table")
-    page.anchors.add(anchor)
-    if options.name:
-        page.targets[options.name] = anchor
+    anchor = page.take_anchor(options.name, "bmvis-table")
     return to_html_table(made, anchor, place)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -94,20 +95,7 @@ def load(text: str) -> Snapshot:
                 f"the snapshot has format {version!r}; this version of bmvis reads {known}", hint="run `bmvis snapshot`"
             )
         refuse_unknown_keys(content, _HEAD)
-        model = Model(
-            tuple(unfold_rows(content["rows"], content["device"])),
-            content["device"],
-            tuple(content["notes"]),
-            is_checkpoint=msgspec.convert(content.get("checkpoint", False), bool),
-            optimizers=msgspec.convert(content.get("optimizers", []), tuple[Optimizer, ...]),
-            configurations=msgspec.convert(content.get("configurations", []), tuple[Configuration, ...]),
-            versions=msgspec.convert(content.get("versions", {}), dict[str, str]),
-            unrecorded=msgspec.convert(content.get("unrecorded", UNRECORDED[version]), tuple[str, ...]),
-            active=msgspec.convert(content.get("active", 0), int),
-            inputs=msgspec.convert(content.get("inputs", ""), str),
-            untraced=msgspec.convert(content.get("untraced"), Problem | None),
-            incomplete=msgspec.convert(content.get("incomplete"), Problem | None),
-        )
+        model = _model(content, version)
         totals = msgspec.convert(content["totals"], Totals)
         reference = msgspec.convert(content["reference"], str)
         if wrong := inconsistency(model):
@@ -120,6 +108,24 @@ def load(text: str) -> Snapshot:
             "the totals of the snapshot do not match its rows", hint="it was edited or merged: run `bmvis snapshot`"
         )
     return Snapshot(reference, model)
+
+
+def _model(content: dict[str, Any], version: int) -> Model:
+    """Return the model of a parsed file."""
+    return Model(
+        tuple(unfold_rows(content["rows"], content["device"])),
+        content["device"],
+        tuple(content["notes"]),
+        is_checkpoint=msgspec.convert(content.get("checkpoint", False), bool),
+        optimizers=msgspec.convert(content.get("optimizers", []), tuple[Optimizer, ...]),
+        configurations=msgspec.convert(content.get("configurations", []), tuple[Configuration, ...]),
+        versions=msgspec.convert(content.get("versions", {}), dict[str, str]),
+        unrecorded=msgspec.convert(content.get("unrecorded", UNRECORDED[version]), tuple[str, ...]),
+        active=msgspec.convert(content.get("active", 0), int),
+        inputs=msgspec.convert(content.get("inputs", ""), str),
+        untraced=msgspec.convert(content.get("untraced"), Problem | None),
+        incomplete=msgspec.convert(content.get("incomplete"), Problem | None),
+    )
 
 
 def _problem(problem: Problem) -> dict[str, str]:

@@ -28,7 +28,7 @@ MAX_CELL = 28
 """Maximum number of characters of several shapes in a cell."""
 
 
-class Cell(msgspec.Struct, frozen=True):
+class ColumnFact(msgspec.Struct, frozen=True):
     """One fact of a row."""
 
     column: ColumnName
@@ -37,11 +37,11 @@ class Cell(msgspec.Struct, frozen=True):
     """What the text leaves out, for a tooltip."""
 
 
-def cells(row: Row, page: Page) -> Iterator[Cell]:
+def cells(row: Row, page: Page) -> Iterator[ColumnFact]:
     """Yield the cells of a row, one for each of the page's columns."""
     for column in page.columns:
         text, detail = _CELLS[column](row, page)
-        yield Cell(column, text or NONE, detail)
+        yield ColumnFact(column, text or NONE, detail)
 
 
 def cell_of(member: Member, page: Page, column: ColumnName) -> str:

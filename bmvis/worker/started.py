@@ -61,17 +61,11 @@ class StartedProcess:
             str(descriptor),
             json.dumps(path),
         ]
-        environment = os.environ | {
-            "PYTHONSAFEPATH": "1",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",  # the default encoding of `open` does not depend on the locale
-            process_tree.MARK: self.folder.name,
-        }
         try:
             self.process = subprocess.Popen(
                 [python, "-c", _START, *arguments],
                 cwd=cwd,
-                env=environment,
+                env=_environment(self.folder.name),
                 stdin=subprocess.DEVNULL if descriptor else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -170,3 +164,13 @@ def hint_on_end(code: int) -> str:
     if os.name == "posix" and code == -signal.SIGKILL:
         return "the system may have run out of memory: build a smaller model, or set memory"
     return "the model's code, or a library it uses, ended the process"
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """Return the environment of a worker whose files are in a folder."""
+    return os.environ | {
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",  # the default encoding of `open` does not depend on the locale
+        process_tree.MARK: folder,
+    }
