@@ -59,7 +59,7 @@ LAYOUT = (
     " position textTransform textDecorationLine fontStyle textIndent whiteSpace wordBreak letterSpacing"
     " marginTop marginLeft paddingLeft paddingTop cursor"
 )
-TREE = "#bert.bmvis *:not(svg *)"  # which names a map shows is a matter of its width
+TREE = "#bert.bmvis *:not(svg *, [data-head])"  # the names in a map and the place of a heading depend on the width
 PAGE = (
     "color backgroundColor fontSize fontFamily fontWeight display listStyleType borderTopWidth boxShadow margin"
     " paddingLeft textDecorationLine cursor"

@@ -29,6 +29,9 @@ TABLE_STYLE, TABLE_SCRIPT = TABLE = "bmvis/static/bmvis-table.css", "bmvis/stati
 """The files that a page with a table of models needs in addition."""
 PACKAGE = Path(str(package_files("bmvis")))
 STATIC = PACKAGE / "static"
+_ROOT = ".bmvis.bmvis.bmvis", r".bmvis:not(#\/):not(#\/)"
+"""The root of a tree in the stylesheets, and a selector of the same elements that is stronger than a theme's rules with
+an id. No element has the id `/`."""
 _UNUSED = re.compile(r"^[ \t]*(?://.*\n|\n)?", re.MULTILINE)
 """Parts of a script that are removed: indentation, empty lines, and lines that are a comment."""
 
@@ -43,9 +46,10 @@ def text(file: str) -> str:
     if file == SCRIPT:
         return _script()
     if file == STYLE:
-        return "".join((STATIC / "style" / f"{part}.css").read_text(encoding="utf-8") for part in STYLE_PARTS)
+        parts = [(STATIC / "style" / f"{part}.css").read_text(encoding="utf-8") for part in STYLE_PARTS]
+        return "".join(parts).replace(*_ROOT)
     content = (PACKAGE.parent / file).read_text(encoding="utf-8")
-    return _UNUSED.sub("", content) if file.endswith(".js") else content
+    return _UNUSED.sub("", content) if file.endswith(".js") else content.replace(*_ROOT)
 
 
 def folder(kept: Path | None = None) -> Path:

@@ -29,11 +29,13 @@ addEventListener("hashchange", openLinked);
 function start() {
   // Those without a toolbar.
   all(document, ":not(.bmvis-tools) + .bmvis-tree").forEach(equip);
+  all(document, ".bmvis").forEach(followBackground);
   openLinked();
 }
 
 // Material and Zensical put the next page into the same document, and notify `document$`.
 function begin() {
+  watchScheme();
   if (window.document$) window.document$.subscribe(start);
   else start();
 }
