@@ -5,7 +5,7 @@ from torch import nn
 
 
 class Block(nn.Module):
-    """Two linear layers, and a way around them."""
+    """Two linear layers with a residual connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

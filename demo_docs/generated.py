@@ -183,9 +183,9 @@ def _mkdocstrings(names: str) -> str:
 
 
 _DESCRIPTIONS = {f"bmvis_{name}": text for name, text in DESCRIPTIONS.items()} | {
-    "bmvis_path": "Folders for the front of `sys.path` where models are built, relative to `conf.py`.",
-    "bmvis_cache": "A folder for built models, relative to `conf.py`. `True` is a folder next to the doctrees, and "
-    "`False` keeps none.",
+    "bmvis_path": "Folders to add to the start of `sys.path` where models are built, relative to `conf.py`.",
+    "bmvis_cache": "A folder for built models, relative to `conf.py`. `True` uses a folder next to the doctrees, and "
+    "`False` disables the cache.",
     "bmvis_autodoc": "[Trees on API pages](api-pages.md): `True`, or arguments by pattern of class names.",
 }
 """What Sphinx' values are for, where the extension does not describe them itself."""
@@ -199,10 +199,10 @@ _MKDOCS_DEFAULTS = {
     "assets": "`true`",
 }
 _UNDESCRIBED = {
-    "path": "Folders for the front of `sys.path`, relative to `pyproject.toml`.",
+    "path": "Folders to add to the start of `sys.path`, relative to `pyproject.toml`.",
     "snapshots": "The folder of snapshots.",
-    "models": "A table: names with references or with the keys `models.NAME`, and patterns of factories with the keys "
-    "`models.PATTERN` and `models.NAME`.",
+    "models": "Maps model names to references, or to tables with the keys `models.NAME`. A key can also be a pattern "
+    "of factories, with the keys `models.PATTERN` and `models.NAME`.",
     "models.NAME.reference": "The factory reference.",
     "models.NAME.device": f"Where the factory runs: {', '.join(get_args(options.Device))}.",
 }

@@ -20,15 +20,18 @@ DESCRIPTIONS: Mapping[str, str] = {
     "cwd": "The project folder. The default is the folder of the configuration file, or the current one.",
     "allow": "References that pages can use: `zoo:build`, or a pattern of public names such as `zoo.*:build_*`.",
     "timeout": "Time limit for one model in seconds.",
-    "memory": "Memory limit for one model in bytes, on Linux. 0: half of the memory, or no limit with `device: cpu`.",
-    "mode": "`live` builds models, `snapshot` reads committed snapshots, `check` builds and compares both.",
-    "snapshots": "The folder of snapshots. The default is the one in pyproject.toml.",
-    "python": "The Python that builds models; bmvis and torch must be installed there.",
+    "memory": "Memory limit for one model in bytes, on Linux. If 0, the limit is half of the memory; with "
+    "`device: cpu`, there is none.",
+    "mode": "`live` builds models, `snapshot` reads committed snapshots, `check` builds models and compares "
+    "them with their snapshots.",
+    "snapshots": "Snapshot folder. The default is `snapshots` in `[tool.bmvis]`.",
+    "python": "The Python that builds models. It needs torch and msgspec, but not bmvis.",
     "cache": "The cache folder, relative to `cwd`. `false` disables the cache.",
     "options": "Display options for every tree of the site.",
     "on_error": "`box` logs a warning and shows an error box on the page, `raise` stops the build.",
-    "fingerprint": "Any text. A host that caches pages by their text and settings renders them again when it changes.",
-    "assets": "Include the stylesheet and the script in each page. The plugin adds them as files instead.",
+    "fingerprint": "A text that is part of the settings. Change it to make a tool that caches pages, such as "
+    "Zensical, render them again.",
+    "assets": "Whether to embed the stylesheet and the script in pages. The MkDocs plugin adds them as files instead.",
 }
 
 CACHE = ".cache/bmvis"

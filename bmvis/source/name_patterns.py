@@ -31,9 +31,9 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     recorded: bool = False
     """Whether pages always show the snapshot, for a model that cannot be built in the environment of the docs build."""
     timeout: float = 0.0
-    """Timeout in seconds; 0 is the setting of the site."""
+    """Timeout in seconds. 0 uses the site's setting."""
     memory: int = 0
-    """Memory limit in bytes; 0 is the setting of the site."""
+    """Memory limit in bytes. 0 uses the site's setting."""
     inputs: str = ""
     """The inputs of a forward pass, as for the option `inputs`. Snapshots record its output shapes and MACs, and pages
     show them unless they set other inputs."""
@@ -58,9 +58,9 @@ class PatternSettings(ModelSettings, frozen=True, forbid_unknown_fields=True, kw
     """One entry of `[tool.bmvis.models]` whose key is a pattern of factories."""
 
     name: str = FACTORY
-    """The names of the models: a text with `{factory}`, and `{module}` if you like."""
+    """Template for the names of the models: `{factory}`, and optionally `{module}`."""
     exclude: tuple[str, ...] = ()
-    """Patterns of callables in the module that are no models."""
+    """Patterns of callables to skip."""
 
 
 class NamePattern(msgspec.Struct, frozen=True, dict=True):

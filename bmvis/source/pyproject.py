@@ -31,8 +31,8 @@ class _BmvisTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshots: str = "snapshots"
     models: dict[str, str | dict[str, Any]] = {}
     ignore: tuple[str, ...] = ()
-    """Changes that `bmvis check` does not count: names of arguments such as `dropout`, with a path if you like
-    (`head.*:p`), or a class (`cosmetic`)."""
+    """Changes that `bmvis check` ignores: the name of an argument (`dropout`), a path and a name (`head.*:p`), or a
+    class of changes (`cosmetic`)."""
 
 
 class Project(msgspec.Struct, frozen=True):
