@@ -14,7 +14,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from types import FunctionType, ModuleType
+from types import FunctionType, GetSetDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
 from bmvis.child.preloading import is_library
@@ -102,12 +102,17 @@ def _is_home(module: str, value: object) -> bool:
 def _members(value: object) -> Mapping[Any, object] | None:
     """Return a copy of what a class, a dictionary or an instance contains; None for other objects."""
     if isinstance(value, dict):
-        return dict(value)
+        return dict(
+            dict.items(value)
+        )  # without the code of a subclass: the lazy mappings of transformers import it all
     if isinstance(value, type):
         return dict(vars(value))
     if isinstance(value, FunctionType | ModuleType):
         return None
-    found = getattr(value, "__dict__", None)
+    slot = next((vars(cls)["__dict__"] for cls in type(value).__mro__ if "__dict__" in vars(cls)), None)
+    if not isinstance(slot, GetSetDescriptorType):
+        return None  # it has no attributes of its own, or its class computes them
+    found = slot.__get__(value)
     return dict(found) if type(found) is dict else None
 
 

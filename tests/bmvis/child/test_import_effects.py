@@ -1,0 +1,56 @@
+"""What is recorded about modules before an import: no code of a library may run for it."""
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from bmvis.child import import_effects
+from bmvis.child.import_effects import ProcessState
+
+
+class Lazy(dict):
+    """A registry that imports what it names when it is read, as the mappings of transformers do."""
+
+    def keys(self):
+        raise AssertionError("the registry was read")
+
+    __iter__ = items = values = keys
+
+    def __getitem__(self, key):
+        raise AssertionError("the registry was read")
+
+
+class Proxy:
+    """An object that is made when its attributes are read."""
+
+    @property
+    def __dict__(self):
+        raise AssertionError("the object was made")
+
+    def __getattr__(self, name):
+        raise AssertionError("the object was made")
+
+
+@pytest.fixture
+def library(monkeypatch):
+    module = ModuleType("lazylib")
+    module.__file__ = "/usr/lib/python3/site-packages/lazylib/__init__.py"
+    module.MODELS = Lazy(bert=1)
+    module.PROXY = Proxy()
+    monkeypatch.setattr(import_effects, "is_library", lambda file: file == module.__file__)
+    monkeypatch.setitem(sys.modules, "lazylib", module)
+    return module
+
+
+def test_lazy_objects_are_recorded_without_their_code(library):
+    state = ProcessState()
+    assert state.change() == ""
+    dict.__setitem__(library.MODELS, "bert", len)
+    assert state.change() == "lazylib.MODELS"
+
+
+def test_new_keys_of_a_registry_are_no_effect(library):
+    state = ProcessState()
+    dict.__setitem__(library.MODELS, "gpt2", len)
+    assert state.change() == ""
