@@ -26,7 +26,8 @@ TREES = {
     "marked": {"highlight": "1.0 [r]\\d\\.1", "whole-names": "", "depth": "1"},
     "compared": {"base": "zoo:tiny(layers=2)", "only-changes": ""},
     "common": {"common": "MAPPING", "only-common": ""},
-    "called": {"inputs": "float32[2, 4]", "order": "execution"},
+    "called": {"inputs": "float32[2, 4]", "order": "execution", "columns": "output macs share"},
+    "drawn": {"inputs": "float32[2, 4]", "flow": "2", "flow-open": "0", "flow-closed": "1", "flow-ops": "all"},
     "folded": {"fold": "similar"},
     "trained": {"factory": "zoo:trained", "optimizer": "", "accept": "frozen"},
     "described": {

@@ -14,7 +14,9 @@ REFUSED = 75
 CUDA_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 """Environment variable that makes `torch.cuda.is_available()` use NVML. A library that calls it when imported then does
 not initialize CUDA, which forks could not use. https://docs.pytorch.org/docs/stable/cuda_environment_variables.html"""
-OWN_MODULES = ("msgspec", "resource", "sysconfig", "decimal", "_decimal", "pkgutil", "tomllib", "tomli", "faulthandler")
+OWN_MODULES = (
+    "msgspec", "resource", "sysconfig", "decimal", "_decimal", "pkgutil", "tomllib", "tomli", "faulthandler", "shlex",
+)  # fmt: skip
 """Modules that only bmvis imports, not Python or torch: a module of the project can have the same name."""
 
 

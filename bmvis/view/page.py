@@ -45,6 +45,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The part of `elements` whose first occurrence in the model is here. It adds up over the rows of a level."""
     type_label: str = ""
     """The displayed class name, if it is known. Long names are shortened in the middle."""
+    is_checkpoint: bool = False
+    """Whether it is the root of a checkpoint file, whose class a configuration can name."""
     dtypes: tuple[str, ...] = ()
     """Data types of the parameters in the subtree, in the page's order."""
     devices: tuple[str, ...] = ()
@@ -96,7 +98,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def counted(self) -> str:
         """Return the noun for its numbers; see `Page.counted`."""
-        return "elements" if self.module and self.depth and not self.module.type else "parameters"
+        return "elements" if self.is_checkpoint or (self.module and not self.module.type) else "parameters"
 
     @property
     def shows_outputs(self) -> bool:

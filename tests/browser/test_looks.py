@@ -79,7 +79,9 @@ def test_styles_of_theme_and_tree_do_not_affect_each_other(theme, site, tab):
     tab.open_site(site(theme))
     tab.page.wait_for_timeout(300)
     found = looks(tab, TREE, LAYOUT, scaled=True)
-    changed = [pair for one in zip(found, bare, strict=True) for pair in zip(*one, strict=True) if len(set(pair)) > 1]
+    pairs = [pair for one in zip(found, bare, strict=True) for pair in zip(*one, strict=True)]
+    # Words next to marks depend on the width of the page.
+    changed = [pair for pair in pairs if len(set(pair)) > 1 and "\N{NO-BREAK SPACE}" not in "".join(pair)]
     assert changed[:3] == []
 
     outside = "body *:not(.bmvis, .bmvis *, script, style)"

@@ -13,7 +13,7 @@ from bmvis.option_parsing import parse_site_options
 from bmvis.reference import is_pattern
 from bmvis.source.pyproject import read_project
 from mkdocs_bmvis.settings import DESCRIPTIONS, read_settings
-from sphinx_bmvis import settings
+from sphinx_bmvis import api_pages, settings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -98,6 +98,7 @@ def test_settings_named_on_pages_exist_on_both_hosts():
             """Ignore events."""
 
     settings.setup(Application())
+    api_pages.setup(Application())
     texts = "\n".join(PAGES.values())
     named = set(re.findall(r"\{\{ setting (\w+) \}\}", texts))
     assert named != set()

@@ -103,7 +103,7 @@ def test_gallery_has_cards_pages_and_links(models_built):
         "models/shelf.small_frozen.html",
         "models/zoo.tiny.html",
     ]
-    assert cards[0].select_one(".bmvis-facts").get_text(" ") == "12 parameters 48 bytes"
+    assert cards[0].select_one(".bmvis-facts").get_text() == "12 parameters 48 bytes"
     assert cards[1].select_one(".bmvis-facts span:nth-of-type(2)").get_text() == "0 % trainable"
     assert [tag.get_text() for tag in cards[0].select(".bmvis-tags li")] == ["small", "linear"]
     assert cards[2].svg["aria-label"] == "Where the parameters are: 0.dense 71.4 %, 0.norm 28.6 %"

@@ -15,7 +15,7 @@ def test_correct_site_builds_without_warnings(html):
 
 def test_tree_replaces_the_directive(html):
     assert rows(html.trees("index.html")[0]) == [
-        "root",
+        "root (Sequential)",
         "0-2 (Block)",
         "dense (Linear) weight:[4, 4] bias:[4]",
         "norm (LayerNorm) weight:[4] bias:[4]",
@@ -32,8 +32,8 @@ def test_options_apply_to_the_tree(html):
     assert named["id"] == "tiny-model"
     assert "wide" in named["class"]
     assert named.select_one(".bmvis-caption").get_text() == "Fig. 1 A tiny model & its <blocks>"
-    assert rows(shallow) == ["root", "0-2 (Block) 2 modules below"]
-    assert rows(whole)[0] == "model"
+    assert rows(shallow) == ["root (Sequential)", "0-2 (Block) 2 modules below"]
+    assert rows(whole)[0] == "model (Sequential)"
     assert rows(whole)[-1] == "3 (Dropout)"
 
 

@@ -136,7 +136,18 @@ def test_check_imports_no_renderers():
 
 
 def test_each_command_is_imported_when_it_runs():
-    assert {*main.commands} == {"show", "compare", "assets", "snapshot", "check", "diff", "merge", "table", "update"}
+    assert {*main.commands} == {
+        "init",
+        "show",
+        "compare",
+        "assets",
+        "snapshot",
+        "check",
+        "diff",
+        "merge",
+        "table",
+        "update",
+    }
     assert all(command.name == name for name, command in main.commands.items())
     with pytest.raises(KeyError):
         main.commands["unknown"]

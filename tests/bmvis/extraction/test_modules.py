@@ -303,5 +303,5 @@ def test_subtree_has_devices_if_there_are_several():
 
 
 def test_capture_rejects_other_objects():
-    with pytest.raises(TypeError, match="not dict"):
+    with pytest.raises(TypeError, match="got dict"):
         capture({})
