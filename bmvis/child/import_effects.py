@@ -14,7 +14,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from types import FunctionType, GetSetDescriptorType, ModuleType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
 from bmvis.child.preloading import is_library
@@ -110,7 +110,7 @@ def _members(value: object) -> Mapping[Any, object] | None:
     if isinstance(value, FunctionType | ModuleType):
         return None
     slot = next((vars(cls)["__dict__"] for cls in type(value).__mro__ if "__dict__" in vars(cls)), None)
-    if not isinstance(slot, GetSetDescriptorType):
+    if not isinstance(slot, GetSetDescriptorType | MemberDescriptorType):
         return None  # it has no attributes of its own, or its class computes them
     found = slot.__get__(value)
     return dict(found) if type(found) is dict else None

@@ -55,7 +55,7 @@ def test_article_has_its_trees_and_the_assets_once(tmp_path):
     assert "WARNING" not in output
     for number in (1, 2):
         page = BeautifulSoup((tmp_path / "output" / f"article-{number}.html").read_text(), "html5lib")
-        assert [tree["id"] for tree in page.select(".bmvis")] == ["tiny", "model-tiny", "gallery"]
+        assert [tree["id"] for tree in page.select(".bmvis")] == ["tiny", "model-tiny", "bmvis-gallery"]
         assert page.select_one("li .bmvis")["id"] == "model-tiny"
         for text in ("The trees of bmvis", "Cards of a gallery"):
             assert sum(text in sheet.string for sheet in page.select("style")) == 1

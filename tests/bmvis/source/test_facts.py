@@ -59,9 +59,11 @@ def test_files_written_by_a_factory_count_as_of_the_last_build(project):
     assert first_change([left], {}) == left
 
 
-def test_project_folder_is_the_repository_or_that_of_pyproject(project):
+def test_project_folder_is_the_repository_or_that_of_pyproject(tmp_path):
+    project = tmp_path / "repository" / "project"
     docs = project / "docs" / "deep"
     docs.mkdir(parents=True)
+    (project / "pyproject.toml").touch()
     assert project_folder(docs) == project
-    (project.parent / ".git").mkdir(exist_ok=True)
+    (project.parent / ".git").mkdir()
     assert project_folder(docs) == project.parent
