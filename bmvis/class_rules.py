@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
 
 from bmvis.errors import InvalidReferenceError, OptionError
+from bmvis.log_text import one_line
 from bmvis.reference import parse_reference
 
 EVERY = "*"
+_MAX_NAMES = 10
 
 
 class ClassRules(msgspec.Struct, frozen=True):
@@ -53,6 +55,18 @@ def parse_rules(written: object, setting: str) -> ClassRules:
 def class_reference(module: str, qualname: str, arguments: str) -> str:
     """Return the reference that creates an instance of a class."""
     return f"{module}:{qualname}({arguments})" if arguments else f"{module}:{qualname}"
+
+
+def without_tree(names: Sequence[str], setting: str) -> str:
+    """Return the message about classes that get no tree, because nobody has set their arguments.
+
+    Args:
+        names: the dotted names of the classes.
+        setting: where to set arguments.
+    """
+    more = f", … ({len(names) - _MAX_NAMES} more)" if len(names) > _MAX_NAMES else ""
+    shown = one_line(", ".join(names[:_MAX_NAMES]))
+    return f"no tree for {len(names)} classes that need arguments: {shown}{more} (set {setting})"
 
 
 def _arguments(pattern: object, value: object, setting: str) -> str | None:

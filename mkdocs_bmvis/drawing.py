@@ -18,9 +18,7 @@ from bmvis.render.html.fact import unknown_fact
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.tree import error_box, to_html
-from bmvis.source.facts import watched
 from bmvis.source.portable import portable_error
-from bmvis.source.recorded import drift_error
 from bmvis.source.source import model_request
 from bmvis.view.layout import layout
 from mkdocs_bmvis.autorefs import targets
@@ -29,7 +27,7 @@ from mkdocs_bmvis.fact import draw_fact, unknown_text
 from mkdocs_bmvis.gallery import draw_gallery
 from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.sources import Models, SharedSource, likely_files
+from mkdocs_bmvis.sources import Models, SharedSource, request_model
 from mkdocs_bmvis.table import draw_table
 
 LOG = logging.getLogger("mkdocs.plugins.bmvis")
@@ -135,15 +133,10 @@ class Trees:
         options = resolve_mapping_file(parse_options(written, self.settings.options), Path(self.settings.cwd))
         if options.mapping_file:
             self.sources.add(options.mapping_file)
-        try:
-            built = self.models.answer(model_request(reference, options))
-        except BmvisError:
-            self.sources.update(likely_files(reference, self.settings))
-            raise
-        self.sources.update(watched(built.facts))
-        drift = drift_error(reference, built)
-        if drift:
-            self.fail(drift, element.raw, page, line)
+        asked = model_request(reference, options)
+        built = request_model(
+            self.models, asked, self.settings, self.sources, lambda drift: self.fail(drift, element.raw, page, line)
+        )
         for note in built.model.notes:
             LOG.info("%s: %r: %s", page.place(line), reference, one_line(note))
         drawn = layout(built.model, options, built.base)

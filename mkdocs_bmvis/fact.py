@@ -8,14 +8,12 @@ from pathlib import Path
 from bmvis.errors import BmvisError, OptionError
 from bmvis.render.html.fact import to_html_fact
 from bmvis.render.html.markup import Markup
-from bmvis.source.facts import watched
 from bmvis.source.pyproject import read_project
-from bmvis.source.recorded import drift_error
 from bmvis.tables.fact_text import fact_text
 from bmvis.tables.facts import FACT_OPTIONS, FactRequest, parse_fact, unknown
 from mkdocs_bmvis.element import FACT, Element, refuse_unknown_attributes
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.sources import Models, likely_files
+from mkdocs_bmvis.sources import Models, request_model
 
 _EXAMPLE = f'write <{FACT} model="package.module:factory" of="parameters" />'
 
@@ -36,14 +34,7 @@ def draw_fact(
         BmvisError: the element is invalid, the model failed, or it has no such fact.
     """
     fact = read_fact(element, settings, sources)
-    try:
-        built = models.answer(fact.request)
-    except BmvisError:
-        sources.update(likely_files(fact.reference, settings))
-        raise
-    sources.update(watched(built.facts))
-    if drift := drift_error(fact.reference, built):
-        report(drift)
+    built = request_model(models, fact.request, settings, sources, report)
     return to_html_fact(fact_text(built.model, fact))
 
 

@@ -20,13 +20,12 @@ from bmvis.options import Options
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from bmvis.source.facts import watched
-from bmvis.source.recorded import drift_error
 from bmvis.tables.options import TableOptions
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
 from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.sources import Models, likely_files
+from mkdocs_bmvis.sources import Models, likely_files, request_model
 
 Report = Callable[[BmvisError], object]
 """Reports an error to the host. The card of the model also shows it."""
@@ -62,7 +61,9 @@ def draw_gallery(
     anchor = page.take_anchor(options.name, "bmvis-gallery")
     cards = []
     for found in expand(entries, finder(models, sources)):
-        entry, model = found if isinstance(found, tuple) else (found, _model(found, options, models, sources, report))
+        entry, model = (
+            found if isinstance(found, tuple) else (found, _model(found, options, models, settings, sources, report))
+        )
         if isinstance(model, BmvisError):
             sources.update(likely_files(entry.reference, settings))
             report(model)
@@ -87,13 +88,10 @@ def finder(models: Models, sources: set[str]) -> Callable[[str], tuple[str, ...]
 
 
 def _model(
-    entry: Entry, options: GalleryOptions, models: Models, sources: set[str], report: Report
+    entry: Entry, options: GalleryOptions, models: Models, settings: Settings, sources: set[str], report: Report
 ) -> Model | BmvisError:
     try:
-        built = models.answer(ModelRequest(entry.reference, options.device))
+        asked = ModelRequest(entry.reference, options.device)
+        return request_model(models, asked, settings, sources, report).model
     except BmvisError as error:
         return error
-    sources.update(watched(built.facts))
-    if drift := drift_error(entry.reference, built):
-        report(drift)
-    return built.model

@@ -15,8 +15,7 @@ from typing import Any
 from griffe import Alias, Class, Docstring, Extension, Function, GriffeLoader, Object, ParameterKind
 from griffe import Module as PythonModule
 
-from bmvis.class_rules import class_reference, parse_rules
-from bmvis.log_text import one_line
+from bmvis.class_rules import class_reference, parse_rules, without_tree
 from mkdocs_bmvis.element import NAME
 
 LOG = logging.getLogger("mkdocs.plugins.bmvis")
@@ -33,7 +32,6 @@ _SECTION = {
 }
 """Where the sections of a docstring start, in styles whose last section extends to the end."""
 _VARIABLE = (ParameterKind.var_positional, ParameterKind.var_keyword)
-_MAX_NAMES = 10
 
 
 class ModuleTrees(Extension):
@@ -55,10 +53,7 @@ class ModuleTrees(Extension):
         names = sorted(found - self._without)
         self._without.update(names)
         if names:
-            more = f", … ({len(names) - _MAX_NAMES} more)" if len(names) > _MAX_NAMES else ""
-            shown = one_line(", ".join(names[:_MAX_NAMES]))
-            text = "no tree for %d classes that need arguments: %s%s (set 'arguments' of mkdocs_bmvis.griffe_extension)"
-            LOG.info(text, len(names), shown, more)
+            LOG.info("%s", without_tree(names, "'arguments' of mkdocs_bmvis.griffe_extension"))
 
     def _add_tree(self, cls: Class, style: str) -> bool:
         """Add the tree of a class that gets one. Return whether nothing is missing.

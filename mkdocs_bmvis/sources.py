@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from bmvis.errors import BmvisError
-from bmvis.source.facts import file_facts, first_change
+from bmvis.source.facts import file_facts, first_change, watched
+from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Built, Fact, Listed, ModelRequest
 from mkdocs_bmvis.settings import Settings
@@ -99,6 +100,32 @@ class SharedSource:
         self._facts = {}
         if source:
             source.close()
+
+
+def request_model(
+    models: Models, asked: ModelRequest, settings: Settings, sources: set[str], report: Callable[[BmvisError], object]
+) -> Built:
+    """Return the model of a request, and report if it differs from its snapshot.
+
+    Args:
+        models: the source of models.
+        asked: the request.
+        settings: the settings of the site.
+        sources: a set to which the files that the answer depends on are added.
+        report: a function that is called with the difference.
+
+    Raises:
+        BmvisError: the model failed.
+    """
+    try:
+        built = models.answer(asked)
+    except BmvisError:
+        sources.update(likely_files(asked.reference, settings))
+        raise
+    sources.update(watched(built.facts))
+    if drift := drift_error(asked.reference, built):
+        report(drift)
+    return built
 
 
 def likely_files(reference: str, settings: Settings) -> list[str]:

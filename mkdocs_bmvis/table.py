@@ -15,9 +15,7 @@ from bmvis.model.tree import Model
 from bmvis.options import Options
 from bmvis.render.html.markup import Markup
 from bmvis.render.html.table import to_html_table
-from bmvis.source.facts import watched
 from bmvis.source.pyproject import read_project
-from bmvis.source.recorded import drift_error
 from bmvis.tables.options import TABLE_OPTIONS, TableOptions, parse_table_options
 from bmvis.tables.own_columns import Rows, misspelled_rows, read_rows
 from bmvis.tables.results import build_results
@@ -28,7 +26,7 @@ from mkdocs_bmvis.gallery import finder, gallery_key
 from mkdocs_bmvis.homes import trees_on
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.sources import Models, likely_files
+from mkdocs_bmvis.sources import Models, likely_files, request_model
 
 _VALUE = re.compile(r"\smodels\s*=\s*[\"']?", re.IGNORECASE)
 Report = Callable[[BmvisError, str], object]
@@ -81,11 +79,7 @@ def draw_table(
     own, data = _own_columns(options, settings, sources)
 
     def build(entry: Entry, request: ModelRequest) -> Model:
-        built = models.answer(request)
-        sources.update(watched(built.facts))
-        if drift := drift_error(entry.reference, built):
-            report(drift, entry.location)
-        return built.model
+        return request_model(models, request, settings, sources, lambda drift: report(drift, entry.location)).model
 
     here = {reference: f"#{tree}" for reference, tree in trees_on(page.text).items()}
     own_pages = page.links(gallery_key(options, entries), lambda error: report(error, place))

@@ -11,16 +11,14 @@ from sphinx.config import Config
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from bmvis.class_rules import ClassRules, class_reference, parse_rules
+from bmvis.class_rules import ClassRules, class_reference, parse_rules, without_tree
 from bmvis.errors import OptionError
-from bmvis.log_text import one_line
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 
 logger = logging.getLogger(__name__)
 _AFTER_OTHERS = 900
 """Priority of the handler: after napoleon and others that rewrite docstrings."""
 _SEEN = "bmvis_api_pages"
-_MAX_NAMES = 10
 _NO_SUMMARY = "\\ "
 """A paragraph without text. Otherwise, autosummary would show the directive as the summary of the class."""
 
@@ -86,10 +84,7 @@ def report(domain: BmvisDomain, pages: Iterable[str]) -> None:
     """Log once which classes on the pages of this build have no tree."""
     names = sorted({name for page in pages for name in domain.data["no_tree"].get(page, ())})
     if names:
-        more = f", … ({len(names) - _MAX_NAMES} more)" if len(names) > _MAX_NAMES else ""
-        shown = one_line(", ".join(names[:_MAX_NAMES]))
-        text = "bmvis_autodoc: no tree for %d classes that need arguments: %s%s (set arguments in bmvis_autodoc)"
-        logger.info(text, len(names), shown, more)
+        logger.info("bmvis_autodoc: %s", without_tree(names, "arguments in bmvis_autodoc"))
 
 
 def _is_repeated(app: Sphinx, options: Any, name: str) -> bool:

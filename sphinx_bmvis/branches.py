@@ -33,8 +33,9 @@ def mark_left_out(app: Sphinx, document: nodes.document) -> dict[tuple[str, str]
     known: dict[tuple[str, str], bool] = {}
     for node in _drawn(document):
         for condition in _conditions(node):
-            is_true = known.setdefault(condition, _is_true(app, *condition))
-            if not is_true:
+            if condition not in known:
+                known[condition] = _is_true(app, *condition)
+            if not known[condition]:
                 node[LEFT_OUT] = True
     return known
 
@@ -76,12 +77,9 @@ def changed_branches(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Iterable[str]:
     """Return the pages that were read when another condition was true, such as for another builder."""
-    known: dict[tuple[str, str], bool] = {}
-    for docname, branches in domain_of(env).data["branches"].items():
-        for condition, was_true in branches.items():
-            if known.setdefault(condition, _is_true(app, *condition)) != was_true:
-                yield docname
-                break
+    pages = domain_of(env).data["branches"]
+    now = {condition: _is_true(app, *condition) for condition in {each for known in pages.values() for each in known}}
+    return [page for page, known in pages.items() if any(now[each] != known[each] for each in known)]
 
 
 class DropLeftOut(SphinxPostTransform):

@@ -22,6 +22,7 @@ from bmvis.gc_pause import paused_gc
 
 _TORCH = ("torch", "torch.nn", "torch._tensor", "torch.optim", "torch.utils.checkpoint")
 """Modules of torch that are checked. Others change their own state when more parts of torch are imported."""
+_BELOW = tuple(f"{package}." for package in _TORCH[1:])
 _HOOKS = "torch.nn.modules.module._global_"
 """The start of the names of the dictionaries with hooks for all modules."""
 
@@ -90,7 +91,7 @@ def _is_torch(module: str) -> bool:
 
 def _is_checked(module: str) -> bool:
     if _is_torch(module):
-        return module in _TORCH or module.startswith(tuple(f"{package}." for package in _TORCH[1:]))
+        return module in _TORCH or module.startswith(_BELOW)
     return module.partition(".")[0] not in ("bmvis", "__main__")
 
 
@@ -102,9 +103,8 @@ def _is_home(module: str, value: object) -> bool:
 def _members(value: object) -> Mapping[Any, object] | None:
     """Return a copy of what a class, a dictionary or an instance contains; None for other objects."""
     if isinstance(value, dict):
-        return dict(
-            dict.items(value)
-        )  # without the code of a subclass: the lazy mappings of transformers import it all
+        # Without the code of a subclass: the lazy mappings of transformers import all models when they are read.
+        return dict(dict.items(value))
     if isinstance(value, type):
         return dict(vars(value))
     if isinstance(value, FunctionType | ModuleType):

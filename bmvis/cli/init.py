@@ -70,7 +70,7 @@ def _changes(site: Site, root: Path, reference: str) -> dict[Path, str]:
         text = configured(site, source)
     except SyntaxError as error:
         raise click.ClickException(f"{site.config.name}:{error.lineno}: {error.msg}: fix the syntax first") from error
-    if text != site.config.read_text(encoding="utf-8"):
+    if text != site.text:
         changes[site.config] = text
     page, page_text = first_page(site, reference)
     if not page.exists():

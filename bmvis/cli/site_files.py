@@ -30,6 +30,8 @@ class Site(NamedTuple):
     """Its configuration file."""
     docs: Path
     """The folder of its pages."""
+    text: str
+    """The text of the configuration file."""
 
 
 def find_sites(folder: Path) -> list[Site]:
@@ -38,18 +40,19 @@ def find_sites(folder: Path) -> list[Site]:
     for place in _SPHINX_FOLDERS:
         config = folder / place / "conf.py"
         if config.is_file():
-            found.append(Site("sphinx", config, config.parent))
+            found.append(Site("sphinx", config, config.parent, config.read_text(encoding="utf-8")))
             break
     names = {"zensical": ("zensical.toml",), "mkdocs": _MKDOCS_FILES}
     for host, files in names.items():
         config = next((folder / name for name in files if (folder / name).is_file()), folder)
         if config != folder:
-            found.append(Site(host, config, folder / _docs_folder(config)))
+            text = config.read_text(encoding="utf-8")
+            found.append(Site(host, config, folder / _docs_folder(text), text))
     return found
 
 
-def _docs_folder(config: Path) -> str:
-    found = re.search(r"""^docs_dir\s*[:=]\s*["']?([^"'#\n]+)""", config.read_text(encoding="utf-8"), re.MULTILINE)
+def _docs_folder(text: str) -> str:
+    found = re.search(r"""^docs_dir\s*[:=]\s*["']?([^"'#\n]+)""", text, re.MULTILINE)
     return found[1].strip() if found else "docs"
 
 
@@ -60,7 +63,7 @@ def configured(site: Site, source: Path) -> str:
         site: the site.
         source: the folder to import models from.
     """
-    text = site.config.read_text(encoding="utf-8")
+    text = site.text
     if re.search(r"\b(sphinx_bmvis|mkdocs_bmvis)\b|-\s+bmvis\b|^\s+bmvis:", text, re.MULTILINE):
         return text
     folder = os.path.relpath(source, site.config.parent).replace(os.sep, "/")
@@ -141,6 +144,6 @@ def first_page(site: Site, reference: str) -> tuple[Path, str]:
     if site.host != "sphinx":
         attribute = reference.replace("&", "&amp;").replace('"', "&quot;")
         return site.docs / "models.md", f'# Models\n\n<model-structure factory="{attribute}" />\n'
-    if re.search(r"myst_parser|myst_nb", site.config.read_text(encoding="utf-8")):
+    if re.search(r"myst_parser|myst_nb", site.text):
         return site.docs / "models.md", f"# Models\n\n```{{model-structure}} {reference}\n```\n"
     return site.docs / "models.rst", f"Models\n======\n\n.. model-structure:: {reference}\n"

@@ -46,8 +46,8 @@ def cells(row: Row, page: Page) -> Iterator[ColumnFact]:
 
 def cell_of(member: Member, page: Page, column: ColumnName) -> str:
     """Return the text of a cell of one module of a row of similar ones."""
-    row = Row(depth=1, label="", names=(), path=member.path, totals=member.totals, module=None)
-    row = msgspec.structs.replace(row, call_summary=member.call_summary)
+    calls = member.call_summary
+    row = Row(depth=1, label="", names=(), path=member.path, totals=member.totals, module=None, call_summary=calls)
     return _CELLS[column](row, page)[0] or NONE
 
 

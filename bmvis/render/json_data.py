@@ -85,14 +85,7 @@ def _row(row: Row, is_checkpoint: bool) -> dict[str, Any]:
         found["change"] = msgspec.to_builtins(row.module.change)
     if row.variation:
         found["varies"] = _variation(row, row.variation, is_checkpoint)
-    if row.extra_repr:
-        found["extra_repr"] = row.extra_repr
-    if row.groups:
-        found["groups"] = row.groups
-    if row.call_summary:
-        found["flow"] = _flow(row.call_summary)
-    if row.hidden:
-        found["hidden"] = row.hidden
+    found |= _facts(row)
     if row.left_out:
         found["left_out"] = row.left_out
     if row.is_match:
@@ -116,14 +109,20 @@ def _member(row: Row, member: Member, is_checkpoint: bool) -> dict[str, Any]:
     found["parameters"] = [_parameter(parameter, is_checkpoint) for parameter in member.parameters]
     if row.buffers:
         found["buffers"] = list(map(_buffer, member.buffers))
-    if member.extra_repr:
-        found["extra_repr"] = member.extra_repr
-    if member.groups:
-        found["groups"] = member.groups
-    if member.call_summary:
-        found["flow"] = _flow(member.call_summary)
-    if member.hidden:
-        found["hidden"] = member.hidden
+    return found | _facts(member)
+
+
+def _facts(module: Row | Member) -> dict[str, Any]:
+    """Return what is known about the modules of a row, or about one of them."""
+    found: dict[str, Any] = {}
+    if module.extra_repr:
+        found["extra_repr"] = module.extra_repr
+    if module.groups:
+        found["groups"] = module.groups
+    if module.call_summary:
+        found["flow"] = _flow(module.call_summary)
+    if module.hidden:
+        found["hidden"] = module.hidden
     return found
 
 

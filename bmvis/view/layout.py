@@ -136,7 +136,7 @@ def _page(subject: _Subject, rows: Sequence[Row], options: Options) -> Page:
     groups = param_group_table(model)
     lazy = parameter_facts(model, lambda own: sum(p.shape is None and not p.tied_to for p in own))
     return Page(
-        rows=(msgspec.structs.replace(rows[0], is_checkpoint=model.is_checkpoint), *rows[1:]),
+        rows=tuple(rows),
         totals=subtree_totals(model)[0],
         type=model.root.type,
         dtypes=rank_facts(model, dtype_of).ranked,

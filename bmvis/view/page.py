@@ -46,7 +46,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     type_label: str = ""
     """The displayed class name, if it is known. Long names are shortened in the middle."""
     is_checkpoint: bool = False
-    """Whether it is the root of a checkpoint file, whose class a configuration can name."""
+    """Whether it is a row of a checkpoint file, also of the root, whose class a configuration can name."""
     dtypes: tuple[str, ...] = ()
     """Data types of the parameters in the subtree, in the page's order."""
     devices: tuple[str, ...] = ()

@@ -116,6 +116,7 @@ def _row(group: Group, model: Model, options: Options, *, is_unchanged: bool, is
         left_out=group.left_out,
         left_out_as="unchanged" if options.only_changes else "not common",
         is_unchanged=is_unchanged,
+        is_checkpoint=model.is_checkpoint,
         has_output_column="output" in options.columns,
     )
 
