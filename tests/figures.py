@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from bmvis.render.html.figure import to_figure
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
+from bmvis.view.figure.layout.draw import draw
+from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.figure.notation import parse_edge_list
 
 EDGE_LISTS: Mapping[str, str] = {
@@ -109,3 +112,9 @@ def _frames(prefix: str, boxes: tuple[Box, ...], repeats: int) -> tuple[Frame, .
         label = path.rpartition(".")[2]
         found.append(Frame(label, path, label.title(), repeats, own, _frames(path, boxes, repeats)))
     return tuple(found)
+
+
+def figure_html(figure: Figure, anchor: str = "m", *, is_drawn: bool = True) -> str:
+    drawing = draw(figure) if is_drawn else None
+    assert (drawing is not None) == is_drawn
+    return to_figure(DrawnFigure(figure, drawing), anchor, lambda path: f"#{anchor}.{path}", "Net")

@@ -51,7 +51,7 @@ def tree(figure: Figure) -> str:
 
 def test_texts_are_inside_their_boxes(tab):
     figures = [figure_of_names(), *(framed(EDGE_LISTS[name], repeats=12) for name in ("bert", "t5", "clip"))]
-    html = "".join(tree(figure).replace("m~", f"m{number}~") for number, figure in enumerate(figures))
+    html = "".join(tree(figure).replace("m..", f"m{number}..") for number, figure in enumerate(figures))
     tab.open_trees(html)
     assert tab.page.evaluate(TOO_LARGE) == []
     assert tab.errors == []
@@ -62,7 +62,7 @@ def test_a_box_leads_to_its_row_and_back(tab):
     tab.page.locator("svg a[data-n='1']").click()
     assert tab.page.evaluate("location.hash") == "#m.a"
     tab.page.locator("[id='m.a'] .bmvis-back").first.click()
-    assert tab.page.evaluate("location.hash") == "#m~1"
+    assert tab.page.evaluate("location.hash") == "#m..1"
     assert tab.errors == []
 
 

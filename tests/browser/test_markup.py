@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from figures import EDGE_LISTS, figure_html, framed
 from nu import check, needs_nu, of_bmvis
 from trees import page
 
@@ -22,6 +23,13 @@ def write(html: str, folder: Path) -> Path:
 def test_trees_and_error_boxes_are_valid_html(tmp_path):
     box = error_box(BmvisError("No such model.", hint="Name one."), "index.md:3")
     assert check(write(HEADING + page() + box, tmp_path)) == []
+
+
+@needs_nu
+def test_figures_are_valid_html(tmp_path):
+    figures = "".join(figure_html(framed(edges, repeats=12), f"m{n}") for n, edges in enumerate(EDGE_LISTS.values()))
+    assert figures.count("<svg") == len(EDGE_LISTS)
+    assert check(write(HEADING + figures, tmp_path)) == []
 
 
 @needs_nu

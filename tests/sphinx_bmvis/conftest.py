@@ -1,6 +1,7 @@
 """Small real sites, built by Sphinx in this process, and their output."""
 
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -31,6 +32,14 @@ class Site:
             return Built(Path(app.outdir), strip_colors(app.warning.getvalue()), strip_colors(app.status.getvalue()))
         finally:
             app.cleanup()
+            self._forget_modules()
+
+    def _forget_modules(self) -> None:
+        """Remove what autodoc imported from the site: the next site may have a module of the same name."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and self.folder in Path(file).parents:
+                del sys.modules[name]
 
 
 class Built:

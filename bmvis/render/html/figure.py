@@ -40,7 +40,7 @@ def to_figure(drawn: DrawnFigure, anchor: str, link: PathLink, subject: str) -> 
         tag("details", tag("summary", "Connections as text"), tag("ul", *lines), open=drawing is None),
         tag("figcaption", note) if note else None,
         class_="bmvis-figure",
-        id=f"{anchor}~",
+        id=f"{anchor}..",
     )
 
 
@@ -55,8 +55,8 @@ def numbers_of_rows(figure: Figure, link: PathLink) -> Mapping[str, int]:
 
 
 def box_id(anchor: str, number: int) -> str:
-    """Return the id of a box. The ids of rows have a dot in the place of `~`, and names of trees have no `~`."""
-    return f"{anchor}~{number}"
+    """Return the id of a box, a valid XML name as SVG requires. No row has it: a path does not start with a dot."""
+    return f"{anchor}..{number}"
 
 
 def _svg(figure: Figure, drawing: FigureDrawing, anchor: str, link: PathLink, title: str) -> Markup:

@@ -9,12 +9,11 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 from bs4 import BeautifulSoup, Tag
-from figures import EDGE_LISTS, framed
+from figures import EDGE_LISTS, figure_html, framed
 from formats import layer, net
 from trees import tensor
 
 from bmvis.options import Options
-from bmvis.render.html.figure import to_figure
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
@@ -24,12 +23,6 @@ from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.layout import layout
 
 HOSTILE = '</svg><script>alert(1)</script>"\x00\u202e'
-
-
-def figure_html(figure: Figure, *, is_drawn: bool = True) -> str:
-    drawing = draw(figure) if is_drawn else None
-    assert (drawing is not None) == is_drawn
-    return to_figure(DrawnFigure(figure, drawing), "m", lambda path: f"#m.{path}", "Net")
 
 
 def parsed(html: str) -> Tag:
@@ -69,13 +62,13 @@ def test_a_module_without_a_row_of_its_own_links_to_the_one_that_shows_it() -> N
     page = msgspec.structs.replace(layout(net(*same), Options()), figure=DrawnFigure(figure, draw(figure)))
     tree = parsed(to_html(page, "m"))
     assert [box.get("href") for box in tree.select("svg [data-n]")] == [None, "#m.a", "#m.a", None, None]
-    assert [a["href"] for a in tree.select(".bmvis-back")] == ["#m~1"]
+    assert [a["href"] for a in tree.select(".bmvis-back")] == ["#m..1"]
 
 
 def test_ids_start_with_the_anchor_and_are_unique() -> None:
     ids = re.findall(r' id="([^"]+)"', figure_html(framed(EDGE_LISTS["bert"])))
     assert len(ids) == len(set(ids)) > 5
-    assert all(re.fullmatch(r"m~\d*", found) for found in ids)
+    assert all(re.fullmatch(r"m\.\.\d*", found) for found in ids)
 
 
 def test_connections_as_text() -> None:
@@ -128,7 +121,7 @@ def test_rows_link_back_to_the_first_box_of_their_module() -> None:
     page = msgspec.structs.replace(layout(model, Options()), figure=DrawnFigure(figure, draw(figure)))
     tree = parsed(to_html(page, "m"))
     assert {row["id"]: [a["href"] for a in row.select(".bmvis-back")] for row in tree.select("li li")} == {
-        "m.a": ["#m~1"],
+        "m.a": ["#m..1"],
         "m.b": [],
     }
     assert {a["href"] for a in tree.select("svg a")} == {"#m.a"}
