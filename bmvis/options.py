@@ -40,6 +40,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     depth: int | None = None
     root_name: str = "root"
+    no_root: bool = False
     non_params: bool = False
     expand_params: bool = False
     buffers: bool = False
@@ -170,6 +171,12 @@ OPTIONS: tuple[Option, ...] = (
         "Number of levels to show below the root. Rows at the last level sum up the modules below them.",
     ),
     Option("root-name", "text", _text, "Label of the first row."),
+    Option(
+        "no-root",
+        "",
+        _flag,
+        "Leave out the first row, that of the whole model, unless it has parameters of its own or a mark.",
+    ),
     Option("non-params", "", _flag, "Show modules without parameters: dropout, activations, pooling."),
     Option("expand-params", "", _flag, "Show each parameter on its own line."),
     Option("buffers", "", _flag, "Show buffers in addition to parameters."),

@@ -9,8 +9,7 @@ from typing import Any
 
 from bmvis.model.tree import Model, Module
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.render.html.tree import row_id
-from bmvis.view.layout import shown_at
+from bmvis.render.html.tree import module_ids
 from bmvis.view.page import Page
 from bmvis.view.targets import by_end, find_anchor, missing_module
 
@@ -29,8 +28,7 @@ def targets(name: str, anchor: str, model: Model, page: Page) -> dict[str, str]:
 
     The anchor of a module that is folded, or below the depth limit, is that of the row that represents it.
     """
-    modules = {f"{name}:{path}": row_id(anchor, row) for path, row in shown_at(model, page.rows).items() if path}
-    return {name: anchor} | modules
+    return {name: anchor} | {f"{name}:{path}": place for path, place in module_ids(anchor, model, page).items()}
 
 
 class ModuleLinks:

@@ -20,8 +20,8 @@ from sphinx.util.typing import RoleFunction
 
 from bmvis.errors import BmvisError, nearest
 from bmvis.options import Options
-from bmvis.render.html.tree import row_id
-from bmvis.view.layout import layout, shown_at
+from bmvis.render.html.tree import module_ids
+from bmvis.view.layout import layout
 from bmvis.view.page import Page
 from bmvis.view.targets import find_anchor, missing_module
 from bmvis.worker.protocol import Built, Fact, ModelRequest
@@ -234,8 +234,7 @@ class BmvisDomain(Domain):
         if known is None or known[0] is not kept:
             built = _BUILT.decode(kept)
             page = self.page(request.key, request.options, built)
-            shown = shown_at(built.model, page.rows)
-            known = kept, {path: row_id(request.anchor, row) for path, row in shown.items() if path}
+            known = kept, module_ids(request.anchor, built.model, page)
             self._anchors[request] = known
         return known[1]
 

@@ -56,7 +56,7 @@ class FillTrees(SphinxPostTransform):
 
 
 def _documented_types(page: Page) -> Iterator[str]:
-    return (row.module.documented_as for row in page.rows if row.module and row.depth)
+    return (row.module.documented_as for row in page.rows if row.module and not row.is_root)
 
 
 class PlainTrees(SphinxPostTransform):

@@ -41,15 +41,12 @@ _PLAIN = Console(file=io.StringIO(), width=80)
 
 def to_tree(page: Page) -> Tree:
     """Return the tree as an object that Rich can print: `rich.print(to_tree(page))`."""
-    trail: list[Tree] = []
+    top = Tree("", guide_style=LINES, hide_root=True)
+    trail = [top]
     for row in page.rows:
-        del trail[row.depth :]
-        label = row_label(row, page.dtype)
-        if trail:
-            trail.append(trail[-1].add(label))
-        else:
-            trail.append(Tree(label, guide_style=LINES))
-    return trail[0]
+        del trail[row.depth + 1 :]
+        trail.append(trail[-1].add(row_label(row, page.dtype)))
+    return top.children[0] if page.has_root else top
 
 
 def lines_below(page: Page) -> list[Text]:

@@ -33,8 +33,7 @@ from bmvis.view.mapping_files import read_mapping
 from bmvis.view.page import Missing, Page, Row
 from bmvis.view.param_groups import ParamGroupTable, param_group_table, without_groups
 from bmvis.view.parametrized import merge_parametrizations
-from bmvis.view.row_finder import row_finder
-from bmvis.view.rows import make_rows
+from bmvis.view.rows import make_rows, without_root
 
 MANY_ROWS = 60
 """Rows of a model from which `fold=auto` lets similar modules share one."""
@@ -65,7 +64,7 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         )
         if options.only_changes and base is not None:
             rows = join_chains(rows, "without other changes" if subject.is_summed else "unchanged")
-        page = _page(subject, rows, options)
+        page = _page(subject, without_root(rows) if options.no_root else rows, options)
         if not options.flow:
             return page
         return msgspec.structs.replace(page, figure=figure, warnings=(*page.warnings, *problems))
@@ -196,15 +195,6 @@ def _matched(model: Model, options: Options) -> tuple[set[int], tuple[HighlightE
         if not found:
             warnings.append(address.missing(model, model.paths, pattern))
     return matched, tuple(warnings)
-
-
-def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
-    """Return the path of the row that shows each module, by the module's path.
-
-    This is its own row, the row that it is folded into, or else the row of the nearest module above it.
-    """
-    find = row_finder(rows)
-    return {path: find(path) for path in model.paths}
 
 
 def _ties(model: Model) -> Iterator[tuple[str, str]]:

@@ -86,9 +86,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return merge_series(self.parameters)
 
     @property
+    def is_root(self) -> bool:
+        """Return whether it is the row of the whole model."""
+        return self.module is not None and not self.path
+
+    @property
     def type(self) -> str:
         """Return the class name that follows the label: `(Linear)`; '' for the root, and if it is not known."""
-        return f"({self.module.type})" if self.module and self.depth and self.module.type else ""
+        return f"({self.module.type})" if self.module and not self.is_root and self.module.type else ""
 
     @property
     def shown_type(self) -> str:
@@ -130,7 +135,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def names_text(self) -> str:
         """Return all names if the label omits any; '' otherwise."""
         is_whole = self.label == label(self.names) and "..." not in self.label
-        return "" if is_whole or not (self.depth and self.module) else ", ".join(self.names)
+        return "" if is_whole or self.is_root or not self.module else ", ".join(self.names)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +183,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     warnings: tuple[BmvisError, ...] = ()
     """Problems to report to the author of the page. The host logs each of them with its location."""
+
+    @property
+    def has_root(self) -> bool:
+        """Return whether the first row is that of the whole model, which the option `no-root` leaves out."""
+        return self.rows[0].is_root
 
     @property
     def is_figure_alone(self) -> bool:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from bmvis.model.tree import join
+from bmvis.model.tree import Model, join
 from bmvis.view.page import Row
+
+
+def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
+    """Return the path of the row that shows each module, by the module's path, as `row_finder` finds it."""
+    find = row_finder(rows)
+    return {path: find(path) for path in model.paths}
 
 
 def row_finder(rows: Sequence[Row]) -> Callable[[str], str]:

@@ -66,6 +66,16 @@ def make_rows(
     return rows
 
 
+def without_root(rows: Sequence[Row]) -> Sequence[Row]:
+    """Return rows one level higher, without that of the whole model if it has only a name, a type and numbers."""
+    root = rows[0]
+    has_own = root.module and (root.module.parameters or root.module.change)
+    has_marks = root.hidden or root.left_out or root.differs or root.is_match or root.extra_repr or root.buffers
+    if has_own or has_marks or len(rows) == 1:
+        return rows
+    return [msgspec.structs.replace(row, depth=row.depth - 1) for row in rows[1:]]
+
+
 def _has_facts(model: Model, options: Options) -> bool:
     """Return whether rows have facts that `_merged` returns."""
     return options.extra_repr or any(module.call or "groups=" in module.extra_repr for module in model.modules)

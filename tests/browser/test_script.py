@@ -596,6 +596,23 @@ def test_tree_added_later_gets_its_tools(tab):
     assert tab.page.locator(".bmvis-tools").count() == 1
 
 
+def test_tree_without_its_first_row_is_linked_filtered_and_picked(tab):
+    layers = [[Module(str(number), 1, "Block"), linear("fc", 2, 4, 4)] for number in range(4)]
+    heads = [linear(f"head{number}", 1, 4, 2 + number) for number in range(9)]
+    model = Model((Module("", 0, "Net"), *(module for layer in layers for module in layer), *heads))
+    tab.open_trees(to_html(layout(model, Options(no_root=True)), "m"), "#m.2.fc")
+    tab.page.locator(".bmvis-linked").wait_for()
+    assert visible(tab)[:5] == ["0-1,3", "fc", "2", "fc", "head0"]
+    tab.page.locator("#m [type=search]").fill("3.fc")
+    assert visible(tab) == ["3", "fc"]
+    do(tab, "m.3.fc", "key")
+    assert copied(tab) == "3.fc"
+    tab.page.locator("#m [type=search]").fill("")
+    do(tab, "m.head0", "pick")
+    tab.page.locator(".bmvis-picks [data-do=target_modules]").click()
+    assert copied(tab) == 'target_modules=["head0"]'
+
+
 def best(tab, texts: list[str], targets: list[float]) -> list[float]:
     """Return the best times of some tries, because the machine can be busy. Stop if all targets are reached."""
     times = tab.page.evaluate(MEASURE, texts)

@@ -78,15 +78,26 @@ def called(*shape: int) -> Call:
 TIED = Model((Module("", 0, "Net"), *block("0", 225), *block("1", 300), *block("2", 225), *block("10", 4)))
 
 
-@pytest.mark.parametrize("which", [0, -1], ids=["outermost first", "innermost first"])
-@pytest.mark.parametrize("model", [DENSE, RES, TIED], ids=["densenet", "resnet", "ties and odd names"])
-def test_unfolded_rows_show_each_module_exactly(model, which, tab):
-    open_model(tab, model, extra_repr=True, buffers=True)
+@pytest.mark.parametrize(
+    ("model", "which", "no_root"),
+    [
+        pytest.param(DENSE, 0, False, id="densenet, outermost first"),
+        pytest.param(DENSE, -1, True, id="densenet, innermost first, without root"),
+        pytest.param(RES, 0, True, id="resnet, outermost first, without root"),
+        pytest.param(RES, -1, False, id="resnet, innermost first"),
+        pytest.param(TIED, 0, False, id="ties and odd names, outermost first"),
+        pytest.param(TIED, -1, False, id="ties and odd names, innermost first"),
+    ],
+)
+def test_unfolded_rows_show_each_module_exactly(model, which, no_root, tab):
+    open_model(tab, model, extra_repr=True, buffers=True, no_root=no_root)
     unfold_all(tab, which)
     found = tab.page.evaluate(READ)
     expected = exact_rows(model)
     if model is TIED:
         expected = {key.replace("c <|x>", "c~20~~3c~~7c~x~3e~"): value for key, value in expected.items()}
+    if no_root:
+        del expected["m."]
     assert {key: [*value[:3], value[3].strip()] for key, value in found.items()} == expected
 
 

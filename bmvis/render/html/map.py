@@ -96,9 +96,10 @@ def _in_words(cells: Sequence[MapCell], whole: int) -> str:
 
 def _cells(page: Page) -> Iterator[MapCell]:
     rows = page.rows
-    if not rows[0].first:
+    whole = sum(row.first for row in rows if not row.depth)
+    if not whole:
         return
-    scale = WIDTH / rows[0].first
+    scale = WIDTH / whole
     ends = [0.0] * (LEVELS + 1)  # the left edge of the next cell of each level
     for row, state in zip(rows, _states(rows), strict=True):
         if row.depth >= LEVELS or not row.first:
@@ -115,7 +116,7 @@ def _states(rows: Sequence[Row]) -> list[str]:
     found, above = [set[str]() for _ in rows], parents(row.depth for row in rows)
     for index in range(len(rows) - 1, -1, -1):
         found[index] |= _own_states(rows[index])
-        if index:
+        if above[index] >= 0:
             found[above[index]] |= found[index]
     return [states.pop() if len(states) == 1 else "mixed" for states in found]
 

@@ -162,7 +162,7 @@ def _kind(module: Module) -> str:
 
 def _origin(row: Row) -> str | None:
     """Return the paths of a renamed row in the original model, unless its label and `data-p` show them."""
-    is_renamed = row.depth and row.module and row.module.origin and row.module.common != "virtual"
+    is_renamed = row.module and not row.is_root and row.module.origin and row.module.common != "virtual"
     return ", ".join(row.paths) if is_renamed and (row.repeats == 1 or _other_paths(row)) else None
 
 

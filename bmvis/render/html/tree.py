@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from bmvis.errors import BmvisError
-from bmvis.model.tree import Module
+from bmvis.model.tree import Model, Module
 from bmvis.render import summary, words
 from bmvis.render.html import members
 from bmvis.render.html.columns import row_cells, tree_classes
@@ -22,7 +22,7 @@ from bmvis.render.html.row import PathLink, TypeLink, to_row
 from bmvis.render.html.totals import before_line, totals_line
 from bmvis.render.param_groups import to_table
 from bmvis.view.page import Page, Row
-from bmvis.view.row_finder import row_finder
+from bmvis.view.row_finder import row_finder, shown_at
 
 SHORT_TREE = 60
 """Maximum number of rows of a tree that is completely open when the page loads, with the legend below it."""
@@ -118,6 +118,12 @@ def row_id(anchor: str, path: str) -> str:
     return f"{anchor}.{safe_name(path)}"
 
 
+def module_ids(anchor: str, model: Model, page: Page) -> dict[str, str]:
+    """Return the id of the row that shows each module of a tree, by module path; without that row, the tree's id."""
+    shown = shown_at(model, page.rows)
+    return {path: row_id(anchor, row) if row or page.has_root else anchor for path, row in shown.items() if path}
+
+
 def _is_removed(module: Module) -> bool:
     return module.change is not None and module.change.kind == "removed"
 
@@ -200,7 +206,7 @@ def _opened(page: Page) -> set[int]:
 
 def _open_levels(page: Page) -> int:
     if page.options.open is not None:
-        return page.options.open
+        return page.options.open - (not page.has_root)
     return len(page.rows) if len(page.rows) <= SHORT_TREE else 2
 
 

@@ -13,7 +13,9 @@ const listsOf = (item) => nameElement(item)?.dataset.k?.split("|").map((list) =>
 // The ids of an item's members, in a list for each module of the row above.
 function idsOf(item) {
   const above = parentOf(item);
-  return above ? idsBelow(idsOf(above).flat(), item) : [[item.id]];
+  if (above) return idsBelow(idsOf(above).flat(), item);
+  const { id } = rootOf(item);
+  return item.id === `${id}.` ? [[item.id]] : idsBelow([id], item);
 }
 function idsBelow(parents, item) {
   const above = parents.map((id) => id.replace(/\.$/, ""));

@@ -57,6 +57,9 @@ const MARKS = {
 const MARKED = Object.keys(MARKS).map((mark) => `.bmvis-tree .bmvis-${mark}`).join();
 const entries = new WeakMap();
 
+// What is above the rows of the first level of a tree that leaves out the row of the whole model.
+const WHOLE = { path: "" };
+
 // The entry of an item, whose place in the model is given by:
 // `above`: the entry of the row above it; `base`: that of the nearest module above it, whose path its own goes on from;
 // `before`: the part of the path between that module and its own name: levels that are not drawn, as in `encoder.`;
@@ -71,10 +74,10 @@ function readEntry(item, above, anchor) {
   const entry = { item, row, above, path, text: row.textContent.toLowerCase(), marks: "", tensors: [], steps: [] };
   entries.set(item, entry);
   if (!path) return entry;
-  let base = above;
+  let base = above ?? WHOLE;
   entry.lists = listsOf(item);
   // Rows that are no modules of the model (a virtual level) have no part in its paths.
-  while (base.path === null || (!entry.lists && !path.startsWith(base.path && base.path + "."))) base = base.above;
+  while (base.path === null || (!entry.lists && !path.startsWith(base.path && base.path + "."))) base = base.above ?? WHOLE;
   entry.base = base;
   const below = (path) => path.slice(base.path.length).replace(/^\./, "");
   const renamed = row.querySelector("[data-p]")?.dataset.p.split(" ").map(below);

@@ -39,7 +39,7 @@ function* waysOf(words) {
 // only some members fit, each with the test that selects them.
 function follow(tests, place, entry, step = entry.steps.length - 1) {
   if (place < 0) return [];
-  if (step < 0) return entry.base ? follow(tests, place, entry.base) : null;
+  if (step < 0) return entry.base?.steps ? follow(tests, place, entry.base) : null;
   const { fits, isAny } = tests[place];
   const names = entry.steps[step];
   if (!names.some(fits)) return null;

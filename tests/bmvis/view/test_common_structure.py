@@ -12,8 +12,9 @@ from bmvis.extraction.modules import capture
 from bmvis.options import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
-from bmvis.view.layout import layout, shown_at
+from bmvis.view.layout import layout
 from bmvis.view.mapping_files import from_opendelta, own_names, read_mapping, read_own
+from bmvis.view.row_finder import shown_at
 
 MODELS = {
     "bert": lambda: t.BertForMaskedLM(t.BertConfig(**SMALL)),

@@ -12,8 +12,9 @@ from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import join
 from bmvis.options import Options
 from bmvis.render.text import to_text
-from bmvis.view.layout import layout, shown_at
+from bmvis.view.layout import layout
 from bmvis.view.parametrized import merge_parametrizations
+from bmvis.view.row_finder import shown_at
 
 
 class MaxNorm(nn.Module):

@@ -1,6 +1,8 @@
 from bmvis.model.tree import Model, Module, Parameter
 from bmvis.options import Options
-from bmvis.view.layout import layout, shown_at
+from bmvis.render.html.tree import module_ids
+from bmvis.view.layout import layout
+from bmvis.view.row_finder import shown_at
 
 
 def module(depth, name, *, weights=1):
@@ -30,3 +32,9 @@ def test_left_out_module_maps_to_the_row_above():
         "a.b.c": "a",
     }
     assert shown(module(1, "a"), module(2, "act", weights=0)) == {"": "", "a": "a", "a.act": "a"}
+
+
+def test_module_of_a_tree_without_root_maps_to_the_tree_if_no_row_shows_it():
+    model = Model((module(0, "", weights=0), module(1, "a"), module(2, "b"), module(1, "act", weights=0)))
+    page = layout(model, Options(no_root=True, depth=1))
+    assert module_ids("net", model, page) == {"a": "net.a", "a.b": "net.a", "act": "net"}

@@ -1,9 +1,10 @@
 """The text of rows that represent several modules."""
 
 import pytest
-from trees import tensor
+from formats import FORMATS
+from trees import linear, tensor
 
-from bmvis.model.tree import Model, Module
+from bmvis.model.tree import Buffer, Model, Module
 from bmvis.options import Options
 from bmvis.render.text import to_text
 from bmvis.view.extra_reprs import merge_extra_reprs
@@ -45,3 +46,45 @@ def test_folded_row_merges_extra_repr():
     assert to_text(layout(model, Options(extra_repr=True))).splitlines()[1].partition("# ")[2] == (
         "16, 16, kernel_size=(3,), stride=(1,), padding=(1-32,), dilation=(2-32,) or default"
     )
+
+
+def without_root(*modules, base=None, root=(), buffer=False, **options):
+    buffers = (Buffer("mask", (4,), "bool", 4, persistent=True),) if buffer else ()
+    model = Model((Module("", 0, "Net", parameters=root, buffers=buffers), *modules))
+    page = layout(model, Options(no_root=True, **options), base)
+    return [(row.depth, row.label, row.type) for row in page.rows]
+
+
+@pytest.mark.parametrize(
+    ("modules", "options", "rows"),
+    [
+        ([linear("a", 1, 4, 4), linear("b", 1, 4, 2)], {}, [(0, "a", "(Linear)"), (0, "b", "(Linear)")]),
+        (
+            [Module("a", 1, "Block"), linear("0", 2, 4, 4), linear("1", 2, 4, 4), linear("b", 1, 4, 2)],
+            {},
+            [(0, "a", "(Block)"), (1, "0-1", "(Linear)"), (0, "b", "(Linear)")],
+        ),
+        ([linear("a", 1, 4, 4)], {"root": (tensor("scale", 1),)}, [(0, "root", ""), (1, "a", "(Linear)")]),
+        ([linear("a", 1, 4, 4)], {"buffer": True, "buffers": True}, [(0, "root", ""), (1, "a", "(Linear)")]),
+        ([], {}, [(0, "root", "")]),
+        (
+            [linear("a", 1, 4, 4)],
+            {"base": Model((Module("", 0, "Other"), linear("a", 1, 4, 4))), "only_changes": True},
+            [(0, "root", "")],
+        ),
+    ],
+    ids=["rows", "levels", "own parameters", "buffer", "only row", "changed"],
+)
+def test_row_of_the_whole_model_is_left_out_if_it_has_nothing_of_its_own(modules, options, rows):
+    assert without_root(*modules, **options) == rows
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_tree_without_its_first_row_is_drawn_in_each_format(form):
+    model = Model((Module("", 0, "Net"), Module("a", 1, "Block"), linear("c", 2, 4, 4), linear("b", 1, 4, 2)))
+    _, render = FORMATS[form]
+    with_root, without = (render(layout(model, Options(no_root=no_root, map=True))) for no_root in (False, True))
+    assert "root" in with_root
+    assert "root" not in without
+    expected = {"text": "a (Block)\n└── c (Linear)", "html": '<li id="m.a"><details open=""><summary><b>a</b>'}
+    assert expected.get(form, "Block") in without

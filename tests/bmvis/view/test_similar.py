@@ -18,8 +18,9 @@ from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.text import to_text
 from bmvis.view.folding import fold, represented_modules
-from bmvis.view.layout import layout, shown_at
+from bmvis.view.layout import layout
 from bmvis.view.page import Page
+from bmvis.view.row_finder import shown_at
 from bmvis.view.similarity import series
 
 SIMILAR = Options(fold="similar")
