@@ -10,11 +10,12 @@ New names of a module, new keys of a registry, and private caches are no effects
 from __future__ import annotations
 
 import builtins
+import operator
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
+from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType, NoneType
 from typing import Any, NamedTuple
 
 from bmvis.child.preloading import is_library
@@ -27,6 +28,12 @@ _HOOKS = "torch.nn.modules.module._global_"
 """The start of the names of the dictionaries with hooks for all modules."""
 
 
+_NO_HOLDERS = frozenset(
+    {NoneType, bool, int, float, str, bytes, tuple, list, FunctionType, BuiltinFunctionType, ModuleType}
+)
+"""Types whose instances are not searched for changes."""
+
+
 class _Holder(NamedTuple):
     """An object of a library that contains others: a class, a dictionary, or an instance."""
 
@@ -35,41 +42,66 @@ class _Holder(NamedTuple):
     members: Mapping[Any, object]
 
 
+class _Module(NamedTuple):
+    """A module, and the objects that its names had."""
+
+    module: ModuleType
+    names: Mapping[str, object]
+
+
 class ProcessState:
-    """The state of the process and of all modules, to find what a later import changes."""
+    """The state of the process and of all modules, to find what later imports change.
+
+    Only new modules, and those whose names have changed, are read again for the next import: most of the time goes
+    into the first state, because a library such as transformers has tens of thousands of names.
+    """
 
     def __init__(self) -> None:
         self._settings = _settings()
-        self._names: list[tuple[ModuleType, str, object]] = []
+        self._modules: dict[str, _Module] = {}
         self._holders: dict[int, _Holder] = {}
         with paused_gc():
-            for name, module in list(sys.modules.items()):
-                if isinstance(module, ModuleType) and _is_checked(name):
-                    self._record(name, module)
+            self._record()
 
     def change(self) -> str:
-        """Return the first name that has changed since this state was recorded; '' if none has."""
-        return next(self._changes(), "")
+        """Return the first name that has changed since the last call, or since this object was made; '' if none has.
 
-    def _record(self, name: str, module: ModuleType) -> None:
-        has_holders = _is_torch(name) or is_library(getattr(module, "__file__", None))
+        After a change, later calls are of no use: the process can build no more models.
+        """
+        with paused_gc():
+            found = next(self._changes(), "")
+            self._record()
+        return found
+
+    def _record(self) -> None:
+        """Record modules that are new, or whose names have changed."""
+        for name, module in list(sys.modules.items()):
+            if isinstance(module, ModuleType) and _is_checked(name):
+                known = self._modules.get(name)
+                if known is None or known.module is not module or not _is_same(known.names, vars(module)):
+                    self._modules[name] = _Module(module, dict(vars(module)))
+                    if _has_holders(name, module):
+                        self._record_holders(name, module)
+
+    def _record_holders(self, name: str, module: ModuleType) -> None:
         for key, value in list(vars(module).items()):
-            is_code = isinstance(value, type) or callable(value)
-            if is_code or (has_holders and not key.startswith("_")):
-                self._names.append((module, key, value))
-            if has_holders and id(value) not in self._holders and _is_home(name, value):
+            if type(value) not in _NO_HOLDERS and id(value) not in self._holders and _is_home(name, value):
                 members = _members(value)
                 if members is not None:
-                    self._holders[id(value)] = _Holder(f"{name}.{key}", value, members)
+                    self._holders[id(value)] = _Holder(f"{name}.{key}", value, dict(members))
 
     def _changes(self) -> Iterator[str]:
         now = _settings()
         yield from (key for key, value in self._settings.items() if now[key] != value)
-        for module, key, before in self._names:
-            value = vars(module).get(key)
-            if value is not before and _is_rebound(module.__name__, before, value):
-                yield f"{module.__name__}.{key}"
-        yield from (holder.name for holder in self._holders.values() if _has_changed(holder))
+        for name, (module, names) in self._modules.items():
+            if not _is_same(names, vars(module)):
+                yield from (f"{name}.{key}" for key in _rebound(name, module, names))
+        for key, holder in self._holders.items():
+            members = _members(holder.value) or {}
+            if not _is_same(holder.members, members):
+                if _has_changed(holder, members):
+                    yield holder.name
+                self._holders[key] = holder._replace(members=dict(members))
 
 
 def _settings() -> dict[str, object]:
@@ -95,25 +127,43 @@ def _is_checked(module: str) -> bool:
     return module.partition(".")[0] not in ("bmvis", "__main__")
 
 
+def _has_holders(name: str, module: ModuleType) -> bool:
+    return _is_torch(name) or is_library(getattr(module, "__file__", None))
+
+
 def _is_home(module: str, value: object) -> bool:
     """Return whether a module defines an object, rather than imports it, as far as this is known."""
     return getattr(value, "__module__", module) == module if isinstance(value, type) else True
 
 
+def _is_same(before: Mapping[Any, object], now: Mapping[Any, object]) -> bool:
+    """Return whether two namespaces have the same objects in the same order, without the code of an object."""
+    return len(before) == len(now) and all(map(operator.is_, before.values(), now.values()))
+
+
 def _members(value: object) -> Mapping[Any, object] | None:
-    """Return a copy of what a class, a dictionary or an instance contains; None for other objects."""
+    """Return what a class, a dictionary or an instance contains now; None for other objects."""
     if isinstance(value, dict):
         # Without the code of a subclass: the lazy mappings of transformers import all models when they are read.
-        return dict(dict.items(value))
+        return value if type(value) is dict else dict(dict.items(value))
     if isinstance(value, type):
-        return dict(vars(value))
-    if isinstance(value, FunctionType | ModuleType):
-        return None
+        return vars(value)
     slot = next((vars(cls)["__dict__"] for cls in type(value).__mro__ if "__dict__" in vars(cls)), None)
     if not isinstance(slot, GetSetDescriptorType | MemberDescriptorType):
         return None  # it has no attributes of its own, or its class computes them
     found = slot.__get__(value)
-    return dict(found) if type(found) is dict else None
+    return found if type(found) is dict else None
+
+
+def _rebound(name: str, module: ModuleType, before: Mapping[str, object]) -> Iterator[str]:
+    """Yield the names of a module that were bound to other objects that matter to models."""
+    has_holders = _has_holders(name, module)
+    for key, value in before.items():
+        now = vars(module).get(key)
+        is_code = isinstance(value, type) or callable(value)
+        is_checked = is_code or (has_holders and not key.startswith("_"))
+        if now is not value and is_checked and _is_rebound(name, value, now):
+            yield key
 
 
 def _is_rebound(module: str, before: object, now: object) -> bool:
@@ -123,8 +173,7 @@ def _is_rebound(module: str, before: object, now: object) -> bool:
     return _is_foreign(now) if _is_torch(module) else True
 
 
-def _has_changed(holder: _Holder) -> bool:
-    now = _members(holder.value) or {}
+def _has_changed(holder: _Holder, now: Mapping[Any, object]) -> bool:
     if holder.name.startswith(_HOOKS):
         return now.keys() != holder.members.keys()
     changed = _changed_members(holder.members, now, is_class=isinstance(holder.value, type))

@@ -61,6 +61,8 @@ class Template:
     is_spoiled: bool = False
     """Whether this process has imported a module that changes what other models see."""
     _was_built: bool = False
+    _state: ProcessState | None = None
+    """The state after the last import of a submodule."""
 
     def serve_first(self) -> NoReturn:
         """Serve as the first template, with torch and all modules of bmvis that a model needs."""
@@ -133,16 +135,16 @@ class Template:
             return False
         if not wanted.extends:
             return True
-        state = ProcessState()
+        if self.loaded.packages and self._state is None:
+            self._state = ProcessState()
         try:
             self._import(wanted.module)
         except BaseException:  # the model process raises it too, and can report where
             self.unfit.add(wanted.module)
-            return False
-        self.is_spoiled = bool(self.loaded.packages and state.change())
+        self.is_spoiled = bool(self._state and self._state.change())
         if not self._has_settled():
             os._exit(REFUSED)  # the template above then builds the model without it
-        return True
+        return wanted.module not in self.unfit
 
     def _pass_on(self, job: Job, wanted: Wanted) -> Outcome | None:
         """Let a template that has imported the requested library build the model; return None if there is none."""
@@ -177,7 +179,7 @@ class Template:
         self.leave()
         self.parent = parent
         self.loaded = Loaded(packages=(*self.loaded.packages, module), base=self.loaded.base)
-        self.parts, self.routes, self._was_built = {}, {}, False
+        self.parts, self.routes, self._was_built, self._state = {}, {}, False, None
         self.tracker.install()  # a library can read files of the project, or look for optional modules
         self.tracker.files.set_roots(replies.project_folders(request))
         before = list(sys.path)

@@ -54,3 +54,20 @@ def test_new_keys_of_a_registry_are_no_effect(library):
     state = ProcessState()
     dict.__setitem__(library.MODELS, "gpt2", len)
     assert state.change() == ""
+
+
+def test_second_import_is_compared_with_the_first(library):
+    state = ProcessState()
+    dict.__setitem__(library.MODELS, "gpt2", 1)
+    library.LATE = {"width": 1}
+    assert state.change() == ""
+    library.LATE["width"] = 2
+    assert state.change() == "lazylib.LATE"
+
+
+def test_module_of_an_earlier_import_is_compared(library):
+    state = ProcessState()
+    library.late = len
+    assert state.change() == ""
+    library.late = max
+    assert state.change() == "lazylib.late"
