@@ -65,7 +65,7 @@ def row_marks(row: Row) -> Iterator[Mark]:
     module = row.module
     if row.is_similar:
         yield Mark("similar", similar_text(row), _counts_text(row))
-    if count := series_text(row.parameters):
+    if count := series_text(row.parameters, is_exact=row.variation is None):
         yield Mark("tensors", count)
     if row.extra_repr:
         yield Mark("extra_repr", row.extra_repr)

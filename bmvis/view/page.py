@@ -83,7 +83,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def shown_parameters(self) -> tuple[Parameter, ...]:
         """The parameters to write on one line; of a module with many, series share an entry."""
-        return merge_series(self.parameters)
+        return merge_series(self.parameters, is_exact=self.variation is None)
 
     @property
     def is_root(self) -> bool:

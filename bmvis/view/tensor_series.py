@@ -1,15 +1,17 @@
-"""Write many tensors of one module as a few: `weight_ih_l0-2:[64, 8-32]` for those of three layers of an LSTM."""
+"""Write many tensors of one module as a few: `weight_ih_l0-2:[64, 8-32]` for those of three layers of an LSTM.
+
+Of those, parameters with the same shape have one entry: `bias_ih_l0-2,bias_hh_l0-2:[64]`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from bmvis.model.labels import label
+from bmvis.model.labels import WIDE, label
 from bmvis.model.tree import Parameter
 from bmvis.view.variation import RangedParameter, greatest
 
@@ -21,39 +23,77 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _SIZES = {"name", "shape", "count", "stored_bytes", "most"}
 
 
-def merge_series(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+def merge_series(parameters: Sequence[Parameter], *, is_exact: bool = True) -> tuple[Parameter, ...]:
     """Return the parameters to write on a row: those whose names differ in one number are one, with ranges of sizes.
 
     Ties, changes and states are never merged away: only parameters that agree in all but name and sizes are.
+
+    Args:
+        parameters: those of one module.
+        is_exact: whether the row represents equal modules. Of similar modules, each has the same entries as the row, so
+            parameters do not share an entry if they have the same shape in some of them.
     """
     if len(parameters) < MANY:
         return tuple(parameters)
-    series: dict[Any, list[Parameter]] = {}
-    for parameter in parameters:
-        series.setdefault(_key(parameter), []).append(parameter)
-    return tuple(_merge(members) for members in list(series.values())[:MAX_SHOWN])
+    return tuple(merged for merged, _ in _entries(parameters, is_exact)[:MAX_SHOWN])
 
 
-def series_text(parameters: Sequence[Parameter]) -> str:
+def series_text(parameters: Sequence[Parameter], *, is_exact: bool = True) -> str:
     """Return how many parameters `merge_series` writes as fewer: `24 parameters`, `12 of 20 parameters`; or ''."""
     if len(parameters) < MANY:
         return ""
-    sizes = Counter(map(_key, parameters))
-    written = sum(list(sizes.values())[:MAX_SHOWN])
+    counts = [count for _, count in _entries(parameters, is_exact)]
+    written = sum(counts[:MAX_SHOWN])
     if written < len(parameters):
         return f"{written:,} of {len(parameters):,} parameters"
-    return f"{len(parameters):,} parameters" if len(sizes) < len(parameters) else ""
+    return f"{len(parameters):,} parameters" if len(counts) < len(parameters) else ""
+
+
+def _entries(parameters: Sequence[Parameter], is_exact: bool) -> list[tuple[Parameter, int]]:
+    """Return the parameters to write, each with the number of those that it represents."""
+    series: dict[Any, list[Parameter]] = {}
+    for parameter in parameters:
+        series.setdefault(_key(parameter), []).append(parameter)
+    entries = [(_merge(members), len(members)) for members in series.values()]
+    if not is_exact:
+        return entries
+    alike: dict[Any, list[tuple[Parameter, int]]] = {}
+    for number, (parameter, count) in enumerate(entries):
+        key = number if _is_special(parameter) else (_facts(parameter), parameter.shape, greatest(parameter))
+        alike.setdefault(key, []).append((parameter, count))
+    return [shared for same in alike.values() for shared in _shared(same)]
+
+
+def _shared(same: Sequence[tuple[Parameter, int]]) -> Iterator[tuple[Parameter, int]]:
+    """Yield an entry for as many as fit of those that agree in all but their names."""
+    (merged, total), *others = same
+    for parameter, count in others:
+        names = f"{merged.name},{parameter.name}"
+        if len(names) > WIDE:
+            yield merged, total
+            merged, total = parameter, count
+        else:
+            merged, total = msgspec.structs.replace(merged, name=names), total + count
+    yield merged, total
 
 
 def _key(parameter: Parameter) -> Any:
     number = _number(parameter.name)
-    if number is None or parameter.is_tied or parameter.change or parameter.shape is None:
+    if number is None or parameter.shape is None or _is_special(parameter):
         return parameter.name
     pattern = parameter.name[: number.start()] + "*" + parameter.name[number.end() :]
-    facts = tuple(
-        getattr(parameter, field.name) for field in msgspec.structs.fields(parameter) if field.name not in _SIZES
-    )
-    return pattern, len(parameter.shape), facts
+    return pattern, len(parameter.shape), _facts(parameter)
+
+
+def _is_special(parameter: Parameter) -> bool:
+    """Return whether a parameter has an entry of its own, because that has a mark for this parameter alone."""
+    return parameter.is_tied or parameter.change is not None or parameter.shape is None
+
+
+def _facts(parameter: Parameter) -> tuple[Any, ...]:
+    """Return all but the name and sizes."""
+    fields = msgspec.structs.fields(parameter)
+    return tuple(getattr(parameter, field.name) for field in fields if field.name not in _SIZES)
 
 
 def _number(name: str) -> re.Match[str] | None:

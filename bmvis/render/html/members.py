@@ -38,7 +38,7 @@ def shapes(row: Row, number: int) -> str | None:
     """Return the shapes of a parameter, given its number among those shown: `64,3 128,3`; None if they are equal."""
     if not row.variation or not greatest(row.shown_parameters[number]):
         return None
-    return _shapes([merge_series(member.parameters)[number] for member in row.variation.members])
+    return _shapes([merge_series(member.parameters, is_exact=False)[number] for member in row.variation.members])
 
 
 def buffer_shapes(row: Row, number: int) -> str | None:

@@ -105,7 +105,7 @@ FIXED = {
                 "1 (LSTM) weight_ih_l0:[32, 8] weight_hh_l0:[32, 8] bias_ih_l0:[32] bias_hh_l0:[32] "
                 "weight_ih_l1:[32, 8] weight_hh_l1:[32, 8] bias_ih_l1:[32] bias_hh_l1:[32]"
             ],
-            ["1 (LSTM) weight_ih_l0-1:[32, 8] weight_hh_l0-1:[32, 8] bias_ih_l0-1:[32] bias_hh_l0-1:[32]"],
+            ["1 (LSTM) weight_ih_l0-1,weight_hh_l0-1:[32, 8] bias_ih_l0-1,bias_hh_l0-1:[32]"],
         )
     ],
     "wav2vec 2.0": [

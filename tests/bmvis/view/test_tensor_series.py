@@ -11,6 +11,8 @@ from torch import nn
 
 import bmvis
 from bmvis.options import Options
+from bmvis.render import words
+from bmvis.render.html import members
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 
@@ -47,23 +49,26 @@ def row(model: nn.Module, **options: object) -> str:
         (numbered(100, 4, 4), "m 0-99:[4, 4] (100 parameters)"),
         (
             nn.LSTM(8, 16, 3, bidirectional=True),
-            "m weight_ih_l0-2:[64, 8-32] weight_hh_l0-2:[64, 16] bias_ih_l0-2:[64] bias_hh_l0-2:[64] "
-            "weight_ih_l0-2_reverse:[64, 8-32] weight_hh_l0-2_reverse:[64, 16] bias_ih_l0-2_reverse:[64] "
-            "bias_hh_l0-2_reverse:[64] (24 parameters)",
+            "m weight_ih_l0-2,weight_ih_l0-2_reverse:[64, 8-32] weight_hh_l0-2,weight_hh_l0-2_reverse:[64, 16] "
+            "bias_ih_l0-2,bias_hh_l0-2,bias_ih_l0-2_reverse:[64] bias_hh_l0-2_reverse:[64] (24 parameters)",
         ),
         (
             nn.GRU(4, 4, 2),
-            "m weight_ih_l0-1:[12, 4] weight_hh_l0-1:[12, 4] bias_ih_l0-1:[12] bias_hh_l0-1:[12] (8 parameters)",
+            "m weight_ih_l0-1,weight_hh_l0-1:[12, 4] bias_ih_l0-1,bias_hh_l0-1:[12] (8 parameters)",
         ),
         (partly_frozen(), "m 0-2,5-9:[2] 3-4:[2] (frozen) (10 parameters)"),
         (tied(), "m 0:[2] 1-6:[2] 7:[2] (8 parameters)"),
-        (named(*(f"p{chr(97 + n)}" for n in range(8))), "m " + " ".join(f"p{chr(97 + n)}:[2]" for n in range(8))),
+        (named(*(f"p{chr(97 + n)}" for n in range(8))), "m pa,pb,pc,pd,pe,pf,pg,ph:[2] (8 parameters)"),
         (
             named(*(f"p{chr(97 + n)}" for n in range(20))),
-            "m " + " ".join(f"p{chr(97 + n)}:[2]" for n in range(12)) + " (12 of 20 parameters)",
+            "m pa,pb,pc,pd,pe,pf,pg,ph,pi,pj,pk,pl,pm,pn,po,pp:[2] pq,pr,ps,pt:[2] (20 parameters)",
+        ),
+        (
+            nn.ParameterDict({f"p{chr(97 + n)}": torch.zeros(n + 2) for n in range(20)}),
+            "m " + " ".join(f"p{chr(97 + n)}:[{n + 2}]" for n in range(12)) + " (12 of 20 parameters)",
         ),
     ],
-    ids=["few", "list", "LSTM", "GRU", "partly frozen", "tied", "eight names", "twenty names"],
+    ids=["few", "list", "LSTM", "GRU", "partly frozen", "tied", "eight names", "twenty names", "twenty shapes"],
 )
 def test_many_parameters_share_entries(model: nn.Module, line: str) -> None:
     assert row(model) == line
@@ -74,3 +79,17 @@ def test_expand_params_and_json_have_each_parameter() -> None:
     assert len(layout(model, Options(expand_params=True)).rows) == 21
     data = json.loads(as_json(layout(model, Options())))
     assert [parameter["name"] for parameter in data["rows"][0]["parameters"]] == [str(n) for n in range(20)]
+
+
+def test_similar_modules_have_the_entries_of_their_row() -> None:
+    """In the first module, all parameters have one shape."""
+    blocks = [nn.Sequential(named(*"abcdefgh"), nn.Linear(4, 4), nn.Linear(4, 4)) for _ in range(2)]
+    for name in "efgh":
+        blocks[1][0][name] = nn.Parameter(torch.zeros(3))
+    page = layout(bmvis.capture(nn.Sequential(*blocks)), Options(fold="similar"))
+    similar = next(found for found in page.rows if len(found.parameters) == 8)
+    assert [words.tensor_text(parameter) for parameter in similar.shown_parameters] == [
+        *(f"{name}:[2]" for name in "abcd"),
+        *(f"{name}:[2-3]" for name in "efgh"),
+    ]
+    assert members.shapes(similar, 7) == "2 3"
