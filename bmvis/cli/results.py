@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from bmvis.cli.row_lines import RowLines
+from bmvis.cli.row_lines import RowLines, subject_line
 from bmvis.comparison.checkpoint import Verdict
 from bmvis.comparison.drift import IMPACTS, Drift, DriftLine, total_lines
 from bmvis.comparison.key_map import RenamedKey
@@ -86,6 +86,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
         return self.status == "same"
 
     @property
+    def is_problem(self) -> bool:
+        """Return whether the command cannot compare the model, so that changes are not all there is to report."""
+        return EXIT_CODES[self.status] > 1
+
+    @property
     def title(self) -> str:
         """Return the result in one line."""
         if self.message:
@@ -95,19 +100,23 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     @property
     def report(self) -> str:
         """Return the full report of the model, in one or more lines."""
-        if not self.message:
-            return self.differences
-        error = BmvisError(self.message, hint=self.hint, detail=self.detail).report
-        return "\n".join(filter(None, [error, self.differences]))
+        return "\n".join(filter(None, [self.problem, self.differences]))
+
+    @property
+    def problem(self) -> str:
+        """Return the message with its hint and details, in one or more lines; '' if there are only changes."""
+        return BmvisError(self.message, hint=self.hint, detail=self.detail).report if self.message else ""
 
     @property
     def differences(self) -> str:
         """Return one line for each change, then one for each total that changed."""
-        found = [change.shown for change in self.changes]
-        if self.before and self.after:
-            found += total_lines(self.before, self.after)
-        found += [f"  {self.versions}"] if self.versions else []
-        return lines("\n".join(found))
+        return lines("\n".join([*(change.shown for change in self.changes), *self.totals]))
+
+    @property
+    def totals(self) -> tuple[str, ...]:
+        """Return one line for each total that changed, and one for other versions of packages."""
+        found = total_lines(self.before, self.after) if self.before and self.after else ()
+        return (*found, *([f"  {self.versions}"] if self.versions else []))
 
 
 def place_of(file: Path) -> tuple[str, str]:
@@ -148,7 +157,7 @@ def compared(name: str, file: Path, drift: Drift, text: str, *, is_after: bool =
 def failed(name: str, file: Path, status: Status, error: BmvisError) -> Result:
     """Return the result of a model that could not be compared."""
     snapshot, seen = place_of(file)
-    error = portable_error(error, file.absolute().parent)
+    error = portable_error(_from_here(error, file, snapshot), file.absolute().parent)
     return Result(
         name=name,
         status=status,
@@ -158,6 +167,12 @@ def failed(name: str, file: Path, status: Status, error: BmvisError) -> Result:
         hint=error.hint,
         detail=error.detail,
     )
+
+
+def _from_here(error: BmvisError, file: Path, snapshot: str) -> BmvisError:
+    """Return an error in which the snapshot file has the path that the other results show."""
+    message = error.message.replace(str(file), snapshot)
+    return error if message == error.message else type(error)(message, hint=error.hint, detail=error.detail)
 
 
 def status_of(error: SnapshotError) -> Status:
@@ -208,5 +223,6 @@ def _changes(drift: Drift, text: str, is_after: bool) -> tuple[ReportedChange, .
     for line in drift.changes:
         where = line.path if is_after or line.was is None else line.was
         fields = msgspec.structs.asdict(line)
-        found.append(ReportedChange(**fields, line=rows.line(where), shown=str(line)))
+        place = (subject_line(text, line.subject) if line.subject else None) or rows.line(where)
+        found.append(ReportedChange(**fields, line=place, shown=str(line)))
     return tuple(found)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 _NUMBER = re.compile(r"\d+(?=[-,])")
 _SPAN = re.compile(r"(\d+)-(\d+)")
+_OPTIMIZER = re.compile(r"optimizer(?: (\d+))?(?:, groups? (\d+))?")
 
 
 class RowLines:
@@ -65,6 +67,32 @@ class RowLines:
         like = self._rows[child].get("like")
         same = self._child(above, like) if isinstance(like, str) else None
         return child if same is None else same
+
+
+def subject_line(text: str, subject: str) -> int | None:
+    """Return the line of an optimizer, a parameter group or a configuration; None for any other subject.
+
+    Args:
+        text: the content of a snapshot file.
+        subject: what a change describes: `optimizer, group 1` or `BertConfig`.
+    """
+    head = text.partition('"rows": [\n')[0].splitlines()
+    found = _OPTIMIZER.match(subject)
+    if found is None:
+        return _first(head, f'{{"type": {json.dumps(subject, ensure_ascii=False)}, "values": ')
+    first = _first(head, '"optimizers": [')
+    if first is None:
+        return None
+    starts = [n for n, line in enumerate(head, 1) if n > first and line.startswith('{"type": ')]
+    number = int(found[1] or 0)
+    if number >= len(starts):
+        return None
+    line = starts[number] + (1 + int(found[2]) if found[2] else 0)
+    return line if line <= len(head) and head[line - 1].startswith(("{", "  {")) else starts[number]
+
+
+def _first(lines: Sequence[str], start: str) -> int | None:
+    return next((number for number, line in enumerate(lines, 1) if line.startswith(start)), None)
 
 
 def _row(line: str) -> dict[str, Any] | None:

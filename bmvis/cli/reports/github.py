@@ -47,7 +47,7 @@ def _annotations(result: Result, fail_on: FailOn) -> Iterator[_Annotation]:
     whole: Level = "error" if fails(result, fail_on) else level(result.impact, "nothing")
     title = f"{result.name}: {result.headline or result.status}"
     if not result.changes:
-        yield _Annotation(0, whole, result.file, 1, title, result.report)
+        yield _Annotation(0, whole, result.file, 1, title, result.report or result.title)
         return
     if result.message:
         yield _Annotation(

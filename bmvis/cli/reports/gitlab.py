@@ -22,8 +22,10 @@ def to_gitlab(results: Sequence[Result]) -> str:
 def _violations(result: Result) -> Iterator[dict[str, Any]]:
     if result.is_well:
         return
-    if result.message or not result.changes:
-        yield _violation(result, result.status, result.message or result.title, "blocker", 1)
+    if result.message:
+        yield _violation(result, result.status, result.message, "blocker" if result.is_problem else "info", 1)
+    elif not result.changes and result.impact is not None:
+        yield _violation(result, result.impact, result.title, _SEVERITIES[result.impact], 1)
     for change in result.changes:
         yield _violation(result, change.impact, change.shown, _SEVERITIES[change.impact], change.line)
 

@@ -29,7 +29,8 @@ def to_junit(results: Sequence[Result], fail_on: FailOn) -> str:
             about = {"message": one_line(result.headline or result.message or result.status), "type": result.status}
             SubElement(case, tag, about).text = lines(result.report)
         elif not result.is_well:
-            SubElement(case, "system-out").text = lines(f"{result.title}\n{result.report}")
+            report = result.report if result.message else f"{result.title}\n{result.report}"
+            SubElement(case, "system-out").text = lines(report)
     indent(top)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(top, encoding="unicode")
 

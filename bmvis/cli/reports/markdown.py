@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from bmvis.cli.reports.change_tree import change_tree
 from bmvis.cli.results import Result
 from bmvis.comparison.drift import IMPACTS
-from bmvis.log_text import one_line
+from bmvis.log_text import lines, one_line
 
 MAX_CHARACTERS = 60_000
 """Maximum length of the report. A comment on GitHub can have 65,536 characters."""
@@ -17,7 +18,7 @@ _FENCE = re.compile(r"`{3,}")
 
 
 def to_markdown(results: Sequence[Result]) -> str:
-    """Return a table of the models that differ, then the changes of each model in a collapsed section."""
+    """Return a table of the models that differ, then the changes of each model as a tree in a collapsed section."""
     bad = [result for result in results if not result.is_well]
     if not bad:
         return f"### Models: all {len(results)} unchanged"
@@ -51,9 +52,11 @@ def _parameters(result: Result) -> str:
 def _section(result: Result) -> Iterator[str]:
     yield f"<details><summary>{_escaped(result.name)}: {_escaped(result.headline or result.status)}</summary>"
     yield ""
-    fence = "`" * (1 + max([2, *(len(ticks) for ticks in _FENCE.findall(result.report))]))
+    changed = lines("\n".join([*change_tree(result.changes), *result.totals]))
+    report = "\n".join(filter(None, [result.problem, changed]))
+    fence = "`" * (1 + max([2, *(len(ticks) for ticks in _FENCE.findall(report))]))
     yield f"{fence}diff"
-    yield result.report
+    yield report
     yield fence
     yield ""
     yield "</details>"

@@ -42,9 +42,11 @@ def to_sarif(results: Sequence[Result]) -> str:
 def _results(result: Result) -> Iterator[dict[str, Any]]:
     if result.is_well:
         return
-    if result.message or not result.changes:
-        rule = "model" if result.status == "broken" else "snapshot"
-        yield _result(result, rule, result.message or result.title, 1)
+    if result.message:
+        found = _result(result, "model" if result.status == "broken" else "snapshot", result.message, 1)
+        yield found if result.is_problem else {**found, "level": "note"}
+    elif not result.changes and result.impact is not None:
+        yield _result(result, result.impact, result.title, 1)
     for change in result.changes:
         yield _result(result, change.impact, change.shown, change.line)
 

@@ -7,10 +7,14 @@ from xml.etree import ElementTree
 import pytest
 
 from bmvis.cli.reports import FORMATS
+from bmvis.cli.reports.change_tree import change_tree
 from bmvis.cli.results import ReportedChange, Result, compared, exit_code, failed
-from bmvis.cli.row_lines import RowLines
+from bmvis.cli.row_lines import RowLines, subject_line
 from bmvis.comparison.drift import find_drift
+from bmvis.comparison.ignored import parse_ignored
 from bmvis.errors import BmvisError
+from bmvis.model.optimizer import Optimizer, ParameterGroup
+from bmvis.model.settings import Configuration
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.model.tree import Model, Module, Parameter
 from bmvis.source.recorded import conflict_sides
@@ -36,7 +40,13 @@ RESIZED = compared(
 FROZEN = compared("cold", Path("snapshots/cold.json"), find_drift(model(), model(trainable=False)), "")
 BROKEN = failed(HOSTILE, Path("snapshots/x.json"), "broken", BmvisError(HOSTILE, hint="do", detail="one\ntwo"))
 MISSING = failed("gone", Path("snapshots/gone.json"), "missing", BmvisError("no snapshot"))
+OBSOLETE = failed("old", Path("snapshots/old.json"), "obsolete", BmvisError("no model", hint="prune"))
+IGNORED = compared(
+    "shape", Path("snapshots/shape.json"), find_drift(model(), model(width=3), parse_ignored(["shape"])), ""
+)
+"""Its only change is ignored, but old checkpoints no longer load."""
 ALL = [SAME, RESIZED, FROZEN, BROKEN, MISSING]
+EVERY = [*ALL, OBSOLETE, IGNORED]
 
 
 def many(count):
@@ -127,6 +137,37 @@ def test_junit_has_a_case_for_each_model():
     assert "weight: [2] → [3]" in suite[1][0].text
 
 
+JUNIT = {
+    "testsuites": ({"testsuite"}, {"name", "tests", "failures", "errors"}),
+    "testsuite": ({"testcase"}, {"name", "tests", "failures", "errors"}),
+    "testcase": ({"failure", "error", "system-out"}, {"name", "classname", "file"}),
+    "failure": (set(), {"message", "type"}),
+    "error": (set(), {"message", "type"}),
+    "system-out": (set(), set()),
+}
+"""The elements and attributes of junit-10.xsd of Jenkins that bmvis writes, and `file`, which GitLab links to:
+https://github.com/jenkinsci/xunit-plugin, https://docs.gitlab.com/ci/testing/unit_test_reports."""
+
+
+@pytest.mark.parametrize("results", [[], [SAME], EVERY, [many(3)]], ids=["none", "same", "all", "many"])
+@pytest.mark.parametrize("fail_on", ["any", "checkpoint", "nothing"])
+def test_junit_fits_its_schema(results, fail_on):
+    top = ElementTree.fromstring(written("junit", results, fail_on))
+    assert top.tag == "testsuites"
+    for element in top.iter():
+        children, attributes = JUNIT[element.tag]
+        assert {child.tag for child in element} <= children
+        assert set(element.attrib) == attributes
+    for counted in top.iter("testsuite"):
+        counts = [len(counted), len(counted.findall("*/failure")), len(counted.findall("*/error"))]
+        assert [int(counted.get(name)) for name in ("tests", "failures", "errors")] == counts
+
+
+def test_junit_has_each_message_once():
+    ((case,),) = ElementTree.fromstring(written("junit", [OBSOLETE]))
+    assert case[0].text == "no model (prune)"
+
+
 def test_sarif_has_a_result_for_each_change():
     log = json.loads(written("sarif", ALL))
     (run,) = log["runs"]
@@ -146,10 +187,61 @@ def test_sarif_fits_its_schema():
     """https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html: the file is the official schema."""
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((Path(__file__).parents[2] / "data" / "sarif-schema-2.1.0.json").read_text())
-    for results in ([], [SAME], [*ALL, many(3)]):
+    for results in ([], [SAME], [*EVERY, many(3)]):
         jsonschema.validate(json.loads(written("sarif", results)), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**json.loads(written("sarif", ALL)), "version": "2.0.0"}, schema)
+
+
+GITLAB = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["description", "check_name", "fingerprint", "severity", "location"],
+        "additionalProperties": False,
+        "properties": {
+            "description": {"type": "string", "minLength": 1},
+            "check_name": {"type": "string", "minLength": 1},
+            "fingerprint": {"type": "string", "minLength": 1},
+            "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+            "location": {
+                "type": "object",
+                "required": ["path", "lines"],
+                "properties": {
+                    "path": {"type": "string", "pattern": "^(?![./])"},
+                    "lines": {
+                        "type": "object",
+                        "required": ["begin"],
+                        "properties": {"begin": {"type": "integer", "minimum": 1}},
+                    },
+                },
+            },
+        },
+    },
+}
+"""https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format"""
+
+
+def test_gitlab_fits_its_schema():
+    jsonschema = pytest.importorskip("jsonschema")
+    for results in ([], [SAME], [*EVERY, many(3)]):
+        jsonschema.validate(json.loads(written("gitlab", results)), GITLAB)
+
+
+@pytest.mark.parametrize(
+    ("style", "levels"),
+    [("gitlab", ["info", "critical"]), ("sarif", ["note", "error"]), ("github", ["notice", "error"])],
+)
+def test_what_is_no_problem_is_a_note(style, levels):
+    text = written(style, [OBSOLETE, IGNORED])
+    if style == "github":
+        found = [line.partition(" ")[0].strip(":") for line in text.splitlines()]
+    elif style == "gitlab":
+        found = [one["severity"] for one in json.loads(text)]
+    else:
+        found = [one["level"] for one in json.loads(text)["runs"][0]["results"]]
+    assert found == levels
+    assert "old checkpoints no longer load" in text
 
 
 def test_gitlab_has_a_violation_for_each_change():
@@ -205,6 +297,69 @@ ROWS = """{
 )
 def test_row_lines_find_the_line_of_a_path(path, line):
     assert RowLines(ROWS).line(path) == line
+
+
+@pytest.mark.parametrize(
+    ("subject", "start"),
+    [
+        ("optimizer", '{"type": "SGD"'),
+        ("optimizer, CosineAnnealingLR", '{"type": "SGD"'),
+        ("optimizer, group 1", '  {"settings": {"lr": "0.2"}'),
+        ("optimizer, groups 0-1", '  {"settings": {"lr": "0.1"}'),
+        ("optimizer, group 7", '{"type": "SGD"'),
+        ("optimizer 1", '{"type": "Adam"'),
+        ("optimizer 1, group 0", '  {"settings": {"lr": "0.3"}'),
+        ("optimizer 2", None),
+        ("BertConfig", '{"type": "BertConfig"'),
+        ("OtherConfig", None),
+        ("whole model", None),
+    ],
+)
+def test_line_of_a_subject(subject, start):
+    groups = [ParameterGroup("", {"lr": rate}) for rate in ("0.1", "0.2", "0.3")]
+    optimizers = (Optimizer("SGD", tuple(groups[:2])), Optimizer("Adam", (groups[2],)))
+    configurations = (Configuration("BertConfig", {"heads": "2"}),)
+    changed = Model(model().modules, optimizers=optimizers, configurations=configurations)
+    text = dump(Snapshot("a:b", changed))
+    line = subject_line(text, subject)
+    assert (line is None) == (start is None)
+    assert line is None or text.splitlines()[line - 1].startswith(start)
+
+
+def test_changed_group_is_annotated_at_its_line():
+    groups = [(ParameterGroup("", {"lr": "0.1"}), ParameterGroup("", {"lr": rate})) for rate in ("0.1", "0.2")]
+    before, after = (Model(model().modules, optimizers=(Optimizer("SGD", both),)) for both in groups)
+    result = compared("net", Path("snapshots/net.json"), find_drift(before, after), dump(Snapshot("a:b", before)))
+    assert [change.line for change in result.changes] == [10]
+
+
+def test_markdown_writes_a_common_module_once():
+    paths = ["encoder.0.fc", "encoder.1-5.norm", "", "encoder.1-5.norm.more", "head"]
+    changes = tuple(
+        ReportedChange("added" if path == "head" else "changed", path, f"x{n}", "numerics", shown=f"~ {path}  x{n}")
+        for n, path in enumerate(paths)
+    )
+    moved = ReportedChange("changed", "b.c", "renamed", "checkpoint", was="a.c", shown="~ a.c → b.c  renamed")
+    assert [*change_tree((*changes, moved))] == [
+        "~   x2",
+        "~ a.c → b.c  renamed",
+        "  encoder",
+        "~   0.fc  x0",
+        "~   1-5.norm  x1",
+        "~     more  x3",
+        "~ head  x4",
+    ]
+
+
+def test_problem_with_a_snapshot_has_the_path_of_other_results(tmp_path, monkeypatch):
+    (tmp_path / ".git").mkdir()
+    inner = tmp_path / "libs"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    file = inner / "snapshots" / "a.json"
+    result = failed("a", file, "missing", BmvisError(f"no snapshot in {file}"))
+    assert (result.message, result.snapshot) == ("no snapshot in snapshots/a.json", "snapshots/a.json")
+    assert result.file == "libs/snapshots/a.json"
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", '"rows": [\n[1]\n{"depth": 7}', '"rows": [\n{"depth": "x"}'])
