@@ -12,7 +12,9 @@ import click
 import msgspec
 from rich.console import Console
 
+from bmvis.cli.fact_lines import fact_lines
 from bmvis.cli.option_flags import option_flags
+from bmvis.cli.shared_options import errors_end_the_command
 from bmvis.errors import BmvisError
 from bmvis.log_text import json_document
 from bmvis.option_parsing import parse_options
@@ -72,9 +74,10 @@ def _outputs(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @click.argument("reference")
+@click.option("--facts", is_flag=True, help="Print everything that a snapshot file records, for `git diff`.")
 @_outputs
 @_display_options
-def show(reference: str, **given: Any) -> None:
+def show(reference: str, *, facts: bool, **given: Any) -> None:
     """Print the structure of the model at REFERENCE.
 
     REFERENCE is package.module:factory, optionally with arguments, or a name from pyproject.toml. For a model
@@ -84,6 +87,10 @@ def show(reference: str, **given: Any) -> None:
 
     Colors depend on the terminal, NO_COLOR and FORCE_COLOR. The exit code is 2 if there is no tree.
     """
+    if facts:
+        with errors_end_the_command():
+            click.echo("\n".join(fact_lines(Path(reference))))
+        return
     _show(reference, **given)
 
 

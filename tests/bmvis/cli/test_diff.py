@@ -116,14 +116,44 @@ def test_a_key_that_is_not_certain_needs_guess(tmp_path, monkeypatch):
     }
 
 
-def test_git_shows_snapshots_as_trees(repository):
-    git("config", "diff.bmvis.textconv", f"{sys.executable} -m bmvis show")
+def test_git_shows_the_facts_of_snapshots(repository):
+    git("config", "diff.bmvis.textconv", f"{sys.executable} -m bmvis show --facts")
     Path(".gitattributes").write_text("snapshots/*.json diff=bmvis\n")
-    (repository / "snapshots" / "net.json").write_text(text(4))
-    shown = subprocess.run(["git", "diff", "HEAD"], check=True, capture_output=True, text=True).stdout
-    assert "-└── fc (Scale) weight:[3]" in shown
-    assert "+└── fc (Scale) weight:[4]" in shown
+    changed = text(3).replace('"weight": "float32[3]"}', '"weight": "float32[3]"}, "settings": {"scale": "2"}')
+    Path("snapshots/net.json").write_text(changed)
+    git("commit", "-aqm", "another setting")
+    Path("snapshots/net.json").write_text("no snapshot\n")
+    git("commit", "-aqm", "a damaged file")
+    shown = subprocess.run(["git", "log", "-p", "-2"], check=True, capture_output=True, text=True).stdout
+    assert "\n+      settings scale: 2\n" in shown
+    assert "\n   fc (Scale, zoo)\n" in shown
+    assert "\n+no snapshot\n" in shown
     assert '"depth"' not in shown
+
+
+def test_facts_are_all_values_of_a_file(tmp_path):
+    file = tmp_path / "net.json"
+    file.write_text(
+        text(2, "a", "b").replace('"notes": []', '"notes": ["a note\\u001b"], "inputs": "float32[1]", "active": 5')
+    )
+    lines = CliRunner().invoke(main, ["show", "--facts", str(file)]).stdout.splitlines()
+    assert lines == [
+        "bmvis-snapshot: 3",
+        "reference: zoo:net",
+        "device: meta",
+        "notes",
+        "  0: a note\\u001b",
+        "totals",
+        "  count: 4",
+        "  trainable: 4",
+        "  delta: 0",
+        "  stored_bytes: 16",
+        "active: 5",
+        "inputs: float32[1]",
+        "root (Net, zoo)",
+        "  a,b (Scale, zoo)",
+        "      parameters weight: float32[2]",
+    ]
 
 
 def test_a_file_that_is_no_snapshot_is_not_shown(tmp_path):
@@ -132,3 +162,5 @@ def test_a_file_that_is_no_snapshot_is_not_shown(tmp_path):
         result = CliRunner().invoke(main, ["show", str(tmp_path / name)])
         assert result.exit_code == 2
         assert name in result.stderr
+    assert CliRunner().invoke(main, ["show", "--facts", str(tmp_path / "x.json")]).stdout == "{}\n"
+    assert CliRunner().invoke(main, ["show", "--facts", str(tmp_path / "gone.json")]).exit_code == 2
