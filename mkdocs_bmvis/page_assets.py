@@ -31,8 +31,8 @@ class PageAssets:
         self._linked = {PurePosixPath(str(link)).name for link in (*config.extra_css, *config.extra_javascript)}
         self._has_blog = any(name.rpartition("/")[2] == "blog" for name in config.plugins)
         if self._has_blog:
-            config.extra_css[:0] = self._own(assets.files(), ".css")
-            config.extra_javascript[:0] = self._own(assets.files(), ".js")
+            config.extra_css[:0] = self._own(assets.linked(), ".css")
+            config.extra_javascript[:0] = self._own(assets.linked(), ".js")
 
     def add_scripts(self, html: str, page: Page) -> str:
         """Return the content of a page with the scripts that it needs."""

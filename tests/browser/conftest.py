@@ -1,5 +1,6 @@
 """A browser that reads pages from memory and from built sites, without a server or network."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,11 @@ PLAIN = (
     '<link rel="stylesheet" href="/bmvis.css"><script defer src="/bmvis.js"></script></head>'
     "<body><main><h1>Trees</h1>{}</main></body></html>"
 )
+LOAD = """() => new Promise((resolve, reject) => {
+  const script = document.createElement("script");
+  Object.assign(script, { src: "/bmvis-rows.js", onload: resolve, onerror: reject });
+  document.head.append(script);
+})"""
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +52,10 @@ class Tab:
             self.errors.append(message.text)
 
     def open_site(self, folder: Path, path: str = "index.html") -> None:
+        """Open a page of a built site over http."""
+
         def answer(route) -> None:
-            asked = route.request.url.removeprefix(ORIGIN).partition("?")[0].partition("#")[0].lstrip("/")
+            asked = re.split("[?#]", route.request.url.removeprefix(ORIGIN))[0].lstrip("/")
             file = folder / (asked or "index.html")
             if file.is_file():
                 route.fulfill(path=file)
@@ -57,13 +65,19 @@ class Tab:
         self.page.route("**/*", answer)
         self.page.goto(f"{ORIGIN}/{path}")
 
-    def open_trees(self, html: str, fragment: str = "") -> None:
-        """Show trees on a page without a theme, under a strict content security policy."""
+    def open_trees(self, html: str, fragment: str = "", *, load: bool = True) -> None:
+        """Show trees on a page without a theme, under a strict content security policy.
+
+        Args:
+            html: the trees.
+            fragment: that of the URL.
+            load: whether to load the second script before a reader needs it, so that actions need no waiting.
+        """
         policy = {"Content-Security-Policy": "default-src 'self'"}
 
         def answer(route) -> None:
-            asked = route.request.url.removeprefix(ORIGIN).partition("#")[0].lstrip("/")
-            if asked in ("bmvis.css", "bmvis.js"):
+            asked = re.split("[?#]", route.request.url.removeprefix(ORIGIN))[0].lstrip("/")
+            if asked in ("bmvis.css", "bmvis.js", "bmvis-rows.js"):
                 kind = TYPES[Path(asked).suffix]
                 route.fulfill(body=assets.text(f"bmvis/static/{asked}"), content_type=kind, headers=policy)
             elif asked == "favicon.ico":
@@ -73,6 +87,8 @@ class Tab:
 
         self.page.route("**/*", answer)
         self.page.goto(f"{ORIGIN}/{fragment}")
+        if load:
+            self.page.evaluate(LOAD)
 
 
 @pytest.fixture

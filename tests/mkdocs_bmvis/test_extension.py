@@ -71,7 +71,9 @@ def test_standalone_page_has_stylesheet_and_script_once(render):
     page = render(f"{ELEMENT}\n\n{ELEMENT}", assets=True)
     (sheet,) = page.soup.select("style")
     assert ".bmvis" in sheet.string
-    assert [script.string for script in page.soup.select("script")] == [assets.text(file) for file in assets.scripts()]
+    assert [script.string for script in page.soup.select("script")] == [
+        assets.text(file) for file in (assets.SCRIPT, assets.ROWS_SCRIPT)
+    ]
     assert "style" not in render("no tree", assets=True).html
 
 

@@ -1,12 +1,13 @@
 """Load the stylesheets and scripts for trees from `bmvis/static/`, as files or inline.
 
-The script and the stylesheet of trees consist of parts, in `bmvis/static/script/` and `bmvis/static/style/`, which are
+The scripts and the stylesheet of trees consist of parts, in `script/`, `rows/` and `style/` of that folder, which are
 joined when they are loaded.
 """
 
 from __future__ import annotations
 
 import atexit
+import hashlib
 import re
 import shutil
 import tempfile
@@ -19,6 +20,8 @@ from bmvis.render.html.markup import Markup, join
 
 SCRIPT = "bmvis/static/bmvis.js"
 """The script of trees, joined from its parts."""
+ROWS_SCRIPT = "bmvis/static/bmvis-rows.js"
+"""The script that filters, picks, unfolds and copies rows. `SCRIPT` loads it from its own folder on first use."""
 STYLE = "bmvis/static/bmvis.css"
 """The stylesheet of trees, joined from its parts."""
 STYLE_PARTS = ("theme", "tree", "row", "columns", "tools", "figure", "errors")
@@ -38,13 +41,15 @@ _UNUSED = re.compile(r"^[ \t]*(?://.*\n|\n)?", re.MULTILINE)
 
 def files() -> list[str]:
     """Return the paths of all files to ship, relative to the parent folder of the `bmvis` package, with `/`."""
-    return sorted([SCRIPT, STYLE, *(f"bmvis/static/{file.name}" for file in STATIC.glob("*.*"))])
+    return sorted([SCRIPT, ROWS_SCRIPT, STYLE, *(f"bmvis/static/{file.name}" for file in STATIC.glob("*.*"))])
 
 
 def text(file: str) -> str:
     """Return the content of one of the `files`."""
     if file == SCRIPT:
-        return _script()
+        return _script().replace("bmvis-rows.js", f"bmvis-rows.js?v={_digest(_rows_script())}")
+    if file == ROWS_SCRIPT:
+        return _rows_script()
     if file == STYLE:
         parts = [(STATIC / "style" / f"{part}.css").read_text(encoding="utf-8") for part in STYLE_PARTS]
         return "".join(parts).replace(*_ROOT)
@@ -83,23 +88,35 @@ def _temporary() -> Path:
 
 
 def _script() -> str:
-    """Return the joined parts of the script, `main.js` last, without comments and indentation.
-
-    If a page loads the script several times, for example inline with each tree, it runs only once.
-    """
-    parts = sorted((STATIC / "script").glob("*.js"), key=lambda part: (part.stem == "main", part.name))
-    code = "".join(part.read_text(encoding="utf-8") for part in parts)
-    return f"(() => {{\nif (window.bmvis) return;\nwindow.bmvis = true;\n{_UNUSED.sub('', code)}}})();\n"
+    """Return the script that pages with trees load. If a page loads it several times, it runs only once."""
+    return f"(() => {{\nif (window.bmvis) return;\n{_joined('script')}}})();\n"
 
 
-def stylesheets() -> list[str]:
-    """Return the stylesheets that a page with trees links."""
-    return [file for file in files() if file.endswith(".css") and file not in (*GALLERY, *TABLE)]
+def _rows_script() -> str:
+    return f"(() => {{\nif (!window.bmvis || window.bmvis.rows) return;\n{_joined('rows')}}})();\n"
 
 
-def scripts() -> list[str]:
-    """Return the scripts that a page with trees loads."""
-    return [file for file in files() if file.endswith(".js") and file not in (*GALLERY, *TABLE)]
+def _joined(folder: str) -> str:
+    """Return the parts of a script, `core.js` first and `main.js` last, without comments and indentation."""
+    order = {"core": 0, "main": 2}
+    parts = sorted((STATIC / folder).glob("*.js"), key=lambda part: (order.get(part.stem, 1), part.name))
+    return _UNUSED.sub("", "".join(part.read_text(encoding="utf-8") for part in parts))
+
+
+def _digest(content: str) -> str:
+    """Return a version for a URL, so that browsers never combine scripts of two releases."""
+    return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
+def linked() -> list[str]:
+    """Return the files that pages link: all but the script that another one loads."""
+    return [file for file in files() if file != ROWS_SCRIPT]
+
+
+@cache
+def inline() -> Markup:
+    """Return stylesheet and scripts of trees as HTML, for a self-contained page."""
+    return join(inline_stylesheets(), *(Markup(f"\n<script>{text(file)}</script>") for file in (SCRIPT, ROWS_SCRIPT)))
 
 
 def needed(html: str) -> list[str]:
@@ -126,12 +143,6 @@ _MARKS = {
 
 
 @cache
-def inline() -> Markup:
-    """Return stylesheets and scripts as HTML, for a self-contained page."""
-    return join(inline_stylesheets(), *(Markup(f"\n<script>{text(file)}</script>") for file in scripts()))
-
-
-@cache
 def inline_gallery() -> Markup:
     """Return the stylesheet and script of galleries as HTML, for a self-contained page."""
     return Markup(f"<style>{text(GALLERY_STYLE)}</style>\n<script>{text(GALLERY_SCRIPT)}</script>")
@@ -145,5 +156,5 @@ def inline_table() -> Markup:
 
 @cache
 def inline_stylesheets() -> Markup:
-    """Return only the stylesheets as HTML, for pages that cannot run scripts."""
-    return Markup("\n".join(f"<style>{text(file)}</style>" for file in stylesheets()))
+    """Return only the stylesheet of trees as HTML, for pages that cannot run scripts."""
+    return Markup(f"<style>{text(STYLE)}</style>")

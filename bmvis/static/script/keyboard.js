@@ -1,4 +1,4 @@
-// Keys: arrows go through a tree as in a file manager, `m` opens a row's menu, arrows go through that too.
+// Keys: arrows go through a tree as in a file manager, `m` opens a row's menu.
 
 // Go to the next row that is drawn, up or down.
 function step(row, by) {
@@ -14,28 +14,22 @@ const ROW_KEYS = {
   ArrowUp: (row) => step(row, -1),
   ArrowRight: (row, isOpen) => (isOpen === false ? row.click() : step(row, 1)),
   ArrowLeft: (row, isOpen) => (isOpen ? row.click() : focusRow(rowOf(parentOf(itemOf(row)) ?? itemOf(row)))),
-  m: (row) => itemOf(row) === owner && openMenu(owner),
-};
-
-const stepMenu = (entry) => (entry ?? menu.firstChild).focus();
-const MENU_KEYS = {
-  ArrowDown: (entry) => stepMenu(entry.nextSibling),
-  ArrowUp: (entry) => stepMenu(entry.previousSibling ?? menu.lastChild),
-  Home: () => stepMenu(menu.firstChild),
-  End: () => stepMenu(menu.lastChild),
-  Tab: () => menu.hidePopover(),
+  m: (row) => itemOf(row) === opener.parentElement && useRows("openMenu", itemOf(row)),
 };
 
 const FIELD_KEYS = {
-  Enter: (field, _, { shiftKey }) => stepHits(rootOf(field), shiftKey ? -1 : 1),
-  Escape: (field) => resetFilter(rootOf(field)),
+  Enter: (field, _, { shiftKey }) => useRows("stepHits", rootOf(field), shiftKey ? -1 : 1),
+  Escape: (field) => useRows("resetFilter", rootOf(field)),
 };
 
-function pressKey(event) {
+const pressKey = (event) => pressIn(ROW, ROW_KEYS, event) || pressIn(".bmvis-tools input", FIELD_KEYS, event);
+
+// Do what `keys` has for a key that is pressed in an element of `selector`. Returns whether the element is one.
+function pressIn(selector, keys, event) {
   const { target, key } = event;
-  const isIn = (selector) => target.matches?.(selector);
-  const keys = isIn(ROW) ? ROW_KEYS : isIn(".bmvis-menu button") ? MENU_KEYS : isIn(".bmvis-tools input") ? FIELD_KEYS : {};
-  if (!Object.hasOwn(keys, key) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!target.matches?.(selector)) return false;
+  if (!Object.hasOwn(keys, key) || event.ctrlKey || event.metaKey || event.altKey) return true;
   keys[key](target, target.parentElement.open, event);
   event.preventDefault();
+  return true;
 }

@@ -1,19 +1,4 @@
-// Links to rows: what hides a row is opened, and the row taken out of the repeat that it is folded into.
-
-// The item with an id; of a repeat that it is folded into that member alone is taken out. Null where no row has it.
-function reach(id) {
-  const found = document.getElementById(id);
-  if (found || !id.includes(".")) return found;
-  // A repeat above it.
-  reach(id.slice(0, id.lastIndexOf(".")));
-  for (const item of all(document, ".bmvis-tree .bmvis-x").map(itemOf)) {
-    const name = namesOf(item).find((name) => siblingId(item, name) === id);
-    if (name === undefined) continue;
-    split(item, [name]);
-    return refresh(document.getElementById(id));
-  }
-  return document.getElementById(id);
-}
+// Links to rows: what hides a row is opened.
 
 // The id in the URL fragment. A fragment with an invalid escape, such as `#100%`, is not decoded.
 function idInAddress() {
@@ -25,14 +10,19 @@ function idInAddress() {
   }
 }
 
-// Open what is above the row that the address names, mark it, and scroll to it: to the middle of the window, where no
-// header of a theme covers it. `:target` would not do: it is not looked up again for a row that was just unfolded.
+// Show the row that the address names. Of a row that is folded into a repeat, the second script knows more.
 function openLinked() {
-  const item = reach(idInAddress());
   for (const row of all(document, ".bmvis-linked")) row.classList.remove("bmvis-linked");
-  if (!item?.closest(".bmvis-tree")) return;
-  const { closed } = memoryOf(rootOf(item));
-  if (closed && !item.checkVisibility()) resetFilter(rootOf(item));
+  const id = idInAddress();
+  const item = document.getElementById(id);
+  if (item?.closest(".bmvis-tree")) showLinked(item);
+  else if (!item && all(document, ".bmvis").some((root) => root.id && id.startsWith(`${root.id}.`))) useRows("openFolded", id);
+}
+
+// Open what is above an item, mark its row, and scroll to it: to the middle of the window, where no header of a theme
+// covers it. `:target` would not do: it is not looked up again for a row that was just unfolded.
+function showLinked(item) {
+  if (item.closest("[hidden]")) useRows("uncover", item);
   rowOf(item).classList.add("bmvis-linked");
   for (let above = parentOf(item); above; above = parentOf(above)) boxOf(above).open = true;
   rowOf(item).scrollIntoView({ block: "center" });

@@ -1,26 +1,27 @@
 // It begins here, and listens on the document: trees can arrive later.
 
+// What the second script uses of this one. It adds `rows`, its functions; inline, it runs right after this one.
+window.bmvis = {
+  all, announce, boxesBelow, buttonHtml, focusRow, itemOf, listen, makeSection, opener, parentOf, pressIn, rootOf, rowOf, showLinked,
+};
+
 listen("keydown", pressKey);
 listen("pointerover", bringOpener);
 listen("focusin", bringOpener);
-// Also of what is inside the page, such as a tree that is wider than its column.
-addEventListener("scroll", () => isMenuOpen() && menu.hidePopover(), { capture: true, passive: true });
-listen("change", ({ target }) => {
-  if (target.matches(".bmvis-check")) togglePick(rootOf(target), itemOf(target));
-});
 listen("focusin", ({ target }) => {
   // So that the first letter is quick.
-  if (target.matches?.(".bmvis-tools input")) indexOf(rootOf(target));
+  if (target.matches?.(".bmvis-tools input")) useRows("indexOf", rootOf(target));
 });
 listen("input", ({ target }) => {
-  if (target.closest?.(".bmvis-tools")) filterTree(rootOf(target));
+  if (target.closest?.(".bmvis-tools")) useRows("filterTree", rootOf(target));
 });
 listen("click", ({ target }) => {
   const button = target.closest?.(".bmvis [data-do]");
   const leaf = target.closest?.(".bmvis-tree li > div");
   const opened = target.closest?.(".bmvis-tree summary");
   if (opened) pressLevel(rootOf(opened));
-  if (button) ACTIONS[button.dataset.do](rootOf(button), owner, button);
+  if (button?.dataset.do === "level") openToLevel(rootOf(button), button.dataset.level);
+  else if (button) useRows("act", button);
   else if (leaf && !target.closest("a")) focusRow(leaf);
 });
 listen("click", followLink);

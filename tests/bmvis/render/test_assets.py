@@ -1,6 +1,7 @@
 """The stylesheets and the scripts: their size, and `bmvis assets`, which copies them for a host that links files."""
 
 import gzip
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,16 @@ from click.testing import CliRunner
 from bmvis.cli import main
 from bmvis.render.html import assets
 
-NAMES = ["bmvis-gallery.css", "bmvis-gallery.js", "bmvis-table.css", "bmvis-table.js", "bmvis.css", "bmvis.js"]
-PARTS = sorted((assets.STATIC / "script").glob("*.js"))
+NAMES = [
+    "bmvis-gallery.css",
+    "bmvis-gallery.js",
+    "bmvis-rows.js",
+    "bmvis-table.css",
+    "bmvis-table.js",
+    "bmvis.css",
+    "bmvis.js",
+]
+PARTS = [*(assets.STATIC / "script").glob("*.js"), *(assets.STATIC / "rows").glob("*.js")]
 
 
 def test_assets_command_copies_linked_files(tmp_path):
@@ -49,12 +58,12 @@ def test_assets_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp
 @pytest.mark.parametrize(
     ("file", "most"),
     [
-        # The search for paths, also inside repeats, and the menu take 4 KB of readable code, and the exact members of
-        # similar rows another KB. Only a minifier could reduce that.
-        (assets.SCRIPT, 12 * 1024),
+        # What each page with a tree loads, and what it loads when a reader first filters, picks, unfolds or copies.
+        (assets.SCRIPT, 4 * 1024),
+        (assets.ROWS_SCRIPT, 10 * 1024),
         (assets.GALLERY_SCRIPT, 2 * 1024),
     ],
-    ids=["trees", "galleries"],
+    ids=["trees", "rows", "galleries"],
 )
 def test_script_has_a_maximum_compressed_size(file, most):
     assert len(gzip.compress(assets.text(file).encode())) <= most
@@ -71,16 +80,27 @@ def test_stylesheet_joins_all_parts_in_their_order():
     assert all(part.count("\n") <= 350 for part in parts)
 
 
-def test_script_joins_all_parts_without_comments():
-    script = assets.text(assets.SCRIPT)
-    code = {line.strip() for line in script.splitlines()}
-    assert len(PARTS) > 5
-    for part in PARTS:
+@pytest.mark.parametrize(("file", "folder"), [(assets.SCRIPT, "script"), (assets.ROWS_SCRIPT, "rows")])
+def test_script_joins_all_parts_without_comments(file, folder):
+    script = assets.text(file)
+    digest = hashlib.sha256(assets.text(assets.ROWS_SCRIPT).encode()).hexdigest()[:8]
+    code = {line.strip().replace(f"?v={digest}", "") for line in script.splitlines()}
+    parts = [part for part in PARTS if part.parent.name == folder]
+    assert len(parts) > 5
+    for part in parts:
         lines = [line.strip() for line in part.read_text().splitlines()]
         assert lines[0].startswith("// "), f"{part.name} must start with a comment that describes it"
         assert {line for line in lines if line and not line.startswith("//")} <= code
     assert not [line for line in code if line.startswith("//")]
     assert "/*" not in script, "the joined script removes one-line comments only"
+    assert (f"bmvis-rows.js?v={digest}" in script) == (file == assets.SCRIPT)
+
+
+def test_pages_link_all_files_but_the_script_that_another_loads():
+    assert [Path(file).name for file in assets.linked()] == [name for name in NAMES if name != "bmvis-rows.js"]
+    html = '<div class="bmvis bmvis-gallery"><table class="bmvis-table"><ul class="bmvis-tree">'
+    assert assets.ROWS_SCRIPT not in assets.needed(html)
+    assert assets.SCRIPT in assets.needed(html)
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.stem)

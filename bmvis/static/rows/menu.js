@@ -1,24 +1,15 @@
-// The actions of a row: one button for the page, that comes to the row under the pointer or with the focus, and its menu.
-
-const opener = document.createElement("button");
-opener.className = "bmvis-opener";
-opener.textContent = "⋯";
-opener.title = opener.ariaLabel = "Row actions (m)";
-opener.ariaHasPopup = "menu";
-opener.ariaExpanded = "false";
-opener.dataset.do = "menu";
+// The menu of a row, what its entries do, and what the other buttons of a tree do.
 
 // A popover: a click elsewhere and Escape close it, and nothing cuts it off.
 const menu = makeSection("menu", "");
 menu.popover = "auto";
 menu.role = "menu";
 menu.ariaLabel = "Row actions";
-menu.addEventListener("toggle", ({ newState }) => {
+// `toggle` would be late: until then, the pointer could take the button to another row.
+menu.addEventListener("beforetoggle", ({ newState }) => {
   opener.ariaExpanded = String(newState === "open");
 });
 
-// The item whose row has the button, and which the menu is for.
-let owner = null;
 let closing = 0;
 
 const isMenuOpen = () => menu.matches(":popover-open");
@@ -26,17 +17,6 @@ const isMenuOpen = () => menu.matches(":popover-open");
 function hideMenu() {
   if (isMenuOpen()) menu.hidePopover();
   opener.remove();
-  owner = null;
-}
-
-// The button follows the focus always, the pointer only while it is not in use.
-function bringOpener({ type, target }) {
-  const row = target.closest?.(ROW);
-  const item = row && itemOf(row);
-  if (!item?.id || !pathOf(item) || item === owner) return;
-  if (isMenuOpen() || (type !== "focusin" && opener.matches(":focus-visible"))) return;
-  owner = item;
-  item.prepend(opener);
 }
 
 function openMenu(item) {
@@ -76,9 +56,8 @@ async function copyFromMenu(root, text, entry) {
   closeMenuSoon(entry, (await copy(root, text)) ? "Copied" : text);
 }
 
-// What buttons do, by their `data-do`: with the tree, the item that the menu is for, and themselves.
+// What buttons do, by their `data-do`: with the tree, the item that has the opener, and themselves.
 const ACTIONS = {
-  level: (root, _, button) => openToLevel(root, button.dataset.level),
   state: (root, _, entry) => {
     entry.ariaPressed = String(entry.ariaPressed !== "true");
     filterTree(root);
@@ -101,4 +80,15 @@ const ACTIONS = {
   target_modules: (root) => copyPicks(root, "target_modules"),
   modified_modules: (root) => copyPicks(root, "modified_modules"),
   regex: (root) => copyPicks(root, "regex"),
+};
+
+const act = (button) => ACTIONS[button.dataset.do](rootOf(button), opener.parentElement, button);
+
+const stepMenu = (entry) => (entry ?? menu.firstChild).focus();
+const MENU_KEYS = {
+  ArrowDown: (entry) => stepMenu(entry.nextSibling),
+  ArrowUp: (entry) => stepMenu(entry.previousSibling ?? menu.lastChild),
+  Home: () => stepMenu(menu.firstChild),
+  End: () => stepMenu(menu.lastChild),
+  Tab: () => menu.hidePopover(),
 };
