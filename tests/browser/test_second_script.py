@@ -37,7 +37,7 @@ def type_in_filter(tab) -> None:
 
 
 def press_legend(tab) -> None:
-    tab.page.locator(".bmvis-legend button", has_text="adapter").first.click()
+    tab.page.locator(".bmvis-legend button", has_text="delta").click()
     tab.page.locator("output", has_text="rows").wait_for()
 
 

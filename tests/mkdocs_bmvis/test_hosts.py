@@ -130,7 +130,7 @@ def test_stylesheet_and_script_come_once_to_a_page_with_trees(site):
     linked = [shipped(built, link["href"]) for link in page.select("link[rel=stylesheet]")]
     loaded = [shipped(built, tag["src"]) for tag in page.select("script[src]")]
     found = linked + loaded + [tag.string for tag in page.select("style, script:not([src])")]
-    for file in (assets.STYLE, assets.SCRIPT, assets.ROWS_SCRIPT):
+    for file in (assets.STYLE, assets.SCRIPT):
         assert found.count(assets.text(file)) == 1
 
 
