@@ -1,5 +1,5 @@
 // What the first script has.
 
 const {
-  all, announce, boxesBelow, buttonHtml, focusRow, itemOf, listen, makeSection, opener, parentOf, pressIn, rootOf, rowOf, showLinked,
+  all, announce, boxesBelow, buttonHtml, focusRow, itemOf, listen, makeSection, opener, parentOf, pressWithin, rootOf, rowOf, showLinked,
 } = window.bmvis;

@@ -2,7 +2,7 @@
 
 window.bmvis.rows = { act, filterTree, indexOf, openFolded, openMenu, resetFilter, stepHits, uncover };
 
-listen("keydown", (event) => pressIn(".bmvis-menu button", MENU_KEYS, event));
+listen("keydown", (event) => pressWithin(".bmvis-menu button", MENU_KEYS, event));
 // Also of what is inside the page, such as a tree that is wider than its column.
 addEventListener("scroll", () => isMenuOpen() && menu.hidePopover(), { capture: true, passive: true });
 listen("change", ({ target }) => {

@@ -22,10 +22,10 @@ const FIELD_KEYS = {
   Escape: (field) => useRows("resetFilter", rootOf(field)),
 };
 
-const pressKey = (event) => pressIn(ROW, ROW_KEYS, event) || pressIn(".bmvis-tools input", FIELD_KEYS, event);
+const pressKey = (event) => pressWithin(ROW, ROW_KEYS, event) || pressWithin(".bmvis-tools input", FIELD_KEYS, event);
 
 // Do what `keys` has for a key that is pressed in an element of `selector`. Returns whether the element is one.
-function pressIn(selector, keys, event) {
+function pressWithin(selector, keys, event) {
   const { target, key } = event;
   if (!target.matches?.(selector)) return false;
   if (!Object.hasOwn(keys, key) || event.ctrlKey || event.metaKey || event.altKey) return true;

@@ -2,7 +2,7 @@
 
 // What the second script uses of this one. It adds `rows`, its functions; inline, it runs right after this one.
 window.bmvis = {
-  all, announce, boxesBelow, buttonHtml, focusRow, itemOf, listen, makeSection, opener, parentOf, pressIn, rootOf, rowOf, showLinked,
+  all, announce, boxesBelow, buttonHtml, focusRow, itemOf, listen, makeSection, opener, parentOf, pressWithin, rootOf, rowOf, showLinked,
 };
 
 listen("keydown", pressKey);
