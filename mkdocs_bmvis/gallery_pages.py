@@ -8,12 +8,13 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Navigation
 
 from mkdocs_bmvis.drawing import Trees
 from mkdocs_bmvis.element import NAME
 from mkdocs_bmvis.homes import trees_on
 from mkdocs_bmvis.model_pages import READERS, ModelPage, model_pages
-from mkdocs_bmvis.nav import placed
+from mkdocs_bmvis.nav import complete, placed
 from mkdocs_bmvis.page import GalleryKey
 
 
@@ -29,23 +30,36 @@ class Galleries:
         self._pages: dict[str, dict[GalleryKey, dict[str, File]]] = {}
         self._drawn: list[tuple[File, dict[str, str]]] = []
         """The pages with trees, and the anchors of these trees by reference."""
+        self._for_nav: list[tuple[File, list[ModelPage]]] = []
+        self._files: dict[str, File] = {}
+        """The files of model pages by path."""
         self._nav: tuple[Any, Any] | None = None
 
     def add(self, files: Files, config: MkDocsConfig) -> None:
-        """Add the model pages to the site and to its nav."""
+        """Add the model pages to the site."""
         texts = [(file, _text(file)) for file in files.documentation_pages()]
         self._drawn = [(file, trees_on(text)) for file, text in texts if f"<{NAME}" in text and _is_published(file)]
         found = [(file, text) for file, text in texts if any(f"<{name}" in text for name in READERS)]
-        written = config.nav
+        self._for_nav.clear()
         for file, text in found:
             if not hasattr(File, "generated"):
                 continue  # MkDocs 1.5: no model pages
             for key, pages in model_pages(file.src_uri, text, self._trees.models, self._trees.settings.options):
                 made = {page.reference: _page_file(page, file, files, config) for page in pages}
                 self._pages.setdefault(file.src_uri, {})[key] = made
-                if config.nav:
-                    config.nav = placed(config.nav, getattr(file, "norm_src_uri", file.src_uri), pages)
+                self._for_nav.append((file, pages))
+                self._files |= {page.uri: made[page.reference] for page in pages}
+
+    def add_to_nav(self, config: MkDocsConfig) -> None:
+        """Add the model pages to the nav of the configuration, which other plugins may have changed."""
+        written = config.nav
+        for file, pages in self._for_nav if config.nav else ():
+            config.nav = placed(config.nav or [], getattr(file, "norm_src_uri", file.src_uri), pages)
         self._nav = (written, config.nav)
+
+    def complete(self, nav: Navigation) -> None:
+        """Add the model pages to the navigation of a plugin that ignores the one of the configuration."""
+        complete(nav, [(file, [self._files[page.uri] for page in pages]) for file, pages in self._for_nav])
 
     def links(self, file: File) -> dict[GalleryKey, dict[str, str]]:
         """Return the addresses of the model pages, relative to the page of their galleries."""

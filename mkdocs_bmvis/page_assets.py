@@ -12,14 +12,15 @@ from mkdocs.utils import get_relative_url
 
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join, tag
+from mkdocs_bmvis.print_site import has_print_page
 
 
 class PageAssets:
     """The files that pages link. A file of the same name that the site links itself takes precedence.
 
     Scripts are part of the content of a page: a theme with instant navigation replaces only that, and runs the scripts
-    in it. Stylesheets are in the head, before those of the site. On the views of a blog, the content of a page does not
-    include that of its posts, so each page of a site with a blog links all files.
+    in it. Stylesheets are in the head, before those of the site. The content of a page does not include posts on the
+    views of a blog, or pages on the page of print-site, so each page of such a site links all files.
 
     Args:
         config: the configuration of the site.
@@ -29,14 +30,14 @@ class PageAssets:
         self._sheets: MutableSequence[Any] = config.extra_css
         self._site_sheets: Sequence[Any] = list(config.extra_css)
         self._linked = {PurePosixPath(str(link)).name for link in (*config.extra_css, *config.extra_javascript)}
-        self._has_blog = any(name.rpartition("/")[2] == "blog" for name in config.plugins)
-        if self._has_blog:
+        self._links_all = has_print_page(config) or any(name.rpartition("/")[2] == "blog" for name in config.plugins)
+        if self._links_all:
             config.extra_css[:0] = self._own(assets.linked(), ".css")
             config.extra_javascript[:0] = self._own(assets.linked(), ".js")
 
     def add_scripts(self, html: str, page: Page) -> str:
         """Return the content of a page with the scripts that it needs."""
-        if self._has_blog:
+        if self._links_all:
             return html
         scripts = self._own(assets.needed(html), ".js")
         tags = [tag("script", src=get_relative_url(file, page.url), defer=True) for file in scripts]
@@ -44,14 +45,14 @@ class PageAssets:
 
     def link_sheets(self, page: Page, context: MutableMapping[str, Any]) -> None:
         """Add the stylesheets that a page needs to the lists that its template reads."""
-        if not self._has_blog:
+        if not self._links_all:
             needed = self._own(assets.needed(page.content or ""), ".css")
             self._sheets[:] = [*needed, *self._site_sheets]
             context["extra_css"] = [get_relative_url(file, page.url) for file in needed] + context["extra_css"]
 
     def restore(self) -> None:
         """Remove the stylesheets of the last page."""
-        if not self._has_blog:
+        if not self._links_all:
             self._sheets[:] = self._site_sheets
 
     def _own(self, files: Sequence[str], ending: str) -> list[str]:

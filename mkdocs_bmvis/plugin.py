@@ -18,6 +18,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, event_priority
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
@@ -30,6 +31,7 @@ from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension, draw_in_html
 from mkdocs_bmvis.gallery_pages import Galleries
 from mkdocs_bmvis.hosts import mkdocs_page
 from mkdocs_bmvis.page_assets import PageAssets
+from mkdocs_bmvis.print_site import has_print_page, separate
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.sources import open_source
 
@@ -98,9 +100,14 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
     @event_priority(-110)
     def _ship_late(self, files: Files, *, config: MkDocsConfig) -> Files:
-        """Add the model pages of one language after the i18n plugin (priority -100) has selected its files."""
+        """Add the model pages to the nav after the literate-nav plugin (priority -100) has written it.
+
+        Those of one language are added to the files after the i18n plugin (priority -100) has selected them.
+        """
         if "i18n" in config.plugins:
             self._add_pages(files, config)
+        if self._build:
+            self._build.galleries.add_to_nav(config)
         return files
 
     def _add_pages(self, files: Files, config: MkDocsConfig) -> None:
@@ -108,6 +115,13 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
             self._build.galleries.add(files, config)
 
     on_files = plugins.CombinedEvent(_ship, _ship_late) if CAN_COMBINE else _ship
+
+    @event_priority(50)  # after awesome-nav (100), before section-index
+    def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> Navigation:
+        """Add the model pages to a navigation that another plugin made."""
+        if self._build:
+            self._build.galleries.complete(nav)
+        return nav
 
     def on_page_markdown(self, markdown: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> None:
         """Set the page that the extension converts next."""
@@ -124,6 +138,8 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
             html = draw_in_html(html, self._build.trees, ours, linked)
             if getattr(page, "present_anchor_ids", None) is not None:
                 page.present_anchor_ids |= ours.anchors  # type: ignore[operator]
+            if has_print_page(config):
+                self._build.printed.append((page, ours.anchors))
         return self._assets.add_scripts(html, page) if self._assets else html
 
     @event_priority(-40)  # before autorefs (-50) replaces the references
@@ -164,8 +180,11 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         self._watch()
         return server
 
+    @event_priority(50)  # before print-site (0) joins the pages
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         """Stop the worker."""
+        if self._build:
+            separate(self._build.printed)
         self._watch()
         self._close()
 
@@ -198,6 +217,8 @@ class _Build:
         self.trees = Trees(settings, self.source, raises=PluginError)
         self.galleries = Galleries(self.trees)
         self.extension = BmvisExtension(trees=self.trees)
+        self.printed: list[tuple[SitePage, set[str]]] = []
+        """The pages that print-site joins, and the ids of the trees on them."""
 
 
 def _take_over(config: MkDocsConfig) -> dict[str, Any]:
