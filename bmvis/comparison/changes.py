@@ -13,7 +13,8 @@ import msgspec
 from bmvis.comparison.adapter_keys import with_adapter_names
 from bmvis.comparison.alignment import WRAPPED, Place, align
 from bmvis.comparison.common_changes import mark_subtrees
-from bmvis.comparison.module_changes import module_changes, wrapping
+from bmvis.comparison.module_changes import module_changes
+from bmvis.comparison.placing import former_wrapper, moving, unwrapping, wrapping
 from bmvis.comparison.setting_changes import is_position, setting_changes, setting_fact
 from bmvis.comparison.sizes import resized
 from bmvis.comparison.tensor_changes import facts_of
@@ -79,19 +80,29 @@ class _Where:
 
     def __init__(self, before: Model, after: Model, places: Sequence[Place]) -> None:
         self.before, self.after = before.paths, after.paths
+        self._models = before, after
         self.has_checkpoint = before.is_checkpoint or after.is_checkpoint
         """Whether one of the models is a file, of which names, shapes and data types are the only known facts."""
         self._unknown_before = _without_tensors(after) if before.is_checkpoint else frozenset()
         self._unknown_after = _without_tensors(before) if after.is_checkpoint else frozenset()
-        self._now = {
-            self.before[place.before]: self.after[place.after]
-            for place in places
-            if place.before is not None and place.after is not None
-        }
+        kept = {p.before: p.after for p in places if p.before is not None and p.after is not None}
+        self._now = {self.before[old]: self.after[new] for old, new in kept.items()}
         self.has_settings = SETTINGS not in (*before.unrecorded, *after.unrecorded)
-        self.resized = resized(
-            before, after, {p.before: p.after for p in places if p.before is not None and p.after is not None}
-        )
+        self.resized = resized(before, after, kept)
+        self._wrapped = {p.wraps for p in places if p.wraps is not None and before.modules[p.wraps].type}
+        self._kept = kept
+
+    def placing(self, place: Place) -> str:
+        """Return where a module was before, in the words of reports; '' if it has the same place."""
+        if place.was is None or place.before is None or place.after is None:
+            return ""
+        if place.was == WRAPPED or place.before in self._wrapped:
+            return "wrapped"
+        before, after = self._models
+        outer = former_wrapper(place, before, after, self._kept)
+        if outer is not None:
+            return unwrapping(before.modules[outer])
+        return f"{moving(self.before[place.before], self.after[place.after])} from {place.was or 'the root'}"
 
     def are_equal(self, old: Module, new: Module) -> bool:
         """Return whether two modules have the same settings, or one of them is shared and lists none."""
@@ -132,7 +143,7 @@ def _laid_over(place: Place, before: Model, after: Model, where: _Where) -> Modu
         parameters = tuple(msgspec.structs.replace(p, change=ADDED) for p in new.parameters)
         return msgspec.structs.replace(new, depth=place.depth, parameters=parameters, change=change)
     old = before.modules[place.before]
-    details = (*_module_differences(old, new, place.was), *_settings(old, new, place, where))
+    details = tuple(_details(old, new, place, where))
     return msgspec.structs.replace(
         new,
         depth=place.depth,
@@ -171,10 +182,11 @@ def _removed_parameter(parameter: Parameter) -> Parameter:
     return msgspec.structs.replace(parameter, tied_to="", tied_by=(), change=REMOVED)
 
 
-def _module_differences(old: Module, new: Module, was: str | None) -> Iterator[str]:
-    if was is not None:
-        yield "wrapped" if was == WRAPPED else f"was {was or 'the root'}"
+def _details(old: Module, new: Module, place: Place, where: _Where) -> Iterator[str]:
+    if placing := where.placing(place):
+        yield placing
     yield from (fact.on_row for fact in module_changes(old, new))
+    yield from _settings(old, new, place, where)
 
 
 def _parameters(old: Module, new: Module, where: _Where) -> Iterator[Parameter]:

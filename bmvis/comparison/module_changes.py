@@ -23,11 +23,6 @@ def module_changes(old: Module, new: Module) -> Iterator[ChangedFact]:
         yield ChangedFact("no longer shared", "training", False, topic="shared")
 
 
-def wrapping(wrapped: Module, wrapper: Module) -> str:
-    """Return the text for a module that wraps another one: `wrapped in DataParallel`."""
-    return f"wrapped in {wrapper.type if wrapper.type != wrapped.type else wrapper.documented_as}"
-
-
 def is_same_class(old: Module, new: Module) -> bool:
     """Return whether two modules are of one class. Older snapshots can have the name of one that PyTorch generated."""
     return old.import_path == new.import_path or any(

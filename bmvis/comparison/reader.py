@@ -15,9 +15,10 @@ from bmvis.comparison.collapsing import MAX_NAMES
 from bmvis.comparison.configuration_changes import configuration_changes
 from bmvis.comparison.ignored import Ignored
 from bmvis.comparison.lines import FORMER, WHOLE, DriftLine, Kind, fact_line
-from bmvis.comparison.module_changes import DROPOUTS, module_changes, wrapping
+from bmvis.comparison.module_changes import DROPOUTS, module_changes
 from bmvis.comparison.optimizer_changes import optimizer_changes
 from bmvis.comparison.parametrized import converted, parametrizations, parametrized_tensors
+from bmvis.comparison.placing import former_wrapper, moving, outermost, unwrapping, wrapping
 from bmvis.comparison.quantized import is_inner, is_quantized, quantization_changes
 from bmvis.comparison.setting_changes import is_position, setting_changes
 from bmvis.comparison.setting_lines import Placed, setting_lines
@@ -79,7 +80,7 @@ class DriftReader:
                 above = model.parents[index]
                 if index in shown or (index and above not in shown) or index in wrappers or is_inner(model, index):
                     continue
-                if index and (outer := _outermost(model, index, kept)) in wrappers:
+                if index and (outer := outermost(model, index, kept)) in wrappers:
                     wrappers[outer].append(index)
                 elif functions := parametrizations(model, index):
                     former = self.former.get(above) if kind == "added" else None
@@ -101,14 +102,7 @@ class DriftReader:
         return {outer: [] for place in self.places if (outer := self._former_wrapper(place)) is not None}
 
     def _former_wrapper(self, place: Place) -> int | None:
-        """Return the module that was at a place, if another one was inside of it and is there now."""
-        if place.before is None or place.after is None or not place.was:
-            return None
-        name = self.after.modules[place.after].name
-        if place.after and not place.was.startswith(f"{name}."):
-            return None
-        outer = _outermost(self.before, place.before, self.now.keys())
-        return outer if outer != place.before else None
+        return former_wrapper(place, self.before, self.after, self.now.keys())
 
     def _changed(self, place: Place) -> Iterator[DriftLine]:
         if place.after is None:
@@ -175,13 +169,12 @@ class DriftReader:
             return
         saved = _subtree_impact(self.before, place.before)
         if (outer := self._former_wrapper(place)) is not None:
-            text = f"no longer wrapped in {self.before.modules[outer].type}"
+            text = unwrapping(self.before.modules[outer])
             text += _extras(self.before, self.unwrapped[outer], "removes")
             yield DriftLine("changed", path, text, _at_least_numerics(saved), topic="unwrapped")
             return
         was = self.before.paths[place.before]
-        is_named = not self.after.modules[place.after].name.isdecimal()
-        text = "renamed" if is_named and was.rpartition(".")[0] == path.rpartition(".")[0] else "moved"
+        text = moving(was, path)
         yield DriftLine("changed", path, text, "checkpoint" if saved == "checkpoint" else "cosmetic", was, topic=text)
 
     def _is_wrapped(self, place: Place) -> bool:
@@ -258,14 +251,6 @@ def _with_above(model: Model, indices: Iterable[int]) -> set[int]:
             found.add(index)
             index = model.parents[index]
     return found
-
-
-def _outermost(model: Model, index: int, kept: Set[int]) -> int:
-    """Return the outermost module around `index` below which there is nothing but what one of the models has."""
-    outer = index
-    while outer and model.parents[outer] not in kept:
-        outer = model.parents[outer]
-    return outer
 
 
 def _extras(model: Model, indices: Sequence[int], verb: str) -> str:

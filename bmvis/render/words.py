@@ -267,7 +267,7 @@ def shape_text(shape: tuple[int, ...] | None) -> str:
 
 
 def change_text(change: Change) -> str:
-    """Return the text for the change of a module or parameter: `added`, `was query`, `trainable → frozen`."""
+    """Return the text for the change of a module or parameter: `added`, `renamed from query`, `trainable → frozen`."""
     return ", ".join(change.details) or change.kind
 
 

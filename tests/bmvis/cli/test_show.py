@@ -134,7 +134,7 @@ def test_compare_accepts_a_snapshot(recorded):
     data = json.loads(done.stdout)
     assert data["before"]["parameters"] == 12
     changes = [row["change"] for row in data["rows"] if "change" in row]
-    assert changes == [{"kind": "removed"}, {"kind": "changed", "details": ["was 2"]}]
+    assert changes == [{"kind": "removed"}, {"kind": "changed", "details": ["moved from 2"]}]
     assert "'smal' is neither" in bmvis(recorded, "compare", "snapshot:smal", "zoo:tiny").stderr
 
 

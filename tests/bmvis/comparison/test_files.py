@@ -59,7 +59,7 @@ def test_layer_of_the_file_is_not_another_one_of_its_position(tmp_path: Path) ->
 @pytest.mark.parametrize("prefix", ["_orig_mod.module.", "module.", "model.backbone."])
 def test_prefix_of_a_wrapper_is_a_move_of_the_root(tmp_path: Path, prefix: str) -> None:
     file = saved(layers(), tmp_path, prefix)
-    assert changes(file, capture(layers())) == {"": f"was {prefix[:-1]}"}
+    assert changes(file, capture(layers())) == {"": f"moved from {prefix[:-1]}"}
 
 
 def test_model_in_a_wrapper_has_the_file_inside(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +145,11 @@ LINES: dict[str, list[str]] = {
 def test_line_of_a_change_in_many_places(name: str, lines: list[str]) -> None:
     drift, _, _ = change(*CHANGES[name][:2])
     assert [str(line) for line in drift.changes] == lines
+
+
+def test_the_manual_explains_lines_of_this_table() -> None:
+    page = (Path(__file__).parents[3] / "demo_docs" / "pages" / "check-models-in-ci.md").read_text()
+    table = page.partition("### Read summed-up lines")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| `([+~-] .*?)` \|", table, re.MULTILINE)
+    assert len(documented) > 5
+    assert {*documented} <= {line for lines in LINES.values() for line in lines}

@@ -57,8 +57,13 @@ MARKS: dict[words.MarkKind, tuple[Callable[[], Page], dict[str, str]]] = {
         },
     ),
     "change": (
-        lambda: changed(Change("changed", ("was query",))),
-        {"text": "(was query)", "html": "was query", "latex": "(was query)", "json": '"was query"'},
+        lambda: changed(Change("changed", ("renamed from query",))),
+        {
+            "text": "(renamed from query)",
+            "html": "renamed from query",
+            "latex": "(renamed from query)",
+            "json": '"renamed from query"',
+        },
     ),
     "shared": (
         shared,
