@@ -16,7 +16,7 @@ PLAIN = (
     '<link rel="stylesheet" href="/bmvis.css"><script defer src="/bmvis.js"></script></head>'
     "<body><main><h1>Trees</h1>{}</main></body></html>"
 )
-LOAD = """() => new Promise((resolve, reject) => {
+LOAD = """() => window.bmvis && new Promise((resolve, reject) => {
   const script = document.createElement("script");
   Object.assign(script, { src: "/bmvis-rows.js", onload: resolve, onerror: reject });
   document.head.append(script);
