@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from bmvis.errors import BmvisError
+from bmvis.model.dataflow import Dataflow, FlowOperation, FlowResult, FlowValue, ModuleCall
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.totals import subtree_totals
@@ -57,7 +58,30 @@ def sample() -> Model:
         "", 0, "Net", parameters=(Parameter("bias", None, "float32", 0, 0, trainable=False, delta=True),), call=call
     )
     optimizer = Optimizer("SGD", (ParameterGroup("a", {"lr": "0.1"}, 4),))
-    return Model((root, *blocks, tied, shared), optimizers=(optimizer,))
+    return Model((root, *blocks, tied, shared), optimizers=(optimizer,), dataflow=sample_dataflow())
+
+
+def sample_dataflow() -> Dataflow:
+    """Return the dataflow of the model: residual blocks, of which the last one is called twice, and a tied weight."""
+    weight = FlowValue("parameter", "weight", "0.mlp")
+    values = (FlowValue("input", "x", "", (1, 4)), weight, FlowValue("buffer", "b", "0.norm"))
+    calls = [ModuleCall("")]
+    operations: list[FlowOperation] = []
+    for name in "01233":
+        own = -1 if not operations else len(operations) - 1
+        block = len(calls)
+        calls += [ModuleCall(name), ModuleCall(f"{name}.mlp", block), ModuleCall(f"{name}.norm", block)]
+        calls[block] = ModuleCall(name, 0)
+        start = len(operations)
+        operations += [
+            FlowOperation(block + 1, "matmul", (-2, own), (1, 4)),
+            FlowOperation(block + 2, "norm", (start, -3), (1, 4)),
+            FlowOperation(block, "+", (own, start + 1), (1, 4)),
+        ]
+    calls.append(ModuleCall("head", 0))
+    operations.append(FlowOperation(len(calls) - 1, "matmul", (len(operations) - 1, -2), (1, 4)))
+    results = (FlowResult("y", (len(operations) - 1,)),)
+    return Dataflow(values, tuple(calls), tuple(operations), results, "x: float32[1, 4]")
 
 
 MODEL = msgspec.structs.replace(
@@ -68,7 +92,7 @@ MODEL = msgspec.structs.replace(
 def draw(model: Model) -> None:
     """Render a model as a page does."""
     subtree_totals(model)
-    page = layout(model, Options())
+    page = layout(model, Options(flow="auto"))
     to_text(page).encode("utf-8", "surrogatepass")
     to_html(page, "tree").encode()
 

@@ -84,7 +84,8 @@ def _record(checked: Checked, *, shows: bool, asks: bool, upgrade: bool) -> bool
 def _is_older(file: Path, built: Snapshot) -> bool:
     """Return whether a snapshot lacks facts that this version records."""
     recorded = parse_snapshot(file.read_bytes(), str(file)).model
-    return bool(recorded.unrecorded) or (built.model.active > 0 and not recorded.active)
+    is_more = (built.model.active > 0 and not recorded.active) or (built.model.dataflow and not recorded.dataflow)
+    return bool(recorded.unrecorded or is_more)
 
 
 def _upgrade_text(name: str, file: Path) -> bool:

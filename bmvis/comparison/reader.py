@@ -25,6 +25,7 @@ from bmvis.comparison.setting_lines import Placed, setting_lines
 from bmvis.comparison.sizes import resized
 from bmvis.comparison.state_code_changes import state_code_changes
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, is_saved, tensor_changes, tensors_of
+from bmvis.comparison.wiring_changes import wiring_changes
 from bmvis.model.settings import SETTINGS
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, Module, join
@@ -54,6 +55,7 @@ class DriftReader:
         yield from found
         is_explained = any(line.impact in ("checkpoint", "numerics") for line in found)
         yield from call_changes(self.before, self.after, self.now, is_explained=is_explained)
+        yield from wiring_changes(self.before, self.after, self.now)
 
     def _structure(self) -> Iterator[DriftLine]:
         """Yield the changes of modules, tensors, settings and optimizers."""

@@ -186,18 +186,18 @@ def _renumbered(
     refs = {name: list(dict.fromkeys(merged.get(ref, ref) for ref in each)) for name, each in results.items()}
     needed = _needed(recorder.operations, refs)
     kept = [index for index, is_needed in enumerate(needed) if is_needed and index not in merged]
-    used = {ref for index in kept for ref in recorder.operations[index].sources if ref < 0}
-    used |= {ref for each in refs.values() for ref in each if ref < 0}
+    used = [ref for index in kept for ref in recorder.operations[index].sources if ref < 0]
+    used += [ref for each in refs.values() for ref in each if ref < 0]
     number = {index: position for position, index in enumerate(kept)}
-    values = sorted(used, reverse=True)
+    values = _ordered_values(recorder, used)
     number |= {ref: -1 - position for position, ref in enumerate(values)}
-    calls, call_number = _kept_calls(recorder.stack.calls, {recorder.operations[index].call for index in kept})
+    calls, call_of = _nested_calls(recorder.stack.calls, [recorder.operations[index].call for index in kept])
     return Dataflow(
         tuple(recorder.values[-1 - ref] for ref in values),
         calls,
         tuple(
-            FlowOperation(call_number[one.call], one.name, tuple(number[ref] for ref in one.sources), one.shape)
-            for one in map(recorder.operations.__getitem__, kept)
+            FlowOperation(call, one.name, tuple(number[ref] for ref in one.sources), one.shape)
+            for call, one in zip(call_of, map(recorder.operations.__getitem__, kept), strict=True)
         ),
         tuple(
             FlowResult(name, sources)
@@ -208,9 +208,33 @@ def _renumbered(
     )
 
 
-def _kept_calls(calls: Sequence[ModuleCall], running: set[int]) -> tuple[tuple[ModuleCall, ...], dict[int, int]]:
-    """Return the given calls and those that make them, and their new numbers."""
-    kept = sorted(running | _calls_with_calls(calls, running) | {0})
-    number = {call: position for position, call in enumerate(kept)}
-    number[-1] = -1
-    return tuple(ModuleCall(calls[call].path, number[calls[call].parent]) for call in kept), number
+def _ordered_values(recorder: DataflowRecorder, used: Iterable[int]) -> list[int]:
+    """Return values in the order of their first use, inputs first."""
+    first = list(dict.fromkeys(used))
+    return sorted(first, key=lambda ref: recorder.values[-1 - ref].kind != "input")
+
+
+def _nested_calls(calls: Sequence[ModuleCall], running: Sequence[int]) -> tuple[tuple[ModuleCall, ...], list[int]]:
+    """Return the calls of operations and those around them, and the call of each operation.
+
+    Calls are numbered in the order of their first operations, and each one has consecutive operations: a call that
+    goes on after another one is two calls.
+    """
+    found = [ModuleCall(calls[0].path)]
+    open_calls, numbers = [0], [0]
+    call_of = []
+    for call in running:
+        chain = [call]
+        while chain[-1] > 0:
+            chain.append(calls[chain[-1]].parent)
+        chain.reverse()
+        common = 0
+        while common < min(len(chain), len(open_calls)) and chain[common] == open_calls[common]:
+            common += 1
+        del open_calls[common:], numbers[common:]
+        for inner in chain[common:]:
+            found.append(ModuleCall(calls[inner].path, numbers[-1]))
+            open_calls.append(inner)
+            numbers.append(len(found) - 1)
+        call_of.append(numbers[-1])
+    return tuple(found), call_of

@@ -96,6 +96,13 @@ def without_calls(model: Model) -> Model:
     return msgspec.structs.replace(model, modules=modules, inputs="", untraced=None)
 
 
+def without_dataflow(model: Model) -> Model:
+    """Return the model without a record of its dataflow."""
+    if not (model.dataflow or model.undrawn):
+        return model
+    return msgspec.structs.replace(model, dataflow=None, undrawn=None)
+
+
 def _span(numbers: Sequence[int]) -> Span:
     return min(numbers), max(numbers)
 

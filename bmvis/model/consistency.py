@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from bmvis.model.dataflow import Dataflow
 from bmvis.model.tree import Buffer, Model, Module, Parameter
 
 MAX_MODULES = 1_000_000
@@ -17,6 +18,8 @@ MAX_DEPTH = 10_000
 """Maximum number of levels."""
 MAX_LETTERS = 500_000_000
 """Maximum number of characters of all paths together, since each module has its full path."""
+MAX_CALLS = 400
+"""Maximum number of calls inside each other."""
 MAX_NUMBER = 2**63 - 1
 
 
@@ -40,6 +43,8 @@ def _problems(model: Model) -> Iterator[str]:
     groups = sum(len(optimizer.groups) for optimizer in model.optimizers)
     for module in model.modules:
         yield from _wrong_numbers(module, groups)
+    if model.dataflow:
+        yield from _wrong_dataflow(model.dataflow)
     try:
         msgspec.msgpack.encode(model)
     except (ValueError, OverflowError):
@@ -112,3 +117,29 @@ def _wrong_tensor(tensor: Parameter | Buffer) -> Iterator[str]:
         yield f"{tensor.name!r} has {tensor.stored_bytes} bytes"
     if tensor.shape and not all(-1 <= size <= MAX_NUMBER for size in tensor.shape):
         yield f"{tensor.name!r} has the shape {list(tensor.shape)}"
+
+
+def _wrong_dataflow(flow: Dataflow) -> Iterator[str]:
+    """Yield references to what does not exist or comes later, and calls that are not one inside the other."""
+    depths: list[int] = []
+    for number, call in enumerate(flow.calls):
+        if not min(number - 1, 0) <= call.parent < number or (number and call.parent < 0):
+            yield f"call {number + 1} of its dataflow is made by no call before it"
+            return
+        depths.append(depths[call.parent] + 1 if number else 0)
+        if depths[-1] > MAX_CALLS:
+            yield f"its dataflow has more than {MAX_CALLS} calls inside each other"
+            return
+    if not flow.calls:
+        yield "its dataflow has no calls"
+    values = -len(flow.values)
+    for number, operation in enumerate(flow.operations):
+        if not all(values <= source < number for source in operation.sources):
+            yield f"operation {number + 1} of its dataflow uses a value that does not exist"
+        if not 0 <= operation.call < len(flow.calls):
+            yield f"operation {number + 1} of its dataflow has no call"
+    if not all(values <= source < len(flow.operations) for result in flow.results for source in result.sources):
+        yield "an output of its dataflow does not exist"
+    shapes = [*(one.shape for one in flow.operations), *(one.shape for one in flow.values)]
+    if not all(0 <= size <= MAX_NUMBER for shape in shapes for size in shape or ()):
+        yield "its dataflow has a shape with an invalid size"

@@ -16,6 +16,7 @@ import msgspec
 
 from bmvis.errors import SnapshotError
 from bmvis.model.consistency import inconsistency
+from bmvis.model.dataflow_record import read_dataflow, write_dataflow
 from bmvis.model.optimizer import Optimizer
 from bmvis.model.settings import Configuration
 from bmvis.model.snapshot_rows import as_json, fold_rows, unfold_rows
@@ -25,7 +26,7 @@ from bmvis.model.tree import Model, Problem
 
 FORMAT = 3
 """Version of the file that is written."""
-UNRECORDED: Mapping[int, tuple[str, ...]] = {2: ("state_code", "settings", "adapter_facts"), FORMAT: ()}
+UNRECORDED: Mapping[int, tuple[str, ...]] = {2: ("state_code", "settings", "adapter_facts", "dataflow"), FORMAT: ()}
 """The versions that are read, with the facts that they do not record."""
 _HEAD = (
     "bmvis-snapshot",
@@ -39,7 +40,9 @@ _HEAD = (
     "active",
     "inputs",
     "untraced",
+    "undrawn",
     "incomplete",
+    "dataflow",
     "configurations",
     "optimizers",
     "rows",
@@ -68,9 +71,11 @@ def dump(snapshot: Snapshot) -> str:
         **({"active": model.active} if model.active else {}),
         **({"inputs": model.inputs} if model.inputs else {}),
         **({"untraced": _problem(model.untraced)} if model.untraced else {}),
+        **({"undrawn": _problem(model.undrawn)} if model.undrawn else {}),
         **({"incomplete": _problem(model.incomplete)} if model.incomplete else {}),
     }
     lines = [f"{as_json(name)}: {as_json(value)}," for name, value in head.items()]
+    lines += write_dataflow(model.dataflow) if model.dataflow else []
     if model.configurations:
         written = [as_json(msgspec.to_builtins(configuration)) for configuration in model.configurations]
         lines += ['"configurations": [', ",\n".join(written), "],"]
@@ -124,6 +129,8 @@ def _model(content: dict[str, Any], version: int) -> Model:
         active=msgspec.convert(content.get("active", 0), int),
         inputs=msgspec.convert(content.get("inputs", ""), str),
         untraced=msgspec.convert(content.get("untraced"), Problem | None),
+        undrawn=msgspec.convert(content.get("undrawn"), Problem | None),
+        dataflow=read_dataflow(content["dataflow"]) if "dataflow" in content else None,
         incomplete=msgspec.convert(content.get("incomplete"), Problem | None),
     )
 

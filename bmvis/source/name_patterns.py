@@ -37,6 +37,8 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     inputs: str = ""
     """The inputs of a forward pass, as for the option `inputs`. Snapshots record its output shapes and MACs, and pages
     show them unless they set other inputs."""
+    flow: bool = False
+    """Whether snapshots record the dataflow of a call with default inputs. With `inputs`, they always do."""
 
     def __post_init__(self) -> None:
         if self.inputs:

@@ -9,7 +9,7 @@ import msgspec
 from bmvis.comparison.drift import find_drift
 from bmvis.errors import DriftError, SnapshotError
 from bmvis.inputs import canonical_text
-from bmvis.model.call_summary import without_calls
+from bmvis.model.call_summary import without_calls, without_dataflow
 from bmvis.model.snapshot import Snapshot, load
 from bmvis.model.tree import Model, Problem
 from bmvis.regular_file import read_regular
@@ -58,7 +58,8 @@ def recorded_model(model: Model, name: str, inputs: str) -> Model:
         return model
     plain = without_calls(model)
     if not wanted:
-        return plain
+        return plain  # with its dataflow: the figure states the inputs
+    plain = without_dataflow(plain)
     found = f"those of {model.inputs}" if model.inputs else "none"
     problem = Problem(
         f"the snapshot of {name!r} has no output shapes and MACs for {wanted} (it has {found})",
@@ -73,7 +74,10 @@ def with_drift(project: Project, name: str, built: Built) -> Built:
     try:
         recorded = read_snapshot(file, project.find(name).reference)
         was, is_now = recorded.model, built.model
-        if was.inputs != is_now.inputs:  # of the page, which can differ from those that are recorded
+        is_same_call = was.inputs == is_now.inputs  # of the page, which can differ from those that are recorded
+        if not (is_same_call and was.dataflow and is_now.dataflow):
+            was, is_now = without_dataflow(was), without_dataflow(is_now)
+        if not is_same_call:
             was, is_now = without_calls(was), without_calls(is_now)
         drift = str(find_drift(was, is_now, project.ignored))
     except SnapshotError as error:

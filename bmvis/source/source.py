@@ -296,6 +296,7 @@ class Source:
             model.memory or self._memory,
             model.device if device == "auto" else device,
             model.inputs,
+            figure=model.flow or bool(model.inputs),
         )
 
 

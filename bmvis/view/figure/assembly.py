@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from bmvis.model.contraction import FigureNode
 from bmvis.model.dataflow import Dataflow
 from bmvis.model.labels import label, series_label
 from bmvis.model.tree import Model
-from bmvis.view.figure.contraction import FigureNode
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
 from bmvis.view.figure.items import Item
 

@@ -31,7 +31,10 @@ def chosen_figures(model: Model, options: Options) -> tuple[tuple[Figure, ...], 
         if model.untraced is not None:
             return (), ()  # the warning about the call explains it
         what = "there is no record of the dataflow of the model, so its architecture figure cannot be drawn"
-        return (), (FigureError(what, hint="build the model: a snapshot or a checkpoint has no such record"),)
+        hint = "remove the option flow: a checkpoint has no code to call"
+        if not model.is_checkpoint:
+            hint = "set flow = true for the model in [tool.bmvis.models], and run `bmvis snapshot`"
+        return (), (FigureError(what, hint=hint),)
     if not flow.operations:
         what = "no output of the model depends on its inputs or parameters, so there is no architecture figure"
         return (), (FigureError(what, hint="change the option inputs, or remove the option flow"),)

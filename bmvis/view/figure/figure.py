@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
 
 import msgspec
 
-Kind = Literal["input", "module", "join", "output"]
+from bmvis.model.contraction import Kind
+
 Shape = tuple[int | str, ...]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from bmvis import address
+from bmvis.model.contraction import OPEN, Operations, contract
 from bmvis.model.dataflow import Dataflow
 from bmvis.model.tree import Model
 from bmvis.view.figure.assembly import assemble
-from bmvis.view.figure.contraction import OPEN, Operations, contract
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.runs import fold_runs
 from bmvis.view.figure.wiring import Signatures

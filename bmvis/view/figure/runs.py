@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bmvis.model.contraction import FigureNode
 from bmvis.model.dataflow import Dataflow
-from bmvis.view.figure.contraction import FigureNode
 from bmvis.view.figure.items import Item, nest
 from bmvis.view.figure.wiring import Signatures, family
 

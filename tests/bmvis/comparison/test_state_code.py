@@ -196,7 +196,7 @@ def test_snapshot_of_format_2_does_not_record_the_code() -> None:
     start, end = text.index(', "state_code"'), text.index("}", text.index(', "state_code"')) + 1
     older = (text[:start] + text[end:]).replace('"bmvis-snapshot": 3', '"bmvis-snapshot": 2')
     recorded = load(older).model
-    assert recorded.unrecorded == ("state_code", "settings", "adapter_facts")
+    assert recorded.unrecorded == ("state_code", "settings", "adapter_facts", "dataflow")
     assert not find_drift(recorded, model)
     assert load(dump(load(older))) == load(older)
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bmvis.model.dataflow import Dataflow, Dims, FlowOperation
-from bmvis.view.figure.figure import Kind
 
 OPEN = -1
 """The box of the operations of an opened module."""
 Operations = Literal["joins", "all", "none"]
+Kind = Literal["input", "module", "join", "output"]
 _MAX_SYMBOLS = 3
 """Maximum number of symbols in the label of a join."""
 _ARITHMETIC = frozenset(("matmul", "softmax", "+", "−", "×", "÷", "concat", "where", "attention"))
