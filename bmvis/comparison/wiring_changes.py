@@ -65,7 +65,7 @@ def wiring_changes(before: Model, after: Model, now: Mapping[int, int]) -> Itera
         known = {step for edge in others for step in _steps(edge, opened)}
         for edge in edges - others:
             steps = list(_steps(edge, opened))
-            # A change of what a module gets from elsewhere can leave the steps as they are.
+            # If a module uses its inputs in another way, all steps can be known.
             for place, text in [step for step in steps if step not in known] or [_direct(edge)]:
                 changes[place][side].add(text)
     for path in sorted(changes, key=lambda path: after.index_of.get(path, 0)):
