@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -18,7 +17,7 @@ from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import captioned_structure, model_structure
-from sphinx_bmvis.settings import site_options
+from sphinx_bmvis.settings import project_folder, site_options
 
 
 class AnyOption(dict[str, Callable[[str], Any]]):
@@ -122,4 +121,4 @@ def setup(app: Sphinx) -> None:
 
 
 def _note_folder(app: Sphinx) -> None:
-    domain_of(app.env).folder = Path(app.confdir)
+    domain_of(app.env).folder = project_folder(app)

@@ -72,12 +72,21 @@ def close_source(app: Sphinx) -> None:
         _OPEN.pop(app).close()
 
 
+def project_folder(app: Sphinx) -> Path:
+    """Return the folder that relative paths start at: that of conf.py.
+
+    Tools that build several versions from one conf.py, such as sphinx-multiversion, check out each version in a folder
+    of its own. Its sources have a conf.py, too, and its models are next to that one.
+    """
+    return Path(app.srcdir if Path(app.srcdir, "conf.py").is_file() else app.confdir)
+
+
 def _open_source(app: Sphinx) -> Source:
     """Open the `Source` of a build. Factory references can use all packages that conf.py can import."""
-    config = app.config
-    path = (*map(str, config.bmvis_path), *_project_path())
+    config, folder = app.config, project_folder(app)
+    path = (*map(str, config.bmvis_path), *(_of_version(entry, app.confdir, folder) for entry in _project_path()))
     return Source(
-        Path(app.confdir),
+        folder,
         path=path,
         python=config.bmvis_python,
         timeout=config.bmvis_timeout,
@@ -87,6 +96,12 @@ def _open_source(app: Sphinx) -> Source:
         mode=config.bmvis_mode,
         snapshots=Path(config.bmvis_snapshots) if config.bmvis_snapshots else None,
     )
+
+
+def _of_version(entry: str, confdir: Path, folder: Path) -> str:
+    """Return a folder that conf.py added to `sys.path`, in the version that is built if it exists there."""
+    own = folder / os.path.relpath(entry, confdir)
+    return str(own.resolve()) if own.is_dir() else entry
 
 
 def _cache(app: Sphinx) -> Path | None:
