@@ -46,13 +46,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def assert_structure(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Return a function that fails the test if a model differs from its snapshot.
 
-    The function takes a module or a captured model, and optionally a `name` for the snapshot. By default, the name is
-    that of the test, with a number from the second call on.
+    The function takes a module or a captured model, and optionally a `name` for the snapshot, which follows that of the
+    test. By default, it is a number from the second call on.
     """
     names: set[str] = set()
+    # Two classes of a file can have tests of one name.
+    test = str(request.node.nodeid).partition("::")[2].replace("::", ".")
 
     def check(model: nn.Module | Model, name: str = "") -> None:
-        written = file_name(name or str(request.node.name))
+        written = file_name(f"{test}.{name}" if name else test)
         if name and written in names:
             raise ValueError(f"the test has two snapshots with the name {name!r}; use different names")
         unique, number = written, 1
@@ -93,13 +95,16 @@ def _compare(model: nn.Module | Model, file: Path, reference: str, is_update: bo
         drift = find_drift(read_snapshot(file, reference).model, captured, read_project(file.parent).ignored)
         problem = f"{drift.headline}\n{drift}" if drift else ""
     except SnapshotError as error:
-        problem = error.message
+        drift, problem = None, error.message
     if problem and is_update:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(dump(Snapshot(reference, captured)), encoding="utf-8", newline="\n")
         return ""
-    text = f"the model differs from {file}: {problem}\nif this is intended, run pytest with --bmvis-update"
-    return text if problem else ""
+    if not problem:
+        return ""
+    if drift is None:
+        return f"{problem}\nto write it, run pytest with --bmvis-update"
+    return f"the model differs from {file}: {problem}\nif this is intended, run pytest with --bmvis-update"
 
 
 class _SnapshotRecorder:

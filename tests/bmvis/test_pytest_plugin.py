@@ -52,12 +52,35 @@ def change(pytester, before, after):
 def test_a_missing_snapshot_fails_and_update_writes_it(run, pytester):
     result = run()
     result.assert_outcomes(failed=3)
-    assert "no snapshot" in result.stdout.str()
+    result.stdout.fnmatch_lines(["no snapshot in *.json", "to write it, run pytest with --bmvis-update"])
+    assert "differs" not in result.stdout.str()
     assert names(pytester) == []
     run("--bmvis-update").assert_outcomes(passed=3)
     assert len(names(pytester)) == 4
-    assert all(name.startswith(("test_net", "width_")) for name in names(pytester))
+    assert all(name.startswith(("test_net", "test_widths_")) for name in names(pytester))
     run().assert_outcomes(passed=3)
+
+
+TWO_OF_ONE_NAME = """
+@pytest.mark.parametrize("width", [5, 6])
+def test_more(assert_structure, width):
+    assert_structure(net(width), name="same")
+
+class TestA:
+    def test_method(self, assert_structure):
+        assert_structure(net(7))
+
+class TestB:
+    def test_method(self, assert_structure):
+        assert_structure(net(8))
+"""
+
+
+def test_tests_do_not_share_a_snapshot(run, pytester):
+    change(pytester, '@pytest.mark.parametrize("width", [1', f'{TWO_OF_ONE_NAME}\n@pytest.mark.parametrize("width", [1')
+    run("--bmvis-update").assert_outcomes(passed=7)
+    assert {"TestA.test_method.json", "TestB.test_method.json"} < {*names(pytester)}
+    run().assert_outcomes(passed=7)
 
 
 def test_a_change_fails_with_the_difference(run, pytester):
