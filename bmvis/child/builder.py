@@ -34,7 +34,7 @@ MAX_CPU_BYTES = 10**9
 CPU_TIME = 0.7
 """Fraction of the timeout after which bmvis stops a second build on the CPU and keeps the tree from meta."""
 MAX_BRANCHES = 3
-"""Maximum number of places in the note about code that checks whether a tensor is on the meta device."""
+"""Maximum number of places in the note about code that checks the device or address of a tensor."""
 
 
 class _Attempt(NamedTuple):
@@ -161,7 +161,7 @@ def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attemp
         log = meta_failures.FailureLog()
     with ExitStack() as stack:
         if log is not None:
-            stack.enter_context(meta_failures.watched_scripts(log))
+            stack.enter_context(meta_failures.watched_calls(log))
         modes = ([KnownValues()] if device == "meta" else []) + ([log] if log is not None else [])
         model, optimizers_found = loader.call(task.target, task.reference, device, modes)
     notes = _branch_notes(log) if device == "meta" and log is not None else ()
@@ -182,7 +182,8 @@ def _branch_notes(log: FailureLog) -> tuple[str, ...]:
     places = "; ".join(_place(*branch) for branch in list(log.branches)[:MAX_BRANCHES])
     more = f" and {len(log.branches) - MAX_BRANCHES} more places" if len(log.branches) > MAX_BRANCHES else ""
     return (
-        f"{places}{more} checked whether a tensor is on the meta device: if the model depends on it, set device: cpu",
+        f"{places}{more} checked the device or address of a tensor, which are others on the meta device: if the "
+        f"model depends on them, set device: cpu",
     )
 
 

@@ -11,6 +11,7 @@ import inspect
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from types import GeneratorType
 from typing import Any
 
 import msgspec
@@ -20,16 +21,16 @@ from torch._ops import HigherOrderOperator
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bmvis.extraction import macs, meta_kernels
+from bmvis.extraction import introspection, macs, meta_kernels
+from bmvis.extraction.call_recorder import Recorder, Seen
 from bmvis.extraction.dataflow import DataflowRecorder, tensors_in
 from bmvis.extraction.dataflow_graph import record_inputs, to_dataflow
 from bmvis.extraction.modules import LiveModel, capture_live
-from bmvis.extraction.outputs import read_outputs
-from bmvis.extraction.unregistered import call_note, find_unregistered
+from bmvis.extraction.unregistered import call_note, find_unregistered, strangers_note
 from bmvis.inputs import TensorInput
-from bmvis.model.call_summary import ALL_OPERATIONS, merged
+from bmvis.model.call_summary import GENERATOR
 from bmvis.model.dataflow import Dataflow
-from bmvis.model.tree import Call, Model, Output
+from bmvis.model.tree import Call, Model
 
 _SIZE_QUERIES = frozenset(
     f"aten::{name}"
@@ -76,12 +77,12 @@ def trace_call(
     Raises:
         BaseException: any exception that the model raises.
     """
-    recorder = _Recorder(DataflowRecorder(live) if dataflow else None)
+    recorder = Recorder(live, DataflowRecorder(live) if dataflow else None)
     found: Dataflow | None = None
     try:
         found = _call_watched(live.root, positional, named, recorder, is_counting=True)
     except Exception as error:
-        recorder = _Recorder()
+        recorder = Recorder(live)
         try:
             _call_watched(live.root, positional, named, recorder, is_counting=False)
         except Exception:
@@ -101,15 +102,21 @@ def _with_shapes(live: LiveModel) -> LiveModel:
     return made._replace(tree=msgspec.structs.replace(tree, modules=made.tree.modules, notes=(*tree.notes, note)))
 
 
-def _with_unregistered(live: LiveModel, tree: Model, recorder: _Recorder) -> Model:
+def _with_unregistered(live: LiveModel, tree: Model, recorder: Recorder) -> Model:
     """Return the tree with notes on unregistered modules, and whether the call ran them."""
     places = zip(tree.paths, live.modules, strict=True)
-    notes = tuple(call_note(found, recorder.seen) for found in find_unregistered(places) if found.modules)
+    unregistered = [found for found in find_unregistered(places) if found.modules]
+    known = {id(module) for found in unregistered for module in found.modules}
+    strangers = [module for key, module in recorder.strangers.items() if key not in known]
+    notes = (
+        *(call_note(found, recorder.seen) for found in unregistered),
+        *((strangers_note(strangers),) if strangers else ()),
+    )
     return msgspec.structs.replace(tree, notes=(*tree.notes, *notes)) if notes else tree
 
 
 def _call_watched(
-    model: nn.Module, positional: Sequence[Any], named: Mapping[str, Any], recorder: _Recorder, *, is_counting: bool
+    model: nn.Module, positional: Sequence[Any], named: Mapping[str, Any], recorder: Recorder, *, is_counting: bool
 ) -> Dataflow | None:
     flow = recorder.dataflow
     called_with = record_inputs(flow, model, positional, named) if flow else ""
@@ -121,9 +128,12 @@ def _call_watched(
         stack.enter_context(torch.no_grad())
         if is_counting:
             stack.enter_context(_Operations(recorder))
+        stack.callback(recorder.close)
         if flow:
             stack.callback(flow.close)
         output = model(*positional, **named)
+        if isinstance(output, GeneratorType) and id(model) in recorder.seen:
+            recorder.seen[id(model)].uncounted.add(GENERATOR)
         return to_dataflow(flow, output, called_with) if flow else None
 
 
@@ -144,7 +154,8 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
     The flags are set directly: a module's `train()` can do more, such as merge adapters into the weights.
     """
-    modes = [(module, module.training) for module in model.modules()]
+    modes = [(module, introspection.attribute(module, "training")) for module in model.modules()]
+    modes = [(module, mode) for module, mode in modes if mode is not None]  # frozen TorchScript has no mode
     state, is_fast = random.getstate(), torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fast path computes whole layers without calling their modules
     try:
@@ -159,74 +170,12 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(is_fast)
 
 
-class _Seen:
-    """The calls of one module."""
-
-    def __init__(self, order: int) -> None:
-        self.order = order
-        self.calls = self.macs = self.bytes = 0
-        self.uncounted: set[str] = set()
-        self.outputs: tuple[Output, ...] | None = None
-        self.inputs: tuple[Output, ...] = ()
-
-
-class _Recorder:
-    """The calls of all modules, by `id`. The model keeps its modules alive, so the ids stay valid."""
-
-    def __init__(self, dataflow: DataflowRecorder | None = None) -> None:
-        self.seen: dict[int, _Seen] = {}
-        self.running: list[int] = []
-        self.dataflow = dataflow
-
-    def enter(self, module: nn.Module, _args: Any) -> None:
-        if self.dataflow:
-            self.dataflow.stack.enter(module, self.dataflow.operations)
-        self.running.append(id(module))
-        self.seen.setdefault(id(module), _Seen(len(self.seen))).calls += 1
-
-    def leave(self, module: nn.Module, args: Any, *rest: Any) -> None:
-        """Record a call. `rest` are the keyword arguments, if PyTorch passes them, and the output."""
-        *keywords, output = rest
-        if self.dataflow:
-            self.dataflow.stack.leave(module)
-        while self.running and self.running.pop() != id(module):
-            pass  # a module whose hook, from user code, raised before this one was called
-        seen = self.seen.get(id(module))
-        if seen is None:
-            return
-        outputs, inputs = read_outputs(output), read_outputs((args, *keywords))
-        is_first = seen.outputs is None
-        seen.outputs = merged(seen.outputs or (), outputs) if not is_first else outputs
-        seen.inputs = merged(seen.inputs, inputs) if not is_first else inputs
-
-    def computed(self, macs: int, size: int, uncounted: str = "") -> None:
-        for module in set(self.running):
-            self.seen[module].macs += macs
-            self.seen[module].bytes += size
-            if uncounted:
-                self.seen[module].uncounted.add(uncounted)
-
-    @contextmanager
-    def not_counting(self) -> Iterator[None]:
-        """Record which modules are called, but not what they compute."""
-        running, self.running = self.running, []
-        try:
-            yield
-        finally:
-            self.running = running
-
-    def miss_all(self) -> None:
-        """Record that no operation was counted."""
-        for seen in self.seen.values():
-            seen.uncounted.add(ALL_OPERATIONS)
-
-
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
     """Counts the multiply-accumulates (a multiply and an add are one) and the new bytes of each operation."""
 
     supports_higher_order_operators = True
 
-    def __init__(self, recorder: _Recorder) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.recorder = recorder
 
@@ -267,19 +216,22 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
 
     def _count(self, func: Any, formula: macs.Formula | None, args: Any, kwargs: dict[str, Any], result: Any) -> None:
         out = result[0] if isinstance(result, tuple | list) and result and formula else result
-        counted = formula(*args, out=out, **kwargs) if formula else 0
+        named = {name: value for name, value in kwargs.items() if name != "out"}
+        counted = formula(*args, out=out, **named) if formula else 0
         uncounted = "" if formula else macs.uncounted_name(func)
-        self.recorder.computed(counted, _new_bytes(result, (args, tuple(kwargs.values()))), uncounted)
+        given = list(tensors_in((args, tuple(kwargs.values()))))
+        self.recorder.computed(counted, _new_bytes(result, given), uncounted)
+        self.recorder.used(given)
         if self.recorder.dataflow:
             self.recorder.dataflow.observe(func, args, kwargs, result)
 
 
-def _new_bytes(result: Any, given: Any) -> int:
-    """Return the bytes of the tensors that an operation created. Its arguments and views of them do not count."""
+def _new_bytes(result: Any, given: Sequence[torch.Tensor]) -> int:
+    """Return the bytes of the tensors that an operation created. Those that were given and views do not count."""
     made = [leaf for leaf in tensors_in((result,)) if _has_storage(leaf)]
     if not made:
         return 0
-    known = {leaf.untyped_storage()._cdata for leaf in tensors_in(given) if _has_storage(leaf)}
+    known = {leaf.untyped_storage()._cdata for leaf in given if _has_storage(leaf)}
     return sum(leaf.numel() * leaf.element_size() for leaf in made if leaf.untyped_storage()._cdata not in known)
 
 
@@ -287,15 +239,19 @@ def _has_storage(leaf: Any) -> bool:
     return isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided
 
 
-def _with_calls(live: LiveModel, recorder: _Recorder) -> Model:
+def _with_calls(live: LiveModel, recorder: Recorder) -> Model:
     """Return the tree with the calls. The outermost module that was not called has an empty `Call`.
 
-    A TorchScript module calls its submodules without PyTorch's hooks, so they have no `Call` at all.
+    Modules have no `Call` at all if they run without PyTorch's hooks: those inside a TorchScript module, and those
+    whose weights others use without a call, such as `out_proj` of `nn.MultiheadAttention`.
     """
     modules, above = live.tree.modules, live.tree.parents
     calls = _ranked([_call(recorder.seen.get(id(found))) for found in live.modules])
     is_inside_script = [False] * len(modules)
-    is_called = [call is not None for call in calls]
+    is_called = [
+        call is not None or any(id(tensor) in recorder.borrowed for _, tensor in (*parameters, *buffers))
+        for call, parameters, buffers in zip(calls, live.parameters, live.buffers, strict=True)
+    ]
     for index in range(len(modules) - 1, 0, -1):
         is_called[above[index]] |= is_called[index]
     for index, module in enumerate(modules):
@@ -323,8 +279,8 @@ def _ranked(calls: list[Call | None]) -> list[Call | None]:
     return [call and msgspec.structs.replace(call, order=ranks[call.order]) for call in calls]
 
 
-def _call(seen: _Seen | None) -> Call | None:
+def _call(seen: Seen | None) -> Call | None:
     if seen is None:
         return None
     uncounted = tuple(sorted(seen.uncounted))
-    return Call(seen.calls, seen.order, seen.outputs or (), seen.macs, seen.bytes, uncounted, seen.inputs)
+    return Call(seen.calls, seen.order, seen.outputs or (), seen.macs, seen.bytes, uncounted, seen.inputs or ())

@@ -1,22 +1,25 @@
 """Record calls of PyTorch that fail while a factory runs, also if the factory catches the exception.
 
 A function mode sees all functions of PyTorch that Python code calls with tensors: operations, `.item()`, `.numpy()`,
-`bool(tensor)`, `f"{tensor:.2f}"`. TorchScript does not call modes, so its entry points are wrapped while the mode is
-active.
+`bool(tensor)`, `f"{tensor:.2f}"`. TorchScript, storages and DLPack do not call modes, so their entry points are wrapped
+while the mode is active.
 """
 
 from __future__ import annotations
 
+import dis
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -29,7 +32,12 @@ MAX_REPLAYED = 2**20
 META_AWARE = frozenset(("torch", "transformers", "accelerate", "diffusers", "peft", "safetensors", "torchao", "bmvis"))
 """Packages that check for the meta device, but build the same modules on all devices."""
 _TORCH = str(Path(torch.__file__).parent)
-_IS_META, _DEVICE = (vars(torch._C.TensorBase)[name].__get__ for name in ("is_meta", "device"))
+_IS_META, _IS_CPU, _DEVICE = (vars(torch._C.TensorBase)[name].__get__ for name in ("is_meta", "is_cpu", "device"))
+_CHECKS = (_IS_META, _IS_CPU, _DEVICE, torch.Tensor.data_ptr)
+"""Functions whose result on the meta device differs from that on the CPU."""
+_PLAIN = (torch.Tensor, nn.Parameter)
+_STORAGES = (torch.UntypedStorage, torch.TypedStorage)
+_COMPARISONS = ("COMPARE_OP", "CONTAINS_OP", "IS_OP")
 
 
 class Failure(NamedTuple):
@@ -58,7 +66,7 @@ class FailureLog(TorchFunctionMode):
         super().__init__()
         self.failures: list[Failure] = []
         self.branches: dict[tuple[str, int], None] = {}
-        """Files and lines that check whether a tensor is on the meta device, in the order of their calls."""
+        """Files and lines that check the device or address of a meta tensor, in the order of their calls."""
         self._ends = ends
 
     def __torch_function__(
@@ -71,8 +79,8 @@ class FailureLog(TorchFunctionMode):
         except Exception as error:
             self.note(func, args, kwargs or {}, error)
             raise
-        if func in (_IS_META, _DEVICE):
-            self._note_branch(func, result, sys._getframe(1))
+        if func in _CHECKS and isinstance(args[0], torch.Tensor):
+            self._note_branch(func, args[0], sys._getframe(1))
         return result
 
     def note(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> None:
@@ -82,21 +90,44 @@ class FailureLog(TorchFunctionMode):
             text = user_text.exception_text(error).strip().partition("\n")[0]
             self.failures.append(Failure(_name(func), user_text.class_name(type(error)), file, line, text))
 
-    def _note_branch(self, func: Any, result: Any, frame: FrameType) -> None:
-        """Record code that finds a tensor on the meta device, and could branch on that."""
+    def _note_branch(self, func: Any, tensor: torch.Tensor, frame: FrameType) -> None:
+        """Record code that checks the device or address of a meta tensor, and could branch on that."""
+        with torch._C.DisableTorchFunction():
+            if not tensor.is_meta:
+                return
         code = frame.f_code
-        if result is True or (func == _DEVICE and result.type == "meta" and "meta" in code.co_consts):
+        if func != _DEVICE or "meta" in code.co_consts or _compares_with_cpu(code):
             package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
             if package not in META_AWARE and len(self.branches) < MAX_FAILURES:
                 self.branches.setdefault((code.co_filename, frame.f_lineno))
 
 
+@lru_cache(maxsize=1000)
+def _compares_with_cpu(code: CodeType) -> bool:
+    """Return whether a line compares something with the text `cpu`: `device.type == "cpu"`, `"cpu" in str(device)`."""
+    lines, line = dict(dis.findlinestarts(code)), None
+    named, comparing = set(), set()
+    for instruction in dis.get_instructions(code):
+        line = lines.get(instruction.offset, line)
+        value = instruction.argval
+        if value == "cpu" or (isinstance(value, tuple | frozenset) and "cpu" in value):
+            named.add(line)
+        elif instruction.opname in _COMPARISONS:
+            comparing.add(line)
+    return not named.isdisjoint(comparing)
+
+
 @contextmanager
-def watched_scripts(log: FailureLog) -> Iterator[None]:
-    """Record in `log` the TorchScript calls that raise an exception."""
+def watched_calls(log: FailureLog) -> Iterator[None]:
+    """Record in `log` the calls of TorchScript, storages and DLPack that raise an exception."""
     with ExitStack() as stack:
         for owner in (torch._C.ScriptFunction, torch._C.ScriptMethod):
-            stack.enter_context(_wrapped(owner, log))
+            stack.enter_context(_wrapped(owner, "__call__", log))
+        for storage in _STORAGES:
+            for name in ("__getitem__", "cpu", "share_memory_"):
+                stack.enter_context(_wrapped(storage, name, log))
+        for module in (torch, torch.utils.dlpack):
+            stack.enter_context(_wrapped(module, "to_dlpack", log))
         yield
 
 
@@ -113,21 +144,24 @@ def only_on_meta(meta: list[Failure], cpu: list[Failure]) -> list[Failure]:
 
 
 @contextmanager
-def _wrapped(script: Any, log: FailureLog) -> Iterator[None]:
-    original = script.__call__
+def _wrapped(owner: Any, name: str, log: FailureLog) -> Iterator[None]:
+    original, is_inherited = getattr(owner, name), name not in vars(owner)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return original(*args, **kwargs)
         except Exception as error:
-            log.note(args[0], args, kwargs, error)
+            log.note(args[0] if name == "__call__" else original, args, kwargs, error)
             raise
 
-    script.__call__ = call
+    setattr(owner, name, call)
     try:
         yield
     finally:
-        script.__call__ = original
+        if is_inherited:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, original)
 
 
 def _fails_with_values(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], error: Exception) -> bool:
@@ -136,11 +170,12 @@ def _fails_with_values(func: Callable[..., Any], args: Any, kwargs: dict[str, An
     If it does, such as for shapes that do not match, the meta device is not the cause, and the model need not be built
     on the CPU to find that out.
     """
-    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    leaves = tree_leaves((args, kwargs))
+    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    if any(callable(leaf) for leaf in leaves) or any(type(one) not in _PLAIN for one in tensors):
+        return False  # user code is not repeated
     with torch._C.DisableTorchFunction():
-        is_tried = all(type(one).__torch_function__ is torch.Tensor.__torch_function__ for one in tensors) and all(
-            one.layout is torch.strided and one.numel() <= MAX_REPLAYED for one in tensors
-        )
+        is_tried = all(one.layout is torch.strided and one.numel() <= MAX_REPLAYED for one in tensors)
         if not any(one.is_meta for one in tensors) or not is_tried:
             return False
         text = user_text.exception_text(error)

@@ -87,7 +87,11 @@ def capture_live(model: nn.Module) -> LiveModel:
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
         places = list(walk(model))
         modules = _read_modules(places)
-        notes = (*map(unregistered.note, find_unregistered(_paths(places))), *missing_layers(_paths(places)))
+        notes = (
+            *map(unregistered.note, find_unregistered(_paths(places))),
+            *unregistered.frozen_notes(_paths(places)),
+            *missing_layers(_paths(places)),
+        )
         tree = Model(
             modules=modules,
             device=_device(places),

@@ -8,8 +8,10 @@ from itertools import islice
 from typing import Any
 
 import torch
+from torch import nn
 
 from bmvis import user_text
+from bmvis.extraction import introspection
 from bmvis.model.tree import Output
 
 MAX_OUTPUTS = 32
@@ -36,12 +38,15 @@ def _tensors_of(output: Any, name: str, levels: int) -> Iterator[tuple[str, torc
         return
     if not levels:
         return
-    for key, value in _fields(output):
+    for key, value in _fields(output, is_whole=levels == MAX_NESTING):
         yield from _tensors_of(value, user_text.safe_text(str(key)) if key is not None else name, levels - 1)
 
 
-def _fields(output: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the items of an output with their names. The items of a tuple or list have None."""
+def _fields(output: Any, *, is_whole: bool) -> Iterator[tuple[Any, Any]]:
+    """Yield the items of an output with their names. The items of a tuple or list have None.
+
+    Objects of other classes are read if one is the whole output. Others can be caches, such as `past_key_values`.
+    """
     if isinstance(output, Mapping):
         yield from output.items()
     elif isinstance(output, tuple) and (names := getattr(output, "_fields", ())):
@@ -50,3 +55,6 @@ def _fields(output: Any) -> Iterator[tuple[Any, Any]]:
         yield from ((None, value) for value in output)
     elif dataclasses.is_dataclass(output) and not isinstance(output, type):
         yield from vars(output).items()
+    elif is_whole and not isinstance(output, nn.Module | type):
+        attributes = introspection.attribute(output, "__dict__")
+        yield from list(attributes.items()) if isinstance(attributes, dict) else ()

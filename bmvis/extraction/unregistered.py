@@ -1,14 +1,16 @@
 """Find modules and trainable tensors of a model that are not registered with PyTorch.
 
 `module.parameters()`, `state_dict()` and `to()` use registered submodules and parameters only. They omit modules in a
-plain list, dictionary, tuple or set, and trainable tensors that are plain attributes. Only `__dict__` is read:
-properties do not run.
+plain list, dictionary, tuple, set, data class or partial function, and trainable tensors that are plain attributes, of
+the module or of its class. Only the `__dict__` of both is read: properties do not run.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
@@ -23,8 +25,12 @@ MAX_ITEMS = 10_000
 """Maximum number of items of one attribute that are searched."""
 MAX_NESTING = 4
 """Maximum nesting of containers in one attribute."""
-_SLOTS = frozenset(("_modules", "_parameters", "_buffers"))
-_CONTAINERS = frozenset((list, tuple, set, frozenset, dict, OrderedDict, defaultdict, deque))
+MAX_NAMED = 3
+"""Maximum number of classes that a note names."""
+_SLOTS = frozenset(("_modules", "_parameters", "_buffers", "_actual_script_module"))
+"""Attributes of PyTorch. The last one is another object for a traced module."""
+_SEQUENCES = (list, tuple, set, frozenset, deque)
+_CONTAINERS = frozenset((*_SEQUENCES, dict, OrderedDict, defaultdict))
 _SCALARS = frozenset((bool, int, float, str, type(None)))
 
 
@@ -55,14 +61,30 @@ def find_unregistered(places: Iterable[tuple[str, nn.Module]]) -> Iterator[Unreg
     for _, module in places:
         seen.update(id(parameter) for _, parameter in introspection.parameters(module))
         seen.update(id(buffer) for _, buffer in introspection.buffers(module))
+    classes: set[type] = set()
     for path, module in places:
-        for name, value in list(object.__getattribute__(module, "__dict__").items()):
+        attributes = list(object.__getattribute__(module, "__dict__").items())
+        if type(module) not in classes:
+            classes.add(type(module))
+            attributes += _class_attributes(type(module))
+        for name, value in attributes:
             if type(value) in _SCALARS or (type(value) in _CONTAINERS and not value):
                 continue  # nearly all attributes, so no function is called for them
             if _may_contain(value) and type(name) is str and name not in _SLOTS:
                 found = _look_into(join(path, user_text.safe_text(name)), value, seen)
                 if found is not None:
                     yield found
+
+
+def _class_attributes(cls: type) -> list[tuple[str, Any]]:
+    """Return the attributes of a class and its bases that are plain containers, modules or tensors."""
+    above = cls.__mro__[: cls.__mro__.index(nn.Module)]
+    return [
+        (name, value)
+        for one in above
+        for name, value in list(type.__getattribute__(one, "__dict__").items())
+        if type(value) in _CONTAINERS or isinstance(value, nn.Module | torch.Tensor)
+    ]
 
 
 def note(found: Unregistered) -> str:
@@ -82,6 +104,28 @@ def call_note(found: Unregistered, called: Container[int]) -> str:
     return f"{found.path}: with these inputs, {ran:,} of {_counted(len(found.modules), 'module')} ran"
 
 
+def frozen_notes(places: Iterable[tuple[str, nn.Module]]) -> Iterator[str]:
+    """Yield a note for each outermost module of frozen TorchScript, whose weights are constants in its code.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.jit.freeze.html
+    """
+    for path, module in places:
+        if isinstance(module, torch.jit.ScriptModule) and introspection.attribute(module, "training") is None:
+            yield f"{path or 'the model'} is frozen TorchScript: its weights are constants, which are not counted"
+
+
+def strangers_note(modules: Sequence[nn.Module]) -> str:
+    """Return a note on modules that ran and were found nowhere in the model."""
+    names = list(dict.fromkeys(user_text.class_name(type(module)) for module in modules))
+    named = ", ".join([*names[:MAX_NAMED], *(["…"] if names[MAX_NAMED:] else [])])
+    own = {id(parameter): parameter for module in modules for _, parameter in introspection.parameters(module)}
+    return (
+        f"with these inputs, {_counted(len(modules), 'module')} ran that the model doesn't contain ({named}, "
+        f"{_counted(sum(map(_elements, own.values())), 'parameter')}): not in the tree, in parameters(), or in the "
+        f"state dict"
+    )
+
+
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
@@ -90,7 +134,14 @@ def _may_contain(value: object) -> bool:
     kind = type(value)
     if kind in _SCALARS:
         return False
-    return bool(value) if kind in _CONTAINERS else isinstance(value, nn.Module | torch.Tensor)
+    return bool(value) if kind in _CONTAINERS else isinstance(value, nn.Module | torch.Tensor) or _is_container(value)
+
+
+def _is_container(value: object) -> bool:
+    """Return whether an object of another class has contents that can be read without its code."""
+    if isinstance(value, (*_SEQUENCES, dict, SimpleNamespace, functools.partial)):
+        return True
+    return introspection.attribute(type(value), "__dataclass_fields__") is not None
 
 
 def _look_into(path: str, value: Any, seen: set[int]) -> Unregistered | None:
@@ -110,13 +161,24 @@ def _look_into(path: str, value: Any, seen: set[int]) -> Unregistered | None:
 
 
 def _things(value: Any, levels: int) -> Iterator[Any]:
-    """Yield the modules and tensors in an attribute. Containers of other classes are not searched."""
+    """Yield the modules and tensors in an attribute. Objects of most other classes are not searched."""
     if isinstance(value, nn.Module | torch.Tensor):
         yield value
-    elif levels and type(value) in _CONTAINERS:
-        items = list(value.values()) if isinstance(value, dict) else list(value)
-        for item in items[:MAX_ITEMS]:
+    elif levels and type(value) not in _SCALARS and _is_container(value):
+        for item in _items(value)[:MAX_ITEMS]:
             yield from _things(item, levels - 1)
+
+
+def _items(value: Any) -> list[Any]:
+    """Return the contents of a container. A subclass of `list` or `dict` is read without its own code."""
+    if isinstance(value, dict):
+        return list(dict.values(value))
+    for cls in _SEQUENCES:
+        if isinstance(value, cls):
+            return list(cls.__iter__(value))  # type: ignore[arg-type]  # an instance of `cls`
+    if isinstance(value, functools.partial):
+        return [*value.args, *value.keywords.values()]
+    return list((introspection.attribute(value, "__dict__") or {}).values())
 
 
 def _with_children(roots: list[nn.Module], seen: set[int]) -> list[nn.Module]:

@@ -12,6 +12,10 @@ from bmvis.model.tree import Call, Model, Output
 
 ALL_OPERATIONS = "all operations"
 """The entry in `Call.uncounted` if the model fails while its operations are counted."""
+OTHER_THREADS = "operations in other threads"
+"""The entry in `Call.uncounted` if a module runs in a thread of its own, where operations are not seen."""
+GENERATOR = "results of a generator"
+"""The entry in `Call.uncounted` if the model returns a generator, which computes when it is read."""
 Span = tuple[int, int]
 """Minimum and maximum."""
 
@@ -26,6 +30,10 @@ class CallSummary(msgspec.Struct, frozen=True, gc=False):
     uncounted: tuple[str, ...] = ()
     """Names of the operations that `macs` does not include, which makes it a lower bound."""
     inputs: tuple[Output, ...] = ()
+    modules: int = 1
+    """Number of modules, also those without a record."""
+    uncalled: int = 0
+    """How many of them were not called."""
 
     @property
     def is_called(self) -> bool:
@@ -35,7 +43,8 @@ class CallSummary(msgspec.Struct, frozen=True, gc=False):
 
 def summarize_calls(calls: Iterable[Call | None]) -> CallSummary | None:
     """Merge the call records of several modules. Return None if there is no record."""
-    found = [call for call in calls if call is not None]
+    given = list(calls)
+    found = [call for call in given if call is not None]
     if not found:
         return None
     called = [call for call in found if call.calls]
@@ -46,6 +55,8 @@ def summarize_calls(calls: Iterable[Call | None]) -> CallSummary | None:
         _span([call.bytes for call in found]),
         tuple(sorted({name for call in found for name in call.uncounted})),
         _all_merged([call.inputs for call in called]),
+        len(given),
+        len(found) - len(called),
     )
 
 

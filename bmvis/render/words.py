@@ -160,8 +160,10 @@ def tensors_text(tensors: Sequence[Output], most: int = MAX_OUTPUTS) -> str:
 
 
 def calls_text(calls: CallSummary) -> str:
-    """Return `not called`, `called 12 times` or `called 0-2 times`."""
+    """Return `not called`, `2 of 8 not called`, `called 12 times` or `called 0-2 times`."""
     least, most = calls.calls
+    if 0 < calls.uncalled < calls.modules and most < 2:
+        return f"{calls.uncalled} of {calls.modules} not called"
     if not most:
         return "not called"
     return f"called {least if least == most else f'{least}-{most}'} times"

@@ -59,14 +59,14 @@ def fold(
 
     Two siblings are in one group if everything but their own names is equal: types, names below, shapes, dtypes,
     states, and ties. They need not be adjacent. Only what is shown is compared: totals instead of the modules below
-    `depth`, modules without parameters only if `non_params`, and buffers only if `buffers`.
-    Linear in the number of modules.
+    `depth`, modules without parameters only if `non_params`, and buffers only if `buffers`, which also shows modules
+    that have no other tensors. Linear in the number of modules.
 
     Args:
         model: the model to fold.
         depth: the number of levels to show; None for all.
         non_params: whether to show modules without parameters.
-        buffers: whether to compare buffers.
+        buffers: whether to compare buffers, and to show modules with buffers only.
         marked: modules that are shown at any depth. They do not equal modules that are not marked.
         left_out: modules to filter out, with the modules below them, unless those are marked.
         closed: modules whose children are hidden, unless one of those is marked.
@@ -146,8 +146,15 @@ def _sign(
     for index in range(len(modules) - 1, -1, -1):
         module, below = modules[index], children[index]
         below.reverse()
-        has_parameters = below or module.parameters or unseen[index] or index in shared_holders
-        if not (non_params or has_parameters or index == 0 or index in marked or _is_visible_change(module)):
+        has_tensors = below or module.parameters or (buffers and module.buffers) or unseen[index]
+        if not (
+            non_params
+            or has_tensors
+            or index in shared_holders
+            or index == 0
+            or index in marked
+            or _is_visible_change(module)
+        ):
             continue
         if index in left_out and index not in marked and index not in has_marked_below:
             unseen[above[index]] += unseen[index] + 1

@@ -59,6 +59,12 @@ def condition():
 def numpy():
     return attempt(lambda x: x.detach().numpy())
 
+def storage():
+    return attempt(lambda x: x.untyped_storage().tolist())
+
+def dlpack():
+    return attempt(lambda x: torch.utils.dlpack.to_dlpack(x.detach()))
+
 def formatted():
     return attempt(lambda x: f"{x.sum():.2f}")
 
@@ -78,6 +84,9 @@ def huge():
     nn.Linear(1, 1).weight.norm().isnan()
     return nn.ModuleList([attempt(lambda x: x.norm().item()), nn.Linear(10**5, 10**6)])
 
+def huge_that_raises_everywhere():
+    return nn.ModuleList([attempt(lambda x: x.view(7)), nn.Linear(10**5, 10**6)])
+
 def fails_on_the_cpu():
     model = attempt(lambda x: x.norm().item())
     if not model[0].fc.weight.is_meta:
@@ -90,6 +99,26 @@ def branches():
 
 def compares_the_device():
     return nn.Sequential() if nn.Linear(2, 2).weight.device.type == "meta" else nn.Linear(2, 2)
+
+def is_on_the_cpu():
+    return nn.Linear(2, 2) if nn.Linear(2, 2).weight.is_cpu else nn.Sequential()
+
+def compares_with_cpu():
+    return nn.Linear(2, 2) if nn.Linear(2, 2).weight.device == torch.device("cpu") else nn.Sequential()
+
+def looks_for_cpu():
+    return nn.Linear(2, 2) if "cpu" in str(nn.Linear(2, 2).weight.device) else nn.Sequential()
+
+def is_one_of_the_devices():
+    return nn.Linear(2, 2) if nn.Linear(2, 2).weight.device.type in ("cpu", "cuda") else nn.Sequential()
+
+def has_an_address():
+    return nn.Linear(2, 2) if nn.Linear(2, 2).weight.data_ptr() else nn.Sequential()
+
+def uses_the_device():
+    layer = nn.Linear(2, 2, device="cpu")
+    layer.scale = torch.ones(2, device=nn.Linear(2, 2).weight.device)
+    return layer
 
 def rates():
     return nn.Sequential(*[nn.Dropout(rate.item()) for rate in torch.linspace(0, 0.1, 3)], nn.Linear(2, 2)).to("cpu")
@@ -140,6 +169,8 @@ def warnings_of(model: Model) -> list[tuple[str, str]]:
     [
         ("condition", "Tensor.__bool__ in zoo.py, line {line} raised RuntimeError: Tensor.item() cannot be called"),
         ("numpy", "Tensor.numpy in zoo.py, line {line} raised TypeError"),
+        ("storage", "UntypedStorage.__getitem__ in zoo.py, line {line} raised NotImplementedError"),
+        ("dlpack", "to_dlpack in zoo.py, line {line} raised"),
         ("formatted", "Tensor.__format__ in zoo.py, line {line} raised TypeError"),
         ("script", "TorchScript scripted in zoo.py"),
         ("script_module", "TorchScript forward in zoo.py"),
@@ -168,6 +199,11 @@ def test_failure_on_both_devices_is_ignored(source: Source, name: str) -> None:
     model = source.resolve(f"zoo:{name}").model
     assert (model.device, count(model), model.notes) == ("meta", 20, ())
     assert not warnings_of(model)
+
+
+def test_failure_that_values_do_not_prevent_needs_no_cpu(source: Source) -> None:
+    model = source.resolve("zoo:huge_that_raises_everywhere").model
+    assert (model.device, model.notes, warnings_of(model)) == ("meta", (), [])
 
 
 @pytest.mark.parametrize(
@@ -203,12 +239,27 @@ def test_meta_tree_is_kept_if_cpu_build_takes_too_long(tmp_path: Path, timeout: 
     assert ["on the CPU it takes too long" in text for _, text in warnings_of(model)] == [True] * (device == "meta")
 
 
-@pytest.mark.parametrize(("name", "after"), [("branches", 2), ("compares_the_device", 1)])
+@pytest.mark.parametrize(
+    ("name", "after"),
+    [
+        ("branches", 2),
+        ("compares_the_device", 1),
+        ("is_on_the_cpu", 1),
+        ("compares_with_cpu", 1),
+        ("looks_for_cpu", 1),
+        ("is_one_of_the_devices", 1),
+        ("has_an_address", 1),
+    ],
+)
 def test_code_that_checks_for_the_meta_device_is_noted(source: Source, name: str, after: int) -> None:
     model = source.resolve(f"zoo:{name}").model
     assert model.device == "meta"
     (note,) = model.notes
-    assert note.startswith(f"zoo.py, line {line_in(name, after)} checked whether a tensor is on the meta device")
+    assert note.startswith(f"zoo.py, line {line_in(name, after)} checked the device or address of a tensor")
+
+
+def test_code_that_only_uses_a_device_has_no_note(source: Source) -> None:
+    assert source.resolve("zoo:uses_the_device").model.notes == ()
 
 
 def test_values_computed_by_a_factory_are_known_on_meta(source: Source) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict, deque
-from typing import Any
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -32,6 +35,27 @@ class Holder(nn.Module):
         raise AssertionError("a property must not run")
 
 
+class Layers(list[nn.Module]):
+    def __iter__(self) -> Any:
+        raise AssertionError("the code of a container must not run")
+
+
+class Pair(NamedTuple):
+    layer: nn.Module
+    width: int
+
+
+@dataclass
+class Bag:
+    layer: nn.Module
+
+
+class Shared(nn.Module):
+    """Has layers in an attribute of the class, which is a common mistake."""
+
+    layers = (nn.Linear(2, 2),)
+
+
 def three() -> list[nn.Module]:
     return [nn.Linear(10, 10) for _ in range(3)]
 
@@ -45,6 +69,14 @@ def three() -> list[nn.Module]:
         (OrderedDict(a=nn.Linear(2, 2)), "holder.contained is an OrderedDict with 1 module (6 parameters)"),
         (deque(three()), "holder.contained is a deque with 3 modules (330 parameters)"),
         ([three(), {"more": three()}], "holder.contained is a list with 6 modules (660 parameters)"),
+        (Layers(three()), "holder.contained is a Layers with 3 modules (330 parameters)"),
+        (Pair(nn.Linear(2, 2), 2), "holder.contained is a Pair with 1 module (6 parameters)"),
+        (Bag(nn.Linear(2, 2)), "holder.contained is a Bag with 1 module (6 parameters)"),
+        (SimpleNamespace(a=nn.Linear(2, 2)), "holder.contained is a SimpleNamespace with 1 module (6 parameters)"),
+        (
+            functools.partial(nn.functional.linear, weight=nn.Parameter(torch.zeros(3, 3))),
+            "holder.contained is a partial with 1 trainable tensor (9 parameters)",
+        ),
         (nn.Sequential(*three()), "holder.contained is 1 module (330 parameters)"),
         ([nn.Linear(10, 10)] * 4, "holder.contained is a list with 1 module (110 parameters)"),
         ([nn.Parameter(torch.zeros(5))], "holder.contained is a list with 1 trainable tensor (5 parameters)"),
@@ -95,10 +127,24 @@ def held_by_itself() -> nn.Module:
         lambda: nn.LSTM(4, 4, 2),
         lambda: nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)),
         lambda: nn.TransformerEncoderLayer(8, 2),
+        lambda: torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)),
+        lambda: Holder(contained=functools.partial(print, 1), more=Pair(nn.Linear, 1)),
     ],
 )
 def test_registered_or_frozen_tensors_have_no_note(make: Any) -> None:
     assert capture(make()).notes == ()
+
+
+def test_unregistered_modules_of_a_class_have_one_note() -> None:
+    (note,) = capture(nn.Sequential(Shared(), Shared())).notes
+    assert note.startswith("0.layers is a tuple with 1 module (6 parameters)")
+
+
+def test_frozen_torchscript_has_a_note() -> None:
+    frozen = torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Linear(2, 2)).eval()))
+    assert capture(nn.Sequential(frozen)).notes == (
+        "0 is frozen TorchScript: its weights are constants, which are not counted",
+    )
 
 
 def test_unregistered_modules_in_two_attributes_count_once() -> None:
@@ -113,3 +159,23 @@ def test_forward_notes_unregistered_modules_that_ran(spare: int) -> None:
     notes = trace_call(capture_live(model), [torch.zeros(2, 10)], {}).notes
     assert "layers: with these inputs, 3 of 3 modules ran" in notes
     assert ("spare: with these inputs, 0 of 1 module ran" in notes) == bool(spare)
+
+
+class Hidden(nn.Module):
+    """Calls layers that no attribute of it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = nn.Linear(10, 10)
+        self.call = lambda x: layer(x)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.Softmax(-1)(nn.Linear(10, 1)(self.call(self.call(x))))
+
+
+def test_forward_notes_modules_that_it_cannot_find() -> None:
+    notes = trace_call(capture_live(Hidden()), [torch.zeros(2, 10)], {}).notes
+    assert notes == (
+        "with these inputs, 2 modules ran that the model doesn't contain (Linear, 121 parameters): not in the tree, in "
+        "parameters(), or in the state dict",
+    )

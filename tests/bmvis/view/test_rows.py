@@ -88,3 +88,24 @@ def test_tree_without_its_first_row_is_drawn_in_each_format(form):
     assert "root" not in without
     expected = {"text": "a (Block)\n└── c (Linear)", "html": '<li id="m.a"><details open=""><summary><b>a</b>'}
     assert expected.get(form, "Block") in without
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        (Options(), ["└── out (Linear) weight:[4]"]),
+        (
+            Options(buffers=True),
+            ["├── norm (Norm) mean:[4] (buffer)", "└── out (Linear) weight:[4]"],
+        ),
+    ],
+    ids=["without buffers", "with buffers"],
+)
+def test_module_with_buffers_only_is_shown_with_them(options, rows):
+    modules = [
+        Module("", 0, "Net"),
+        Module("norm", 1, "Norm", buffers=(Buffer("mean", (4,), "float32", 16),)),
+        Module("act", 1, "ReLU"),
+        Module("out", 1, "Linear", parameters=(tensor("weight", 4),)),
+    ]
+    assert to_text(layout(Model(tuple(modules)), options)).splitlines()[1:-2] == rows
