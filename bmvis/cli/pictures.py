@@ -9,11 +9,13 @@ from bmvis.cli.regions import Region
 from bmvis.errors import OptionError
 from bmvis.log_text import one_line
 from bmvis.option_parsing import parse_options
+from bmvis.render.html.figure_image import to_image
 from bmvis.render.html.markup import tag
 from bmvis.render.summary import card_facts
 from bmvis.render.terminal import Scheme, to_svg
 from bmvis.source.source import Source, model_request
 from bmvis.view.layout import layout
+from bmvis.view.page import Page
 
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 _FILE = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
@@ -34,10 +36,19 @@ def picture(region: Region, is_rst: bool, source: Source) -> tuple[str, dict[str
     options = parse_options(written)
     built = source.answer(model_request(region.arguments[0], options))
     page = layout(built.model, options, built.base)
-    name = options.alt or options.caption or f"Structure of {page.type}: {', '.join(card_facts(page))}"
-    files = {f"{stem}-{scheme}.svg": f"{to_svg(page, name, scheme)}\n" for scheme in SCHEMES}
+    what = "Architecture" if page.is_figure_alone else "Structure"
+    name = options.alt or options.caption or f"{what} of {page.type}: {', '.join(card_facts(page))}"
+    files = {f"{stem}-{scheme}.svg": f"{_drawn(page, name, scheme)}\n" for scheme in SCHEMES}
     light, dark = files
     return (_rst(light, name) if is_rst else _markdown(light, dark, name)), files
+
+
+def _drawn(page: Page, name: str, scheme: Scheme) -> str:
+    """Return the tree, or with the option `flow: only` the architecture figure."""
+    drawn = page.figure if page.is_figure_alone else None
+    if drawn is None or drawn.drawing is None:
+        return to_svg(page, name, scheme)
+    return to_image(drawn.figure, drawn.drawing, name, scheme)
 
 
 def stale_files(files: dict[str, str], folder: Path) -> list[Path]:

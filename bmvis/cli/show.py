@@ -21,6 +21,7 @@ from bmvis.option_parsing import parse_options
 from bmvis.options import OPTIONS, Options
 from bmvis.reference import short_name
 from bmvis.render.connections import called_with, connection_lines
+from bmvis.render.html.figure_image import to_image
 from bmvis.render.html.standalone import to_document
 from bmvis.render.json_data import to_data
 from bmvis.render.terminal import print_page, to_svg
@@ -54,6 +55,11 @@ def _outputs(command: Callable[..., None]) -> Callable[..., None]:
             ),
             click.option(
                 "--svg", type=_FILE, help="Write an SVG image to this file, or to standard output if it is -."
+            ),
+            click.option(
+                "--flow-svg",
+                type=_FILE,
+                help="Write the architecture figure as an SVG image to this file, or to standard output if it is -.",
             ),
             click.option(
                 "--path",
@@ -117,12 +123,15 @@ def _show(
     as_json: bool,
     html: str | None,
     svg: str | None,
+    flow_svg: str | None,
     path: tuple[str, ...],
     timeout: float,
     **written: Any,
 ) -> None:
     try:
         options = parse_options(_chosen(written))
+        if flow_svg and not options.flow:
+            options = msgspec.structs.replace(options, flow="auto")
         built = _built(reference, options, path, timeout)
     except BmvisError as error:
         click.echo(f"Error: {printable_lines(error.report)}", err=True)
@@ -135,10 +144,12 @@ def _show(
         _write(html, to_document(page, f"{short_name(reference)}: {page.type}"))
     if svg:
         _write(svg, to_svg(page, f"Structure of {page.type}"))
+    if flow_svg:
+        _write_figure(flow_svg, page)
     if as_json:
         data = msgspec.json.encode(to_data(page, reference, built.model.device))
         click.echo(json_document(msgspec.json.format(data).decode()))
-    elif not html and not svg:
+    elif not (html or svg or flow_svg):
         if options.flow != "only" or not page.figure:
             _print(page)
         _print_figure(built, options)
@@ -181,6 +192,15 @@ def _print_figure(built: Built, options: Options) -> None:
     if figures:
         lines = [*connection_lines(figures[0]), called_with(figures[0])]
         click.echo("\n".join(printable(line) for line in lines if line))
+
+
+def _write_figure(file: str, page: Page) -> None:
+    """Write the figure as an image, or end the command if there is none."""
+    drawn = page.figure
+    if drawn is None or drawn.drawing is None:
+        click.echo("Error: there is no architecture figure to write", err=True)
+        sys.exit(BROKEN)
+    _write(file, to_image(drawn.figure, drawn.drawing, f"Architecture of {page.type}"))
 
 
 def _write(file: str, text: str) -> None:

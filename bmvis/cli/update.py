@@ -138,6 +138,8 @@ def _content(region: Region, is_rst: bool, source: Source) -> tuple[str, dict[st
         raise OptionError(f"{region.arguments[1]!r} is neither a reference nor an option", hint=hint)
     if region.kind != "table" and not region.arguments:
         raise OptionError(f"the {region.kind} has no model", hint=f"write bmvis: {region.kind} package.module:factory")
+    if region.kind != "table" and region.lines:
+        raise OptionError(f"the {region.kind} has a second line {region.lines[0]!r}", hint="write it on the first line")
     made = kind(region, is_rst, source)
     text, files = made if isinstance(made, tuple) else (made, {})
     if region.kind == "fact":

@@ -91,3 +91,7 @@ def test_terminal_and_notebook(project):
     script = f"from my_package import zoo\nmodel = zoo.bert(2)\n{example('Terminal and notebook', 'python')}"
     (project / "src" / "cell.py").write_text(script)
     run(project / "src", "cell.py")
+
+
+def test_figure_of_the_readme_is_up_to_date():
+    run(Path(__file__).parents[2], "-m", "bmvis", "update", "--check", "README.md", "--path", "demo_docs")

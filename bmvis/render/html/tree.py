@@ -14,7 +14,8 @@ from bmvis.model.tree import Model, Module
 from bmvis.render import summary, words
 from bmvis.render.html import members
 from bmvis.render.html.columns import row_cells, tree_classes
-from bmvis.render.html.figure import box_id, numbers_of_rows, to_figure
+from bmvis.render.html.drawing import box_id
+from bmvis.render.html.figure import numbers_of_rows, to_figure
 from bmvis.render.html.legend import to_legend
 from bmvis.render.html.map import to_map
 from bmvis.render.html.markup import Markup, join, safe_name, tag

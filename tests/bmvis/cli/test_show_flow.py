@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
@@ -116,6 +117,25 @@ def test_tree_is_printed_without_figures_if_there_are_no_inputs(printed) -> None
     assert "needs inputs (set the option inputs" in done.stderr
     assert "first" in done.stdout
     assert "->" not in done.stdout
+
+
+def test_figure_is_written_as_an_image(printed, tmp_path: Path) -> None:
+    done = printed("Lightning", "--flow-svg", "figure.svg")
+    assert (done.exit_code, done.stdout) == (0, "")
+    image = ElementTree.parse(tmp_path / "figure.svg").getroot()
+    texts = [text.text for text in image.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"first", "second", "+", "x", "output"} <= set(texts)
+    assert image.get("role") == "img"
+    assert image.findtext("{http://www.w3.org/2000/svg}title") == "Architecture of Lightning"
+    assert "prefers-color-scheme" in (tmp_path / "figure.svg").read_text()
+
+
+@pytest.mark.parametrize("name", ["Plain", "Broken"])
+def test_image_without_a_figure_is_an_error(printed, name: str, tmp_path: Path) -> None:
+    done = printed(name, "--flow-svg", "figure.svg")
+    assert done.exit_code == 2
+    assert "Error: there is no architecture figure to write" in done.stderr
+    assert not (tmp_path / "figure.svg").exists()
 
 
 def test_failing_call_is_reported_and_the_tree_is_printed(printed) -> None:

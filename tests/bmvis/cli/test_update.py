@@ -214,6 +214,23 @@ def test_a_picture_in_restructuredtext(run, tmp_path):
     assert (image["uri"], image["alt"]) == ("h-light.svg", "Small")
 
 
+def test_a_picture_with_flow_only_is_the_figure(run, tmp_path):
+    done, text = run('<!-- bmvis: picture zoo:small file=s flow=only inputs="float32[1, 8]" -->\n<!-- /bmvis -->\n')
+    assert done.exit_code == 0, done.output
+    light, dark = ((tmp_path / f"s-{scheme}.svg").read_text() for scheme in ("light", "dark"))
+    assert [box.text for box in ElementTree.fromstring(light).iter("{http://www.w3.org/2000/svg}text")].count("Linear")
+    assert "#24292f" in light
+    assert "#24292f" not in dark
+    assert "prefers-color-scheme" not in light + dark
+    assert 'alt="Architecture of Sequential: 72 parameters, 288 bytes"' in text
+
+
+def test_options_on_a_second_line_are_an_error(run):
+    done, _ = run("<!-- bmvis: tree zoo:small\ndepth=1 -->\n<!-- /bmvis -->\n")
+    assert done.exit_code == 2
+    assert "README.md:1: the tree has a second line 'depth=1' (write it on the first line)" in done.output
+
+
 @pytest.mark.parametrize("file", ["", "file=/tmp/x", "file=../x", "file=a/../../x", 'file="a b"'])
 def test_a_picture_is_below_the_folder_of_the_readme(run, tmp_path, file):
     done, _ = run(f"<!-- bmvis: picture zoo:small {file} -->\n<!-- /bmvis -->\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import msgspec
@@ -14,6 +15,8 @@ from formats import layer, net
 from trees import tensor
 
 from bmvis.options import Options
+from bmvis.render.html import assets
+from bmvis.render.html.figure_image import COLORS, HUES
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
@@ -39,6 +42,21 @@ def test_figure_is_small_xml_without_styles_and_scripts(name: str) -> None:
     assert len(svg) < 12 * 1024
     assert len(gzip.compress(svg.encode())) < 2.5 * 1024
     assert not re.search(r"<(style|script)| (style|on\w+)=", html)
+
+
+def test_images_have_the_colors_of_pages() -> None:
+    style = Path(assets.__file__).parents[2] / "static" / "style"
+    rules = (style / "figure.css").read_text()
+    found = re.findall(r"^\.bmvis-figure \.bmvis-(\w+) { --_hue: (#\w+);(?: --_tint: (\d+)%;)? }", rules, re.MULTILINE)
+    default = re.search(r"var\(--_hue, (#\w+)\) var\(--_tint, (\d+)%\)", rules)
+    assert default is not None
+    assert {name: (hue, int(tint or default[2])) for name, hue, tint in found} | {
+        "module": (default[1], int(default[2]))
+    } == HUES
+    theme = (style / "theme.css").read_text()
+    for colors in zip(COLORS["light"], COLORS["dark"], strict=True):
+        shown = [f"#{color[1::2]}" if color[1::2] == color[2::2] else color for color in colors]
+        assert f"light-dark({', '.join(shown)})" in theme
 
 
 def test_figure_has_a_title_and_a_description() -> None:

@@ -1,0 +1,94 @@
+"""Write an architecture figure as an SVG image with its own colors, for READMEs, slides and papers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from bmvis.render.html.drawing import shapes_of, size_of
+from bmvis.render.html.markup import Markup, tag
+from bmvis.view.figure.figure import Figure
+from bmvis.view.figure.layout.drawing import FigureDrawing
+
+Scheme = Literal["auto", "light", "dark"]
+
+
+class _Colors(NamedTuple):
+    """The colors of one mode: those of static/style/theme.css."""
+
+    text: str
+    ground: str
+    muted: str
+
+
+COLORS: Mapping[str, _Colors] = {
+    "light": _Colors("#24292f", "#ffffff", "#5b636e"),
+    "dark": _Colors("#e6e6e6", "#16181d", "#a3abb6"),
+}
+"""The colors of each mode."""
+HUES: Mapping[str, tuple[str, int]] = {
+    "module": ("#7b8794", 14),
+    "embedding": ("#e0457b", 14),
+    "norm": ("#d9b400", 24),
+    "attention": ("#f08a24", 22),
+    "pool": ("#7c5cd6", 14),
+    "recurrent": ("#b0672a", 14),
+    "convolution": ("#2f80d8", 17),
+    "linear": ("#12957a", 18),
+    "activation": ("#68b030", 18),
+}
+"""The color of each kind of module and its share of the fill in percent: those of static/style/figure.css."""
+_SHAPES = """
+text { font: 10.5px system-ui, sans-serif; text-anchor: middle; white-space: pre; }
+.bmvis-shapes text { font-size: 10px; text-anchor: start; }
+.bmvis-frame text { text-anchor: start; }
+:is([data-n], .bmvis-frame) > text:first-of-type, .bmvis-frame .bmvis-badge { font-size: 12px; font-weight: 700; }
+.bmvis-frame .bmvis-badge { text-anchor: end; }
+.bmvis-end > text:first-of-type { font-style: italic; font-weight: 400; }
+.bmvis-join > text:first-of-type { font-size: 11px; font-weight: 400; }
+path { fill: none; stroke-width: 1.4; }
+path + path { stroke: none; }
+"""
+
+
+def to_image(figure: Figure, drawing: FigureDrawing, title: str, scheme: Scheme = "auto") -> str:
+    """Return the figure as an SVG image.
+
+    Args:
+        figure: the boxes and edges.
+        drawing: where they are.
+        title: the title of the image.
+        scheme: for which mode its colors are; `auto` adapts to the one of the reader's system.
+    """
+    rules = [_SHAPES, *_rules(COLORS["dark" if scheme == "dark" else "light"])]
+    if scheme == "auto":
+        rules += ["@media (prefers-color-scheme: dark) {", *_rules(COLORS["dark"]), "}"]
+    style = tag("style", Markup("\n".join(rules)))
+    return tag(
+        "svg",
+        tag("title", title),
+        style,
+        shapes_of(figure, drawing),
+        xmlns="http://www.w3.org/2000/svg",
+        **size_of(drawing),
+        role="img",
+    )
+
+
+def _rules(colors: _Colors) -> Iterator[str]:
+    line = _mixed(colors.text, colors.ground, 72)
+    yield f"text {{ fill: {colors.muted}; }}"
+    yield (f":is([data-n], .bmvis-frame) > text:first-of-type, .bmvis-frame .bmvis-badge {{ fill: {colors.text}; }}")
+    yield f"path {{ stroke: {line}; }} path + path {{ fill: {line}; }}"
+    for name, (hue, share) in HUES.items():
+        stroke = _mixed(hue, colors.ground, 60)
+        yield f".bmvis-{name} rect {{ fill: {_mixed(hue, colors.ground, share)}; stroke: {stroke}; }}"
+    hue = HUES["module"][0]
+    yield f".bmvis-frame rect {{ fill: {_mixed(hue, colors.ground, 5)}; stroke: {_mixed(hue, colors.ground, 60)}; }}"
+    yield f".bmvis-join rect {{ fill: {colors.ground}; stroke: {line}; }}"
+
+
+def _mixed(color: str, ground: str, share: int) -> str:
+    """Return a color with a share, in percent, of the first one."""
+    pairs = zip(bytes.fromhex(color[1:]), bytes.fromhex(ground[1:]), strict=True)
+    return f"#{bytes(round((one * share + other * (100 - share)) / 100) for one, other in pairs).hex()}"
