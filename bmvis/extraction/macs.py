@@ -22,7 +22,7 @@ Formula = Callable[..., int]
 
 _PRODUCT = re.compile(
     r"mm(_|$)|mv(_|$)|matmul|conv(?!ert|olution_overrideable)|linear(?!_backward)|lstm|gru|rnn|attention|attn|"
-    r"trilinear|(^|_)dot|(^|_)ger(_|$)|(^|_)addr|einsum|cdist|fft|linalg|lu_|cholesky|triangular_solve|svd"
+    r"trilinear|(^|_)dot|(^|_)ger(_|$)|(^|_)addr|einsum|cdist|fft|linalg|(^|_)lu_(?!$)|cholesky|triangular_solve|svd"
 )
 """Names of `aten` operations that need more than one step for each element of their result."""
 _INTERPOLATION = re.compile(r"upsample|interpolat|grid_sampler")
@@ -137,7 +137,7 @@ def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: 
 
 
 def _added_batches(_added: torch.Tensor, first: torch.Tensor, second: torch.Tensor, *_: Any, **__: Any) -> int:
-    """Count `addbmm`, which sums the products of a batch."""
+    """Count `addbmm`, which sums the products of a batch, and products that are added in place."""
     return first.numel() * second.shape[-1]
 
 
@@ -169,6 +169,22 @@ def _quantized_convolution(given: torch.Tensor, packed: Any, *_: Any, out: torch
     return out.numel() * sums
 
 
+def _quantized_recurrence(
+    given: torch.Tensor, state: Any, _packed: Any, _has_biases: bool, layers: int, *rest: Any, **_: Any
+) -> int:
+    """Count a dynamically quantized LSTM, whose state is a list, or GRU. Its weights are packed objects.
+
+    `rest` has the dropout, the mode, and whether it is bidirectional.
+    """
+    is_lstm = isinstance(state, list | tuple)
+    hidden: int = (state[0] if is_lstm else state).shape[-1]
+    directions = 2 if rest[2] else 1
+    inputs = given.shape[-1] + (layers - 1) * hidden * directions
+    gates = (4 if is_lstm else 3) * hidden
+    steps = given.numel() // given.shape[-1]
+    return steps * directions * gates * (inputs + layers * hidden)
+
+
 _FORMULAS: dict[str, Formula] = {
     "aten::_grouped_mm": _grouped_product,
     "aten::_scaled_grouped_mm": _scaled_grouped_product,
@@ -179,6 +195,8 @@ _FORMULAS: dict[str, Formula] = {
     "higher_order::flex_attention": _attention,
     "aten::addbmm": _added_batches,
     "aten::addbmm_": _added_batches,
+    "aten::addmm_": _added_batches,
+    "aten::baddbmm_": _added_batches,
     "aten::conv_tbc": _time_convolution,
     "aten::mv": _matrix_vector,
     "aten::addmv": _added_matrix_vector,
@@ -187,6 +205,7 @@ _FORMULAS: dict[str, Formula] = {
     "aten::vdot": _matrix_vector,
     "aten::ger": _each_element,
     "aten::addr": _each_element,
+    "aten::addr_": _each_element,
     "aten::_cdist_forward": _distances,
     "aten::_euclidean_dist": _distances,
     "aten::_int_mm": _rows_by_columns,
@@ -195,6 +214,8 @@ _FORMULAS: dict[str, Formula] = {
     "aten::_weight_int8pack_mm": _rows_by_columns,
     "aten::mkldnn_linear": _rows_by_columns,
     "mkldnn::_linear_pointwise": _rows_by_columns,
+    "aten::quantized_lstm": _quantized_recurrence,
+    "aten::quantized_gru": _quantized_recurrence,
     "quantized::linear": _rows_by_columns,
     "quantized::linear_relu": _rows_by_columns,
     "quantized::linear_dynamic": _rows_by_columns,

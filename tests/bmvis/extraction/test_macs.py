@@ -1,6 +1,8 @@
 """Multiply-accumulates of many architectures on both devices: those of PyTorch's counter, or counted by hand."""
 
+import warnings
 from collections.abc import Callable
+from inspect import signature
 from typing import NamedTuple
 
 import pytest
@@ -73,6 +75,12 @@ class Scores(nn.Module):
 
 def encoder() -> nn.Module:
     return nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), 2)
+
+
+def quantized(layer: nn.Module) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ao.quantization.quantize_dynamic(nn.Sequential(layer), {type(layer)})
 
 
 ARCHITECTURES = {
@@ -162,6 +170,23 @@ ARCHITECTURES = {
     "convolution over time": Architecture(
         lambda: Scores(torch.conv_tbc, (3, 8, 4), (4,)), "float32[5, 2, 8]", 3 * 2 * 4 * 3 * 8
     ),
+    "products added in place": Architecture(
+        lambda: Scores(lambda x, w: x.new_zeros(2, 5).addmm_(x, w) + x.new_zeros(2, 5).addmm(x, w), (8, 5)),
+        "float32[2, 8]",
+        2 * 2 * 8 * 5,
+    ),
+    "batches of products added in place": Architecture(
+        lambda: Scores(lambda x: x.new_zeros(2, 3, 3).baddbmm_(x, x.mT)), "float32[2, 3, 8]", 2 * 3 * 3 * 8
+    ),
+    "quantized LSTM": Architecture(
+        lambda: quantized(nn.LSTM(8, 16, 2, bidirectional=True)),
+        "float32[5, 2, 8]",
+        2 * 5 * 2 * 64 * ((8 + 16) + (32 + 16)),
+        ("cpu",),
+    ),
+    "quantized GRU": Architecture(
+        lambda: quantized(nn.GRU(8, 16)), "float32[5, 2, 8]", 2 * 5 * 48 * (8 + 16), ("cpu",)
+    ),
     "norms": Architecture(lambda: Scores(lambda x: functional.normalize(x, dim=-1)), "float32[2, 8]", 0),
 }
 CASES = [(name, device) for name, one in ARCHITECTURES.items() for device in one.devices]
@@ -195,9 +220,29 @@ def test_macs(name: str, device: str) -> None:
     assert (call.macs, call.uncounted) == (counted_by_torch(name) if by_hand is None else by_hand, ())
 
 
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(nn.ReLU, nn.ReLU6, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.LeakyReLU, nn.PReLU, nn.RReLU),
+        *(nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.Softplus, nn.Softsign, nn.Tanh, nn.GLU, nn.LogSigmoid),
+        *(nn.Softmax, nn.Dropout, nn.AlphaDropout, nn.Identity, nn.Flatten),
+    ],
+)
+def test_element_wise_layers_have_no_macs(layer: type[nn.Module], device: str) -> None:
+    forms = [layer(), *([layer(inplace=True)] if "inplace" in signature(layer).parameters else [])]
+    for made in forms:
+        with torch.device(device):
+            call = trace_call(capture_live(made.to(device)), [torch.zeros(2, 8)], {}).root.call
+        assert call is not None
+        assert (call.macs, call.uncounted) == (0, ())
+
+
 @pytest.mark.parametrize(
     ("operation", "name"),
     [
+        (torch.ops.aten._lu_with_info.default, "aten::_lu_with_info"),
+        (torch.ops.aten.lu_unpack.default, "aten::lu_unpack"),
         (torch.ops.aten.linalg_vector_norm.default, ""),
         (torch.ops.aten._linalg_check_errors.default, ""),
         (torch.ops.aten.upsample_linear1d.default, ""),
