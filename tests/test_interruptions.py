@@ -133,8 +133,7 @@ def clean(new_project):
 
 
 def temporary_files(root):
-    """Return the temporary files of bmvis and the hosts. A factory that is killed cannot remove a file of its own."""
-    return [file.name for file in (root / "tmp").iterdir() if not file.name.startswith("factory-")]
+    return [file.name for file in (root / "tmp").iterdir()]
 
 
 @pytest.mark.parametrize("number", range(COUNT))

@@ -344,6 +344,15 @@ FRESH = {
         lambda root: None,
         is_stale=False,
     ),
+    "temporary file that is left": Row(
+        """
+        import tempfile
+        folder = Path(tempfile.gettempdir()); found = os.listdir(folder)
+        name = tempfile.NamedTemporaryFile(delete=False).name; width = len(Path(name).read_bytes()) + len(found) + 3
+        """,
+        lambda root: None,
+        is_stale=False,
+    ),
     "numbered folder": Row(
         """
         logs = ROOT / "lightning_logs"; logs.mkdir(exist_ok=True)
@@ -438,7 +447,13 @@ def run(root: Path, host: str) -> str:
         "mkdocs": ["mkdocs", "build", "-v"],
     }[host]
     done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=root / "site", capture_output=True, text=True, check=False, timeout=900
+        [sys.executable, "-m", *command],
+        cwd=root / "site",
+        env=os.environ | {"TMPDIR": str(root / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr

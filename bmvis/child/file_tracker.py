@@ -29,6 +29,7 @@ from bmvis.child import command_files, native_files
 from bmvis.child.fork_log import ForkLog
 from bmvis.child.tracebacks import is_foreign, is_project_file
 from bmvis.source.facts import MAX_STAT_BYTES, value_of
+from bmvis.worker.process_tree import MARK
 from bmvis.worker.protocol import Fact, Kind
 
 Key = tuple[Kind, str]
@@ -55,6 +56,8 @@ class FileTracker:
         self._commanded: set[Key] = set()
         """Files that commands of other processes name; these processes can also have written them."""
         self._forks = ForkLog()
+        self._temporary = os.path.join(os.environ.get(MARK) or "\0", "")
+        """The folder of the worker, which can be in the project; it is another one in each build."""
         self._is_installed = False
         self._is_project: dict[str, bool] = {}
         self._in_scope: dict[str, bool] = {}
@@ -297,7 +300,7 @@ class FileTracker:
             return ""
 
     def _is_in_scope(self, path: str) -> bool:
-        if not path.startswith(self.roots):
+        if not path.startswith(self.roots) or path.startswith(self._temporary):
             return False
         known = self._in_scope.get(path)
         if known is None:

@@ -20,6 +20,7 @@ from bmvis.errors import BmvisError
 from bmvis.file_names import readable, utf8
 from bmvis.model.tree import Model, Module, Problem
 from bmvis.source.pyproject import project_folder
+from bmvis.worker.worker_folder import NAME_PATTERN
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
 _START = r"(?<![\w/.~-])"
@@ -82,23 +83,24 @@ def _portable_module(module: Module, cwd: Path) -> Module:
 @lru_cache(maxsize=8)
 def _folders(cwd: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Return a pattern for each known folder and its replacement; inner folders come first."""
-    project = project_folder(cwd)
+    project, temporary = project_folder(cwd), Path(tempfile.gettempdir())
     return (
+        *_patterns(temporary, "<tmp>/", "<tmp>", rf"[\\/]{NAME_PATTERN}"),
         *_patterns(project, "", "."),
         (_INSTALLED, ""),
         (_LIBRARY, ""),
         *_patterns(Path(sys.prefix), "<python>/", "<python>"),
         *_patterns(Path(sys.base_prefix), "<python>/", "<python>"),
-        *_patterns(Path(tempfile.gettempdir()), "<tmp>/", "<tmp>"),
+        *_patterns(temporary, "<tmp>/", "<tmp>"),
         *_patterns(Path(os.path.expanduser("~")), "~/", "~"),  # noqa: PTH111  # no error if the home folder is unknown
     )
 
 
-def _patterns(folder: Path, inside: str, itself: str) -> Iterator[tuple[re.Pattern[str], str]]:
+def _patterns(folder: Path, inside: str, itself: str, below: str = "") -> Iterator[tuple[re.Pattern[str], str]]:
     if not folder.is_absolute() or folder == folder.parent:
         return
     for spelled in _spellings(str(folder), os.path.realpath(folder)):
-        escaped = re.escape(spelled)
+        escaped = re.escape(spelled) + below
         yield re.compile(rf"{_START}{escaped}[\\/]"), inside
         yield re.compile(rf"{_START}{escaped}(?![\w.-])"), itself
 

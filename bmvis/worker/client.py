@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -135,8 +134,12 @@ class Worker:
             except BaseException:
                 self._end()
                 raise
-            if outcome.status != "refused":
-                return _reply(request, outcome, server.folder)
+            try:
+                if outcome.status != "refused":
+                    return _reply(request, outcome, server.folder.path)
+            finally:
+                if not server.folder.clear():
+                    self._end()
         return self._ask_single(request)
 
     def _ask_single(self, request: Request) -> Reply:
@@ -160,18 +163,11 @@ class Worker:
 
 
 def _reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
-    """Return the answer of a model process, and remove all files from the folder of replies.
+    """Return the answer of a model process.
 
     Raises:
         WorkerError: the process timed out, or ended without a valid answer.
     """
-    try:
-        return _read_reply(request, outcome, folder)
-    finally:
-        _clear(folder)
-
-
-def _read_reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
     output = outcome.output.decode(errors="replace").strip()
     printed = f"Last output:\n{output}" if output else ""
     if outcome.status == "late":
@@ -191,14 +187,3 @@ def _read_reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
     if isinstance(reply, Failed) and reply.wants_output:
         return msgspec.structs.replace(reply, detail="\n".join(filter(None, (reply.detail, printed))))
     return reply
-
-
-def _clear(folder: Path) -> None:
-    """Remove all files from the folder of an answer: user code could have created anything there."""
-    if folder.is_symlink() or not folder.is_dir():
-        return
-    for place in folder.iterdir():
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            place.unlink(missing_ok=True)

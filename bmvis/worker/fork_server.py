@@ -13,6 +13,7 @@ from bmvis.worker import process_tree
 from bmvis.worker.packet_socket import packet_socket_pair
 from bmvis.worker.protocol import Outcome, Request
 from bmvis.worker.started import StartedProcess
+from bmvis.worker.worker_folder import WorkerFolder
 
 _MAX_MESSAGE = 200_000
 _GRACE = 90.0
@@ -35,13 +36,13 @@ class ForkServer:
         self._socket = ours
 
     @property
-    def folder(self) -> Path:
-        """The folder for replies."""
-        return Path(self._started.folder.name)
+    def folder(self) -> WorkerFolder:
+        """The folder for replies and temporary files."""
+        return self._started.folder
 
     def is_usable(self) -> bool:
         """Return whether the process runs, and the folder for its answers is there: user code can remove both."""
-        return self._started.is_alive() and self.folder.is_dir() and not self.folder.is_symlink()
+        return self._started.is_alive() and self.folder.is_usable()
 
     def run(self, request: Request) -> Outcome:
         """Build a model, and return how its process ended.

@@ -23,7 +23,7 @@ class SingleProcess:
     @property
     def folder(self) -> Path:
         """The folder for the reply."""
-        return Path(self._started.folder.name)
+        return self._started.folder.path
 
     def run(self, request: Request) -> Outcome:
         """Build a model, and return how its process ended.

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import threading
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from pathlib import Path
 from bmvis.errors import WorkerError
 from bmvis.file_names import utf8
 from bmvis.worker import process_tree
+from bmvis.worker.worker_folder import WorkerFolder
 
 _TAIL_BYTES = 4096
 _PACKAGE = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ that are installed next to bmvis."""
 
 
 class StartedProcess:
-    """A running child process, its private folder for replies, and the end of its output.
+    """A running child process, its private folder, and the end of its output.
 
     Args:
         python: the Python interpreter.
@@ -47,7 +47,7 @@ class StartedProcess:
 
     def __init__(self, python: str, cwd: Path, mode: str, descriptor: int = 0) -> None:
         # The child removes the folder too, if this process was killed.
-        self.folder = tempfile.TemporaryDirectory(prefix="bmvis-", ignore_cleanup_errors=True)
+        self.folder = WorkerFolder()
         self.python = python
         path = _own_path() if _is_this(python) else []
         installed = [entry for entry in path if _has_distributions(entry)]
@@ -57,7 +57,7 @@ class StartedProcess:
             json.dumps(installed),
             str(_PACKAGE),
             mode,
-            self.folder.name,
+            str(self.folder.path),
             str(descriptor),
             json.dumps(path),
         ]
@@ -65,7 +65,7 @@ class StartedProcess:
             self.process = subprocess.Popen(
                 [python, "-c", _START, *arguments],
                 cwd=cwd,
-                env=_environment(self.folder.name),
+                env=_environment(self.folder),
                 stdin=subprocess.DEVNULL if descriptor else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -73,7 +73,7 @@ class StartedProcess:
                 pass_fds=(descriptor,) if descriptor else (),
             )
         except OSError as error:
-            self.folder.cleanup()
+            self.folder.remove()
             raise WorkerError(
                 f"the worker process could not start: {error}", hint=f"check that {python} names a Python interpreter"
             ) from error
@@ -103,14 +103,14 @@ class StartedProcess:
             grace: seconds for it to end by itself.
         """
         self._end_tree(grace)
-        self.folder.cleanup()
+        self.folder.remove()
 
     def _end_tree(self, grace: float) -> None:
         ends = time.monotonic() + grace
         while self.is_alive() and time.monotonic() < ends:
             time.sleep(0.005)
         if self.process.returncode is None:
-            process_tree.end_tree(self.process.pid, self.folder.name)
+            process_tree.end_tree(self.process.pid, str(self.folder.path))
             self.process.wait()
         self._reader.join(timeout=1)
 
@@ -166,11 +166,12 @@ def hint_on_end(code: int) -> str:
     return "the model's code, or a library it uses, ended the process"
 
 
-def _environment(folder: str) -> dict[str, str]:
+def _environment(folder: WorkerFolder) -> dict[str, str]:
     """Return the environment of a worker whose files are in a folder."""
-    return os.environ | {
+    return {
+        **os.environ,
+        **folder.environment,
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",  # the default encoding of `open` does not depend on the locale
-        process_tree.MARK: folder,
     }

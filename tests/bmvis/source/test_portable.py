@@ -31,6 +31,7 @@ def project(tmp_path) -> Path:
         ("/usr/lib/python3.12/json/decoder.py", "json/decoder.py"),
         ("{prefix}/bin/python", "<python>/bin/python"),
         ("{tmp}/abc", "<tmp>/abc"),
+        ("{tmp}/bmvis-abcd_123/tmp/abc, {tmp}/bmvis-abcd_123/tmp", "<tmp>/abc, <tmp>"),
         ("{home}/.cache/x", "~/.cache/x"),
         ("<object object at 0x7f12a0b3c4d0>", "<object object at 0x…>"),
         ("a/b {relative}", "a/b {relative}"),
