@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import os
 
+_BYTES = "\0"
+
 
 def utf8(path: str) -> str:
-    """Return a path of this process as a worker process decodes it: as UTF-8 in every locale."""
-    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+    """Return a path of this process as a worker process decodes it: as UTF-8 in every locale.
+
+    A path that is not UTF-8 becomes a null character, which no path has, and its bytes in hexadecimal.
+    """
+    if path.isascii():
+        return path
+    content = os.fsencode(path)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return f"{_BYTES}{content.hex()}"
 
 
 def local(path: str) -> str:
-    """Return a path of a worker process as this process decodes it."""
+    """Return a path of a worker process as this process decodes it: the reverse of `utf8`."""
+    if path.startswith(_BYTES):
+        try:
+            return os.fsdecode(bytes.fromhex(path.removeprefix(_BYTES)))
+        except ValueError:
+            return path  # user code can have written the answer
     return path if path.isascii() else os.fsdecode(path.encode("utf-8", "surrogatepass"))
 
 

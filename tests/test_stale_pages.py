@@ -188,6 +188,11 @@ STALE = {
         write("configs/bytes.json", "4"),
         {"configs/bytes.json": "3"},
     ),
+    "name that is not UTF-8": Row(
+        "width = len(open(os.fsencode(ROOT / 'data') + b'/gr\\xf6\\xdfe.txt').read())",
+        lambda root: Path(os.fsdecode(os.fsencode(root) + b"/data/gr\xf6\xdfe.txt")).write_text("four"),
+        before=lambda root: Path(os.fsdecode(os.fsencode(root) + b"/data/gr\xf6\xdfe.txt")).write_text("odd"),
+    ),
     "os.open": Row(
         "width = int(os.read(os.open(ROOT / 'configs/low.txt', os.O_RDONLY), 9))",
         write("configs/low.txt", "4"),

@@ -295,6 +295,8 @@ class FileTracker:
             return ""
         try:
             path = os.fsdecode(file)
+            if not path.isascii():
+                os.fsencode(path)  # an error if no file can have this name
             return path if path.startswith(self.roots) and ".." not in path else os.path.abspath(path)
         except (TypeError, ValueError, OSError):
             return ""

@@ -17,9 +17,10 @@ from bmvis import humanize, user_text
 from bmvis.child import builder, loader, memory_limit
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.errors import BmvisError, FactoryError
+from bmvis.file_names import utf8
 from bmvis.model.tree import Model
 from bmvis.reference import Reference, parse_pattern, parse_reference
-from bmvis.source.facts import files_in
+from bmvis.source.facts import files_in, with_changed_paths
 from bmvis.source.pyproject import project_folder
 from bmvis.worker.protocol import Answer, Built, Failed, Listed, Reply, Request
 
@@ -47,7 +48,7 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
         imports.begin(reference.module, (*request.path, *sys.path), folders)
         found = loader.list_models(reference) if request.listing else builder.build(reference, request, imports)
         imports.note_loaded()
-        facts = imports.facts_of(reference.module)
+        facts = with_changed_paths(imports.facts_of(reference.module), utf8)
         origin = tuple(files_in(facts)), facts, tuple(_installed())
         return Built(found, *origin) if isinstance(found, Model) else Listed(found, *origin)
     except BmvisError as error:

@@ -38,6 +38,9 @@ _WRAPPED = 3
 """Depth at which the module in a wrapper object is found: `detector.model.model`."""
 _ATTRIBUTES = 100
 """Number of attributes of a wrapper object that are looked at."""
+MAX_BITS = 256
+"""Size of an integer that is written; Python writes none of more than 4300 digits."""
+MAX_NESTING = 3
 MAX_SETTINGS = 64
 """Maximum number of arguments of a scheduler."""
 _OF_SCHEDULERS = ("optimizer", "base_lrs", "last_epoch", "verbose")
@@ -180,18 +183,20 @@ def _settings(group: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _written(value: Any) -> str:
+def _written(value: Any, nesting: int = 0) -> str:
     """Return a hyperparameter as text. `repr` runs for built-in types only, since other types have user code."""
     if isinstance(value, torch.Tensor):
         return _written(value.item()) if value.numel() == 1 and not value.is_meta else "a tensor"
     if isinstance(value, float):
         return f"{float(value):.6g}"
+    if type(value) is int and value.bit_length() > MAX_BITS:
+        return "an integer"
     if value is None or type(value) in (bool, int):
         return str(value)
     if type(value) is str:
         return _cut(value)
-    if type(value) in (tuple, list):
-        items = [_written(item) for item in value[:MAX_ITEMS]] + ["…"] * (len(value) > MAX_ITEMS)
+    if type(value) in (tuple, list) and nesting < MAX_NESTING:
+        items = [_written(item, nesting + 1) for item in value[:MAX_ITEMS]] + ["…"] * (len(value) > MAX_ITEMS)
         return _cut(f"({', '.join(items)})")
     name = introspection.attribute(value, "__name__") if callable(value) else ""
     return _cut(name if type(name) is str and name else type(value).__name__)

@@ -44,6 +44,8 @@ _LIKE_OTHER = re.compile(
 )
 _LARGE = 2**40
 """Integers from here on are sentinels such as `sys.maxsize`, or ids and hashes, which differ between processes."""
+_ENDLESS = 10**100
+"""Integers from here on are too long to read. Python writes no integer of more than 4300 digits."""
 _DAY = 86_400
 
 
@@ -112,6 +114,8 @@ def _number(value: int | float) -> str | None:
     if issubclass(type(value), int):
         integer: int = int.__index__(value)  # type: ignore[arg-type]
         size = abs(integer)
+        if size >= _ENDLESS:
+            return None
         is_round = size % 10**9 == 0 or size & (size - 1) == 0 or size & (size + 1) == 0
         return None if (size >= _LARGE and not is_round) or _is_now(integer) else int.__repr__(integer)
     number = float.__float__(value)

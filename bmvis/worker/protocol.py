@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from bmvis.file_names import readable
 from bmvis.model.tree import Model
 from bmvis.options import Device
 
@@ -56,7 +57,8 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
     """Whether the factory wrote it."""
 
     def __str__(self) -> str:
-        return f"{self.path} ({self.of})" if self.kind == "entry" else self.path
+        path = readable(self.path)
+        return f"{path} ({self.of})" if self.kind == "entry" else path
 
 
 class ModelRequest(msgspec.Struct, frozen=True):

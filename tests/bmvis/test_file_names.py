@@ -29,6 +29,16 @@ def test_names_of_an_ascii_locale_are_decoded_as_utf8_and_back():
     assert done.stdout.strip() == ascii(["ascii", False, True, NAME])
 
 
+@pytest.mark.parametrize("name", [os.fsdecode(b"gr\xf6\xdfe.py"), os.fsdecode("ü".encode() + b"\xff")])
+def test_names_that_are_not_utf8_are_encoded_and_decoded(name):
+    assert utf8(name).encode()
+    assert local(utf8(name)) == name
+
+
+def test_bytes_of_another_process_can_be_anything():
+    assert local("\0no hexadecimal") == "\0no hexadecimal"
+
+
 def test_reference_in_an_ascii_locale_is_read_as_utf8():
     argument = "zoo_ü:bauen".encode().decode("ascii", "surrogateescape")
     assert parse_reference(argument) == parse_reference("zoo_ü:bauen")
