@@ -1,4 +1,4 @@
-"""Factories whose models hold hostile values: texts, numbers, containers, tensors, optimizers and configurations."""
+"""Factories of models with hostile values: texts, numbers, containers, tensors, optimizers and configurations."""
 
 from hostile.kinds import UNREADABLE, Draws, Fails, Kind, draws
 
