@@ -280,6 +280,19 @@ STALE = {
         write_weights("data/w.safetensors", 4),
         before=write_weights("data/w.safetensors", 3),
     ),
+    "vocabulary": Row(
+        """
+        from tokenizers.models import WordLevel
+        width = len(WordLevel.read_file(str(ROOT / "data/vocab.json")))
+        """,
+        write("data/vocab.json", '{"a": 0, "b": 1, "c": 2, "d": 3}'),
+        {"data/vocab.json": '{"a": 0, "b": 1, "c": 2}'},
+    ),
+    "storage of torch": Row(
+        "import torch; width = torch.UntypedStorage.from_file(str(ROOT / 'data/storage'), False, 1)[0]",
+        write("data/storage", "\4"),
+        {"data/storage": "\3"},
+    ),
     "database by URI": Row(
         """
         import sqlite3

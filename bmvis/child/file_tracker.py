@@ -4,7 +4,7 @@ Runs in the child process. Python's audit events report opened files and listed 
 (https://docs.python.org/3/library/audit_events.html). No event reports `os.stat`, which `exists`, `is_file` and
 `realpath` use, so `os.stat` and related functions are wrapped.
 
-Files that native code opens are seen if `bmvis.child.native_files` knows the reader, if they are mapped into memory, or
+Files that native code opens are seen if `bmvis.child.native_files` wraps the reader, if they are mapped into memory, or
 if `os.stat` checks them first. Of other processes, the files that their commands name are recorded
 (`bmvis.child.command_files`), and what a fork of this process accesses.
 """
@@ -28,7 +28,7 @@ from urllib.parse import unquote
 from bmvis.child import command_files, native_files
 from bmvis.child.fork_log import ForkLog
 from bmvis.child.tracebacks import is_foreign, is_project_file
-from bmvis.source.facts import MAX_STAT_BYTES, value_of
+from bmvis.source.facts import MAX_STAT_BYTES, is_large, value_of
 from bmvis.worker.process_tree import MARK
 from bmvis.worker.protocol import Fact, Kind
 
@@ -53,8 +53,8 @@ class FileTracker:
         self.values: dict[Key, str] = {}
         """Values of facts at first sight, which is before user code reads them."""
         self.written: set[str] = set()
-        self._commanded: set[Key] = set()
-        """Files that commands of other processes name; these processes can also have written them."""
+        self._foreign: set[Key] = set()
+        """Files that commands of other processes name, or native code opens; these can also have written them."""
         self._forks = ForkLog()
         self._temporary = os.path.join(os.environ.get(MARK) or "\0", "")
         """The folder of the worker, which can be in the project; it is another one in each build."""
@@ -165,19 +165,16 @@ class FileTracker:
                 yield Fact(kind, path, value, left=True)
 
     def _is_left(self, kind: Kind, path: str) -> bool:
-        if (kind, path) in self._commanded and value_of(Fact(kind, path)) != self.values[kind, path]:
+        if (kind, path) in self._foreign and value_of(Fact(kind, path)) != self.values[kind, path]:
             return True  # another process has written it
         return path in self.written or (kind == "names" and any(os.path.dirname(file) == path for file in self.written))
 
     def note_content(self, file: Any, frame: FrameType | None) -> None:
         """Record that native code reads a file: its content, or only its size if it is large."""
         path = self._path(file)
-        try:
-            is_large = bool(path) and self._is_in_scope(path) and Path(path).stat().st_size > MAX_STAT_BYTES
-        except OSError:
-            is_large = False
         if path and self._is_in_scope(path):
-            self.note("exists" if is_large else "file", path, frame)
+            self.note("exists" if is_large(path) else "file", path, frame)
+            self._foreign.add(("file", path))
 
     def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         handler = self._handlers.get(event)
@@ -230,7 +227,7 @@ class FileTracker:
         for path in (*command_files.named_files([command], folder), *command_files.named_files(arguments, folder)):
             if self._is_in_scope(path):
                 self.note("file", path, frame)
-                self._commanded.add(("file", path))
+                self._foreign.add(("file", path))
 
     def _on_shell(self, frame: FrameType, command: Any) -> None:
         self._on_process(frame, None, command)

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from bmvis.child import native_files
 from bmvis.child.file_tracker import FileTracker, Key
+from bmvis.child.native_files import NativeReaders
 from bmvis.source.facts import value_of
 from bmvis.worker.protocol import Fact
 
@@ -40,7 +40,7 @@ class ImportTracker:
         self._sys_path: list[str] = []
         self._is_installed = False
         self._files: dict[str, str] = {}
-        self._watched_readers: set[str] = set()
+        self._readers = NativeReaders(self._note_native)
         self._looked_at: set[str] = set()
         """Names of the modules that were checked already: large libraries load thousands."""
 
@@ -109,6 +109,7 @@ class ImportTracker:
 
     def note_lookup(self, name: str, path: Sequence[str] | None) -> None:
         """Record that a module is looked for: a new file with its name could be found first."""
+        self._readers.expect(name)
         if path is None:
             if sys.path != self._sys_path:
                 self._sys_path = list(sys.path)
@@ -155,9 +156,8 @@ class ImportTracker:
             level: int = 0,
         ) -> ModuleType:
             module: ModuleType = original(name, globals, locals, fromlist, level)
-            if module.__name__ in native_files.READERS and module.__name__ not in self._watched_readers:
-                self._watched_readers.add(module.__name__)
-                native_files.watch_readers(module, self._note_native)
+            if self._readers.expected:
+                self._readers.watch()
             importer = (globals or {}).get("__name__")
             if not isinstance(importer, str) or (module.__name__ in self._files and importer not in self._files):
                 # A call without globals, or a library that imports project code by name.
@@ -178,6 +178,8 @@ class ImportTracker:
     def _watched_import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
         def import_module(name: str, package: str | None = None) -> ModuleType:
             module = original(name, package)
+            if self._readers.expected:
+                self._readers.watch()
             self.imported[self._importer(_getframe(1))].add(importlib.util.resolve_name(name, package))
             return module
 

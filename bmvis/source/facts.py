@@ -94,6 +94,14 @@ def entry_fact(file: Path, name: str) -> Fact:
     return msgspec.structs.replace(fact, value=value_of(fact))
 
 
+def is_large(path: str) -> bool:
+    """Return whether a file that no Python code has opened counts only by its size."""
+    try:
+        return Path(path).stat().st_size > MAX_STAT_BYTES
+    except (OSError, ValueError):
+        return False
+
+
 def _exists(fact: Fact) -> str:
     try:
         found = Path(fact.path).stat()
