@@ -23,11 +23,11 @@ def separate(pages: Iterable[tuple[Any, set[str]]]) -> None:
     """Add the key of its page to each id of a tree, in the copy of the page that the plugin keeps.
 
     Args:
-        pages: the pages of the site, and the ids of the trees on them.
+        pages: the pages of a site with the plugin, and the ids of the trees on them; empty for other sites.
     """
-    from mkdocs_print_site_plugin.urls import get_page_key
-
     for page, anchors in pages:
+        from mkdocs_print_site_plugin.urls import get_page_key  # installed if there are pages
+
         if html := getattr(page, "html", None):
             page.html = _IDS.sub(_renaming(get_page_key(page.url), anchors), html)
 
