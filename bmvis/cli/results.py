@@ -12,6 +12,7 @@ from bmvis.cli.row_lines import RowLines, subject_line
 from bmvis.comparison.checkpoint import Verdict
 from bmvis.comparison.drift import IMPACTS, Drift, DriftLine, total_lines
 from bmvis.comparison.key_map import RenamedKey
+from bmvis.comparison.optimizer_state import OptimizerState
 from bmvis.comparison.tensor_changes import Impact
 from bmvis.errors import BmvisError, SnapshotError
 from bmvis.log_text import lines
@@ -71,6 +72,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     before: Totals | None = None
     after: Totals | None = None
     verdict: Verdict | None = None
+    optimizer_state: OptimizerState | None = None
+    """None if nothing changed, or if it is unknown."""
     renamed: tuple[RenamedKey, ...] = ()
     """State-dict keys that have another name now."""
     versions: str = ""
@@ -149,6 +152,7 @@ def compared(name: str, file: Path, drift: Drift, text: str, *, is_after: bool =
         before=drift.before,
         after=drift.after,
         verdict=drift.verdict,
+        optimizer_state=drift.optimizer_state,
         renamed=drift.renamed,
         versions=drift.versions,
     )

@@ -13,6 +13,7 @@ from bmvis.comparison.checkpoint import Verdict, checkpoint_verdict
 from bmvis.comparison.ignored import NOTHING, Ignored
 from bmvis.comparison.key_map import RenamedKey, renamed_keys
 from bmvis.comparison.lines import IMPACTS, DriftLine
+from bmvis.comparison.optimizer_state import OptimizerState, optimizer_state
 from bmvis.comparison.reader import DriftReader
 from bmvis.comparison.summing import sum_up
 from bmvis.comparison.tensor_changes import Impact
@@ -38,6 +39,9 @@ class Drift(msgspec.Struct, frozen=True):
     verdict: Verdict = Verdict()
     renamed: tuple[RenamedKey, ...] = ()
     """State-dict keys that have another name now."""
+    optimizer_state: OptimizerState | None = None
+    """Whether the saved state of an optimizer still loads, and to which parameters it then belongs. None if nothing
+    changed, or if it is unknown because an optimizer came or went."""
     versions: str = ""
     """The packages that have another version now; '' if nothing else differs."""
 
@@ -69,9 +73,20 @@ class Drift(msgspec.Struct, frozen=True):
 
     @property
     def headline(self) -> str:
-        """The effect of the changes on a state dict that was saved before; '' if there is no change."""
-        if not self or not self.verdict.loads:
-            return str(self.verdict) if self else ""
+        """The effect of the changes on state dicts that were saved before; '' if there is no change.
+
+        Those of optimizers are mentioned if they go to other parameters, or do not load although those of the model do.
+        """
+        if not self:
+            return ""
+        state = self.optimizer_state
+        is_noted = state is not None and (bool(state.moved) or (self.verdict.loads and not state.loads))
+        return f"{self._effect}; {state}" if is_noted else self._effect
+
+    @property
+    def _effect(self) -> str:
+        if not self.verdict.loads:
+            return str(self.verdict)
         found = {impact for change in self.changes for impact in change.impacts}
         if "numerics" in found:
             return "old checkpoints load, but outputs differ"
@@ -89,8 +104,12 @@ def find_drift(before: Model, after: Model, ignored: Ignored = NOTHING) -> Drift
     if not changes and verdict.differs and verdict == checkpoint_verdict(before, before):
         verdict = Verdict()  # the module's own code does not load what it saves: nothing has changed
     renamed = renamed_keys(before, after, reader.places, verdict)
-    versions = _versions(before, after) if changes or verdict.differs else ""
-    return Drift(changes, subtree_totals(before)[0], subtree_totals(after)[0], verdict, renamed, versions)
+    totals = subtree_totals(before)[0], subtree_totals(after)[0]
+    has_changes = bool(changes) or verdict.differs
+    keys = {key.before: key.after for key in renamed}
+    state = optimizer_state(before, after, keys) if has_changes else None
+    versions = _versions(before, after) if has_changes else ""
+    return Drift(changes, *totals, verdict, renamed, state, versions)
 
 
 def _loaded(line: DriftLine) -> DriftLine:

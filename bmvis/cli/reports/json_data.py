@@ -11,7 +11,7 @@ import msgspec
 from bmvis.cli.results import Result
 from bmvis.log_text import json_document
 
-_COMPARED = ("class", "headline", "changes", "before", "after", "verdict", "renamed", "versions")
+_COMPARED = ("class", "headline", "changes", "before", "after", "verdict", "optimizer_state", "renamed", "versions")
 _FAILED = ("message", "hint", "detail")
 _EMPTY: dict[str, Any] = {
     "class": None,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+import torch
 from changed_models import CHANGES, Build
 from torch import nn
 
@@ -27,18 +28,44 @@ EFFECTS = {
 }
 
 
-def built(build: Build) -> tuple[nn.Module, Model]:
-    """Return what a factory returns, and its tree."""
+class Built(NamedTuple):
+    """What a factory returns, and its tree."""
+
+    model: nn.Module
+    tree: Model
+    optimizers: list[torch.optim.Optimizer]
+
+
+def built(build: Build) -> Built:
     found: Any = build()
     if isinstance(found, tuple):
-        return found[0], note_groups(capture_live(found[0]), found[1:]).tree
-    return found, capture(found)
+        optimizers = [one for one in found if isinstance(one, torch.optim.Optimizer)]
+        return Built(found[0], note_groups(capture_live(found[0]), found[1:]).tree, optimizers)
+    parameters = list(found.parameters())
+    return Built(found, capture(found), [torch.optim.SGD(parameters)] if parameters else [])
 
 
-def change(before: Build, after: Build) -> tuple[Drift, nn.Module, nn.Module]:
+def change(before: Build, after: Build) -> tuple[Drift, Built, Built]:
     """Record a model, and compare another one with the record."""
-    (old, recorded), (new, tree) = built(before), built(after)
-    return find_drift(load(dump(Snapshot("zoo:build", recorded))).model, tree), old, new
+    old, new = built(before), built(after)
+    return find_drift(load(dump(Snapshot("zoo:build", old.tree))).model, new.tree), old, new
+
+
+def owners(old: Built, new: Built) -> dict[str, str] | None:
+    """Load the state of each optimizer, and return whose state each parameter has; None if it does not load."""
+    was, is_now = ({id(p): name for name, p in built.model.named_parameters()} for built in (old, new))
+    found = {}
+    for saved, loaded in zip(old.optimizers, new.optimizers, strict=True):
+        parameters = [parameter for group in saved.param_groups for parameter in group["params"]]
+        for number, parameter in enumerate(parameters):
+            saved.state[parameter] = {"step": torch.tensor(number)}
+        try:
+            loaded.load_state_dict(saved.state_dict())
+        except ValueError:
+            return None
+        for parameter, state in loaded.state.items():
+            found[is_now[id(parameter)]] = was[id(parameters[int(state["step"])])]
+    return found
 
 
 def loads(state: dict[str, Any], model: nn.Module, *, strict: bool) -> bool:
@@ -56,11 +83,19 @@ def test_change_is_reported_in_few_lines_with_its_class(
     drift, old, new = change(before, after)
     assert drift.impact == impact
     assert min(lines, 1) <= len(drift.changes) <= lines
-    state = old.state_dict()
-    is_loaded, is_partly_loaded = loads(state, new, strict=True), loads(state, new, strict=False)
+    state = old.model.state_dict()
+    is_loaded, is_partly_loaded = loads(state, new.model, strict=True), loads(state, new.model, strict=False)
     assert (drift.verdict.loads, drift.verdict.loads_loosely) == (is_loaded, is_partly_loaded)
     effect = "old checkpoints load with strict=False only (" if is_partly_loaded else "old checkpoints no longer load ("
-    assert drift.headline == EFFECTS[impact] if is_loaded else drift.headline.startswith(effect)
+    headline, _, note = drift.headline.partition("; saved optimizer")
+    assert headline == EFFECTS[impact] if is_loaded else headline.startswith(effect)
+    if drift.optimizer_state is None or len(old.optimizers) != len(new.optimizers):
+        assert not note
+        return
+    found, keys = owners(old, new), drift.key_map(guess=True)
+    moved = [name for name, owner in (found or {}).items() if keys.get(owner, owner) != name]
+    assert (drift.optimizer_state.loads, list(drift.optimizer_state.moved)) == (found is not None, moved)
+    assert bool(note) == bool(moved or (found is None and is_loaded))
 
 
 LINES: dict[str, list[str]] = {

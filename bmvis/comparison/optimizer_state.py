@@ -1,0 +1,90 @@
+"""Predict whether the saved state of an optimizer loads after a change, and to which parameters it then belongs.
+
+`torch.optim.Optimizer.load_state_dict` matches parameters by their position in a group. It checks the number of groups
+and of parameters in each, and neither names nor shapes:
+https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+import msgspec
+
+from bmvis.comparison.quantized import is_quantized
+from bmvis.model.tree import Model, join
+
+
+class OptimizerState(msgspec.Struct, frozen=True):
+    """The result of loading the state of an optimizer that was saved before a change.
+
+    If the factories return no optimizer, it is one of `model.parameters()`. In a group, parameters have the order of
+    the model.
+
+    Examples:
+        >>> before = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)})
+        >>> after = nn.ModuleDict({"b": nn.Linear(2, 2), "a": nn.Linear(2, 2)})
+        >>> print(bmvis.compare(before, after).optimizer_state)
+        saved optimizer states go to other parameters (4 of 4)
+    """
+
+    before: tuple[int, ...] = ()
+    """The number of parameters in each group."""
+    after: tuple[int, ...] = ()
+    moved: tuple[str, ...] = ()
+    """State-dict keys of the present model whose parameters get the state of another parameter."""
+
+    @property
+    def loads(self) -> bool:
+        """Return whether `load_state_dict` raises no error."""
+        return self.before == self.after
+
+    def __str__(self) -> str:
+        if len(self.before) != len(self.after):
+            return f"saved optimizer states no longer load ({len(self.before)} → {len(self.after)} groups)"
+        if not self.loads:
+            was, is_now = sum(self.before), sum(self.after)
+            counts = f"{was:,} → {is_now:,} parameters" if was != is_now else "other sizes of groups"
+            return f"saved optimizer states no longer load ({counts})"
+        if self.moved:
+            return f"saved optimizer states go to other parameters ({len(self.moved):,} of {sum(self.after):,})"
+        return "saved optimizer states load"
+
+
+def optimizer_state(before: Model, after: Model, renamed: Mapping[str, str]) -> OptimizerState | None:
+    """Return whether the states of the optimizers of `before` load into those of `after`.
+
+    None if it is unknown: an optimizer came or went, or one of the models is a checkpoint file.
+
+    Args:
+        before: the earlier model.
+        after: the present model.
+        renamed: the present state-dict key of each parameter that was renamed.
+    """
+    has_other = len(before.optimizers) != len(after.optimizers)
+    if has_other or before.is_checkpoint or after.is_checkpoint:
+        return None
+    old, new = _keys(before), _keys(after)
+    moved = tuple(
+        key
+        for was, is_now in zip(old, new, strict=False)
+        for former, key in zip(was, is_now, strict=False)
+        if renamed.get(former, former) != key
+    )
+    is_same = [*map(len, old)] == [*map(len, new)]
+    return OptimizerState(tuple(map(len, old)), tuple(map(len, new)), moved if is_same else ())
+
+
+def _keys(model: Model) -> Sequence[Sequence[str]]:
+    """Return the state-dict keys of the parameters in each group, counted through all optimizers."""
+    own = [
+        (join(path, parameter.name), parameter.groups)
+        for module, path in zip(model.modules, model.paths, strict=True)
+        for parameter in module.parameters
+        if not parameter.tied_to and not is_quantized(module)
+    ]
+    if not model.optimizers:
+        return [[key for key, _ in own]]
+    count = len([*chain.from_iterable(optimizer.groups for optimizer in model.optimizers)])
+    return [[key for key, groups in own if number in (groups or ())] for number in range(count)]
