@@ -18,7 +18,7 @@ from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Model
 from bmvis.option_parsing import read_options
 from bmvis.options import BY_NAME, Device, Fold, Option, Options
-from bmvis.reference import is_pattern
+from bmvis.reference import is_pattern, parse_pattern, parse_reference
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 
@@ -170,8 +170,27 @@ def expand(
         for reference in found:
             if (key := (reference, dict(entry.values).get("inputs", ""))) not in seen:
                 seen.add(key)
-                title = entry.title if reference == entry.reference else ""
+                title = entry.title if reference == entry.reference else _title_of(reference, entry.reference)
                 yield msgspec.structs.replace(entry, reference=reference, title=title)
+
+
+def _title_of(reference: str, pattern: str) -> str:
+    """Return the title of a model that a pattern finds, without what all its models have; '' for the default one.
+
+    Examples:
+        >>> _title_of("zoo:MODELS['small net']", "zoo:MODELS[*]")
+        'small net'
+        >>> _title_of("zoo:build('resnet18', weights=None)", "zoo:build(*names(), weights=None)")
+        'resnet18'
+        >>> _title_of("zoo:bert(weights=None)", "zoo:*(weights=None)")
+        'bert'
+    """
+    if ":" not in pattern:
+        return ""
+    found, wanted = parse_reference(reference), parse_pattern(pattern)
+    if wanted.each is None:
+        return found.attribute if wanted.called else ""
+    return str(found.arguments[0] if wanted.each else found.key)
 
 
 def make_card(entry: Entry, model: Model | BmvisError, href: str = "", *, fold: Fold = "auto") -> Card:
@@ -190,14 +209,18 @@ def ordered(cards: Iterable[Card], sort: Sort) -> list[Card]:
 
 
 def page_names(entries: Iterable[Entry]) -> dict[str, str]:
-    """Return the name of the page for each reference, without suffix: `zoo.bert` for `zoo:bert`.
+    """Return the name of the page for each reference, without suffix.
 
-    The names are unique, also on file systems that ignore case.
+    It is made from the reference, `zoo.bert` for `zoo:bert`; if that has arguments, from the title, if there is one:
+    `bert-base-with-lora`. Titles can be translated, so that other pages would have another URL in each language. The
+    names are unique, also on file systems that ignore case.
     """
     names: dict[str, str] = {}
-    taken: set[str] = set()
+    taken = {"index", "readme"}  # the page of a folder
     for entry in entries:
-        stem = re.sub(r"[^\w.]+", "-", entry.reference.replace(":", ".")).strip("-.")[:120] or "model"
+        has_arguments = "(" in entry.reference
+        text = (entry.title.lower() if has_arguments else "") or entry.reference.replace(":", ".")
+        stem = re.sub(r"[^\w.]+", "-", text).strip("-.")[:120] or "model"
         name, number = stem, 1
         while name.casefold() in taken:
             number += 1

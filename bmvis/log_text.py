@@ -15,6 +15,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 _COMMAND = re.compile(r"##(?=\[|vso\[|teamcity\[)")
 _COLONS = re.compile(r"(?m)^(\s*):(?=:)")
@@ -43,32 +44,42 @@ def json_document(document: str) -> str:
     return document if document.isascii() else "".join(map(_json_character, document))
 
 
-def forward(name: str, write: Callable[[str], object], report: Callable[[str], object], *, is_verbose: bool) -> None:
+class Log(NamedTuple):
+    """The functions of a documentation host that log a message."""
+
+    debug: Callable[[str], object]
+    """Logs what the host shows with `-v`."""
+    inform: Callable[[str], object]
+    warn: Callable[[str], object]
+
+
+def forward(name: str, log: Log, *, is_verbose: bool) -> None:
     """Forward the records of the logger `name` and its descendants to the log of a documentation host.
 
     Args:
         name: the name of the parent logger.
-        write: receives messages below warning level, which the host shows with `-v`.
-        report: receives warnings and errors.
-        is_verbose: whether the host shows messages below warning level.
+        log: the log of the host.
+        is_verbose: whether the host shows debug messages.
     """
     logger = logging.getLogger(name)
     for other in [other for other in logger.handlers if isinstance(other, _Forwarding)]:
         logger.removeHandler(other)  # from an earlier build in this process
-    logger.addHandler(_Forwarding(write, report))
-    logger.setLevel(logging.DEBUG if is_verbose else logging.WARNING)
+    logger.addHandler(_Forwarding(log))
+    logger.setLevel(logging.DEBUG if is_verbose else logging.INFO)
 
 
 class _Forwarding(logging.Handler):
-    def __init__(self, write: Callable[[str], object], report: Callable[[str], object]) -> None:
+    def __init__(self, log: Log) -> None:
         super().__init__()
-        self._write = write
-        self._report = report
+        self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
         """Forward a message as one line."""
         text = one_line(record.getMessage())
-        (self._report if record.levelno >= logging.WARNING else self._write)(text)
+        if record.levelno >= logging.WARNING:
+            self._log.warn(text)
+        else:
+            (self._log.inform if record.levelno >= logging.INFO else self._log.debug)(text)
 
 
 def _escaped(character: str) -> str:

@@ -29,11 +29,11 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _CALLED = re.compile(rf"\s*{_DOTTED.pattern}\s*\(")
 """`config:build()`, with a call, refers to a Python module with the name `config`, not to a file."""
 _PATTERN = re.compile(r"[\w*?!\[\]-]+")
-_KEY = re.compile(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*\]""")
-"""A constant subscript: `["net_5"]`. A bracket without quotes is part of a pattern."""
+_KEY = re.compile(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)(?=\s*\]\s*(?:\(|$)))\s*\]""")
+"""A constant subscript: `["net_5"]` or `[18]`. Another bracket is part of a pattern."""
 _CALLABLE = re.compile(rf"(?P<attribute>[^(\[]*)(?P<key>{_KEY.pattern})?\s*(?P<call>\(.*)?", re.DOTALL)
 _ALL_KEYS = re.compile(rf"({_DOTTED.pattern})\[\*\]")
-_ALL_VALUES = re.compile(rf"({_DOTTED.pattern})\(\s*\*\s*({_DOTTED.pattern})\s*\)")
+_STARRED = re.compile(rf"({_DOTTED.pattern})\s*\(\s*\*\s*{_DOTTED.pattern}")
 _EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
 
 
@@ -45,8 +45,8 @@ class Reference(msgspec.Struct, frozen=True):
     module: str
     attribute: str
     """Dotted name in the module: `build` or `Zoo.build`."""
-    key: str | None = None
-    """The key in a dictionary: `net_5` of `mod:ZOO["net_5"]`. None without a subscript."""
+    key: str | int | None = None
+    """The key in a dictionary, or the index in a list: `net_5` of `mod:ZOO["net_5"]`. None without a subscript."""
     each: str | None = None
     """Of a pattern: the list in the module that `mod:build(*names)` calls `build` with, '' for all keys of
     `mod:ZOO[*]`. None for a pattern of names."""
@@ -56,6 +56,10 @@ class Reference(msgspec.Struct, frozen=True):
     """Whether the reference includes a call: `mod:factory()`, not `mod:factory`."""
     file: str = ""
     """The path after `checkpoint:` or `config:`."""
+    each_call: str = ""
+    """The call of `each`, if that is a function that returns the list: `("a*")` of `mod:build(*names("a*"))`."""
+    given: str = ""
+    """Of a pattern: the arguments for each of its models as text, `pretrained=False`."""
 
     @property
     def is_checkpoint(self) -> bool:
@@ -134,29 +138,53 @@ def parse_pattern(text: str) -> Reference:
     """Parse a pattern: a module, and which of its models.
 
     `zoo:bert_*` has an `fnmatch` pattern for the names of callables, `zoo:MODELS[*]` names each value of a dictionary,
-    and `zoo:build(*names)` calls a function with each key or item of a dictionary or list.
+    and `zoo:build(*names)` calls a function with each key or item of a dictionary or list, or of the list that a call
+    returns: `zoo:build(*list_names("bert_*"))`. Arguments for each model follow: `zoo:bert_*(pretrained=False)`,
+    `zoo:build(*names, pretrained=False)`.
 
     Raises:
         InvalidReferenceError: the text is not a valid pattern.
     """
-    module, colon, pattern = text.strip().partition(":")
-    if colon and _DOTTED.fullmatch(module) and (keys := _ALL_KEYS.fullmatch(pattern)):
-        return Reference(text.strip(), module, keys[1], each="")
-    if colon and _DOTTED.fullmatch(module) and (values := _ALL_VALUES.fullmatch(pattern)):
-        return Reference(text.strip(), module, values[1], each=values[3])
-    if not colon or not _DOTTED.fullmatch(module) or not _PATTERN.fullmatch(pattern):
+    text = text.strip()
+    module, colon, pattern = text.partition(":")
+    head, bracket, rest = pattern.partition("(")
+    name = head.strip()
+    keys = _ALL_KEYS.fullmatch(name)
+    is_starred = _STARRED.match(pattern) is not None
+    if len(text) > MAX_LENGTH or not colon or not _DOTTED.fullmatch(module) or not (keys or _PATTERN.fullmatch(name)):
         raise InvalidReferenceError(
             f"{_short(text)!r} is not a valid pattern for callables",
             hint="write package.module:bert_*, package.module:*, package.module:MODELS[*]"
             " or package.module:build(*names)",
         )
-    return Reference(text.strip(), module, pattern)
+    if not bracket:
+        return Reference(text, module, keys[1] if keys else name, each="" if keys else None)
+    call = _parse_call(text, f"each({rest}")
+    each, each_call = _starred(text, call) if is_starred else ("" if keys else None, "")
+    arguments, keywords = _values(text, call)
+    given, attribute = _arguments_text(call), keys[1] if keys else name
+    found = Reference(text, module, attribute, None, each, arguments, keywords, called=bool(given))
+    return msgspec.structs.replace(found, each_call=each_call, given=given)
+
+
+def _starred(text: str, call: ast.Call) -> tuple[str, str]:
+    """Remove the first argument of a call, such as `*names` or `*names("a*")`, and return its name and its call."""
+    first = call.args.pop(0)
+    listed = first.value if isinstance(first, ast.Starred) else first
+    if not isinstance(listed, ast.Call):
+        return ast.unparse(listed), ""
+    _values(text, listed)
+    return ast.unparse(listed.func), f"({_arguments_text(listed)})"
+
+
+def _arguments_text(call: ast.Call) -> str:
+    return ", ".join(map(ast.unparse, (*call.args, *call.keywords)))
 
 
 def is_pattern(text: str) -> bool:
     """Return whether `text` is a pattern: it has a star, question mark or bracket before a call, or is `f(*names)`."""
     text = text[:MAX_LENGTH]
-    if _ALL_VALUES.fullmatch(text.partition(":")[2].strip()):
+    if _STARRED.match(text.partition(":")[2].strip()):
         return True
     return any(sign in _KEY.sub("", text).partition("(")[0] for sign in "*?[")
 
@@ -177,7 +205,7 @@ def short_name(text: str) -> str:
     reference = parse_reference(text)
     if reference.file:
         return re.sub(r"[^\w.-]+", "-", PurePath(reference.file).stem)
-    return reference.attribute if reference.key is None else re.sub(r"[^\w.-]+", "-", reference.key)
+    return reference.attribute if reference.key is None else re.sub(r"[^\w.-]+", "-", str(reference.key))
 
 
 def _file(text: str, kind: str, path: str) -> Reference:
@@ -189,6 +217,10 @@ def _file(text: str, kind: str, path: str) -> Reference:
 
 
 def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return _values(text, _parse_call(text, call))
+
+
+def _parse_call(text: str, call: str) -> ast.Call:
     try:
         node = ast.parse(call.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -196,6 +228,11 @@ def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, A
         raise InvalidReferenceError(f"cannot parse the call in {_short(text)!r}: {reason}", hint=_EXAMPLE) from None
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
         raise InvalidReferenceError(f"{_short(text)!r} is not a single call", hint=_EXAMPLE)
+    return node
+
+
+def _values(text: str, node: ast.Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the values of the arguments of a call."""
     arguments = tuple(_literal(argument, text) for argument in node.args)
     keywords: dict[str, Any] = {}
     for keyword in node.keywords:

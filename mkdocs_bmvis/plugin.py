@@ -22,7 +22,7 @@ from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
-from bmvis.log_text import forward
+from bmvis.log_text import Log, forward
 from bmvis.render.html import assets
 from mkdocs_bmvis.autorefs import type_link
 from mkdocs_bmvis.drawing import LOG, Trees
@@ -75,7 +75,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
             settings = read_settings(self._taken | self._written).below(folder)
         except OptionError as error:
             raise PluginError(f"Plugin 'bmvis': {error}") from error
-        forward("bmvis", LOG.debug, LOG.warning, is_verbose=LOG.isEnabledFor(logging.DEBUG))
+        forward("bmvis", Log(LOG.debug, LOG.info, LOG.warning), is_verbose=LOG.isEnabledFor(logging.DEBUG))
         self._build = _Build(msgspec.structs.replace(settings, assets=False))
         config.markdown_extensions.append(self._build.extension)  # type: ignore[arg-type]  # Markdown takes both
         self._assets = PageAssets(config)

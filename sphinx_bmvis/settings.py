@@ -17,7 +17,7 @@ from sphinx.errors import ConfigError
 from sphinx.util import logging
 
 from bmvis.errors import OptionError
-from bmvis.log_text import forward
+from bmvis.log_text import Log, forward
 from bmvis.option_parsing import parse_site_options
 from bmvis.options import Options
 from bmvis.source.source import Mode, Source
@@ -124,7 +124,7 @@ def _check(app: Sphinx, config: Config) -> None:
 def _forward_logs(app: Sphinx) -> None:
     """Log with `-v` why a model is built again."""
     report = partial(logger.warning, type="bmvis", subtype="cache")
-    forward("bmvis", logger.verbose, report, is_verbose=app.verbosity > 0)
+    forward("bmvis", Log(logger.verbose, logger.info, report), is_verbose=app.verbosity > 0)
 
 
 def _project_path() -> list[str]:

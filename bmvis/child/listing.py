@@ -1,7 +1,8 @@
 """List the models of a Python module that a gallery pattern matches. Runs in the child, which imports the module.
 
 A gallery can name `zoo:bert_*`. Such a pattern matches, in the order of the module, each public name that gives a model
-without arguments. Public names are those that a wildcard of the allow list matches (`bmvis.child.allowed`). They are:
+without arguments, or with those of the pattern: `zoo:bert_*(pretrained=False)`. Public names are those that a wildcard
+of the allow list matches (`bmvis.child.allowed`). They are:
 
 - a function, `functools.partial`, cached function, bound method or callable object whose arguments all have defaults,
   unless it is a coroutine function, or its return annotation excludes a module;
@@ -21,8 +22,10 @@ from fnmatch import fnmatchcase
 from types import ModuleType
 from typing import Any
 
+import msgspec
 from torch import nn
 
+from bmvis import user_text
 from bmvis.child import allowed
 from bmvis.errors import FactoryError, a_type
 from bmvis.reference import Reference
@@ -33,9 +36,33 @@ MAX_MODELS = 10_000
 _CACHED = type(functools.lru_cache(lambda: None))
 
 
-def model_names(module: ModuleType, pattern: str) -> list[str]:
-    """Return the names in `module` that match `pattern` and give a model without arguments."""
-    return [name for name, value in allowed.offered(module) if fnmatchcase(name, pattern) and _is_factory(value)]
+class Found(msgspec.Struct, frozen=True):
+    """What a pattern matches."""
+
+    references: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
+    """The names that give no model, each with the reason: `load (returns int)`."""
+
+
+def names(module: ModuleType, pattern: Reference) -> Found:
+    """Return a reference for each name in `module` that gives a model, and the names that were passed over."""
+    found, passed_over = [], []
+    call = f"({pattern.given})" if pattern.called else ""
+    for name, value in allowed.offered(module):
+        if not fnmatchcase(name, pattern.attribute):
+            continue
+        reason = _reason(value, pattern)
+        if reason is None:
+            found.append(f"{pattern.module}:{name}{call}")
+        elif reason:
+            passed_over.append(f"{name} ({reason})")
+    return Found(tuple(found), (*passed_over, *_foreign(module, pattern)))
+
+
+def model_names(module: ModuleType) -> list[str]:
+    """Return the public names in `module` that give a model without arguments."""
+    pattern = Reference("", module.__name__, "*")
+    return [name for name, value in allowed.offered(module) if _reason(value, pattern) is None]
 
 
 def each(module: ModuleType, pattern: Reference) -> Iterator[str]:
@@ -44,46 +71,84 @@ def each(module: ModuleType, pattern: Reference) -> Iterator[str]:
     Raises:
         FactoryError: the module has no such dictionary or list.
     """
-    holder = f"{pattern.module}:{pattern.attribute}"
-    if not pattern.each:
-        for key, value in _items(module, pattern.attribute, pattern, Mapping):
-            if isinstance(key, str) and _is_factory(value):
-                yield f"{holder}[{key!r}]"
+    if pattern.each:
+        yield from calls(pattern, _holder(module, pattern.each))
         return
-    for item, _ in _items(module, pattern.each, pattern, Mapping | list | tuple | set | frozenset):
+    call = f"({pattern.given})" if pattern.called else ""
+    for key, value in _pairs(_holder(module, pattern.attribute), f"{pattern.module}:{pattern.attribute}"):
+        if type(key) in (str, int) and _reason(value, pattern) is None:
+            yield f"{pattern.module}:{pattern.attribute}[{key!r}]{call}"
+
+
+def calls(pattern: Reference, holder: Any) -> Iterator[str]:
+    """Yield a reference with a call for each item of a list, or for each key of a dictionary.
+
+    Raises:
+        FactoryError: `holder` is neither.
+    """
+    rest = f", {pattern.given}" if pattern.given else ""
+    if isinstance(holder, Mapping | set | frozenset):
+        items = list(itertools.islice(holder, MAX_MODELS))
+    else:
+        items = [item for _, item in _pairs(holder, f"{pattern.module}:{pattern.each}")]
+    for item in items:
         if type(item) in (str, int, float, bool):
-            yield f"{holder}({item!r})"
+            yield f"{pattern.module}:{pattern.attribute}({item!r}{rest})"
 
 
-def _items(module: ModuleType, name: str, pattern: Reference, kinds: Any) -> list[tuple[Any, Any]]:
+def _holder(module: ModuleType, name: str) -> Any:
     found: Any = module
     for step in name.split("."):
         found = getattr(found, step, None)
-    if not isinstance(found, kinds):
-        raise FactoryError(
-            f"{pattern.module}:{name} is {'missing' if found is None else a_type(found)}",
-            hint="name a dictionary of factories in ZOO[*], or a list or dictionary of arguments in build(*names)",
-        )
-    pairs = found.items() if isinstance(found, Mapping) else [(item, None) for item in found]
-    return list(itertools.islice(pairs, MAX_MODELS))
+    return found
 
 
-def _is_factory(value: Any) -> bool:
+def _pairs(holder: Any, name: str) -> list[tuple[Any, Any]]:
+    """Return the items of a dictionary, or of a list with their indexes."""
+    if isinstance(holder, Mapping | list | tuple):
+        return list(itertools.islice(holder.items() if isinstance(holder, Mapping) else enumerate(holder), MAX_MODELS))
+    hint = "name a dictionary of factories in ZOO[*], or a list or dictionary of arguments in build(*names)"
+    if inspect.isroutine(holder):
+        hint = f"to use the list that it returns, call it: build(*{name.rpartition(':')[2]}())"
+    raise FactoryError(f"{name} is {'missing' if holder is None else a_type(holder)}", hint=hint)
+
+
+def _foreign(module: ModuleType, pattern: Reference) -> Iterator[str]:
+    """Yield the names of models that the module imports from other packages, and does not list in `__all__`."""
+    for name, value in list(vars(module).items()):
+        is_public = not name.startswith("_") and not isinstance(value, ModuleType)
+        if not is_public or not fnmatchcase(name, pattern.attribute) or allowed.offers(module, name, value):
+            continue
+        if _reason(value, pattern) is None:
+            yield f"{name} (not in __all__)" if hasattr(module, "__all__") else f"{name} (imported, not in __all__)"
+
+
+def _reason(value: Any, pattern: Reference) -> str | None:
+    """Return why an object gives no model if it is called with the arguments of a pattern.
+
+    None if it gives a model, '' if it is of a kind that never does, such as a number.
+    """
     try:
-        return _gives_model(value)
+        return _reason_of(value, pattern)
     except Exception:  # its class, signature and wrappers are user code; the module can have other models
-        return False
+        return ""
 
 
-def _gives_model(value: Any) -> bool:
+def _reason_of(value: Any, pattern: Reference) -> str | None:
     if isinstance(value, nn.Module):
-        return True
-    if inspect.isclass(value):
-        return issubclass(value, nn.Module) and not inspect.isabstract(value) and _needs_nothing(value)
+        return "a module object takes no arguments" if pattern.called else None
     function = _function(value)
-    if function is None or _is_asynchronous(function):
-        return False
-    return _needs_nothing(value) and _may_return_module(function)
+    if function is None:
+        return ""
+    if inspect.isclass(value) and inspect.isabstract(value):
+        return "abstract"
+    if _is_asynchronous(function):
+        return "a coroutine function"
+    try:
+        inspect.signature(value).bind(*pattern.arguments, **pattern.keywords)
+    except TypeError as error:
+        return user_text.exception_text(error)
+    return None if inspect.isclass(value) else _other_result(function)
 
 
 def _function(value: Any) -> Any:
@@ -108,13 +173,12 @@ def _is_asynchronous(function: Any) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
-def _needs_nothing(target: Any) -> bool:
-    """Return whether the signature of a callable permits a call without arguments."""
-    try:
-        parameters = inspect.signature(target).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
+def _other_result(function: Any) -> str | None:
+    """Return the annotated result of a function if that is no module; None if it can be one."""
+    if _may_return_module(function):
+        return None
+    hint = inspect.signature(function).return_annotation
+    return f"returns {user_text.class_name(hint) if inspect.isclass(hint) else hint}"
 
 
 def _may_return_module(function: Any) -> bool:

@@ -14,22 +14,40 @@ import torch
 from torch import nn
 
 from bmvis import user_text
-from bmvis.child import allowed, failure_hints, listing, name_hints, tracebacks
+from bmvis.child import allowed, arguments, failure_hints, listing, name_hints, tracebacks
 from bmvis.child.boundary import user_code
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.extraction import optimizers
-from bmvis.reference import Reference
+from bmvis.reference import Reference, parse_reference
 from bmvis.source.allow import EVERYTHING
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
-def list_models(pattern: Reference) -> tuple[str, ...]:
-    """Import the module of a pattern and return a reference to each model that the pattern matches."""
+def list_models(pattern: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> listing.Found:
+    """Import the module of a pattern and find each model that the pattern matches.
+
+    Raises:
+        BmvisError: the import failed, or the dictionary or list that the pattern names has another type.
+    """
     module = _import(pattern)
+    if pattern.each_call:
+        return listing.Found(tuple(listing.calls(pattern, _called_list(pattern, allow))))
     if pattern.each is not None:
-        return tuple(listing.each(module, pattern))
-    return tuple(f"{pattern.module}:{name}" for name in listing.model_names(module, pattern.attribute))
+        return listing.Found(tuple(listing.each(module, pattern)))
+    return listing.names(module, pattern)
+
+
+def _called_list(pattern: Reference, allow: tuple[str, ...]) -> Any:
+    """Call the function of a pattern that returns the list of names."""
+    reference = parse_reference(f"{pattern.module}:{pattern.each}{pattern.each_call}")
+    function = import_object(reference, allow)
+    reference = arguments.resolve(function, reference, allow)
+    try:
+        with user_code():
+            return function(*reference.arguments, **reference.keywords)
+    except BaseException as error:
+        raise factory_error(f"{reference.text!r} raised", error) from error
 
 
 def import_object(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> Any:
@@ -58,18 +76,21 @@ def import_object(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) 
     return value
 
 
-def _value(holder: Any, key: str, where: str) -> Any:
-    """Return the value of a key in a dictionary."""
-    if not isinstance(holder, Mapping):
+def _value(holder: Any, key: str | int, where: str) -> Any:
+    """Return the value of a key in a dictionary, or of an index in a list."""
+    if not isinstance(holder, Mapping) and not (isinstance(key, int) and isinstance(holder, Sequence)):
         raise FactoryError(f"{where!r} is {a_type(holder)}, not a dictionary", hint="name a dictionary of factories")
     try:
-        return holder[key]
+        return holder[key]  # type: ignore[index]  # mypy does not narrow by the key
+    except IndexError as error:
+        raise FactoryError(f"{where!r} has no index {key!r}", hint=f"it has {len(holder)} items") from error
     except KeyError as error:
-        raise FactoryError(f"{where!r} has no key {key!r}", hint=nearest(key, filter(_is_text, holder))) from error
+        hint = nearest(str(key), [str(known) for known in holder if _is_key(known)])
+        raise FactoryError(f"{where!r} has no key {key!r}", hint=hint) from error
 
 
-def _is_text(key: object) -> bool:
-    return isinstance(key, str)
+def _is_key(key: object) -> bool:
+    return type(key) in (str, int)
 
 
 def _import(reference: Reference) -> Any:

@@ -85,5 +85,5 @@ def _text(file: Path) -> str:
 
 def in_module(module: ModuleType) -> str:
     """Return a reference to a factory of a Python module."""
-    found = listing.model_names(module, "*")
+    found = listing.model_names(module)
     return f"{module.__name__}:{found[0] if found else 'build'}"

@@ -46,11 +46,17 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
         reference = parse(request.reference)
         folders = (*project_folders(request), *_file_folder(reference))
         imports.begin(reference.module, (*request.path, *sys.path), folders)
-        found = loader.list_models(reference) if request.listing else builder.build(reference, request, imports)
+        found = (
+            loader.list_models(reference, request.allow)
+            if request.listing
+            else builder.build(reference, request, imports)
+        )
         imports.note_loaded()
         facts = with_changed_paths(imports.facts_of(reference.module), utf8)
         origin = tuple(files_in(facts)), facts, tuple(_installed())
-        return Built(found, *origin) if isinstance(found, Model) else Listed(found, *origin)
+        if isinstance(found, Model):
+            return Built(found, *origin)
+        return Listed(found.references, *origin, found.passed_over)
     except BmvisError as error:
         failure = _too_large(request, error) if memory_limit.is_out_of_memory(error.__cause__) else error
         exits = isinstance(error.__cause__, SystemExit)

@@ -106,12 +106,12 @@ class Builder:
         Raises:
             BmvisError: the module cannot be imported.
         """
-        key = ("list", job.reference.text, job.path, job.python)
+        key = ("list", job.reference.text, job.path, job.python, *_allowed(job))
         cache = self._cache_of(job)
         cached = cache.get(*key) if cache else None
         if isinstance(cached, Listed):
             return cached
-        listed = self._worker(job).find_all(job.reference.text, path=job.path)
+        listed = self._worker(job).find_all(job.reference.text, path=job.path, allow=job.allow)
         if cache:
             cache.put(listed, *key)
         return listed

@@ -72,8 +72,11 @@ class NamePattern(msgspec.Struct, frozen=True, dict=True):
     settings: PatternSettings
 
     def name_of(self, reference: str) -> str:
-        """Return the name of a factory reference without arguments; '' if the pattern does not match it."""
+        """Return the name of a reference with the arguments of the pattern; '' if the pattern does not match it."""
         module, _, factory = reference.strip().partition(":")
+        if not factory.endswith(self._call):
+            return ""
+        factory = factory.removesuffix(self._call)
         if module != self.pattern.module or not self._matches(factory):
             return ""
         return self._rule.replace(FACTORY, factory)
@@ -84,7 +87,11 @@ class NamePattern(msgspec.Struct, frozen=True, dict=True):
         if not found or not self._matches(found[1]):
             return None
         shared = {field: getattr(self.settings, field) for field in ModelSettings.__struct_fields__}
-        return NamedModel(reference=f"{self.pattern.module}:{found[1]}", **shared)
+        return NamedModel(reference=f"{self.pattern.module}:{found[1]}{self._call}", **shared)
+
+    @property
+    def _call(self) -> str:
+        return f"({self.pattern.given})" if self.pattern.called else ""
 
     @cached_property
     def _rule(self) -> str:

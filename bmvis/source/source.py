@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
@@ -14,6 +15,7 @@ import msgspec
 
 from bmvis import inputs as inputs_of
 from bmvis.errors import BmvisError, InvalidReferenceError, ProjectError, nearest
+from bmvis.log_text import one_line
 from bmvis.options import Device, Options
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
@@ -26,11 +28,14 @@ from bmvis.source.recorded import read_recorded, with_drift
 from bmvis.worker.client import TIMEOUT
 from bmvis.worker.protocol import Built, Listed, ModelRequest
 
+_LOG = logging.getLogger(__name__)
 Mode = Literal["live", "snapshot", "check"]
 _Key = TypeVar("_Key")
 _Found = TypeVar("_Found", Built, Listed)
 
 
+MAX_NAMES = 10
+"""Maximum number of names in the message about names that a pattern passes over."""
 RECORDED = "snapshot:"
 """Prefix of a model name that selects its snapshot in every mode."""
 
@@ -211,7 +216,10 @@ class Source:
             listed = self._listed(parse_pattern(pattern))
             hint = "a pattern matches public functions and classes that create a model without arguments"
         if not listed.references:
+            hint = passed_over_text(pattern, listed.passed_over) or hint
             raise InvalidReferenceError(f"the pattern {pattern!r} matches no model", hint=hint)
+        if listed.passed_over:
+            _LOG.info("%s", passed_over_text(pattern, listed.passed_over))
         return listed
 
     def _named(self, pattern: str) -> Listed:
@@ -232,6 +240,7 @@ class Source:
                     sources=(*listed.sources, *more.sources),
                     facts=(*listed.facts, *more.facts),
                     installed=(*listed.installed, *more.installed),
+                    passed_over=(*listed.passed_over, *more.passed_over),
                 )
         require_file_names(names, project.file)
         matching = (name for name in dict.fromkeys(names) if fnmatchcase(name, pattern))
@@ -261,7 +270,12 @@ class Source:
     def _listed(self, pattern: Reference) -> Listed:
         """Return the factories of the module, from the cache or the worker, that the allow list permits."""
         self._allow.require_module(pattern)
-        listed = self._builder.find_all(self._job(pattern))
+        job = self._job(pattern)
+        if pattern.each_call:  # a function that runs
+            job = msgspec.structs.replace(
+                job, allow=self._allow.grants(Reference("", pattern.module, pattern.each or ""))
+            )
+        listed = self._builder.find_all(job)
         found = (reference for reference in listed.references if self._admits(parse_reference(reference)))
         return msgspec.structs.replace(listed, references=tuple(found))
 
@@ -308,8 +322,17 @@ def model_request(reference: str, options: Options) -> ModelRequest:
 def _matches(reference: str, pattern: str) -> bool:
     """Return whether a pattern that names a module matches a reference, as far as its text shows."""
     wanted = parse_pattern(pattern)
-    if wanted.each is None:
-        return fnmatchcase(reference.partition("(")[0], pattern)
     found = parse_reference(reference)
-    is_kind = found.key is not None if wanted.each == "" else len(found.arguments) == 1 and not found.keywords
+    if wanted.each is None:
+        return found.module == wanted.module and fnmatchcase(found.attribute, wanted.attribute)
+    is_kind = found.key is not None if wanted.each == "" else len(found.arguments) == 1 + len(wanted.arguments)
     return is_kind and (found.module, found.attribute) == (wanted.module, wanted.attribute)
+
+
+def passed_over_text(pattern: str, names: Sequence[str]) -> str:
+    """Return the message about names that match a pattern and give no model; '' if there are none."""
+    if not names:
+        return ""
+    more = f", … ({len(names) - MAX_NAMES} more)" if len(names) > MAX_NAMES else ""
+    count = "1 name" if len(names) == 1 else f"{len(names)} names"
+    return f"{pattern!r} passes over {count}: {one_line(', '.join(names[:MAX_NAMES]))}{more}"

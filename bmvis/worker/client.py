@@ -85,13 +85,15 @@ class Worker:
         assert isinstance(reply, Built)
         return reply
 
-    def find_all(self, pattern: str, *, path: Sequence[str] = ()) -> Listed:
+    def find_all(self, pattern: str, *, path: Sequence[str] = (), allow: tuple[str, ...] = ("*",)) -> Listed:
         """Return references to the models that a pattern such as `zoo:bert_*` matches.
+
+        `allow` are entries, one of which must allow the function that the pattern calls for a list.
 
         Raises:
             BmvisError: as from `build`.
         """
-        reply = self._answer(Request(0, pattern, "auto", tuple(path), listing=True))
+        reply = self._answer(Request(0, pattern, "auto", tuple(path), listing=True, allow=allow))
         assert isinstance(reply, Listed)
         return reply
 

@@ -97,6 +97,8 @@ class Listed(msgspec.Struct, frozen=True, tag="listed"):
     sources: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
     installed: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    """The names that match the pattern and give no model, each with the reason: `load (returns int)`."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

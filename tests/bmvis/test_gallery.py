@@ -71,6 +71,32 @@ def test_page_names_are_unique():
     assert not any("/" in name for name in names.values())
 
 
+def test_page_name_is_made_from_the_title():
+    entries = [
+        Entry("zoo:a(x=1)", "BERT, with LoRA (r=8)"),
+        Entry("zoo:b", "Index"),
+        Entry("zoo:c", "?"),
+        Entry("zoo:d"),
+    ]
+    assert list(page_names(entries).values()) == ["bert-with-lora-r-8", "index-2", "model", "zoo.d"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reference", "title"),
+    [
+        ("zoo:*", "zoo:bert", ""),
+        ("bert-*", "bert-base", ""),
+        ("zoo:*(weights=None)", "zoo:bert(weights=None)", "bert"),
+        ("zoo:MODELS[*]", "zoo:MODELS['small net']", "small net"),
+        ("zoo:NETS[*](2)", "zoo:NETS[0](2)", "0"),
+        ("zoo:build(*names(), weights=None)", "zoo:build('resnet18', weights=None)", "resnet18"),
+    ],
+)
+def test_model_of_a_pattern_has_a_title_without_what_all_have(pattern, reference, title):
+    [found] = expand([Entry(pattern, "ignored")], lambda _: [reference])
+    assert found == Entry(reference, title)
+
+
 def test_card_is_escaped_and_well_formed():
     hostile = Entry("zoo:x", '<img src=x onerror="alert(1)">', ("<b>",))
     html = to_cards([make_card(hostile, bert()), make_card(hostile, FactoryError("<i>"))], "g", GalleryOptions())

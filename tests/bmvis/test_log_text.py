@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from bmvis.errors import BmvisError
-from bmvis.log_text import forward, json_document, lines, one_line
+from bmvis.log_text import Log, forward, json_document, lines, one_line
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,14 @@ def test_report_of_an_error_escapes_control_characters():
 
 
 def test_host_gets_each_message_once_at_its_level():
-    written, reported = [], []
+    written, informed, reported = [], [], []
     for _ in range(2):  # as for two builds in one process
-        forward("bmvis.test", written.append, reported.append, is_verbose=True)
+        forward("bmvis.test", Log(written.append, informed.append, reported.append), is_verbose=True)
     logging.getLogger("bmvis.test.part").debug("built %s", "zoo\n::error::")
+    logging.getLogger("bmvis.test.part").info("passes over")
     logging.getLogger("bmvis.test.part").warning("no cache")
-    assert (written, reported) == (["built zoo\\u000a::error::"], ["no cache"])
-    forward("bmvis.test", written.append, reported.append, is_verbose=False)
+    assert (written, informed, reported) == (["built zoo\\u000a::error::"], ["passes over"], ["no cache"])
+    forward("bmvis.test", Log(written.append, informed.append, reported.append), is_verbose=False)
     logging.getLogger("bmvis.test.part").debug("not shown")
-    assert len(written) == 1
+    logging.getLogger("bmvis.test.part").info("shown")
+    assert (len(written), len(informed)) == (1, 2)

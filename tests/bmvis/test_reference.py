@@ -23,6 +23,10 @@ from bmvis.reference import is_name, is_pattern, parse_pattern, parse_reference,
         ("zoo:build(*names)", True),
         ("zoo:build( * nets.names )", True),
         ("zoo:build(*[1])", False),
+        ('zoo:build(*names("a*"), x=1)', True),
+        ("zoo:net_*(pretrained=False)", True),
+        ("zoo:MODELS[18]", False),
+        ("zoo:net_[12]x", True),
     ],
 )
 def test_pattern_has_a_wildcard_before_any_call(text, is_one):
@@ -55,7 +59,9 @@ def test_short_name(text, short):
     assert short_name(text) == short
 
 
-@pytest.mark.parametrize("text", ["zoo", "zoo:", ":net", "zoo:net*()", "1zoo:net"])
+@pytest.mark.parametrize(
+    "text", ["zoo", "zoo:", ":net", "zoo:net*(x y)", "zoo:net*(", "zoo:f(*a, *b)", "zoo:f(*a(b c))", "1zoo:net"]
+)
 def test_pattern_is_a_module_and_a_name(text):
     with pytest.raises(InvalidReferenceError):
         parse_pattern(text)
@@ -68,6 +74,8 @@ def test_pattern_is_a_module_and_a_name(text):
         ("zoo:MODELS['a(b)'](2)", "a(b)", True, "zoo:MODELS['a(b)']"),
         (r"zoo:Zoo.MODELS[ 'it\'s' ]", "it's", False, 'zoo:Zoo.MODELS["it\'s"]'),
         ("zoo:MODELS", None, False, "zoo:MODELS"),
+        ("zoo:MODELS[18]", 18, False, "zoo:MODELS[18]"),
+        ("zoo:MODELS[ -1 ](width=2)", -1, True, "zoo:MODELS[-1]"),
     ],
 )
 def test_subscript_is_a_key(text, key, called, target):
@@ -77,7 +85,15 @@ def test_subscript_is_a_key(text, key, called, target):
 
 @pytest.mark.parametrize(
     "text",
-    ["zoo:MODELS[x]", "zoo:MODELS[0]", "zoo:MODELS['a']['b']", "zoo:MODELS['a'].b", "zoo:MODELS['a", "zoo:['a']"],
+    [
+        "zoo:MODELS[x]",
+        "zoo:MODELS[01]",
+        "zoo:MODELS[1.5]",
+        "zoo:MODELS['a']['b']",
+        "zoo:MODELS['a'].b",
+        "zoo:MODELS['a",
+        "zoo:['a']",
+    ],
 )
 def test_other_subscripts_are_refused(text):
     with pytest.raises(InvalidReferenceError):
@@ -93,7 +109,26 @@ def test_pattern_of_a_dictionary_or_list(text, attribute, each):
     assert (found.module, found.attribute, found.each) == ("zoo", attribute, each)
 
 
-@pytest.mark.parametrize(("text", "short"), [("zoo:MODELS['net 5']", "net-5"), ("zoo:Zoo.MODELS['a']", "a")])
+@pytest.mark.parametrize(
+    ("text", "each", "each_call", "given", "keywords"),
+    [
+        ("zoo:bert_*( pretrained = False )", None, "", "pretrained=False", {"pretrained": False}),
+        ("zoo:*()", None, "", "", {}),
+        ("zoo:MODELS[*](pretrained=False)", "", "", "pretrained=False", {"pretrained": False}),
+        ("zoo:build(*nets.names, width=2*4)", "nets.names", "", "width=2 * 4", {"width": 8}),
+        ("zoo:build(*names('a*', large=True), 3)", "names", "('a*', large=True)", "3", {}),
+        ("zoo:build(*names())", "names", "()", "", {}),
+    ],
+)
+def test_pattern_has_arguments_for_each_model(text, each, each_call, given, keywords):
+    found = parse_pattern(text)
+    assert (found.each, found.each_call, found.given, found.keywords) == (each, each_call, given, keywords)
+    assert found.called is bool(given)
+
+
+@pytest.mark.parametrize(
+    ("text", "short"), [("zoo:MODELS['net 5']", "net-5"), ("zoo:Zoo.MODELS['a']", "a"), ("zoo:MODELS[18]", "18")]
+)
 def test_short_name_of_a_subscript_is_its_key(text, short):
     assert short_name(text) == short
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bmvis.errors import BmvisError, ProjectError
+from bmvis.model.totals import subtree_totals
 from bmvis.source.pyproject import read_project
 from bmvis.source.source import Source
 
@@ -38,8 +39,9 @@ def names(folder, **options):
         ('own = "zoo:cnn"\n"zoo:*" = {}', ["own", "bert_small", "bert_large"]),
         ('five = "zoo:cnn(size=5)"\n"zoo:c*" = {}', ["five", "cnn"]),
         ('"zoo:bert_*" = {}\n"zoo:*_large" = {}', ["bert_small", "bert_large"]),
+        ('"zoo:*(size=5)" = {}', ["cnn"]),
     ],
-    ids=["all", "some", "exclude", "rule", "own name", "with arguments", "overlap"],
+    ids=["all", "some", "exclude", "rule", "own name", "with arguments", "overlap", "shared arguments"],
 )
 def test_a_pattern_names_the_models_of_a_module(tmp_path, models, expected):
     assert names(project(tmp_path, models)) == tuple(expected)
@@ -69,7 +71,7 @@ def test_two_models_with_one_name_are_an_error(tmp_path, models, reason):
         ('"zoo:*" = {title = "x"}', "unknown field `title`"),
         ('"zoo:*" = {name = "bert"}', "needs {factory} once"),
         ('"../zoo:*" = {}', "not a valid pattern"),
-        ('"zoo:a(b)" = {}', "not a valid pattern"),
+        ('"zoo:a(b c)" = {}', "cannot parse the call"),
     ],
     ids=["text", "key", "rule", "module", "call"],
 )
@@ -97,3 +99,71 @@ def test_a_module_that_cannot_be_imported_is_an_error(tmp_path):
     (folder / "zoo.py").write_text("1 / 0")
     with pytest.raises(BmvisError, match="ZeroDivisionError"):
         names(folder)
+
+
+def test_shared_arguments_of_a_pattern_build_its_models(tmp_path):
+    folder = project(tmp_path, '"zoo:*(size=5)" = {}')
+    with Source(folder, path=["."]) as source:
+        assert subtree_totals(source.build("cnn").model)[0].count == 6
+        assert source.project.name_of("zoo:cnn(size=5)", "auto") == "cnn"
+        assert source.project.name_of("zoo:cnn", "auto") == ""
+
+
+REGISTRY = """
+from torch import nn
+SIZES = {"small": 2, "large": 4}
+NETS = [nn.Linear(1, 1), nn.Linear(2, 2)]
+def list_models(filter="*", pretrained=False): return [name for name in SIZES if filter in ("*", name)]
+def create_model(name, pretrained=True):
+    assert not pretrained
+    return nn.Linear(SIZES[name], 1)
+def broken(): raise ValueError("no registry")
+"""
+
+
+@pytest.fixture
+def registry(tmp_path):
+    (tmp_path / "registry.py").write_text(REGISTRY)
+    return tmp_path
+
+
+def test_models_that_a_function_lists_are_built(registry):
+    with Source(registry, path=["."]) as source:
+        found = source.find_all('registry:create_model(*list_models("small"), pretrained=False)').references
+        assert found == ("registry:create_model('small', pretrained=False)",)
+        assert subtree_totals(source.resolve(found[0]).model)[0].count == 3
+        assert len(source.find_all("registry:create_model(*list_models())").references) == 2
+
+
+def test_models_of_a_list_are_built(registry):
+    with Source(registry, path=["."]) as source:
+        assert source.find_all("registry:NETS[*]").references == ("registry:NETS[0]", "registry:NETS[1]")
+        assert subtree_totals(source.resolve("registry:NETS[1]").model)[0].count == 6
+        with pytest.raises(BmvisError, match=r"'registry.NETS' has no index 5") as caught:
+            source.resolve("registry:NETS[5]")
+        assert caught.value.hint == "it has 2 items"
+
+
+def test_function_that_lists_models_must_be_allowed(registry):
+    pattern = "registry:create_model(*list_models())"
+    with Source(registry, path=["."], allow=["registry:create_model"]) as source, pytest.raises(BmvisError) as caught:
+        source.find_all(pattern)
+    assert caught.value.message == "'registry:list_models' is not allowed by `allow`"
+    with Source(registry, path=["."], allow=["registry:create_model", "registry:list_*"]) as source:
+        assert len(source.find_all(pattern).references) == 2
+
+
+def test_function_that_lists_models_and_raises_is_an_error(registry):
+    with Source(registry, path=["."]) as source, pytest.raises(BmvisError, match="raised ValueError: no registry"):
+        source.find_all("registry:create_model(*broken())")
+
+
+def test_names_that_a_pattern_passes_over_are_logged(tmp_path, caplog):
+    caplog.set_level("INFO", "bmvis")
+    folder = project(tmp_path, "")
+    with Source(folder, path=["."]) as source:
+        source.find_all("zoo:*")
+        with pytest.raises(BmvisError) as caught:
+            source.find_all("zoo:lo*")
+    assert caplog.messages == ["'zoo:*' passes over 1 name: load (missing a required argument: 'path')"]
+    assert caught.value.hint == "'zoo:lo*' passes over 1 name: load (missing a required argument: 'path')"
