@@ -71,14 +71,15 @@ def test_page_names_are_unique():
     assert not any("/" in name for name in names.values())
 
 
-def test_page_name_is_made_from_the_title():
+def test_page_name_of_a_reference_with_arguments_is_made_from_the_title():
     entries = [
         Entry("zoo:a(x=1)", "BERT, with LoRA (r=8)"),
-        Entry("zoo:b", "Index"),
-        Entry("zoo:c", "?"),
-        Entry("zoo:d"),
+        Entry("zoo:b(1)", "Index"),
+        Entry("zoo:c()", "?"),
+        Entry("zoo:d(2)"),
+        Entry("zoo:e", "Title"),
     ]
-    assert list(page_names(entries).values()) == ["bert-with-lora-r-8", "index-2", "model", "zoo.d"]
+    assert list(page_names(entries).values()) == ["bert-with-lora-r-8", "index-2", "model", "zoo.d-2", "zoo.e"]
 
 
 @pytest.mark.parametrize(
