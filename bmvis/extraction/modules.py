@@ -234,7 +234,7 @@ class _ModuleReader:
             key = (name, parameter.shape, parameter.dtype, parameter.requires_grad, parameter.device)
         except RuntimeError:  # a nested tensor has no `shape`
             return self._one(self.described(name, path, parameter, module))
-        if may_be_packed(parameter):
+        if may_be_packed(parameter, module):
             return self._one(self.described(name, path, parameter, module))
         record = self.plain.get(key)
         if record is None:

@@ -15,6 +15,7 @@ from torch import nn
 from bmvis.extraction import introspection
 
 _MAX_BITS = 16
+_FP4 = getattr(torch, "float4_e2m1fn_x2", None)  # since PyTorch 2.8
 
 
 class Logical(msgspec.Struct, frozen=True):
@@ -27,9 +28,14 @@ class Logical(msgspec.Struct, frozen=True):
     quantization: str = ""
 
 
-def may_be_packed(parameter: torch.Tensor) -> bool:
+def may_be_packed(parameter: torch.Tensor, module: nn.Module) -> bool:
     """Return whether `logical` may return something: a cheap test before it."""
-    return not parameter.dtype.is_floating_point or parameter.shape[:1] == (0,)
+    return (
+        not parameter.dtype.is_floating_point
+        or parameter.shape[:1] == (0,)
+        or parameter.dtype is _FP4
+        or introspection.has_entry(module, "_parameters", "codebooks")
+    )
 
 
 def logical(parameter: torch.Tensor, module: nn.Module) -> Logical | None:
@@ -37,7 +43,11 @@ def logical(parameter: torch.Tensor, module: nn.Module) -> Logical | None:
     if parameter.numel() == 0:
         return _placeholder(parameter)
     name = next((name for name, own in introspection.parameters(module) if own is parameter), "")
-    return _hqq(name, parameter, module) or _mxfp4(name, parameter, module) or _compressed(name, parameter, module)
+    for method in (_hqq, _mxfp4, _compressed, _aqlm):
+        found = method(name, parameter, module)
+        if found is not None:
+            return found
+    return _fp4(parameter) if parameter.dtype is _FP4 else None
 
 
 def _placeholder(parameter: torch.Tensor) -> Logical | None:
@@ -89,6 +99,32 @@ def _compressed(name: str, parameter: torch.Tensor, module: nn.Module) -> Logica
     rows, words = parameter.shape
     shape = (rows, words * parameter.element_size() * 8 // bits)
     return Logical(shape, math.prod(shape), _bytes(parameter), f"int{bits}")
+
+
+def _aqlm(name: str, parameter: torch.Tensor, module: nn.Module) -> Logical | None:
+    """Return the matrix of AQLM's `QuantizedLinear`, each group of which is a sum of entries of codebooks.
+
+    It is named by the number of codebooks and the bits of a code, as AQLM's models are: `aqlm 1x16`.
+    https://github.com/Vahe1994/AQLM/blob/main/inference_lib/src/aqlm/inference.py
+    """
+    own = dict(introspection.parameters(module))
+    number, bits = (introspection.attribute(module, fact) for fact in ("num_codebooks", "nbits_per_codebook"))
+    shape = _shape([introspection.attribute(module, side) for side in ("out_features", "in_features")])
+    if shape is None or not _bits(bits) or not {"codes", "codebooks", "scales"} <= own.keys():
+        return None
+    if name == "codes":
+        return Logical(shape, math.prod(shape), _bytes(parameter), f"aqlm {number}x{bits}")
+    if name in ("codebooks", "scales"):
+        return Logical(tuple(parameter.shape), 0, _bytes(parameter), f"aqlm {name}")
+    return None
+
+
+def _fp4(parameter: torch.Tensor) -> Logical | None:
+    """Return a tensor of pairs of 4-bit values along the last dimension."""
+    if parameter.dim() == 0:
+        return None
+    *outer, last = parameter.shape
+    return Logical((*outer, 2 * last), 2 * parameter.numel(), _bytes(parameter), "float4_e2m1fn")
 
 
 def _shape(written: object) -> tuple[int, ...] | None:

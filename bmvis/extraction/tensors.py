@@ -42,7 +42,7 @@ def stored(tensor: torch.Tensor, module: nn.Module) -> Stored:
     if type(tensor) in _PLAIN and not tensor.is_quantized:
         packed_as = (
             logical(tensor, module)
-            if tensor.layout is torch.strided and not tensor.is_nested and may_be_packed(tensor)
+            if tensor.layout is torch.strided and not tensor.is_nested and may_be_packed(tensor, module)
             else None
         )
         return _from_logical(packed_as, tensor) if packed_as else _plain(tensor)

@@ -16,6 +16,8 @@ from bmvis.source.tensor_file import StoredTensor
 
 _INT_BITS: Mapping[str, int] = {"int32": 32, "uint8": 8, "int8": 8, "int16": 16, "int64": 64}
 _MAX_BITS = 16
+_MAX_SIZE = 2**16
+"""Maximum size of a group, and number of codebooks, that a configuration can set."""
 
 
 class _Scheme(msgspec.Struct, frozen=True):
@@ -66,6 +68,8 @@ def unpack_weights(tensors: Mapping[str, StoredTensor], config: Mapping[str, Any
         return _unpack_mxfp4(tensors)
     if method == "fp8":
         return _with_bookkeeping(tensors, "weight", ("weight_scale_inv", "activation_scale", "input_scale"), None)
+    if method == "aqlm":
+        return _unpack_aqlm(tensors, quantization)
     if method == "bitsandbytes":
         return _unpack_bitsandbytes(tensors, quantization)
     scheme, bits = _SCHEMES.get(method), _bits(quantization)
@@ -143,6 +147,28 @@ def _unpack_mxfp4(tensors: Mapping[str, StoredTensor]) -> Mapping[str, StoredTen
         found[name] = _owning(wide, [tensors[scales]])
         found[scales] = _as_bookkeeping(tensors[scales])
     return found
+
+
+def _unpack_aqlm(tensors: Mapping[str, StoredTensor], quantization: Mapping[str, Any]) -> Mapping[str, StoredTensor]:
+    """Return the tensors with the matrices of AQLM, each group of which is a sum of entries of codebooks.
+
+    `codes` has the shape [out / out_group_size, in / in_group_size, codebooks].
+    https://github.com/Vahe1994/AQLM/blob/main/inference_lib/src/aqlm/inference.py
+    """
+    names = ("out_group_size", "in_group_size", "num_codebooks", "nbits_per_codebook")
+    written = [quantization.get(name) for name in names]
+    sizes = [size for size in written if isinstance(size, int) and not isinstance(size, bool) and 0 < size <= _MAX_SIZE]
+    if len(sizes) < len(names):
+        return tensors
+    out_group, in_group, number, bits = sizes
+
+    def widen(tensor: StoredTensor) -> StoredTensor:
+        if len(tensor.shape) != len(("out", "in", "codebooks")) or tensor.shape[2] != number:
+            return tensor
+        shape = (tensor.shape[0] * out_group, tensor.shape[1] * in_group)
+        return msgspec.structs.replace(tensor, shape=shape, quantization=f"aqlm {number}x{bits}")
+
+    return _with_bookkeeping(tensors, "codes", ("codebooks", "scales"), widen)
 
 
 def _unpack_bitsandbytes(

@@ -33,6 +33,25 @@ class CompressedLinear(nn.Module):
         self.weight_scale = nn.Parameter(torch.zeros(32, 1))
 
 
+class QuantizedLinear(nn.Module):
+    """As AQLM's: 64 inputs in groups of 8, and two codebooks of 256 entries."""
+
+    def __init__(self):
+        super().__init__()
+        self.in_features, self.out_features, self.num_codebooks, self.nbits_per_codebook = 64, 32, 2, 8
+        self.codebooks = nn.Parameter(torch.zeros(2, 256, 1, 8), requires_grad=False)
+        self.codes = nn.Parameter(torch.zeros(32, 8, 2, dtype=torch.int8), requires_grad=False)
+        self.scales = nn.Parameter(torch.zeros(32, 1, 1, 1), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(32), requires_grad=False)
+
+
+class Pairs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        values = torch.zeros(4, 8, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)
+        self.weight = nn.Parameter(values, requires_grad=False)
+
+
 def facts(module):
     parameters = capture(nn.Sequential(module)).modules[1].parameters
     return {p.name: (p.shape, p.count, p.stored_bytes, p.quantization) for p in parameters}
@@ -55,6 +74,16 @@ CASES = {
             "up_bias": ((4, 64), 256, 1024, ""),
         },
     ),
+    "AQLM": (
+        QuantizedLinear(),
+        {
+            "codebooks": ((2, 256, 1, 8), 0, 16384, "aqlm codebooks"),
+            "codes": ((32, 64), 2048, 512, "aqlm 2x8"),
+            "scales": ((32, 1, 1, 1), 0, 128, "aqlm scales"),
+            "bias": ((32,), 32, 128, ""),
+        },
+    ),
+    "pairs of 4-bit values": (Pairs(), {"weight": ((4, 16), 64, 32, "float4_e2m1fn")}),
     "compressed-tensors": (
         CompressedLinear(4),
         {"weight_packed": ((32, 128), 4096, 2048, "int4"), "weight_scale": ((32, 1), 32, 128, "")},

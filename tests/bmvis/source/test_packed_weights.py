@@ -8,7 +8,7 @@ import pytest
 
 from bmvis.source import checkpoint
 
-SIZES = {"F32": 4, "F16": 2, "BF16": 2, "I32": 4, "U8": 1, "I64": 8, "I8": 1, "F8_E4M3": 1}
+SIZES = {"F32": 4, "F16": 2, "BF16": 2, "I32": 4, "U8": 1, "I64": 8, "I16": 2, "I8": 1, "F8_E4M3": 1}
 
 
 def save(folder: Path, tensors, config=None) -> Path:
@@ -47,12 +47,21 @@ NF4 = {
     "q.weight.quant_map": ("F32", 16),
     "q.weight.quant_state.bitsandbytes__nf4": ("U8", 90),
 }
+AQLM = {"q.codes": ("I16", 32, 8, 1), "q.codebooks": ("F16", 1, 65536, 1, 8), "q.scales": ("F16", 32, 1, 1, 1)}
+AQLM_CONFIG = {
+    "quant_method": "aqlm",
+    "in_group_size": 8,
+    "out_group_size": 1,
+    "num_codebooks": 1,
+    "nbits_per_codebook": 16,
+}
 FP8 = {"q.weight": ("F8_E4M3", 128, 128), "q.weight_scale_inv": ("F32", 1, 1)}
 
 
 @pytest.mark.parametrize(
     ("tensors", "config", "expected"),
     [
+        (AQLM, AQLM_CONFIG, {"q.codes": ([32, 64], "aqlm 1x16", 2048, 512 + 2 * 2**19 + 64)}),
         (GPTQ, {"quant_method": "gptq", "bits": 4}, {"q.qweight": ([128, 32], "int4 gptq", 4096, 2640)}),
         (GPTQ, {"quant_method": "gptq", "bits": 8}, {"q.qweight": ([64, 32], "int8 gptq", 2048, 2640)}),
         (AWQ, {"quant_method": "awq", "bits": 4}, {"q.qweight": ([128, 32], "int4 awq", 4096, 2128)}),
@@ -70,7 +79,7 @@ FP8 = {"q.weight": ("F8_E4M3", 128, 128), "q.weight_scale_inv": ("F32", 1, 1)}
         ),
         (FP8, {"quant_method": "fp8"}, {"q.weight": ([128, 128], "float8_e4m3fn", 16384, 16388)}),
     ],
-    ids=["gptq", "gptq-8", "awq", "awq-w_bit", "compressed-tensors", "mxfp4", "bitsandbytes", "fp8"],
+    ids=["AQLM", "gptq", "gptq-8", "awq", "awq-w_bit", "compressed-tensors", "mxfp4", "bitsandbytes", "fp8"],
 )
 def test_packed_weight_has_logical_shape_and_includes_scales_in_bytes(tmp_path, tensors, config, expected):
     assert parameters(save(tmp_path, tensors, config)) == expected
