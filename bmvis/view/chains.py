@@ -1,12 +1,15 @@
-"""Join rows that lead to one changed row only: `bert.encoder.layer.0-11.attention.self`."""
+"""Join rows that lead to one row only: `bert.encoder.layer.0-11.attention.self`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from bmvis.view.page import Row
+
+LISTS = ("ModuleDict", "ModuleList")
+"""Modules that only contain others, and are never called."""
 
 
 def join_chains(rows: Sequence[Row], left_out_as: str) -> list[Row]:
@@ -18,6 +21,15 @@ def join_chains(rows: Sequence[Row], left_out_as: str) -> list[Row]:
         rows: the rows of a tree.
         left_out_as: why modules are left out.
     """
+    return [msgspec.structs.replace(row, left_out_as=left_out_as) for row in _joined_at(rows, _is_link)]
+
+
+def join_lists(rows: Sequence[Row]) -> list[Row]:
+    """Return fewer rows: a list of modules with one row below is part of the name of that row, as in `layers.0-11`."""
+    return _joined_at(rows, _is_list)
+
+
+def _joined_at(rows: Sequence[Row], is_link: Callable[[Row], bool]) -> list[Row]:
     above = _parents(rows)
     children: list[list[int]] = [[] for _ in rows]
     for row, parent in enumerate(above):
@@ -28,11 +40,10 @@ def join_chains(rows: Sequence[Row], left_out_as: str) -> list[Row]:
     index = 0
     while index < len(rows):
         chain = [index]
-        while chain[0] and _is_link(rows[chain[-1]]) and len(children[chain[-1]]) == 1:
+        while chain[0] and is_link(rows[chain[-1]]) and len(children[chain[-1]]) == 1:
             chain.append(children[chain[-1]][0])
         depths[chain[-1]] = depths[above[index]] + 1 if above[index] >= 0 else 0
-        joined = _joined([rows[number] for number in chain], depths[chain[-1]])
-        found.append(msgspec.structs.replace(joined, left_out_as=left_out_as))
+        found.append(_joined([rows[number] for number in chain], depths[chain[-1]]))
         index = chain[-1] + 1
     return found
 
@@ -55,6 +66,15 @@ def _is_link(row: Row) -> bool:
         return False
     is_wrapper = module.change is None or not module.change.details
     return is_wrapper and not any(parameter.change for parameter in row.parameters) and not row.parameters
+
+
+def _is_list(row: Row) -> bool:
+    """Return whether a row is a plain list of modules, of which nothing but its name is known."""
+    module = row.module
+    if module is None or module.type not in LISTS or module.parameters or module.change or module.common:
+        return False
+    has_marks = row.hidden or row.left_out or row.is_match or row.differs or row.buffers or row.extra_repr
+    return not has_marks and not row.is_similar and row.repeats == 1 and module.shared_with is None
 
 
 def _joined(chain: Sequence[Row], depth: int) -> Row:

@@ -24,6 +24,8 @@ class Group(msgspec.Struct, frozen=True, gc=False):
     """Number of modules below the first member that a depth limit hides."""
     left_out: int = 0
     """Number of modules that are filtered out among the children of the first member, including their subtrees."""
+    above: tuple[int, ...] = ()
+    """The modules of the group above that members are listed for: the first one, or all if that group varies."""
     varies: bool = False
     """Whether the members differ in sizes, or those of a group above. Groups below then have members below each."""
 
@@ -85,20 +87,19 @@ def fold(
 
 def _groups(model: Model, folding: Folding, unseen: Sequence[int], forms: Forms | None) -> Iterator[Group]:
     """Yield the groups of a folding, each before those below it."""
-    pending: list[tuple[bool, tuple[int, ...]]] = [(False, (0,))]
+    pending: list[tuple[bool, tuple[int, ...], tuple[int, ...]]] = [(False, (), (0,))]
     while pending:
-        varies, members = pending.pop()
+        varies, above, members = pending.pop()
         first = members[0]
         varies = varies or (forms is not None and forms.vary(members))
         hidden = folding.below[first] if folding.cut[first] else 0
-        yield Group(model.modules[first].depth, members, hidden, unseen[first], varies)
+        yield Group(model.modules[first].depth, members, hidden, unseen[first], above, varies)
         if folding.cut[first]:
             continue
-        if forms:
-            rows = forms.rows_below(members if varies else members[:1])
-        else:
-            rows = _equal_siblings(folding.children[first], folding.signatures)
-        pending += [(varies, row) for row in reversed(rows)]
+        parents = members if varies else members[:1]
+        below, signatures = folding.children[first], folding.signatures
+        rows = forms.rows_below(parents) if forms else _equal_siblings(below, signatures)
+        pending += [(varies, parents, row) for row in reversed(rows)]
 
 
 def _equal_siblings(siblings: Sequence[int], signatures: Sequence[int]) -> list[tuple[int, ...]]:
@@ -274,8 +275,8 @@ def represented_modules(model: Model, groups: Sequence[Group]) -> list[list[int]
         every = [0]
         if trail:
             parents, alike = trail[-1]
-            names = names_by_parent(group.members, model.modules, above)
-            every = [place[alike[i], name] for i in range(len(alike)) for name in names[parents[i % len(parents)]]]
+            names = names_by_parent(group.members, group.above, model.modules, above)
+            every = [place[alike[i], name] for i in range(len(alike)) for name in names[i % len(parents)]]
         trail.append((group.members if group.varies else group.members[:1], every))
         found.append(every)
     return found

@@ -24,7 +24,7 @@ from bmvis.model.labels import merge_paths
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model, join, parameter_facts
 from bmvis.options import CALL_COLUMNS, Options
-from bmvis.view.chains import join_chains
+from bmvis.view.chains import join_chains, join_lists
 from bmvis.view.change_summary import change_summary
 from bmvis.view.common_structure import choose_mapping, rename_modules
 from bmvis.view.figure.choice import drawn_figure
@@ -62,6 +62,8 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
             unchanged=subject.unchanged,
             is_comparison=subject.before is not None,
         )
+        if folding.forms:
+            rows = join_lists(rows)
         if options.only_changes and base is not None:
             rows = join_chains(rows, "without other changes" if subject.is_summed else "unchanged")
         page = _page(subject, without_root(rows) if options.no_root else rows, options)

@@ -1,7 +1,9 @@
 """Find blocks that are equal but for sizes, so that one row shows them with ranges.
 
 The *form* of a subtree has all that its signature has but the sizes of tensors, and but the number of blocks in a
-series (`layer1` with three blocks, `layer2` with four). Blocks of one form and one series of names are similar.
+series (`layer1` with three blocks, `layer2` with four). Blocks of one form and one series of names are similar. So are
+stages of blocks of which some lack a part, as the last one often lacks a downsampling layer: they have the form of the
+stage with all parts.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ MANY = 4
 _NUMBER = re.compile(r"\d+")
 
 Tensor = TypeVar("Tensor", Parameter, Buffer)
+_Column = tuple[bool, str | None, int]
 OwnKey = Callable[[int], Hashable]
 """Returns what a module has in common with similar ones, without its name and children."""
 
@@ -38,6 +41,12 @@ class Forms:
         self._series = [series(module.name) for module in model.modules]
         self._leaves = [0]
         """By form, the number of modules without children, those of similar blocks counted once."""
+        self._own: list[Hashable] = [None]
+        """By form, what modules have in common without their names and children."""
+        self._columns: list[frozenset[_Column]] = [frozenset()]
+        """By form, what is below."""
+        self._are_stages = [False]
+        """By form, whether there are blocks below."""
 
     def find(self, own: OwnKey) -> None:
         """Fill `forms`, from the leaves to the root."""
@@ -45,11 +54,36 @@ class Forms:
         for index in range(len(self.forms) - 1, -1, -1):
             if not self.signatures[index]:
                 continue
+            self._unite_stages(self.children[index])
             columns = tuple(dict.fromkeys(map(self._column, self.children[index])))
-            form = known.setdefault((own(index), columns), len(known) + 1)
+            key = own(index)
+            form = known.setdefault((key, columns), len(known) + 1)
             if form == len(self._leaves):
                 self._leaves.append(sum(self._leaves[below] for *_, below in columns) or 1)
+                self._own.append(key)
+                self._columns.append(frozenset(columns))
+                self._are_stages.append(any(is_block or self._are_stages[below] for is_block, _, below in columns))
             self.forms[index] = form
+
+    def _unite_stages(self, siblings: Sequence[int]) -> None:
+        """Give stages of blocks that lack a part of another stage the form of that one."""
+        alike: dict[Hashable, dict[int, None]] = {}
+        for child in siblings:
+            form = self.forms[child]
+            if self._series[child] is not None and self._are_stages[form]:
+                alike.setdefault((self._series[child], self._own[form]), {})[form] = None
+        whole: dict[int, int] = {}
+        for forms in alike.values():
+            most = max(forms, key=lambda form: len(self._columns[form]))
+            whole |= {form: most for form in forms if self._lacks_a_part(form, most)}
+        for child in siblings if whole else ():
+            self.forms[child] = whole.get(self.forms[child], self.forms[child])
+
+    def _lacks_a_part(self, form: int, whole: int) -> bool:
+        """Return whether modules of a form have all that those of another have, but a part that is no block."""
+        missing = self._columns[whole] - self._columns[form]
+        is_part = self._columns[form] < self._columns[whole]
+        return is_part and not any(is_block for is_block, *_ in missing)
 
     def is_block(self, index: int) -> bool:
         """Return whether a module is large enough to be a block, and one of a series."""
@@ -70,7 +104,7 @@ class Forms:
         rows = [*blocks, *self._merged_many(self._merged_equal(single))]
         return sorted(tuple(sorted(row)) for row in rows)
 
-    def _column(self, child: int) -> tuple[bool, str | None, int]:
+    def _column(self, child: int) -> _Column:
         """Return what the children have in common that are in the same place of similar modules."""
         is_block = self.is_block(child)
         return is_block, self._series[child] if is_block else self.modules[child].name, self.forms[child]
@@ -114,9 +148,11 @@ def without_sizes(tensor: Tensor) -> Tensor:
     return msgspec.structs.replace(tensor, shape=shape, stored_bytes=0, **sizes)
 
 
-def names_by_parent(members: Sequence[int], modules: Sequence[Module], parents: Sequence[int]) -> dict[int, list[str]]:
-    """Return the names of the modules of a row, by the module above them."""
-    found: dict[int, list[str]] = {}
+def names_by_parent(
+    members: Sequence[int], above: Sequence[int], modules: Sequence[Module], parents: Sequence[int]
+) -> list[tuple[str, ...]]:
+    """Return the names of the modules of a row, in each of the modules above them."""
+    found: dict[int, list[str]] = {parent: [] for parent in above}
     for member in members:
-        found.setdefault(parents[member], []).append(modules[member].name)
-    return found
+        found[parents[member]].append(modules[member].name)
+    return list(map(tuple, found.values()))

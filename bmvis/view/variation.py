@@ -89,7 +89,7 @@ def find_variation(group: Group, model: Model, folding: Folding, totals: Sequenc
     """Return how the modules of a group differ; None if they are equal, also in number."""
     if folding.forms is None or not group.depth:
         return None
-    names = list(map(tuple, names_by_parent(group.members, model.modules, model.parents).values()))
+    names = names_by_parent(group.members, group.above, model.modules, model.parents)
     is_one_list = all(one == names[0] for one in names)
     if not group.varies and is_one_list:
         return None

@@ -34,16 +34,20 @@ def open_model(tab, model: Model, fragment: str = "", **options) -> None:
 
 
 def exact_rows(model: Model) -> dict[str, list[str]]:
-    """Return what the row of each module shows if no other module shares it."""
+    """Return what the row of each module shows if no other module shares it; lists are part of a name."""
     totals, found = subtree_totals(model), {}
+    lists = [path for module, path in zip(model.modules, model.paths, strict=True) if module.type == "ModuleList"]
     for module, path, total in zip(model.modules, model.paths, totals, strict=True):
+        if path in lists:
+            continue
         tensors = [words.tensor_text(tensor) for tensor in (*module.parameters, *module.buffers)]
         calls = summarize_calls([module.call])
         marks = [words.outputs_text(calls) if calls else "", module.extra_repr]
         share = humanize.percent(total.count, totals[0].count)
         amount = f"{total.count:,} parameters: {share}; {humanize.size(total.stored_bytes)}"
         shown = [amount, humanize.count(total.count)]
-        name = f"{path.rpartition('.')[2] or 'root'} ({module.type})"
+        levels = 2 if path.rpartition(".")[0] in lists else 1
+        name = f"{'.'.join(path.split('.')[-levels:]) or 'root'} ({module.type})"
         found[f"m.{path}"] = [" ".join(" ".join([name, *tensors, *marks]).split()), *shown, ""]
     return found
 
@@ -78,6 +82,22 @@ def called(*shape: int) -> Call:
 TIED = Model((Module("", 0, "Net"), *block("0", 225), *block("1", 300), *block("2", 225), *block("10", 4)))
 
 
+def stage(name: str, widths: tuple[int, ...], *parts: Module) -> list[Module]:
+    lists = [Module(name, 1, "Stage"), Module("blocks", 2, "ModuleList")]
+    layers = [dense_layer(number, 3, width) for number, width in enumerate(widths)]
+    return [*lists, *(module for layer in layers for module in layer), *parts]
+
+
+STAGES = Model(
+    (
+        Module("", 0, "Net"),
+        *stage("0", (3, 4), conv("down", 2, 4, 4)),
+        *stage("1", (5,), conv("down", 2, 6, 4)),
+        *stage("2", (6, 6, 9)),
+    )
+)
+
+
 @pytest.mark.parametrize(
     ("model", "which", "no_root"),
     [
@@ -85,6 +105,8 @@ TIED = Model((Module("", 0, "Net"), *block("0", 225), *block("1", 300), *block("
         pytest.param(DENSE, -1, True, id="densenet, innermost first, without root"),
         pytest.param(RES, 0, True, id="resnet, outermost first, without root"),
         pytest.param(RES, -1, False, id="resnet, innermost first"),
+        pytest.param(STAGES, 0, False, id="stages, outermost first"),
+        pytest.param(STAGES, -1, True, id="stages, innermost first, without root"),
         pytest.param(TIED, 0, False, id="ties and odd names, outermost first"),
         pytest.param(TIED, -1, False, id="ties and odd names, innermost first"),
     ],
@@ -120,6 +142,16 @@ def test_similar_rows_fold_again_to_the_same_text(tab):
     do(tab, "m.features.denseblock2", "fold")
     do(tab, "m.features.denseblock1.denselayer2", "fold")
     assert tab.page.evaluate(READ) == before
+
+
+def test_part_that_some_stages_lack_has_its_number(tab):
+    open_model(tab, STAGES)
+    down = row(tab, "m.0.down").locator("b")
+    assert (down.get_attribute("data-x"), down.get_attribute("class")) == ("0-1", "bmvis-x bmvis-similar")
+    do(tab, "m.0", "unfold")
+    assert [label for label in visible(tab) if label == "down"] == ["down"] * 2
+    do(tab, "m.1", "fold")
+    assert down.get_attribute("data-x") == "0-1"
 
 
 def test_remaining_similar_modules_show_their_ranges(tab):

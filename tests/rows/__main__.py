@@ -26,13 +26,10 @@ MOST = 150
 ROWS_A_NOTE = 5
 """Minimum number of rows for each `differs` note."""
 LONG = {
-    "d_fine": "backbone, encoder and decoder of a detector have different blocks; pairs of layers do not fold",
-    "efficientformerv2_l": "blocks with attention have a part of their own in each of two stages, and one between them",
     "gemma3n": "a vision model of blocks of many structures, next to a text model and an audio model",
     "hrnet_w18": "each scale is fused with each other one by a chain of convolutions of its own length",
     "pe_audio_video": "each layer is tied to the same layer of another part, and layers with other ties do not fold",
     "pnasnet5large": "cells of five structures, each with branches of several sizes whose names are no series",
-    "pp_doclayout_v3": "as d_fine",
     "sam3_video": "a detector and a tracker, each with encoders, decoders and heads of their own",
 }
 """Models of more rows, and the reason."""

@@ -150,7 +150,7 @@ def _label(cell: MapCell, left: str, top: int) -> Markup | None:
     """Return the label of a cell, with the width of the map that it needs; None if no `WIDTHS` is enough."""
     row = cell.row
     label = row.label or row.names[0]
-    if row.repeats > 1:
+    if row.repeats > 1 or row.is_similar:
         label += f" {'≈' if row.is_similar else '×'}{row.repeats_text}"
     needed = (len(label) * LETTER + EDGES) / (cell.width / WIDTH)
     width = next((width for width in WIDTHS if width >= needed), None)

@@ -129,7 +129,7 @@ def _details(change: Change) -> Markup:
 
 
 def _name(row: Row) -> Markup:
-    repeats = row.repeats_text if row.repeats > 1 else None
+    repeats = row.repeats_text if row.repeats > 1 or row.is_similar else None
     folded = "bmvis-x bmvis-similar" if row.is_similar else "bmvis-x" if repeats else None
     kind = _kind(row.module) if row.module else None
     name = tag(

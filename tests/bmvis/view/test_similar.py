@@ -1,5 +1,7 @@
 """Blocks that are equal but for sizes share a row with ranges, and every module of it can be restored exactly."""
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 from formats import FORMATS
@@ -52,6 +54,60 @@ def test_stages_share_a_row_if_they_differ_in_the_number_of_blocks():
     rows = lines(resnet())
     assert [row for row in rows if "≈" in row] == ["layer1-4 ≈4 (Sequential)", "1-5 ≈2-5 (Bottleneck)"]
     assert "(similar, 2-5 in each: 70.4K-4.5M parameters each)" in to_text(layout(resnet(), SIMILAR))
+
+
+def bottleneck_like(name: str, width: int, is_first: bool) -> list[Module]:
+    layers = [conv("a", 3, width, width), batch_norm("b", 3, width), conv("c", 3, 2 * width, width, 3)]
+    return [Module(name, 2, "Block"), *layers, *([conv("skip", 3, 2 * width, width)] if is_first else [])]
+
+
+def stage(name: str, widths: Sequence[int], *parts: Module) -> list[Module]:
+    blocks = [block for number, width in enumerate(widths) for block in bottleneck_like(str(number), width, False)]
+    return [Module(name, 1, "Stage"), *blocks, *parts]
+
+
+DOWN = conv("down", 2, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("last", "rows"),
+    [
+        (stage("stage2", (3, 3)), ["stage0-2 ≈3 (Stage)", "down ≈0-1 (Conv2d) weight:[8, 8, 1, 1]"]),
+        (stage("stage2", (3,)), ["stage0-2 ≈3 (Stage)", "down ≈0-1 (Conv2d) weight:[8, 8, 1, 1]"]),
+        (stage("stage2", (3, 3), conv("up", 2, 8, 8)), ["stage0-1 ≈2 (Stage)", "down (Conv2d) weight:[8, 8, 1, 1]"]),
+        (stage("other", (3, 3)), ["stage0-1 ≈2 (Stage)", "down (Conv2d) weight:[8, 8, 1, 1]"]),
+        ([Module("stage2", 1, "Stage"), DOWN], ["stage0-1 ≈2 (Stage)", "down (Conv2d) weight:[8, 8, 1, 1]"]),
+    ],
+    ids=["lacks a part", "and blocks", "other part", "other name", "no blocks"],
+)
+def test_stages_share_a_row_if_some_lack_a_part(last, rows):
+    model = Model((Module("", 0, "Net"), *stage("stage0", (1, 1), DOWN), *stage("stage1", (2, 2), DOWN), *last))
+    written = lines(model)
+    assert rows == [line for line in written if line.startswith(("stage0", "down"))][:2]
+    drawn = to_text(layout(model, SIMILAR))
+    assert ("(similar, 0-1 in each: 64 parameters each)" in drawn) is ("down ≈0-1" in rows[1])
+
+
+def test_a_list_with_one_row_below_is_part_of_its_name():
+    lists = [Module("blocks", 1, "ModuleList"), *[m for n in (1, 2) for m in bottleneck_like(f"{n}", n, False)]]
+    few = [Module("pair", 1, "ModuleList"), conv("0", 2, 4, 4), conv("1", 2, 4, 3)]
+    marked = [Module("marked", 1, "ModuleList"), conv("0", 2, 5, 5)]
+    model = Model((Module("", 0, "Net"), *lists, *few, *marked, conv("stem", 1, 3, 3)))
+    page = layout(model, Options(fold="similar", highlight=("marked",)))
+    assert [(row.depth, row.label, row.path) for row in page.rows] == [
+        (0, "root", ""),
+        (1, "blocks.1-2", "blocks.1"),
+        (2, "a", "blocks.1.a"),
+        (2, "b", "blocks.1.b"),
+        (2, "c", "blocks.1.c"),
+        (1, "pair", "pair"),
+        (2, "0", "pair.0"),
+        (2, "1", "pair.1"),
+        (1, "marked", "marked"),
+        (2, "0", "marked.0"),
+        (1, "stem", "stem"),
+    ]
+    assert shown_at(model, page.rows)["blocks.2.a"] == "blocks.1.a"
 
 
 @pytest.mark.parametrize(
@@ -124,10 +180,10 @@ def test_json_has_each_module_of_a_similar_row_exactly():
 
     model = Model((Module("", 0, "M"), Module("blocks", 1, "ModuleList"), *block(7), *block(9)))
     page = layout(model, Options(fold="similar", buffers=True, extra_repr=True))
-    modules = to_data(page, "zoo:net", "meta")["rows"][2]["varies"]["modules"]
+    modules = to_data(page, "zoo:net", "meta")["rows"][1]["varies"]["modules"]
     facts = [(one["path"], one["buffers"][0]["shape"], one["extra_repr"], one["flow"]["macs"]) for one in modules]
     assert facts == [("blocks.7", (7,), "7", (700, 700)), ("blocks.9", (9,), "9", (900, 900))]
-    assert "buffers" not in to_data(layout(model, SIMILAR), "zoo:net", "meta")["rows"][2]["varies"]["modules"][0]
+    assert "buffers" not in to_data(layout(model, SIMILAR), "zoo:net", "meta")["rows"][1]["varies"]["modules"][0]
 
 
 def test_auto_is_decided_on_the_whole_model():
@@ -193,15 +249,16 @@ def test_tensors_on_rows_of_their_own_have_ranges():
 # --- Whatever the model: the rows represent every module once, exactly.
 
 WIDTHS = st.integers(1, 3)
-STAGES = st.lists(st.lists(st.tuples(WIDTHS, st.booleans(), st.booleans()), min_size=1, max_size=4), max_size=4)
+BLOCKS = st.lists(st.tuples(WIDTHS, st.booleans(), st.booleans()), min_size=1, max_size=4)
+STAGES = st.lists(st.tuples(BLOCKS, st.sampled_from([0, 0, 1, 2])), max_size=4)
 
 
 @st.composite
 def staged(draw) -> Model:
-    """Stages of blocks, which have one of two structures and one of few widths; some weights are tied or frozen."""
+    """Stages of blocks, which have one of two structures and one of few widths; some stages have another part."""
     modules = [Module("", 0, "Net")]
     first = ""
-    for stage, blocks in enumerate(draw(STAGES)):
+    for stage, (blocks, pooled) in enumerate(draw(STAGES)):
         modules.append(Module(f"stage{stage}", 1, "Stage"))
         for number, (width, is_first, is_tied) in enumerate(blocks):
             block = bottleneck_like(str(number), width, is_first)
@@ -210,6 +267,7 @@ def staged(draw) -> Model:
             elif width == 1 and not first:
                 first = f"stage{stage}.{number}.a.weight"
             modules += block
+        modules += [conv("pool", 2, pooled, 2)] if pooled else []
     later = tuple(key for key in map(_tied_key, paths(modules), modules) if key)
     return Model(
         tuple(
@@ -230,11 +288,6 @@ def _tied_key(path: str, module: Module) -> str:
 def _with_later(module: Module, later: tuple[str, ...]) -> Module:
     (weight,) = module.parameters
     return msgspec.structs.replace(module, parameters=(msgspec.structs.replace(weight, tied_by=later),))
-
-
-def bottleneck_like(name: str, width: int, is_first: bool) -> list[Module]:
-    layers = [conv("a", 3, width, width), batch_norm("b", 3, width), conv("c", 3, 2 * width, width, 3)]
-    return [Module(name, 2, "Block"), *layers, *([conv("skip", 3, 2 * width, width)] if is_first else [])]
 
 
 @given(staged())
