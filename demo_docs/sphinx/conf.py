@@ -16,7 +16,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["zoo/README*"]
+exclude_patterns = ["*/README*"]
 html_theme = "furo"
 html_title = "bmvis"
 html_show_copyright = html_show_sourcelink = html_copy_source = False
