@@ -135,7 +135,7 @@ def _sign(
     """Return `signatures`, `children` and `cut` of a `Folding`, and the numbers of modules below and filtered out."""
     modules, above, places = model.modules, model.parents, model.paths
     totals = subtree_totals(model) if depth is not None or left_out else None
-    has_marked_below, shared_holders = _above(marked, above), _shared_holders(model, above)
+    has_marked_below, always = _above(marked, above), {0, *marked, *_shared_holders(model, above)}
     alike: dict[Hashable, int] = {}
     parameters = parameter_facts(
         model, lambda own: None if any(p.is_tied for p in own) else alike.setdefault(own, len(alike))
@@ -148,14 +148,7 @@ def _sign(
         module, below = modules[index], children[index]
         below.reverse()
         has_tensors = below or module.parameters or (buffers and module.buffers) or unseen[index]
-        if not (
-            non_params
-            or has_tensors
-            or index in shared_holders
-            or index == 0
-            or index in marked
-            or _is_visible_change(module)
-        ):
+        if not (non_params or has_tensors or index in always or _is_visible_change(module)):
             continue
         if index in left_out and index not in marked and index not in has_marked_below:
             unseen[above[index]] += unseen[index] + 1
