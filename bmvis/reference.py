@@ -34,6 +34,9 @@ _KEY = re.compile(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)
 _CALLABLE = re.compile(rf"(?P<attribute>[^(\[]*)(?P<key>{_KEY.pattern})?\s*(?P<call>\(.*)?", re.DOTALL)
 _ALL_KEYS = re.compile(rf"({_DOTTED.pattern})\[\*\]")
 _STARRED = re.compile(rf"({_DOTTED.pattern})\s*\(\s*\*\s*{_DOTTED.pattern}")
+_ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/]|~|file://")
+"""The start of an absolute path, also of Windows."""
+_FACTORY = "factory"
 _EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
 
 
@@ -97,6 +100,8 @@ def parse_reference(text: str) -> Reference:
     text = readable(text)  # an argument of the command line, in a locale without UTF-8
     module, colon, call = text.partition(":")
     parts = _CALLABLE.fullmatch(call)
+    if _ABSOLUTE.match(text):
+        raise InvalidReferenceError(f"{_short(text)!r} is a path, not a factory reference", hint=_path_hint(text))
     module, attribute = module.strip(), (parts["attribute"] if parts else call.partition("(")[0]).strip()
     if not colon:
         raise InvalidReferenceError(f"no ':' in the factory reference {text!r}", hint=_colon_hint(text) or _EXAMPLE)
@@ -114,8 +119,19 @@ def parse_reference(text: str) -> Reference:
     return Reference(text, module, attribute, key, None, arguments, keywords, called=True)
 
 
+def _path_hint(text: str) -> str:
+    """Return the reference for an absolute path of a Python file, with what it needs."""
+    file, _, call = re.split(r"[\\/]", text)[-1].partition(":")
+    module = file.removesuffix(".py")
+    if not _DOTTED.fullmatch(module):
+        return _EXAMPLE
+    return f"write {_short(f'{module}:{call or _FACTORY}')!r}, and add the folder that contains {file} to `path`"
+
+
 def _colon_hint(text: str) -> str:
-    """Return the reference for a dotted name such as `package.module.Unet`, or ''."""
+    """Return the reference for a dotted name such as `package.module.Unet`, or the path of a Python file; or ''."""
+    if text.endswith(".py"):
+        return _file_hint(text, _FACTORY)
     name, bracket, rest = text.partition("(")
     module, _, attribute = name.strip().rpartition(".")
     return _suggestion(module, f"{attribute}{bracket}{rest}") if module and _DOTTED.fullmatch(name.strip()) else ""

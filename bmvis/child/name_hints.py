@@ -24,6 +24,8 @@ def for_module(missing: str) -> str:
     """Return the module with the most similar name in the searched folders, or the folders that were searched."""
     if missing.endswith(".py"):
         return f"a reference names a module, not a file: write {missing.removesuffix('.py')}:factory"
+    if len(missing) == 1 and missing.isupper():
+        return f"a reference names a module: {missing}: looks like the drive of a path; write package.module:factory"
     package, _, name = missing.rpartition(".")
     folders = list(getattr(sys.modules[package], "__path__", ())) if package else _project_folders()
     if not package and (found := _folder_off_path(name)):

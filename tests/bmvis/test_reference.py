@@ -143,12 +143,40 @@ def test_short_name_of_a_subscript_is_its_key(text, short):
         ("src/package/__init__.py:build(2)", "package:build(2)"),
         ("package/nets:Net", "package.nets:Net"),
         ("package\\\\nets.py:Net", "package.nets:Net"),
+        ("zoo.py", "zoo:factory"),
+        ("src/package/nets.py", "package.nets:factory"),
     ],
 )
 def test_dotted_names_and_files_suggest_the_reference(text, intended):
     with pytest.raises(InvalidReferenceError) as raised:
         parse_reference(text)
     assert raised.value.hint == f"did you mean {intended!r}?"
+
+
+@pytest.mark.parametrize(
+    ("text", "module"),
+    [
+        ("/home/me/repo/src/zoo.py:build", "zoo:build"),
+        ("/home/me/repo/src/zoo:build(layers=2)", "zoo:build(layers=2)"),
+        ("/home/me/zoo.py", "zoo:factory"),
+        ("~/zoo.py:build", "zoo:build"),
+        (r"C:\repo\zoo.py:build", "zoo:build"),
+        ("C:/repo/zoo.py:build", "zoo:build"),
+        (r"\\server\share\zoo.py:build", "zoo:build"),
+        ("file:///home/me/zoo.py:build", "zoo:build"),
+    ],
+)
+def test_absolute_paths_suggest_the_module_and_its_folder(text, module):
+    with pytest.raises(InvalidReferenceError, match="is a path") as raised:
+        parse_reference(text)
+    assert raised.value.hint.startswith(f"write {module!r}, and add the folder that contains zoo")
+
+
+@pytest.mark.parametrize("text", ["/", "C:\\", "~", "/a b/c d.py:build"])
+def test_absolute_paths_of_no_module_show_the_form_of_a_reference(text):
+    with pytest.raises(InvalidReferenceError, match="is a path") as raised:
+        parse_reference(text)
+    assert raised.value.hint.startswith("write package.module:factory")
 
 
 @pytest.mark.parametrize("text", ["net", "net(a.b)", "a b.c", "1.py:net", "zoo:a-b", "../..:net"])

@@ -40,6 +40,7 @@ def package(tmp_path, monkeypatch):
         ("hinted:hidden", "known: Head"),
         ("hinted.py:Head", "a reference names a module, not a file: write hinted:factory"),
         ("hinted.block:unet", "did you mean 'blocks'?"),
+        ("C:unet", "a reference names a module: C: looks like the drive of a path; write package.module:factory"),
     ],
 )
 def test_missing_name_suggests_where_it_is(package, reference, hint):
