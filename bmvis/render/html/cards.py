@@ -8,7 +8,7 @@ from bmvis.errors import BmvisError
 from bmvis.gallery import Card, GalleryOptions
 from bmvis.render import summary
 from bmvis.render.html.map import to_thumbnail
-from bmvis.render.html.markup import Markup, join, spaced, tag
+from bmvis.render.html.markup import Markup, join, prose, spaced, tag
 
 
 def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place: str = "") -> Markup:
@@ -24,7 +24,7 @@ def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place:
     return tag(
         "div",
         tag("ul", *(_card(card, place) for card in cards), class_="bmvis-cards"),
-        tag("p", options.caption, class_="bmvis-caption", id=caption_id) if options.caption else None,
+        tag("p", prose(options.caption), class_="bmvis-caption", id=caption_id) if options.caption else None,
         class_=" ".join(("bmvis", "bmvis-gallery", *options.classes)),
         id=anchor,
         role="group",

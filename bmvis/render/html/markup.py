@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
 
+_DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+"""Embeddings, overrides and isolates, and their ends: https://www.unicode.org/reports/tr9/."""
+
 
 class Markup(str):
     """Text that is already HTML. `tag` escapes all other text."""
@@ -26,16 +29,22 @@ def tag(name: str, *children: str | None, **attributes: str | int | bool | None)
     parts = [f"<{name}"]
     for key, value in attributes.items():
         if value is not None and value is not False:
-            parts.append(f' {_attribute_name(key)}="{_quoted(value)}"')
+            text = _direction_shown(value) if key == "title" and isinstance(value, str) else value
+            parts.append(f' {_attribute_name(key)}="{_quoted(text)}"')
     parts.append(">")
-    parts += [_text(child) for child in children if child is not None]
+    parts += [_child(child) for child in children if child is not None]
     parts.append(f"</{name}>")
     return Markup("".join(parts))
 
 
 def join(*children: str | None) -> Markup:
     """Return the concatenated children, with text escaped."""
-    return Markup("".join([_text(child) for child in children if child is not None]))
+    return Markup("".join([_child(child) for child in children if child is not None]))
+
+
+def prose(text: str) -> Markup:
+    """Return a text of the page's author as HTML: unlike the names in a model, it may change its direction."""
+    return Markup(_text(text))
 
 
 def spaced(parts: Iterable[Markup]) -> Iterator[str]:
@@ -47,6 +56,18 @@ def spaced(parts: Iterable[Markup]) -> Iterator[str]:
 def safe_name(name: str) -> str:
     """Return a name or path without the characters that ids and links can't contain: a space becomes `~20~`."""
     return re.sub(r"[^\w.\-]", lambda match: f"~{ord(match[0]):x}~", name)
+
+
+def _child(value: str) -> str:
+    return value if isinstance(value, Markup) else _text(_direction_shown(value))
+
+
+def _direction_shown(text: str) -> str:
+    """Return text with escapes for direction controls: a name could look like another one, as in `Trojan Source`.
+
+    https://www.unicode.org/reports/tr55/
+    """
+    return text if text.isascii() else _DIRECTION.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _text(value: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.markup import Markup, join, prose, tag
 from bmvis.render.table_text import NO_VALUE
 from bmvis.tables.table import Cell, Heading, Table, TableRow
 
@@ -27,7 +27,7 @@ def to_html_table(table: Table, anchor: str, place: str = "") -> Markup:
         "div",
         tag(
             "table",
-            tag("caption", options.caption, id=caption_id) if options.caption else None,
+            tag("caption", prose(options.caption), id=caption_id) if options.caption else None,
             tag("thead", tag("tr", *map(_heading, table.headings))),
             *(_group(table, title, rows, place) for title, rows in table.groups),
         ),

@@ -18,7 +18,7 @@ from bmvis.render.html.drawing import box_id
 from bmvis.render.html.figure import numbers_of_rows, to_figure
 from bmvis.render.html.legend import to_legend
 from bmvis.render.html.map import to_map
-from bmvis.render.html.markup import Markup, join, safe_name, tag
+from bmvis.render.html.markup import Markup, join, prose, safe_name, tag
 from bmvis.render.html.row import PathLink, TypeLink, to_row
 from bmvis.render.html.totals import before_line, totals_line
 from bmvis.render.param_groups import to_table
@@ -51,7 +51,9 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
         "div",
         _figure(page, anchor),
         *([] if page.is_figure_alone else _parts(page, anchor, type_link)),
-        tag("p", options.caption, class_="bmvis-caption", id=caption_id, dir="auto") if options.caption else None,
+        tag("p", prose(options.caption), class_="bmvis-caption", id=caption_id, dir="auto")
+        if options.caption
+        else None,
         class_=" ".join(("bmvis", *options.classes)),
         id=anchor,
         dir="ltr",  # names, types and shapes are code, also on a page in Arabic or Hebrew

@@ -223,3 +223,21 @@ def layer_at(depth: int, name: str, *tensors: Parameter) -> Module:
 def test_legend_is_above_a_long_tree(rows, parts):
     shown = drawn(nested(rows)).find_all(recursive=False)
     assert [str(part["class"][0]).removeprefix("bmvis-") for part in shown] == parts
+
+
+def test_direction_controls_of_names_are_shown_as_escapes():
+    names = {control: f"a{control}txt" for control in map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))}
+    modules = [
+        Module(name, 1, f"Net{control}", extra_repr=f"in{control}", parameters=(tensor(f"w{control}", 2),))
+        for control, name in names.items()
+    ]
+    caption = "\u05d0 \u2066BERT\u2069"
+    html = to_html(layout(Model((Module("", 0, "M"), *modules)), Options(caption=caption, extra_repr=True)), "m")
+    shown = BeautifulSoup(html, "html.parser")
+    text = shown.get_text()
+    assert set(names).isdisjoint(text.replace(caption, ""))
+    assert caption in text
+    assert set(names).isdisjoint("".join(str(part["title"]) for part in shown.select("[title]")))
+    for control in names:
+        escape = f"\\u{ord(control):04x}"
+        assert all(f"{word}{escape}" in text for word in ("a", "Net", "in", "w"))

@@ -245,6 +245,8 @@ def _as_html(text: str) -> str:
 
 def _shown(character: str) -> str:
     code = ord(character)
+    if 0x202A <= code < 0x202F or 0x2066 <= code < 0x206A:
+        return f"\\u{code:04x}"
     is_control = character not in "\n\t" and (code < 32 or 127 <= code < 160 or 0xD800 <= code < 0xE000)
     return "?" if is_control or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code < 0xFDF0 else character
 
