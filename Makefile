@@ -57,10 +57,10 @@ test-libraries: .venv/libraries .venv/adapterhub ## Test against quantization li
 test-matrix: test-hosts ## Test the oldest hosts that are supported, more neighbors, and other Pythons
 	.ci/pythons 3.10 3.12 3.13 3.14
 
-test-hosts: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbors ## Test the oldest hosts that are supported, and more neighbors
+test-hosts: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbors .venv/myst ## Test the oldest hosts that are supported, and more neighbors
 	PYTHONPATH=.venv/oldest-sphinx $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
 	PYTHONPATH=.venv/oldest-mkdocs $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis -k "not zensical and not properdocs"
-	PYTHONPATH="$(CURDIR)/.venv/neighbors" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py tests/sphinx_bmvis/test_versions.py tests/mkdocs_bmvis/test_jupyter.py tests/mkdocs_bmvis/test_more_plugins.py
+	PYTHONPATH="$(CURDIR)/.venv/neighbors" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py tests/sphinx_bmvis/test_versions.py tests/mkdocs_bmvis/test_jupyter.py tests/mkdocs_bmvis/test_more_plugins.py tests/bmvis/cli/test_myst.py
 
 rows: .venv/dev .venv/rows ## Count the rows of the models of torchvision, timm and transformers; ARGS="timm" picks some
 	PYTHONPATH=.venv/rows $(BIN)/python tests/rows $(ARGS)
@@ -94,6 +94,11 @@ clean: ## Remove what the other targets made
 .venv/libraries .venv/adapterhub .venv/bench .venv/rows .venv/neighbors .venv/oldest-sphinx .venv/oldest-mkdocs: .venv/%: .venv/dev constraints/%.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r constraints/$*.txt
 	@touch $@
+
+# mystmd is a program for Node.js, in one file. Without npm, its test is skipped.
+.venv/myst: constraints/myst.txt
+	if command -v npm >/dev/null; then npm install --no-audit --no-fund --silent --prefix $@ "$$(cat $<)"; fi
+	@mkdir -p $@ && touch $@
 
 # OpenDelta works with an old transformers only. It imports `turtle`, and that Tk.
 $(OLD)/ready: constraints/opendelta.txt

@@ -22,6 +22,7 @@ _MODULES = {
     "merge": "merge",
     "table": "table",
     "update": "update",
+    "myst": "myst",
 }
 """The module of each command. It is imported if the command runs: a check needs no renderers."""
 

@@ -1,5 +1,6 @@
 """The recipes for hosted builders, and the example factories, do what their pages describe."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -55,9 +56,48 @@ def test_recipe_installs_pytorch_before_packages_that_need_it(file):
     assert ["/cpu" in command for command in installs] == [True, False]
 
 
-def test_each_recipe_is_on_the_page():
+def test_each_recipe_is_on_a_page():
     named = {f"{file.parent.name}/{file.name}" for file in {*WORKFLOWS, *DEMO.glob("recipes/*")} - {CHECKS}}
-    assert {name for name in named if f"{{{{ file {name} }}}}" not in PAGES["publish"]} == set()
+    pages = PAGES["publish"] + PAGES["jupyter-book"]
+    assert {name for name in named if f"{{{{ file {name} }}}}" not in pages} == set()
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Write a project with two models, and `bmvis` as a program on the PATH."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "zoo.py").write_text("from torch import nn\ndef small(width=2): return nn.Linear(width, 2)\n")
+    models = '[tool.bmvis.models]\nsmall = "zoo:small"\nwide = "zoo:small(width=5)"\n'
+    (tmp_path / "pyproject.toml").write_text(models)
+    program = tmp_path / "bin" / "bmvis"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bmvis "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    return tmp_path
+
+
+def test_script_for_quarto_writes_a_tree_with_its_own_ids_for_each_model(project):
+    subprocess.run([sys.executable, DEMO / "recipes" / "quarto_trees.py"], cwd=project, check=True)
+    texts = [(project / "_trees" / f"{name}.qmd").read_text() for name in ("small", "wide")]
+    for text in texts:
+        assert text.startswith("```{=html}\n<style>")
+        assert text.endswith("```\n")
+    page = BeautifulSoup("".join(text[len("```{=html}") : -4] for text in texts), "html5lib")
+    assert [tree.get_text() for tree in page.select(".bmvis-tree b")] == ["root", "root"]
+    ids = [element["id"] for element in page.select("[id]")]
+    assert len(ids) == len(set(ids))
+    assert {"small", "wide"} < set(ids)
+
+
+def test_plugin_of_mystmd_is_an_executable_script(project):
+    plugin = DEMO / "recipes" / "bmvis-plugin"
+    for name, text in (("params", "12"), ("size", "48 bytes")):
+        command = [plugin, "--role", name]
+        done = subprocess.run(
+            command, cwd=project, check=True, input='{"body": "wide"}', capture_output=True, text=True
+        )
+        assert text in done.stdout
 
 
 def test_example_factories_build_on_the_meta_device():
