@@ -183,7 +183,7 @@ def test_mystmd_reads_the_nodes(project):
     (root,) = find(page, "summary")
     assert text_of(root) == "root (Sequential) 14"
     assert "It has 14 parameters" in text_of(page)
-    (link,) = find(page, "crossReference")
+    (link,) = find(page, "crossReference")  # codespell:ignore crossreference
     assert (link["label"], link["html_id"]) == ("net.0", "net.0")
     assert [text_of(card["children"][0]) for card in find(page, "card")] == ["A net"]
     assert "no weights" in text_of(list(find(page, "admonition")))
