@@ -14,19 +14,24 @@ from typing import Literal, get_args
 
 import msgspec
 
-from bmvis.errors import BmvisError, OptionError
+from bmvis.errors import BmvisError, FigureError, OptionError, TraceError
 from bmvis.model.tree import Model
 from bmvis.option_parsing import read_options
 from bmvis.options import BY_NAME, Device, Fold, Option, Options
 from bmvis.reference import is_pattern, parse_pattern, parse_reference
+from bmvis.view.figure.choice import drawn_figure
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
+from bmvis.worker.protocol import ModelRequest
 
 Sort = Literal["given", "name", "parameters"]
+Thumbnail = Literal["map", "flow"]
 ALL_NAMES = "*"
 """The pattern of an empty gallery: all models in `[tool.bmvis.models]`."""
 THUMBNAIL = Options(depth=6)
 """The options to lay out a model for its card."""
+THUMBNAIL_BOXES = 10
+"""Maximum number of modules and joins of the figure on a card, if the model has a level with so few."""
 
 
 class GalleryOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +39,7 @@ class GalleryOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     toctree: str = ""
     sort: Sort = "given"
+    thumbnail: Thumbnail = "map"
     name: str = ""
     caption: str = ""
     alt: str = ""
@@ -41,8 +47,17 @@ class GalleryOptions(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[str, ...] = ()
 
     def inputs_of(self, entry: Entry) -> str:
-        """Return the inputs for one line: none, as cards describe no call."""
-        return ""
+        """Return the inputs for one line: those of the line if cards show figures, else none."""
+        return dict(entry.values).get("inputs", "") if self.thumbnail == "flow" else ""
+
+    @property
+    def flow(self) -> Literal["", "auto"]:
+        """Return the option `flow` for its models."""
+        return "auto" if self.thumbnail == "flow" else ""
+
+    def request(self, entry: Entry) -> ModelRequest:
+        """Return what to build for one card."""
+        return ModelRequest(entry.reference, self.device, inputs=self.inputs_of(entry), figure=bool(self.flow))
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -83,6 +98,12 @@ def _sort(text: str) -> str:
     return text
 
 
+def _thumbnail(text: str) -> str:
+    if text not in get_args(Thumbnail):
+        raise ValueError
+    return text
+
+
 GALLERY_OPTIONS: tuple[Option, ...] = (
     Option(
         "toctree",
@@ -91,6 +112,13 @@ GALLERY_OPTIONS: tuple[Option, ...] = (
         "Create a page for each model in this folder, and link the cards to these pages.",
     ),
     Option("sort", "given, name or parameters", _sort, "Order of the cards. `parameters` puts the largest first."),
+    Option(
+        "thumbnail",
+        "map or flow",
+        _thumbnail,
+        "Picture on the cards. `map`: where the parameters are. `flow`: the architecture figure, with default inputs "
+        "or a line's `inputs=…`. The default is `map`.",
+    ),
     replace(BY_NAME["name"], help="Name of the gallery on the page: its anchor, and the target of references."),
     replace(BY_NAME["caption"], help="Caption below the cards."),
     replace(
@@ -193,10 +221,31 @@ def _title_of(reference: str, pattern: str) -> str:
     return str(found.arguments[0] if wanted.each else found.key)
 
 
-def make_card(entry: Entry, model: Model | BmvisError, href: str = "", *, fold: Fold = "auto") -> Card:
+def make_card(
+    entry: Entry,
+    model: Model | BmvisError,
+    href: str = "",
+    *,
+    fold: Fold = "auto",
+    thumbnail: Thumbnail = "map",
+) -> Card:
     """Lay out a model for its card, folded as in the trees of the site."""
+    if isinstance(model, BmvisError):
+        return Card(entry, model, href)
     options = msgspec.structs.replace(THUMBNAIL, fold=fold)
-    return Card(entry, model if isinstance(model, BmvisError) else layout(model, options), href)
+    page = layout(model, options)
+    if thumbnail == "flow":
+        options = msgspec.structs.replace(options, flow="auto")
+        figure, problems = drawn_figure(model, options, most=THUMBNAIL_BOXES)
+        page = msgspec.structs.replace(page, figure=figure, warnings=(*page.warnings, *problems))
+    return Card(entry, page, href)
+
+
+def figure_problems(card: Card) -> tuple[BmvisError, ...]:
+    """Return the reasons why a card shows no figure although the gallery selects figures."""
+    if isinstance(card.model, BmvisError):
+        return ()
+    return tuple(problem for problem in card.model.warnings if isinstance(problem, FigureError | TraceError))
 
 
 def ordered(cards: Iterable[Card], sort: Sort) -> list[Card]:

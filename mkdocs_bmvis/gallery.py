@@ -10,6 +10,7 @@ from bmvis.gallery import (
     Entry,
     GalleryOptions,
     expand,
+    figure_problems,
     make_card,
     ordered,
     parse_gallery_options,
@@ -21,7 +22,6 @@ from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from bmvis.source.facts import watched
 from bmvis.tables.options import TableOptions
-from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
 from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings
@@ -67,7 +67,10 @@ def draw_gallery(
         if isinstance(model, BmvisError):
             sources.update(likely_files(entry.reference, settings))
             report(model)
-        cards.append(make_card(entry, model, links.get(entry.reference, ""), fold=settings.options.fold))
+        link = links.get(entry.reference, "")
+        cards.append(make_card(entry, model, link, fold=settings.options.fold, thumbnail=options.thumbnail))
+        for problem in figure_problems(cards[-1]):
+            report(problem)
     return to_cards(ordered(cards, options.sort), anchor, options)
 
 
@@ -91,7 +94,6 @@ def _model(
     entry: Entry, options: GalleryOptions, models: Models, settings: Settings, sources: set[str], report: Report
 ) -> Model | BmvisError:
     try:
-        asked = ModelRequest(entry.reference, options.device)
-        return request_model(models, asked, settings, sources, report).model
+        return request_model(models, options.request(entry), settings, sources, report).model
     except BmvisError as error:
         return error

@@ -16,11 +16,21 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.gallery import Card, Entry, GalleryOptions, expand, make_card, ordered, parse_gallery_options, read_entries
+from bmvis.gallery import (
+    Card,
+    Entry,
+    GalleryOptions,
+    expand,
+    figure_problems,
+    make_card,
+    ordered,
+    parse_gallery_options,
+    read_entries,
+)
 from bmvis.render.summary import card_facts
 from bmvis.source.source import Source
 from bmvis.tables.options import TableOptions
-from bmvis.worker.protocol import Fact, Listed, ModelRequest
+from bmvis.worker.protocol import Fact, Listed
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import GalleryKey, domain_of
@@ -154,7 +164,7 @@ class FillGalleries(SphinxPostTransform):
         pages = model_pages(self.env, docname, node)
         cards, fold = [], site_options(self.config).fold
         for entry in gallery.entries:
-            answer = domain.answer(ModelRequest(entry.reference, node["options"].device))
+            answer = domain.answer(node["options"].request(entry))
             shown = msgspec.structs.replace(entry, location=place(entry.location, self.env.srcdir))
             cards.append(
                 make_card(
@@ -162,8 +172,11 @@ class FillGalleries(SphinxPostTransform):
                     answer if isinstance(answer, BmvisError) else answer.model,
                     pages.get(entry.reference, ""),
                     fold=fold,
+                    thumbnail=node["options"].thumbnail,
                 )
             )
+            for problem in figure_problems(cards[-1]):
+                warn(problem, entry.location or node["location"])
         node["cards"] = ordered(cards, node["options"].sort)
         node += search_text(" ".join(card.entry.shown for card in cards))
 

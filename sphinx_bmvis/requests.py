@@ -46,7 +46,7 @@ class GalleryRequest(msgspec.Struct, frozen=True):
         ]
 
     def _options_of(self, entry: Entry) -> Options:
-        return Options(device=self.options.device, inputs=self.options.inputs_of(entry))
+        return Options(device=self.options.device, inputs=self.options.inputs_of(entry), flow=self.options.flow)
 
 
 class PageContent(msgspec.Struct, frozen=True):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from bmvis.view.figure.figure import Box, Edge, Figure
+from bmvis.view.figure.figure import Box, Edge, Figure, Frame
 
 
 def connection_lines(figure: Figure) -> list[str]:
@@ -12,7 +12,7 @@ def connection_lines(figure: Figure) -> list[str]:
     groups: dict[tuple[object, ...], list[Edge]] = {}
     for edge in figure.edges:
         groups.setdefault((edge.source, edge.shape), []).append(edge)
-    names = _names(figure.boxes)
+    names = _names(figure)
     lines = []
     for edges in groups.values():
         shape = edges[0].shape
@@ -33,27 +33,58 @@ def called_with(figure: Figure) -> str:
     return f"Traced with {figure.called_with}." if figure.called_with else ""
 
 
-def _names(boxes: Sequence[Box]) -> dict[str, str]:
+def _names(figure: Figure) -> dict[str, str]:
     """Return the name of each box. Joins with the same name are numbered."""
+    around = dict(_around(figure.frames, ()))
     found: dict[str, str] = {}
     used: dict[str, int] = {}
-    for box in boxes:
-        name = box_name(box)
+    for box in figure.boxes:
+        name = box_name(box, around.get(box.key, ()))
         used[name] = used.get(name, 0) + 1
         found[box.key] = name if used[name] == 1 else f"{name} #{used[name]}"
     return found
 
 
-def box_name(box: Box) -> str:
-    """Return the path of a module, with all that a box represents, or the operation of a join and its module."""
+def _around(frames: Sequence[Frame], outer: tuple[Frame, ...]) -> Iterator[tuple[str, tuple[Frame, ...]]]:
+    """Yield the key of each box with the repeated frames around it, the outermost one first."""
+    for frame in frames:
+        repeated = (*outer, frame) if frame.repeats > 1 else outer
+        yield from ((key, repeated) for key in frame.boxes)
+        yield from _around(frame.frames, repeated)
+
+
+def box_name(box: Box, around: Sequence[Frame] = ()) -> str:
+    """Return the path of a module, with all that a box represents, or the operation of a join and its module.
+
+    Args:
+        box: the box.
+        around: the repeated frames around it, the outermost one first.
+    """
+    path = _ranged(box.path or "", around)
+    marks = [mark for frame in around for mark in _marks(frame)]
     if box.kind == "join":
-        return f"{box.label} in {box.path or 'root'}"
-    if box.kind != "module" or not box.path:
-        return box.label
-    name = box.path
-    if box.repeats > 1:
-        parent, dot, _ = box.path.rpartition(".")
-        name = f"{parent}{dot}{box.label.rpartition('.')[2]}"
-    marks = [f"{'≈' if box.similar else '×'}{box.repeats}"] if box.repeats > 1 else []
-    marks += [box.note] if box.note else []
+        name = f"{box.label} in {path or 'root'}"
+    elif box.kind != "module" or not path:
+        name = box.label
+    else:
+        name = _with_last(path, box.label) if box.repeats > 1 else path
+        marks += [*_marks(box), *([box.note] if box.note else [])]
     return f"{name} ({', '.join(marks)})" if marks else name
+
+
+def _marks(item: Box | Frame) -> list[str]:
+    return [f"{'≈' if item.similar else '×'}{item.repeats}"] if item.repeats > 1 else []
+
+
+def _ranged(path: str, around: Sequence[Frame]) -> str:
+    """Return a path with the names of all modules that the frames around it represent: `layer.0-11.output`."""
+    for frame in reversed(around):
+        if frame.path and (path == frame.path or path.startswith(f"{frame.path}.")):
+            path = _with_last(frame.path, frame.label) + path[len(frame.path) :]
+    return path
+
+
+def _with_last(path: str, label: str) -> str:
+    """Return a path whose last name is that of a label: `layer.0` with `encoder.layer.0-11` is `layer.0-11`."""
+    parent, dot, _ = path.rpartition(".")
+    return f"{parent}{dot}{label.rpartition('.')[2]}"

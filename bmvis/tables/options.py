@@ -43,6 +43,11 @@ class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[str, ...] = ()
 
     @property
+    def flow(self) -> Literal[""]:
+        """Return the option `flow` for its models: a table has no figures."""
+        return ""
+
+    @property
     def needs_call(self) -> bool:
         """Return whether a column describes a call of the model."""
         return bool(set(CALLED) & {*self.columns, self.sort.column})

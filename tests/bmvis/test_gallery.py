@@ -2,7 +2,9 @@
 
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
+from drawn_networks import UNet, figures, image
 from trees import bert, linear
 
 from bmvis.errors import FactoryError
@@ -11,13 +13,14 @@ from bmvis.gallery import (
     Entry,
     GalleryOptions,
     expand,
+    figure_problems,
     make_card,
     ordered,
     page_names,
     parse_gallery_options,
     read_entries,
 )
-from bmvis.model.tree import Model, Module
+from bmvis.model.tree import Model, Module, Problem
 from bmvis.options import Options
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.map import to_thumbnail
@@ -132,3 +135,29 @@ def test_alt_is_the_accessible_name(options):
     root = ElementTree.fromstring(to_html(layout(bert(), options), "m"))
     assert root.get("aria-label") == "BERT, an encoder"
     assert root.get("aria-labelledby") is None
+
+
+def test_card_shows_the_figure():
+    options = parse_gallery_options({"thumbnail": "flow"})
+    entry = Entry("zoo:unet", values=(("inputs", "float32[1, 3, 64, 64]"),))
+    request = options.request(entry)
+    assert (request.figure, request.inputs) == (True, "float32[1, 3, 64, 64]")
+    card = make_card(entry, figures(UNet(), image()).model, thumbnail=options.thumbnail)
+    assert figure_problems(card) == ()
+    drawn = ElementTree.fromstring(to_cards([card], "g", options))
+    (svg,) = drawn.iter("svg")
+    assert svg.get("aria-label", "").startswith("Architecture: inc, down1, down2")
+    assert [text.text for text in svg.iter("text")].count("up4") == 1
+    assert not [one for one in svg.iter() if one.get("id") or one.get("href")]
+
+
+def test_card_without_a_figure_shows_the_map_and_a_warning():
+    model = msgspec.structs.replace(bert(), undrawn=Problem("it needs inputs"))
+    card = make_card(Entry("zoo:bert"), model, thumbnail="flow")
+    assert [problem.message for problem in figure_problems(card)] == ["it needs inputs"]
+    assert 'class="bmvis-thumbnail"' in to_cards([card], "g", GalleryOptions(thumbnail="flow"))
+
+
+def test_cards_with_maps_need_no_call():
+    request = GalleryOptions().request(Entry("zoo:bert", values=(("inputs", "float32[1]"),)))
+    assert (request.figure, request.inputs) == (False, "")

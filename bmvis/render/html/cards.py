@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bmvis.errors import BmvisError
 from bmvis.gallery import Card, GalleryOptions
 from bmvis.render import summary
+from bmvis.render.html.figure import figure_thumbnail
 from bmvis.render.html.map import to_thumbnail
 from bmvis.render.html.markup import Markup, join, prose, spaced, tag
 
@@ -43,7 +44,7 @@ def _card(card: Card, place: str) -> Markup:
         return tag("li", body, tags, class_="bmvis-card bmvis-card-error", data_reference=entry.reference)
     return tag(
         "li",
-        to_thumbnail(page),
+        (figure_thumbnail(page.figure) if page.figure else None) or to_thumbnail(page),
         head,
         tag("p", tag("i", page.type)) if page.type else None,
         tag("p", *spaced(tag("span", fact) for fact in summary.card_facts(page)), class_="bmvis-facts"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bmvis.render.connections import called_with, connection_lines
-from bmvis.render.html.drawing import to_drawing
+from bmvis.render.html.drawing import shapes_of, size_of, to_drawing
 from bmvis.render.html.markup import Markup, tag
 from bmvis.render.html.row import PathLink
 from bmvis.view.figure.figure import Figure
@@ -36,6 +36,24 @@ def to_figure(drawn: DrawnFigure, anchor: str, link: PathLink, subject: str) -> 
         tag("figcaption", note) if note else None,
         class_="bmvis-figure",
         id=f"{anchor}..",
+    )
+
+
+def figure_thumbnail(drawn: DrawnFigure) -> Markup | None:
+    """Return a small figure without links; None if there is no drawing. Its text alternative names the modules."""
+    if drawn.drawing is None:
+        return None
+    names = [box.label for box in drawn.figure.boxes if box.kind == "module"]
+    return tag(
+        "div",
+        tag(
+            "svg",
+            shapes_of(drawn.figure, drawn.drawing),
+            **size_of(drawn.drawing),
+            role="img",
+            aria_label=f"Architecture: {', '.join(names)}",
+        ),
+        class_="bmvis-figure bmvis-picture",
     )
 
 

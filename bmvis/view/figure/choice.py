@@ -9,17 +9,20 @@ from bmvis.options import Options
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.draw import draw_deepest
 from bmvis.view.figure.layout.drawing import DrawnFigure
-from bmvis.view.figure.levels import Figures
+from bmvis.view.figure.levels import MAX_BOXES, Figures
 
 MAX_DRAWN = 150
 """Maximum number of boxes of a figure that is drawn."""
 _SIMILAR = {"equal": False, "similar": True, "auto": None}
 
 
-def chosen_figures(model: Model, options: Options) -> tuple[tuple[Figure, ...], tuple[BmvisError, ...]]:
+def chosen_figures(
+    model: Model, options: Options, *, most: int = MAX_BOXES
+) -> tuple[tuple[Figure, ...], tuple[BmvisError, ...]]:
     """Return the figure that the options select, followed by those of the levels above it; and what to warn about.
 
-    There is none if the options select none, or if the model has no record of its dataflow.
+    There is none if the options select none, or if the model has no record of its dataflow. `most` is the maximum
+    number of modules and joins of the level `auto`.
     """
     if not options.flow:
         return (), ()
@@ -43,13 +46,15 @@ def chosen_figures(model: Model, options: Options) -> tuple[tuple[Figure, ...], 
     figures = Figures(
         model, flow, operations=options.flow_ops, opened=opened, closed=closed, similar=_SIMILAR[options.fold]
     )
-    first = figures.at(options.flow) if isinstance(options.flow, int) else figures.auto
+    first = figures.at(options.flow) if isinstance(options.flow, int) else figures.fitting(most)
     return (first, *(figures.at(level) for level in range(first.level - 1, 0, -1))), tuple(warnings)
 
 
-def drawn_figure(model: Model, options: Options) -> tuple[DrawnFigure | None, tuple[BmvisError, ...]]:
+def drawn_figure(
+    model: Model, options: Options, *, most: int = MAX_BOXES
+) -> tuple[DrawnFigure | None, tuple[BmvisError, ...]]:
     """Return the figure that the options select, or the nearest one that can be drawn; and what to warn about."""
-    figures, warnings = chosen_figures(model, options)
+    figures, warnings = chosen_figures(model, options, most=most)
     if not figures:
         return None, warnings
     wanted = figures[0]

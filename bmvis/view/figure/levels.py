@@ -95,10 +95,14 @@ class Figures:
     @property
     def auto(self) -> Figure:
         """Return the figure of the deepest level with at most `MAX_BOXES` boxes; that of level 1 if none has."""
+        return self.fitting(MAX_BOXES)
+
+    def fitting(self, most: int) -> Figure:
+        """Return the figure of the deepest level with at most `most` boxes; that of level 1 if none has."""
         found = self.at(1)
         for level in range(2, self.deepest + 1):
             figure = self.at(level)
-            if size(figure) > MAX_BOXES:
+            if size(figure) > most:
                 break
             found = figure
         return found

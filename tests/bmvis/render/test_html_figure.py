@@ -15,6 +15,7 @@ from formats import layer, net
 from trees import tensor
 
 from bmvis.options import Options
+from bmvis.render.connections import connection_lines
 from bmvis.render.html import assets
 from bmvis.render.html.figure_image import COLORS, HUES
 from bmvis.render.html.tree import to_html
@@ -118,6 +119,23 @@ def test_connections_as_text() -> None:
     ]
     assert figure.select_one("details[open]") is None
     assert figure.select_one("figcaption").text == "Traced with x: int64[1, 8]."  # type: ignore[union-attr]
+
+
+def test_connections_in_repeated_frames_name_all_that_repeats() -> None:
+    boxes = (
+        Box("a", "module", "attn", "Attn", "net.layers.0.attn"),
+        Box("e", "module", "experts.0-3", "Expert", "net.layers.0.mlp.experts.0", 4, parallel=True),
+        Box("(+)l", "join", "+", path="net.layers.0"),
+    )
+    layer = Frame(
+        "layers.0-11", "net.layers.0", "Layer", 12, ("a", "(+)l"), (Frame("mlp", "net.layers.0.mlp", "", 1, ("e",)),)
+    )
+    edges = (Edge("a", "e"), Edge("e", "(+)l"))
+    figure = Figure(boxes, edges, (Frame("net", "net", "Net", 1, (), (layer,)),))
+    assert connection_lines(figure) == [
+        "net.layers.0-11.attn (×12) -> net.layers.0-11.mlp.experts.0-3 (×12, ×4)",
+        "net.layers.0-11.mlp.experts.0-3 (×12, ×4) -> + in net.layers.0-11 (×12)",
+    ]
 
 
 def test_connections_are_open_where_there_is_no_drawing() -> None:
