@@ -78,7 +78,7 @@ def check(
             )
             one = check_project(work, since)
             found.append(named_by_project(one, folder) if len(folders) > 1 else one)
-    _finish(found, report, is_update=is_update)
+        _finish(found, report, is_update=is_update)
 
 
 def _finish(found: Sequence[CheckedProject], report: Report, *, is_update: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,9 @@ from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model
 from bmvis.regular_file import read_regular
 from bmvis.source.recorded import MAX_BYTES, ConflictError, conflict_sides, parse_snapshot, read_snapshot
+
+_SIDES = re.compile(rb"^(?:<{7}|>{7}) (\S+)", re.MULTILINE)
+"""Conflict markers with the name of a branch or commit."""
 
 
 class Checked(NamedTuple):
@@ -127,7 +131,9 @@ def _unreadable(name: str, file: Path, error: SnapshotError) -> Result:
     except SnapshotError:
         return result  # a side is not a complete snapshot, because git merged other parts of the file
     found = compared(name, file, find_drift(ours, theirs), content.decode())
-    problem = {"status": "conflicted", "message": result.message, "hint": result.hint}
+    labels = [label[1].decode(errors="replace") for label in _SIDES.finditer(content)][:2]
+    sides = f", with these changes from {labels[0]} to {labels[1]}" if len(labels) == 2 else ""
+    problem = {"status": "conflicted", "message": result.message + sides, "hint": result.hint}
     return msgspec.structs.replace(found, **problem)
 
 

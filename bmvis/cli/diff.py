@@ -11,7 +11,7 @@ import click
 from bmvis.cli.comparing import compare_contents
 from bmvis.cli.results import Result, exit_code
 from bmvis.cli.shared_options import Report, errors_end_the_command, project_option, report_options
-from bmvis.errors import SnapshotError
+from bmvis.errors import OptionError, SnapshotError
 from bmvis.regular_file import read_regular
 from bmvis.source.pyproject import read_project
 from bmvis.source.recorded import MAX_BYTES
@@ -47,6 +47,8 @@ def _results(folder: Path, before: str, after: str | None) -> Iterator[Result]:
     if len(files) == 2:
         yield compare_contents(files[1].stem, files[1], _content(files[0]), _content(files[1]), project.ignored)
         return
+    if files:
+        raise OptionError(f"{files[0]} is compared with a revision", hint="pass two snapshot files, or revisions only")
     snapshots = project.snapshots
     old = read_revision(snapshots, resolve_revision(folder, before))
     new = _committed(snapshots) if after is None else read_revision(snapshots, resolve_revision(folder, after))

@@ -14,7 +14,7 @@ import msgspec
 
 from bmvis.cli.reports import FORMATS
 from bmvis.cli.results import BROKEN, FailOn, Result
-from bmvis.errors import BmvisError
+from bmvis.errors import BmvisError, OptionError
 from bmvis.worker.client import TIMEOUT
 
 Command = Callable[..., None]
@@ -74,7 +74,8 @@ class Report(msgspec.Struct, frozen=True):
         keys = {
             result.name: {k.before: k.after for k in result.renamed if k.is_certain or self.guess} for result in results
         }
-        self.key_map.write_text(json.dumps(keys, indent=2) + "\n", encoding="utf-8")
+        with errors_end_the_command():
+            write_file(self.key_map, json.dumps(keys, indent=2) + "\n")
         unsure = sum(not key.is_certain for result in results for key in result.renamed)
         if unsure and not self.guess:
             click.echo(f"{unsure} renamed keys are not certain: --guess writes them to {self.key_map}", err=True)
@@ -121,3 +122,16 @@ def errors_end_the_command() -> Iterator[None]:
     except BmvisError as error:
         click.echo(error.report, err=True)
         sys.exit(BROKEN)
+
+
+def write_file(file: Path, text: str) -> None:
+    """Write a file that a command is to write, and its folder.
+
+    Raises:
+        OptionError: it cannot be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise OptionError(f"cannot write {file}: {error.strerror}", hint="check the path and its permissions") from None

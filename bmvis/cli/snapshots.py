@@ -13,7 +13,7 @@ from bmvis.cli.building import Builders, Work
 from bmvis.cli.comparing import Checked, check_file, obsolete_snapshots
 from bmvis.cli.reports.text import to_text
 from bmvis.cli.results import BROKEN
-from bmvis.cli.shared_options import build_options, errors_end_the_command, project_option
+from bmvis.cli.shared_options import build_options, errors_end_the_command, project_option, write_file
 from bmvis.log_text import one_line
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.source.pyproject import Project, read_project
@@ -56,8 +56,7 @@ def write_snapshot(file: Path, snapshot: Snapshot) -> str:
     known, text = file.read_text(encoding="utf-8") if file.exists() else None, dump(snapshot)
     if known == text:
         return "unchanged"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8", newline="\n")
+    write_file(file, text)
     return "wrote" if known is None else "changed"
 
 

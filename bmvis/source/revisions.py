@@ -17,8 +17,9 @@ def resolve_revision(folder: Path, revision: str) -> str:
     """Return the hash of the commit that a revision names.
 
     Raises:
-        SnapshotError: the folder is in no repository, or the repository has no such commit.
+        SnapshotError: git cannot read a repository in the folder, or the repository has no such commit.
     """
+    _git(folder, "rev-parse", "--git-dir")  # its own error: no git, no repository, or one of another user
     if "\0" in revision:
         raise SnapshotError("a git revision cannot contain a NUL character", hint="use a branch, a tag or a commit")
     try:

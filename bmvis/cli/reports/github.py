@@ -59,7 +59,8 @@ def _annotations(result: Result, fail_on: FailOn) -> Iterator[_Annotation]:
     for line, indices in by_line.items():
         changes = [result.changes[index] for index in indices]
         rank = min(IMPACTS.index(change.impact) for change in changes)
-        text = lines("\n".join(change.shown for change in changes))
+        versions = [result.versions] if result.versions and 0 in indices else []
+        text = lines("\n".join([*(change.shown for change in changes), *versions]))
         yield _Annotation(1 + rank, level(IMPACTS[rank], fail_on), result.file, line, title, text)
 
 

@@ -92,7 +92,32 @@ def test_revision_with_a_dash_is_rejected(repository, revision):
 
 def test_diff_outside_a_repository_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run("HEAD").exit_code == 2
+    result = run("HEAD")
+    assert result.exit_code == 2
+    assert "not a git repository" in result.stderr
+
+
+def test_missing_git_is_named(repository, monkeypatch):
+    monkeypatch.setenv("PATH", str(repository))
+    result = run("HEAD")
+    assert result.exit_code == 2
+    assert "git is not installed" in result.stderr
+
+
+@pytest.mark.parametrize("sides", [["snapshots/net.json"], ["HEAD", "snapshots/net.json"]])
+def test_a_file_and_a_revision_are_not_compared(repository, sides):
+    result = run(*sides)
+    assert result.exit_code == 2
+    assert "pass two snapshot files, or revisions only" in result.stderr
+
+
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "net.json").write_text(text(2))
+    (tmp_path / "file").write_text("")
+    both = [str(tmp_path / "net.json")] * 2
+    result = run(*both, "--key-map", str(tmp_path / "file" / "keys.json"))
+    assert result.exit_code == 2
+    assert "cannot write" in result.stderr
 
 
 def test_renamed_keys_are_written(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from bmvis.cli.reports import FORMATS
@@ -16,6 +17,7 @@ from bmvis.errors import BmvisError
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.settings import Configuration
 from bmvis.model.snapshot import Snapshot, dump
+from bmvis.model.totals import Totals
 from bmvis.model.tree import Model, Module, Parameter
 from bmvis.source.recorded import conflict_sides
 
@@ -54,7 +56,11 @@ def many(count):
         ReportedChange("changed", str(n), "x", "cosmetic" if n else "checkpoint", line=count - n, shown=f"~ {n}  x")
         for n in reversed(range(count))
     )
-    return Result(name="big", status="drifted", snapshot="big.json", file="big.json", changes=changes, headline="h")
+    totals = Totals(6, 6, 0, 24)
+    return Result(
+        name="big", status="drifted", snapshot="big.json", file="big.json", changes=changes, headline="h",
+        before=totals, after=totals,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("style", FORMATS)
@@ -97,6 +103,14 @@ def test_change_below_fail_on_is_output_of_a_passed_test():
     ((case,),) = ElementTree.fromstring(written("junit", [FROZEN], "numerics"))
     assert [child.tag for child in case] == ["system-out"]
     assert "whole model  frozen" in case[0].text
+
+
+def test_other_versions_are_in_the_first_annotation():
+    other = "recorded with transformers 4.56.2, here 5.23.0"
+    result = msgspec.structs.replace(many(3), versions=other)
+    assert [other in line for line in written("github", [result]).splitlines()].count(True) == 1
+    for style in ("text", "markdown", "junit", "json"):
+        assert other in written(style, [result])
 
 
 def test_changes_of_one_row_are_one_annotation():

@@ -311,8 +311,17 @@ def test_check_compares_the_sides_of_a_conflicted_snapshot(recorded):
     file.write_text(f"<<<<<<< HEAD\n{ours}=======\n{theirs}>>>>>>> other\n")
     result = run("check", "small")
     assert result.exit_code == 5
-    assert "small.json has git conflict markers" in result.stdout
+    assert "small.json has git conflict markers, with these changes from HEAD to other (" in result.stdout
     assert "~ whole model  float32 → float64 (8 tensors)" in result.stdout
+
+
+@pytest.mark.parametrize("command", [["snapshot"], ["check", "--update"]], ids=" ".join)
+def test_a_snapshot_that_cannot_be_written_is_an_error(project, command):
+    (project / "snapshots").write_text("a file in place of the folder")
+    result = run(*command, "small")
+    assert result.exit_code == 2
+    assert "cannot write" in result.output
+    assert isinstance(result.exception, SystemExit)
 
 
 def test_check_of_a_damaged_snapshot_exits_with_6(recorded):

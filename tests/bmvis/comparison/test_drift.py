@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from bmvis.comparison.drift import find_drift, total_lines
+from bmvis.comparison.placing import moving
 from bmvis.extraction.modules import capture
 from bmvis.model.totals import Totals
 
@@ -126,6 +127,12 @@ CHANGES: dict[str, tuple[nn.Module, nn.Module, str | None, list[str]]] = {
         [
             "~ stages  sizes of 80 tensors: 8-128 → 16-256",
         ],
+    ),
+    "one wider, one narrower": (
+        SEQUENTIAL(Named(fc=nn.Linear(4, 8, bias=False)), Named(fc=nn.Linear(4, 32, bias=False))),
+        SEQUENTIAL(Named(fc=nn.Linear(4, 16, bias=False)), Named(fc=nn.Linear(4, 8, bias=False))),
+        "checkpoint",
+        ["~ 0.fc  weight: [8, 4] → [16, 4]", "~ 1.fc  weight: [32, 4] → [8, 4]"],
     ),
     "more experts": (
         experts(8),
@@ -354,3 +361,20 @@ def test_changes_of_one_class_of_one_module_are_one_line() -> None:
 )
 def test_only_changed_totals_have_a_line(before, after, lines):
     assert list(total_lines(before, after)) == lines
+
+
+@pytest.mark.parametrize(
+    ("was", "path", "word"),
+    [
+        ("fc", "head", "renamed"),
+        ("net.fc", "net.head", "renamed"),
+        ("a.fc", "b.head", "moved"),
+        ("a.fc", "b.fc", "moved"),
+        ("net.1", "net.2", "moved"),
+        ("fc", "0", "moved"),
+        ("", "model", "moved"),
+        ("module", "", "moved"),
+    ],
+)
+def test_word_for_another_path(was: str, path: str, word: str) -> None:
+    assert moving(was, path) == word
