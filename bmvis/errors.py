@@ -99,6 +99,15 @@ class IncompleteError(BmvisError):
     kind = "incomplete"
 
 
+class NoTorchError(BmvisError):
+    """A model has no snapshot, and the Python that builds models has no PyTorch.
+
+    It is the same for all such models of a site: a host logs it once.
+    """
+
+    kind = "torch"
+
+
 class OptimizerError(BmvisError):
     """An optimizer is missing, or its parameter groups have a likely mistake."""
 

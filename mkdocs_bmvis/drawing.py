@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from bmvis.errors import BmvisError, OptionError
+from bmvis.errors import BmvisError, NoTorchError, OptionError
 from bmvis.log_text import one_line
 from bmvis.option_parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.options import BY_NAME
@@ -64,6 +64,7 @@ class Trees:
         self.raises = raises
         self.sources: set[str] = set()
         """Files and folders to watch, which the trees depend on."""
+        self._has_reported_torch = False
 
     def draw(self, element: Element, page: HostPage, type_link: TypeLink | None = None) -> Drawn:
         """Return the tree or the gallery of an element, or an error box.
@@ -103,6 +104,10 @@ class Trees:
         error = portable_error(error, Path(self.settings.cwd))
         if self.settings.on_error == "raise":
             raise self.raises(f"{place}: {error.report}") from error
+        if isinstance(error, NoTorchError):
+            if self._has_reported_torch:
+                return
+            self._has_reported_torch = True
         LOG.warning("%s: %s", place, error.report)
 
     def _gallery(self, element: Element, page: HostPage, line: int | None) -> Markup:

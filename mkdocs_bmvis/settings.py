@@ -23,7 +23,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "memory": "Memory limit for one model in bytes, on Linux. If 0, the limit is half of the memory; with "
     "`device: cpu`, there is none.",
     "mode": "`live` builds models, `snapshot` reads committed snapshots, `check` builds models and compares "
-    "them with their snapshots.",
+    "them with their snapshots. `auto` is `live` if `python` has PyTorch, else `snapshot`.",
     "snapshots": "Snapshot folder. The default is `snapshots` in `[tool.bmvis]`.",
     "python": "The Python that builds models. It needs torch and msgspec, but not bmvis.",
     "cache": "The cache folder, relative to `cwd`. `false` disables the cache.",
@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow: tuple[str, ...] = ("*",)
     timeout: float = TIMEOUT
     memory: int = 0
-    mode: Mode = "live"
+    mode: Mode = "auto"
     snapshots: str = ""
     python: str = sys.executable
     cache: str | None = None

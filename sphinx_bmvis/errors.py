@@ -7,14 +7,15 @@ import os
 from docutils import nodes
 from sphinx.util import logging
 
-from bmvis.errors import BmvisError
+from bmvis.errors import BmvisError, NoTorchError
 
 logger = logging.getLogger(__name__)
 
 
 def warn(error: BmvisError, location: str) -> None:
     """Warn about a tree that cannot be drawn. Its subtype, such as `bmvis.factory`, works in `suppress_warnings`."""
-    logger.warning("%s", error.report, type="bmvis", subtype=error.kind, location=location)
+    is_once = isinstance(error, NoTorchError)
+    logger.warning("%s", error.report, type="bmvis", subtype=error.kind, location=location, once=is_once)
 
 
 def place(location: str, folder: str | os.PathLike[str]) -> str:

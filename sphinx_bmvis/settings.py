@@ -35,7 +35,7 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("bmvis_memory", 0, "", int)
     app.add_config_value("bmvis_allow", ["*"], "env", (list, tuple))
     app.add_config_value("bmvis_cache", True, "", (bool, str))
-    app.add_config_value("bmvis_mode", "live", "env", ENUM(*get_args(Mode)))
+    app.add_config_value("bmvis_mode", "auto", "env", ENUM(*get_args(Mode)))
     app.add_config_value("bmvis_snapshots", None, "env", (str, Path))
     app.connect("config-inited", _check)
     app.connect("builder-inited", _forward_logs)

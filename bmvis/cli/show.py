@@ -160,7 +160,7 @@ def _built(reference: str, options: Options, path: Sequence[str], timeout: float
     if reference.endswith(".json") and ":" not in reference and not options.base:
         model = read_file(Path(reference)).model
         return Built(recorded_model(model, Path(reference).stem, options.inputs or model.inputs), ())
-    with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
+    with Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
         return source.answer(model_request(reference, options))
 
 

@@ -60,7 +60,7 @@ def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: 
         if given.get(option.attribute)
     }
     try:
-        with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
+        with Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
             made = read_table(lines, parse_table_options(written), source)
     except BmvisError as error:
         click.echo(f"Error: {printable_lines(error.report)}", err=True)

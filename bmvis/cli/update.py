@@ -55,7 +55,7 @@ def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeo
     fails, the file is unchanged, and the exit code is 2.
     """
     outcomes = []
-    with Source(Path.cwd(), path=(*path, "."), timeout=timeout) as source:
+    with Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
         for file in files:
             outcomes.append(_update(file, source, check))
     sys.exit(max(outcomes))

@@ -35,7 +35,7 @@ def read_recorded(project: Project, name: str, text: str, inputs: str = "") -> B
         SnapshotError: the reference has no name, or the snapshot cannot be read.
     """
     if not name:
-        raise SnapshotError(
+        raise MissingSnapshotError(
             f"{text!r} has no name in pyproject.toml, and therefore no snapshot",
             hint=f"add to [tool.bmvis.models] in pyproject.toml: name = {text!r}",
         )
@@ -99,7 +99,7 @@ def drift_error(reference: str, built: Built) -> DriftError | None:
 
 
 class MissingSnapshotError(SnapshotError):
-    """There is no snapshot file."""
+    """There is no snapshot file, or no name for one."""
 
 
 class ReferenceChangedError(SnapshotError):

@@ -14,28 +14,27 @@ from typing import Literal, TypeVar
 import msgspec
 
 from bmvis import inputs as inputs_of
-from bmvis.errors import BmvisError, InvalidReferenceError, ProjectError, nearest
-from bmvis.log_text import one_line
+from bmvis.errors import BmvisError, InvalidReferenceError, NoTorchError, ProjectError, nearest
 from bmvis.options import Device, Options
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, BuildJob
 from bmvis.source.facts import entry_fact
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
+from bmvis.source.pattern_matches import matches, passed_over_text
 from bmvis.source.portable import portable_error, portable_model
 from bmvis.source.pyproject import Project, read_project, require_file_names
-from bmvis.source.recorded import read_recorded, with_drift
+from bmvis.source.recorded import MissingSnapshotError, read_recorded, with_drift
+from bmvis.source.torch_finder import has_torch, install_folders
 from bmvis.worker.client import TIMEOUT
 from bmvis.worker.protocol import Built, Listed, ModelRequest
 
 _LOG = logging.getLogger(__name__)
-Mode = Literal["live", "snapshot", "check"]
+Mode = Literal["auto", "live", "snapshot", "check"]
 _Key = TypeVar("_Key")
 _Found = TypeVar("_Found", Built, Listed)
 
 
-MAX_NAMES = 10
-"""Maximum number of names in the message about names that a pattern passes over."""
 RECORDED = "snapshot:"
 """Prefix of a model name that selects its snapshot in every mode."""
 
@@ -61,7 +60,7 @@ class Source:
             has the rules). By default a page can run any importable callable. Names from pyproject.toml are always
             allowed, because its authors can run code anyway.
         mode: `live` builds models; `snapshot` only reads committed files; `check` builds models and compares them
-            with their snapshots.
+            with their snapshots. `auto` is `live` if `python` has PyTorch, else `snapshot`.
         snapshots: the folder of snapshots, instead of the one in pyproject.toml.
     """
 
@@ -84,11 +83,24 @@ class Source:
         self._timeout = timeout
         self._memory = memory
         self._allow = AllowList(allow, self._cwd)
-        self._mode = mode
+        self._asked_mode = mode
         self._snapshots = self._cwd / snapshots if snapshots else None
         self._builder = Builder(self._cwd / cache if cache else None)
         self._lists: dict[str, Listed | BmvisError] = {}
         self._known: dict[tuple[str, Device, str, bool], Built | BmvisError] = {}
+
+    @cached_property
+    def _mode(self) -> Mode:
+        if self._asked_mode != "auto":
+            return self._asked_mode
+        if has_torch(self._python):
+            return "live"
+        _LOG.info("%s has no PyTorch: models are those of their snapshots", self._python)
+        return "snapshot"
+
+    @property
+    def _lacks_torch(self) -> bool:
+        return self._asked_mode == "auto" and self._mode == "snapshot"
 
     @cached_property
     def project(self) -> Project:
@@ -184,7 +196,7 @@ class Source:
             reference = parse_reference(text)
             allow = self._allow.grants(reference)
             name = self._name_of(text, device)
-            if self._mode == "snapshot":
+            if self._mode == "snapshot" and not (self._lacks_torch and reference.is_checkpoint):
                 return self._recorded(name, text, inputs)
             job = msgspec.structs.replace(self._job(reference), device=device, allow=allow)
         if inputs:
@@ -195,7 +207,17 @@ class Source:
         return self._with_entry(name, built)
 
     def _recorded(self, name: str, text: str, inputs: str) -> Built:
-        return self._with_entry(name, read_recorded(self.project, name, text, inputs))
+        try:
+            built = read_recorded(self.project, name, text, inputs)
+        except MissingSnapshotError as error:
+            raise (self._no_torch() if self._lacks_torch else error) from None
+        if self._lacks_torch:
+            built = msgspec.structs.replace(built, installed=install_folders())
+        return self._with_entry(name, built)
+
+    def _no_torch(self) -> NoTorchError:
+        hint = "install torch there, or run `bmvis snapshot` where PyTorch is installed, and commit the result"
+        return NoTorchError(f"{self._python} has no PyTorch, and there is no snapshot", hint=hint)
 
     def _with_entry(self, name: str, built: Built) -> Built:
         """Return a model with the facts of the installed distributions, and of its entry in pyproject.toml."""
@@ -210,11 +232,13 @@ class Source:
         elif self._mode == "snapshot":
             names = (*self.project.models, *self.project.recorded_names())
             targets = [self.project.find(name).reference for name in names]
-            listed = Listed(tuple(text for text in targets if _matches(text, pattern)))
+            listed = Listed(tuple(text for text in targets if matches(text, pattern)))
             hint = "in mode snapshot, a model needs a name in [tool.bmvis.models]"
         else:
             listed = self._listed(parse_pattern(pattern))
             hint = "a pattern matches public functions and classes that create a model without arguments"
+        if not listed.references and self._lacks_torch and ":" in pattern:
+            raise self._no_torch()
         if not listed.references:
             hint = passed_over_text(pattern, listed.passed_over) or hint
             raise InvalidReferenceError(f"the pattern {pattern!r} matches no model", hint=hint)
@@ -317,22 +341,3 @@ class Source:
 def model_request(reference: str, options: Options) -> ModelRequest:
     """Return the request of a page for `reference` with `options`."""
     return ModelRequest(reference, options.device, options.base, options.inputs, bool(options.flow))
-
-
-def _matches(reference: str, pattern: str) -> bool:
-    """Return whether a pattern that names a module matches a reference, as far as its text shows."""
-    wanted = parse_pattern(pattern)
-    found = parse_reference(reference)
-    if wanted.each is None:
-        return found.module == wanted.module and fnmatchcase(found.attribute, wanted.attribute)
-    is_kind = found.key is not None if wanted.each == "" else len(found.arguments) == 1 + len(wanted.arguments)
-    return is_kind and (found.module, found.attribute) == (wanted.module, wanted.attribute)
-
-
-def passed_over_text(pattern: str, names: Sequence[str]) -> str:
-    """Return the message about names that match a pattern and give no model; '' if there are none."""
-    if not names:
-        return ""
-    more = f", … ({len(names) - MAX_NAMES} more)" if len(names) > MAX_NAMES else ""
-    count = "1 name" if len(names) == 1 else f"{len(names)} names"
-    return f"{pattern!r} passes over {count}: {one_line(', '.join(names[:MAX_NAMES]))}{more}"

@@ -63,6 +63,16 @@ def test_unchanged_model_is_read_from_the_cache(tmp_path, monkeypatch):
     assert second.text("index.html") == first.text("index.html")
 
 
+def test_missing_torch_is_reported_once(tmp_path):
+    python = tmp_path / "python-without-torch"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    built = build("mkdocs", make_site(tmp_path / "site", change=plugin_settings(path="src", python=str(python))))
+    assert built.log.count("has no PyTorch, and there is no snapshot") == 1
+    assert "docs/index.md:7: " in built.log
+    assert len(built.page("index.html").select(".bmvis-error")) > 1
+
+
 def test_reference_outside_the_allow_list_is_refused(tmp_path):
     built = build("mkdocs", make_site(tmp_path, change=plugin_settings(path="src", allow=["zoo:big*"], cache=False)))
     assert "docs/index.md:7: 'zoo:tiny' is not allowed by `allow`" in built.log

@@ -63,8 +63,48 @@ def test_snapshots_can_be_in_another_folder(drifting):
     assert not built.warnings
 
 
+@pytest.fixture
+def without_torch(tmp_path):
+    """Return a Python that does not find what is installed."""
+    python = tmp_path / "python-without-torch"
+    python.write_text(f'#!/bin/sh\nexec {TORCH_PYTHON} -S "$@"\n')
+    python.chmod(0o755)
+    return str(python)
+
+
+def test_auto_mode_reads_snapshots_where_torch_is_missing(drifting, without_torch):
+    built = drifting.build(bmvis_python=without_torch)
+    assert not built.warnings
+    assert ["[4, 4]" in tree.get_text() for tree in built.trees("index.html")] == [True, True]
+    assert "recorded with" in built.trees("index.html")[0].parent.get_text()
+
+
+def test_auto_mode_builds_models_where_torch_is_installed(drifting):
+    built = drifting.build()
+    assert not built.warnings
+    assert ["[5, 5]" in tree.get_text() for tree in built.trees("index.html")] == [True, True]
+
+
+def test_auto_mode_never_shows_a_snapshot_for_a_factory_that_fails(drifting):
+    drifting.write("src/shapes.py", "raise ValueError('no shapes')\n")
+    built = drifting.build()
+    assert "ValueError: no shapes" in built.warnings
+    assert len(built.boxes("index.html")) == 2
+
+
+def test_auto_mode_reports_missing_torch_once(drifting, without_torch):
+    (drifting.folder / "snapshots" / "tiny.json").unlink()
+    drifting.write("index.rst", PAGE + "\n.. model-gallery::\n\n   zoo:*\n   tiny\n")
+    built = drifting.build(bmvis_python=without_torch)
+    assert built.warnings.count("has no PyTorch, and there is no snapshot") == 1
+    assert "index.rst:4: WARNING:" in built.warnings
+    assert "or run `bmvis snapshot` where PyTorch is installed" in built.warnings
+    assert len(built.boxes("index.html")) == 2
+    assert len(built.page("index.html").select(".bmvis-card-error")) == 2
+
+
 def test_unknown_mode_names_conf_py(make_site):
-    with pytest.raises(Exception, match=r"bmvis_mode in conf\.py must be one of live, snapshot, check"):
+    with pytest.raises(Exception, match=r"bmvis_mode in conf\.py must be one of auto, live, snapshot, check"):
         make_site({"index.rst": PAGE}).build(bmvis_mode="lve")
 
 
