@@ -12,7 +12,7 @@ def test_every_setting_is_described():
 @pytest.mark.parametrize(
     ("written", "message", "hint"),
     [
-        ({"mode": "lve"}, "setting 'mode'", "valid values: check, live, snapshot"),
+        ({"mode": "lve"}, "setting 'mode'", "valid values: auto, check, live, snapshot"),
         ({"timeout": "soon"}, "setting 'timeout'", ""),
         ({"timeout": 0}, "setting 'timeout'", "it is 0"),
         ({"path": 3}, "setting 'path'", ""),
