@@ -50,8 +50,8 @@ format: .venv/dev ## Write the code as ruff wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test-libraries: .venv/libraries .venv/adapterhub ## Test against quantization libraries and AdapterHub, in folders of their own
-	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/extraction/test_quantized.py tests/bmvis/extraction/test_adapters_peft.py tests/bmvis/view/test_param_groups.py
+test-libraries: .venv/libraries .venv/adapterhub ## Test against quantization libraries, Keras and AdapterHub, in folders of their own
+	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/extraction/test_quantized.py tests/bmvis/extraction/test_keras.py tests/bmvis/extraction/test_adapters_peft.py tests/bmvis/view/test_param_groups.py
 	PYTHONPATH=.venv/adapterhub $(BIN)/pytest -q tests/bmvis/extraction/test_adapters.py
 
 test-matrix: test-hosts ## Test the oldest hosts that are supported, more neighbors, and other Pythons

@@ -88,18 +88,25 @@ def trace_call(
         except Exception:
             raise error from None  # the model fails without counting too
         recorder.miss_all()
-    tree = _with_unregistered(live, _with_calls(_with_shapes(live), recorder), recorder)
+    live = _with_changes(live, recorder)
+    tree = _with_unregistered(live, _with_calls(live, recorder), recorder)
     return msgspec.structs.replace(tree, dataflow=found) if found else tree
 
 
-def _with_shapes(live: LiveModel) -> LiveModel:
-    """Return the model with the shapes that lazy modules inferred from the inputs."""
+def _with_changes(live: LiveModel, recorder: Recorder) -> LiveModel:
+    """Return the model with the shapes that lazy modules inferred from the inputs, and modules that the call added."""
     tree = live.tree
-    if not any(parameter.shape is None for module in tree.modules for parameter in module.parameters):
+    is_lazy = any(parameter.shape is None for module in tree.modules for parameter in module.parameters)
+    if not is_lazy and not recorder.strangers:
         return live
     made = capture_live(live.root)
-    note = "lazy modules inferred their shapes from `inputs`"
-    return made._replace(tree=msgspec.structs.replace(tree, modules=made.tree.modules, notes=(*tree.notes, note)))
+    notes = ["lazy modules inferred their shapes from `inputs`"] if is_lazy else []
+    added = recorder.strangers.keys() & {id(module) for module in made.modules}
+    if not is_lazy and added:
+        notes.append(f"the call added modules to the model: {len(added):,} of them ran")
+    if not notes:
+        return live
+    return made._replace(tree=msgspec.structs.replace(tree, modules=made.tree.modules, notes=(*tree.notes, *notes)))
 
 
 def _with_unregistered(live: LiveModel, tree: Model, recorder: Recorder) -> Model:
@@ -107,6 +114,7 @@ def _with_unregistered(live: LiveModel, tree: Model, recorder: Recorder) -> Mode
     places = zip(tree.paths, live.modules, strict=True)
     unregistered = [found for found in find_unregistered(places) if found.modules]
     known = {id(module) for found in unregistered for module in found.modules}
+    known.update(map(id, live.modules))
     strangers = [module for key, module in recorder.strangers.items() if key not in known]
     notes = (
         *(call_note(found, recorder.seen) for found in unregistered),

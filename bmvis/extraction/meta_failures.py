@@ -29,7 +29,9 @@ MAX_FAILURES = 1000
 """Maximum number of failures that are recorded."""
 MAX_REPLAYED = 2**20
 """Maximum number of elements of the tensors with which a failed operation is repeated on the CPU."""
-META_AWARE = frozenset(("torch", "transformers", "accelerate", "diffusers", "peft", "safetensors", "torchao", "bmvis"))
+META_AWARE = frozenset(
+    ("torch", "transformers", "accelerate", "diffusers", "keras", "peft", "safetensors", "torchao", "bmvis")
+)
 """Packages that check for the meta device, but build the same modules on all devices."""
 _TORCH = str(Path(torch.__file__).parent)
 _IS_META, _IS_CPU, _DEVICE = (vars(torch._C.TensorBase)[name].__get__ for name in ("is_meta", "is_cpu", "device"))

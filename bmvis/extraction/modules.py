@@ -18,6 +18,7 @@ from bmvis.extraction.adapters import Deltas, find_deltas
 from bmvis.extraction.class_names import ClassNames
 from bmvis.extraction.configurations import find_configurations
 from bmvis.extraction.extra_repr import ExtraReprReader
+from bmvis.extraction.keras_layers import KerasLayers
 from bmvis.extraction.lightning import missing_layers
 from bmvis.extraction.packed_parameters import may_be_packed
 from bmvis.extraction.settings import SettingsReader
@@ -116,11 +117,12 @@ def walk(root: nn.Module) -> Iterator[_Place]:
     own stack because `Module.named_modules` recurses, and fails on a model with a thousand levels.
     """
     first_met: dict[int, str] = {}
+    layers = KerasLayers()
     pending = [(0, "", "", root)]
     while pending:
         depth, name, path, module = pending.pop()
         try:
-            children, parameters, buffers = introspection.contents(module)
+            children, parameters, buffers = layers.contents(module)
         except introspection.InvalidModuleError as error:
             raise _invalid(path, module, error) from error
         first = first_met.get(id(module))

@@ -179,3 +179,19 @@ def test_forward_notes_modules_that_it_cannot_find() -> None:
         "with these inputs, 2 modules ran that the model doesn't contain (Linear, 121 parameters): not in the tree, in "
         "parameters(), or in the state dict",
     )
+
+
+class Grows(nn.Module):
+    """Adds a layer in its first call, as code did before PyTorch had lazy modules."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not hasattr(self, "layer"):
+            self.layer = nn.Linear(x.shape[-1], 3)
+        return self.layer(x)
+
+
+def test_modules_that_the_call_adds_are_in_the_tree() -> None:
+    tree = trace_call(capture_live(nn.Sequential(Grows())), [torch.zeros(2, 10)], {})
+    assert list(tree.paths) == ["", "0", "0.layer"]
+    assert tree.notes == ("the call added modules to the model: 1 of them ran",)
+    assert [module.call.macs for module in tree.modules if module.call] == [60, 60, 60]
