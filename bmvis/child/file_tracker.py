@@ -25,8 +25,9 @@ from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
-from bmvis.child import command_files, native_files
+from bmvis.child import command_files, listed_files, native_files
 from bmvis.child.fork_log import ForkLog
+from bmvis.child.reentry import once
 from bmvis.child.tracebacks import is_foreign, is_project_file
 from bmvis.source.facts import MAX_STAT_BYTES, is_large, value_of
 from bmvis.worker.process_tree import MARK
@@ -90,6 +91,7 @@ class FileTracker:
         sys.addaudithook(self._on_event)
         for name in ("stat", "lstat", "access", "readlink", "open"):
             self._wrap(name)
+        listed_files.watch(self._note_listed)
 
     def begin(self, module: str, folders: Iterable[str]) -> None:
         """Start with a model in this process: the module of its reference, and the folders of the project."""
@@ -121,7 +123,7 @@ class FileTracker:
         """Return whether a source file belongs to the project, in any folder."""
         known = self._is_project.get(file)
         if known is None:
-            with _once(self._busy):
+            with once(self._busy):
                 known = self._is_project[file] = is_project_file(file)
         return known
 
@@ -179,7 +181,7 @@ class FileTracker:
     def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         handler = self._handlers.get(event)
         if handler is not None:
-            with _once(self._busy) as is_first:
+            with once(self._busy) as is_first:
                 if is_first:
                     handler(_getframe(1), *arguments)
 
@@ -256,7 +258,7 @@ class FileTracker:
             folder = keywords.get("dir_fd")
             if name == "open" and folder is None:
                 return original(path, *arguments, **keywords)  # there is an audit event
-            with _once(self._busy) as is_first:
+            with once(self._busy) as is_first:
                 if is_first:
                     place = path if folder is None else _below(folder, path)
                     if name == "open":
@@ -281,10 +283,20 @@ class FileTracker:
             return
         if stat.S_ISLNK(found.st_mode):
             self.note("link", path, frame)
-            if name in ("lstat", "readlink") or not os.path.isfile(path):
+            if name in ("lstat", "readlink"):
+                return
+            try:
+                found = Path(path).stat()
+            except OSError:
+                self.note("exists", path, frame)
                 return
         is_small = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_STAT_BYTES
         self.note("file" if is_small and name != "lstat" else "exists", path, frame)
+
+    def _note_listed(self, path: object) -> None:
+        with once(self._busy) as is_first:
+            if is_first:
+                self._on_stat(_getframe(1), path, "stat")
 
     def _path(self, file: Any) -> str:
         """Return an absolute path; '' if the argument is not a path, such as a file descriptor."""
@@ -307,23 +319,6 @@ class FileTracker:
             below = Path(path[len(root) :]).parts
             known = self._in_scope[path] = _SKIPPED.isdisjoint(below) and not is_foreign(path)
         return known
-
-
-class _once:  # noqa: N801  # a context manager that is used like a function; a generator is slower
-    """Return on entry whether this thread is outside all handlers: accesses by bmvis itself are not recorded."""
-
-    def __init__(self, state: threading.local) -> None:
-        self._state = state
-        self._is_first = False
-
-    def __enter__(self) -> bool:
-        self._is_first = not getattr(self._state, "entered", False)
-        self._state.entered = True
-        return self._is_first
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_first:
-            self._state.entered = False
 
 
 def _folder_of(descriptor: Any) -> str:

@@ -114,7 +114,10 @@ def _exists(fact: Fact) -> str:
 
 def _names(fact: Fact) -> str:
     try:
-        names = sorted(os.fsencode(file.name) for file in Path(fact.path).iterdir() if is_listed(file.name))
+        with os.scandir(fact.path) as entries:
+            names = sorted(
+                os.fsencode(entry.name) + b"/" * entry.is_dir() for entry in entries if is_listed(entry.name)
+            )
     except (OSError, ValueError):
         return ""
     return fingerprint.of_bytes(b"\0".join(names))
