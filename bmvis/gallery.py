@@ -72,6 +72,11 @@ class Entry(msgspec.Struct, frozen=True):
     """Columns of the line itself, with their values: `("accuracy", "76.1")`."""
 
     @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Return the columns that are facts about the model, with their values."""
+        return tuple((name, value) for name, value in self.values if name != "inputs")
+
+    @property
     def shown(self) -> str:
         """Return the title of the card: by default the callable with its arguments, or the model's name."""
         return self.title or self.reference.partition(":")[2] or self.reference

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from bmvis.errors import BmvisError
 from bmvis.gallery import (
@@ -21,7 +22,9 @@ from bmvis.options import Options
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from bmvis.source.facts import watched
+from bmvis.source.pyproject import read_project
 from bmvis.tables.options import TableOptions
+from bmvis.tables.own_columns import with_own_columns
 from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
 from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings
@@ -60,6 +63,9 @@ def draw_gallery(
     links = page.links(gallery_key(options, entries), report)
     anchor = page.take_anchor(options.name, "bmvis-gallery")
     cards = []
+    project = read_project(Path(settings.cwd))
+    if project.file.is_file():
+        sources.add(str(project.file))
     for found in expand(entries, finder(models, sources)):
         entry, model = (
             found if isinstance(found, tuple) else (found, _model(found, options, models, settings, sources, report))
@@ -68,6 +74,7 @@ def draw_gallery(
             sources.update(likely_files(entry.reference, settings))
             report(model)
         link = links.get(entry.reference, "")
+        entry = with_own_columns(entry, [project.own_columns])
         cards.append(make_card(entry, model, link, fold=settings.options.fold, thumbnail=options.thumbnail))
         for problem in figure_problems(cards[-1]):
             report(problem)

@@ -28,8 +28,10 @@ from bmvis.gallery import (
     read_entries,
 )
 from bmvis.render.summary import card_facts
+from bmvis.source.pyproject import read_project
 from bmvis.source.source import Source
 from bmvis.tables.options import TableOptions
+from bmvis.tables.own_columns import with_own_columns
 from bmvis.worker.protocol import Fact, Listed
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.directives import AnyOption
@@ -64,6 +66,7 @@ class ModelGallery(SphinxDirective):
         for part in (node, *node.children):
             part.source, part.line = source, line
         self._give_anchor(node)
+        note_project(self.env)
         return [node, *self.contents(node)] if node.get("options") and node["options"].toctree else [node]
 
     def lines(self, location: str) -> Iterable[tuple[str, str]]:
@@ -104,6 +107,13 @@ class ModelGallery(SphinxDirective):
         contents = addnodes.toctree("", **facts, numbered=0, titlesonly=False)
         contents.source, contents.line = node.source, node.line
         return [nodes.compound("", contents, classes=["toctree-wrapper"])]
+
+
+def note_project(env: BuildEnvironment) -> None:
+    """Read the page again if pyproject.toml changes, which can have columns of the models."""
+    file = read_project(domain_of(env).folder).file
+    if file.is_file():
+        env.note_dependency(str(file))
 
 
 def gallery_key(docname: str, options: GalleryOptions | TableOptions, entries: Iterable[Entry]) -> GalleryKey:
@@ -163,9 +173,11 @@ class FillGalleries(SphinxPostTransform):
         gallery = domain.galleries[docname][node["ids"][0]]
         pages = model_pages(self.env, docname, node)
         cards, fold = [], site_options(self.config).fold
+        own = read_project(domain.folder).own_columns
         for entry in gallery.entries:
             answer = domain.answer(node["options"].request(entry))
             shown = msgspec.structs.replace(entry, location=place(entry.location, self.env.srcdir))
+            shown = with_own_columns(shown, [own])
             cards.append(
                 make_card(
                     shown,
@@ -225,6 +237,7 @@ class PlainGalleries(SphinxPostTransform):
             return nodes.list_item("", nodes.paragraph("", "", title), admonition(card.model, entry.location))
         details = f" ({card.model.type})" if card.model.type else ""
         details += f": {', '.join(card_facts(card.model))}"
+        details += "".join(f", {name} {value}" for name, value in entry.columns)
         details += f"; {', '.join(entry.tags)}" if entry.tags else ""
         name = self._link(card.href, entry.shown) if card.href else title
         return nodes.list_item("", nodes.paragraph("", "", name, nodes.Text(details)))

@@ -15,6 +15,22 @@ const ORDERS = {
   "smallest first": (a, b) => (a.dataset.count ?? Infinity) - (b.dataset.count ?? Infinity),
 };
 
+// A column of the maintainers: its numbers in one direction and the other, cards without one last.
+const valueOf = (card, column) => {
+  const cell = all(card, "[data-column]").find((one) => one.dataset.column === column);
+  const number = parseFloat(cell?.textContent.replaceAll(",", ""));
+  return Number.isNaN(number) ? undefined : number;
+};
+const ordersOf = (cards) => {
+  const columns = [...new Set(cards.flatMap((card) => all(card, "[data-column]").map((cell) => cell.dataset.column)))];
+  const orders = { ...ORDERS };
+  for (const column of columns.filter((one) => cards.some((card) => valueOf(card, one) !== undefined))) {
+    orders[`${column}, highest first`] = (a, b) => (valueOf(b, column) ?? -Infinity) - (valueOf(a, column) ?? -Infinity) || 0;
+    orders[`${column}, lowest first`] = (a, b) => (valueOf(a, column) ?? Infinity) - (valueOf(b, column) ?? Infinity) || 0;
+  }
+  return orders;
+};
+
 const fieldOf = (gallery) => gallery.querySelector("input");
 const hitsOf = (gallery) => all(gallery, ".bmvis-hit");
 const pickedTags = (gallery) => all(gallery, "[aria-pressed=true]").map((tag) => tag.textContent);
@@ -26,7 +42,7 @@ const testsOf = (typed) => typed.toLowerCase().split(/\s+/).filter(Boolean)
   .map((pattern) => new RegExp(pattern));
 
 // The lines of a card that a word must match in: its text, and its model's reference.
-const linesOf = (card) => [card.dataset.reference, ...all(card, "p, li").map((line) => line.textContent)].map((line) => line.toLowerCase());
+const linesOf = (card) => [card.dataset.reference, ...all(card, "p, li, dl > div").map((line) => line.textContent)].map((line) => line.toLowerCase());
 
 const show = (gallery) => {
   const tests = testsOf(fieldOf(gallery).value);
@@ -72,14 +88,14 @@ const step = (gallery, by) => {
 };
 
 const sort = (gallery, order) =>
-  gallery.querySelector(".bmvis-cards").append(...all(gallery, ".bmvis-card").sort(ORDERS[order]));
+  gallery.querySelector(".bmvis-cards").append(...all(gallery, ".bmvis-card").sort(ordersOf(all(gallery, ".bmvis-card"))[order]));
 
 const equip = (gallery) => {
   const cards = all(gallery, ".bmvis-card");
   if (cards.length < 2 || gallery.querySelector(".bmvis-shelf")) return;
   cards.forEach((card, place) => (card.place = place));
   const shelf = make("div", { className: "bmvis-shelf" }), select = make("select", { ariaLabel: "Order of the models" });
-  select.append(...Object.keys(ORDERS).map((order) => make("option", { textContent: order })));
+  select.append(...Object.keys(ordersOf(cards)).map((order) => make("option", { textContent: order })));
   const tags = [...new Set(cards.flatMap(tagsOf))].sort().map((tag) => make("button", { type: "button", textContent: tag, ariaPressed: "false" }));
   const field = make("input", { type: "search", placeholder: "Filter models", ariaLabel: "Filter models", title: "Enter goes to the next match" });
   shelf.append(field, select, ...tags, make("output", {}));

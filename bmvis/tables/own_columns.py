@@ -10,6 +10,8 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bmvis.errors import OptionError, nearest
 from bmvis.regular_file import read_regular
 
@@ -93,6 +95,12 @@ def own_values(entry: Entry, sources: Sequence[Rows]) -> dict[str, str]:
         for key in _keys(entry):
             found |= rows.get(key, {})
     return found | {name: value for name, value in entry.values if name != "inputs"}
+
+
+def with_own_columns(entry: Entry, sources: Sequence[Rows]) -> Entry:
+    """Return the entry of a card with the columns that other sources have."""
+    found = own_values(entry, sources)
+    return msgspec.structs.replace(entry, values=(*dict(entry.values, **found).items(),))
 
 
 def _keys(entry: Entry) -> tuple[str, ...]:

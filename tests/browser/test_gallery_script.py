@@ -113,3 +113,29 @@ def test_gallery_added_later_gets_its_tools(page):
     page.evaluate("document.body.append(document.querySelector('.bmvis-gallery').cloneNode(true))")
     page.evaluate("document.body.lastChild.querySelector('.bmvis-shelf').remove()")
     page.wait_for_function("document.querySelectorAll('.bmvis-shelf').length === 2")
+
+
+def test_cards_are_sorted_by_columns_of_their_own(browser):
+    entries = [
+        Entry("zoo:a", "A", values=(("mAP", "9.5"), ("license", "MIT"))),
+        Entry("zoo:b", "B"),
+        Entry("zoo:c", "C", values=(("mAP", "53.1"), ("latency", "1,200 ms"))),
+        Entry("zoo:d", "D", values=(("mAP", "10"),)),
+    ]
+    tab = browser.new_page()
+    cards = to_cards([make_card(entry, SMALL) for entry in entries], "gallery", GalleryOptions())
+    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline_gallery()}{cards}</body>")
+    order = tab.get_by_label("Order of the models")
+    assert [text for text in order.locator("option").all_inner_texts() if ", " in text] == [
+        "mAP, highest first",
+        "mAP, lowest first",
+        "latency, highest first",
+        "latency, lowest first",
+    ]
+    order.select_option("mAP, highest first")
+    assert shown(tab) == ["C", "D", "A", "B"]
+    order.select_option("mAP, lowest first")
+    assert shown(tab) == ["A", "D", "C", "B"]
+    tab.get_by_label("Filter models").fill("MIT")
+    assert shown(tab) == ["A"]
+    tab.close()

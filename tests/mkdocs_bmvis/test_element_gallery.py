@@ -27,6 +27,17 @@ def test_gallery_of_listed_models_has_cards(render):
     assert not shown.soup.select(".bmvis-card a")
 
 
+def test_cards_show_the_columns_of_lines_and_of_the_project(render, tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "zoo.py").write_text("from torch import nn\ntiny = nn.Linear(2, 2)\n")
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[tool.bmvis.models]\nt = {reference = "zoo:tiny", columns = {mAP = 53.1, speed = "2 ms"}}\n')
+    shown = render(
+        '<model-gallery models="zoo:tiny | | | mAP=54 | inputs=float32[1]"></model-gallery>', cwd=str(tmp_path)
+    )
+    assert [text.get_text() for text in shown.soup.select(".bmvis-values div")] == ["mAP 54", "speed 2 ms"]
+
+
 def test_pattern_finds_models_and_reports_failing_ones(render, caplog):
     shown = render('<model-gallery models="zoo:[tr]*" sort="name" />')
     assert titles(shown.soup) == ["raising", "tiny", "trained"]

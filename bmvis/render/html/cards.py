@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bmvis.errors import BmvisError
-from bmvis.gallery import Card, GalleryOptions
+from bmvis.gallery import Card, Entry, GalleryOptions
 from bmvis.render import summary
 from bmvis.render.html.figure import figure_thumbnail
 from bmvis.render.html.map import to_thumbnail
@@ -48,11 +48,18 @@ def _card(card: Card, place: str) -> Markup:
         head,
         tag("p", tag("i", page.type)) if page.type else None,
         tag("p", *spaced(tag("span", fact) for fact in summary.card_facts(page)), class_="bmvis-facts"),
+        _columns(entry),
         tags,
         class_="bmvis-card",
         data_count=page.totals.count,
         data_reference=entry.reference,
     )
+
+
+def _columns(entry: Entry) -> Markup | None:
+    """Return the columns of the model itself, such as an accuracy. The script of the gallery sorts by them."""
+    pairs = (tag("div", tag("dt", name), " ", tag("dd", value, data_column=name)) for name, value in entry.columns)
+    return tag("dl", *spaced(pairs), class_="bmvis-values") if entry.columns else None
 
 
 def _error(error: BmvisError, place: str) -> list[Markup]:

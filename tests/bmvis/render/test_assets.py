@@ -61,7 +61,7 @@ def test_assets_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp
         # What each page with a tree loads, and what it loads when a reader first filters, picks, unfolds or copies.
         (assets.SCRIPT, 4 * 1024),
         (assets.ROWS_SCRIPT, 10 * 1024),
-        (assets.GALLERY_SCRIPT, 2 * 1024),
+        (assets.GALLERY_SCRIPT, 2.5 * 1024),
     ],
     ids=["trees", "rows", "galleries"],
 )
