@@ -27,6 +27,10 @@ def _read_shard(_context: click.Context, _parameter: click.Parameter, text: str)
     return int(found[1]), int(found[2])
 
 
+TEXTS = (".md", ".rst")
+"""Endings of files that `bmvis update` writes."""
+
+
 @click.command()
 @build_options
 @projects_option
@@ -55,7 +59,8 @@ def check(
 ) -> None:
     """Build the models that pyproject.toml names, and report how they differ from their snapshots.
 
-    NAMES are names or patterns such as "bert-*". By default, all models are checked.
+    NAMES are names or patterns such as "bert-*". By default, all models are checked. If NAMES are Markdown or
+    reStructuredText files, such as README.md, their regions are checked, as by `bmvis update --check`.
 
     Each change has a class: checkpoint (old checkpoints no longer load), numerics (they load, but outputs differ),
     training, or cosmetic. The exit code is 1 for changes, 2 if a model can't be built, 3 if a snapshot is missing, 4
@@ -63,6 +68,10 @@ def check(
     """
     if since is not None and is_update:
         raise click.UsageError("--update cannot be used with --since")
+    if texts := [name for name in names if name.endswith(TEXTS)]:
+        if len(texts) < len(names):
+            raise click.UsageError("check files and models by two commands")
+        sys.exit(_check_texts(texts, timeout))
     found: list[CheckedProject] = []
     with errors_end_the_command():
         for folder in folders:
@@ -79,6 +88,13 @@ def check(
             one = check_project(work, since)
             found.append(named_by_project(one, folder) if len(folders) > 1 else one)
         _finish(found, report, is_update=is_update)
+
+
+def _check_texts(files: Sequence[str], timeout: float) -> int:
+    """Check the regions of text files, and return the exit code."""
+    from bmvis.cli.update import update_files  # it imports the renderers, which a check of models does not need
+
+    return update_files([Path(file) for file in files], (), timeout, check=True)
 
 
 def _finish(found: Sequence[CheckedProject], report: Report, *, is_update: bool) -> None:

@@ -54,11 +54,20 @@ def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeo
     In reStructuredText, the comments of tables, trees and pictures are `.. bmvis: …` and `.. /bmvis`. If a model
     fails, the file is unchanged, and the exit code is 2.
     """
-    outcomes = []
+    sys.exit(update_files(files, path, timeout, check=check))
+
+
+def update_files(files: Sequence[Path], path: Sequence[str], timeout: float, *, check: bool) -> int:
+    """Update or check text files, and return the exit code.
+
+    Args:
+        files: the files.
+        path: folders to import from.
+        timeout: seconds for each model.
+        check: whether to write nothing.
+    """
     with Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
-        for file in files:
-            outcomes.append(_update(file, source, check))
-    sys.exit(max(outcomes))
+        return max([_update(file, source, check) for file in files])
 
 
 def _update(file: Path, source: Source, check: bool) -> int:

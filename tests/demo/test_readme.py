@@ -95,3 +95,10 @@ def test_terminal_and_notebook(project):
 
 def test_figure_of_the_readme_is_up_to_date():
     run(Path(__file__).parents[2], "-m", "bmvis", "update", "--check", "README.md", "--path", "demo_docs")
+
+
+def test_numbers_are_current():
+    """To write them again, run `bmvis update --path demo_docs README.md`."""
+    command = [sys.executable, "-m", "bmvis", "update", "--check", "--path", "demo_docs", "README.md"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

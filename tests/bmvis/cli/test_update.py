@@ -107,6 +107,16 @@ def test_check_writes_nothing_and_shows_the_difference(run, tmp_path):
     assert "+| small | 90 | 360 |" in changed.output.replace("\r", "")
 
 
+def test_bmvis_check_checks_a_file_too(run):
+    stale, text = run("<!-- bmvis: fact zoo:large --><!-- /bmvis -->\n", "--check")
+    checked = CliRunner().invoke(main, ["check", "README.md"])
+    assert (checked.exit_code, checked.output) == (1, stale.output)
+    run(text)
+    assert CliRunner().invoke(main, ["check", "README.md"]).exit_code == 0
+    mixed = CliRunner().invoke(main, ["check", "README.md", "bert"])
+    assert (mixed.exit_code, "by two commands" in mixed.output) == (2, True)
+
+
 def test_restructuredtext_has_tables_and_trees(run):
     tree = "* a\n\n  .. bmvis: tree zoo:small\n\n  .. /bmvis\n\nEnd\n"
     text = f"Models\n======\n\n.. bmvis: table zoo:small\n\n.. /bmvis\n\n{tree}"
