@@ -31,7 +31,7 @@ FEW_ROWS = 8
 """Maximum number of rows of a tree above which the stylesheet shows no tools."""
 LONG_TREE = 300
 """Maximum number of rows that the browser always lays out. In longer trees, it lays out only the visible rows."""
-COLUMNS = ((10, " bmvis-ranges"), (6, " bmvis-times"))
+COLUMNS = ((13, " bmvis-ranges bmvis-many"), (10, " bmvis-ranges"), (6, " bmvis-times"))
 """Numbers of characters in the column of counts above which it is wider, and the classes for that."""
 SHARE_STEPS = 20
 """Number of lengths of the bar that shows a row's share of the model. The stylesheet has a rule for each."""
