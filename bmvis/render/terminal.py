@@ -108,7 +108,10 @@ def _longest(page: Page) -> int:
 
 
 def _amounts(page: Page) -> list[Text]:
-    """Return the columns of each row, and before them their heading; nothing if no row has elements."""
+    """Return the columns of each row, and before them their heading; nothing if no row has elements.
+
+    The shares are left out if the option `columns` selects them.
+    """
     if not page.totals.count:
         return []
     counts, shares = [page.counted], ["share"]
@@ -117,6 +120,8 @@ def _amounts(page: Page) -> list[Text]:
         counts.append(words.amount_text(row) if is_counted else "")
         shares.append(words.share_text(row, page) if is_counted else "")
     wide, narrow = max(map(len, counts)), max(map(len, shares))
+    if "share" in page.columns:
+        return [Text(f"  {count:>{wide}}", style=MUTED) for count in counts]
     pairs = zip(counts, shares, strict=True)
     return [Text(f"  {count:>{wide}}  {share:>{narrow}}", style=MUTED) for count, share in pairs]
 

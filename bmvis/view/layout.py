@@ -221,16 +221,20 @@ def _missing(model: Model, options: Options) -> Iterator[Missing]:
         yield "recorded call" if model.is_recorded and not model.inputs else "call"
 
 
-def _needs_call(model: Model, options: Options) -> bool:
-    """Return whether columns need a forward pass that was not requested."""
-    return not model.inputs and model.root.call is None and any(name in CALL_COLUMNS for name in options.columns)
+def _needs_call(model: Model, options: Options) -> str:
+    """Return the options that need a forward pass, if none was requested here or for the model; '' if none do."""
+    if model.inputs or model.root.call is not None:
+        return ""
+    columns = ", ".join(name for name in options.columns if name in CALL_COLUMNS)
+    if columns:
+        return f"the columns {columns} require"
+    return "the option order=execution requires" if options.order == "execution" else ""
 
 
 def _problems(model: Model, options: Options) -> Iterator[BmvisError]:
     """Yield an error if modules or shapes are missing from the tree, or may be."""
-    if not model.untraced and _needs_call(model, options):
-        names = ", ".join(name for name in options.columns if name in CALL_COLUMNS)
-        yield TraceError(f"the columns {names} require 'inputs'", hint="add inputs, such as float32[1, 3, 224, 224]")
+    if not model.untraced and (needed := _needs_call(model, options)):
+        yield TraceError(f"{needed} 'inputs'", hint="add inputs, such as float32[1, 3, 224, 224]")
     if problem := model.incomplete:
         yield IncompleteError(problem.message, hint=problem.hint, detail=problem.detail)
     if problem := model.untraced:

@@ -284,9 +284,14 @@ def test_invalid_inputs_are_rejected(written: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_execution_order_requires_inputs() -> None:
-    with pytest.raises(OptionError, match="requires 'inputs'"):
-        parse_options({"order": "execution"})
+@pytest.mark.parametrize("inputs", ["", "float32[3, 4]"], ids=["nowhere", "of the model"])
+def test_execution_order_requires_inputs_of_the_page_or_the_model(inputs: str) -> None:
+    live = capture_live(odd())
+    tree = traced(odd(), inputs) if inputs else live.tree
+    page = layout(tree, parse_options({"order": "execution"}))
+    messages = [str(warning).partition(" (")[0] for warning in page.warnings]
+    assert messages == ([] if inputs else ["the option order=execution requires 'inputs'"])
+    assert page.missing == (() if inputs else ("call",))
 
 
 ZOO = """

@@ -67,6 +67,12 @@ def test_wide_terminal_shows_counts_and_shares_in_columns():
     assert re.split(" {2,}", cut)[-3:] == ["├── attention (BertAttention) … 17 modules below", "2.4M", "26.1 %"]
 
 
+def test_selected_share_is_one_column():
+    lines = in_columns(100, depth=5, columns=("share",))
+    assert lines[0].split() == ["share", "parameters"]
+    assert [line.count("%") for line in lines if "Layer)" in line] == [1]
+
+
 def test_narrow_terminal_has_no_columns():
     assert in_columns(WIDE - 1) == printed(page(), WIDE - 1).splitlines()
     assert "share" in in_columns(WIDE)[0]
