@@ -33,7 +33,7 @@ class Ignored(msgspec.Struct, frozen=True):
         """
         return any(
             fnmatchcase(path, place)
-            and (what == impact if what in _CLASSES else bool(topic) and fnmatchcase(topic, what))
+            and (what == impact if what in _CLASSES else fnmatchcase(topic, what))
             for place, what in self.entries
         )
 
@@ -50,7 +50,7 @@ def parse_ignored(entries: Iterable[str]) -> Ignored:
     found = []
     for entry in entries:
         place, colon, what = entry.rpartition(":")
-        if not what.strip() or what.strip() in ("checkpoint", "*"):
+        if not what.strip("* ") or what.strip() == "checkpoint":
             raise ProjectError(
                 f"{entry!r} cannot be ignored",
                 hint="write an argument such as dropout, PATH:ARGUMENT, numerics, training or cosmetic",

@@ -112,10 +112,9 @@ def is_position(change: SettingChange, old_path: str, new_path: str) -> bool:
     """Return whether a setting is the number of a block, and changed as the number in the path did."""
     if not (_POSITION.search(change.name) and _is_number(change.before) and _is_number(change.after)):
         return False
-    was, is_now = old_path.split("."), new_path.split(".")
-    if len(was) != len(is_now):
-        return False
-    moved = [int(b) - int(a) for a, b in zip(was, is_now, strict=True) if a.isdecimal() and b.isdecimal()]
+    # From the right: a model that was wrapped has more names in front.
+    names = zip(reversed(old_path.split(".")), reversed(new_path.split(".")), strict=False)
+    moved = [int(b) - int(a) for a, b in names if a.isdecimal() and b.isdecimal()]
     return int(change.after or 0) - int(change.before or 0) in moved
 
 

@@ -36,7 +36,7 @@ def test_ignored_changes_are_no_drift(after, entries, lines):
     assert bool(drift) == bool(lines)
 
 
-@pytest.mark.parametrize("entry", ["", "checkpoint", "head:", "*", "x:checkpoint"])
+@pytest.mark.parametrize("entry", ["", "checkpoint", "head:", "*", "**", "x:checkpoint", "x: *"])
 def test_the_loading_of_checkpoints_cannot_be_ignored(entry):
     with pytest.raises(ProjectError, match="cannot be ignored"):
         parse_ignored([entry])

@@ -209,6 +209,13 @@ def test_numbers_of_blocks_after_an_inserted_one_are_no_changes():
     assert [change.text for change in changes if change.kind == "added"] == ["Linear, 30 parameters"]
 
 
+def test_numbers_of_blocks_are_no_changes_in_a_wrapper():
+    blocks = [Plain(layer_idx=index, inner=nn.Linear(3, 3)) for index in range(2, 6)]
+    after = nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(2, 2), nn.Linear(5, 5), *blocks])})
+    changes = find_drift(capture(numbered(1, 5)), capture(nn.ModuleDict({"model": after}))).changes
+    assert sorted(change.topic for change in changes) == ["added", "moved", "wrapped"]
+
+
 def test_block_that_knows_another_number_is_reported():
     before, after = numbered(1, 5), numbered(1, 5)
     after["layers"][2].layer_idx = 7
