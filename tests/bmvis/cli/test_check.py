@@ -80,6 +80,12 @@ def test_shards_have_all_models_once_and_merge_to_one_report(project, no_worker)
     assert run("merge", "shard-1.json").exit_code == 0
 
 
+def test_shards_do_not_depend_on_the_order_of_models(project, no_worker):
+    (project / "pyproject.toml").write_text("[tool.bmvis.models]\nc = 'more:c'\nb = 'zoo:b'\na = 'zoo:a'\n")
+    names = [list(json.loads(run("check", "--shard", f"{part}/2", "--format", "json").stdout)) for part in (1, 2)]
+    assert names == [["a", "c"], ["b"]]
+
+
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "1/0", "a/b", "-1/2", "1/99999"])
 def test_wrong_shards_are_refused(project, shard):
     result = run("check", "--shard", shard)

@@ -75,6 +75,15 @@ def test_diff_compares_the_working_tree_with_head(repository):
     assert run().stdout == "more: new: Net, 4 parameters\n"
 
 
+def test_lines_are_those_of_the_later_file(tmp_path):
+    (tmp_path / "old.json").write_text(text(2, "a", "b"))
+    (tmp_path / "new.json").write_text(text(2, "a", "b").replace('["a", "b"]', '["a", "c"]'))
+    data = json.loads(run(str(tmp_path / "old.json"), str(tmp_path / "new.json"), "--format", "json").stdout)
+    (change,) = data["new"]["changes"]
+    assert (change["was"], change["path"]) == ("b", "c")
+    assert '"c"' in (tmp_path / "new.json").read_text().splitlines()[change["line"] - 1]
+
+
 def test_diff_compares_two_files(tmp_path):
     for name, width in (("old", 2), ("new", 3)):
         (tmp_path / f"{name}.json").write_text(text(width))
@@ -154,6 +163,12 @@ def test_git_shows_the_facts_of_snapshots(repository):
     assert "\n   fc (Scale, zoo)\n" in shown
     assert "\n+no snapshot\n" in shown
     assert '"depth"' not in shown
+
+
+def test_empty_facts_have_no_line(tmp_path):
+    (tmp_path / "net.json").write_text(text(2))
+    lines = CliRunner().invoke(main, ["show", "--facts", str(tmp_path / "net.json")]).stdout.splitlines()
+    assert "notes" not in lines
 
 
 def test_facts_are_all_values_of_a_file(tmp_path):

@@ -268,6 +268,17 @@ def test_gitlab_has_a_violation_for_each_change():
     assert len({one["fingerprint"] for one in found}) == 4
 
 
+@pytest.mark.parametrize("style", ["gitlab", "sarif"])
+def test_equal_changes_of_two_models_are_two_findings(style):
+    results = [many(1), msgspec.structs.replace(many(1), name="other"), msgspec.structs.replace(many(1), file="x.json")]
+    found = json.loads(written(style, results))
+    if style == "sarif":
+        marks = [one["partialFingerprints"]["bmvis/v1"] for one in found["runs"][0]["results"]]
+    else:
+        marks = [one["fingerprint"] for one in found]
+    assert len({*marks}) == 3
+
+
 @pytest.mark.parametrize(
     ("results", "fail_on", "code"),
     [

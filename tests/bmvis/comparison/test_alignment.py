@@ -72,6 +72,13 @@ CASES: dict[str, tuple[nn.Module, nn.Module, dict[str, str], set[str], set[str]]
         set(),
         {"features", "features.0"},
     ),
+    "one of many layers was inside another module": (
+        Named(inner=Named(x=nn.Linear(1, 2), y=nn.Linear(2, 3))),
+        Named(x=nn.Linear(1, 2), p=nn.Linear(7, 7), q=nn.Linear(8, 8), r=nn.Linear(9, 9)),
+        {"": ""},
+        {"inner", "inner.x", "inner.y"},
+        {"x", "p", "q", "r"},
+    ),
     "a model before a softmax": (
         nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3)),
         nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3)), nn.Softmax()),

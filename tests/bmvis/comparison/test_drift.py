@@ -9,7 +9,10 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from bmvis.comparison.drift import find_drift, total_lines
+from bmvis.comparison.joining import join_lines
+from bmvis.comparison.lines import fact_line
 from bmvis.comparison.placing import moving
+from bmvis.comparison.tensor_changes import ChangedFact
 from bmvis.extraction.modules import capture
 from bmvis.model.totals import Totals
 
@@ -378,3 +381,10 @@ def test_only_changed_totals_have_a_line(before, after, lines):
 )
 def test_word_for_another_path(was: str, path: str, word: str) -> None:
     assert moving(was, path) == word
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["unknown first", "known first"])
+def test_of_two_lines_for_an_argument_the_one_with_its_former_value_is_kept(order: int) -> None:
+    facts = [ChangedFact(f"p: {was} → 0.2", "training", False, was, "0.2", "p") for was in ("none", "0.1")]
+    lines = [fact_line("fc", fact) for fact in facts]
+    assert [line.text for line in join_lines(lines[::order])] == ["p: 0.1 → 0.2"]
