@@ -32,8 +32,7 @@ class Ignored(msgspec.Struct, frozen=True):
             impact: the class of the change.
         """
         return any(
-            fnmatchcase(path, place)
-            and (what == impact if what in _CLASSES else fnmatchcase(topic, what))
+            fnmatchcase(path, place) and (what == impact if what in _CLASSES else fnmatchcase(topic, what))
             for place, what in self.entries
         )
 

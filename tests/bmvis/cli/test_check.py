@@ -81,7 +81,7 @@ def test_shards_have_all_models_once_and_merge_to_one_report(project, no_worker)
 
 
 def test_shards_do_not_depend_on_the_order_of_models(project, no_worker):
-    (project / "pyproject.toml").write_text("[tool.bmvis.models]\nc = 'more:c'\nb = 'zoo:b'\na = 'zoo:a'\n")
+    (project / "pyproject.toml").write_text("[tool.bmvis.models]\nb = 'zoo:b'\na = 'zoo:a'\nc = 'more:c'\n")
     names = [list(json.loads(run("check", "--shard", f"{part}/2", "--format", "json").stdout)) for part in (1, 2)]
     assert names == [["a", "c"], ["b"]]
 
