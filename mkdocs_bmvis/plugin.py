@@ -7,6 +7,7 @@ watch.
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mkdocs.structure.pages import Page as SitePage
 from bmvis.errors import OptionError
 from bmvis.log_text import Log, forward
 from bmvis.render.html import assets
+from bmvis.worker.kept import Session, session_of_process
 from mkdocs_bmvis.autorefs import type_link
 from mkdocs_bmvis.drawing import LOG, Trees
 from mkdocs_bmvis.element import TABLE
@@ -48,6 +50,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         self._build: _Build | None = None
         self._assets: PageAssets | None = None
         self._server: LiveReloadServer | None = None
+        self._session: Session | None = None
         self._watched: set[str] = set()
         self._whole_content: str | None = None
 
@@ -61,7 +64,11 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         return [], []
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
-        """Keep this object for all builds of one `serve`. MkDocs does so if the plugin has this method."""
+        """Let all builds of one `serve` share this object and the worker process.
+
+        MkDocs keeps a plugin if it has this method.
+        """
+        self._session = session_of_process(os.getpid()) if command == "serve" else None
 
     @event_priority(50)
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
@@ -76,7 +83,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         except OptionError as error:
             raise PluginError(f"Plugin 'bmvis': {error}") from error
         forward("bmvis", Log(LOG.debug, LOG.info, LOG.warning), is_verbose=LOG.isEnabledFor(logging.DEBUG))
-        self._build = _Build(msgspec.structs.replace(settings, assets=False))
+        self._build = _Build(msgspec.structs.replace(settings, assets=False), self._session)
         config.markdown_extensions.append(self._build.extension)  # type: ignore[arg-type]  # Markdown takes both
         self._assets = PageAssets(config)
         return config
@@ -211,9 +218,9 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 class _Build:
     """The objects of one build."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, session: Session | None) -> None:
         self.settings = settings
-        self.source = open_source(settings)
+        self.source = open_source(settings, session)
         self.trees = Trees(settings, self.source, raises=PluginError)
         self.galleries = Galleries(self.trees)
         self.extension = BmvisExtension(trees=self.trees)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from bmvis.errors import BmvisError
 from bmvis.source.facts import file_facts, first_change, watched
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
+from bmvis.worker.kept import Session, session_of_process
 from bmvis.worker.protocol import Built, Fact, Listed, ModelRequest
 from mkdocs_bmvis.settings import Settings
 
@@ -32,8 +35,8 @@ class Models(Protocol):
         ...
 
 
-def open_source(settings: Settings) -> Source:
-    """Return a Source with the settings."""
+def open_source(settings: Settings, session: Session | None = None) -> Source:
+    """Return a Source with the settings, for a build of a preview server if there is a session."""
     return Source(
         Path(settings.cwd),
         path=settings.path,
@@ -44,6 +47,7 @@ def open_source(settings: Settings) -> Source:
         allow=settings.allow,
         mode=settings.mode,
         snapshots=Path(settings.snapshots) if settings.snapshots else None,
+        session=session,
     )
 
 
@@ -77,7 +81,7 @@ class SharedSource:
             if first_change(self._facts, {}):
                 self._end()
             if self._source is None:
-                self._source = open_source(self._settings)
+                self._source = open_source(self._settings, _zensical_session())
             try:
                 answer = question(self._source)
                 self._facts |= dict.fromkeys(fact for fact in answer.facts if not fact.left)
@@ -100,6 +104,13 @@ class SharedSource:
         self._facts = {}
         if source:
             source.close()
+
+
+def _zensical_session() -> Session | None:
+    """Return the session of the process if it is `zensical serve`, which does not tell its extensions."""
+    program, *arguments = sys.argv or [""]
+    is_serving = "zensical" in (Path(program).stem, Path(program).parent.name) and "serve" in arguments
+    return session_of_process(os.getpid()) if is_serving else None
 
 
 def request_model(

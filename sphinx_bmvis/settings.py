@@ -22,6 +22,7 @@ from bmvis.option_parsing import parse_site_options
 from bmvis.options import Options
 from bmvis.source.source import Mode, Source
 from bmvis.worker.client import TIMEOUT
+from bmvis.worker.kept import Session, session_of_process
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ def _open_source(app: Sphinx) -> Source:
         allow=config.bmvis_allow,
         mode=config.bmvis_mode,
         snapshots=Path(config.bmvis_snapshots) if config.bmvis_snapshots else None,
+        session=_preview_session(),
     )
 
 
@@ -102,6 +104,16 @@ def _of_version(entry: str, confdir: Path, folder: Path) -> str:
     """Return a folder that conf.py added to `sys.path`, in the version that is built if it exists there."""
     own = folder / os.path.relpath(entry, confdir)
     return str(own.resolve()) if own.is_dir() else entry
+
+
+def _preview_session() -> Session | None:
+    """Return the session of sphinx-autobuild, which starts a process for each build."""
+    try:
+        command = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None  # not on Linux
+    names = {Path(os.fsdecode(word)).name for word in command[:3]}
+    return session_of_process(os.getppid()) if names & {"sphinx-autobuild", "sphinx_autobuild"} else None
 
 
 def _cache(app: Sphinx) -> Path | None:

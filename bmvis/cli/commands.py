@@ -14,6 +14,7 @@ from bmvis import __version__
 _MODULES = {
     "init": "init",
     "show": "show",
+    "serve": "serve",
     "compare": "show",
     "assets": "commands",
     "snapshot": "snapshots",

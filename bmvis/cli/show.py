@@ -32,6 +32,7 @@ from bmvis.view.figure.choice import chosen_figures
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 from bmvis.worker.client import TIMEOUT
+from bmvis.worker.kept import COMMAND
 from bmvis.worker.protocol import Built
 
 BROKEN = 2
@@ -160,7 +161,7 @@ def _built(reference: str, options: Options, path: Sequence[str], timeout: float
     if reference.endswith(".json") and ":" not in reference and not options.base:
         model = read_file(Path(reference)).model
         return Built(recorded_model(model, Path(reference).stem, options.inputs or model.inputs), ())
-    with Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
+    with Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto", session=COMMAND) as source:
         return source.answer(model_request(reference, options))
 
 

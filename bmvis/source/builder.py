@@ -18,7 +18,9 @@ from bmvis.reference import Reference
 from bmvis.source import checkpoint, fingerprint
 from bmvis.source.allow import EVERYTHING
 from bmvis.source.cache import Cache
+from bmvis.source.worker_state import worker_state
 from bmvis.worker.client import Worker
+from bmvis.worker.kept import Keep, Session
 from bmvis.worker.protocol import Built, Fact, Listed
 
 _LOG = logging.getLogger(__name__)
@@ -55,10 +57,12 @@ class Builder:
 
     Args:
         cache: the folder of the cache; None for no cache.
+        session: the builds that share worker processes; None to end the workers with `close`.
     """
 
-    def __init__(self, cache: Path | None) -> None:
+    def __init__(self, cache: Path | None, session: Session | None = None) -> None:
         self._cache = cache
+        self._session = session
         self._caches: dict[Path, Cache] = {}
         self._digest_of = cache_of(fingerprint.of_installed)
         self._workers: dict[tuple[object, ...], Worker] = {}
@@ -133,8 +137,15 @@ class Builder:
     def _worker(self, job: BuildJob) -> Worker:
         key = (job.cwd, job.python, job.timeout, job.memory)
         if key not in self._workers:
-            self._workers[key] = Worker(job.cwd, python=job.python, timeout=job.timeout, memory=job.memory)
+            self._workers[key] = Worker(
+                job.cwd, python=job.python, timeout=job.timeout, memory=job.memory, keep=self._keep(job.python)
+            )
         return self._workers[key]
+
+    def _keep(self, python: str) -> Keep | None:
+        """Return the worker process in memory that can build a model with this Python."""
+        state = worker_state(python, self._digest_of) if self._session else ""
+        return Keep(self._session, state) if self._session and state else None
 
 
 def _key(job: BuildJob) -> tuple[object, ...]:

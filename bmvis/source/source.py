@@ -27,6 +27,7 @@ from bmvis.source.pyproject import Project, read_project, require_file_names
 from bmvis.source.recorded import MissingSnapshotError, read_recorded, with_drift
 from bmvis.source.torch_finder import has_torch, install_folders
 from bmvis.worker.client import TIMEOUT
+from bmvis.worker.kept import Session
 from bmvis.worker.protocol import Built, Listed, ModelRequest
 
 _LOG = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ class Source:
         mode: `live` builds models; `snapshot` only reads committed files; `check` builds models and compares them
             with their snapshots. `auto` is `live` if `python` has PyTorch, else `snapshot`.
         snapshots: the folder of snapshots, instead of the one in pyproject.toml.
+        session: the preview server whose builds share worker processes, so that torch stays in memory between them;
+            None to end the processes with `close`. Linux only.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Source:
         allow: Sequence[str] = ("*",),
         mode: Mode = "live",
         snapshots: Path | None = None,
+        session: Session | None = None,
     ) -> None:
         self._cwd = cwd.resolve()
         self._path = tuple(str(self._cwd / entry) for entry in path)
@@ -85,7 +89,7 @@ class Source:
         self._allow = AllowList(allow, self._cwd)
         self._asked_mode = mode
         self._snapshots = self._cwd / snapshots if snapshots else None
-        self._builder = Builder(self._cwd / cache if cache else None)
+        self._builder = Builder(self._cwd / cache if cache else None, session)
         self._lists: dict[str, Listed | BmvisError] = {}
         self._known: dict[tuple[str, Device, str, bool], Built | BmvisError] = {}
 

@@ -20,6 +20,7 @@ from bmvis.errors import BmvisError, DetectorError, FactoryError, InvalidReferen
 from bmvis.file_names import local, utf8
 from bmvis.options import Device
 from bmvis.worker.fork_server import ForkServer
+from bmvis.worker.kept import Keep, KeeperGoneError, KeptServer, connect
 from bmvis.worker.protocol import Built, Failed, Listed, Outcome, Reply, Request
 from bmvis.worker.reply_file import read_answer, reply_path
 from bmvis.worker.single_process import SingleProcess
@@ -42,14 +43,25 @@ class Worker:
         timeout: seconds per model; 0 is no timeout.
         memory: bytes per model, in addition to the memory of torch itself. 0 is half of the machine's memory if the
             device is `auto`, else no limit. Linux only.
+        keep: the processes that stay in memory for the next builds, and may be in memory already; None to start new
+            ones that end with `close`. Linux only.
     """
 
-    def __init__(self, cwd: Path, *, python: str = sys.executable, timeout: float = TIMEOUT, memory: int = 0) -> None:
+    def __init__(
+        self,
+        cwd: Path,
+        *,
+        python: str = sys.executable,
+        timeout: float = TIMEOUT,
+        memory: int = 0,
+        keep: Keep | None = None,
+    ) -> None:
         self.cwd = cwd
         self.python = python
         self.timeout = timeout
         self.memory = memory
-        self._server: ForkServer | None = None
+        self._keep = keep
+        self._server: ForkServer | KeptServer | None = None
         self._number = 0
         self._lock = threading.Lock()
 
@@ -130,12 +142,7 @@ class Worker:
             secret=secrets.token_hex(16),
         )
         if _CAN_FORK:
-            server = self._running_server()
-            try:
-                outcome = server.run(request)
-            except BaseException:
-                self._end()
-                raise
+            outcome, server = self._run_forked(request)
             try:
                 if outcome.status != "refused":
                     return _reply(request, outcome, server.folder.path)
@@ -144,6 +151,19 @@ class Worker:
                     self._end()
         return self._ask_single(request)
 
+    def _run_forked(self, request: Request) -> tuple[Outcome, ForkServer | KeptServer]:
+        """Build a model in a fork; return how its process ended, and the server that has its reply."""
+        server = self._running_server()
+        try:
+            return server.run(request), server
+        except KeeperGoneError:
+            self._end()
+            self._keep = None
+            return self._run_forked(request)
+        except BaseException:
+            self._end()
+            raise
+
     def _ask_single(self, request: Request) -> Reply:
         process = SingleProcess(self.python, self.cwd)
         try:
@@ -151,9 +171,11 @@ class Worker:
         finally:
             process.end()
 
-    def _running_server(self) -> ForkServer:
+    def _running_server(self) -> ForkServer | KeptServer:
         if self._server is not None and not self._server.is_usable():
             self._end()
+        if self._server is None and self._keep:
+            self._server = connect(self._keep, self.python, self.cwd)
         if self._server is None:
             self._server = ForkServer(self.python, self.cwd)
         return self._server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import socket
 import time
 from pathlib import Path
 
@@ -44,15 +45,19 @@ class ForkServer:
         """Return whether the process runs, and the folder for its answers is there: user code can remove both."""
         return self._started.is_alive() and self.folder.is_usable()
 
-    def run(self, request: Request) -> Outcome:
+    def run(self, request: Request, canceled_by: socket.socket | None = None) -> Outcome:
         """Build a model, and return how its process ended.
+
+        Args:
+            request: the model to build.
+            canceled_by: a socket from which nothing comes while a model is built; its end of input ends this process.
 
         Raises:
             WorkerError: bmvis cannot run in this Python.
         """
         try:
             self._socket.send(msgspec.msgpack.encode(request))
-            data = self._socket.recv(_MAX_MESSAGE) if self._has_answer(request) else b""
+            data = self._socket.recv(_MAX_MESSAGE) if self._has_answer(request, canceled_by) else b""
         except OSError:
             data = b""
         if data:
@@ -66,13 +71,14 @@ class ForkServer:
             )
         return Outcome("ended", code, output)
 
-    def _has_answer(self, request: Request) -> bool:
+    def _has_answer(self, request: Request, canceled_by: socket.socket | None) -> bool:
         """Wait for an answer; return whether there is one, or the end of input, in the time of the request."""
+        watched = [self._socket, *([canceled_by] if canceled_by else [])]
         ends = time.monotonic() + request.timeout + _GRACE if request.timeout else float("inf")
         while (left := ends - time.monotonic()) > 0:
-            readable, _, _ = select.select([self._socket], [], [], min(left, process_tree.CHECK_INTERVAL))
+            readable, _, _ = select.select(watched, [], [], min(left, process_tree.CHECK_INTERVAL))
             if readable:
-                return True
+                return self._socket in readable
             process_tree.resume_group(self._started.process.pid)
         return False
 

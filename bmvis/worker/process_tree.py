@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 MARK = "BMVIS_WORKER"
 """Environment variable that all descendants of a worker inherit; its value is the folder of the worker."""
@@ -22,6 +23,30 @@ CHECK_INTERVAL = 1.0
 """Seconds between two checks whether a process that should answer was stopped (SIGSTOP)."""
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_PDEATHSIG = 1
+
+
+class ProcessId(NamedTuple):
+    """A process. Its number can be given to another process when it has ended."""
+
+    pid: int
+    started: str = ""
+    """When it started, in ticks of the kernel since the start of the machine; '' where that is not known."""
+
+    def is_running(self) -> bool:
+        """Return whether the process has not ended."""
+        return process_id(self.pid) == self
+
+
+def process_id(pid: int) -> ProcessId | None:
+    """Return a process that runs; None if it has ended, or if not on Linux.
+
+    https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    """
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if state in (b"Z", b"X") else ProcessId(pid, fields[18].decode())
 
 
 def adopt_orphans() -> None:

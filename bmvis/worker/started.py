@@ -19,16 +19,21 @@ from bmvis.worker import process_tree
 from bmvis.worker.worker_folder import WorkerFolder
 
 _TAIL_BYTES = 4096
-_PACKAGE = Path(__file__).parents[1]
-_START = """\
-import sys
-if sys.version_info < (3, 11): del sys.path[0]  # the working directory, as PYTHONSAFEPATH does from 3.11 on
-import importlib.util, json, os, runpy
-if json.loads(sys.argv.pop(1)): del os.environ["PYTHONSAFEPATH"]  # processes of user code start as usual
-sys.path += [entry for entry in json.loads(sys.argv.pop(1)) if entry not in sys.path]
+PACKAGE = Path(__file__).parents[1]
+LOAD_BMVIS = """\
+import importlib.util, sys
 spec = importlib.util.spec_from_file_location("bmvis", sys.argv.pop(1) + "/__init__.py")
 sys.modules["bmvis"] = bmvis = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(bmvis)
+"""
+"""Imports this copy of bmvis, from the folder in the first argument, in a process that need not find it by itself."""
+_START = f"""\
+import sys
+if sys.version_info < (3, 11): del sys.path[0]  # the working directory, as PYTHONSAFEPATH does from 3.11 on
+import json, os, runpy
+if json.loads(sys.argv.pop(1)): del os.environ["PYTHONSAFEPATH"]  # processes of user code start as usual
+sys.path += [entry for entry in json.loads(sys.argv.pop(1)) if entry not in sys.path]
+{LOAD_BMVIS}
 runpy.run_module("bmvis.child.server", run_name="__main__", alter_sys=True)
 """
 """Starts this copy of bmvis in any Python. PYTHONPATH is not used, because another Python must not import the packages
@@ -49,13 +54,13 @@ class StartedProcess:
         # The child removes the folder too, if this process was killed.
         self.folder = WorkerFolder()
         self.python = python
-        path = _own_path() if _is_this(python) else []
-        installed = [entry for entry in path if _has_distributions(entry)]
+        path = own_path() if is_this_python(python) else []
+        installed = [entry for entry in path if has_distributions(entry)]
         is_safe_only_here = "PYTHONSAFEPATH" not in os.environ
         arguments = [
             json.dumps(is_safe_only_here),
             json.dumps(installed),
-            str(_PACKAGE),
+            str(PACKAGE),
             mode,
             str(self.folder.path),
             str(descriptor),
@@ -126,18 +131,19 @@ class StartedProcess:
                 self._tail.append(chunk)
 
 
-def _is_this(python: str) -> bool:
+def is_this_python(python: str) -> bool:
+    """Return whether an interpreter is the one of this process."""
     return os.path.abspath(python) == os.path.abspath(sys.executable)
 
 
-def _own_path() -> list[str]:
+def own_path() -> list[str]:
     """Return `sys.path` without the working directory and the folder of the script, which Python adds by itself."""
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     script = {"", os.getcwd(), *([os.path.dirname(os.path.abspath(main))] if main else [])}
     return [utf8(entry) for entry in sys.path if entry not in script]
 
 
-def _has_distributions(entry: str) -> bool:
+def has_distributions(entry: str) -> bool:
     """Return whether an entry of `sys.path` is the standard library, or has installed distributions."""
     if entry in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")):
         return True

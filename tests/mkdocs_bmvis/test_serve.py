@@ -23,6 +23,12 @@ def watch_sources(config):
     config["watch"] = ["src"]  # for Zensical; for MkDocs, the plugin of bmvis does it
 
 
+def save(file, text):
+    """Write a file. Zensical misses a change right after it has built a page."""
+    time.sleep(2)
+    file.write_text(text)
+
+
 @contextmanager
 def serving(host, folder):
     with socket.socket() as free:
@@ -61,18 +67,24 @@ def wait_until(url, is_right, seconds=300):
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_served_page_follows_edits_errors_and_fixes(host, tmp_path):
+def test_served_page_follows_edits_errors_and_fixes(host, tmp_path, tmp_path_factory):
     folder = make_site(tmp_path, change=watch_sources if host == "zensical" else None)
     models = folder / "src" / "zoo.py"
-    source = models.read_text()
+    noted = tmp_path_factory.mktemp("processes") / "parents"
+    note = f"import os\nopen({str(noted)!r}, 'a').write(f'{{os.getppid()}}\\n')\n"
+    source = models.read_text() + note
+    models.write_text(source)
     with serving(host, folder) as url:
         wait_for(url, "[4, 4]")
-        models.write_text(source.replace("width=4", "width=5"))
+        save(models, source.replace("width=4", "width=5"))
         wait_for(url, "[5, 5]")
-        models.write_text(source.replace("return nn.Sequential", "return nn.Sequental"))
+        save(models, source.replace("return nn.Sequential", "return nn.Sequental"))
         wait_for(url, "has no attribute")
-        models.write_text(source.replace("width=4", "width=6"))
+        save(models, source.replace("width=4", "width=6"))
         assert "has no attribute" not in wait_for(url, "[6, 6]")
+    parents = noted.read_text().split()
+    assert len(parents) >= 4
+    assert sys.platform != "linux" or len(set(parents)) == 1, "the builds did not share a worker process"
 
 
 @needs_new_mkdocs
@@ -83,10 +95,10 @@ def test_served_gallery_follows_added_and_removed_models(host, tmp_path):
     source = models.read_text()
     with serving(host, folder) as url:
         wait_for(f"{url}gallery/", "zoo.tiny")
-        models.write_text(f"{source}\n\ndef tidy():\n    return tiny(width=7)\n")
+        save(models, f"{source}\n\ndef tidy():\n    return tiny(width=7)\n")
         wait_for(f"{url}gallery/", "zoo.tidy")
         assert "[7, 7]" in wait_for(f"{url}zoo/zoo.tidy/", "bmvis-tree")
-        models.write_text(source)
+        save(models, source)
         wait_until(f"{url}gallery/", lambda page: "zoo.tiny" in page and "zoo.tidy" not in page)
         wait_for(f"{url}zoo/zoo.tidy/", "404")
 
@@ -100,7 +112,7 @@ def test_open_page_reloads_after_a_model_is_edited(host, tmp_path, browser):
         wait_for(url, "[4, 4]")
         page = browser.new_page()
         page.goto(url)
-        models.write_text(models.read_text().replace("width=4", "width=5"))
+        save(models, models.read_text().replace("width=4", "width=5"))
         page.locator("#tiny").get_by_text("[5, 5]").first.wait_for(timeout=300_000)
         assert page.locator("#tiny .bmvis-tools").count() == 1
         page.close()

@@ -1,0 +1,46 @@
+"""`bmvis serve`: keep torch in memory for `bmvis show`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from bmvis.errors import BmvisError
+from bmvis.source import fingerprint
+from bmvis.source.pyproject import read_project
+from bmvis.source.worker_state import worker_state
+from bmvis.worker.keeper import Keeper, KeeperSettings
+from bmvis.worker.kept import COMMAND, is_served, listening, private_folder, socket_name
+from bmvis.worker.process_tree import process_id
+
+
+@click.command()
+def serve() -> None:
+    """Keep torch and the libraries of your models in memory, so that `bmvis show` in this folder doesn't import them.
+
+    Each model still gets a process of its own, and sees your code as it is. The command runs until you press Ctrl+C.
+    Linux only.
+    """
+    owner = process_id(os.getpid())
+    state = worker_state(sys.executable, fingerprint.of_installed)
+    if owner is None or not state:
+        raise click.ClickException("`bmvis serve` needs Linux")
+    try:
+        folder = read_project(Path.cwd()).folder
+        place = private_folder() / socket_name(COMMAND.owner, sys.executable, folder)
+    except BmvisError as error:
+        raise click.ClickException(error.report) from error
+    except OSError as error:
+        raise click.ClickException(f"no private folder for a socket: {error}") from error
+    if is_served(place):
+        raise click.ClickException(f"`bmvis serve` already runs for {folder}")
+    settings = KeeperSettings(str(place), sys.executable, str(folder), state, owner, float("inf"))
+    click.echo(f"Torch stays in memory for `bmvis show` in {folder}. Press Ctrl+C to end.")
+    with listening(place) as listener:
+        try:
+            Keeper(listener, settings).run()
+        except KeyboardInterrupt:
+            click.echo("")

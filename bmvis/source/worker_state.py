@@ -1,0 +1,53 @@
+"""Compute the state that a worker process takes over from the process that starts it. Internal."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bmvis.source import fingerprint
+from bmvis.worker.started import has_distributions, is_this_python, own_path
+
+_OF_TERMINALS = re.compile(
+    r"_|SHLVL|OLDPWD|TERM|COLORTERM|COLUMNS|LINES|WINDOW|WINDOWID|STY|SSH_(TTY|CONNECTION|CLIENT|AUTH_SOCK)|GPG_TTY"
+    r"|XDG_SESSION_ID|VTE_VERSION|(TERM|TMUX|ITERM|KONSOLE|GNOME_TERMINAL|WEZTERM|KITTY|ALACRITTY|VSCODE)(_.*)?"
+)
+"""Environment variables in which the terminals of one user differ."""
+
+
+def worker_state(python: str, digest_of: Callable[[str], str]) -> str:
+    """Return a digest of the interpreter, the installed distributions, the environment, and the code of bmvis.
+
+    A worker process in memory can be used while this digest is the same.
+
+    Args:
+        python: the Python interpreter of the worker.
+        digest_of: returns the digest of the distributions in a `site-packages` folder.
+
+    Returns:
+        '' if it is not known where that Python has its distributions.
+    """
+    folders = list(_installed_folders(python))
+    if not folders:
+        return ""
+    executable = os.path.realpath(shutil.which(python) or python)
+    found = Path(executable).stat()
+    environment = sorted((name, value) for name, value in os.environ.items() if not _OF_TERMINALS.fullmatch(name))
+    parts = (
+        fingerprint.of_bmvis(),
+        (executable, found.st_mtime_ns, found.st_size),
+        [(folder, digest_of(folder)) for folder in folders],
+        own_path() if is_this_python(python) else [],
+        environment,
+    )
+    return fingerprint.of_bytes(repr(parts).encode(errors="surrogateescape"))
+
+
+def _installed_folders(python: str) -> Iterable[str]:
+    if is_this_python(python):
+        return [entry for entry in own_path() if has_distributions(entry)]
+    prefix = Path(shutil.which(python) or python).parent.parent
+    return map(str, sorted(prefix.glob("lib/python3*/site-packages")))

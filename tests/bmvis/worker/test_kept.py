@@ -1,0 +1,226 @@
+"""Builds of one preview server share a worker process, and see the code as it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bmvis.errors import WorkerError
+from bmvis.source.source import Source
+from bmvis.worker import kept, process_tree
+from bmvis.worker.kept import Session, session_of_process
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="worker processes stay in memory on Linux only")
+
+ZOO = """
+import os
+from torch import nn
+
+
+def template():
+    model = nn.Module()
+    model.add_module(f"process{os.getppid()}", nn.Identity())
+    model.add_module(os.environ.get("FLAG", "unset"), nn.Identity())
+    model.linear = nn.Linear(4, SIZE)
+    return model
+
+
+def ends():
+    os._exit(3)
+
+
+def sleeps():
+    import time
+    open("sleeping", "w").write(str(os.getpid()))
+    time.sleep(600)
+
+
+def kills_the_keeper():
+    import signal
+    if os.path.exists("keeper"):
+        keeper = int(open("keeper").read())
+        os.remove("keeper")
+        os.kill(keeper, signal.SIGKILL)
+        import time
+        time.sleep(600)
+    return nn.Linear(2, 2)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    write(folder, 4)
+    return folder
+
+
+@pytest.fixture
+def server() -> Iterator[subprocess.Popen[bytes]]:
+    """Return the process of a preview server."""
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def session(server: subprocess.Popen[bytes]) -> Session:
+    found = session_of_process(server.pid)
+    assert found is not None
+    return found
+
+
+def write(project: Path, size: int) -> None:
+    project.joinpath("zoo.py").write_text(ZOO.replace("SIZE", str(size)))
+
+
+class Seen(NamedTuple):
+    """What a model saw of the process that built it."""
+
+    template: int
+    """The process ID of the worker process that forked it."""
+    flag: str
+    """The environment variable FLAG."""
+    size: int
+
+
+def build(project: Path, session: Session | None) -> Seen:
+    """Build a model as one build of a preview server."""
+    with Source(project, path=(".",), timeout=60, session=session) as source:
+        return seen_by(source)
+
+
+def seen_by(source: Source) -> Seen:
+    template, flag, linear = source.resolve("zoo:template").model.modules[1:]
+    return Seen(int(template.name.removeprefix("process")), flag.name, linear.parameters[0].shape[0])
+
+
+def keepers() -> list[int]:
+    """Return the process IDs of all keepers of this user."""
+    return [pid for pid, command in _commands() if b"bmvis.worker.keeper" in command]
+
+
+def _commands() -> Iterator[tuple[int, bytes]]:
+    for place in Path("/proc").iterdir():
+        try:
+            if place.name.isdecimal() and str(tempfile.gettempdir()).encode() in (place / "environ").read_bytes():
+                yield int(place.name), (place / "cmdline").read_bytes()
+        except OSError:
+            continue
+
+
+def wait_until(is_true: Callable[[], object], seconds: float = 20.0) -> None:
+    ends = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def test_builds_of_a_session_share_a_worker_process_and_see_edits(project, session):
+    first = build(project, session)
+    write(project, 5)
+    second = build(project, session)
+    assert first.template == second.template != os.getpid()
+    assert (first.size, second.size) == (4, 5)
+
+
+def test_builds_without_session_share_nothing(project):
+    assert build(project, None).template != build(project, None).template
+    assert keepers() == []
+
+
+def test_keeper_ends_with_its_owner(project, session, server):
+    template = build(project, session).template
+    assert len(keepers()) == 1
+    server.kill()
+    server.wait()
+    wait_until(lambda: keepers() == [] and process_tree.process_id(template) is None)
+    assert [place.name for place in kept.private_folder().iterdir()] == ["lock"]
+
+
+def test_keeper_ends_without_builds(project, session, monkeypatch):
+    monkeypatch.setattr(kept, "IDLE", 0.1)
+    build(project, session)
+    wait_until(lambda: keepers() == [])
+
+
+@pytest.mark.parametrize("change", ["variable", "distribution"])
+def test_changed_state_starts_another_worker(change, project, session, monkeypatch, tmp_path):
+    libraries = tmp_path / "libraries"
+    distribution = libraries / "own-1.dist-info"
+    distribution.mkdir(parents=True)
+    distribution.joinpath("RECORD").write_text("own.py,sha256=1,1\n")
+    monkeypatch.syspath_prepend(str(libraries))
+    before = build(project, session)
+    if change == "variable":
+        monkeypatch.setenv("FLAG", "set")
+    else:
+        distribution.joinpath("RECORD").write_text("own.py,sha256=2,1\n")
+    after = build(project, session)
+    assert before.template != after.template
+    assert after.flag == ("set" if change == "variable" else "unset")
+    wait_until(lambda: len(keepers()) == 1)
+
+
+def test_terminal_of_a_build_does_not_count(project, session, monkeypatch):
+    before = build(project, session)
+    monkeypatch.setenv("TERM", "other")
+    monkeypatch.setenv("TMUX_PANE", "%9")
+    assert build(project, session).template == before.template
+
+
+def test_model_that_ends_its_process_leaves_the_worker(project, session):
+    before = build(project, session)
+    with Source(project, path=(".",), session=session) as source, pytest.raises(WorkerError, match="exit code 3"):
+        source.resolve("zoo:ends")
+    assert build(project, session).template == before.template
+
+
+def test_interrupted_build_ends_its_model(project, session):
+    owner, started = session.owner
+    script = (
+        "from pathlib import Path; from bmvis.source.source import Source; "
+        "from bmvis.worker.kept import Session; from bmvis.worker.process_tree import ProcessId; "
+        f"Source(Path('.'), path=('.',), session=Session(ProcessId({owner}, {started!r}))).resolve('zoo:sleeps')"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=project) as process:
+        wait_until(lambda: (project / "sleeping").exists() and (project / "sleeping").read_text(), 60)
+        model = int((project / "sleeping").read_text())
+        assert process_tree.process_id(model)
+        process.send_signal(signal.SIGKILL)
+    wait_until(lambda: process_tree.process_id(model) is None)
+    assert build(project, session).size == 4
+
+
+def test_build_goes_on_if_the_keeper_is_killed(project, session):
+    build(project, session)
+    (keeper,) = keepers()
+    project.joinpath("keeper").write_text(str(keeper))
+    with Source(project, path=(".",), timeout=60, session=session) as source:
+        assert source.resolve("zoo:kills_the_keeper").model.modules[0].type == "Linear"
+        assert seen_by(source).size == 4
+
+
+def test_build_uses_a_worker_of_its_own_while_another_build_is_served(project, session):
+    with Source(project, path=(".",), timeout=60, session=session) as first:
+        one = seen_by(first).template
+        assert build(project, session).template != one
+    wait_until(lambda: build(project, session).template == one)
+
+
+def test_folder_that_others_can_open_is_not_used(project, session):
+    kept.private_folder().chmod(0o755)
+    assert build(project, session).template != build(project, session).template
+    assert keepers() == []
