@@ -107,7 +107,7 @@ class SharedSource:
 
 
 def _zensical_session() -> Session | None:
-    """Return the session of the process if it is `zensical serve`, which does not tell its extensions."""
+    """Return the session of the process if it is `zensical serve`, which extensions cannot ask."""
     program, *arguments = sys.argv or [""]
     is_serving = "zensical" in (Path(program).stem, Path(program).parent.name) and "serve" in arguments
     return session_of_process(os.getpid()) if is_serving else None

@@ -21,7 +21,7 @@ from bmvis.worker.process_tree import process_id
 def serve() -> None:
     """Keep torch and the libraries of your models in memory, so that `bmvis show` in this folder doesn't import them.
 
-    Each model still gets a process of its own, and sees your code as it is. The command runs until you press Ctrl+C.
+    Each model still gets a process of its own, and sees your current code. The command runs until you press Ctrl+C.
     Linux only.
     """
     owner = process_id(os.getpid())

@@ -13,7 +13,7 @@ from bmvis.worker.started import has_distributions, is_this_python, own_path
 
 _OF_TERMINALS = re.compile(
     r"_|SHLVL|OLDPWD|TERM|COLORTERM|COLUMNS|LINES|WINDOW|WINDOWID|STY|SSH_(TTY|CONNECTION|CLIENT|AUTH_SOCK)|GPG_TTY"
-    r"|XDG_SESSION_ID|VTE_VERSION|(TERM|TMUX|ITERM|KONSOLE|GNOME_TERMINAL|WEZTERM|KITTY|ALACRITTY|VSCODE)(_.*)?"
+    r"|XDG_SESSION_ID|VTE_VERSION|(I?TERM|TMUX|KONSOLE|GNOME_TERMINAL|WEZTERM|KITTY|ALACRITTY|VSCODE)(_.*)?"
 )
 """Environment variables in which the terminals of one user differ."""
 

@@ -1,4 +1,4 @@
-"""Builds of one preview server share a worker process, and see the code as it is."""
+"""Builds of one preview server share a worker process, and see the current code."""
 
 from __future__ import annotations
 
