@@ -26,7 +26,7 @@ _NO_FILES = re.compile(
 _NO_GPU = re.compile(
     r"torch not compiled with (cuda|rocm|mps|xpu)|found no nvidia driver|no cuda gpus are available|"
     r"invalid device ordinal|deserialize object on a cuda device|cuda driver version|"
-    r"pytorch is not linked with support for",
+    r"pytorch is not linked with support for|no accelerator device is detected",
     re.IGNORECASE,
 )
 _WEIGHT_FILES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".h5", ".npz", ".onnx", ".pkl", ".tar")

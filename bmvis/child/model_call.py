@@ -13,7 +13,7 @@ import msgspec
 import torch
 
 from bmvis import inputs
-from bmvis.child import arguments, loader, tracebacks
+from bmvis.child import arguments, failure_hints, loader, tracebacks
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.extraction import forward, introspection
 from bmvis.extraction.default_inputs import default_arguments
@@ -38,7 +38,7 @@ def call_model(live: LiveModel, request: Request) -> Model:
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:
-        advice = "change the option inputs; the tree has no output shapes and no MACs"
+        advice = failure_hints.hint_for(error) or "change the option inputs; the tree has no output shapes and no MACs"
         problem = _call_problem(error, request, _names_hint(live.root, names) or advice)
     return msgspec.structs.replace(live.tree, untraced=problem, inputs=inputs_text)
 

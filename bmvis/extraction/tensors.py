@@ -76,9 +76,11 @@ def packed(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the quantized types are deprecated concerns the author of the model
         unpacked = _unpacked(module)
+    inner = introspection.attribute(introspection.attribute(module, "_packed_params"), "dtype")
     for name, tensor in unpacked:
         if isinstance(tensor, torch.Tensor):
-            yield name, stored(tensor, module), "cpu"
+            is_half = inner is torch.float16 and name.startswith("weight")  # unpacking converts to float32
+            yield name, stored(tensor.half() if is_half else tensor, module), "cpu"
 
 
 def _packed_buffer(module: nn.Module) -> Iterator[tuple[str, Stored, str]]:

@@ -725,6 +725,16 @@ def test_inputs_are_on_the_device_of_an_offloaded_model(source: Source, tmp_path
     assert "48 MACs" in to_text(page)
 
 
+def test_hint_of_a_forward_that_needs_a_gpu_is_not_about_inputs(tmp_path: Path) -> None:
+    (tmp_path / "moving.py").write_text(
+        "from torch import nn\n\nclass Net(nn.Linear):\n"
+        "    def forward(self, x):\n        return super().forward(x.to('cuda'))\n\ndef net():\n    return Net(4, 2)\n"
+    )
+    with Source(tmp_path, path=["."]) as models:
+        (warning,) = shown(models, "moving:net", "float32[1, 4]").warnings
+    assert warning.hint.startswith("no GPU is needed")
+
+
 @pytest.mark.parametrize(
     ("inputs", "hint"),
     [

@@ -54,6 +54,16 @@ NATIVE = {
             "Sequential: 794 parameters, all frozen; qint8 per tensor + float32, 1 KB",
         ],
     ),
+    "half precision": (
+        lambda: torch.ao.quantization.quantize_dynamic(
+            nn.Sequential(nn.Linear(4, 4)), {nn.Linear}, dtype=torch.float16
+        ),
+        [
+            "root",
+            "0 (Linear) weight:[4, 4] (frozen) bias:[4] (frozen) (float32)",
+            "Sequential: 20 parameters, all frozen; float16 + float32, 48 bytes",
+        ],
+    ),
     "static": (
         static,
         [
