@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import posixpath
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -45,7 +50,7 @@ class Galleries:
             if not hasattr(File, "generated"):
                 continue  # MkDocs 1.5: no model pages
             for key, pages in model_pages(file.src_uri, text, self._trees.models, self._trees.settings.options):
-                made = {page.reference: _page_file(page, file, files, config) for page in pages}
+                made = {page.reference: self._page_file(page, file, files, config) for page in pages}
                 self._pages.setdefault(file.src_uri, {})[key] = made
                 self._for_nav.append((file, pages))
                 self._files |= {page.uri: made[page.reference] for page in pages}
@@ -60,6 +65,40 @@ class Galleries:
     def complete(self, nav: Navigation) -> None:
         """Add the model pages to the navigation of a plugin that ignores the one of the configuration."""
         complete(nav, [(file, [self._files[page.uri] for page in pages]) for file, pages in self._for_nav])
+
+    def _page_file(self, page: ModelPage, gallery: File, files: Files, config: MkDocsConfig) -> File:
+        """Return the file of a model page: the one that the author wrote, or a new one."""
+        own = files.get_file_from_path(page.uri)
+        if own is not None:
+            return own
+        made = File.generated(config, page.uri, abs_src_path=str(self._source_file(page.text)))
+        source = posixpath.dirname(gallery.src_uri)
+        made.dest_uri = posixpath.normpath(
+            posixpath.join(_site_folder(gallery), posixpath.relpath(made.dest_uri, source or "."))
+        )
+        for fact in ("locale", "locale_alternate_of"):  # the language switch of the i18n plugin uses these
+            if hasattr(gallery, fact):
+                setattr(made, fact, getattr(gallery, fact))
+                made.alternates = {}  # type: ignore[attr-defined]
+        files.append(made)
+        return made
+
+    def _source_file(self, text: str) -> Path:
+        """Write the text of a page to a file, since plugins such as mknotebooks read pages from the disk.
+
+        Its name depends on the text, so that builds at the same time do not overwrite each other's files.
+        """
+        name = f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.md"
+        kept = self._trees.settings.pages_folder
+        if kept is not None:
+            with suppress(OSError):  # the cache is read-only
+                return _written(kept / name, text)
+        return _written(Path(self._temporary.name, name), text)
+
+    @cached_property
+    def _temporary(self) -> TemporaryDirectory[str]:
+        """The folder of the pages of a site without a cache."""
+        return TemporaryDirectory(prefix="bmvis-")
 
     def links(self, file: File) -> dict[GalleryKey, dict[str, str]]:
         """Return the addresses of the model pages, relative to the page of their galleries."""
@@ -95,22 +134,14 @@ def _text(file: File) -> str:
     return Path(str(file.abs_src_path)).read_text(encoding="utf-8-sig", errors="replace")  # MkDocs 1.5
 
 
-def _page_file(page: ModelPage, gallery: File, files: Files, config: MkDocsConfig) -> File:
-    """Return the file of a model page: the one that the author wrote, or a new one."""
-    own = files.get_file_from_path(page.uri)
-    if own is not None:
-        return own
-    made = File.generated(config, page.uri, content=page.text)
-    source = posixpath.dirname(gallery.src_uri)
-    made.dest_uri = posixpath.normpath(
-        posixpath.join(_site_folder(gallery), posixpath.relpath(made.dest_uri, source or "."))
-    )
-    for fact in ("locale", "locale_alternate_of"):  # the language switch of the i18n plugin uses these
-        if hasattr(gallery, fact):
-            setattr(made, fact, getattr(gallery, fact))
-            made.alternates = {}  # type: ignore[attr-defined]
-    files.append(made)
-    return made
+def _written(file: Path, text: str) -> Path:
+    """Write a file unless it has this text, at once: another build can read it."""
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(f".{os.getpid()}")
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    return file
 
 
 def _site_folder(file: File) -> str:

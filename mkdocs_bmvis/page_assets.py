@@ -28,7 +28,8 @@ class PageAssets:
 
     def __init__(self, config: MkDocsConfig) -> None:
         self._sheets: MutableSequence[Any] = config.extra_css
-        self._site_sheets: Sequence[Any] = list(config.extra_css)
+        self._added: Sequence[str] = []
+        """The stylesheets that were added for the current page. Other plugins add theirs at any time."""
         self._linked = {PurePosixPath(str(link)).name for link in (*config.extra_css, *config.extra_javascript)}
         self._links_all = has_print_page(config) or any(name.rpartition("/")[2] == "blog" for name in config.plugins)
         if self._links_all:
@@ -46,14 +47,16 @@ class PageAssets:
     def link_sheets(self, page: Page, context: MutableMapping[str, Any]) -> None:
         """Add the stylesheets that a page needs to the lists that its template reads."""
         if not self._links_all:
-            needed = self._own(assets.needed(page.content or ""), ".css")
-            self._sheets[:] = [*needed, *self._site_sheets]
-            context["extra_css"] = [get_relative_url(file, page.url) for file in needed] + context["extra_css"]
+            self.restore()
+            self._added = self._own(assets.needed(page.content or ""), ".css")
+            self._sheets[:0] = self._added
+            context["extra_css"] = [get_relative_url(file, page.url) for file in self._added] + context["extra_css"]
 
     def restore(self) -> None:
         """Remove the stylesheets of the last page."""
-        if not self._links_all:
-            self._sheets[:] = self._site_sheets
+        for file in self._added:
+            self._sheets.remove(file)
+        self._added = []
 
     def _own(self, files: Sequence[str], ending: str) -> list[str]:
         return [file for file in files if file.endswith(ending) and PurePosixPath(file).name not in self._linked]

@@ -79,6 +79,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The folder for stylesheets and scripts on their way to the site: in the cache, if there is one."""
         return Path(self.cwd, self.cache, "assets") if self.cache else None
 
+    @property
+    def pages_folder(self) -> Path | None:
+        """The folder for the sources of model pages: in the cache, if there is one."""
+        return Path(self.cwd, self.cache, "pages") if self.cache else None
+
 
 def read_settings(written: Mapping[str, object]) -> Settings:
     """Parse the settings of a configuration file.

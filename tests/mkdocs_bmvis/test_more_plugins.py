@@ -138,3 +138,33 @@ def test_text_for_language_models_has_words_and_totals(tmp_path):
     assert "**Sequential** 40 parameters all trainable float32 160 bytes" in lines
     assert any("*(Linear)* weight:[4, 4] bias:[4]" in line for line in lines)
     assert "40 parameters 160 bytes" in lines
+
+
+READER = """
+from pathlib import Path
+
+def on_page_read_source(page, config):
+    return Path(page.file.abs_src_path).read_text() + "\\nRead from the disk."
+"""
+
+
+def test_model_pages_are_files_that_plugins_can_read(tmp_path):
+    (tmp_path / "read.py").write_text(READER)
+    built = make_built(tmp_path, "mkdocs", ["bmvis"], {"models.md": GALLERY}, hooks=["read.py"])
+    page = built.page("zoo/zoo.tiny/index.html")
+    assert page.h1.get_text() == "Tiny"
+    assert page.select_one(".bmvis-tree")
+    assert "Read from the disk." in page.get_text()
+
+
+CSS = """
+def on_env(env, config, files):
+    config.extra_css.append("late.css")
+"""
+
+
+def test_stylesheet_that_a_plugin_adds_late_is_on_all_pages(tmp_path):
+    (tmp_path / "late.py").write_text(CSS)
+    built = make_built(tmp_path, "mkdocs", ["bmvis"], {"plain.md": "# Plain\n"}, hooks=["late.py"])
+    for page in ("index.html", "plain/index.html"):
+        assert built.page(page).select("link[href$='late.css']"), page
