@@ -7,7 +7,7 @@ OLD     := .venv-opendelta
 RELEASE := .venv-release
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted bench gallery rows lint format mutation pins screenshots clean
+.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted test-tables bench gallery rows lint format mutation pins screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -28,6 +28,9 @@ test-opendelta: .venv/dev $(OLD)/ready ## Compare the trees of OpenDelta itself 
 
 test-wheel: .venv/dev $(RELEASE)/ready ## Build the sdist and the wheel in dist/, check them, and test the installed wheel
 	.ci/wheel
+
+test-tables: .venv/dev ## Build tables of 60 models with own columns on both hosts and in PDF
+	BMVIS_TABLE_ROWS=60 $(BIN)/pytest -q tests/test_large_tables.py $(ARGS)
 
 test-interrupted: .venv/dev ## End 40 builds by signals at random times, and compare the next builds with clean ones
 	BMVIS_INTERRUPTIONS=40 $(BIN)/pytest -q -n 2 tests/test_interruptions.py $(ARGS)
