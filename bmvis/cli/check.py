@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -72,22 +73,20 @@ def check(
         if len(texts) < len(names):
             raise click.UsageError("check files and models by two commands")
         sys.exit(_check_texts(texts, timeout))
-    found: list[CheckedProject] = []
+    work = partial(Work, names=tuple(names), jobs=jobs, timeout=timeout, shard=shard, changed_since=changed_since)
     with errors_end_the_command():
-        for folder in folders:
-            project = read_project(folder.resolve())
-            work = Work(
-                project=project,
-                names=tuple(names),
-                jobs=jobs,
-                timeout=timeout,
-                shard=shard,
-                changed_since=changed_since,
-                cache=None if no_cache else project.folder / CACHE,
-            )
-            one = check_project(work, since)
-            found.append(named_by_project(one, folder) if len(folders) > 1 else one)
+        found = list(_checked(folders, work, since, no_cache=no_cache))
         _finish(found, report, is_update=is_update)
+
+
+def _checked(
+    folders: Sequence[Path], work: Callable[..., Work], since: str | None, *, no_cache: bool
+) -> Iterator[CheckedProject]:
+    """Yield the results of each project; if there are several, the names of models begin with their folder."""
+    for folder in folders:
+        project = read_project(folder.resolve())
+        one = check_project(work(project=project, cache=None if no_cache else project.folder / CACHE), since)
+        yield named_by_project(one, folder) if len(folders) > 1 else one
 
 
 def _check_texts(files: Sequence[str], timeout: float) -> int:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from bmvis.cli.results import ReportedChange
 
 
-class _Node:
+class _Changed:
     """A module with changes of its own or below it."""
 
     def __init__(self) -> None:
         self.changes: list[ReportedChange] = []
-        self.children: dict[str, _Node] = {}
+        self.children: dict[str, _Changed] = {}
 
 
 def change_tree(changes: Sequence[ReportedChange]) -> Iterator[str]:
@@ -28,19 +28,19 @@ def change_tree(changes: Sequence[ReportedChange]) -> Iterator[str]:
             ~   0.fc  weight: [2] → [3]
             ~   1-5.norm  eps: 1e-05 → 0.001
     """
-    root = _Node()
+    root = _Changed()
     for change in changes:
         if not change.path or change.subject or change.was is not None:
             yield change.shown
             continue
         node = root
         for name in change.path.split("."):
-            node = node.children.setdefault(name, _Node())
+            node = node.children.setdefault(name, _Changed())
         node.changes.append(change)
     yield from _below(root)
 
 
-def _below(root: _Node) -> Iterator[str]:
+def _below(root: _Changed) -> Iterator[str]:
     pending = [(name, 0, node) for name, node in reversed(root.children.items())]
     while pending:
         name, level, node = pending.pop()
