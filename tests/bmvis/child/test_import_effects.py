@@ -71,3 +71,11 @@ def test_module_of_an_earlier_import_is_compared(library):
     assert state.change() == ""
     library.late = max
     assert state.change() == "lazylib.late"
+
+
+def test_key_of_an_earlier_import_is_compared(library):
+    state = ProcessState()
+    dict.__setitem__(library.MODELS, "gpt2", len)
+    assert state.change() == ""
+    dict.__setitem__(library.MODELS, "gpt2", max)
+    assert state.change() == "lazylib.MODELS"

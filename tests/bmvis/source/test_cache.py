@@ -14,8 +14,9 @@ import pytest
 from bmvis.errors import WorkerError
 from bmvis.model.tree import Model, Module
 from bmvis.source.cache import Cache
+from bmvis.source.facts import value_of
 from bmvis.source.source import Source
-from bmvis.worker.protocol import Built
+from bmvis.worker.protocol import Built, Fact, Listed
 
 REFERENCE = "zoo.models:build"
 
@@ -271,3 +272,20 @@ def test_moved_checkout_keeps_its_cache(project, tmp_path_factory, no_torch):
 
 def test_version_control_ignores_the_folder(project):
     assert (project / ".cache" / ".gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize("name", ["log.txt", os.fsdecode(b"gr\xf6\xdfe.txt")], ids=["plain", "not UTF-8"])
+@pytest.mark.parametrize(("is_edited", "is_left"), [(False, True), (True, True), (True, False), (False, False)])
+def test_file_that_a_factory_wrote_counts_as_of_the_last_build(name, is_edited, is_left, tmp_path):
+    def cache():
+        return Cache(tmp_path / "cache", tmp_path, str)
+
+    (tmp_path / name).write_text("by the factory")
+    fact = Fact("file", str(tmp_path / name), "as it was before", left=is_left)
+    if not is_left:
+        fact = msgspec.structs.replace(fact, value=value_of(fact))
+    listed = Listed(("zoo:a",), (), (fact,))
+    cache().put(listed, "zoo:*")
+    if is_edited:
+        (tmp_path / name).write_text("by hand")
+    assert cache().get("zoo:*") == (None if is_edited else listed)

@@ -67,3 +67,21 @@ def test_project_folder_is_the_repository_or_that_of_pyproject(tmp_path):
     assert project_folder(docs) == project
     (project.parent / ".git").mkdir()
     assert project_folder(docs) == project.parent
+
+
+@pytest.mark.parametrize(
+    ("edit", "is_changed"),
+    [
+        (lambda folder: (folder / "b.txt").touch(), True),
+        (lambda folder: (folder / "a.txt").rename(folder / "c.txt"), True),
+        (lambda folder: (folder / "a.txt").write_text("b"), False),
+        (lambda folder: (folder / ".hidden").touch(), False),
+        (lambda folder: [(folder / "a.txt").unlink(), (folder / "a.txt").mkdir()], True),
+    ],
+    ids=["new", "renamed", "edited", "hidden", "a folder now"],
+)
+def test_listed_folder_changes_with_its_names_and_kinds(edit, is_changed, project):
+    fact = Fact("names", str(project / "data"))
+    before = value_of(fact)
+    edit(project / "data")
+    assert (value_of(fact) != before) == is_changed
