@@ -16,6 +16,7 @@ NONSENSE = """
 #content details { margin: 2em; padding: 1em; border: 3px solid; }
 #content summary { padding: 10px; display: list-item; }
 #content li > div { padding: 10px; }
+section::before { content: ""; width: 20px; }
 #content button, #content input { text-transform: uppercase; padding: 12px; }
 """
 DARK = "body { background: #14161a; color: #ddd; }"
@@ -48,9 +49,22 @@ def test_theme_rules_do_not_move_rows(tab):
     assert distances(tab) == expected
     spacing = "getComputedStyle(document.querySelector('.bmvis-tree b')).letterSpacing"
     assert tab.page.evaluate(spacing) == "normal"
+    assert tab.page.locator("#lora [type=search]").evaluate("(field) => field.offsetLeft") == 0
 
 
-@pytest.mark.parametrize(("style", "scheme"), [("", "light"), (DARK, "dark")], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("style", "scheme"),
+    [
+        ("", "light"),
+        (DARK, "dark"),
+        (DARK.replace("#14161a", "oklch(0.145 0 0)"), "dark"),
+        (DARK.replace("#14161a", "lab(5 0 0)"), "dark"),
+        (DARK.replace("#14161a", "color(display-p3 0.08 0.08 0.1)"), "dark"),
+        (DARK.replace("#14161a", "rgb(65, 69, 88)"), "dark"),
+        ("body { background: oklch(0.97 0.01 106); }", "light"),
+    ],
+    ids=["light", "dark", "oklch-dark", "lab-dark", "p3-dark", "dim", "oklch-light"],
+)
 def test_colors_follow_the_background_that_the_page_has(style, scheme, tab):
     open_page(tab, style)
     for _ in range(60):  # the script waits for the end of a transition

@@ -20,12 +20,13 @@ function openLinked() {
 }
 
 // Open what is above an item, mark its row, and scroll to it: to the middle of the window, where no header of a theme
-// covers it. `:target` would not do: it is not looked up again for a row that was just unfolded.
+// covers it, and at once: a theme that scrolls smoothly can be interrupted halfway. `:target` would not do: it is not
+// looked up again for a row that was just unfolded.
 function showLinked(item) {
   if (item.closest("[hidden]")) useRows("uncover", item);
   rowOf(item).classList.add("bmvis-linked");
   for (let above = parentOf(item); above; above = parentOf(above)) boxOf(above).open = true;
-  rowOf(item).scrollIntoView({ block: "center" });
+  rowOf(item).scrollIntoView({ block: "center", behavior: "instant" });
 }
 
 // A link to the address that is there already changes nothing that `hashchange` would notice, and some themes change the
