@@ -13,11 +13,17 @@ import click
 from bmvis.cli.building import Work
 from bmvis.cli.checking import CheckedProject, check_project, named_by_project, update
 from bmvis.cli.results import exit_code, summary
-from bmvis.cli.shared_options import Report, build_options, errors_end_the_command, projects_option, report_options
+from bmvis.cli.shared_options import (
+    Report,
+    build_options,
+    cache_folder,
+    cache_option,
+    errors_end_the_command,
+    projects_option,
+    report_options,
+)
 from bmvis.source.pyproject import read_project
 
-CACHE = ".bmvis-cache"
-"""The folder of the cache in a project."""
 _SHARD = re.compile(r"(\d{1,4})/(\d{1,4})")
 
 
@@ -39,7 +45,7 @@ TEXTS = (".md", ".rst")
 @click.option("--since", metavar="REV", help="Compare with the snapshots of a git revision instead of the files.")
 @click.option("--changed-since", metavar="REV", default="", help="Only build models whose files changed since REV.")
 @click.option("--shard", metavar="N/M", callback=_read_shard, default="1/1", help="Check part N of M of the models.")
-@click.option("--no-cache", is_flag=True, help="Build all models, even if their files and libraries did not change.")
+@cache_option
 @click.option(
     "--update",
     "is_update",
@@ -85,7 +91,7 @@ def _checked(
     """Yield the results of each project; if there are several, the names of models begin with their folder."""
     for folder in folders:
         project = read_project(folder.resolve())
-        one = check_project(work(project=project, cache=None if no_cache else project.folder / CACHE), since)
+        one = check_project(work(project=project, cache=cache_folder(project, no_cache)), since)
         yield named_by_project(one, folder) if len(folders) > 1 else one
 
 

@@ -15,6 +15,7 @@ import msgspec
 from bmvis.cli.reports import FORMATS
 from bmvis.cli.results import BROKEN, FailOn, Result
 from bmvis.errors import BmvisError, OptionError
+from bmvis.source.pyproject import Project
 from bmvis.worker.client import TIMEOUT
 
 Command = Callable[..., None]
@@ -34,7 +35,15 @@ projects_option = click.option(
     multiple=True,
     help="Folder to search for pyproject.toml, as are its parent folders. Can be given several times.",
 )
+cache_option = click.option(
+    "--no-cache", is_flag=True, help="Build all models, even if their files and libraries did not change."
+)
 _FAIL_ON = click.Choice(["checkpoint", "numerics", "training", "any"])
+
+
+def cache_folder(project: Project, is_off: bool) -> Path | None:
+    """Return the folder of the cache of a project, which the commands share; None if it is off."""
+    return None if is_off else project.folder / ".bmvis-cache"
 
 
 def build_options(command: Command) -> Command:

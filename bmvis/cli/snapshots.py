@@ -13,7 +13,14 @@ from bmvis.cli.building import Builders, Work
 from bmvis.cli.comparing import Checked, check_file, obsolete_snapshots
 from bmvis.cli.reports.text import to_text
 from bmvis.cli.results import BROKEN
-from bmvis.cli.shared_options import build_options, errors_end_the_command, project_option, write_file
+from bmvis.cli.shared_options import (
+    build_options,
+    cache_folder,
+    cache_option,
+    errors_end_the_command,
+    project_option,
+    write_file,
+)
 from bmvis.log_text import one_line
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.source.pyproject import Project, read_project
@@ -27,10 +34,19 @@ from bmvis.source.recorded import parse_snapshot
 @click.option(
     "--interactive", "-i", "asks", is_flag=True, help="Show the changes of each file, and ask before writing it."
 )
+@cache_option
 @click.option("--upgrade", is_flag=True, help="Write files of an older format again, with all facts.")
 @click.option("--prune", is_flag=True, help="Remove snapshots without a model in pyproject.toml.")
 def snapshot(
-    names: Sequence[str], folder: Path, jobs: int, timeout: float, shows: bool, asks: bool, upgrade: bool, prune: bool
+    names: Sequence[str],
+    folder: Path,
+    jobs: int,
+    timeout: float,
+    shows: bool,
+    asks: bool,
+    no_cache: bool,
+    upgrade: bool,
+    prune: bool,
 ) -> None:
     """Write the snapshots of the models that pyproject.toml names.
 
@@ -41,7 +57,8 @@ def snapshot(
         raise click.UsageError("--prune cannot be used with NAMES")
     with errors_end_the_command():
         project = read_project(folder.resolve())
-        with Builders(Work(project=project, names=tuple(names), jobs=jobs, timeout=timeout)) as builders:
+        cache = cache_folder(project, no_cache)
+        with Builders(Work(project=project, names=tuple(names), jobs=jobs, timeout=timeout, cache=cache)) as builders:
             checked: Iterable[Checked] = builders.build_all(partial(check_file, ignored=project.ignored))
             if asks:
                 checked = list(checked)  # the progress bar would overwrite the prompts

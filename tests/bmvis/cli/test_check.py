@@ -57,6 +57,13 @@ def test_an_unchanged_project_is_answered_from_the_cache(project, no_worker):
     assert run("check", "c").exception
 
 
+def test_snapshot_uses_the_cache_of_check(project, no_worker):
+    (project / "snapshots" / "a.json").unlink()
+    assert run("snapshot", "a").exit_code == 0
+    assert (project / "snapshots" / "a.json").exists()
+    assert run("snapshot", "--no-cache", "a").exception
+
+
 def test_git_does_not_see_the_cache(project):
     assert (project / ".bmvis-cache" / ".gitignore").read_text() == "*\n"
 
