@@ -72,6 +72,9 @@ def _namespaces(modules: Mapping[str, ModuleType]) -> Iterator[tuple[str, _Names
 
 
 def _digest(module: ModuleType, count: int) -> int:
+    if module.__name__ in _WATCHED:
+        names = islice(vars(module).items(), count)
+        return hash(tuple(id(value) for name, value in names if name != _WATCHED_NAME))
     return hash(tuple(map(id, islice(vars(module).values(), count))))
 
 
@@ -86,6 +89,8 @@ def _is_same(name: str, before: _Namespace) -> bool:
     )
 
 
+_WATCHED, _WATCHED_NAME = frozenset({"torch", "torch.utils.dlpack"}), "to_dlpack"
+"""A function that bmvis itself replaces while it calls a factory (`bmvis.extraction.meta_failures`)."""
 _CHANGING = frozenset({"torch.utils._device"})
 """Modules with a global that `with torch.device(...)` sets; bmvis itself calls factories under it."""
 
