@@ -42,7 +42,7 @@ class _Holder(NamedTuple):
     members: Mapping[Any, object]
 
 
-class _Module(NamedTuple):
+class _ModuleState(NamedTuple):
     """A module, and the objects that its names had."""
 
     module: ModuleType
@@ -58,7 +58,7 @@ class ProcessState:
 
     def __init__(self) -> None:
         self._settings = _settings()
-        self._modules: dict[str, _Module] = {}
+        self._modules: dict[str, _ModuleState] = {}
         self._holders: dict[int, _Holder] = {}
         with paused_gc():
             self._record()
@@ -79,7 +79,7 @@ class ProcessState:
             if isinstance(module, ModuleType) and _is_checked(name):
                 known = self._modules.get(name)
                 if known is None or known.module is not module or not _is_same(known.names, vars(module)):
-                    self._modules[name] = _Module(module, dict(vars(module)))
+                    self._modules[name] = _ModuleState(module, dict(vars(module)))
                     if _has_holders(name, module):
                         self._record_holders(name, module)
 

@@ -36,11 +36,11 @@ class _Entries:
         self._note = note
         self.close = found.close
 
-    def __iter__(self) -> Iterator[_Entry]:
+    def __iter__(self) -> Iterator[_FolderEntry]:
         return self
 
-    def __next__(self) -> _Entry:
-        return _Entry(next(self._found), self._note)
+    def __next__(self) -> _FolderEntry:
+        return _FolderEntry(next(self._found), self._note)
 
     def __enter__(self) -> _Entries:
         return self
@@ -49,7 +49,7 @@ class _Entries:
         self.close()
 
 
-class _Entry:
+class _FolderEntry:
     """An `os.DirEntry`, also for `isinstance`."""
 
     __slots__ = ("_entry", "_note", "name", "path")

@@ -39,7 +39,7 @@ _ROLES: Mapping[str, str] = {"model-fact": "", "params": "parameters", "macs": "
 """The fact that each role requests; '' if its text has it."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class MystRequest(msgspec.Struct, frozen=True):
     """What mystmd asks of a directive or a role."""
 
     arg: str = ""
@@ -92,9 +92,9 @@ def _reply(data: object) -> None:
     sys.stdout.buffer.flush()
 
 
-def _read(data: bytes) -> Request:
+def _read(data: bytes) -> MystRequest:
     try:
-        return msgspec.json.decode(data, type=Request)
+        return msgspec.json.decode(data, type=MystRequest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise OptionError(
             f"standard input is no request of mystmd: {error}", hint="list the script in myst.yml"
@@ -116,7 +116,7 @@ def _declared(name: str, options: Iterable[Option], references: Iterable[str] = 
     return {"name": name, "arg": {"type": "string"}, "options": known}
 
 
-def _directive(name: str, request: Request, source: Source) -> list[nodes.Node]:
+def _directive(name: str, request: MystRequest, source: Source) -> list[nodes.Node]:
     if name == "model-gallery":
         return _gallery(request, source)
     if name == "model-table":
@@ -137,11 +137,11 @@ def _directive(name: str, request: Request, source: Source) -> list[nodes.Node]:
     return nodes.tree_nodes(page, shown.name)
 
 
-def _lines(request: Request) -> list[str]:
+def _lines(request: MystRequest) -> list[str]:
     return [*request.arg.splitlines(), *request.body.splitlines()]
 
 
-def _gallery(request: Request, source: Source) -> list[nodes.Node]:
+def _gallery(request: MystRequest, source: Source) -> list[nodes.Node]:
     options = parse_gallery_options(request.written)
     found = expand(read_entries((line, "") for line in _lines(request)), lambda text: source.find_all(text).references)
     cards = []
@@ -159,7 +159,7 @@ def _model(entry: Entry, device: Device, source: Source) -> Model | BmvisError:
         return error
 
 
-def _role(name: str, request: Request, source: Source) -> list[nodes.Node]:
+def _role(name: str, request: MystRequest, source: Source) -> list[nodes.Node]:
     if name not in _ROLES:
         raise OptionError(f"unknown role {name!r}", hint=f"known roles: {', '.join(_ROLES)}")
     fact = parse_words(request.body, _ROLES[name], source.project.has_name, "auto")

@@ -55,8 +55,8 @@ def wiring_changes(before: Model, after: Model, now: Mapping[int, int]) -> Itera
         return
     same = {after.paths[new]: after.paths[new] for new in now.values()}
     drawings = (
-        _Drawing(before.dataflow, {before.paths[old]: after.paths[new] for old, new in now.items()}),
-        _Drawing(after.dataflow, same),
+        _Wiring(before.dataflow, {before.paths[old]: after.paths[new] for old, new in now.items()}),
+        _Wiring(after.dataflow, same),
     )
     opened = drawings[0].outer & drawings[1].outer
     was, is_now = _with_names(*(drawing.edges(opened) for drawing in drawings))
@@ -126,7 +126,7 @@ def _of_model(text: str, topic: str) -> DriftLine:
     return fact_line("", ChangedFact(text, "numerics", False, topic=topic), subject=WHOLE)
 
 
-class _Drawing:
+class _Wiring:
     """The edges of a dataflow between the modules that both models have.
 
     Args:

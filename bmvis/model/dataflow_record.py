@@ -34,7 +34,7 @@ _Reference = int | list[str]
 def write_dataflow(flow: Dataflow) -> Iterator[str]:
     """Yield the lines of a dataflow in a snapshot."""
     inputs = [[value.name, value.shape] for value in flow.values if value.kind == "input"]
-    writer = _Writer(flow)
+    writer = _RecordWriter(flow)
     results = [[one.name, writer.references(one.sources)] for one in flow.results]
     yield '"dataflow": {'
     yield f'"called_with": {as_json(flow.called_with)},'
@@ -45,7 +45,7 @@ def write_dataflow(flow: Dataflow) -> Iterator[str]:
     yield "]},"
 
 
-class _Writer:
+class _RecordWriter:
     """The wirings of a dataflow, by their text."""
 
     def __init__(self, flow: Dataflow) -> None:
