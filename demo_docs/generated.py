@@ -140,6 +140,23 @@ def _command(name: str) -> str:
         return command.get_help(context)
 
 
+def _neighbors(host: str) -> str:
+    """Return a row for each extension or plugin that tests use with a host, with its pinned release."""
+    rows = msgspec.toml.decode((FOLDER / "neighbors.toml").read_bytes())[host]
+    releases = pinned()
+    return table(
+        "| tested with | release | the tests show |",
+        ([f"`{row['name']}`", releases[row["name"].lower()], row["shows"]] for row in rows),
+    )
+
+
+def pinned() -> dict[str, str]:
+    """Return the releases that the tests are run with, by distribution."""
+    folder = FOLDER.parent / "constraints"
+    lines = [line for name in ("neighbors", "dev") for line in (folder / f"{name}.txt").read_text().splitlines()]
+    return {name.lower(): release for name, equals, release in (line.partition("==") for line in lines) if equals}
+
+
 def _colors(_: str) -> str:
     """Return a row for each color of the stylesheet, with its contrast."""
     rows = []
@@ -223,6 +240,7 @@ _MAKERS: dict[str, Callable[[str], str]] = {
     "file": _file,
     "command": _command,
     "colors": _colors,
+    "neighbors": _neighbors,
     "errors": _errors,
 }
 _SETTINGS: dict[str, Callable[[str], str]] = {
