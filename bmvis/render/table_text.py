@@ -25,7 +25,7 @@ def error_text(row: TableRow) -> str:
 def to_text(table: Table) -> str:
     """Return the table as aligned columns, with units in the headings. The last line has no newline."""
     headings = [heading.full for heading in table.headings]
-    known = [[cell.text or NO_VALUE for cell in row.cells] for row in table.rows if not row.error]
+    known = [_texts(row) for row in table.rows if not row.error]
     widths = [max(map(len, column)) for column in zip(headings, *known, strict=True)]
     widths[0] = max([widths[0], *(len(row.entry.shown) for row in table.rows if row.error)])
     is_number = [heading.is_number for heading in table.headings]
@@ -33,10 +33,15 @@ def to_text(table: Table) -> str:
     for title, rows in table.groups:
         lines += ["", title] if title else []
         for row in rows:
-            cells = [cell.text or NO_VALUE for cell in row.cells]
+            cells = _texts(row)
             failed = f"{row.entry.shown.ljust(widths[0])}  {error_text(row)}"
             lines.append(failed if row.error else _aligned(cells, widths, is_number))
     return "\n".join(printable(line).rstrip() for line in lines)
+
+
+def _texts(row: TableRow) -> list[str]:
+    """Return the cells of a row, with plain spaces that align their points."""
+    return [(cell.text or NO_VALUE) + " " * len(cell.gap) for cell in row.cells]
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> str:

@@ -27,6 +27,11 @@ MINIMUM = "≥ "
 """Before a number that is a lower bound."""
 
 
+_DECIMALS = re.compile(r"[-+]?[\d,]*(?:\.(\d*))?")
+DIGIT_SPACE, POINT_SPACE = "\u2007", "\u2008"
+"""Spaces as wide as a digit, and as a point."""
+
+
 class Cell(msgspec.Struct, frozen=True):
     """The text of a cell, and the number that it represents."""
 
@@ -36,6 +41,8 @@ class Cell(msgspec.Struct, frozen=True):
     number: int | float | None = None
     href: str = ""
     """The URL that the text links to."""
+    gap: str = ""
+    """Spaces as wide as the point and the digits that other numbers of the column have more at their ends."""
 
 
 class Heading(msgspec.Struct, frozen=True):
@@ -199,10 +206,25 @@ def _column(name: str, values: Sequence[Value]) -> tuple[Heading, list[Cell]]:
     is_number = _is_number(values)
     text = computed.heading if computed else name
     if not computed or not computed.unit or not is_number:
-        return Heading(name, text, is_number=is_number), [_cell(value, value.text) for value in values]
+        gaps = _gaps([value.text for value in values]) if is_number else [""] * len(values)
+        cells = [_cell(value, value.text, gap) for value, gap in zip(values, gaps, strict=True)]
+        return Heading(name, text, is_number=is_number), cells
     unit = humanize.common_unit([int(value.number) for value in values if value.number], computed.unit == "bytes")
     cells = [_cell(value, _in_unit(value, unit, computed.unit == "bytes")) for value in values]
     return Heading(name, text, unit.name, is_number=True), cells
+
+
+def _gaps(texts: Sequence[str]) -> list[str]:
+    """Return what aligns the points of numbers; nothing for numbers with a sign after them, such as `%`."""
+    found = [_DECIMALS.fullmatch(text) for text in texts if text]
+    most = max((len(match[1] or "") for match in found if match), default=0)
+    if None in found or not most:
+        return [""] * len(texts)
+    ends = [text.partition(".")[2] for text in texts]
+    return [
+        (DIGIT_SPACE * (most - len(end)) if "." in text else POINT_SPACE + DIGIT_SPACE * most) if text else ""
+        for text, end in zip(texts, ends, strict=True)
+    ]
 
 
 def _in_unit(value: Value, unit: humanize.Unit, is_size: bool) -> str:
@@ -213,10 +235,10 @@ def _in_unit(value: Value, unit: humanize.Unit, is_size: bool) -> str:
     return humanize.size(int(value.number)) if is_size else humanize.count(int(value.number))
 
 
-def _cell(value: Value, text: str) -> Cell:
+def _cell(value: Value, text: str, gap: str = "") -> Cell:
     minimum = MINIMUM if value.is_minimum and text else ""
     exact = value.text if text not in (value.text, value.text.removesuffix(" bytes")) else ""
-    return Cell(minimum + text, minimum + exact if exact else "", value.number, value.href)
+    return Cell(minimum + text, minimum + exact if exact else "", value.number, value.href, gap)
 
 
 def _groups(rows: Iterable[TableRow]) -> list[tuple[str, tuple[TableRow, ...]]]:

@@ -88,5 +88,5 @@ def value_markup(text: str, cell: Cell) -> Markup:
     """
     number = None if cell.number is None else str(cell.number)
     if not cell.exact:
-        return tag("span", text, data_number=number) if number else join(text)
-    return tag("span", text, role="img", title=cell.exact, data_number=number)
+        return tag("span", text, data_number=number, data_gap=cell.gap or None) if number else join(text)
+    return tag("span", text, role="img", title=cell.exact, data_number=number, data_gap=cell.gap or None)

@@ -51,7 +51,7 @@ def test_models_with_a_name_and_their_own_columns(folder):
     assert done.stdout.splitlines() == [
         "Model  Parameters  accuracy  ours  MACs",
         "─────  ──────────  ────────  ────  ────",
-        "big            4M        80  –        –",
+        "big            4M      80    –        –",
         "small          72      76.5  true    64",
     ]
     assert done.returncode == 0

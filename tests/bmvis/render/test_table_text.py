@@ -32,6 +32,33 @@ LARGE = RowResult(Entry("zoo:large", "Large", values=(("accuracy", "[70](https:/
 FAILED = RowResult(Entry("zoo:broken"), FactoryError("it raised: no\nweights", hint="see below", detail="a traceback"))
 
 
+def accuracies(*values: str):
+    return made(
+        *(RowResult(Entry(f"zoo:{number}", values=(("accuracy", text),)), net(4)) for number, text in enumerate(values))
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "column"),
+    [
+        (("76.1", "8.75", "90", ""), ["   76.1 ", "    8.75", "   90   ", "       –"]),
+        (("76", "8"), ["      76", "       8"]),
+        (("76.1 %", "8 %"), ["  76.1 %", "     8 %"]),
+        (("1e-3", "0.25"), ["    1e-3", "    0.25"]),
+    ],
+    ids=["decimals", "integers", "signs", "exponents"],
+)
+def test_points_of_own_numbers_are_aligned(values, column):
+    table = accuracies(*values)
+    heads, _, *rows = to_text(table).splitlines()
+    start = len(heads) - len("accuracy")
+    assert [row[start:].rstrip() for row in rows] == [cell.rstrip() for cell in column]
+    html = str(to_html_table(table, "t"))
+    expected = ["\u2007", None, "\u2008\u2007\u2007", None] if values[0] == "76.1" else [None] * len(values)
+    assert [f'data-gap="{gap}"' in html for gap in expected if gap] == [True] * len([gap for gap in expected if gap])
+    assert ("data-gap" in html) is any(expected)
+
+
 def test_text_is_aligned_and_grouped():
     assert to_text(made(SMALL, LARGE, FAILED, group="")).splitlines() == [
         "Model   Parameters (K)  accuracy",
