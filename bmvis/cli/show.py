@@ -189,7 +189,7 @@ def _print(page: Page) -> None:
 
 def _print_figure(built: Built, options: Options) -> None:
     """Print the edges of the figure, which can have more boxes than a drawing."""
-    figures, _ = chosen_figures(built.model, options)
+    figures, _ = chosen_figures(built.model, options, built.base)
     if figures:
         lines = [*connection_lines(figures[0]), called_with(figures[0])]
         click.echo("\n".join(printable(line) for line in lines if line))

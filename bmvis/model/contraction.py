@@ -11,6 +11,7 @@ OPEN = -1
 """The box of the operations of an opened module."""
 Operations = Literal["joins", "all", "none"]
 Kind = Literal["input", "module", "join", "output"]
+EdgeChange = Literal["", "added", "removed"]
 _MAX_SYMBOLS = 3
 """Maximum number of symbols in the label of a join."""
 _ARITHMETIC = frozenset(("matmul", "softmax", "+", "−", "×", "÷", "concat", "where", "attention"))
@@ -20,7 +21,7 @@ _ARITHMETIC = frozenset(("matmul", "softmax", "+", "−", "×", "÷", "concat", 
 class FigureNode:
     """A box under construction."""
 
-    __slots__ = ("call", "ins", "kind", "name", "order", "outs", "symbols", "weights")
+    __slots__ = ("call", "changes", "ins", "kind", "name", "order", "outs", "symbols", "weights")
 
     def __init__(self, kind: Kind, call: int, order: int, name: str = "") -> None:
         self.kind = kind
@@ -34,6 +35,8 @@ class FigureNode:
         """For a join, the names of the parameters that it uses."""
         self.ins: dict[FigureNode, Dims | None] = {}
         self.outs: dict[FigureNode, None] = {}
+        self.changes: dict[FigureNode, EdgeChange] = {}
+        """In a comparison, how the edges from other nodes changed."""
 
     def connect(self, target: FigureNode, shape: Dims | None) -> None:
         """Add an edge to another node. Several values share one edge, with a shape if that is the same for all."""

@@ -6,19 +6,24 @@ from collections.abc import Iterator, Sequence
 
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
 
+_MARKS = {"": "", "added": "added: ", "removed": "removed: "}
+
 
 def connection_lines(figure: Figure) -> list[str]:
-    """Return a line for each box that gives a value to others. Values of different shapes have lines of their own."""
+    """Return a line for each box that gives a value to others. Values of different shapes have lines of their own.
+
+    In a comparison, a line of connections that only one of the models has starts with `added:` or `removed:`.
+    """
     groups: dict[tuple[object, ...], list[Edge]] = {}
     for edge in figure.edges:
-        groups.setdefault((edge.source, edge.shape), []).append(edge)
+        groups.setdefault((edge.source, edge.shape, edge.change), []).append(edge)
     names = _names(figure)
     lines = []
     for edges in groups.values():
         shape = edges[0].shape
         targets = ", ".join(names[edge.target] for edge in edges)
         text = f": [{', '.join(map(str, shape))}]" if shape is not None else ""
-        lines.append(f"{names[edges[0].source]} -> {targets}{text}")
+        lines.append(f"{_MARKS[edges[0].change]}{names[edges[0].source]} -> {targets}{text}")
     return lines
 
 

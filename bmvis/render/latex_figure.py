@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
+import msgspec
+
 from bmvis.render.connections import called_with, connection_lines
 from bmvis.view.figure.layout.drawing import DrawnFigure, FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
 
@@ -32,7 +34,15 @@ def to_picture(drawn: DrawnFigure, text: Escape) -> list[str]:
     if drawing is None or drawing.height > TALLEST or drawing.width > WIDEST:
         return [*(rf"\bmvisrow{{}}{{{text(line)}}}" for line in connection_lines(figure)), *notes]
     head = rf"\begin{{bmvisfigure}}{{{_number(drawing.width)}}}{{{_number(drawing.height)}}}"
-    return [head, *_commands(drawing, text), r"\end{bmvisfigure}", *notes]
+    changes = [
+        rf"\bmvisrow{{}}{{{text(line)}}}"
+        for line in connection_lines(figure)
+        if line.startswith(("added: ", "removed: "))
+    ]
+    removed = {(edge.source, edge.target) for edge in figure.edges if edge.change == "removed"}
+    lines = tuple(line for line in drawing.lines if (line.source, line.target) not in removed)
+    shown = msgspec.structs.replace(drawing, lines=lines)
+    return [head, *_commands(shown, text), r"\end{bmvisfigure}", *changes, *notes]
 
 
 def _commands(drawing: FigureDrawing, text: Escape) -> Iterator[str]:

@@ -15,6 +15,8 @@ import msgspec
 
 from bmvis import inputs as inputs_of
 from bmvis.errors import BmvisError, InvalidReferenceError, NoTorchError, ProjectError, nearest
+from bmvis.log_text import one_line
+from bmvis.model.call_summary import without_calls
 from bmvis.options import Device, Options
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
@@ -134,10 +136,17 @@ class Source:
         built = self.resolve(request.reference, request.device, request.inputs, figure=request.figure)
         if not request.base:
             return built
-        base = self.resolve(request.base, request.device)
+        base = self._base(request)
         sources = tuple(dict.fromkeys((*built.sources, *base.sources)))
         facts = tuple(dict.fromkeys((*built.facts, *base.facts)))
         return msgspec.structs.replace(built, base=base.model, sources=sources, facts=facts)
+
+    def _base(self, request: ModelRequest) -> Built:
+        """Return the model to compare with. It is called for the figure alone."""
+        if not request.figure:
+            return self.resolve(request.base, request.device)
+        base = self.resolve(request.base, request.device, request.inputs, figure=True)
+        return msgspec.structs.replace(base, model=without_calls(base.model))
 
     def build(self, name: str) -> Built:
         """Build the model with a name from pyproject.toml, in every mode and also if it is `recorded`.

@@ -50,7 +50,7 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         base: the model to compare with.
     """
     with paused_gc():
-        figure, problems = drawn_figure(model, options)
+        figure, problems = drawn_figure(model, options, base)
         model, base = _merged(model, options), base and _merged(base, options)
         subject = _prepare(model, options, base)
         folding = _fold(subject, model, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from bmvis.model.contraction import EdgeChange
 from bmvis.render.html.categories import category
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import PathLink
@@ -53,7 +54,7 @@ def shapes_of(
     numbers = {box.key: number for number, box in enumerate(figure.boxes)}
     return join(
         *(_frame(placed, link) for placed in drawing.frames),
-        *_lines(drawing.lines, numbers),
+        *_lines(drawing.lines, numbers, {(edge.source, edge.target): edge.change for edge in figure.edges}),
         tag("g", _texts(drawing.shapes), class_="bmvis-shapes") if drawing.shapes else None,
         *(
             _box(placed, box_id(anchor, number) if anchor else None, number, link)
@@ -130,7 +131,9 @@ def _texts(texts: Sequence[Text]) -> Markup:
     )
 
 
-def _lines(lines: Sequence[Line], numbers: Mapping[str, int]) -> list[Markup]:
+def _lines(
+    lines: Sequence[Line], numbers: Mapping[str, int], changes: Mapping[tuple[str, str], EdgeChange]
+) -> list[Markup]:
     """Return a group for each line: the line without what another line of its source draws, and its arrowhead."""
     drawn: dict[str, list[Line]] = {}
     found = []
@@ -139,7 +142,9 @@ def _lines(lines: Sequence[Line], numbers: Mapping[str, int]) -> list[Markup]:
         path = _path(_own_part(line.points, [other.points for other in others]))
         others.append(line)
         ends = f"{numbers[line.source]} {numbers[line.target]}"
-        found.append(tag("g", _empty("path", d=path), _empty("path", d=_arrowhead(line.points)), data_e=ends))
+        change = changes[line.source, line.target]
+        head = _empty("path", d=_arrowhead(line.points))
+        found.append(tag("g", _empty("path", d=path), head, class_=(change and f"bmvis-{change}") or None, data_e=ends))
     return found
 
 

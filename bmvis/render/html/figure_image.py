@@ -19,11 +19,13 @@ class _Colors(NamedTuple):
     text: str
     ground: str
     muted: str
+    added: str
+    removed: str
 
 
 COLORS: Mapping[str, _Colors] = {
-    "light": _Colors("#24292f", "#ffffff", "#5b636e"),
-    "dark": _Colors("#e6e6e6", "#16181d", "#a3abb6"),
+    "light": _Colors("#24292f", "#ffffff", "#5b636e", "#7325b8", "#a8141f"),
+    "dark": _Colors("#e6e6e6", "#16181d", "#a3abb6", "#dab0ff", "#ffa198"),
 }
 """The colors of each mode."""
 HUES: Mapping[str, tuple[str, int]] = {
@@ -48,6 +50,8 @@ text { font: 10.5px system-ui, sans-serif; text-anchor: middle; white-space: pre
 .bmvis-join > text:first-of-type { font-size: 11px; font-weight: 400; }
 path { fill: none; stroke-width: 1.4; }
 path + path { stroke: none; }
+.bmvis-added path:first-child { stroke-width: 2.6; }
+.bmvis-removed path:first-child { stroke-dasharray: 5 3; }
 """
 
 
@@ -79,7 +83,8 @@ def _rules(colors: _Colors) -> Iterator[str]:
     line = _mixed(colors.text, colors.ground, 72)
     yield f"text {{ fill: {colors.muted}; }}"
     yield (f":is([data-n], .bmvis-frame) > text:first-of-type, .bmvis-frame .bmvis-badge {{ fill: {colors.text}; }}")
-    yield f"path {{ stroke: {line}; }} path + path {{ fill: {line}; }}"
+    for which, color in (("", line), (".bmvis-added ", colors.added), (".bmvis-removed ", colors.removed)):
+        yield f"{which}path {{ stroke: {color}; }} {which}path + path {{ fill: {color}; stroke: none; }}"
     for name, (hue, share) in HUES.items():
         stroke = _mixed(hue, colors.ground, 60)
         yield f".bmvis-{name} rect {{ fill: {_mixed(hue, colors.ground, share)}; stroke: {stroke}; }}"

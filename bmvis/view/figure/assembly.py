@@ -56,7 +56,7 @@ class _Assembly:
     def figure(self, level: int) -> Figure:
         boxes = [self._box(node) for node in self.nodes]
         edges = [
-            Edge(self.keys[source], self.keys[node], shape)
+            Edge(self.keys[source], self.keys[node], shape, node.changes.get(source, ""))
             for node in self.nodes
             for source, shape in sorted(node.ins.items(), key=lambda pair: pair[0].order)
         ]

@@ -17,12 +17,12 @@ _SIMILAR = {"equal": False, "similar": True, "auto": None}
 
 
 def chosen_figures(
-    model: Model, options: Options, *, most: int = MAX_BOXES
+    model: Model, options: Options, base: Model | None = None, *, most: int = MAX_BOXES
 ) -> tuple[tuple[Figure, ...], tuple[BmvisError, ...]]:
     """Return the figure that the options select, followed by those of the levels above it; and what to warn about.
 
     There is none if the options select none, or if the model has no record of its dataflow. `most` is the maximum
-    number of modules and joins of the level `auto`.
+    number of modules and joins of the level `auto`. Edges that only the model or only `base` has are marked.
     """
     if not options.flow:
         return (), ()
@@ -42,19 +42,29 @@ def chosen_figures(
         what = "no output of the model depends on its inputs or parameters, so there is no architecture figure"
         return (), (FigureError(what, hint="change the option inputs, or remove the option flow"),)
     warnings: list[BmvisError] = []
+    if base is not None and base.dataflow is None:
+        what = f"the dataflow of the base model {base.root.type} is not known, so the figure marks no changes"
+        base = None
+        warnings.append(FigureError(what, hint="set the option inputs for both models, or remove the option flow"))
     opened, closed = (_usable(model, patterns, warnings) for patterns in (options.flow_open, options.flow_closed))
     figures = Figures(
-        model, flow, operations=options.flow_ops, opened=opened, closed=closed, similar=_SIMILAR[options.fold]
+        model,
+        flow,
+        operations=options.flow_ops,
+        opened=opened,
+        closed=closed,
+        similar=_SIMILAR[options.fold],
+        base=base,
     )
     first = figures.at(options.flow) if isinstance(options.flow, int) else figures.fitting(most)
     return (first, *(figures.at(level) for level in range(first.level - 1, 0, -1))), tuple(warnings)
 
 
 def drawn_figure(
-    model: Model, options: Options, *, most: int = MAX_BOXES
+    model: Model, options: Options, base: Model | None = None, *, most: int = MAX_BOXES
 ) -> tuple[DrawnFigure | None, tuple[BmvisError, ...]]:
     """Return the figure that the options select, or the nearest one that can be drawn; and what to warn about."""
-    figures, warnings = chosen_figures(model, options, most=most)
+    figures, warnings = chosen_figures(model, options, base, most=most)
     if not figures:
         return None, warnings
     wanted = figures[0]

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import msgspec
 
-from bmvis.model.contraction import Kind
+from bmvis.model.contraction import EdgeChange, Kind
 
 Shape = tuple[int | str, ...]
 
@@ -41,6 +41,8 @@ class Edge(msgspec.Struct, frozen=True):
     target: str
     shape: Shape | None = None
     """The shape of the value. None if it is not a single tensor, or differs between the repeats."""
+    change: EdgeChange = ""
+    """In a comparison, whether only one of the models has it."""
 
 
 class Frame(msgspec.Struct, frozen=True):

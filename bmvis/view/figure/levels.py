@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from bmvis import address
+from bmvis.comparison.wiring import ComparedWiring
 from bmvis.model.contraction import OPEN, Operations, contract
 from bmvis.model.dataflow import Dataflow
 from bmvis.model.tree import Model
@@ -29,6 +30,7 @@ class Figures:
         closed: patterns for modules that are never opened.
         similar: whether modules that differ in sizes only can be drawn once: always, never, or (None) if a figure
             would have too many boxes.
+        base: a model to compare with, with a record of its dataflow: edges that only one of the models has are marked.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Figures:
         opened: Sequence[str] = (),
         closed: Sequence[str] = (),
         similar: bool | None = None,
+        base: Model | None = None,
     ) -> None:
         self.model = model
         self.flow = flow
         self.operations = operations
         self.similar = similar
+        self._compared = None if base is None else ComparedWiring(base, model)
         self._opened = self._matched(opened, with_parents=True)
         self._closed = self._matched(closed)
         self._made: dict[int, Figure] = {}
@@ -88,7 +92,10 @@ class Figures:
         return self._made[level]
 
     def _make(self, level: int, *, similar: bool) -> Figure:
-        nodes = contract(self.flow, self._boxes(level), self.operations)
+        boxes = self._boxes(level)
+        nodes = contract(self.flow, boxes, self.operations)
+        if self._compared is not None:
+            self._compared.mark(nodes, boxes)
         root = fold_runs(self.flow, nodes, self._signatures, similar=similar)
         return assemble(self.model, self.flow, nodes, root, level)
 

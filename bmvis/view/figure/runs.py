@@ -167,6 +167,8 @@ class _Wired:
         for at, target in self._leaving_last(count):
             last, first = self.units[count - 1][at], self.units[0][at]
             first.connect(target, target.ins[last])
+            if last in target.changes:
+                target.changes[first] = target.changes[last]
         for unit in self.units[1:count]:
             for node in unit:
                 for source in list(node.ins):

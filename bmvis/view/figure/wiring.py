@@ -28,10 +28,11 @@ class Signatures:
     def sign(self, item: Item, parent: str, *, similar: bool) -> None:
         """Set the signatures of an item in a module at the path `parent`; those of the items inside are set."""
         if item.node is not None and item.node.kind == "join":
-            item.signature = item.exact = self._number(("join", item.node.text))
+            item.signature = item.exact = self._number(("join", item.node.text, _changes(item)))
             return
         path = self.flow.calls[item.call].path
-        own = ("open" if item.node is None else "box", family(parent, path), self.wiring(item.call))
+        kind = "open" if item.node is None else "box"
+        own = (kind, family(parent, path), self.wiring(item.call), _changes(item))
         module = self._module(path)
         item.exact = self._number((own, self._exact[module], tuple([one.exact for one in item.items])))
         item.signature = item.exact
@@ -85,6 +86,11 @@ class Signatures:
                 (_below(path, self.flow.calls[operation.call].path), operation.name, weights, *sorted(sources))
             )
         return tuple(found)
+
+
+def _changes(item: Item) -> tuple[str, ...]:
+    """Return how the edges into a box changed in a comparison: blocks that changed do not fold with others."""
+    return tuple(sorted(item.node.changes.values())) if item.node is not None else ()
 
 
 def family(parent: str, path: str) -> str:

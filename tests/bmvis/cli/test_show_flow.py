@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
-from bmvis.cli.show import show
+from bmvis.cli.show import compare, show
 
 ZOO = """
 import torch
@@ -26,6 +26,11 @@ class Plain(nn.Module):
 
 class Lightning(Plain):
     example_input_array = torch.zeros(3, 4)
+
+
+class Chain(Lightning):
+    def forward(self, x):
+        return self.second(self.first(x))
 
 
 class Timm(Plain):
@@ -128,6 +133,13 @@ def test_figure_is_written_as_an_image(printed, tmp_path: Path) -> None:
     assert image.get("role") == "img"
     assert image.findtext("{http://www.w3.org/2000/svg}title") == "Architecture of Lightning"
     assert "prefers-color-scheme" in (tmp_path / "figure.svg").read_text()
+
+
+def test_comparison_marks_connections(printed) -> None:
+    done = CliRunner().invoke(compare, ["flow_zoo:Chain", "flow_zoo:Lightning", "--flow", "only"])
+    lines = [line.partition(":")[0] for line in done.stdout.splitlines() if ": " in line]
+    assert lines.count("added") == 3
+    assert lines.count("removed") == 1
 
 
 @pytest.mark.parametrize("name", ["Plain", "Broken"])
