@@ -7,7 +7,7 @@ OLD     := .venv-opendelta
 RELEASE := .venv-release
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted test-tables bench gallery rows lint format mutation pins screenshots clean
+.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted test-tables bench gallery rows lint format mutation pins screenshots clean figures
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -64,6 +64,9 @@ test-hosts: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbors .venv/myst #
 	PYTHONPATH=.venv/oldest-sphinx $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
 	PYTHONPATH=.venv/oldest-mkdocs $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis -k "not zensical and not properdocs"
 	PYTHONPATH="$(CURDIR)/.venv/neighbors" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_source_document.py tests/sphinx_bmvis/test_versions.py tests/mkdocs_bmvis/test_jupyter.py tests/mkdocs_bmvis/test_more_plugins.py tests/bmvis/cli/test_myst.py tests/test_public_sites.py
+
+figures: .venv/dev .venv/rows ## Draw the figures of 50 architectures at four levels, and check them; ARGS="bert t5" picks some
+	PYTHONPATH=.venv/rows $(BIN)/python tests/drawings $(ARGS)
 
 rows: .venv/dev .venv/rows ## Count the rows of the models of torchvision, timm and transformers; ARGS="timm" picks some
 	PYTHONPATH=.venv/rows $(BIN)/python tests/rows $(ARGS)

@@ -3,13 +3,20 @@
 import sys
 
 import architectures
+import figure_tools
 import peers
 import sites
 import sizes
 from rich.console import Console
 from rich.table import Table
 
-PARTS = {"peers": peers.run, "sizes": sizes.run, "sites": sites.run, "architectures": architectures.run}
+PARTS = {
+    "peers": peers.run,
+    "sizes": sizes.run,
+    "sites": sites.run,
+    "architectures": architectures.run,
+    "figures": figure_tools.run,
+}
 
 
 def main() -> int:

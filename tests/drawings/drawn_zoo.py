@@ -53,8 +53,10 @@ def upernet() -> nn.Module:
     """Return UPerNet on a ConvNeXt."""
     from transformers import ConvNextConfig, UperNetConfig, UperNetForSemanticSegmentation
 
-    stages = [f"stage{number}" for number in range(1, 5)]
-    return UperNetForSemanticSegmentation(UperNetConfig(backbone_config=ConvNextConfig(out_features=stages)))
+    backbone = ConvNextConfig(
+        hidden_sizes=[96, 192, 384, 768], depths=[3, 3, 9, 3], out_features=[f"stage{number}" for number in range(1, 5)]
+    )
+    return UperNetForSemanticSegmentation(UperNetConfig(backbone_config=backbone))
 
 
 class Generator(nn.Sequential):

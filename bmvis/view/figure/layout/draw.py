@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from math import ceil
 from typing import NamedTuple
 
 import msgspec
@@ -60,7 +60,7 @@ def draw_unchecked(figure: Figure) -> FigureDrawing:
     lines = tuple(Line(edge.source, edge.target, _points(edge, homes, below)) for edge in figure.edges)
     width, height = grid.left + grid.right, grid.height + 2 * EDGE
     ordered = tuple(boxes[box.key] for box in figure.boxes)
-    return FigureDrawing(ceil(width), ceil(height), ordered, tuple(frames), lines, tuple(shapes))
+    return FigureDrawing(math.ceil(width), math.ceil(height), ordered, tuple(frames), lines, tuple(shapes))
 
 
 class GridPlace(NamedTuple):
@@ -88,7 +88,7 @@ def _points(edge: Edge, homes: Mapping[str, GridPlace], places: Mapping[int, Gri
     points: list[Point] = []
     while True:
         piece = place.grid.pieces[edge.source, key]
-        points += [(round(place.x + x, 1), round(place.y + y, 1)) for x, y in reversed(piece.points)]
+        points += [(_whole(place.x + x), _whole(place.y + y)) for x, y in reversed(piece.points)]
         if piece.source.grid:
             place, key = places[id(piece.source.grid)], exit_key(edge.source)
         elif piece.source.kind == "entry" and place.outer:
@@ -108,22 +108,27 @@ def _without_stops(points: Sequence[Point]) -> Iterator[Point]:
 
 
 def _rounded(left: float, top: float, right: float, bottom: float) -> Rectangle:
-    return Rectangle(round(left, 1), round(top, 1), round(right, 1), round(bottom, 1))
+    return Rectangle(_whole(left), _whole(top), _whole(right), _whole(bottom))
+
+
+def _whole(value: float) -> float:
+    """Return a coordinate in whole pixels: lines are sharp, and the SVG is smaller."""
+    return float(math.floor(value + 0.5))
 
 
 def _moved(texts: Iterable[Text], x: float, y: float) -> Iterator[Text]:
     for text in texts:
-        yield msgspec.structs.replace(text, x=round(x + text.x, 1), y=round(y + text.y, 1))
+        yield msgspec.structs.replace(text, x=_whole(x + text.x), y=_whole(y + text.y))
 
 
 def _placed(cell: GridCell, x: float, y: float) -> PlacedBox:
     assert cell.box is not None
     area = _rounded(x + cell.x - cell.left, y + cell.y, x + cell.x + cell.right, y + cell.y + cell.height)
-    middle = round(x + cell.x, 1)
+    middle = _whole(x + cell.x)
     lines = box_texts(cell.box)
     center = (area.top + area.bottom) / 2
     bases = [center + 4] if len(lines) == 1 else [center - 3, center + 11]
-    texts = [Text(text, role, middle, round(base, 1)) for (text, role), base in zip(lines, bases, strict=True)]
+    texts = [Text(text, role, middle, _whole(base)) for (text, role), base in zip(lines, bases, strict=True)]
     return PlacedBox(cell.box, area, tuple(texts))
 
 
