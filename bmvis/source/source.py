@@ -15,7 +15,6 @@ import msgspec
 
 from bmvis import inputs as inputs_of
 from bmvis.errors import BmvisError, InvalidReferenceError, NoTorchError, ProjectError, nearest
-from bmvis.log_text import one_line
 from bmvis.model.call_summary import without_calls
 from bmvis.options import Device, Options
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference

@@ -122,7 +122,8 @@ def _torchlens(model: nn.Module, arguments: Mapping[str, torch.Tensor]) -> str:
     import torchlens
 
     with tempfile.TemporaryDirectory() as folder:
-        traced = torchlens.trace(model, [], dict(arguments))
+        given: Any = (None, dict(arguments)) if len(arguments) > 1 else tuple(arguments.values())
+        traced = torchlens.trace(model, *given)
         traced.draw(vis_outpath=f"{folder}/figure", vis_save_only=True, vis_fileformat="svg")
         return next(Path(folder).glob("*.svg")).read_text(encoding="utf-8")
 
