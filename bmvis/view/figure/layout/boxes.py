@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from bmvis.view.figure.figure import Box, Frame, Shape
 from bmvis.view.figure.layout.cells import CellKind, GridCell
 from bmvis.view.figure.layout.text_size import Role, shortened, text_width
@@ -83,4 +85,5 @@ def box_cell(box: Box, order: int, incoming: int) -> GridCell:
         width, height = max(width, END_HEIGHT), END_HEIGHT
     else:
         width, height = max(width + 2 * PADDING, NARROWEST, room), BOX_HEIGHT
-    return GridCell(box.key, kind, order, width / 2, width / 2, height, box)
+    half = float(ceil(width / 2))  # whole, so that the middle of a box is exact on whole pixels
+    return GridCell(box.key, kind, order, half, half, height, box)

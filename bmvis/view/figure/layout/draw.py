@@ -123,8 +123,8 @@ def _moved(texts: Iterable[Text], x: float, y: float) -> Iterator[Text]:
 
 def _placed(cell: GridCell, x: float, y: float) -> PlacedBox:
     assert cell.box is not None
-    area = _rounded(x + cell.x - cell.left, y + cell.y, x + cell.x + cell.right, y + cell.y + cell.height)
     middle = _whole(x + cell.x)
+    area = _rounded(middle - cell.left, y + cell.y, middle + cell.right, y + cell.y + cell.height)
     lines = box_texts(cell.box)
     center = (area.top + area.bottom) / 2
     bases = [center + 4] if len(lines) == 1 else [center - 3, center + 11]
