@@ -1,7 +1,8 @@
 """Compare the architecture figures of bmvis with the graphs of other tools: `make bench ARGS=figures`.
 
 Each tool runs with its defaults, on the meta device, and if it fails there, on the CPU. torchview and torchlens need
-Graphviz's `dot`. A tool that is not installed, or that fails, has the reason in its row.
+Graphviz's `dot`, torchlens also pandas and Pillow, and torchvista IPython. A tool that is not installed, or that fails,
+has the reason in its row.
 """
 
 from __future__ import annotations
