@@ -167,5 +167,6 @@ def test_python_page_starts_with_runnable_code():
 
 def test_benchmarks_page_names_the_compared_releases():
     pinned = dict(re.findall(r"^(\w+)==(\S+)$", (ROOT / "constraints" / "bench.txt").read_text(), re.MULTILINE))
-    named = dict(re.findall(r"(bigmodelvis|torchinfo|marimo|treescope) (\d[\d.]*\d)", PAGES["benchmarks"]))
-    assert named == {name: pinned[name] for name in ("bigmodelvis", "torchinfo", "marimo", "treescope")}
+    tools = ("bigmodelvis", "torchinfo", "marimo", "treescope", "torchview", "torchlens", "torchvista")
+    named = dict(re.findall(rf"({'|'.join(tools)}) (\d[\d.]*\d)", PAGES["benchmarks"]))
+    assert named == {name: pinned[name] for name in tools}
