@@ -135,17 +135,12 @@ class Source:
         built = self.resolve(request.reference, request.device, request.inputs, figure=request.figure)
         if not request.base:
             return built
-        base = self._base(request)
+        is_called = request.figure  # for the figure alone: the tree compares no calls
+        base = self.resolve(request.base, request.device, request.inputs if is_called else "", figure=is_called)
+        model = without_calls(base.model) if is_called else base.model
         sources = tuple(dict.fromkeys((*built.sources, *base.sources)))
         facts = tuple(dict.fromkeys((*built.facts, *base.facts)))
-        return msgspec.structs.replace(built, base=base.model, sources=sources, facts=facts)
-
-    def _base(self, request: ModelRequest) -> Built:
-        """Return the model to compare with. It is called for the figure alone."""
-        if not request.figure:
-            return self.resolve(request.base, request.device)
-        base = self.resolve(request.base, request.device, request.inputs, figure=True)
-        return msgspec.structs.replace(base, model=without_calls(base.model))
+        return msgspec.structs.replace(built, base=model, sources=sources, facts=facts)
 
     def build(self, name: str) -> Built:
         """Build the model with a name from pyproject.toml, in every mode and also if it is `recorded`.
