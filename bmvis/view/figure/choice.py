@@ -28,16 +28,7 @@ def chosen_figures(
         return (), ()
     flow = model.dataflow
     if flow is None:
-        problem = model.undrawn
-        if problem is not None:
-            return (), (FigureError(problem.message, hint=problem.hint, detail=problem.detail),)
-        if model.untraced is not None:
-            return (), ()  # the warning about the call explains it
-        what = "there is no record of the dataflow of the model, so its architecture figure cannot be drawn"
-        hint = "remove the option flow: a checkpoint has no code to call"
-        if not model.is_checkpoint:
-            hint = "set flow = true for the model in [tool.bmvis.models], and run `bmvis snapshot`"
-        return (), (FigureError(what, hint=hint),)
+        return (), _reasons(model)
     if not flow.operations:
         what = "no output of the model depends on its inputs or parameters, so there is no architecture figure"
         return (), (FigureError(what, hint="change the option inputs, or remove the option flow"),)
@@ -82,6 +73,20 @@ def drawn_figure(
         hint = f"set flow: {drawn.figure.level}, or close modules with flow-closed"
         warnings = (*warnings, FigureError(what, hint=hint))
     return drawn, warnings
+
+
+def _reasons(model: Model) -> tuple[BmvisError, ...]:
+    """Return why a model has no record of its dataflow."""
+    problem = model.undrawn
+    if problem is not None:
+        return (FigureError(problem.message, hint=problem.hint, detail=problem.detail),)
+    if model.untraced is not None:
+        return ()  # the warning about the call explains it
+    what = "there is no record of the dataflow of the model, so its architecture figure cannot be drawn"
+    hint = "remove the option flow: a checkpoint has no code to call"
+    if not model.is_checkpoint:
+        hint = "set flow = true for the model in [tool.bmvis.models], and run `bmvis snapshot`"
+    return (FigureError(what, hint=hint),)
 
 
 def _usable(model: Model, patterns: tuple[str, ...], warnings: list[BmvisError]) -> list[str]:
