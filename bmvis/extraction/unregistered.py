@@ -110,7 +110,7 @@ def frozen_notes(places: Iterable[tuple[str, nn.Module]]) -> Iterator[str]:
     https://docs.pytorch.org/docs/stable/generated/torch.jit.freeze.html
     """
     for path, module in places:
-        if isinstance(module, torch.jit.ScriptModule) and introspection.attribute(module, "training") is None:
+        if issubclass(type(module), torch.jit.ScriptModule) and introspection.attribute(module, "training") is None:
             yield f"{path or 'the model'} is frozen TorchScript: its weights are constants, which are not counted"
 
 
