@@ -88,6 +88,15 @@ def test_stages_share_a_row_if_some_lack_a_part(last, rows):
     assert ("(similar, 0-1 in each: 64 parameters each)" in drawn) is ("down ≈0-1" in rows[1])
 
 
+def test_a_list_that_some_stages_lack_keeps_its_row():
+    lists = [Module("down", 2, "ModuleList"), conv("0", 3, 8, 8)]
+    modules = (*stage("stage0", (1, 1)), *stage("stage1", (2, 2), *lists), *stage("stage2", (3, 3), *lists))
+    assert lines(Model((Module("", 0, "Net"), *modules)))[-2:] == [
+        "down ≈0-1 (ModuleList)",
+        "0 (Conv2d) weight:[8, 8, 1, 1]",
+    ]
+
+
 def test_a_list_with_one_row_below_is_part_of_its_name():
     lists = [Module("blocks", 1, "ModuleList"), *[m for n in (1, 2) for m in bottleneck_like(f"{n}", n, False)]]
     few = [Module("pair", 1, "ModuleList"), conv("0", 2, 4, 4), conv("1", 2, 4, 3)]
