@@ -109,3 +109,10 @@ def test_module_with_buffers_only_is_shown_with_them(options, rows):
         Module("out", 1, "Linear", parameters=(tensor("weight", 4),)),
     ]
     assert to_text(layout(Model(tuple(modules)), options)).splitlines()[1:-2] == rows
+
+
+def test_map_without_the_first_row_has_the_state_of_each_cell():
+    frozen = Module("a", 1, "Linear", parameters=(tensor("weight", 4, 4, trainable=False),))
+    model = Model((Module("", 0, "Net"), frozen, linear("b", 1, 4, 4)))
+    drawn = FORMATS["html"][1](layout(model, Options(no_root=True, map=True)))
+    assert ["b: 20 parameters, 55.6 %, trainable" in drawn, "a: 16 parameters, 44.4 %, frozen" in drawn] == [True, True]
