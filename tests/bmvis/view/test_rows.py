@@ -112,7 +112,10 @@ def test_module_with_buffers_only_is_shown_with_them(options, rows):
 
 
 def test_map_without_the_first_row_has_the_state_of_each_cell():
-    frozen = Module("a", 1, "Linear", parameters=(tensor("weight", 4, 4, trainable=False),))
-    model = Model((Module("", 0, "Net"), frozen, linear("b", 1, 4, 4)))
+    frozen = [
+        Module(name, 1, "Linear", parameters=(tensor("weight", 4, n, trainable=False),))
+        for n, name in ((4, "a"), (5, "c"))
+    ]
+    model = Model((Module("", 0, "Net"), *frozen, linear("b", 1, 4, 4)))
     drawn = FORMATS["html"][1](layout(model, Options(no_root=True, map=True)))
-    assert ["b: 20 parameters, 55.6 %, trainable" in drawn, "a: 16 parameters, 44.4 %, frozen" in drawn] == [True, True]
+    assert ["b: 20 parameters, 35.7 %, trainable" in drawn, "a: 16 parameters, 28.6 %, frozen" in drawn] == [True, True]
