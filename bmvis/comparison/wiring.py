@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from bmvis.comparison.alignment import align
@@ -22,7 +23,13 @@ class End(NamedTuple):
     number: int = 0
     """The number of the join among those of its module with the same operations, from 1."""
 
+    def __str__(self) -> str:
+        if not self.join or self.number < 0:
+            return self.join or self.path
+        return f"{self.join} in {self.path or 'root'}" + (f" #{self.number}" if self.number > 1 else "")
 
+
+_NUMBER = re.compile(r"\d+")
 INPUT, OUTPUT = -1, -2
 """The numbers of inputs and outputs."""
 EndPair = tuple[End, End]
@@ -104,6 +111,16 @@ def with_present_names(was: Set[EndPair], is_now: Set[EndPair]) -> tuple[Set[End
     return {(names.get(source, source), names.get(target, target)) for source, target in was}, is_now
 
 
+def _texts(edges: Sequence[EndPair]) -> Iterator[str]:
+    """Yield each edge as text. Edges that differ in numbers alone, such as those of equal blocks, are one."""
+    alike: dict[str, list[str]] = {}
+    for source, target in edges:
+        text = f"{source} -> {target}"
+        alike.setdefault(_NUMBER.sub("#", text), []).append(text)
+    for first, *more in alike.values():
+        yield f"{first} (and {len(more)} more like it)" if more else first
+
+
 class ComparedWiring:
     """Marks the edges of the figure of a model that another one does not have, and adds those that it alone has.
 
@@ -119,12 +136,16 @@ class ComparedWiring:
         self.before = WiringDrawing(before.dataflow, {before.paths[old]: after.paths[new] for old, new in now.items()})
         self.after = WiringDrawing(after.dataflow, {after.paths[new]: after.paths[new] for new in now.values()})
 
-    def mark(self, nodes: Sequence[FigureNode], boxes: Sequence[int]) -> None:
+    def mark(self, nodes: Sequence[FigureNode], boxes: Sequence[int]) -> tuple[str, ...]:
         """Mark the edges of a figure of the present model.
 
         Args:
             nodes: the nodes of the figure.
             boxes: for each call, the call of the box that it is in, or `OPEN`.
+
+        Returns:
+            The edges of the earlier model that the figure can't have, as text: an end of the edge is not in the
+            figure, or the edge would be a cycle.
         """
         shown = {name for name, box in zip(self.after.names, boxes, strict=True) if name is not None and box == OPEN}
         opened = shown & self.before.outer & self.after.outer
@@ -140,9 +161,12 @@ class ComparedWiring:
         for node, end in ends.items():
             if end is not None:
                 first.setdefault(end, node)
+        absent = []
         for one, other in sorted(was - is_now):
             start, target = first.get(one), first.get(other)
-            # An edge to an earlier node would be a cycle.
-            if start and target and start.order < target.order and start not in target.ins:
+            if start is None or target is None or start.order >= target.order:
+                absent.append((one, other))
+            elif start not in target.ins:
                 start.connect(target, None)
                 target.changes[start] = "removed"
+        return tuple(_texts(absent))

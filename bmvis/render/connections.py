@@ -24,7 +24,7 @@ def connection_lines(figure: Figure) -> list[str]:
         targets = ", ".join(names[edge.target] for edge in edges)
         text = f": [{', '.join(map(str, shape))}]" if shape is not None else ""
         lines.append(f"{_MARKS[edges[0].change]}{names[edges[0].source]} -> {targets}{text}")
-    return lines
+    return [*lines, *(f"{_MARKS['removed']}{text}" for text in figure.undrawn)]
 
 
 def figure_lines(figure: Figure) -> list[str]:

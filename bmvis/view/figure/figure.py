@@ -74,6 +74,8 @@ class Figure(msgspec.Struct, frozen=True, dict=True):
     """The inputs of the traced call: `input_ids: int64[1, 8]`."""
     level: int = 0
     """The level of the modules that are drawn as boxes. The children of the root have level 1."""
+    undrawn: tuple[str, ...] = ()
+    """In a comparison, the connections of the base model alone that are no edges here, as text."""
 
     @cached_property
     def box_of(self) -> Mapping[str, Box]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+import msgspec
+
 from bmvis import address
 from bmvis.comparison.wiring import ComparedWiring
 from bmvis.model.contraction import OPEN, Operations, contract
@@ -94,10 +96,9 @@ class Figures:
     def _make(self, level: int, *, similar: bool) -> Figure:
         boxes = self._boxes(level)
         nodes = contract(self.flow, boxes, self.operations)
-        if self._compared is not None:
-            self._compared.mark(nodes, boxes)
+        undrawn = () if self._compared is None else self._compared.mark(nodes, boxes)
         root = fold_runs(self.flow, nodes, self._signatures, similar=similar)
-        return assemble(self.model, self.flow, nodes, root, level)
+        return msgspec.structs.replace(assemble(self.model, self.flow, nodes, root, level), undrawn=undrawn)
 
     @property
     def auto(self) -> Figure:

@@ -78,6 +78,20 @@ def traced(net: Net) -> Model:
             id="residual connections",
         ),
         pytest.param(
+            Net(),
+            Net(is_residual=False),
+            [
+                "added: layers.0.dense -> layers.1-3.norm (×3)",
+                "added: layers.1-3.dense (×3) -> head",
+                "removed: embed -> + in layers.0",
+                "removed: + in layers.0 -> + in layers.1 (and 2 more like it)",
+                "removed: + in layers.0 -> layers.1.norm (and 2 more like it)",
+                "removed: layers.0.dense -> + in layers.0 (and 3 more like it)",
+                "removed: + in layers.3 -> head",
+            ],
+            id="residual connections that are gone",
+        ),
+        pytest.param(
             Net(3),
             Net(4),
             [
