@@ -25,7 +25,7 @@ class _Colors(NamedTuple):
 
 COLORS: Mapping[str, _Colors] = {
     "light": _Colors("#24292f", "#ffffff", "#5b636e", "#7325b8", "#a8141f"),
-    "dark": _Colors("#e6e6e6", "#16181d", "#a3abb6", "#dab0ff", "#ffa198"),
+    "dark": _Colors("#e6e6e6", "#16181d", "#b0b8c3", "#dab0ff", "#ffa198"),
 }
 """The colors of each mode."""
 HUES: Mapping[str, tuple[str, int]] = {
