@@ -28,7 +28,7 @@ TREES = {
     "common": {"common": "MAPPING", "only-common": ""},
     "called": {"inputs": "float32[2, 4]", "order": "execution", "columns": "output macs share"},
     "drawn": {"inputs": "float32[2, 4]", "flow": "2", "flow-open": "0", "flow-closed": "1", "flow-ops": "all"},
-    "folded": {"fold": "similar"},
+    "folded": {"fold": "similar", "no-root": ""},
     "trained": {"factory": "zoo:trained", "optimizer": "", "accept": "frozen"},
     "described": {
         "alt": "Four layers",
