@@ -89,4 +89,4 @@ def test_markdown_cell_has_the_assets_once(built):
     assert output.select_one(".bmvis-card")
     for once in ("The trees of bmvis", "Cards of a gallery"):
         assert sum(once in sheet.string for sheet in output.select("style")) == 1
-    assert len(output.select("script")) == 2
+    assert len(output.select("script")) == 3  # trees, their rows, and galleries

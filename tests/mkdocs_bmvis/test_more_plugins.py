@@ -42,8 +42,8 @@ def test_model_pages_are_once_in_the_nav_of_a_plugin(tmp_path, written, order):
 
     built = build("mkdocs", make_site(tmp_path, WRITTEN[written], change), "--strict")
     assert built.report["code"] == 0, built.log
-    links = [link for link in built.page("other/index.html").select(".md-nav--primary a") if "/zoo." in link["href"]]
-    assert [link.get_text(" ", strip=True) for link in links] == ["Tiny", "One"]
+    links = [link for link in built.page("other/index.html").select(".md-nav--primary a") if "zoo/" in link["href"]]
+    assert sorted(link.get_text(" ", strip=True) for link in links) == ["One", "Tiny"]  # awesome-nav sorts by file
     model = built.page(f"{links[1]['href'].removeprefix('../')}index.html")
     assert [link["href"] for link in model.select("link[rel=prev]")] == ["../zoo.tiny/"]
 

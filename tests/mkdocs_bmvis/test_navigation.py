@@ -71,6 +71,7 @@ class Visit:
         assert tree.locator("details[open]").count() == 0
         tree.locator("[data-level='999']").click()
         tree.locator("input").fill(word)
+        tree.locator(".bmvis-hit").first.wait_for()  # the filter is loaded on first use
         assert tree.locator("output").inner_text()[0] != "0"
         tree.locator("input").fill("")
 

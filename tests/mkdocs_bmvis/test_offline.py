@@ -26,7 +26,7 @@ def test_tree_works_in_files_at_any_depth(tmp_path, browser):
         page.goto((tmp_path / "site" / uri).as_uri())
         tree = page.locator(".bmvis").first
         tree.locator(".bmvis-tools input").fill("linear", timeout=120_000)
-        assert tree.locator(".bmvis-hit").count() > 0
+        tree.locator(".bmvis-hit").first.wait_for()  # the filter is loaded on first use
         assert tree.evaluate("tree => getComputedStyle(tree.querySelector('ul')).listStyleType") == "none"
     page.close()
     assert problems == []

@@ -59,7 +59,7 @@ def test_article_has_its_trees_and_the_assets_once(tmp_path):
         assert page.select_one("li .bmvis")["id"] == "model-tiny"
         for text in ("The trees of bmvis", "Cards of a gallery"):
             assert sum(text in sheet.string for sheet in page.select("style")) == 1
-        assert len(page.select("script")) == 2
+        assert len(page.select("script")) == 3  # trees, their rows, and galleries
         assert 'name="written"' in page.select_one("code").get_text()
     feed = (tmp_path / "output" / "feeds" / "all.atom.xml").read_text()
     assert "What it is about." in feed

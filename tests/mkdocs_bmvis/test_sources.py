@@ -32,7 +32,7 @@ class RecordedSource:
 def opened(monkeypatch, tmp_path):
     found = []
 
-    def open_source(settings):
+    def open_source(settings, session=None):
         found.append(RecordedSource(tmp_path / "zoo.py"))
         return found[-1]
 
