@@ -1,44 +1,65 @@
-"""Which states of a model process let a library be preloaded."""
+"""Which states of a model process let a library be preloaded.
 
+The states are tried in a process of its own: what other tests leave in this one is such a change too.
+"""
+
+import json
+import subprocess
 import sys
 from types import ModuleType
 
 import pytest
-import torch
 
-from bmvis.child.preloading import LibraryFinder, Loaded
-from bmvis.extraction.meta_failures import FailureLog, watched_calls
+CHANGES = {
+    "environment": lambda patch: patch.setenv("HF_HUB_OFFLINE", "other"),
+    "class": lambda patch: patch.setattr("torch.nn.Linear", type("Other", (), {})),
+    "function": lambda patch: patch.setattr("torch.relu", len),
+    "stub": lambda patch: patch.setitem(sys.modules, "stub_of_a_library", ModuleType("stub_of_a_library")),
+    "replaced module": lambda patch: patch.setitem(sys.modules, "json", ModuleType("json")),
+    "finders": lambda patch: patch.setattr(sys, "meta_path", []),
+    "working directory": lambda patch: patch.chdir("/"),
+}
 
 
-def new_finder():
-    """Return a finder for the present state. It is no fixture: pytest sets an environment variable after those."""
-    loaded = Loaded()
-    loaded.note(sys.modules)
-    return LibraryFinder(loaded, lambda wanted: None)
+def main():
+    """Print for each change whether libraries can be preloaded before and after it."""
+    import torch
 
+    from bmvis.child.preloading import LibraryFinder, Loaded
+    from bmvis.extraction.meta_failures import FailureLog, watched_calls
 
-def test_factory_that_is_watched_can_import_preloaded_libraries():
-    """Its imports are most of the time that a model takes."""
+    def new_finder():
+        loaded = Loaded()
+        loaded.note(sys.modules)
+        return LibraryFinder(loaded, lambda wanted: None)
+
     finder = new_finder()
     with torch.device("meta"), watched_calls(FailureLog()):
-        assert finder._is_clean()
+        found = {"watched factory": finder._is_clean()}
+    for name, change in CHANGES.items():
+        with pytest.MonkeyPatch.context() as patch:
+            finder = new_finder()
+            before = finder._is_clean()
+            change(patch)
+            found[name] = (before, finder._is_clean())
+    print(json.dumps(found))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda patch: patch.setenv("HF_HUB_OFFLINE", "other"),
-        lambda patch: patch.setattr(torch.nn, "Linear", torch.nn.Conv1d),
-        lambda patch: patch.setattr(torch, "relu", len),
-        lambda patch: patch.setitem(sys.modules, "stub_of_a_library", ModuleType("stub_of_a_library")),
-        lambda patch: patch.setitem(sys.modules, "json", ModuleType("json")),
-        lambda patch: patch.setattr(sys, "meta_path", []),
-        lambda patch: patch.chdir("/"),
-    ],
-    ids=["environment", "class", "function", "stub", "replaced module", "finders", "working directory"],
-)
-def test_changes_that_a_library_can_observe_prevent_preloading(change, monkeypatch):
-    finder = new_finder()
-    assert finder._is_clean()
-    change(monkeypatch)
-    assert not finder._is_clean()
+@pytest.fixture(scope="module")
+def found():
+    done = subprocess.run([sys.executable, __file__], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_factory_that_is_watched_can_import_preloaded_libraries(found):
+    """Its imports are most of the time that a model takes."""
+    assert found["watched factory"] is True
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changes_that_a_library_can_observe_prevent_preloading(change, found):
+    assert found[change] == [True, False]
+
+
+if __name__ == "__main__":
+    main()

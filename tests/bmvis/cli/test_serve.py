@@ -14,7 +14,9 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="worker processes stay in memory on Linux only")
 
-SERVE = [sys.executable, "-m", "bmvis", "serve"]
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import bmvis.cli; "
+SERVE = [sys.executable, "-c", f"{INTERRUPTIBLE} bmvis.cli.main()", "serve"]
+"""A test run in the background is started with SIGINT ignored."""
 ZOO = """
 import os
 from torch import nn

@@ -106,7 +106,11 @@ class Reference:
     def below(self, module: nn.Module, path: Path) -> list[tuple[nn.Module, Path]]:
         found = [(child, (*path, name)) for name, child in module._modules.items()]
         is_first = self.module_at[id(module)] == path
-        return [(c, p) for c, p in found if is_first and (self.non_params or next(c.parameters(), None) is not None)]
+        return [(child, place) for child, place in found if is_first and self._is_shown(child)]
+
+    def _is_shown(self, module: nn.Module) -> bool:
+        tensors = [*module.parameters(), *(module.buffers() if self.buffers else ())]
+        return self.non_params or bool(tensors)
 
     def is_cut(self, path: Path) -> bool:
         return self.depth is not None and len(path) >= self.depth
