@@ -15,7 +15,7 @@ from bmvis.model.setting_runs import Written, join_settings, read_runs, split_se
 from bmvis.model.tensor_text import absolute, read_tensor, refuse_unknown_keys, relative, write_tensor
 from bmvis.model.tree import Buffer, Call, Model, Module, Parameter, join
 
-MAX_RECORDS = 5_000_000
+MAX_RECORDS = 1_000_000
 """Maximum number of modules and tensors that all rows together represent."""
 Row = dict[str, Any]
 _PLACE = ("depth", "name", "names", "like")

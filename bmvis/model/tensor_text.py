@@ -19,6 +19,10 @@ _COMPACT = re.compile(
     r"(?P<frozen> frozen)?(?P<delta> delta)?(?P<temporary> not saved)?"
 )
 _BITS = re.compile(r"\d+")
+_KEYS: Mapping[type[Parameter] | type[Buffer], tuple[str, ...]] = {
+    kind: ("is", *(field.name for field in msgspec.structs.fields(kind))) for kind in (Parameter, Buffer)
+}
+"""The keys of the object that can replace the text."""
 
 
 def write_tensor(record: Parameter | Buffer, path: str, device: str) -> str | dict[str, Any]:
@@ -53,7 +57,7 @@ def read_tensor(kind: type[_Record], name: str, written: str | Mapping[str, Any]
     """
     if isinstance(written, str):
         return _parse(kind, name, written, device)
-    refuse_unknown_keys(written, ("is", *(field.name for field in msgspec.structs.fields(kind))))
+    refuse_unknown_keys(written, _KEYS[kind])
     fields = msgspec.to_builtins(_parse(kind, name, written["is"], device)) | dict(written)
     del fields["is"]
     if "tied_to" in written:
