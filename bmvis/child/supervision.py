@@ -16,10 +16,9 @@ import msgspec
 
 from bmvis.child.notes import NOTES, Note
 from bmvis.worker import process_tree
+from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.protocol import Job, Outcome
 
-MAX_MESSAGE = 200_000
-"""Maximum size of a message in bytes: the default send buffer of a socket."""
 READY = b"ready"
 """The message of the first template when it has imported torch and can fork."""
 _OUTPUT_CHUNKS = 8

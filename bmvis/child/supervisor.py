@@ -13,9 +13,10 @@ import msgspec
 
 from bmvis.child import supervision
 from bmvis.child.child_process import ChildProcess, fork
-from bmvis.child.supervision import MAX_MESSAGE, ParentGoneError
+from bmvis.child.supervision import ParentGoneError
 from bmvis.child.user_process import CUDA_CHECK, REFUSED
 from bmvis.worker import process_tree
+from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.protocol import Job, Outcome, Request
 
 _REQUESTS = msgspec.msgpack.Decoder(Request)

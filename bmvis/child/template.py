@@ -26,6 +26,7 @@ from bmvis.child.preloading import Loaded, file_states
 from bmvis.child.user_process import REFUSED, import_own_modules
 from bmvis.extraction import adapters
 from bmvis.worker import process_tree
+from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.protocol import Job, Outcome, Request
 
 MAX_PARTS = 4
@@ -85,7 +86,7 @@ class Template:
         os._exit(0)
 
     def _answer_jobs(self) -> None:
-        while data := self.parent.recv(supervision.MAX_MESSAGE):
+        while data := self.parent.recv(MAX_MESSAGE):
             outcome = self.run(JOBS.decode(data))
             self.parent.send(msgspec.msgpack.encode(outcome))
             if self.is_spoiled:

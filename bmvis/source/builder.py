@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable
 from functools import cache as cache_of
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -144,8 +145,7 @@ class Builder:
 
     def _keep(self, python: str) -> Keep | None:
         """Return the worker process in memory that can build a model with this Python."""
-        state = worker_state(python, self._digest_of) if self._session else ""
-        return Keep(self._session, state) if self._session and state else None
+        return Keep(self._session, partial(worker_state, python, self._digest_of)) if self._session else None
 
 
 def _key(job: BuildJob) -> tuple[object, ...]:

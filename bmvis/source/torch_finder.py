@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import subprocess
-import sys
 import sysconfig
 from functools import cache
+
+from bmvis.worker.started import is_this_python
 
 _TIMEOUT = 60
 """Seconds for the start of a Python."""
@@ -21,7 +21,7 @@ def has_torch(python: str) -> bool:
     Args:
         python: the path of the interpreter.
     """
-    if os.path.abspath(python) == os.path.abspath(sys.executable):
+    if is_this_python(python):
         return importlib.util.find_spec("torch") is not None
     try:
         done = subprocess.run([python, "-c", _FIND], timeout=_TIMEOUT, check=False, stdin=subprocess.DEVNULL)

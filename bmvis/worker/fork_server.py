@@ -11,12 +11,11 @@ import msgspec
 
 from bmvis.errors import WorkerError
 from bmvis.worker import process_tree
-from bmvis.worker.packet_socket import packet_socket_pair
+from bmvis.worker.packet_socket import MAX_MESSAGE, packet_socket_pair
 from bmvis.worker.protocol import Outcome, Request
 from bmvis.worker.started import StartedProcess
 from bmvis.worker.worker_folder import WorkerFolder
 
-_MAX_MESSAGE = 200_000
 _GRACE = 90.0
 """Seconds in addition to the timeout of a model: the process imports torch first, and enforces the timeout itself."""
 _OUTCOMES = msgspec.msgpack.Decoder(Outcome)
@@ -57,7 +56,7 @@ class ForkServer:
         """
         try:
             self._socket.send(msgspec.msgpack.encode(request))
-            data = self._socket.recv(_MAX_MESSAGE) if self._has_answer(request, canceled_by) else b""
+            data = self._socket.recv(MAX_MESSAGE) if self._has_answer(request, canceled_by) else b""
         except OSError:
             data = b""
         if data:

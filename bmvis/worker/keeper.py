@@ -26,9 +26,9 @@ import msgspec
 from bmvis.errors import WorkerError
 from bmvis.worker import process_tree
 from bmvis.worker.fork_server import ForkServer
+from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.protocol import Outcome, Request
 
-MAX_MESSAGE = 200_000
 _CREDENTIALS = struct.Struct("3i")
 """The process ID, user ID and group ID of the other side of a socket: https://man7.org/linux/man-pages/man7/unix.7.html"""
 _REQUESTS = msgspec.msgpack.Decoder(Request | None)
@@ -87,8 +87,6 @@ class Keeper:
                     with build, suppress(OSError, msgspec.ValidationError, WorkerError):
                         build.settimeout(None)
                         self._serve(build)
-                    if self._server is not None and not self._server.folder.clear():
-                        self._end_server()
                     self._last_use = time.monotonic()
         finally:
             self._end_server()
@@ -108,6 +106,7 @@ class Keeper:
             if not _is_readable(build):
                 continue
             data = build.recv(MAX_MESSAGE)
+            self._clear()
             request = _REQUESTS.decode(data) if data else None
             if request is None:
                 self._is_ended = bool(data)
@@ -116,9 +115,13 @@ class Keeper:
             outcome = server.run(request, canceled_by=build)
             build.send(msgspec.msgpack.encode(KeptOutcome(outcome, str(server.folder.path))))
 
+    def _clear(self) -> None:
+        """Remove the files of the model before, whose reply the build has read."""
+        if self._server is not None and not self._server.folder.clear():
+            self._end_server()
+
     def _running_server(self) -> ForkServer:
-        """Return a worker process whose folder has no files of the model before."""
-        if self._server is not None and not (self._server.is_usable() and self._server.folder.clear()):
+        if self._server is not None and not self._server.is_usable():
             self._end_server()
         if self._server is None:
             self._server = ForkServer(self._settings.python, Path(self._settings.cwd))

@@ -11,13 +11,16 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
-from bmvis.worker.keeper import MAX_MESSAGE, Greeting, KeeperSettings, KeptOutcome
+from bmvis.worker.keeper import Greeting, KeeperSettings, KeptOutcome
+from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.process_tree import ProcessId, process_id
 from bmvis.worker.protocol import Outcome, Request
 from bmvis.worker.started import LOAD_BMVIS, PACKAGE, own_path
@@ -65,12 +68,18 @@ def session_of_process(pid: int) -> Session | None:
     return Session(owner) if owner else None
 
 
-class Keep(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Keep:
     """The worker process that a build can use."""
 
     session: Session
-    state: str
-    """A digest of all that the worker process takes over from the process that starts it."""
+    find_state: Callable[[], str]
+    """Returns a digest of all that the worker process takes over from the process that starts it; '' if not known."""
+
+    @cached_property
+    def state(self) -> str:
+        """The digest. It reads the records of all installed distributions, so only a keeper needs it."""
+        return self.find_state()
 
 
 class KeptFolder(msgspec.Struct, frozen=True):
@@ -130,10 +139,11 @@ def connect(keep: Keep, python: str, cwd: Path) -> KeptServer | None:
     Returns:
         None if there is no keeper and none can be started, or if it serves another build.
     """
+    place = _folder() / socket_name(keep.session.owner, python, cwd)
     try:
-        folder = private_folder()
-        with _locked(folder):
-            place = folder / socket_name(keep.session.owner, python, cwd)
+        if not (keep.session.starts or place.exists()) or not keep.state:
+            return None
+        with _locked(private_folder()):
             channel = _connected(place, keep.state, _GREETING_TIME, ends_others=keep.session.starts)
             if channel is None and keep.session.starts:
                 _start(place, keep, python, cwd)
@@ -143,13 +153,17 @@ def connect(keep: Keep, python: str, cwd: Path) -> KeptServer | None:
     return KeptServer(channel) if channel else None
 
 
+def _folder() -> Path:
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir(), f"bmvis-keepers-{os.getuid()}")
+
+
 def private_folder() -> Path:
     """Return the folder of sockets, which only this user can open.
 
     Raises:
         OSError: it cannot be created, or others can open it.
     """
-    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir(), f"bmvis-keepers-{os.getuid()}")
+    folder = _folder()
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()

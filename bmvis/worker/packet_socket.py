@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 
+MAX_MESSAGE = 200_000
+"""Maximum size of a message in bytes: the default send buffer of a socket."""
+
 
 def packet_socket_pair() -> tuple[socket.socket, socket.socket]:
     """Return two connected sockets that keep the borders of messages, without a timeout.
