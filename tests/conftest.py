@@ -1,5 +1,7 @@
 """The one browser of a test run: Playwright allows a process a single session."""
 
+import tempfile
+
 import pytest
 
 
@@ -17,3 +19,11 @@ def browser():
         chromium = started.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def own_keepers(tmp_path, monkeypatch):
+    """Let the test find no worker processes in memory but those that it starts."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)

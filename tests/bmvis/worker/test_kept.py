@@ -57,10 +57,7 @@ def kills_the_keeper():
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+def project(tmp_path: Path, own_keepers: None) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     write(folder, 4)
