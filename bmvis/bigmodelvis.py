@@ -20,7 +20,7 @@ from rich.tree import Tree
 
 from bmvis.errors import BmvisError
 from bmvis.extraction.modules import capture
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.terminal import print_page, to_tree
 from bmvis.view.common_structure import rename_modules
 from bmvis.view.layout import layout

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from bmvis.log_text import one_line
+from bmvis.untrusted.log_text import one_line
 
 
 class BmvisError(Exception):

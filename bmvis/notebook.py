@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from bmvis.model.tree import Model
-from bmvis.option_parsing import parse_site_options
-from bmvis.options import Options
+from bmvis.options.definitions import Options
+from bmvis.options.parsing import parse_site_options
 from bmvis.render.html import assets
 from bmvis.render.html.markup import join
 from bmvis.render.html.tree import to_html

@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 
 from bmvis.errors import InvalidReferenceError
-from bmvis.file_names import readable
 from bmvis.reference_arguments import parse_argument
+from bmvis.untrusted.file_names import readable
 
 MAX_LENGTH = 4096
 """Maximum length of a reference, in characters. People type references; a literal of a megabyte is an attack."""

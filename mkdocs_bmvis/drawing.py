@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bmvis.errors import BmvisError, NoTorchError, OptionError
-from bmvis.log_text import one_line
-from bmvis.option_parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
-from bmvis.options import BY_NAME
+from bmvis.options.definitions import BY_NAME
+from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
 from bmvis.render.html.fact import unknown_fact
 from bmvis.render.html.markup import Markup, join, tag
@@ -20,6 +19,7 @@ from bmvis.render.html.row import TypeLink
 from bmvis.render.html.tree import error_box, to_html
 from bmvis.source.portable import portable_error
 from bmvis.source.source import model_request
+from bmvis.untrusted.log_text import one_line
 from bmvis.view.layout import layout
 from mkdocs_bmvis.autorefs import targets
 from mkdocs_bmvis.element import COMPARE, FACT, GALLERY, OPTIMIZER, TABLE, Element, refuse_unknown_attributes

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bmvis.errors import BmvisError
-from bmvis.gallery import (
+from bmvis.model.tree import Model
+from bmvis.options.definitions import Options
+from bmvis.overviews.gallery import (
     GALLERY_OPTIONS,
     Entry,
     GalleryOptions,
@@ -17,14 +19,12 @@ from bmvis.gallery import (
     parse_gallery_options,
     read_entries,
 )
-from bmvis.model.tree import Model
-from bmvis.options import Options
+from bmvis.overviews.own_columns import with_own_columns
+from bmvis.overviews.table_options import TableOptions
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from bmvis.source.facts import watched
 from bmvis.source.pyproject import read_project
-from bmvis.tables.options import TableOptions
-from bmvis.tables.own_columns import with_own_columns
 from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
 from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings

@@ -15,7 +15,7 @@ from typing import Any
 from griffe import Alias, Class, Docstring, Extension, Function, GriffeLoader, Object, ParameterKind
 from griffe import Module as PythonModule
 
-from bmvis.class_rules import class_reference, parse_rules, without_tree
+from bmvis.options.class_rules import class_reference, parse_rules, without_tree
 from mkdocs_bmvis.element import NAME
 
 LOG = logging.getLogger("mkdocs.plugins.bmvis")

@@ -9,14 +9,14 @@ from html import escape
 from typing import NamedTuple
 
 from bmvis.errors import OptionError
-from bmvis.gallery import (
+from bmvis.options.definitions import Options
+from bmvis.overviews.gallery import (
     Entry,
     GalleryOptions,
     expand,
     page_names,
 )
-from bmvis.options import Options
-from bmvis.tables.options import TableOptions
+from bmvis.overviews.table_options import TableOptions
 from mkdocs_bmvis.element import GALLERY, TABLE, Element, read_element
 from mkdocs_bmvis.gallery import finder, gallery_key, read_gallery
 from mkdocs_bmvis.page import GalleryKey, element_starts

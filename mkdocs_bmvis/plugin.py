@@ -23,8 +23,8 @@ from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
-from bmvis.log_text import Log, forward
 from bmvis.render.html import assets
+from bmvis.untrusted.log_text import Log, forward
 from bmvis.worker.kept import Session, session_of_process
 from mkdocs_bmvis.autorefs import type_link
 from mkdocs_bmvis.drawing import LOG, Trees

@@ -10,8 +10,8 @@ from typing import Literal
 import msgspec
 
 from bmvis.errors import OptionError, nearest
-from bmvis.option_parsing import parse_site_options
-from bmvis.options import Options
+from bmvis.options.definitions import Options
+from bmvis.options.parsing import parse_site_options
 from bmvis.source.source import Mode
 from bmvis.worker.client import TIMEOUT
 

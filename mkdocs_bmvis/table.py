@@ -9,17 +9,17 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.gallery import Entry, read_entries
-from bmvis.log_text import one_line
 from bmvis.model.tree import Model
-from bmvis.options import Options
+from bmvis.options.definitions import Options
+from bmvis.overviews.gallery import Entry, read_entries
+from bmvis.overviews.own_columns import Rows, misspelled_rows, read_rows
+from bmvis.overviews.results import build_results
+from bmvis.overviews.table import RowResult, make_table
+from bmvis.overviews.table_options import TABLE_OPTIONS, TableOptions, parse_table_options
 from bmvis.render.html.markup import Markup
 from bmvis.render.html.table import to_html_table
 from bmvis.source.pyproject import read_project
-from bmvis.tables.options import TABLE_OPTIONS, TableOptions, parse_table_options
-from bmvis.tables.own_columns import Rows, misspelled_rows, read_rows
-from bmvis.tables.results import build_results
-from bmvis.tables.table import RowResult, make_table
+from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import TABLE, Element, attributes_of_list
 from mkdocs_bmvis.gallery import finder, gallery_key

@@ -11,8 +11,8 @@ from sphinx.config import Config
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from bmvis.class_rules import ClassRules, class_reference, parse_rules, without_tree
 from bmvis.errors import OptionError
+from bmvis.options.class_rules import ClassRules, class_reference, parse_rules, without_tree
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from sphinx.util.nodes import make_refnode
 from sphinx.util.typing import RoleFunction
 
 from bmvis.errors import BmvisError, nearest
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import module_ids
 from bmvis.view.layout import layout
 from bmvis.view.page import Page

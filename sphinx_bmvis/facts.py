@@ -14,9 +14,9 @@ from sphinx.util.docutils import SphinxRole
 
 from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Model
+from bmvis.overviews.fact_text import FactText, fact_text
+from bmvis.overviews.facts import FactRequest, parse_words, unknown
 from bmvis.source.pyproject import read_project
-from bmvis.tables.fact_text import FactText, fact_text
-from bmvis.tables.facts import FactRequest, parse_words, unknown
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import fact_unknown, fact_value, model_fact, titles_with_facts

@@ -16,7 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.gallery import (
+from bmvis.overviews.gallery import (
     Card,
     Entry,
     GalleryOptions,
@@ -27,11 +27,11 @@ from bmvis.gallery import (
     parse_gallery_options,
     read_entries,
 )
+from bmvis.overviews.own_columns import with_own_columns
+from bmvis.overviews.table_options import TableOptions
 from bmvis.render.summary import card_facts
 from bmvis.source.pyproject import read_project
 from bmvis.source.source import Source
-from bmvis.tables.options import TableOptions
-from bmvis.tables.own_columns import with_own_columns
 from bmvis.worker.protocol import Fact, Listed
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.directives import AnyOption

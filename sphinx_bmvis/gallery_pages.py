@@ -22,10 +22,10 @@ from sphinx.util import logging, rst
 from sphinx.util.display import status_iterator
 
 from bmvis.errors import OptionError
-from bmvis.gallery import Entry, GalleryOptions, page_names, parse_gallery_options, read_entries
-from bmvis.options import Options
+from bmvis.options.definitions import Options
+from bmvis.overviews.gallery import Entry, GalleryOptions, page_names, parse_gallery_options, read_entries
+from bmvis.overviews.table_options import TableOptions, parse_table_options
 from bmvis.reference import is_pattern
-from bmvis.tables.options import TableOptions, parse_table_options
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import place
 from sphinx_bmvis.gallery import expanded, gallery_key

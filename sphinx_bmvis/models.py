@@ -16,10 +16,10 @@ from sphinx.util import logging
 from sphinx.util.display import status_iterator
 
 from bmvis.errors import BmvisError
-from bmvis.log_text import one_line
 from bmvis.reference import is_pattern
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
+from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import Built, ModelRequest
 from sphinx_bmvis.api_pages import report
 from sphinx_bmvis.domain import BmvisDomain, domain_of

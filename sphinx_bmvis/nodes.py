@@ -13,8 +13,8 @@ from sphinx.util.docutils import SphinxTranslator
 from sphinx.writers.html5 import HTML5Translator
 from sphinx.writers.latex import LaTeXTranslator
 
-from bmvis.gallery import Card
 from bmvis.model.tree import Module
+from bmvis.overviews.gallery import Card
 from bmvis.render import latex
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.fact import to_html_fact, unknown_fact
@@ -75,7 +75,7 @@ class table_box(nodes.container):  # noqa: N801
 
 
 class table_value(nodes.inline):  # noqa: N801
-    """The content of a cell with a number: `cell` is a `bmvis.tables.table.Cell`."""
+    """The content of a cell with a number: `cell` is a `bmvis.overviews.table.Cell`."""
 
 
 class model_fact(nodes.inline):  # noqa: N801

@@ -11,9 +11,9 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from bmvis.log_text import one_line
 from bmvis.source import fingerprint
 from bmvis.source.facts import first_change, settled
+from bmvis.untrusted.log_text import one_line
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 
 logger = logging.getLogger(__name__)

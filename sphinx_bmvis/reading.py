@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.worker.protocol import ModelRequest
 from sphinx_bmvis.branches import LEFT_OUT, mark_left_out
 from sphinx_bmvis.domain import domain_of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from bmvis.gallery import Entry, GalleryOptions
-from bmvis.options import Options
+from bmvis.options.definitions import Options
+from bmvis.overviews.gallery import Entry, GalleryOptions
+from bmvis.overviews.table_options import TableOptions
 from bmvis.source.source import model_request
-from bmvis.tables.options import TableOptions
 from bmvis.worker.protocol import ModelRequest
 
 

@@ -17,10 +17,10 @@ from sphinx.errors import ConfigError
 from sphinx.util import logging
 
 from bmvis.errors import OptionError
-from bmvis.log_text import Log, forward
-from bmvis.option_parsing import parse_site_options
-from bmvis.options import Options
+from bmvis.options.definitions import Options
+from bmvis.options.parsing import parse_site_options
 from bmvis.source.source import Mode, Source
+from bmvis.untrusted.log_text import Log, forward
 from bmvis.worker.client import TIMEOUT
 from bmvis.worker.kept import Session, session_of_process
 

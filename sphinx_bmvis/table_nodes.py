@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from docutils import nodes
 from sphinx import addnodes
 
+from bmvis.overviews.table import Cell, Heading, Table, TableRow
 from bmvis.render.table_text import NO_VALUE
-from bmvis.tables.table import Cell, Heading, Table, TableRow
 from sphinx_bmvis.errors import place
 from sphinx_bmvis.nodes import model_table, table_box, table_value
 from sphinx_bmvis.roles import DOMAIN, HOME

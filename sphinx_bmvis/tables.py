@@ -10,11 +10,11 @@ from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.gallery import read_entries
+from bmvis.overviews.gallery import read_entries
+from bmvis.overviews.own_columns import Rows, misspelled_rows, read_rows
+from bmvis.overviews.table import RowResult, Table, make_table
+from bmvis.overviews.table_options import TableOptions, parse_table_options
 from bmvis.source.pyproject import read_project
-from bmvis.tables.options import TableOptions, parse_table_options
-from bmvis.tables.own_columns import Rows, misspelled_rows, read_rows
-from bmvis.tables.table import RowResult, Table, make_table
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn

@@ -9,7 +9,7 @@ from rich.console import Console
 from trees import tensor
 
 from bmvis.model.tree import Call, Model, Module, Output
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.latex import to_latex

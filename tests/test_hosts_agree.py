@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from markdown import markdown
 from pythons import TORCH_PYTHON
 
-from bmvis.options import OPTIONS
+from bmvis.options.definitions import OPTIONS
 
 SRC = Path(__file__).parent / "sites" / "markdown" / "src"
 TREES = {

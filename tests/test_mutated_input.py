@@ -22,7 +22,7 @@ from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Buffer, Call, Model, Module, Output, Parameter
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.source import checkpoint, fingerprint

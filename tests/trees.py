@@ -5,7 +5,7 @@ import msgspec
 from bmvis.errors import FactoryError
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Buffer, Model, Module, Parameter
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import error_box, to_html
 from bmvis.view.layout import layout
 

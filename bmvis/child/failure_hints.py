@@ -8,7 +8,7 @@ import socket
 import urllib.error
 from collections.abc import Iterator
 
-from bmvis import user_text
+from bmvis.untrusted import user_text
 
 WEIGHTS = "pass weights=None or pretrained=False, or build from the configuration: the tree needs no trained weights"
 GPU = "no GPU is needed: do not move the model to one, or to one only where torch.cuda.is_available()"

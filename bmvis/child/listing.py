@@ -25,10 +25,10 @@ from typing import Any
 import msgspec
 from torch import nn
 
-from bmvis import user_text
 from bmvis.child import allowed
 from bmvis.errors import FactoryError, a_type
 from bmvis.reference import Reference
+from bmvis.untrusted import user_text
 
 MAX_MODELS = 10_000
 """Maximum number of keys or items of which references are made."""

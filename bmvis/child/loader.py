@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from bmvis import user_text
 from bmvis.child import allowed, arguments, failure_hints, listing, name_hints, tracebacks
 from bmvis.child.boundary import user_code
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.extraction import optimizers
 from bmvis.reference import Reference, parse_reference
 from bmvis.source.allow import EVERYTHING
+from bmvis.untrusted import user_text
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 

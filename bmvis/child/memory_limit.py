@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bmvis.user_text import exception_text
+from bmvis.untrusted.user_text import exception_text
 from bmvis.worker.protocol import Request
 
 if sys.platform == "linux":

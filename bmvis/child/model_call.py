@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import torch
 
-from bmvis import inputs
 from bmvis.child import arguments, failure_hints, loader, tracebacks
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.extraction import forward, introspection
@@ -20,6 +19,7 @@ from bmvis.extraction.default_inputs import default_arguments
 from bmvis.extraction.fake_tensors import with_fake_tensors
 from bmvis.extraction.modules import LiveModel
 from bmvis.model.tree import Model, Problem
+from bmvis.options import inputs
 from bmvis.reference import Reference
 from bmvis.worker.protocol import Request
 

@@ -13,15 +13,16 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from bmvis import humanize, user_text
+from bmvis import humanize
 from bmvis.child import builder, loader, memory_limit
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.errors import BmvisError, FactoryError
-from bmvis.file_names import utf8
 from bmvis.model.tree import Model
 from bmvis.reference import Reference, parse_pattern, parse_reference
 from bmvis.source.facts import files_in, with_changed_paths
 from bmvis.source.pyproject import project_folder
+from bmvis.untrusted import user_text
+from bmvis.untrusted.file_names import utf8
 from bmvis.worker.protocol import Answer, Built, Failed, Listed, Reply, Request
 
 _project_folder = cache(project_folder)

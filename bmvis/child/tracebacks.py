@@ -9,7 +9,7 @@ import traceback
 from functools import cache
 from pathlib import Path
 
-from bmvis import user_text
+from bmvis.untrusted import user_text
 
 _PACKAGE = Path(__file__).parents[1]
 _START = Path.cwd().resolve()

@@ -17,8 +17,8 @@ from bmvis.errors import BmvisError, SnapshotError
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model
-from bmvis.regular_file import read_regular
 from bmvis.source.recorded import MAX_BYTES, ConflictError, conflict_sides, parse_snapshot, read_snapshot
+from bmvis.untrusted.regular_file import read_regular
 
 _SIDES = re.compile(rb"^(?:<{7}|>{7}) (\S+)", re.MULTILINE)
 """Conflict markers with the name of a branch or commit."""

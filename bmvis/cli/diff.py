@@ -12,10 +12,10 @@ from bmvis.cli.comparing import compare_contents
 from bmvis.cli.results import Result, exit_code
 from bmvis.cli.shared_options import Report, errors_end_the_command, project_option, report_options
 from bmvis.errors import OptionError, SnapshotError
-from bmvis.regular_file import read_regular
 from bmvis.source.pyproject import read_project
 from bmvis.source.recorded import MAX_BYTES
 from bmvis.source.revisions import read_revision, resolve_revision
+from bmvis.untrusted.regular_file import read_regular
 
 
 @click.command()

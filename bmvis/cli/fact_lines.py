@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from bmvis.errors import SnapshotError
-from bmvis.log_text import one_line
 from bmvis.model.snapshot import dump
-from bmvis.regular_file import read_regular
 from bmvis.source.recorded import MAX_BYTES, parse_snapshot
+from bmvis.untrusted.log_text import one_line
+from bmvis.untrusted.regular_file import read_regular
 
 _PLACE = ("depth", "name", "names", "type", "package")
 

@@ -12,7 +12,7 @@ import msgspec
 from bmvis.cli.results import Result, exit_code, summary
 from bmvis.cli.shared_options import Report, errors_end_the_command, report_options
 from bmvis.errors import OptionError
-from bmvis.regular_file import read_regular
+from bmvis.untrusted.regular_file import read_regular
 
 MAX_BYTES = 200_000_000
 

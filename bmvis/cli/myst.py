@@ -17,16 +17,24 @@ import msgspec
 from bmvis.cli.shared_options import errors_end_the_command
 from bmvis.cli.table import read_table
 from bmvis.errors import BmvisError, OptionError
-from bmvis.gallery import GALLERY_OPTIONS, Entry, expand, make_card, ordered, parse_gallery_options, read_entries
-from bmvis.log_text import one_line
 from bmvis.model.tree import Model
-from bmvis.option_parsing import parse_options, take_comparison, take_optimizer
-from bmvis.options import OPTIONS, Device, Option
+from bmvis.options.definitions import OPTIONS, Device, Option
+from bmvis.options.parsing import parse_options, take_comparison, take_optimizer
+from bmvis.overviews.fact_text import fact_text
+from bmvis.overviews.facts import parse_words, unknown
+from bmvis.overviews.gallery import (
+    GALLERY_OPTIONS,
+    Entry,
+    expand,
+    make_card,
+    ordered,
+    parse_gallery_options,
+    read_entries,
+)
+from bmvis.overviews.table_options import TABLE_OPTIONS, parse_table_options
 from bmvis.render import myst as nodes
 from bmvis.source.source import Source, model_request
-from bmvis.tables.fact_text import fact_text
-from bmvis.tables.facts import parse_words, unknown
-from bmvis.tables.options import TABLE_OPTIONS, parse_table_options
+from bmvis.untrusted.log_text import one_line
 from bmvis.view.layout import layout
 from bmvis.worker.client import TIMEOUT
 from bmvis.worker.protocol import ModelRequest

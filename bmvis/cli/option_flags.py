@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import click
 
-from bmvis.options import Option
+from bmvis.options.definitions import Option
 
 _Command = Callable[..., None]
 

@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 
 from bmvis.cli.regions import Region
 from bmvis.errors import OptionError
-from bmvis.log_text import one_line
-from bmvis.option_parsing import parse_options
+from bmvis.options.parsing import parse_options
 from bmvis.render.html.figure_image import to_image
 from bmvis.render.html.markup import tag
 from bmvis.render.summary import card_facts
 from bmvis.render.terminal import Scheme, to_svg
 from bmvis.source.source import Source, model_request
+from bmvis.untrusted.log_text import one_line
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bmvis.errors import OptionError
-from bmvis.option_parsing import take_words
+from bmvis.options.parsing import take_words
 
 _FENCE = r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*$"
 _MARKDOWN = re.compile(

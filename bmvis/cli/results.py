@@ -15,11 +15,11 @@ from bmvis.comparison.key_map import RenamedKey
 from bmvis.comparison.optimizer_state import OptimizerState
 from bmvis.comparison.tensor_changes import Impact
 from bmvis.errors import BmvisError, SnapshotError
-from bmvis.log_text import lines
 from bmvis.model.totals import Totals
 from bmvis.source.portable import portable_error
 from bmvis.source.pyproject import project_folder
 from bmvis.source.recorded import ConflictError, MissingSnapshotError, ReferenceChangedError
+from bmvis.untrusted.log_text import lines
 
 Status = Literal[
     "same", "drifted", "new", "removed", "broken", "missing", "mismatched", "conflicted", "unreadable", "obsolete"

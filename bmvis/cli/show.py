@@ -16,9 +16,8 @@ from bmvis.cli.fact_lines import fact_lines
 from bmvis.cli.option_flags import option_flags
 from bmvis.cli.shared_options import errors_end_the_command
 from bmvis.errors import BmvisError
-from bmvis.log_text import json_document
-from bmvis.option_parsing import parse_options
-from bmvis.options import OPTIONS, Options
+from bmvis.options.definitions import OPTIONS, Options
+from bmvis.options.parsing import parse_options
 from bmvis.reference import short_name
 from bmvis.render.connections import called_with, connection_lines
 from bmvis.render.html.figure_image import to_image
@@ -28,6 +27,7 @@ from bmvis.render.terminal import print_page, to_svg
 from bmvis.render.text import printable
 from bmvis.source.recorded import read_file, recorded_model
 from bmvis.source.source import Source, model_request
+from bmvis.untrusted.log_text import json_document
 from bmvis.view.figure.choice import chosen_figures
 from bmvis.view.layout import layout
 from bmvis.view.page import Page

@@ -21,10 +21,10 @@ from bmvis.cli.shared_options import (
     project_option,
     write_file,
 )
-from bmvis.log_text import one_line
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import parse_snapshot
+from bmvis.untrusted.log_text import one_line
 
 
 @click.command()

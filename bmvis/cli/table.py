@@ -12,14 +12,14 @@ import click
 from bmvis.cli.option_flags import option_flags
 from bmvis.cli.show import BROKEN, printable_lines
 from bmvis.errors import BmvisError
-from bmvis.gallery import read_entries
+from bmvis.overviews.gallery import read_entries
+from bmvis.overviews.own_columns import misspelled_rows, read_rows
+from bmvis.overviews.results import build_results
+from bmvis.overviews.table import Table, make_table
+from bmvis.overviews.table_options import TABLE_OPTIONS, TableOptions, parse_table_options
 from bmvis.render.html.standalone import table_document
 from bmvis.render.table_text import to_csv, to_markdown, to_rst, to_text
 from bmvis.source.source import Source
-from bmvis.tables.options import TABLE_OPTIONS, TableOptions, parse_table_options
-from bmvis.tables.own_columns import misspelled_rows, read_rows
-from bmvis.tables.results import build_results
-from bmvis.tables.table import Table, make_table
 from bmvis.worker.client import TIMEOUT
 
 _ELSEWHERE = ("toctree", "name", "class", "alt")

@@ -14,14 +14,14 @@ from bmvis.cli.regions import Region, find_regions
 from bmvis.cli.show import BROKEN, printable_lines
 from bmvis.cli.table import read_table
 from bmvis.errors import BmvisError, OptionError, TraceError, nearest
-from bmvis.option_parsing import parse_options
-from bmvis.regular_file import read_regular
+from bmvis.options.parsing import parse_options
+from bmvis.overviews.fact_text import fact_text
+from bmvis.overviews.facts import parse_fact
+from bmvis.overviews.table_options import parse_table_options
 from bmvis.render.table_text import markdown_text, to_markdown, to_rst
 from bmvis.render.text import to_text
 from bmvis.source.source import Source, model_request
-from bmvis.tables.fact_text import fact_text
-from bmvis.tables.facts import parse_fact
-from bmvis.tables.options import parse_table_options
+from bmvis.untrusted.regular_file import read_regular
 from bmvis.view.layout import layout
 from bmvis.worker.client import TIMEOUT
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from bmvis import user_text
 from bmvis.extraction import introspection
+from bmvis.untrusted import user_text
 
 _FACTS = ("r", "lora_alpha", "alpha", "use_rslora", "use_dora")
 """Attributes of layers, in the order of a row. Those that are False are left out, as in `LoraConfig`."""

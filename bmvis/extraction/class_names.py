@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from bmvis import user_text
 from bmvis.extraction import introspection
 from bmvis.model.tree import join
+from bmvis.untrusted import user_text
 
 _MANGLED = re.compile(r"^__torch__\.|___torch_mangle_\d+\.")
 _FX = "torch.fx.graph_module"

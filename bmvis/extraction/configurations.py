@@ -15,10 +15,10 @@ from typing import Any
 
 from torch import nn
 
-from bmvis import user_text
 from bmvis.extraction import introspection
 from bmvis.extraction.setting_values import entries
 from bmvis.model.settings import Configuration, normal
+from bmvis.untrusted import user_text
 
 MAX_CONFIGURATIONS = 32
 MAX_VALUES = 200

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
-from bmvis import user_text
 from bmvis.extraction.dataflow import DataflowRecorder, RawOperation
 from bmvis.extraction.outputs import named_tensors
 from bmvis.model.dataflow import Dataflow, FlowOperation, FlowResult, ModuleCall
+from bmvis.untrusted import user_text
 
 MAX_RESULTS = 8
 """Maximum number of unnamed outputs that have an output of their own in a figure."""

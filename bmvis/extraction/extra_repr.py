@@ -11,9 +11,9 @@ import time
 
 from torch import nn
 
-from bmvis import user_text
 from bmvis.extraction import introspection
 from bmvis.extraction.adapter_facts import adapter_facts, is_adapter_class
+from bmvis.untrusted import user_text
 
 MAX_LENGTH = 200
 """Maximum number of characters for one module. Longer text is truncated."""

@@ -27,10 +27,10 @@ from bmvis.extraction.dataflow import DataflowRecorder, tensors_in
 from bmvis.extraction.dataflow_graph import record_inputs, to_dataflow
 from bmvis.extraction.modules import LiveModel, capture_live
 from bmvis.extraction.unregistered import call_note, find_unregistered, strangers_note
-from bmvis.inputs import TensorInput
 from bmvis.model.call_summary import GENERATOR
 from bmvis.model.dataflow import Dataflow
 from bmvis.model.tree import Call, Model
+from bmvis.options.inputs import TensorInput
 
 _SIZE_QUERIES = frozenset(
     f"aten::{name}"

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from bmvis.errors import a_type
-from bmvis.user_text import safe_text
+from bmvis.untrusted.user_text import safe_text
 
 _Registered = TypeVar("_Registered", nn.Module, torch.Tensor)
 Children = Sequence[tuple[str, nn.Module]]

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from bmvis import user_text
 from bmvis.extraction import introspection
+from bmvis.untrusted import user_text
 
 _BASES = ("keras.src.layers.layer", "keras.src.backend.torch.layer")
 """The modules of the base classes of all layers. A `build` that one of them defines creates no variables."""

@@ -14,8 +14,8 @@ from types import FunctionType
 
 from torch import nn
 
-from bmvis import user_text
 from bmvis.extraction import introspection
+from bmvis.untrusted import user_text
 
 _HOOKS = ("configure_model", "configure_sharded_model")
 _LIBRARIES = ("lightning", "pytorch_lightning")

@@ -23,7 +23,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from bmvis import user_text
+from bmvis.untrusted import user_text
 
 MAX_FAILURES = 1000
 """Maximum number of failures that are recorded."""

@@ -10,7 +10,6 @@ import msgspec
 import torch
 from torch import nn
 
-from bmvis import user_text
 from bmvis.errors import FactoryError
 from bmvis.extraction import introspection, unregistered
 from bmvis.extraction.active_parameters import active_parameters
@@ -28,6 +27,7 @@ from bmvis.extraction.unregistered import find_unregistered
 from bmvis.extraction.versions import find_versions
 from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
+from bmvis.untrusted import user_text
 
 _Record = TypeVar("_Record", Parameter, Buffer)
 _Place = tuple[int, str, str, nn.Module, str | None, introspection.Tensors, introspection.Tensors]

@@ -6,7 +6,7 @@ import functools
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
-from bmvis import user_text
+from bmvis.untrusted import user_text
 
 LONGEST = 120
 """Characters of a name."""

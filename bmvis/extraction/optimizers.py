@@ -13,13 +13,13 @@ import msgspec
 import torch
 from torch import nn
 
-from bmvis import user_text
 from bmvis.errors import FactoryError, a_type
 from bmvis.extraction import introspection
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.setting_values import entries
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Parameter
+from bmvis.untrusted import user_text
 
 MAX_CHARACTERS = 60
 """Maximum length of a hyperparameter as text."""

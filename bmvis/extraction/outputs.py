@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from bmvis import user_text
 from bmvis.extraction import introspection
 from bmvis.model.tree import Output
+from bmvis.untrusted import user_text
 
 MAX_OUTPUTS = 32
 """Maximum number of tensors of one output that are recorded."""

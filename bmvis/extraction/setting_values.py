@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from bmvis import user_text
 from bmvis.extraction.names import callable_name
+from bmvis.untrusted import user_text
 
 MAX_STRING = 80
 """Characters of a string that is recorded."""

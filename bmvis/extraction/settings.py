@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from bmvis import user_text
 from bmvis.extraction import introspection
 from bmvis.extraction.setting_values import callable_text, entries, text_of
 from bmvis.model.settings import DEFAULT, MODE, arguments, normal
+from bmvis.untrusted import user_text
 
 MAX_SETTINGS = 64
 """Settings of one module that are recorded."""

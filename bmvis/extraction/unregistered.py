@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from bmvis import user_text
 from bmvis.errors import a_type
 from bmvis.extraction import introspection
 from bmvis.model.tree import join
+from bmvis.untrusted import user_text
 
 MAX_ITEMS = 10_000
 """Maximum number of items of one attribute that are searched."""

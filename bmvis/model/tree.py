@@ -220,7 +220,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     active: int = 0
     """Number of parameters that one token uses in a mixture of experts. 0 if there are no experts, or it is unknown."""
     inputs: str = ""
-    """The inputs of the forward pass that was requested, as `bmvis.inputs` writes them; '' if there was none."""
+    """The inputs of the forward pass that was requested, as `options.inputs` writes them; '' if there was none."""
     untraced: Problem | None = None
     """Why there is no record of a forward pass although one was requested."""
     incomplete: Problem | None = None

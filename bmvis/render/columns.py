@@ -8,7 +8,7 @@ import msgspec
 
 from bmvis.model.call_summary import ALL_OPERATIONS
 from bmvis.model.tree import Output
-from bmvis.options import ColumnName
+from bmvis.options.definitions import ColumnName
 from bmvis.render import words
 from bmvis.view.page import Page, Row
 from bmvis.view.variation import Member

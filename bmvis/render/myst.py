@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bmvis.errors import BmvisError
-from bmvis.gallery import Card
 from bmvis.model.tree import Buffer, Parameter
+from bmvis.overviews.gallery import Card
+from bmvis.overviews.table import Table, TableRow
 from bmvis.render import summary, words
 from bmvis.render.html.tree import row_id
 from bmvis.render.param_groups import param_group_lines
 from bmvis.render.table_text import NO_VALUE
 from bmvis.render.text import mark_text, name_text, printable
-from bmvis.tables.table import Table, TableRow
 from bmvis.view.page import Page, Row
 
 Node = dict[str, object]

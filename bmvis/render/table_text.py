@@ -7,9 +7,9 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 
-from bmvis.log_text import one_line
+from bmvis.overviews.table import MINIMUM, Cell, Table, TableRow
 from bmvis.render.text import printable
-from bmvis.tables.table import MINIMUM, Cell, Table, TableRow
+from bmvis.untrusted.log_text import one_line
 
 NO_VALUE = "–"
 """The text of a cell without a value."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bmvis.log_text import without_commands
 from bmvis.model.tree import Parameter
 from bmvis.render import summary, words
 from bmvis.render.columns import column_texts
 from bmvis.render.connections import figure_lines
 from bmvis.render.param_groups import param_group_lines
+from bmvis.untrusted.log_text import without_commands
 from bmvis.view.page import Page, Row
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import WorkerError
-from bmvis.inputs import canonical_text
 from bmvis.model.tree import Problem
-from bmvis.options import Device
+from bmvis.options.definitions import Device
+from bmvis.options.inputs import canonical_text
 from bmvis.reference import Reference
 from bmvis.source import checkpoint, fingerprint
 from bmvis.source.allow import EVERYTHING

@@ -17,12 +17,12 @@ from typing import TypeVar
 
 import msgspec
 
-from bmvis.file_names import local, utf8
 from bmvis.model.consistency import inconsistency
-from bmvis.regular_file import read_regular
 from bmvis.source import facts as facts_of
 from bmvis.source import fingerprint
 from bmvis.source.pyproject import project_folder
+from bmvis.untrusted.file_names import local, utf8
+from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.protocol import Built, Fact, Listed
 
 MAX_BYTES = 500_000_000

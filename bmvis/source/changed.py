@@ -13,9 +13,9 @@ from pathlib import Path, PurePath
 
 from bmvis.errors import InvalidReferenceError
 from bmvis.reference import parse_reference
-from bmvis.regular_file import read_regular
 from bmvis.source.pyproject import Project
 from bmvis.source.revisions import changed_files
+from bmvis.untrusted.regular_file import read_regular
 
 MAX_BYTES = 10_000_000
 _PROSE = (".md", ".rst")

@@ -17,9 +17,9 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import BmvisError
-from bmvis.file_names import utf8
 from bmvis.source import fingerprint
 from bmvis.source.pyproject import read_project
+from bmvis.untrusted.file_names import utf8
 from bmvis.worker.protocol import Fact, Kind
 
 MAX_STAT_BYTES = 2**26

@@ -7,7 +7,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from bmvis.regular_file import open_regular
+from bmvis.untrusted.regular_file import open_regular
 
 _PACKAGE = Path(__file__).parents[1]
 _CHUNK = 2**20

@@ -13,8 +13,8 @@ from functools import cached_property
 import msgspec
 
 from bmvis.errors import InvalidReferenceError, OptionError, ProjectError
-from bmvis.inputs import parse_inputs
-from bmvis.options import Device
+from bmvis.options.definitions import Device
+from bmvis.options.inputs import parse_inputs
 from bmvis.reference import Reference, parse_pattern
 
 FACTORY = "{factory}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from bmvis.log_text import one_line
 from bmvis.reference import parse_pattern, parse_reference
+from bmvis.untrusted.log_text import one_line
 
 MAX_NAMES = 10
 """Maximum number of names in the message about names that a pattern passes over."""

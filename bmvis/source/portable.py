@@ -17,9 +17,9 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import BmvisError
-from bmvis.file_names import readable, utf8
 from bmvis.model.tree import Model, Module, Problem
 from bmvis.source.pyproject import project_folder
+from bmvis.untrusted.file_names import readable, utf8
 from bmvis.worker.worker_folder import NAME_PATTERN
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")

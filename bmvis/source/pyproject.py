@@ -13,9 +13,9 @@ import msgspec
 
 from bmvis.comparison.ignored import NOTHING, Ignored, parse_ignored
 from bmvis.errors import ProjectError, nearest
-from bmvis.options import Device
+from bmvis.options.definitions import Device
+from bmvis.overviews.own_columns import column_text
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern, read_pattern
-from bmvis.tables.own_columns import column_text
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -8,13 +8,13 @@ import msgspec
 
 from bmvis.comparison.drift import find_drift
 from bmvis.errors import DriftError, SnapshotError
-from bmvis.inputs import canonical_text
 from bmvis.model.call_summary import without_calls, without_dataflow
 from bmvis.model.snapshot import Snapshot, load
 from bmvis.model.tree import Model, Problem
-from bmvis.regular_file import read_regular
+from bmvis.options.inputs import canonical_text
 from bmvis.source.facts import file_facts
 from bmvis.source.pyproject import Project
+from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.protocol import Built
 
 MAX_BYTES = 200_000_000

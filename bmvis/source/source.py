@@ -13,10 +13,10 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from bmvis import inputs as inputs_of
 from bmvis.errors import BmvisError, InvalidReferenceError, NoTorchError, ProjectError, nearest
 from bmvis.model.call_summary import without_calls
-from bmvis.options import Device, Options
+from bmvis.options import inputs as inputs_of
+from bmvis.options.definitions import Device, Options
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, BuildJob

@@ -23,7 +23,7 @@ from bmvis.model.dtypes import device_of, dtype_of, rank_facts
 from bmvis.model.labels import merge_paths
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model, join, parameter_facts
-from bmvis.options import CALL_COLUMNS, Options
+from bmvis.options.definitions import CALL_COLUMNS, Options
 from bmvis.view.chains import join_chains, join_lists
 from bmvis.view.change_summary import change_summary
 from bmvis.view.common_structure import choose_mapping, rename_modules

@@ -12,7 +12,7 @@ from bmvis.model.call_summary import CallSummary
 from bmvis.model.labels import label
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Module, Parameter
-from bmvis.options import CALL_COLUMNS, ColumnName, Options
+from bmvis.options.definitions import CALL_COLUMNS, ColumnName, Options
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.hidden import Hidden
 from bmvis.view.param_groups import ParamGroupTable

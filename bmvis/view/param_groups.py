@@ -11,7 +11,7 @@ from bmvis.model.labels import merge_paths
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.totals import NOTHING, Totals, of_parameter
 from bmvis.model.tree import Model, Module, Parameter, join
-from bmvis.options import FindingKind as Kind
+from bmvis.options.definitions import FindingKind as Kind
 
 MAX_PLACES = 4
 """Maximum number of places that a finding lists."""

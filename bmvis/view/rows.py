@@ -12,7 +12,7 @@ from bmvis.model.dtypes import device_of, dtype_of, rank_facts
 from bmvis.model.labels import label, series_label, shortened
 from bmvis.model.totals import Totals, of_parameter, subtree_totals
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.view.convolutions import groups_of_convolutions
 from bmvis.view.extra_reprs import merge_extra_reprs
 from bmvis.view.folding import Folding, Group, represented_modules

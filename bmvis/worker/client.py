@@ -17,8 +17,8 @@ from types import TracebackType
 import msgspec
 
 from bmvis.errors import BmvisError, DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError
-from bmvis.file_names import local, utf8
-from bmvis.options import Device
+from bmvis.options.definitions import Device
+from bmvis.untrusted.file_names import local, utf8
 from bmvis.worker.fork_server import ForkServer
 from bmvis.worker.kept import Keep, KeeperGoneError, KeptServer, connect
 from bmvis.worker.protocol import Built, Failed, Listed, Outcome, Reply, Request

@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from bmvis.file_names import readable
 from bmvis.model.tree import Model
-from bmvis.options import Device
+from bmvis.options.definitions import Device
+from bmvis.untrusted.file_names import readable
 
 
 class Request(msgspec.Struct, frozen=True):

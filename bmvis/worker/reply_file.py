@@ -13,7 +13,7 @@ import msgspec
 
 from bmvis.errors import WorkerError
 from bmvis.model.consistency import inconsistency
-from bmvis.regular_file import read_regular
+from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.protocol import Answer, Built, Failed, Request
 
 _open, _write, _close, _chmod, _unlink, _replace = os.open, os.write, os.close, os.chmod, os.unlink, os.replace

@@ -14,7 +14,7 @@ from collections import deque
 from pathlib import Path
 
 from bmvis.errors import WorkerError
-from bmvis.file_names import utf8
+from bmvis.untrusted.file_names import utf8
 from bmvis.worker import process_tree
 from bmvis.worker.worker_folder import WorkerFolder
 

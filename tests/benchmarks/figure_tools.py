@@ -26,7 +26,7 @@ from torch import nn
 
 from bmvis.extraction import forward
 from bmvis.extraction.modules import capture_live
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.figure_image import to_image
 from bmvis.view.figure.choice import drawn_figure
 

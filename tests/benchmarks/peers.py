@@ -15,7 +15,7 @@ from rich.table import Table
 from torch import nn
 
 from bmvis.extraction.modules import capture
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.source.source import Source
 from bmvis.view.layout import layout

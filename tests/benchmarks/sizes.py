@@ -11,7 +11,7 @@ from rich.table import Table
 from torch import nn
 
 from bmvis.extraction.modules import capture
-from bmvis.options import Fold, Options
+from bmvis.options.definitions import Fold, Options
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
 

@@ -10,8 +10,8 @@ from trees import bert, tensor
 from bmvis import address
 from bmvis.errors import HighlightError, OptionError
 from bmvis.model.tree import Model, Module
-from bmvis.option_parsing import parse_options, parse_site_options
-from bmvis.options import Options
+from bmvis.options.definitions import Options
+from bmvis.options.parsing import parse_options, parse_site_options
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text

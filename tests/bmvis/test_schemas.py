@@ -13,7 +13,7 @@ import bmvis
 from bmvis.cli import main
 from bmvis.model import snapshot, tree
 from bmvis.model.totals import Totals
-from bmvis.option_parsing import parse_options
+from bmvis.options.parsing import parse_options
 from bmvis.render.json_data import VERSION, to_data
 from bmvis.source.source import Source, model_request
 from bmvis.view.layout import layout

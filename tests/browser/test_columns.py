@@ -6,7 +6,7 @@ from networks import densenet
 from test_script import do
 
 from bmvis.model.tree import Call, Model, Output
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.columns import column_texts
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout

@@ -7,7 +7,7 @@ from formats import layer, net
 from trees import tensor
 
 from bmvis.model.tree import Module
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
 from bmvis.view.figure.layout.draw import draw

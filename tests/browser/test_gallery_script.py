@@ -4,8 +4,8 @@ import pytest
 from trees import bert, linear
 
 from bmvis.errors import FactoryError
-from bmvis.gallery import Entry, GalleryOptions, make_card
 from bmvis.model.tree import Model, Module
+from bmvis.overviews.gallery import Entry, GalleryOptions, make_card
 from bmvis.render.html import assets
 from bmvis.render.html.cards import to_cards
 

@@ -5,7 +5,7 @@ from contrast import faint
 from trees import bert, page, tensor
 
 from bmvis.model.tree import Model, Module
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import row_id, to_html
 from bmvis.view.layout import layout
 

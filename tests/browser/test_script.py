@@ -6,7 +6,7 @@ import pytest
 from trees import HOSTILE, bert, hostile, large, linear, tensor
 
 from bmvis.model.tree import Model, Module
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
 

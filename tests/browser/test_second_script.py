@@ -3,7 +3,7 @@
 import pytest
 from trees import bert
 
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html import assets
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout

@@ -11,7 +11,7 @@ from bmvis import humanize
 from bmvis.model.call_summary import summarize_calls
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Buffer, Call, Model, Module, Output
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render import words
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout

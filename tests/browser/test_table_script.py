@@ -4,12 +4,12 @@ import pytest
 from trees import linear
 
 from bmvis.errors import FactoryError
-from bmvis.gallery import Entry
 from bmvis.model.tree import Model, Module
+from bmvis.overviews.gallery import Entry
+from bmvis.overviews.table import RowResult, make_table
+from bmvis.overviews.table_options import parse_table_options
 from bmvis.render.html import assets
 from bmvis.render.html.table import to_html_table
-from bmvis.tables.options import parse_table_options
-from bmvis.tables.table import RowResult, make_table
 
 pytestmark = pytest.mark.browser
 

@@ -8,8 +8,8 @@ import pytest
 from bs4 import BeautifulSoup
 from nu import check, needs_nu, of_bmvis
 
-from bmvis.gallery import GALLERY_OPTIONS
-from bmvis.options import OPTIONS, Options
+from bmvis.options.definitions import OPTIONS, Options
+from bmvis.overviews.gallery import GALLERY_OPTIONS
 from bmvis.render.text import to_text
 from bmvis.source.source import Source
 from bmvis.view.layout import layout

@@ -8,7 +8,7 @@ import torch
 
 from bmvis import capture
 from bmvis.model.totals import subtree_totals
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.view.layout import layout
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "demo_docs"))

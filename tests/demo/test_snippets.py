@@ -9,7 +9,7 @@ import yaml
 from test_pages import PAGES, dialects, load
 
 from bmvis.cli import main
-from bmvis.option_parsing import parse_site_options
+from bmvis.options.parsing import parse_site_options
 from bmvis.reference import is_pattern
 from bmvis.source.pyproject import read_project
 from mkdocs_bmvis.settings import DESCRIPTIONS, read_settings

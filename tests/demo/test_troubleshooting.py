@@ -7,7 +7,7 @@ import pytest
 from test_pages import DEMO, PAGES, dialects
 
 from bmvis.errors import BmvisError
-from bmvis.option_parsing import parse_options
+from bmvis.options.parsing import parse_options
 from bmvis.source.source import Source
 from bmvis.view.layout import layout
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.figure import to_figure
 from bmvis.source.source import Source
 from bmvis.view.figure.choice import drawn_figure

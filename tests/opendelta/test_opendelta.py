@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from bmvis.model.tree import join, paths
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.text import to_text
 from bmvis.source.source import Source
 from bmvis.view.layout import layout

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from bmvis import capture
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.view.layout import layout
 
 Models = tuple[list[str], Callable[[str], nn.Module]]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bmvis.cli.results import FailOn, Level, Result, fails, level
 from bmvis.comparison.drift import IMPACTS
-from bmvis.log_text import lines, one_line
+from bmvis.untrusted.log_text import lines, one_line
 
 MAX_ANNOTATIONS = 10
 

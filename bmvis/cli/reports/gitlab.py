@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bmvis.cli.results import Result
-from bmvis.log_text import json_document, one_line
+from bmvis.untrusted.log_text import json_document, one_line
 
 _SEVERITIES = {"checkpoint": "critical", "numerics": "major", "training": "minor", "cosmetic": "info"}
 

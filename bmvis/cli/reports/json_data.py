@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bmvis.cli.results import Result
-from bmvis.log_text import json_document
+from bmvis.untrusted.log_text import json_document
 
 _COMPARED = ("class", "headline", "changes", "before", "after", "verdict", "optimizer_state", "renamed", "versions")
 _FAILED = ("message", "hint", "detail")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from bmvis.cli.results import BROKEN, EXIT_CODES, FailOn, Result, fails
-from bmvis.log_text import lines, one_line
+from bmvis.untrusted.log_text import lines, one_line
 
 
 def to_junit(results: Sequence[Result], fail_on: FailOn) -> str:

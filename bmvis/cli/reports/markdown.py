@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from bmvis.cli.reports.change_tree import change_tree
 from bmvis.cli.results import Result
 from bmvis.comparison.drift import IMPACTS
-from bmvis.log_text import lines, one_line
+from bmvis.untrusted.log_text import lines, one_line
 
 MAX_CHARACTERS = 60_000
 """Maximum length of the report. A comment on GitHub can have 65,536 characters."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from bmvis import __version__
 from bmvis.cli.results import Result
-from bmvis.log_text import json_document, one_line
+from bmvis.untrusted.log_text import json_document, one_line
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _URL = "https://github.com/bmvis/bmvis"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bmvis.cli.results import Result
-from bmvis.log_text import one_line
+from bmvis.untrusted.log_text import one_line
 
 
 def to_text(results: Sequence[Result]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bmvis.errors import BmvisError
-from bmvis.gallery import Card, Entry, GalleryOptions
+from bmvis.overviews.gallery import Card, Entry, GalleryOptions
 from bmvis.render import summary
 from bmvis.render.html.figure import figure_thumbnail
 from bmvis.render.html.map import to_thumbnail

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bmvis.overviews.fact_text import FactText
 from bmvis.render.html.markup import Markup, tag
-from bmvis.tables.fact_text import FactText
 
 
 def to_html_fact(fact: FactText) -> Markup:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bmvis.model.tree import Buffer, Parameter
-from bmvis.options import ColumnName
+from bmvis.options.definitions import ColumnName
 from bmvis.render import columns, words
 from bmvis.render.html.markup import safe_name
 from bmvis.view.page import Page, Row

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bmvis.overviews.table import Table
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.table import to_html_table
 from bmvis.render.html.tree import to_html
-from bmvis.tables.table import Table
 from bmvis.view.page import Page
 
 _LOOK = """

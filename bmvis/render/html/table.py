@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bmvis.overviews.table import Cell, Heading, Table, TableRow
 from bmvis.render.html.markup import Markup, join, prose, tag
 from bmvis.render.table_text import NO_VALUE
-from bmvis.tables.table import Cell, Heading, Table, TableRow
 
 
 def to_html_table(table: Table, anchor: str, place: str = "") -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bmvis import address
 from bmvis.errors import BmvisError, FigureError, HighlightError
 from bmvis.model.tree import Model
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.draw import draw_deepest
 from bmvis.view.figure.layout.drawing import DrawnFigure

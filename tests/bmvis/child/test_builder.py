@@ -13,7 +13,7 @@ from bmvis.child.import_tracker import ImportTracker
 from bmvis.errors import BmvisError
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model
-from bmvis.option_parsing import parse_options
+from bmvis.options.parsing import parse_options
 from bmvis.reference import parse_reference
 from bmvis.source.source import Source
 from bmvis.view.layout import layout

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bmvis.options import OPTIONS
+from bmvis.options.definitions import OPTIONS
 
 MODELS = """from torch import nn
 

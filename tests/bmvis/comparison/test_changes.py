@@ -12,7 +12,7 @@ from bmvis.comparison.changes import compare_models
 from bmvis.comparison.drift import find_drift
 from bmvis.extraction.modules import capture
 from bmvis.model.totals import subtree_totals
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text

@@ -20,7 +20,7 @@ from bmvis.comparison.ignored import parse_ignored
 from bmvis.errors import SnapshotError
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.tree import Model, Problem
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.source.source import Source
 from bmvis.view.figure.choice import drawn_figure
 from bmvis.worker.protocol import ModelRequest

@@ -7,7 +7,7 @@ import transformers
 from torch import nn
 
 from bmvis.extraction.modules import capture
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.text import to_text

@@ -10,7 +10,7 @@ from small_models import SMALL, llama
 from torch import nn
 
 from bmvis import capture
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout

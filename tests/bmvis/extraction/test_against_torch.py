@@ -11,7 +11,7 @@ from torch import nn
 from transformers import T5Config, T5ForConditionalGeneration
 
 from bmvis import capture
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from bmvis.extraction.forward import trace_call
 from bmvis.extraction.modules import capture_live
 from bmvis.model.tree import Model
-from bmvis.option_parsing import parse_options
+from bmvis.options.parsing import parse_options
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 

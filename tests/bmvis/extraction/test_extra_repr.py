@@ -8,7 +8,7 @@ from torch.nn.utils import parametrizations
 from bmvis import capture
 from bmvis.comparison.drift import find_drift
 from bmvis.extraction import extra_repr
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout

@@ -17,9 +17,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from bmvis.errors import InvalidReferenceError, OptionError
 from bmvis.extraction.forward import make_tensors, trace_call
 from bmvis.extraction.modules import capture, capture_live
-from bmvis.inputs import parse_inputs
 from bmvis.model.tree import Model
-from bmvis.option_parsing import parse_options
+from bmvis.options.inputs import parse_inputs
+from bmvis.options.parsing import parse_options
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.latex import to_latex

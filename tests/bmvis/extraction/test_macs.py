@@ -15,8 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from bmvis.extraction import macs
 from bmvis.extraction.forward import make_tensors, trace_call
 from bmvis.extraction.modules import capture_live
-from bmvis.inputs import parse_inputs
 from bmvis.model.tree import Call
+from bmvis.options.inputs import parse_inputs
 
 IDS = "input_ids: int64[1, 8]"
 PIXELS = "pixel_values: float32[1, 3, 32, 32]"

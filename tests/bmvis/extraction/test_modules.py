@@ -10,7 +10,7 @@ from torch.nn.utils import parametrizations
 from bmvis import capture
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, Module, Parameter
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout

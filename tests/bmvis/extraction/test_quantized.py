@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bmvis import capture
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 

@@ -13,7 +13,7 @@ from bmvis.extraction.modules import capture
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import printable, to_text

@@ -7,7 +7,7 @@ from torch import nn
 
 from bmvis import capture
 from bmvis.model.totals import subtree_totals
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 

@@ -13,7 +13,7 @@ from trees import tensor
 from bmvis.errors import OptionError
 from bmvis.model.call_summary import ALL_OPERATIONS
 from bmvis.model.tree import Call, Model, Output, Problem
-from bmvis.option_parsing import parse_options
+from bmvis.options.parsing import parse_options
 from bmvis.render.columns import MAX_CELL, NONE, column_texts
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex

@@ -7,7 +7,7 @@ from figures import EDGE_LISTS, framed
 from formats import layer, net
 from trees import tensor
 
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.latex import to_latex
 from bmvis.render.latex_figure import TALLEST
 from bmvis.render.text import to_text

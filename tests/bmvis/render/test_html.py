@@ -7,7 +7,7 @@ import pytest
 from trees import bert, linear, tensor
 
 from bmvis.model.tree import Model, Module, Parameter
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.map import to_map
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout

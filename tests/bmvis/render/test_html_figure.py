@@ -14,7 +14,7 @@ from figures import EDGE_LISTS, figure_html, framed
 from formats import layer, net
 from trees import tensor
 
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.connections import connection_lines
 from bmvis.render.html import assets
 from bmvis.render.html.figure_image import COLORS, HUES

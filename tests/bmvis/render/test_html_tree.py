@@ -6,7 +6,7 @@ from formats import LAZY, layer, net, terminal
 from trees import tensor
 
 from bmvis.model.tree import Change, Model, Module, Parameter
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.map import to_map
 from bmvis.render.html.tree import FEW_ROWS, LONG_TREE, SHORT_TREE, to_html
 from bmvis.view.layout import layout

@@ -4,7 +4,7 @@ import pytest
 from formats import layer, net
 from trees import tensor
 
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.latex import to_latex
 from bmvis.view.layout import layout
 

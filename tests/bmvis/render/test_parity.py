@@ -13,7 +13,7 @@ from small_models import SMALL
 from torch import nn
 
 from bmvis.extraction.modules import capture
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 

@@ -12,7 +12,7 @@ from trees import tensor
 from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Call, Module, Output, Problem
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render import summary, words
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text

@@ -9,12 +9,12 @@ from markdown_it import MarkdownIt
 from trees import linear
 
 from bmvis.errors import FactoryError
-from bmvis.gallery import Entry
 from bmvis.model.tree import Model, Module
+from bmvis.overviews.gallery import Entry
+from bmvis.overviews.table import RowResult, make_table
+from bmvis.overviews.table_options import parse_table_options
 from bmvis.render.html.table import to_html_table
 from bmvis.render.table_text import to_csv, to_markdown, to_rst, to_text
-from bmvis.tables.options import parse_table_options
-from bmvis.tables.table import RowResult, make_table
 
 HOSTILE = "<img src=x> | a_b *c* `d` $e$ :smile: \\| [f](http://g) &amp; _h_"
 

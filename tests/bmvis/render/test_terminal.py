@@ -16,7 +16,7 @@ from trees import HOSTILE, bert, linear, tensor
 
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Change, Model, Module
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.terminal import (
     DELTA,
     FROZEN,
@@ -111,7 +111,7 @@ def test_tree_with_a_thousand_levels_is_printed():
 PRINT = """
 from rich.console import Console
 from trees import bert
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.terminal import print_page
 from bmvis.view.layout import layout
 print_page(layout(bert(), Options()), Console())

@@ -14,7 +14,7 @@ from trees import tensor
 
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Buffer, Call, Change, Module
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render import legend, words
 from bmvis.render.html.legend import CLASSES
 from bmvis.render.html.tree import to_html

@@ -22,7 +22,7 @@ from transformers import BertConfig, BertForMaskedLM
 from bmvis.errors import BmvisError, CheckpointError, InvalidReferenceError
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.tree import Model, paths
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.reference import parse_reference, short_name
 from bmvis.render.html.map import to_map
 from bmvis.render.html.tree import to_html

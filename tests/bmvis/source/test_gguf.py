@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bmvis.errors import CheckpointError
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.text import to_text
 from bmvis.source import checkpoint, gguf
 from bmvis.view.layout import layout

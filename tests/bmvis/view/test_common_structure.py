@@ -9,7 +9,7 @@ from torch import nn
 
 from bmvis.errors import CommonStructureError
 from bmvis.extraction.modules import capture
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout

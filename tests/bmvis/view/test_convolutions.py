@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 import bmvis
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 

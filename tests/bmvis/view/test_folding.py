@@ -6,7 +6,7 @@ from trees import bert, linear, tensor
 
 from bmvis.model.labels import label, shortened
 from bmvis.model.tree import Buffer, Model, Module
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text

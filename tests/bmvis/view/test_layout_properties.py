@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from trees import HOSTILE, bert, tensor
 
 from bmvis.model.tree import Buffer, Model, Module, join, paths
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import _SPECIAL, to_latex
 from bmvis.view.folding import relative_path

@@ -4,7 +4,7 @@ import msgspec
 from trees import tensor
 
 from bmvis.model.tree import Model, Module
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.view.layout import layout
 
 

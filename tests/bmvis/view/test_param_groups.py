@@ -18,7 +18,7 @@ from bmvis.extraction.modules import capture, capture_live
 from bmvis.extraction.optimizers import note_groups, unpack
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.tree import Model
-from bmvis.option_parsing import parse_options, parse_site_options
+from bmvis.options.parsing import parse_options, parse_site_options
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.latex import to_latex

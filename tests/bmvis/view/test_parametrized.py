@@ -10,7 +10,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 import bmvis
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import join
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 from bmvis.view.parametrized import merge_parametrizations

@@ -1,5 +1,5 @@
 from bmvis.model.tree import Model, Module, Parameter
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import module_ids
 from bmvis.view.layout import layout
 from bmvis.view.row_finder import shown_at

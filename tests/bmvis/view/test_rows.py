@@ -5,7 +5,7 @@ from formats import FORMATS
 from trees import linear, tensor
 
 from bmvis.model.tree import Buffer, Model, Module
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.text import to_text
 from bmvis.view.extra_reprs import merge_extra_reprs
 from bmvis.view.layout import layout

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from networks import batch_norm, conv, dense_layer, densenet, resnet
 from trees import bert, tensor
 
-from bmvis.gallery import Entry, make_card
 from bmvis.model.labels import series_label
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Buffer, Call, Model, Module, Output, paths
-from bmvis.option_parsing import parse_options, parse_site_options
-from bmvis.options import Options
+from bmvis.options.definitions import Options
+from bmvis.options.parsing import parse_options, parse_site_options
+from bmvis.overviews.gallery import Entry, make_card
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.text import to_text

@@ -10,7 +10,7 @@ from formats import as_json
 from torch import nn
 
 import bmvis
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render import words
 from bmvis.render.html import members
 from bmvis.render.text import to_text

@@ -10,7 +10,7 @@ from hostile.kinds import Draws, Fails
 from misbehaviour import sleepers, write
 
 from bmvis.errors import BmvisError
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.source.source import Source

@@ -9,7 +9,7 @@ from drawn_networks import MixtureOfExperts, figures
 from torch import nn
 
 from bmvis.model.tree import Model, Problem
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.view.figure.choice import chosen_figures, drawn_figure
 from bmvis.view.layout import layout
 

@@ -10,7 +10,7 @@ from drawn_networks import figures
 from torch import nn
 
 from bmvis.model.tree import Model
-from bmvis.options import Options
+from bmvis.options.definitions import Options
 from bmvis.render.connections import connection_lines
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bmvis.regular_file import read_regular
+from bmvis.untrusted.regular_file import read_regular
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Literal, get_args
 import msgspec
 
 from bmvis.errors import OptionError
-from bmvis.option_parsing import read_options, take_words
-from bmvis.options import BY_NAME, Device, Option
-from bmvis.tables.columns import COLUMNS
-from bmvis.tables.options import CALLED
+from bmvis.options.definitions import BY_NAME, Device, Option
+from bmvis.options.parsing import read_options, take_words
+from bmvis.overviews.columns import COLUMNS
+from bmvis.overviews.table_options import CALLED
 from bmvis.worker.protocol import ModelRequest
 
 Style = Literal["short", "exact", "words", "rounded"]

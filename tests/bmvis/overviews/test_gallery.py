@@ -7,7 +7,9 @@ import pytest
 from trees import bert, linear
 
 from bmvis.errors import FactoryError
-from bmvis.gallery import (
+from bmvis.model.tree import Model, Module, Problem
+from bmvis.options.definitions import Options
+from bmvis.overviews.gallery import (
     THUMBNAIL,
     Entry,
     GalleryOptions,
@@ -19,8 +21,6 @@ from bmvis.gallery import (
     parse_gallery_options,
     read_entries,
 )
-from bmvis.model.tree import Model, Module, Problem
-from bmvis.options import Options
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.map import to_thumbnail
 from bmvis.render.html.tree import to_html

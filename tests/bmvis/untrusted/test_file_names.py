@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from bmvis.file_names import local, readable, utf8
 from bmvis.reference import parse_reference
+from bmvis.untrusted.file_names import local, readable, utf8
 
 NAME = "größe-日本.py"
 
@@ -19,7 +19,7 @@ def test_names_of_a_utf8_locale_are_unchanged(name):
 
 def test_names_of_an_ascii_locale_are_decoded_as_utf8_and_back():
     code = (
-        "import sys; from bmvis.file_names import *; name = sys.argv[1]\n"
+        "import sys; from bmvis.untrusted.file_names import *; name = sys.argv[1]\n"
         "print(ascii([sys.getfilesystemencoding(), name == utf8(name), local(utf8(name)) == name, utf8(name)]))"
     )
     ascii_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

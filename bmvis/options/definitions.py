@@ -13,7 +13,8 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from bmvis import address, inputs
+from bmvis import address
+from bmvis.options import inputs
 
 Device = Literal["auto", "meta", "cpu"]
 

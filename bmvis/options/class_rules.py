@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from bmvis.errors import InvalidReferenceError, OptionError
-from bmvis.log_text import one_line
 from bmvis.reference import parse_reference
+from bmvis.untrusted.log_text import one_line
 
 EVERY = "*"
 _MAX_NAMES = 10

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bmvis.errors import BmvisError
-from bmvis.gallery import Entry, expand
 from bmvis.model.tree import Model
-from bmvis.tables.options import TableOptions
-from bmvis.tables.table import RowResult
+from bmvis.overviews.gallery import Entry, expand
+from bmvis.overviews.table import RowResult
+from bmvis.overviews.table_options import TableOptions
 from bmvis.worker.protocol import ModelRequest
 
 

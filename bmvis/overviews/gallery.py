@@ -2,7 +2,7 @@
 
 A gallery is a list of lines, each `reference | title | tag, tag | column=value`. All but the reference are optional. A
 reference with a wildcard finds several models: `zoo:bert_*` in a module, `bert-*` among the names in
-`[tool.bmvis.models]`. `render.html.cards` draws the cards; `bmvis.tables` makes a table of the same lines.
+`[tool.bmvis.models]`. `render.html.cards` draws the cards; `bmvis.overviews` makes a table of the same lines.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import msgspec
 
 from bmvis.errors import BmvisError, FigureError, OptionError, TraceError
 from bmvis.model.tree import Model
-from bmvis.option_parsing import read_options
-from bmvis.options import BY_NAME, Device, Fold, Option, Options
+from bmvis.options.definitions import BY_NAME, Device, Fold, Option, Options
+from bmvis.options.parsing import read_options
 from bmvis.reference import is_pattern, parse_pattern, parse_reference
 from bmvis.view.figure.choice import drawn_figure
 from bmvis.view.layout import layout

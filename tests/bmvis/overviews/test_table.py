@@ -4,12 +4,12 @@ import pytest
 from trees import bert, linear
 
 from bmvis.errors import FactoryError, OptionError
-from bmvis.gallery import Entry, read_entries
 from bmvis.model.tree import Model, Module
-from bmvis.options import Options
-from bmvis.tables.options import parse_table_options
-from bmvis.tables.own_columns import misspelled_rows, read_rows
-from bmvis.tables.table import RowResult, make_table
+from bmvis.options.definitions import Options
+from bmvis.overviews.gallery import Entry, read_entries
+from bmvis.overviews.own_columns import misspelled_rows, read_rows
+from bmvis.overviews.table import RowResult, make_table
+from bmvis.overviews.table_options import parse_table_options
 from bmvis.view.layout import layout
 
 

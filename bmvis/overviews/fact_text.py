@@ -6,15 +6,15 @@ import msgspec
 
 from bmvis import humanize
 from bmvis.errors import OptionError, TraceError, nearest
-from bmvis.gallery import Entry
 from bmvis.model.call_summary import summarize_calls
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, join
-from bmvis.options import Options
-from bmvis.tables.columns import COLUMNS, ColumnSource, Value
-from bmvis.tables.facts import FACTS, FactRequest, Style
-from bmvis.tables.options import CALLED
-from bmvis.tables.table import MINIMUM
+from bmvis.options.definitions import Options
+from bmvis.overviews.columns import COLUMNS, ColumnSource, Value
+from bmvis.overviews.facts import FACTS, FactRequest, Style
+from bmvis.overviews.gallery import Entry
+from bmvis.overviews.table import MINIMUM
+from bmvis.overviews.table_options import CALLED
 from bmvis.view.layout import layout
 
 

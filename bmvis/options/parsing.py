@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import OptionError, nearest
-from bmvis.options import BY_NAME, Option, Options
+from bmvis.options.definitions import BY_NAME, Option, Options
 
 PER_TREE = ("name", "caption", "alt", "highlight", "base", "inputs", "order", "optimizer", "accept", "columns")
 """Options of a single tree, which have no default for a whole site."""

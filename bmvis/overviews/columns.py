@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bmvis.gallery import Entry
 from bmvis.model.tree import Model
+from bmvis.overviews.gallery import Entry
 from bmvis.view.page import Page
 
 

@@ -8,8 +8,8 @@ from trees import bert, linear
 
 from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Call, Model, Module, Problem
-from bmvis.tables.fact_text import fact_text
-from bmvis.tables.facts import parse_fact, parse_words, split_module
+from bmvis.overviews.fact_text import fact_text
+from bmvis.overviews.facts import parse_fact, parse_words, split_module
 
 NAMED = {"bert", "taken"}
 NET = Model((Module("", 0, "Net"), linear("a", 1, 10_000, 10_948), linear("b", 1, 3, 3)))

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bmvis.errors import OptionError, nearest
-from bmvis.regular_file import read_regular
+from bmvis.untrusted.regular_file import read_regular
 
 if TYPE_CHECKING:
-    from bmvis.gallery import Entry  # it imports the views, which settings do not need
+    from bmvis.overviews.gallery import Entry  # it imports the views, which settings do not need
 if sys.version_info >= (3, 11):
     import tomllib
 else:

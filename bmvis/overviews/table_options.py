@@ -8,10 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from bmvis.gallery import GALLERY_OPTIONS, Entry
-from bmvis.option_parsing import read_options
-from bmvis.options import BY_NAME, Device, Option, Options
-from bmvis.tables.columns import COLUMNS
+from bmvis.options.definitions import BY_NAME, Device, Option, Options
+from bmvis.options.parsing import read_options
+from bmvis.overviews.columns import COLUMNS
+from bmvis.overviews.gallery import GALLERY_OPTIONS, Entry
 from bmvis.worker.protocol import ModelRequest
 
 Direction = Literal["", "ascending", "descending"]

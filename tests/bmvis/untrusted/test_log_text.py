@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from bmvis.errors import BmvisError
-from bmvis.log_text import Log, forward, json_document, lines, one_line
+from bmvis.untrusted.log_text import Log, forward, json_document, lines, one_line
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import msgspec
 
 from bmvis import humanize
 from bmvis.errors import BmvisError, OptionError
-from bmvis.gallery import Entry
 from bmvis.model.tree import Model
-from bmvis.options import Options
-from bmvis.tables.columns import COLUMNS, ColumnSource, Value
-from bmvis.tables.options import CALLED, Sorting, TableOptions
-from bmvis.tables.own_columns import Rows, own_values, require_known
+from bmvis.options.definitions import Options
+from bmvis.overviews.columns import COLUMNS, ColumnSource, Value
+from bmvis.overviews.gallery import Entry
+from bmvis.overviews.own_columns import Rows, own_values, require_known
+from bmvis.overviews.table_options import CALLED, Sorting, TableOptions
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 
