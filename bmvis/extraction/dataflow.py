@@ -2,7 +2,7 @@
 
 The hooks and the dispatch mode of `bmvis.extraction.forward` report calls of modules and operations to a recorder. It
 finds the producer of a tensor by identity. For a tensor that something has written to, also through a view, the
-producer is the last operation that wrote to its storage.
+producer is the last operation that wrote to its part of the storage (`bmvis.extraction.writes`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import torch
 from bmvis.extraction.call_stack import CallStack
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.operation_names import operation_name
+from bmvis.extraction.regions import region_of
+from bmvis.extraction.writes import StorageWrites
 from bmvis.model.dataflow import Dims, FlowValue
 
 _SHAPE_ONLY = ("new_", "empty", "zeros", "ones", "full", "rand", "arange")
@@ -41,7 +43,7 @@ class _Traits(NamedTuple):
     is_view: bool
     is_constant: bool
     written: tuple[int | str, ...]
-    """Positions or names of the arguments that it writes to."""
+    """Positions or names of the arguments that it writes to. It does not read those with a name, such as `out`."""
 
 
 class DataflowRecorder:
@@ -54,9 +56,9 @@ class DataflowRecorder:
         self._producers: dict[int, tuple[Any, int]] = {}
         """For the `id` of a tensor, a weak reference to it, and its producer."""
         self._storages: dict[int, int | None] = {}
-        """For a storage, the operation that created or last wrote to it."""
-        self._written: dict[int | None, int] = {}
-        """For a storage that an operation has written to in place, the last such operation."""
+        """For a storage, the operation that created it."""
+        self._written: dict[int | None, StorageWrites] = {}
+        """The storages that operations have written to in place."""
         self._held: list[Any] = []
         """Weak references to the storages. While one exists, no other storage can get the same address."""
         self._owners: dict[int, tuple[str, ...]] = {}
@@ -91,20 +93,31 @@ class DataflowRecorder:
 
     def producer(self, tensor: torch.Tensor) -> int | None:
         """Return a reference to the value of a tensor; None if it depends on nothing."""
+        return self._value_of(tensor, self._creator(tensor))
+
+    def _creator(self, tensor: torch.Tensor) -> int | None:
+        """Return a reference to what produced a tensor, or else its storage, regardless of later writes."""
         known = self._producers.get(id(tensor))
-        if known is None or known[0]() is not tensor:
-            key = _storage(tensor)
-            return None if key is None else self._storages.get(key)
-        own = known[1]
+        if known is not None and known[0]() is tensor:
+            return known[1]
+        key = _storage(tensor)
+        return None if key is None else self._storages.get(key)
+
+    def _value_of(self, tensor: torch.Tensor, own: int | None) -> int | None:
+        """Return a reference to the value of a tensor that `own` has produced."""
         if not self._written:
             return own
-        last = self._written.get(_storage(tensor), own)
-        return last if last > own else own
+        writes = self._written.get(_storage(tensor))
+        if writes is None or (own is not None and own > writes.time):
+            return own
+        return writes.read(region_of(tensor), own)
 
     def observe(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Record an operation that has run."""
         traits = self._traits.get(func) or self._traits.setdefault(func, _traits(func))
         results = (result,) if isinstance(result, torch.Tensor) else tuple(tensors_in((result,)))
+        if traits.is_view and self._written and self._viewed(args, results):
+            return
         sources = [] if traits.is_constant else self._sources(traits, args, kwargs)
         if traits.is_view and len(sources) == 1 and sources[0] < 0:
             for tensor in results:
@@ -124,12 +137,25 @@ class DataflowRecorder:
                 own = self._append(RawOperation(self.operations[ref].call, "item", [ref], _shape(tensor)))
             self._produced(tensor, own, is_fresh=is_fresh)
 
+    def _viewed(self, args: Sequence[Any], results: Sequence[torch.Tensor]) -> bool:
+        """Record views of a storage that operations have written to: what uses a view depends on its own part."""
+        base = next(tensors_in(args), None)
+        writes = None if base is None else self._written.get(_storage(base))
+        if base is None or writes is None:
+            return False
+        own = self._creator(base)
+        if own is not None and own > writes.time:
+            return False
+        for tensor in results:
+            self._produced(tensor, own, is_fresh=False)
+        return True
+
     def _sources(self, traits: _Traits, args: Sequence[Any], kwargs: dict[str, Any]) -> list[int]:
         found: dict[int, None] = {}
-        arguments = args
-        if traits.name == "copy_" and _is_whole(args[0]):
-            arguments = args[1:]
-        for tensor in tensors_in(arguments if not kwargs else (*arguments, *kwargs.values())):
+        arguments = args[1:] if traits.name == "copy_" else args
+        if kwargs:
+            arguments = (*arguments, *(value for name, value in kwargs.items() if name not in traits.written))
+        for tensor in tensors_in(arguments):
             ref = self.producer(tensor)
             if ref is None or (ref < 0 and not self._counts(ref)):
                 continue
@@ -164,9 +190,25 @@ class DataflowRecorder:
             self._set_storage(tensor, key, ref)
 
     def _wrote(self, tensor: torch.Tensor, ref: int | None) -> None:
-        self._produced(tensor, ref, is_fresh=ref is not None or _is_whole(tensor))
-        if ref is not None and (key := _storage(tensor)) is not None:
-            self._written[key] = ref
+        self._produced(tensor, ref, is_fresh=False)
+        key = _storage(tensor)
+        if key is None:
+            return
+        if key not in self._storages:
+            self._set_storage(tensor, key, None)
+        writes = self._written.get(key)
+        if writes is None:
+            base = self._storages[key]
+            base = base if base is None or base >= 0 or self._counts(base) else None
+            writes = self._written[key] = StorageWrites(base, tensor.untyped_storage().nbytes())
+        if _is_whole(tensor):
+            writes.replace(region_of(tensor), ref, len(self.operations) - 1)
+        else:
+            writes.add(region_of(tensor), ref, self._join, lambda: len(self.operations) - 1)
+
+    def _join(self, refs: Sequence[int]) -> int:
+        """Add an operation for a tensor whose parts have different values."""
+        return self._append(RawOperation(self.stack.call, "assign", list(refs), None))
 
     def _set_storage(self, tensor: torch.Tensor, key: int, ref: int | None) -> None:
         if key not in self._storages:

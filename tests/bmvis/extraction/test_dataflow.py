@@ -141,6 +141,47 @@ def overwritten(net, x):
     return h
 
 
+def read_slices(net, x):
+    out = torch.zeros(2, 8)
+    out[:, :4], out[:, 4:] = net.a(x), net.b(x)
+    return out[:, :4], out[1, 4:]
+
+
+def slice_overwritten(net, x):
+    out = torch.zeros(2, 4)
+    out[:, :2] = net.a(x)[:, :2]
+    out[:, :] = net.b(x)
+    return out
+
+
+def slice_of_output(net, x):
+    out = net.a(x).clone()
+    rest, row = out[:1], out[1]
+    row.copy_(net.b(x)[0])
+    return out, rest, row
+
+
+def reversible(net, x):
+    one, other = torch.cat([x, x], dim=1).split(4, dim=1)
+    one, other = (whole := torch.cat([one, other], dim=1)).chunk(2, dim=1)
+    one += net.a(other)
+    other += net.b(one)
+    return whole
+
+
+def part_zeroed(net, x):
+    out = net.a(x).clone()
+    out[:, 0].zero_()
+    return out, out[:, 0]
+
+
+def written_to_argument(net, x):
+    kept = net.a(x)
+    out = net.c(torch.cat([x, x], dim=1)).repeat(1, 2)
+    torch.add(kept, net.b(x), out=out)
+    return out, kept
+
+
 BOTH = "in:x > a; in:x > b; "
 CASES = {
     "dictionary": (lambda net, x: {"one": net.a(x), "two": net.b(x)}, BOTH + "a > out:one; b > out:two"),
@@ -152,7 +193,23 @@ CASES = {
     "keyword": (lambda net, x: net.b(input=net.a(input=x)), "in:x > a; a > b; b > out:output"),
     "kept on self": (kept_on_self, BOTH + "b > (+)root; a > (+)root; (+)root > out:output"),
     "slices written": (slices, BOTH + "a > (assign)root; b > (assign)root; (assign)root > c; c > out:output"),
-    "views written": (through_a_view, BOTH + "a > (+)root; b > (+)root; (+)root > c; c > out:output"),
+    "views written": (through_a_view, BOTH + "a > (assign)root; b > (assign)root; (assign)root > c; c > out:output"),
+    "slices written and read": (read_slices, BOTH + "a > out:output 1; b > out:output 2"),
+    "slice overwritten": (slice_overwritten, "in:x > b; b > out:output"),
+    "slice of an output written": (
+        slice_of_output,
+        BOTH + "a > (assign)root; b > (assign)root; (assign)root > out:output 1; a > out:output 2; b > out:output 3",
+    ),
+    "halves changed in turn": (
+        reversible,
+        "in:x > a; in:x > (+)root; a > (+)root; (+)root > b; in:x > (+ assign)root; b > (+ assign)root; "
+        "(+)root > (+ assign)root; (+ assign)root > out:output",
+    ),
+    "part set to a constant": (part_zeroed, "in:x > a; a > out:output 1"),
+    "result written to an argument": (
+        written_to_argument,
+        BOTH + "a > (+)root; b > (+)root; (+)root > out:output 1; a > out:output 2",
+    ),
     "added in place": (added_in_place, BOTH + "a > (+)root; b > (+)root; (+)root > out:output"),
     "view made before the write": (in_place_before_view, BOTH + "a > (×)root; b > (×)root; (×)root > out:output"),
     "overwritten": (overwritten, "in:x > b; b > out:output"),
