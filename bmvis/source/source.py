@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from bmvis.errors import BmvisError, InvalidReferenceError, NoTorchError, ProjectError, nearest
+from bmvis.errors import BmvisError, InvalidReferenceError, NoTorchError, nearest
 from bmvis.model.call_summary import without_calls
 from bmvis.options import inputs as inputs_of
 from bmvis.options.definitions import Device, Options
@@ -22,9 +21,9 @@ from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, BuildJob
 from bmvis.source.facts import entry_fact
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
-from bmvis.source.pattern_matches import matches, passed_over_text
+from bmvis.source.pattern_matches import matching_names, matching_records, passed_over_text, with_names
 from bmvis.source.portable import portable_error, portable_model
-from bmvis.source.pyproject import Project, read_project, require_file_names
+from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import MissingSnapshotError, read_recorded, with_drift
 from bmvis.source.torch_finder import has_torch, install_folders
 from bmvis.worker.client import TIMEOUT
@@ -234,15 +233,14 @@ class Source:
 
     def _list(self, pattern: str) -> Listed:
         if ":" not in pattern:
-            listed = self._named(pattern)
+            is_live = self._mode != "snapshot"
+            listed = matching_names(self.project, pattern, self.find_named if is_live else None)
             hint = nearest(pattern, self.project.models) or "pyproject.toml defines no models in [tool.bmvis.models]"
         elif self._mode == "snapshot":
-            names = (*self.project.models, *self.project.recorded_names())
-            targets = [self.project.find(name).reference for name in names]
-            listed = Listed(tuple(text for text in targets if matches(text, pattern)))
+            listed = matching_records(self.project, pattern)
             hint = "in mode snapshot, a model needs a name in [tool.bmvis.models]"
         else:
-            listed = self._listed(parse_pattern(pattern))
+            listed = self._factories(parse_pattern(pattern))
             hint = "a pattern matches public functions and classes that create a model without arguments"
         if not listed.references and self._lacks_torch and ":" in pattern:
             raise self._no_torch()
@@ -253,52 +251,16 @@ class Source:
             _LOG.info("%s", passed_over_text(pattern, listed.passed_over))
         return listed
 
-    def _named(self, pattern: str) -> Listed:
-        """Return the names that match, with what they depend on."""
-        project = self.project
-        if not project.has_names:
-            return Listed(())
-        listed = Listed((), (str(project.file),), (entry_fact(project.file, ""),))
-        names = list(project.models)
-        if self._mode == "snapshot":
-            names += project.recorded_names()
-        else:
-            for found in project.patterns:
-                more = self.find_named(found)
-                names += more.references
-                listed = msgspec.structs.replace(
-                    listed,
-                    sources=(*listed.sources, *more.sources),
-                    facts=(*listed.facts, *more.facts),
-                    installed=(*listed.installed, *more.installed),
-                    passed_over=(*listed.passed_over, *more.passed_over),
-                )
-        require_file_names(names, project.file)
-        matching = (name for name in dict.fromkeys(names) if fnmatchcase(name, pattern))
-        return msgspec.structs.replace(listed, references=tuple(matching))
-
     def find_named(self, pattern: NamePattern) -> Listed:
         """Return the names that a pattern in pyproject.toml gives to models. A model that is named there has no other.
 
         Raises:
             BmvisError: the module cannot be imported, or a name is not valid or used twice.
         """
-        project = self.project
-        listed = self._builder.find_all(self._project_job(pattern.pattern, pattern.settings, "auto"))
-        own = {model.reference for model in project.models.values()}
-        names = []
-        for reference in listed.references:
-            name = "" if reference in own else pattern.name_of(reference)
-            if name and (known := project.find(name).reference) != reference:
-                raise ProjectError(
-                    f"the name {name!r} can be that of {known!r} and of {reference!r} in {project.file}",
-                    hint=f'set a rule there: "{pattern.pattern.text}" = {{name = "{{module}}.{{factory}}"}}',
-                )
-            names += [name] if name else []
-        require_file_names((*project.models, *names), project.file)
-        return msgspec.structs.replace(listed, references=tuple(names))
+        found = self._builder.find_all(self._project_job(pattern.pattern, pattern.settings, "auto"))
+        return with_names(self.project, pattern, found)
 
-    def _listed(self, pattern: Reference) -> Listed:
+    def _factories(self, pattern: Reference) -> Listed:
         """Return the factories of the module, from the cache or the worker, that the allow list permits."""
         self._allow.require_module(pattern)
         job = self._job(pattern)
