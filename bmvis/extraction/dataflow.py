@@ -168,14 +168,26 @@ class DataflowRecorder:
 
     def _add(self, traits: _Traits, sources: list[int], results: Sequence[torch.Tensor]) -> int:
         call = self.stack.call
-        for ref in sources:
-            owners = self._owners.get(ref)
-            if owners and self.values[-1 - ref].kind == "parameter" and not self.stack.uses(owners):
-                # Code calls `module.forward` directly, or uses `other.weight`: the operation is that of the owner.
-                call = self.stack.implied_call(self.stack.nearest(owners), self.operations)
-                break
+        foreign = {ref: path for ref in sources if (path := self._foreign_owner(ref)) is not None}
+        if len(set(foreign.values())) > 1:  # weights of several modules are combined, such as those of an ensemble
+            sources = [self._read(ref, foreign[ref]) if ref in foreign else ref for ref in sources]
+        elif foreign:
+            # Code calls `module.forward` directly, or uses `other.weight`: the operation is that of the owner.
+            call = self.stack.implied_call(next(iter(foreign.values())), self.operations)
         shape = _shape(results[0]) if results else None
         return self._append(RawOperation(call, operation_name(traits.name), sources, shape))
+
+    def _foreign_owner(self, ref: int) -> str | None:
+        """Return the path of the module that has a parameter if its code does not run; else None."""
+        owners = self._owners.get(ref)
+        if not owners or self.values[-1 - ref].kind != "parameter" or self.stack.uses(owners):
+            return None
+        return self.stack.nearest(owners)
+
+    def _read(self, ref: int, path: str) -> int:
+        """Add an operation for a module whose parameter other code uses."""
+        call = self.stack.implied_call(path, self.operations)
+        return self._append(RawOperation(call, "alias", [ref], None))
 
     def _append(self, operation: RawOperation) -> int:
         self.operations.append(operation)

@@ -15,9 +15,8 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from bmvis.extraction.dataflow import DataflowRecorder, RawOperation
-from bmvis.extraction.outputs import named_tensors
+from bmvis.extraction.outputs import Located, distinct_names, tensors_with_paths
 from bmvis.model.dataflow import Dataflow, FlowOperation, FlowResult, ModuleCall
-from bmvis.untrusted import user_text
 
 MAX_RESULTS = 8
 """Maximum number of unnamed outputs that have an output of their own in a figure."""
@@ -34,16 +33,28 @@ _LAYOUT = frozenset(
 def record_inputs(recorder: DataflowRecorder, model: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
     """Record the tensors in the arguments of the call. Return a description of them."""
     texts = []
+    located: list[Located] = []
     for name, argument in _arguments(model, positional, named):
-        tensors = [leaf for leaf in tree_leaves(argument) if isinstance(leaf, torch.Tensor)]
-        parts = argument.items() if isinstance(argument, Mapping) else ((None, argument),)
-        for key, part in parts:
-            for tensor in (leaf for leaf in tree_leaves(part) if isinstance(leaf, torch.Tensor)):
-                recorder.add_input(name if key is None else user_text.safe_text(str(key)), tensor)
-        if tensors:
-            more = f" and {len(tensors) - 1} more" if len(tensors) > 1 else ""
-            texts.append(f"{name}: {_described(tensors[0])}{more}")
+        found = list(_tensors_of(name, argument))
+        located += found
+        if found:
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            texts.append(f"{name}: {_described(found[0][1])}{more}")
+    names = distinct_names([path for path, _ in located])
+    for path, tensor in located:
+        recorder.add_input(names[path], tensor)
     return "; ".join(texts)
+
+
+def _tensors_of(name: str, argument: Any) -> Iterator[Located]:
+    """Yield the tensors in an argument, also those in classes that are registered with PyTorch's trees."""
+    met: set[int] = set()
+    for path, tensor in tensors_with_paths(argument):
+        met.add(id(tensor))
+        yield (name, *path), tensor
+    for leaf in tree_leaves(argument):
+        if isinstance(leaf, torch.Tensor) and id(leaf) not in met:
+            yield (name,), leaf
 
 
 def _described(tensor: torch.Tensor) -> str:
@@ -79,11 +90,13 @@ def to_dataflow(recorder: DataflowRecorder, output: Any, called_with: str) -> Da
 
 def _results(recorder: DataflowRecorder, output: Any) -> dict[str, list[int]]:
     """Return the references to the outputs, by name."""
-    found = list(named_tensors(output))
-    unnamed = sum(not name for name, _ in found)
+    found = list(tensors_with_paths(output))
+    names = distinct_names([path for path, _ in found])
+    unnamed = sum(not path for path, _ in found)
     results: dict[str, list[int]] = {}
     position = 0
-    for name, tensor in found:
+    for path, tensor in found:
+        name = names[path]
         position += not name
         if not name:
             name = "output" if unnamed == 1 or unnamed > MAX_RESULTS else f"output {position}"

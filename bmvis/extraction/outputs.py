@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,9 @@ MAX_OUTPUTS = 32
 """Maximum number of tensors of one output that are recorded."""
 MAX_NESTING = 8
 """Maximum nesting of lists and dictionaries in an output."""
+NamePath = tuple[str, ...]
+"""The names of the dictionaries and fields that lead to a tensor."""
+Located = tuple[NamePath, torch.Tensor]
 
 
 def read_outputs(output: Any) -> tuple[Output, ...]:
@@ -28,18 +32,30 @@ def read_outputs(output: Any) -> tuple[Output, ...]:
 
 def named_tensors(output: Any) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield each tensor of an output with the innermost name on its path; '' if there is none."""
-    return _tensors_of(output, "", MAX_NESTING)
+    return ((names[-1] if names else "", tensor) for names, tensor in tensors_with_paths(output))
 
 
-def _tensors_of(output: Any, name: str, levels: int) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield each tensor with the innermost name on its path. A tensor that occurs twice is two outputs."""
+def tensors_with_paths(output: Any, names: NamePath = (), levels: int = MAX_NESTING) -> Iterator[Located]:
+    """Yield each tensor in an object with the names that lead to it. A tensor that occurs twice is yielded twice."""
     if isinstance(output, torch.Tensor):
-        yield name, output
+        yield names, output
         return
     if not levels:
         return
     for key, value in _fields(output, is_whole=levels == MAX_NESTING):
-        yield from _tensors_of(value, user_text.safe_text(str(key)) if key is not None else name, levels - 1)
+        inner = names if key is None else (*names, user_text.safe_text(str(key)))
+        yield from tensors_with_paths(value, inner, levels - 1)
+
+
+def distinct_names(paths: Collection[NamePath]) -> dict[NamePath, str]:
+    """Return a name for each path: its last names, as many as no other path ends with."""
+    distinct = set(paths)
+    ends = Counter(path[-count:] for path in distinct for count in range(1, len(path) + 1))
+    found = {}
+    for path in distinct:
+        count = next((count for count in range(1, len(path)) if ends[path[-count:]] == 1), len(path))
+        found[path] = ".".join(path[-count:]) if path else ""
+    return found
 
 
 def _fields(output: Any, *, is_whole: bool) -> Iterator[tuple[Any, Any]]:

@@ -146,11 +146,16 @@ class _Contraction:
 
 
 def _merged_into_next(node: FigureNode) -> bool:
-    """Merge a join with the only node that uses it, if that is a join in the same call."""
+    """Merge a join with the only node that uses it, if that is a join in the same call.
+
+    The last step of a loop is not merged with what collects the results of all steps: it is drawn like the others.
+    """
     if len(node.outs) != 1:
         return False
     (target,) = node.outs
     if target.kind != "join" or target.call != node.call:
+        return False
+    if any(_is_like(other, node) and len(other.outs) > 1 for other in target.ins if other is not node):
         return False
     node.disconnect(target)
     for source, shape in list(node.ins.items()):
@@ -159,6 +164,10 @@ def _merged_into_next(node: FigureNode) -> bool:
     target.symbols = [*node.symbols, *target.symbols]
     target.weights = [*node.weights, *target.weights]
     return True
+
+
+def _is_like(one: FigureNode, other: FigureNode) -> bool:
+    return one.kind == "join" and one.call == other.call and one.text == other.text
 
 
 def _simplified(symbols: list[str], is_attending: bool) -> list[str]:

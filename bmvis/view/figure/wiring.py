@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable
 
 from bmvis.model.dataflow import Dataflow
@@ -22,6 +23,7 @@ class Signatures:
         self._numbers: dict[Hashable, int] = {}
         self._wirings: dict[int, int] = {}
         self._ranges = _ranges(flow)
+        self._calls = Counter(call.path for call in flow.calls)
         self._exact = fold(model, non_params=True, buffers=True).signatures
         self._forms: list[int] | None = None
 
@@ -61,7 +63,13 @@ class Signatures:
         return self._forms
 
     def wiring(self, call: int) -> int:
-        """Return a number that is equal for calls with equal operations and connections."""
+        """Return a number that is equal for calls with equal operations and connections.
+
+        All calls of one module are equal. In a loop, the first one often has fewer values, because the state is zero,
+        and fewer results of the last one are used.
+        """
+        if self._calls[self.flow.calls[call].path] > 1:
+            return 0
         if call not in self._wirings:
             self._wirings[call] = self._number(("wiring", self._operations(call)))
         return self._wirings[call]

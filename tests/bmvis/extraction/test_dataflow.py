@@ -188,6 +188,14 @@ CASES = {
     "dataclass": (lambda net, x: Output(net.a(x)), "in:x > a; a > out:logits"),
     "named tuple": (lambda net, x: Pair(net.a(x), net.b(x)), BOTH + "a > out:left; b > out:right"),
     "tuple": (lambda net, x: (net.a(x), net.b(x)), BOTH + "a > out:output 1; b > out:output 2"),
+    "dictionaries in a dictionary": (
+        lambda net, x: (
+            {"text": {"last": net.a(x), "top": x}, "image": Output(net.b(x), net.c(torch.cat([x, x], 1)))}
+            | {"both": {"last": net.a(x)}}
+        ),
+        "in:x > a#1; in:x > b; in:x > c; in:x > a#2; a#1 > out:text.last; in:x > out:top; b > out:logits; "
+        "c > out:hidden; a#2 > out:both.last",
+    ),
     "list in dictionary": (lambda net, x: {"all": [net.a(x), net.b(x)]}, BOTH + "a > out:all; b > out:all"),
     "input returned": (lambda net, x: (x, net.a(x)), "in:x > a; in:x > out:output 1; a > out:output 2"),
     "keyword": (lambda net, x: net.b(input=net.a(input=x)), "in:x > a; a > b; b > out:output"),
@@ -202,8 +210,8 @@ CASES = {
     ),
     "halves changed in turn": (
         reversible,
-        "in:x > a; in:x > (+)root; a > (+)root; (+)root > b; in:x > (+ assign)root; b > (+ assign)root; "
-        "(+)root > (+ assign)root; (+ assign)root > out:output",
+        "in:x > a; in:x > (+)root; a > (+)root; (+)root > b; in:x > (+)root~2; b > (+)root~2; "
+        "(+)root > (assign)root; (+)root~2 > (assign)root; (assign)root > out:output",
     ),
     "part set to a constant": (part_zeroed, "in:x > a; a > out:output 1"),
     "result written to an argument": (
@@ -241,6 +249,37 @@ CASES = {
         "in:x > a; in:x > (concat)root; a > (concat)root; (concat)root > c; c > out:output",
     ),
 }
+
+
+class Batches(nn.Module):
+    """Uses the values of two data classes, of a dictionary and of a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c, self.d = (nn.Linear(4, 4) for _ in range(4))
+
+    def forward(self, one, two, more):
+        return self.a(one.logits) + self.b(two.logits) + self.c(more["x"]) + self.d(more["all"][0])
+
+
+def test_inputs_in_data_classes_and_dictionaries() -> None:
+    x = torch.ones(2, 4)
+    edges = edges_of(Batches(), Output(x), Output(x + 1), {"x": x + 2, "all": [x + 3]})
+    ends = ["in:one.logits > a", "in:two.logits > b", "in:x > c", "in:all > d"]
+    assert [edge for edge in edges if edge.startswith("in:")] == sorted(ends)
+
+
+def test_weights_of_several_modules_that_other_code_combines() -> None:
+    class Wrapper(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.head = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.head(torch.nn.functional.linear(x, self.b.weight @ self.a.weight))
+
+    expected = "in:x > (matmul)root; a > (matmul)root; b > (matmul)root; (matmul)root > head; head > out:output"
+    assert edges_of(Wrapper(), torch.ones(2, 4)) == sorted(expected.split("; "))
 
 
 def edges_of(model: nn.Module, *given: Any, level: int = 1, **named: Any) -> list[str]:

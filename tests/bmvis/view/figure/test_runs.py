@@ -85,6 +85,21 @@ def one_module_many_times(_, blocks, x):
     return x
 
 
+def recurrent(model, blocks, x):
+    state, found = torch.zeros(2, 4), torch.zeros(5, 2, 4)
+    for index in range(5):
+        state = torch.tanh(blocks[0](state) + model.first(x))
+        found[index] = state
+    return found
+
+
+def cell_with_two_states(_, blocks, x):
+    hidden, cell = torch.zeros(2, 4), torch.zeros(2, 4)
+    for _ in range(4):
+        hidden, cell = blocks[0](x, (hidden, cell))
+    return hidden
+
+
 def side_by_side(_, blocks, x):
     return torch.cat([block(x) for block in blocks], 1)
 
@@ -125,6 +140,16 @@ CASES = {
         one_module_many_times,
         [Block()],
         "in:x > blocks.0..x12; blocks.0..x12 > out:output",
+    ),
+    "recurrent": (
+        recurrent,
+        [Block()],
+        "in:x > first; blocks.0 > (+)root; first > (+)root; (+)root > (assign)root; (assign)root > out:output",
+    ),
+    "cell with two states": (
+        cell_with_two_states,
+        [nn.LSTMCell(4, 4)],
+        "in:x > blocks.0..x4; blocks.0..x4 > out:output",
     ),
     "side by side": (
         side_by_side,
