@@ -49,7 +49,11 @@ class CallStack:
         self._is_container: dict[str, bool] = {}
         self._sealed: set[str] = set()
         """Paths of modules that use the weights of submodules that they do not call."""
+        self._tables: set[str] = set()
+        """Paths of embeddings."""
         for _, _, path, module, *_ in live.places:
+            if isinstance(module, nn.Embedding):
+                self._tables.add(path)
             self._places.setdefault(id(module), []).append(path)
             self._is_container[path] = is_container(module)
             if isinstance(module, nn.MultiheadAttention):
@@ -75,15 +79,34 @@ class CallStack:
             name = join(last, name)
         return path, name
 
-    def uses(self, owners: Sequence[str]) -> bool:
-        """Return whether the code that runs is that of a module with a parameter.
+    def holder(self, owners: Sequence[str]) -> int | None:
+        """Return the innermost call of a module that has a parameter; None if none of them runs.
 
         `nn.MultiheadAttention` uses the weights of a submodule without calling it.
         """
         path = self.path
-        if path in self._sealed and any(owner.startswith(f"{path}.") or not path for owner in owners):
-            return True
-        return any(running.path in owners for running in self._running)
+        if path in owners or (path in self._sealed and any(_is_below(owner, path) for owner in owners)):
+            return self.call
+        outer = self._running[:-1]
+        around = [one for running in outer for one in ((running.path, running.call), *running.implied)]
+        return next((call for path, call in reversed(around) if path in owners), None)
+
+    def is_outside(self, path: str) -> bool:
+        """Return whether a module is not inside that of the innermost call."""
+        return not _is_below(path, self.path)
+
+    def is_table(self, path: str) -> bool:
+        """Return whether a module is an embedding."""
+        return path in self._tables
+
+    def call_around(self, path: str) -> int:
+        """Return the innermost call of a module that contains the one at a path."""
+        return next(running.call for running in reversed(self._running) if _is_below(path, running.path))
+
+    def add_call(self, path: str, around: int) -> int:
+        """Return a new call, below another one, of a module that no hook reported."""
+        self.calls.append(ModuleCall(path, around))
+        return len(self.calls) - 1
 
     def nearest(self, paths: Sequence[str]) -> str:
         """Return the path that shares the most with the path of the innermost call."""
@@ -116,8 +139,7 @@ class CallStack:
         last = operations[-1].call if operations else -1
         if last >= 0 and self.calls[last] == ModuleCall(path, parent):
             return last
-        self.calls.append(ModuleCall(path, parent))
-        return len(self.calls) - 1
+        return self.add_call(path, parent)
 
     def _parent(self, path: str, operations: Sequence[RawOperation]) -> int:
         """Return the call below which a call of the module at `path` belongs; with implied calls in between."""
@@ -154,6 +176,10 @@ class CallStack:
 def is_container(module: nn.Module) -> bool:
     """Return whether code calls the modules in a module, but seldom the module itself."""
     return type(module) is nn.Sequential or getattr(type(module), "forward", None) is nn.Module.forward
+
+
+def _is_below(path: str, outer: str) -> bool:
+    return not outer or path.startswith(f"{outer}.")
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:

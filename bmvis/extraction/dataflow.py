@@ -22,6 +22,8 @@ from bmvis.model.dataflow import Dims, FlowValue
 
 _SHAPE_ONLY = ("new_", "empty", "zeros", "ones", "full", "rand", "arange")
 """Beginnings of the names of operations whose results do not depend on the values of their arguments."""
+_COMBINING = frozenset(("+", "−", "×", "concat", "stack"))
+"""Operations that use the weight of an embedding as a value."""
 
 
 class RawOperation:
@@ -63,6 +65,8 @@ class DataflowRecorder:
         """Weak references to the storages. While one exists, no other storage can get the same address."""
         self._owners: dict[int, tuple[str, ...]] = {}
         """For the reference of a parameter or buffer, the paths of the modules that have it."""
+        self.passed: dict[tuple[int, int], int] = {}
+        """For a parameter and the call that passes it on, the operation that reads it."""
         self._traits: dict[Any, _Traits] = {}
         self._register_tensors(live)
 
@@ -168,6 +172,7 @@ class DataflowRecorder:
 
     def _add(self, traits: _Traits, sources: list[int], results: Sequence[torch.Tensor]) -> int:
         call = self.stack.call
+        sources = self._with_passed(traits, sources)
         foreign = {ref: path for ref in sources if (path := self._foreign_owner(ref)) is not None}
         if len(set(foreign.values())) > 1:  # weights of several modules are combined, such as those of an ensemble
             sources = [self._read(ref, foreign[ref]) if ref in foreign else ref for ref in sources]
@@ -177,12 +182,46 @@ class DataflowRecorder:
         shape = _shape(results[0]) if results else None
         return self._append(RawOperation(call, operation_name(traits.name), sources, shape))
 
+    def _with_passed(self, traits: _Traits, sources: list[int]) -> list[int]:
+        """Return the sources with operations that read the parameters that the running module gets as values.
+
+        They are those of a module around it or elsewhere. If it uses own weights too, so are those of its submodules.
+        """
+        weights = [ref for ref in sources if ref < 0 and self._weight_owners(ref)]
+        holders = {ref: self.stack.holder(self._owners[ref]) for ref in weights}
+        here = self.stack.call
+        if not holders or all(holder == here for holder in holders.values()):
+            return sources
+        are_operands = here in holders.values()
+        combines = operation_name(traits.name) in _COMBINING
+        found = []
+        for ref in sources:
+            holder = holders.get(ref, here)
+            if holder is None:
+                path = self.stack.nearest(self._owners[ref])
+                is_value = are_operands or self.stack.is_outside(path) or (combines and self.stack.is_table(path))
+                found.append(self._passed(ref, None) if is_value else ref)
+            else:
+                found.append(ref if holder == here else self._passed(ref, holder))
+        return found
+
+    def _passed(self, ref: int, holder: int | None) -> int:
+        """Return the operation that reads a parameter for a call that gets it as a value."""
+        path = "" if holder is not None else self.stack.nearest(self._owners[ref])
+        around = self.stack.call_around(path) if holder is None else holder
+        if (ref, around) not in self.passed:
+            call = self.stack.add_call(path, around) if holder is None else holder
+            self.passed[ref, around] = self._append(RawOperation(call, "", [ref], None))
+        return self.passed[ref, around]
+
+    def _weight_owners(self, ref: int) -> tuple[str, ...]:
+        """Return the paths of the modules that have a parameter; none if the value is none."""
+        return self._owners.get(ref, ()) if self.values[-1 - ref].kind == "parameter" else ()
+
     def _foreign_owner(self, ref: int) -> str | None:
         """Return the path of the module that has a parameter if its code does not run; else None."""
-        owners = self._owners.get(ref)
-        if not owners or self.values[-1 - ref].kind != "parameter" or self.stack.uses(owners):
-            return None
-        return self.stack.nearest(owners)
+        owners = self._weight_owners(ref) if ref < 0 else ()
+        return self.stack.nearest(owners) if owners and self.stack.holder(owners) is None else None
 
     def _read(self, ref: int, path: str) -> int:
         """Add an operation for a module whose parameter other code uses."""

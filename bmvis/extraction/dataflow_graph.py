@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from bmvis.extraction.dataflow import DataflowRecorder, RawOperation
 from bmvis.extraction.outputs import Located, distinct_names, tensors_with_paths
+from bmvis.extraction.passed_weights import place_reads
 from bmvis.model.dataflow import Dataflow, FlowOperation, FlowResult, ModuleCall
 
 MAX_RESULTS = 8
@@ -78,7 +79,8 @@ def _arguments(model: Any, positional: Sequence[Any], named: Mapping[str, Any]) 
 
 def to_dataflow(recorder: DataflowRecorder, output: Any, called_with: str) -> Dataflow:
     """Return the record of a call that has returned `output`."""
-    results = _results(recorder, output)
+    moved = place_reads(recorder)
+    results = {name: [moved.get(ref, ref) for ref in refs] for name, refs in _results(recorder, output).items()}
     operations = recorder.operations
     _forget_constants(recorder)
     needed = _needed(operations, results)

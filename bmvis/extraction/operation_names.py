@@ -14,6 +14,7 @@ _SYMBOLS: dict[str, str] = {
     **dict.fromkeys(("masked_fill", "where"), "where"),
     **dict.fromkeys(("copy", "setitem", "index_put", "slice_scatter"), "assign"),
     **dict.fromkeys(("index_add", "scatter_add", "scatter_reduce", "index_reduce"), "scatter +"),
+    "linalg_vector_norm": "norm",
     **dict.fromkeys(("softmax", "safe_softmax"), "softmax"),
 }
 _ATTENTION = ("scaled_dot_product", "multi_head_attention", "flash_attention", "flex_attention", "efficient_attention")

@@ -125,7 +125,7 @@ class _Contraction:
         if not is_node or self.shown == "none":
             return tuple(found)
         node = FigureNode("join", operation.call, index)
-        node.symbols, node.weights = [operation.name], weights
+        node.symbols, node.weights = [operation.name] if operation.name else [], weights
         self.joins.append(node)
         self._connect(operation.sources, node)
         return (node,)

@@ -30,7 +30,8 @@ class Net(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.a, self.b, self.c = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(8, 2)
-        self.drop, self.same = nn.Dropout(0.5), nn.Identity()
+        self.drop, self.same, self.norm = nn.Dropout(0.5), nn.Identity(), nn.LayerNorm(4)
+        self.table = nn.Embedding(3, 4)
         self.scale = nn.Parameter(torch.ones(4))
         self.register_buffer("shift", torch.ones(4))
 
@@ -121,6 +122,18 @@ def own_buffer(net, x):
 
 def own_parameter(net, x):
     return net.a(x) * net.scale
+
+
+def parameter_passed(net, x):
+    return net.a(x) * net.scale + net.b(net.scale)
+
+
+def weight_passed(net, x):
+    return net.norm(net.c.weight.view(4, 4)) @ net.a(x).t()
+
+
+def embedding_added(net, x):
+    return net.b(net.a(x) + net.table.weight[: len(x)])
 
 
 def one_input_twice(net, x):
@@ -238,6 +251,18 @@ CASES = {
     "weight of another module": (weight_of_other, "in:x > b; b > a; a > out:output"),
     "buffer of an opened module": (own_buffer, "in:x > a; a > out:output"),
     "parameter of an opened module": (own_parameter, "in:x > a; a > (× scale)root; (× scale)root > out:output"),
+    "parameter passed to a module": (
+        parameter_passed,
+        "in:x > a; (scale)root > b; (scale)root > (× +)root; a > (× +)root; b > (× +)root; (× +)root > out:output",
+    ),
+    "weight of another module passed to a module": (
+        weight_passed,
+        "in:x > a; c > norm; norm > (matmul)root; a > (matmul)root; (matmul)root > out:output",
+    ),
+    "weight of an embedding added": (
+        embedding_added,
+        "in:x > a; a > (+)root; table > (+)root; (+)root > b; b > out:output",
+    ),
     "module called twice": (
         one_input_twice,
         "in:x > a#1; in:x > a#2; a#1 > (×)root; a#2 > (×)root; (×)root > out:output",
