@@ -30,7 +30,7 @@ from sphinx_bmvis import (
     transforms,
 )
 
-ENV_VERSION = 9
+ENV_VERSION = 10
 """Version of the data in the environment and in doctrees. Increase it if the format changes."""
 
 

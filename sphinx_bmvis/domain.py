@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-import msgspec
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -20,11 +19,10 @@ from sphinx.util.typing import RoleFunction
 
 from bmvis.errors import BmvisError, nearest
 from bmvis.options.definitions import Options
-from bmvis.render.html.tree import module_ids
-from bmvis.view.layout import layout
 from bmvis.view.page import Page
 from bmvis.view.targets import find_anchor, missing_module
 from bmvis.worker.protocol import Built, Fact, ModelRequest
+from sphinx_bmvis.answers import Layouts, TreeKey, pack, pack_ids, tree_key
 from sphinx_bmvis.model_index import ModelIndex
 from sphinx_bmvis.nodes import TYPE_OF
 from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
@@ -35,18 +33,13 @@ logger = logging.getLogger(__name__)
 GalleryKey = tuple[str, str, tuple[str, ...]]
 """Key of a gallery: its document, the folder of its model pages, and its references."""
 
-_BUILT = msgspec.msgpack.Decoder(Built)
-
 
 class BmvisDomain(Domain):
-    """The requests of each page, and the answer to each distinct request.
-
-    Answers are stored as bytes, so that an environment with a thousand large models pickles fast.
-    """
+    """The requests of each page, and the answer to each distinct request."""
 
     name = DOMAIN
     label = "Models"
-    data_version = 7
+    data_version = 8
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -68,6 +61,7 @@ class BmvisDomain(Domain):
         "titled": set(),
         "no_tree": {},
         "answers": {},
+        "ids": {},
         "facts": {},
         "listed": {},
         "failed": {},
@@ -77,9 +71,7 @@ class BmvisDomain(Domain):
 
     def __init__(self, env: BuildEnvironment) -> None:
         super().__init__(env)
-        self._pages: dict[tuple[ModelRequest, Options], tuple[bytes, Page]] = {}
-        self._anchors: dict[TreeRequest, tuple[bytes, dict[str, str]]] = {}
-        """For each request, its answer and the cached result of `module_anchors`, which Sphinx needs several times."""
+        self._layouts = Layouts()
 
     @property
     def requests(self) -> dict[str, list[TreeRequest]]:
@@ -118,7 +110,7 @@ class BmvisDomain(Domain):
             KeyError: no page has this request, or the models are not built yet.
         """
         kept = self.data["answers"][key]
-        return kept if isinstance(kept, BmvisError) else _BUILT.decode(kept)
+        return kept if isinstance(kept, BmvisError) else self._layouts.model(kept)
 
     def note_answer(self, key: ModelRequest, answer: Built | BmvisError) -> bool:
         """Store the answer to a request. Return whether pages that show it must be written again."""
@@ -126,17 +118,48 @@ class BmvisDomain(Domain):
             kept: BmvisError | bytes = answer
         else:
             self.data["facts"][key] = answer.facts
-            # The sources can change without a change of the model.
-            kept = msgspec.msgpack.encode(msgspec.structs.replace(answer, sources=(), facts=(), installed=()))
+            kept = pack(answer)
         before = self.data["answers"].get(key)
         self.data["answers"][key] = kept
         return isinstance(kept, BmvisError) or before != kept
+
+    def note_ids(self, changed: Set[ModelRequest]) -> set[str]:
+        """Store the ids of the rows of named trees, which references need in every build. A layout takes far longer.
+
+        Args:
+            changed: the requests whose answer has changed.
+
+        Returns:
+            The names of the trees whose rows have moved.
+        """
+        kept: dict[TreeKey, bytes | None] = self.data["ids"]
+        found: dict[TreeKey, bytes | None] = {}
+        moved: set[str] = set()
+        for page, request in self._all_named():
+            tree = tree_key(request)
+            if page not in self.unanswered and request.key not in changed:
+                continue
+            if tree not in found:
+                found[tree] = self._packed_ids(request)
+            if kept.get(tree) != found[tree]:
+                moved.add(request.options.name)
+        kept.update(found)
+        return moved
+
+    def _packed_ids(self, request: TreeRequest) -> bytes | None:
+        """Return None if the model failed."""
+        kept = self.data["answers"][request.key]
+        if isinstance(kept, BmvisError):
+            return None
+        return pack_ids(self._layouts.model(kept).model, self._layouts.page(kept, request.options))
 
     def forget_unasked(self) -> None:
         """Remove answers without a request, and change times of pages without trees and references."""
         still = {request.key for requests in self.requests.values() for request in requests}
         self.data["answers"] = {key: reply for key, reply in self.data["answers"].items() if key in still}
         self.data["facts"] = {key: facts for key, facts in self.data["facts"].items() if key in still}
+        trees = {tree_key(request) for _, request in self._all_named()}
+        self.data["ids"] = {tree: ids for tree, ids in self.data["ids"].items() if tree in trees}
         pages = self.requests.keys() | self.references.keys()
         self.data["changed"] = {page: when for page, when in self.changed.items() if page in pages}
 
@@ -152,9 +175,8 @@ class BmvisDomain(Domain):
         """Return the pages that have one of the requests."""
         return {page for page, requests in self.requests.items() if any(request.key in keys for request in requests)}
 
-    def pages_about(self, keys: Set[ModelRequest]) -> set[str]:
-        """Return the pages that refer to a tree of one of the requests, whose rows may have moved."""
-        names = {name for name, (_, request) in self.named().items() if request.key in keys}
+    def pages_about(self, names: Set[str]) -> set[str]:
+        """Return the pages that refer to one of the named trees."""
         return {page for page, referred in self.references.items() if referred & names}
 
     def note_page(self, docname: str, found: PageContent) -> None:
@@ -227,24 +249,12 @@ class BmvisDomain(Domain):
 
         The result is empty if the model failed, or is not built, as for builders that write no pages.
         """
-        kept = self.data["answers"].get(request.key)
-        if kept is None or isinstance(kept, BmvisError):
-            return {}
-        known = self._anchors.get(request)
-        if known is None or known[0] is not kept:
-            built = _BUILT.decode(kept)
-            page = self.page(request.key, request.options, built)
-            known = kept, module_ids(request.anchor, built.model, page)
-            self._anchors[request] = known
-        return known[1]
+        kept = self.data["ids"].get(tree_key(request))
+        return {path: request.anchor + end for path, end in self._layouts.ids(kept).items()} if kept else {}
 
-    def page(self, key: ModelRequest, options: Options, built: Built) -> Page:
-        """Return the layout of a tree. It is cached, because both the page and the inventory need it."""
-        kept = self.data["answers"][key]
-        known = self._pages.get((key, options))
-        if known is None or known[0] is not kept:
-            known = self._pages[key, options] = kept, layout(built.model, options, built.base)
-        return known[1]
+    def page(self, key: ModelRequest, options: Options) -> Page:
+        """Return the layout of a tree whose model did not fail."""
+        return self._layouts.page(self.data["answers"][key], options)
 
     def resolve_xref(
         self,
@@ -310,7 +320,7 @@ class BmvisDomain(Domain):
         page, request = self.named().get(name, ("", None))
         if request is None:
             return self._failed().get(name)
-        if not path or request.key not in self.data["answers"] or isinstance(self.answer(request.key), BmvisError):
+        if not path or self.data["ids"].get(tree_key(request)) is None:  # the model failed, or is not built
             return page, request.anchor
         anchor = find_anchor(self.module_anchors(request), path)
         return (page, anchor) if anchor else None

@@ -6,8 +6,9 @@ Models are not built while pages are read, because a parallel build reads them i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
@@ -51,19 +52,23 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
     keys = list(dict.fromkeys(request.key for request in requests))
     changed: set[ModelRequest] = set()
+    reports: dict[ModelRequest, _ModelReport] = {}
     if keys:
         for key in status_iterator(
             keys, "building models... ", length=len(keys), verbosity=app.verbosity, stringify_func=_name
         ):
-            if domain.note_answer(key, _answer(source, key)):
+            answer = _answer(source, key)
+            reports[key] = _model_report(key, answer)
+            if domain.note_answer(key, answer):
                 changed.add(key)
     close_source(app)
+    moved = domain.note_ids(changed)
     fill_titles(env, domain.unanswered | domain.data["titled"])
     domain.unanswered.clear()
     domain.forget_unasked()
     settle(domain)
-    _report(domain, keys)
-    domain.changed.update(dict.fromkeys(domain.pages_with(changed) | domain.pages_about(changed), time.time()))
+    _log(domain, reports)
+    domain.changed.update(dict.fromkeys(domain.pages_with(changed) | domain.pages_about(moved), time.time()))
     return [page for page, when in domain.changed.items() if _is_older(app.builder, page, when)]
 
 
@@ -94,19 +99,25 @@ def _answer(source: Source, key: ModelRequest) -> Built | BmvisError:
         return error
 
 
-def _report(domain: BmvisDomain, keys: Iterable[ModelRequest]) -> None:
-    """Warn at each location of a failed model, and log the notes and differences of the others."""
-    asked = set(keys)
+class _ModelReport(NamedTuple):
+    """What to log about a model at each of its locations."""
+
+    problem: BmvisError | None
+    notes: tuple[str, ...] = ()
+
+
+def _model_report(key: ModelRequest, answer: Built | BmvisError) -> _ModelReport:
+    """Return the error of a failed model, or the difference of a model from its snapshot, and its notes."""
+    if isinstance(answer, BmvisError):
+        return _ModelReport(answer)
+    return _ModelReport(drift_error(key.reference, answer), answer.model.notes)
+
+
+def _log(domain: BmvisDomain, reports: Mapping[ModelRequest, _ModelReport]) -> None:
     for page in sorted(domain.requests):
         for request in domain.requests[page]:
-            if request.key not in asked:
-                continue
-            answer = domain.answer(request.key)
-            if isinstance(answer, BmvisError):
-                warn(answer, request.location)
-            else:
-                drift = drift_error(request.reference, answer)
-                if drift:
-                    warn(drift, request.location)
-                for note in answer.model.notes:
-                    logger.info("%s: %s", request.location, one_line(note))
+            problem, notes = reports.get(request.key, _ModelReport(None))
+            if problem:
+                warn(problem, request.location)
+            for note in notes:
+                logger.info("%s: %s", request.location, one_line(note))

@@ -40,8 +40,7 @@ class FillTrees(SphinxPostTransform):
         else:
             translated = "".join(child.astext() for child in node.findall(nodes.caption))
             options = msgspec.structs.replace(node["options"], caption=translated)
-            page = domain.page(key, node["options"], answer)
-            node["page"] = msgspec.structs.replace(page, options=options)
+            node["page"] = domain.page(key, options)
             for warning in node["page"].warnings:
                 warn(warning, node["location"])
             node += [self._type_reference(name) for name in dict.fromkeys(_documented_types(node["page"]))]

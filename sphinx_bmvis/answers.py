@@ -1,0 +1,81 @@
+"""What the environment keeps of each model: the compressed model, and the rows that show its modules.
+
+The blocks of a model repeat, so that it takes about a twentieth of its size. Sphinx loads the environment at the start
+of every build: with a thousand models, it has to be small. It also has to be complete: a page can be written although
+its model was built by an earlier build, and the cache was deleted since.
+"""
+
+from __future__ import annotations
+
+import zlib
+from functools import lru_cache
+
+import msgspec
+
+from bmvis.model.tree import Model
+from bmvis.options.definitions import Options
+from bmvis.render.html.tree import module_ids
+from bmvis.view.layout import layout
+from bmvis.view.page import Page
+from bmvis.worker.protocol import Built, ModelRequest
+from sphinx_bmvis.requests import TreeRequest
+
+TreeKey = tuple[ModelRequest, Options]
+"""Key of a layout: the request of its model, and the options that apply to the layout."""
+MODELS = 8
+"""Number of decoded models in memory: a page often shows one model several times."""
+PAGES = 64
+"""Number of layouts in memory: those of named trees are needed before their pages are written."""
+_FAST = 1
+"""The level of compression. The best one takes four times as long for a fifth less."""
+_BUILT = msgspec.msgpack.Decoder(Built)
+_IDS = msgspec.msgpack.Decoder(dict[str, str])
+
+
+def pack(built: Built) -> bytes:
+    """Return what pages show of a model, compressed, without the facts that it depends on."""
+    # The sources can change without a change of the model.
+    return zlib.compress(
+        msgspec.msgpack.encode(msgspec.structs.replace(built, sources=(), facts=(), installed=())), _FAST
+    )
+
+
+def pack_ids(model: Model, page: Page) -> bytes:
+    """Return the ids of the rows that show the modules of a tree, by module path, without the anchor of the tree."""
+    return zlib.compress(msgspec.msgpack.encode(module_ids("", model, page)), _FAST)
+
+
+def unpack_ids(kept: bytes) -> dict[str, str]:
+    """Return what `pack_ids` was given."""
+    return _IDS.decode(zlib.decompress(kept))
+
+
+class Layouts:
+    """Models and layouts, of which the latest stay in memory."""
+
+    def __init__(self) -> None:
+        self.model = lru_cache(MODELS)(_unpack)
+        self.ids = lru_cache(MODELS)(unpack_ids)
+        self._pages = lru_cache(PAGES)(self._laid_out)
+
+    def page(self, kept: bytes, options: Options) -> Page:
+        """Return the layout of a packed model."""
+        return msgspec.structs.replace(self._pages(kept, _layout_options(options)), options=options)
+
+    def _laid_out(self, kept: bytes, options: Options) -> Page:
+        built = self.model(kept)
+        return layout(built.model, options, built.base)
+
+
+def tree_key(request: TreeRequest) -> TreeKey:
+    """Return the key of the layout of a tree."""
+    return request.key, _layout_options(request.options)
+
+
+def _layout_options(options: Options) -> Options:
+    """Return options without those that only renderers and hosts use, so that equal trees share a layout."""
+    return msgspec.structs.replace(options, name="", caption="", alt="", classes=(), search=False)
+
+
+def _unpack(kept: bytes) -> Built:
+    return _BUILT.decode(zlib.decompress(kept))

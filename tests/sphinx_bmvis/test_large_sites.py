@@ -1,0 +1,120 @@
+"""What a build does not repeat: layouts of named trees, and models whose cache is gone."""
+
+import os
+import shutil
+import time
+import zlib
+
+import msgspec
+import pytest
+from networks import resnet
+
+from bmvis.options.definitions import Options
+from bmvis.view.layout import layout
+from bmvis.worker.protocol import Built
+from sphinx_bmvis import answers
+
+PAGES = {
+    "index.rst": "Start\n=====\n\n:module:`first:1.dense`\n\n.. toctree::\n\n   trees\n   more\n",
+    "trees.rst": "Trees\n=====\n\n.. model-structure:: zoo:tiny\n   :name: first\n",
+    "more.rst": "More\n====\n\n.. model-structure:: zoo:tiny\n   :name: second\n   :caption: Again\n",
+}
+
+
+@pytest.fixture(scope="module")
+def site(make_site):
+    site = make_site(PAGES)
+    site.build()
+    return site
+
+
+@pytest.fixture
+def laid_out(monkeypatch):
+    """Return the models that the domain lays out."""
+    found = []
+
+    def note(model, *rest):
+        found.append(model)
+        return layout(model, *rest)
+
+    monkeypatch.setattr(answers, "layout", note)
+    return found
+
+
+def edit(file, text):
+    """Write a file with a modification time after the end of the last build."""
+    file.write_text(text, encoding="utf-8")
+    os.utime(file, (time.time() + 10,) * 2)
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_build_without_changes_lays_out_nothing_and_keeps_the_inventory(site, laid_out, jobs):
+    inventory = site.build().folder.joinpath("objects.inv").read_bytes()
+    laid_out.clear()
+    again = site.build(jobs=jobs)
+    assert laid_out == []
+    assert again.folder.joinpath("objects.inv").read_bytes() == inventory
+
+
+def test_trees_that_differ_in_name_and_caption_share_a_layout(make_site, laid_out):
+    built = make_site(PAGES).build()
+    assert len(laid_out) == 1
+    assert [len(built.trees(page)) for page in ("trees.html", "more.html")] == [1, 1]
+    assert "Again" in built.trees("more.html")[0].get_text()
+    assert "Again" not in built.trees("trees.html")[0].get_text()
+    assert built.page("more.html").find(id="second.0.dense")
+
+
+@pytest.mark.parametrize("loss", ["deleted", "damaged"])
+def test_written_page_needs_no_cache(site, loss):
+    built = site.build()
+    page, text = built.folder / "trees.html", built.read("trees.html")
+    page.unlink()
+    cache = site.folder / "_build" / "docs" / "doctrees" / "bmvis"
+    if loss == "deleted":
+        shutil.rmtree(cache, ignore_errors=True)
+    for file in cache.glob("*.bmvis"):
+        file.write_bytes(b"")
+    again = site.build()
+    assert not again.worker_ran
+    assert again.read("trees.html") == text
+
+
+def test_site_without_cache_builds_no_model_again(make_site):
+    site = make_site({"index.rst": PAGES["trees.rst"]})
+    text = site.build(bmvis_cache=False).read("index.html")
+    assert not (site.folder / "_build" / "docs" / "doctrees" / "bmvis").exists()
+    again = site.build(bmvis_cache=False)
+    assert not again.worker_ran
+    assert again.read("index.html") == text
+
+
+def test_references_follow_a_row_that_an_option_hides(make_site):
+    """The page that refers to the row is not edited."""
+    site = make_site(PAGES)
+    assert "trees.html#first.0.dense" in site.build().read("index.html")
+    edit(site.folder / "trees.rst", f"{PAGES['trees.rst']}   :depth: 1\n")
+    hidden = site.build()
+    assert hidden.warnings == ""
+    [link] = hidden.page("index.html").select("p > a.internal")
+    assert hidden.page("trees.html").find(id=link["href"].partition("#")[2])
+
+
+def test_removed_page_leaves_no_rows(make_site):
+    site = make_site(PAGES)
+    site.build()
+    site.folder.joinpath("more.rst").unlink()
+    edit(site.folder / "index.rst", PAGES["index.rst"].replace("   more\n", ""))
+    names = zlib.decompress(site.build().folder.joinpath("objects.inv").read_bytes().split(b"zlib.\n")[1])
+    assert b"first:1.dense" in names
+    assert b"second" not in names
+
+
+def test_environment_keeps_a_fraction_of_a_model():
+    model = resnet()
+    built = Built(model, ("zoo.py",))
+    kept = answers.pack(built)
+    assert len(kept) * 5 < len(msgspec.msgpack.encode(built))
+    layouts = answers.Layouts()
+    assert layouts.model(kept) == Built(model, ())
+    assert layouts.page(kept, Options(name="a", depth=2)) == layout(model, Options(name="a", depth=2))
