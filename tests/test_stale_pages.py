@@ -22,6 +22,7 @@ from edits import (
     write_older,
     write_weights,
 )
+from further_edits import FURTHER_STALE
 from more_edits import MORE_FRESH, MORE_STALE
 from pythons import TORCH_PYTHON
 
@@ -280,6 +281,7 @@ STALE = {
         write("data/state.txt", "4"),
     ),
     **MORE_STALE,
+    **FURTHER_STALE,
 }
 
 FRESH = {

@@ -1,31 +1,86 @@
 """Find the files that the command of another process names, because bmvis does not see what that process reads."""
 
+# ruff: noqa: PTH112, PTH207  # the words may not be valid paths, for which the functions of `os` raise nothing
+
 from __future__ import annotations
 
+import glob
 import os
 import shlex
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
+
+from bmvis.regular_file import read_regular
 
 _MAX_ARGUMENTS = 1000
 _MAX_MODULES = 200
+_MAX_FOLDERS = 5
+_MAX_DEPTH = 3
+"""Maximum number of shell scripts that call each other."""
+_MAX_SCRIPT_BYTES = 100_000
+_SHELL_SCRIPTS = (".sh", ".bash")
 
 
 def named_files(command: object, folder: object) -> Iterator[str]:
     """Yield paths of existing files that a command names, and of the modules that its Python scripts can import.
 
+    For wildcards these are the files that match, and the folder in which the shell looks for them.
+
     Args:
         command: the arguments, or the text of a shell command.
         folder: the working directory of the process; None for the one of this process.
     """
-    here = os.fsdecode(folder) if isinstance(folder, str | bytes | os.PathLike) else "."
-    for argument in _arguments(command):
-        for text in (argument, argument.partition("=")[2]):
-            path = os.path.abspath(os.path.join(here, text))
-            if text and "\0" not in text and os.path.isfile(path):
-                yield path
-                if path.endswith(".py"):
-                    yield from _modules_next_to(path)
+    here = os.path.abspath(os.fsdecode(folder) if isinstance(folder, str | bytes | os.PathLike) else ".")
+    words = _arguments(command)
+    yield from _files(words, here)
+    if len(words) > 2 and words[1] == "-m":
+        yield from _module_files(words[2], here)
+
+
+def _files(words: list[str], here: str, depth: int = 0) -> Iterator[str]:
+    """Yield the files that words name, and those that shell scripts among these name.
+
+    A word that names a folder can be the argument of `cd`: later words are relative to it too.
+    """
+    folders = [here]
+    for argument in words:
+        for text in filter(None, (argument, argument.partition("=")[2])):
+            for place in _places(text, folders):
+                if os.path.isdir(place) and len(folders) < _MAX_FOLDERS:
+                    folders.append(str(place))
+                if glob.has_magic(place.name) and os.path.isdir(place.parent):
+                    yield str(place.parent)
+                if os.path.isfile(place):
+                    yield str(place)
+                    if place.suffix == ".py":
+                        yield from _modules_next_to(place)
+                    if place.suffix in _SHELL_SCRIPTS and depth < _MAX_DEPTH:
+                        yield from _files(_words(_text(place)), here, depth + 1)
+
+
+def _places(text: str, folders: list[str]) -> Iterator[Path]:
+    """Yield the paths that a word names below each of some folders, and those that match its wildcards."""
+    for folder in () if "\0" in text else folders[:]:
+        place = Path(os.path.normpath(os.path.join(folder, text)))
+        yield place
+        if glob.has_magic(place.name):
+            yield from map(Path, islice(glob.iglob(str(place)), _MAX_MODULES))
+
+
+def _module_files(module: str, here: str) -> Iterator[str]:
+    """Yield the files of a module that `python -m` runs, and the modules next to it."""
+    place = Path(here, *module.replace("\0", "").split("."))
+    for file in (place.with_name(f"{place.name}.py"), place / "__main__.py"):
+        if os.path.isfile(file):
+            yield from _modules_next_to(file)
+
+
+def _text(script: Path) -> str:
+    try:
+        return read_regular(script, _MAX_SCRIPT_BYTES).decode(errors="replace")
+    except (OSError, ValueError):
+        return ""
 
 
 def _arguments(command: object) -> list[str]:
@@ -39,12 +94,19 @@ def _arguments(command: object) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
+    """Split a shell command, or several lines of them, at spaces and operators."""
     try:
-        return shlex.split(text, comments=True)[:_MAX_ARGUMENTS]
+        return list(islice(_lexer(text), _MAX_ARGUMENTS))
     except ValueError:  # such as a quote without an end
         return text.split()[:_MAX_ARGUMENTS]
 
 
-def _modules_next_to(script: str) -> list[str]:
+def _lexer(text: str) -> shlex.shlex:
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    return lexer
+
+
+def _modules_next_to(script: Path) -> list[str]:
     """Return the modules in the folder of a script, from which Python imports first."""
-    return sorted(map(str, Path(script).parent.glob("*.py")))[:_MAX_MODULES]
+    return sorted(map(str, script.parent.glob("*.py")))[:_MAX_MODULES]

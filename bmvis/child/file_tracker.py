@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import importlib.util
 import os
+import pathlib
 import stat
 import sys
 import threading
@@ -27,27 +27,26 @@ from urllib.parse import unquote
 
 from bmvis.child import command_files, listed_files, native_files
 from bmvis.child.fork_log import ForkLog
+from bmvis.child.project_paths import ProjectPaths, below, folder_of, source_of
 from bmvis.child.reentry import once
-from bmvis.child.tracebacks import is_foreign, is_project_file
+from bmvis.child.tracebacks import is_project_file
 from bmvis.source.facts import MAX_STAT_BYTES, is_large, value_of
-from bmvis.worker.process_tree import MARK
 from bmvis.worker.protocol import Fact, Kind
 
 Key = tuple[Kind, str]
 _getframe = sys._getframe
 _METADATA = importlib.metadata.__file__
 """The module that looks for installed distributions in each folder of `sys.path`; other names do not matter to it."""
-_readlink = os.readlink
+_ACCESSOR: Any = getattr(pathlib, "_NormalAccessor", FileNotFoundError)
+"""The class of Python 3.10 that has references to functions of `os`; a class without them in later versions."""
 _WRITING = os.O_WRONLY | os.O_RDWR
-_SKIPPED = frozenset({"__pycache__", ".git", "site-packages", "dist-packages"})
 
 
 class FileTracker:
     """The paths that user code accessed in this process, by the modules whose code accessed them."""
 
     def __init__(self) -> None:
-        self.roots: tuple[str, ...] = ()
-        """Folders of the project, with a trailing separator; files elsewhere do not belong to the project."""
+        self.paths = ProjectPaths()
         self.current = ""
         """The module of the reference that is being built."""
         self.seen: defaultdict[str, set[Key]] = defaultdict(set)
@@ -57,11 +56,8 @@ class FileTracker:
         self._foreign: set[Key] = set()
         """Files that commands of other processes name, or native code opens; these can also have written them."""
         self._forks = ForkLog()
-        self._temporary = os.path.join(os.environ.get(MARK) or "\0", "")
-        """The folder of the worker, which can be in the project; it is another one in each build."""
         self._is_installed = False
         self._is_project: dict[str, bool] = {}
-        self._in_scope: dict[str, bool] = {}
         self._busy = threading.local()
         self._handlers: dict[str, Callable[..., None]] = {
             "open": self._on_open,
@@ -96,7 +92,7 @@ class FileTracker:
     def begin(self, module: str, folders: Iterable[str]) -> None:
         """Start with a model in this process: the module of its reference, and the folders of the project."""
         self.current = module
-        self.set_roots(folders)
+        self.paths.set_roots(folders)
         self._forks.begin()
         self.resume()
 
@@ -111,13 +107,6 @@ class FileTracker:
     def stop(self) -> None:
         """Record no more, so that the handlers cannot fail after user code has replaced functions that they call."""
         self._handlers.clear()
-
-    def set_roots(self, folders: Iterable[str]) -> None:
-        """Set the folders of the project."""
-        roots = tuple(os.path.join(os.path.abspath(folder), "") for folder in folders)
-        if roots != self.roots:
-            self.roots = roots
-            self._in_scope.clear()
 
     def is_project(self, file: str) -> bool:
         """Return whether a source file belongs to the project, in any folder."""
@@ -155,7 +144,7 @@ class FileTracker:
             self.seen[self.current].add((kind, path))
             self.written.update([path] if is_written else [])
         for path in native_files.mapped_files():
-            if self._is_in_scope(path):
+            if self.paths.is_in_scope(path):
                 self.note_content(path, None)
         chosen = {*keys, *self.seen[self.current], *self.seen[""]}
         for kind, path in sorted(chosen):
@@ -173,8 +162,8 @@ class FileTracker:
 
     def note_content(self, file: Any, frame: FrameType | None) -> None:
         """Record that native code reads a file: its content, or only its size if it is large."""
-        path = self._path(file)
-        if path and self._is_in_scope(path):
+        path = self.paths.absolute(file)
+        if path and self.paths.is_in_scope(path):
             self.note("exists" if is_large(path) else "file", path, frame)
             self._foreign.add(("file", path))
 
@@ -186,12 +175,12 @@ class FileTracker:
                     handler(_getframe(1), *arguments)
 
     def _on_open(self, frame: FrameType, file: Any, mode: Any, flags: Any) -> None:
-        path = self._path(file)
+        path = self.paths.absolute(file)
         if not path:
             return
         if path.endswith(".pyc"):
-            path = _source_of(path)
-        if not self._is_in_scope(path):
+            path = source_of(path)
+        if not self.paths.is_in_scope(path):
             return
         is_written = any(sign in mode for sign in "wax+") if isinstance(mode, str) else bool(flags & _WRITING)
         if is_written:
@@ -199,23 +188,23 @@ class FileTracker:
         self.note("file", path, frame)
 
     def _on_listing(self, frame: FrameType, folder: Any = ".") -> None:
-        path = _folder_of(folder) if isinstance(folder, int) else self._path("." if folder is None else folder)
+        path = folder_of(folder) if isinstance(folder, int) else self.paths.absolute("." if folder is None else folder)
         if not path or frame.f_code.co_filename.startswith("<frozen importlib"):
             return  # the import system lists folders; the import tracker records the modules that it looks for
-        if self._is_in_scope(os.path.join(path, "_")):
+        if self.paths.is_in_scope(os.path.join(path, "_")):
             self.note("installed" if frame.f_code.co_filename == _METADATA else "names", path, frame)
 
     def _on_import(self, frame: FrameType, module: Any, file: Any, *_: Any) -> None:
         """Record a compiled extension; the event has a file only for those."""
-        if file and self._is_in_scope(path := self._path(file)):
+        if file and self.paths.is_in_scope(path := self.paths.absolute(file)):
             self.note("file", path, frame)
 
     def _on_database(self, frame: FrameType, file: Any, *_: Any) -> None:
-        path, query = self._path(file), ""
+        path, query = self.paths.absolute(file), ""
         if isinstance(file, str) and file.startswith("file:"):  # https://www.sqlite.org/uri.html
             name, query = file.removeprefix("file:").partition("?")[::2]
-            path = self._path(unquote(name))
-        if path and self._is_in_scope(path):
+            path = self.paths.absolute(unquote(name))
+        if path and self.paths.is_in_scope(path):
             if "mode=ro" not in query:
                 self.written.add(path)
             self.note("file", path, frame)
@@ -227,9 +216,10 @@ class FileTracker:
     def _on_process(self, frame: FrameType, command: Any, arguments: Any = (), folder: Any = None, *_: Any) -> None:
         folder = folder if isinstance(folder, str | bytes | os.PathLike) else None
         for path in (*command_files.named_files([command], folder), *command_files.named_files(arguments, folder)):
-            if self._is_in_scope(path):
-                self.note("file", path, frame)
-                self._foreign.add(("file", path))
+            if self.paths.is_in_scope(path):
+                key: Key = ("names" if Path(path).is_dir() else "file", path)
+                self.note(*key, frame)
+                self._foreign.add(key)
 
     def _on_shell(self, frame: FrameType, command: Any) -> None:
         self._on_process(frame, None, command)
@@ -238,11 +228,11 @@ class FileTracker:
         self._on_removal(frame, path, folder)
 
     def _on_removal(self, frame: FrameType, path: Any, folder: Any = -1) -> None:
-        self._on_writing(frame, path if folder == -1 else os.path.join(_folder_of(folder), os.fsdecode(path)))
+        self._on_writing(frame, path if folder == -1 else os.path.join(folder_of(folder), os.fsdecode(path)))
 
     def _on_writing(self, frame: FrameType, file: Any, *_: Any) -> None:
-        path = self._path(file)
-        if path and self._is_in_scope(path):
+        path = self.paths.absolute(file)
+        if path and self.paths.is_in_scope(path):
             self.written.add(path)
 
     def _on_moving(self, frame: FrameType, source: Any, target: Any, *_: Any) -> None:
@@ -260,83 +250,46 @@ class FileTracker:
                 return original(path, *arguments, **keywords)  # there is an audit event
             with once(self._busy) as is_first:
                 if is_first:
-                    place = path if folder is None else _below(folder, path)
+                    place = path if folder is None else below(folder, path)
                     if name == "open":
                         self._on_open(_getframe(1), place, None, arguments[0] if arguments else 0)
                         return original(path, *arguments, **keywords)  # the event has not the folder
-                    self._on_stat(_getframe(1), place, name)
+                    follows = name not in ("lstat", "readlink") and keywords.get("follow_symlinks", True)
+                    self._on_stat(_getframe(1), place, follows=follows, is_read=name != "lstat")
             return original(path, *arguments, **keywords)
 
         for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
             if original in known:
                 known.add(watched)
         setattr(os, name, watched)
+        if name in vars(_ACCESSOR):
+            setattr(_ACCESSOR, name, staticmethod(watched))
 
-    def _on_stat(self, frame: FrameType, file: Any, name: str) -> None:
-        path = self._path(file)
-        if not path or not self._is_in_scope(path):
+    def _on_stat(self, frame: FrameType, file: Any, *, follows: bool = True, is_read: bool = True) -> None:
+        """Record that code reads the state of a path; without `is_read`, only its kind, as `os.path.realpath` does."""
+        path = self.paths.absolute(file)
+        if not path or not self.paths.is_in_scope(path):
             return
         try:
             found = os.lstat(path)
         except (OSError, ValueError):
             self.note("exists", path, frame)
             return
-        if stat.S_ISLNK(found.st_mode):
-            self.note("link", path, frame)
-            if name in ("lstat", "readlink"):
-                return
+        is_link = stat.S_ISLNK(found.st_mode)
+        if is_link or not follows:
+            self.note("link", path, frame)  # a file can also be replaced by a link to an equal one
+        if is_link and not follows:
+            return
+        if is_link:
             try:
                 found = Path(path).stat()
             except OSError:
                 self.note("exists", path, frame)
                 return
         is_small = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_STAT_BYTES
-        self.note("file" if is_small and name != "lstat" else "exists", path, frame)
+        self.note("file" if is_small and is_read else "exists", path, frame)
 
     def _note_listed(self, path: object) -> None:
         with once(self._busy) as is_first:
             if is_first:
-                self._on_stat(_getframe(1), path, "stat")
-
-    def _path(self, file: Any) -> str:
-        """Return an absolute path; '' if the argument is not a path, such as a file descriptor."""
-        if isinstance(file, int):
-            return ""
-        try:
-            path = os.fsdecode(file)
-            if not path.isascii():
-                os.fsencode(path)  # an error if no file can have this name
-            return path if path.startswith(self.roots) and ".." not in path else os.path.abspath(path)
-        except (TypeError, ValueError, OSError):
-            return ""
-
-    def _is_in_scope(self, path: str) -> bool:
-        if not path.startswith(self.roots) or path.startswith(self._temporary):
-            return False
-        known = self._in_scope.get(path)
-        if known is None:
-            root = max((root for root in self.roots if path.startswith(root)), key=len)
-            below = Path(path[len(root) :]).parts
-            known = self._in_scope[path] = _SKIPPED.isdisjoint(below) and not is_foreign(path)
-        return known
-
-
-def _folder_of(descriptor: Any) -> str:
-    """Return the path of an open folder; '' if it is unknown. Linux only."""
-    try:
-        return _readlink(f"/proc/self/fd/{int(descriptor)}")
-    except (OSError, TypeError, ValueError):
-        return ""
-
-
-def _below(descriptor: Any, path: Any) -> Any:
-    """Return a path that is relative to an open folder; -1, which is no path, if it is unknown."""
-    folder = _folder_of(descriptor)
-    return os.path.join(folder, os.fsdecode(path)) if folder and not isinstance(path, int) else -1
-
-
-def _source_of(bytecode: str) -> str:
-    try:
-        return importlib.util.source_from_cache(bytecode)
-    except (ValueError, NotImplementedError):
-        return bytecode
+                self._on_stat(_getframe(1), path)

@@ -7,9 +7,11 @@ Runs in the child process. `ImportTracker.install` records every later import, a
 from __future__ import annotations
 
 import builtins
+import functools
 import importlib
 import importlib.machinery
 import os
+import pkgutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,6 +43,8 @@ class ImportTracker:
         self._is_installed = False
         self._files: dict[str, str] = {}
         self._readers = NativeReaders(self._note_native)
+        self._extended: set[str] = set()
+        """Packages to which folders of the same name in `sys.path` belong, also without `__init__.py`."""
         self._looked_at: set[str] = set()
         """Names of the modules that were checked already: large libraries load thousands."""
 
@@ -51,6 +55,7 @@ class ImportTracker:
         self._is_installed = True
         builtins.__import__ = self._watched_import(builtins.__import__)
         importlib.import_module = self._watched_import_module(importlib.import_module)
+        pkgutil.extend_path = self._watched_extend_path(pkgutil.extend_path)
         sys.meta_path.insert(0, _FirstFinder(self))
         _distrust_bytecode(self.files.is_project)
         self.files.install()
@@ -84,7 +89,7 @@ class ImportTracker:
         """Record that the folders of a namespace package have no `__init__.py`, which would be imported instead."""
         for folder in path if type(path).__name__ == "_NamespacePath" else ():
             place = os.path.join(os.path.abspath(str(folder)), "__init__.py")
-            if place.startswith(self.files.roots):
+            if place.startswith(self.files.paths.roots):
                 key: Key = ("exists", place)
                 self.files.values.setdefault(key, value_of(Fact(*key)))
                 self.files.seen[name].add(key)
@@ -138,12 +143,22 @@ class ImportTracker:
         for folder in filter(self._is_own_folder, self.path):
             found[folder] |= top
         facts = [
-            Fact("modules", folder, of=_joined(names, folder in self.path)) for folder, names in sorted(found.items())
+            Fact("modules", folder, of=self._joined(names, folder in self.path))
+            for folder, names in sorted(found.items())
         ]
         return [Fact(fact.kind, fact.path, value_of(fact), fact.of) for fact in facts]
 
+    def _joined(self, names: Iterable[str], is_top: bool) -> str:
+        """Join names; those have a slash for which a folder without `__init__.py` counts, if there is no module."""
+
+        def is_module(name: str) -> bool:
+            file = _attribute(sys.modules.get(name), "__file__")
+            return is_top and bool(file) and name not in self._extended
+
+        return " ".join(name if is_module(name) else f"{name}/" for name in sorted(filter(str.isidentifier, names)))
+
     def _is_own_folder(self, folder: str) -> bool:
-        return os.path.join(folder, "").startswith(self.files.roots)
+        return os.path.join(folder, "").startswith(self.files.paths.roots)
 
     def _watched_import(self, original: Callable[..., Any]) -> Callable[..., Any]:
         imported = self.imported
@@ -184,6 +199,14 @@ class ImportTracker:
             return module
 
         return import_module
+
+    def _watched_extend_path(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def extend_path(path: Any, name: str) -> Any:
+            self._extended.add(name)
+            return original(path, name)
+
+        return extend_path
 
     def _importer(self, frame: FrameType | None) -> str:
         """Return the name of the module of the innermost frame of project code."""
@@ -241,12 +264,6 @@ def _attribute(module: object, name: str) -> Any:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
-
-
-def _joined(names: Iterable[str], is_top: bool) -> str:
-    """Join names; those have a slash for which a folder without `__init__.py` counts, because there is no module."""
-    found = sorted(filter(str.isidentifier, names))
-    return " ".join(name if is_top and _attribute(sys.modules.get(name), "__file__") else f"{name}/" for name in found)
 
 
 def _with_parents(name: str) -> list[str]:

@@ -70,7 +70,7 @@ def watched(facts: Iterable[Fact]) -> set[str]:
         if fact.left or fact.kind == "installed":
             continue
         place = Path(fact.path)
-        if fact.kind == "link" or not place.exists():
+        if (fact.kind == "link" and fact.value) or not place.exists():
             place = next((folder for folder in place.parents if folder.is_dir()), place)
         found.add(str(place))
         if place.is_symlink():

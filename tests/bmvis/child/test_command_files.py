@@ -20,6 +20,15 @@ from bmvis.child.command_files import named_files
         (["sh", "-ec", "cat a.txt"], ["a.txt"]),
         (["echo", "-c", "cat a.txt"], []),
         (["python", "tool.py"], ["tool.py", "helper.py", "tool.py"]),
+        ("cat < a.txt; cat b.txt", ["a.txt", "b.txt"]),
+        ("cat [ab].txt", ["", "a.txt", "b.txt"]),
+        ("cd deep && cat c.txt", ["deep/c.txt"]),
+        ("cat c.txt && cd deep", []),
+        ("sh run.sh", ["run.sh", "a.txt", "deep/c.txt"]),
+        ("sh loop.sh", ["loop.sh"] * 4),
+        (["python", "-m", "tool"], ["helper.py", "tool.py"]),
+        (["python", "-m", "deep"], ["deep/__main__.py"]),
+        (["python", "-m", "missing"], []),
         (["cat", "missing.txt", ".", "", "nul\0"], []),
         (5, []),
         ([5, None, "a.txt"], ["a.txt"]),
@@ -29,7 +38,16 @@ from bmvis.child.command_files import named_files
 def test_existing_files_among_the_words_of_a_command_are_found(command, names, tmp_path):
     for name in ("a.txt", "b.txt", "with space.txt", "tool.py", "helper.py"):
         (tmp_path / name).touch()
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "c.txt").touch()
+    (tmp_path / "deep" / "__main__.py").touch()
+    (tmp_path / "run.sh").write_text("#!/bin/sh\nset -e\ncat a.txt\ncd deep\ncat c.txt | wc\n")
+    (tmp_path / "loop.sh").write_text("sh loop.sh\n")
     assert sorted(named_files(command, tmp_path)) == sorted(str(tmp_path / name) for name in names)
+
+
+def test_word_that_no_file_can_have_as_its_name_is_skipped(tmp_path):
+    assert not list(named_files(["cat", "x" * 5000, "\ud800"], tmp_path))
 
 
 def test_names_are_relative_to_the_working_directory(tmp_path, monkeypatch):

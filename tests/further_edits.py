@@ -1,0 +1,82 @@
+"""Edits between two builds: links, namespaces, and files that other processes read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from edits import Row, write
+from more_edits import link, remove
+
+
+def link_from_outside(root: Path) -> None:
+    """Link the project from a folder outside it, as a home folder can be a link."""
+    (root.parent / "home").symlink_to(root)
+
+
+def all_of(*edits: Callable[[Path], object]) -> Callable[[Path], object]:
+    def edit(root: Path) -> None:
+        for part in edits:
+            part(root)
+
+    return edit
+
+
+FURTHER_STALE = {
+    "kind of a path": Row(
+        "width = 4 if os.path.islink(ROOT / 'data/islink') else 3",
+        all_of(remove("data/islink"), link("data/islink", "islink_target")),
+        {"data/islink": "equal", "data/islink_target": "equal"},
+    ),
+    "file that becomes a link to an equal one": Row(
+        "width = int((ROOT / 'data/equal_3').resolve().name[-1])",
+        all_of(remove("data/equal_3"), link("data/equal_3", "equal_4")),
+        {"data/equal_3": "", "data/equal_4": ""},
+    ),
+    "path through a link outside the project": Row(
+        "width = int((ROOT.parent / 'home/data/outside.txt').read_text())",
+        write("data/outside.txt", "4"),
+        {"data/outside.txt": "3"},
+        before=link_from_outside,
+    ),
+    "listing through a link outside the project": Row(
+        "width = len(os.listdir(ROOT.parent / 'home/from_outside'))",
+        write("from_outside/d", ""),
+        {f"from_outside/{name}": "" for name in "abc"},
+    ),
+    "folder that extends a package": Row(
+        """
+        sys.path.append(str(ROOT / "extensions"))
+        try: from extensible.late import W as width
+        except ImportError: width = 3
+        """,
+        write("extensions/extensible/late.py", "W = 4"),
+        {
+            "extensions/other.txt": "",
+            "src/extensible/__init__.py": "import pkgutil\n__path__ = pkgutil.extend_path(__path__, __name__)\n",
+        },
+    ),
+    "folder that extends a namespace": Row(
+        "sys.path.append(str(ROOT / 'parts')); import spaced; width = 2 + len(list(spaced.__path__))",
+        write("parts/spaced/b.py", ""),
+        {"src/spaced/a.py": "", "parts/other.txt": ""},
+    ),
+    "module that another process runs": Row(
+        "import subprocess; width = int(subprocess.check_output([sys.executable, '-m', 'tool'], cwd=ROOT / 'run'))",
+        write("run/tool.py", "print(4)"),
+        {"run/tool.py": "print(3)"},
+    ),
+    "file after cd": Row(
+        "import subprocess; width = int(subprocess.check_output(f'cd {ROOT}/data && cat after_cd', shell=True))",
+        write("data/after_cd", "4"),
+        {"data/after_cd": "3"},
+    ),
+    "wildcard of a shell": Row(
+        "import subprocess; width = int(subprocess.check_output(f'cat {ROOT}/wild/*.txt | wc -c', shell=True))",
+        write("wild/b.txt", "b"),
+        {"wild/a.txt": "aaa"},
+    ),
+    "file that a shell script names": Row(
+        "import subprocess; width = int(subprocess.check_output(['sh', 'data/read.sh'], cwd=ROOT))",
+        write("data/read.txt", "4"),
+        {"data/read.sh": "set -e\ncat data/read.txt\n", "data/read.txt": "3"},
+    ),
+}
