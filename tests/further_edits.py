@@ -21,6 +21,30 @@ def all_of(*edits: Callable[[Path], object]) -> Callable[[Path], object]:
 
 
 FURTHER_STALE = {
+    "file that a new interpreter reads": Row(
+        """
+        import multiprocessing, spawned_reader
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            width = pool.apply(spawned_reader.read, (str(ROOT / "data/spawned.txt"),))
+        """,
+        write("data/spawned.txt", "4"),
+        {
+            "src/spawned_reader.py": "def read(file):\n"
+            "    import sys\n    assert 'bmvis' not in sys.modules\n    return int(open(file).read())\n",
+            "data/spawned.txt": "3",
+        },
+    ),
+    "module that only a new interpreter imports": Row(
+        """
+        import multiprocessing, spawned_importer
+        with multiprocessing.get_context("forkserver").Pool(1) as pool: width = pool.apply(spawned_importer.read)
+        """,
+        write("src/spawned_values.py", "W = 4"),
+        {
+            "src/spawned_importer.py": "def read():\n    from spawned_values import W\n    return W\n",
+            "src/spawned_values.py": "W = 3",
+        },
+    ),
     "kind of a path": Row(
         "width = 4 if os.path.islink(ROOT / 'data/islink') else 3",
         all_of(remove("data/islink"), link("data/islink", "islink_target")),

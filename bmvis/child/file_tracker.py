@@ -139,7 +139,10 @@ class FileTracker:
 
     def facts(self, keys: Iterable[Key]) -> Iterator[Fact]:
         """Yield the recorded accesses as facts, without files that user code created and removed again."""
-        for kind, path, is_written in self._forks.read():
+        for kind, logged, is_written in self._forks.read():
+            path = source_of(logged) if logged.endswith(".pyc") else logged
+            if not self.paths.is_in_scope(os.path.join(path, "_") if kind == "names" else path):
+                continue
             self.values.setdefault((kind, path), value_of(Fact(kind, path)))
             self.seen[self.current].add((kind, path))
             self.written.update([path] if is_written else [])

@@ -1,10 +1,19 @@
-"""Collect what forks of a model process access, such as the workers of `multiprocessing`. Linux only."""
+"""Collect what other Python processes of a model access, such as the workers of `multiprocessing`.
+
+Forks write to a file in memory (Linux only), and new interpreters to a file in the folder of the worker
+(`bmvis.child.spawned`).
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+from bmvis.child.spawned import NAME
+from bmvis.regular_file import read_regular
+from bmvis.worker.process_tree import MARK
 
 if TYPE_CHECKING:
     from bmvis.worker.protocol import Kind
@@ -21,6 +30,7 @@ class ForkLog:
         self._owner = 0
         """The process that builds the model; 0 before it has started."""
         self._file = -1
+        self._spawned = Path(os.environ.get(MARK) or os.devnull, NAME)
 
     @property
     def has_begun(self) -> bool:
@@ -44,17 +54,26 @@ class ForkLog:
             pass  # there is no file, or user code has closed it
 
     def read(self) -> Iterator[tuple[Kind, str, bool]]:
-        """Yield the accesses of all forks: kind, path, and whether it was written."""
-        if self._file < 0:
-            return
-        try:
-            _lseek(self._file, 0, os.SEEK_SET)
-            parts = _read(self._file, _MAX_BYTES).decode(errors="surrogateescape").split("\0")
-        except OSError:
-            return
+        """Yield the accesses of all these processes: kind, path, and whether it was written."""
+        parts = (self._read_forks() + self._read_spawned()).split("\0")
         for kind, path, mode in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
             if kind in ("file", "exists", "names", "link"):
                 yield cast("Kind", kind), path, mode == "w"
+
+    def _read_forks(self) -> str:
+        if self._file < 0:
+            return ""
+        try:
+            _lseek(self._file, 0, os.SEEK_SET)
+            return _read(self._file, _MAX_BYTES).decode(errors="surrogateescape")
+        except OSError:
+            return ""
+
+    def _read_spawned(self) -> str:
+        try:
+            return read_regular(self._spawned, _MAX_BYTES).decode(errors="surrogateescape")
+        except (OSError, ValueError):
+            return ""
 
     def _open(self) -> None:
         if self._file < 0 and self._owner == _getpid() and _create is not None:

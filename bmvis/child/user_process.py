@@ -6,6 +6,7 @@ import importlib
 import os
 import pkgutil
 import sys
+from pathlib import Path
 
 from bmvis.worker.protocol import Request
 
@@ -21,8 +22,13 @@ OWN_MODULES = (
 
 
 def use_path(request: Request, path: list[str]) -> None:
-    """Set `sys.argv` and `sys.path` for user code, as if it were a script."""
+    """Set `sys.argv`, `sys.path` and the main file for user code, as if it were a script.
+
+    `multiprocessing` runs the main file in new interpreters, which need not find bmvis by its name.
+    """
     sys.argv[:] = ["bmvis"]
+    main = sys.modules["__main__"]
+    main.__spec__, main.__file__ = None, str(Path(__file__).with_name("spawned.py"))
     sys.path[:] = [*request.path, *path]
 
 
