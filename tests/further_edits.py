@@ -37,7 +37,7 @@ FURTHER_STALE = {
     "module that only a new interpreter imports": Row(
         """
         import multiprocessing, spawned_importer
-        with multiprocessing.get_context("forkserver").Pool(1) as pool: width = pool.apply(spawned_importer.read)
+        with multiprocessing.get_context("spawn").Pool(1) as pool: width = pool.apply(spawned_importer.read)
         """,
         write("src/spawned_values.py", "W = 4"),
         {

@@ -38,8 +38,11 @@ class AllowEntry(msgspec.Struct, frozen=True):
 
     @property
     def has_wildcard(self) -> bool:
-        """Return whether the name of the callable is a pattern: the object must then be public."""
-        return _WILDCARD.search(self.attribute) is not None
+        """Return whether a part is a pattern: the module must then offer the object.
+
+        `zoo.*:run` would otherwise allow what a module of the package imports from `subprocess`.
+        """
+        return _WILDCARD.search(f"{self.module}:{self.attribute}") is not None
 
     def matches(self, module: str, attribute: str) -> bool:
         """Return whether the entry matches the text of a reference."""

@@ -65,6 +65,7 @@ FILES = {
             def small(): return Net()
         def build_net(width=1): return nn.Linear(width, 7)
         """,
+    "zoo/shells.py": "from os import system as build_shell\nshells = {'build': build_shell}\n",
     "zoo/_hidden.py": "from torch import nn\ndef build(): return nn.Linear(1, 1)\n",
     "zoo/deep/__init__.py": "",
     "zoo/deep/nets.py": "from torch import nn\ndef build_deep(): return nn.Linear(1, 1)\n",
@@ -198,6 +199,12 @@ TRIES = {
         ("listed:*", f"listed:system{TOUCH}"),
     ],
     "module that __all__ lists": [("listed:*", "listed:os"), ("listed:*", f"listed:os.system{TOUCH}")],
+    "wildcard only in the module": [
+        ("zoo.*:build_shell", f"zoo.shells:build_shell{TOUCH}"),
+        ("*:build_system", f"zoo:build_system{TOUCH}"),
+        ("zoo.*:shells", f"zoo.shells:shells['build']{TOUCH}"),
+        ("*:build", "zoo.nets:build"),
+    ],
     "deeper module": [("zoo.*:build_*", "zoo.deep.nets:build_deep"), ("zoo:**", "zoo.nets:build_net")],
     "spelling": [
         ("zoo:build", "zoo:Build"),
@@ -240,6 +247,7 @@ def test_cases_cover_many_kinds_of_attempts():
         pytest.param("zoo:*", "zoo:model", "Linear", id="module instance"),
         pytest.param("zoo:model", "zoo:model", "Linear", id="exact module instance"),
         pytest.param("zoo.*:build_*", "zoo.nets:build_net", "Linear", id="wildcard in the module"),
+        pytest.param("zoo.*:build_net", "zoo.nets:build_net", "Linear", id="wildcard only in the module"),
         pytest.param("zoo:Net.small", "zoo:Net.small", "Net", id="method"),
         pytest.param("zoo:Net.create", "zoo:Net.create", "Net", id="inherited classmethod"),
         pytest.param("zoo:Net.s*", "zoo:Net.small", "Net", id="wildcard for methods"),
