@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from bmvis.regular_file import read_regular
+from bmvis.untrusted.regular_file import read_regular
 
 _MAX_ARGUMENTS = 1000
 _MAX_MODULES = 200

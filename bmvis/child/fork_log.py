@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from bmvis.child.spawned import NAME
-from bmvis.regular_file import read_regular
+from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.process_tree import MARK
 
 if TYPE_CHECKING:
