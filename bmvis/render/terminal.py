@@ -266,10 +266,23 @@ def _lines(parts: list[Text], first: int, rest: int) -> Iterator[Text]:
     first, rest = max(first, MIN_WIDTH), max(rest, MIN_WIDTH)
     line, room = Text(), first
     for part in parts:
-        for piece in part.wrap(_PLAIN, min(first, rest), overflow="fold") if part.cell_len > rest else [part]:
-            if line and line.cell_len + 1 + piece.cell_len > room:
+        for piece in _pieces(part, min(first, rest)) if part.cell_len > rest else [part]:
+            if line and line.cell_len + piece.cell_len - piece.plain.endswith(" ") > room:
+                line.rstrip()
                 yield line
                 line, room = Text(), rest
-            piece.rstrip()
-            line = Text(" ").join([line, piece]) if line else piece
+            line = Text.assemble(line, piece)
+        line.append(" ")
+    line.rstrip()
     yield line
+
+
+def _pieces(part: Text, width: int) -> Iterator[Text]:
+    """Yield the words of a part; of those longer than `width`, the names between commas, or as much as fits."""
+    for word in part.divide([match.end() for match in _SPACE.finditer(part.plain)]):
+        is_long = word.cell_len > width
+        for name in word.divide([match.end() for match in _COMMA.finditer(word.plain)]) if is_long else [word]:
+            yield from name.wrap(_PLAIN, width, overflow="fold") if name.cell_len > width else [name]
+
+
+_SPACE, _COMMA = re.compile(" +"), re.compile(r",(?=[^\W\d])")

@@ -11,12 +11,14 @@ from typing import Any
 
 import msgspec
 
-from bmvis.model.labels import WIDE, label
+from bmvis.model.labels import label
 from bmvis.model.tree import Parameter
 from bmvis.view.variation import RangedParameter, greatest
 
-MANY = 8
+MANY = 6
 """Minimum number of a module's parameters for which series are merged."""
+MAX_NAMES = 96
+"""Maximum length of the names of parameters that share an entry, in characters."""
 MAX_SHOWN = 12
 """Maximum number of parameters of a row after that. The rest is counted."""
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -39,14 +41,14 @@ def merge_series(parameters: Sequence[Parameter], *, is_exact: bool = True) -> t
 
 
 def series_text(parameters: Sequence[Parameter], *, is_exact: bool = True) -> str:
-    """Return how many parameters `merge_series` writes as fewer: `24 parameters`, `12 of 20 parameters`; or ''."""
+    """Return how many parameters a row has if it doesn't write all names: `24 parameters`, `12 of 20 parameters`."""
     if len(parameters) < MANY:
         return ""
     counts = [count for _, count in _entries(parameters, is_exact)]
     written = sum(counts[:MAX_SHOWN])
     if written < len(parameters):
         return f"{written:,} of {len(parameters):,} parameters"
-    return f"{len(parameters):,} parameters" if len(counts) < len(parameters) else ""
+    return f"{len(parameters):,} parameters" if len(set(map(_key, parameters))) < len(parameters) else ""
 
 
 def _entries(parameters: Sequence[Parameter], is_exact: bool) -> list[tuple[Parameter, int]]:
@@ -69,7 +71,7 @@ def _shared(same: Sequence[tuple[Parameter, int]]) -> Iterator[tuple[Parameter, 
     (merged, total), *others = same
     for parameter, count in others:
         names = f"{merged.name},{parameter.name}"
-        if len(names) > WIDE:
+        if len(names) > MAX_NAMES:
             yield merged, total
             merged, total = parameter, count
         else:

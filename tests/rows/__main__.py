@@ -1,11 +1,13 @@
 """`make rows`: count the rows of public models with the default options: `python tests/rows [LIBRARY...]`.
 
-A model of more than `MOST` rows must be in `LONG`, with the reason; none has many `differs` notes. `results/` has the
-counts and the releases.
+A model of more than `MOST` rows must be in `LONG`, with the reason; none has many `differs` notes, or a row of more
+than `LINES` lines in a terminal. `results/` has the counts and the releases.
 """
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,11 +15,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from rich.console import Console
 from torch import nn
 
 from bmvis import capture
 from bmvis.options.definitions import Options
+from bmvis.render.terminal import print_page
 from bmvis.view.layout import layout
+from bmvis.view.page import Page
 
 Models = tuple[list[str], Callable[[str], nn.Module]]
 """The names of a library's models, and the function that builds one."""
@@ -25,6 +30,9 @@ MOST = 150
 """Maximum number of rows of a model without a written reason."""
 ROWS_A_NOTE = 5
 """Minimum number of rows for each `differs` note."""
+LINES = 2
+"""Maximum number of lines of a row in a terminal of `COLUMNS` columns."""
+COLUMNS = 100
 LONG = {
     "gemma3n": "a vision model of blocks of many structures, next to a text model and an audio model",
     "hrnet_w18": "each scale is fused with each other one by a chain of convolutions of its own length",
@@ -34,7 +42,14 @@ LONG = {
 }
 """Models of more rows, and the reason."""
 RESULTS = Path(__file__).with_name("results")
-"""The folder of the results: for each model its rows with `fold=equal`, those by default, and its `differs` notes."""
+"""The folder of the results.
+
+For each model: its rows with `fold=equal`, and by default its rows, its `differs` notes, the lines of its longest row
+in a terminal, and the number of rows of several lines.
+"""
+_HEADING = "# equal  default  notes  lines  wrapped  model"
+_FIRST_LINE = re.compile(r"[│ ]*[├└]")
+"""The guides before the first line of a row. The root has none."""
 
 
 def main(libraries: list[str]) -> int:
@@ -42,20 +57,39 @@ def main(libraries: list[str]) -> int:
     warnings.simplefilter("ignore")
     unexplained = []
     for library in libraries or BUILDERS:
-        lines = [f"# {library} {version(library)}, torch {torch.__version__}", "# equal  default  notes  model"]
+        lines = [f"# {library} {version(library)}, torch {torch.__version__}", _HEADING]
         for name, model in _built(library):
             read = capture(model)
             page = layout(read, Options())
             equal, notes = len(layout(read, Options(fold="equal")).rows), sum(bool(row.differs) for row in page.rows)
-            lines.append(f"{equal:7} {len(page.rows):8} {notes:6}  {name}")
+            heights = row_heights(page)
+            wrapped = sum(height > 1 for height in heights)
+            lines.append(f"{equal:7} {len(page.rows):8} {notes:6} {max(heights):6} {wrapped:8}  {name}")
             if len(page.rows) > MOST and name not in LONG:
                 unexplained.append(f"{library} {name}: {len(page.rows)} rows")
             if ROWS_A_NOTE * notes > len(page.rows):
                 unexplained.append(f"{library} {name}: {notes} notes in {len(page.rows)} rows")
+            if max(heights) > LINES:
+                unexplained.append(f"{library} {name}: a row of {max(heights)} lines")
             print(lines[-1], flush=True)
         (RESULTS / f"{library}.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
     print(*unexplained, sep="\n")
     return 1 if unexplained else 0
+
+
+def row_heights(page: Page) -> list[int]:
+    """Return the number of lines of each row in a terminal."""
+    console = Console(width=COLUMNS, file=io.StringIO())
+    with console.capture() as printed:
+        print_page(page, console)
+    heights: list[int] = []
+    for line in printed.get().partition("\n\n")[0].splitlines():
+        if _FIRST_LINE.match(line) or not heights:
+            heights.append(1)
+        else:
+            heights[-1] += 1
+    assert len(heights) == len(page.rows)
+    return heights
 
 
 def _built(library: str) -> Iterator[tuple[str, nn.Module]]:
@@ -112,6 +146,7 @@ def _timm() -> Models:
 
 
 def _transformers() -> Models:
+    _define_operators()  # it imports torchvision if that is installed
     from transformers import CONFIG_MAPPING, AutoModel
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 

@@ -47,6 +47,14 @@ def prose(text: str) -> Markup:
     return Markup(_text(text))
 
 
+def breakable(text: str) -> Markup:
+    """Return text as HTML that browsers may break after the commas between names: `weight,bias:[2, 3]`."""
+    return Markup(_COMMA.sub(",<wbr/>", _child(text)))
+
+
+_COMMA = re.compile(r",(?=[^\W\d])")
+
+
 def spaced(parts: Iterable[Markup]) -> Iterator[str]:
     """Yield elements with a space between two, so that what reads only the text finds the words apart."""
     for index, part in enumerate(parts):

@@ -8,7 +8,7 @@ from unicodedata import bidirectional
 from bmvis.model.tree import Buffer, Change, Module, Parameter
 from bmvis.render import words
 from bmvis.render.html import hidden, members
-from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.markup import Markup, breakable, join, tag
 from bmvis.view.page import Row
 from bmvis.view.param_groups import groups_text
 
@@ -187,7 +187,7 @@ def _parameter(
     plain = words.tensor_text(parameter)
     written = tag(
         "span",
-        plain,
+        breakable(plain),
         _groups(parameter),
         dir=_direction(plain),
         class_=" ".join(classes),

@@ -107,7 +107,7 @@ function readMarks(elements) {
     entry.marks += classes.filter((word) => word !== "trainable" || isTrainable).map((word) => ` ${word}`).join("");
     if (!element.matches(".bmvis-p")) continue;
     entry.marks += ` ${element.title.toLowerCase()}`;
-    entry.tensors.push(element.textContent.toLowerCase().replace(/:[^:]*$/, ""));
+    entry.tensors.push(...element.textContent.toLowerCase().replace(/:[^:]*$/, "").split(","));
   }
 }
 

@@ -130,6 +130,12 @@ def test_long_type_is_shortened_with_the_whole_in_the_tooltip():
     assert (whole.get_text(), whole.get("title")) == (f"({LONG_TYPE})", None)
 
 
+def test_names_that_share_an_entry_can_break_after_commas():
+    [shown] = drawn(net(Module("a", 1, "Layer", parameters=(tensor("x,y1", 2, 3),)))).select("li li .bmvis-p")
+    assert shown.get_text() == "x,y1:[2, 3]"
+    assert shown.decode_contents() == "x,<wbr/>y1:[2, 3]"
+
+
 def test_smallest_share_has_a_bar():
     shares = [
         count["data-s"] for count in drawn(net(layer("a", tensor("w", 999)), layer("b", tensor("w")))).select("data")

@@ -97,6 +97,28 @@ def test_wrapped_rows_have_tree_lines():
     ]
 
 
+@pytest.mark.parametrize(
+    ("facts", "first", "second"),
+    [
+        (
+            {"extra_repr": " ".join(["option=1"] * 12), "parameters": (tensor("w", 4),)},
+            "├── layer (Linear) w:[4] # option=1 option=1 option=1 option=1 option=1 option=1 option=1 option=1",
+            "│       option=1 option=1 option=1 option=1",
+        ),
+        (
+            {"parameters": (tensor(",".join(f"{letter}_long_name" for letter in "abcdefghi"), 4),)},
+            "├── layer (Linear) a_long_name,b_long_name,c_long_name,d_long_name,e_long_name,f_long_name,",
+            "│       g_long_name,h_long_name,i_long_name:[4]",
+        ),
+    ],
+    ids=["words of a mark", "names of tensors"],
+)
+def test_part_longer_than_a_line_continues_the_line_and_breaks_at_words(facts, first, second):
+    model = Model((Module("", 0, "Net"), Module("layer", 1, "Linear", **facts), linear("last", 1, 4, 4)))
+    lines = printed(page(model, extra_repr=True)).splitlines()
+    assert lines[1:3] == [first, second]
+
+
 def test_name_longer_than_the_terminal_wraps():
     tree = Model((Module("", 0, "Net"), linear("n" * 100, 1, 8, 8)))
     rows = printed(page(tree, whole_names=True), 40).partition("weight")[0]

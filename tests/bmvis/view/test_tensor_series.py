@@ -45,12 +45,13 @@ def row(model: nn.Module, **options: object) -> str:
 @pytest.mark.parametrize(
     ("model", "line"),
     [
-        (numbered(7, 2), "m " + " ".join(f"{n}:[2]" for n in range(7))),
+        (numbered(5, 2), "m " + " ".join(f"{n}:[2]" for n in range(5))),
+        (numbered(6, 2), "m 0-5:[2] (6 parameters)"),
         (numbered(100, 4, 4), "m 0-99:[4, 4] (100 parameters)"),
         (
             nn.LSTM(8, 16, 3, bidirectional=True),
             "m weight_ih_l0-2,weight_ih_l0-2_reverse:[64, 8-32] weight_hh_l0-2,weight_hh_l0-2_reverse:[64, 16] "
-            "bias_ih_l0-2,bias_hh_l0-2,bias_ih_l0-2_reverse:[64] bias_hh_l0-2_reverse:[64] (24 parameters)",
+            "bias_ih_l0-2,bias_hh_l0-2,bias_ih_l0-2_reverse,bias_hh_l0-2_reverse:[64] (24 parameters)",
         ),
         (
             nn.GRU(4, 4, 2),
@@ -58,17 +59,24 @@ def row(model: nn.Module, **options: object) -> str:
         ),
         (partly_frozen(), "m 0-2,5-9:[2] 3-4:[2] (frozen) (10 parameters)"),
         (tied(), "m 0:[2] 1-6:[2] 7:[2] (8 parameters)"),
-        (named(*(f"p{chr(97 + n)}" for n in range(8))), "m pa,pb,pc,pd,pe,pf,pg,ph:[2] (8 parameters)"),
+        (named(*(f"p{chr(97 + n)}" for n in range(8))), "m pa,pb,pc,pd,pe,pf,pg,ph:[2]"),
         (
             named(*(f"p{chr(97 + n)}" for n in range(20))),
-            "m pa,pb,pc,pd,pe,pf,pg,ph,pi,pj,pk,pl,pm,pn,po,pp:[2] pq,pr,ps,pt:[2] (20 parameters)",
+            "m pa,pb,pc,pd,pe,pf,pg,ph,pi,pj,pk,pl,pm,pn,po,pp,pq,pr,ps,pt:[2]",
+        ),
+        (
+            named(*(f"{chr(97 + n)}" * 15 for n in range(8))),
+            f"m {','.join(f'{chr(97 + n)}' * 15 for n in range(6))}:[2] {'g' * 15},{'h' * 15}:[2]",
         ),
         (
             nn.ParameterDict({f"p{chr(97 + n)}": torch.zeros(n + 2) for n in range(20)}),
             "m " + " ".join(f"p{chr(97 + n)}:[{n + 2}]" for n in range(12)) + " (12 of 20 parameters)",
         ),
     ],
-    ids=["few", "list", "LSTM", "GRU", "partly frozen", "tied", "eight names", "twenty names", "twenty shapes"],
+    ids=[
+        *("few", "short list", "list", "LSTM", "GRU", "partly frozen", "tied"),
+        *("eight names", "twenty names", "long names", "twenty shapes"),
+    ],
 )
 def test_many_parameters_share_entries(model: nn.Module, line: str) -> None:
     assert row(model) == line
