@@ -15,8 +15,10 @@ from bmvis.model.labels import label
 from bmvis.model.tree import Parameter
 from bmvis.view.variation import RangedParameter, greatest
 
-MANY = 6
+MANY = 8
 """Minimum number of a module's parameters for which series are merged."""
+LONG = 60
+"""Maximum length of the names of fewer parameters, in characters; longer ones are merged too."""
 MAX_NAMES = 96
 """Maximum length of the names of parameters that share an entry, in characters."""
 MAX_SHOWN = 12
@@ -35,20 +37,24 @@ def merge_series(parameters: Sequence[Parameter], *, is_exact: bool = True) -> t
         is_exact: whether the row represents equal modules. Of similar modules, each has the same entries as the row, so
             parameters do not share an entry if they have the same shape in some of them.
     """
-    if len(parameters) < MANY:
+    if not _is_long(parameters):
         return tuple(parameters)
     return tuple(merged for merged, _ in _entries(parameters, is_exact)[:MAX_SHOWN])
 
 
 def series_text(parameters: Sequence[Parameter], *, is_exact: bool = True) -> str:
     """Return how many parameters a row has if it doesn't write all names: `24 parameters`, `12 of 20 parameters`."""
-    if len(parameters) < MANY:
+    if not _is_long(parameters):
         return ""
     counts = [count for _, count in _entries(parameters, is_exact)]
     written = sum(counts[:MAX_SHOWN])
     if written < len(parameters):
         return f"{written:,} of {len(parameters):,} parameters"
     return f"{len(parameters):,} parameters" if len(set(map(_key, parameters))) < len(parameters) else ""
+
+
+def _is_long(parameters: Sequence[Parameter]) -> bool:
+    return len(parameters) >= MANY or sum(len(parameter.name) for parameter in parameters) > LONG
 
 
 def _entries(parameters: Sequence[Parameter], is_exact: bool) -> list[tuple[Parameter, int]]:

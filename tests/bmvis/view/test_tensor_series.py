@@ -45,8 +45,10 @@ def row(model: nn.Module, **options: object) -> str:
 @pytest.mark.parametrize(
     ("model", "line"),
     [
-        (numbered(5, 2), "m " + " ".join(f"{n}:[2]" for n in range(5))),
-        (numbered(6, 2), "m 0-5:[2] (6 parameters)"),
+        (numbered(7, 2), "m " + " ".join(f"{n}:[2]" for n in range(7))),
+        (numbered(8, 2), "m 0-7:[2] (8 parameters)"),
+        (named("a" * 30, "b" * 30), f"m {'a' * 30}:[2] {'b' * 30}:[2]"),
+        (named("a" * 30, "b" * 31), f"m {'a' * 30},{'b' * 31}:[2]"),
         (numbered(100, 4, 4), "m 0-99:[4, 4] (100 parameters)"),
         (
             nn.LSTM(8, 16, 3, bidirectional=True),
@@ -74,7 +76,7 @@ def row(model: nn.Module, **options: object) -> str:
         ),
     ],
     ids=[
-        *("few", "short list", "list", "LSTM", "GRU", "partly frozen", "tied"),
+        *("few", "short list", "short names", "two long names", "list", "LSTM", "GRU", "partly frozen", "tied"),
         *("eight names", "twenty names", "long names", "twenty shapes"),
     ],
 )
