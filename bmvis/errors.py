@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bmvis.untrusted.log_text import one_line
 
@@ -35,6 +35,8 @@ class BmvisError(Exception):
         self.message = message
         self.hint = hint
         self.detail = detail
+        self.facts: Sequence[Any] = ()
+        """What the failure depends on, if that is known (`bmvis.worker.protocol.Fact`). Not pickled."""
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message

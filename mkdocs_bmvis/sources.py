@@ -86,7 +86,8 @@ class SharedSource:
                 answer = question(self._source)
                 self._facts |= dict.fromkeys(fact for fact in answer.facts if not fact.left)
                 return answer
-            except BmvisError:
+            except BmvisError as error:
+                self._facts |= dict.fromkeys(fact for fact in error.facts if not fact.left)
                 self._facts |= dict.fromkeys(file_facts(likely_files(reference, self._settings)))
                 raise
             finally:
@@ -130,8 +131,8 @@ def request_model(
     """
     try:
         built = models.answer(asked)
-    except BmvisError:
-        sources.update(likely_files(asked.reference, settings))
+    except BmvisError as error:
+        sources.update(watched(error.facts), likely_files(asked.reference, settings))
         raise
     sources.update(watched(built.facts))
     if drift := drift_error(asked.reference, built):

@@ -58,6 +58,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
+def is_of_machine(error: BaseException) -> bool:
+    """Return whether an exception reports a missing GPU, network, or download, which no file of the project brings."""
+    text = user_text.exception_text(error)
+    return bool(_NO_GPU.search(text) or _NO_FILES.search(text)) or _is_network(error)
+
+
 def _is_network(error: BaseException) -> bool:
     if isinstance(error, socket.gaierror | ConnectionError | urllib.error.URLError):
         return True

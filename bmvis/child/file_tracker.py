@@ -39,6 +39,8 @@ _METADATA = importlib.metadata.__file__
 """The module that looks for installed distributions in each folder of `sys.path`; other names do not matter to it."""
 _ACCESSOR: Any = getattr(pathlib, "_NormalAccessor", FileNotFoundError)
 """The class of Python 3.10 that has references to functions of `os`; a class without them in later versions."""
+_LEAVING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "os.fork")
+"""Audit events of the network and of other processes, besides those of commands."""
 _WRITING = os.O_WRONLY | os.O_RDWR
 
 
@@ -53,31 +55,16 @@ class FileTracker:
         self.values: dict[Key, str] = {}
         """Values of facts at first sight, which is before user code reads them."""
         self.written: set[str] = set()
+        self.has_left_process = False
+        """Whether user code has used the network, or has started another process."""
         self._foreign: set[Key] = set()
         """Files that commands of other processes name, or native code opens; these can also have written them."""
         self._forks = ForkLog()
         self._is_installed = False
         self._is_project: dict[str, bool] = {}
-        self._busy = threading.local()
-        self._handlers: dict[str, Callable[..., None]] = {
-            "open": self._on_open,
-            "os.listdir": self._on_listing,
-            "os.scandir": self._on_listing,
-            "import": self._on_import,
-            "sqlite3.connect": self._on_database,
-            "ctypes.dlopen": self._on_native,
-            "subprocess.Popen": self._on_process,
-            "os.system": self._on_shell,
-            "os.exec": self._on_process,
-            "os.posix_spawn": self._on_process,
-            "os.mkdir": self._on_folder,
-            "os.rmdir": self._on_removal,
-            "os.remove": self._on_removal,
-            "os.truncate": self._on_writing,
-            "os.rename": self._on_moving,
-            "os.symlink": self._on_moving,
-            "os.link": self._on_moving,
-        }
+        self.busy = threading.local()
+        """The threads in which no accesses are recorded (`reentry.once`)."""
+        self._handlers = self._event_handlers()
 
     def install(self) -> None:
         """Start to record, until the process and its forks end. A second call does nothing."""
@@ -94,15 +81,16 @@ class FileTracker:
         self.current = module
         self.paths.set_roots(folders)
         self._forks.begin()
+        self.has_left_process = False  # libraries that are preloaded have left it
         self.resume()
 
     def resume(self) -> None:
         """Record accesses of this thread."""
-        self._busy.entered = False
+        self.busy.entered = False
 
     def pause(self) -> None:
         """Record no accesses of this thread, in which bmvis runs and no other code."""
-        self._busy.entered = True
+        self.busy.entered = True
 
     def stop(self) -> None:
         """Record no more, so that the handlers cannot fail after user code has replaced functions that they call."""
@@ -112,7 +100,7 @@ class FileTracker:
         """Return whether a source file belongs to the project, in any folder."""
         known = self._is_project.get(file)
         if known is None:
-            with once(self._busy):
+            with once(self.busy):
                 known = self._is_project[file] = is_project_file(file)
         return known
 
@@ -170,10 +158,33 @@ class FileTracker:
             self.note("exists" if is_large(path) else "file", path, frame)
             self._foreign.add(("file", path))
 
+    def _event_handlers(self) -> dict[str, Callable[..., None]]:
+        """Return a method for each audit event."""
+        return {
+            "open": self._on_open,
+            "os.listdir": self._on_listing,
+            "os.scandir": self._on_listing,
+            "import": self._on_import,
+            "sqlite3.connect": self._on_database,
+            "ctypes.dlopen": self._on_native,
+            "subprocess.Popen": self._on_process,
+            "os.system": self._on_shell,
+            "os.exec": self._on_process,
+            "os.posix_spawn": self._on_process,
+            "os.mkdir": self._on_folder,
+            "os.rmdir": self._on_removal,
+            "os.remove": self._on_removal,
+            "os.truncate": self._on_writing,
+            "os.rename": self._on_moving,
+            "os.symlink": self._on_moving,
+            "os.link": self._on_moving,
+            **dict.fromkeys(_LEAVING, self._on_leave),
+        }
+
     def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         handler = self._handlers.get(event)
         if handler is not None:
-            with once(self._busy) as is_first:
+            with once(self.busy) as is_first:
                 if is_first:
                     handler(_getframe(1), *arguments)
 
@@ -196,6 +207,8 @@ class FileTracker:
             return  # the import system lists folders; the import tracker records the modules that it looks for
         if self.paths.is_in_scope(os.path.join(path, "_")):
             self.note("installed" if frame.f_code.co_filename == _METADATA else "names", path, frame)
+        else:
+            self.paths.outside.add(("names", path))
 
     def _on_import(self, frame: FrameType, module: Any, file: Any, *_: Any) -> None:
         """Record a compiled extension; the event has a file only for those."""
@@ -216,7 +229,11 @@ class FileTracker:
         if file:
             self.note_content(file, frame)
 
+    def _on_leave(self, _frame: FrameType, *_: Any) -> None:
+        self.has_left_process = True
+
     def _on_process(self, frame: FrameType, command: Any, arguments: Any = (), folder: Any = None, *_: Any) -> None:
+        self.has_left_process = True
         folder = folder if isinstance(folder, str | bytes | os.PathLike) else None
         for path in (*command_files.named_files([command], folder), *command_files.named_files(arguments, folder)):
             if self.paths.is_in_scope(path):
@@ -251,7 +268,7 @@ class FileTracker:
             folder = keywords.get("dir_fd")
             if name == "open" and folder is None:
                 return original(path, *arguments, **keywords)  # there is an audit event
-            with once(self._busy) as is_first:
+            with once(self.busy) as is_first:
                 if is_first:
                     place = path if folder is None else below(folder, path)
                     if name == "open":
@@ -293,6 +310,6 @@ class FileTracker:
         self.note("file" if is_small and is_read else "exists", path, frame)
 
     def _note_listed(self, path: object) -> None:
-        with once(self._busy) as is_first:
+        with once(self.busy) as is_first:
             if is_first:
                 self._on_stat(_getframe(1), path)

@@ -21,6 +21,8 @@ from typing import Any
 
 from bmvis.child.file_tracker import FileTracker, Key
 from bmvis.child.native_files import NativeReaders
+from bmvis.child.reentry import once
+from bmvis.child.tracebacks import is_foreign
 from bmvis.source.facts import value_of
 from bmvis.worker.protocol import Fact
 
@@ -73,6 +75,10 @@ class ImportTracker:
 
     def note_loaded(self) -> None:
         """Record the loaded modules of the project, with the digests of their files."""
+        with once(self.files.busy):
+            self._note_loaded()
+
+    def _note_loaded(self) -> None:
         for name in sys.modules.keys() - self._looked_at:
             self._looked_at.add(name)
             module = sys.modules.get(name)
@@ -84,6 +90,7 @@ class ImportTracker:
                 key: Key = ("file", self._files[name])
                 if key not in self.files.values:
                     self.files.values[key] = value_of(Fact(*key))
+                    self.files.seen[self.files.current].add(key)
 
     def _note_namespace(self, name: str, path: Any) -> None:
         """Record that the folders of a namespace package have no `__init__.py`, which would be imported instead."""
@@ -93,6 +100,13 @@ class ImportTracker:
                 key: Key = ("exists", place)
                 self.files.values.setdefault(key, value_of(Fact(*key)))
                 self.files.seen[name].add(key)
+
+    def outside_modules(self) -> list[Fact]:
+        """Return a fact for each folder outside the project that was searched: which of the imported modules it has."""
+        names = {name for found in self.looked_for.values() for folder, name in found if not folder}
+        folders = [folder for folder in self.path if not self._is_own_folder(folder) and not is_foreign(folder)]
+        facts = [Fact("modules", folder, of=self._joined(names, is_top=True)) for folder in folders]
+        return [Fact(fact.kind, fact.path, value_of(fact), fact.of) for fact in facts]
 
     def facts_of(self, module: str) -> tuple[Fact, ...]:
         """Return the facts that `module` depends on, itself included. Later accesses are not recorded."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from bmvis.child.tracebacks import is_foreign
 from bmvis.worker.process_tree import MARK
+from bmvis.worker.protocol import Kind
 
 _SKIPPED = frozenset({"__pycache__", ".git", "site-packages", "dist-packages"})
 _readlink, _realpath = os.readlink, os.path.realpath
@@ -21,6 +22,8 @@ class ProjectPaths:
     def __init__(self) -> None:
         self.roots: tuple[str, ...] = ()
         """Folders of the project, with a trailing separator; files elsewhere do not belong to the project."""
+        self.outside: set[tuple[Kind, str]] = set()
+        """Paths that were accessed and are not in the project: files, and listed folders."""
         self._temporary = os.path.join(os.environ.get(MARK) or "\0", "")
         """The folder of the worker, which can be in the project; it is another one in each build."""
         self._in_scope: dict[str, bool] = {}
@@ -54,13 +57,17 @@ class ProjectPaths:
 
     def is_in_scope(self, path: str) -> bool:
         """Return whether a path is in the project, and not in a folder of installed packages or of the worker."""
-        if not path.startswith(self.roots) or path.startswith(self._temporary):
+        if path.startswith(self._temporary):
+            return False
+        if not path.startswith(self.roots):
+            self.outside.add(("file", path))
             return False
         known = self._in_scope.get(path)
         if known is None:
             root = max((root for root in self.roots if path.startswith(root)), key=len)
             below = Path(path[len(root) :]).parts
             known = self._in_scope[path] = _SKIPPED.isdisjoint(below) and not is_foreign(path)
+            self.outside.update([] if known else [("file", path)])
         return known
 
     def _through_links(self, path: str) -> str:

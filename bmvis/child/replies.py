@@ -8,13 +8,15 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import msgspec
+
 from bmvis import humanize
-from bmvis.child import builder, loader, memory_limit
+from bmvis.child import builder, failure_causes, loader, memory_limit
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.model.tree import Model
@@ -23,7 +25,7 @@ from bmvis.source.facts import files_in, with_changed_paths
 from bmvis.source.pyproject import project_folder
 from bmvis.untrusted import user_text
 from bmvis.untrusted.file_names import utf8
-from bmvis.worker.protocol import Answer, Built, Failed, Listed, Reply, Request
+from bmvis.worker.protocol import Answer, Built, Fact, Failed, Listed, Reply, Request
 
 _project_folder = cache(project_folder)
 
@@ -42,6 +44,7 @@ def answer(request: Request, imports: ImportTracker) -> Answer:
 
 def _reply(request: Request, imports: ImportTracker) -> Reply:
     """Return the reply. An exception of a factory becomes a `Failed` reply."""
+    reference = None
     try:
         parse = parse_pattern if request.listing else parse_reference
         reference = parse(request.reference)
@@ -52,16 +55,41 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
             if request.listing
             else builder.build(reference, request, imports)
         )
-        imports.note_loaded()
-        facts = with_changed_paths(imports.facts_of(reference.module), utf8)
-        origin = tuple(files_in(facts)), facts, tuple(_installed())
+        origin = _origin(imports, reference)
         if isinstance(found, Model):
             return Built(found, *origin)
         return Listed(found.references, *origin, found.passed_over)
     except BmvisError as error:
         failure = _too_large(request, error) if memory_limit.is_out_of_memory(error.__cause__) else error
         exits = isinstance(error.__cause__, SystemExit)
-        return Failed(failure.kind, failure.message, failure.hint, failure.detail, wants_output=exits)
+        failed = Failed(failure.kind, failure.message, failure.hint, failure.detail, wants_output=exits)
+        return _with_origin(failed, error, imports, reference) if reference else failed
+
+
+def _origin(
+    imports: ImportTracker, reference: Reference, more: Iterable[Fact] = ()
+) -> tuple[tuple[str, ...], tuple[Fact, ...], tuple[str, ...]]:
+    """Return the sources, facts and folders of distributions of a reply.
+
+    Args:
+        imports: the recorded accesses.
+        reference: the reference of the request.
+        more: further facts.
+    """
+    imports.note_loaded()
+    facts = with_changed_paths((*imports.facts_of(reference.module), *more), utf8)
+    return tuple(files_in(facts)), facts, tuple(_installed())
+
+
+def _with_origin(failed: Failed, error: BmvisError, imports: ImportTracker, reference: Reference) -> Failed:
+    """Return a failure with what it depends on."""
+    try:
+        more = failure_causes.further_facts(imports)
+        is_lasting = more is not None and failure_causes.is_lasting(error, imports.files)
+        sources, facts, installed = _origin(imports, reference, more or ())
+    except Exception:  # user code may have replaced functions that this calls
+        return failed
+    return msgspec.structs.replace(failed, is_lasting=is_lasting, sources=sources, facts=facts, installed=installed)
 
 
 def project_folders(request: Request) -> tuple[str, ...]:

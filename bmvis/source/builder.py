@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import cache as cache_of
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -19,11 +20,13 @@ from bmvis.reference import Reference
 from bmvis.source import checkpoint, fingerprint
 from bmvis.source.allow import EVERYTHING
 from bmvis.source.cache import Cache
+from bmvis.source.portable import portable_failure
 from bmvis.source.worker_state import worker_state
-from bmvis.worker.client import Worker
+from bmvis.worker.client import Worker, answered
 from bmvis.worker.kept import Keep, Session
-from bmvis.worker.protocol import Built, Fact, Listed
+from bmvis.worker.protocol import Built, Fact, Failed, Listed, Request
 
+_Answer = TypeVar("_Answer", Built, Listed)
 _LOG = logging.getLogger(__name__)
 
 
@@ -80,30 +83,14 @@ class Builder:
                 return read
             what = "option inputs" if job.inputs else "option flow"
             return _uncalled(read, job, "a checkpoint has no code to call", f"remove the {what}")
-        cache, key = self._cache_of(job), _key(job)
-        cached = cache.get(*key) if cache else None
-        if isinstance(cached, Built):
-            return cached
-        worker, started = self._worker(job), time.monotonic()
         try:
-            built = worker.build(
-                job.reference.text,
-                device=job.device,
-                path=job.path,
-                inputs=job.inputs,
-                allow=job.allow,
-                inputs_allow=job.inputs_allow,
-                figure=job.figure,
-            )
+            return self._answer(job, _request(job), _key(job), Built)
         except WorkerError as error:
             if not job.is_called:
                 raise
+            worker = self._worker(job)
             plain = worker.build(job.reference.text, device=job.device, path=job.path, allow=job.allow)
             return _uncalled(plain, job, f"the model could not be called: {error.message}", error.hint, error.detail)
-        _LOG.debug("%s: built in %.1f s by %s", job.reference.text, time.monotonic() - started, job.python)
-        if cache:
-            cache.put(built, *key)
-        return built
 
     def find_all(self, job: BuildJob) -> Listed:
         """Return references to the models of a module that a pattern matches.
@@ -111,15 +98,9 @@ class Builder:
         Raises:
             BmvisError: the module cannot be imported.
         """
+        request = Request(0, job.reference.text, "auto", job.path, listing=True, allow=job.allow)
         key = ("list", job.reference.text, job.path, job.python, *_allowed(job))
-        cache = self._cache_of(job)
-        cached = cache.get(*key) if cache else None
-        if isinstance(cached, Listed):
-            return cached
-        listed = self._worker(job).find_all(job.reference.text, path=job.path, allow=job.allow)
-        if cache:
-            cache.put(listed, *key)
-        return listed
+        return self._answer(job, request, key, Listed)
 
     def installed_facts(self, folders: Iterable[str]) -> tuple[Fact, ...]:
         """Return the facts of `site-packages` folders. Each folder is read once in a build."""
@@ -129,6 +110,27 @@ class Builder:
         """End the worker processes. A later `build` starts new ones."""
         for worker in self._workers.values():
             worker.close()
+
+    def _answer(self, job: BuildJob, request: Request, key: tuple[object, ...], expected: type[_Answer]) -> _Answer:
+        """Return the answer to a request from the cache, or from a worker.
+
+        Raises:
+            BmvisError: the request failed, in this build or an earlier one.
+        """
+        cache = self._cache_of(job)
+        reply = cache.get(*key) if cache else None
+        if not isinstance(reply, expected | Failed):
+            started = time.monotonic()
+            reply = self._worker(job).reply(request)
+            if isinstance(reply, Failed):
+                reply = portable_failure(reply, job.cwd)
+            else:
+                _LOG.debug("%s: built in %.1f s by %s", request.reference, time.monotonic() - started, job.python)
+            if cache:
+                cache.put(reply, *key)
+        answer = answered(reply)
+        assert isinstance(answer, expected)
+        return answer
 
     def _cache_of(self, job: BuildJob) -> Cache | None:
         if self._cache and job.cwd not in self._caches:
@@ -146,6 +148,19 @@ class Builder:
     def _keep(self, python: str) -> Keep | None:
         """Return the worker process in memory that can build a model with this Python."""
         return Keep(self._session, partial(worker_state, python, self._digest_of)) if self._session else None
+
+
+def _request(job: BuildJob) -> Request:
+    return Request(
+        0,
+        job.reference.text,
+        job.device,
+        job.path,
+        inputs=job.inputs,
+        allow=job.allow,
+        inputs_allow=job.inputs_allow,
+        figure=job.figure,
+    )
 
 
 def _key(job: BuildJob) -> tuple[object, ...]:

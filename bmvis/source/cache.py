@@ -1,8 +1,9 @@
-"""Cache built models between builds, so that an unchanged model needs no import of torch.
+"""Cache built models and failures between builds, so that an unchanged model needs no import of torch.
 
 An entry is valid while all facts of the model have the same values (`bmvis.source.facts`), and the same distributions
-are installed. The key includes the request and a digest of the code of bmvis, because another version can read more
-from a model. The cache is not trusted: an entry that cannot be read, for any reason, counts as missing.
+are installed. A failure also depends on the environment variables, because one of them can be what was missing. The
+key includes the request and a digest of the code of bmvis, because another version can read more from a model. The
+cache is not trusted: an entry that cannot be read, for any reason, counts as missing.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from bmvis.source import fingerprint
 from bmvis.source.pyproject import project_folder
 from bmvis.untrusted.file_names import local, utf8
 from bmvis.untrusted.regular_file import read_regular
-from bmvis.worker.protocol import Built, Fact, Listed
+from bmvis.worker.protocol import Built, Fact, Failed, Reply
 
 MAX_BYTES = 500_000_000
 """Maximum size of all entries in bytes; the least recently used ones are removed."""
 MAX_ENTRY_BYTES = 100_000_000
 _LOG = logging.getLogger(__name__)
-_Reply = TypeVar("_Reply", bound="Built | Listed")
+_Reply = TypeVar("_Reply", bound=Reply)
 _DIGEST_LENGTH = len(fingerprint.of_bytes(b""))
 _ENTRY_SUFFIX = ".bmvis"
 _LEFT = "left.msgpack"
@@ -37,10 +38,12 @@ _LEFT = "left.msgpack"
 
 
 class _CacheEntry(msgspec.Struct, frozen=True):
-    built: Built | Listed
+    built: Reply
     """Paths in the project are relative to its folder, so that a checkout can be moved."""
     installed: tuple[str, ...]
     """Digest of each folder in `built.installed`."""
+    environment: str = ""
+    """Digest of the environment variables of a failure; '' if they do not matter."""
 
 
 _ENTRIES = msgspec.msgpack.Decoder(_CacheEntry)
@@ -67,7 +70,7 @@ class Cache:
         self._is_writable = True
         self._size = -1
 
-    def get(self, *asked: object) -> Built | Listed | None:
+    def get(self, *asked: object) -> Reply | None:
         """Return the entry of a request if it is still valid, else None."""
         place = self._place(asked)
         entry = self._read(place)
@@ -82,10 +85,16 @@ class Cache:
             os.utime(place)  # the least recently used entries are removed first
         return self._with_paths(entry.built, self._absolute)
 
-    def put(self, built: Built | Listed, *asked: object) -> None:
-        """Store the reply to a request. If the folder cannot be written, the build continues without the cache."""
+    def put(self, built: Reply, *asked: object) -> None:
+        """Store the reply to a request, unless it is a failure that may not occur again.
+
+        If the folder cannot be written, the build continues without the cache.
+        """
+        if isinstance(built, Failed) and not built.is_lasting:
+            return
         stored = self._with_paths(built, self._relative)
-        entry = _CacheEntry(stored, tuple(map(self._digest, built.installed)))
+        environment = fingerprint.of_environment() if isinstance(built, Failed) else ""
+        entry = _CacheEntry(stored, tuple(map(self._digest, built.installed)), environment)
         content = msgspec.msgpack.encode(entry)
         for fact in stored.facts:
             if fact.left:
@@ -175,6 +184,8 @@ class Cache:
         """Return why an entry is out of date; '' if it is valid."""
         if tuple(map(self._digest, entry.built.installed)) != entry.installed:
             return "other distributions are installed"
+        if entry.environment and entry.environment != fingerprint.of_environment():
+            return "an environment variable has changed"
         for fact in entry.built.facts:
             if fact.left:
                 is_changed = _key(fact) in self._edited or _key(fact) not in self._left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from bmvis.untrusted.regular_file import open_regular
 
 _PACKAGE = Path(__file__).parents[1]
 _CHUNK = 2**20
+_OF_TERMINALS = re.compile(
+    r"_|SHLVL|OLDPWD|TERM|COLORTERM|COLUMNS|LINES|WINDOW|WINDOWID|STY|SSH_(TTY|CONNECTION|CLIENT|AUTH_SOCK)|GPG_TTY"
+    r"|XDG_SESSION_ID|VTE_VERSION|(I?TERM|TMUX|KONSOLE|GNOME_TERMINAL|WEZTERM|KITTY|ALACRITTY|VSCODE)(_.*)?"
+    r"|PYTEST_CURRENT_TEST"
+)
+"""Environment variables in which the terminals of one user differ, and one that pytest sets for each test."""
 
 
 def of_bytes(content: bytes) -> str:
@@ -38,6 +45,12 @@ def of_bmvis() -> str:
     """Return the digest of the code of bmvis: another version can read more from the same model."""
     files = sorted(_PACKAGE.rglob("*.py"))
     return of_bytes("".join(f"{file.relative_to(_PACKAGE)}\0{of_file(str(file))}\0" for file in files).encode())
+
+
+def of_environment() -> str:
+    """Return a digest of the environment variables, without those of the terminal."""
+    found = sorted((name, value) for name, value in os.environ.items() if not _OF_TERMINALS.fullmatch(name))
+    return of_bytes(repr(found).encode(errors="surrogateescape"))
 
 
 def of_installed(folder: str) -> str:

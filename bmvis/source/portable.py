@@ -20,6 +20,7 @@ from bmvis.errors import BmvisError
 from bmvis.model.tree import Model, Module, Problem
 from bmvis.source.pyproject import project_folder
 from bmvis.untrusted.file_names import readable, utf8
+from bmvis.worker.protocol import Failed
 from bmvis.worker.worker_folder import NAME_PATTERN
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
@@ -48,7 +49,15 @@ def portable_error(error: BmvisError, cwd: Path) -> BmvisError:
     message, hint, detail = (portable_text(text, cwd) for text in (error.message, error.hint, error.detail))
     if (message, hint, detail) == (error.message, error.hint, error.detail):
         return error
-    return type(error)(message, hint=hint, detail=detail)
+    found = type(error)(message, hint=hint, detail=detail)
+    found.facts = error.facts
+    return found
+
+
+def portable_failure(failed: Failed, cwd: Path) -> Failed:
+    """Return a failure with shortened paths."""
+    message, hint, detail = (portable_text(text, cwd) for text in (failed.message, failed.hint, failed.detail))
+    return msgspec.structs.replace(failed, message=message, hint=hint, detail=detail)
 
 
 def portable_model(model: Model, cwd: Path) -> Model:

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bmvis.source import fingerprint
 from bmvis.worker.started import has_distributions, is_this_python, own_path
-
-_OF_TERMINALS = re.compile(
-    r"_|SHLVL|OLDPWD|TERM|COLORTERM|COLUMNS|LINES|WINDOW|WINDOWID|STY|SSH_(TTY|CONNECTION|CLIENT|AUTH_SOCK)|GPG_TTY"
-    r"|XDG_SESSION_ID|VTE_VERSION|(I?TERM|TMUX|KONSOLE|GNOME_TERMINAL|WEZTERM|KITTY|ALACRITTY|VSCODE)(_.*)?"
-)
-"""Environment variables in which the terminals of one user differ."""
 
 
 def worker_state(python: str, digest_of: Callable[[str], str]) -> str:
@@ -35,13 +28,12 @@ def worker_state(python: str, digest_of: Callable[[str], str]) -> str:
         return ""
     executable = os.path.realpath(shutil.which(python) or python)
     found = Path(executable).stat()
-    environment = sorted((name, value) for name, value in os.environ.items() if not _OF_TERMINALS.fullmatch(name))
     parts = (
         fingerprint.of_bmvis(),
         (executable, found.st_mtime_ns, found.st_size),
         [(folder, digest_of(folder)) for folder in folders],
         own_path() if is_this_python(python) else [],
-        environment,
+        fingerprint.of_environment(),
     )
     return fingerprint.of_bytes(repr(parts).encode(errors="surrogateescape"))
 

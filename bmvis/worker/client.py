@@ -93,7 +93,7 @@ class Worker:
             inputs_allow=inputs_allow,
             figure=figure,
         )
-        reply = self._answer(request)
+        reply = answered(self.reply(request))
         assert isinstance(reply, Built)
         return reply
 
@@ -105,9 +105,20 @@ class Worker:
         Raises:
             BmvisError: as from `build`.
         """
-        reply = self._answer(Request(0, pattern, "auto", tuple(path), listing=True, allow=allow))
+        reply = answered(self.reply(Request(0, pattern, "auto", tuple(path), listing=True, allow=allow)))
         assert isinstance(reply, Listed)
         return reply
+
+    def reply(self, request: Request) -> Reply:
+        """Return the reply to a request, whose settings are those of this worker.
+
+        Raises:
+            WorkerError: the process ended without a reply.
+        """
+        with self._lock:
+            reply = self._ask(request)
+        facts = tuple(msgspec.structs.replace(fact, path=local(fact.path)) for fact in reply.facts)
+        return msgspec.structs.replace(reply, sources=tuple(map(local, reply.sources)), facts=facts)
 
     def close(self) -> None:
         """End the processes that wait for more models."""
@@ -121,15 +132,6 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _answer(self, request: Request) -> Built | Listed:
-        with self._lock:
-            reply = self._ask(request)
-        if isinstance(reply, Failed):
-            error = _KINDS.get(reply.kind, BmvisError)
-            raise error(reply.message, hint=reply.hint, detail=reply.detail)
-        facts = tuple(msgspec.structs.replace(fact, path=local(fact.path)) for fact in reply.facts)
-        return msgspec.structs.replace(reply, sources=tuple(map(local, reply.sources)), facts=facts)
 
     def _ask(self, request: Request) -> Reply:
         self._number += 1
@@ -184,6 +186,19 @@ class Worker:
         server, self._server = self._server, None
         if server is not None:
             server.end()
+
+
+def answered(reply: Reply) -> Built | Listed:
+    """Return a reply that is not a failure.
+
+    Raises:
+        BmvisError: the request failed.
+    """
+    if not isinstance(reply, Failed):
+        return reply
+    error = _KINDS.get(reply.kind, BmvisError)(reply.message, hint=reply.hint, detail=reply.detail)
+    error.facts = reply.facts
+    raise error
 
 
 def _reply(request: Request, outcome: Outcome, folder: Path) -> Reply:

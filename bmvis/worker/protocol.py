@@ -102,7 +102,7 @@ class Listed(msgspec.Struct, frozen=True, tag="listed"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """The request failed; the fields are those of `BmvisError`."""
+    """The request failed; the first fields are those of `BmvisError`, the last ones are as in `Built`."""
 
     kind: str
     message: str
@@ -110,6 +110,11 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     detail: str = ""
     wants_output: bool = False
     """Whether the printed output can explain the failure: for example, usage text before a SystemExit."""
+    is_lasting: bool = False
+    """Whether the request fails again while the facts do not change: not after a network error, for example."""
+    sources: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    installed: tuple[str, ...] = ()
 
 
 Reply = Built | Listed | Failed

@@ -1,0 +1,79 @@
+"""Decide whether a failure occurs again while nothing that is recorded changes, and record more of what it depends on.
+
+Runs in the child process. A failure is kept for later builds only if it has to do with files, code and arguments alone.
+In doubt it is not kept: then the next build tries again, as without a cache.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from bmvis.child import failure_hints, memory_limit
+from bmvis.child.file_tracker import FileTracker
+from bmvis.child.import_tracker import ImportTracker
+from bmvis.child.tracebacks import is_foreign
+from bmvis.source.facts import is_large, value_of
+from bmvis.untrusted import user_text
+from bmvis.worker.protocol import Fact
+
+MAX_OUTSIDE = 300
+"""Maximum number of files outside the project that a lasting failure can depend on."""
+_FILE_ERRORS = frozenset(
+    {None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EINVAL}
+)
+"""Error numbers of exceptions that depend on the names, kinds and permissions of files only."""
+_LIMITS = re.compile(
+    r"out of memory|start new thread|too many open files|no space left|temporarily unavailable|timed? ?out",
+    re.IGNORECASE,
+)
+_SYSTEM = ("/proc/", "/sys/", "/dev/")
+
+
+def is_lasting(error: BaseException, files: FileTracker) -> bool:
+    """Return whether a failure is not one of time, memory, the network, other programs, or missing hardware."""
+    return not files.has_left_process and not any(map(_is_passing, _chain(error)))
+
+
+def further_facts(imports: ImportTracker) -> tuple[Fact, ...] | None:
+    """Return facts of files outside the project, and of modules that could appear there; None if there are too many.
+
+    A model depends on the files of its project. A failure can be fixed by a file anywhere, such as a checkpoint.
+    """
+    imports.files.pause()
+    outside = {key for key in imports.files.paths.outside if _counts(key[1])}
+    if len(outside) > MAX_OUTSIDE:
+        return None
+    found = [Fact("exists" if kind == "file" and _is_no_file(path) else kind, path) for kind, path in sorted(outside)]
+    return (*(Fact(fact.kind, fact.path, value_of(fact)) for fact in found), *imports.outside_modules())
+
+
+def _counts(path: str) -> bool:
+    return not path.startswith(_SYSTEM) and not is_foreign(path)
+
+
+def _is_no_file(path: str) -> bool:
+    return Path(path).is_dir() or is_large(path)
+
+
+def _is_passing(error: BaseException) -> bool:
+    if isinstance(error, KeyboardInterrupt | TimeoutError) or memory_limit.is_out_of_memory(error):
+        return True
+    if isinstance(error, OSError) and error.errno not in _FILE_ERRORS:
+        return True
+    return bool(_LIMITS.search(user_text.exception_text(error))) or failure_hints.is_of_machine(error)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that it comes from, also those that `raise ... from None` hides."""
+    pending, seen = [error], set[int]()
+    while pending:
+        one = pending.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            group = getattr(one, "exceptions", ())  # of an ExceptionGroup
+            others = (one.__cause__, one.__context__, *(group if isinstance(group, tuple) else ()))
+            pending += [other for other in others if isinstance(other, BaseException)]
