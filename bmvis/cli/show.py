@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bmvis.cli.fact_lines import fact_lines
 from bmvis.cli.option_flags import option_flags
-from bmvis.cli.shared_options import errors_end_the_command
+from bmvis.cli.shared_options import cache_folder, cache_option, errors_end_the_command
 from bmvis.errors import BmvisError
 from bmvis.options.definitions import OPTIONS, Options
 from bmvis.options.parsing import parse_options
@@ -25,6 +25,7 @@ from bmvis.render.html.standalone import to_document
 from bmvis.render.json_data import to_data
 from bmvis.render.terminal import print_page, to_svg
 from bmvis.render.text import printable
+from bmvis.source.pyproject import read_project
 from bmvis.source.recorded import read_file, recorded_model
 from bmvis.source.source import Source, model_request
 from bmvis.untrusted.log_text import json_document
@@ -73,6 +74,7 @@ def _outputs(command: Callable[..., None]) -> Callable[..., None]:
                 default=TIMEOUT,
                 help="Time limit for each model in seconds.",
             ),
+            cache_option,
         )
     ):
         command = option(command)
@@ -127,13 +129,14 @@ def _show(
     flow_svg: str | None,
     path: tuple[str, ...],
     timeout: float,
+    no_cache: bool,
     **written: Any,
 ) -> None:
     try:
         options = parse_options(_chosen(written))
         if flow_svg and not options.flow:
             options = msgspec.structs.replace(options, flow="auto")
-        built = _built(reference, options, path, timeout)
+        built = _built(reference, options, path, timeout, no_cache=no_cache)
     except BmvisError as error:
         click.echo(f"Error: {printable_lines(error.report)}", err=True)
         sys.exit(BROKEN)
@@ -156,12 +159,15 @@ def _show(
         _print_figure(built, options)
 
 
-def _built(reference: str, options: Options, path: Sequence[str], timeout: float) -> Built:
+def _built(reference: str, options: Options, path: Sequence[str], timeout: float, *, no_cache: bool) -> Built:
     """Return the model of a reference or a name, or that of a snapshot file."""
     if reference.endswith(".json") and ":" not in reference and not options.base:
         model = read_file(Path(reference)).model
         return Built(recorded_model(model, Path(reference).stem, options.inputs or model.inputs), ())
-    with Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto", session=COMMAND) as source:
+    cwd = Path.cwd()
+    project = read_project(cwd)
+    cache = cache_folder(project, no_cache) if project.file.is_file() else None  # no folder appears in others
+    with Source(cwd, path=(*path, "."), timeout=timeout, cache=cache, mode="auto", session=COMMAND) as source:
         return source.answer(model_request(reference, options))
 
 

@@ -63,6 +63,8 @@ class Cache:
         self.folder = folder
         self.cwd = cwd
         self._project = os.path.join(project_folder(cwd), "")
+        self._below = _relative_folder(cwd, folder)
+        """Part of all keys: `bmvis show` can run in any folder of a project, and relative paths start there."""
         self._digest = digest
         self._left = self._read_left()
         self._edited = {key for key, value in self._left.items() if self._value_now(key) != value}
@@ -104,7 +106,7 @@ class Cache:
         self._note_left()
 
     def _place(self, asked: tuple[object, ...]) -> Path:
-        key = repr((fingerprint.of_bmvis(), *asked)).replace(str(self.cwd), ".")
+        key = repr((fingerprint.of_bmvis(), self._below, *asked)).replace(str(self.cwd), ".")
         return self.folder / f"{fingerprint.of_bytes(key.encode(errors='surrogateescape'))}{_ENTRY_SUFFIX}"
 
     def _read(self, place: Path) -> _CacheEntry | None:
@@ -217,6 +219,13 @@ def _checked(whole: bytes) -> bytes:
     if fingerprint.of_bytes(content).encode() != digest:
         raise ValueError("the digest does not match")
     return content
+
+
+def _relative_folder(cwd: Path, folder: Path) -> str:
+    try:
+        return os.path.relpath(cwd, folder)
+    except ValueError:  # another drive on Windows
+        return str(cwd)
 
 
 def _key(fact: Fact) -> str:

@@ -6,6 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
+
+from bmvis.cli import main
+from bmvis.errors import BmvisError
+from bmvis.worker.client import Worker
 
 ZOO = """
 from torch import nn
@@ -64,6 +69,27 @@ def test_show_finds_reference_in_working_directory(folder):
 
 def test_show_accepts_name_from_pyproject(folder):
     assert "0,1(Linear)" in bmvis(folder, "show", "small").stdout.replace("0-1", "0,1")
+
+
+@pytest.mark.parametrize("reference", ["wide", "zoo:broken"])
+def test_show_answers_from_the_cache(folder, monkeypatch, reference):
+    def shown(*arguments):
+        done = CliRunner().invoke(main, ["show", reference, *arguments])
+        return done.exit_code, done.stdout, done.stderr
+
+    def ask(self, request):
+        raise BmvisError("asked")
+
+    monkeypatch.chdir(folder)
+    live = shown("--no-cache")
+    assert shown() == live
+    (folder / "part").mkdir(exist_ok=True)
+    monkeypatch.setattr(Worker, "reply", ask)
+    assert shown() == live
+    assert "asked" in shown("--no-cache")[2]
+    (folder / "part/zoo.py").write_text(ZOO)
+    monkeypatch.chdir(folder / "part")  # another module, although the reference is the same
+    assert "asked" in shown()[2]
 
 
 def test_show_finds_module_on_pythonpath(folder, tmp_path):
