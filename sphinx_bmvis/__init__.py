@@ -26,6 +26,7 @@ from sphinx_bmvis import (
     outdated,
     reading,
     settings,
+    single_page,
     tables,
     transforms,
 )
@@ -50,6 +51,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         tables,
         outdated,
         models,
+        single_page,
         transforms,
         assets,
     ):

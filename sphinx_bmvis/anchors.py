@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from docutils import nodes
 
 
@@ -26,3 +28,15 @@ def _move(document: nodes.document, section: nodes.section, name: str) -> None:
     section["ids"][section["ids"].index(name)] = free
     document.ids[free] = document.ids.pop(name)
     document.nameids.update(dict.fromkeys(section["names"], free))
+
+
+def shown_id(node: nodes.Element) -> str:
+    """Return the id of a tree or a gallery on an HTML page."""
+    shown: str = node.get("shown_id") or node["ids"][0]
+    return shown
+
+
+def renamed(anchor: str, names: Mapping[str, str]) -> str:
+    """Return the id of a tree or a row, after some trees have another id."""
+    old = next((name for name in names if f"{anchor}.".startswith(f"{name}.")), None)
+    return anchor if old is None else names[old] + anchor.removeprefix(old)

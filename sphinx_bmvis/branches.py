@@ -21,6 +21,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.nodes import model_fact, model_gallery, model_structure, model_table
+from sphinx_bmvis.translation import texts_of
 
 LEFT_OUT = "left_out"
 """The attribute of a node in a branch that this build leaves out."""
@@ -95,17 +96,17 @@ class DropLeftOut(SphinxPostTransform):
 
 
 class DropUnbuilt(SphinxPostTransform):
-    """Leave only the captions of trees to builders that write no pages, such as gettext: they build no models."""
+    """Leave only the texts of trees to builders that write no pages, such as gettext: they build no models."""
 
     default_priority = 4
     formats = ("",)
 
     def run(self, **kwargs: Any) -> None:
-        """Replace all trees, galleries and tables of the page by their captions."""
+        """Replace all trees, galleries and tables of the page by their captions and other texts to translate."""
         for node in list(_drawn(self.document)):
             captions = [child for child in node.children if isinstance(child, nodes.caption | nodes.title)]
             targets = [] if isinstance(node, model_fact) else [nodes.target("", "", ids=node["ids"])]
-            node.replace_self([*targets, *captions])
+            node.replace_self([*targets, *texts_of(node), *captions])
 
 
 def setup(app: Sphinx) -> None:

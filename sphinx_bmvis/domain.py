@@ -22,6 +22,7 @@ from bmvis.options.definitions import Options
 from bmvis.view.page import Page
 from bmvis.view.targets import find_anchor, missing_module
 from bmvis.worker.protocol import Built, Fact, ModelRequest
+from sphinx_bmvis.anchors import renamed
 from sphinx_bmvis.answers import Layouts, TreeKey, pack, pack_ids, tree_key
 from sphinx_bmvis.model_index import ModelIndex
 from sphinx_bmvis.nodes import TYPE_OF
@@ -72,6 +73,8 @@ class BmvisDomain(Domain):
     def __init__(self, env: BuildEnvironment) -> None:
         super().__init__(env)
         self._layouts = Layouts()
+        self.renamed: dict[str, str] = {}
+        """The ids of trees that have another id on the one page of singlehtml."""
 
     @property
     def requests(self) -> dict[str, list[TreeRequest]]:
@@ -269,17 +272,21 @@ class BmvisDomain(Domain):
         """Return a link to a tree, or to the row that shows a module of it."""
         if typ == HOME:
             docname, _, anchor = target.partition("#")
-            return make_refnode(
-                builder, docname if builder.name == "singlehtml" else fromdocname, docname, anchor or None, contnode
-            )
+            return self._link(builder, fromdocname, (docname, anchor), contnode)
         place = self._place(target)
         if place and builder.format not in ("html", "latex"):  # other formats have no anchors for rows
             place = self._place(target.partition(":")[0])
         if not place:
             return None
+        return self._link(builder, fromdocname, place, contnode, target)
+
+    def _link(
+        self, builder: Builder, fromdocname: str, place: tuple[str, str], text: nodes.Element, title: str | None = None
+    ) -> nodes.reference:
+        docname, anchor = place
         if builder.name == "singlehtml":  # all documents are one page, so links between two documents do not work
-            fromdocname = place[0]
-        return make_refnode(builder, fromdocname, *place, contnode, target)
+            fromdocname, anchor = docname, renamed(anchor, self.renamed)
+        return make_refnode(builder, fromdocname, docname, anchor or None, text, title)
 
     def resolve_any_xref(
         self,

@@ -23,13 +23,15 @@ from bmvis.render.html.row import TypeLink
 from bmvis.render.html.table import value_markup
 from bmvis.render.html.tree import error_box, row_id, to_html
 from bmvis.view.page import Page
+from sphinx_bmvis.anchors import shown_id
 from sphinx_bmvis.errors import place
+from sphinx_bmvis.translation import TranslatedOptions
 
 TYPE_OF = "bmvis_type"
 """The attribute with the target of a type reference in a tree, such as `torch.nn.Linear`."""
 
 
-class model_structure(nodes.General, nodes.Element):  # noqa: N801  # the naming convention of docutils
+class model_structure(TranslatedOptions, nodes.General):  # noqa: N801  # the naming convention of docutils
     """One tree.
 
     Attributes: `location` (`file:line`), `reference` and `options` (`Options`). A transform adds `page` (`Page`), or
@@ -45,7 +47,7 @@ class captioned_structure(model_structure):  # noqa: N801
     """
 
 
-class model_gallery(nodes.General, nodes.Element):  # noqa: N801
+class model_gallery(TranslatedOptions, nodes.General):  # noqa: N801
     """A gallery, with a card for each model.
 
     Attributes: `location`, `docname`, `entries` (the `Entry` objects, with patterns) and `options` (`GalleryOptions`),
@@ -62,7 +64,7 @@ class gallery_caption(nodes.General, nodes.Element):  # noqa: N801
     """The caption of a gallery in LaTeX, in the attribute `text`. It precedes the list that replaces the gallery."""
 
 
-class model_table(nodes.table):  # noqa: N801
+class model_table(TranslatedOptions, nodes.table):  # noqa: N801
     """A table of models, until its rows are known: then it becomes a table of docutils.
 
     Attributes: `location`, `docname`, `key`, `entries` (as written), `options` (`TableOptions`), and `own`, the columns
@@ -129,13 +131,13 @@ def setup(app: Sphinx) -> None:
 def visit_html(translator: HTML5Translator, node: model_structure) -> None:
     """Draw the tree, or an error box."""
     if "error" in node:
-        anchors = [tag("span", id=anchor) for anchor in node["ids"]]
+        anchors = [tag("span", id=shown_id(node))] if node["ids"] else []
         translator.body.append("".join([*anchors, error_box(node["error"], _where(translator, node))]))
     else:
         page: Page = node["page"]
         options = msgspec.structs.replace(page.options, caption=_numbered(translator, node))
         page = msgspec.structs.replace(page, options=options)
-        translator.body.append(to_html(page, node["ids"][0], type_link=_type_links(node)))
+        translator.body.append(to_html(page, shown_id(node), type_link=_type_links(node)))
     raise nodes.SkipNode
 
 
@@ -146,7 +148,7 @@ def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
     else:
         cards = [_linked(translator, card) for card in node["cards"]]
         options = msgspec.structs.replace(node["options"], caption=_numbered(translator, node))
-        translator.body.append(to_cards(cards, node["ids"][0], options))
+        translator.body.append(to_cards(cards, shown_id(node), options))
     raise nodes.SkipNode
 
 

@@ -70,6 +70,8 @@ class Entry(msgspec.Struct, frozen=True):
     """The location of the line in the sources, as the host prints it before a warning."""
     values: tuple[tuple[str, str], ...] = ()
     """Columns of the line itself, with their values: `("accuracy", "76.1")`."""
+    written_title: str = ""
+    """The title before its translation, by which data files name the model; '' if it is not translated."""
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:

@@ -104,7 +104,7 @@ def with_own_columns(entry: Entry, sources: Sequence[Rows]) -> Entry:
 
 
 def _keys(entry: Entry) -> tuple[str, ...]:
-    return (entry.shown, entry.reference.partition("(")[0], entry.reference)
+    return (entry.written_title or entry.shown, entry.reference.partition("(")[0], entry.reference)
 
 
 def require_known(columns: Iterable[str], computed: Iterable[str], own: Iterable[Mapping[str, str]]) -> None:

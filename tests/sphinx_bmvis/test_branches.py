@@ -96,10 +96,49 @@ def test_builders_that_write_no_pages_build_no_models(make_site, builder):
     assert not built.worker_ran
 
 
-def test_gettext_extracts_captions(make_site):
-    built = make_site({"index.rst": PLAIN}).build("gettext")
+TEXTS = """\
+Models
+======
+
+.. model-structure:: zoo:tiny
+   :caption: A caption
+   :alt: An accessible name
+
+.. model-gallery::
+   :alt: All cards
+
+   zoo:tiny | A title | first tag, second tag
+
+.. model-table::
+   :caption: A table
+   :columns: name, score
+   :data: scores.csv
+   :group:
+
+   zoo:tiny | A title | first tag
+"""
+WRITTEN = ["A caption", "An accessible name", "All cards", "A title", "first tag", "second tag", "A table"]
+
+
+def test_texts_of_directives_are_translated(make_site):
+    site = make_site({"index.rst": TEXTS, "scores.csv": "name,score\nA title,79.6\n"})
+    (site.folder / "pyproject.toml").write_text("")
+    built = site.build("gettext")
+    assert built.warnings == ""
+    assert not built.worker_ran
     catalog = built.read("index.pot")
-    assert [text in catalog for text in ("Translate me", "Our zoo", "Numbers")] == [True] * 3
+    assert [text for text in WRITTEN if f'msgid "{text}"' not in catalog] == []
+    translations = [f'msgid "{text}"\nmsgstr "Q{text}"\n' for text in WRITTEN]
+    header = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n'
+    (site.folder / "locale" / "de" / "LC_MESSAGES").mkdir(parents=True)
+    site.write("locale/de/LC_MESSAGES/index.po", "\n".join([header, *translations]))
+    built = site.build(language="de", locale_dirs=["locale"])
+    assert built.warnings == ""
+    page = built.page("index.html")
+    shown = " ".join(element.get_text(" ") for element in page.select(".bmvis-caption, .bmvis-card, table"))
+    names = [element.get("aria-label", "") for element in page.select("[aria-label]")]
+    assert [text for text in WRITTEN if f"Q{text}" not in shown + " ".join(names)] == []
+    assert "79.6" in page.select_one("table").get_text()
 
 
 def test_html_after_a_builder_without_pages_builds_the_models(make_site):

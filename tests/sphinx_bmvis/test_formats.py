@@ -60,6 +60,17 @@ def test_singlehtml_trees_have_distinct_ids(build):
     assert all(page.find(id=target[1:]) for target in targets)
 
 
+def test_ids_of_singlehtml_are_unlike_those_of_headings(make_site):
+    tree = ".. model-structure:: zoo:tiny\n   :name: net\n\n:module:`net:0.norm`\n"
+    start = f"Start\n=====\n\n.. toctree::\n\n   net\n\n{tree}"
+    built = make_site({"index.rst": start, "net.rst": "Net\n===\n"}).build("singlehtml")
+    page = built.page("index.html")
+    ids = [element["id"] for element in page.select("[id]")]
+    assert len(ids) == len(set(ids))
+    assert page.select_one("a.internal[title^=net]")["href"] == "#net-model.0.norm"
+    assert "net-model.0.norm" in ids
+
+
 def test_epub_pages_are_valid_xml_with_trees(build):
     built = build("epub")
     assert built.warnings == ""

@@ -15,10 +15,10 @@ def test_correct_site_builds_without_warnings(html):
 
 def test_tree_replaces_the_directive(html):
     assert rows(html.trees("index.html")[0]) == [
-        "root (Sequential)",
-        "0-2 (Block)",
-        "dense (Linear) weight:[4, 4] bias:[4]",
-        "norm (LayerNorm) weight:[4] bias:[4]",
+        "root (Sequential) 84",
+        "0-2 (Block) 3 × 28",
+        "dense (Linear) weight:[4, 4] bias:[4] 20",
+        "norm (LayerNorm) weight:[4] bias:[4] 8",
     ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from bmvis.render import columns
 from bmvis.render.html import members
-from bmvis.render.html.markup import Markup, tag
+from bmvis.render.html.markup import Markup, join, tag
 from bmvis.view.page import Page, Row
 
 SHAPE_WIDTHS = (7, 10, 13, 16, 19, 22)
@@ -43,14 +43,14 @@ def row_cells(row: Row, page: Page) -> Markup | None:
     """Return the cells of a row; None if the page has no columns."""
     if not page.columns:
         return None
-    return tag("span", *_cells(row, page), class_="bmvis-cells")
+    return join(" ", tag("span", *_cells(row, page), class_="bmvis-cells"))
 
 
 def _cells(row: Row, page: Page) -> Iterator[Markup]:
     for cell in columns.cells(row, page):
         yield tag(
             "span",
-            cell.text,
+            f"{cell.text} ",  # the space, which is not drawn, separates the text of the cells
             class_=f"bmvis-cell bmvis-{cell.column}",
             data_h=columns.HEADS[cell.column],
             data_v=members.cell(row, page, cell.column),

@@ -36,15 +36,16 @@ def to_drawing(
         tag("title", title),
         tag("desc", f"{len(figure.boxes)} {boxes}, {len(figure.edges)} {edges}. The list below has the connections."),
         shapes_of(figure, drawing, anchor=anchor, link=link),
-        **size_of(drawing),
+        **plain_svg(drawing),
         role="group",
     )
 
 
-def size_of(drawing: FigureDrawing) -> dict[str, str]:
-    """Return the attributes with the size of a drawing."""
+def plain_svg(drawing: FigureDrawing) -> dict[str, str]:
+    """Return the size of a drawing, and its look without the stylesheet: in reader modes, and in PDFs of WeasyPrint."""
     width, height = _number(drawing.width), _number(drawing.height)
-    return {"viewBox": f"0 0 {width} {height}", "width": width, "height": height}
+    size = {"viewBox": f"0 0 {width} {height}", "width": width, "height": height}
+    return size | {"fill": "none", "stroke": "currentColor", "text_anchor": "middle", "font_size": "11"}
 
 
 def shapes_of(
@@ -55,7 +56,7 @@ def shapes_of(
     return join(
         *(_frame(placed, link) for placed in drawing.frames),
         *_lines(drawing.lines, numbers, {(edge.source, edge.target): edge.change for edge in figure.edges}),
-        tag("g", _texts(drawing.shapes), class_="bmvis-shapes") if drawing.shapes else None,
+        tag("g", _texts(drawing.shapes), class_="bmvis-shapes", text_anchor="start") if drawing.shapes else None,
         *(
             _box(placed, box_id(anchor, number) if anchor else None, number, link)
             for number, placed in enumerate(drawing.boxes)
@@ -78,7 +79,7 @@ def _frame(placed: PlacedFrame, link: PathLink) -> Markup:
     title = _texts(placed.texts)
     linked = tag("a", title, href=target) if target else title
     rect = _empty("rect", x=_number(area.left), y=_number(area.top), **shape)
-    return tag("g", behind, rect, linked, class_="bmvis-frame")
+    return tag("g", behind, rect, linked, class_="bmvis-frame", text_anchor="start")
 
 
 def _size(area: Rectangle, radius: float) -> dict[str, str]:
@@ -125,6 +126,9 @@ def _texts(texts: Sequence[Text]) -> Markup:
                 x=_number(text.x),
                 y=_number(text.y),
                 class_="bmvis-badge" if text.role == "badge" else None,
+                text_anchor="end" if text.role == "badge" else None,
+                fill="currentColor",
+                stroke="none",
             )
             for text in texts
         )
@@ -143,7 +147,7 @@ def _lines(
         others.append(line)
         ends = f"{numbers[line.source]} {numbers[line.target]}"
         change = changes[line.source, line.target]
-        head = _empty("path", d=_arrowhead(line.points))
+        head = _empty("path", d=_arrowhead(line.points), fill="currentColor")
         found.append(tag("g", _empty("path", d=path), head, class_=(change and f"bmvis-{change}") or None, data_e=ends))
     return found
 

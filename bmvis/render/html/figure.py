@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bmvis.render.connections import called_with, connection_lines
-from bmvis.render.html.drawing import shapes_of, size_of, to_drawing
+from bmvis.render.html.drawing import plain_svg, shapes_of, to_drawing
 from bmvis.render.html.markup import Markup, tag
 from bmvis.render.html.row import PathLink
 from bmvis.view.figure.figure import Figure
@@ -49,7 +49,7 @@ def figure_thumbnail(drawn: DrawnFigure) -> Markup | None:
         tag(
             "svg",
             shapes_of(drawn.figure, drawn.drawing),
-            **size_of(drawn.drawing),
+            **plain_svg(drawn.drawing),
             role="img",
             aria_label=f"Architecture: {', '.join(names)}",
         ),

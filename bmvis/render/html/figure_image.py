@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from bmvis.render.html.drawing import shapes_of, size_of
+from bmvis.render.html.drawing import plain_svg, shapes_of
 from bmvis.render.html.markup import Markup, tag
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.drawing import FigureDrawing
@@ -74,7 +74,7 @@ def to_image(figure: Figure, drawing: FigureDrawing, title: str, scheme: Scheme 
         style,
         shapes_of(figure, drawing),
         xmlns="http://www.w3.org/2000/svg",
-        **size_of(drawing),
+        **plain_svg(drawing),
         role="img",
     )
 

@@ -81,6 +81,8 @@ def to_thumbnail(page: Page) -> Markup | None:
         *(tag("path", d="".join(drawn), class_=f"bmvis-{state}") for state, drawn in shapes.items()),
         class_="bmvis-thumbnail",
         viewBox=f"0 0 {WIDTH} {THUMBNAIL_LEVELS * LINE}",
+        fill="none",
+        stroke="currentColor",
         preserveAspectRatio="none",
         role="img",
         aria_label=_in_words([cell for cell in cells if cell.row.depth == top_level], page.totals.count),

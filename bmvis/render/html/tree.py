@@ -173,23 +173,25 @@ def _back(number: int | None, anchor: str) -> Markup | None:
 
 
 def _count(row: Row, page: Page) -> Markup | None:
-    """Return the row's number of parameters and its share of the model, which the stylesheet displays.
+    """Return the row's number of parameters, and its share of the model, which the stylesheet draws.
 
-    The element is empty, so that the text of the row is the same as in a console.
+    The number is text after a space, for what reads the page without the stylesheet.
     """
     count, whole = row.totals.count, page.totals.count
     if not row.counts[1]:
         return None
-    return tag(
+    times = words.times(row)
+    number = tag(
         "data",
+        tag("span", f"{times} × ") if times > 1 else None,
+        words.short_count(row),
         value=count,
         data_v=members.counts(row),
-        data_c=words.short_count(row),
-        data_x=words.times(row) if words.times(row) > 1 else None,
         data_s=max(1, round(row.elements / whole * SHARE_STEPS)) if whole else None,
         role="img",
         title=words.count_text(row, page),
     )
+    return join(" ", number)
 
 
 def _opened(page: Page) -> set[int]:

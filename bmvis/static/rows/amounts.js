@@ -27,6 +27,12 @@ function scaled(number, units) {
 const shortCount = (number) => (number < 10_000 ? commas(number) : scaled(number, ["K", "M", "B", "T"]));
 const shortSize = (number) => (number < 1000 ? `${number} bytes` : scaled(number, [" KB", " MB", " GB", " TB", " PB"]));
 
+// Write the number of equal modules before the count of one: `12 × 7.1M`.
+function showTimes(amount, times) {
+  amount.querySelector("span")?.remove();
+  if (times) amount.insertAdjacentHTML("afterbegin", `<span>${times} × </span>`);
+}
+
 const AMOUNT = /^([\d,-]+) (\w+)(?: each, (\d+) times)?(?:(?::|, together) ([^;]+))?; ([^,]*)(.*)$/;
 
 const meanOf = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
@@ -45,7 +51,7 @@ function rescale(amount, share, whole, values = [`${amount.value}:0`], kept) {
     each = rangeOf(counts, commas);
     size = rangeOf(kept.map((pair) => pair.split(":")[1]), shortSize);
     amount.value = Math.min(...counts);
-    amount.dataset.c = rangeOf(counts, shortCount);
+    amount.lastChild.data = rangeOf(counts, shortCount);
   }
   const part = left === 1 || isApart ? meanOf(counts) * left : null;
   const repeated = left > 1 ? ` each, ${left} times` : "";

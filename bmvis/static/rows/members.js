@@ -80,8 +80,7 @@ function relabel(label, lists, places) {
   classList.toggle("bmvis-similar", isSimilar);
   // Equal members have their number before the count of one: `12 × 7.1M`.
   const amount = label.closest("summary, li > div").querySelector("data");
-  if (isSimilar || names.length < 2) delete amount?.dataset.x;
-  else if (amount) amount.dataset.x = dataset.x;
+  if (amount) showTimes(amount, isSimilar || names.length < 2 ? 0 : names.length);
 }
 
 // Rename the ids at and below an item, the links to them, and the paths in the marks of ties and of renamed rows.

@@ -60,6 +60,9 @@ const entries = new WeakMap();
 // What is above the rows of the first level of a tree that leaves out the row of the whole model.
 const WHOLE = { path: "" };
 
+// What the filter finds in a row: its text, but not its number of parameters.
+const wordsOf = (row) => [...row.childNodes].map((part) => (part.localName === "data" ? "" : part.textContent)).join("").toLowerCase();
+
 // The entry of an item, whose place in the model is given by:
 // `above`: the entry of the row above it; `base`: that of the nearest module above it, whose path its own goes on from;
 // `before`: the part of the path between that module and its own name: levels that are not drawn, as in `encoder.`;
@@ -71,7 +74,7 @@ const WHOLE = { path: "" };
 function readEntry(item, above, anchor) {
   const row = rowOf(item);
   const path = item.id ? pathOf(item, anchor) : null;
-  const entry = { item, row, above, path, text: row.textContent.toLowerCase(), marks: "", tensors: [], steps: [] };
+  const entry = { item, row, above, path, text: wordsOf(row), marks: "", tensors: [], steps: [] };
   entries.set(item, entry);
   if (!path) return entry;
   let base = above ?? WHOLE;

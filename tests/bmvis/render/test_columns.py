@@ -89,7 +89,7 @@ def test_html_has_a_cell_for_each_column_and_classes_for_their_widths() -> None:
     assert [[cell["data-h"] for cell in row.select(".bmvis-cell")] for row in rows] == [
         ["input", "output", "MACs", "size", "share"]
     ] * 3
-    assert [cell.text for cell in rows[1].select(".bmvis-cell")] == ["[1, 8]", "[1, 4]", "16", "64 bytes", "44.4 %"]
+    assert rows[1].get_text().split("  ")[0].strip() == "[1, 8] [1, 4] 16 64 bytes 44.4 %"
     classes = soup.select_one(".bmvis-tree")["class"]
     assert {"bmvis-columns", "bmvis-input-7", "bmvis-output-7", "bmvis-numbers-3", "bmvis-from-60"} <= set(classes)
     assert "bmvis-cell" not in to_html(layout(model(call()), parse_options({})), "m")

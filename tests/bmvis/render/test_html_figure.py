@@ -60,6 +60,21 @@ def test_images_have_the_colors_of_pages() -> None:
         assert f"light-dark({', '.join(shown)})" in theme
 
 
+def look(element: Tag, name: str) -> str:
+    """Return an attribute that SVG elements inherit."""
+    return next(str(each[name]) for each in (element, *element.parents) if name in each.attrs)
+
+
+def test_figure_has_outlines_and_text_without_the_stylesheet() -> None:
+    svg = parsed(figure_html(framed("in:x > a.b; a.b > out:y", repeats=3))).select_one("svg[role=group]")
+    assert svg is not None
+    assert {look(shape, "fill") for shape in svg.select("rect, path:first-child")} == {"none"}
+    assert {look(shape, "stroke") for shape in svg.select("rect, path:first-child")} == {"currentColor"}
+    texts = svg.select("text")
+    assert {(look(text, "fill"), look(text, "stroke")) for text in texts} == {("currentColor", "none")}
+    assert {look(text, "text-anchor") for text in texts if text.find_parent(class_="bmvis-frame")} == {"start", "end"}
+
+
 def test_figure_has_a_title_and_a_description() -> None:
     svg = parsed(figure_html(framed("in:x > a; a > out:y"))).select_one("svg[role=group]")
     assert svg is not None

@@ -147,7 +147,8 @@ def test_column_of_counts_has_a_heading_the_total_and_multiples():
     tree = drawn(net(*(layer(str(number), tensor("w", 12_000)) for number in range(3))))
     assert tree.select_one(".bmvis-tree")["data-head"] == "parameters"
     assert tree.select_one("li").get_text().startswith("root (Net)")
-    assert [(count["data-c"], count.get("data-x")) for count in tree.select("data")] == [("36K", None), ("12K", "3")]
+    texts = [" ".join(row.get_text().split()) for row in tree.select("summary, li > div")]
+    assert texts == ["root (Net) 36K", "0-2 (Linear) w:[12000] 3 × 12K"]
     assert "data-head" not in drawn(net()).select_one(".bmvis-tree").attrs
 
 

@@ -1,0 +1,42 @@
+"""The one page of singlehtml: trees and galleries whose ids headings of other documents have."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.nodes import model_gallery, model_structure
+
+
+class SeparateIds(SphinxPostTransform):
+    """Give trees and galleries other ids if something else on the page has theirs."""
+
+    default_priority = 4  # before trees are drawn and references are resolved
+    builders = ("singlehtml",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Process all trees and galleries of the page."""
+        elements = list(self.document.findall(nodes.Element))
+        ours = [node for node in elements if isinstance(node, model_structure | model_gallery) and node["ids"]]
+        taken = {anchor for node in elements if node not in ours for anchor in node["ids"]}
+        for node in ours:
+            anchor = node["ids"][0]
+            if anchor in taken:
+                node["shown_id"] = domain_of(self.env).renamed[anchor] = _free(anchor, taken)
+
+
+def _free(anchor: str, taken: Set[str]) -> str:
+    number = 1
+    while (free := f"{anchor}-model-{number}" if number > 1 else f"{anchor}-model") in taken:
+        number += 1
+    return free
+
+
+def setup(app: Sphinx) -> None:
+    """Register the transform."""
+    app.add_post_transform(SeparateIds)
