@@ -32,8 +32,8 @@ def test_options_apply_to_the_tree(html):
     assert named["id"] == "tiny-model"
     assert "wide" in named["class"]
     assert named.select_one(".bmvis-caption").get_text() == "Fig. 1 A tiny model & its <blocks>"
-    assert rows(shallow) == ["root (Sequential)", "0-2 (Block) 2 modules below"]
-    assert rows(whole)[0] == "model (Sequential)"
+    assert rows(shallow) == ["root (Sequential) 84", "0-2 (Block) 2 modules below 3 × 28"]
+    assert rows(whole)[0] == "model (Sequential) 84"
     assert rows(whole)[-1] == "3 (Dropout)"
 
 
