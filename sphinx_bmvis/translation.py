@@ -11,7 +11,7 @@ import msgspec
 from docutils import nodes
 from sphinx import addnodes
 
-from bmvis.gallery import Entry
+from bmvis.overviews.gallery import Entry
 
 
 class TranslatedOptions(addnodes.translatable, nodes.Element):
