@@ -37,7 +37,8 @@ class PageAssets:
             config.extra_javascript[:0] = self._own(assets.linked(), ".js")
 
     def add_scripts(self, html: str, page: Page) -> str:
-        """Return the content of a page with the scripts that it needs."""
+        """Return the content of a page with the scripts that it needs, and without stylesheets of notebook outputs."""
+        html = assets.without_stylesheets(html)
         if self._links_all:
             return html
         scripts = self._own(assets.needed(html), ".js")

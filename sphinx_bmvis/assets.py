@@ -36,7 +36,10 @@ def link_page_assets(app: Sphinx, page: str, template: str, context: Any, doctre
     """Link the files that a page needs. Its HTML can have trees that are no nodes, such as the output of notebooks."""
     features = app.config.html_theme_options.get("features") or ()
     # Instant navigation runs no script that the first page did not have.
-    found = assets.linked() if "navigation.instant" in features else assets.needed(str(context.get("body") or ""))
+    body = str(context.get("body") or "")
+    found = assets.linked() if "navigation.instant" in features else assets.needed(body)
+    if found:
+        context["body"] = assets.without_stylesheets(body)
     for file in map(Path, found):
         if file.suffix == ".css":
             app.add_css_file(file.name)

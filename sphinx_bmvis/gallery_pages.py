@@ -95,9 +95,7 @@ def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions | TableOptions
         text = file.read_text(encoding="utf-8-sig", errors="replace") if file.is_file() else ""
         if not any(name in text for name in DIRECTIVES):
             continue
-        if file.suffix == ".ipynb":
-            text = _markdown_cells(text)
-        for name, argument, body in find_in_rst(text) if _is_rst(app, file.suffix) else find_in_markdown(text):
+        for name, argument, body in _directives(app, file.suffix, text):
             written, lines = split_body(body)
             try:
                 options = DIRECTIVES[name](written, site_options(app.config))
@@ -108,10 +106,19 @@ def _galleries(app: Sphinx) -> Iterator[tuple[str, GalleryOptions | TableOptions
                 yield docname, options, entries
 
 
-def _markdown_cells(notebook: str) -> str:
+def _directives(app: Sphinx, suffix: str, text: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield the galleries and tables in a document. In a notebook, raw cells are RST, as for nbsphinx."""
+    if suffix == ".ipynb":
+        yield from find_in_markdown(_cells(text, "markdown"))
+        yield from find_in_rst(_cells(text, "raw"))
+    else:
+        yield from find_in_rst(text) if _is_rst(app, suffix) else find_in_markdown(text)
+
+
+def _cells(notebook: str, kind: str) -> str:
     try:
         cells = json.loads(notebook)["cells"]
-        return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == kind)
     except (ValueError, KeyError, TypeError):
         return ""  # the parser of the document reports the error
 

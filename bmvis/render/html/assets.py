@@ -154,6 +154,17 @@ def inline_table() -> Markup:
     return Markup(f"<style>{text(TABLE_STYLE)}</style>\n<script>{text(TABLE_SCRIPT)}</script>")
 
 
+def without_stylesheets(html: str) -> str:
+    """Return HTML without the stylesheets that `inline_stylesheets` added to outputs of a notebook.
+
+    A page that links the stylesheet needs none of them, and those of saved notebooks can be older.
+    """
+    return _INLINE.sub("", html)
+
+
+_INLINE = re.compile(r"<style>/\* The trees of bmvis.*?</style>", re.DOTALL)
+
+
 @cache
 def inline_stylesheets() -> Markup:
     """Return only the stylesheet of trees as HTML, for pages that cannot run scripts."""
