@@ -247,6 +247,11 @@ class BmvisDomain(Domain):
         for page in sorted(self.requests):
             yield from ((page, request) for request in self.requests[page] if request.options.name)
 
+    def has_text_of(self, docname: str, location: str) -> bool:
+        """Return whether a page shows the directive at this location, which an included file can have."""
+        galleries = self.galleries.get(docname, {}).values()
+        return location in {request.location for request in (*self.requests.get(docname, ()), *galleries)}
+
     def module_anchors(self, request: TreeRequest) -> dict[str, str]:
         """Return the id of the row that shows each module, by module path.
 
@@ -271,8 +276,7 @@ class BmvisDomain(Domain):
     ) -> nodes.reference | None:
         """Return a link to a tree, or to the row that shows a module of it."""
         if typ == HOME:
-            docname, _, anchor = target.partition("#")
-            return self._link(builder, fromdocname, (docname, anchor), contnode)
+            return self._link(builder, fromdocname, (target.partition("#")[0], target.partition("#")[2]), contnode)
         place = self._place(target)
         if place and builder.format not in ("html", "latex"):  # other formats have no anchors for rows
             place = self._place(target.partition(":")[0])
@@ -283,9 +287,9 @@ class BmvisDomain(Domain):
     def _link(
         self, builder: Builder, fromdocname: str, place: tuple[str, str], text: nodes.Element, title: str | None = None
     ) -> nodes.reference:
-        docname, anchor = place
+        docname, anchor = place[0], renamed(place[1], self.renamed)
         if builder.name == "singlehtml":  # all documents are one page, so links between two documents do not work
-            fromdocname, anchor = docname, renamed(anchor, self.renamed)
+            fromdocname = docname
         return make_refnode(builder, fromdocname, docname, anchor or None, text, title)
 
     def resolve_any_xref(

@@ -137,7 +137,7 @@ def visit_html(translator: HTML5Translator, node: model_structure) -> None:
         page: Page = node["page"]
         options = msgspec.structs.replace(page.options, caption=_numbered(translator, node))
         page = msgspec.structs.replace(page, options=options)
-        translator.body.append(to_html(page, shown_id(node), type_link=_type_links(node)))
+        translator.body.append(to_html(page, _new_id(translator, node), type_link=_type_links(node)))
     raise nodes.SkipNode
 
 
@@ -148,8 +148,18 @@ def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
     else:
         cards = [_linked(translator, card) for card in node["cards"]]
         options = msgspec.structs.replace(node["options"], caption=_numbered(translator, node))
-        translator.body.append(to_cards(cards, shown_id(node), options))
+        translator.body.append(to_cards(cards, _new_id(translator, node), options))
     raise nodes.SkipNode
+
+
+def _new_id(translator: HTML5Translator, node: nodes.Element) -> str:
+    """Return the id of a tree or a gallery. Other extensions copy nodes: a `todolist` has the trees of its items."""
+    drawn: set[str] = translator.__dict__.setdefault("bmvis_ids", set())
+    anchor, number = shown_id(node), 1
+    while (free := f"{anchor}-{number}" if number > 1 else anchor) in drawn:
+        number += 1
+    drawn.add(free)
+    return free
 
 
 def visit_table_box(translator: HTML5Translator, node: table_box) -> None:

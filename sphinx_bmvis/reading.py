@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 
 from bmvis.options.definitions import Options
 from bmvis.worker.protocol import ModelRequest
@@ -15,11 +17,28 @@ from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.nodes import model_fact, model_gallery, model_structure, model_table, titles_with_facts
 from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
 from sphinx_bmvis.roles import DOMAIN
+from sphinx_bmvis.translation import TranslatedOptions
 
 
 def setup(app: Sphinx) -> None:
-    """Connect the event handler."""
+    """Connect the event handler and register the transform."""
     app.connect("doctree-read", record_page)
+    app.add_transform(KeepFirstLabel)
+
+
+class KeepFirstLabel(SphinxTransform):
+    """Leave the label of a caption to the first page that shows it, if an included file is on several pages."""
+
+    default_priority = 849  # Sphinx reads the labels at 850
+
+    def apply(self, **kwargs: Any) -> None:
+        """Process all named trees, galleries and tables of the page."""
+        labels = self.env.get_domain("std").data["labels"]
+        for node in self.document.findall(TranslatedOptions):
+            name = nodes.fully_normalize_name(node["options"].name) if "options" in node else ""
+            page = labels[name][0] if name in labels else self.env.docname
+            if page != self.env.docname and domain_of(self.env).has_text_of(page, node["location"]):
+                self.document.nametypes[name] = False
 
 
 def record_page(app: Sphinx, document: nodes.document) -> None:

@@ -236,3 +236,30 @@ def test_cache_that_cannot_be_written_is_a_warning(site):
     assert "cannot be written" in built.warnings
     assert "[bmvis.cache]" in built.warnings
     assert len(built.trees("index.html")) == 1
+
+
+INCLUDED = ".. model-structure:: zoo:tiny\n   :name: shared\n   :caption: Shared\n\n:ref:`shared`\n"
+
+
+def test_captions_of_one_file_on_two_pages_cause_no_warning(make_site):
+    pages = dict.fromkeys(("one.rst", "two.rst"), "Page\n====\n\n.. include:: shared.inc\n")
+    start = "Start\n=====\n\n.. toctree::\n\n   one\n   two\n"
+    site = make_site({"index.rst": start, "shared.inc": INCLUDED, **pages})
+    built = site.build()
+    assert built.warnings == ""
+    for page in ("one.html", "two.html"):
+        assert built.page(page).select_one("#shared .bmvis-tree")
+        assert built.page(page).select_one("p > a.internal").get_text() == "Shared"
+    site.write("two.rst", pages["two.rst"] + "\nAgain.\n")
+    assert site.build().warnings == ""
+    site.write("two.rst", "Page\n====\n\n.. model-structure:: zoo:tiny\n   :name: shared\n   :caption: Other\n")
+    assert "duplicate label shared" in site.build().warnings
+
+
+def test_copies_of_a_tree_on_one_page_have_ids_of_their_own(make_site):
+    tree = ".. todo::\n\n   .. model-structure:: zoo:tiny\n      :name: net\n\n   .. model-gallery:: zoo:tiny\n"
+    site = make_site({"index.rst": f"Start\n=====\n\n{tree}\n.. todolist::\n"})
+    page = site.build(extensions=["sphinx.ext.todo", "sphinx_bmvis"], todo_include_todos=True).page("index.html")
+    assert [tree["id"] for tree in page.select(".bmvis")] == ["net", "gallery-index", "net-2", "gallery-index-2"]
+    ids = [element["id"] for element in page.select(".bmvis [id]")]
+    assert len(ids) == len(set(ids))
