@@ -31,7 +31,7 @@ from sphinx_bmvis import (
     transforms,
 )
 
-ENV_VERSION = 10
+ENV_VERSION = 11
 """Version of the data in the environment and in doctrees. Increase it if the format changes."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from docutils import nodes
+from sphinx.builders import Builder
+from sphinx.util.nodes import make_refnode
 
 
 def give_name(document: nodes.document, node: nodes.Element, name: str) -> None:
@@ -36,7 +38,31 @@ def shown_id(node: nodes.Element) -> str:
     return shown
 
 
-def renamed(anchor: str, names: Mapping[str, str]) -> str:
+def link_to(
+    place: tuple[str, str],
+    fromdocname: str,
+    text: nodes.Element,
+    builder: Builder,
+    names: Mapping[str, str],
+    title: str | None = None,
+) -> nodes.reference:
+    """Return a link to a document and an id on it.
+
+    Args:
+        place: the document and the id; '' for the document itself.
+        fromdocname: the document with the link.
+        text: the text of the link.
+        builder: the builder.
+        names: the ids of trees that have another id on the one page of singlehtml.
+        title: the tooltip.
+    """
+    docname, anchor = place[0], _renamed(place[1], names)
+    if builder.name == "singlehtml":  # all documents are one page, so links between two documents do not work
+        fromdocname = docname
+    return make_refnode(builder, fromdocname, docname, anchor or None, text, title)
+
+
+def _renamed(anchor: str, names: Mapping[str, str]) -> str:
     """Return the id of a tree or a row, after some trees have another id."""
     old = next((name for name in names if f"{anchor}.".startswith(f"{name}.")), None)
     return anchor if old is None else names[old] + anchor.removeprefix(old)

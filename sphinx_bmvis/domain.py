@@ -14,7 +14,6 @@ from sphinx.domains import Domain, Index, ObjType
 from sphinx.environment import BuildEnvironment
 from sphinx.roles import XRefRole
 from sphinx.util import logging
-from sphinx.util.nodes import make_refnode
 from sphinx.util.typing import RoleFunction
 
 from bmvis.errors import BmvisError, nearest
@@ -22,7 +21,7 @@ from bmvis.options.definitions import Options
 from bmvis.view.page import Page
 from bmvis.view.targets import find_anchor, missing_module
 from bmvis.worker.protocol import Built, Fact, ModelRequest
-from sphinx_bmvis.anchors import renamed
+from sphinx_bmvis.anchors import link_to
 from sphinx_bmvis.answers import Layouts, TreeKey, pack, pack_ids, tree_key
 from sphinx_bmvis.model_index import ModelIndex
 from sphinx_bmvis.nodes import TYPE_OF
@@ -247,11 +246,6 @@ class BmvisDomain(Domain):
         for page in sorted(self.requests):
             yield from ((page, request) for request in self.requests[page] if request.options.name)
 
-    def has_text_of(self, docname: str, location: str) -> bool:
-        """Return whether a page shows the directive at this location, which an included file can have."""
-        galleries = self.galleries.get(docname, {}).values()
-        return location in {request.location for request in (*self.requests.get(docname, ()), *galleries)}
-
     def module_anchors(self, request: TreeRequest) -> dict[str, str]:
         """Return the id of the row that shows each module, by module path.
 
@@ -276,21 +270,15 @@ class BmvisDomain(Domain):
     ) -> nodes.reference | None:
         """Return a link to a tree, or to the row that shows a module of it."""
         if typ == HOME:
-            return self._link(builder, fromdocname, (target.partition("#")[0], target.partition("#")[2]), contnode)
+            return link_to(
+                (target.partition("#")[0], target.partition("#")[2]), fromdocname, contnode, builder, self.renamed
+            )
         place = self._place(target)
         if place and builder.format not in ("html", "latex"):  # other formats have no anchors for rows
             place = self._place(target.partition(":")[0])
         if not place:
             return None
-        return self._link(builder, fromdocname, place, contnode, target)
-
-    def _link(
-        self, builder: Builder, fromdocname: str, place: tuple[str, str], text: nodes.Element, title: str | None = None
-    ) -> nodes.reference:
-        docname, anchor = place[0], renamed(place[1], self.renamed)
-        if builder.name == "singlehtml":  # all documents are one page, so links between two documents do not work
-            fromdocname = docname
-        return make_refnode(builder, fromdocname, docname, anchor or None, text, title)
+        return link_to(place, fromdocname, contnode, builder, self.renamed, target)
 
     def resolve_any_xref(
         self,
