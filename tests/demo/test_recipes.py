@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import yaml
@@ -54,6 +55,31 @@ def test_recipe_builds_the_folder_that_it_publishes(file, tmp_path):
 def test_recipe_installs_pytorch_before_packages_that_need_it(file):
     installs = [command for command in commands_of(file)[0] if command.startswith("pip install")]
     assert ["/cpu" in command for command in installs] == [True, False]
+
+
+def test_read_the_docs_builds_all_formats_from_snapshots(tmp_path):
+    """The steps of the builder: https://docs.readthedocs.com/platform/stable/builds.html."""
+    for name, text in SITE.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "pyproject.toml").write_text('[tool.bmvis.models]\nsmall = "zoo:small"\n')
+    (tmp_path / "docs" / "index.rst").write_text("Models\n======\n\n.. model-structure:: small\n")
+    with (tmp_path / "docs" / "conf.py").open("a") as settings:
+        settings.write('bmvis_mode = "snapshot"\ncopyright = "us"\nversion = "1"\n')
+    subprocess.run([sys.executable, "-m", "bmvis", "snapshot"], cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "zoo.py").write_text("raise ImportError('no PyTorch')\n")
+    recipe = yaml.safe_load((DEMO / "recipes" / "readthedocs-snapshots.yaml").read_text())
+    assert "jobs" not in recipe["build"], "it installs no PyTorch"
+    folder = (tmp_path / recipe["sphinx"]["configuration"]).parent
+    for builder in ["html", *("latex" if name == "pdf" else name for name in recipe["formats"])]:
+        command = [sys.executable, "-m", "sphinx", "-T", "-W", "--keep-going", "-b", builder, "-d", "_build/doctrees"]
+        done = subprocess.run([*command, ".", f"_build/{builder}"], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert "Linear" in (folder / "_build" / "html" / "index.html").read_text()
+    [document] = (folder / "_build" / "latex").glob("*.tex")
+    assert "Linear" in document.read_text()
+    with zipfile.ZipFile(next((folder / "_build" / "epub").glob("*.epub"))) as book:
+        assert "Linear" in book.read("index.xhtml").decode()
 
 
 def test_each_recipe_is_on_a_page():
