@@ -11,6 +11,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
@@ -104,9 +105,26 @@ class ModelGallery(SphinxDirective):
         entries = [(None, docname) for docname in found]
         facts: dict[str, Any] = {"parent": self.env.docname, "entries": entries, "includefiles": found}
         facts |= {"maxdepth": -1, "caption": None, "glob": False, "hidden": True, "includehidden": False}
-        contents = addnodes.toctree("", **facts, numbered=0, titlesonly=False)
+        contents = model_contents("", **facts, numbered=0, titlesonly=False)
         contents.source, contents.line = node.source, node.line
         return [nodes.compound("", contents, classes=["toctree-wrapper"])]
+
+
+class model_contents(nodes.General, nodes.Element):  # noqa: N801  # the naming convention of docutils
+    """The table of contents with the model pages of a gallery, until it becomes a `toctree`."""
+
+
+class InsertContents(SphinxTransform):
+    """Insert the tables of contents of galleries, after sphinx-external-toc has warned about those of authors."""
+
+    default_priority = 150  # sphinx-external-toc has 100
+
+    def apply(self, **kwargs: Any) -> None:
+        """Replace all tables of contents of the page."""
+        for node in list(self.document.findall(model_contents)):
+            contents = addnodes.toctree("", **node.attributes)
+            contents.source, contents.line = node.source, node.line
+            node.replace_self(contents)
 
 
 def note_project(env: BuildEnvironment) -> None:
@@ -252,6 +270,7 @@ class PlainGalleries(SphinxPostTransform):
 def setup(app: Sphinx) -> None:
     """Register the directive and the transforms."""
     app.add_directive("model-gallery", ModelGallery)
+    app.add_transform(InsertContents)
     app.add_post_transform(FillGalleries)
     app.add_post_transform(NumberGalleries)
     app.add_post_transform(PlainGalleries)

@@ -54,6 +54,7 @@ def setup(app: Sphinx) -> None:
 
 def write_pages(app: Sphinx) -> None:
     """Write the model pages of all galleries, and remove those without a model."""
+    _include_own_pages(app)
     app.env.find_files(app.config, app.builder)
     domain = domain_of(app.env)
     domain.pages.clear()
@@ -76,6 +77,13 @@ def write_pages(app: Sphinx) -> None:
             Path(app.env.doc2path(docname)).unlink()
     except OSError as error:
         _report_unwritable(app, error)
+
+
+def _include_own_pages(app: Sphinx) -> None:
+    """Read the model pages of the last build, although they are not in the `_toc.yml` of sphinx-external-toc."""
+    if getattr(app.config, "external_toc_exclude_missing", False):
+        excluded = [pattern for pattern in app.config.exclude_patterns if not _is_marked(Path(app.srcdir, pattern))]
+        app.config.exclude_patterns = excluded
 
 
 def _report_unwritable(app: Sphinx, error: OSError) -> None:
