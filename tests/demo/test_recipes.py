@@ -84,7 +84,7 @@ def test_read_the_docs_builds_all_formats_from_snapshots(tmp_path):
 
 def test_each_recipe_is_on_a_page():
     named = {f"{file.parent.name}/{file.name}" for file in {*WORKFLOWS, *DEMO.glob("recipes/*")} - {CHECKS}}
-    pages = PAGES["publish"] + PAGES["jupyter-book"]
+    pages = PAGES["publish"] + PAGES["jupyter-book"] + PAGES["api-pages"]
     assert {name for name in named if f"{{{{ file {name} }}}}" not in pages} == set()
 
 

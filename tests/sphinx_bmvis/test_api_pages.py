@@ -2,6 +2,7 @@
 
 import re
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from sphinx.errors import ConfigError
@@ -154,3 +155,35 @@ def test_invalid_settings(api, written, message):
     site = api(bmvis_autodoc=written)
     with pytest.raises(ConfigError, match=re.escape(message)):
         site.build(**site.settings)
+
+
+MANUAL = Path(__file__).parents[2] / "demo_docs"
+
+
+@pytest.mark.parametrize("docstrings", ["sphinx.ext.napoleon", "numpydoc"])
+def test_trees_in_templates_and_docstrings_as_in_the_manual(make_site, docstrings):
+    if docstrings == "numpydoc":
+        pytest.importorskip("numpydoc", reason="numpydoc is not installed: `make test-hosts` brings it")
+    page = (MANUAL / "pages" / "api-pages.md").read_text()
+    [example] = re.findall(r"```python\n(def encoder.*?)```", page, re.DOTALL)
+    module = f"described_by_{docstrings.rpartition('.')[2]}"  # a name of its own: Sphinx imports it in this process
+    source = (
+        "from torch import nn\n\n\nclass Net(nn.Linear):\n    def __init__(self):\n        super().__init__(2, 2)\n"
+    )
+    index = f"API\n===\n\n.. autosummary::\n   :toctree: made\n\n   {module}.Net\n   {module}.encoder\n\n:model:`Net`\n"
+    site = make_site({"index.rst": index})
+    site.write(f"src/{module}.py", f"{source}\n\n{example}".replace("my_package.zoo", module))
+    (site.folder / "_templates" / "autosummary").mkdir(parents=True)
+    site.write("_templates/autosummary/class.rst", (MANUAL / "recipes" / "class.rst").read_text())
+    extensions = [*EXTENSIONS[:-1], "sphinx.ext.doctest", docstrings]
+    settings = {"extensions": extensions, "templates_path": ["_templates"], "autosummary_generate": True}
+    if docstrings == "numpydoc":
+        settings["numpydoc_show_class_members"] = False  # it would need stubs of all members of nn.Module
+    built = site.build(**settings)
+    assert built.warnings == ""
+    assert built.page(f"made/{module}.Net.html").select_one("#Net .bmvis-tree")
+    assert built.page("index.html").select_one(f"a.internal[href='made/{module}.Net.html#Net']")
+    assert built.page(f"made/{module}.encoder.html").select_one("dd .bmvis-tree")
+    tested = site.build("doctest", **settings)
+    assert tested.warnings == ""
+    assert "3 tests 0 failures in tests" in " ".join(tested.read("output.txt").split())
