@@ -24,6 +24,8 @@ from bmvis.worker.protocol import Fact, Kind
 
 MAX_STAT_BYTES = 2**26
 """Size in bytes above which a file that was checked with `os.stat`, but not opened, counts only as existing."""
+FOLDERS = ":"
+"""The `of` of an entry fact that covers only the folders that the table sets. It is not a valid name."""
 _MODULE_SUFFIXES = (".py", ".so", ".pyd", ".pyc")
 
 
@@ -89,7 +91,12 @@ def with_changed_paths(facts: Iterable[Fact], change: Callable[[str], str]) -> t
 
 
 def entry_fact(file: Path, name: str) -> Fact:
-    """Return the fact of a name in `[tool.bmvis.models]`, which includes the folders that the table sets."""
+    """Return the fact of a name in `[tool.bmvis.models]`, which includes the folders that the table sets.
+
+    Args:
+        file: the pyproject.toml.
+        name: the name of a model; '' for the list of all models, `FOLDERS` for the folders only.
+    """
     fact = Fact("entry", str(file), of=name)
     return msgspec.structs.replace(fact, value=value_of(fact))
 
@@ -161,7 +168,9 @@ def _is_module(entry: os.DirEntry[str], is_any_folder: bool) -> bool:
 def _entry(fact: Fact) -> str:
     try:
         project = read_project(Path(fact.path).parent)
-        found: object = project.find(fact.of) if fact.of else (tuple(project.models), project.patterns)
+        found: object = () if fact.of == FOLDERS else (tuple(project.models), project.patterns)
+        if fact.of not in ("", FOLDERS):
+            found = project.find(fact.of)
     except (BmvisError, OSError, ValueError):
         return ""
     folders = (*project.path, str(project.snapshots))

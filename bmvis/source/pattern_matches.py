@@ -1,4 +1,4 @@
-"""What a pattern matches: names of pyproject.toml, references with a snapshot; and what it passes over. Internal.
+"""What a pattern matches: names of pyproject.toml, references with a snapshot; and what it skips. Internal.
 
 Only the worker finds the factories of a module (`bmvis.child.listing`).
 """
@@ -19,7 +19,7 @@ from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import Listed
 
 MAX_NAMES = 10
-"""Maximum number of names in the message about names that a pattern passes over."""
+"""Maximum number of names in the message about names that a pattern skips."""
 
 
 def matching_names(project: Project, pattern: str, find_named: Callable[[NamePattern], Listed] | None) -> Listed:
@@ -102,4 +102,4 @@ def passed_over_text(pattern: str, names: Sequence[str]) -> str:
         return ""
     more = f", … ({len(names) - MAX_NAMES} more)" if len(names) > MAX_NAMES else ""
     count = "1 name" if len(names) == 1 else f"{len(names)} names"
-    return f"{pattern!r} passes over {count}: {one_line(', '.join(names[:MAX_NAMES]))}{more}"
+    return f"{pattern!r} skips {count}: {one_line(', '.join(names[:MAX_NAMES]))}{more}"

@@ -27,7 +27,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 class _BmvisTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    path: tuple[str, ...] = (".",)
+    path: tuple[str, ...] | None = None
     snapshots: str = "snapshots"
     models: dict[str, str | dict[str, Any]] = {}
     ignore: tuple[str, ...] = ()
@@ -48,6 +48,8 @@ class Project(msgspec.Struct, frozen=True):
     """Patterns that name more models."""
     ignored: Ignored = NOTHING
     """Changes that are not counted."""
+    shared_path: tuple[str, ...] = ()
+    """The same as `path` if the table sets it, else empty: references without a name use these folders, too."""
 
     @property
     def file(self) -> Path:
@@ -160,8 +162,9 @@ def _project(folder: Path, written: object, file: Path) -> Project:
     patterns = tuple(read_pattern(key, entry, str(file)) for key, entry in table.models.items() if ":" in key)
     models = {name: _named(name, entry, file) for name, entry in table.models.items() if ":" not in name}
     require_file_names(models, file)
-    path = tuple(str(folder / entry) for entry in table.path)
-    return Project(folder, path, folder / table.snapshots, models, patterns, parse_ignored(table.ignore))
+    shared = tuple(str(folder / entry) for entry in table.path or ())
+    path = (str(folder),) if table.path is None else shared
+    return Project(folder, path, folder / table.snapshots, models, patterns, parse_ignored(table.ignore), shared)
 
 
 def _named(name: str, written: object, file: Path) -> NamedModel:

@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 
 from bmvis.comparison.drift import find_drift
-from bmvis.errors import DriftError, SnapshotError
+from bmvis.errors import DriftError, NoTorchError, SnapshotError
 from bmvis.model.call_summary import without_calls, without_dataflow
 from bmvis.model.snapshot import Snapshot, load
 from bmvis.model.tree import Model, Problem
 from bmvis.options.inputs import canonical_text
 from bmvis.source.facts import file_facts
 from bmvis.source.pyproject import Project
+from bmvis.source.torch_finder import environment
 from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.protocol import Built
 
@@ -95,6 +96,21 @@ def drift_error(reference: str, built: Built) -> DriftError | None:
         f"{reference!r} differs from its snapshot",
         hint="if the changes are intended, run `bmvis snapshot` and commit the result",
         detail=built.drift,
+    )
+
+
+def no_torch(text: str, name: str, python: str) -> NoTorchError:
+    """Return the error for a model that has no snapshot where PyTorch is missing.
+
+    Args:
+        text: the reference, name or pattern on the page.
+        name: its name in pyproject.toml; '' if it has none.
+        python: the interpreter that has no PyTorch.
+    """
+    steps = "run `bmvis snapshot` where PyTorch is installed, and commit the result; or install PyTorch"
+    return NoTorchError(
+        f"{text!r} has no snapshot, and PyTorch is not installed in {environment(python)}",
+        hint=steps if name else f"name the model in [tool.bmvis.models] of pyproject.toml, {steps}",
     )
 
 

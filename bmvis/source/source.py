@@ -12,20 +12,20 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from bmvis.errors import BmvisError, InvalidReferenceError, NoTorchError, nearest
+from bmvis.errors import BmvisError, InvalidReferenceError, nearest
 from bmvis.model.call_summary import without_calls
 from bmvis.options import inputs as inputs_of
 from bmvis.options.definitions import Device, Options
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, BuildJob
-from bmvis.source.facts import entry_fact
+from bmvis.source.facts import FOLDERS, entry_fact
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
 from bmvis.source.pattern_matches import matching_names, matching_records, passed_over_text, with_names
 from bmvis.source.portable import portable_error, portable_model
 from bmvis.source.pyproject import Project, read_project
-from bmvis.source.recorded import MissingSnapshotError, read_recorded, with_drift
-from bmvis.source.torch_finder import has_torch, install_folders
+from bmvis.source.recorded import MissingSnapshotError, no_torch, read_recorded, with_drift
+from bmvis.source.torch_finder import environment, has_torch, install_folders
 from bmvis.worker.client import TIMEOUT
 from bmvis.worker.kept import Session
 from bmvis.worker.protocol import Built, Listed, ModelRequest
@@ -99,7 +99,7 @@ class Source:
             return self._asked_mode
         if has_torch(self._python):
             return "live"
-        _LOG.info("%s has no PyTorch: models are those of their snapshots", self._python)
+        _LOG.info("PyTorch is not installed in %s: drawing snapshots", environment(self._python))
         return "snapshot"
 
     @property
@@ -216,18 +216,15 @@ class Source:
         try:
             built = read_recorded(self.project, name, text, inputs)
         except MissingSnapshotError as error:
-            raise (self._no_torch() if self._lacks_torch else error) from None
+            raise (no_torch(text, name, self._python) if self._lacks_torch else error) from None
         if self._lacks_torch:
             built = msgspec.structs.replace(built, installed=install_folders())
         return self._with_entry(name, built)
 
-    def _no_torch(self) -> NoTorchError:
-        hint = "install torch there, or run `bmvis snapshot` where PyTorch is installed, and commit the result"
-        return NoTorchError(f"{self._python} has no PyTorch, and there is no snapshot", hint=hint)
-
     def _with_entry(self, name: str, built: Built) -> Built:
         """Return a model with the facts of the installed distributions, and of its entry in pyproject.toml."""
-        entry = (entry_fact(self.project.file, name),) if name else ()
+        of = name or (FOLDERS if self.project.shared_path else "")
+        entry = (entry_fact(self.project.file, of),) if of else ()
         installed = self._builder.installed_facts(built.installed)
         return msgspec.structs.replace(built, facts=(*built.facts, *entry, *installed))
 
@@ -243,7 +240,7 @@ class Source:
             listed = self._factories(parse_pattern(pattern))
             hint = "a pattern matches public functions and classes that create a model without arguments"
         if not listed.references and self._lacks_torch and ":" in pattern:
-            raise self._no_torch()
+            raise no_torch(pattern, "", self._python)
         if not listed.references:
             hint = passed_over_text(pattern, listed.passed_over) or hint
             raise InvalidReferenceError(f"the pattern {pattern!r} matches no model", hint=hint)
@@ -286,7 +283,8 @@ class Source:
 
     def _job(self, reference: Reference) -> BuildJob:
         """Return the job for a reference on a page, with the settings of the site."""
-        return BuildJob(reference, self._cwd, self._path, self._python, self._timeout, self._memory)
+        path = tuple(dict.fromkeys((*self._path, *self.project.shared_path)))
+        return BuildJob(reference, self._cwd, path, self._python, self._timeout, self._memory)
 
     def _named_job(self, model: NamedModel, device: Device) -> BuildJob:
         """Return the job for a name from pyproject.toml, which every page may use."""

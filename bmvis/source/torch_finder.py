@@ -30,6 +30,11 @@ def has_torch(python: str) -> bool:
     return done.returncode != 1
 
 
+def environment(python: str) -> str:
+    """Return what a message calls the environment of a Python: its path, unless it is the one that runs the build."""
+    return "this environment" if is_this_python(python) else python
+
+
 def install_folders() -> tuple[str, ...]:
     """Return the folders of this Python in which PyTorch may be installed later."""
     return tuple(dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib")))

@@ -68,7 +68,7 @@ def test_missing_torch_is_reported_once(tmp_path):
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     python.chmod(0o755)
     built = build("mkdocs", make_site(tmp_path / "site", change=plugin_settings(path="src", python=str(python))))
-    assert built.log.count("has no PyTorch, and there is no snapshot") == 1
+    assert built.log.count("has no snapshot, and PyTorch is not installed in ") == 1
     assert "docs/index.md:7: " in built.log
     assert len(built.page("index.html").select(".bmvis-error")) > 1
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from bmvis.source.facts import entry_fact, first_change, settled, value_of, watched
+from bmvis.source.facts import FOLDERS, entry_fact, first_change, settled, value_of, watched
 from bmvis.source.pyproject import project_folder
 from bmvis.worker.protocol import Fact
 
@@ -48,6 +48,17 @@ def test_entry_depends_only_on_itself(project):
     facts = [entry_fact(file, "bert"), entry_fact(file, "gpt")]
     file.write_text("[project]\nversion = '2'\n" + file.read_text().replace("zoo:gpt", "zoo:gpt(layers=2)"))
     assert [first_change([fact], {}) for fact in facts] == [None, facts[1]]
+
+
+def test_folders_of_the_table_are_a_fact_of_their_own(project):
+    file = project / "pyproject.toml"
+    fact = entry_fact(file, FOLDERS)
+    file.write_text(file.read_text().replace("zoo:gpt", "zoo:gpt(layers=2)"))
+    assert first_change([fact], {}) is None
+    file.write_text(
+        file.read_text().replace("[tool.bmvis.models]", "[tool.bmvis]\npath = ['src']\n\n[tool.bmvis.models]")
+    )
+    assert first_change([fact], {}) == fact
 
 
 def test_files_written_by_a_factory_count_as_of_the_last_build(project):

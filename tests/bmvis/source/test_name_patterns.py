@@ -165,6 +165,6 @@ def test_names_that_a_pattern_passes_over_are_logged(tmp_path, caplog):
         source.find_all("zoo:*")
         with pytest.raises(BmvisError) as caught:
             source.find_all("zoo:lo*")
-    expected = "'zoo:*' passes over 1 name: load (missing a required argument: 'path')"
+    expected = "'zoo:*' skips 1 name: load (missing a required argument: 'path')"
     assert [r.getMessage() for r in caplog.records if r.name.startswith("bmvis")] == [expected]
-    assert caught.value.hint == "'zoo:lo*' passes over 1 name: load (missing a required argument: 'path')"
+    assert caught.value.hint == "'zoo:lo*' skips 1 name: load (missing a required argument: 'path')"
