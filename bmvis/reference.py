@@ -36,6 +36,7 @@ _ALL_KEYS = re.compile(rf"({_DOTTED.pattern})\[\*\]")
 _STARRED = re.compile(rf"({_DOTTED.pattern})\s*\(\s*\*\s*{_DOTTED.pattern}")
 _ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/]|~|file://")
 """The start of an absolute path, also of Windows."""
+_WEIGHTS = (".safetensors", ".safetensors.index.json", ".gguf", ".pt", ".pth", ".ckpt")
 _FACTORY = "factory"
 _EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
 
@@ -120,7 +121,9 @@ def parse_reference(text: str) -> Reference:
 
 
 def _path_hint(text: str) -> str:
-    """Return the reference for an absolute path of a Python file, with what it needs."""
+    """Return the reference for an absolute path of a Python file, with what it needs, or of a weight file."""
+    if hint := _weights_hint(text):
+        return hint
     file, _, call = re.split(r"[\\/]", text)[-1].partition(":")
     module = file.removesuffix(".py")
     if not _DOTTED.fullmatch(module):
@@ -129,12 +132,21 @@ def _path_hint(text: str) -> str:
 
 
 def _colon_hint(text: str) -> str:
-    """Return the reference for a dotted name such as `package.module.Unet`, or the path of a Python file; or ''."""
+    """Return the reference for a dotted name such as `package.module.Unet`, or the path of a file; or ''."""
     if text.endswith(".py"):
         return _file_hint(text, _FACTORY)
+    if hint := _weights_hint(text):
+        return hint
     name, bracket, rest = text.partition("(")
     module, _, attribute = name.strip().rpartition(".")
     return _suggestion(module, f"{attribute}{bracket}{rest}") if module and _DOTTED.fullmatch(name.strip()) else ""
+
+
+def _weights_hint(text: str) -> str:
+    """Return the reference for the path of a weight file, or of a `config.json`; or ''."""
+    name = re.split(r"[\\/]", text)[-1].lower()
+    kind = "config" if name == "config.json" else "checkpoint"
+    return _suggestion(kind, text) if kind == "config" or name.endswith(_WEIGHTS) else ""
 
 
 def _file_hint(module: str, call: str) -> str:

@@ -29,10 +29,10 @@ def for_module(missing: str) -> str:
     package, _, name = missing.rpartition(".")
     folders = list(getattr(sys.modules[package], "__path__", ())) if package else _project_folders()
     if not package and (found := _folder_off_path(name)):
-        return f"found one in {found}: add that folder to the path"
+        return f"found one in {found}: add this folder to `path`"
     known = [module.name for module in pkgutil.iter_modules(folders)]
     return _close(name, known) or (
-        f"install the package, or add its folder to the path; searched {', '.join(folders) or 'installed packages'}"
+        f"install the package, or add its folder to `path`; searched {', '.join(folders) or 'installed packages'}"
     )
 
 

@@ -23,6 +23,7 @@ DOWNLOAD = "download the file again"
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 SAVE = "save it with safetensors.torch.save_model, or save_pretrained"
+_RELATIVE = "a path is relative to the folder of conf.py, mkdocs.yml or pyproject.toml, or to the working directory"
 _HTML = (b"<!doctype html", b"<html")
 
 
@@ -62,7 +63,7 @@ def read_bytes(file: Path, limit: int | None, length: int = -1) -> bytes:
     """
     try:
         if not os.path.isfile(file):
-            raise CheckpointError(f"no file {file}", hint="paths are relative to the folder of the project")
+            raise CheckpointError(f"no file {file}", hint=_RELATIVE)
         if limit is not None and file.stat().st_size > limit:
             raise CheckpointError(f"{file} has more than {limit:,} bytes")
         with file.open("rb") as opened:

@@ -145,6 +145,10 @@ def test_short_name_of_a_subscript_is_its_key(text, short):
         ("package\\\\nets.py:Net", "package.nets:Net"),
         ("zoo.py", "zoo:factory"),
         ("src/package/nets.py", "package.nets:factory"),
+        ("weights/model.safetensors", "checkpoint:weights/model.safetensors"),
+        ("model.Q4_0.GGUF", "checkpoint:model.Q4_0.GGUF"),
+        ("/data/model.safetensors.index.json", "checkpoint:/data/model.safetensors.index.json"),
+        ("../llama/config.json", "config:../llama/config.json"),
     ],
 )
 def test_dotted_names_and_files_suggest_the_reference(text, intended):

@@ -93,7 +93,7 @@ def test_settings_are_defaults_for_attributes(render):
         pytest.param('factory="zo:tiny"', "no module named 'zo' (did you mean 'zoo'?)", id="module"),
         pytest.param('factory="zoo.big:tiny"', "no module named 'zoo.big' (install the package", id="no-package"),
         pytest.param(
-            'factory="other:tiny"', "add its folder to the path; searched tests/sites/markdown/src", id="searched"
+            'factory="other:tiny"', "add its folder to `path`; searched tests/sites/markdown/src", id="searched"
         ),
         pytest.param('factory="torch.nnn:Linear"', "no module named 'torch.nnn' (did you mean 'nn'?)", id="in-package"),
         pytest.param('factory="zoo:tinny"', "'zoo' has no 'tinny'", id="name"),
@@ -134,7 +134,7 @@ def test_failed_tree_keeps_its_anchor(render):
 def test_package_off_the_path_is_reported_with_its_folder(render, caplog, cwd):
     render(ELEMENT, cwd=str(cwd), path=["."])
     where = "src" if cwd == SITE else "../src"
-    assert f"no module named 'zoo' (found one in {where}: add that folder to the path)" in caplog.text
+    assert f"no module named 'zoo' (found one in {where}: add this folder to `path`)" in caplog.text
 
 
 def test_missing_torch_names_the_python(render, caplog, tmp_path):

@@ -58,6 +58,15 @@ def test_ends_include_all_whole_paths():
         ),
         ("layr.1", "the tree 'm' has no module 'layr.1' (did you mean 'encoder.layer.1'?)"),
         (
+            "layer.2",
+            "the tree 'm' has no module 'layer.2' (did you mean 'encoder.layer.1' or 'encoder.layer.0'?)",
+        ),
+        (
+            "xyz",
+            "the tree 'm' has no module 'xyz' (known: encoder, encoder.layer.0, encoder.layer.0.output.dense,"
+            " encoder.layer.1, encoder.layer.1.output.dense, head.pooler, pooler, pooler.dense)",
+        ),
+        (
             "encoder.layer.2.output",
             "the tree 'm' has no module 'encoder.layer.2.output' (did you mean 'encoder.layer.1.output.dense',"
             " 'encoder.layer.0.output.dense' or 'encoder.layer.1'?)",
