@@ -45,7 +45,7 @@ def read_table(element: Element, defaults: Options, place: str = "") -> tuple[Ta
         OptionError: an attribute is unknown, or its value is invalid.
     """
     names = [option.name for option in TABLE_OPTIONS]
-    written = attributes_of_list(element, TABLE, names, "a table has no factory")
+    written = attributes_of_list(element, TABLE, names, "a table does not accept the attribute 'factory'")
     models = written.pop("models", "") or ""
     return parse_table_options(written, defaults), read_entries(_lines(element, models, place), place)
 

@@ -52,15 +52,15 @@ def require(reference: Reference, allow: tuple[str, ...], module: ModuleType, fo
     if any(not entry.has_wildcard for entry in entries):
         return
     if not entries:
-        raise _refusal(reference, "no entry matches it", "write it out in `allow`")
+        raise _refusal(reference, "no entry matches it", f"add {reference.target} to `allow`")
     first, *rest = reference.attribute.split(".")
     is_offered = offers(module, first, getattr(module, first) if rest else found)
     if not is_offered or (rest and (_is_module(found) or not _is_own(module, found))):
         raise _refusal(
             reference,
-            f"it is {_kind(found)}, which {reference.module!r} does not offer",
+            f"it is {_kind(found)}, which is not a public name of {reference.module!r}",
             f"{entries[0].text!r} allows public names that are defined in the package {_top(reference.module)!r}"
-            " or listed in __all__; write other names out in `allow`",
+            " or listed in __all__; list other names in `allow`",
         )
 
 

@@ -182,7 +182,7 @@ def _branch_notes(log: FailureLog) -> tuple[str, ...]:
     places = "; ".join(_place(*branch) for branch in list(log.branches)[:MAX_BRANCHES])
     more = f" and {len(log.branches) - MAX_BRANCHES} more places" if len(log.branches) > MAX_BRANCHES else ""
     return (
-        f"{places}{more} checked the device or address of a tensor, which are others on the meta device: if the "
+        f"{places}{more} checked the device or address of a tensor, which differ on the meta device: if the "
         f"model depends on them, set device: cpu",
     )
 

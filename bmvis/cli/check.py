@@ -77,7 +77,7 @@ def check(
         raise click.UsageError("--update cannot be used with --since")
     if texts := [name for name in names if name.endswith(TEXTS)]:
         if len(texts) < len(names):
-            raise click.UsageError("check files and models by two commands")
+            raise click.UsageError("check files and models in two commands")
         sys.exit(_check_texts(texts, timeout))
     work = partial(Work, names=tuple(names), jobs=jobs, timeout=timeout, shard=shard, changed_since=changed_since)
     with errors_end_the_command():

@@ -32,7 +32,7 @@ def merge(files: Sequence[Path], report: Report) -> None:
         for file in files:
             for result in _read(file):
                 if result.name in found:
-                    raise OptionError(f"{file}: the model {result.name!r} is in two files", hint="name each shard once")
+                    raise OptionError(f"{file}: the model {result.name!r} is in two files", hint="pass each shard once")
                 found[result.name] = result
     results = sorted(found.values(), key=lambda result: result.name)
     report.write(results)
@@ -51,4 +51,6 @@ def _read(file: Path) -> list[Result]:
         fields = {name: {**facts, "name": msgspec.Raw(msgspec.json.encode(name))} for name, facts in written.items()}
         return [msgspec.json.decode(msgspec.json.encode(facts), type=Result) for facts in fields.values()]
     except (OSError, msgspec.DecodeError, RecursionError) as error:
-        raise OptionError(f"cannot read {file}: {error}", hint="name files of `bmvis check --format json`") from None
+        raise OptionError(
+            f"cannot read {file}: {error}", hint="pass files that `bmvis check --format json` wrote"
+        ) from None

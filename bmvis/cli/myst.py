@@ -105,7 +105,7 @@ def _read(data: bytes) -> MystRequest:
         return msgspec.json.decode(data, type=MystRequest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise OptionError(
-            f"standard input is no request of mystmd: {error}", hint="list the script in myst.yml"
+            f"standard input is not a request from mystmd: {error}", hint="list the script in myst.yml"
         ) from error
 
 

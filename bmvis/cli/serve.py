@@ -36,9 +36,9 @@ def serve() -> None:
     except OSError as error:
         raise click.ClickException(f"no private folder for a socket: {error}") from error
     if is_served(place):
-        raise click.ClickException(f"`bmvis serve` already runs for {folder}")
+        raise click.ClickException(f"`bmvis serve` is already running for {folder}")
     settings = KeeperSettings(str(place), sys.executable, str(folder), state, owner, float("inf"))
-    click.echo(f"Torch stays in memory for `bmvis show` in {folder}. Press Ctrl+C to end.")
+    click.echo(f"PyTorch stays in memory for `bmvis show` in {folder}. Press Ctrl+C to end.")
     with listening(place) as listener:
         try:
             Keeper(listener, settings).run()

@@ -153,7 +153,7 @@ def _content(region: Region, is_rst: bool, source: Source) -> tuple[str, dict[st
     text, files = made if isinstance(made, tuple) else (made, {})
     if region.kind == "fact":
         if is_rst:
-            raise OptionError("a fact needs Markdown", hint="in reStructuredText, use a table or a tree")
+            raise OptionError("a fact requires Markdown", hint="in reStructuredText, use a table or a tree")
         return text, {}
     if region.is_inline:
         raise OptionError(f"a {region.kind} needs lines of its own", hint="put empty lines around the two comments")

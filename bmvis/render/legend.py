@@ -19,7 +19,7 @@ MEANINGS: Mapping[LegendKind, str] = {
     "trainable": "parameter that training changes",
     "frozen": "parameter that training does not change (requires_grad is False)",
     "delta": "parameter of an adapter, added or taken over by a method such as LoRA",
-    "buffer": "tensor that is no parameter, such as a running mean",
+    "buffer": "tensor that is not a parameter, such as a running mean",
     "repeated": "equal siblings in one row; ×12 is their number, and the sizes are those of one",
     "similar": "siblings in one row that differ in sizes only; ≈6 is their number",
     "match": "module that this page highlights",

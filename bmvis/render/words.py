@@ -179,7 +179,7 @@ def macs_text(calls: CallSummary) -> str:
     if not calls.uncounted:
         return f"{macs} MACs, {computed}"
     if ALL_OPERATIONS in calls.uncounted:
-        return "MACs not counted: the model fails while its operations are watched"
+        return "MACs not counted: the model fails when its operations are traced"
     return f"at least {macs} MACs, {computed}; {_uncounted(calls.uncounted)}"
 
 

@@ -78,7 +78,7 @@ def with_names(project: Project, pattern: NamePattern, listed: Listed) -> Listed
         name = "" if reference in own else pattern.name_of(reference)
         if name and (known := project.find(name).reference) != reference:
             raise ProjectError(
-                f"the name {name!r} can be that of {known!r} and of {reference!r} in {project.file}",
+                f"the name {name!r} matches both {known!r} and {reference!r} in {project.file}",
                 hint=f'set a rule there: "{pattern.pattern.text}" = {{name = "{{module}}.{{factory}}"}}',
             )
         names += [name] if name else []

@@ -156,7 +156,7 @@ def read_file(file: Path) -> Snapshot:
     try:
         return parse_snapshot(read_regular(file, MAX_BYTES), str(file))
     except OSError as error:
-        raise SnapshotError(f"cannot read {file}: {error.strerror}", hint="name a snapshot file") from None
+        raise SnapshotError(f"cannot read {file}: {error.strerror}", hint="pass a snapshot file") from None
 
 
 def parse_snapshot(content: bytes, file: str) -> Snapshot:

@@ -223,7 +223,7 @@ def _connected(place: Path, state: str, patience: float, *, ends_others: bool) -
         if data and ends_others:
             channel.send(msgspec.msgpack.encode(None))
         elif data:
-            _LOG.warning("`bmvis serve` has other installed packages or environment variables: start it again")
+            _LOG.warning("`bmvis serve` was started with other packages or environment variables: start it again")
     except (FileNotFoundError, ConnectionError):
         pass
     except BaseException:

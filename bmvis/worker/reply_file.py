@@ -64,7 +64,7 @@ def read_answer(folder: Path, request: Request) -> Answer:
     except (ValueError, RecursionError) as error:
         raise _refusal(request, str(error)) from None
     if answer.secret != request.secret:
-        raise _refusal(request, "it answers another request")
+        raise _refusal(request, "it belongs to another request")
     if isinstance(answer.reply, Built) and (wrong := inconsistency(answer.reply.model)):
         raise _refusal(request, wrong)
     return answer
@@ -83,6 +83,6 @@ def _encoded(answer: Answer) -> bytes:
 
 def _refusal(request: Request, reason: str) -> WorkerError:
     return WorkerError(
-        f"the answer of the process that built {request.reference!r} is not valid: {reason}",
+        f"the reply of the process that built {request.reference!r} is not valid: {reason}",
         hint="check whether the model's code, or a library that it uses, writes to temporary folders",
     )

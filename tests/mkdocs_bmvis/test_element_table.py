@@ -47,7 +47,7 @@ def test_groups_patterns_and_one_call(render, caplog):
 @pytest.mark.parametrize(
     ("element", "message"),
     [
-        ('<model-table factory="zoo:tiny" />', "a table has no factory"),
+        ('<model-table factory="zoo:tiny" />', "a table does not accept the attribute 'factory'"),
         ('<model-table models="zoo:tiny" columns="name, parameter" />', "the table has no column 'parameter'"),
         ('<model-table model="zoo:tiny" />', "unknown attribute 'model'"),
         ('<model-table models="zoo:tiny" data="none.csv" />', "cannot read the data file 'none.csv'"),

@@ -107,7 +107,7 @@ def test_merge_refuses_other_files(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     result = run("merge", str(tmp_path / "x.json"))
     assert result.exit_code == 2
-    assert "name files of `bmvis check --format json`" in result.stderr
+    assert "pass files that `bmvis check --format json` wrote" in result.stderr
 
 
 def test_merge_refuses_a_model_twice(project, no_worker):

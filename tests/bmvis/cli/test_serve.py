@@ -46,7 +46,7 @@ def project(tmp_path: Path, own_keepers: None, monkeypatch: pytest.MonkeyPatch) 
 def served(project: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(SERVE, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        assert "Torch stays in memory" in process.stdout.readline()
+        assert "PyTorch stays in memory" in process.stdout.readline()
         yield process
         process.kill()
 
@@ -75,5 +75,5 @@ def test_show_reports_that_serve_has_another_environment(served, monkeypatch):
     monkeypatch.setenv("SIZE", "2")
     second, messages = show()
     assert second != first
-    assert "`bmvis serve` has other installed packages or environment variables: start it again" in messages
+    assert "`bmvis serve` was started with other packages or environment variables: start it again" in messages
     assert served.poll() is None

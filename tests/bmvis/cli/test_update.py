@@ -114,7 +114,7 @@ def test_bmvis_check_checks_a_file_too(run):
     run(text)
     assert CliRunner().invoke(main, ["check", "README.md"]).exit_code == 0
     mixed = CliRunner().invoke(main, ["check", "README.md", "bert"])
-    assert (mixed.exit_code, "by two commands" in mixed.output) == (2, True)
+    assert (mixed.exit_code, "in two commands" in mixed.output) == (2, True)
 
 
 def test_restructuredtext_has_tables_and_trees(run):

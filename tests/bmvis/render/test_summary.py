@@ -218,7 +218,7 @@ def test_notes_have_an_order():
             {"uncounted": tuple("abcde")},
             "at least 16 MACs, 64 bytes computed; 5 operations not counted (a, b, c, d, …)",
         ),
-        ({"uncounted": (ALL_OPERATIONS,)}, "MACs not counted: the model fails while its operations are watched"),
+        ({"uncounted": (ALL_OPERATIONS,)}, "MACs not counted: the model fails when its operations are traced"),
     ],
     ids=["exact", "range", "as many as are named", "more than are named", "all"],
 )

@@ -52,9 +52,9 @@ def test_a_pattern_names_the_models_of_a_module(tmp_path, models, expected):
     [
         (
             '"zoo:*" = {}\n"more:*" = {}',
-            "the name 'Bert_small' can be that of 'zoo:Bert_small' and of 'more:Bert_small'",
+            "the name 'Bert_small' matches both 'zoo:Bert_small' and 'more:Bert_small'",
         ),
-        ('cnn = "zoo:load"\n"zoo:c*" = {}', "the name 'cnn' can be that of 'zoo:load' and of 'zoo:cnn'"),
+        ('cnn = "zoo:load"\n"zoo:c*" = {}', "the name 'cnn' matches both 'zoo:load' and 'zoo:cnn'"),
         ('"zoo:bert_s*" = {}\n"more:Bert*" = {name = "{factory}"}', "the same file name on some systems"),
     ],
     ids=["two modules", "own name", "case"],

@@ -57,7 +57,7 @@ def test_invalid_answer_is_an_error(make, reason, tmp_path):
     make(reply_path(tmp_path, REQUEST))
     with pytest.raises(WorkerError, match=reason) as caught:
         read_answer(tmp_path, REQUEST)
-    assert "the answer of the process that built 'zoo:build' is not valid" in caught.value.message
+    assert "the reply of the process that built 'zoo:build' is not valid" in caught.value.message
 
 
 def test_answer_round_trips(tmp_path):
