@@ -137,7 +137,9 @@ def as_model(model: nn.Module | Model) -> Model:
 def register_delta(detector: Detector) -> Detector:
     """Register a function that finds the parameters that an adapter library added. Also usable as a decorator.
 
-    bmvis detects PEFT, OpenDelta, loralib and AdapterHub itself. Register a detector for a library of your own.
+    bmvis detects PEFT, OpenDelta, loralib and AdapterHub itself. Register a detector for a library of your own. A
+    package can also name its detector in the entry point group `bmvis.deltas`, so that users need not import it:
+    https://packaging.python.org/en/latest/specifications/entry-points/
 
     Args:
         detector: a function that takes `(path, module)` pairs, one for each module of a model, in preorder.
@@ -148,9 +150,15 @@ def register_delta(detector: Detector) -> Detector:
         The detector, unchanged.
 
     Examples:
+        >>> class Scaled(nn.Linear):
+        ...     def __init__(self, size):
+        ...         super().__init__(size, size)
+        ...         self.scale = nn.Parameter(self.bias.detach())
         >>> @register_delta
-        ... def my_adapters(modules):
-        ...     return {id(module.scale): "" for _, module in modules if isinstance(module, MyAdapter)}
+        ... def scales(modules):
+        ...     return {id(module.scale): "" for _, module in modules if isinstance(module, Scaled)}
+        >>> [(parameter.name, parameter.delta) for parameter in capture(Scaled(2)).root.parameters]
+        [('weight', False), ('bias', False), ('scale', True)]
     """
     from bmvis.extraction.adapters import register
 

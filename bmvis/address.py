@@ -5,6 +5,11 @@ A pattern matches each module whose path ends with it, at a boundary between nam
 expression, such as `[r]layer\.[0-5]\.output`. Its first match must be such a suffix.
 
 See https://opendelta.readthedocs.io/en/latest/notes/namebasedaddr.html for OpenDelta's description.
+
+Examples:
+    >>> model = bmvis.capture(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))
+    >>> bmvis.address.match(model, "[r][02]")
+    ['0', '2']
 """
 
 from __future__ import annotations
@@ -47,6 +52,7 @@ def match(model: Model, pattern: str | Iterable[str]) -> list[str]:
         HighlightError: a regular expression takes longer than `TIMEOUT` seconds.
 
     Examples:
+        >>> import transformers
         >>> bert = bmvis.capture(transformers.BertModel(transformers.BertConfig(num_hidden_layers=2)))
         >>> match(bert, "layer.0.attention.output.dense")
         ['encoder.layer.0.attention.output.dense']
@@ -144,9 +150,9 @@ def missing(model: Model, places: Sequence[str], pattern: str) -> HighlightError
         The error, for the caller to raise or to report.
 
     Examples:
-        >>> model = bmvis.capture(nn.Sequential(OrderedDict(encoder=nn.Linear(2, 3))))
+        >>> model = bmvis.capture(nn.ModuleDict({"encoder": nn.Linear(2, 3)}))
         >>> str(missing(model, model.paths, "encodr"))
-        "'encodr' matches no module of this Sequential (did you mean 'encoder'?)"
+        "'encodr' matches no module of this ModuleDict (did you mean 'encoder'?)"
     """
     plain = re.sub(r"\\(.)", r"\1", pattern.removeprefix(REGEX)).strip("^$")
     near = _nearest(places, plain)

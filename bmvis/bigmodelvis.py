@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 class Visualization:
     """Print the structure of a model in the terminal, with the interface of bigmodelvis.
 
+    See https://pypi.org/project/bigmodelvis for the original.
+
     Args:
         plm: any PyTorch module. The name is that of bigmodelvis.
 
     Examples:
-        >>> Visualization(nn.Linear(2, 3)).structure_graph()
+        >>> tree = Visualization(nn.Linear(2, 3)).structure_graph()
         root weight:[3, 2] bias:[3]
         <BLANKLINE>
         Linear: 9 parameters, all trainable; float32, 36 bytes

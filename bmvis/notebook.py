@@ -84,7 +84,12 @@ class Captured(Model, frozen=True, eq=False):
             OptionError: an option is unknown, or its value is invalid.
 
         Examples:
-            >>> bmvis.capture(model).draw(depth=3, non_params=True)
+            >>> bmvis.capture(nn.Sequential(nn.Linear(2, 3), nn.ReLU())).draw(root_name="net", non_params=True)
+            net
+            ├── 0 (Linear) weight:[3, 2] bias:[3]
+            └── 1 (ReLU)
+            <BLANKLINE>
+            Sequential: 9 parameters, all trainable; float32, 36 bytes
         """
         written = {name.replace("_", "-"): value for name, value in options.items()}
         drawing = Drawing(self, parse_site_options(written))

@@ -32,6 +32,9 @@ class StateTensor(NamedTuple):
 class Verdict(msgspec.Struct, frozen=True):
     """The result of loading an old state dict into a new model. Keys are in the order of their models.
 
+    The rules are those of `torch.nn.Module.load_state_dict`:
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
+
     Examples:
         >>> drift = bmvis.compare(nn.Sequential(nn.Linear(4, 8)), nn.Sequential(nn.Linear(4, 16)))
         >>> print(drift.verdict)

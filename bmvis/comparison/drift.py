@@ -24,7 +24,7 @@ __all__ = ["IMPACTS", "Drift", "DriftLine", "find_drift", "total_lines"]
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """All changes. Falsy if there are none.
+    """All changes from one model to another. Falsy if there are none.
 
     Examples:
         >>> print(bmvis.compare(nn.Sequential(nn.Linear(4, 8)), nn.Sequential(nn.Linear(4, 16))))
@@ -58,8 +58,17 @@ class Drift(msgspec.Struct, frozen=True):
         Args:
             guess: whether to include keys that can also correspond to other keys of the same shape.
 
+        Returns:
+            The new keys by the former ones. Keys that did not change are left out.
+
         Examples:
-            >>> state = {keys.get(key, key): tensor for key, tensor in state.items()}  # doctest: +SKIP
+            >>> before, after = nn.ModuleDict({"old": nn.Linear(2, 3)}), nn.ModuleDict({"new": nn.Linear(2, 3)})
+            >>> keys = bmvis.compare(before, after).key_map()
+            >>> keys
+            {'old.weight': 'new.weight', 'old.bias': 'new.bias'}
+            >>> state = {keys.get(key, key): tensor for key, tensor in before.state_dict().items()}
+            >>> after.load_state_dict(state)
+            <All keys matched successfully>
         """
         return {key.before: key.after for key in self.renamed if key.is_certain or guess}
 
@@ -75,7 +84,8 @@ class Drift(msgspec.Struct, frozen=True):
     def headline(self) -> str:
         """The effect of the changes on state dicts that were saved before; '' if there is no change.
 
-        Those of optimizers are mentioned if they go to other parameters, or do not load although those of the model do.
+        The saved state of an optimizer is included if it would apply to other parameters, or does not load although the
+        state dict of the model does.
         """
         if not self:
             return ""

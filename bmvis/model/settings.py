@@ -28,6 +28,7 @@ class Configuration(msgspec.Struct, frozen=True):
     """A configuration object that modules of a model share.
 
     Examples:
+        >>> import transformers
         >>> model = bmvis.capture(transformers.BertModel(transformers.BertConfig(hidden_act="relu")))
         >>> model.configurations[0].type, model.configurations[0].values["hidden_act"]
         ('BertConfig', 'relu')

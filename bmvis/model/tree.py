@@ -175,7 +175,7 @@ class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     state_code: StateCode | None = None
     """What its own code does to its state dict; None if it leaves that to PyTorch. Folding ignores it."""
     settings: dict[str, str] | None = None
-    """Values that decide its behavior and are no tensors, as text, without those in `extra_repr`: see
+    """Values that decide its behavior and aren't tensors, as text, without those in `extra_repr`: see
     `bmvis.model.settings`. None for a shared module. Folding ignores it."""
 
     @property
@@ -230,7 +230,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     configurations: tuple[Configuration, ...] = ()
     """Configuration objects of libraries, such as `BertConfig` and `LoraConfig`."""
     versions: dict[str, str] = {}
-    """The version of torch and of the packages that define the classes of the modules. They are no facts of a model."""
+    """The version of torch and of the packages that define the classes of the modules. They aren't facts of a model."""
     dataflow: Dataflow | None = None
     """Which operation of a call uses the results of which others, if that was requested."""
     undrawn: Problem | None = None
