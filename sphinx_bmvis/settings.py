@@ -134,9 +134,13 @@ def _check(app: Sphinx, config: Config) -> None:
 
 
 def _forward_logs(app: Sphinx) -> None:
-    """Log with `-v` why a model is built again."""
+    """Log with `-v` why a model is built again.
+
+    As with Sphinx's own logger, handlers of the root logger get no messages. Otherwise they would print each one again,
+    such as the handler that furo's dependency accessible-pygments adds.
+    """
     report = partial(logger.warning, type="bmvis", subtype="cache")
-    forward("bmvis", Log(logger.verbose, logger.info, report), is_verbose=app.verbosity > 0)
+    forward("bmvis", Log(logger.verbose, logger.info, report), is_verbose=app.verbosity > 0, propagate=False)
 
 
 def _project_path() -> list[str]:

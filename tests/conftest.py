@@ -1,5 +1,6 @@
-"""The one browser of a test run: Playwright allows a process a single session."""
+"""The one browser of a test run, because Playwright allows a process a single session; and the state of loggers."""
 
+import logging
 import tempfile
 
 import pytest
@@ -19,6 +20,12 @@ def browser():
         chromium = started.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(autouse=True)
+def propagated_messages():
+    """Let `caplog` see the messages of bmvis also after a build of Sphinx in this process."""
+    logging.getLogger("bmvis").propagate = True
 
 
 @pytest.fixture

@@ -53,15 +53,17 @@ class Log(NamedTuple):
     warn: Callable[[str], object]
 
 
-def forward(name: str, log: Log, *, is_verbose: bool) -> None:
+def forward(name: str, log: Log, *, is_verbose: bool, propagate: bool = True) -> None:
     """Forward the records of the logger `name` and its descendants to the log of a documentation host.
 
     Args:
         name: the name of the parent logger.
         log: the log of the host.
         is_verbose: whether the host shows debug messages.
+        propagate: whether handlers of the root logger get the records too.
     """
     logger = logging.getLogger(name)
+    logger.propagate = propagate
     for other in [other for other in logger.handlers if isinstance(other, _Forwarding)]:
         logger.removeHandler(other)  # from an earlier build in this process
     logger.addHandler(_Forwarding(log))

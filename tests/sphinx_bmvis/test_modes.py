@@ -1,5 +1,6 @@
 """A Sphinx site that reads committed snapshots, and one that checks them; and an unchanged site without torch."""
 
+import logging
 import subprocess
 
 import pytest
@@ -77,6 +78,13 @@ def test_auto_mode_reads_snapshots_where_torch_is_missing(drifting, without_torc
     assert not built.warnings
     assert ["[4, 4]" in tree.get_text() for tree in built.trees("index.html")] == [True, True]
     assert "recorded with" in built.trees("index.html")[0].parent.get_text()
+
+
+def test_handlers_of_the_root_logger_do_not_repeat_messages(drifting, without_torch, caplog):
+    """Themes such as furo import accessible-pygments, which prints the messages of all libraries."""
+    caplog.set_level(logging.INFO)
+    drifting.build(bmvis_python=without_torch)
+    assert [record for record in caplog.records if record.name.startswith("bmvis.")] == []
 
 
 def test_auto_mode_builds_models_where_torch_is_installed(drifting):
