@@ -14,6 +14,7 @@ from bmvis import humanize
 from bmvis.model.call_summary import CallSummary
 from bmvis.model.totals import Totals
 from bmvis.render import words
+from bmvis.view.change_summary import NO_CHANGES
 from bmvis.view.page import Missing, Page
 
 FactKind = Literal[
@@ -157,7 +158,7 @@ def notes(page: Page) -> Iterator[str]:
         yield f"{before_head(page)}, {counts}; {stored}" if page.before_type else f"before: {counts}; {stored}"
     yield from limits(page)
     if page.changes:
-        yield f"changes: {page.changes}"
+        yield page.changes if page.changes == NO_CHANGES else f"changes: {page.changes}"
     for key, first in page.ties:
         yield f"tied: {key} = {first}"
 

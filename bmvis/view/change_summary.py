@@ -23,10 +23,11 @@ _METHODS = {
 """How the methods of PEFT are written, by the name of their package."""
 _PEFT = re.compile(r"peft\.tuners\.(\w+)")
 MAX_NAMES = 6
+NO_CHANGES = "no changes"
 
 
 def change_summary(model: Model) -> str:
-    """Return a sentence about a compared model; '' if nothing changed."""
+    """Return a sentence about the parameters of a compared model; '' if none of them changed."""
     return "; ".join(_parts(model))
 
 
@@ -39,7 +40,7 @@ def _parts(model: Model) -> Iterator[str]:
             continue
         count = of_parameter(parameter).count
         for detail in parameter.change.details:
-            changed["another shape" if detail.startswith("[") else detail] += count
+            changed["resized" if detail.startswith("[") else detail] += count
         if parameter.change.kind != "changed" and not (parameter.delta and parameter.change.kind == "added"):
             sizes[parameter.change.kind] += count
     for detail, count in changed.items():

@@ -25,7 +25,7 @@ from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model, join, parameter_facts
 from bmvis.options.definitions import CALL_COLUMNS, Options
 from bmvis.view.chains import join_chains, join_lists
-from bmvis.view.change_summary import change_summary
+from bmvis.view.change_summary import NO_CHANGES, change_summary
 from bmvis.view.common_structure import choose_mapping, rename_modules
 from bmvis.view.figure.choice import drawn_figure
 from bmvis.view.folding import Folding, fold
@@ -102,7 +102,8 @@ def _prepare(model: Model, options: Options, base: Model | None) -> _Subject:
     if base is not None:
         compared = compare_models(_in_common_structure(base, options)[0], model)
         if options.only_changes:
-            changes = change_summary(compared.model)
+            is_equal = len(compared.unchanged) == len(compared.model.modules)
+            changes = NO_CHANGES if is_equal else change_summary(compared.model)
             own, compared = compared, with_common_changes(compared)
             is_summed = len(compared.unchanged) > len(own.unchanged)
         model, before, unchanged = compared.model, compared.before, compared.unchanged

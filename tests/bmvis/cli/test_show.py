@@ -150,7 +150,7 @@ def test_compare_shows_changes_between_two_models(folder):
         "",
         "Sequential: 40 parameters, all trainable; float32, 160 bytes",
         "before: Sequential, 30 parameters, 30 trainable; float32, 120 bytes",
-        "changes: another shape: 40",
+        "changes: resized: 40",
         "trainable",
     ]
 

@@ -280,6 +280,20 @@ def test_changes_of_whole_subtrees_are_summed_up(change, rows, sentence):
     assert BeautifulSoup(to_html(page, "net"), "html5lib").select_one(".bmvis-sum").get_text() == sentence
 
 
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        (lambda: nn.Sequential(nn.Linear(2, 2), nn.ReLU()), ["no changes"]),
+        (lambda: nn.Sequential(nn.Linear(2, 2), nn.GELU()), []),
+        (lambda: nn.Sequential(nn.Linear(2, 3), nn.ReLU()), ["changes: resized: 9"]),
+    ],
+    ids=["equal", "other class", "other shape"],
+)
+def test_sentence_states_whether_anything_changed(after, found):
+    page = drawn(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), after(), only_changes=True)
+    assert [line for line in to_text(page).splitlines() if "changes" in line and "other" not in line] == found
+
+
 def test_both_models_have_their_class_and_data_type_in_the_heading():
     notes = to_text(drawn(nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2).bfloat16()))).partition("\n\n")[2]
     assert notes.splitlines()[:2] == [
