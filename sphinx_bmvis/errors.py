@@ -15,7 +15,20 @@ logger = logging.getLogger(__name__)
 def warn(error: BmvisError, location: str) -> None:
     """Warn about a tree that cannot be drawn. Its subtype, such as `bmvis.factory`, works in `suppress_warnings`."""
     is_once = isinstance(error, NoTorchError)
-    logger.warning("%s", error.report, type="bmvis", subtype=error.kind, location=location, once=is_once)
+    text = _OneOfMany(error.report) if is_once else error.report
+    logger.warning("%s", text, type="bmvis", subtype=error.kind, location=location, once=is_once)
+
+
+class _OneOfMany(str):
+    """Text that is equal to each other one: Sphinx logs a message with `once` if it is not equal to an earlier one."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _OneOfMany)
+
+    def __hash__(self) -> int:
+        return 0
 
 
 def place(location: str, folder: str | os.PathLike[str]) -> str:
