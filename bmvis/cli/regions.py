@@ -9,14 +9,22 @@ from dataclasses import dataclass
 from bmvis.errors import OptionError
 from bmvis.options.parsing import take_words
 
-_FENCE = r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*$"
+_FENCE = (
+    r"^(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*\r?$"
+)
+_CODE_SPAN = r"(?<![`\\])(?P<ticks>`+)(?!`)(?:(?!\n[ \t>]*\r?\n).)+?(?<!`)(?P=ticks)(?!`)"
 _MARKDOWN = re.compile(
-    rf"{_FENCE}|(?P<start>(?<!`)<!--\s*bmvis:(?P<written>.*?)-->)|(?P<end>(?<!`)<!--\s*/bmvis\s*-->)",
+    rf"{_FENCE}|{_CODE_SPAN}|(?P<start>(?P<mark><!--)\s*bmvis:(?P<written>.*?)-->)|(?P<end><!--\s*/bmvis\s*-->)",
     re.MULTILINE | re.DOTALL,
 )
+_LITERAL = (
+    r"^(?P<outer>[ \t]*)(?:\.\. (?:code-block|code|sourcecode|parsed-literal)::.*|(?!\.\. ).*::[ \t]*\r?)\n"
+    r"(?:[ \t]*\r?\n|(?P=outer)[ \t]+\S.*(?:\n|\Z))+"
+)
 _RST = re.compile(
-    r"(?P<start>^(?P<indent>[ \t]*)\.\. bmvis:(?P<written>.*\n(?:(?P=indent)[ \t]+\S.*\n)*))"
-    r"|(?P<end>^[ \t]*\.\. /bmvis[ \t]*$)",
+    rf"{_LITERAL}|"
+    r"(?P<start>^(?P<indent>[ \t]*)(?P<mark>\.\.) bmvis:(?P<written>.*\n(?:(?P=indent)[ \t]+\S.*\n)*))"
+    r"|(?P<end>^[ \t]*\.\. /bmvis[ \t]*\r?$)",
     re.MULTILINE,
 )
 
@@ -41,7 +49,7 @@ class Region:
 
 
 def find_regions(text: str, is_rst: bool) -> Iterator[Region | tuple[int, OptionError]]:
-    """Yield the regions of a text, or a mistake with its line. Code fences of Markdown are skipped."""
+    """Yield the regions of a text, or a mistake with its line. Code is skipped: fences, spans, and literal blocks."""
     opened: re.Match[str] | None = None
     for mark in (_RST if is_rst else _MARKDOWN).finditer(text):
         if mark["start"] is not None:
@@ -70,7 +78,8 @@ def _region(text: str, start: re.Match[str], end: re.Match[str]) -> Region:
     first, *rest = start["written"].strip().splitlines() or [""]
     words, options = take_words(first)
     kind, *arguments = words or [""]
-    before = text[text.rfind("\n", 0, start.start()) + 1 : start.start()]
+    place = start.start("mark")
+    before = text[text.rfind("\n", 0, place) + 1 : place]
     return Region(
         kind=kind,
         arguments=tuple(arguments),

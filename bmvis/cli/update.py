@@ -144,6 +144,8 @@ def _content(region: Region, is_rst: bool, source: Source) -> tuple[str, dict[st
         raise OptionError(f"there is no region of the kind {region.kind!r}", hint=nearest(region.kind, _KINDS))
     if len(region.arguments) > 1:
         hint = "write options as name=value"
+        if region.kind == "table":
+            hint += ", and several models on lines of their own"
         raise OptionError(f"{region.arguments[1]!r} is neither a reference nor an option", hint=hint)
     if region.kind != "table" and not region.arguments:
         raise OptionError(f"the {region.kind} has no model", hint=f"write bmvis: {region.kind} package.module:factory")

@@ -261,12 +261,12 @@ _ASCII = str.maketrans({"├": "+", "└": "`", "─": "-", "│": "|"})
 def _lines(parts: list[Text], first: int, rest: int) -> Iterator[Text]:
     """Yield the parts of a row in lines of at most `first` columns for the first line, and `rest` for the others.
 
-    A part is broken only if it is longer than a line.
+    A part can break after the commas between names; at spaces only if it is longer than a line.
     """
     first, rest = max(first, MIN_WIDTH), max(rest, MIN_WIDTH)
     line, room = Text(), first
     for part in parts:
-        for piece in _pieces(part, min(first, rest)) if part.cell_len > rest else [part]:
+        for piece in _pieces(part, min(first, rest)):
             if line and line.cell_len + piece.cell_len - piece.plain.endswith(" ") > room:
                 line.rstrip()
                 yield line
@@ -278,11 +278,14 @@ def _lines(parts: list[Text], first: int, rest: int) -> Iterator[Text]:
 
 
 def _pieces(part: Text, width: int) -> Iterator[Text]:
-    """Yield the words of a part; of those longer than `width`, the names between commas, or as much as fits."""
-    for word in part.divide([match.end() for match in _SPACE.finditer(part.plain)]):
-        is_long = word.cell_len > width
-        for name in word.divide([match.end() for match in _COMMA.finditer(word.plain)]) if is_long else [word]:
+    """Yield what stays on one line of `width` columns. What is longer than that is cut."""
+    for word in _divided(part, _SPACE) if part.cell_len > width else [part]:
+        for name in _divided(word, _COMMA):
             yield from name.wrap(_PLAIN, width, overflow="fold") if name.cell_len > width else [name]
+
+
+def _divided(text: Text, separator: re.Pattern[str]) -> Iterable[Text]:
+    return text.divide([match.end() for match in separator.finditer(text.plain)])
 
 
 _SPACE, _COMMA = re.compile(" +"), re.compile(r",(?=[^\W\d])")

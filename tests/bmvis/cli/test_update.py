@@ -5,10 +5,12 @@ from xml.etree import ElementTree
 import pytest
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
+from docutils import nodes
 from docutils.core import publish_doctree
 from markdown_it import MarkdownIt
 
 from bmvis.cli import main
+from bmvis.cli.regions import find_regions
 
 ZOO = """
 from torch import nn
@@ -125,6 +127,7 @@ def test_restructuredtext_has_tables_and_trees(run):
     tree = publish_doctree(written)
     tags = [node.tagname for node in tree.findall()]
     assert (tags.count("table"), tags.count("literal_block"), tags.count("system_message")) == (1, 1, 0)
+    assert "literal_block" in [node.tagname for node in next(tree.findall(nodes.list_item)).children]
     assert "72 parameters" in tree.astext()
     assert tree.astext().endswith("End")
     assert run(None, name="README.rst")[1] == written
@@ -171,6 +174,63 @@ def test_a_file_that_cannot_be_read(run, tmp_path):
     done = CliRunner().invoke(main, ["update", "absent.md"])
     assert "absent.md: cannot read the file: No such file or directory" in done.output
     assert done.exit_code == 2
+
+
+CODE = {
+    "span": "`<!-- bmvis: fact zoo:small -->1<!-- /bmvis -->`",
+    "span of two": "``a ` <!-- bmvis: fact zoo:small -->1<!-- /bmvis -->``",
+    "span of two lines": "a `b\n<!-- bmvis: fact zoo:small -->1<!-- /bmvis --> c` d",
+    "fence in a list": "1. ```html\n\n   <!-- bmvis: fact zoo:small -->1<!-- /bmvis -->\n\n   ```",
+    "fence in a quote": "> ~~~\n> <!-- bmvis: fact zoo:small -->1<!-- /bmvis -->\n> ~~~",
+    "fence in a fence": "````\n```\n<!-- bmvis: fact zoo:small -->1<!-- /bmvis -->\n```\n````",
+}
+LITERAL = {
+    "paragraph": "Write::\n\n   .. bmvis: tree zoo:small\n\n   .. /bmvis\n",
+    "directive": ".. code-block:: rst\n   :caption: x\n\n   .. bmvis: tree zoo:small\n\n   .. /bmvis\n",
+    "in a list": "* a\n\n  b::\n\n    .. bmvis: tree zoo:small\n\n    .. /bmvis",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [*(("README.md", code) for code in CODE.values()), *(("README.rst", code) for code in LITERAL.values())],
+    ids=[*CODE, *LITERAL],
+)
+def test_code_is_not_a_region_but_what_follows_is(run, name, code):
+    follows = {
+        "README.md": "<!-- bmvis: tree zoo:small -->\n<!-- /bmvis -->\n",
+        "README.rst": ".. bmvis: tree zoo:small\n\n.. /bmvis\n",
+    }[name]
+    done, written = run(f"{code}\n\n{follows}", name=name)
+    assert done.exit_code == 0, done.output
+    assert written.startswith(f"{code}\n\n{follows[:10]}")
+    assert "72 parameters" in written.removeprefix(code)
+
+
+@pytest.mark.parametrize("code", [*CODE.values(), *LITERAL.values()], ids=[*CODE, *LITERAL])
+def test_line_breaks_of_windows_make_no_difference(code):
+    is_rst = code in LITERAL.values()
+    mark = ".. bmvis: tree zoo:small\n\n.. /bmvis" if is_rst else "<!-- bmvis: fact zoo:small -->\n<!-- /bmvis -->"
+    text = f"{code}\n\n{mark}\n"
+    [region] = find_regions(text, is_rst)
+    [same] = find_regions(text.replace("\n", "\r\n"), is_rst)
+    assert (
+        (same.arguments, same.line)
+        == (region.arguments, region.line)
+        == (("zoo:small",), text[: -len(mark)].count("\n") + 1)
+    )
+
+
+@pytest.mark.parametrize("before", ["a \\` b", "a ` b", "`a\n\nb`", "``a` b"])
+def test_a_backtick_without_its_pair_is_no_code(run, before):
+    done, written = run(f"{before} <!-- bmvis: fact zoo:small --><!-- /bmvis -->\n")
+    assert (done.exit_code, written) == (0, f"{before} <!-- bmvis: fact zoo:small -->72<!-- /bmvis -->\n")
+
+
+@pytest.mark.parametrize("text", ["` `` ``` " * 20_000, "::\n\n" * 50_000, "a::\n b\n" * 50_000])
+def test_regions_of_a_long_text_are_found_in_linear_time(text):
+    for is_rst in (False, True):
+        assert not list(find_regions(text, is_rst))
 
 
 ORDER = ("docs/small-light.svg", "docs/small-dark.svg")
