@@ -39,7 +39,8 @@ class Drawing:
 
     def _repr_html_(self) -> str:
         """Return the tree as HTML with its stylesheet. There is no script, because notebooks can forbid scripts."""
-        return join(assets.inline_stylesheets(), to_html(self.page, f"bmvis-{next(_NUMBERS)}"))
+        html = join(assets.inline_stylesheets(), to_html(self.page, f"bmvis-{next(_NUMBERS)}"))
+        return str(html)  # marimo saves no subclass of `str`
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Return the tree as HTML, and as text for notebooks in a terminal."""

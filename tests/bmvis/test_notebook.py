@@ -39,6 +39,7 @@ def test_notebook_gets_html_and_text():
     assert found["text/plain"].splitlines()[:2] == ["root", "└── head (Linear) weight:[3, 2] bias:[3]"]
     assert found["text/html"].startswith("<style>")
     assert "<script" not in found["text/html"]
+    assert {type(text) for text in found.values()} == {str}, "notebooks write no subclasses"
     assert "weight" in found["text/html"]
 
 
