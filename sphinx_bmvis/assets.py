@@ -33,7 +33,7 @@ def link_assets(app: Sphinx) -> None:
 
 
 def link_page_assets(app: Sphinx, page: str, template: str, context: Any, doctree: nodes.document | None) -> None:
-    """Link the files that a page needs. Its HTML can have trees that are no nodes, such as the output of notebooks."""
+    """Link the files that a page needs. Its HTML can have trees that are not nodes, such as the output of notebooks."""
     features = app.config.html_theme_options.get("features") or ()
     # Instant navigation runs no script that the first page did not have.
     body = str(context.get("body") or "")

@@ -4,7 +4,7 @@ Runs in a template, after it has imported a module that one model has requested.
 import, the template must not be used for them: kernel libraries replace classes of other modules when imported, or
 register hooks for all modules. https://github.com/linkedin/Liger-Kernel
 
-New names of a module, new keys of a registry, and private caches are no effects: nearly every import makes them.
+New names of a module, new keys of a registry, and private caches don't count: nearly every import makes them.
 """
 
 from __future__ import annotations

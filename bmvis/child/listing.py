@@ -174,7 +174,7 @@ def _is_asynchronous(function: Any) -> bool:
 
 
 def _other_result(function: Any) -> str | None:
-    """Return the annotated result of a function if that is no module; None if it can be one."""
+    """Return the annotated result of a function if that is not a module; None if it can be one."""
     if _may_return_module(function):
         return None
     hint = inspect.signature(function).return_annotation

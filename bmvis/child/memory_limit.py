@@ -21,7 +21,7 @@ if sys.platform == "linux":
 
 @contextmanager
 def limit_memory(limit: int) -> Iterator[None]:
-    """Let allocations fail that need more than `limit` bytes in addition to the current memory; 0 is no limit."""
+    """Let allocations fail that need more than `limit` bytes in addition to the current memory; 0 means no limit."""
     if not limit or sys.platform != "linux":
         yield
         return
@@ -36,7 +36,7 @@ def limit_memory(limit: int) -> Iterator[None]:
 
 
 def allowed(request: Request) -> int:
-    """Return the memory limit of a model in bytes; 0 is no limit. `device: cpu` has no limit unless `memory` is set."""
+    """Return the memory limit of a model in bytes, or 0 for none. `device: cpu` has no limit unless `memory` is set."""
     return request.memory or (default_limit() if request.device == "auto" else 0)
 
 
@@ -69,7 +69,7 @@ def _physical() -> int:
 
 
 def _of_groups(root: Path = Path("/")) -> Iterator[int]:
-    """Yield the memory limits, in bytes, of the control groups of this process and their parents; 0 is no limit.
+    """Yield the memory limits, in bytes, of the control groups of this process and their parents; 0 means no limit.
 
     Version 2 has `memory.max`: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
     Version 1 has `memory.limit_in_bytes`: https://docs.kernel.org/admin-guide/cgroup-v1/memory.html

@@ -36,7 +36,7 @@ class Region:
     kind: str
     """What it contains: `table`, `tree`, `picture` or `fact`."""
     arguments: tuple[str, ...]
-    """The words on its first line that are no options."""
+    """The words on its first line that are not options."""
     options: dict[str, str | None]
     lines: tuple[str, ...]
     """The other lines of its comment."""

@@ -24,7 +24,7 @@ UNBUILT = "variables"
 
 
 class KerasLayers:
-    """Reads the layers of one model. Modules that are no Keras layers are read as PyTorch's."""
+    """Reads the layers of one model. Modules that are not Keras layers are read as PyTorch's."""
 
     def __init__(self) -> None:
         self._is_layer: dict[type, bool] = {}

@@ -72,7 +72,7 @@ def capture(model: nn.Module) -> Model:
 
     Raises:
         TypeError: `model` is not a `torch.nn.Module`.
-        FactoryError: a module was not initialized, or registers something that is no module or tensor.
+        FactoryError: a module was not initialized, or registers something other than a module or tensor.
     """
     return capture_live(model).tree
 

@@ -44,7 +44,7 @@ MAX_NESTING = 3
 MAX_SETTINGS = 64
 """Maximum number of arguments of a scheduler."""
 _OF_SCHEDULERS = ("optimizer", "base_lrs", "last_epoch", "verbose")
-"""Attributes of schedulers that are no arguments, or that the parameter groups show."""
+"""Attributes of schedulers that are not arguments, or that the parameter groups show."""
 _PARTS = ("_schedulers", "_milestones")
 """Private attributes of `SequentialLR` and `ChainedScheduler` that are arguments."""
 _INTERNAL = ("params", "param_names", "name")

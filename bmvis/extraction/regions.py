@@ -56,7 +56,7 @@ def relation(one: StorageRegion | None, other: StorageRegion | None) -> Relation
 
 
 def _ranges(region: StorageRegion, strides: list[int]) -> list[range] | None:
-    """Return the range of positions along each stride; None if the region is no product of ranges."""
+    """Return the range of positions along each stride; None if the region is not a product of ranges."""
     sizes = dict(region.steps)
     if len(sizes) != len(region.steps):  # two dimensions with one stride, such as the windows of `unfold`
         return None

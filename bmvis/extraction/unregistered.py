@@ -195,7 +195,7 @@ def _with_children(roots: list[nn.Module], seen: set[int]) -> list[nn.Module]:
 
 
 def _is_trainable(tensor: torch.Tensor) -> bool:
-    """Return whether an optimizer can train it. An intermediate result requires a gradient too, but is no leaf."""
+    """Return whether an optimizer can train it. An intermediate result requires a gradient too, but is not a leaf."""
     return bool(tensor.requires_grad and tensor.is_leaf)
 
 

@@ -21,7 +21,7 @@ Device = Literal["auto", "meta", "cpu"]
 Fold = Literal["equal", "similar", "auto"]
 
 Flow = int | Literal["", "auto", "only"]
-"""A level of the architecture figure; `only` is `auto` without a tree, and '' is no figure."""
+"""A level of the architecture figure; `only` is `auto` without a tree, and '' means no figure."""
 
 FlowOperations = Literal["joins", "all", "none"]
 

@@ -80,7 +80,7 @@ def split_words(text: str) -> list[str]:
 
 
 def take_words(text: str) -> tuple[list[str], dict[str, str | None]]:
-    """Return the words of a text that are no options, and the options, written as `name=value`."""
+    """Return the words of a text that are not options, and the options, written as `name=value`."""
     words, options = list[str](), dict[str, str | None]()
     for word in split_words(text):
         name, equals, value = word.partition("=")

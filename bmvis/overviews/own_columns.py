@@ -122,7 +122,7 @@ def require_known(columns: Iterable[str], computed: Iterable[str], own: Iterable
 def misspelled_rows(entries: Sequence[Entry], rows: Rows) -> Iterator[tuple[Entry, str]]:
     """Yield each model that a data file doesn't have, but under a name that is nearly the same.
 
-    Other rows without a model are no mistake: several tables can share a file.
+    Other rows without a model are not a mistake: several tables can share a file.
     """
     used = {key for entry in entries for key in _keys(entry)}
     unused = [name for name in rows if name not in used]

@@ -113,7 +113,7 @@ def read_pattern(key: str, written: object, file: str) -> NamePattern:
     """Return the pattern of an entry in `[tool.bmvis.models]`.
 
     Raises:
-        ProjectError: the key is no pattern, or the settings are wrong.
+        ProjectError: the key is not a pattern, or the settings are wrong.
     """
     where = f"[tool.bmvis.models] in {file}, {key!r}"
     try:

@@ -50,7 +50,7 @@ class Source:
         cwd: the folder of the project; relative paths start there.
         path: folders for the front of `sys.path`, relative to `cwd`.
         python: the Python interpreter that builds models.
-        timeout: seconds per model; 0 is no timeout.
+        timeout: seconds per model; 0 means no timeout.
         memory: bytes per model, in addition to the memory of torch itself. 0 is half of the machine's memory if the
             device is `auto`, else no limit. Linux only.
         cache: a folder for built models, used by later builds; None for no cache. An entry is valid while the

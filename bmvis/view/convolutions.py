@@ -10,7 +10,7 @@ _GROUPS = re.compile(r", groups=(?P<groups>[0-9]{1,9})\b")
 
 
 def groups_of_convolutions(extra_reprs: Iterable[str]) -> str:
-    """Return the groups of one or several convolutions; '' if all have one group, or are no convolutions.
+    """Return the groups of one or several convolutions; '' if all have one group, or are not convolutions.
 
     Args:
         extra_reprs: the `extra_repr()` of each module, in the form of `torch.nn.Conv2d` and its subclasses.

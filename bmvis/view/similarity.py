@@ -80,7 +80,7 @@ class Forms:
             self.forms[child] = whole.get(self.forms[child], self.forms[child])
 
     def _lacks_a_part(self, form: int, whole: int) -> bool:
-        """Return whether modules of a form have all that those of another have, but a part that is no block."""
+        """Return whether modules of a form have all that those of another have, but a part that is not a block."""
         missing = self._columns[whole] - self._columns[form]
         is_part = self._columns[form] < self._columns[whole]
         return is_part and not any(is_block for is_block, *_ in missing)
@@ -117,7 +117,7 @@ class Forms:
         return list(alike.values())
 
     def _merged_many(self, rows: Sequence[list[int]]) -> list[list[int]]:
-        """Merge rows of similar siblings that are no blocks, if they are many."""
+        """Merge rows of similar siblings that are not blocks, if they are many."""
         alike: dict[Hashable, list[list[int]]] = {}
         for number, row in enumerate(rows):
             names = {self._series[child] for child in row}

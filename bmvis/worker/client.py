@@ -40,7 +40,7 @@ class Worker:
     Args:
         cwd: the working directory of the child; relative paths of user code start there.
         python: the Python interpreter; torch and msgspec must be installed there.
-        timeout: seconds per model; 0 is no timeout.
+        timeout: seconds per model; 0 means no timeout.
         memory: bytes per model, in addition to the memory of torch itself. 0 is half of the machine's memory if the
             device is `auto`, else no limit. Linux only.
         keep: the processes that stay in memory for the next builds, and may be in memory already; None to start new

@@ -48,7 +48,7 @@ class Edge(msgspec.Struct, frozen=True):
 class Frame(msgspec.Struct, frozen=True):
     """An opened module around its boxes, or a repeated group of boxes.
 
-    A group that is no module, such as the period `A, B` of `A, B, A, B`, has no path and no type.
+    A group that is not a module, such as the period `A, B` of `A, B, A, B`, has no path and no type.
     """
 
     label: str
@@ -75,7 +75,7 @@ class Figure(msgspec.Struct, frozen=True, dict=True):
     level: int = 0
     """The level of the modules that are drawn as boxes. The children of the root have level 1."""
     undrawn: tuple[str, ...] = ()
-    """In a comparison, the connections of the base model alone that are no edges here, as text."""
+    """In a comparison, the connections of the base model alone that are not edges here, as text."""
 
     @cached_property
     def box_of(self) -> Mapping[str, Box]:

@@ -1,4 +1,4 @@
-"""Check a drawing: it must not show what is not so. The check knows only coordinates, not how they were found."""
+"""Check that a drawing shows nothing wrong. The check uses only coordinates, not how they were found."""
 
 from __future__ import annotations
 
