@@ -16,6 +16,7 @@ from bmvis.overviews.gallery import Entry
 from bmvis.overviews.table import MINIMUM
 from bmvis.overviews.table_options import CALLED
 from bmvis.view.layout import layout
+from bmvis.view.targets import similar_paths
 
 
 class FactText(msgspec.Struct, frozen=True):
@@ -56,7 +57,7 @@ def _source(model: Model, fact: FactRequest) -> ColumnSource:
         return ColumnSource(entry, model, layout(model, Options(depth=1)), inputs)
     index = model.index_of.get(_first_occurrence(model, path))
     if index is None:
-        hint = nearest(path, (known for known in model.paths if known))
+        hint = similar_paths(path, model.paths)
         raise OptionError(f"the model {fact.reference!r} has no module {path!r}", hint=hint)
     below = model.modules[index : index + model.sizes[index]]
     base = below[0].depth

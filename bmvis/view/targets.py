@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bmvis.errors import did_you_mean, nearest
 
@@ -46,18 +46,24 @@ def missing_module(tree: str, anchors: Mapping[str, str], path: str) -> str:
     ambiguous = [known for known in anchors if f".{_unwrapped(known)}".endswith(end)]
     if ambiguous:
         return f"the tree {tree!r} has {len(ambiguous)} modules {path!r} ({did_you_mean(ambiguous[:3])})"
-    return f"the tree {tree!r} has no module {path!r} ({_similar(path, anchors)})"
+    return f"the tree {tree!r} has no module {path!r} ({similar_paths(path, anchors)})"
 
 
-def _similar(path: str, anchors: Mapping[str, str]) -> str:
-    """Return a hint with three similar paths, or with three whose ends of as many names are similar."""
-    hint = nearest(path, anchors, most=3)
+def similar_paths(path: str, known: Iterable[str]) -> str:
+    """Return a hint with three similar paths, or with three whose ends of as many names are similar.
+
+    Examples:
+        >>> similar_paths("layer.9", ["encoder.stages.deep.layer.0", "head"])
+        "did you mean 'encoder.stages.deep.layer.0'?"
+    """
+    paths = [one for one in known if one]
+    hint = nearest(path, paths, most=3)
     if hint.startswith("did"):
         return hint
     level = path.count(".") + 1
     by_name: dict[str, str] = {}
-    for known in anchors:
-        by_name.setdefault(".".join(known.split(".")[-level:]), known)
+    for one in paths:
+        by_name.setdefault(".".join(one.split(".")[-level:]), one)
     close = difflib.get_close_matches(path, by_name, n=3, cutoff=0.5)
     return did_you_mean([by_name[end] for end in close]) if close else hint
 
