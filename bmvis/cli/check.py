@@ -38,7 +38,7 @@ TEXTS = (".md", ".rst")
 """Endings of files that `bmvis update` writes."""
 
 
-@click.command()
+@click.command(short_help="Compare the models with their snapshots.")
 @build_options
 @projects_option
 @report_options("any", "Exit with 1 for changes of this class or a more serious one.")

@@ -52,7 +52,7 @@ def main() -> None:
     """Show the structure of PyTorch models, and record it in snapshots."""
 
 
-@click.command()
+@click.command(short_help="Copy the stylesheets and scripts.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def assets(folder: Path) -> None:
     """Copy the stylesheets and scripts into FOLDER, for sites that link to them."""

@@ -18,7 +18,7 @@ from bmvis.source.revisions import read_revision, resolve_revision
 from bmvis.untrusted.regular_file import read_regular
 
 
-@click.command()
+@click.command(short_help="Compare the snapshots of two git revisions.")
 @click.argument("before", default="HEAD")
 @click.argument("after", required=False)
 @project_option
@@ -26,7 +26,7 @@ from bmvis.untrusted.regular_file import read_regular
 def diff(before: str, after: str | None, folder: Path, report: Report) -> None:
     """Compare the snapshots of two git revisions, or two snapshot files.
 
-    BEFORE is a revision (HEAD by default) or a .json file. AFTER is another one. The default is the working tree. No
+    BEFORE is a revision (HEAD by default) or a .json file. AFTER is another one, by default the working tree. No
     model is built, and PyTorch is not needed. Examples:
 
         bmvis diff main

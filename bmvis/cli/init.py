@@ -17,7 +17,7 @@ _BUILD = {"sphinx": "sphinx-build {docs} _site", "mkdocs": "mkdocs serve", "zens
 _TOC = {"sphinx": "Add `models` to a toctree", "mkdocs": "If mkdocs.yml has a nav, add models.md to it"}
 
 
-@click.command()
+@click.command(short_help="Add bmvis to a documentation site.")
 @click.argument("reference", default=EXAMPLE)
 @click.option("--host", type=click.Choice(HOSTS), help="The docs tool, if the project has several.")
 @click.option("--yes", is_flag=True, help="Write the files without asking.")

@@ -17,7 +17,7 @@ from bmvis.untrusted.regular_file import read_regular
 MAX_BYTES = 200_000_000
 
 
-@click.command()
+@click.command(short_help="Merge the reports of several machines.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @report_options("any", "Exit with 1 for changes of this class or a more serious one.")
 def merge(files: Sequence[Path], report: Report) -> None:

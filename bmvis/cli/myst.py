@@ -60,7 +60,7 @@ class MystRequest(msgspec.Struct, frozen=True):
         return {name: None if value is True else str(value) for name, value in self.options.items()}
 
 
-@click.command()
+@click.command(short_help="Draw trees for mystmd and Jupyter Book 2.")
 @click.option("--directive", help="Answer a request for this directive, which is read from standard input.")
 @click.option("--role", help="Answer a request for this role, which is read from standard input.")
 @click.option(
@@ -74,11 +74,12 @@ class MystRequest(msgspec.Struct, frozen=True):
 def myst(
     directive: str | None, role: str | None, path: tuple[str, ...], timeout: float, cache: str, strict: bool
 ) -> None:
-    """Answer the requests of mystmd and Jupyter Book 2. Use it in an executable script, which myst.yml lists.
+    """Draw trees for mystmd and Jupyter Book 2. Call it in an executable script that myst.yml lists.
 
-    #!/bin/sh
-    exec bmvis myst --path src "$@"
-    """
+    \b
+        #!/bin/sh
+        exec bmvis myst --path src "$@"
+    """  # noqa: D301  # click needs the character
     if not directive and not role:
         _reply(_specification())
         return

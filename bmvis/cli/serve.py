@@ -17,9 +17,9 @@ from bmvis.worker.kept import COMMAND, is_served, listening, private_folder, soc
 from bmvis.worker.process_tree import process_id
 
 
-@click.command()
+@click.command(short_help="Keep PyTorch in memory for `bmvis show`.")
 def serve() -> None:
-    """Keep torch and the libraries of your models in memory, so that `bmvis show` in this folder doesn't import them.
+    """Keep PyTorch and the libraries of your models in memory, so that `bmvis show` in this folder doesn't import them.
 
     Each model still gets a process of its own, and sees your current code. The command runs until you press Ctrl+C.
     Linux only.

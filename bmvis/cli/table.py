@@ -34,7 +34,7 @@ FORMATS: dict[str, Callable[[Table], str]] = {
 _table_options = option_flags(TABLE_OPTIONS, without=_ELSEWHERE)
 
 
-@click.command()
+@click.command(short_help="Print a table of models.")
 @click.argument("lines", nargs=-1, metavar="[MODEL]...")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", help="Format of the output.")
 @_table_options

@@ -30,15 +30,17 @@ STALE = 1
 MAX_BYTES = 10_000_000
 
 
-@click.command()
+@click.command(short_help="Update tables, trees and numbers in a README.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Write nothing. Exit with 1 and print the differences if a file is stale.")
 @click.option(
     "--path", multiple=True, help="Add a folder to import from, in addition to the current folder and PYTHONPATH."
 )
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Seconds for each model.")
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Time limit for each model in seconds."
+)
 def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeout: float) -> None:
-    r"""Write what models are now into the marked regions of each FILE, such as README.md.
+    """Update the marked regions of each FILE, such as README.md, with facts of the models.
 
     A region is between two comments. In Markdown:
 
@@ -53,7 +55,7 @@ def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeo
 
     In reStructuredText, the comments of tables, trees and pictures are `.. bmvis: …` and `.. /bmvis`. If a model
     fails, the file is unchanged, and the exit code is 2.
-    """
+    """  # noqa: D301  # click needs the character
     sys.exit(update_files(files, path, timeout, check=check))
 
 

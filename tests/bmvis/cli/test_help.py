@@ -1,0 +1,34 @@
+"""The help of each command is complete and keeps its examples as they are written."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bmvis.cli.commands import main
+
+NAMES = sorted(main.commands)
+
+
+def help_of(*arguments):
+    return CliRunner().invoke(main, [*arguments, "--help"], terminal_width=80).output
+
+
+def test_list_of_commands_has_whole_sentences():
+    lines = help_of().partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == NAMES
+    assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_options_are_described_and_examples_keep_their_lines(name):
+    assert "\\b" not in help_of(name)
+    options = [option for option in main.commands[name].params if isinstance(option, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("update", "      <!-- /bmvis -->"), ("myst", '      exec bmvis myst --path src "$@"')],
+)
+def test_example_of_several_lines(name, line):
+    assert line in help_of(name).splitlines()
