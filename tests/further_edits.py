@@ -1,4 +1,4 @@
-"""Edits between two builds: links, namespaces, and files that other processes read."""
+"""Edits between two builds: links, namespaces, files that other processes read, and environment variables."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,22 @@ from more_edits import link, remove
 def link_from_outside(root: Path) -> None:
     """Link the project from a folder outside it, as a home folder can be a link."""
     (root.parent / "home").symlink_to(root)
+
+
+def set_variable(name: str, value: str) -> Callable[[Path], object]:
+    """Set an environment variable of the next builds."""
+
+    def edit(root: Path) -> None:
+        with (root / ".variables").open("a") as file:
+            file.write(f"{name}={value}\n")
+
+    return edit
+
+
+def variables(root: Path) -> dict[str, str]:
+    """Return the environment variables of the next build."""
+    file = root / ".variables"
+    return dict(line.split("=", 1) for line in file.read_text().splitlines()) if file.exists() else {}
 
 
 def all_of(*edits: Callable[[Path], object]) -> Callable[[Path], object]:
@@ -102,5 +118,49 @@ FURTHER_STALE = {
         "import subprocess; width = int(subprocess.check_output(['sh', 'data/read.sh'], cwd=ROOT))",
         write("data/read.txt", "4"),
         {"data/read.sh": "set -e\ncat data/read.txt\n", "data/read.txt": "3"},
+    ),
+    "environment variable": Row("width = int(os.environ.get('W_GET', 3))", set_variable("W_GET", "4")),
+    "environment variable that a module reads": Row(
+        "from reads_variable import W as width",
+        set_variable("W_MODULE", "4"),
+        {"src/reads_variable.py": "import os\nW = int(os.getenv('W_MODULE', '3'))"},
+    ),
+    "environment variable that a library reads": Row(
+        "import torch; width = 4 if torch.hub.get_dir().startswith('/elsewhere') else 3",
+        set_variable("TORCH_HOME", "/elsewhere"),
+    ),
+    "environment variable that is not set": Row(
+        "width = 4 if 'W_FLAG' in os.environ else 3", set_variable("W_FLAG", "")
+    ),
+    "environment variable in a path": Row(
+        "width = int(os.path.expandvars('$W_EXPANDED'))",
+        set_variable("W_EXPANDED", "4"),
+        before=set_variable("W_EXPANDED", "3"),
+    ),
+    "environment variable with a default": Row(
+        "os.environ.setdefault('W_DEFAULT', '3'); width = int(os.environb[b'W_DEFAULT'])",
+        set_variable("W_DEFAULT", "4"),
+    ),
+}
+FURTHER_FRESH = {
+    "another environment variable": Row("width = 3", set_variable("UNREAD", "1"), is_stale=False),
+    "whole environment": Row(
+        """
+        import subprocess
+        subprocess.run(["true"], env={**os.environ, "A": "1"})
+        width = 3 + 0 * len(dict(os.environ) | os.environ.copy() | dict(os.environ.items()))
+        """,
+        set_variable("UNREAD_TOO", "1"),
+        is_stale=False,
+    ),
+    "environment variables of the worker and the terminal": Row(
+        "width = 3 + 0 * len([os.environ.get(name) for name in ('TMPDIR', 'BMVIS_WORKER', 'COLUMNS', 'PYTHONUTF8')])",
+        set_variable("COLUMNS", "77"),
+        is_stale=False,
+    ),
+    "home folder that a library reads": Row(
+        "width = 3 + 0 * len(os.path.expanduser('~') + str(Path.home()))",
+        set_variable("HOME", "/nowhere"),
+        is_stale=False,
     ),
 }

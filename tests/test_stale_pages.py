@@ -22,7 +22,7 @@ from edits import (
     write_older,
     write_weights,
 )
-from further_edits import FURTHER_STALE
+from further_edits import FURTHER_FRESH, FURTHER_STALE, variables
 from more_edits import MORE_FRESH, MORE_STALE
 from pythons import TORCH_PYTHON
 
@@ -356,6 +356,7 @@ FRESH = {
     ),
     "another file": Row("width = 3", write("src/unrelated.py", "X = 1"), {"src/unrelated.py": "X = 0"}, is_stale=False),
     **MORE_FRESH,
+    **FURTHER_FRESH,
 }
 ROWS = STALE | FRESH
 HOSTS = ("sphinx", "mkdocs")
@@ -410,7 +411,7 @@ def run(root: Path, host: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=root / "site",
-        env=os.environ | {"TMPDIR": str(root / "data")},
+        env=os.environ | {"TMPDIR": str(root / "data")} | variables(root),
         capture_output=True,
         text=True,
         check=False,

@@ -30,3 +30,8 @@ On Linux, the started process has these descendants:
 A **single** process builds one model and ends. It is used on macOS and Windows. On Linux it is used if a template
 cannot fork (threads, CUDA), or if the project has its own copy of a library that torch needs.
 """
+
+import os
+
+INITIAL_ENVIRONMENT = dict(os.environ)
+"""The environment variables from before libraries and user code change them: those of the docs build."""

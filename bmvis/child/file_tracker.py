@@ -25,11 +25,13 @@ from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
-from bmvis.child import command_files, listed_files, native_files
+from bmvis.child import INITIAL_ENVIRONMENT, command_files, listed_files, native_files
 from bmvis.child.fork_log import ForkLog
 from bmvis.child.project_paths import ProjectPaths, below, folder_of, source_of
 from bmvis.child.reentry import once
 from bmvis.child.tracebacks import is_project_file
+from bmvis.child.variables import VariableReads
+from bmvis.source import fingerprint
 from bmvis.source.facts import MAX_STAT_BYTES, is_large, value_of
 from bmvis.worker.protocol import Fact, Kind
 
@@ -60,6 +62,7 @@ class FileTracker:
         self._foreign: set[Key] = set()
         """Files that commands of other processes name, or native code opens; these can also have written them."""
         self._forks = ForkLog()
+        self._variables = VariableReads(self.is_project, self._note_variable)
         self._is_installed = False
         self._is_project: dict[str, bool] = {}
         self.busy = threading.local()
@@ -75,6 +78,7 @@ class FileTracker:
         for name in ("stat", "lstat", "access", "readlink", "open"):
             self._wrap(name)
         listed_files.watch(self._note_listed)
+        self._variables.install()
 
     def begin(self, module: str, folders: Iterable[str]) -> None:
         """Start with a model in this process: the module of its reference, and the folders of the project."""
@@ -308,6 +312,13 @@ class FileTracker:
                 return
         is_small = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_STAT_BYTES
         self.note("file" if is_small and is_read else "exists", path, frame)
+
+    def _note_variable(self, name: str, frame: FrameType) -> None:
+        with once(self.busy) as is_first:
+            if is_first and self._forks.has_begun:
+                key: Key = ("variable", name)
+                self.values[key] = fingerprint.of_variable(name, INITIAL_ENVIRONMENT)
+                self.note(*key, frame)
 
     def _note_listed(self, path: object) -> None:
         with once(self.busy) as is_first:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType, NoneType
 from typing import Any, NamedTuple
 
-from bmvis.child.preloading import is_library
+from bmvis.child.tracebacks import is_library
 from bmvis.gc_pause import paused_gc
 
 _TORCH = ("torch", "torch.nn", "torch._tensor", "torch.optim", "torch.utils.checkpoint")

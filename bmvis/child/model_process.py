@@ -12,8 +12,9 @@ import msgspec
 
 from bmvis.child import replies
 from bmvis.child.notes import Note
-from bmvis.child.preloading import LibraryFinder, is_library
+from bmvis.child.preloading import LibraryFinder
 from bmvis.child.supervision import Process
+from bmvis.child.tracebacks import is_library
 from bmvis.child.user_process import CUDA_CHECK, OWN_MODULES, REFUSED, hide_own_modules, names_in, use_path
 from bmvis.extraction import adapters
 from bmvis.worker import process_tree

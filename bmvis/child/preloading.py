@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from bmvis.child import loader, tracebacks
 from bmvis.child.notes import Wanted
+from bmvis.child.tracebacks import is_library
 
 _MANY = 25
 """Minimum number of modules of an import that is preloaded: preloading costs two forks and a scan of all modules."""
@@ -48,13 +49,6 @@ class Loaded:
         """Record the modules that are imported now."""
         self.names = frozenset(name.partition(".")[0] for name in modules)
         self.namespaces = dict(_namespaces(modules))
-
-
-def is_library(file: object) -> bool:
-    """Return whether a file belongs to an installed library, not to the project or the standard library."""
-    return (
-        isinstance(file, str) and ("site-packages" in file or "dist-packages" in file) and tracebacks.is_foreign(file)
-    )
 
 
 class _Namespace(NamedTuple):

@@ -69,6 +69,11 @@ def is_foreign(path: str) -> bool:
     return os.path.join(path, "").startswith(_foreign())
 
 
+def is_library(file: object) -> bool:
+    """Return whether a file belongs to an installed library, not to the project or the standard library."""
+    return isinstance(file, str) and ("site-packages" in file or "dist-packages" in file) and is_foreign(file)
+
+
 @cache
 def _foreign() -> tuple[str, ...]:
     """Return the folders, with a trailing separator, whose files do not belong to the project."""

@@ -192,7 +192,7 @@ class Cache:
             if fact.left:
                 is_changed = _key(fact) in self._edited or _key(fact) not in self._left
             else:
-                here = msgspec.structs.replace(fact, path=self._absolute(fact.path))
+                (here,) = facts_of.with_changed_paths([fact], self._absolute)
                 is_changed = facts_of.value_of(here) != fact.value
             if is_changed:
                 return f"{fact} has changed"

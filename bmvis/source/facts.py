@@ -1,4 +1,4 @@
-"""Evaluate and compare the facts that a model depends on: files, missing files, folders, links, entries.
+"""Evaluate and compare the facts that a model depends on: files, folders, links, entries, environment variables.
 
 A model is out of date if the value of a fact has changed. Values are digests of content, not times, because an unpacked
 archive has old files with new content. Internal.
@@ -69,7 +69,7 @@ def watched(facts: Iterable[Fact]) -> set[str]:
     """Return the paths that a preview server has to watch: files, and folders in which a file may be created."""
     found = set()
     for fact in facts:
-        if fact.left or fact.kind == "installed":
+        if fact.left or fact.kind in ("installed", "variable"):
             continue
         place = Path(fact.path)
         if (fact.kind == "link" and fact.value) or not place.exists():
@@ -81,13 +81,15 @@ def watched(facts: Iterable[Fact]) -> set[str]:
 
 
 def with_changed_paths(facts: Iterable[Fact], change: Callable[[str], str]) -> tuple[Fact, ...]:
-    """Return facts with changed paths.
+    """Return facts with changed paths, but for the names of environment variables.
 
     Args:
         facts: the facts of one model.
         change: returns the new path for a path.
     """
-    return tuple(msgspec.structs.replace(fact, path=change(fact.path)) for fact in facts)
+    return tuple(
+        fact if fact.kind == "variable" else msgspec.structs.replace(fact, path=change(fact.path)) for fact in facts
+    )
 
 
 def entry_fact(file: Path, name: str) -> Fact:
@@ -186,4 +188,5 @@ _VALUES: Mapping[Kind, Callable[[Fact], str]] = {
     "modules": _modules,
     "entry": _entry,
     "installed": lambda fact: fingerprint.of_installed(fact.path),
+    "variable": lambda fact: fingerprint.of_variable(fact.path),
 }

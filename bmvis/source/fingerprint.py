@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bmvis.untrusted.regular_file import open_regular
 
 _PACKAGE = Path(__file__).parents[1]
 _CHUNK = 2**20
-_OF_TERMINALS = re.compile(
+OF_TERMINALS = re.compile(
     r"_|SHLVL|OLDPWD|TERM|COLORTERM|COLUMNS|LINES|WINDOW|WINDOWID|STY|SSH_(TTY|CONNECTION|CLIENT|AUTH_SOCK)|GPG_TTY"
     r"|XDG_SESSION_ID|VTE_VERSION|(I?TERM|TMUX|KONSOLE|GNOME_TERMINAL|WEZTERM|KITTY|ALACRITTY|VSCODE)(_.*)?"
     r"|PYTEST_CURRENT_TEST"
@@ -40,6 +41,18 @@ def of_file(file: str) -> str:
     return digest.hexdigest()
 
 
+def of_variable(name: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Return a digest of the value of an environment variable; '' if it is not set.
+
+    The digest is short: it detects changes, but many other values have the same one, because a value can be a secret.
+    """
+    value = environment.get(name)
+    if value is None:
+        return ""
+    salt = hashlib.blake2b(name.encode(errors="replace"), digest_size=16).digest()
+    return hashlib.blake2b(value.encode(errors="surrogateescape"), digest_size=4, key=salt).hexdigest()
+
+
 @cache
 def of_bmvis() -> str:
     """Return the digest of the code of bmvis: another version can read more from the same model."""
@@ -49,7 +62,7 @@ def of_bmvis() -> str:
 
 def of_environment() -> str:
     """Return a digest of the environment variables, without those of the terminal."""
-    found = sorted((name, value) for name, value in os.environ.items() if not _OF_TERMINALS.fullmatch(name))
+    found = sorted((name, value) for name, value in os.environ.items() if not OF_TERMINALS.fullmatch(name))
     return of_bytes(repr(found).encode(errors="surrogateescape"))
 
 

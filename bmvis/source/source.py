@@ -55,8 +55,7 @@ class Source:
             device is `auto`, else no limit. Linux only.
         cache: a folder for built models, used by later builds; None for no cache. An entry is valid while the
             modules of the project that the factory imports, the data files in `cwd` and `path` that they open, and the
-            installed distributions are unchanged. Files that C code opens, the network, and the environment are not
-            tracked.
+            installed distributions are unchanged. Files that C code opens and the network are not tracked.
         allow: the references that pages may use: `zoo:build` or a pattern such as `zoo:build_*` (`bmvis.source.allow`
             has the rules). By default a page can run any importable callable. Names from pyproject.toml are always
             allowed, because its authors can run code anyway.

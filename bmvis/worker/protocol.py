@@ -37,7 +37,7 @@ class Request(msgspec.Struct, frozen=True):
     """A random part of the name of the answer's file, unique to this request."""
 
 
-Kind = Literal["file", "exists", "names", "link", "modules", "entry", "installed"]
+Kind = Literal["file", "exists", "names", "link", "modules", "entry", "installed", "variable"]
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True):
@@ -46,7 +46,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
     kind: Kind
     """`file`: its content. `exists`: a file, a folder, or nothing. `names`: the names in a folder. `link`: the target
     of a link. `modules`: which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml.
-    `installed`: the distributions in a `site-packages` folder."""
+    `installed`: the distributions in a `site-packages` folder. `variable`: an environment variable, by its name."""
     path: str
     value: str = ""
     """A digest or description of the state; '' if the path does not exist."""
@@ -57,6 +57,8 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
     """Whether the factory wrote it."""
 
     def __str__(self) -> str:
+        if self.kind == "variable":
+            return f"environment variable {self.path}"
         path = readable(self.path)
         return f"{path} ({self.of})" if self.kind == "entry" else path
 

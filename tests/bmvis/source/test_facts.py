@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from bmvis.source.facts import FOLDERS, entry_fact, first_change, settled, value_of, watched
+from bmvis.source.facts import FOLDERS, entry_fact, first_change, settled, value_of, watched, with_changed_paths
 from bmvis.source.pyproject import project_folder
 from bmvis.worker.protocol import Fact
 
@@ -24,11 +24,13 @@ def project(tmp_path):
         (Fact("file", "data/late/deep/b.txt"), {"data"}),
         (Fact("exists", "late.txt"), {"."}),
         (Fact("names", "data"), {"data"}),
-        (Fact("link", "data/link"), {"data"}),
+        (Fact("link", "data/link", "a.txt"), {"data"}),
+        (Fact("link", "data/a.txt"), {"data/a.txt"}),
         (Fact("file", "data/link"), {"data/link", "data/a.txt"}),
         (Fact("entry", "pyproject.toml", of="bert"), {"pyproject.toml"}),
         (Fact("file", "data/a.txt", left=True), set()),
         (Fact("installed", "data"), set()),
+        (Fact("variable", "WIDTH"), set()),
     ],
     ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
@@ -37,10 +39,20 @@ def test_preview_server_watches_the_paths_of_facts(fact, places, project):
     assert watched([absolute]) == {str(project / place) for place in places}
 
 
-@pytest.mark.parametrize("kind", ["file", "exists", "names", "link", "modules", "entry", "installed"])
+@pytest.mark.parametrize("kind", ["file", "exists", "names", "link", "modules", "entry", "installed", "variable"])
 @pytest.mark.parametrize("path", ["missing", "nul\0", "x" * 5000])
 def test_inaccessible_path_has_no_value_and_no_error(kind, path, project):
     assert isinstance(value_of(Fact(kind, str(project / path))), str)
+
+
+def test_name_of_a_variable_is_not_taken_for_a_path(monkeypatch):
+    monkeypatch.setenv("WIDTH", "3")
+    fact = Fact("variable", "WIDTH", value_of(Fact("variable", "WIDTH")))
+    assert with_changed_paths([fact], lambda path: f"/other/{path}") == (fact,)
+    assert str(fact) == "environment variable WIDTH"
+    assert first_change([fact], {}) is None
+    monkeypatch.setenv("WIDTH", "4")
+    assert first_change([fact], {}) == fact
 
 
 def test_entry_depends_only_on_itself(project):

@@ -1,0 +1,105 @@
+"""Notice which environment variables user code reads: there is no audit event.
+
+Runs in the child process. A read counts if code of the project makes it, or calls a function of a library that makes
+it. What libraries read while they are imported does not count: they may be preloaded. Nor does code that reads the
+whole environment, as for `subprocess.run(env={**os.environ})`, and C code that calls `getenv`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from bmvis.child.tracebacks import is_library
+from bmvis.source.fingerprint import OF_TERMINALS
+
+MAX_NAMES = 1000
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,200}")
+_OF_BMVIS = re.compile(r"BMVIS_\w*|TMPDIR|TEMP|TMP|PYTHON(SAFEPATH|UNBUFFERED|UTF8)|PYTORCH_NVML_BASED_CUDA_CHECK")
+"""Variables that bmvis sets itself in a worker."""
+_OF_MACHINES = re.compile(r"HOME|USER|LOGNAME|PATH|PWD|SHELL|HOSTNAME|LANG|LANGUAGE|LC_\w+|XDG_\w+|CI|GIT\w+")
+"""Variables that differ between machines. They do not count if a library reads them."""
+_PASSED = ("os", "collections.abc")
+_getframe = sys._getframe
+Note = Callable[[str, FrameType], None]
+
+
+class VariableReads:
+    """The reads of `os.environ` in this process.
+
+    Args:
+        is_project: returns whether a source file belongs to the project.
+        note: called with each name that counts, and the frame whose code reads it.
+    """
+
+    def __init__(self, is_project: Callable[[str], bool], note: Note) -> None:
+        self._is_project = is_project
+        self._note = note
+        self._names: set[str] = set()
+        self._whole: list[int] = []
+        """The identities of frames that read the whole environment now."""
+        self._last_whole = (0, 0)
+        """The identity and instruction of the frame that did so last: `dict` reads all names, and then the values."""
+
+    def install(self) -> None:
+        """Start to notice, until the process and its forks end."""
+        kind: Any = type(os.environ)
+        get, iterate = kind.__getitem__, kind.__iter__
+
+        @functools.wraps(get)
+        def watched_get(environment: Any, key: Any) -> Any:
+            self._on_read(key, _reader(_getframe(1)))
+            return get(environment, key)
+
+        @functools.wraps(iterate)
+        def watched_iterate(environment: Any) -> Iterator[Any]:
+            frame = _reader(_getframe(1))
+            place = (id(frame), frame.f_lasti if frame else 0)
+            self._whole.append(place[0])
+            try:
+                yield from iterate(environment)
+            finally:
+                self._whole.remove(place[0])
+                self._last_whole = place
+
+        kind.__getitem__, kind.__iter__ = watched_get, watched_iterate
+
+    def _on_read(self, key: Any, frame: FrameType | None) -> None:
+        if frame is None or id(frame) in self._whole or (id(frame), frame.f_lasti) == self._last_whole:
+            return
+        name = os.fsdecode(key) if isinstance(key, bytes) else key
+        if type(name) is not str or not _NAME.fullmatch(name) or len(self._names | {name}) > MAX_NAMES:
+            return
+        if _OF_BMVIS.fullmatch(name) or OF_TERMINALS.fullmatch(name) or not self._counts(name, frame):
+            return
+        self._names.add(name)
+        self._note(name.upper() if os.name == "nt" else name, frame)
+
+    def _counts(self, name: str, frame: FrameType) -> bool:
+        if self._is_project(frame.f_code.co_filename):
+            return True
+        if not is_library(frame.f_code.co_filename) or _OF_MACHINES.fullmatch(name):
+            return False
+        above: FrameType | None = frame
+        while above is not None:
+            file = above.f_code.co_filename
+            if self._is_project(file):
+                return True
+            if above.f_code.co_name == "<module>" and is_library(file):
+                return False
+            above = above.f_back
+        return False
+
+
+def _reader(frame: FrameType | None) -> FrameType | None:
+    """Return the frame whose code reads a variable, by any function of `os`."""
+    while frame is not None and (
+        frame.f_globals.get("__name__") in _PASSED or frame.f_code.co_name in ("expandvars", "watched_iterate")
+    ):
+        frame = frame.f_back
+    return frame

@@ -1,0 +1,80 @@
+"""Which environment variables of user code are noticed, when it reads them."""
+
+import os
+
+import pytest
+
+from bmvis.child.variables import MAX_NAMES, VariableReads
+from bmvis.source.fingerprint import of_variable
+
+PROJECT = "/project/zoo.py"
+LIBRARY = "/venv/lib/python3.11/site-packages/library.py"
+
+
+@pytest.fixture
+def noted(monkeypatch):
+    names = []
+    for name in ("__getitem__", "__iter__"):
+        monkeypatch.setattr(type(os.environ), name, getattr(type(os.environ), name))
+    monkeypatch.setattr("bmvis.child.variables.is_library", lambda file: file == LIBRARY)
+    VariableReads(lambda file: file == PROJECT, lambda name, _: names.append(name)).install()
+    return names
+
+
+def run(code: str, file: str = PROJECT, **names: object) -> dict[str, object]:
+    namespace = {"os": os, "__name__": "zoo", **names}
+    exec(compile(code, file, "exec"), namespace)
+    return namespace
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("os.environ.get('A')", ["A"]),
+        ("os.getenv('A', 3)", ["A"]),
+        ("os.getenvb(b'A')", ["A"]),
+        ("'A' in os.environ", ["A"]),
+        ("os.environ.pop('A', 1)", ["A"]),
+        ("os.path.expandvars('$A/${B}')", ["A", "B"]),
+        ("[os.getenv(name) for name in 'AB']", ["A", "B"]),
+        ("for name in os.environ: pass\nos.getenv('A')", ["A"]),
+        ("dict(os.environ); os.getenv('A')", ["A"]),
+        ("dict(os.environ)", []),
+        ("{**os.environ, 'A': 1}", []),
+        ("os.environ.copy()", []),
+        ("list(os.environ.items())", []),
+        ("{name: os.environ[name] for name in os.environ}", []),
+        ("for name in os.environ: os.environ[name]", []),
+        ("os.path.expanduser('~')", []),
+        ("os.environ.get('TMPDIR'), os.environ.get('BMVIS_WORKER'), os.environ.get('TERM')", []),
+        ("os.environ['A'] = '1'; del os.environ['A']", []),
+        ("os.environ.get('A\\n::error::'), os.environ.get('A' * 1000)", []),
+    ],
+)
+def test_variables_that_project_code_reads_are_noted(code, names, noted):
+    run(code)
+    assert noted == names
+
+
+def test_library_that_the_project_calls_counts_but_for_variables_of_the_machine(noted):
+    library = run("def read(): os.getenv('A'), os.getenv('HOME')", LIBRARY)
+    run("read()", read=library["read"])
+    assert noted == ["A"]
+
+
+@pytest.mark.parametrize("file", [LIBRARY, "/usr/lib/python3.11/other.py"])
+def test_variables_that_a_library_reads_when_imported_do_not_count(file, noted):
+    run("read('os.getenv(\"A\")')", read=lambda code: run(code, file))
+    assert noted == []
+
+
+def test_number_of_names_is_limited(noted):
+    run(f"for number in range({2 * MAX_NAMES}): os.getenv(f'A{{number}}')")
+    assert len(noted) == MAX_NAMES
+
+
+def test_digest_of_a_variable_changes_with_its_value_and_name():
+    values = [of_variable(name, {"A": value, "B": value}) for name in "AB" for value in ("", "secret", "secret2")]
+    assert len(set(values)) == len(values)
+    assert max(map(len, values)) == 8
+    assert of_variable("A", {}) == ""
