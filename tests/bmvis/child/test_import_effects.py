@@ -4,6 +4,7 @@ import sys
 from types import ModuleType
 
 import pytest
+import torch  # noqa: F401  # a template has imported it
 
 from bmvis.child import import_effects
 from bmvis.child.import_effects import ProcessState
