@@ -18,9 +18,9 @@ from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.tree import error_box, to_html
 from bmvis.source.portable import portable_error
-from bmvis.source.source import model_request
 from bmvis.untrusted.log_text import one_line
 from bmvis.view.layout import layout
+from bmvis.worker.protocol import model_request
 from mkdocs_bmvis.autorefs import targets
 from mkdocs_bmvis.element import COMPARE, FACT, GALLERY, OPTIMIZER, TABLE, Element, refuse_unknown_attributes
 from mkdocs_bmvis.fact import draw_fact, unknown_text

@@ -12,8 +12,8 @@ import msgspec
 from bmvis.errors import OptionError, nearest
 from bmvis.options.definitions import Options
 from bmvis.options.parsing import parse_site_options
-from bmvis.source.source import Mode
-from bmvis.worker.client import TIMEOUT
+from bmvis.source.modes import Mode
+from bmvis.worker.protocol import TIMEOUT
 
 DESCRIPTIONS: Mapping[str, str] = {
     "path": "Folders to add to the start of `sys.path` where models are built. Relative paths start at `cwd`.",

@@ -1,7 +1,8 @@
 """Sphinx extension with the directive `model-structure` and related directives and roles.
 
 While pages are read, the directives record the models that they need. When all pages are read, the main process builds
-these models in one worker (`models`). The trees are drawn while the pages are written (`transforms`, `nodes`).
+these models in one worker (`models`, `building`). The trees are drawn while the pages are written (`transforms`,
+`visitors`). A build without changes imports none of the modules that build or draw (`late`).
 
 Only `setup` is public: the directives, roles, and configuration values are the interface.
 """
@@ -16,22 +17,19 @@ from sphinx_bmvis import (
     api_pages,
     assets,
     branches,
+    contents,
     directives,
     domain,
-    facts,
-    gallery,
-    gallery_pages,
+    late,
     models,
     nodes,
     outdated,
     reading,
     settings,
     single_page,
-    tables,
-    transforms,
 )
 
-ENV_VERSION = 11
+ENV_VERSION = 12
 """Version of the data in the environment and in doctrees. Increase it if the format changes."""
 
 
@@ -44,15 +42,12 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         directives,
         reading,
         branches,
-        gallery,
-        gallery_pages,
-        facts,
+        contents,
+        late,
         api_pages,
-        tables,
         outdated,
         models,
         single_page,
-        transforms,
         assets,
     ):
         part.setup(app)

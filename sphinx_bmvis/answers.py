@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
-from bmvis.render.html.tree import module_ids
-from bmvis.view.layout import layout
-from bmvis.view.page import Page
 from bmvis.worker.protocol import Built, ModelRequest
 from sphinx_bmvis.requests import TreeRequest
+
+if TYPE_CHECKING:  # a build without changes needs no layout, and does not import it
+    from bmvis.model.tree import Model
+    from bmvis.view.page import Page
 
 TreeKey = tuple[ModelRequest, Options]
 """Key of a layout: the request of its model, and the options that apply to the layout."""
@@ -42,6 +43,8 @@ def pack(built: Built) -> bytes:
 
 def pack_ids(model: Model, page: Page) -> bytes:
     """Return the ids of the rows that show the modules of a tree, by module path, without the anchor of the tree."""
+    from bmvis.render.html.tree import module_ids
+
     return zlib.compress(msgspec.msgpack.encode(module_ids("", model, page)), _FAST)
 
 
@@ -63,6 +66,8 @@ class Layouts:
         return msgspec.structs.replace(self._pages(kept, _layout_options(options)), options=options)
 
     def _laid_out(self, kept: bytes, options: Options) -> Page:
+        from bmvis.view.layout import layout
+
         built = self.model(kept)
         return layout(built.model, options, built.base)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -18,7 +18,6 @@ from sphinx.util.typing import RoleFunction
 
 from bmvis.errors import BmvisError, nearest
 from bmvis.options.definitions import Options
-from bmvis.view.page import Page
 from bmvis.view.targets import find_anchor, missing_module
 from bmvis.worker.protocol import Built, Fact, ModelRequest
 from sphinx_bmvis.anchors import link_to
@@ -27,6 +26,9 @@ from sphinx_bmvis.model_index import ModelIndex
 from sphinx_bmvis.nodes import TYPE_OF
 from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
 from sphinx_bmvis.roles import DOMAIN, HOME, TreeRole
+
+if TYPE_CHECKING:
+    from bmvis.view.page import Page
 
 logger = logging.getLogger(__name__)
 

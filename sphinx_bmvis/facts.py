@@ -7,7 +7,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxRole
@@ -21,9 +20,6 @@ from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import fact_unknown, fact_value, model_fact, titles_with_facts
 from sphinx_bmvis.settings import site_options
-
-ROLES = {"params": "parameters", "macs": "macs", "size": "size", "model-fact": ""}
-"""The fact that each role requests; '' if its text has it."""
 
 
 class FactRole(SphinxRole):
@@ -146,10 +142,3 @@ def _titles_with_facts(env: BuildEnvironment, page: str) -> Iterator[tuple[str, 
 def _plain(env: BuildEnvironment, node: model_fact) -> str:
     found = fact_or_error(env, node)
     return found.text if isinstance(found, FactText) else mark(node)
-
-
-def setup(app: Sphinx) -> None:
-    """Register the roles and the transform."""
-    for name, of in ROLES.items():
-        app.add_role(name, FactRole(of))
-    app.add_post_transform(FillFacts)

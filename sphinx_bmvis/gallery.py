@@ -9,9 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 from docutils import nodes
 from sphinx import addnodes
-from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
@@ -35,6 +33,7 @@ from bmvis.source.pyproject import read_project
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Fact, Listed
 from sphinx_bmvis.anchors import give_name
+from sphinx_bmvis.contents import model_contents
 from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import GalleryKey, domain_of
 from sphinx_bmvis.errors import admonition, place, warn
@@ -108,23 +107,6 @@ class ModelGallery(SphinxDirective):
         contents = model_contents("", **facts, numbered=0, titlesonly=False)
         contents.source, contents.line = node.source, node.line
         return [nodes.compound("", contents, classes=["toctree-wrapper"])]
-
-
-class model_contents(nodes.General, nodes.Element):  # noqa: N801  # the naming convention of docutils
-    """The table of contents with the model pages of a gallery, until it becomes a `toctree`."""
-
-
-class InsertContents(SphinxTransform):
-    """Insert the tables of contents of galleries, after sphinx-external-toc has warned about those of authors."""
-
-    default_priority = 150  # sphinx-external-toc has 100
-
-    def apply(self, **kwargs: Any) -> None:
-        """Replace all tables of contents of the page."""
-        for node in list(self.document.findall(model_contents)):
-            contents = addnodes.toctree("", **node.attributes)
-            contents.source, contents.line = node.source, node.line
-            node.replace_self(contents)
 
 
 def note_project(env: BuildEnvironment) -> None:
@@ -265,12 +247,3 @@ class PlainGalleries(SphinxPostTransform):
         place = {"refdomain": "std", "reftype": "doc", "reftarget": f"/{docname}", "refexplicit": True}
         text = nodes.inline(text=title)
         return addnodes.pending_xref("", text, refdoc=self.env.docname, refwarn=True, **place)
-
-
-def setup(app: Sphinx) -> None:
-    """Register the directive and the transforms."""
-    app.add_directive("model-gallery", ModelGallery)
-    app.add_transform(InsertContents)
-    app.add_post_transform(FillGalleries)
-    app.add_post_transform(NumberGalleries)
-    app.add_post_transform(PlainGalleries)

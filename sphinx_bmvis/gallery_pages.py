@@ -28,7 +28,6 @@ from bmvis.overviews.table_options import TableOptions, parse_table_options
 from bmvis.reference import is_pattern
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import place
-from sphinx_bmvis.gallery import expanded, gallery_key
 from sphinx_bmvis.settings import site_options, source_of
 
 logger = logging.getLogger(__name__)
@@ -47,20 +46,17 @@ _FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,}|:{3,})\s*(\{(?P<name>[\w:-]+)\})?
 _OPTION = re.compile(r"\s*:(?P<name>[\w-]+):(?P<value>.*)")
 
 
-def setup(app: Sphinx) -> None:
-    """Connect the event handler, which runs before documents are read."""
-    app.connect("builder-inited", write_pages)
-
-
 def write_pages(app: Sphinx) -> None:
     """Write the model pages of all galleries, and remove those without a model."""
-    _include_own_pages(app)
-    app.env.find_files(app.config, app.builder)
     domain = domain_of(app.env)
-    domain.pages.clear()
     texts: dict[str, str] = {}
     stale = {docname for docname in app.env.found_docs if _is_marked(Path(app.env.doc2path(docname)))}
-    for docname, options, entries in _galleries(app):
+    galleries = list(_galleries(app))
+    if not galleries and not stale:
+        return
+    from sphinx_bmvis.gallery import expanded, gallery_key  # it imports what draws galleries
+
+    for docname, options, entries in galleries:
         folder = gallery_key(docname, options, entries)[1]
         found = list(expanded(entries, source_of(app), []))
         models = [entry for entry in found if not is_pattern(entry.reference)]
@@ -79,11 +75,10 @@ def write_pages(app: Sphinx) -> None:
         _report_unwritable(app, error)
 
 
-def _include_own_pages(app: Sphinx) -> None:
+def include_own_pages(app: Sphinx) -> None:
     """Read the model pages of the last build, although they are not in the `_toc.yml` of sphinx-external-toc."""
-    if getattr(app.config, "external_toc_exclude_missing", False):
-        excluded = [pattern for pattern in app.config.exclude_patterns if not _is_marked(Path(app.srcdir, pattern))]
-        app.config.exclude_patterns = excluded
+    excluded = [pattern for pattern in app.config.exclude_patterns if not _is_marked(Path(app.srcdir, pattern))]
+    app.config.exclude_patterns = excluded
 
 
 def _report_unwritable(app: Sphinx, error: OSError) -> None:

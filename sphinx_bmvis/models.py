@@ -1,4 +1,4 @@
-"""Build the models that pages request, in one worker of the main process, after all pages are read.
+"""Have the models built that pages request, after all pages are read.
 
 Models are not built while pages are read, because a parallel build reads them in short-lived processes.
 """
@@ -6,31 +6,17 @@ Models are not built while pages are read, because a parallel build reads them i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
 from sphinx.environment import BuildEnvironment
-from sphinx.util import logging
-from sphinx.util.display import status_iterator
 
-from bmvis.errors import BmvisError
-from bmvis.reference import is_pattern
-from bmvis.source.recorded import drift_error
-from bmvis.source.source import Source
-from bmvis.untrusted.log_text import one_line
-from bmvis.worker.protocol import Built, ModelRequest
 from sphinx_bmvis.api_pages import report
-from sphinx_bmvis.domain import BmvisDomain, domain_of
-from sphinx_bmvis.errors import warn
-from sphinx_bmvis.facts import fill_titles
-from sphinx_bmvis.gallery import expand_galleries
+from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.outdated import settle
-from sphinx_bmvis.settings import close_source, source_of
-
-logger = logging.getLogger(__name__)
+from sphinx_bmvis.settings import close_source
 
 
 def setup(app: Sphinx) -> None:
@@ -46,29 +32,14 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     domain = domain_of(env)
     if not app.builder.format:
         return []
-    source = source_of(app)
-    expand_galleries(env, source)
     report(domain, domain.unanswered | domain.data["no_tree"].keys())
-    requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
-    keys = list(dict.fromkeys(request.key for request in requests))
-    changed: set[ModelRequest] = set()
-    reports: dict[ModelRequest, _ModelReport] = {}
-    if keys:
-        for key in status_iterator(
-            keys, "building models... ", length=len(keys), verbosity=app.verbosity, stringify_func=_name
-        ):
-            answer = _answer(source, key)
-            reports[key] = _model_report(key, answer)
-            if domain.note_answer(key, answer):
-                changed.add(key)
+    if domain.unanswered or domain.data["titled"]:
+        from sphinx_bmvis.building import build_models
+
+        domain.changed.update(dict.fromkeys(build_models(app, env), time.time()))
     close_source(app)
-    moved = domain.note_ids(changed)
-    fill_titles(env, domain.unanswered | domain.data["titled"])
-    domain.unanswered.clear()
     domain.forget_unasked()
     settle(domain)
-    _log(domain, reports)
-    domain.changed.update(dict.fromkeys(domain.pages_with(changed) | domain.pages_about(moved), time.time()))
     return [page for page, when in domain.changed.items() if _is_older(app.builder, page, when)]
 
 
@@ -84,40 +55,3 @@ def _is_older(builder: Builder, page: str, when: float) -> bool:
     else:
         return False
     return file.is_file() and file.stat().st_mtime < when
-
-
-def _name(key: ModelRequest) -> str:
-    return key.reference
-
-
-def _answer(source: Source, key: ModelRequest) -> Built | BmvisError:
-    try:
-        if is_pattern(key.reference):
-            source.find_all(key.reference)  # a pattern in a request means that it failed to expand: raise its error
-        return source.answer(key)
-    except BmvisError as error:
-        return error
-
-
-class _ModelReport(NamedTuple):
-    """What to log about a model at each of its locations."""
-
-    problem: BmvisError | None
-    notes: tuple[str, ...] = ()
-
-
-def _model_report(key: ModelRequest, answer: Built | BmvisError) -> _ModelReport:
-    """Return the error of a failed model, or the difference of a model from its snapshot, and its notes."""
-    if isinstance(answer, BmvisError):
-        return _ModelReport(answer)
-    return _ModelReport(drift_error(key.reference, answer), answer.model.notes)
-
-
-def _log(domain: BmvisDomain, reports: Mapping[ModelRequest, _ModelReport]) -> None:
-    for page in sorted(domain.requests):
-        for request in domain.requests[page]:
-            problem, notes = reports.get(request.key, _ModelReport(None))
-            if problem:
-                warn(problem, request.location)
-            for note in notes:
-                logger.info("%s: %s", request.location, one_line(note))

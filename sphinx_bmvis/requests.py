@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from bmvis.options.definitions import Options
-from bmvis.overviews.gallery import Entry, GalleryOptions
-from bmvis.overviews.table_options import TableOptions
-from bmvis.source.source import model_request
-from bmvis.worker.protocol import ModelRequest
+from bmvis.worker.protocol import ModelRequest, model_request
+
+if TYPE_CHECKING:
+    from bmvis.overviews.gallery import Entry, GalleryOptions
+    from bmvis.overviews.table_options import TableOptions
 
 
 class TreeRequest(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import MutableMapping
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 from weakref import WeakKeyDictionary
 
 from sphinx.application import Sphinx
@@ -19,10 +19,13 @@ from sphinx.util import logging
 from bmvis.errors import OptionError
 from bmvis.options.definitions import Options
 from bmvis.options.parsing import parse_site_options
-from bmvis.source.source import Mode, Source
+from bmvis.source.modes import Mode
 from bmvis.untrusted.log_text import Log, forward
-from bmvis.worker.client import TIMEOUT
-from bmvis.worker.kept import Session, session_of_process
+from bmvis.worker.protocol import TIMEOUT
+
+if TYPE_CHECKING:  # a build without changes opens no source
+    from bmvis.source.source import Source
+    from bmvis.worker.kept import Session
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +87,8 @@ def project_folder(app: Sphinx) -> Path:
 
 def _open_source(app: Sphinx) -> Source:
     """Open the `Source` of a build. Factory references can use all packages that conf.py can import."""
+    from bmvis.source.source import Source
+
     config, folder = app.config, project_folder(app)
     path = (*map(str, config.bmvis_path), *(_of_version(entry, app.confdir, folder) for entry in _project_path()))
     return Source(
@@ -112,8 +117,11 @@ def _preview_session() -> Session | None:
         command = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return None  # not on Linux
-    names = {Path(os.fsdecode(word)).name for word in command[:3]}
-    return session_of_process(os.getppid()) if names & {"sphinx-autobuild", "sphinx_autobuild"} else None
+    if not {Path(os.fsdecode(word)).name for word in command[:3]} & {"sphinx-autobuild", "sphinx_autobuild"}:
+        return None
+    from bmvis.worker.kept import session_of_process
+
+    return session_of_process(os.getppid())
 
 
 def _cache(app: Sphinx) -> Path | None:

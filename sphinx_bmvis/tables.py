@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
@@ -157,11 +156,3 @@ class AlignWideCells(SphinxPostTransform):
                     [paragraph] = entry.children
                     assert isinstance(paragraph, nodes.paragraph)
                     paragraph.insert(0, nodes.raw("", r"\raggedright{}", format="latex"))
-
-
-def setup(app: Sphinx) -> None:
-    """Register the directive and its transform."""
-    app.add_directive("model-table", ModelTable)
-    app.add_post_transform(FillTables)
-    app.add_post_transform(AlignText)
-    app.add_post_transform(AlignWideCells)

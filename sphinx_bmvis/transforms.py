@@ -8,14 +8,13 @@ from typing import Any
 import msgspec
 from docutils import nodes
 from sphinx.addnodes import pending_xref
-from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError
 from bmvis.render.text import to_text
-from bmvis.source.source import model_request
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
+from bmvis.worker.protocol import model_request
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import admonition, place, warn
 from sphinx_bmvis.nodes import TYPE_OF, model_structure, search_text
@@ -82,9 +81,3 @@ class PlainTrees(SphinxPostTransform):
         caption = node["page"].options.caption
         block = nodes.literal_block(text, text, language="none")
         return [block, nodes.paragraph(text=caption)] if caption else [block]
-
-
-def setup(app: Sphinx) -> None:
-    """Register the transforms."""
-    app.add_post_transform(FillTrees)
-    app.add_post_transform(PlainTrees)

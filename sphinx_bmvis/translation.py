@@ -6,12 +6,14 @@ Captions are nodes of their own, which Sphinx translates as text: https://www.sp
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 from docutils import nodes
 from sphinx import addnodes
 
-from bmvis.overviews.gallery import Entry
+if TYPE_CHECKING:
+    from bmvis.overviews.gallery import Entry
 
 
 class TranslatedOptions(addnodes.translatable, nodes.Element):

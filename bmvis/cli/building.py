@@ -21,7 +21,7 @@ from bmvis.reference import is_pattern
 from bmvis.source.changed import ChangedModels
 from bmvis.source.pyproject import Project, require_file_names
 from bmvis.source.source import Source
-from bmvis.worker.client import TIMEOUT
+from bmvis.worker.protocol import TIMEOUT
 
 _T = TypeVar("_T")
 

@@ -33,11 +33,10 @@ from bmvis.overviews.gallery import (
 )
 from bmvis.overviews.table_options import TABLE_OPTIONS, parse_table_options
 from bmvis.render import myst as nodes
-from bmvis.source.source import Source, model_request
+from bmvis.source.source import Source
 from bmvis.untrusted.log_text import one_line
 from bmvis.view.layout import layout
-from bmvis.worker.client import TIMEOUT
-from bmvis.worker.protocol import ModelRequest
+from bmvis.worker.protocol import TIMEOUT, ModelRequest, model_request
 
 CACHE = ".cache/bmvis"
 """Default cache folder. Each directive is a process of its own, so without a cache each build imports PyTorch often."""

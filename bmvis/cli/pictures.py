@@ -12,10 +12,11 @@ from bmvis.render.html.figure_image import to_image
 from bmvis.render.html.markup import tag
 from bmvis.render.summary import card_facts
 from bmvis.render.terminal import Scheme, to_svg
-from bmvis.source.source import Source, model_request
+from bmvis.source.source import Source
 from bmvis.untrusted.log_text import one_line
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
+from bmvis.worker.protocol import model_request
 
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 _FILE = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")

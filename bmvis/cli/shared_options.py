@@ -16,7 +16,7 @@ from bmvis.cli.reports import FORMATS
 from bmvis.cli.results import BROKEN, FailOn, Result
 from bmvis.errors import BmvisError, OptionError
 from bmvis.source.pyproject import Project
-from bmvis.worker.client import TIMEOUT
+from bmvis.worker.protocol import TIMEOUT
 
 Command = Callable[..., None]
 

@@ -27,14 +27,13 @@ from bmvis.render.terminal import print_page, to_svg
 from bmvis.render.text import printable
 from bmvis.source.pyproject import read_project
 from bmvis.source.recorded import read_file, recorded_model
-from bmvis.source.source import Source, model_request
+from bmvis.source.source import Source
 from bmvis.untrusted.log_text import json_document
 from bmvis.view.figure.choice import chosen_figures
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
-from bmvis.worker.client import TIMEOUT
 from bmvis.worker.kept import COMMAND
-from bmvis.worker.protocol import Built
+from bmvis.worker.protocol import TIMEOUT, Built, model_request
 
 BROKEN = 2
 """Exit code if there is no tree. The same as that of `bmvis check`."""

@@ -20,7 +20,7 @@ from bmvis.overviews.table_options import TABLE_OPTIONS, TableOptions, parse_tab
 from bmvis.render.html.standalone import table_document
 from bmvis.render.table_text import to_csv, to_markdown, to_rst, to_text
 from bmvis.source.source import Source
-from bmvis.worker.client import TIMEOUT
+from bmvis.worker.protocol import TIMEOUT
 
 _ELSEWHERE = ("toctree", "name", "class", "alt")
 """Options that only apply to pages of a site."""

@@ -20,10 +20,10 @@ from bmvis.overviews.facts import parse_fact
 from bmvis.overviews.table_options import parse_table_options
 from bmvis.render.table_text import markdown_text, to_markdown, to_rst
 from bmvis.render.text import to_text
-from bmvis.source.source import Source, model_request
+from bmvis.source.source import Source
 from bmvis.untrusted.regular_file import read_regular
 from bmvis.view.layout import layout
-from bmvis.worker.client import TIMEOUT
+from bmvis.worker.protocol import TIMEOUT, model_request
 
 STALE = 1
 """Exit code of `--check` if a file is not up to date."""

@@ -8,30 +8,29 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from bmvis.errors import BmvisError, InvalidReferenceError, nearest
 from bmvis.model.call_summary import without_calls
 from bmvis.options import inputs as inputs_of
-from bmvis.options.definitions import Device, Options
+from bmvis.options.definitions import Device
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, BuildJob
 from bmvis.source.facts import FOLDERS, entry_fact
+from bmvis.source.modes import Mode
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
 from bmvis.source.pattern_matches import matching_names, matching_records, passed_over_text, with_names
 from bmvis.source.portable import portable_error, portable_model
 from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import MissingSnapshotError, no_torch, read_recorded, with_drift
 from bmvis.source.torch_finder import environment, has_torch, install_folders
-from bmvis.worker.client import TIMEOUT
 from bmvis.worker.kept import Session
-from bmvis.worker.protocol import Built, Listed, ModelRequest
+from bmvis.worker.protocol import TIMEOUT, Built, Listed, ModelRequest
 
 _LOG = logging.getLogger(__name__)
-Mode = Literal["auto", "live", "snapshot", "check"]
 _Key = TypeVar("_Key")
 _Found = TypeVar("_Found", Built, Listed)
 
@@ -302,8 +301,3 @@ class Source:
             model.inputs,
             figure=model.flow or bool(model.inputs),
         )
-
-
-def model_request(reference: str, options: Options) -> ModelRequest:
-    """Return the request of a page for `reference` with `options`."""
-    return ModelRequest(reference, options.device, options.base, options.inputs, bool(options.flow))

@@ -21,13 +21,11 @@ from bmvis.options.definitions import Device
 from bmvis.untrusted.file_names import local, utf8
 from bmvis.worker.fork_server import ForkServer
 from bmvis.worker.kept import Keep, KeeperGoneError, KeptServer, connect
-from bmvis.worker.protocol import Built, Failed, Listed, Outcome, Reply, Request
+from bmvis.worker.protocol import TIMEOUT, Built, Failed, Listed, Outcome, Reply, Request
 from bmvis.worker.reply_file import read_answer, reply_path
 from bmvis.worker.single_process import SingleProcess
 from bmvis.worker.started import cause_of_end, hint_on_end
 
-TIMEOUT = 120.0
-"""Default timeout for one model in seconds, including the import of its libraries."""
 _KINDS: Mapping[str, type[BmvisError]] = {
     cls.kind: cls for cls in (DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError)
 }

@@ -7,8 +7,11 @@ from typing import Literal
 import msgspec
 
 from bmvis.model.tree import Model
-from bmvis.options.definitions import Device
+from bmvis.options.definitions import Device, Options
 from bmvis.untrusted.file_names import readable
+
+TIMEOUT = 120.0
+"""Default timeout for one model in seconds, including the import of its libraries."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -74,6 +77,11 @@ class ModelRequest(msgspec.Struct, frozen=True):
     """The inputs to call the model with."""
     figure: bool = False
     """Whether the page draws the architecture figure."""
+
+
+def model_request(reference: str, options: Options) -> ModelRequest:
+    """Return the request of a page for `reference` with `options`."""
+    return ModelRequest(reference, options.device, options.base, options.inputs, bool(options.flow))
 
 
 class Built(msgspec.Struct, frozen=True, tag="built"):

@@ -15,8 +15,9 @@ from bmvis.model import snapshot, tree
 from bmvis.model.totals import Totals
 from bmvis.options.parsing import parse_options
 from bmvis.render.json_data import VERSION, to_data
-from bmvis.source.source import Source, model_request
+from bmvis.source.source import Source
 from bmvis.view.layout import layout
+from bmvis.worker.protocol import model_request
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo_docs"

@@ -37,7 +37,7 @@ def laid_out(monkeypatch):
         found.append(model)
         return layout(model, *rest)
 
-    monkeypatch.setattr(answers, "layout", note)
+    monkeypatch.setattr("bmvis.view.layout.layout", note)
     return found
 
 

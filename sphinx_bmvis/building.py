@@ -1,0 +1,86 @@
+"""Build the models that pages request, in one worker. A build without changes does not import this module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.display import status_iterator
+
+from bmvis.errors import BmvisError
+from bmvis.reference import is_pattern
+from bmvis.source.recorded import drift_error
+from bmvis.source.source import Source
+from bmvis.untrusted.log_text import one_line
+from bmvis.worker.protocol import Built, ModelRequest
+from sphinx_bmvis.domain import BmvisDomain, domain_of
+from sphinx_bmvis.errors import warn
+from sphinx_bmvis.facts import fill_titles
+from sphinx_bmvis.gallery import expand_galleries
+from sphinx_bmvis.settings import close_source, source_of
+
+logger = logging.getLogger(__name__)
+
+
+def build_models(app: Sphinx, env: BuildEnvironment) -> set[str]:
+    """Build the models of the pages that were read in this build. Return the pages with a changed model."""
+    domain, source = domain_of(env), source_of(app)
+    expand_galleries(env, source)
+    requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
+    keys = list(dict.fromkeys(request.key for request in requests))
+    changed: set[ModelRequest] = set()
+    reports: dict[ModelRequest, _ModelReport] = {}
+    if keys:
+        for key in status_iterator(
+            keys, "building models... ", length=len(keys), verbosity=app.verbosity, stringify_func=_name
+        ):
+            answer = _answer(source, key)
+            reports[key] = _model_report(key, answer)
+            if domain.note_answer(key, answer):
+                changed.add(key)
+    close_source(app)
+    moved = domain.note_ids(changed)
+    fill_titles(env, domain.unanswered | domain.data["titled"])
+    domain.unanswered.clear()
+    _log(domain, reports)
+    return domain.pages_with(changed) | domain.pages_about(moved)
+
+
+def _name(key: ModelRequest) -> str:
+    return key.reference
+
+
+def _answer(source: Source, key: ModelRequest) -> Built | BmvisError:
+    try:
+        if is_pattern(key.reference):
+            source.find_all(key.reference)  # a pattern in a request means that it failed to expand: raise its error
+        return source.answer(key)
+    except BmvisError as error:
+        return error
+
+
+class _ModelReport(NamedTuple):
+    """What to log about a model at each of its locations."""
+
+    problem: BmvisError | None
+    notes: tuple[str, ...] = ()
+
+
+def _model_report(key: ModelRequest, answer: Built | BmvisError) -> _ModelReport:
+    """Return the error of a failed model, or the difference of a model from its snapshot, and its notes."""
+    if isinstance(answer, BmvisError):
+        return _ModelReport(answer)
+    return _ModelReport(drift_error(key.reference, answer), answer.model.notes)
+
+
+def _log(domain: BmvisDomain, reports: Mapping[ModelRequest, _ModelReport]) -> None:
+    for page in sorted(domain.requests):
+        for request in domain.requests[page]:
+            problem, notes = reports.get(request.key, _ModelReport(None))
+            if problem:
+                warn(problem, request.location)
+            for note in notes:
+                logger.info("%s: %s", request.location, one_line(note))

@@ -1,0 +1,174 @@
+"""Write the nodes of trees, galleries, tables and facts as HTML and LaTeX.
+
+A build without changes writes no page, and does not import this module: it would take a fifth of the time of the build.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+from docutils import nodes
+from sphinx.util.docutils import SphinxTranslator
+from sphinx.writers.html5 import HTML5Translator
+from sphinx.writers.latex import LaTeXTranslator
+
+from bmvis.model.tree import Module
+from bmvis.overviews.gallery import Card
+from bmvis.render import latex
+from bmvis.render.html.cards import to_cards
+from bmvis.render.html.fact import to_html_fact, unknown_fact
+from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.row import TypeLink
+from bmvis.render.html.table import value_markup
+from bmvis.render.html.tree import error_box, row_id, to_html
+from bmvis.view.page import Page
+from sphinx_bmvis.anchors import shown_id
+from sphinx_bmvis.errors import place
+from sphinx_bmvis.nodes import (
+    TYPE_OF,
+    captioned_structure,
+    fact_unknown,
+    fact_value,
+    gallery_caption,
+    model_gallery,
+    model_structure,
+    table_box,
+    table_value,
+)
+
+
+def visit_html(translator: HTML5Translator, node: model_structure) -> None:
+    """Draw the tree, or an error box."""
+    if "error" in node:
+        anchors = [tag("span", id=shown_id(node))] if node["ids"] else []
+        translator.body.append("".join([*anchors, error_box(node["error"], _where(translator, node))]))
+    else:
+        page: Page = node["page"]
+        options = msgspec.structs.replace(page.options, caption=_numbered(translator, node))
+        page = msgspec.structs.replace(page, options=options)
+        translator.body.append(to_html(page, _new_id(translator, node), type_link=_type_links(node)))
+    raise nodes.SkipNode
+
+
+def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
+    """Draw the cards, or an error box."""
+    if "error" in node:
+        translator.body.append(error_box(node["error"], _where(translator, node)))
+    else:
+        cards = [_linked(translator, card) for card in node["cards"]]
+        options = msgspec.structs.replace(node["options"], caption=_numbered(translator, node))
+        translator.body.append(to_cards(cards, _new_id(translator, node), options))
+    raise nodes.SkipNode
+
+
+def _new_id(translator: HTML5Translator, node: nodes.Element) -> str:
+    """Return the id of a tree or a gallery. Other extensions copy nodes: a `todolist` has the trees of its items."""
+    drawn: set[str] = translator.__dict__.setdefault("bmvis_ids", set())
+    anchor, number = shown_id(node), 1
+    while (free := f"{anchor}-{number}" if number > 1 else anchor) in drawn:
+        number += 1
+    drawn.add(free)
+    return free
+
+
+def visit_table_box(translator: HTML5Translator, node: table_box) -> None:
+    """Open the element that scrolls."""
+    box = tag("div", class_="bmvis-table", role="region", tabindex=0, aria_label=node["label"])
+    translator.body.append(box.removesuffix("</div>"))
+
+
+def depart_table_box(translator: HTML5Translator, node: table_box) -> None:
+    """Close it."""
+    translator.body.append("</div>\n")
+
+
+def visit_value(translator: HTML5Translator, node: table_value) -> None:
+    """Draw a number, with the exact one for tooltips and screen readers."""
+    translator.body.append(value_markup(node.astext(), node["cell"]))
+    raise nodes.SkipNode
+
+
+def visit_fact(translator: HTML5Translator, node: fact_value) -> None:
+    """Draw a fact, with the exact number for tooltips."""
+    translator.body.append(to_html_fact(node["fact"]))
+    raise nodes.SkipNode
+
+
+def visit_unknown(translator: HTML5Translator, node: fact_unknown) -> None:
+    """Draw the mark in place of a fact."""
+    translator.body.append(unknown_fact(node.astext(), node["error"]))
+    raise nodes.SkipNode
+
+
+def _linked(translator: HTML5Translator, card: Card) -> Card:
+    """Return a card with a link relative to this page."""
+    if not card.href:
+        return card
+    href = translator.builder.get_relative_uri(translator.docnames[-1], card.href)
+    return msgspec.structs.replace(card, href=href)
+
+
+def visit_latex(translator: LaTeXTranslator, node: model_structure) -> None:
+    """Draw the tree."""
+    unicode = _takes_unicode(translator)
+    label = partial(_label, translator, node)
+    if "error" in node:
+        drawn = latex.error_box(node["error"], _where(translator, node), label, unicode=unicode)
+    else:
+        drawn = latex.to_latex(node["page"], label, unicode=unicode)
+    _add_paragraphs(translator, drawn)
+    raise nodes.SkipNode
+
+
+def visit_caption(translator: LaTeXTranslator, node: gallery_caption) -> None:
+    """Draw the caption, with a label for references to its number."""
+    label = translator.hypertarget_to(node, anchor=False)
+    _add_paragraphs(translator, latex.caption(node["text"], label, unicode=_takes_unicode(translator)))
+    raise nodes.SkipNode
+
+
+def _takes_unicode(translator: LaTeXTranslator) -> bool:
+    return translator.config.latex_engine in ("xelatex", "lualatex", "uplatex")
+
+
+def _add_paragraphs(translator: LaTeXTranslator, drawn: str) -> None:
+    if translator.table:
+        translator.table.has_problematic = True  # the column has paragraphs, not one line
+    translator.body.append(f"\n\n{drawn}\n\n")
+
+
+def _label(translator: LaTeXTranslator, node: model_structure, path: str) -> str:
+    """Return the label of the tree, or of a row. Only rows of named trees are targets of references."""
+    if not path:
+        return translator.hypertarget_to(node, anchor=not isinstance(node, captioned_structure))
+    return translator.hypertarget(row_id(node["ids"][0], path)) if node["page"].options.name else ""
+
+
+def _where(translator: SphinxTranslator, node: model_structure | model_gallery) -> str:
+    return place(node["location"], translator.builder.srcdir)
+
+
+def _numbered(translator: HTML5Translator, node: model_structure | model_gallery) -> str:
+    """Return the translated caption of a node, after its number if the project numbers figures."""
+    caption = "".join(child.astext() for child in node.children if isinstance(child, nodes.caption))
+    key = f"{translator.docnames[-1]}/figure" if translator.builder.name == "singlehtml" else "figure"
+    number = translator.builder.fignumbers.get(key, {}).get(node["ids"][0])
+    if not number:
+        return caption
+    return f"{translator.config.numfig_format['figure'] % '.'.join(map(str, number))} {caption}"
+
+
+def _type_links(node: model_structure) -> TypeLink:
+    """Return a function that writes a type, as a link if Sphinx found its documentation."""
+    resolved = node.findall(nodes.reference)
+    places = {text[TYPE_OF]: found for found in resolved for text in found.findall(nodes.inline)}
+
+    def link(module: Module) -> Markup | None:
+        place = places.get(module.documented_as)
+        if place is None:
+            return None
+        href = place["refuri"] if "refuri" in place else f"#{place['refid']}"
+        return tag("i", join("(", tag("a", module.type, href=href, title=place.get("reftitle")), ")"))
+
+    return link

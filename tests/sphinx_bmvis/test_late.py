@@ -1,0 +1,54 @@
+"""Modules that a build without changes does not import."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from sphinx_bmvis import late
+
+HEAVY = ("bmvis.view.layout", "bmvis.render.html.tree", "bmvis.source.source", "bmvis.worker.client")
+CONF = """
+import sys
+
+def note(app, error):
+    with open("modules.txt", "w") as file:
+        file.write("\\n".join(sys.modules))
+
+def setup(app):
+    app.connect("build-finished", note)
+"""
+
+
+def imported(site) -> set[str]:
+    """Return what a build imports."""
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", str(site.folder), str(site.folder / "_build")]
+    subprocess.run(command, check=True, cwd=site.folder, env=os.environ)
+    return set(site.folder.joinpath("modules.txt").read_text().splitlines())
+
+
+def test_build_without_changes_imports_nothing_that_builds_or_draws(make_site):
+    site = make_site(
+        {"index.rst": "Start\n=====\n\n.. model-structure:: zoo:tiny\n   :name: net\n\n:module:`net:0.dense`\n"}
+    )
+    with site.folder.joinpath("conf.py").open("a", encoding="utf-8") as conf:
+        conf.write(CONF)
+    assert set(HEAVY) <= imported(site)
+    again = imported(site)
+    assert "sphinx_bmvis.late" in again
+    assert [name for name in HEAVY if name in again] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "priority", "kind"), late.TRANSFORMS, ids=[target for target, *_ in late.TRANSFORMS]
+)
+def test_transform_has_the_priority_that_it_is_registered_with(target, priority, kind):
+    assert late.load(target).default_priority == priority
+
+
+@pytest.mark.parametrize("name", late.DIRECTIVES)
+def test_directive_takes_what_it_is_registered_with(name):
+    made, registered = late.load(late.DIRECTIVES[name]), late.ListDirective
+    for part in ("required_arguments", "optional_arguments", "final_argument_whitespace", "has_content"):
+        assert getattr(made, part) == getattr(registered, part), part
