@@ -74,7 +74,7 @@ def legend(page: Page) -> Iterator[LegendEntry]:
         "virtual": ("virtual level", any(module.common == "virtual" for module in modules)),
         "other": ("not common", any(module.common == "other" for module in modules)),
         "differs": ("differs", any(row.differs for row in rows)),
-        "outputs": ("→ returns", any(row.shows_outputs for row in rows)),
+        "outputs": ("→ output shape", any(row.shows_outputs for row in rows)),
         "tied": ("tied", is_shared or any(p.is_tied for p in parameters)),
     }
     yield from (LegendEntry(kind, text) for kind, (text, is_there) in occurs.items() if is_there)

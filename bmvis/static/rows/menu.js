@@ -26,7 +26,7 @@ function openMenu(item) {
     ["path", "Copy Python path"],
     ["key", "Copy state-dict key"],
     ["link", "Copy link"],
-    ["pick", isPicked ? "Do not pick" : "Pick for target_modules"],
+    ["pick", isPicked ? "Remove from target_modules" : "Pick for target_modules"],
     count > 1 && ["unfold", `Unfold into ${count} rows`],
     origins.has(item) && ["fold", "Fold again"],
   ];
