@@ -112,11 +112,16 @@ class HostPage:
         return element_starts(self._written)
 
     def anchor(self, name: str) -> str:
-        """Return `name`, or if it is taken, `name` with a number."""
-        number, anchor = 1, name
+        """Return `name`, or if it is taken, `name` with a number.
+
+        In an excerpt, it follows the name of the post and a dot: no heading of another post on the view has that id.
+        Links in an excerpt lead to the post.
+        """
+        start = f"{self.unnamed}.{name}" if self.is_excerpt and not name.startswith(self.unnamed) else name
+        number, anchor = 1, start
         while anchor in self.anchors:
             number += 1
-            anchor = f"{name}-{number}"
+            anchor = f"{start}-{number}"
         return anchor
 
 

@@ -174,8 +174,9 @@ def test_blog_excerpts_are_separate_pages(tmp_path):
     post = '---\ndate: 2026-01-01\n---\n# Post\n\n<model-structure factory="zoo:tiny" name="a" />\n\n<!-- more -->\n'
     built = build("mkdocs", make_site(tmp_path, {"blog/posts/post.md": post}, change), "--strict")
     assert built.report["code"] == 0, built.log
-    for uri in ("blog/index.html", "blog/archive/2026/index.html", "blog/2026/01/01/post/index.html"):
-        assert [tree["id"] for tree in built.page(uri).select(".bmvis")] == ["a"]
+    for uri in ("blog/index.html", "blog/archive/2026/index.html"):
+        assert [tree["id"] for tree in built.page(uri).select(".bmvis")] == ["model-blog-posts-post.a"]
+    assert built.page("blog/2026/01/01/post/index.html").select_one("#a.bmvis")
 
 
 def test_posts_that_share_a_blog_view_have_ids_of_their_own(tmp_path):
@@ -208,14 +209,19 @@ def test_posts_that_share_a_blog_view_and_a_name_have_ids_of_their_own(tmp_path,
         config["plugins"] = ["search", "blog", "bmvis"]
         del config["nav"]
 
-    post = f"---\ndate: 2026-01-0{{0}}\n---\n# Post {{0}}\n\n{element}\n\n<!-- more -->\n"
+    text = f"{element}\n\n## {own}\n\n[A link](#{own})\n\n<!-- more -->\n"
+    post = f"---\ndate: 2026-01-0{{0}}\n---\n# Post {{0}}\n\n{text}"
     posts = {f"blog/posts/{number}.md": post.format(number) for number in (1, 2)}
     built = build("mkdocs", make_site(tmp_path, posts, change), "--strict")
     assert built.report["code"] == 0, built.log
     for uri in ("blog/index.html", "blog/archive/2026/index.html"):
-        ids = [found["id"] for found in built.page(uri).select(".bmvis, .bmvis [id]")]
-        assert len(built.page(uri).select(".bmvis")) == 2
+        view = built.page(uri)
+        ids = [found["id"] for found in view.select(".bmvis, .bmvis [id]")]
+        assert len(view.select(".bmvis")) == 2
         assert len(ids) == len(set(ids))
+        assert set(ids).isdisjoint(heading["id"] for heading in view.select("h1, h2, h3"))
+        links = [link["href"].rpartition("/")[2] for link in view.select("p > a") if link.get_text() == "A link"]
+        assert links == [f"#{own}"] * 2, "links of excerpts lead to the posts"
     for number in (1, 2):
         assert built.page(f"blog/2026/01/0{number}/post-{number}/index.html").select_one(f"#{own}.bmvis")
 
