@@ -24,8 +24,9 @@ from bmvis.worker.protocol import Failed
 from bmvis.worker.worker_folder import NAME_PATTERN
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
-_START = r"(?<![\w/.~-])"
-"""A path does not start in the middle of another path."""
+_START = r"(?:(?<![\w/.~-])|(?<=file://)|(?<=[\s'\"=]-[A-Z])|(?<![\w/.~:-])/+)"
+"""A path does not start in the middle of another path, but after `file://` and options such as `-I`. It can start with
+more than one slash."""
 _INSIDE = rf"{_START}(?:[A-Za-z]:)?[\\/][^\s'\":]*?[\\/]"
 _INSTALLED = re.compile(rf"{_INSIDE}(?:site|dist)-packages[\\/]")
 _LIBRARY = re.compile(rf"{_INSIDE}lib[\\/]python3\.\d+[\\/]")
@@ -64,11 +65,15 @@ def portable_model(model: Model, cwd: Path) -> Model:
     """Return a model whose texts have shortened paths: notes, problems, and the `extra_repr` of modules."""
     notes = tuple(portable_text(note, cwd) for note in model.notes)
     modules = tuple(_portable_module(module, cwd) for module in model.modules)
-    untraced, incomplete = _portable_problem(model.untraced, cwd), _portable_problem(model.incomplete, cwd)
-    is_same = (notes, untraced, incomplete) == (model.notes, model.untraced, model.incomplete)
+    before = (model.untraced, model.undrawn, model.incomplete)
+    problems = tuple(_portable_problem(problem, cwd) for problem in before)
+    is_same = (notes, problems) == (model.notes, before)
     if is_same and all(now is before for now, before in zip(modules, model.modules, strict=True)):
         return model
-    return msgspec.structs.replace(model, modules=modules, untraced=untraced, incomplete=incomplete, notes=notes)
+    untraced, undrawn, incomplete = problems
+    return msgspec.structs.replace(
+        model, modules=modules, untraced=untraced, undrawn=undrawn, incomplete=incomplete, notes=notes
+    )
 
 
 def _portable_problem(problem: Problem | None, cwd: Path) -> Problem | None:
@@ -98,6 +103,7 @@ def _folders(cwd: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
         *_patterns(project, "", "."),
         (_INSTALLED, ""),
         (_LIBRARY, ""),
+        *_patterns(Path(__file__).parents[1], "bmvis/", "bmvis"),
         *_patterns(Path(sys.prefix), "<python>/", "<python>"),
         *_patterns(Path(sys.base_prefix), "<python>/", "<python>"),
         *_patterns(temporary, "<tmp>/", "<tmp>"),

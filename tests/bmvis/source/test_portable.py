@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import bmvis
 from bmvis.errors import FactoryError
 from bmvis.source.portable import portable_error, portable_text
 from bmvis.source.source import Source
@@ -33,6 +34,11 @@ def project(tmp_path) -> Path:
         ("{tmp}/abc", "<tmp>/abc"),
         ("{tmp}/bmvis-abcd_123/tmp/abc, {tmp}/bmvis-abcd_123/tmp", "<tmp>/abc, <tmp>"),
         ("{home}/.cache/x", "~/.cache/x"),
+        ("file://{home}/x, file://{project}/y.py", "file://~/x, file://y.py"),
+        ("gcc -I{home}/include -L{prefix}/lib", "gcc -I~/include -L<python>/lib"),
+        ("/{home}/x, //{project}/y.py", "~/x, y.py"),
+        ("https:/{home}/x, see{home}/x", "https:/{home}/x, see{home}/x"),
+        ("{bmvis}/child/server.py", "bmvis/child/server.py"),
         ("<object object at 0x7f12a0b3c4d0>", "<object object at 0x…>"),
         ("a/b {relative}", "a/b {relative}"),
     ],
@@ -47,6 +53,7 @@ def test_paths_are_shortened(text, shown, project, monkeypatch):
         "home": "/home/somebody",
         "rest": os.path.relpath(project, tempfile.gettempdir()),
         "relative": "src/zoo.py",
+        "bmvis": bmvis.__path__[0],
     }
     assert portable_text(text.format(**names), project / "docs") == shown.format(**names)
 
@@ -63,6 +70,7 @@ def test_no_text_of_a_model_has_a_path_of_the_machine(tmp_path):
         "from torch import nn\n"
         "class Net(nn.Linear):\n"
         "    path = __file__\n"
+        "    def forward(self, x): raise ValueError(__file__)\n"
         "    extra_repr = lambda self: f'file={__file__}, lib={torch.__file__}, home={os.path.expanduser(\"~\")}/x'\n"
         "def build():\n"
         "    net = Net(3, 2); net.file = __file__\n"
@@ -70,6 +78,8 @@ def test_no_text_of_a_model_has_a_path_of_the_machine(tmp_path):
     )
     with Source(tmp_path, path=["."]) as source:
         models = [source.resolve("zoo:build").model, source.build("net").model]
+        models += [source.resolve("zoo:build", inputs="float32[1, 3]", figure=True).model]
+        models += [source.resolve("zoo:build", figure=True).model]
     for model in models:
         assert model.modules[1].extra_repr == "file=zoo.py, lib=torch/__init__.py, home=~/x"
         assert str(tmp_path) not in repr(model)
