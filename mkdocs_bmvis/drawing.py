@@ -148,7 +148,9 @@ class Trees:
         for warning in drawn.warnings:
             self.fail(warning, element.raw, page, line)
         anchor = page.anchor(options.name or f"{page.unnamed}-{short_name(reference)}")
-        if options.name not in ("", anchor) and not page.is_excerpt:
+        is_shown_again = line is None and page.included.get(options.name) == element.raw
+        page.included.setdefault(options.name, element.raw)
+        if options.name not in ("", anchor) and not page.is_excerpt and not is_shown_again:
             taken = OptionError(f"duplicate tree name {options.name!r} on this page", hint="rename one of them")
             self.fail(taken, element.raw, page, line)
         html = to_html(drawn, anchor, type_link=type_link)

@@ -49,6 +49,8 @@ class HostPage:
     """Whether it is one of several excerpts on a page, which can have the same names."""
     anchors: set[str] = field(default_factory=set)
     """Ids of the trees and rows that were drawn so far."""
+    included: dict[str, str] = field(default_factory=dict)
+    """The first element with each name, as written: a docstring or a snippet can be on the page twice."""
     targets: dict[str, str] = field(default_factory=dict)
     """Identifiers and anchors of the last trees, for autorefs."""
     has_assets: bool = False

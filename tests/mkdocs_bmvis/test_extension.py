@@ -67,6 +67,17 @@ def test_duplicate_name_is_a_warning(render, caplog):
     assert "line 3: duplicate tree name 'a' on this page" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("again", "warned"), [("", False), ('<model-structure factory="zoo:tiny" depth="1" name="a" />', True)]
+)
+def test_snippet_on_a_page_twice_is_no_duplicate_name(render, caplog, tmp_path, again, warned):
+    (tmp_path / "part.md").write_text('<model-structure factory="zoo:tiny" name="a" />')
+    snippets = {"pymdownx.snippets": {"base_path": str(tmp_path)}}
+    page = render(f'--8<-- "part.md"\n\n--8<-- "part.md"\n\n{again}\n', ["pymdownx.snippets"], snippets)
+    assert [tree["id"] for tree in page.trees] == ["a", "a-2", "a-3"][: 2 + warned]
+    assert ("duplicate tree name" in caplog.text) is warned
+
+
 def test_standalone_page_has_stylesheet_and_script_once(render):
     page = render(f"{ELEMENT}\n\n{ELEMENT}", assets=True)
     (sheet,) = page.soup.select("style")
