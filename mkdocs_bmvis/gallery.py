@@ -8,17 +8,9 @@ from pathlib import Path
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
-from bmvis.overviews.gallery import (
-    GALLERY_OPTIONS,
-    Entry,
-    GalleryOptions,
-    expand,
-    figure_problems,
-    make_card,
-    ordered,
-    parse_gallery_options,
-    read_entries,
-)
+from bmvis.overviews.cards import figure_problems, make_card, ordered
+from bmvis.overviews.entries import Entry, expand, read_entries
+from bmvis.overviews.gallery_options import GALLERY_OPTIONS, GalleryOptions, parse_gallery_options
 from bmvis.overviews.own_columns import with_own_columns
 from bmvis.overviews.table_options import TableOptions
 from bmvis.render.html.cards import to_cards

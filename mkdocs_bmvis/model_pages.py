@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from typing import NamedTuple
 
 from bmvis.errors import OptionError
 from bmvis.options.definitions import Options
-from bmvis.overviews.gallery import (
-    Entry,
-    GalleryOptions,
-    expand,
-    page_names,
-)
+from bmvis.overviews import pages
+from bmvis.overviews.entries import Entry
+from bmvis.overviews.gallery_options import GalleryOptions
 from bmvis.overviews.table_options import TableOptions
 from mkdocs_bmvis.element import GALLERY, TABLE, Element, read_element
 from mkdocs_bmvis.gallery import finder, gallery_key, read_gallery
@@ -28,6 +23,9 @@ READERS: Mapping[str, Callable[[Element, Options], tuple[GalleryOptions | TableO
     TABLE: read_table,
 }
 """The elements that make pages for their models."""
+
+
+_COMMA = '<span class="bmvis-comma">,</span> '
 
 
 class ModelPage(NamedTuple):
@@ -51,24 +49,19 @@ def model_pages(uri: str, text: str, models: Models, defaults: Options) -> Itera
         except OptionError:
             continue
         if options.toctree:
-            yield gallery_key(options, entries), list(_pages(uri, options, entries, models, defaults))
+            device = f' device="{options.device}"' if options.device != defaults.device else ""
+            found = pages.model_pages(uri, options.toctree, entries, finder(models, set()))
+            yield gallery_key(options, entries), [_page(page, device) for page in found.pages]
 
 
-def _pages(
-    uri: str, options: GalleryOptions | TableOptions, entries: Iterable[Entry], models: Models, defaults: Options
-) -> Iterator[ModelPage]:
-    folder = posixpath.normpath(posixpath.join(posixpath.dirname(uri), options.toctree))
-    found = [entry for entry in expand(tuple(entries), finder(models, set())) if isinstance(entry, Entry)]
-    names = page_names(found)
-    for entry in found:
-        yield ModelPage(
-            entry.shown, entry.reference, f"{folder}/{names[entry.reference]}.md", _page_text(entry, options, defaults)
-        )
+def _page(page: pages.ModelPage, device: str) -> ModelPage:
+    entry = page.entry
+    title, factory = pages.markdown_escaped(entry.shown), escape(entry.reference)
+    text = f'# {title}\n\n{_tags(entry.tags)}<model-structure factory="{factory}"{device}></model-structure>\n'
+    return ModelPage(entry.shown, entry.reference, f"{page.path}.md", text)
 
 
-def _page_text(entry: Entry, options: GalleryOptions | TableOptions, defaults: Options) -> str:
-    title = re.sub(r"([\\`*_{}\[\]<>#&])", r"\\\1", entry.shown)
-    device = f' device="{options.device}"' if options.device != defaults.device else ""
-    text = f'# {title}\n\n<model-structure factory="{escape(entry.reference)}"{device}></model-structure>\n'
-    tags = ", ".join(re.sub(r"([\\`*_{}\[\]<>#&])", r"\\\1", tag) for tag in entry.tags)
-    return f"{text}\nTags: {tags}\n" if tags else text
+def _tags(tags: Iterable[str]) -> str:
+    """Return a line with the tags of a model. The stylesheet makes them look like those of its card."""
+    drawn = [f'<span class="bmvis-tag">{pages.markdown_escaped(tag)}</span>' for tag in tags]
+    return f"Tags: {_COMMA.join(drawn)}\n\n" if drawn else ""

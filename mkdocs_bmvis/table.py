@@ -11,7 +11,7 @@ import msgspec
 from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
-from bmvis.overviews.gallery import Entry, read_entries
+from bmvis.overviews.entries import Entry, read_entries
 from bmvis.overviews.own_columns import Rows, misspelled_rows, read_rows
 from bmvis.overviews.results import build_results
 from bmvis.overviews.table import RowResult, make_table

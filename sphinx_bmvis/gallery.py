@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import msgspec
@@ -15,18 +14,11 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.overviews.gallery import (
-    Card,
-    Entry,
-    GalleryOptions,
-    expand,
-    figure_problems,
-    make_card,
-    ordered,
-    parse_gallery_options,
-    read_entries,
-)
+from bmvis.overviews.cards import Card, figure_problems, grouped, make_card, ordered
+from bmvis.overviews.entries import Entry, expand, read_entries
+from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
 from bmvis.overviews.own_columns import with_own_columns
+from bmvis.overviews.pages import folder_of
 from bmvis.overviews.table_options import TableOptions
 from bmvis.render.summary import card_facts
 from bmvis.source.pyproject import read_project
@@ -118,8 +110,7 @@ def note_project(env: BuildEnvironment) -> None:
 
 def gallery_key(docname: str, options: GalleryOptions | TableOptions, entries: Iterable[Entry]) -> GalleryKey:
     """Return the key of a gallery or a table with model pages."""
-    folder = posixpath.normpath(posixpath.join(posixpath.dirname(docname), options.toctree))
-    return docname, folder, tuple(entry.reference for entry in entries)
+    return docname, folder_of(docname, options.toctree), tuple(entry.reference for entry in entries)
 
 
 def model_pages(env: BuildEnvironment, docname: str, node: nodes.Element) -> dict[str, str]:
@@ -189,7 +180,11 @@ class FillGalleries(SphinxPostTransform):
             )
             for problem in figure_problems(cards[-1]):
                 warn(problem, entry.location or node["location"])
-        node["cards"] = ordered(cards, node["options"].sort)
+        try:
+            node["cards"] = ordered(cards, node["options"].sort)
+        except OptionError as error:
+            warn(error, node["location"])
+            node["error"] = error
         node += search_text(" ".join(card.entry.shown for card in cards))
 
 
@@ -223,13 +218,17 @@ class PlainGalleries(SphinxPostTransform):
         for node in list(self.document.findall(model_gallery)):
             targets = [nodes.target("", "", ids=node["ids"])] * bool(node["ids"])
             captions = [nodes.paragraph(text=caption.astext()) for caption in node.findall(nodes.caption)]
-            node.replace_self([*targets, self._plain(node), *captions])
+            node.replace_self([*targets, *self._plain(node), *captions])
 
-    def _plain(self, node: model_gallery) -> nodes.Element:
-        """Return the gallery as a list, or the error as an admonition."""
+    def _plain(self, node: model_gallery) -> Iterator[nodes.Element]:
+        """Yield a list for each group of the gallery, or the error as an admonition."""
         if "error" in node:
-            return admonition(node["error"], place(node["location"], self.env.srcdir))
-        return nodes.bullet_list("", *map(self._item, node["cards"]))
+            yield admonition(node["error"], place(node["location"], self.env.srcdir))
+            return
+        for title, cards in grouped(node["cards"], node["options"]):
+            if title:
+                yield nodes.paragraph("", "", nodes.strong(text=title))
+            yield nodes.bullet_list("", *map(self._item, cards))
 
     def _item(self, card: Card) -> nodes.list_item:
         entry, title = card.entry, nodes.strong(text=card.entry.shown)

@@ -23,9 +23,10 @@ from sphinx.util.display import status_iterator
 
 from bmvis.errors import OptionError
 from bmvis.options.definitions import Options
-from bmvis.overviews.gallery import Entry, GalleryOptions, page_names, parse_gallery_options, read_entries
+from bmvis.overviews.entries import Entry, read_entries
+from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
+from bmvis.overviews.pages import markdown_escaped, model_pages
 from bmvis.overviews.table_options import TableOptions, parse_table_options
-from bmvis.reference import is_pattern
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import place
 from sphinx_bmvis.settings import site_options, source_of
@@ -54,17 +55,16 @@ def write_pages(app: Sphinx) -> None:
     galleries = list(_galleries(app))
     if not galleries and not stale:
         return
-    from sphinx_bmvis.gallery import expanded, gallery_key  # it imports what draws galleries
+    from sphinx_bmvis.gallery import gallery_key  # it imports what draws galleries
 
+    source = source_of(app)
     for docname, options, entries in galleries:
-        folder = gallery_key(docname, options, entries)[1]
-        found = list(expanded(entries, source_of(app), []))
-        models = [entry for entry in found if not is_pattern(entry.reference)]
-        if len(models) < len(found):  # a pattern failed, so it is unknown which of its pages are stale
-            stale = {docname for docname in stale if posixpath.dirname(docname) != folder}
-        names = {reference: f"{folder}/{name}" for reference, name in page_names(models).items()}
-        domain.pages[gallery_key(docname, options, entries)] = names
-        texts |= {names[entry.reference]: _render(app, entry, options) for entry in models}
+        found = model_pages(docname, options.toctree, entries, lambda text: source.find_all(text).references)
+        if not found.is_complete:
+            stale = {docname for docname in stale if posixpath.dirname(docname) != found.folder}
+        key = gallery_key(docname, options, entries)
+        domain.pages[key] = {page.entry.reference: page.path for page in found.pages}
+        texts |= {page.path: _render(app, page.entry, options) for page in found.pages}
     try:
         for docname in status_iterator(sorted(texts), "writing model pages... ", "brown", len(texts), app.verbosity):
             _write(_file(app, docname), texts[docname])
@@ -203,11 +203,7 @@ def _heading(text: str) -> str:
     return f"{title}\n{'=' * column_width(title)}"
 
 
-def _escape_markdown(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", text)
-
-
-_escape = {".rst": rst.escape, ".md": _escape_markdown}
+_escape = {".rst": rst.escape, ".md": markdown_escaped}
 
 
 def _suffix(app: Sphinx) -> str:

@@ -10,7 +10,8 @@ from bmvis.options.definitions import Options
 from bmvis.worker.protocol import ModelRequest, model_request
 
 if TYPE_CHECKING:
-    from bmvis.overviews.gallery import Entry, GalleryOptions
+    from bmvis.overviews.entries import Entry
+    from bmvis.overviews.gallery_options import GalleryOptions
     from bmvis.overviews.table_options import TableOptions
 
 

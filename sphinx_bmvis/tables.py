@@ -9,7 +9,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.overviews.gallery import read_entries
+from bmvis.overviews.entries import read_entries
 from bmvis.overviews.own_columns import Rows, misspelled_rows, read_rows
 from bmvis.overviews.table import RowResult, Table, make_table
 from bmvis.overviews.table_options import TableOptions, parse_table_options

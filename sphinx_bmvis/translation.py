@@ -13,7 +13,7 @@ from docutils import nodes
 from sphinx import addnodes
 
 if TYPE_CHECKING:
-    from bmvis.overviews.gallery import Entry
+    from bmvis.overviews.entries import Entry
 
 
 class TranslatedOptions(addnodes.translatable, nodes.Element):

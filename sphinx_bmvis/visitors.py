@@ -14,7 +14,7 @@ from sphinx.writers.html5 import HTML5Translator
 from sphinx.writers.latex import LaTeXTranslator
 
 from bmvis.model.tree import Module
-from bmvis.overviews.gallery import Card
+from bmvis.overviews.cards import Card
 from bmvis.render import latex
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.fact import to_html_fact, unknown_fact

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from bs4 import BeautifulSoup
@@ -10,6 +11,7 @@ from markdown import markdown
 from pythons import TORCH_PYTHON
 
 from bmvis.options.definitions import OPTIONS
+from bmvis.overviews.gallery_options import GALLERY_OPTIONS
 
 SRC = Path(__file__).parent / "sites" / "markdown" / "src"
 TREES = {
@@ -41,6 +43,22 @@ TREES = {
 }
 
 
+GALLERY_LINES = """zoo:tiny | Tiny & small | text, small | mAP=53.1 | latency=2 ms
+zoo:tiny(layers=1) | Smaller | image | mAP=60
+zoo:raising | | image
+zoo:trained | | | latency=1 ms"""
+GALLERIES = {
+    "gallery-table": {"group": "", "sort": "mAP ascending", "view": "table", "alt": "Models", "class": "wide"},
+    "gallery-cards": {"sort": "latency", "thumbnail": "map", "caption": "A <small> gallery", "device": "cpu"},
+}
+"""Galleries of the same lines. Their models have no pages: only the plugin of MkDocs makes them."""
+
+
+def test_galleries_use_every_option():
+    written = {name for options in GALLERIES.values() for name in options}
+    assert {option.name for option in GALLERY_OPTIONS} - {"name", "toctree"} == written
+
+
 def test_trees_use_every_option():
     written = {name for options in TREES.values() for name in options} - {"factory"}
     assert {option.name for option in OPTIONS} - {"name"} == written
@@ -51,15 +69,16 @@ def on_sphinx(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sphinx")
     settings = f"bmvis_path = [{str(SRC)!r}]\nbmvis_python = {TORCH_PYTHON!r}\n"
     (folder / "conf.py").write_text(f"extensions = ['sphinx_bmvis']\n{settings}")
-    (folder / "index.rst").write_text("Trees\n=====\n" + "".join(map(directive, TREES)))
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(folder), str(folder / "out")]
-    subprocess.run(command, check=True)
+    (folder / "index.rst").write_text("Trees\n=====\n" + "".join(map(directive, [*TREES, *GALLERIES])))
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(folder), str(folder / "out")]
+    log = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    assert log.count("WARNING") == log.count("raised ValueError: no weights") == len(GALLERIES)
     return BeautifulSoup((folder / "out" / "index.html").read_text(), "html5lib")
 
 
 @pytest.fixture(scope="module")
 def on_markdown():
-    text = "\n\n".join(map(element, TREES))
+    text = "\n\n".join(map(element, [*TREES, *GALLERIES]))
     settings = {"path": [str(SRC)], "python": TORCH_PYTHON}
     return BeautifulSoup(
         markdown(text, extensions=["mkdocs_bmvis"], extension_configs={"mkdocs_bmvis": settings}),
@@ -75,6 +94,9 @@ def mapping(tmp_path_factory):
 
 
 def directive(name):
+    if name in GALLERIES:
+        options = "".join(f"   :{option}: {value}\n" for option, value in {"name": name, **GALLERIES[name]}.items())
+        return f"\n.. model-gallery::\n{options}\n{indent(GALLERY_LINES, '   ')}\n"
     written = {"name": name, **TREES[name]}
     factory = written.pop("factory", "zoo:tiny")
     options = "".join(f"   :{option}: {value}\n" for option, value in written.items())
@@ -82,6 +104,9 @@ def directive(name):
 
 
 def element(name):
+    if name in GALLERIES:
+        options = "".join(f' {option}="{value}"' for option, value in {"name": name, **GALLERIES[name]}.items())
+        return f'<model-gallery{options} models="\n{GALLERY_LINES}\n"></model-gallery>'
     written = {"factory": "zoo:tiny", "name": name, **TREES[name]}
     options = "".join(f' {option}="{value}"' for option, value in written.items())
     return f"<model-structure{options}></model-structure>"
@@ -91,3 +116,13 @@ def element(name):
 def test_both_hosts_draw_the_same_tree(on_sphinx, on_markdown, name):
     assert str(on_sphinx.find(id=name)) == str(on_markdown.find(id=name))
     assert "Sequential" in on_sphinx.find(id=name).get_text()
+
+
+@pytest.mark.parametrize("name", GALLERIES)
+def test_both_hosts_draw_the_same_gallery(on_sphinx, on_markdown, name):
+    galleries = [host.find(id=name) for host in (on_sphinx, on_markdown)]
+    for gallery in galleries:
+        for place in gallery.select("small"):
+            place.decompose()
+    assert str(galleries[0]) == str(galleries[1])
+    assert len(galleries[0].select(".bmvis-card")) == 4

@@ -12,7 +12,7 @@ import click
 from bmvis.cli.option_flags import option_flags
 from bmvis.cli.show import BROKEN, printable_lines
 from bmvis.errors import BmvisError
-from bmvis.overviews.gallery import read_entries
+from bmvis.overviews.entries import read_entries
 from bmvis.overviews.own_columns import misspelled_rows, read_rows
 from bmvis.overviews.results import build_results
 from bmvis.overviews.table import Table, make_table

@@ -110,7 +110,9 @@ def _whole(minimum: int) -> Callable[[str], int]:
     return read
 
 
-def _choice(*choices: str) -> Callable[[str], str]:
+def choice(*choices: str) -> Callable[[str], str]:
+    """Return a function that reads one of some words, and raises ValueError for any other text."""
+
     def read(text: str) -> str:
         if text not in choices:
             raise ValueError
@@ -212,7 +214,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "device",
         "auto, meta or cpu",
-        _choice("auto", "meta", "cpu"),
+        choice("auto", "meta", "cpu"),
         "Device on which the factory runs. `meta` uses no memory for weights. `auto` is `meta`, and if that fails, "
         "the CPU with up to half of the machine's memory.",
     ),
@@ -250,7 +252,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "order",
         "definition or execution",
-        _choice("definition", "execution"),
+        choice("definition", "execution"),
         "Order of the child modules of a module: as defined, or in the order of their first calls with `inputs`.",
     ),
     Option(
@@ -268,7 +270,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "fold",
         "equal, similar or auto",
-        _choice("equal", "similar", "auto"),
+        choice("equal", "similar", "auto"),
         "Which sibling modules share a row. `equal`: those that are equal in all that is shown. `similar`: also blocks "
         "that differ in sizes only, with ranges of sizes. `auto`: `similar` if the whole model has more than 60 rows "
         "under `equal`, else `equal`. The default is `auto`.",
@@ -296,7 +298,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "flow-ops",
         "joins, all or none",
-        _choice("joins", "all", "none"),
+        choice("joins", "all", "none"),
         "Which operations between modules the figure shows. `joins`: those that combine the values of several boxes, "
         "or use a parameter. The default is `joins`.",
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bmvis.model.tree import Model
-from bmvis.overviews.gallery import Entry
+from bmvis.overviews.entries import Entry
 from bmvis.view.page import Page
 
 

@@ -11,8 +11,8 @@ from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, join
 from bmvis.options.definitions import Options
 from bmvis.overviews.columns import COLUMNS, ColumnSource, Value
+from bmvis.overviews.entries import Entry
 from bmvis.overviews.facts import FACTS, FactRequest, Style
-from bmvis.overviews.gallery import Entry
 from bmvis.overviews.table import MINIMUM
 from bmvis.overviews.table_options import CALLED
 from bmvis.view.layout import layout

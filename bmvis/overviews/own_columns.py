@@ -16,7 +16,7 @@ from bmvis.errors import OptionError, nearest
 from bmvis.untrusted.regular_file import read_regular
 
 if TYPE_CHECKING:
-    from bmvis.overviews.gallery import Entry  # it imports the views, which settings do not need
+    from bmvis.overviews.entries import Entry  # it imports the views, which settings do not need
 if sys.version_info >= (3, 11):
     import tomllib
 else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
-from bmvis.overviews.gallery import Entry, expand
+from bmvis.overviews.entries import Entry, expand
 from bmvis.overviews.table import RowResult
 from bmvis.overviews.table_options import TableOptions
 from bmvis.worker.protocol import ModelRequest

@@ -13,9 +13,10 @@ from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
 from bmvis.overviews.columns import COLUMNS, ColumnSource, Value
-from bmvis.overviews.gallery import Entry
+from bmvis.overviews.entries import Entry
+from bmvis.overviews.order import Sorting, by_first_tag, order_of
 from bmvis.overviews.own_columns import Rows, own_values, require_known
-from bmvis.overviews.table_options import CALLED, Sorting, TableOptions
+from bmvis.overviews.table_options import CALLED, TableOptions
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 
@@ -128,7 +129,8 @@ def make_table(results: Iterable[RowResult], options: TableOptions, own_columns:
         _row(results[index], pages[index], [column[index] for column in cells])
         for index in _order(values, options.sort)
     ]
-    return Table(tuple(headings), tuple(_groups(rows) if options.group else [("", tuple(rows))]), options)
+    groups = by_first_tag(rows, lambda row: row.entry) if options.group else [("", tuple(rows))]
+    return Table(tuple(headings), tuple(groups), options)
 
 
 def _require_inputs(results: Iterable[RowResult], options: TableOptions) -> None:
@@ -180,19 +182,10 @@ def _own_value(text: str) -> Value:
 
 def _order(values: Sequence[dict[str, Value]], sorting: Sorting) -> list[int]:
     """Return the indices of the rows in order; rows without a value are last."""
-    column = [row.get(sorting.column, Value()) for row in values]
-    order = list(range(len(values)))
     if not sorting.column:
-        return order
-    is_number = _is_number(column)
-    is_descending = sorting.direction == "descending" or (is_number and not sorting.direction)
-
-    def key(index: int) -> tuple[float, str]:
-        value = column[index]
-        return (value.number or 0.0, "") if is_number else (0.0, value.text.casefold())
-
-    known = [index for index in order if column[index].text]
-    return [*sorted(known, key=key, reverse=is_descending), *(index for index in order if not column[index].text)]
+        return list(range(len(values)))
+    column = [row.get(sorting.column, Value()) for row in values]
+    return order_of([(value.text, value.number) for value in column], sorting.direction)
 
 
 def _is_number(column: Iterable[Value]) -> bool:
@@ -239,13 +232,3 @@ def _cell(value: Value, text: str, gap: str = "") -> Cell:
     minimum = MINIMUM if value.is_minimum and text else ""
     exact = value.text if text not in (value.text, value.text.removesuffix(" bytes")) else ""
     return Cell(minimum + text, minimum + exact if exact else "", value.number, value.href, gap)
-
-
-def _groups(rows: Iterable[TableRow]) -> list[tuple[str, tuple[TableRow, ...]]]:
-    """Return the rows by their first tag, in the order in which the tags occur; those without a tag are last."""
-    found: dict[str, list[TableRow]] = {}
-    for row in rows:
-        found.setdefault(row.entry.tags[0] if row.entry.tags else "", []).append(row)
-    untagged = found.pop("", [])
-    groups = [(title, tuple(of)) for title, of in found.items()]
-    return [*groups, ("Other" if groups else "", tuple(untagged))] if untagged else groups

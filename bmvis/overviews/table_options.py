@@ -11,20 +11,13 @@ import msgspec
 from bmvis.options.definitions import BY_NAME, Device, Option, Options
 from bmvis.options.parsing import read_options
 from bmvis.overviews.columns import COLUMNS
-from bmvis.overviews.gallery import GALLERY_OPTIONS, Entry
+from bmvis.overviews.entries import Entry
+from bmvis.overviews.gallery_options import GALLERY_OPTIONS
+from bmvis.overviews.order import Sorting, read_sorting
 from bmvis.worker.protocol import ModelRequest
 
-Direction = Literal["", "ascending", "descending"]
 CALLED = ("macs", "input")
 """Columns that describe a call of the model."""
-
-
-class Sorting(msgspec.Struct, frozen=True):
-    """The order of the rows: by a column, or as listed."""
-
-    column: str = ""
-    direction: Direction = ""
-    """By default the largest number is first, and text is in alphabetical order."""
 
 
 class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,15 +61,6 @@ def _columns(text: str) -> tuple[str, ...]:
     return names
 
 
-def _sorting(text: str) -> dict[str, str]:
-    column, _, direction = text.rpartition(" ")
-    if direction not in ("ascending", "descending"):
-        column, direction = text, ""
-    if not column.strip():
-        raise ValueError
-    return {} if column.strip() == "given" else {"column": column.strip(), "direction": direction}
-
-
 def _data(text: str) -> str:
     if not text.endswith((".csv", ".toml")):
         raise ValueError
@@ -94,10 +78,10 @@ TABLE_OPTIONS: tuple[Option, ...] = (
     Option(
         "sort",
         "given, or a column, optionally followed by ascending or descending",
-        _sorting,
+        read_sorting,
         "Order of the rows. By default, numbers are sorted largest first, and text alphabetically.",
     ),
-    replace(BY_NAME["search"], name="group", help="Group the rows by the first tag of each line."),
+    replace(_GALLERY["group"], help="Group the rows by the first tag of each line."),
     Option(
         "data",
         "the path of a .csv or .toml file, relative to the folder of the site's configuration",

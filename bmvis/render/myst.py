@@ -6,11 +6,11 @@ and exports without `details` have its text. MyST keeps no HTML attributes, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Buffer, Parameter
-from bmvis.overviews.gallery import Card
+from bmvis.overviews.cards import Card
 from bmvis.overviews.table import Table, TableRow
 from bmvis.render import summary, words
 from bmvis.render.html.tree import row_id
@@ -50,10 +50,15 @@ def error_nodes(error: BmvisError) -> list[Node]:
     return [_node("admonition", [title, *(_paragraph(text_node(line)) for line in lines if line)], kind="error")]
 
 
-def card_nodes(cards: list[Card], anchor: str, caption: str = "") -> list[Node]:
-    """Return a grid with a card for each model."""
-    grid = _node("grid", [_card(card) for card in cards], columns=[1, 2, 2, 3])
-    return [grid | (_label(anchor) if anchor else {}), *([_paragraph(_emphasis(caption))] if caption else [])]
+def card_nodes(groups: Sequence[tuple[str, Sequence[Card]]], anchor: str, caption: str = "") -> list[Node]:
+    """Return a grid with a card for each model, for each group."""
+    found: list[Node] = []
+    for title, cards in groups:
+        found += [_paragraph(_node("strong", [text_node(title)]))] if title else []
+        found.append(_node("grid", [_card(card) for card in cards], columns=[1, 2, 2, 3]))
+    if anchor:
+        found[0] |= _label(anchor)
+    return [*found, *([_paragraph(_emphasis(caption))] if caption else [])]
 
 
 def table_nodes(table: Table, anchor: str) -> list[Node]:
@@ -125,7 +130,8 @@ def _card(card: Card) -> Node:
     title = _node("cardTitle", [text_node(card.entry.shown)])
     if isinstance(card.model, BmvisError):
         return _node("card", [title, *error_nodes(card.model)])
-    facts = [card.model.type, *summary.card_facts(card.model), *card.entry.tags]
+    own = [f"{name} {value}" for name, value in card.entry.columns]
+    facts = [card.model.type, *summary.card_facts(card.model), *own, *card.entry.tags]
     return _node("card", [title, _paragraph(text_node(" · ".join(facts)))])
 
 

@@ -33,7 +33,7 @@ const ordersOf = (cards) => {
 
 const fieldOf = (gallery) => gallery.querySelector("input");
 const hitsOf = (gallery) => all(gallery, ".bmvis-hit");
-const pickedTags = (gallery) => all(gallery, "[aria-pressed=true]").map((tag) => tag.textContent);
+const pickedTags = (gallery) => all(gallery, ".bmvis-filter[aria-pressed=true]").map((tag) => tag.textContent);
 const report = (gallery, words) => (gallery.querySelector("output").textContent = words);
 
 // The words that are typed, as people paste them: `"zoo:bert",`. `*` matches any letters.
@@ -48,20 +48,21 @@ const show = (gallery) => {
   const tests = testsOf(fieldOf(gallery).value);
   const picked = pickedTags(gallery);
   const cards = all(gallery, ".bmvis-card");
-  const isAsked = tests.length + picked.length > 0, height = gallery.querySelector(".bmvis-cards").offsetHeight;
+  const isAsked = tests.length + picked.length > 0, height = gallery.querySelector(".bmvis-groups").offsetHeight;
   for (const card of cards) {
     const lines = linesOf(card), tags = tagsOf(card);
     card.hidden = !tests.every((test) => lines.some((line) => test.test(line))) || !picked.every((tag) => tags.includes(tag));
     card.classList.toggle("bmvis-hit", isAsked && !card.hidden);
     card.classList.remove("bmvis-current");
   }
+  for (const group of all(gallery, ".bmvis-group")) group.hidden = !group.querySelector(".bmvis-card:not([hidden])");
   report(gallery, isAsked ? `${hitsOf(gallery).length} of ${cards.length}` : "");
   showNoMatch(gallery, isAsked && !hitsOf(gallery).length, height);
 };
 
 // Where nothing matches, words take the cards' place and keep its height, so that the page does not jump.
 const showNoMatch = (gallery, isNothing, height) => {
-  const cards = gallery.querySelector(".bmvis-cards"), words = gallery.querySelector(".bmvis-nothing");
+  const cards = gallery.querySelector(".bmvis-groups"), words = gallery.querySelector(".bmvis-nothing");
   if (isNothing && !cards.hidden) words.style.minHeight = `${height}px`;
   cards.hidden = isNothing;
   words.hidden = !isNothing;
@@ -70,7 +71,7 @@ const showNoMatch = (gallery, isNothing, height) => {
 
 const clear = (gallery) => {
   fieldOf(gallery).value = "";
-  for (const tag of all(gallery, "[aria-pressed=true]")) tag.ariaPressed = "false";
+  for (const tag of all(gallery, ".bmvis-filter")) tag.ariaPressed = "false";
   show(gallery);
   fieldOf(gallery).focus();
 };
@@ -87,8 +88,11 @@ const step = (gallery, by) => {
   report(gallery, `${place + 1} of ${count}`);
 };
 
-const sort = (gallery, order) =>
-  gallery.querySelector(".bmvis-cards").append(...all(gallery, ".bmvis-card").sort(ordersOf(all(gallery, ".bmvis-card"))[order]));
+// Each group keeps its place, and sorts its own cards.
+const sort = (gallery, order) => {
+  const compare = ordersOf(all(gallery, ".bmvis-card"))[order];
+  for (const cards of all(gallery, ".bmvis-cards")) cards.append(...[...cards.children].sort(compare));
+};
 
 const equip = (gallery) => {
   const cards = all(gallery, ".bmvis-card");
@@ -96,13 +100,14 @@ const equip = (gallery) => {
   cards.forEach((card, place) => (card.place = place));
   const shelf = make("div", { className: "bmvis-shelf" }), select = make("select", { ariaLabel: "Order of the models" });
   select.append(...Object.keys(ordersOf(cards)).map((order) => make("option", { textContent: order })));
-  const tags = [...new Set(cards.flatMap(tagsOf))].sort().map((tag) => make("button", { type: "button", textContent: tag, ariaPressed: "false" }));
+  const tags = [...new Set(cards.flatMap(tagsOf))].sort().map((tag) => make("button", { type: "button", className: "bmvis-filter", textContent: tag, ariaPressed: "false" }));
+  const view = make("button", { type: "button", className: "bmvis-view", textContent: "Table", ariaPressed: String(gallery.matches(".bmvis-as-table")) });
   const field = make("input", { type: "search", placeholder: "Filter models", ariaLabel: "Filter models", title: "Enter goes to the next match" });
-  shelf.append(field, select, ...tags, make("output", {}));
+  shelf.append(field, select, view, ...tags, make("output", {}));
   const nothing = make("div", { className: "bmvis-nothing", hidden: true });
   nothing.append(make("p", {}), make("button", { type: "button", textContent: "Clear the filter" }));
   gallery.prepend(shelf);
-  gallery.querySelector(".bmvis-cards").after(nothing);
+  gallery.querySelector(".bmvis-groups").after(nothing);
 };
 
 const galleryOf = ({ target }) => target.closest?.(".bmvis-gallery");
@@ -123,7 +128,8 @@ document.addEventListener("click", (event) => {
   if (!gallery || !button) return;
   if (button.closest(".bmvis-nothing")) return clear(gallery);
   button.ariaPressed = String(button.ariaPressed !== "true");
-  show(gallery);
+  if (button.matches(".bmvis-view")) gallery.classList.toggle("bmvis-as-table");
+  else show(gallery);
 });
 
 const start = () => {

@@ -5,7 +5,9 @@ from trees import bert, linear
 
 from bmvis.errors import FactoryError
 from bmvis.model.tree import Model, Module
-from bmvis.overviews.gallery import Entry, GalleryOptions, make_card
+from bmvis.overviews.cards import make_card
+from bmvis.overviews.entries import Entry
+from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
 from bmvis.render.html import assets
 from bmvis.render.html.cards import to_cards
 
@@ -113,6 +115,42 @@ def test_gallery_added_later_gets_its_tools(page):
     page.evaluate("document.body.append(document.querySelector('.bmvis-gallery').cloneNode(true))")
     page.evaluate("document.body.lastChild.querySelector('.bmvis-shelf').remove()")
     page.wait_for_function("document.querySelectorAll('.bmvis-shelf').length === 2")
+
+
+@pytest.fixture
+def grouped(browser):
+    tab = browser.new_page()
+    entries = [Entry("zoo:a", "A", ("text",)), Entry("zoo:b", "B", ("image",)), Entry("zoo:c", "C", ("text",))]
+    found = [make_card(entry, bert() if entry.title == "C" else SMALL) for entry in entries]
+    cards = to_cards(found, "gallery", parse_gallery_options({"group": ""}))
+    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline_gallery()}{cards}</body>")
+    yield tab
+    tab.close()
+
+
+def test_groups_are_sorted_and_filtered_each(grouped):
+    assert shown(grouped) == ["A", "C", "B"]
+    grouped.get_by_label("Order of the models").select_option("largest first")
+    assert shown(grouped) == ["C", "A", "B"]
+    grouped.get_by_label("Filter models").fill("zoo:b")
+    headings = grouped.get_by_role("heading")
+    assert headings.all_inner_texts() == ["image"]
+    grouped.get_by_label("Filter models").press("Escape")
+    assert headings.all_inner_texts() == ["text", "image"]
+
+
+def test_table_view_has_a_line_for_each_model_and_is_left_again(page):
+    view = page.get_by_role("button", name="Table")
+    assert not page.get_by_text("Parameters", exact=True).is_visible()
+    view.focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_text("Parameters", exact=True).is_visible()
+    lefts = "titles => titles.map((title) => Math.round(title.getBoundingClientRect().x))"
+    assert len(set(page.eval_on_selector_all(".bmvis-card-title", lefts))) == 1
+    assert len(shown(page)) == 3
+    page.keyboard.press("Space")
+    assert not page.get_by_text("Parameters", exact=True).is_visible()
+    assert page.get_by_role("button", name="Table", pressed=False).count() == 1
 
 
 def test_cards_are_sorted_by_columns_of_their_own(browser):

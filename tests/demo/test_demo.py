@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from nu import check, needs_nu, of_bmvis
 
 from bmvis.options.definitions import OPTIONS, Options
-from bmvis.overviews.gallery import GALLERY_OPTIONS
+from bmvis.overviews.gallery_options import GALLERY_OPTIONS
 from bmvis.render.text import to_text
 from bmvis.source.source import Source
 from bmvis.view.layout import layout

@@ -50,10 +50,11 @@ def test_pattern_finds_models_and_reports_failing_ones(render, caplog):
     [
         ('<model-gallery factory="zoo:tiny" />', "a gallery does not accept the attribute 'factory'"),
         ('<model-gallery models="zoo:x*" />', "the pattern 'zoo:x*' matches no model"),
+        ('<model-gallery models="zoo:tiny" sort="mAP" />', "no model has the column 'mAP'"),
         ('<model-gallery model="zoo:tiny" />', "unknown attribute 'model'"),
         ('<model-gallery models="zoo:tiny"></model-structure>', "the element is not closed"),
     ],
-    ids=["factory", "finds-nothing", "unknown", "closed-by-another"],
+    ids=["factory", "finds-nothing", "column", "unknown", "closed-by-another"],
 )
 def test_gallery_error_is_in_box_and_log(render, caplog, element, message):
     assert message in render(element).soup.get_text()
@@ -78,6 +79,7 @@ def test_gallery_adds_pages_to_the_nav(tmp_path, host):
     model = built.page("zoo/zoo.tiny/index.html")
     assert model.select_one(".bmvis-tree")
     assert "Tags: small, test" in model.get_text()
+    assert [tag.get_text() for tag in model.select(".bmvis-tag")] == ["small", "test"]
     assert any(link.get_text(strip=True) == "Tiny, the model" for link in page.select("a:not(.bmvis a)"))
     (folder / "docs" / "models.md").write_text(GALLERY.replace("zoo:tiny(layers=1)\n", ""))
     again = build(host, folder, "--strict")
@@ -149,7 +151,7 @@ def test_models_of_a_site_fold_alike_on_cards_pages_and_in_comparisons(tmp_path,
     built = build("mkdocs", folder, "--strict")
     assert built.report["code"] == 0, built.log
     page = built.page("models/index.html")
-    assert "".join(path["d"] for path in page.select(".bmvis-card path")).count("M") == cells
+    assert "".join(path["d"] for path in page.select(".bmvis-card path")).count("z") == cells
     assert len(built.page("zoo/staged.net/index.html").select(".bmvis-tree li")) == rows
     assert bool(page.select(".bmvis-tree .bmvis-similar")) == (fold == "similar")
 

@@ -107,6 +107,10 @@ def test_gallery_has_cards_pages_and_links(models_built):
     assert cards[1].select_one(".bmvis-facts span:nth-of-type(2)").get_text() == "0 % trainable"
     assert [tag.get_text() for tag in cards[0].select(".bmvis-tags li")] == ["small", "linear"]
     assert cards[2].svg["aria-label"] == "Where the parameters are: 0.dense 71.4 %, 0.norm 28.6 %"
+    assert [tag.get_text() for tag in built.page("models/shelf.small_linear.html").select(".bmvis-tag")] == [
+        "small",
+        "linear",
+    ]
     page = built.page("models/zoo.tiny.html")
     assert page.h1.get_text().startswith("Tiny, the model")
     assert page.select_one(".bmvis-tree")
@@ -163,6 +167,10 @@ WRONG = {
     "no-module": (".. model-gallery:: absent:*", "no module named 'absent'"),
     "no-name": (".. model-gallery:: bert-*", "the pattern 'bert-*' matches no model"),
     "unknown-option": (".. model-gallery:: shelf:*\n   :sorted: name", "unknown gallery option 'sorted'"),
+    "unknown-column": (
+        ".. model-gallery:: shelf:small_*\n   :sort: mAP",
+        "no model has the column 'mAP'",
+    ),
     "folder-outside": (
         ".. model-gallery:: shelf:*\n   :toctree: ../out",
         "invalid value '../out' for option 'toctree'",
@@ -221,8 +229,14 @@ def test_builder_accepts_galleries(two_galleries, builder):
 
 
 def test_text_builder_writes_gallery_as_a_list(models_site):
-    text = models_site.build("text").read("index.txt")
-    assert "* small_linear (Linear): 12 parameters, 48 bytes; small, linear" in text
+    built = models_site.build("text")
+    assert "* small_linear (Linear): 12 parameters, 48 bytes; small, linear" in built.read("index.txt")
+    assert "Tags: small, linear" in built.read("models/shelf.small_linear.txt")
+
+
+def test_text_builder_writes_a_list_for_each_group(shelf):
+    text = shelf(INDEX.replace(":toctree: models", ":group:\n   :sort: parameters")).build("text").read("index.txt")
+    assert text.index("**small**") < text.index("* **Tiny, the model**") < text.index("* **small_linear**")
 
 
 CAPTIONED = """\
@@ -384,7 +398,7 @@ def test_models_of_a_site_fold_alike_on_cards_pages_and_in_comparisons(make_site
     built = site.build(bmvis_options={"fold": fold})
     assert built.warnings == ""
     page = built.page("index.html")
-    assert "".join(path["d"] for path in page.select(".bmvis-card path")).count("M") == cells
+    assert "".join(path["d"] for path in page.select(".bmvis-card path")).count("z") == cells
     assert len(built.page("models/staged.net.html").select(".bmvis-tree li")) == rows
     assert bool(page.select(".bmvis-tree .bmvis-similar")) == (fold == "similar")
 

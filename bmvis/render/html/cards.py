@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from bmvis.errors import BmvisError
-from bmvis.overviews.gallery import Card, Entry, GalleryOptions
+from bmvis.overviews.cards import Card, grouped, own_columns
+from bmvis.overviews.entries import Entry
+from bmvis.overviews.gallery_options import GalleryOptions
 from bmvis.render import summary
 from bmvis.render.html.figure import figure_thumbnail
 from bmvis.render.html.map import to_thumbnail
-from bmvis.render.html.markup import Markup, join, prose, spaced, tag
+from bmvis.render.html.markup import WORD_BREAK, Markup, join, prose, spaced, tag
+from bmvis.render.table_text import NO_VALUE
+from bmvis.view.page import Page
 
 
 def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place: str = "") -> Markup:
@@ -22,11 +28,14 @@ def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place:
         place: the location of the gallery in the sources, for the cards of models that failed.
     """
     caption_id = f"{anchor}-caption" if options.caption else None
+    columns = own_columns(cards)
+    draw = _Drawing(columns, _largest(cards), place)
+    as_table = ("bmvis-as-table",) if options.view == "table" else ()
     return tag(
         "div",
-        tag("ul", *(_card(card, place) for card in cards), class_="bmvis-cards"),
+        tag("div", _heads(columns), *(draw.group(*group) for group in grouped(cards, options)), class_="bmvis-groups"),
         tag("p", prose(options.caption), class_="bmvis-caption", id=caption_id) if options.caption else None,
-        class_=" ".join(("bmvis", "bmvis-gallery", *options.classes)),
+        class_=" ".join(("bmvis", "bmvis-gallery", *as_table, *options.classes)),
         id=anchor,
         role="group",
         aria_labelledby=None if options.alt else caption_id,
@@ -34,35 +43,77 @@ def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place:
     )
 
 
-def _card(card: Card, place: str) -> Markup:
-    entry, page = card.entry, card.model
-    title = tag("a", entry.shown, href=card.href) if card.href else entry.shown
-    head = tag("p", title, class_="bmvis-card-title")
-    tags = tag("ul", *(tag("li", name) for name in entry.tags), class_="bmvis-tags") if entry.tags else None
-    if isinstance(page, BmvisError):
-        body = join(head, tag("p", tag("strong", summary.NOT_DRAWN)), *_error(page, entry.location or place))
-        return tag("li", body, tags, class_="bmvis-card bmvis-card-error", data_reference=entry.reference)
-    return tag(
-        "li",
-        (figure_thumbnail(page.figure) if page.figure else None) or to_thumbnail(page),
-        head,
-        tag("p", tag("i", page.type)) if page.type else None,
-        tag("p", *spaced(tag("span", fact) for fact in summary.card_facts(page)), class_="bmvis-facts"),
-        _columns(entry),
-        tags,
-        class_="bmvis-card",
-        data_count=page.totals.count,
-        data_reference=entry.reference,
-    )
+def _heads(columns: Iterable[str]) -> Markup:
+    """Return the headings of the table view. Screen readers read the names of columns with each value instead."""
+    names = ("", "Model", "Type", "Parameters", *columns, "Tags")
+    return tag("p", *spaced(tag("span", name) for name in names), class_="bmvis-heads", aria_hidden="true")
 
 
-def _columns(entry: Entry) -> Markup | None:
-    """Return the columns of the model itself, such as an accuracy. The script of the gallery sorts by them."""
-    pairs = (tag("div", tag("dt", name), " ", tag("dd", value, data_column=name)) for name, value in entry.columns)
-    return tag("dl", *spaced(pairs), class_="bmvis-values") if entry.columns else None
+def _largest(cards: Iterable[Card]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for card in cards:
+        if isinstance(card.model, Page):
+            found[card.model.type] = max(found.get(card.model.type, 0), card.model.totals.count)
+    return found
 
 
-def _error(error: BmvisError, place: str) -> list[Markup]:
-    return [tag("p", text) for text in (error.message, error.hint) if text] + [tag("p", tag("small", place))] * bool(
-        place
-    )
+class _Drawing(NamedTuple):
+    """What the cards of a gallery share."""
+
+    columns: tuple[str, ...]
+    largest: Mapping[str, int]
+    """The number of parameters of the largest model of each type."""
+    place: str
+
+    def group(self, title: str, cards: Sequence[Card]) -> Markup:
+        """Return the cards of a group below its heading."""
+        head = tag("p", title, class_="bmvis-group-title", role="heading", aria_level=3) if title else None
+        return tag("div", head, tag("ul", *map(self.card, cards), class_="bmvis-cards"), class_="bmvis-group")
+
+    def card(self, card: Card) -> Markup:
+        """Return one card. Parts that a card lacks are empty, so that the cards of a line and columns are aligned."""
+        entry, page = card.entry, card.model
+        title = tag("a", entry.shown, href=card.href) if card.href else entry.shown
+        head = tag("p", title, class_="bmvis-card-title")
+        tags = tag("ul", *(tag("li", name) for name in entry.tags), class_="bmvis-tags") if entry.tags else None
+        if isinstance(page, BmvisError):
+            problem = _error(page, entry.location or self.place)
+            classes = "bmvis-card bmvis-card-error"
+            return tag("li", _NO_PICTURE, head, problem, tags, class_=classes, data_reference=entry.reference)
+        figure = figure_thumbnail(page.figure) if page.figure else None
+        picture = figure or to_thumbnail(page, self.largest[page.type])
+        parts = picture or _NO_PICTURE, head, *self._facts(entry, page), tags
+        return tag("li", *parts, class_="bmvis-card", data_count=page.totals.count, data_reference=entry.reference)
+
+    def _facts(self, entry: Entry, page: Page) -> list[Markup | None]:
+        return [
+            tag("p", tag("i", _breakable(page.type)) if page.type else None, class_="bmvis-type"),
+            tag("p", *spaced(tag("span", fact) for fact in summary.card_facts(page)), class_="bmvis-facts"),
+            self._values(entry),
+        ]
+
+    def _values(self, entry: Entry) -> Markup | None:
+        """Return the columns of the model itself, such as an accuracy. The script of the gallery sorts by them."""
+        known = dict(entry.columns)
+        pairs = (_pair(name, known.get(name, "")) for name in self.columns)
+        return tag("dl", *spaced(pairs), class_="bmvis-values") if self.columns else None
+
+
+_NO_PICTURE = tag("span", class_="bmvis-no-picture")
+
+
+def _pair(name: str, value: str) -> Markup:
+    if not value:
+        return tag("div", tag("dt", name), " ", tag("dd", NO_VALUE), class_="bmvis-missing")
+    return tag("div", tag("dt", name), " ", tag("dd", value, data_column=name))
+
+
+def _breakable(name: str) -> Markup:
+    """Return the name of a type that browsers break between its words: `Bert|For|Masked|LM`, `torch.|nn.|Linear`."""
+    first, *words = re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[._])|(?<=[A-Z])(?=[A-Z][a-z])", name)
+    return join(first, *(part for word in words for part in (WORD_BREAK, word)))
+
+
+def _error(error: BmvisError, place: str) -> Markup:
+    texts = [tag("strong", summary.NOT_DRAWN), error.message, error.hint, tag("small", place) if place else ""]
+    return tag("div", *(tag("p", text) for text in texts if text))

@@ -20,6 +20,8 @@ LEVELS = 7
 """Number of lines of cells, including the one of the root. Deeper modules are only in the tree."""
 THUMBNAIL_LEVELS, THUMBNAIL_MIN_WIDTH = 4, 6.0
 """Number of lines of a thumbnail, and the minimum width of its cells."""
+THUMBNAIL_MIN_SHARE = 0.25
+"""Minimum width of a thumbnail, as a share of the widest one."""
 MIN_WIDTH = 2.0
 """Minimum width of a cell, in units of `WIDTH`."""
 LETTER, EDGES = 7.4, 12
@@ -61,12 +63,18 @@ def to_map(page: Page, link: PathLink = lambda path: None) -> Markup | None:
     return tag("div", drawn, class_="bmvis-map")
 
 
-def to_thumbnail(page: Page) -> Markup | None:
+def to_thumbnail(page: Page, largest: int = 0) -> Markup | None:
     """Return a small map without text, starting at the first level that shows several modules.
 
-    Its text alternative names the largest modules of that level.
+    Its text alternative names the largest modules of that level. Lines separate repeated modules, where there is room.
+
+    Args:
+        page: the page to draw.
+        largest: the number of parameters of the largest model of its family. The map of a smaller model is narrower:
+            by the fourth root, so that small models are still visible.
     """
-    cells = [cell for cell in _cells(page) if cell.width >= THUMBNAIL_MIN_WIDTH]
+    share = max(THUMBNAIL_MIN_SHARE, min(1.0, (page.totals.count / largest) ** 0.25)) if largest else 1.0
+    cells = [cell for cell in _cells(page, share) if cell.width >= THUMBNAIL_MIN_WIDTH]
     if not cells:
         return None
     levels = [cell.row.depth for cell in cells]
@@ -74,8 +82,7 @@ def to_thumbnail(page: Page) -> Markup | None:
     cells = [cell for cell in cells if 0 <= cell.row.depth - top_level < THUMBNAIL_LEVELS]
     shapes: dict[str, list[str]] = {}
     for cell in cells:
-        left, top, width = _short(cell.left), (cell.row.depth - top_level) * LINE, _short(cell.width)
-        shapes.setdefault(cell.state, []).append(f"M{left} {top}h{width}v{LINE}h-{width}z")
+        shapes.setdefault(cell.state, []).append(_outlines(cell, (cell.row.depth - top_level) * LINE))
     return tag(
         "svg",
         *(tag("path", d="".join(drawn), class_=f"bmvis-{state}") for state, drawn in shapes.items()),
@@ -89,6 +96,14 @@ def to_thumbnail(page: Page) -> Markup | None:
     )
 
 
+def _outlines(cell: MapCell, top: int) -> str:
+    """Return the path of a cell, and of the lines between the repeated modules in it."""
+    left, width, count = cell.left, cell.width, cell.row.repeats
+    inner = range(1, count) if width / count >= THUMBNAIL_MIN_WIDTH else ()
+    lines = "".join(f"M{_short(left + width * index / count)} {top}v{LINE}" for index in inner)
+    return f"M{_short(left)} {top}h{_short(width)}v{LINE}h-{_short(width)}z{lines}"
+
+
 def _in_words(cells: Sequence[MapCell], whole: int) -> str:
     """Return the text alternative of a thumbnail: `Where the parameters are: encoder 78 %, embeddings 21 %`."""
     largest = sorted(cells, key=lambda cell: -cell.row.first)[:4]
@@ -96,12 +111,13 @@ def _in_words(cells: Sequence[MapCell], whole: int) -> str:
     return f"Where the parameters are: {', '.join(parts)}"
 
 
-def _cells(page: Page) -> Iterator[MapCell]:
+def _cells(page: Page, share: float = 1.0) -> Iterator[MapCell]:
+    """Yield the cells of a map that takes this share of `WIDTH`."""
     rows = page.rows
     whole = sum(row.first for row in rows if not row.depth)
     if not whole:
         return
-    scale = WIDTH / whole
+    scale = share * WIDTH / whole
     ends = [0.0] * (LEVELS + 1)  # the left edge of the next cell of each level
     for row, state in zip(rows, _states(rows), strict=True):
         if row.depth >= LEVELS or not row.first:

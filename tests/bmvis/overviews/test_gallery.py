@@ -1,26 +1,20 @@
 """Galleries without a host: lines, patterns, order, names of pages, and thumbnails."""
 
+import re
 from xml.etree import ElementTree
 
 import msgspec
 import pytest
+from markdown import markdown
 from trees import bert, linear
 
-from bmvis.errors import FactoryError
+from bmvis.errors import FactoryError, OptionError
 from bmvis.model.tree import Model, Module, Problem
 from bmvis.options.definitions import Options
-from bmvis.overviews.gallery import (
-    THUMBNAIL,
-    Entry,
-    GalleryOptions,
-    expand,
-    figure_problems,
-    make_card,
-    ordered,
-    page_names,
-    parse_gallery_options,
-    read_entries,
-)
+from bmvis.overviews.cards import THUMBNAIL, figure_problems, make_card, ordered
+from bmvis.overviews.entries import Entry, expand, read_entries
+from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
+from bmvis.overviews.pages import markdown_escaped, page_names
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.map import to_thumbnail
 from bmvis.render.html.tree import to_html
@@ -53,15 +47,108 @@ def test_pattern_expands_once_and_keeps_its_tags():
     ]
 
 
-def test_sizes_order_cards_and_failures_come_last():
-    small = Model((Module("", 0, "Small"), linear("a", 1, 2, 2)))
-    cards = [
+SMALL = Model((Module("", 0, "Small"), linear("a", 1, 2, 2)))
+
+
+def cards(**columns):
+    """Return cards of models `a`, `b`, … with the values of each column, in the order of the models."""
+    count = max(map(len, columns.values()))
+    rows = [tuple((name, values[index]) for name, values in columns.items() if values[index]) for index in range(count)]
+    return [make_card(Entry(f"zoo:{chr(97 + index)}", values=row), SMALL) for index, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [("parameters", "A small b"), ("parameters ascending", "small A b"), ("size", "A small b"), ("name", "A b small")],
+)
+def test_sizes_order_cards_and_failures_come_last(sort, expected):
+    found = [
         make_card(Entry("zoo:b"), FactoryError("no")),
-        make_card(Entry("zoo:small"), small),
+        make_card(Entry("zoo:small"), SMALL),
         make_card(Entry("zoo:A"), bert()),
     ]
-    assert [card.entry.shown for card in ordered(cards, "parameters")] == ["A", "small", "b"]
-    assert [card.entry.shown for card in ordered(cards, "name")] == ["A", "b", "small"]
+    options = parse_gallery_options({"sort": sort})
+    assert " ".join(card.entry.shown for card in ordered(found, options.sort)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sort", "values", "expected"),
+    [
+        ("mAP", ["9.5", "", "53.1", "10"], "cdab"),
+        ("mAP ascending", ["9.5", "", "53.1", "10"], "adcb"),
+        ("latency", ["2.3 ms", "1,200 ms", "-1 ms"], "bac"),
+        ("license", ["mit", "", "Apache", "2-clause"], "dcab"),
+        ("Top 1 descending", ["a", "c", "b"], "bca"),
+        ("given", ["2", "3", "1"], "abc"),
+    ],
+    ids=["numbers", "ascending", "units", "text", "spaces-in-the-name", "as-listed"],
+)
+def test_columns_of_their_own_order_cards(sort, values, expected):
+    options = parse_gallery_options({"sort": sort})
+    found = ordered(cards(**{options.sort.column or "mAP": values}), options.sort)
+    assert "".join(card.entry.shown for card in found) == expected
+
+
+def test_sort_by_a_column_that_no_model_has_is_an_error():
+    with pytest.raises(OptionError, match=r"no model has the column 'maP' \(did you mean 'mAP'\?\)"):
+        ordered(cards(mAP=["1", "2"]), parse_gallery_options({"sort": "maP"}).sort)
+
+
+def drawn(found, **written):
+    return ElementTree.fromstring(to_cards(found, "g", parse_gallery_options(written)))
+
+
+def test_groups_have_headings_in_the_order_of_the_tags():
+    lines = [("a", ("text", "large")), ("b", ()), ("c", ("image",)), ("d", ("text",))]
+    found = [make_card(Entry(f"zoo:{name}", tags=tags), SMALL) for name, tags in lines]
+    groups = {
+        "".join(group.find("p").itertext()): ["".join(title.itertext()) for title in group.findall("ul/li/p[1]")]
+        for group in drawn(found, group="").iter("div")
+        if group.get("class") == "bmvis-group"
+    }
+    assert groups == {"text": ["a", "d"], "image": ["c"], "Other": ["b"]}
+    assert not drawn(found).findall(".//*[@role='heading']")
+
+
+def test_table_view_has_a_heading_and_a_value_for_each_column():
+    root = drawn(cards(mAP=["1", "2"], speed=["", "2 ms"]), view="table")
+    assert "bmvis-as-table" in root.get("class")
+    heads = [head.text for head in root.findall(".//p[@class='bmvis-heads']/span")]
+    assert heads == [None, "Model", "Type", "Parameters", "mAP", "speed", "Tags"]
+    assert [[cell.text for cell in card.iter("dd")] for card in root.iter("li")] == [["1", "–"], ["2", "2 ms"]]
+    assert "bmvis-as-table" not in drawn(cards(mAP=["1"])).get("class")
+
+
+def stack(blocks, width):
+    layers = [linear(f"layers.{index}", 2, width, width) for index in range(blocks)]
+    return Model((Module("", 0, "Net"), linear("head", 1, width, 9), Module("layers", 1, "ModuleList"), *layers))
+
+
+def test_thumbnails_of_one_family_differ_in_blocks_and_width():
+    def outlines(*models):
+        found = [make_card(Entry(f"zoo:{index}"), model) for index, model in enumerate(models)]
+        return ["".join(path.get("d") for path in card.iter("path")) for card in drawn(found).iter("li")]
+
+    small, deep, wide = outlines(stack(4, 20), stack(8, 20), stack(4, 40))
+    assert [path.count("v24M") + path.endswith("v24") for path in (small, deep, wide)] == [3, 7, 3]
+    ends = [max(float(x) for x in re.findall(r"M([\d.]+) ", path)) for path in (small, wide)]
+    assert ends[0] < ends[1] < 1000
+    assert outlines(stack(4, 20)) != [small]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("BertForMaskedLM", "Bert For Masked LM"),
+        ("T5EncoderModel", "T5 Encoder Model"),
+        ("torch.nn.Linear_8bit", "torch. nn. Linear_ 8bit"),
+        ("resnet", "resnet"),
+        ("VGG", "VGG"),
+    ],
+)
+def test_type_names_break_between_their_words(name, parts):
+    [kind] = drawn([make_card(Entry("zoo:a"), Model((Module("", 0, name), linear("a", 1, 2, 2))))]).iter("i")
+    assert [kind.text, *(rest.tail for rest in kind)] == parts.split()
 
 
 def test_page_names_are_unique():
@@ -123,9 +210,16 @@ def test_thumbnail_starts_at_the_first_branch():
     assert "M0 0h" in drawn[0].get("d")
 
 
-def test_unknown_sort_is_rejected():
-    with pytest.raises(Exception, match="expected given, name or parameters"):
-        parse_gallery_options({"sort": "size"})
+@pytest.mark.parametrize(("option", "value"), [("sort", ""), ("view", "list"), ("thumbnail", "photo"), ("group", "x")])
+def test_invalid_option_is_rejected(option, value):
+    with pytest.raises(OptionError, match=f"for option '{option}'|option '{option}'"):
+        parse_gallery_options({option: value})
+
+
+@pytest.mark.parametrize("text", ["A & <b>", r"a\_b *c* `d`", "~x~ $y$ | [z](w) #1", "::: note"])
+def test_escaped_titles_read_as_written(text):
+    html = markdown(f"# {markdown_escaped(text)}")
+    assert ElementTree.fromstring(html).text == text
 
 
 @pytest.mark.parametrize("options", [Options(), Options(caption="A caption")], ids=["plain", "captioned"])

@@ -6,7 +6,7 @@ from trees import bert, linear
 from bmvis.errors import FactoryError, OptionError
 from bmvis.model.tree import Model, Module
 from bmvis.options.definitions import Options
-from bmvis.overviews.gallery import Entry, read_entries
+from bmvis.overviews.entries import Entry, read_entries
 from bmvis.overviews.own_columns import misspelled_rows, read_rows
 from bmvis.overviews.table import RowResult, make_table
 from bmvis.overviews.table_options import parse_table_options

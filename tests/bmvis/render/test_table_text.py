@@ -10,7 +10,7 @@ from trees import linear
 
 from bmvis.errors import FactoryError
 from bmvis.model.tree import Model, Module
-from bmvis.overviews.gallery import Entry
+from bmvis.overviews.entries import Entry
 from bmvis.overviews.table import RowResult, make_table
 from bmvis.overviews.table_options import parse_table_options
 from bmvis.render.html.table import to_html_table

@@ -15,7 +15,8 @@ from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Buffer, Call, Model, Module, Output, paths
 from bmvis.options.definitions import Options
 from bmvis.options.parsing import parse_options, parse_site_options
-from bmvis.overviews.gallery import Entry, make_card
+from bmvis.overviews.cards import make_card
+from bmvis.overviews.entries import Entry
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.text import to_text
