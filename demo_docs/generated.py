@@ -13,13 +13,13 @@ from typing import get_args
 import click
 import msgspec
 
-from bmvis import options
 from bmvis.cli import main
 from bmvis.errors import BmvisError
+from bmvis.options import definitions
 from bmvis.options.definitions import Option
+from bmvis.overviews import gallery_options
 from bmvis.overviews.columns import COLUMNS
 from bmvis.overviews.facts import FACT_OPTIONS
-from bmvis.overviews.gallery_options import GALLERY_OPTIONS
 from bmvis.overviews.table_options import TABLE_OPTIONS
 from bmvis.render.html import assets
 from bmvis.source.name_patterns import ModelSettings, NamedModel, PatternSettings
@@ -222,7 +222,7 @@ _UNDESCRIBED = {
     "models": "Maps model names to references, or to tables with the keys `models.NAME`. A key can also be a pattern "
     "of factories, with the keys `models.PATTERN` and `models.NAME`.",
     "models.NAME.reference": "The factory reference.",
-    "models.NAME.device": f"Where the factory runs: {', '.join(get_args(options.Device))}.",
+    "models.NAME.device": f"Where the factory runs: {', '.join(get_args(definitions.Device))}.",
 }
 _SETTINGS_OF: dict[str, Callable[[], Iterable[list[str]]]] = {
     "sphinx": _sphinx_settings,
@@ -230,8 +230,8 @@ _SETTINGS_OF: dict[str, Callable[[], Iterable[list[str]]]] = {
     "pyproject": _pyproject_settings,
 }
 _MAKERS: dict[str, Callable[[str], str]] = {
-    "options": lambda _: _options(options.OPTIONS),
-    "gallery-options": lambda _: _options(GALLERY_OPTIONS),
+    "options": lambda _: _options(definitions.OPTIONS),
+    "gallery-options": lambda _: _options(gallery_options.GALLERY_OPTIONS),
     "table-options": lambda _: _options(TABLE_OPTIONS),
     "fact-options": lambda _: _options(FACT_OPTIONS.values()),
     "table-columns": lambda _: table(
