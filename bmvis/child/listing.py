@@ -26,8 +26,10 @@ import msgspec
 from torch import nn
 
 from bmvis.child import allowed
+from bmvis.child.defaults import with_defaults
 from bmvis.errors import FactoryError, a_type
 from bmvis.reference import Reference
+from bmvis.source.default_arguments import Defaults
 from bmvis.untrusted import user_text
 
 MAX_MODELS = 10_000
@@ -44,14 +46,14 @@ class Found(msgspec.Struct, frozen=True):
     """The names that give no model, each with the reason: `load (returns int)`."""
 
 
-def names(module: ModuleType, pattern: Reference) -> Found:
+def names(module: ModuleType, pattern: Reference, defaults: Defaults = ()) -> Found:
     """Return a reference for each name in `module` that gives a model, and the names that were passed over."""
     found, passed_over = [], []
     call = f"({pattern.given})" if pattern.called else ""
     for name, value in allowed.offered(module):
         if not fnmatchcase(name, pattern.attribute):
             continue
-        reason = _reason(value, pattern)
+        reason = _reason(value, pattern, name, defaults)
         if reason is None:
             found.append(f"{pattern.module}:{name}{call}")
         elif reason:
@@ -65,7 +67,7 @@ def model_names(module: ModuleType) -> list[str]:
     return [name for name, value in allowed.offered(module) if _reason(value, pattern) is None]
 
 
-def each(module: ModuleType, pattern: Reference) -> Iterator[str]:
+def each(module: ModuleType, pattern: Reference, defaults: Defaults = ()) -> Iterator[str]:
     """Yield a reference for each key of a dictionary, or for each item of a list as the argument of a function.
 
     Raises:
@@ -76,7 +78,7 @@ def each(module: ModuleType, pattern: Reference) -> Iterator[str]:
         return
     call = f"({pattern.given})" if pattern.called else ""
     for key, value in _pairs(_holder(module, pattern.attribute), f"{pattern.module}:{pattern.attribute}"):
-        if type(key) in (str, int) and _reason(value, pattern) is None:
+        if type(key) in (str, int) and _reason(value, pattern, pattern.attribute, defaults) is None:
             yield f"{pattern.module}:{pattern.attribute}[{key!r}]{call}"
 
 
@@ -123,13 +125,15 @@ def _foreign(module: ModuleType, pattern: Reference) -> Iterator[str]:
             yield f"{name} (not in __all__)" if hasattr(module, "__all__") else f"{name} (imported, not in __all__)"
 
 
-def _reason(value: Any, pattern: Reference) -> str | None:
-    """Return why an object gives no model if it is called with the arguments of a pattern.
+def _reason(value: Any, pattern: Reference, name: str = "", defaults: Defaults = ()) -> str | None:
+    """Return why an object gives no model if it is called with the arguments of a pattern and the defaults of its name.
 
     None if it gives a model, '' if it is of a kind that never does, such as a number.
     """
     try:
-        return _reason_of(value, pattern)
+        found = msgspec.structs.replace(pattern, attribute=name)
+        with_given = with_defaults(value, found, defaults)
+        return _reason_of(value, msgspec.structs.replace(with_given, called=pattern.called))
     except Exception:  # its class, signature and wrappers are user code; the module can have other models
         return ""
 

@@ -19,12 +19,13 @@ from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.extraction import optimizers
 from bmvis.reference import Reference, parse_reference
 from bmvis.source.allow import EVERYTHING
+from bmvis.source.default_arguments import Defaults
 from bmvis.untrusted import user_text
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
-def list_models(pattern: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> listing.Found:
+def list_models(pattern: Reference, allow: tuple[str, ...] = (EVERYTHING,), defaults: Defaults = ()) -> listing.Found:
     """Import the module of a pattern and find each model that the pattern matches.
 
     Raises:
@@ -34,8 +35,8 @@ def list_models(pattern: Reference, allow: tuple[str, ...] = (EVERYTHING,)) -> l
     if pattern.each_call:
         return listing.Found(tuple(listing.calls(pattern, _called_list(pattern, allow))))
     if pattern.each is not None:
-        return listing.Found(tuple(listing.each(module, pattern)))
-    return listing.names(module, pattern)
+        return listing.Found(tuple(listing.each(module, pattern, defaults)))
+    return listing.names(module, pattern, defaults)
 
 
 def _called_list(pattern: Reference, allow: tuple[str, ...]) -> Any:

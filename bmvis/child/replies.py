@@ -51,7 +51,7 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
         folders = (*project_folders(request), *_file_folder(reference))
         imports.begin(reference.module, (*request.path, *sys.path), folders)
         found = (
-            loader.list_models(reference, request.allow)
+            loader.list_models(reference, request.allow, request.defaults)
             if request.listing
             else builder.build(reference, request, imports)
         )

@@ -20,6 +20,7 @@ from bmvis.reference import Reference
 from bmvis.source import checkpoint, fingerprint
 from bmvis.source.allow import EVERYTHING
 from bmvis.source.cache import Cache
+from bmvis.source.default_arguments import Defaults
 from bmvis.source.portable import portable_failure
 from bmvis.source.worker_state import worker_state
 from bmvis.worker.client import Worker, answered
@@ -49,6 +50,8 @@ class BuildJob(msgspec.Struct, frozen=True):
     """The entries that match the function that makes the inputs."""
     figure: bool = False
     """Whether to record the dataflow."""
+    defaults: Defaults = ()
+    """The default arguments that can apply to the reference, or to the models of the pattern."""
 
     @property
     def is_called(self) -> bool:
@@ -89,7 +92,9 @@ class Builder:
             if not job.is_called:
                 raise
             worker = self._worker(job)
-            plain = worker.build(job.reference.text, device=job.device, path=job.path, allow=job.allow)
+            plain = worker.build(
+                job.reference.text, device=job.device, path=job.path, allow=job.allow, defaults=job.defaults
+            )
             return _uncalled(plain, job, f"the model could not be called: {error.message}", error.hint, error.detail)
 
     def find_all(self, job: BuildJob) -> Listed:
@@ -98,8 +103,8 @@ class Builder:
         Raises:
             BmvisError: the module cannot be imported.
         """
-        request = Request(0, job.reference.text, "auto", job.path, listing=True, allow=job.allow)
-        key = ("list", job.reference.text, job.path, job.python, *_allowed(job))
+        request = Request(0, job.reference.text, "auto", job.path, listing=True, allow=job.allow, defaults=job.defaults)
+        key = ("list", job.reference.text, job.path, job.python, *_allowed(job), *job.defaults)
         return self._answer(job, request, key, Listed)
 
     def installed_facts(self, folders: Iterable[str]) -> tuple[Fact, ...]:
@@ -160,13 +165,14 @@ def _request(job: BuildJob) -> Request:
         allow=job.allow,
         inputs_allow=job.inputs_allow,
         figure=job.figure,
+        defaults=job.defaults,
     )
 
 
 def _key(job: BuildJob) -> tuple[object, ...]:
     """Return the key of a job in the cache."""
     called = [*([job.inputs] if job.inputs else []), *(["figure"] if job.figure else [])]
-    return (job.reference.text, job.device, job.path, job.python, *called, *_allowed(job))
+    return (job.reference.text, job.device, job.path, job.python, *called, *_allowed(job), *job.defaults)
 
 
 def _allowed(job: BuildJob) -> tuple[object, ...]:

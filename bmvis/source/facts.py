@@ -26,6 +26,8 @@ MAX_STAT_BYTES = 2**26
 """Size in bytes above which a file that was checked with `os.stat`, but not opened, counts only as existing."""
 FOLDERS = ":"
 """The `of` of an entry fact that covers only the folders that the table sets. It is not a valid name."""
+ARGUMENTS = ":arguments"
+"""The `of` of an entry fact that covers the default arguments of all factories."""
 _MODULE_SUFFIXES = (".py", ".so", ".pyd", ".pyc")
 
 
@@ -170,6 +172,8 @@ def _is_module(entry: os.DirEntry[str], is_any_folder: bool) -> bool:
 def _entry(fact: Fact) -> str:
     try:
         project = read_project(Path(fact.path).parent)
+        if fact.of == ARGUMENTS:
+            return fingerprint.of_bytes(repr(project.arguments).encode()) if project.arguments else ""
         found: object = () if fact.of == FOLDERS else (tuple(project.models), project.patterns)
         if fact.of not in ("", FOLDERS):
             found = project.find(fact.of)

@@ -15,6 +15,8 @@ from bmvis.comparison.ignored import NOTHING, Ignored, parse_ignored
 from bmvis.errors import ProjectError, nearest
 from bmvis.options.definitions import Device
 from bmvis.overviews.own_columns import column_text
+from bmvis.reference import Reference
+from bmvis.source.default_arguments import Defaults, matching, read_defaults
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern, read_pattern
 
 if sys.version_info >= (3, 11):
@@ -30,6 +32,9 @@ class _BmvisTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: tuple[str, ...] | None = None
     snapshots: str = "snapshots"
     models: dict[str, str | dict[str, Any]] = {}
+    arguments: dict[str, str] = {}
+    """Default arguments for the factories that match a pattern: `"zoo:*" = "pretrained=False"`. A factory gets those
+    that it accepts and that its reference does not set."""
     ignore: tuple[str, ...] = ()
     """Changes that `bmvis check` ignores: the name of an argument (`dropout`), a path and a name (`head.*:p`), or a
     class of changes (`cosmetic`)."""
@@ -50,6 +55,8 @@ class Project(msgspec.Struct, frozen=True):
     """Changes that are not counted."""
     shared_path: tuple[str, ...] = ()
     """The same as `path` if the table sets it, else empty: references without a name use these folders, too."""
+    arguments: Defaults = ()
+    """Default arguments of factories."""
 
     @property
     def file(self) -> Path:
@@ -90,6 +97,10 @@ class Project(msgspec.Struct, frozen=True):
             found[name] = columns
             found.setdefault(model.reference, columns)
         return found
+
+    def defaults(self, reference: Reference) -> Defaults:
+        """Return the entries of `arguments` that can apply to a reference, or to the models that a pattern finds."""
+        return matching(self.arguments, reference)
 
     def has_name(self, name: str) -> bool:
         """Return whether a model has this name."""
@@ -158,13 +169,16 @@ def _project(folder: Path, written: object, file: Path) -> Project:
     try:
         table = msgspec.convert(written, _BmvisTable)
     except msgspec.ValidationError as error:
-        raise ProjectError(f"[tool.bmvis] in {file}: {error}", hint="known: path, snapshots, models, ignore") from None
+        raise ProjectError(
+            f"[tool.bmvis] in {file}: {error}", hint="known: path, snapshots, models, arguments, ignore"
+        ) from None
     patterns = tuple(read_pattern(key, entry, str(file)) for key, entry in table.models.items() if ":" in key)
     models = {name: _named(name, entry, file) for name, entry in table.models.items() if ":" not in name}
     require_file_names(models, file)
     shared = tuple(str(folder / entry) for entry in table.path or ())
     path = (str(folder),) if table.path is None else shared
-    return Project(folder, path, folder / table.snapshots, models, patterns, parse_ignored(table.ignore), shared)
+    ignored, arguments = parse_ignored(table.ignore), read_defaults(table.arguments, str(file))
+    return Project(folder, path, folder / table.snapshots, models, patterns, ignored, shared, arguments)
 
 
 def _named(name: str, written: object, file: Path) -> NamedModel:

@@ -19,7 +19,7 @@ from bmvis.options.definitions import Device
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, BuildJob
-from bmvis.source.facts import FOLDERS, entry_fact
+from bmvis.source.facts import ARGUMENTS, FOLDERS, entry_fact
 from bmvis.source.modes import Mode
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
 from bmvis.source.pattern_matches import matching_names, matching_records, passed_over_text, with_names
@@ -221,8 +221,8 @@ class Source:
 
     def _with_entry(self, name: str, built: Built) -> Built:
         """Return a model with the facts of the installed distributions, and of its entry in pyproject.toml."""
-        of = name or (FOLDERS if self.project.shared_path else "")
-        entry = (entry_fact(self.project.file, of),) if of else ()
+        names = name or (FOLDERS if self.project.shared_path else ""), ARGUMENTS
+        entry = (entry_fact(self.project.file, of) for of in names if of)
         installed = self._builder.installed_facts(built.installed)
         return msgspec.structs.replace(built, facts=(*built.facts, *entry, *installed))
 
@@ -264,11 +264,9 @@ class Source:
                 job, allow=self._allow.grants(Reference("", pattern.module, pattern.each or ""))
             )
         listed = self._builder.find_all(job)
-        found = (reference for reference in listed.references if self._admits(parse_reference(reference)))
+        parsed = map(parse_reference, listed.references)
+        found = (reference.text for reference in parsed if self._allow.admits(reference.module, reference.attribute))
         return msgspec.structs.replace(listed, references=tuple(found))
-
-    def _admits(self, reference: Reference) -> bool:
-        return self._allow.admits(reference.module, reference.attribute)
 
     def _inputs_grants(self, written: str) -> tuple[str, ...]:
         """Return the allow entries that match the function that makes the inputs, if there is one."""
@@ -282,7 +280,8 @@ class Source:
     def _job(self, reference: Reference) -> BuildJob:
         """Return the job for a reference on a page, with the settings of the site."""
         path = tuple(dict.fromkeys((*self._path, *self.project.shared_path)))
-        return BuildJob(reference, self._cwd, path, self._python, self._timeout, self._memory)
+        given = self.project.defaults(reference)
+        return BuildJob(reference, self._cwd, path, self._python, self._timeout, self._memory, defaults=given)
 
     def _named_job(self, model: NamedModel, device: Device) -> BuildJob:
         """Return the job for a name from pyproject.toml, which every page may use."""
@@ -300,4 +299,5 @@ class Source:
             model.device if device == "auto" else device,
             model.inputs,
             figure=model.flow or bool(model.inputs),
+            defaults=project.defaults(reference),
         )

@@ -73,10 +73,12 @@ class Worker:
         allow: tuple[str, ...] = ("*",),
         inputs_allow: tuple[str, ...] = ("*",),
         figure: bool = False,
+        defaults: tuple[tuple[str, str], ...] = (),
     ) -> Built:
         """Build and capture the model that `reference` names, and call it if there are `inputs`, or for a `figure`.
 
         `allow` and `inputs_allow` are entries as in `bmvis.source.allow`, one of which must allow what is called.
+        `defaults` are those of `bmvis.source.default_arguments`.
 
         Raises:
             BmvisError: the reference, the factory or the process failed.
@@ -90,12 +92,20 @@ class Worker:
             allow=allow,
             inputs_allow=inputs_allow,
             figure=figure,
+            defaults=defaults,
         )
         reply = answered(self.reply(request))
         assert isinstance(reply, Built)
         return reply
 
-    def find_all(self, pattern: str, *, path: Sequence[str] = (), allow: tuple[str, ...] = ("*",)) -> Listed:
+    def find_all(
+        self,
+        pattern: str,
+        *,
+        path: Sequence[str] = (),
+        allow: tuple[str, ...] = ("*",),
+        defaults: tuple[tuple[str, str], ...] = (),
+    ) -> Listed:
         """Return references to the models that a pattern such as `zoo:bert_*` matches.
 
         `allow` are entries, one of which must allow the function that the pattern calls for a list.
@@ -103,7 +113,9 @@ class Worker:
         Raises:
             BmvisError: as from `build`.
         """
-        reply = answered(self.reply(Request(0, pattern, "auto", tuple(path), listing=True, allow=allow)))
+        reply = answered(
+            self.reply(Request(0, pattern, "auto", tuple(path), listing=True, allow=allow, defaults=defaults))
+        )
         assert isinstance(reply, Listed)
         return reply
 

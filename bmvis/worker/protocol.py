@@ -36,6 +36,8 @@ class Request(msgspec.Struct, frozen=True):
     """Entries of the allow list for the function that makes the inputs."""
     figure: bool = False
     """Whether to record the dataflow, with default inputs if there are none."""
+    defaults: tuple[tuple[str, str], ...] = ()
+    """Patterns of references, each with default arguments (`bmvis.source.default_arguments`)."""
     secret: str = ""
     """A random part of the name of the answer's file, unique to this request."""
 

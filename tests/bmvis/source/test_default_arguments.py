@@ -1,0 +1,133 @@
+"""Default arguments of factories, `[tool.bmvis.arguments]`: for single references, patterns, names and checks."""
+
+from math import prod
+
+import pytest
+
+from bmvis.errors import FactoryError, ProjectError
+from bmvis.source.pyproject import read_project
+from bmvis.source.source import Source
+
+ZOO = """
+import enum
+import torch
+from torch import nn
+
+class Size(enum.Enum):
+    SMALL = 2
+    LARGE = 8
+
+def net(width=2, pretrained=True):
+    if pretrained:
+        raise RuntimeError("no download in a docs build")
+    return nn.Linear(width, width, bias=False)
+
+def plain(width=3):
+    return nn.Linear(width, width, bias=False)
+
+def needy(width):
+    return nn.Linear(width, width, bias=False)
+
+def sized(size=Size.SMALL, dtype=torch.float32):
+    return nn.Linear(size.value, 1, bias=False, dtype=dtype)
+
+def loose(**options):
+    return nn.Linear(options.get("width", 1), 1, bias=False)
+
+class Zoo(nn.Linear):
+    def __init__(self, width=1):
+        super().__init__(width, 1, bias=False)
+
+    @staticmethod
+    def build(width=1):
+        return nn.Linear(width, 1, bias=False)
+
+ready = nn.Linear(4, 1, bias=False)
+NETS = {"a": plain}
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return a function that makes a project with these default arguments, and the source of its models."""
+    tmp_path.joinpath("zoo.py").write_text(ZOO)
+    opened = []
+
+    def make(arguments, models="", **settings):
+        table = "\n".join(f"{pattern!r} = {text!r}" for pattern, text in arguments.items())
+        text = f"[tool.bmvis.models]\n{models}\n[tool.bmvis.arguments]\n{table}\n"
+        tmp_path.joinpath("pyproject.toml").write_text(text)
+        opened.append(Source(tmp_path, path=["."], **settings))
+        return opened[-1]
+
+    yield make
+    for source in opened:
+        source.close()
+
+
+def count(source, reference):
+    return sum(prod(found.shape) for module in source.resolve(reference).model.modules for found in module.parameters)
+
+
+BOTH = {"zoo:*": "pretrained=False, width=5", "zoo:plain": "width=6", "other:*": "width=99"}
+
+
+def test_references_get_the_defaults_that_they_accept_and_do_not_set(project):
+    source = project(BOTH, 'named = "zoo:net"\nown = "zoo:net(width=7)"')
+    expected = {
+        "zoo:net": 25,
+        "zoo:net()": 25,
+        "zoo:net(3)": 9,
+        "zoo:net(width=4)": 16,
+        "zoo:plain": 36,
+        "zoo:needy": 25,
+        "zoo:loose": 5,
+        "zoo:Zoo": 5,
+        "zoo:Zoo.build": 5,
+        "zoo:ready": 4,
+        'zoo:NETS["a"]': 25,
+        "named": 25,
+        "own": 49,
+    }
+    assert {reference: count(source, reference) for reference in expected} == expected
+    with pytest.raises(FactoryError, match="no download"):
+        source.resolve("zoo:net(pretrained=True)")
+
+
+def test_defaults_can_name_members_and_data_types(project):
+    source = project({"zoo:sized": "size=Size.LARGE, dtype=torch.bfloat16"})
+    [parameter] = source.resolve("zoo:sized").model.modules[0].parameters
+    assert (parameter.shape, parameter.dtype) == ((1, 8), "bfloat16")
+
+
+def test_pattern_finds_what_takes_the_defaults(project):
+    assert "zoo:needy" not in project({}).find_all("zoo:*").references
+    source = project(BOTH)
+    assert "zoo:needy" in source.find_all("zoo:*").references
+    assert "zoo:net" in source.find_all("zoo:n*").references
+
+
+def test_changed_defaults_build_again_with_a_cache(project, tmp_path):
+    first = project({"zoo:plain": "width=5"}, cache=tmp_path / "cache")
+    before = first.resolve("zoo:plain")
+    second = project({"zoo:plain": "width=6"}, cache=tmp_path / "cache")
+    assert (count(first, "zoo:plain"), count(second, "zoo:plain")) == (25, 36)
+    assert set(before.facts) != set(second.resolve("zoo:plain").facts)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "message"),
+    [
+        ("zoo", "width=1", "is not a pattern"),
+        ("zoo:*()", "width=1", "is not a pattern"),
+        ("zoo:*", "", "has no names of arguments"),
+        ("zoo:*", "1", "has no names of arguments"),
+        ("zoo:*", "width=open()", "the argument"),
+        ("zoo:*", "width=1) + (2", "is not a single call"),
+    ],
+)
+def test_invalid_entry_is_an_error_with_its_place(project, tmp_path, pattern, text, message):
+    project({pattern: text})
+    with pytest.raises(ProjectError, match=message) as caught:
+        read_project(tmp_path)
+    assert "[tool.bmvis.arguments] in" in str(caught.value)
