@@ -54,7 +54,7 @@ def model_pages(uri: str, text: str, models: Models, defaults: Options) -> Itera
             yield gallery_key(options, entries), [_page(page, device) for page in found.pages]
 
 
-def _page(page: pages.ModelPage, device: str) -> ModelPage:
+def _page(page: pages.PlannedPage, device: str) -> ModelPage:
     entry = page.entry
     title, factory = pages.markdown_escaped(entry.shown), escape(entry.reference)
     text = f'# {title}\n\n{_tags(entry.tags)}<model-structure factory="{factory}"{device}></model-structure>\n'

@@ -11,7 +11,7 @@ import msgspec
 from bmvis.overviews.entries import Entry, expand
 
 
-class ModelPage(msgspec.Struct, frozen=True):
+class PlannedPage(msgspec.Struct, frozen=True):
     """The page of one model."""
 
     path: str
@@ -19,18 +19,18 @@ class ModelPage(msgspec.Struct, frozen=True):
     entry: Entry
 
 
-class ModelPages(msgspec.Struct, frozen=True):
+class PlannedPages(msgspec.Struct, frozen=True):
     """The pages of a gallery or a table."""
 
     folder: str
-    pages: tuple[ModelPage, ...]
+    pages: tuple[PlannedPage, ...]
     is_complete: bool
     """Whether all patterns could be expanded. If not, it is unknown which models are missing."""
 
 
 def model_pages(
     document: str, toctree: str, entries: Iterable[Entry], find_all: Callable[[str], Iterable[str]]
-) -> ModelPages:
+) -> PlannedPages:
     """Return the pages of the models of a gallery or a table.
 
     Args:
@@ -43,8 +43,8 @@ def model_pages(
     found = list(expand(tuple(entries), find_all))
     known = [entry for entry in found if isinstance(entry, Entry)]
     names = page_names(known)
-    pages = tuple(ModelPage(f"{folder}/{names[entry.reference]}", entry) for entry in known)
-    return ModelPages(folder, pages, len(known) == len(found))
+    pages = tuple(PlannedPage(f"{folder}/{names[entry.reference]}", entry) for entry in known)
+    return PlannedPages(folder, pages, len(known) == len(found))
 
 
 def folder_of(document: str, toctree: str) -> str:

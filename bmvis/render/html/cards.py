@@ -29,7 +29,7 @@ def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place:
     """
     caption_id = f"{anchor}-caption" if options.caption else None
     columns = own_columns(cards)
-    draw = _Drawing(columns, _largest(cards), place)
+    draw = _Cards(columns, _largest(cards), place)
     as_table = ("bmvis-as-table",) if options.view == "table" else ()
     return tag(
         "div",
@@ -57,7 +57,7 @@ def _largest(cards: Iterable[Card]) -> dict[str, int]:
     return found
 
 
-class _Drawing(NamedTuple):
+class _Cards(NamedTuple):
     """What the cards of a gallery share."""
 
     columns: tuple[str, ...]
