@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,14 @@ def test_pages_link_all_files_but_the_script_that_another_loads():
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.stem)
 def test_part_of_the_script_has_a_maximum_length(part):
     assert len(part.read_text().splitlines()) <= 350
+
+
+def test_texts_of_marks_have_a_form_for_programs_without_alternative_texts():
+    """WeasyPrint drops a `content` whose alternative text has `attr()`, and with it the number of repeats."""
+    text = re.sub(r"/\*.*?\*/", "", (assets.STATIC / "style" / "row.css").read_text(), flags=re.DOTALL)
+    for rule in re.findall(r"\{([^{}]*data-(?:x|mark)[^{}]*)\}", text):
+        contents = re.findall(r'content: ([^;]*?)( / "[^;]*attr\([^;]*)?;', rule)
+        if any(alternative for _, alternative in contents):
+            assert [len(contents), contents[0][1]] == [2, ""]
+            assert contents[0][0] == contents[1][0]
+    assert "attr(data-x);" in text
