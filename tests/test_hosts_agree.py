@@ -123,6 +123,6 @@ def test_both_hosts_draw_the_same_gallery(on_sphinx, on_markdown, name):
     galleries = [host.find(id=name) for host in (on_sphinx, on_markdown)]
     for gallery in galleries:
         for place in gallery.select("small"):
-            place.decompose()
+            place.parent.decompose()
     assert str(galleries[0]) == str(galleries[1])
     assert len(galleries[0].select(".bmvis-card")) == 4
