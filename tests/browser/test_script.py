@@ -118,6 +118,33 @@ def test_filter_matches_paths_in_common_notations(typed, found, shown, lora):
 
 
 @pytest.mark.parametrize(
+    ("message", "note"),
+    [
+        (
+            "size mismatch for bert.encoder.layer.0.output.dense.weight: copying a param with shape [2, 2]",
+            "1 of 33 rows end in bert.encoder.layer.0.output.dense.weight",
+        ),
+        ('Missing key(s) in state_dict: "net.bert.encoder.layer.3.output.dense.bias".', "1 of 33 rows end in bert."),
+        ("no path here at all", "0 of 33 rows"),
+        ("size mismatch for some.other.path: copying", "0 of 33 rows"),
+    ],
+    ids=["size", "missing", "no-path", "other-model"],
+)
+def test_filter_finds_the_path_in_a_message(message, note, lora):
+    lora.page.locator("#m [type=search]").fill(message)
+    assert lora.page.locator("#m output").inner_text().startswith(note)
+
+
+def test_no_match_after_members_were_taken_out_keeps_the_height(lora):
+    field = lora.page.locator("#m [type=search]")
+    height = "document.querySelector('#m').offsetHeight"
+    field.fill("layer.5.output.dense")
+    before = lora.page.evaluate(height)
+    field.fill("no.such.row")
+    assert lora.page.evaluate(height) == pytest.approx(before, abs=2)
+
+
+@pytest.mark.parametrize(
     ("typed", "count"),
     [("*.dense", 4), ("frozen", 15), ("delta", 2), ("trainable", 2), ("froz dense", 4), ("layer.12", 0), ("a.b.c", 0)],
 )
@@ -525,6 +552,7 @@ def test_pick_mode_gives_every_module_a_checkbox(lora):
     lora.page.get_by_role("checkbox", name="Pick intermediate").check()
     tray = lora.page.locator(".bmvis-picks")
     assert "Modules picked: 24" in tray.inner_text()
+    assert min(button.bounding_box()["height"] for button in tray.get_by_role("button").all()) >= 24
     lora.page.get_by_role("checkbox", name="Pick intermediate").uncheck()
     assert "Modules picked: 12" in tray.inner_text()
     tray.get_by_role("button", name="Clear").click()

@@ -14,16 +14,17 @@ function filterTree(root) {
   const memory = memoryOf(root);
   const words = fieldOf(root).value.toLowerCase().split(/\s+/).filter(Boolean).map(readWord);
   const marks = pressedMarks(root);
+  const height = memory.taken.length ? root.querySelector(".bmvis-tree").offsetHeight : 0;
   hideMenu();
   unmarkHits(memory);
   mergeTaken(memory);
   if (!words.length && !marks.length) return clearFilter(root);
   memory.closed ??= all(root, boxesBelow(0)).filter((box) => !box.open);
   const count = indexOf(root).length;
-  const { hits, tests, end } = searchRows(indexOf(root), words, marks);
-  memory.hits = [...(takeOutParts(root, hits) ? matchRows(indexOf(root), words, tests, marks) : hits).keys()];
+  const { hits, used, tests, end } = searchRows(indexOf(root), words, marks);
+  memory.hits = [...(takeOutParts(root, hits) ? matchRows(indexOf(root), used, tests, marks) : hits).keys()];
   if (memory.hits.length) showHits(root, memory.hits);
-  showNoMatch(root, !memory.hits.length);
+  showNoMatch(root, !memory.hits.length, height);
   announce(root, `${memory.hits.length} of ${count} rows${end ? ` end in ${end}` : ""}`);
 }
 
@@ -83,10 +84,10 @@ function clearFilter(root) {
 }
 
 // Where nothing matches, words take the tree's place and keep its height, so that the page does not jump.
-function showNoMatch(root, isNothing) {
+function showNoMatch(root, isNothing, height) {
   const tree = root.querySelector(".bmvis-tree");
   const words = root.querySelector(".bmvis-nothing");
-  if (isNothing && !tree.hidden) words.style.minHeight = `${tree.offsetHeight}px`;
+  if (isNothing && !tree.hidden) words.style.minHeight = `${height || tree.offsetHeight}px`;
   tree.hidden = isNothing;
   words.hidden = !isNothing;
   words.firstChild.textContent = `No row matches “${fieldOf(root).value.trim()}”. `;

@@ -12,7 +12,7 @@ const testsOf = (parts) => parts.map(nameTest);
 // A word of the filter. People paste paths in quotes, with a comma, or as Python writes them: `layer[0].output`.
 function readWord(typed) {
   const path = typed
-    .replace(/^["'`([{]+|["'`\])},;:]+$/g, "")
+    .replace(/^["'`([{]+|["'`\])},;:]+\.?$/g, "")
     .replace(/(?<=[\w\]])\[(\w+)\]?/g, ".$1")
     .replace(/^\./, "");
   return { typed, parts: path.split(".") };
@@ -74,12 +74,16 @@ function matchRows(index, words, tests, marks) {
   return hits;
 }
 
-// The first way to read the words by which any row matches, and these rows.
+// The first way to read the words by which any row matches, these rows, and the words that were used: of a whole message,
+// such as `size mismatch for layer.0.weight: …`, only the paths.
 function searchRows(index, words, marks) {
-  if (!words.length) return { hits: matchRows(index, [], [], marks) };
+  if (!words.length) return { hits: matchRows(index, [], [], marks), used: words };
   for (const way of waysOf(words)) {
     const hits = matchRows(index, words, way.tests, marks);
-    if (hits.size) return { hits, ...way };
+    if (hits.size) return { hits, used: words, ...way };
   }
-  return { hits: new Map() };
+  const [path] = words.filter(({ parts }) => parts.length > 2);
+  if (!path || words.length < 3) return { hits: new Map() };
+  const found = searchRows(index, [path], marks);
+  return found.hits.size ? { end: path.parts.join("."), ...found } : found;
 }
