@@ -280,11 +280,33 @@ STALE = {
         """,
         write("data/state.txt", "4"),
     ),
+    "comment that the factory counts": Row(
+        "import inspect, counted_helper; width = len(inspect.getsource(counted_helper)) - 7",
+        write("src/counted_helper.py", "W = 3 #new"),
+        {"src/counted_helper.py": "W = 3 #no"},
+    ),
+    "docstring that the factory reads": Row(
+        "import read_helper; width = len(read_helper.__doc__)",
+        write("src/read_helper.py", '"four"\nW = 3'),
+        {"src/read_helper.py": '"odd"\nW = 3'},
+    ),
     **MORE_STALE,
     **FURTHER_STALE,
 }
 
 FRESH = {
+    "comment of a module": Row(
+        "from commented_helper import W as width",
+        write("src/commented_helper.py", "# new\nW  =  3"),
+        {"src/commented_helper.py": "W = 3"},
+        is_stale=False,
+    ),
+    "docstring of a module": Row(
+        "from described_helper import W as width",
+        write("src/described_helper.py", '"New."\nW = 3'),
+        {"src/described_helper.py": '"Old."\nW = 3'},
+        is_stale=False,
+    ),
     "counter": Row(
         """
         file = ROOT / "data/counter.txt"

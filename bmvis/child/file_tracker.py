@@ -25,7 +25,7 @@ from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
-from bmvis.child import INITIAL_ENVIRONMENT, command_files, listed_files, native_files
+from bmvis.child import INITIAL_ENVIRONMENT, command_files, listed_files, native_files, source_opens
 from bmvis.child.fork_log import ForkLog
 from bmvis.child.project_paths import ProjectPaths, below, folder_of, source_of
 from bmvis.child.reentry import once
@@ -43,6 +43,7 @@ _ACCESSOR: Any = getattr(pathlib, "_NormalAccessor", FileNotFoundError)
 """The class of Python 3.10 that has references to functions of `os`; a class without them in later versions."""
 _LEAVING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "os.fork")
 """Audit events of the network and of other processes, besides those of commands."""
+_IMPORT_TRACKER = os.path.join(os.path.dirname(__file__), "import_tracker.py")
 _WRITING = os.O_WRONLY | os.O_RDWR
 
 
@@ -110,12 +111,13 @@ class FileTracker:
 
     def note(self, kind: Kind, path: str, frame: FrameType | None) -> None:
         """Record that code that runs in `frame` accesses a path of the project."""
-        key = (kind, path)
         if self._forks.is_fork():
+            key: Key = ("file" if kind == "source" else kind, path)
             if key not in self.seen[self.current]:
-                self._forks.write(kind, path, is_written=path in self.written)
+                self._forks.write(*key, is_written=path in self.written)
                 self.seen[self.current].add(key)
             return
+        key = (kind, path)
         if key not in self.values:
             self.values[key] = value_of(Fact(kind, path))
         self.seen[self.current].add(key)
@@ -142,13 +144,18 @@ class FileTracker:
             if self.paths.is_in_scope(path):
                 self.note_content(path, None)
         chosen = {*keys, *self.seen[self.current], *self.seen[""]}
+        chosen = {("file", path) if self._is_read(kind, path) else (kind, path) for kind, path in chosen}
         for kind, path in sorted(chosen):
-            if kind == "exists" and ("file", path) in chosen:
+            if kind == "exists" and not chosen.isdisjoint((("file", path), ("source", path))):
                 continue
             if not self._is_left(kind, path):
                 yield Fact(kind, path, self.values[kind, path])
             elif value := value_of(Fact(kind, path)):
                 yield Fact(kind, path, value, left=True)
+
+    def _is_read(self, kind: Kind, path: str) -> bool:
+        """Return whether any code has read a source, or its state, that was also imported."""
+        return kind == "source" and ("file", path) in self.values
 
     def _is_left(self, kind: Kind, path: str) -> bool:
         if (kind, path) in self._foreign and value_of(Fact(kind, path)) != self.values[kind, path]:
@@ -203,7 +210,8 @@ class FileTracker:
         is_written = any(sign in mode for sign in "wax+") if isinstance(mode, str) else bool(flags & _WRITING)
         if is_written:
             self.written.add(path)
-        self.note("file", path, frame)
+        is_source = path.endswith(".py") and source_opens.is_import(frame, _IMPORT_TRACKER)
+        self.note("source" if is_source else "file", path, frame)
 
     def _on_listing(self, frame: FrameType, folder: Any = ".") -> None:
         path = folder_of(folder) if isinstance(folder, int) else self.paths.absolute("." if folder is None else folder)
@@ -310,6 +318,7 @@ class FileTracker:
             except OSError:
                 self.note("exists", path, frame)
                 return
+        is_read = is_read and not source_opens.is_resolving(frame)
         is_small = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_STAT_BYTES
         self.note("file" if is_small and is_read else "exists", path, frame)
 

@@ -15,7 +15,6 @@ import pkgutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
@@ -27,6 +26,8 @@ from bmvis.source.facts import value_of
 from bmvis.worker.protocol import Fact
 
 _getframe = sys._getframe
+_stat = os.stat
+"""The function before it is wrapped: bmvis reads the state of sources itself."""
 
 
 class ImportTracker:
@@ -87,10 +88,15 @@ class ImportTracker:
                 self._note_namespace(name, _attribute(module, "__path__"))
             if name not in self._files and isinstance(file, str) and self.files.is_project(file):
                 self._files[name] = os.path.abspath(file)
-                key: Key = ("file", self._files[name])
+                key = self._key_of(name)
                 if key not in self.files.values:
                     self.files.values[key] = value_of(Fact(*key))
                     self.files.seen[self.files.current].add(key)
+
+    def _key_of(self, name: str) -> Key:
+        """Return the key of the file of a module."""
+        file = self._files[name]
+        return ("source" if ("source", file) in self.files.values else "file", file)
 
     def _note_namespace(self, name: str, path: Any) -> None:
         """Record that the folders of a namespace package have no `__init__.py`, which would be imported instead."""
@@ -120,7 +126,7 @@ class ImportTracker:
             seen.add(name)
             pending.extend(_with_parents(name))
             if name in self._files:
-                keys.add(("file", self._files[name]))
+                keys.add(self._key_of(name))
             if name in self._files or name == module or name in self.files.seen:
                 pending.extend(self.imported[name])
                 keys |= self.files.seen[name]
@@ -263,10 +269,10 @@ def _distrust_bytecode(is_project: Callable[[str], bool]) -> None:
 def _is_older(file: str) -> bool:
     """Return whether a file is older than its bytecode, or has no bytecode."""
     try:
-        bytecode = Path(importlib.util.cache_from_source(file)).stat()
+        bytecode = _stat(importlib.util.cache_from_source(file))
     except (OSError, NotImplementedError):
         return True
-    return Path(file).stat().st_ctime_ns < bytecode.st_mtime_ns
+    return _stat(file).st_ctime_ns < bytecode.st_mtime_ns
 
 
 def _attribute(module: object, name: str) -> Any:

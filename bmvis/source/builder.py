@@ -22,6 +22,7 @@ from bmvis.source.allow import EVERYTHING
 from bmvis.source.cache import Cache
 from bmvis.source.default_arguments import Defaults
 from bmvis.source.portable import portable_failure
+from bmvis.source.syntax import with_syntax
 from bmvis.source.worker_state import worker_state
 from bmvis.worker.client import Worker, answered
 from bmvis.worker.kept import Keep, Session
@@ -130,6 +131,7 @@ class Builder:
             if isinstance(reply, Failed):
                 reply = portable_failure(reply, job.cwd)
             else:
+                reply = with_syntax(reply)
                 _LOG.debug("%s: built in %.1f s by %s", request.reference, time.monotonic() - started, job.python)
             if cache:
                 cache.put(reply, *key)

@@ -193,7 +193,7 @@ class Cache:
                 is_changed = _key(fact) in self._edited or _key(fact) not in self._left
             else:
                 (here,) = facts_of.with_changed_paths([fact], self._absolute)
-                is_changed = facts_of.value_of(here) != fact.value
+                is_changed = facts_of.is_changed(here, facts_of.value_of(here))
             if is_changed:
                 return f"{fact} has changed"
         return ""

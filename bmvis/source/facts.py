@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import BmvisError
-from bmvis.source import fingerprint
+from bmvis.source import fingerprint, syntax
 from bmvis.source.pyproject import read_project
 from bmvis.untrusted.file_names import utf8
 from bmvis.worker.protocol import Fact, Kind
@@ -47,9 +47,14 @@ def first_change(facts: Iterable[Fact], known: dict[tuple[str, str, str], str]) 
         key = (fact.kind, fact.path, fact.of)
         if key not in known:
             known[key] = value_of(fact)
-        if known[key] != fact.value:
+        if is_changed(fact, known[key]):
             return fact
     return None
+
+
+def is_changed(fact: Fact, value: str) -> bool:
+    """Return whether the current value of a fact is another one, and for a source also the syntax tree."""
+    return value != fact.value and not (fact.kind == "source" and syntax.is_same(fact, value))
 
 
 def settled(facts: Iterable[Fact]) -> tuple[Fact, ...]:
@@ -59,7 +64,9 @@ def settled(facts: Iterable[Fact]) -> tuple[Fact, ...]:
 
 def files_in(facts: Iterable[Fact]) -> tuple[str, ...]:
     """Return the existing files among facts that no factory wrote."""
-    return tuple(sorted({fact.path for fact in facts if fact.kind == "file" and fact.value and not fact.left}))
+    return tuple(
+        sorted({fact.path for fact in facts if fact.kind in ("file", "source") and fact.value and not fact.left})
+    )
 
 
 def file_facts(files: Iterable[str]) -> tuple[Fact, ...]:
@@ -186,6 +193,7 @@ def _entry(fact: Fact) -> str:
 
 _VALUES: Mapping[Kind, Callable[[Fact], str]] = {
     "file": lambda fact: fingerprint.of_file(fact.path),
+    "source": lambda fact: fingerprint.of_file(fact.path),
     "exists": _exists,
     "names": _names,
     "link": _link,

@@ -42,22 +42,23 @@ class Request(msgspec.Struct, frozen=True):
     """A random part of the name of the answer's file, unique to this request."""
 
 
-Kind = Literal["file", "exists", "names", "link", "modules", "entry", "installed", "variable"]
+Kind = Literal["file", "source", "exists", "names", "link", "modules", "entry", "installed", "variable"]
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True):
     """One file, folder, name or version that the result of a factory depends on."""
 
     kind: Kind
-    """`file`: its content. `exists`: a file, a folder, or nothing. `names`: the names in a folder. `link`: the target
-    of a link. `modules`: which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml.
-    `installed`: the distributions in a `site-packages` folder. `variable`: an environment variable, by its name."""
+    """`file`: its content. `source`: the content of a Python source that is imported and not read by other code.
+    `exists`: a file, a folder, or nothing. `names`: the names in a folder. `link`: the target of a link. `modules`:
+    which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml. `installed`: the
+    distributions in a `site-packages` folder. `variable`: an environment variable, by its name."""
     path: str
     value: str = ""
     """A digest or description of the state; '' if the path does not exist."""
     of: str = ""
-    """For `modules` the imported names, separated by spaces, with a slash where any folder of this name counts. For
-    `entry` the name of the model."""
+    """For `source` a digest of its syntax tree, or '' if its bytes count. For `modules` the imported names, separated
+    by spaces, with a slash where any folder of this name counts. For `entry` the name of the model."""
     left: bool = False
     """Whether the factory wrote it."""
 

@@ -1,0 +1,116 @@
+"""Compare Python sources by their syntax trees, so that edits of comments and of the layout make no model out of date.
+
+Runs in the process of the build, whose Python must be able to parse the source. A source counts by its bytes if any
+code can see more of it, because it reads its own text, its line numbers, or its frames, or if a message of a model
+has line numbers. https://docs.python.org/3/library/ast.html
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+import tokenize
+import warnings
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from bmvis.model.tree import Model
+from bmvis.source import fingerprint
+from bmvis.untrusted.regular_file import read_regular
+from bmvis.worker.protocol import Built, Fact, Listed
+
+MAX_BYTES = 5_000_000
+_PLAIN_INSPECT = re.compile(
+    rb"\bimport inspect[ \t]*$|\binspect\.(signature|Signature|Parameter|isclass|isfunction|ismethod|isabstract)\b"
+    rb"|\bfrom inspect import (signature|Signature|Parameter|isclass|isfunction|ismethod|isabstract)[ \t]*$",
+    re.MULTILINE,
+)
+"""Uses of `inspect` that see no text and no line numbers."""
+_SEES_TEXT = re.compile(
+    rb"\b(inspect|linecache|traceback|tokenize|pydoc|doctest|dis|marshal|dill|cloudpickle|settrace|setprofile|exc_info"
+    rb"|currentframe|_getframe|_current_frames|findsource|get_source|get_code|get_data|source_to_code|meta_path"
+    rb"|path_hooks|SourceFileLoader|SourceLoader|stack_info|findCaller|format_exc|addaudithook|showwarning|formatwarning"
+    rb"|co_\w+|f_back|f_code|f_frame|gi_code|gi_frame|cr_code|cr_frame|ag_code|tb_\w+)\b"
+    rb"|__code__|__traceback__|__loader__|lineno|line_number|getsource|getframe|getcomments|with_traceback",
+)
+"""Names by which code can see its own text, line numbers or frames."""
+_SEES_DOCSTRINGS = re.compile(rb"__doc__|doc_?string|getdoc|docopt|\b(ply|yacc|sly)\b", re.IGNORECASE)
+_LINE = re.compile(r"\bline:? ?\d|\.py\b", re.IGNORECASE)
+_ENCODINGS = frozenset({"utf-8", "utf-8-sig", "ascii", "us-ascii", "iso-8859-1"})
+_WITH_DOCSTRINGS, _WITHOUT_DOCSTRINGS = "d", "s"
+"""The first character of a digest."""
+
+
+def with_syntax(answer: Built | Listed) -> Built | Listed:
+    """Return an answer whose facts of sources have digests of their syntax trees, if nothing can see more of them."""
+    if isinstance(answer, Built) and _has_line_numbers(answer.model):
+        return answer
+    texts = {fact: _text(fact) for fact in answer.facts if fact.path.endswith(".py") and not fact.left}
+    sources = {fact: text for fact, text in texts.items() if fact.kind == "source" and text is not None}
+    if not sources or any(text is None or _SEES_TEXT.search(_PLAIN_INSPECT.sub(b"", text)) for text in texts.values()):
+        return answer
+    keeps = any(text is not None and _SEES_DOCSTRINGS.search(text) for text in texts.values())
+    mode = _WITH_DOCSTRINGS if keeps else _WITHOUT_DOCSTRINGS
+    digests = {fact: _digest(text, mode) for fact, text in sources.items()}
+    facts = tuple(msgspec.structs.replace(fact, of=digests.get(fact, fact.of)) for fact in answer.facts)
+    return msgspec.structs.replace(answer, facts=facts)
+
+
+def is_same(fact: Fact, value: str) -> bool:
+    """Return whether a source whose bytes differ has the same syntax tree.
+
+    Args:
+        fact: the fact of a source.
+        value: the digest of its present bytes.
+    """
+    return bool(fact.of) and _digest_now(fact.path, value, fact.of[:1]) == fact.of
+
+
+@lru_cache(maxsize=4096)
+def _digest_now(path: str, value: str, mode: str) -> str:
+    text = _text(Fact("source", path, value))
+    return "" if text is None else _digest(text, mode)
+
+
+def _text(fact: Fact) -> bytes | None:
+    """Return the bytes of a file, nothing if it is missing; None if they are not those of the fact."""
+    if not fact.value or fact.kind not in ("file", "source"):
+        return b""
+    try:
+        content = read_regular(Path(fact.path), MAX_BYTES)
+    except (OSError, ValueError):
+        return None
+    return content if fingerprint.of_bytes(content) == fact.value else None
+
+
+def _digest(text: bytes, mode: str) -> str:
+    """Return the digest of the syntax tree; '' if there is none."""
+    try:
+        if tokenize.detect_encoding(io.BytesIO(text).readline)[0] not in _ENCODINGS:
+            return ""  # a codec can change the text
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+        if mode == _WITHOUT_DOCSTRINGS:
+            _remove_docstrings(tree)
+        dumped = f"{sys.version}\0{ast.dump(tree)}"
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    return mode + fingerprint.of_bytes(dumped.encode(errors="surrogatepass"))
+
+
+def _remove_docstrings(tree: ast.Module) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                del node.body[: isinstance(first.value.value, str)]
+
+
+def _has_line_numbers(model: Model) -> bool:
+    has_problem = any((model.untraced, model.undrawn, model.incomplete))
+    return has_problem or any(_LINE.search(note) for note in model.notes)
