@@ -80,6 +80,11 @@ class Reference(msgspec.Struct, frozen=True):
             return f"{'config' if self.called else 'checkpoint'}:{os.path.normpath(self.file).replace(os.sep, '/')}"
         return f"{self.module}:{self.attribute}{'' if self.key is None else f'[{self.key!r}]'}"
 
+    @property
+    def missing(self) -> str:
+        """Return the message of the error if the module does not have the callable."""
+        return f"{self.module!r} has no {self.attribute!r}"
+
 
 def parse_reference(text: str) -> Reference:
     """Parse a factory reference.

@@ -71,11 +71,21 @@ class Project(msgspec.Struct, frozen=True):
         """
         found = self.models.get(name) or self._by_pattern(name)
         if found is None:
-            raise ProjectError(
-                f"{name!r} is neither a reference (package.module:factory) nor a name in [tool.bmvis.models]",
-                hint=nearest(name, self.models) or "pyproject.toml defines no models",
-            )
+            raise self.unknown(name)
         return found
+
+    def unknown(self, name: str, hint: str = "") -> ProjectError:
+        """Return the error for a name that no model has.
+
+        Args:
+            name: the name.
+            hint: the suggestion if no model has a similar name.
+        """
+        similar = nearest(name, self.models)
+        return ProjectError(
+            f"{name!r} is neither a reference (package.module:factory) nor a name in [tool.bmvis.models]",
+            hint=hint if hint and not similar.startswith("did") else similar or "pyproject.toml defines no models",
+        )
 
     @property
     def has_names(self) -> bool:

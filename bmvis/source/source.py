@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bmvis.errors import BmvisError, InvalidReferenceError, nearest
+from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, nearest
 from bmvis.model.call_summary import without_calls
 from bmvis.options import inputs as inputs_of
 from bmvis.options.definitions import Device
@@ -205,7 +205,14 @@ class Source:
             job = msgspec.structs.replace(self._job(reference), device=device, allow=allow)
         if inputs:
             job = msgspec.structs.replace(job, inputs=inputs, inputs_allow=inputs_allow)
-        built = self._builder.build(msgspec.structs.replace(job, figure=figure))
+        try:
+            built = self._builder.build(msgspec.structs.replace(job, figure=figure))
+        except FactoryError as error:
+            if not (is_name(text) and text not in self.project.models and error.message == job.reference.missing):
+                raise
+            unknown = self.project.unknown(text, error.hint)  # a pattern gives this name to no model
+            unknown.facts = error.facts
+            raise unknown from None
         if self._mode == "check" and name:
             built = with_drift(self.project, name, built)
         return self._with_entry(name, built)

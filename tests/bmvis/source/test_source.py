@@ -2,7 +2,7 @@
 
 import pytest
 
-from bmvis.errors import NoTorchError
+from bmvis.errors import NoTorchError, ProjectError
 from bmvis.source import source
 from bmvis.source.source import Source
 
@@ -23,6 +23,17 @@ def test_reference_uses_the_path_of_pyproject(project):
         built = found.resolve("only_on_shared_path:small")
     assert built.model.root.type == "Linear"
     assert [fact.of for fact in built.facts if fact.kind == "entry"] == [":"]
+
+
+@pytest.mark.parametrize(("name", "hint"), [("lrge", "did you mean 'large'?"), ("smal", "did you mean 'small'?")])
+def test_name_that_a_pattern_gives_to_no_model_is_unknown(project, name, hint):
+    models = "[tool.bmvis.models]\nlarge = 'only_on_shared_path:small'\n'only_on_shared_path:s*' = {}\n"
+    models += "'only_on_shared_path:l*' = {}\n"
+    (project / "pyproject.toml").write_text(f"[tool.bmvis]\npath = ['src']\n{models}")
+    with pytest.raises(ProjectError) as caught, Source(project) as found:
+        found.resolve(name)
+    assert caught.value.message.startswith(f"{name!r} is neither a reference")
+    assert caught.value.hint == hint
 
 
 COMMIT = "run `bmvis snapshot` where PyTorch is installed, and commit the result; or install PyTorch"
