@@ -671,6 +671,14 @@ def test_clearing_a_filter_of_thirty_thousand_rows_takes_less_than_300_ms(tab):
     assert cleared < 300
 
 
+def test_first_page_has_its_toolbar_if_the_theme_never_notifies_of_it(tab):
+    """Material does not with `navigation.instant` and a page from disk."""
+    tab.page.add_init_script("window.document$ = { subscribe() {} }")
+    tab.open_trees(to_html(layout(bert(), Options()), "m"), f"#{QUERY}")
+    assert tab.page.locator(".bmvis-tools").count() == 1
+    assert "bmvis-linked" in row(tab, QUERY).get_attribute("class")
+
+
 @pytest.fixture(autouse=True)
 def nothing_breaks_the_content_security_policy(tab):
     yield

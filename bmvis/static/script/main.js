@@ -27,18 +27,24 @@ listen("click", ({ target }) => {
 listen("click", followLink);
 addEventListener("hashchange", openLinked);
 
+let equipped;
+
 function start() {
+  const [first] = document.getElementsByClassName("bmvis");
+  if (first && first === equipped) return;
+  equipped = first;
   // Those without a toolbar.
   all(document, ":not(.bmvis-tools) + .bmvis-tree").forEach(equip);
   all(document, ".bmvis").forEach(followBackground);
   openLinked();
 }
 
-// Material and Zensical put the next page into the same document, and notify `document$`.
+// Material and Zensical put the next page into the same document, and notify `document$`; on a page from disk with instant
+// navigation, they never do so for the first page.
 function begin() {
   watchScheme();
-  if (window.document$) window.document$.subscribe(start);
-  else start();
+  start();
+  window.document$?.subscribe(start);
 }
 
 if (document.readyState === "loading") listen("DOMContentLoaded", begin);
