@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
@@ -121,5 +122,7 @@ def _patterns(folder: Path, inside: str, itself: str, below: str = "") -> Iterat
 
 
 def _spellings(*folders: str) -> Iterable[str]:
-    """Return paths as texts of this process and of a worker process have them."""
-    return dict.fromkeys(spelled for folder in folders for spelled in (readable(folder), utf8(folder)))
+    """Return paths as texts of this process, of a worker process, and of URIs have them."""
+    return dict.fromkeys(
+        spelled for folder in folders for spelled in (readable(folder), utf8(folder), quote(os.fsencode(folder)))
+    )

@@ -58,6 +58,11 @@ def test_paths_are_shortened(text, shown, project, monkeypatch):
     assert portable_text(text.format(**names), project / "docs") == shown.format(**names)
 
 
+def test_paths_in_uris_are_shortened(project, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/some bödy")
+    assert portable_text("see file:///home/some%20b%C3%B6dy/x", project) == "see file://~/x"
+
+
 def test_error_keeps_its_class(project):
     error = portable_error(FactoryError("a", hint=f"in {project}/b", detail=f"{project}/c"), project)
     assert (type(error), error.message, error.hint, error.detail) == (FactoryError, "a", "in b", "c")
