@@ -137,7 +137,7 @@ def test_text_for_language_models_has_words_and_totals(tmp_path):
     built = make_built(tmp_path, "mkdocs_llmstxt", plugins, {"models.md": page})
     lines = [line.strip() for line in built.text("full.txt").splitlines()]
     assert "**Sequential** 40 parameters all trainable float32 160 bytes" in lines
-    assert any("*(Linear)* weight:[4, 4] bias:[4]" in line for line in lines)
+    assert any("*(Linear)* weight:[4, 4] bias:[4] 20" in line for line in lines)
     assert "40 parameters 160 bytes" in lines
 
 
