@@ -183,8 +183,7 @@ def _count(row: Row, page: Page) -> Markup | None:
     times = words.times(row)
     number = tag(
         "data",
-        tag("span", f"{times} × ") if times > 1 else None,
-        words.short_count(row),
+        tag("span", tag("span", f"{times} × ") if times > 1 else None, words.short_count(row)),
         value=count,
         data_v=members.counts(row),
         data_s=max(1, round(row.elements / whole * SHARE_STEPS)) if whole else None,

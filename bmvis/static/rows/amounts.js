@@ -29,8 +29,8 @@ const shortSize = (number) => (number < 1000 ? `${number} bytes` : scaled(number
 
 // Write the number of equal modules before the count of one: `12 × 7.1M`.
 function showTimes(amount, times) {
-  amount.querySelector("span")?.remove();
-  if (times) amount.insertAdjacentHTML("afterbegin", `<span>${times} × </span>`);
+  amount.querySelector("span > span")?.remove();
+  if (times) amount.firstChild.insertAdjacentHTML("afterbegin", `<span>${times} × </span>`);
 }
 
 const AMOUNT = /^([\d,-]+) (\w+)(?: each, (\d+) times)?(?:(?::|, together) ([^;]+))?; ([^,]*)(.*)$/;
@@ -51,7 +51,7 @@ function rescale(amount, share, whole, values = [`${amount.value}:0`], kept) {
     each = rangeOf(counts, commas);
     size = rangeOf(kept.map((pair) => pair.split(":")[1]), shortSize);
     amount.value = Math.min(...counts);
-    amount.lastChild.data = rangeOf(counts, shortCount);
+    amount.firstChild.lastChild.data = rangeOf(counts, shortCount);
   }
   const part = left === 1 || isApart ? meanOf(counts) * left : null;
   const repeated = left > 1 ? ` each, ${left} times` : "";
