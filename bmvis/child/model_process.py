@@ -97,12 +97,13 @@ def _fits(template: Template, folders: tuple[str, ...]) -> bool:
     names = loaded.names - loaded.base if loaded.packages else loaded.names - set(OWN_MODULES)
     there = names_in(folders)
     missing = template.tracker.missing_names()
-    return not any(_is_shadowed(name, folders, loaded.base) for name in names & there) and not any(
+    return not any(is_shadowed(name, folders, loaded.base) for name in names & there) and not any(
         PathFinder.find_spec(name, list(folders)) for name in missing & there
     )
 
 
-def _is_shadowed(name: str, folders: tuple[str, ...], base: frozenset[str]) -> bool:
+def is_shadowed(name: str, folders: tuple[str, ...], base: frozenset[str]) -> bool:
+    """Return whether a folder has another module with the name of one that is imported."""
     module = sys.modules.get(name)
     if module is None or (name in base and not is_library(getattr(module, "__file__", None))):
         return False  # torch loads these modules of the standard library before project code could shadow them

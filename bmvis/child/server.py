@@ -2,12 +2,13 @@
 
 `bmvis.worker.started` runs it with `runpy`; no module imports it. The contract:
 
-- The arguments are `forking` or `single`, a DIRECTORY for replies, a file descriptor, and the entries of `sys.path` for
-  user code as a JSON list; an empty list is the default path of this Python.
+- The arguments are `forking`, `single` or `ahead`, a DIRECTORY for replies, a file descriptor, and the entries of
+  `sys.path` for user code as a JSON list; an empty list is the default path of this Python.
 - `forking`: the descriptor is a packet socket. Each packet is a `Request` in MessagePack. When the model process has
   ended, an `Outcome` is sent back. `single`: the descriptor is standard input, which has one `Request` in MessagePack
-  after its length as four bytes, big-endian. The end of input, at any time, means that the parent is gone: it ends the
-  process and all its descendants.
+  after its length as four bytes, big-endian. `ahead` is the same, but imports torch before it reads the request. The
+  end of input, at any time, means that the parent is gone: it ends the process
+  and all its descendants.
 - The answer is a file in DIRECTORY, an `Answer` in MessagePack (`bmvis.worker.reply_file`).
 - Standard output and error have only the output of user code. Standard input is empty for user code.
 - An exception of user code becomes a `Failed` reply. If user code ends the process, the parent reports that.
@@ -40,7 +41,7 @@ def main() -> None:
     else:
         from bmvis.child.single import build_one
 
-        build_one(int(descriptor), Path(directory), path)
+        build_one(int(descriptor), Path(directory), path, is_ahead=mode == "ahead")
 
 
 if __name__ == "__main__":

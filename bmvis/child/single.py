@@ -6,13 +6,20 @@ import os
 import shutil
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from bmvis.child import tracebacks
 from bmvis.child.import_tracker import ImportTracker
-from bmvis.child.user_process import hide_own_modules, import_own_modules, use_path
+from bmvis.child.user_process import (
+    OWN_MODULES,
+    hide_own_modules,
+    import_own_modules,
+    names_in,
+    use_path,
+)
 from bmvis.errors import WorkerError
 from bmvis.worker import process_tree
 from bmvis.worker.protocol import Answer, Failed, Request
@@ -22,11 +29,24 @@ _exit, _getpid = os._exit, os.getpid
 """As they are before user code runs, which may replace them."""
 
 
-def build_one(descriptor: int, directory: Path, path: list[str]) -> None:
-    """Answer one request, and wait for the end of input."""
+def build_one(descriptor: int, directory: Path, path: list[str], *, is_ahead: bool) -> None:
+    """Answer one request, and wait for the end of input.
+
+    Args:
+        descriptor: the file descriptor of the input.
+        directory: the folder for the reply.
+        path: the entries of `sys.path`, after those of the request.
+        is_ahead: whether to import torch before there is a request.
+    """
     process_tree.adopt_orphans()
     private, own_pid = _take_input(descriptor), _getpid()
+    loaded = _import_ahead() if is_ahead else frozenset()
     request = _receive(private)
+    if request is None:
+        shutil.rmtree(directory, ignore_errors=True)
+        _exit(0)
+    if loaded and _shadows(request.path, loaded):
+        _exit(process_tree.UNFIT)
     listener = threading.Thread(target=_end_with_input, args=(private, directory), daemon=True)
     listener.start()
     use_path(request, path)
@@ -59,13 +79,29 @@ def _take_input(descriptor: int) -> int:
     return private
 
 
-def _receive(private: int) -> Request:
+def _import_ahead() -> frozenset[str]:
+    """Import torch and the modules of bmvis; return the top-level names of all modules that a project could shadow."""
+    with suppress(Exception):  # the build of the model reports it
+        _require_torch()
+        import_own_modules()
+    return frozenset(name.partition(".")[0] for name in sys.modules) - set(OWN_MODULES)
+
+
+def _shadows(folders: tuple[str, ...], loaded: frozenset[str]) -> bool:
+    """Return whether a project has another module with the name of one that is imported."""
+    from bmvis.child.model_process import is_shadowed  # which imports torch
+
+    return any(is_shadowed(name, folders, loaded) for name in loaded & names_in(folders))
+
+
+def _receive(private: int) -> Request | None:
+    """Return the request; None at the end of input."""
     with os.fdopen(os.dup(private), "rb", buffering=0) as stream:
         length = int.from_bytes(stream.read(4), "big")
         content = b""
         while len(content) < length and (chunk := stream.read(length - len(content))):
             content += chunk
-    return msgspec.msgpack.decode(content, type=Request)
+    return msgspec.msgpack.decode(content, type=Request) if content else None
 
 
 def _end_with_input(private: int, directory: Path) -> None:

@@ -24,6 +24,7 @@ from bmvis.worker.kept import Keep, KeeperGoneError, KeptServer, connect
 from bmvis.worker.protocol import TIMEOUT, Built, Failed, Listed, Outcome, Reply, Request
 from bmvis.worker.reply_file import read_answer, reply_path
 from bmvis.worker.single_process import SingleProcess
+from bmvis.worker.spare import SPARES
 from bmvis.worker.started import cause_of_end, hint_on_end
 
 _KINDS: Mapping[str, type[BmvisError]] = {
@@ -61,6 +62,7 @@ class Worker:
         self._keep = keep
         self._server: ForkServer | KeptServer | None = None
         self._number = 0
+        self._is_single = False
         self._lock = threading.Lock()
 
     def build(
@@ -131,9 +133,11 @@ class Worker:
         return msgspec.structs.replace(reply, sources=tuple(map(local, reply.sources)), facts=facts)
 
     def close(self) -> None:
-        """End the processes that wait for more models."""
+        """End the processes that wait for more models. Where they cannot stay, start one for the next build."""
         with self._lock:
             self._end()
+            if self._is_single and self._state():
+                SPARES.prepare(self.python, self.cwd, self._state())
 
     def __enter__(self) -> Worker:
         return self
@@ -177,11 +181,21 @@ class Worker:
             raise
 
     def _ask_single(self, request: Request) -> Reply:
-        process = SingleProcess(self.python, self.cwd)
+        self._is_single = True
+        spare = SPARES.take(self.python, self.cwd, self._state()) if self._state() else None
+        process = spare or SingleProcess(self.python, self.cwd)
         try:
-            return _reply(request, process.run(request), process.folder)
+            outcome = process.run(request)
+            if outcome.status != "refused":
+                return _reply(request, outcome, process.folder)
         finally:
             process.end()
+        return self._ask_single(request)  # the project has a module of the name of one that the process has imported
+
+    def _state(self) -> str:
+        """Return the state that a process started ahead must have; '' if this process is no preview server."""
+        is_server = self._keep is not None and self._keep.session.owner.pid == os.getpid()
+        return self._keep.state if self._keep and is_server else ""
 
     def _running_server(self) -> ForkServer | KeptServer:
         if self._server is not None and not self._server.is_usable():

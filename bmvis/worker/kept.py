@@ -64,7 +64,7 @@ COMMAND = Session(ProcessId(0, "bmvis serve"), starts=False)
 
 def session_of_process(pid: int) -> Session | None:
     """Return the session of a preview server; None if it is not known whether the process runs."""
-    owner = process_id(pid)
+    owner = process_id(pid) or (ProcessId(pid, "this process") if pid == os.getpid() else None)
     return Session(owner) if owner else None
 
 

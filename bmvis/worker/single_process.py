@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -15,15 +16,30 @@ from bmvis.worker.started import StartedProcess
 
 
 class SingleProcess:
-    """A process that builds one model."""
+    """A process that builds one model.
 
-    def __init__(self, python: str, cwd: Path) -> None:
-        self._started = StartedProcess(python, cwd, "single")
+    Args:
+        python: the Python interpreter.
+        cwd: the working directory of the process.
+        mode: `single`, or `ahead` to import torch before there is a request.
+    """
+
+    def __init__(self, python: str, cwd: Path, mode: Literal["single", "ahead"] = "single") -> None:
+        self._started = StartedProcess(python, cwd, mode)
 
     @property
     def folder(self) -> Path:
         """The folder for the reply."""
         return self._started.folder.path
+
+    @property
+    def pid(self) -> int:
+        """The process ID."""
+        return self._started.process.pid
+
+    def is_alive(self) -> bool:
+        """Return whether the process runs."""
+        return self._started.is_alive()
 
     def run(self, request: Request) -> Outcome:
         """Build a model, and return how its process ended.
@@ -49,6 +65,8 @@ class SingleProcess:
             raise WorkerError(
                 f"bmvis cannot run in {self._started.python}: {text}", hint="install torch and msgspec there"
             )
+        if code == process_tree.UNFIT and not is_there:
+            return Outcome("refused")
         return Outcome("ended", code, output)
 
     def _send(self, request: Request) -> None:

@@ -46,7 +46,7 @@ class StartedProcess:
     Args:
         python: the Python interpreter.
         cwd: the working directory of the child.
-        mode: `forking` or `single` (`bmvis.child.server`).
+        mode: `forking`, `single` or `ahead` (`bmvis.child.server`).
         descriptor: the file descriptor that the child reads requests from; 0 is a new pipe.
     """
 

@@ -1,7 +1,9 @@
 """A model is built in a process that is not forked, as on macOS and Windows."""
 
+import os
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from misbehaviour import sleepers, write
@@ -9,6 +11,9 @@ from misbehaviour import sleepers, write
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.worker import client
 from bmvis.worker.client import Worker
+from bmvis.worker.kept import Keep, Session
+from bmvis.worker.process_tree import ProcessId
+from bmvis.worker.spare import SPARES
 
 
 @pytest.fixture
@@ -57,3 +62,38 @@ def test_python_without_the_dependencies_is_reported(tmp_path, monkeypatch):
     python.chmod(0o755)
     with Worker(tmp_path, python=str(python)) as worker, pytest.raises(BmvisError, match=r"cannot run in .*msgspec"):
         worker.build("good:build")
+
+
+@pytest.fixture
+def rebuild(tmp_path, workspace, monkeypatch):
+    """Return a function that builds a model as a build of a preview server, and returns the process that built it."""
+    monkeypatch.setattr(client, "_CAN_FORK", False)
+    write(
+        tmp_path, "numbered", "model = nn.Module(); model.add_module(f'p{os.getpid()}', nn.Linear(1, 1)); return model"
+    )
+
+    def build(state: str = "a", path: Path = tmp_path) -> int:
+        keep = Keep(Session(ProcessId(os.getpid())), lambda: state)
+        with Worker(tmp_path, timeout=600, keep=keep) as worker:
+            return int(worker.build("numbered:build", path=[str(path)]).model.modules[1].name.removeprefix("p"))
+
+    yield build
+    SPARES.end()
+    assert SPARES.processes() == []
+    assert list(workspace.iterdir()) == []
+
+
+def test_next_build_of_a_preview_server_uses_the_process_that_was_started_ahead(rebuild, tmp_path):
+    rebuild()
+    (ahead,) = SPARES.processes()
+    (tmp_path / "numbered.py").write_text((tmp_path / "numbered.py").read_text() + "# as it is now\n")
+    assert rebuild() == ahead
+    (ahead,) = SPARES.processes()
+    assert rebuild("b") != ahead, "the environment or the packages have changed"
+
+
+def test_project_with_a_copy_of_an_imported_library_gets_another_process(rebuild, tmp_path):
+    rebuild()
+    (ahead,) = SPARES.processes()
+    (tmp_path / "typing_extensions.py").write_text("raise ImportError")
+    assert rebuild() != ahead
