@@ -13,7 +13,7 @@ from bmvis.overviews.gallery_options import GalleryOptions
 from bmvis.render import summary
 from bmvis.render.html.figure import figure_thumbnail
 from bmvis.render.html.map import to_thumbnail
-from bmvis.render.html.markup import WORD_BREAK, Markup, join, prose, spaced, tag
+from bmvis.render.html.markup import Markup, join, prose, spaced, tag
 from bmvis.render.table_text import NO_VALUE
 from bmvis.view.page import Page
 
@@ -110,8 +110,8 @@ def _pair(name: str, value: str) -> Markup:
 
 def _breakable(name: str) -> Markup:
     """Return the name of a type that browsers break between its words: `Bert|For|Masked|LM`, `torch.|nn.|Linear`."""
-    first, *words = re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[._])|(?<=[A-Z])(?=[A-Z][a-z])", name)
-    return join(first, *(part for word in words for part in (WORD_BREAK, word)))
+    words = re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[._])|(?<=[A-Z])(?=[A-Z][a-z])", name)
+    return join(*(tag("span", word) for word in words))
 
 
 def _error(error: BmvisError, place: str) -> Markup:

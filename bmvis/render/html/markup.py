@@ -17,10 +17,6 @@ class Markup(str):
     __slots__ = ()
 
 
-WORD_BREAK = Markup("<wbr/>")
-"""Where a browser may break a long word."""
-
-
 def tag(name: str, *children: str | None, **attributes: str | int | bool | None) -> Markup:
     """Return one element, with escaped children and attribute values. It is valid as HTML and as XML (EPUB).
 
