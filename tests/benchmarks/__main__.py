@@ -3,6 +3,7 @@
 import sys
 
 import architectures
+import builds
 import figure_tools
 import peers
 import sites
@@ -14,6 +15,7 @@ PARTS = {
     "peers": peers.run,
     "sizes": sizes.run,
     "sites": sites.run,
+    "builds": builds.run,
     "architectures": architectures.run,
     "figures": figure_tools.run,
 }
