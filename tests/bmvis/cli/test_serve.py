@@ -64,7 +64,7 @@ def test_show_uses_the_process_of_serve(project, served):
     project.joinpath("zoo.py").write_text(ZOO + "process2 = process\n")
     assert show("process2") == first == (first[0], "")  # from the same process, with the code as it is
     again = subprocess.run(SERVE, capture_output=True, text=True, check=False)
-    assert (again.returncode, "already runs" in again.stderr) == (1, True)
+    assert (again.returncode, "already running" in again.stderr) == (1, True)
     served.send_signal(signal.SIGINT)
     assert served.wait(20) == 0
     assert show()[0] != first[0]
