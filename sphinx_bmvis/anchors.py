@@ -1,4 +1,4 @@
-"""Use the name of a tree or a gallery as its id, unchanged."""
+"""The ids of trees and galleries: their names, unchanged; and which formats have ids for rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from docutils import nodes
 from sphinx.builders import Builder
 from sphinx.util.nodes import make_refnode
+
+from sphinx_bmvis.requests import TreeRequest
+
+EPUB = "epub"
+"""The builder whose pages have no SVG: EPUB requires that a package file declares such pages, and Sphinx does not."""
 
 
 def give_name(document: nodes.document, node: nodes.Element, name: str) -> None:
@@ -66,3 +71,12 @@ def _renamed(anchor: str, names: Mapping[str, str]) -> str:
     """Return the id of a tree or a row, after some trees have another id."""
     old = next((name for name in names if f"{anchor}.".startswith(f"{name}.")), None)
     return anchor if old is None else names[old] + anchor.removeprefix(old)
+
+
+def has_row_anchors(builder: Builder, found: tuple[str, TreeRequest] | None) -> bool:
+    """Return whether the format has anchors for the rows of a tree, or for the boxes of the figure that replaces it.
+
+    In an EPUB file, that is a list of connections.
+    """
+    is_list = builder.name == EPUB and found is not None and found[1].options.flow == "only"
+    return builder.format in ("html", "latex") and not is_list

@@ -20,7 +20,7 @@ from bmvis.errors import BmvisError, nearest
 from bmvis.options.definitions import Options
 from bmvis.view.targets import find_anchor, missing_module
 from bmvis.worker.protocol import Built, Fact, ModelRequest
-from sphinx_bmvis.anchors import link_to
+from sphinx_bmvis.anchors import has_row_anchors, link_to
 from sphinx_bmvis.answers import Layouts, TreeKey, pack, pack_ids, tree_key
 from sphinx_bmvis.model_index import ModelIndex
 from sphinx_bmvis.nodes import TYPE_OF
@@ -276,8 +276,9 @@ class BmvisDomain(Domain):
                 (target.partition("#")[0], target.partition("#")[2]), fromdocname, contnode, builder, self.renamed
             )
         place = self._place(target)
-        if place and builder.format not in ("html", "latex"):  # other formats have no anchors for rows
-            place = self._place(target.partition(":")[0])
+        name = target.partition(":")[0]
+        if place and not has_row_anchors(builder, self.named().get(name)):
+            place = self._place(name)
         if not place:
             return None
         return link_to(place, fromdocname, contnode, builder, self.renamed, target)

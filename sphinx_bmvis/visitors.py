@@ -22,8 +22,9 @@ from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.table import value_markup
 from bmvis.render.html.tree import error_box, row_id, to_html
+from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.page import Page
-from sphinx_bmvis.anchors import shown_id
+from sphinx_bmvis.anchors import EPUB, shown_id
 from sphinx_bmvis.errors import place
 from sphinx_bmvis.nodes import (
     TYPE_OF,
@@ -46,9 +47,17 @@ def visit_html(translator: HTML5Translator, node: model_structure) -> None:
     else:
         page: Page = node["page"]
         options = msgspec.structs.replace(page.options, caption=_numbered(translator, node))
-        page = msgspec.structs.replace(page, options=options)
+        page = _without_svg(translator, msgspec.structs.replace(page, options=options))
         translator.body.append(to_html(page, _new_id(translator, node), type_link=_type_links(node)))
     raise nodes.SkipNode
+
+
+def _without_svg(translator: HTML5Translator, page: Page) -> Page:
+    """Return the page. In EPUB, it has no map, and the architecture figure is a list of connections."""
+    if translator.builder.name != EPUB:
+        return page
+    figure = page.figure and DrawnFigure(page.figure.figure, None)
+    return msgspec.structs.replace(page, figure=figure, options=msgspec.structs.replace(page.options, map=False))
 
 
 def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
@@ -58,7 +67,8 @@ def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
     else:
         cards = [_linked(translator, card) for card in node["cards"]]
         options = msgspec.structs.replace(node["options"], caption=_numbered(translator, node))
-        translator.body.append(to_cards(cards, _new_id(translator, node), options))
+        pictures = translator.builder.name != EPUB
+        translator.body.append(to_cards(cards, _new_id(translator, node), options, pictures=pictures))
     raise nodes.SkipNode
 
 

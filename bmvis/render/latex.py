@@ -16,6 +16,7 @@ from bmvis.render.columns import column_texts
 from bmvis.render.latex_figure import to_picture
 from bmvis.render.param_groups import cells, kinds
 from bmvis.render.text import guides, mark_text
+from bmvis.view.figure.targets import numbers_of_paths
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import ParamGroupTable
 
@@ -79,6 +80,8 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
         body += _param_groups(page.param_groups, page.totals, writer)
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in summary.notes(page)]
     shown = [] if page.is_figure_alone else body
+    if page.figure and page.is_figure_alone:  # all its boxes are on one page: the targets are above the figure
+        head += "".join(label(f".{number}") for number in sorted(numbers_of_paths(page.figure).values()))
     return "\n".join([r"\begin{bmvistree}" + head, *figure, *shown, r"\end{bmvistree}"])
 
 

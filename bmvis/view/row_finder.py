@@ -15,11 +15,22 @@ def shown_at(model: Model, rows: Sequence[Row]) -> dict[str, str]:
     return {path: find(path) for path in model.paths}
 
 
+def representatives(model: Model, rows: Sequence[Row]) -> dict[str, str]:
+    """Return the path of the module that each one is folded into, by its path; its own path if it is not folded."""
+    find = _finder(rows)
+    return {path: find(path)[0] for path in model.paths}
+
+
 def row_finder(rows: Sequence[Row]) -> Callable[[str], str]:
     """Return a function from the path of a module to the path of the row that shows it.
 
     This is its own row, the row that it is folded into, or else the row of the nearest module above it.
     """
+    find = _finder(rows)
+    return lambda path: find(path)[1]
+
+
+def _finder(rows: Sequence[Row]) -> Callable[[str], tuple[str, str]]:
     shown = {path: row.path for row in rows if row.module for path in row.paths}
     apart = {path for row in rows if row.variation for path in row.paths}
 
@@ -33,4 +44,4 @@ def row_finder(rows: Sequence[Row]) -> Callable[[str], str]:
         here = join(same, name)
         return here if here in apart else shown.get(here, here), shown.get(here, row)
 
-    return lambda path: find(path)[1]
+    return find

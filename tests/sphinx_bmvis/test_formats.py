@@ -35,6 +35,14 @@ def test_text_formats_show_the_tree_lines(build, file):
     assert "84 parameters, all trainable" in text
 
 
+@pytest.mark.parametrize("file", ["text/figures.txt", "man/small.1", "texinfo/smallmodels.texi"])
+def test_text_formats_list_the_connections_of_figures(build, file):
+    builder, _, name = file.partition("/")
+    text = build(builder).read(name).replace("\\-", "-").replace("\\(aq", "'")
+    assert text.count("layers.0-2 (×3) -> head") == 2
+    assert text.count("Traced with x: float32[1, 4].") == 2
+
+
 def test_markdown_shows_the_tree_lines_as_code(build):
     """Use sphinx-markdown-builder, which has no support for trees."""
     pytest.importorskip("sphinx_markdown_builder", reason="sphinx-markdown-builder is not installed")
@@ -52,8 +60,8 @@ def test_other_builders_cause_no_warning(build, builder):
 def test_singlehtml_trees_have_distinct_ids(build):
     built = build("singlehtml")
     ids = [tree["id"] for tree in built.trees("index.html")]
-    assert len(ids) == 10
-    assert len(set(ids)) == 10
+    assert len(ids) == 12
+    assert len(set(ids)) == 12
     page = built.page("index.html")
     targets = [link["href"] for link in page.select("a.internal[title^='tiny-model']")]
     assert targets == ["#tiny-model.0.norm", "#tiny-model", "#tiny-model.0.dense", "#tiny-model"]
@@ -77,7 +85,14 @@ def test_epub_pages_are_valid_xml_with_trees(build):
     [book] = built.folder.glob("*.epub")
     with zipfile.ZipFile(book) as files:
         page = ET.fromstring(files.read("index.xhtml"))
+        figures = ET.fromstring(files.read("figures.xhtml"))
         assert "bmvis.js" not in " ".join(files.namelist())
+    assert not figures.findall(".//{*}svg")
+    assert all("open" in details.attrib for details in figures.findall(".//{*}figure/{*}details"))
+    ids = {element.get("id") for element in figures.iter()}
+    links = [link.get("href", "") for link in figures.findall(".//{*}p/{*}a")]
+    assert [link[1:] for link in links] == ["network.layers.0.up", "drawn", "drawn", "drawn"]
+    assert {link[1:] for link in links} <= ids
     assert len(page.findall(".//{*}div[@class='bmvis']")) == 2
 
 

@@ -51,7 +51,17 @@ def test_named_tree_is_a_target_of_references(html, page, text, target):
     assert link["href"] == target
 
 
-@pytest.mark.parametrize("page", ["index.html", "myst.html", "places.html"])
+def test_figure_that_replaces_a_tree_is_a_target_of_references(html):
+    page = html.page("figures.html")
+    found = [page.find(id=a["href"][1:]) for a in page.select("p > a.internal")]
+    assert [element.name for element in found] == ["li", "g", "g", "g"]
+    row, frame, box, folded = found
+    assert row["id"] == "network.layers.0.up"
+    assert frame["class"] == ["bmvis-frame"]
+    assert [box.find_all("text")[-1].get_text() for box in (box, folded)] == ["head", "up"]
+
+
+@pytest.mark.parametrize("page", ["index.html", "myst.html", "places.html", "figures.html"])
 def test_every_id_is_unique_on_its_page(html, page):
     ids = [element["id"] for element in html.page(page).select("[id]")]
     assert len(ids) == len(set(ids))

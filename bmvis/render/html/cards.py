@@ -18,7 +18,9 @@ from bmvis.render.table_text import NO_VALUE
 from bmvis.view.page import Page
 
 
-def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place: str = "") -> Markup:
+def to_cards(
+    cards: Sequence[Card], anchor: str, options: GalleryOptions, place: str = "", *, pictures: bool = True
+) -> Markup:
     """Return the gallery as one HTML element.
 
     Args:
@@ -26,10 +28,11 @@ def to_cards(cards: Sequence[Card], anchor: str, options: GalleryOptions, place:
         anchor: the id of the element.
         options: the options of the gallery.
         place: the location of the gallery in the sources, for the cards of models that failed.
+        pictures: whether the cards have pictures, which are SVG.
     """
     caption_id = f"{anchor}-caption" if options.caption else None
     columns = own_columns(cards)
-    draw = _Cards(columns, _largest(cards), place)
+    draw = _Cards(columns, _largest(cards), place, pictures)
     as_table = ("bmvis-as-table",) if options.view == "table" else ()
     return tag(
         "div",
@@ -64,6 +67,7 @@ class _Cards(NamedTuple):
     largest: Mapping[str, int]
     """The number of parameters of the largest model of each type."""
     place: str
+    has_pictures: bool
 
     def group(self, title: str, cards: Sequence[Card]) -> Markup:
         """Return the cards of a group below its heading."""
@@ -81,7 +85,7 @@ class _Cards(NamedTuple):
             classes = "bmvis-card bmvis-card-error"
             return tag("li", _NO_PICTURE, head, problem, tags, class_=classes, data_reference=entry.reference)
         figure = figure_thumbnail(page.figure) if page.figure else None
-        picture = figure or to_thumbnail(page, self.largest[page.type])
+        picture = (figure or to_thumbnail(page, self.largest[page.type])) if self.has_pictures else None
         parts = picture or _NO_PICTURE, head, *self._facts(entry, page), tags
         return tag("li", *parts, class_="bmvis-card", data_count=page.totals.count, data_reference=entry.reference)
 

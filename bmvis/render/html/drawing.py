@@ -54,7 +54,10 @@ def shapes_of(
     """Return what is in the SVG element; the arguments are those of `to_drawing`."""
     numbers = {box.key: number for number, box in enumerate(figure.boxes)}
     return join(
-        *(_frame(placed, link) for placed in drawing.frames),
+        *(
+            _frame(placed, box_id(anchor, len(figure.boxes) + index) if anchor else None, link)
+            for index, placed in enumerate(drawing.frames)
+        ),
         *_lines(drawing.lines, numbers, {(edge.source, edge.target): edge.change for edge in figure.edges}),
         tag("g", _texts(drawing.shapes), class_="bmvis-shapes", text_anchor="start") if drawing.shapes else None,
         *(
@@ -65,11 +68,11 @@ def shapes_of(
 
 
 def box_id(anchor: str, number: int) -> str:
-    """Return the id of a box, a valid XML name as SVG requires. No row has it: a path does not start with a dot."""
+    """Return the id of a box or frame, a valid XML name as SVG requires. No row has it: no path starts with a dot."""
     return f"{anchor}..{number}"
 
 
-def _frame(placed: PlacedFrame, link: PathLink) -> Markup:
+def _frame(placed: PlacedFrame, id_: str | None, link: PathLink) -> Markup:
     area, frame = placed.area, placed.frame
     shape = _size(area, 10)
     behind = None
@@ -79,7 +82,8 @@ def _frame(placed: PlacedFrame, link: PathLink) -> Markup:
     title = _texts(placed.texts)
     linked = tag("a", title, href=target) if target else title
     rect = _empty("rect", x=_number(area.left), y=_number(area.top), **shape)
-    return tag("g", behind, rect, linked, class_="bmvis-frame", text_anchor="start")
+    is_target = frame.path and not target  # a frame with a link has a row, which is the target
+    return tag("g", behind, rect, linked, id=id_ if is_target else None, class_="bmvis-frame", text_anchor="start")
 
 
 def _size(area: Rectangle, radius: float) -> dict[str, str]:

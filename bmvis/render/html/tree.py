@@ -22,6 +22,7 @@ from bmvis.render.html.markup import Markup, join, prose, safe_name, tag
 from bmvis.render.html.row import PathLink, TypeLink, to_row
 from bmvis.render.html.totals import before_line, totals_line
 from bmvis.render.param_groups import to_table
+from bmvis.view.figure.targets import shown_in
 from bmvis.view.page import Page, Row
 from bmvis.view.row_finder import row_finder, shown_at
 
@@ -122,7 +123,13 @@ def row_id(anchor: str, path: str) -> str:
 
 
 def module_ids(anchor: str, model: Model, page: Page) -> dict[str, str]:
-    """Return the id of the row that shows each module of a tree, by module path; without that row, the tree's id."""
+    """Return the id of the row that shows each module of a tree, by module path; without that row, the tree's id.
+
+    If the architecture figure replaces the tree, it is the id of a box or frame.
+    """
+    if page.figure and page.is_figure_alone:
+        numbers = shown_in(page.figure, model, page.rows)
+        return {path: box_id(anchor, numbers[path]) if path in numbers else anchor for path in model.paths if path}
     shown = shown_at(model, page.rows)
     return {path: row_id(anchor, row) if row or page.has_root else anchor for path, row in shown.items() if path}
 
