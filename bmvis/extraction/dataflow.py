@@ -8,7 +8,7 @@ producer is the last operation that wrote to its part of the storage (`bmvis.ext
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -26,12 +26,15 @@ _COMBINING = frozenset(("+", "−", "×", "concat", "stack"))
 """Operations that use the weight of an embedding as a value."""
 
 
+_LISTS = (list, tuple)
+
+
 class RawOperation:
     """An operation under construction. `sources` are references as in `bmvis.model.dataflow`."""
 
     __slots__ = ("call", "name", "shape", "sources")
 
-    def __init__(self, call: int, name: str, sources: list[int], shape: Dims | None) -> None:
+    def __init__(self, call: int, name: str, sources: list[int], shape: Sequence[Any] | None) -> None:
         self.call = call
         self.name = name
         self.sources = sources
@@ -57,7 +60,7 @@ class DataflowRecorder:
         self.operations: list[RawOperation] = []
         self._producers: dict[int, tuple[Any, int]] = {}
         """For the `id` of a tensor, a weak reference to it, and its producer."""
-        self._storages: dict[int, int | None] = {}
+        self._storages: dict[int | None, int | None] = {}
         """For a storage, the operation that created it."""
         self._written: dict[int | None, StorageWrites] = {}
         """The storages that operations have written to in place."""
@@ -86,14 +89,14 @@ class DataflowRecorder:
         self.values.append(value)
         ref = -len(self.values)
         self._producers[id(tensor)] = (weakref.ref(tensor), ref)
-        key = _storage(tensor)
-        if key is not None and key not in self._storages:
-            self._set_storage(tensor, key, ref)
+        storage = _storage(tensor)
+        if storage is not None and storage._cdata not in self._storages:
+            self._set_storage(storage, ref)
         return ref
 
     def add_input(self, name: str, tensor: torch.Tensor) -> None:
         """Record an argument of the call."""
-        self._add_value(tensor, FlowValue("input", name, "", _shape(tensor)))
+        self._add_value(tensor, FlowValue("input", name, "", sizes(_shape(tensor))))
 
     def producer(self, tensor: torch.Tensor) -> int | None:
         """Return a reference to the value of a tensor; None if it depends on nothing."""
@@ -104,14 +107,13 @@ class DataflowRecorder:
         known = self._producers.get(id(tensor))
         if known is not None and known[0]() is tensor:
             return known[1]
-        key = _storage(tensor)
-        return None if key is None else self._storages.get(key)
+        return self._storages.get(_key(tensor))
 
     def _value_of(self, tensor: torch.Tensor, own: int | None) -> int | None:
         """Return a reference to the value of a tensor that `own` has produced."""
         if not self._written:
             return own
-        writes = self._written.get(_storage(tensor))
+        writes = self._written.get(_key(tensor))
         if writes is None or (own is not None and own > writes.time):
             return own
         return writes.read(region_of(tensor), own)
@@ -119,7 +121,7 @@ class DataflowRecorder:
     def observe(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Record an operation that has run."""
         traits = self._traits.get(func) or self._traits.setdefault(func, _traits(func))
-        results = (result,) if isinstance(result, torch.Tensor) else tuple(tensors_in((result,)))
+        results = (result,) if isinstance(result, torch.Tensor) else tensors_in((result,))
         if traits.is_view and self._written and self._viewed(args, results):
             return
         sources = [] if traits.is_constant else self._sources(traits, args, kwargs)
@@ -143,8 +145,8 @@ class DataflowRecorder:
 
     def _viewed(self, args: Sequence[Any], results: Sequence[torch.Tensor]) -> bool:
         """Record views of a storage that operations have written to: what uses a view depends on its own part."""
-        base = next(tensors_in(args), None)
-        writes = None if base is None else self._written.get(_storage(base))
+        base = next(iter(tensors_in(args)), None)
+        writes = None if base is None else self._written.get(_key(base))
         if base is None or writes is None:
             return False
         own = self._creator(base)
@@ -172,6 +174,9 @@ class DataflowRecorder:
 
     def _add(self, traits: _Traits, sources: list[int], results: Sequence[torch.Tensor]) -> int:
         call = self.stack.call
+        shape = _shape(results[0]) if results else None
+        if min(sources) >= 0:
+            return self._append(RawOperation(call, operation_name(traits.name), sources, shape))
         sources = self._with_passed(traits, sources)
         foreign = {ref: path for ref in sources if (path := self._foreign_owner(ref)) is not None}
         if len(set(foreign.values())) > 1:  # weights of several modules are combined, such as those of an ensemble
@@ -179,7 +184,6 @@ class DataflowRecorder:
         elif foreign:
             # Code calls `module.forward` directly, or uses `other.weight`: the operation is that of the owner.
             call = self.stack.implied_call(next(iter(foreign.values())), self.operations)
-        shape = _shape(results[0]) if results else None
         return self._append(RawOperation(call, operation_name(traits.name), sources, shape))
 
     def _with_passed(self, traits: _Traits, sources: list[int]) -> list[int]:
@@ -237,21 +241,22 @@ class DataflowRecorder:
             self._producers.pop(id(tensor), None)
         else:
             self._producers[id(tensor)] = (weakref.ref(tensor), ref)
-        if is_fresh and (key := _storage(tensor)) is not None:
-            self._set_storage(tensor, key, ref)
+        if is_fresh and (storage := _storage(tensor)) is not None:
+            self._set_storage(storage, ref)
 
     def _wrote(self, tensor: torch.Tensor, ref: int | None) -> None:
         self._produced(tensor, ref, is_fresh=False)
-        key = _storage(tensor)
-        if key is None:
+        storage = _storage(tensor)
+        if storage is None:
             return
+        key = storage._cdata
         if key not in self._storages:
-            self._set_storage(tensor, key, None)
+            self._set_storage(storage, None)
         writes = self._written.get(key)
         if writes is None:
             base = self._storages[key]
             base = base if base is None or base >= 0 or self._counts(base) else None
-            writes = self._written[key] = StorageWrites(base, tensor.untyped_storage().nbytes())
+            writes = self._written[key] = StorageWrites(base, storage.nbytes())
         if _is_whole(tensor):
             writes.replace(region_of(tensor), ref, len(self.operations) - 1)
         else:
@@ -261,9 +266,10 @@ class DataflowRecorder:
         """Add an operation for a tensor whose parts have different values."""
         return self._append(RawOperation(self.stack.call, "assign", list(refs), None))
 
-    def _set_storage(self, tensor: torch.Tensor, key: int, ref: int | None) -> None:
+    def _set_storage(self, storage: torch.UntypedStorage, ref: int | None) -> None:
+        key = storage._cdata
         if key not in self._storages:
-            self._held.append(tensor.untyped_storage()._weak_ref())
+            self._held.append(storage._weak_ref())
         self._storages[key] = ref
 
     def close(self) -> None:
@@ -286,20 +292,35 @@ def _traits(func: Any) -> _Traits:
     return _Traits(name, is_view, is_constant and not is_view, tuple(written))
 
 
-def tensors_in(things: Iterable[Any]) -> Iterator[torch.Tensor]:
-    """Yield the tensors in arguments or results, also those in lists."""
+def tensors_in(things: Iterable[Any]) -> list[torch.Tensor]:
+    """Return the tensors in arguments or results, also those in lists."""
+    found: list[torch.Tensor] = []
     for thing in things:
         if isinstance(thing, torch.Tensor):
-            yield thing
-        elif isinstance(thing, list | tuple):
-            yield from tensors_in(thing)
+            found.append(thing)
+        elif isinstance(thing, _LISTS):
+            found += tensors_in(thing)
+    return found
 
 
-def _storage(tensor: torch.Tensor) -> int | None:
+def _key(tensor: torch.Tensor) -> int | None:
     """Return what identifies the storage of a tensor while it exists; None if it has none."""
+    storage = _storage(tensor)
+    return None if storage is None else storage._cdata
+
+
+def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
     try:
-        return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else None
+        return tensor.untyped_storage() if tensor.layout is torch.strided else None
     except (RuntimeError, NotImplementedError):  # a tensor subclass without storage
+        return None
+
+
+def sizes(shape: Sequence[Any] | None) -> Dims | None:
+    """Return a shape as numbers; None if they are not known."""
+    try:
+        return None if shape is None else tuple(map(int, shape))
+    except (RuntimeError, TypeError):
         return None
 
 
@@ -311,8 +332,9 @@ def _is_whole(tensor: torch.Tensor) -> bool:
         return False
 
 
-def _shape(tensor: torch.Tensor) -> Dims | None:
+def _shape(tensor: torch.Tensor) -> Sequence[Any] | None:
+    """Return the shape; its sizes can be symbols."""
     try:
-        return tuple(map(int, tensor.shape))
-    except (RuntimeError, TypeError):  # a nested tensor has no `shape`
+        return tensor.shape
+    except RuntimeError:  # a nested tensor has no `shape`
         return None

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
-from bmvis.extraction.dataflow import DataflowRecorder, RawOperation
+from bmvis.extraction.dataflow import DataflowRecorder, RawOperation, sizes
 from bmvis.extraction.outputs import Located, distinct_names, tensors_with_paths
 from bmvis.extraction.passed_weights import place_reads
 from bmvis.model.dataflow import Dataflow, FlowOperation, FlowResult, ModuleCall
@@ -211,7 +211,7 @@ def _renumbered(
         tuple(recorder.values[-1 - ref] for ref in values),
         calls,
         tuple(
-            FlowOperation(call, one.name, tuple(number[ref] for ref in one.sources), one.shape)
+            FlowOperation(call, one.name, tuple(number[ref] for ref in one.sources), sizes(one.shape))
             for call, one in zip(call_of, map(recorder.operations.__getitem__, kept), strict=True)
         ),
         tuple(

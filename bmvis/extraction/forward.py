@@ -227,7 +227,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         named = {name: value for name, value in kwargs.items() if name != "out"}
         counted = formula(*args, out=out, **named) if formula else 0
         uncounted = "" if formula else macs.uncounted_name(func)
-        given = list(tensors_in((args, tuple(kwargs.values()))))
+        given = tensors_in((args, *kwargs.values()) if kwargs else args)
         self.recorder.computed(counted, _new_bytes(result, given), uncounted)
         self.recorder.used(given)
         if self.recorder.dataflow:
