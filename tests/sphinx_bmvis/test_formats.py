@@ -60,8 +60,8 @@ def test_other_builders_cause_no_warning(build, builder):
 def test_singlehtml_trees_have_distinct_ids(build):
     built = build("singlehtml")
     ids = [tree["id"] for tree in built.trees("index.html")]
-    assert len(ids) == 12
-    assert len(set(ids)) == 12
+    assert len(ids) == 13
+    assert len(set(ids)) == 13
     page = built.page("index.html")
     targets = [link["href"] for link in page.select("a.internal[title^='tiny-model']")]
     assert targets == ["#tiny-model.0.norm", "#tiny-model", "#tiny-model.0.dense", "#tiny-model"]
