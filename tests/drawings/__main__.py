@@ -1,4 +1,4 @@
-"""`make figures`: draw and check 50 architectures at four levels: `python tests/drawings [NAME...]`.
+"""`make figures`: draw and check 59 architectures at four levels: `python tests/drawings [NAME...]`.
 
 Each drawing must have no fault. At most a tenth may be closed to one box or to the list of connections. `results.txt`
 has the number of boxes, the size, and the milliseconds of each drawing.
@@ -63,6 +63,12 @@ MODELS: dict[str, tuple[str, str]] = {
             ("yolos", "'YolosForObjectDetection'", ""),
             ("timesformer", "'TimesformerModel'", "float32[1, 8, 3, 224, 224]"),
             ("clip", "'CLIPModel'", "input_ids: int64[1, 8]; pixel_values: float32[1, 3, 224, 224]"),
+            ("xlnet", "'XLNetModel', n_layer=4", ""),
+            ("perceiver", "'PerceiverForMaskedLM', num_self_attends_per_block=4", "int64[1, 2048]"),
+            ("encodec", "'EncodecModel'", "float32[1, 1, 24000]"),
+            ("superpoint", "'SuperPointForKeypointDetection'", "float32[1, 3, 240, 320]"),
+            ("vits", "'VitsModel'", "int64[1, 16]"),
+            ("maskformer", "'MaskFormerModel', 'MaskFormerConfig'", "float32[1, 3, 384, 384]"),
             ("blip", "'BlipForConditionalGeneration'", "input_ids: int64[1, 8]; pixel_values: float32[1, 3, 384, 384]"),
         )
     },
@@ -89,7 +95,10 @@ LEVELS = ("auto", 1, 2, 3)
 MOST_BYTES, MOST_GZIPPED = 12 * 1024, 2560
 """Targets for the SVG of the level `auto`."""
 MOST_CLOSED = 0.1
-LARGE = {"blip": "24 boxes with long names of classes, five frames inside each other"}
+LARGE = {
+    "blip": "24 boxes with long names of classes, five frames inside each other",
+    "encodec": "22 boxes in 9 frames, with a shape at each edge",
+}
 """Models with a larger SVG, and the reason."""
 
 

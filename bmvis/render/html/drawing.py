@@ -34,7 +34,7 @@ def to_drawing(
     return tag(
         "svg",
         tag("title", title),
-        tag("desc", f"{len(figure.boxes)} {boxes}, {len(figure.edges)} {edges}. The list below has the connections."),
+        tag("desc", f"{len(figure.boxes)} {boxes}, {len(figure.edges)} {edges}. The list below names them."),
         shapes_of(figure, drawing, anchor=anchor, link=link),
         **plain_svg(drawing),
         role="group",
@@ -45,7 +45,7 @@ def plain_svg(drawing: FigureDrawing) -> dict[str, str]:
     """Return the size of a drawing, and its look without the stylesheet: in reader modes, and in PDFs of WeasyPrint."""
     width, height = _number(drawing.width), _number(drawing.height)
     size = {"viewBox": f"0 0 {width} {height}", "width": width, "height": height}
-    return size | {"fill": "none", "stroke": "currentColor", "text_anchor": "middle", "font_size": "11"}
+    return size | {"fill": "currentColor", "text_anchor": "middle", "font_size": "11", "stroke": "none"}
 
 
 def shapes_of(
@@ -53,12 +53,13 @@ def shapes_of(
 ) -> Markup:
     """Return what is in the SVG element; the arguments are those of `to_drawing`."""
     numbers = {box.key: number for number, box in enumerate(figure.boxes)}
+    changes = {(edge.source, edge.target): edge.change for edge in figure.edges}
     return join(
         *(
             _frame(placed, box_id(anchor, len(figure.boxes) + index) if anchor else None, link)
             for index, placed in enumerate(drawing.frames)
         ),
-        *_lines(drawing.lines, numbers, {(edge.source, edge.target): edge.change for edge in figure.edges}),
+        tag("g", *_lines(drawing.lines, numbers, changes), fill="none", stroke="currentColor"),
         tag("g", _texts(drawing.shapes), class_="bmvis-shapes", text_anchor="start") if drawing.shapes else None,
         *(
             _box(placed, box_id(anchor, number) if anchor else None, number, link)
@@ -87,7 +88,8 @@ def _frame(placed: PlacedFrame, id_: str | None, link: PathLink) -> Markup:
 
 
 def _size(area: Rectangle, radius: float) -> dict[str, str]:
-    return {"width": _number(area.width), "height": _number(area.height), "rx": _number(radius)}
+    size = {"width": _number(area.width), "height": _number(area.height), "rx": _number(radius)}
+    return size | {"fill": "none", "stroke": "#888"}
 
 
 def _box(placed: PlacedBox, id_: str | None, number: int, link: PathLink) -> Markup:
@@ -131,8 +133,6 @@ def _texts(texts: Sequence[Text]) -> Markup:
                 y=_number(text.y),
                 class_="bmvis-badge" if text.role == "badge" else None,
                 text_anchor="end" if text.role == "badge" else None,
-                fill="currentColor",
-                stroke="none",
             )
             for text in texts
         )
@@ -151,7 +151,7 @@ def _lines(
         others.append(line)
         ends = f"{numbers[line.source]} {numbers[line.target]}"
         change = changes[line.source, line.target]
-        head = _empty("path", d=_arrowhead(line.points), fill="currentColor")
+        head = _empty("path", d=_arrowhead(line.points))
         found.append(tag("g", _empty("path", d=path), head, class_=(change and f"bmvis-{change}") or None, data_e=ends))
     return found
 

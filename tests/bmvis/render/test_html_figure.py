@@ -69,7 +69,8 @@ def test_figure_has_outlines_and_text_without_the_stylesheet() -> None:
     svg = parsed(figure_html(framed("in:x > a.b; a.b > out:y", repeats=3))).select_one("svg[role=group]")
     assert svg is not None
     assert {look(shape, "fill") for shape in svg.select("rect, path:first-child")} == {"none"}
-    assert {look(shape, "stroke") for shape in svg.select("rect, path:first-child")} == {"currentColor"}
+    assert {look(line, "stroke") for line in svg.select("path:first-child")} == {"currentColor"}
+    assert {look(box, "stroke") for box in svg.select("rect")} == {"#888"}
     texts = svg.select("text")
     assert {(look(text, "fill"), look(text, "stroke")) for text in texts} == {("currentColor", "none")}
     assert {look(text, "text-anchor") for text in texts if text.find_parent(class_="bmvis-frame")} == {"start", "end"}
