@@ -275,13 +275,10 @@ class BmvisDomain(Domain):
             return link_to(
                 (target.partition("#")[0], target.partition("#")[2]), fromdocname, contnode, builder, self.renamed
             )
-        place = self._place(target)
-        name = target.partition(":")[0]
+        place, name = self._place(target), target.partition(":")[0]
         if place and not has_row_anchors(builder, self.named().get(name)):
             place = self._place(name)
-        if not place:
-            return None
-        return link_to(place, fromdocname, contnode, builder, self.renamed, target)
+        return link_to(place, fromdocname, contnode, builder, self.renamed, target) if place else None
 
     def resolve_any_xref(
         self,
