@@ -192,7 +192,8 @@ class Cache:
             if fact.left:
                 is_changed = _key(fact) in self._edited or _key(fact) not in self._left
             else:
-                (here,) = facts_of.with_changed_paths([fact], self._absolute)
+                is_path = fact.kind != "variable"
+                here = msgspec.structs.replace(fact, path=self._absolute(fact.path)) if is_path else fact
                 is_changed = facts_of.is_changed(here, facts_of.value_of(here))
             if is_changed:
                 return f"{fact} has changed"

@@ -148,7 +148,7 @@ def is_listed(name: str) -> bool:
 
 def _link(fact: Fact) -> str:
     try:
-        return utf8(str(Path(fact.path).readlink()))
+        return utf8(os.readlink(fact.path))  # noqa: PTH115  # twice as fast, and most paths are looked up so
     except (OSError, ValueError):
         return ""
 
