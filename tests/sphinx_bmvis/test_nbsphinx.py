@@ -44,7 +44,9 @@ def built(make_site):
     book = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     index = "Start\n=====\n\n.. toctree::\n\n   book\n"
     site = make_site({"index.rst": index, "book.ipynb": json.dumps(book)})
-    return site.build(extensions=["nbsphinx", "sphinx_bmvis"], nbsphinx_execute="never")
+    # MyST-NB, in other tests of this process, changes Sphinx' default for notebooks.
+    suffixes = {".rst": "restructuredtext", ".ipynb": "jupyter_notebook"}
+    return site.build(extensions=["nbsphinx", "sphinx_bmvis"], nbsphinx_execute="never", source_suffix=suffixes)
 
 
 def test_raw_cells_have_trees_and_galleries_with_pages(built):
