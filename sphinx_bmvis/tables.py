@@ -11,14 +11,14 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from bmvis.errors import BmvisError, OptionError
 from bmvis.overviews.entries import read_entries
 from bmvis.overviews.own_columns import Rows, misspelled_rows, read_rows
-from bmvis.overviews.table import RowResult, Table, make_table
+from bmvis.overviews.table import DIGIT_SPACE, POINT_SPACE, RowResult, Table, make_table
 from bmvis.overviews.table_options import TableOptions, parse_table_options
 from bmvis.source.pyproject import read_project
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.gallery import ModelGallery, model_pages
-from sphinx_bmvis.nodes import model_structure, model_table, table_box
+from sphinx_bmvis.nodes import model_structure, model_table, table_box, table_value
 from sphinx_bmvis.settings import site_options
 from sphinx_bmvis.table_nodes import TableNodes
 
@@ -137,14 +137,17 @@ class AlignText(SphinxPostTransform):
                         entry.children = [nodes.paragraph(text=padded)]
 
 
-class AlignWideCells(SphinxPostTransform):
-    """Align cells of several columns at the left in LaTeX, which aligns them as the last of these columns."""
+class AlignLatex(SphinxPostTransform):
+    """Align cells in LaTeX: numbers at their points, and cells of several columns at the left.
+
+    LaTeX aligns cells of several columns as the last of these columns.
+    """
 
     default_priority = 6
     formats = ("latex",)
 
     def run(self, **kwargs: Any) -> None:
-        """Give the heading of each group one cell, and align the text of each error."""
+        """Give the heading of each group one cell, and align the numbers and the texts of errors."""
         for box in self.document.findall(table_box):
             for row in box.findall(nodes.row):
                 if "bmvis-group" in row["classes"]:
@@ -156,3 +159,7 @@ class AlignWideCells(SphinxPostTransform):
                     [paragraph] = entry.children
                     assert isinstance(paragraph, nodes.paragraph)
                     paragraph.insert(0, nodes.raw("", r"\raggedright{}", format="latex"))
+            for value in list(box.findall(table_value)):
+                if gap := value["cell"].gap:
+                    missing = gap.replace(POINT_SPACE, ".").replace(DIGIT_SPACE, "0")
+                    value += nodes.raw("", rf"\phantom{{{missing}}}", format="latex")

@@ -88,7 +88,7 @@ def test_a_change_of_a_model_reaches_every_number_and_check_fails_before(project
     assert run(project, "bmvis", "update", "README.md")[0] == 0
     readme = (project / "README.md").read_text()
     assert "fact net -->111K<!-- /bmvis -->" in readme
-    assert "| net | 111.0 | 98.2 |" in readme
+    assert "| net   |          111.0 |     98.2 |" in readme
     before = ["A net of 111K", "It has 111,010 parameters and 110,000 MACs in 1 level.", "net 111.0 110.0 98.2"]
     assert shown(project, host) == before
     assert run(project, "bmvis", "check")[0] == 0
@@ -101,8 +101,8 @@ def test_a_change_of_a_model_reaches_every_number_and_check_fails_before(project
     assert run(project, "bmvis", "check")[0] == 1
     code, difference = run(project, "bmvis", "update", "--check", "README.md")
     assert code == 1
-    assert "-| net | 111.0 | 98.2 |" in difference
-    assert "+| net | 211.0 | 98.9 |" in difference
+    assert "-| net   |          111.0 |     98.2 |" in difference
+    assert "+| net   |          211.0 |     98.9 |" in difference
     assert (project / "README.md").read_text() == readme
 
     after = ["A net of 211K", "It has 211,010 parameters and 210,000 MACs in 1 level.", "net 211.0 210.0 98.9"]

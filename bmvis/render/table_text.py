@@ -7,6 +7,8 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 
+from rich.cells import cell_len
+
 from bmvis.overviews.table import MINIMUM, Cell, Table, TableRow
 from bmvis.render.text import printable
 from bmvis.untrusted.log_text import one_line
@@ -52,20 +54,32 @@ def _aligned(cells: Sequence[str], widths: Sequence[int], is_number: Sequence[bo
 
 
 def to_markdown(table: Table) -> str:
-    """Return the table as GitHub and most other hosts read it. The last line has no newline."""
+    """Return the table as GitHub and most other hosts read it. The last line has no newline.
+
+    Columns are padded as Prettier and mdformat do, so that these formatters leave the file unchanged.
+    """
     count = len(table.headings)
-    lines = [_markdown_row([markdown_text(heading.full) for heading in table.headings])]
-    lines.append(_markdown_row(["---:" if heading.is_number else "---" for heading in table.headings]))
-    for title, rows in table.groups:
+    rows = [[markdown_text(heading.full) for heading in table.headings]]
+    failed = []
+    for title, of in table.groups:
         if title:
-            lines.append(_markdown_row([f"**{markdown_text(title)}**", *[""] * (count - 1)]))
-        for row in rows:
-            lines.append(_markdown_row(_markdown_cells(row, count)))
-    return "\n".join(lines)
+            rows.append([f"**{markdown_text(title)}**", *[""] * (count - 1)])
+        for row in of:
+            failed += [len(rows)] * (row.error is not None)
+            rows.append(_markdown_cells(row, count))
+    known = [cells for index, cells in enumerate(rows) if index not in set(failed)]
+    widths = [max(3, *map(cell_len, column)) for column in zip(*known, strict=True)]
+    is_number = [heading.is_number for heading in table.headings]
+    marks = ["-" * (width - 1) + ":" if right else "-" * width for width, right in zip(widths, is_number, strict=True)]
+    return "\n".join(_markdown_row(cells, widths, is_number) for cells in [rows[0], marks, *rows[1:]])
 
 
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _markdown_row(cells: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> str:
+    padded = []
+    for cell, width, right in zip(cells, widths, is_number, strict=True):
+        gap = " " * (width - cell_len(cell))
+        padded.append(f"{gap}{cell}" if right else f"{cell}{gap}")
+    return f"| {' | '.join(padded)} |"
 
 
 def _markdown_cells(row: TableRow, count: int) -> list[str]:

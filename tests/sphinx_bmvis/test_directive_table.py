@@ -165,6 +165,7 @@ def test_every_builder_takes_tables(nets):
     assert re.search(r"\| Small +\| Sequential +\| +72 ", text)
     book = site.build("latex").read("smallmodels.tex")
     assert r"\sphinxcaption{What we \& they have}\label{\detokenize{index:sizes}}" in book
+    assert r"80\phantom{.0}" in book
     assert r"\raggedright{}\sphinxstylestrong{Not built:}" in book
     assert book.count(r"\raggedleft\arraybackslash}\Y{") == 5 + 2
     assert book.count(r"\raggedright\arraybackslash}\Y{") == 3 + 1

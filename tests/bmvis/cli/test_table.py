@@ -74,11 +74,11 @@ def test_a_data_file_and_the_lines_of_the_table(folder):
     lines = ["small", "zoo:large | Large | big", "zoo:large(width=3) | Tiny | | accuracy=1"]
     done = table(folder, *lines, "--columns", "name,accuracy", "--data", "data.csv", "--group", "--format", "markdown")
     assert done.stdout.splitlines()[2:] == [
-        "| **big** |  |",
-        "| Large | 90 |",
-        "| **Other** |  |",
-        "| small | 76.5 |",
-        "| Tiny | 1 |",
+        "| **big**   |          |",
+        "| Large     |       90 |",
+        "| **Other** |          |",
+        "| small     |     76.5 |",
+        "| Tiny      |        1 |",
     ]
     assert done.stderr == "data.csv has no row for 'small', but one for 'smal'\n"
 

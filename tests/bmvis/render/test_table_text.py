@@ -94,6 +94,18 @@ def test_markdown_is_a_table_in_which_nothing_is_markup():
     assert root.find(".//th[2]").get("style") == "text-align:right"
 
 
+def test_markdown_columns_are_padded_by_their_width_in_a_terminal():
+    """As Prettier pads them: https://prettier.io/docs/rationale/#markdown."""
+    wide = RowResult(Entry("zoo:x", "模型 é"), net(100))
+    assert to_markdown(made(wide, LARGE, FAILED, columns="name, parameters")).splitlines() == [
+        "| Model  | Parameters (K) |",
+        "| ------ | -------------: |",
+        "| 模型 é |           10.1 |",
+        "| Large  |        4,002.0 |",
+        "| broken | error: it raised: no weights |",
+    ]
+
+
 def test_rst_is_a_list_table_in_which_nothing_is_markup():
     hostile = RowResult(Entry("zoo:x", "a_ *c* `d` |e| <f> :g:`h`"), net(100))
     tree = publish_doctree(to_rst(made(hostile, SMALL, FAILED, group="")))
