@@ -93,9 +93,9 @@ class RowComparison:
         if not (module or tensors):
             return None
         is_paired = len(pairs) == len(self._tensors(self.modules[there]))
-        is_same = (
-            is_paired and len(tensors) == len(pairs) and all(one and mine.shape == one.shape for _, mine, one in pairs)
-        )
+        # With similar folding, rows have ranges of sizes, so notes are not about them.
+        is_sized = self.folding.forms or all(one and mine.shape == one.shape for _, mine, one in pairs)
+        is_same = bool(is_sized) and is_paired and len(tensors) == len(pairs)
         states = [words for _, words in tensors if words]
         sizes = [size_words(mine, one) for _, mine, one in pairs if one]
         is_sizes = not module and states == [words for words in sizes if words]

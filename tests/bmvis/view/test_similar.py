@@ -355,3 +355,20 @@ def test_series_has_one_label(names, written):
 )
 def test_series_of_a_name(name, expected):
     assert series(name) == expected
+
+
+def test_a_block_of_other_sizes_that_is_frozen_has_one_note():
+    """The sizes of its counterpart are ranges, so only the states are compared."""
+    model = densenet()
+    modules = [
+        msgspec.structs.replace(
+            module, parameters=tuple(msgspec.structs.replace(p, trainable=False) for p in module.parameters)
+        )
+        if path.startswith("features.denseblock3.denselayer17")
+        else module
+        for path, module in zip(model.paths, model.modules, strict=True)
+    ]
+    notes = {row.label: row.differs for row in layout(Model(tuple(modules)), SIMILAR).rows if row.differs}
+    assert notes == {
+        "denselayer17": "differs from denseblock3.denselayer1-16,18-48, where all parameters are trainable"
+    }
