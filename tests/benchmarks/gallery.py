@@ -1,7 +1,8 @@
 """`make gallery`: one site with a card, a page and a row for every architecture of transformers, as a test of scale.
 
-Each is built from its default configuration, on the meta device. Prints the time, the memory of the largest
-process, and which architectures failed and why: most need an optional dependency, or have no default configuration.
+Each is built from its default configuration, on the meta device. Prints the progress of Sphinx, the time, the memory of
+the largest process, which architectures failed and why (most need an optional dependency, or have no default
+configuration), and which could not be called.
 """
 
 from __future__ import annotations
@@ -48,29 +49,38 @@ bmvis_timeout = 30
 bmvis_memory = 8_000_000_000
 """
 NAMES = "from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES as n; print('\\n'.join(sorted(n)))"
-FAILED = re.compile(r"index\.rst:(?P<line>\d+): WARNING: (?P<why>.*)")
+WARNING = re.compile(r"(?P<page>index|table)\.rst:(?P<line>\d+): WARNING: (?P<why>.*)")
+NOT_CALLED = "could not be called"
 
 
 def main(folder: Path, picked: list[str]) -> int:
     names = picked or _run("-c", NAMES).stdout.split()
     _write_site(folder, names)
     started = time.monotonic()
-    built = _run("-m", "sphinx", "-q", "-j", "2", str(folder / "source"), str(folder / "html"), check=False)
+    command = ("-m", "sphinx", "-j", "2", str(folder / "source"), str(folder / "html"))
+    built = _run(*command, check=False, stdout=None)
     took = time.monotonic() - started
-    written = (folder / "source" / "index.rst").read_text().splitlines()
-    failed: dict[str, list[str]] = {}
-    for match in FAILED.finditer(built.stderr):
-        name = written[int(match["line"]) - 1].rpartition("| ")[2]
-        failed.setdefault(_shortened(match["why"]), []).append(name)
-    missing = sum(map(len, failed.values()))
+    failed = _warnings(folder / "source", built.stderr)
+    missing = {name for reason, those in failed.items() if NOT_CALLED not in reason for name in those}
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     pages = len(list((folder / "html" / "models").glob("*.html")))
-    print(f"{len(names)} architectures, {len(names) - missing} drawn, {missing} failed; {pages} pages")
+    print(f"{len(names)} architectures, {len(names) - len(missing)} drawn, {len(missing)} failed; {pages} pages")
     print(f"{took:.0f} s, {memory:,.0f} MB in the largest process")
     for reason, those in sorted(failed.items(), key=lambda item: -len(item[1])):
         print(f"{len(those):4} {reason}\n     {', '.join(those)}")
     print(f"file://{(folder / 'html' / 'index.html').resolve()}")
     return built.returncode
+
+
+def _warnings(source: Path, log: str) -> dict[str, list[str]]:
+    """Return the architectures by the reasons of their warnings. One that can't be built has one on each page."""
+    written = {page: (source / f"{page}.rst").read_text().splitlines() for page in ("index", "table")}
+    found: dict[str, list[str]] = {}
+    for match in WARNING.finditer(log):
+        if match["page"] == "index" or NOT_CALLED in match["why"]:
+            name = written[match["page"]][int(match["line"]) - 1].split(" | ")[1].strip()
+            found.setdefault(_shortened(match["why"]), []).append(name)
+    return found
 
 
 def _write_site(folder: Path, names: list[str]) -> None:
@@ -94,14 +104,16 @@ def _row(name: str) -> str:
     return f"   architectures:build('{name}') | {name} | | inputs=architectures:tokens('{name}')"
 
 
-def _run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def _run(*arguments: str, check: bool = True, stdout: int | None = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
     offline = os.environ | {"HF_HUB_OFFLINE": "1"}  # a default configuration that asks for a download fails at once
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=check, env=offline)
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=check, env=offline)
 
 
 def _shortened(why: str) -> str:
     """Return a reason without the architecture's name, so that equal ones are counted together."""
-    return re.sub(r"\"architectures:build\('[^']*'\)\"", "it", why)[:150]
+    why = re.sub(r"\"architectures:build\('[^']*'\)\"", "it", why)
+    return re.sub(r"\d+", "N", why)[:150] if NOT_CALLED in why else why[:150]
 
 
 if __name__ == "__main__":
