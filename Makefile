@@ -7,7 +7,7 @@ OLD     := .venv-opendelta
 RELEASE := .venv-release
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted test-tables bench gallery rows lint format mutation pins screenshots clean figures
+.PHONY: help demo test test-builds test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted test-tables bench gallery rows lint format mutation pins screenshots clean figures
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -19,9 +19,13 @@ demo: .venv/demo ## Build both demo sites and print where to open them
 	@echo "Sphinx: file://$(CURDIR)/$(BUILT)/sphinx/index.html"
 	@echo "MkDocs: file://$(CURDIR)/$(BUILT)/mkdocs/index.html"
 
-test: lint ## Run all checks and all tests; ARGS="-k fold" picks some
+test: lint ## Run the checks and the tests, except those of test-builds; ARGS="-k fold" picks some
 	.ci/chromium
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile -m "not builds" $(ARGS)
+
+test-builds: .venv/dev ## Test what needs hundreds of sites and models: edits, themes, hostile factories, other extensions
+	.ci/chromium
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile -m builds $(ARGS)
 
 test-opendelta: .venv/dev $(OLD)/ready ## Compare the trees of OpenDelta itself with the source document's
 	$(BIN)/pytest -q tests/opendelta $(ARGS)

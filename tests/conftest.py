@@ -1,13 +1,41 @@
-"""The one browser of a test run, because Playwright allows a process a single session; and the state of loggers."""
+"""What all tests share: which of them `make test` leaves to `make test-builds`, the browser, the state of loggers."""
 
 import logging
 import tempfile
+from pathlib import Path
 
 import pytest
+
+BUILDS = (
+    "browser/test_looks.py",
+    "browser/test_unknown_themes.py",
+    "bmvis/worker/test_hostile.py",
+    "bmvis/worker/test_isolation.py",
+    "mkdocs_bmvis/test_hosts.py",
+    "mkdocs_bmvis/test_more_plugins.py",
+    "mkdocs_bmvis/test_neighbors.py",
+    "sphinx_bmvis/test_neighbors.py",
+    "test_interruptions.py",
+    "test_public_sites.py",
+    "test_same_everywhere.py",
+    "test_stale_pages.py",
+    "test_worst_site.py",
+)
+"""Files that build hundreds of sites or models: each edit, theme, hostile factory, or other extension of a host."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest applies `-m`
+def pytest_collection_modifyitems(items):
+    """Mark the tests of `BUILDS`."""
+    folder = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(folder) and item.path.relative_to(folder).as_posix() in BUILDS:
+            item.add_marker(pytest.mark.builds)
 
 
 @pytest.fixture(scope="session")
 def browser():
+    """The one browser of a test run: Playwright allows a process a single session."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="Playwright is not installed: pip install playwright"
     )
