@@ -40,7 +40,7 @@ title: Broken
 <model-gallery models="
   zoo:tiny
 
-  zoo:tiny(layers=1)" sort="size" />
+  zoo:tiny(layers=1)" view="list" />
 """
 PROBLEMS = {
     9: "no ':' in the factory reference 'zoo.tiny'",
@@ -51,7 +51,7 @@ PROBLEMS = {
     24: "'zoo' has no 'tinny' (did you mean 'tiny'?)",
     26: "unknown attribute 'afer' (did you mean 'after'?)",
     28: "unknown attribute 'acept' (did you mean 'accept'?)",
-    31: "invalid value 'size' for option 'sort'",
+    31: "invalid value 'list' for option 'view'",
 }
 
 
