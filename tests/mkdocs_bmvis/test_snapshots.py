@@ -12,7 +12,7 @@ path = ["src"]
 
 [tool.bmvis.models]
 tiny = "zoo:tiny"
-three = "zoo:tiny(layers=3)"
+three = {reference = "zoo:tiny(layers=3)", inputs = "float32[1, 4]"}
 """
 
 

@@ -1,5 +1,6 @@
 """`bmvis update`: the regions of a README follow the models, and everything else stays."""
 
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -97,15 +98,16 @@ def test_check_writes_nothing_and_shows_the_difference(run, tmp_path):
     text = "a\r\n\r\n<!-- bmvis: table zoo:small -->\r\n<!-- /bmvis -->\r\n\r\nb"
     stale, same = run(text, "--check")
     assert (stale.exit_code, same) == (1, text)
-    assert "+| small | 72 | 288 |" in stale.output
+    row = re.search(r"^\+(\| small .*\|)$", stale.output, re.MULTILINE)[1]
+    assert row.replace(" ", "") == "|small|72|288|"
     assert "README.md: not up to date" in stale.output
     _, written = run(None)
     assert "\n" not in written.replace("\r\n", "")
     assert run(None, "--check")[0].exit_code == 0
     (tmp_path / "zoo.py").write_text(ZOO.replace("width=8", "width=9"))
     changed, _ = run(None, "--check")
-    assert "-| small | 72 | 288 |" in changed.output.replace("\r", "")
-    assert "+| small | 90 | 360 |" in changed.output.replace("\r", "")
+    assert f"-{row}" in changed.output.replace("\r", "")
+    assert "+" + row.replace("72", "90").replace("288", "360") in changed.output.replace("\r", "")
 
 
 def test_bmvis_check_checks_a_file_too(run):
