@@ -272,7 +272,8 @@ def _lines(parts: list[Text], first: int, rest: int) -> Iterator[Text]:
                 yield line
                 line, room = Text(), rest
             line = Text.assemble(line, piece)
-        line.append(" ")
+        if line:
+            line.append(" ")
     line.rstrip()
     yield line
 
