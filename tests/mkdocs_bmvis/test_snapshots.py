@@ -12,7 +12,8 @@ path = ["src"]
 
 [tool.bmvis.models]
 tiny = "zoo:tiny"
-three = {reference = "zoo:tiny(layers=3)", inputs = "float32[1, 4]"}
+three = "zoo:tiny(layers=3)"
+drawn = {reference = "zoo:tiny(layers=3, width=6)", inputs = "float32[1, 6]"}
 """
 
 
