@@ -135,7 +135,7 @@ def _sign(
     """Return `signatures`, `children` and `cut` of a `Folding`, and the numbers of modules below and filtered out."""
     modules, above, places = model.modules, model.parents, model.paths
     totals = subtree_totals(model) if depth is not None or left_out else None
-    has_marked_below, always = _above(marked, above), {0, *marked, *_shared_holders(model, above)}
+    has_marked_below, always = _above(marked, above), {0, *marked, *_shared_holders(model, above, buffers)}
     alike: dict[Hashable, int] = {}
     parameters = parameter_facts(
         model, lambda own: None if any(p.is_tied for p in own) else alike.setdefault(own, len(alike))
@@ -174,12 +174,12 @@ def _is_visible_change(module: Module) -> bool:
     return module.change is not None and module.type not in _PASSIVE
 
 
-def _shared_holders(model: Model, above: Sequence[int]) -> set[int]:
-    """Return the later occurrences of shared modules that have parameters in or below their first occurrence."""
+def _shared_holders(model: Model, above: Sequence[int], buffers: bool) -> set[int]:
+    """Return the later occurrences of shared modules that have visible tensors in or below their first occurrence."""
     if not model.shared:
         return set()
     first = {index: model.index_of[model.modules[index].shared_with or ""] for index in model.shared}
-    own = [bool(module.parameters) for module in model.modules]
+    own = [bool(module.parameters or (buffers and module.buffers)) for module in model.modules]
     while True:  # one pass, and another for each level of modules that contain only shared modules
         holders = own.copy()
         for index in range(len(holders) - 1, 0, -1):

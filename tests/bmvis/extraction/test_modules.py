@@ -212,6 +212,18 @@ def test_shared_block_names_only_its_first_place():
     assert drawn(nn.ModuleList([*blocks, blocks[1]]))[-2] == "3 (Sequential) (same module as 1)"
 
 
+def test_shared_module_that_contains_buffers_only_has_a_row_with_buffers():
+    shared = nn.Sequential(nn.Module())
+    shared[0].register_buffer("mask", torch.zeros(2))
+    model = nn.ModuleList([shared, shared])
+    assert drawn(model, buffers=True)[1:-1] == [
+        "0 (Sequential)",
+        "0 (Module) mask:[2] (buffer)",
+        "1 (Sequential) (same module as 0)",
+    ]
+    assert len(drawn(model)) == 2  # the root and the totals
+
+
 def test_shared_module_does_not_differ_from_its_later_places():
     block = nn.ModuleDict({"inner": nn.Linear(2, 2)})
     assert drawn(nn.ModuleList([block] * 3))[:4] == [
