@@ -210,7 +210,7 @@ def drawn(model: Model, caption: str) -> Page:
     )
 
 
-ROW_ELEMENTS = {"ul", "li", "details", "summary", "div", "mark", "b", "i", "a", "span", "small", "data"}
+ROW_ELEMENTS = {"ul", "li", "details", "summary", "div", "mark", "b", "i", "a", "span", "small", "data", "wbr"}
 ELEMENTS = ROW_ELEMENTS | {"p", "svg", "g", "title", "rect", "text"}
 
 
