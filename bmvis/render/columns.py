@@ -11,7 +11,7 @@ from bmvis.model.tree import Output
 from bmvis.options.definitions import ColumnName
 from bmvis.render import words
 from bmvis.view.page import Page, Row
-from bmvis.view.variation import Member
+from bmvis.view.ranges import Member
 
 HEADS: Mapping[ColumnName, str] = {
     "input": "input",

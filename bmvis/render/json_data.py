@@ -46,7 +46,7 @@ from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Parameter
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import ParamGroupTable
-from bmvis.view.variation import Member, Variation
+from bmvis.view.ranges import Member, Variation
 
 VERSION = 1
 """Version of the format. Increase it with each change that older readers cannot read."""

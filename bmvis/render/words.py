@@ -17,8 +17,8 @@ from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
 from bmvis.model.tree import Buffer, Change, Output, Parameter
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import groups_text
+from bmvis.view.ranges import greatest
 from bmvis.view.tensor_series import series_text
-from bmvis.view.variation import greatest
 
 MAX_OUTPUTS = 3
 """Maximum number of tensors of an output that a row shows."""

@@ -16,8 +16,8 @@ from bmvis.options.definitions import CALL_COLUMNS, ColumnName, Options
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.hidden import Hidden
 from bmvis.view.param_groups import ParamGroupTable
+from bmvis.view.ranges import Variation
 from bmvis.view.tensor_series import merge_series
-from bmvis.view.variation import Variation
 
 Missing = Literal["modules", "call", "recorded call"]
 """What a page lacks: modules that the factory may have left out, or a forward pass, live or in a snapshot."""

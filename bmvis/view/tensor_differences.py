@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from bmvis import humanize
 from bmvis.model.tree import Buffer, Parameter
+from bmvis.view.differs_notes import Growth
 from bmvis.view.folding import relative_path
 from bmvis.view.param_groups import groups_text
-from bmvis.view.variant_notes import Growth
 
 Tensor: TypeAlias = Parameter | Buffer
 

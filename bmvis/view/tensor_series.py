@@ -13,7 +13,7 @@ import msgspec
 
 from bmvis.model.labels import label
 from bmvis.model.tree import Parameter
-from bmvis.view.variation import RangedParameter, greatest
+from bmvis.view.ranges import RangedParameter, greatest
 
 MANY = 8
 """Minimum number of a module's parameters for which series are merged."""

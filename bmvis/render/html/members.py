@@ -14,8 +14,8 @@ from bmvis.options.definitions import ColumnName
 from bmvis.render import columns, words
 from bmvis.render.html.markup import safe_name
 from bmvis.view.page import Page, Row
+from bmvis.view.ranges import Member, greatest
 from bmvis.view.tensor_series import merge_series
-from bmvis.view.variation import Member, greatest
 
 
 def names(row: Row) -> str | None:

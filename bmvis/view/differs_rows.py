@@ -8,10 +8,10 @@ from bmvis import humanize
 from bmvis.model.labels import label, series_label, shortened
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Model, Module, Parameter
+from bmvis.view.differs_notes import Variant
 from bmvis.view.folding import Folding, Group
 from bmvis.view.similarity import series
 from bmvis.view.tensor_differences import growth_of, size_words, state_words
-from bmvis.view.variant_notes import Variant
 
 WIDE_REFERENCE = 20
 """Maximum length of the names of a reference block. Notes with longer ones would take three lines of a terminal."""

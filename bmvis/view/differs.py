@@ -12,10 +12,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Model, Module
+from bmvis.view.differs_notes import Notes, Variant, merge_alike, merge_all
+from bmvis.view.differs_rows import RowComparison, type_of
 from bmvis.view.folding import Folding
 from bmvis.view.similarity import BLOCK, series
-from bmvis.view.variant_notes import Notes, Variant, merge_alike, merge_all
-from bmvis.view.variant_rows import RowComparison, type_of
 
 _MAX_VARIANTS = 4
 """Maximum number of groups at which numbered blocks are variants of each other, if no group has half of the blocks."""
