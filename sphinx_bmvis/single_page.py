@@ -21,9 +21,13 @@ class SeparateIds(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:
         """Process all trees and galleries of the page."""
-        elements = list(self.document.findall(nodes.Element))
-        ours = [node for node in elements if isinstance(node, model_structure | model_gallery) and node["ids"]]
-        taken = {anchor for node in elements if node not in ours for anchor in node["ids"]}
+        ours: list[nodes.Element] = []
+        taken: set[str] = set()
+        for node in self.document.findall(nodes.Element):
+            if isinstance(node, model_structure | model_gallery):
+                ours += [node] if node["ids"] else []
+            else:
+                taken.update(node["ids"])
         for node in ours:
             anchor = node["ids"][0]
             if anchor in taken:
