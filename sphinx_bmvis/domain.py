@@ -272,9 +272,8 @@ class BmvisDomain(Domain):
     ) -> nodes.reference | None:
         """Return a link to a tree, or to the row that shows a module of it."""
         if typ == HOME:
-            return link_to(
-                (target.partition("#")[0], target.partition("#")[2]), fromdocname, contnode, builder, self.renamed
-            )
+            docname, _, anchor = target.partition("#")
+            return link_to((docname, anchor), fromdocname, contnode, builder, self.renamed)
         place, name = self._place(target), target.partition(":")[0]
         if place and not has_row_anchors(builder, self.named().get(name)):
             place = self._place(name)

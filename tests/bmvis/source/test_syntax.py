@@ -104,9 +104,7 @@ SAME = {"plain", "located", "signed"}
     ],
 )
 def test_edit_of_comments_and_layout(edited, old, new):
-    assert edited(old, new) == MODELS.keys() - SAME - {"documented", "documented_by_inspect"} | {
-        "documented_by_inspect"
-    }
+    assert edited(old, new) == MODELS.keys() - SAME - {"documented"}
 
 
 @pytest.mark.parametrize(("old", "new"), [("A block.", "One block."), ('    """Create a block."""\n', "")])
