@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache as cache_of
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -88,6 +89,7 @@ class Source:
         self._asked_mode = mode
         self._snapshots = self._cwd / snapshots if snapshots else None
         self._builder = Builder(self._cwd / cache if cache else None, session)
+        self._entry_of = cache_of(lambda of: entry_fact(self.project.file, of))
         self._lists: dict[str, Listed | BmvisError] = {}
         self._known: dict[tuple[str, Device, str, bool], Built | BmvisError] = {}
 
@@ -229,7 +231,7 @@ class Source:
     def _with_entry(self, name: str, built: Built) -> Built:
         """Return a model with the facts of the installed distributions, and of its entry in pyproject.toml."""
         names = name or (FOLDERS if self.project.shared_path else ""), ARGUMENTS
-        entry = (entry_fact(self.project.file, of) for of in names if of)
+        entry = map(self._entry_of, filter(None, names))
         installed = self._builder.installed_facts(built.installed)
         return msgspec.structs.replace(built, facts=(*built.facts, *entry, *installed))
 
