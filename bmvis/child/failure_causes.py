@@ -14,7 +14,7 @@ from pathlib import Path
 from bmvis.child import failure_hints, memory_limit
 from bmvis.child.file_tracker import FileTracker
 from bmvis.child.import_tracker import ImportTracker
-from bmvis.child.tracebacks import is_foreign
+from bmvis.child.project_paths import is_of_system
 from bmvis.source.facts import is_large, value_of
 from bmvis.untrusted import user_text
 from bmvis.worker.protocol import Fact
@@ -29,7 +29,6 @@ _LIMITS = re.compile(
     r"out of memory|start new thread|too many open files|no space left|temporarily unavailable|timed? ?out",
     re.IGNORECASE,
 )
-_SYSTEM = ("/proc/", "/sys/", "/dev/")
 
 
 def is_lasting(error: BaseException, files: FileTracker) -> bool:
@@ -43,15 +42,11 @@ def further_facts(imports: ImportTracker) -> tuple[Fact, ...] | None:
     A model depends on the files of its project. A failure can be fixed by a file anywhere, such as a checkpoint.
     """
     imports.files.pause()
-    outside = {key for key in imports.files.paths.outside if _counts(key[1])}
+    outside = {key for key in imports.files.paths.outside if not is_of_system(key[1])}
     if len(outside) > MAX_OUTSIDE:
         return None
     found = [Fact("exists" if kind == "file" and _is_no_file(path) else kind, path) for kind, path in sorted(outside)]
     return (*(Fact(fact.kind, fact.path, value_of(fact)) for fact in found), *imports.outside_modules())
-
-
-def _counts(path: str) -> bool:
-    return not path.startswith(_SYSTEM) and not is_foreign(path)
 
 
 def _is_no_file(path: str) -> bool:

@@ -71,7 +71,7 @@ class ProjectPaths:
         return known
 
     def _through_links(self, path: str) -> str:
-        if path.startswith(("/proc/", "/dev/", "/sys/")) or is_foreign(path):
+        if is_of_system(path):
             return path
         folder, name = os.path.split(path)
         real = self._real_folders.get(folder)
@@ -81,6 +81,11 @@ class ProjectPaths:
         if not inside.startswith(self.roots) and Path(inside).is_symlink():
             inside = _realpath(inside)
         return inside if inside.startswith(self.roots) else path
+
+
+def is_of_system(path: str) -> bool:
+    """Return whether a path is that of the operating system, or of an installed package."""
+    return path.startswith(("/proc/", "/sys/", "/dev/")) or is_foreign(path)
 
 
 def folder_of(descriptor: Any) -> str:
