@@ -281,7 +281,7 @@ def _lines(parts: list[Text], first: int, rest: int) -> Iterator[Text]:
 def _pieces(part: Text, width: int) -> Iterator[Text]:
     """Yield what stays on one line of `width` columns. What is longer than that is cut."""
     for word in _divided(part, _SPACE) if part.cell_len > width else [part]:
-        for name in _divided(word, _COMMA):
+        for name in _divided(word, words.COMMA_OF_NAMES):
             yield from name.wrap(_PLAIN, width, overflow="fold") if name.cell_len > width else [name]
 
 
@@ -289,4 +289,4 @@ def _divided(text: Text, separator: re.Pattern[str]) -> Iterable[Text]:
     return text.divide([match.end() for match in separator.finditer(text.plain)])
 
 
-_SPACE, _COMMA = re.compile(" +"), re.compile(r",(?=[^\W\d])")
+_SPACE = re.compile(" +")

@@ -7,6 +7,7 @@ chooses its markup. Renderers must support every kind: `tests/bmvis/render/test_
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -41,6 +42,9 @@ MarkKind = Literal[
     "extra_repr",
 ]
 StateKind = Literal["delta", "frozen", "uninitialized", "stored_as", "parametrized", "groups", "change"]
+
+COMMA_OF_NAMES = re.compile(r",(?=[^\W\d])")
+"""The commas after which a row can break: those between names, not those of a shape: `weight,bias:[2, 3]`."""
 
 
 class Mark(msgspec.Struct, frozen=True):

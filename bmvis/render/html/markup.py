@@ -47,12 +47,9 @@ def prose(text: str) -> Markup:
     return Markup(_text(text))
 
 
-def breakable(text: str) -> Markup:
-    """Return text as HTML that browsers may break after the commas between names: `weight,bias:[2, 3]`."""
-    return Markup(_COMMA.sub(",<wbr/>", _child(text)))
-
-
-_COMMA = re.compile(r",(?=[^\W\d])")
+def breakable(text: str, separator: re.Pattern[str]) -> Markup:
+    """Return text as HTML that browsers may break after the parts that match a separator."""
+    return Markup(separator.sub(r"\g<0><wbr/>", _child(text)))
 
 
 def spaced(parts: Iterable[Markup]) -> Iterator[str]:

@@ -187,7 +187,7 @@ def _parameter(
     plain = words.tensor_text(parameter)
     written = tag(
         "span",
-        breakable(plain),
+        breakable(plain, words.COMMA_OF_NAMES),
         _groups(parameter),
         dir=_direction(plain),
         class_=" ".join(classes),
