@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
-from sphinx.util.docutils import SphinxDirective
-from sphinx.util.typing import OptionSpec
 
 from bmvis.errors import BmvisError, OptionError
 from bmvis.overviews.cards import Card, figure_problems, grouped, make_card, ordered
@@ -26,20 +24,15 @@ from bmvis.source.source import Source
 from bmvis.worker.protocol import Fact, Listed
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.contents import model_contents
-from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import GalleryKey, domain_of
 from sphinx_bmvis.errors import admonition, place, warn
+from sphinx_bmvis.late import ListDirective
 from sphinx_bmvis.nodes import captioned_gallery, gallery_caption, model_gallery, search_text
 from sphinx_bmvis.settings import site_options
 
 
-class ModelGallery(SphinxDirective):
+class ModelGallery(ListDirective):
     """Show a card for each model that the content lists, or for all models in pyproject.toml without content."""
-
-    optional_arguments = 1
-    final_argument_whitespace = True
-    has_content = True
-    option_spec: ClassVar[OptionSpec] = AnyOption()
 
     def run(self) -> list[nodes.Node]:
         """Return a node for the gallery, and a hidden toctree with its model pages."""
