@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bmvis.unique_names import unique_name
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -57,10 +59,7 @@ def assert_structure(request: pytest.FixtureRequest) -> Callable[..., None]:
         written = file_name(f"{test}.{name}" if name else test)
         if name and written in names:
             raise ValueError(f"the test has two snapshots with the name {name!r}; use different names")
-        unique, number = written, 1
-        while unique in names:
-            number += 1
-            unique = f"{written}-{number}"
+        unique = unique_name(written, names.__contains__)
         names.add(unique)
         file = _folder(request.path) / f"{unique}.json"
         request.node.user_properties.append((_USED, str(file)))

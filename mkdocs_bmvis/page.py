@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from bmvis.errors import BmvisError, OptionError
+from bmvis.unique_names import unique_name
 from mkdocs_bmvis.element import LIKE
 
 _NOT_DRAWN = re.compile(
@@ -120,11 +121,7 @@ class HostPage:
         Links in an excerpt lead to the post.
         """
         start = f"{self.unnamed}.{name}" if self.is_excerpt and not name.startswith(self.unnamed) else name
-        number, anchor = 1, start
-        while anchor in self.anchors:
-            number += 1
-            anchor = f"{start}-{number}"
-        return anchor
+        return unique_name(start, self.anchors.__contains__)
 
 
 def element_starts(text: str) -> list[int]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from bmvis.unique_names import unique_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.nodes import model_gallery, model_structure
 
@@ -31,14 +31,9 @@ class SeparateIds(SphinxPostTransform):
         for node in ours:
             anchor = node["ids"][0]
             if anchor in taken:
-                node["shown_id"] = domain_of(self.env).renamed[anchor] = _free(anchor, taken)
-
-
-def _free(anchor: str, taken: Set[str]) -> str:
-    number = 1
-    while (free := f"{anchor}-model-{number}" if number > 1 else f"{anchor}-model") in taken:
-        number += 1
-    return free
+                node["shown_id"] = domain_of(self.env).renamed[anchor] = unique_name(
+                    f"{anchor}-model", taken.__contains__
+                )
 
 
 def setup(app: Sphinx) -> None:

@@ -22,6 +22,7 @@ from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.table import value_markup
 from bmvis.render.html.tree import error_box, row_id, to_html
+from bmvis.unique_names import unique_name
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.page import Page
 from sphinx_bmvis.anchors import EPUB, shown_id
@@ -75,11 +76,9 @@ def visit_gallery(translator: HTML5Translator, node: model_gallery) -> None:
 def _new_id(translator: HTML5Translator, node: nodes.Element) -> str:
     """Return the id of a tree or a gallery. Other extensions copy nodes: a `todolist` has the trees of its items."""
     drawn: set[str] = translator.__dict__.setdefault("bmvis_ids", set())
-    anchor, number = shown_id(node), 1
-    while (free := f"{anchor}-{number}" if number > 1 else anchor) in drawn:
-        number += 1
-    drawn.add(free)
-    return free
+    anchor = unique_name(shown_id(node), drawn.__contains__)
+    drawn.add(anchor)
+    return anchor
 
 
 def visit_table_box(translator: HTML5Translator, node: table_box) -> None:

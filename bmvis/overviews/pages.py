@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from bmvis.overviews.entries import Entry, expand
+from bmvis.unique_names import unique_name
 
 
 class PlannedPage(msgspec.Struct, frozen=True):
@@ -65,10 +66,7 @@ def page_names(entries: Iterable[Entry]) -> dict[str, str]:
         has_arguments = "(" in entry.reference
         text = (entry.title.lower() if has_arguments else "") or entry.reference.replace(":", ".")
         stem = re.sub(r"[^\w.]+", "-", text).strip("-.")[:120] or "model"
-        name, number = stem, 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{stem}-{number}"
+        name = unique_name(stem, lambda one: one.casefold() in taken)
         taken.add(name.casefold())
         names[entry.reference] = name
     return names
