@@ -180,8 +180,18 @@ def nearest(word: str, known: Iterable[str], most: int = 1) -> str:
         return did_you_mean(close)
     if not choices:
         return ""
-    more = len(choices) - MAX_CHOICES
-    return f"known: {', '.join(choices[:MAX_CHOICES])}{f', … ({more} more)' if more > 0 else ''}"
+    return f"known: {first_of(choices, MAX_CHOICES)}"
+
+
+def first_of(words: Sequence[str], most: int) -> str:
+    """Return the first words of a list, and how many more there are.
+
+    Examples:
+        >>> first_of(["a", "b", "c", "d"], 2)
+        'a, b, … (2 more)'
+    """
+    more = len(words) - most
+    return f"{', '.join(words[:most])}{f', … ({more} more)' if more > 0 else ''}"
 
 
 def did_you_mean(words: Sequence[str]) -> str:

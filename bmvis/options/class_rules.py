@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from bmvis.errors import InvalidReferenceError, OptionError
+from bmvis.errors import InvalidReferenceError, OptionError, first_of
 from bmvis.reference import parse_reference
 from bmvis.untrusted.log_text import one_line
 
@@ -64,9 +64,8 @@ def without_tree(names: Sequence[str], setting: str) -> str:
         names: the dotted names of the classes.
         setting: where to set arguments.
     """
-    more = f", … ({len(names) - _MAX_NAMES} more)" if len(names) > _MAX_NAMES else ""
-    shown = one_line(", ".join(names[:_MAX_NAMES]))
-    return f"no tree for {len(names)} classes that need arguments: {shown}{more} (set {setting})"
+    shown = one_line(first_of(names, _MAX_NAMES))
+    return f"no tree for {len(names)} classes that need arguments: {shown} (set {setting})"
 
 
 def _arguments(pattern: object, value: object, setting: str) -> str | None:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from bmvis.errors import ProjectError
+from bmvis.errors import ProjectError, first_of
 from bmvis.reference import parse_pattern, parse_reference
 from bmvis.source.facts import entry_fact
 from bmvis.source.name_patterns import NamePattern
@@ -100,6 +100,5 @@ def passed_over_text(pattern: str, names: Sequence[str]) -> str:
     """Return the message about names that match a pattern and give no model; '' if there are none."""
     if not names:
         return ""
-    more = f", … ({len(names) - MAX_NAMES} more)" if len(names) > MAX_NAMES else ""
     count = "1 name" if len(names) == 1 else f"{len(names)} names"
-    return f"{pattern!r} skips {count}: {one_line(', '.join(names[:MAX_NAMES]))}{more}"
+    return f"{pattern!r} skips {count}: {one_line(first_of(names, MAX_NAMES))}"
