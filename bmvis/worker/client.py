@@ -100,27 +100,6 @@ class Worker:
         assert isinstance(reply, Built)
         return reply
 
-    def find_all(
-        self,
-        pattern: str,
-        *,
-        path: Sequence[str] = (),
-        allow: tuple[str, ...] = ("*",),
-        defaults: tuple[tuple[str, str], ...] = (),
-    ) -> Listed:
-        """Return references to the models that a pattern such as `zoo:bert_*` matches.
-
-        `allow` are entries, one of which must allow the function that the pattern calls for a list.
-
-        Raises:
-            BmvisError: as from `build`.
-        """
-        reply = answered(
-            self.reply(Request(0, pattern, "auto", tuple(path), listing=True, allow=allow, defaults=defaults))
-        )
-        assert isinstance(reply, Listed)
-        return reply
-
     def reply(self, request: Request) -> Reply:
         """Return the reply to a request, whose settings are those of this worker.
 

@@ -9,7 +9,8 @@ from bmvis.errors import BmvisError, InvalidReferenceError
 from bmvis.reference import parse_reference
 from bmvis.source.allow import AllowList
 from bmvis.source.source import Source
-from bmvis.worker.client import Worker
+from bmvis.worker.client import Worker, answered
+from bmvis.worker.protocol import Request
 
 FILES = {
     "zoo/__init__.py": """
@@ -263,15 +264,16 @@ def test_reference_that_the_entry_allows_is_built(worker, project, entry, refere
     assert build(worker, project, entry, reference) == root
 
 
+def find_all(worker, project, pattern):
+    return answered(worker.reply(Request(0, pattern, "auto", (str(project),), listing=True))).references
+
+
 def test_gallery_pattern_matches_what_a_wildcard_allows(worker, project):
-    found = worker.find_all("zoo:*", path=[str(project)]).references
+    found = find_all(worker, project, "zoo:*")
     assert {"zoo:build", "zoo:build_net", "zoo:model", "zoo:Net"} <= set(found)
     for reference in found:
         build(worker, project, "zoo:*", reference)
-    assert worker.find_all("listed:*", path=[str(project)]).references == (
-        "listed:build_outside",
-        "listed:build_listed",
-    )
+    assert find_all(worker, project, "listed:*") == ("listed:build_outside", "listed:build_listed")
 
 
 @pytest.mark.parametrize("pattern", ["zoo:build(*os.environ)", "zoo:build(*sys.path)", "zoo:os.environ[*]"])
