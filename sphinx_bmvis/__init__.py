@@ -20,6 +20,7 @@ from sphinx_bmvis import (
     contents,
     directives,
     domain,
+    inventory,
     late,
     models,
     nodes,
@@ -38,6 +39,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     for part in (
         settings,
         domain,
+        inventory,
         nodes,
         directives,
         reading,

@@ -76,6 +76,8 @@ class BmvisDomain(Domain):
         self._layouts = Layouts()
         self.renamed: dict[str, str] = {}
         """The ids of trees that have another id on the one page of singlehtml."""
+        self.lists_all = True
+        """Whether `get_objects` has the modules that the search index ignores, which are most of them."""
 
     @property
     def requests(self) -> dict[str, list[TreeRequest]]:
@@ -309,7 +311,8 @@ class BmvisDomain(Domain):
         for name, (page, request) in self.named().items():
             yield name, name, "model", page, request.anchor, 1
             rank = 2 if request.options.search else -1
-            for path, anchor in self.module_anchors(request).items():
+            modules = self.module_anchors(request) if self.lists_all or rank > 0 else {}
+            for path, anchor in modules.items():
                 if path.isprintable():
                     yield f"{name}:{path}", path, "module", page, anchor, rank
 
