@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import click
+import msgspec
 
-from bmvis.cli.building import Work
-from bmvis.cli.checking import CheckedProject, check_project, named_by_project, update
-from bmvis.cli.results import exit_code, summary
+from bmvis.cli.building import Builders, Work
+from bmvis.cli.exit_codes import exit_code
+from bmvis.cli.results import Result, place_of, summary
 from bmvis.cli.shared_options import (
     Report,
     build_options,
@@ -22,8 +24,13 @@ from bmvis.cli.shared_options import (
     projects_option,
     report_options,
 )
+from bmvis.cli.snapshot_comparison import Checked, check_file, check_revision, compare_contents, obsolete_snapshots
+from bmvis.cli.snapshots import write_snapshot
 from bmvis.source.pyproject import read_project
+from bmvis.source.revisions import read_revision, resolve_revision
 
+TEXTS = (".md", ".rst")
+"""Endings of files that `bmvis update` writes."""
 _SHARD = re.compile(r"(\d{1,4})/(\d{1,4})")
 
 
@@ -34,8 +41,17 @@ def _read_shard(_context: click.Context, _parameter: click.Parameter, text: str)
     return int(found[1]), int(found[2])
 
 
-TEXTS = (".md", ".rst")
-"""Endings of files that `bmvis update` writes."""
+class _CheckedProject(NamedTuple):
+    """What a check of a project found."""
+
+    checked: list[Checked]
+    others: list[Result]
+    """Of snapshots without a model."""
+
+    @property
+    def results(self) -> list[Result]:
+        """Return all results."""
+        return [*(one.result for one in self.checked), *self.others]
 
 
 @click.command(short_help="Compare the models with their snapshots.")
@@ -87,12 +103,61 @@ def check(
 
 def _checked(
     folders: Sequence[Path], work: Callable[..., Work], since: str | None, *, no_cache: bool
-) -> Iterator[CheckedProject]:
+) -> Iterator[_CheckedProject]:
     """Yield the results of each project; if there are several, the names of models begin with their folder."""
     for folder in folders:
         project = read_project(folder.resolve())
-        one = check_project(work(project=project, cache=cache_folder(project, no_cache)), since)
-        yield named_by_project(one, folder) if len(folders) > 1 else one
+        one = _check_project(work(project=project, cache=cache_folder(project, no_cache)), since)
+        yield _named_by_project(one, folder) if len(folders) > 1 else one
+
+
+def _check_project(work: Work, since: str | None) -> _CheckedProject:
+    """Build models, and compare them with their snapshots.
+
+    Args:
+        work: the models.
+        since: a git revision whose snapshots to compare with; None for the files.
+
+    Raises:
+        BmvisError: a name is unknown, the project has no models, or git cannot read the revision.
+    """
+    recorded = None if since is None else _recorded(work, since)
+    ignored = work.project.ignored
+    with Builders(work) as builders:
+        if recorded is None:
+            checked = list(builders.build_all(partial(check_file, ignored=ignored)))
+        else:
+            checked = list(builders.build_all(partial(check_revision, recorded=recorded, ignored=ignored)))
+        # One of several machines reports what has no model.
+        is_whole = not work.names and work.shard[0] == 1 and not builders.broken
+        others = list(_others(work, builders.names, recorded)) if is_whole else []
+    return _CheckedProject(checked, others)
+
+
+def _recorded(work: Work, since: str) -> Mapping[str, bytes]:
+    return read_revision(work.project.snapshots, resolve_revision(work.project.folder, since))
+
+
+def _others(work: Work, names: Sequence[str], recorded: Mapping[str, bytes] | None) -> Iterator[Result]:
+    """Yield the snapshots without a model, or those of a revision whose model was removed."""
+    snapshots = work.project.snapshots
+    if recorded is None:
+        yield from obsolete_snapshots(snapshots, names)
+        return
+    for name, content in recorded.items():
+        if name not in names:
+            yield compare_contents(name, snapshots / f"{name}.json", content, None, work.project.ignored)
+
+
+def _named_by_project(found: _CheckedProject, folder: Path) -> _CheckedProject:
+    """Return results whose names begin with the folder of their project."""
+    prefix = place_of(folder)[0]
+    checked = [Checked(one.outcome, _renamed(one.result, prefix)) for one in found.checked]
+    return _CheckedProject(checked, [_renamed(result, prefix) for result in found.others])
+
+
+def _renamed(result: Result, prefix: str) -> Result:
+    return msgspec.structs.replace(result, name=f"{prefix}/{result.name}")
 
 
 def _check_texts(files: Sequence[str], timeout: float) -> int:
@@ -102,14 +167,24 @@ def _check_texts(files: Sequence[str], timeout: float) -> int:
     return update_files([Path(file) for file in files], (), timeout, check=True)
 
 
-def _finish(found: Sequence[CheckedProject], report: Report, *, is_update: bool) -> None:
+def _finish(found: Sequence[_CheckedProject], report: Report, *, is_update: bool) -> None:
     """Write the report, update snapshots, and exit."""
     results = sorted((result for one in found for result in one.results), key=lambda result: result.name)
     report.write(results)
     click.echo(summary(results), err=True)
     if is_update:
-        updated = {id(checked.result) for one in found for checked in one.checked if update(checked)}
+        updated = {id(checked.result) for one in found for checked in one.checked if _update(checked)}
         results = [result for result in results if id(result) not in updated]
     elif any(result.status == "drifted" for result in results):
         click.echo("if the changes are intended, run `bmvis snapshot` and commit the result", err=True)
     sys.exit(exit_code(results, report.fail_on))
+
+
+def _update(checked: Checked) -> bool:
+    """Write the snapshot of a model that differs, and return whether the file now matches the model."""
+    outcome, result = checked
+    if outcome.snapshot is None:
+        return False
+    if not result.is_well:
+        click.echo(f"{result.name}: {write_snapshot(outcome.file, outcome.snapshot)} {result.snapshot}", err=True)
+    return True

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from bmvis.cli.comparing import compare_contents
-from bmvis.cli.results import Result, exit_code
+from bmvis.cli.exit_codes import exit_code
+from bmvis.cli.results import Result
 from bmvis.cli.shared_options import Report, errors_end_the_command, project_option, report_options
+from bmvis.cli.snapshot_comparison import compare_contents
 from bmvis.errors import OptionError, SnapshotError
 from bmvis.source.pyproject import read_project
 from bmvis.source.recorded import MAX_BYTES

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from bmvis.cli.results import Result, exit_code, summary
+from bmvis.cli.exit_codes import exit_code
+from bmvis.cli.results import Result, summary
 from bmvis.cli.shared_options import Report, errors_end_the_command, report_options
 from bmvis.errors import OptionError
 from bmvis.untrusted.regular_file import read_regular

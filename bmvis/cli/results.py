@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ import msgspec
 
 from bmvis.cli.row_lines import RowLines, subject_line
 from bmvis.comparison.checkpoint import Verdict
-from bmvis.comparison.drift import IMPACTS, Drift, DriftLine, total_lines
+from bmvis.comparison.drift import Drift, DriftLine, total_lines
 from bmvis.comparison.key_map import RenamedKey
 from bmvis.comparison.optimizer_state import OptimizerState
 from bmvis.comparison.tensor_changes import Impact
@@ -24,24 +24,6 @@ from bmvis.untrusted.log_text import lines
 Status = Literal[
     "same", "drifted", "new", "removed", "broken", "missing", "mismatched", "conflicted", "unreadable", "obsolete"
 ]
-EXIT_CODES: dict[Status, int] = {
-    "same": 0,
-    "obsolete": 0,
-    "drifted": 1,
-    "new": 1,
-    "removed": 1,
-    "missing": 3,
-    "mismatched": 4,
-    "conflicted": 5,
-    "unreadable": 6,
-    "broken": 2,
-}
-"""Exit code of each status. The manual has the same table."""
-FailOn = Literal["checkpoint", "numerics", "training", "any", "nothing"]
-"""The least serious class of changes that makes the command fail, `any`, or `nothing`."""
-Level = Literal["error", "warning", "notice"]
-BROKEN = 2
-"""Exit code if a model cannot be built. Also click's code for usage errors."""
 _STATUSES: dict[type[SnapshotError], Status] = {
     MissingSnapshotError: "missing",
     ReferenceChangedError: "mismatched",
@@ -87,11 +69,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     def is_well(self) -> bool:
         """Return whether there is nothing to report."""
         return self.status == "same"
-
-    @property
-    def is_problem(self) -> bool:
-        """Return whether the command cannot compare the model, so that changes are not all there is to report."""
-        return EXIT_CODES[self.status] > 1
 
     @property
     def title(self) -> str:
@@ -184,41 +161,10 @@ def status_of(error: SnapshotError) -> Status:
     return _STATUSES.get(type(error), "unreadable")
 
 
-def exit_code(results: Iterable[Result], fail_on: FailOn) -> int:
-    """Return the exit code of a command.
-
-    Args:
-        results: of all models.
-        fail_on: the changes that make the command fail.
-    """
-    codes = {EXIT_CODES[result.status] for result in results if fails(result, fail_on)}
-    return BROKEN if BROKEN in codes else max(codes, default=0)
-
-
 def summary(results: Sequence[Result]) -> str:
     """Return how many models match their snapshots."""
     models = [result for result in results if result.status not in ("obsolete", "removed")]
     return f"{sum(result.is_well for result in models)} of {len(models)} models match their snapshots"
-
-
-def fails(result: Result, fail_on: FailOn) -> bool:
-    """Return whether a model makes the command fail."""
-    if result.status == "drifted":
-        return level(result.impact, fail_on) == "error"
-    code = EXIT_CODES[result.status]
-    return code > 1 or (code == 1 and fail_on != "nothing")
-
-
-def level(impact: Impact | None, fail_on: FailOn) -> Level:
-    """Return the level of a change in CI annotations. It is `error` only if the change makes the command fail."""
-    if fail_on == "any" or (impact is not None and impact in _serious(fail_on)):
-        return "error"
-    return "warning" if impact in ("checkpoint", "numerics") else "notice"
-
-
-def _serious(fail_on: FailOn) -> tuple[Impact, ...]:
-    names = list[str](IMPACTS)
-    return IMPACTS[: names.index(fail_on) + 1] if fail_on in names else ()
 
 
 def _changes(drift: Drift, text: str, is_after: bool) -> tuple[ReportedChange, ...]:

@@ -12,8 +12,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from bmvis.cli.exit_codes import BROKEN, FailOn
 from bmvis.cli.reports import FORMATS
-from bmvis.cli.results import BROKEN, FailOn, Result
+from bmvis.cli.results import Result
 from bmvis.errors import BmvisError, OptionError
 from bmvis.source.pyproject import Project
 from bmvis.worker.protocol import TIMEOUT

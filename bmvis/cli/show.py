@@ -12,6 +12,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.fact_lines import fact_lines
 from bmvis.cli.option_flags import option_flags
 from bmvis.cli.shared_options import cache_folder, cache_option, errors_end_the_command
@@ -35,8 +36,6 @@ from bmvis.view.page import Page
 from bmvis.worker.kept import COMMAND
 from bmvis.worker.protocol import TIMEOUT, Built, model_request
 
-BROKEN = 2
-"""Exit code if there is no tree. The same as that of `bmvis check`."""
 _ELSEWHERE = ("name", "caption", "class", "search")
 """Options that apply only to pages of a site."""
 _UNLIMITED = 1_000_000

@@ -10,9 +10,8 @@ from pathlib import Path
 import click
 
 from bmvis.cli.building import Builders, Work
-from bmvis.cli.comparing import Checked, check_file, obsolete_snapshots
+from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.reports.text import to_text
-from bmvis.cli.results import BROKEN
 from bmvis.cli.shared_options import (
     build_options,
     cache_folder,
@@ -21,6 +20,7 @@ from bmvis.cli.shared_options import (
     project_option,
     write_file,
 )
+from bmvis.cli.snapshot_comparison import Checked, check_file, obsolete_snapshots
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import parse_snapshot

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.option_flags import option_flags
-from bmvis.cli.show import BROKEN, printable_lines
+from bmvis.cli.show import printable_lines
 from bmvis.errors import BmvisError
 from bmvis.overviews.entries import read_entries
 from bmvis.overviews.own_columns import misspelled_rows, read_rows

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
+from bmvis.cli.exit_codes import BROKEN, STALE
 from bmvis.cli.pictures import picture, stale_files, write_files
 from bmvis.cli.regions import Region, find_regions
-from bmvis.cli.show import BROKEN, printable_lines
+from bmvis.cli.show import printable_lines
 from bmvis.cli.table import read_table
 from bmvis.errors import BmvisError, OptionError, TraceError, nearest
 from bmvis.options.parsing import parse_options
@@ -25,8 +26,6 @@ from bmvis.untrusted.regular_file import read_regular
 from bmvis.view.layout import layout
 from bmvis.worker.protocol import TIMEOUT, model_request
 
-STALE = 1
-"""Exit code of `--check` if a file is not up to date."""
 MAX_BYTES = 10_000_000
 
 

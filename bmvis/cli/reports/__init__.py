@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from bmvis.cli.exit_codes import FailOn
 from bmvis.cli.reports.github import to_github
 from bmvis.cli.reports.gitlab import to_gitlab
 from bmvis.cli.reports.json_data import to_json
@@ -11,7 +12,7 @@ from bmvis.cli.reports.junit import to_junit
 from bmvis.cli.reports.markdown import to_markdown
 from bmvis.cli.reports.sarif import to_sarif
 from bmvis.cli.reports.text import to_text
-from bmvis.cli.results import FailOn, Result
+from bmvis.cli.results import Result
 
 FORMATS: Mapping[str, Callable[[Sequence[Result], FailOn], str]] = {
     "text": lambda results, _: to_text(results),

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bmvis.cli.results import FailOn, Level, Result, fails, level
+from bmvis.cli.exit_codes import FailOn, Level, fails, level
+from bmvis.cli.results import Result
 from bmvis.comparison.drift import IMPACTS
 from bmvis.untrusted.log_text import lines, one_line
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bmvis.cli.exit_codes import is_problem
 from bmvis.cli.results import Result
 from bmvis.untrusted.log_text import json_document, one_line
 
@@ -23,7 +24,7 @@ def _violations(result: Result) -> Iterator[dict[str, Any]]:
     if result.is_well:
         return
     if result.message:
-        yield _violation(result, result.status, result.message, "blocker" if result.is_problem else "info", 1)
+        yield _violation(result, result.status, result.message, "blocker" if is_problem(result) else "info", 1)
     elif not result.changes and result.impact is not None:
         yield _violation(result, result.impact, result.title, _SEVERITIES[result.impact], 1)
     for change in result.changes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from bmvis.cli.results import BROKEN, EXIT_CODES, FailOn, Result, fails
+from bmvis.cli.exit_codes import BROKEN, EXIT_CODES, FailOn, fails
+from bmvis.cli.results import Result
 from bmvis.untrusted.log_text import lines, one_line
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bmvis import __version__
+from bmvis.cli.exit_codes import is_problem
 from bmvis.cli.results import Result
 from bmvis.untrusted.log_text import json_document, one_line
 
@@ -44,7 +45,7 @@ def _results(result: Result) -> Iterator[dict[str, Any]]:
         return
     if result.message:
         found = _result(result, "model" if result.status == "broken" else "snapshot", result.message, 1)
-        yield found if result.is_problem else {**found, "level": "note"}
+        yield found if is_problem(result) else {**found, "level": "note"}
     elif not result.changes and result.impact is not None:
         yield _result(result, result.impact, result.title, 1)
     for change in result.changes:

@@ -7,9 +7,10 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
+from bmvis.cli.exit_codes import exit_code
 from bmvis.cli.reports import FORMATS
 from bmvis.cli.reports.change_tree import change_tree
-from bmvis.cli.results import ReportedChange, Result, compared, exit_code, failed
+from bmvis.cli.results import ReportedChange, Result, compared, failed
 from bmvis.cli.row_lines import RowLines, subject_line
 from bmvis.comparison.drift import find_drift
 from bmvis.comparison.ignored import parse_ignored
