@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -23,6 +22,7 @@ from bmvis.extraction.packed_parameters import may_be_packed
 from bmvis.extraction.settings import SettingsReader
 from bmvis.extraction.state_code import StateCodeReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
+from bmvis.extraction.tied_weights import TiedWeights
 from bmvis.extraction.unregistered import find_unregistered
 from bmvis.extraction.versions import find_versions
 from bmvis.gc_pause import paused_gc
@@ -106,7 +106,8 @@ def capture_live(model: nn.Module) -> LiveModel:
 
 def _read_modules(places: list[_Place]) -> tuple[Module, ...]:
     """Return the tree's modules. The reader's tables are as large as the tree, and are freed on return."""
-    reader = _ModuleReader(find_deltas(list(_paths(places))), _find_ties(places), ClassNames(_paths(places)))
+    tied = TiedWeights(((place[2], place[5]) for place in places), ((place[2], place[6]) for place in places))
+    reader = _ModuleReader(find_deltas(list(_paths(places))), tied, ClassNames(_paths(places)))
     return tuple([reader.module(*place) for place in places])
 
 
@@ -148,38 +149,14 @@ def _paths(places: list[_Place]) -> Iterator[tuple[str, nn.Module]]:
     return ((path, module) for _, _, path, module, shared, *_ in places if shared is None)
 
 
-class _Ties:
-    """The tensors that have several places, by `id`. The ids are valid while the modules exist."""
-
-    def __init__(self) -> None:
-        self.first: dict[int, str] = {}
-        """State-dict key of the first place."""
-        self.again: dict[int, list[str]] = {}
-        """State-dict keys of the other places."""
-
-
-def _find_ties(places: list[_Place]) -> _Ties:
-    """Return the ties. Parameters come before buffers: a parameter is never tied to a buffer, which has no count."""
-    ties = _Ties()
-    met: dict[int, tuple[str, str]] = {}
-    for path, tensors in chain([(place[2], place[5]) for place in places], [(place[2], place[6]) for place in places]):
-        for name, tensor in tensors:
-            here = (path, name)
-            first = met.setdefault(id(tensor), here)
-            if first is not here:
-                ties.first[id(tensor)] = join(*first)
-                ties.again.setdefault(id(tensor), []).append(join(*here))
-    return ties
-
-
 class _ModuleReader:
     """Creates the records of the tree. Equal parameters share one record, which keeps wide models small."""
 
-    def __init__(self, deltas: Deltas, ties: _Ties, class_names: ClassNames) -> None:
+    def __init__(self, deltas: Deltas, tied: TiedWeights, class_names: ClassNames) -> None:
         self.class_names = class_names
         self.deltas = deltas
-        self.ties = ties
-        self.distinct = ties.again.keys() | deltas.keys()
+        self.tied = tied
+        self.distinct = tied.ids | deltas.keys()
         """Ids of the parameters that are tied or deltas. Their records depend on more than the parameter."""
         self.extra_reprs = ExtraReprReader()
         self.settings = SettingsReader()
@@ -248,7 +225,7 @@ class _ModuleReader:
     def described(self, name: str, path: str, parameter: torch.Tensor, module: nn.Module) -> Parameter:
         adapter = self.deltas.get(id(parameter))
         form = stored(parameter, module)
-        tied_to, tied_by = self.ends(name, path, parameter)
+        tied_to, tied_by = self.tied.ends(path, name, parameter)
         return Parameter(
             name=name,
             shape=form.shape,
@@ -292,16 +269,9 @@ class _ModuleReader:
             stored_bytes=form.stored_bytes,
             persistent=persistent,
             device=str(buffer.device),
-            tied_to=self.ends(name, path, buffer)[0],
+            tied_to=self.tied.ends(path, name, buffer)[0],
         )
         return self._one(record)
-
-    def ends(self, name: str, path: str, tensor: torch.Tensor) -> tuple[str, tuple[str, ...]]:
-        """Return `tied_to` and `tied_by`: the key of the tensor's first place, or at that place, the other keys."""
-        first, key = self.ties.first.get(id(tensor)), join(path, name)
-        if first is None:
-            return "", ()
-        return ("", tuple(self.ties.again[id(tensor)])) if first == key else (first, ())
 
     def _one(self, record: _Record) -> _Record:
         return self.seen.setdefault(record, record)  # type: ignore[return-value]  # equal records are of one type

@@ -1,0 +1,55 @@
+"""Find tied weights: tensors that a model has in several places.
+
+The first place has the tensor, and lists the others; the others refer to it. `bmvis.model.totals` counts a tied
+parameter once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+from bmvis.extraction.introspection import Tensors
+from bmvis.model.tree import join
+
+
+class TiedWeights:
+    """The tied tensors of a model, by `id`. The ids are valid while the modules exist.
+
+    Args:
+        parameters: the path of each module with its parameters, in the model's order.
+        buffers: likewise. A parameter is never tied to a buffer, which has no count.
+    """
+
+    def __init__(self, parameters: Iterable[tuple[str, Tensors]], buffers: Iterable[tuple[str, Tensors]]) -> None:
+        self._first: dict[int, str] = {}
+        """State-dict key of the first place."""
+        self._others: dict[int, list[str]] = {}
+        """State-dict keys of the other places."""
+        met: dict[int, tuple[str, str]] = {}
+        for places in (parameters, buffers):
+            for path, tensors in places:
+                for name, tensor in tensors:
+                    here = (path, name)
+                    first = met.setdefault(id(tensor), here)
+                    if first is not here:
+                        self._first[id(tensor)] = join(*first)
+                        self._others.setdefault(id(tensor), []).append(join(*here))
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """Return the ids of the tied tensors."""
+        return frozenset(self._others)
+
+    def ends(self, path: str, name: str, tensor: torch.Tensor) -> tuple[str, tuple[str, ...]]:
+        """Return `tied_to` and `tied_by` of a tensor at one of its places.
+
+        Returns:
+            The key of the first place and nothing; at the first place, '' and the keys of the others. Both are empty
+            for a tensor that is not tied.
+        """
+        first = self._first.get(id(tensor))
+        if first is None:
+            return "", ()
+        return ("", tuple(self._others[id(tensor)])) if first == join(path, name) else (first, ())
