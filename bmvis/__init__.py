@@ -53,7 +53,7 @@ __all__ = [
     "register_delta",
 ]
 
-_HOMES = {
+_MODULES = {
     "BmvisError": "bmvis.errors",
     "Buffer": "bmvis.model.tree",
     "Captured": "bmvis.notebook",
@@ -168,6 +168,6 @@ def register_delta(detector: Detector) -> Detector:
 def __getattr__(name: str) -> Any:
     if name == "address":
         return import_module("bmvis.address")
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

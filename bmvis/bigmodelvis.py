@@ -93,11 +93,11 @@ class Visualization:
     def _graph(self, options: Options, mapping: Mapping[str, Any] | None, *, is_printed: bool) -> Tree:
         """Return the tree for Rich; warn the caller of `structure_graph`, and print the tree if it is to be printed."""
         model = capture(self.plm)
-        misfits: tuple[BmvisError, ...] = ()
+        mapping_errors: tuple[BmvisError, ...] = ()
         if mapping is not None:
-            model, misfits = rename_modules(model, from_opendelta(mapping, model.root.type))
+            model, mapping_errors = rename_modules(model, from_opendelta(mapping, model.root.type))
         page = layout(model, options)
-        for warning in (*misfits, *page.warnings):
+        for warning in (*mapping_errors, *page.warnings):
             warnings.warn(warning.report, stacklevel=3)
         if is_printed:
             print_page(page, rich.get_console())

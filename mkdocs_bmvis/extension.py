@@ -240,9 +240,9 @@ class _LeftOver(Postprocessor):
         text = text.replace(_FILLING, "")
         if LIKE.search(text) is None:  # fast even on a page of megabytes
             return text
-        return _LEFT_OVER.sub(lambda found: self._judge(found) or found[0], text)
+        return _LEFT_OVER.sub(lambda found: self._replacement(found) or found[0], text)
 
-    def _judge(self, found: re.Match[str]) -> str:
+    def _replacement(self, found: re.Match[str]) -> str:
         """Return a fact, an error box in place of another element, or '' if the element is not one of bmvis."""
         if found["element"]:
             left = read_element(found[0])

@@ -17,10 +17,10 @@ from mkdocs.structure.nav import Navigation
 
 from mkdocs_bmvis.drawing import Trees
 from mkdocs_bmvis.element import NAME
-from mkdocs_bmvis.homes import trees_on
 from mkdocs_bmvis.model_pages import READERS, ModelPage, model_pages
 from mkdocs_bmvis.nav import complete, placed
 from mkdocs_bmvis.page import GalleryKey
+from mkdocs_bmvis.table_links import trees_on
 
 
 class Galleries:
@@ -105,7 +105,7 @@ class Galleries:
         galleries = self._pages.get(file.src_uri, {})
         return {key: {name: made.url_relative_to(file) for name, made in of.items()} for key, of in galleries.items()}
 
-    def homes(self, file: File) -> dict[str, str]:
+    def model_links(self, file: File) -> dict[str, str]:
         """Return where the models of the site are, seen from a page, by reference.
 
         A page that a gallery or a table made for a model has priority over a tree on another page.

@@ -60,7 +60,7 @@ class HostPage:
     """Whether it already contains those of galleries."""
     has_table_assets: bool = False
     """Whether it already contains those of tables."""
-    homes: Mapping[str, str] = field(default_factory=dict)
+    model_links: Mapping[str, str] = field(default_factory=dict)
     """Where the models of the site are, by reference: their pages, or else their first trees."""
     model_pages: Mapping[GalleryKey, Mapping[str, str]] | None = None
     """For each gallery of the page, the addresses of its model pages by reference. None if the host makes no pages."""

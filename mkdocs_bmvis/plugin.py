@@ -135,7 +135,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         if self._build:
             converted = mkdocs_page(page.file, config, markdown)
             converted.model_pages = self._build.galleries.links(page.file)
-            converted.homes = self._build.galleries.homes(page.file) if f"<{TABLE}" in markdown else {}
+            converted.model_links = self._build.galleries.model_links(page.file) if f"<{TABLE}" in markdown else {}
             self._build.extension.page = converted
 
     def on_page_content(self, html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> str:

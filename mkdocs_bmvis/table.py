@@ -23,10 +23,10 @@ from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import TABLE, Element, attributes_of_list
 from mkdocs_bmvis.gallery import finder, gallery_key
-from mkdocs_bmvis.homes import trees_on
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files, request_model
+from mkdocs_bmvis.table_links import trees_on
 
 _VALUE = re.compile(r"\smodels\s*=\s*[\"']?", re.IGNORECASE)
 Report = Callable[[BmvisError, str], object]
@@ -83,9 +83,9 @@ def draw_table(
 
     here = {reference: f"#{tree}" for reference, tree in trees_on(page.text).items()}
     own_pages = page.links(gallery_key(options, entries), lambda error: report(error, place))
-    homes = {**page.homes, **here, **own_pages}
+    links = {**page.model_links, **here, **own_pages}
     results = [
-        msgspec.structs.replace(result, href=homes.get(result.entry.reference, ""))
+        msgspec.structs.replace(result, href=links.get(result.entry.reference, ""))
         for result in build_results(entries, options, finder(models, sources), build)
     ]
     _report_problems(results, data, options, settings, sources, report)

@@ -25,7 +25,7 @@ from sphinx_bmvis.answers import Layouts, TreeKey, pack, pack_ids, tree_key
 from sphinx_bmvis.model_index import ModelIndex
 from sphinx_bmvis.nodes import TYPE_OF
 from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
-from sphinx_bmvis.roles import DOMAIN, HOME, TreeRole
+from sphinx_bmvis.roles import DOMAIN, TABLE_LINK, TreeRole
 
 if TYPE_CHECKING:
     from bmvis.view.page import Page
@@ -273,7 +273,7 @@ class BmvisDomain(Domain):
         contnode: nodes.Element,
     ) -> nodes.reference | None:
         """Return a link to a tree, or to the row that shows a module of it."""
-        if typ == HOME:
+        if typ == TABLE_LINK:
             docname, _, anchor = target.partition("#")
             return link_to((docname, anchor), fromdocname, contnode, builder, self.renamed)
         place, name = self._place(target), target.partition(":")[0]

@@ -15,7 +15,7 @@ from sphinx.environment import BuildEnvironment
 
 from sphinx_bmvis.api_pages import report
 from sphinx_bmvis.domain import domain_of
-from sphinx_bmvis.outdated import settle
+from sphinx_bmvis.outdated import record_written_files
 from sphinx_bmvis.settings import close_source
 
 
@@ -39,7 +39,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
         domain.changed.update(dict.fromkeys(build_models(app, env), time.time()))
     close_source(app)
     domain.forget_unasked()
-    settle(domain)
+    record_written_files(domain)
     return [page for page, when in domain.changed.items() if _is_older(app.builder, page, when)]
 
 

@@ -12,7 +12,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 from bmvis.source import fingerprint
-from bmvis.source.facts import first_change, settled
+from bmvis.source.facts import first_change, with_written_files
 from bmvis.untrusted.log_text import one_line
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 
@@ -35,10 +35,10 @@ def outdated_pages(
     return outdated.keys() | domain.pages_with(domain.failed_keys())
 
 
-def settle(domain: BmvisDomain) -> None:
+def record_written_files(domain: BmvisDomain) -> None:
     """Record, at the end of a build, the files that factories wrote, and the fingerprint of the code of bmvis."""
     for facts in (domain.data["facts"], domain.data["listed"]):
-        facts.update({key: settled(found) for key, found in facts.items()})
+        facts.update({key: with_written_files(found) for key, found in facts.items()})
     domain.data["code"] = fingerprint.of_bmvis()
 
 

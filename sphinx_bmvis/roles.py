@@ -7,7 +7,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.roles import XRefRole
 
 DOMAIN = "bmvis"
-HOME = "home"
+TABLE_LINK = "table-link"
 """The type of references from a table to the page or the tree of a model. Their target is `document#anchor`."""
 
 

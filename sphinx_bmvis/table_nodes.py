@@ -12,7 +12,7 @@ from bmvis.overviews.table import Cell, Heading, Table, TableRow
 from bmvis.render.table_text import NO_VALUE
 from sphinx_bmvis.errors import place
 from sphinx_bmvis.nodes import model_table, table_box, table_value
-from sphinx_bmvis.roles import DOMAIN, HOME
+from sphinx_bmvis.roles import DOMAIN, TABLE_LINK
 
 LINE = 84
 """Characters that fit into a line of a book."""
@@ -84,7 +84,7 @@ class TableNodes:
             return nodes.Text(text)
         if heading.name != "name":
             return nodes.reference("", text, refuri=cell.href, internal=False)
-        target = {"refdomain": DOMAIN, "reftype": HOME, "reftarget": cell.href, "refexplicit": True}
+        target = {"refdomain": DOMAIN, "reftype": TABLE_LINK, "reftarget": cell.href, "refexplicit": True}
         return addnodes.pending_xref("", nodes.inline(text=text), refdoc=self._written["docname"], **target)
 
     def _failed(self, row: TableRow) -> list[nodes.entry]:

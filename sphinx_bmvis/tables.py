@@ -83,14 +83,14 @@ class FillTables(SphinxPostTransform):
         domain = domain_of(self.env)
         gallery = domain.galleries[node["docname"]][node["key"]]
         answers = [domain.answer(request.key) for request in gallery.requests(node["key"])]
-        homes = _homes(self.env, node["docname"])
+        targets = _link_targets(self.env, node["docname"])
         own_pages = model_pages(self.env, node["docname"], node)
-        homes |= {reference: (page, "") for reference, page in own_pages.items()}
+        targets |= {reference: (page, "") for reference, page in own_pages.items()}
         results = [
             RowResult(
                 entry,
                 answer if isinstance(answer, BmvisError) else answer.model,
-                "#".join(homes.get(entry.reference, ())),
+                "#".join(targets.get(entry.reference, ())),
             )
             for entry, answer in zip(gallery.entries, answers, strict=True)
         ]
@@ -101,7 +101,7 @@ class FillTables(SphinxPostTransform):
         return make_table(results, node["options"], (project, data))
 
 
-def _homes(env: BuildEnvironment, docname: str) -> dict[str, tuple[str, str]]:
+def _link_targets(env: BuildEnvironment, docname: str) -> dict[str, tuple[str, str]]:
     """Return where the models of the site are: by reference, the document and the anchor of the first tree.
 
     A page that a gallery or a table wrote for a model has no anchor, and comes before a tree elsewhere. Trees on

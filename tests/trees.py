@@ -108,7 +108,7 @@ def trained() -> Model:
     settings = {"lr": "2e-05", "initial_lr": "0.0001", "betas": "(0.9, 0.999)", "weight_decay": "0.01"}
     groups = (
         ParameterGroup("matrices", settings, 100),
-        ParameterGroup("biases", settings | {"weight_decay": "0"}, 102, strangers=1),
+        ParameterGroup("biases", settings | {"weight_decay": "0"}, 102, foreign=1),
         ParameterGroup(HOSTILE, settings, 0),
     )
     return replace(model, modules=modules, optimizers=(Optimizer("AdamW", groups, ("LambdaLR",)),))

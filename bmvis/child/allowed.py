@@ -104,14 +104,14 @@ def _listed(module: ModuleType) -> list[str] | None:
 
 def _is_own(module: ModuleType, value: Any) -> bool:
     """Return whether an object is defined in the top-level package of the module, or is a model, which runs no code."""
-    return _is_model(value) or _top(_home(value)) == _top(module.__name__)
+    return _is_model(value) or _top(_module_of(value)) == _top(module.__name__)
 
 
 def _is_model(value: Any) -> bool:
     return isinstance(value, nn.Module)
 
 
-def _home(value: Any) -> str:
+def _module_of(value: Any) -> str:
     """Return the name of the module whose code runs if `value` is called; '' if unknown."""
     for _ in range(20):  # a partial of a partial
         if isinstance(value, functools.partial | functools.partialmethod):
@@ -121,8 +121,8 @@ def _home(value: Any) -> str:
         else:
             break
     is_plain = inspect.isroutine(value) or isinstance(value, type) or hasattr(value, "__wrapped__")
-    home = getattr(value if is_plain else type(value), "__module__", None)
-    return home if isinstance(home, str) else ""
+    module = getattr(value if is_plain else type(value), "__module__", None)
+    return module if isinstance(module, str) else ""
 
 
 def _is_module(value: Any) -> bool:
@@ -134,7 +134,7 @@ def _top(module: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    return "a module" if _is_module(value) else f"a {type(value).__name__} of {_home(value) or 'unknown origin'}"
+    return "a module" if _is_module(value) else f"a {type(value).__name__} of {_module_of(value) or 'unknown origin'}"
 
 
 def _refusal(reference: Reference, what: str, hint: str) -> InvalidReferenceError:

@@ -95,9 +95,9 @@ def _find(name: str, kind: type | None, target: Any, reference: Reference, allow
 def _named(name: str, target: Any) -> Any:
     """Return what a name is in the module of the factory, followed through modules only."""
     function = inspect.unwrap(target) if callable(target) else target
-    home = sys.modules.get(getattr(function, "__module__", None) or "")
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
     first, *rest = name.split(".")
-    found = vars(home).get(first) if home else None
+    found = vars(module).get(first) if module else None
     for step in rest:
         if not isinstance(found, ModuleType):
             return None
@@ -110,7 +110,11 @@ def _require(found: type, name: str, reference: Reference, allow: tuple[str, ...
         return
     package = found.__module__
     public = "torch.nn" if package.startswith("torch.nn.modules.") else package
-    if not any(parse_entry(entry).matches(home, found.__qualname__) for entry in allow for home in {package, public}):
+    if not any(
+        parse_entry(entry).matches(package_name, found.__qualname__)
+        for entry in allow
+        for package_name in {package, public}
+    ):
         raise InvalidReferenceError(
             f"the argument {name!r} of {reference.text!r} is not allowed by `allow`",
             hint=f"add {public}:{found.__qualname__} to `allow`",

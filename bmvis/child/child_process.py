@@ -26,18 +26,18 @@ class _Serve(Protocol):
 
 def fork(serve: _Serve) -> ChildProcess:
     """Fork a process that only runs `serve` with a socket; it ends when this process ends."""
-    ours, theirs = packet_socket_pair()
+    parent_end, child_end = packet_socket_pair()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
             process_tree.die_with_parent(parent)
             process_tree.adopt_orphans()
-            ours.close()
-            serve(theirs)
+            parent_end.close()
+            serve(child_end)
         except Exception:
             sys.excepthook(*sys.exc_info())  # a model process raises it too, and can report it
         finally:
             os._exit(1)
-    theirs.close()
-    return ChildProcess(pid, ours)
+    child_end.close()
+    return ChildProcess(pid, parent_end)

@@ -31,9 +31,9 @@ _LIMITS = re.compile(
 )
 
 
-def is_lasting(error: BaseException, files: FileTracker) -> bool:
+def is_permanent(error: BaseException, files: FileTracker) -> bool:
     """Return whether a failure is not one of time, memory, the network, other programs, or missing hardware."""
-    return not files.has_left_process and not any(map(_is_passing, _chain(error)))
+    return not files.has_left_process and not any(map(_is_transient, _chain(error)))
 
 
 def further_facts(imports: ImportTracker) -> tuple[Fact, ...] | None:
@@ -53,7 +53,7 @@ def _is_no_file(path: str) -> bool:
     return Path(path).is_dir() or is_large(path)
 
 
-def _is_passing(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     if isinstance(error, KeyboardInterrupt | TimeoutError) or memory_limit.is_out_of_memory(error):
         return True
     if isinstance(error, OSError) and error.errno not in _FILE_ERRORS:

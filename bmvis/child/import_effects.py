@@ -85,7 +85,7 @@ class ProcessState:
 
     def _record_holders(self, name: str, module: ModuleType) -> None:
         for key, value in list(vars(module).items()):
-            if type(value) not in _NO_HOLDERS and id(value) not in self._holders and _is_home(name, value):
+            if type(value) not in _NO_HOLDERS and id(value) not in self._holders and _is_defining_module(name, value):
                 members = _members(value)
                 if members is not None:
                     self._holders[id(value)] = _Holder(f"{name}.{key}", value, dict(members))
@@ -131,7 +131,7 @@ def _has_holders(name: str, module: ModuleType) -> bool:
     return _is_torch(name) or is_library(getattr(module, "__file__", None))
 
 
-def _is_home(module: str, value: object) -> bool:
+def _is_defining_module(module: str, value: object) -> bool:
     """Return whether a module defines an object, rather than imports it, as far as this is known."""
     return getattr(value, "__module__", module) == module if isinstance(value, type) else True
 
@@ -191,8 +191,8 @@ def _changed_members(before: Mapping[Any, object], now: Mapping[Any, object], *,
 
 
 def _is_foreign(value: object) -> bool:
-    """Return whether an object is defined outside torch, or has no home."""
+    """Return whether an object is defined outside torch, or in no known module."""
     for name in ("__func__", "fget"):
         value = getattr(value, name, value)
-    home = getattr(value, "__module__", None)
-    return not isinstance(home, str) or not _is_torch(home)
+    module = getattr(value, "__module__", None)
+    return not isinstance(module, str) or not _is_torch(module)

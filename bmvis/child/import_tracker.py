@@ -60,7 +60,7 @@ class ImportTracker:
         importlib.import_module = self._watched_import_module(importlib.import_module)
         pkgutil.extend_path = self._watched_extend_path(pkgutil.extend_path)
         sys.meta_path.insert(0, _FirstFinder(self))
-        _distrust_bytecode(self.files.is_project)
+        _recompile_uncertain_bytecode(self.files.is_project)
         self.files.install()
 
     def begin(self, module: str, path: Iterable[str], folders: Iterable[str]) -> None:
@@ -247,7 +247,7 @@ class _FirstFinder:
         """Do nothing: there are no caches."""
 
 
-def _distrust_bytecode(is_project: Callable[[str], bool]) -> None:
+def _recompile_uncertain_bytecode(is_project: Callable[[str], bool]) -> None:
     """Compile project code from source if its bytecode may be out of date.
 
     Python compares the modification time and size of the source with those in the bytecode

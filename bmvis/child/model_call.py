@@ -38,8 +38,8 @@ def call_model(live: LiveModel, request: Request) -> Model:
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:
-        advice = failure_hints.hint_for(error) or "change the option inputs; the tree has no output shapes and no MACs"
-        problem = _call_problem(error, request, _names_hint(live.root, names) or advice)
+        hint = failure_hints.hint_for(error) or "change the option inputs; the tree has no output shapes and no MACs"
+        problem = _call_problem(error, request, _names_hint(live.root, names) or hint)
     return msgspec.structs.replace(live.tree, untraced=problem, inputs=inputs_text)
 
 

@@ -38,7 +38,7 @@ class Loaded:
     """The top-level names in the first template: of Python, torch and bmvis."""
     seen: set[str] = field(default_factory=set)
     """Modules that model processes had to import themselves."""
-    is_young: bool = True
+    is_unused: bool = True
     """Whether no model was built with these libraries yet: its submodules are then preloaded at the first import."""
     names: frozenset[str] = frozenset()
     """The top-level names that are imported."""
@@ -130,7 +130,7 @@ class LibraryFinder:
             return Wanted(package, False, self._folders(), () if _is_in_factory(frame) else tuple(_project_files()))
         root = _outermost(name, frame)
         self._roots.append((root, len(sys.modules)))
-        if (self._loaded.packages and self._loaded.is_young) or root in seen:
+        if (self._loaded.packages and self._loaded.is_unused) or root in seen:
             return Wanted(root, True, self._folders())
         return None
 

@@ -85,11 +85,11 @@ def _with_origin(failed: Failed, error: BmvisError, imports: ImportTracker, refe
     """Return a failure with what it depends on."""
     try:
         more = failure_causes.further_facts(imports)
-        is_lasting = more is not None and failure_causes.is_lasting(error, imports.files)
+        is_permanent = more is not None and failure_causes.is_permanent(error, imports.files)
         sources, facts, installed = _origin(imports, reference, more or ())
     except Exception:  # user code may have replaced functions that this calls
         return failed
-    return msgspec.structs.replace(failed, is_lasting=is_lasting, sources=sources, facts=facts, installed=installed)
+    return msgspec.structs.replace(failed, is_permanent=is_permanent, sources=sources, facts=facts, installed=installed)
 
 
 def project_folders(request: Request) -> tuple[str, ...]:

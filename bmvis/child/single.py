@@ -46,7 +46,7 @@ def build_one(descriptor: int, directory: Path, path: list[str], *, is_ahead: bo
         shutil.rmtree(directory, ignore_errors=True)
         _exit(0)
     if loaded and _shadows(request.path, loaded):
-        _exit(process_tree.UNFIT)
+        _exit(process_tree.MODULE_CONFLICT)
     listener = threading.Thread(target=_end_with_input, args=(private, directory), daemon=True)
     listener.start()
     use_path(request, path)

@@ -57,9 +57,9 @@ class Template:
     parts: dict[str, ChildProcess] = field(default_factory=dict)
     routes: dict[tuple[object, ...], Wanted] = field(default_factory=dict)
     """The library that was requested of this template, by the module of the reference."""
-    unfit: set[str] = field(default_factory=set)
+    not_preloadable: set[str] = field(default_factory=set)
     """Modules that cannot be preloaded: their import fails, starts threads, or changes what other models see."""
-    is_spoiled: bool = False
+    has_changed_state: bool = False
     """Whether this process has imported a module that changes what other models see."""
     _was_built: bool = False
     _state: ProcessState | None = None
@@ -74,7 +74,7 @@ class Template:
 
     def _serve(self, greeting: bytes = b"") -> NoReturn:
         """Build a model for each job until the end of input."""
-        if not self._has_settled():
+        if not self._can_fork():
             os._exit(REFUSED)
         try:
             if greeting:
@@ -89,7 +89,7 @@ class Template:
         while data := self.parent.recv(MAX_MESSAGE):
             outcome = self.run(JOBS.decode(data))
             self.parent.send(msgspec.msgpack.encode(outcome))
-            if self.is_spoiled:
+            if self.has_changed_state:
                 return
 
     def run(self, job: Job) -> Outcome:
@@ -107,8 +107,8 @@ class Template:
                 self._learn(note)
                 return outcome
             may_request = self._extend(note.wanted)
-            if self.is_spoiled:
-                return Outcome("spoiled", output=note.wanted.module.encode())
+            if self.has_changed_state:
+                return Outcome("changed", output=note.wanted.module.encode())
             if may_request and not note.wanted.extends:
                 if note.wanted.files:
                     self.routes[_route_key(job)] = note.wanted
@@ -127,12 +127,12 @@ class Template:
     def _learn(self, note: Note) -> None:
         if not self._was_built and self.loaded.packages:
             self._was_built = True
-        self.loaded.is_young = not self._was_built
+        self.loaded.is_unused = not self._was_built
         self.loaded.seen.update(note.loaded)
 
     def _extend(self, wanted: Wanted) -> bool:
         """Import a submodule that a model requests of a preloaded package; return whether to build the model again."""
-        if wanted.module in self.unfit:
+        if wanted.module in self.not_preloadable:
             return False
         if not wanted.extends:
             return True
@@ -141,11 +141,11 @@ class Template:
         try:
             self._import(wanted.module)
         except BaseException:  # the model process raises it too, and can report where
-            self.unfit.add(wanted.module)
-        self.is_spoiled = bool(self._state and self._state.change())
-        if not self._has_settled():
+            self.not_preloadable.add(wanted.module)
+        self.has_changed_state = bool(self._state and self._state.change())
+        if not self._can_fork():
             os._exit(REFUSED)  # the template above then builds the model without it
-        return wanted.module not in self.unfit
+        return wanted.module not in self.not_preloadable
 
     def _pass_on(self, job: Job, wanted: Wanted) -> Outcome | None:
         """Let a template that has imported the requested library build the model; return None if there is none."""
@@ -157,12 +157,12 @@ class Template:
             self.parts[module] = fork(partial(self._serve_with, module, job.request))
         part = self.parts[module]
         outcome = supervision.ask(part.socket, self.parent, job, _GRACE)
-        if outcome is not None and outcome.status == "spoiled":
-            self.unfit.add(outcome.output.decode())  # the next template with this library does not import it
+        if outcome is not None and outcome.status == "changed":
+            self.not_preloadable.add(outcome.output.decode())  # the next template with this library does not import it
             self.drop(module)
             return self._pass_on(job, wanted)
         if outcome is None:
-            self.unfit.add(module)
+            self.not_preloadable.add(module)
             self.drop(module)
         return None if outcome is None or outcome.status == "refused" else outcome
 
@@ -202,7 +202,7 @@ class Template:
         for part in self.parts.values():
             part.socket.close()
 
-    def _has_settled(self) -> bool:
+    def _can_fork(self) -> bool:
         """Return whether this process can fork: it has one thread, after a first fork has ended those of OpenBLAS."""
         self.loaded.note(sys.modules)
         self.tracker.note_loaded()

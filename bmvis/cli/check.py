@@ -185,6 +185,6 @@ def _update(checked: Checked) -> bool:
     outcome, result = checked
     if outcome.snapshot is None:
         return False
-    if not result.is_well:
+    if not result.is_same:
         click.echo(f"{result.name}: {write_snapshot(outcome.file, outcome.snapshot)} {result.snapshot}", err=True)
     return True

@@ -66,7 +66,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     detail: str = ""
 
     @property
-    def is_well(self) -> bool:
+    def is_same(self) -> bool:
         """Return whether there is nothing to report."""
         return self.status == "same"
 
@@ -164,7 +164,7 @@ def status_of(error: SnapshotError) -> Status:
 def summary(results: Sequence[Result]) -> str:
     """Return how many models match their snapshots."""
     models = [result for result in results if result.status not in ("obsolete", "removed")]
-    return f"{sum(result.is_well for result in models)} of {len(models)} models match their snapshots"
+    return f"{sum(result.is_same for result in models)} of {len(models)} models match their snapshots"
 
 
 def _changes(drift: Drift, text: str, is_after: bool) -> tuple[ReportedChange, ...]:

@@ -86,9 +86,9 @@ class Report(msgspec.Struct, frozen=True):
         }
         with errors_end_the_command():
             write_file(self.key_map, json.dumps(keys, indent=2) + "\n")
-        unsure = sum(not key.is_certain for result in results for key in result.renamed)
-        if unsure and not self.guess:
-            click.echo(f"{unsure} renamed keys are not certain: --guess writes them to {self.key_map}", err=True)
+        uncertain = sum(not key.is_certain for result in results for key in result.renamed)
+        if uncertain and not self.guess:
+            click.echo(f"{uncertain} renamed keys are not certain: --guess writes them to {self.key_map}", err=True)
 
 
 def report_options(default: FailOn, fail_on: str) -> Callable[[Command], Command]:

@@ -85,9 +85,9 @@ def _record(checked: Checked, *, shows: bool, asks: bool, upgrade: bool) -> bool
         return upgrade and _upgrade_text(outcome.name, outcome.file)
     for problem in filter(None, (outcome.snapshot.model.untraced, outcome.snapshot.model.incomplete)):
         click.echo(f"{outcome.name}: {one_line(problem.message)}", err=True)
-    if shows and not result.is_well:
+    if shows and not result.is_same:
         click.echo(to_text([result]))
-    if result.is_well and not (upgrade and _is_older(outcome.file, outcome.snapshot)):
+    if result.is_same and not (upgrade and _is_older(outcome.file, outcome.snapshot)):
         done = "unchanged"
     elif asks and not click.confirm(f"write {result.snapshot}?"):
         done = "skipped"

@@ -18,7 +18,7 @@ from bmvis.comparison.setting_lines import Placed
 from bmvis.model.settings import Configuration, normal
 from bmvis.model.tree import Model
 
-_VAGUE = {"fn", "function", "default", "lora", "hidden", "attention", "layer", "output"}
+_GENERIC_WORDS = {"fn", "function", "default", "lora", "hidden", "attention", "layer", "output"}
 """Words in names of values that do not link them to one kind of module."""
 
 
@@ -70,7 +70,7 @@ def _is_shown(placed: Placed, name: str, was: str | None, is_now: str | None) ->
 
 def _is_effect(line: DriftLine, name: str) -> bool:
     """Return whether a value of the configuration can have caused another class, or a bias that came or went."""
-    words = name_words(name) - _VAGUE
+    words = name_words(name) - _GENERIC_WORDS
     if line.topic == "class":
         return bool(words & {word for part in line.path.split(".")[-2:] for word in name_words(part)})
     return line.topic in ("added", "removed") and "bias" in words and line.names == ("bias",)

@@ -110,7 +110,7 @@ def _repeats_rate(was: Mapping[str, str], is_now: Mapping[str, str]) -> bool:
 
 
 def _facts(group: ParameterGroup) -> dict[str, str]:
-    of_it = {"name": group.name or "none", "tensors": str(group.tensors), "not the model's": str(group.strangers)}
+    of_it = {"name": group.name or "none", "tensors": str(group.tensors), "not the model's": str(group.foreign)}
     return of_it | dict(group.settings)
 
 

@@ -21,7 +21,7 @@ _SIZED = {"shape", "added", "removed"}
 _INTEGERS = re.compile(r"[\d(), ]+")
 _INTEGER = re.compile(r"\d+")
 _Place = tuple[frozenset[str], ...]
-_Universe = Mapping[str, int]
+_PathCounts = Mapping[str, int]
 """How many modules of a model have a path, if all numbers in it are the same."""
 
 
@@ -64,7 +64,7 @@ def _is_growth(line: DriftLine) -> bool:
 def _merge(
     found: Iterable[Merged],
     key: Callable[[DriftLine], Hashable],
-    universe: Callable[[str], _Universe],
+    counts: Callable[[str], _PathCounts],
     *,
     is_partial: bool,
 ) -> Iterator[Merged]:
@@ -73,7 +73,7 @@ def _merge(
     Args:
         found: the lines.
         key: is equal for lines that can be merged.
-        universe: returns the modules that can have a change of a kind.
+        counts: returns the modules that can have a change of a kind.
         is_partial: whether to merge some of the lines with one key if not all of them can be.
     """
     alike: defaultdict[Hashable, list[Merged]] = defaultdict(list)
@@ -82,7 +82,7 @@ def _merge(
     for group in alike.values():
         lines = {line.path: (merged.order, line) for merged in group for line in merged.lines}
         is_unique = len(lines) == sum(len(merged.lines) for merged in group)
-        places = _places(list(lines), universe(group[0].lines[0].kind)) if is_unique and len(group) > 1 else {}
+        places = _places(list(lines), counts(group[0].lines[0].kind)) if is_unique and len(group) > 1 else {}
         if not places or (not is_partial and len(places) > 1):
             yield from group
             continue
@@ -90,7 +90,7 @@ def _merge(
             yield Merged(min(lines[p][0] for p in paths), path, tuple(lines[p][1] for p in paths))
 
 
-def _places(paths: Sequence[str], universe: _Universe) -> dict[str, list[str]]:
+def _places(paths: Sequence[str], counts: _PathCounts) -> dict[str, list[str]]:
     """Return a few labels such as `stages.0-3.blocks.*.act`, each with the paths that it represents."""
     by_skeleton: defaultdict[str, list[str]] = defaultdict(list)
     for path in paths:
@@ -99,7 +99,7 @@ def _places(paths: Sequence[str], universe: _Universe) -> dict[str, list[str]]:
     for skeleton, own in by_skeleton.items():
         single = {tuple(frozenset([name]) for name in path.split(".")): [path] for path in own}
         product = _product(single)
-        is_all = universe.get(skeleton) == len(own)
+        is_all = counts.get(skeleton) == len(own)
         items |= {_all_numbers(list(single)): own} if is_all and len(product) > 1 else product
     rank = {name: number for number, name in enumerate(dict.fromkeys(".".join(paths).split(".")))}
     return {".".join(_names(n, rank) for n in place): own for place, own in _product(items).items()}

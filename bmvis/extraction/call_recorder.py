@@ -20,7 +20,7 @@ from bmvis.extraction.outputs import read_outputs
 from bmvis.model.call_summary import ALL_OPERATIONS, OTHER_THREADS, merged
 from bmvis.model.tree import Output
 
-MAX_STRANGERS = 1000
+MAX_OUTSIDE_MODULES = 1000
 """Maximum number of modules outside the model that are recorded."""
 
 
@@ -55,9 +55,9 @@ class Recorder:
         self.seen: dict[int, Seen] = {}
         self.running: list[int] = []
         self.dataflow = dataflow
-        self.borrowed: set[int] = set()
+        self.used_without_call: set[int] = set()
         """Ids of tensors that an operation used while none of their modules was running."""
-        self.strangers: dict[int, nn.Module] = {}
+        self.outside_modules: dict[int, nn.Module] = {}
         """Modules with parameters that ran and are not in the tree, by id."""
         self._members = {id(module) for module in live.modules}
         self._owners = _owners(live)
@@ -69,8 +69,12 @@ class Recorder:
         """Begin a call: a global forward pre-hook."""
         seen = self.seen.setdefault(id(module), Seen(len(self.seen)))
         seen.calls += 1
-        if id(module) not in self._members and len(self.strangers) < MAX_STRANGERS and introspection.parameters(module):
-            self.strangers[id(module)] = module
+        if (
+            id(module) not in self._members
+            and len(self.outside_modules) < MAX_OUTSIDE_MODULES
+            and introspection.parameters(module)
+        ):
+            self.outside_modules[id(module)] = module
         if threading.get_ident() != self._thread:  # operations are seen in the thread of the call only
             for one in (seen, *(self.seen[running] for running in list(self.running))):
                 one.uncounted.add(OTHER_THREADS)
@@ -115,7 +119,7 @@ class Recorder:
         for tensor in tensors:
             owners = self._owners.get(id(tensor))
             if owners and owners.isdisjoint(self.running):
-                self.borrowed.add(id(tensor))
+                self.used_without_call.add(id(tensor))
 
     def computed(self, macs: int, size: int, uncounted: str = "") -> None:
         """Add the costs of an operation to the modules that are running."""

@@ -47,7 +47,7 @@ class CallStack:
         self._known: dict[tuple[str, str], list[str]] = {}
         """Results of `_between`."""
         self._is_container: dict[str, bool] = {}
-        self._sealed: set[str] = set()
+        self._uses_inner_weights: set[str] = set()
         """Paths of modules that use the weights of submodules that they do not call."""
         self._tables: set[str] = set()
         """Paths of embeddings."""
@@ -57,7 +57,7 @@ class CallStack:
             self._places.setdefault(id(module), []).append(path)
             self._is_container[path] = is_container(module)
             if isinstance(module, nn.MultiheadAttention):
-                self._sealed.add(path)
+                self._uses_inner_weights.add(path)
 
     @property
     def call(self) -> int:
@@ -85,7 +85,7 @@ class CallStack:
         `nn.MultiheadAttention` uses the weights of a submodule without calling it.
         """
         path = self.path
-        if path in owners or (path in self._sealed and any(_is_below(owner, path) for owner in owners)):
+        if path in owners or (path in self._uses_inner_weights and any(_is_below(owner, path) for owner in owners)):
             return self.call
         outer = self._running[:-1]
         around = [one for running in outer for one in ((running.path, running.call), *running.implied)]

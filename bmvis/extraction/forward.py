@@ -26,7 +26,7 @@ from bmvis.extraction.call_recorder import Recorder, Seen
 from bmvis.extraction.dataflow import DataflowRecorder, tensors_in
 from bmvis.extraction.dataflow_graph import record_inputs, to_dataflow
 from bmvis.extraction.modules import LiveModel, capture_live
-from bmvis.extraction.unregistered import call_note, find_unregistered, strangers_note
+from bmvis.extraction.unregistered import call_note, find_unregistered, outside_modules_note
 from bmvis.model.call_summary import GENERATOR
 from bmvis.model.dataflow import Dataflow
 from bmvis.model.tree import Call, Model
@@ -97,11 +97,11 @@ def _with_changes(live: LiveModel, recorder: Recorder) -> LiveModel:
     """Return the model with the shapes that lazy modules inferred from the inputs, and modules that the call added."""
     tree = live.tree
     is_lazy = any(parameter.shape is None for module in tree.modules for parameter in module.parameters)
-    if not is_lazy and not recorder.strangers:
+    if not is_lazy and not recorder.outside_modules:
         return live
     made = capture_live(live.root)
     notes = ["lazy modules inferred their shapes from `inputs`"] if is_lazy else []
-    added = recorder.strangers.keys() & {id(module) for module in made.modules}
+    added = recorder.outside_modules.keys() & {id(module) for module in made.modules}
     if not is_lazy and added:
         notes.append(f"the call added modules to the model: {len(added):,} of them ran")
     if not notes:
@@ -115,10 +115,10 @@ def _with_unregistered(live: LiveModel, tree: Model, recorder: Recorder) -> Mode
     unregistered = [found for found in find_unregistered(places) if found.modules]
     known = {id(module) for found in unregistered for module in found.modules}
     known.update(map(id, live.modules))
-    strangers = [module for key, module in recorder.strangers.items() if key not in known]
+    outside_modules = [module for key, module in recorder.outside_modules.items() if key not in known]
     notes = (
         *(call_note(found, recorder.seen) for found in unregistered),
-        *((strangers_note(strangers),) if strangers else ()),
+        *((outside_modules_note(outside_modules),) if outside_modules else ()),
     )
     return msgspec.structs.replace(tree, notes=(*tree.notes, *notes)) if notes else tree
 
@@ -257,7 +257,7 @@ def _with_calls(live: LiveModel, recorder: Recorder) -> Model:
     calls = _ranked([_call(recorder.seen.get(id(found))) for found in live.modules])
     is_inside_script = [False] * len(modules)
     is_called = [
-        call is not None or any(id(tensor) in recorder.borrowed for _, tensor in (*parameters, *buffers))
+        call is not None or any(id(tensor) in recorder.used_without_call for _, tensor in (*parameters, *buffers))
         for call, parameters, buffers in zip(calls, live.parameters, live.buffers, strict=True)
     ]
     for index in range(len(modules) - 1, 0, -1):

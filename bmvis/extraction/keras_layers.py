@@ -61,8 +61,8 @@ class KerasLayers:
         """Return a parameter without a shape if the layer is not built, and creates variables then."""
         is_built = introspection.attribute(layer, "built", default=True)
         build = next((vars(base)["build"] for base in type(layer).__mro__ if "build" in vars(base)), None)
-        home = introspection.attribute(build, "__module__")
-        if is_built or _list(layer, "_layers") or home in _BASES:
+        module = introspection.attribute(build, "__module__")
+        if is_built or _list(layer, "_layers") or module in _BASES:
             return {}
         return {UNBUILT: nn.UninitializedParameter()}
 

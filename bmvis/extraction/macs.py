@@ -42,8 +42,8 @@ def formula_of(operation: Any) -> Formula | None:
     own = _FORMULAS.get(_name(packet))
     if own is not None:
         return own
-    theirs = flop_registry.get(packet)
-    return _halved(theirs) if theirs else None
+    formula = flop_registry.get(packet)
+    return _halved(formula) if formula else None
 
 
 def uncounted_name(operation: Any) -> str:

@@ -173,7 +173,7 @@ def _group(group: Mapping[Any, Any], known: set[int]) -> ParameterGroup:
         name=_cut(name) if type(name) is str else "",
         settings={_cut(str(key)): _written(value) for key, value in _settings(group)},
         tensors=len(tensors),
-        strangers=sum(tensor not in known for tensor in tensors),
+        foreign=sum(tensor not in known for tensor in tensors),
     )
 
 

@@ -114,7 +114,7 @@ def frozen_notes(places: Iterable[tuple[str, nn.Module]]) -> Iterator[str]:
             yield f"{path or 'the model'} is frozen TorchScript: its weights are constants, which are not counted"
 
 
-def strangers_note(modules: Sequence[nn.Module]) -> str:
+def outside_modules_note(modules: Sequence[nn.Module]) -> str:
     """Return a note on modules that ran and were found nowhere in the model."""
     names = list(dict.fromkeys(user_text.class_name(type(module)) for module in modules))
     named = ", ".join([*names[:MAX_NAMED], *(["…"] if names[MAX_NAMED:] else [])])

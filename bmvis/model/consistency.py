@@ -36,7 +36,7 @@ def _problems(model: Model) -> Iterator[str]:
         yield f"it has more than {MAX_MODULES:,} modules"
         return
     yield from _misplaced(model)
-    yield from _twins(model)
+    yield from _duplicate_names(model)
     yield from _unknown_places(model)
     if not 0 <= model.active <= MAX_NUMBER:
         yield f"it has {model.active} active parameters"
@@ -71,7 +71,7 @@ def _misplaced(model: Model) -> Iterator[str]:
             return
 
 
-def _twins(model: Model) -> Iterator[str]:
+def _duplicate_names(model: Model) -> Iterator[str]:
     """Yield modules and tensors that have the name of a sibling."""
     seen: set[tuple[int, str]] = set()
     for index, (above, module) in enumerate(zip(model.parents, model.modules, strict=True)):

@@ -14,7 +14,7 @@ class ParameterGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     """Hyperparameters in the optimizer's order, as text: `{"lr": "0.001", "betas": "(0.9, 0.999)"}`."""
     tensors: int = 0
     """Number of tensors in the group."""
-    strangers: int = 0
+    foreign: int = 0
     """Number of tensors in the group that are not parameters of the model."""
 
 

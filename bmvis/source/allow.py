@@ -71,7 +71,7 @@ class AllowList:
         self.entries = tuple(entries)
         self._cwd = cwd
 
-    def grants(self, reference: Reference) -> tuple[str, ...]:
+    def entries_for(self, reference: Reference) -> tuple[str, ...]:
         """Return the entries that match the text of a reference; `("*",)` if everything is allowed.
 
         Raises:
@@ -91,7 +91,7 @@ class AllowList:
             raise self._refusal(reference.target)
         return found
 
-    def admits(self, module: str, attribute: str) -> bool:
+    def allows(self, module: str, attribute: str) -> bool:
         """Return whether any entry matches a name of a module."""
         return EVERYTHING in self.entries or any(
             parse_entry(entry).matches(module, attribute) for entry in self.entries
@@ -114,13 +114,13 @@ class AllowList:
         kind, _, pattern = entry.strip().partition(":")
         if not _names_files(entry) or kind != reference.target.partition(":")[0]:
             return False
-        fixed, wild = _fixed_folder(pattern.strip())
+        fixed, rest = _fixed_folder(pattern.strip())
         place = _real(self._cwd / fixed)
         file = _real(self._cwd / reference.file)
-        if not wild:
+        if not rest:
             return file == place
         below = os.path.relpath(file, place).replace(os.sep, "/")
-        return not below.startswith("..") and fnmatchcase(below, wild)
+        return not below.startswith("..") and fnmatchcase(below, rest)
 
     def _refusal(self, target: str) -> InvalidReferenceError:
         return InvalidReferenceError(

@@ -92,7 +92,7 @@ class Cache:
 
         If the folder cannot be written, the build continues without the cache.
         """
-        if isinstance(built, Failed) and not built.is_lasting:
+        if isinstance(built, Failed) and not built.is_permanent:
             return
         stored = self._with_paths(built, self._relative)
         environment = fingerprint.of_environment() if isinstance(built, Failed) else ""

@@ -57,7 +57,7 @@ def is_changed(fact: Fact, value: str) -> bool:
     return value != fact.value and not (fact.kind == "source" and syntax.is_same(fact, value))
 
 
-def settled(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+def with_written_files(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     """Return facts with the current values of files that factories wrote."""
     return tuple(msgspec.structs.replace(fact, value=value_of(fact)) if fact.left else fact for fact in facts)
 

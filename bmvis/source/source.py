@@ -189,7 +189,7 @@ class Source:
         return found
 
     def _resolve(self, text: str, device: Device, inputs: str, figure: bool) -> Built:
-        inputs_allow = self._inputs_grants(inputs)
+        inputs_allow = self._inputs_entries(inputs)
         if text.startswith(RECORDED):
             name = text.removeprefix(RECORDED)
             return self._recorded(name, text, inputs or self.project.find(name).inputs)
@@ -200,7 +200,7 @@ class Source:
             job = self._named_job(model, device)
         else:
             reference = parse_reference(text)
-            allow = self._allow.grants(reference)
+            allow = self._allow.entries_for(reference)
             name = self._name_of(text, device)
             if self._mode == "snapshot" and not (self._lacks_torch and reference.is_checkpoint):
                 return self._recorded(name, text, inputs)
@@ -270,17 +270,17 @@ class Source:
         job = self._job(pattern)
         if pattern.each_call:  # a function that runs
             job = msgspec.structs.replace(
-                job, allow=self._allow.grants(Reference("", pattern.module, pattern.each or ""))
+                job, allow=self._allow.entries_for(Reference("", pattern.module, pattern.each or ""))
             )
         listed = self._builder.find_all(job)
         parsed = map(parse_reference, listed.references)
-        found = (reference.text for reference in parsed if self._allow.admits(reference.module, reference.attribute))
+        found = (reference.text for reference in parsed if self._allow.allows(reference.module, reference.attribute))
         return msgspec.structs.replace(listed, references=tuple(found))
 
-    def _inputs_grants(self, written: str) -> tuple[str, ...]:
+    def _inputs_entries(self, written: str) -> tuple[str, ...]:
         """Return the allow entries that match the function that makes the inputs, if there is one."""
         found = inputs_of.parse_inputs(written) if written else ()
-        return self._allow.grants(found) if isinstance(found, Reference) else (EVERYTHING,)
+        return self._allow.entries_for(found) if isinstance(found, Reference) else (EVERYTHING,)
 
     def _name_of(self, reference: str, device: Device) -> str:
         """Return the name of a reference in pyproject.toml; '' if it has none, or if no snapshot is needed."""

@@ -40,7 +40,7 @@ def choose_mapping(model: Model) -> NameMapping:
 def rename_modules(model: Model, naming: NameMapping) -> tuple[Model, tuple[CommonStructureError, ...]]:
     """Return the model in the common structure, and an error for each part of the mapping that does not match it."""
     renaming = _Renaming(model, naming)
-    return msgspec.structs.replace(model, modules=tuple(renaming.modules())), tuple(renaming.misfits())
+    return msgspec.structs.replace(model, modules=tuple(renaming.modules())), tuple(renaming.mapping_errors())
 
 
 class _Level(dict[str, "_Level"]):
@@ -132,7 +132,7 @@ class _Renaming:
             below = _in_order(node.below)
             pending += [(n, depth + 1, f"{path}.{n.name}" if path else n.name) for n in reversed(below)]
 
-    def misfits(self) -> Iterator[CommonStructureError]:
+    def mapping_errors(self) -> Iterator[CommonStructureError]:
         """Yield an error that lists the names of the mapping that the model does not have."""
         if not self.starts:
             yield CommonStructureError(

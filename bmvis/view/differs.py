@@ -147,12 +147,12 @@ class _Siblings:
 
     def agree(self, one: int, other: int) -> bool:
         """Return whether modules have most names of their children in common; of a sequence, also the types."""
-        mine, theirs = (self._rows.children(self._rows.members(row)[0]) for row in (one, other))
-        both = [(child, theirs[name]) for name, child in mine.items() if name in theirs]
-        if all(name.isdecimal() for name in (*mine, *theirs)):
+        own, others = (self._rows.children(self._rows.members(row)[0]) for row in (one, other))
+        both = [(child, others[name]) for name, child in own.items() if name in others]
+        if all(name.isdecimal() for name in (*own, *others)):
             types = [type_of(self._rows.modules[a]) == type_of(self._rows.modules[b]) for a, b in both]
             return 2 * sum(types) >= len(types)
-        return 2 * len(both) >= len({*mine, *theirs})
+        return 2 * len(both) >= len({*own, *others})
 
 
 class _Numbers:

@@ -62,11 +62,11 @@ class Variant(msgspec.Struct, frozen=True):
 
     def of(self, tensor: str) -> Variant | None:
         """Return the part about one tensor, or about the module itself for ''; None if there is none."""
-        mine = tuple((name, words) for name, words in self.tensors if name == tensor)
+        found = tuple((name, words) for name, words in self.tensors if name == tensor)
         if not tensor:
             is_own = self.module or not self.tensors
             return msgspec.structs.replace(self, tensors=()) if is_own else None
-        return Variant(self.reference, (), mine, self.which) if mine else None
+        return Variant(self.reference, (), found, self.which) if found else None
 
 
 Notes = Mapping[str, Variant]

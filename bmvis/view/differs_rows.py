@@ -94,12 +94,12 @@ class RowComparison:
             return None
         is_paired = len(pairs) == len(self._tensors(self.modules[there]))
         # With similar folding, rows have ranges of sizes, so notes are not about them.
-        is_sized = self.folding.forms or all(one and mine.shape == one.shape for _, mine, one in pairs)
+        is_sized = self.folding.forms or all(one and tensor.shape == one.shape for _, tensor, one in pairs)
         is_same = bool(is_sized) and is_paired and len(tensors) == len(pairs)
         states = [words for _, words in tensors if words]
-        sizes = [size_words(mine, one) for _, mine, one in pairs if one]
+        sizes = [size_words(tensor, one) for _, tensor, one in pairs if one]
         is_sizes = not module and states == [words for words in sizes if words]
-        growth = growth_of((mine, one) for _, mine, one in pairs if one) if is_sizes else ""
+        growth = growth_of((tensor, one) for _, tensor, one in pairs if one) if is_sizes else ""
         return Variant(reference, tuple(module), tuple(tensors), which, is_same, growth)
 
     def _is_first_occurrence(self, here: int, there: int) -> bool:
@@ -115,10 +115,10 @@ class RowComparison:
 
     def _shift(self, here: int, there: int) -> str:
         """Return how many modules the counterpart has, if a module is inserted in a sequence of different ones."""
-        mine, other = self.children(here), self.children(there)
-        if len(mine) == len(other) or not all(name.isdecimal() for name in (*mine, *other)):
+        own, other = self.children(here), self.children(there)
+        if len(own) == len(other) or not all(name.isdecimal() for name in (*own, *other)):
             return ""
-        both = [(child, other[name]) for name, child in mine.items() if name in other]
+        both = [(child, other[name]) for name, child in own.items() if name in other]
         is_shifted = any(type_of(self.modules[a]) != type_of(self.modules[b]) for a, b in both)
         is_list = self._is_list(here) and self._is_list(there)
         return f"there are {len(other)} modules" if is_shifted and not is_list else ""
@@ -140,9 +140,9 @@ class RowComparison:
         """Return the pair to compare for a row; note members of the row that have no counterpart."""
         named, members = self.children(there), self.members(row)
         paired = [member for member in members if self.modules[member].name in named]
-        lone = [member for member in members if self.modules[member].name not in named]
-        if lone and not self._is_length(lone[0], there):
-            which = "" if len(lone) == len(members) else label([self.modules[member].name for member in lone])
+        unpaired = [member for member in members if self.modules[member].name not in named]
+        if unpaired and not self._is_length(unpaired[0], there):
+            which = "" if len(unpaired) == len(members) else label([self.modules[member].name for member in unpaired])
             found[row] = Variant(name, (f"there is no {which}" if which else "there is none",))
             return []
         pairs = [(member, named[self.modules[member].name]) for member in paired]
@@ -172,41 +172,42 @@ class RowComparison:
 
     def _module_words(self, here: int, there: int) -> Iterator[str]:
         """Yield the facts about a counterpart that do not apply to the module itself."""
-        mine, other = self.modules[here], self.modules[there]
-        if type_of(mine) != type_of(other):
-            yield f"its type is {other.type if mine.type != other.type else other.import_path}"
+        module, other = self.modules[here], self.modules[there]
+        if type_of(module) != type_of(other):
+            yield f"its type is {other.type if module.type != other.type else other.import_path}"
             return
         if other.shared_with is not None:
             yield f"it is {other.shared_with or 'the root'}"
         if self._is_cut(here, there) and (self.folding.children[here] or self.folding.children[there]):
-            own, theirs = self._totals[here], self._totals[there]
+            totals, other_totals = self._totals[here], self._totals[there]
             if here in self._varied or there in self._varied:
                 return  # their numbers of parameters are ranges
-            if own.count != theirs.count:
-                is_same = humanize.count(own.count) == humanize.count(theirs.count)
-                yield f"there are {f'{theirs.count:,}' if is_same else humanize.count(theirs.count)} parameters"
-            elif own.trainable != theirs.trainable:
-                yield f"{humanize.count(theirs.trainable)} parameters are trainable"
-            elif own.delta != theirs.delta:
-                yield f"{humanize.count(theirs.delta)} parameters are delta"
+            if totals.count != other_totals.count:
+                count = humanize.count(other_totals.count)
+                is_same = count == humanize.count(totals.count)
+                yield f"there are {f'{other_totals.count:,}' if is_same else count} parameters"
+            elif totals.trainable != other_totals.trainable:
+                yield f"{humanize.count(other_totals.trainable)} parameters are trainable"
+            elif totals.delta != other_totals.delta:
+                yield f"{humanize.count(other_totals.delta)} parameters are delta"
 
     def _tensor_words(self, here: int, there: int) -> Iterator[tuple[str, str]]:
         """Yield for each tensor the facts about its counterpart that do not apply to it."""
         if type_of(self.modules[here]) != type_of(self.modules[there]):
             return
-        for name, mine, other in self._pairs(here, there):
+        for name, tensor, other in self._pairs(here, there):
             if other is None:
                 yield name, "missing"
                 continue
             # With similar folding, rows have ranges of sizes.
-            size = "" if self.folding.forms else size_words(mine, other)
-            if words := [*filter(None, [size]), *state_words(mine, other, self.places[here], self.places[there])]:
+            size = "" if self.folding.forms else size_words(tensor, other)
+            if words := [*filter(None, [size]), *state_words(tensor, other, self.places[here], self.places[there])]:
                 yield name, ", ".join(words)
 
     def _pairs(self, here: int, there: int) -> list[tuple[str, Parameter | Buffer, Parameter | Buffer | None]]:
         """Return the tensors of a module, each with its name and counterpart."""
-        theirs = self._tensors(self.modules[there])
-        return [(name, mine, theirs.get(name)) for name, mine in self._tensors(self.modules[here]).items()]
+        others = self._tensors(self.modules[there])
+        return [(name, tensor, others.get(name)) for name, tensor in self._tensors(self.modules[here]).items()]
 
     def _tensors(self, module: Module) -> dict[str, Parameter | Buffer]:
         tensors: list[Parameter | Buffer] = [*module.parameters, *(module.buffers if self._buffers else ())]

@@ -97,7 +97,7 @@ class _Subject(NamedTuple):
 
 
 def _prepare(model: Model, options: Options, base: Model | None) -> _Subject:
-    model, misfits = _in_common_structure(model, options)
+    model, mapping_errors = _in_common_structure(model, options)
     before, unchanged, changes, is_summed = None, frozenset[int](), "", False
     if base is not None:
         compared = compare_models(_in_common_structure(base, options)[0], model)
@@ -112,7 +112,7 @@ def _prepare(model: Model, options: Options, base: Model | None) -> _Subject:
     if not options.optimizer:
         model = without_groups(model)
     matched, unmatched = _matched(model, options)
-    return _Subject(model, matched, unchanged, before, base, changes, is_summed, (*misfits, *unmatched))
+    return _Subject(model, matched, unchanged, before, base, changes, is_summed, (*mapping_errors, *unmatched))
 
 
 def _fold(subject: _Subject, model: Model, options: Options) -> Folding:

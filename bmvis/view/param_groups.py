@@ -206,8 +206,8 @@ def _findings(model: Model, occurrences: Sequence[_Occurrence], rows: Sequence[G
     for number, (_, group) in enumerate(_numbered(model.optimizers)):
         if not group.tensors:
             yield Finding("empty", f"group {rows[number].label} is empty")
-        if group.strangers:
-            tensors = f"{group.strangers:,} of {group.tensors:,} tensors"
+        if group.foreign:
+            tensors = f"{group.foreign:,} of {group.tensors:,} tensors"
             cause = "was a module replaced after the optimizer was created?"
             yield Finding("foreign", f"in group {rows[number].label}, {tensors} are not in the model: {cause}")
     decaying = _decaying(model.optimizers)

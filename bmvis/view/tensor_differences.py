@@ -14,62 +14,62 @@ from bmvis.view.param_groups import groups_text
 Tensor: TypeAlias = Parameter | Buffer
 
 
-def size_words(mine: Tensor, other: Tensor) -> str:
+def size_words(tensor: Tensor, other: Tensor) -> str:
     """Return the shape of the other tensor if it differs; '' otherwise."""
-    if mine.shape == other.shape:
+    if tensor.shape == other.shape:
         return ""
     return "uninitialized" if other.shape is None else humanize.shape(other.shape)
 
 
-def state_words(mine: Tensor, other: Tensor, here: str, there: str) -> list[str]:
+def state_words(tensor: Tensor, other: Tensor, here: str, there: str) -> list[str]:
     """Return the states of the other tensor that this one does not have.
 
     Args:
-        mine: the tensor.
+        tensor: the tensor.
         other: the tensor that it is compared with.
-        here: the path of the module of `mine`.
+        here: the path of the module of `tensor`.
         there: the path of the module of `other`.
     """
     words: list[str] = []
-    if isinstance(mine, Parameter) and isinstance(other, Parameter):
-        words += _parameter_words(mine, other)
+    if isinstance(tensor, Parameter) and isinstance(other, Parameter):
+        words += _parameter_words(tensor, other)
         # A row shows what its own tensors are tied to.
-        if not mine.is_tied and _ties(mine, here) != _ties(other, there):
+        if not tensor.is_tied and _ties(tensor, here) != _ties(other, there):
             words.append(_tied(other))
-    if mine.dtype != other.dtype:
+    if tensor.dtype != other.dtype:
         words.append(other.dtype)
-    if mine.device != other.device:
+    if tensor.device != other.device:
         words.append(f"on {other.device}")
     return words
 
 
 def growth_of(pairs: Iterable[tuple[Tensor, Tensor]]) -> Growth:
     """Return how the sizes of tensors compare with those of others; '' if all shapes are equal."""
-    found = {_growth(mine, other) for mine, other in pairs if mine.shape != other.shape}
+    found = {_growth(tensor, other) for tensor, other in pairs if tensor.shape != other.shape}
     if not found:
         return ""
     return found.pop() if len(found) == 1 else "of other sizes"
 
 
-def _growth(mine: Tensor, other: Tensor) -> Growth:
-    if mine.shape is None or other.shape is None or len(mine.shape) != len(other.shape):
+def _growth(tensor: Tensor, other: Tensor) -> Growth:
+    if tensor.shape is None or other.shape is None or len(tensor.shape) != len(other.shape):
         return "of other sizes"
-    sides = list(zip(mine.shape, other.shape, strict=True))
-    if all(own >= theirs for own, theirs in sides):
+    sides = list(zip(tensor.shape, other.shape, strict=True))
+    if all(size >= other_size for size, other_size in sides):
         return "wider"
-    return "narrower" if all(own <= theirs for own, theirs in sides) else "of other sizes"
+    return "narrower" if all(size <= other_size for size, other_size in sides) else "of other sizes"
 
 
-def _parameter_words(mine: Parameter, other: Parameter) -> Iterator[str]:
-    if mine.delta != other.delta:
+def _parameter_words(tensor: Parameter, other: Parameter) -> Iterator[str]:
+    if tensor.delta != other.delta:
         yield "delta" if other.delta else "not delta"
-    if mine.adapter != other.adapter:
+    if tensor.adapter != other.adapter:
         yield other.adapter or "active"
-    if mine.trainable != other.trainable:
+    if tensor.trainable != other.trainable:
         yield "trainable" if other.trainable else "frozen"
-    if mine.groups != other.groups:
+    if tensor.groups != other.groups:
         yield f"in {groups_text(other)}" if other.groups else "in no group"
-    if mine.quantization != other.quantization:
+    if tensor.quantization != other.quantization:
         yield other.quantization or "not quantized"
 
 

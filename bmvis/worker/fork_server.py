@@ -25,15 +25,15 @@ class ForkServer:
     """A process that builds any number of models, one after the other."""
 
     def __init__(self, python: str, cwd: Path) -> None:
-        ours, theirs = packet_socket_pair()
+        parent_end, child_end = packet_socket_pair()
         try:
-            self._started = StartedProcess(python, cwd, "forking", theirs.fileno())
+            self._started = StartedProcess(python, cwd, "forking", child_end.fileno())
         except BaseException:
-            ours.close()
+            parent_end.close()
             raise
         finally:
-            theirs.close()
-        self._socket = ours
+            child_end.close()
+        self._socket = parent_end
 
     @property
     def folder(self) -> WorkerFolder:

@@ -206,7 +206,7 @@ def _short(place: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def _connected(place: Path, state: str, patience: float, *, ends_others: bool) -> socket.socket | None:
+def _connected(place: Path, state: str, seconds: float, *, ends_others: bool) -> socket.socket | None:
     """Return a socket that is connected to a keeper with this state, None if there is no such keeper.
 
     Raises:
@@ -214,7 +214,7 @@ def _connected(place: Path, state: str, patience: float, *, ends_others: bool) -
     """
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
-        channel.settimeout(patience)
+        channel.settimeout(seconds)
         with _short(place) as address:
             channel.connect(address)
         data = channel.recv(MAX_MESSAGE)

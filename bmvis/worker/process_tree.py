@@ -17,7 +17,7 @@ MARK = "BMVIS_WORKER"
 """Environment variable that all descendants of a worker inherit; its value is the folder of the worker."""
 UNUSABLE = 69
 """Exit code of a child whose Python lacks the dependencies of bmvis."""
-UNFIT = 76
+MODULE_CONFLICT = 76
 """Exit code of a child that has imported torch ahead, and a module that the project has another one of."""
 CLEANUP_TIME = 4.0
 """Seconds that a process has to remove shared memory after its clients have ended. The one of torch takes two."""

@@ -123,7 +123,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     detail: str = ""
     wants_output: bool = False
     """Whether the printed output can explain the failure: for example, usage text before a SystemExit."""
-    is_lasting: bool = False
+    is_permanent: bool = False
     """Whether the request fails again while the facts do not change: not after a network error, for example."""
     sources: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
@@ -154,8 +154,8 @@ class Job(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """How a model process ended: a message to the supervisor, and from there to the docs build."""
 
-    status: Literal["ended", "late", "refused", "spoiled"]
-    """`late`: it timed out. `refused`: the model needs a process that is not forked. `spoiled`, between templates: the
+    status: Literal["ended", "late", "refused", "changed"]
+    """`late`: it timed out. `refused`: the model needs a process that is not forked. `changed`, between templates: the
     template has imported a module, in `output`, that changes what other models see."""
     code: int = 0
     """The exit code, or the negative number of the signal that killed it."""

@@ -65,7 +65,7 @@ class SingleProcess:
             raise WorkerError(
                 f"bmvis cannot run in {self._started.python}: {text}", hint="install torch and msgspec there"
             )
-        if code == process_tree.UNFIT and not is_there:
+        if code == process_tree.MODULE_CONFLICT and not is_there:
             return Outcome("refused")
         return Outcome("ended", code, output)
 

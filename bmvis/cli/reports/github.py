@@ -35,7 +35,7 @@ def to_github(results: Sequence[Result], fail_on: FailOn) -> str:
     found = sorted((a for result in results for a in _annotations(result, fail_on)), key=lambda a: a.rank)
     commands = [_command(annotation) for annotation in found[:MAX_ANNOTATIONS]]
     if len(found) > MAX_ANNOTATIONS:
-        bad = sum(not result.is_well for result in results)
+        bad = sum(not result.is_same for result in results)
         text = f"{bad} of {len(results)} models differ; {len(found) - MAX_ANNOTATIONS} more changes are in the log"
         commands.append(f"::notice title=bmvis::{_escaped(text)}")
         commands += [f"{one_line(a.title)}: {line}" for a in found[MAX_ANNOTATIONS:] for line in a.text.splitlines()]
@@ -43,7 +43,7 @@ def to_github(results: Sequence[Result], fail_on: FailOn) -> str:
 
 
 def _annotations(result: Result, fail_on: FailOn) -> Iterator[_Annotation]:
-    if result.is_well:
+    if result.is_same:
         return
     whole: Level = "error" if fails(result, fail_on) else level(result.impact, "nothing")
     title = f"{result.name}: {result.headline or result.status}"

@@ -21,7 +21,7 @@ def to_gitlab(results: Sequence[Result]) -> str:
 
 
 def _violations(result: Result) -> Iterator[dict[str, Any]]:
-    if result.is_well:
+    if result.is_same:
         return
     if result.message:
         yield _violation(result, result.status, result.message, "blocker" if is_problem(result) else "info", 1)

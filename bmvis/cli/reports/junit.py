@@ -29,7 +29,7 @@ def to_junit(results: Sequence[Result], fail_on: FailOn) -> str:
         if tag:
             about = {"message": one_line(result.headline or result.message or result.status), "type": result.status}
             SubElement(case, tag, about).text = lines(result.report)
-        elif not result.is_well:
+        elif not result.is_same:
             report = result.report if result.message else f"{result.title}\n{result.report}"
             SubElement(case, "system-out").text = lines(report)
     indent(top)

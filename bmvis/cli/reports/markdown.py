@@ -19,7 +19,7 @@ _FENCE = re.compile(r"`{3,}")
 
 def to_markdown(results: Sequence[Result]) -> str:
     """Return a table of the models that differ, then the changes of each model as a tree in a collapsed section."""
-    bad = [result for result in results if not result.is_well]
+    bad = [result for result in results if not result.is_same]
     if not bad:
         return f"### Models: all {len(results)} unchanged"
     text = "\n".join([f"### Models: {len(bad)} of {len(results)} differ", "", *_table(bad)])

@@ -41,7 +41,7 @@ def to_sarif(results: Sequence[Result]) -> str:
 
 
 def _results(result: Result) -> Iterator[dict[str, Any]]:
-    if result.is_well:
+    if result.is_same:
         return
     if result.message:
         found = _result(result, "model" if result.status == "broken" else "snapshot", result.message, 1)

@@ -10,7 +10,7 @@ from bmvis.untrusted.log_text import one_line
 
 def to_text(results: Sequence[Result]) -> str:
     """Return the changes of each model that differs."""
-    return "\n".join(line for result in results if not result.is_well for line in _lines(result))
+    return "\n".join(line for result in results if not result.is_same for line in _lines(result))
 
 
 def _lines(result: Result) -> Iterator[str]:

@@ -21,8 +21,10 @@ Detector = Callable[[Places], Deltas]
 
 def of_library(places: Places, library: str) -> list[tuple[str, nn.Module]]:
     """Return the modules whose class, or one of its base classes, is defined by the library."""
-    ours = {cls for cls in {type(module) for _, module in places} if any(_is_of(base, library) for base in cls.__mro__)}
-    return [place for place in places if type(place[1]) in ours] if ours else []
+    classes = {
+        cls for cls in {type(module) for _, module in places} if any(_is_of(base, library) for base in cls.__mro__)
+    }
+    return [place for place in places if type(place[1]) in classes] if classes else []
 
 
 def comes_from(module: nn.Module, library: str, *names: str) -> bool:

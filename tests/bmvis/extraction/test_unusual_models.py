@@ -214,9 +214,9 @@ def test_sparse_tensor_stores_values_and_indices(kind, stored):
     assert tree.root.buffers[0].stored_bytes == stored
 
 
-@pytest.mark.parametrize("home", [None, 3])
-def test_class_without_module_name_is_captured(home):
-    cls = type("Adrift", (nn.Linear,), {"__module__": home})
+@pytest.mark.parametrize("module_name", [None, 3])
+def test_class_without_module_name_is_captured(module_name):
+    cls = type("Adrift", (nn.Linear,), {"__module__": module_name})
     assert capture(nn.Sequential(cls(1, 1))).modules[1].import_path == "Adrift"
 
 

@@ -107,7 +107,7 @@ def worker(project):
 
 def build(worker: Worker, project: Path, entry: str, reference: str) -> str:
     """Build a reference as a `Source` does for a page; return the type of the model."""
-    allow = AllowList([entry], project).grants(parse_reference(reference))
+    allow = AllowList([entry], project).entries_for(parse_reference(reference))
     return worker.build(reference, path=[str(project)], allow=allow).model.root.type
 
 
@@ -304,7 +304,7 @@ def test_cached_model_is_not_shown_under_a_stricter_list(project):
 
 def test_empty_list_allows_only_names(project):
     with pytest.raises(InvalidReferenceError) as caught:
-        AllowList([], project).grants(parse_reference("zoo:build"))
+        AllowList([], project).entries_for(parse_reference("zoo:build"))
     assert caught.value.hint == "allowed: none"
 
 
@@ -348,7 +348,7 @@ def weights(tmp_path) -> Path:
 def test_entries_of_files_resolve_links(weights, entry, reference, is_allowed):
     listed = AllowList([entry], weights)
     if is_allowed:
-        assert listed.grants(parse_reference(reference)) == (entry,)
+        assert listed.entries_for(parse_reference(reference)) == (entry,)
     else:
         with pytest.raises(BmvisError, match="not allowed"):
-            listed.grants(parse_reference(reference))
+            listed.entries_for(parse_reference(reference))

@@ -3,7 +3,15 @@
 import msgspec
 import pytest
 
-from bmvis.source.facts import FOLDERS, entry_fact, first_change, settled, value_of, watched, with_changed_paths
+from bmvis.source.facts import (
+    FOLDERS,
+    entry_fact,
+    first_change,
+    value_of,
+    watched,
+    with_changed_paths,
+    with_written_files,
+)
 from bmvis.source.pyproject import project_folder
 from bmvis.worker.protocol import Fact
 
@@ -76,7 +84,7 @@ def test_folders_of_the_table_are_a_fact_of_their_own(project):
 def test_files_written_by_a_factory_count_as_of_the_last_build(project):
     file = project / "data" / "a.txt"
     facts = (Fact("file", str(file), "old", left=True), Fact("file", str(file), "old"))
-    left, other = settled(facts)
+    left, other = with_written_files(facts)
     assert (left.value, other.value) == (value_of(left), "old")
     file.write_text("by hand")
     assert first_change([left], {}) == left

@@ -45,7 +45,7 @@ def draw_unchecked(figure: Figure) -> FigureDrawing:
     boxes: dict[str, PlacedBox] = {}
     frames: list[PlacedFrame] = []
     shapes: list[Text] = []
-    homes: dict[str, GridPlace] = {}
+    place_of_box: dict[str, GridPlace] = {}
     for place in places:
         inner, x, y = place.grid, place.x, place.y
         if inner.frame:
@@ -55,9 +55,9 @@ def draw_unchecked(figure: Figure) -> FigureDrawing:
         for cell in inner.cells:
             if cell.box:
                 boxes[cell.key] = _placed(cell, x, y)
-                homes[cell.key] = place
+                place_of_box[cell.key] = place
     below = {id(place.grid): place for place in places}
-    lines = tuple(Line(edge.source, edge.target, _points(edge, homes, below)) for edge in figure.edges)
+    lines = tuple(Line(edge.source, edge.target, _points(edge, place_of_box, below)) for edge in figure.edges)
     width, height = grid.left + grid.right, grid.height + 2 * EDGE
     ordered = tuple(boxes[box.key] for box in figure.boxes)
     return FigureDrawing(math.ceil(width), math.ceil(height), ordered, tuple(frames), lines, tuple(shapes))
@@ -82,9 +82,9 @@ def _places(grid: Grid, outer: GridPlace | None, key: str, x: float, y: float) -
             yield from _places(cell.grid, place, cell.key, x + cell.x, y + cell.y)
 
 
-def _points(edge: Edge, homes: Mapping[str, GridPlace], places: Mapping[int, GridPlace]) -> tuple[Point, ...]:
+def _points(edge: Edge, place_of_box: Mapping[str, GridPlace], places: Mapping[int, GridPlace]) -> tuple[Point, ...]:
     """Return the line of an edge, joined from its parts in all grids, from the target back to the source."""
-    place, key = homes[edge.target], edge.target
+    place, key = place_of_box[edge.target], edge.target
     points: list[Point] = []
     while True:
         piece = place.grid.pieces[edge.source, key]

@@ -27,7 +27,7 @@ class Route:
     enters_side: bool = False
     slot: float = 0
     """Where it enters the side of the target: the distance below its middle."""
-    hops: list[tuple[bool, bool]] = field(default_factory=list)
+    ends_above: list[tuple[bool, bool]] = field(default_factory=list)
     """For each channel, whether the vertical line before it, and the one after it, are above the channel."""
 
 
@@ -50,15 +50,15 @@ def _route(link: Link, lane: float | None, cells: Sequence[GridCell]) -> Route:
     start = link.source.pin(link.net, at_top=False)
     below, above = link.source.end_row, link.target.row
     if lane is None:
-        return Route(link, [start], [above], hops=[(True, False)])
+        return Route(link, [start], [above], ends_above=[(True, False)])
     is_upward = above < below
     is_tail = abs(lane - link.target.x) > link.target.left
     if not is_upward and is_tail and link.target.is_leaf and not _is_blocked(link.target, lane, cells):
-        return Route(link, [start, lane], [below], True, hops=[(True, False)])
+        return Route(link, [start, lane], [below], True, ends_above=[(True, False)])
     if below == above:
-        return Route(link, [start], [above], hops=[(True, False)])
-    hops = [(True, True), (False, False)] if is_upward else [(True, False), (True, False)]
-    return Route(link, [start, lane], [below, above], hops=hops)
+        return Route(link, [start], [above], ends_above=[(True, False)])
+    ends_above = [(True, True), (False, False)] if is_upward else [(True, False), (True, False)]
+    return Route(link, [start, lane], [below, above], ends_above=ends_above)
 
 
 def _is_blocked(target: GridCell, lane: float, cells: Iterable[GridCell]) -> bool:
@@ -118,7 +118,7 @@ def connect(routes: Sequence[Route], channels: Mapping[int, Channel]) -> None:
     """Enter all routes in the channels that they pass, and order the lines there."""
     for route in routes:
         for number, row in enumerate(route.channels):
-            start_above, end_above = route.hops[number]
+            start_above, end_above = route.ends_above[number]
             channels[row].connect(route.link.net, route.xs[number], start_above, route.xs[number + 1], end_above)
         for row, x in _passed(route):
             channels[row].passing.add(x)
