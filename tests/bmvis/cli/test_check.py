@@ -159,7 +159,7 @@ def test_an_unchanged_project_is_answered_without_pytorch_in_half_a_second(proje
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-        assert {"bmvis.cli.check", "msgspec"} <= imported
+        assert {"bmvis.cli.exit_codes", "msgspec"} <= imported
         assert not {"torch", "numpy", "rich"} & imported
     assert min(seconds) < 0.5
 
