@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from bmvis.child import failure_hints, memory_limit
@@ -33,7 +32,8 @@ _LIMITS = re.compile(
 
 def is_permanent(error: BaseException, files: FileTracker) -> bool:
     """Return whether a failure is not one of time, memory, the network, other programs, or missing hardware."""
-    return not files.has_left_process and not any(map(_is_transient, _chain(error)))
+    exceptions = failure_hints.exception_chain(error, with_hidden=True)
+    return not files.has_left_process and not any(map(_is_transient, exceptions))
 
 
 def further_facts(imports: ImportTracker) -> tuple[Fact, ...] | None:
@@ -59,16 +59,3 @@ def _is_transient(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno not in _FILE_ERRORS:
         return True
     return bool(_LIMITS.search(user_text.exception_text(error))) or failure_hints.is_of_machine(error)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that it comes from, also those that `raise ... from None` hides."""
-    pending, seen = [error], set[int]()
-    while pending:
-        one = pending.pop()
-        if id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            group = getattr(one, "exceptions", ())  # of an ExceptionGroup
-            others = (one.__cause__, one.__context__, *(group if isinstance(group, tuple) else ()))
-            pending += [other for other in others if isinstance(other, BaseException)]

@@ -41,7 +41,7 @@ def hint_for(error: BaseException | None) -> str:
 
 
 def _hint_for(error: BaseException | None) -> str:
-    for one in _chain(error):
+    for one in exception_chain(error) if error else ():
         text = user_text.exception_text(one)
         if _NO_GPU.search(text):
             return GPU
@@ -50,12 +50,24 @@ def _hint_for(error: BaseException | None) -> str:
     return ""
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+def exception_chain(error: BaseException, *, with_hidden: bool = False) -> Iterator[BaseException]:
+    """Yield an exception and all that it comes from, each once, also the members of exception groups.
+
+    Args:
+        error: the last exception.
+        with_hidden: also yield those that `raise ... from` hides from the traceback.
+    """
+    pending, seen = [error], set[int]()
+    while pending:
+        one = pending.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        group = getattr(one, "exceptions", ())  # of an ExceptionGroup
+        context = one.__context__ if with_hidden or not one.__suppress_context__ else None
+        others = (context, one.__cause__, *(reversed(group) if isinstance(group, tuple) else ()))
+        pending += [other for other in others if isinstance(other, BaseException)]
 
 
 def is_of_machine(error: BaseException) -> bool:

@@ -92,10 +92,7 @@ class Builder:
         except WorkerError as error:
             if not job.is_called:
                 raise
-            worker = self._worker(job)
-            plain = worker.build(
-                job.reference.text, device=job.device, path=job.path, allow=job.allow, defaults=job.defaults
-            )
+            plain = self.build(msgspec.structs.replace(job, inputs="", figure=False))
             return _uncalled(plain, job, f"the model could not be called: {error.message}", error.hint, error.detail)
 
     def find_all(self, job: BuildJob) -> Listed:

@@ -1,6 +1,6 @@
 """Start the worker process, send it requests with a timeout, and end it: the parent's side.
 
-`Worker.build` returns a reply or raises. Side effects of the model's code never reach the docs build. The child's side
+`Worker.reply` returns a reply or raises. Side effects of the model's code never reach the docs build. The child's side
 and the protocol are in `bmvis.child.server`.
 """
 
@@ -10,14 +10,13 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
 from bmvis.errors import BmvisError, DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError
-from bmvis.options.definitions import Device
 from bmvis.untrusted.file_names import local, utf8
 from bmvis.worker.fork_server import ForkServer
 from bmvis.worker.kept import Keep, KeeperGoneError, KeptServer, connect
@@ -64,41 +63,6 @@ class Worker:
         self._number = 0
         self._is_single = False
         self._lock = threading.Lock()
-
-    def build(
-        self,
-        reference: str,
-        *,
-        device: Device = "auto",
-        path: Sequence[str] = (),
-        inputs: str = "",
-        allow: tuple[str, ...] = ("*",),
-        inputs_allow: tuple[str, ...] = ("*",),
-        figure: bool = False,
-        defaults: tuple[tuple[str, str], ...] = (),
-    ) -> Built:
-        """Build and capture the model that `reference` names, and call it if there are `inputs`, or for a `figure`.
-
-        `allow` and `inputs_allow` are entries as in `bmvis.source.allow`, one of which must allow what is called.
-        `defaults` are those of `bmvis.source.default_arguments`.
-
-        Raises:
-            BmvisError: the reference, the factory or the process failed.
-        """
-        request = Request(
-            0,
-            reference,
-            device,
-            tuple(path),
-            inputs=inputs,
-            allow=allow,
-            inputs_allow=inputs_allow,
-            figure=figure,
-            defaults=defaults,
-        )
-        reply = answered(self.reply(request))
-        assert isinstance(reply, Built)
-        return reply
 
     def reply(self, request: Request) -> Reply:
         """Return the reply to a request, whose settings are those of this worker.

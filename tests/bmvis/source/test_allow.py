@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+from workers import build as build_in
 
 from bmvis.errors import BmvisError, InvalidReferenceError
 from bmvis.reference import parse_reference
@@ -108,7 +109,7 @@ def worker(project):
 def build(worker: Worker, project: Path, entry: str, reference: str) -> str:
     """Build a reference as a `Source` does for a page; return the type of the model."""
     allow = AllowList([entry], project).entries_for(parse_reference(reference))
-    return worker.build(reference, path=[str(project)], allow=allow).model.root.type
+    return build_in(worker, reference, project, allow=allow).model.root.type
 
 
 TOUCH = "('touch ran')"

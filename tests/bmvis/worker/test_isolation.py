@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from workers import build as build_in
 
 from bmvis.child.user_process import OWN_MODULES
 from bmvis.errors import BmvisError
@@ -154,7 +155,7 @@ def test_edited_source_is_seen_in_the_same_build(worker, tmp_path):
         (tmp_path / "edited.py").write_text(
             f"from torch import nn\ndef build(): return nn.Linear({width}, 1)\n{'# ' * width}"
         )
-        built = worker.build("edited:build", path=[str(tmp_path)]).model
+        built = build_in(worker, "edited:build", tmp_path).model
         assert built.root.parameters[0].shape == (1, width)
 
 
@@ -187,9 +188,9 @@ def test_environment_set_before_an_import_reaches_the_library(tmp_path):
 @pytest.mark.parametrize("name", ["resource", "msgspec", "sysconfig", "decimal", "tomllib"])
 def test_own_module_named_like_a_dependency_of_bmvis(name, worker, tmp_path):
     (tmp_path / f"{name}.py").write_text("from torch import nn\ndef build(): return nn.Linear(3, 2)\n")
-    assert worker.build(f"{name}:build", path=[str(tmp_path)]).model.root.type == "Linear"
+    assert build_in(worker, f"{name}:build", tmp_path).model.root.type == "Linear"
     with pytest.raises(BmvisError, match="has no 'absent'"):
-        worker.build(f"{name}:absent", path=[str(tmp_path)])
+        build_in(worker, f"{name}:absent", tmp_path)
 
 
 def top_level_modules(code):

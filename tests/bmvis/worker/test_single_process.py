@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from misbehaviour import sleepers, write
+from workers import build as build_in
 
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.worker import client
@@ -30,7 +31,7 @@ def worker(tmp_path, workspace, monkeypatch):
 
 
 def test_model_is_built_and_its_process_ends(worker, tmp_path):
-    built = worker.build("good:build", path=[str(tmp_path)])
+    built = build_in(worker, "good:build", tmp_path)
     assert [parameter.shape for parameter in built.model.root.parameters] == [(2, 3), (2,)]
     assert built.sources == (str(tmp_path / "good.py"),)
 
@@ -45,14 +46,14 @@ def test_model_is_built_and_its_process_ends(worker, tmp_path):
 )
 def test_failure_is_reported(worker, tmp_path, name, kind, report):
     with pytest.raises(kind) as caught:
-        worker.build(f"{name}:build", path=[str(tmp_path)])
+        build_in(worker, f"{name}:build", tmp_path)
     assert re.search(report, caught.value.report)
 
 
 def test_model_that_takes_too_long_is_ended_with_its_processes(worker, tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "timeout", 5)
     with pytest.raises(BmvisError, match="'hangs:build' timed out after 5 s"):
-        worker.build("hangs:build", path=[str(tmp_path)])
+        build_in(worker, "hangs:build", tmp_path)
 
 
 def test_python_without_the_dependencies_is_reported(tmp_path, monkeypatch):
@@ -61,7 +62,7 @@ def test_python_without_the_dependencies_is_reported(tmp_path, monkeypatch):
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     python.chmod(0o755)
     with Worker(tmp_path, python=str(python)) as worker, pytest.raises(BmvisError, match=r"cannot run in .*msgspec"):
-        worker.build("good:build")
+        build_in(worker, "good:build", tmp_path)
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def rebuild(tmp_path, workspace, monkeypatch):
     def build(state: str = "a", path: Path = tmp_path) -> int:
         keep = Keep(Session(ProcessId(os.getpid())), lambda: state)
         with Worker(tmp_path, timeout=600, keep=keep) as worker:
-            return int(worker.build("numbered:build", path=[str(path)]).model.modules[1].name.removeprefix("p"))
+            return int(build_in(worker, "numbered:build", path).model.modules[1].name.removeprefix("p"))
 
     yield build
     SPARES.end()
