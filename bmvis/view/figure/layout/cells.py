@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -10,6 +11,7 @@ from bmvis.view.figure.figure import Box, Shape
 if TYPE_CHECKING:
     from bmvis.view.figure.layout.grid import Grid
 
+_NUMBER = re.compile(r"\d+")
 Point = tuple[float, float]
 CellKind = Literal["box", "join", "end", "frame", "entry", "exit"]
 
@@ -34,6 +36,8 @@ class GridCell:
     """The inside of a frame."""
     net: str = ""
     """The key of the box whose value passes an entry or an exit."""
+    exit_side: Literal[-1, 1] = 1
+    """For an exit, the side of the trunk where it is if it is not below the trunk."""
     weight: float = 1
     """How much it counts in the length of a chain."""
     label_width: float = 0
@@ -45,6 +49,12 @@ class GridCell:
     y: float = 0
     slots: int = 1
     """The largest number of lines that enter it at one side."""
+
+    @property
+    def series(self) -> tuple[str, str] | None:
+        """Return the class and the label without numbers, which are equal for the modules of a list."""
+        shown = self.box or (self.grid and self.grid.frame)
+        return (shown.type_name, _NUMBER.sub("#", shown.label)) if shown and shown.type_name else None
 
     @property
     def is_leaf(self) -> bool:

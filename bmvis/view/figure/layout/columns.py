@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from bmvis.view.figure.layout.cells import GridCell, Link, Strand
@@ -57,8 +57,9 @@ def place_strands(strands: Sequence[Strand], edges: Edges, is_skip: Callable[[st
     left = list(strands[1:])
     while left:
         ready = [strand for strand in left if _is_ready(strand, strand_of, placed)] or left
-        strand = min(ready, key=_placing_order)
-        strand.side = _side(strand, trunk, strand_of, is_skip) or _emptier_side(strand, edges)
+        sides = {id(strand): _side(strand, trunk, strand_of, is_skip) for strand in ready}
+        strand = min(ready, key=lambda strand: _placing_order(strand, sides[id(strand)]))
+        strand.side = sides[id(strand)] or _emptier_side(strand, edges)
         _place(strand, strand.side, edges)
         placed.add(id(strand))
         left = [other for other in left if other is not strand]
@@ -81,12 +82,23 @@ def lane_rows(strand: Strand) -> list[int]:
     return rows
 
 
-def _placing_order(strand: Strand) -> tuple[bool, int, int]:
-    """Return a key: first lanes that lead upward, then short strands, so that long ones are around them."""
+def _placing_order(strand: Strand, side: Side | None) -> tuple[bool, int, float, int]:
+    """Return a key: first lanes that lead upward, then short strands, so that long ones are around them.
+
+    Equal branches are in the order of their calls from left to right, so on the left the last one is the nearest.
+    Values that leave a frame keep the order in which they leave the frame in it.
+    """
     rows = [*lane_rows(strand), *(cell.row for cell in strand.cells)]
     length = max(rows) - min(rows) if rows else 0
     ends = [*strand.cells, *(link.target for link in strand.tails)]
-    return not strand.is_upward, length, ends[0].order
+    has_boxes = any(cell.kind not in ("entry", "exit") for cell in strand.cells)
+    pins = _pins(strand)
+    return (
+        not strand.is_upward,
+        length,
+        abs(pins[0]) if pins else 0,
+        -ends[0].order if has_boxes and side == -1 else ends[0].order,
+    )
 
 
 def _is_ready(strand: Strand, strand_of: Mapping[GridCell, Strand], placed: set[int]) -> bool:
@@ -116,17 +128,41 @@ def _side(
     sides = [strand_of[end].side for end in ends if strand_of[end].side]
     if sides:
         return -1 if sides[0] < 0 else 1
+    equal = next((pair for cell in strand.cells for pair in _equals(cell, trunk)), None)
+    if equal is not None:
+        return -1 if equal[0].order < equal[1].order else 1
+    pins = _pins(strand)
+    if pins and (all(pin < 0 for pin in pins) or all(pin > 0 for pin in pins)):
+        return -1 if pins[0] < 0 else 1
     first = strand.cells[0] if strand.cells else None
     if first is None:
         return 1 if strand.head is None or strand.head.source.kind != "entry" or is_skip(strand.head.net) else -1
     if first.kind == "entry":
         return 1 if is_skip(first.net) else -1
     if first.kind == "exit":
-        return 1
+        return first.exit_side
     peers = [cell for cell in trunk.cells if cell.row <= first.row < cell.end_row]
     if strand.head or (peers and first.kind == "end" and len(strand.cells) > 1):
         return -1 if peers and first.order < peers[0].order else 1
     return None
+
+
+def _equals(cell: GridCell, trunk: Strand) -> Iterator[tuple[GridCell, GridCell]]:
+    """Yield a cell with each cell of the trunk in its row that is of the same list of modules."""
+    for other in trunk.cells:
+        if cell.series and cell.series == other.series and other.row <= cell.row < other.end_row:
+            yield cell, other
+
+
+def _pins(strand: Strand) -> list[float]:
+    """Return where a lane enters frames, or else leaves one, relative to their trunks; none if there are no frames."""
+    if any(cell.kind not in ("entry", "exit") for cell in strand.cells):
+        return []
+    if strand.head and strand.head.source.grid and strand.head.source.grid.exits[strand.head.net]:
+        return [strand.head.source.grid.exits[strand.head.net]]
+    if any(link.target.grid is None for link in strand.tails):
+        return []
+    return [link.target.grid.entries[link.net] for link in strand.tails if link.target.grid]
 
 
 def _place(strand: Strand, side: Side, edges: Edges) -> None:

@@ -43,6 +43,7 @@ class Grid:
 
     frame: Frame | None
     cells: Sequence[GridCell]
+    links: Sequence[Link]
     left: float = 0
     """The distance from the trunk to the left edge."""
     right: float = 0
@@ -71,7 +72,7 @@ def lay_out(
         links: the links between them.
         is_skip: returns whether all that the value of the second net depends on depends on the first net.
     """
-    grid = Grid(frame, cells)
+    grid = Grid(frame, cells, links)
     upward = assign_rows(cells, links, has_header=frame is not None)
     strands = find_strands(cells, [link for link in links if link not in upward], upward)
     first = strands[0].cells[0]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import combinations
+from typing import Literal
 
 from bmvis.view.figure.figure import Edge, Figure, Frame, Shape
 from bmvis.view.figure.layout.boxes import box_cell, shape_text
@@ -39,8 +41,33 @@ def nested_grid(figure: Figure) -> Grid:
     incoming: defaultdict[str, int] = defaultdict(int)
     for edge in figure.edges:
         incoming[edge.target] += 1
-    cells = {box.key: box_cell(box, order[box.key], incoming[box.key]) for box in figure.boxes}
-    return _grid(root, cells, order, _skips(figure))
+    skips = _skips(figure)
+
+    def laid_out(mirrored: Collection[str]) -> Grid:
+        cells = {box.key: box_cell(box, order[box.key], incoming[box.key]) for box in figure.boxes}
+        return _grid(root, cells, order, skips, mirrored)
+
+    grid = laid_out(())
+    mirrored = set(_crossing(grid))
+    return laid_out(mirrored) if mirrored else grid
+
+
+def _crossing(grid: Grid) -> Iterator[str]:
+    """Yield the keys of frames whose exits are in the reverse order of the pins below that they lead to."""
+    for cell in grid.cells:
+        if cell.grid is None:
+            continue
+        yield from _crossing(cell.grid)
+        pins = {
+            link.net: link.target.pin(link.net, at_top=True)
+            for link in grid.links
+            if link.source is cell and link.target.row == cell.end_row
+        }
+        pairs = list(combinations(pins, 2))
+        exits = cell.grid.exits
+        crossing = sum((exits[one] - exits[other]) * (pins[one] - pins[other]) < 0 for one, other in pairs)
+        if len(pairs) > 1 and crossing > len(pairs) / 2:
+            yield cell.key
 
 
 def _nest(frame: Frame, key: str) -> Nest:
@@ -119,11 +146,16 @@ def _skips(figure: Figure) -> Callable[[str, str | None], bool]:
 
 
 def _grid(
-    nest: Nest, boxes: Mapping[str, GridCell], order: Mapping[str, int], is_skip: Callable[[str, str | None], bool]
+    nest: Nest,
+    boxes: Mapping[str, GridCell],
+    order: Mapping[str, int],
+    is_skip: Callable[[str, str | None], bool],
+    mirrored: Collection[str],
 ) -> Grid:
     cells = [boxes[key] for key in nest.boxes]
+    exit_side: Literal[-1, 1] = -1 if any(f"{nest.key}.".startswith(f"{key}.") for key in mirrored) else 1
     for inner in nest.nests:
-        grid = _grid(inner, boxes, order, is_skip)
+        grid = _grid(inner, boxes, order, is_skip, mirrored)
         stack = STACK if inner.frame and inner.frame.repeats > 1 else 0
         first = min((order[key] for key in _keys_in(inner)), default=0)
         cell = GridCell(inner.key, "frame", first, grid.left, grid.right + stack, grid.height + stack, grid=grid)
@@ -135,7 +167,7 @@ def _grid(
         if source not in of:
             of[source] = GridCell(source, "entry", order[net], net=net, weight=0.5)
         if target not in of:
-            of[target] = GridCell(target, "exit", order[net], net=net, weight=0.5)
+            of[target] = GridCell(target, "exit", order[net], net=net, exit_side=exit_side, weight=0.5)
     links = [Link(net, of[source], of[target], shape) for (net, source, target), shape in nest.links.items()]
     for link in links:
         if link.shape is not None:

@@ -48,7 +48,7 @@ def _chains(cells: Sequence[GridCell], links: Sequence[Link]) -> list[Strand]:
 def _heaviest(cells: Sequence[GridCell], before: Mapping[GridCell, Sequence[GridCell]]) -> list[GridCell]:
     """Return the heaviest chain.
 
-    Of equal branches that meet, it takes the middle one, and of entries the one that is computed last.
+    Of equal branches that meet, it takes the middle one. Values enter and leave frames at their trunks if possible.
     """
     best: dict[GridCell, float] = {}
     came_from: dict[GridCell, GridCell] = {}
@@ -57,15 +57,28 @@ def _heaviest(cells: Sequence[GridCell], before: Mapping[GridCell, Sequence[Grid
         most = max((best[source] for source in sources), default=0.0)
         equal = sorted((s for s in sources if best[s] == most), key=lambda source: source.order)
         if equal:
-            are_entries = all(source.kind == "entry" for source in equal)
-            came_from[cell] = equal[-1] if are_entries else equal[(len(equal) - 1) // 2]
+            came_from[cell] = _middle(equal, cell)
         best[cell] = most + cell.weight
     most = max(best.values())
     ends = [cell for cell in cells if best[cell] == most]
-    chain = [ends[(len(ends) - 1) // 2]]
+    straight = [cell for cell in ends if cell.kind == "exit" and _leaves_trunk(cell, came_from.get(cell))]
+    chain = [straight[0] if straight else ends[(len(ends) - 1) // 2]]
     while chain[-1] in came_from:
         chain.append(came_from[chain[-1]])
     return chain[::-1]
+
+
+def _middle(sources: Sequence[GridCell], target: GridCell) -> GridCell:
+    """Return the source above a cell. Of entries, it is the one of the trunk of a frame, or the one computed last."""
+    if any(source.kind != "entry" for source in sources):
+        return sources[(len(sources) - 1) // 2]
+    straight = [source for source in sources if target.grid and target.grid.entries[source.net] == 0]
+    return straight[0] if straight else sources[-1]
+
+
+def _leaves_trunk(exit_: GridCell, source: GridCell | None) -> bool:
+    """Return whether a value leaves a frame at the bottom of the trunk of the frame that it comes from."""
+    return source is not None and source.grid is not None and source.grid.exits[exit_.net] == 0
 
 
 def _attach(
@@ -73,7 +86,8 @@ def _attach(
 ) -> None:
     """Set the head and the tails of a chain, and record the links that the chain draws."""
     for source, target in zip(strand.cells, strand.cells[1:], strict=False):
-        drawn.add(next(link for link in links if link.source is source and link.target is target))
+        found = [link for link in links if link.source is source and link.target is target]
+        drawn.add(next((link for link in found if source.grid and source.grid.exits[link.net] == 0), found[0]))
     first, last = strand.cells[0], strand.cells[-1]
     if number == 0:
         return

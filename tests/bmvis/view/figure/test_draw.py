@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import cache
+from itertools import combinations, pairwise
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from figures import EDGE_LISTS, framed
 
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
 from bmvis.view.figure.layout.draw import draw, draw_deepest
-from bmvis.view.figure.layout.drawing import DrawnFigure, FigureDrawing, Rectangle
+from bmvis.view.figure.layout.drawing import DrawnFigure, FigureDrawing, Line, Rectangle
 from bmvis.view.figure.layout.faults import text_area
 from bmvis.view.figure.notation import parse_edge_list
 
@@ -62,6 +63,47 @@ def test_equal_branches_are_around_the_trunk() -> None:
     assert query.right < key.left
     assert key.right < value.left
     assert middle(key) == middle(found["(attention)model.layers.attn"]) == middle(found["model.embed"])
+
+
+STAGES = "; ".join(
+    (
+        "in:x > enc.s.0",
+        *(f"enc.s.{n} > enc.s.{n + 1}" for n in range(3)),
+        *(f"enc.s.{n} > head.p.{n}" for n in range(4)),
+    )
+)
+BRANCHES: dict[str, str] = {
+    "of a module": "; ".join(f"in:x > b.{n}; b.{n} > (concat)b" for n in range(7)),
+    "of the model": "; ".join(f"in:x > b{n}; b{n} > out:{n}" for n in range(6)),
+    "from stages": f"{STAGES}; {'; '.join(f'head.p.{n} > (concat)head' for n in range(4))}",
+    "from stages of nested modules": f"{STAGES}; {'; '.join(f'head.p.{n} > (concat)head' for n in range(4))}".replace(
+        "enc.s", "model.enc.s"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", BRANCHES.values(), ids=BRANCHES)
+def test_equal_branches_are_in_the_order_of_their_calls(text: str) -> None:
+    areas_of = areas(drawn(text))
+    branches = {key: area for key, area in areas_of.items() if key.startswith(("b", "head.p"))}
+    assert len({area.top for area in branches.values()}) == 1
+    assert sorted(branches, key=lambda key: branches[key].left) == sorted(branches)
+
+
+@pytest.mark.parametrize("text", list(BRANCHES.values())[2:], ids=list(BRANCHES)[2:])
+def test_values_of_stages_do_not_cross_on_their_way_to_branches(text: str) -> None:
+    lines = [line for line in drawn(text).lines if ".p." in line.target]
+    assert sum(_crosses(one, other) for one, other in combinations(lines, 2)) == 0
+
+
+def _crosses(one: Line, other: Line) -> int:
+    """Return the number of points where a vertical part of one line crosses a horizontal part of the other one."""
+    count = 0
+    for upright, level in ((one, other), (other, one)):
+        for (x, y0), (x1, y1) in pairwise(upright.points):
+            for (x2, y), (x3, y3) in pairwise(level.points):
+                count += x == x1 and y == y3 and min(y0, y1) < y < max(y0, y1) and min(x2, x3) < x < max(x2, x3)
+    return count
 
 
 def test_foreign_values_come_from_the_left() -> None:
