@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from xml.etree import ElementTree
 
@@ -22,23 +23,22 @@ from bmvis.errors import OptionError
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
+from mkdocs_bmvis import docs_assets
 from mkdocs_bmvis.autorefs import ModuleLinks, type_link, with_ends
 from mkdocs_bmvis.drawing import Trees, shared_trees
 from mkdocs_bmvis.element import (
     BLOCKS,
     CLOSING,
     FACT,
-    GALLERY,
     LIKE,
     MISNAMED,
     OPENING,
-    TABLE,
     Element,
     intended,
     is_open,
     read_element,
 )
-from mkdocs_bmvis.hosts import config_folder, current_page, has_autorefs, zensical_autorefs
+from mkdocs_bmvis.hosts import config_folder, current_page, has_autorefs, site_folders, zensical_autorefs
 from mkdocs_bmvis.inline import Facts, StableAnchors
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
@@ -134,15 +134,7 @@ class _Expansion:
         html, is_searched = self.trees.draw(element, self.page, linked)
         outermost = _ID.search(html)
         self._register_targets()
-        if self.trees.settings.assets and not self.page.has_assets:
-            self.page.has_assets = True
-            html = join(assets.inline(), html)
-        if element.name == GALLERY and self.trees.settings.assets and not self.page.has_gallery_assets:
-            self.page.has_gallery_assets = True
-            html = join(assets.inline_gallery(), html)
-        if element.name == TABLE and self.trees.settings.assets and not self.page.has_table_assets:
-            self.page.has_table_assets = True
-            html = join(assets.inline_table(), html)
+        html = join(self._assets(html), html)
         # Material's search finds the end of an excluded element by its tag, which must not occur inside.
         holder = ElementTree.SubElement(parent, "section")
         if outermost:
@@ -151,6 +143,19 @@ class _Expansion:
         if not is_searched:
             holder.set("data-search-exclude", "")
         holder.text = AtomicString(self.md.htmlStash.store(html))
+
+    def _assets(self, html: str) -> Markup | None:
+        """Return the stylesheets and scripts that a part of the page needs, and the page does not have yet."""
+        setting = self.trees.settings.assets
+        needed = [file for file in assets.needed(html) if file not in self.page.assets]
+        if not setting or not needed:
+            return None
+        self.page.assets.update(needed)
+        folders = site_folders(self.md)
+        if folders and setting != "inline":
+            with suppress(OSError):  # the docs folder cannot be written
+                return docs_assets.link(needed, folders)
+        return assets.inline(needed)
 
     def fact(self, element: Element) -> Markup:
         """Return the HTML of an element in a sentence."""

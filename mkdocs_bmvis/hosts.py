@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from markdown import Markdown
 
+from mkdocs_bmvis.docs_assets import SiteFolders
 from mkdocs_bmvis.page import HostPage
 
 _PAGES: MutableMapping[object, HostPage] = WeakKeyDictionary()
@@ -64,6 +65,21 @@ def config_folder(md: Markdown) -> Path | None:
     if (mkdocs := _mkdocs(md)) and mkdocs.config.config_file_path:
         return Path(mkdocs.config.config_file_path).parent
     return None
+
+
+def site_folders(md: Markdown) -> SiteFolders | None:
+    """Return the folders of the site if the host is Zensical, whose pages link files in the docs folder."""
+    if context := _zensical(md):
+        root, config = Path(context.config["root_dir"]), context.config
+        is_clean = not {"--clean", "-c"}.isdisjoint(zensical_arguments())
+        return SiteFolders(root / config["docs_dir"], root / config["site_dir"], context.page.path, is_clean)
+    return None
+
+
+def zensical_arguments() -> list[str]:
+    """Return the command line of Zensical, which extensions cannot ask; empty in another program."""
+    program, *arguments = sys.argv or [""]
+    return arguments if "zensical" in (Path(program).stem, Path(program).parent.name) else []
 
 
 def has_autorefs(md: Markdown) -> bool:

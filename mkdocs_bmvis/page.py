@@ -54,12 +54,8 @@ class HostPage:
     """The first element with each name, as written: a docstring or a snippet can be on the page twice."""
     targets: dict[str, str] = field(default_factory=dict)
     """Identifiers and anchors of the last trees, for autorefs."""
-    has_assets: bool = False
-    """Whether the page already contains the stylesheet and the script."""
-    has_gallery_assets: bool = False
-    """Whether it already contains those of galleries."""
-    has_table_assets: bool = False
-    """Whether it already contains those of tables."""
+    assets: set[str] = field(default_factory=set)
+    """The stylesheets and scripts that the page already contains or links."""
     model_links: Mapping[str, str] = field(default_factory=dict)
     """Where the models of the site are, by reference: their pages, or else their first trees."""
     model_pages: Mapping[GalleryKey, Mapping[str, str]] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +31,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "on_error": "`box` logs a warning and shows an error box on the page, `raise` stops the build.",
     "fingerprint": "A text that is part of the settings. Change it to make a tool that caches pages, such as "
     "Zensical, render them again.",
-    "assets": "Whether to embed the stylesheet and the script in pages. The MkDocs plugin adds them as files instead.",
+    "assets": "Whether pages get the stylesheets and scripts that they need. With Zensical, they are files that pages "
+    "link; with plain Markdown, or `inline`, they are inside the pages. The MkDocs plugin always adds files.",
 }
 
 CACHE = ".cache/bmvis"
@@ -55,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     on_error: Literal["box", "raise"] = "box"
     fingerprint: str = ""
     """Not used by bmvis. Zensical renders a page again if a setting changes."""
-    assets: bool = True
+    assets: bool | Literal["inline"] = True
 
     def below(self, project: Path | None) -> Settings:
         """Return the settings for a project's folder, with `cwd` made absolute.
@@ -115,9 +116,18 @@ def read_settings(written: Mapping[str, object]) -> Settings:
 def _choices(name: str) -> str:
     """Return a hint with the valid values of a setting; '' if it is not a choice."""
     for field in msgspec.inspect.type_info(Settings).fields:  # type: ignore[attr-defined]
-        if field.name == name and isinstance(field.type, msgspec.inspect.LiteralType):
-            return f"valid values: {', '.join(map(str, field.type.values))}"
+        if field.name == name:
+            alternatives = getattr(field.type, "types", (field.type,))
+            values = [value for alternative in alternatives for value in _values(alternative)]
+            return f"valid values: {', '.join(values)}" if values else ""
     return ""
+
+
+def _values(expected: msgspec.inspect.Type) -> Iterable[str]:
+    """Return the valid values of a choice or a flag; none for other types."""
+    if isinstance(expected, msgspec.inspect.BoolType):
+        return "true", "false"
+    return map(str, expected.values) if isinstance(expected, msgspec.inspect.LiteralType) else ()
 
 
 def _read_options(written: object) -> Options:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
 from bmvis.worker.kept import Session, session_of_process
 from bmvis.worker.protocol import Built, Fact, Listed, ModelRequest
+from mkdocs_bmvis.hosts import zensical_arguments
 from mkdocs_bmvis.settings import Settings
 
 _Answer = TypeVar("_Answer", Built, Listed)
@@ -108,10 +108,8 @@ class SharedSource:
 
 
 def _zensical_session() -> Session | None:
-    """Return the session of the process if it is `zensical serve`, which extensions cannot ask."""
-    program, *arguments = sys.argv or [""]
-    is_serving = "zensical" in (Path(program).stem, Path(program).parent.name) and "serve" in arguments
-    return session_of_process(os.getpid()) if is_serving else None
+    """Return the session of the process if it is `zensical serve`."""
+    return session_of_process(os.getpid()) if "serve" in zensical_arguments() else None
 
 
 def request_model(

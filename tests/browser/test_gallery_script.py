@@ -26,7 +26,7 @@ SHOWN = "cards => cards.map((card) => card.querySelector('.bmvis-card-title').te
 def page(browser):
     tab = browser.new_page()
     cards = to_cards(CARDS, "gallery", GalleryOptions())
-    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline_gallery()}{cards}</body>")
+    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline(assets.GALLERY)}{cards}</body>")
     yield tab
     tab.close()
 
@@ -123,7 +123,7 @@ def grouped(browser):
     entries = [Entry("zoo:a", "A", ("text",)), Entry("zoo:b", "B", ("image",)), Entry("zoo:c", "C", ("text",))]
     found = [make_card(entry, bert() if entry.title == "C" else SMALL) for entry in entries]
     cards = to_cards(found, "gallery", parse_gallery_options({"group": ""}))
-    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline_gallery()}{cards}</body>")
+    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline(assets.GALLERY)}{cards}</body>")
     yield tab
     tab.close()
 
@@ -162,7 +162,7 @@ def test_cards_are_sorted_by_columns_of_their_own(browser):
     ]
     tab = browser.new_page()
     cards = to_cards([make_card(entry, SMALL) for entry in entries], "gallery", GalleryOptions())
-    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline_gallery()}{cards}</body>")
+    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline(assets.GALLERY)}{cards}</body>")
     order = tab.get_by_label("Order of the models")
     assert [text for text in order.locator("option").all_inner_texts() if ", " in text] == [
         "mAP, highest first",

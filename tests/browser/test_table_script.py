@@ -38,7 +38,7 @@ def page(browser):
 def show(page, **options: str) -> None:
     options = {"columns": "name,parameters,size,macs,score,type", "inputs": "float32[1]"} | options
     table = to_html_table(make_table(RESULTS, parse_table_options(options)), "t")
-    page.set_content(f"<!doctype html><body>{assets.inline_table()}{table}</body>")
+    page.set_content(f"<!doctype html><body>{assets.inline(assets.TABLE)}{table}</body>")
 
 
 def names(page) -> list[str]:

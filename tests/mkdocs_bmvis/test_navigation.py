@@ -1,7 +1,4 @@
-"""Sites with `navigation.instant`, served over HTTP: scripts of trees run on pages that replace others.
-
-Zensical has the script of bmvis inline, so it runs before that of the theme.
-"""
+"""Sites with `navigation.instant`, served over HTTP: scripts of trees run on pages that replace others."""
 
 import threading
 from functools import partial

@@ -1,7 +1,16 @@
-"""Behavior that is specific to Zensical: it ends on errors only if configured, and keeps pages between builds."""
+"""Behavior that is specific to Zensical: it ends on errors only if configured, and keeps pages between builds.
+
+Its pages link stylesheets and scripts in the docs folder.
+"""
+
+import posixpath
+import shutil
+from urllib.parse import urljoin
 
 import pytest
 from hosts import build, make_site
+
+from bmvis.render.html import assets
 
 pytest.importorskip("zensical", reason="Zensical is not installed")
 
@@ -73,3 +82,48 @@ def test_gallery_has_cards_without_pages_and_tree_is_searchable(tmp_path):
     index = built.text("search.json")
     assert "needle" in index
     assert "Sequential" in index
+
+
+PAGES = {
+    "plain.md": "# Plain\n",
+    "deep/er/tree.md": '# Tree\n\n<model-structure factory="zoo:deep" />\n\n<model-structure factory="zoo:tiny" />\n',
+    "cards.md": '# Cards\n\n<model-gallery models="zoo:tiny" />\n',
+    "deep/numbers.md": '# Numbers\n\n<model-table models="zoo:tiny" />\n',
+    "wrong.md": '# Wrong\n\n<model-structure factory="zo:tiny" />\n',
+    "blog/index.md": "# Blog\n",
+    "blog/posts/post.md": "---\ndate: 2026-01-31\n---\n# Post\n\n<model-structure factory='zoo:tiny' />\n",
+}
+LINKED = {
+    "plain": [],
+    "deep/er/tree": ["bmvis.css", "bmvis.js"],
+    "cards": ["bmvis.css", "bmvis-gallery.css", "bmvis-gallery.js"],
+    "deep/numbers": ["bmvis-table.css", "bmvis-table.js"],
+    "wrong": ["bmvis.css"],
+    "blog": ["bmvis.css", "bmvis.js"],
+    "blog/archive/2026": ["bmvis.css", "bmvis.js"],
+    "blog/2026/01/31/post": ["bmvis.css", "bmvis.js"],
+}
+
+
+def linked(built, uri):
+    """Return the names of the files that a page links, each of which the site has."""
+    page = built.page(uri)
+    assert not page.select("article style, article script:not([src])")
+    links = [tag.get("href") or tag["src"] for tag in page.select("link[rel=stylesheet], script[src]")]
+    found = [urljoin(uri, link) for link in links if "bmvis" in link]
+    for file in found:
+        assert built.text(file) == assets.text(f"bmvis/static/{posixpath.basename(file)}")
+        assert built.text(posixpath.join(posixpath.dirname(file), "bmvis-rows.js"))
+    return [posixpath.basename(file) for file in found]
+
+
+def test_each_page_links_the_files_that_it_needs_also_from_the_cache(tmp_path):
+    def change(config):
+        config["plugins"] = ["blog"]
+        del config["nav"]
+
+    folder = make_site(tmp_path, PAGES, change)
+    for _ in range(2):
+        built = build("zensical", folder)
+        assert {page: linked(built, f"{page}/index.html") for page in LINKED} == LINKED
+        shutil.rmtree(folder / "site")

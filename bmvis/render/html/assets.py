@@ -11,12 +11,14 @@ import hashlib
 import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
+from html import escape
 from importlib.resources import files as package_files
 from pathlib import Path
 
-from bmvis.render.html.markup import Markup, join
+from bmvis.render.html.markup import Markup, join, tag
 
 SCRIPT = "bmvis/static/bmvis.js"
 """The script of trees, joined from its parts."""
@@ -113,10 +115,28 @@ def linked() -> list[str]:
     return [file for file in files() if file != ROWS_SCRIPT]
 
 
+def inline(linked: Iterable[str] = (STYLE, SCRIPT)) -> Markup:
+    """Return stylesheets and scripts as HTML, for a self-contained page.
+
+    Args:
+        linked: the files that a page would link, by default those of trees.
+    """
+    return join(*map(_inline, linked))
+
+
 @cache
-def inline() -> Markup:
-    """Return stylesheet and scripts of trees as HTML, for a self-contained page."""
-    return join(inline_stylesheets(), *(Markup(f"\n<script>{text(file)}</script>") for file in (SCRIPT, ROWS_SCRIPT)))
+def _inline(file: str) -> Markup:
+    if file.endswith(".css"):
+        return Markup(f"<style>{text(file)}</style>")
+    loaded = [file, ROWS_SCRIPT] if file == SCRIPT else [file]
+    return Markup("".join(f"\n<script>{text(name)}</script>" for name in loaded))
+
+
+def link(url: str) -> Markup:
+    """Return the element that links a stylesheet or a script."""
+    if url.endswith(".css"):
+        return Markup(f'<link rel="stylesheet" href="{escape(url)}"/>')
+    return tag("script", src=url, defer=True)
 
 
 def needed(html: str) -> list[str]:
@@ -142,18 +162,6 @@ _MARKS = {
 """For each file, texts of which a page has one if it needs the file."""
 
 
-@cache
-def inline_gallery() -> Markup:
-    """Return the stylesheet and script of galleries as HTML, for a self-contained page."""
-    return Markup(f"<style>{text(GALLERY_STYLE)}</style>\n<script>{text(GALLERY_SCRIPT)}</script>")
-
-
-@cache
-def inline_table() -> Markup:
-    """Return the stylesheet and script of tables as HTML, for a self-contained page."""
-    return Markup(f"<style>{text(TABLE_STYLE)}</style>\n<script>{text(TABLE_SCRIPT)}</script>")
-
-
 def without_stylesheets(html: str) -> str:
     """Return HTML without the stylesheets that `inline_stylesheets` added to outputs of a notebook.
 
@@ -165,7 +173,6 @@ def without_stylesheets(html: str) -> str:
 _INLINE = re.compile(r"<style>/\* The trees of bmvis.*?</style>", re.DOTALL)
 
 
-@cache
 def inline_stylesheets() -> Markup:
     """Return only the stylesheet of trees as HTML, for pages that cannot run scripts."""
-    return Markup(f"<style>{text(STYLE)}</style>")
+    return inline([STYLE])

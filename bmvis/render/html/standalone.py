@@ -23,7 +23,7 @@ def to_document(page: Page, title: str) -> str:
 
 def table_document(table: Table) -> str:
     """Return an HTML document with a table, its stylesheet and its script. It follows the system's dark mode."""
-    return _document(table.options.caption or "Models", assets.inline_table(), to_html_table(table, "models"))
+    return _document(table.options.caption or "Models", assets.inline(assets.TABLE), to_html_table(table, "models"))
 
 
 def _document(title: str, loaded: Markup, body: Markup) -> str:

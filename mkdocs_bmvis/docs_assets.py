@@ -1,0 +1,98 @@
+"""Link stylesheets and scripts as files on the pages of Zensical, which has no plugins that could add files to a site.
+
+Zensical copies the docs folder to the site, and removes other files from it. It runs no extension for a page that it
+takes from its cache. So the files stay in the docs folder, below a folder with their digest: a page from the cache
+links the files of the release that drew it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from bmvis.render.html import assets
+from bmvis.render.html.markup import Markup, join
+
+FOLDER = "assets/bmvis"
+"""The folder of the files in the docs folder and on the site."""
+_RELEASE = re.compile(r"[0-9a-f]{10}")
+_IGNORED = """\
+# bmvis writes the stylesheets and scripts that pages of Zensical link.
+# If you remove this folder, run `zensical build --clean` to write it again.
+*
+"""
+
+
+class SiteFolders(NamedTuple):
+    """Where Zensical reads and writes a page."""
+
+    docs: Path
+    site: Path
+    page: str
+    """The path of the page in the docs folder, with `/`."""
+    is_clean: bool = False
+    """Whether the build draws all pages again."""
+
+
+def link(files: Iterable[str], folders: SiteFolders) -> Markup:
+    """Write stylesheets and scripts, and return the elements that link them.
+
+    The links are relative to the source of the page: Zensical rewrites them for each page that shows its content, such
+    as the views of a blog.
+
+    Args:
+        files: some of `bmvis.render.html.assets.files()`.
+        folders: the folders of the site.
+
+    Raises:
+        OSError: the docs folder or the site cannot be written.
+    """
+    release, contents = _shipped()
+    linked = list(files)
+    written = [*linked, assets.ROWS_SCRIPT] if assets.SCRIPT in linked else linked
+    _ignore(folders.docs / FOLDER)
+    if folders.is_clean:
+        _remove_old(folders.docs / FOLDER, release)
+    # The build has listed the docs folder before it converts pages, so the site gets its copies here.
+    for root in (folders.docs, folders.site):
+        for file in written:
+            _write(root / FOLDER / release / PurePosixPath(file).name, contents[file])
+    start = "../" * folders.page.count("/") + f"{FOLDER}/{release}/"
+    return join(*(assets.link(start + PurePosixPath(file).name) for file in linked))
+
+
+@cache
+def _shipped() -> tuple[str, Mapping[str, bytes]]:
+    """Return the name of the folder for this release, and the contents of its files."""
+    contents = {file: assets.text(file).encode() for file in assets.files()}
+    return hashlib.sha256(b"\0".join(contents.values())).hexdigest()[:10], contents
+
+
+def _ignore(folder: Path) -> None:
+    """Let git ignore the folder, which each build can write again."""
+    file = folder / ".gitignore"
+    if not file.is_file():
+        _write(file, _IGNORED.encode())
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file if it differs. Another build can read it at the same time."""
+    if file.is_file() and file.read_bytes() == content:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{os.getpid()}-{file.name}")  # hidden: Zensical does not copy it
+    temporary.write_bytes(content)
+    temporary.replace(file)
+
+
+def _remove_old(folder: Path, release: str) -> None:
+    """Remove the files of other releases, which no page of a clean build links."""
+    for place in folder.iterdir():
+        if _RELEASE.fullmatch(place.name) and place.name != release:
+            shutil.rmtree(place, ignore_errors=True)
