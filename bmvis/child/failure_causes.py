@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from bmvis.child import failure_hints, memory_limit
-from bmvis.child.file_tracker import FileTracker
+from bmvis.child.file_record import FileRecord
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.project_paths import is_of_system
 from bmvis.source.facts import is_large, value_of
@@ -30,7 +30,7 @@ _LIMITS = re.compile(
 )
 
 
-def is_permanent(error: BaseException, files: FileTracker) -> bool:
+def is_permanent(error: BaseException, files: FileRecord) -> bool:
     """Return whether a failure is not one of time, memory, the network, other programs, or missing hardware."""
     exceptions = failure_hints.exception_chain(error, with_hidden=True)
     return not files.has_left_process and not any(map(_is_transient, exceptions))
@@ -42,7 +42,7 @@ def further_facts(imports: ImportTracker) -> tuple[Fact, ...] | None:
     A model depends on the files of its project. A failure can be fixed by a file anywhere, such as a checkpoint.
     """
     imports.files.pause()
-    outside = {key for key in imports.files.paths.outside if not is_of_system(key[1])}
+    outside = {key for key in imports.record.paths.outside if not is_of_system(key[1])}
     if len(outside) > MAX_OUTSIDE:
         return None
     found = [Fact("exists" if kind == "file" and _is_no_file(path) else kind, path) for kind, path in sorted(outside)]

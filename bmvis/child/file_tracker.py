@@ -1,4 +1,4 @@
-"""Record the project files and folders that user code opens, lists, checks, or writes.
+"""Notice which project files and folders user code opens, lists, checks, or writes.
 
 Runs in the child process. Python's audit events report opened files and listed folders
 (https://docs.python.org/3/library/audit_events.html). No event reports `os.stat`, which `exists`, `is_file` and
@@ -15,27 +15,20 @@ import functools
 import importlib.metadata
 import os
 import pathlib
-import stat
 import sys
-import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
-from bmvis.child import INITIAL_ENVIRONMENT, command_files, listed_files, native_files, source_opens
-from bmvis.child.fork_log import ForkLog
-from bmvis.child.project_paths import ProjectPaths, below, folder_of, source_of
+from bmvis.child import INITIAL_ENVIRONMENT, command_files, listed_files, source_opens
+from bmvis.child.file_record import FileRecord, Key
+from bmvis.child.project_paths import below, folder_of, source_of
 from bmvis.child.reentry import once
-from bmvis.child.tracebacks import is_project_file
 from bmvis.child.variables import VariableReads
 from bmvis.source import fingerprint
-from bmvis.source.facts import MAX_STAT_BYTES, is_large, value_of
-from bmvis.worker.protocol import Fact, Kind
 
-Key = tuple[Kind, str]
 _getframe = sys._getframe
 _METADATA = importlib.metadata.__file__
 """The module that looks for installed distributions in each folder of `sys.path`; other names do not matter to it."""
@@ -48,26 +41,12 @@ _WRITING = os.O_WRONLY | os.O_RDWR
 
 
 class FileTracker:
-    """The paths that user code accessed in this process, by the modules whose code accessed them."""
+    """Reports what user code accesses to a record."""
 
     def __init__(self) -> None:
-        self.paths = ProjectPaths()
-        self.current = ""
-        """The module of the reference that is being built."""
-        self.seen: defaultdict[str, set[Key]] = defaultdict(set)
-        self.values: dict[Key, str] = {}
-        """Values of facts at first sight, which is before user code reads them."""
-        self.written: set[str] = set()
-        self.has_left_process = False
-        """Whether user code has used the network, or has started another process."""
-        self._foreign: set[Key] = set()
-        """Files that commands of other processes name, or native code opens; these can also have written them."""
-        self._forks = ForkLog()
-        self._variables = VariableReads(self.is_project, self._note_variable)
+        self.record = FileRecord()
+        self._variables = VariableReads(self.record.is_project, self._note_variable)
         self._is_installed = False
-        self._is_project: dict[str, bool] = {}
-        self.busy = threading.local()
-        """The threads in which no accesses are recorded (`reentry.once`)."""
         self._handlers = self._event_handlers()
 
     def install(self) -> None:
@@ -83,91 +62,20 @@ class FileTracker:
 
     def begin(self, module: str, folders: Iterable[str]) -> None:
         """Start with a model in this process: the module of its reference, and the folders of the project."""
-        self.current = module
-        self.paths.set_roots(folders)
-        self._forks.begin()
-        self.has_left_process = False  # libraries that are preloaded have left it
+        self.record.begin(module, folders)
         self.resume()
 
     def resume(self) -> None:
         """Record accesses of this thread."""
-        self.busy.entered = False
+        self.record.busy.entered = False
 
     def pause(self) -> None:
         """Record no accesses of this thread, in which bmvis runs and no other code."""
-        self.busy.entered = True
+        self.record.busy.entered = True
 
     def stop(self) -> None:
         """Record no more, so that the handlers cannot fail after user code has replaced functions that they call."""
         self._handlers.clear()
-
-    def is_project(self, file: str) -> bool:
-        """Return whether a source file belongs to the project, in any folder."""
-        known = self._is_project.get(file)
-        if known is None:
-            with once(self.busy):
-                known = self._is_project[file] = is_project_file(file)
-        return known
-
-    def note(self, kind: Kind, path: str, frame: FrameType | None) -> None:
-        """Record that code that runs in `frame` accesses a path of the project."""
-        if self._forks.is_fork():
-            key: Key = ("file" if kind == "source" else kind, path)
-            if key not in self.seen[self.current]:
-                self._forks.write(*key, is_written=path in self.written)
-                self.seen[self.current].add(key)
-            return
-        key = (kind, path)
-        if key not in self.values:
-            self.values[key] = value_of(Fact(kind, path))
-        self.seen[self.current].add(key)
-        for module in self.modules(frame):
-            self.seen[module].add(key)
-
-    def modules(self, frame: FrameType | None) -> Iterator[str]:
-        """Yield the names of the project's modules whose code runs in a frame or above it, innermost first."""
-        while frame is not None and self._forks.has_begun:
-            if self.is_project(frame.f_code.co_filename):
-                yield str(frame.f_globals.get("__name__", ""))
-            frame = frame.f_back
-
-    def facts(self, keys: Iterable[Key]) -> Iterator[Fact]:
-        """Yield the recorded accesses as facts, without files that user code created and removed again."""
-        for kind, logged, is_written in self._forks.read():
-            path = source_of(logged) if logged.endswith(".pyc") else logged
-            if not self.paths.is_in_scope(os.path.join(path, "_") if kind == "names" else path):
-                continue
-            self.values.setdefault((kind, path), value_of(Fact(kind, path)))
-            self.seen[self.current].add((kind, path))
-            self.written.update([path] if is_written else [])
-        for path in native_files.mapped_files():
-            if self.paths.is_in_scope(path):
-                self.note_content(path, None)
-        chosen = {*keys, *self.seen[self.current], *self.seen[""]}
-        chosen = {("file", path) if self._is_read(kind, path) else (kind, path) for kind, path in chosen}
-        for kind, path in sorted(chosen):
-            if kind == "exists" and not chosen.isdisjoint((("file", path), ("source", path))):
-                continue
-            if not self._is_left(kind, path):
-                yield Fact(kind, path, self.values[kind, path])
-            elif value := value_of(Fact(kind, path)):
-                yield Fact(kind, path, value, left=True)
-
-    def _is_read(self, kind: Kind, path: str) -> bool:
-        """Return whether any code has read a source, or its state, that was also imported."""
-        return kind == "source" and ("file", path) in self.values
-
-    def _is_left(self, kind: Kind, path: str) -> bool:
-        if (kind, path) in self._foreign and value_of(Fact(kind, path)) != self.values[kind, path]:
-            return True  # another process has written it
-        return path in self.written or (kind == "names" and any(os.path.dirname(file) == path for file in self.written))
-
-    def note_content(self, file: Any, frame: FrameType | None) -> None:
-        """Record that native code reads a file: its content, or only its size if it is large."""
-        path = self.paths.absolute(file)
-        if path and self.paths.is_in_scope(path):
-            self.note("exists" if is_large(path) else "file", path, frame)
-            self._foreign.add(("file", path))
 
     def _event_handlers(self) -> dict[str, Callable[..., None]]:
         """Return a method for each audit event."""
@@ -195,63 +103,64 @@ class FileTracker:
     def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         handler = self._handlers.get(event)
         if handler is not None:
-            with once(self.busy) as is_first:
+            with once(self.record.busy) as is_first:
                 if is_first:
                     handler(_getframe(1), *arguments)
 
     def _on_open(self, frame: FrameType, file: Any, mode: Any, flags: Any) -> None:
-        path = self.paths.absolute(file)
+        path = self.record.paths.absolute(file)
         if not path:
             return
         if path.endswith(".pyc"):
             path = source_of(path)
-        if not self.paths.is_in_scope(path):
+        if not self.record.paths.is_in_scope(path):
             return
         is_written = any(sign in mode for sign in "wax+") if isinstance(mode, str) else bool(flags & _WRITING)
         if is_written:
-            self.written.add(path)
+            self.record.written.add(path)
         is_source = path.endswith(".py") and source_opens.is_import(frame, _IMPORT_TRACKER)
-        self.note("source" if is_source else "file", path, frame)
+        self.record.note("source" if is_source else "file", path, frame)
 
     def _on_listing(self, frame: FrameType, folder: Any = ".") -> None:
-        path = folder_of(folder) if isinstance(folder, int) else self.paths.absolute("." if folder is None else folder)
+        name = "." if folder is None else folder
+        path = folder_of(name) if isinstance(name, int) else self.record.paths.absolute(name)
         if not path or frame.f_code.co_filename.startswith("<frozen importlib"):
             return  # the import system lists folders; the import tracker records the modules that it looks for
-        if self.paths.is_in_scope(os.path.join(path, "_")):
-            self.note("installed" if frame.f_code.co_filename == _METADATA else "names", path, frame)
+        if self.record.paths.is_in_scope(os.path.join(path, "_")):
+            self.record.note("installed" if frame.f_code.co_filename == _METADATA else "names", path, frame)
         else:
-            self.paths.outside.add(("names", path))
+            self.record.paths.outside.add(("names", path))
 
     def _on_import(self, frame: FrameType, module: Any, file: Any, *_: Any) -> None:
         """Record a compiled extension; the event has a file only for those."""
-        if file and self.paths.is_in_scope(path := self.paths.absolute(file)):
-            self.note("file", path, frame)
+        if file and self.record.paths.is_in_scope(path := self.record.paths.absolute(file)):
+            self.record.note("file", path, frame)
 
     def _on_database(self, frame: FrameType, file: Any, *_: Any) -> None:
-        path, query = self.paths.absolute(file), ""
+        path, query = self.record.paths.absolute(file), ""
         if isinstance(file, str) and file.startswith("file:"):  # https://www.sqlite.org/uri.html
             name, query = file.removeprefix("file:").partition("?")[::2]
-            path = self.paths.absolute(unquote(name))
-        if path and self.paths.is_in_scope(path):
+            path = self.record.paths.absolute(unquote(name))
+        if path and self.record.paths.is_in_scope(path):
             if "mode=ro" not in query:
-                self.written.add(path)
-            self.note("file", path, frame)
+                self.record.written.add(path)
+            self.record.note("file", path, frame)
 
     def _on_native(self, frame: FrameType, file: Any) -> None:
         if file:
-            self.note_content(file, frame)
+            self.record.note_content(file, frame)
 
     def _on_leave(self, _frame: FrameType, *_: Any) -> None:
-        self.has_left_process = True
+        self.record.has_left_process = True
 
     def _on_process(self, frame: FrameType, command: Any, arguments: Any = (), folder: Any = None, *_: Any) -> None:
-        self.has_left_process = True
+        self.record.has_left_process = True
         folder = folder if isinstance(folder, str | bytes | os.PathLike) else None
         for path in (*command_files.named_files([command], folder), *command_files.named_files(arguments, folder)):
-            if self.paths.is_in_scope(path):
+            if self.record.paths.is_in_scope(path):
                 key: Key = ("names" if Path(path).is_dir() else "file", path)
-                self.note(*key, frame)
-                self._foreign.add(key)
+                self.record.note(*key, frame)
+                self.record.foreign.add(key)
 
     def _on_shell(self, frame: FrameType, command: Any) -> None:
         self._on_process(frame, None, command)
@@ -263,9 +172,9 @@ class FileTracker:
         self._on_writing(frame, path if folder == -1 else os.path.join(folder_of(folder), os.fsdecode(path)))
 
     def _on_writing(self, frame: FrameType, file: Any, *_: Any) -> None:
-        path = self.paths.absolute(file)
-        if path and self.paths.is_in_scope(path):
-            self.written.add(path)
+        path = self.record.paths.absolute(file)
+        if path and self.record.paths.is_in_scope(path):
+            self.record.written.add(path)
 
     def _on_moving(self, frame: FrameType, source: Any, target: Any, *_: Any) -> None:
         for file in (source, target):
@@ -280,14 +189,14 @@ class FileTracker:
             folder = keywords.get("dir_fd")
             if name == "open" and folder is None:
                 return original(path, *arguments, **keywords)  # there is an audit event
-            with once(self.busy) as is_first:
+            with once(self.record.busy) as is_first:
                 if is_first:
                     place = path if folder is None else below(folder, path)
                     if name == "open":
                         self._on_open(_getframe(1), place, None, arguments[0] if arguments else 0)
                         return original(path, *arguments, **keywords)  # the event has not the folder
                     follows = name not in ("lstat", "readlink") and keywords.get("follow_symlinks", True)
-                    self._on_stat(_getframe(1), place, follows=follows, is_read=name != "lstat")
+                    self.record.note_state(place, _getframe(1), follows=follows, is_read=name != "lstat")
             return original(path, *arguments, **keywords)
 
         for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
@@ -297,39 +206,14 @@ class FileTracker:
         if name in vars(_ACCESSOR):
             setattr(_ACCESSOR, name, staticmethod(watched))
 
-    def _on_stat(self, frame: FrameType, file: Any, *, follows: bool = True, is_read: bool = True) -> None:
-        """Record that code reads the state of a path; without `is_read`, only its kind, as `os.path.realpath` does."""
-        path = self.paths.absolute(file)
-        if not path or not self.paths.is_in_scope(path):
-            return
-        try:
-            found = os.lstat(path)
-        except (OSError, ValueError):
-            self.note("exists", path, frame)
-            return
-        is_link = stat.S_ISLNK(found.st_mode)
-        if is_link or not follows:
-            self.note("link", path, frame)  # a file can also be replaced by a link to an equal one
-        if is_link and not follows:
-            return
-        if is_link:
-            try:
-                found = Path(path).stat()
-            except OSError:
-                self.note("exists", path, frame)
-                return
-        is_read = is_read and not source_opens.is_resolving(frame)
-        is_small = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_STAT_BYTES
-        self.note("file" if is_small and is_read else "exists", path, frame)
-
     def _note_variable(self, name: str, frame: FrameType) -> None:
-        with once(self.busy) as is_first:
-            if is_first and self._forks.has_begun:
+        with once(self.record.busy) as is_first:
+            if is_first and self.record.has_begun:
                 key: Key = ("variable", name)
-                self.values[key] = fingerprint.of_variable(name, INITIAL_ENVIRONMENT)
-                self.note(*key, frame)
+                self.record.values[key] = fingerprint.of_variable(name, INITIAL_ENVIRONMENT)
+                self.record.note(*key, frame)
 
     def _note_listed(self, path: object) -> None:
-        with once(self.busy) as is_first:
+        with once(self.record.busy) as is_first:
             if is_first:
-                self._on_stat(_getframe(1), path)
+                self.record.note_state(path, _getframe(1))

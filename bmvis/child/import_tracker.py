@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from bmvis.child.file_tracker import FileTracker, Key
+from bmvis.child.file_record import Key
+from bmvis.child.file_tracker import FileTracker
 from bmvis.child.native_files import NativeReaders
 from bmvis.child.reentry import once
 from bmvis.child.tracebacks import is_foreign
@@ -35,6 +36,7 @@ class ImportTracker:
 
     def __init__(self) -> None:
         self.files = FileTracker()
+        self.record = self.files.record
         self.imported: defaultdict[str, set[str]] = defaultdict(set)
         """Names of modules, by the name of the module that imports them."""
         self.looked_for: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
@@ -60,7 +62,7 @@ class ImportTracker:
         importlib.import_module = self._watched_import_module(importlib.import_module)
         pkgutil.extend_path = self._watched_extend_path(pkgutil.extend_path)
         sys.meta_path.insert(0, _FirstFinder(self))
-        _recompile_uncertain_bytecode(self.files.is_project)
+        _recompile_uncertain_bytecode(self.record.is_project)
         self.files.install()
 
     def begin(self, module: str, path: Iterable[str], folders: Iterable[str]) -> None:
@@ -76,7 +78,7 @@ class ImportTracker:
 
     def note_loaded(self) -> None:
         """Record the loaded modules of the project, with the digests of their files."""
-        with once(self.files.busy):
+        with once(self.record.busy):
             self._note_loaded()
 
     def _note_loaded(self) -> None:
@@ -86,26 +88,26 @@ class ImportTracker:
             file = _attribute(module, "__file__")
             if file is None:
                 self._note_namespace(name, _attribute(module, "__path__"))
-            if name not in self._files and isinstance(file, str) and self.files.is_project(file):
+            if name not in self._files and isinstance(file, str) and self.record.is_project(file):
                 self._files[name] = os.path.abspath(file)
                 key = self._key_of(name)
-                if key not in self.files.values:
-                    self.files.values[key] = value_of(Fact(*key))
-                    self.files.seen[self.files.current].add(key)
+                if key not in self.record.values:
+                    self.record.values[key] = value_of(Fact(*key))
+                    self.record.seen[self.record.current].add(key)
 
     def _key_of(self, name: str) -> Key:
         """Return the key of the file of a module."""
         file = self._files[name]
-        return ("source" if ("source", file) in self.files.values else "file", file)
+        return ("source" if ("source", file) in self.record.values else "file", file)
 
     def _note_namespace(self, name: str, path: Any) -> None:
         """Record that the folders of a namespace package have no `__init__.py`, which would be imported instead."""
         for folder in path if type(path).__name__ == "_NamespacePath" else ():
             place = os.path.join(os.path.abspath(str(folder)), "__init__.py")
-            if place.startswith(self.files.paths.roots):
+            if place.startswith(self.record.paths.roots):
                 key: Key = ("exists", place)
-                self.files.values.setdefault(key, value_of(Fact(*key)))
-                self.files.seen[name].add(key)
+                self.record.values.setdefault(key, value_of(Fact(*key)))
+                self.record.seen[name].add(key)
 
     def outside_modules(self) -> list[Fact]:
         """Return a fact for each folder outside the project that was searched: which of the imported modules it has."""
@@ -127,10 +129,10 @@ class ImportTracker:
             pending.extend(_with_parents(name))
             if name in self._files:
                 keys.add(self._key_of(name))
-            if name in self._files or name == module or name in self.files.seen:
+            if name in self._files or name == module or name in self.record.seen:
                 pending.extend(self.imported[name])
-                keys |= self.files.seen[name]
-        return (*self.files.facts(keys), *self._module_facts({*seen, self.files.current, ""}))
+                keys |= self.record.seen[name]
+        return (*self.record.facts(keys), *self._module_facts({*seen, self.record.current, ""}))
 
     def note_lookup(self, name: str, path: Sequence[str] | None) -> None:
         """Record that a module is looked for: a new file with its name could be found first."""
@@ -145,7 +147,7 @@ class ImportTracker:
             found = {(folder, name.rpartition(".")[2]) for folder in folders}
             if not found:
                 return
-        for module in (self.files.current, *self.files.modules(_getframe(2))):
+        for module in (self.record.current, *self.record.modules(_getframe(2))):
             self.looked_for[module] |= found
 
     def missing_names(self) -> set[str]:
@@ -178,7 +180,7 @@ class ImportTracker:
         return " ".join(name if is_module(name) else f"{name}/" for name in sorted(filter(str.isidentifier, names)))
 
     def _is_own_folder(self, folder: str) -> bool:
-        return os.path.join(folder, "").startswith(self.files.paths.roots)
+        return os.path.join(folder, "").startswith(self.record.paths.roots)
 
     def _watched_import(self, original: Callable[..., Any]) -> Callable[..., Any]:
         imported = self.imported
@@ -208,7 +210,7 @@ class ImportTracker:
         return watched
 
     def _note_native(self, path: object) -> None:
-        self.files.note_content(path, _getframe(2))
+        self.record.note_content(path, _getframe(2))
 
     def _watched_import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
         def import_module(name: str, package: str | None = None) -> ModuleType:
@@ -230,7 +232,7 @@ class ImportTracker:
 
     def _importer(self, frame: FrameType | None) -> str:
         """Return the name of the module of the innermost frame of project code."""
-        return next(self.files.modules(frame), self.files.current)
+        return next(self.record.modules(frame), self.record.current)
 
 
 class _FirstFinder:

@@ -85,7 +85,7 @@ def _with_origin(failed: Failed, error: BmvisError, imports: ImportTracker, refe
     """Return a failure with what it depends on."""
     try:
         more = failure_causes.further_facts(imports)
-        is_permanent = more is not None and failure_causes.is_permanent(error, imports.files)
+        is_permanent = more is not None and failure_causes.is_permanent(error, imports.record)
         sources, facts, installed = _origin(imports, reference, more or ())
     except Exception:  # user code may have replaced functions that this calls
         return failed

@@ -182,7 +182,7 @@ class Template:
         self.loaded = Loaded(packages=(*self.loaded.packages, module), base=self.loaded.base)
         self.parts, self.routes, self._was_built, self._state = {}, {}, False, None
         self.tracker.install()  # a library can read files of the project, or look for optional modules
-        self.tracker.files.paths.set_roots(replies.project_folders(request))
+        self.tracker.record.paths.set_roots(replies.project_folders(request))
         before = list(sys.path)
         self._import(module)
         if sys.path != before:
