@@ -8,7 +8,8 @@ import msgspec
 from rich.console import Console
 from trees import tensor
 
-from bmvis.model.tree import Call, Model, Module, Output
+from bmvis.model.call import Call, Output
+from bmvis.model.tree import Model, Module
 from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data

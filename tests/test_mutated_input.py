@@ -17,11 +17,12 @@ import msgspec
 import pytest
 
 from bmvis.errors import BmvisError
+from bmvis.model.call import Call, Output
 from bmvis.model.dataflow import Dataflow, FlowOperation, FlowResult, FlowValue, ModuleCall
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Buffer, Call, Model, Module, Output, Parameter
+from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from bmvis.comparison.lines import WHOLE, DriftLine, fact_line
 from bmvis.comparison.tensor_changes import ChangedFact, changed
+from bmvis.model.call import Call
 from bmvis.model.call_text import outputs_text
-from bmvis.model.tree import Call, Model
+from bmvis.model.tree import Model
 
 _NOTHING = "not recorded"
 

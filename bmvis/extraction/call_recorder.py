@@ -17,8 +17,8 @@ from bmvis.extraction import introspection
 from bmvis.extraction.dataflow import DataflowRecorder
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.outputs import read_outputs
+from bmvis.model.call import Output
 from bmvis.model.call_summary import ALL_OPERATIONS, OTHER_THREADS, merged
-from bmvis.model.tree import Output
 
 MAX_OUTSIDE_MODULES = 1000
 """Maximum number of modules outside the model that are recorded."""

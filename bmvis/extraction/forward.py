@@ -27,9 +27,10 @@ from bmvis.extraction.dataflow import DataflowRecorder, tensors_in
 from bmvis.extraction.dataflow_graph import record_inputs, to_dataflow
 from bmvis.extraction.modules import LiveModel, capture_live
 from bmvis.extraction.unregistered import call_note, find_unregistered, outside_modules_note
+from bmvis.model.call import Call
 from bmvis.model.call_summary import GENERATOR
 from bmvis.model.dataflow import Dataflow
-from bmvis.model.tree import Call, Model
+from bmvis.model.tree import Model
 from bmvis.options.inputs import TensorInput
 
 _SIZE_QUERIES = frozenset(

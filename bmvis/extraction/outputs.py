@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.model.tree import Output
+from bmvis.model.call import Output
 from bmvis.untrusted import user_text
 
 MAX_OUTPUTS = 32

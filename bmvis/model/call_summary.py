@@ -8,7 +8,8 @@ from functools import reduce
 
 import msgspec
 
-from bmvis.model.tree import Call, Model, Output
+from bmvis.model.call import Call, Output
+from bmvis.model.tree import Model
 
 ALL_OPERATIONS = "all operations"
 """The entry in `Call.uncounted` if the model fails while its operations are counted."""

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from bmvis.model.tree import Call, Output
+from bmvis.model.call import Call, Output
 
 _OUTPUT = re.compile(
     r"""(?:(?P<name>[A-Za-z_][\w.]*|"(?:[^"\\]|\\.)*"):\ )?\[(?P<sizes>\?|[\d, -]*)\](?:;\ |$)""", re.VERBOSE

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
+from bmvis.model.call import Call
 from bmvis.model.call_text import read_call, write_call
 from bmvis.model.consistency import MAX_LETTERS, MAX_MODULES
 from bmvis.model.setting_runs import Written, join_settings, read_runs, split_settings, write_runs
 from bmvis.model.tensor_text import absolute, read_tensor, refuse_unknown_keys, relative, write_tensor
-from bmvis.model.tree import Buffer, Call, Model, Module, Parameter, join
+from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 
 MAX_RECORDS = 1_000_000
 """Maximum number of modules and tensors that all rows together represent."""

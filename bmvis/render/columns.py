@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from bmvis.model.call import Output
 from bmvis.model.call_summary import ALL_OPERATIONS
-from bmvis.model.tree import Output
 from bmvis.options.definitions import ColumnName
 from bmvis.render import words
 from bmvis.view.page import Page, Row

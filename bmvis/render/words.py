@@ -14,8 +14,9 @@ from typing import Literal
 import msgspec
 
 from bmvis import humanize
+from bmvis.model.call import Output
 from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
-from bmvis.model.tree import Buffer, Change, Output, Parameter
+from bmvis.model.tree import Buffer, Change, Parameter
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import groups_text
 from bmvis.view.ranges import greatest

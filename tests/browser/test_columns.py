@@ -5,7 +5,8 @@ import pytest
 from networks import densenet
 from test_script import do
 
-from bmvis.model.tree import Call, Model, Output
+from bmvis.model.call import Call, Output
+from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
 from bmvis.render.columns import column_texts
 from bmvis.render.html.tree import to_html

@@ -8,9 +8,10 @@ from test_script import copied, do, hits, row, visible
 from trees import tensor
 
 from bmvis import humanize
+from bmvis.model.call import Call, Output
 from bmvis.model.call_summary import summarize_calls
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Buffer, Call, Model, Module, Output
+from bmvis.model.tree import Buffer, Model, Module
 from bmvis.options.definitions import Options
 from bmvis.render import words
 from bmvis.render.html.tree import to_html

@@ -5,7 +5,8 @@ import pytest
 from trees import linear
 
 from bmvis.comparison.drift import find_drift
-from bmvis.model.tree import Call, Model, Module, Output, Problem
+from bmvis.model.call import Call, Output
+from bmvis.model.tree import Model, Module, Problem
 
 SMALL, LARGE = (Output("", (1, 8)),), (Output("", (1, 16)),)
 

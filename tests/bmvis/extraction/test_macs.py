@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bmvis.extraction import macs
 from bmvis.extraction.forward import make_tensors, trace_call
 from bmvis.extraction.modules import capture_live
-from bmvis.model.tree import Call
+from bmvis.model.call import Call
 from bmvis.options.inputs import parse_inputs
 
 IDS = "input_ids: int64[1, 8]"

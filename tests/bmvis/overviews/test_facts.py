@@ -7,7 +7,8 @@ from torch import nn
 from trees import bert, linear
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.model.tree import Call, Model, Module, Problem
+from bmvis.model.call import Call
+from bmvis.model.tree import Model, Module, Problem
 from bmvis.overviews.fact_text import fact_text
 from bmvis.overviews.facts import parse_fact, parse_words, split_module
 

@@ -11,8 +11,9 @@ from rich.console import Console
 from trees import tensor
 
 from bmvis.errors import OptionError
+from bmvis.model.call import Call, Output
 from bmvis.model.call_summary import ALL_OPERATIONS
-from bmvis.model.tree import Call, Model, Output, Problem
+from bmvis.model.tree import Model, Problem
 from bmvis.options.parsing import parse_options
 from bmvis.render.columns import MAX_CELL, NONE, column_texts
 from bmvis.render.html.tree import to_html

@@ -9,9 +9,10 @@ from bs4 import BeautifulSoup
 from formats import CALL, FORMATS, LAZY, assert_only_there, layer, net
 from trees import tensor
 
+from bmvis.model.call import Call, Output
 from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
 from bmvis.model.optimizer import Optimizer, ParameterGroup
-from bmvis.model.tree import Call, Module, Output, Problem
+from bmvis.model.tree import Module, Problem
 from bmvis.options.definitions import Options
 from bmvis.render import summary, words
 from bmvis.render.html.tree import to_html

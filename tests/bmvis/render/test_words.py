@@ -12,8 +12,9 @@ from formats import CALL, FORMATS, LAZY, assert_only_there, layer, net, terminal
 from networks import densenet
 from trees import tensor
 
+from bmvis.model.call import Call
 from bmvis.model.optimizer import Optimizer, ParameterGroup
-from bmvis.model.tree import Buffer, Call, Change, Module
+from bmvis.model.tree import Buffer, Change, Module
 from bmvis.options.definitions import Options
 from bmvis.render import legend, words
 from bmvis.render.html.legend import CLASSES

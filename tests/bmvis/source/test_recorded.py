@@ -8,8 +8,9 @@ import pytest
 from trees import linear
 
 from bmvis.errors import SnapshotError
+from bmvis.model.call import Call
 from bmvis.model.snapshot import Snapshot, dump
-from bmvis.model.tree import Call, Model, Module
+from bmvis.model.tree import Model, Module
 from bmvis.source.pyproject import read_project
 from bmvis.source.recorded import conflict_sides, drift_error, read_recorded, read_snapshot, with_drift
 from bmvis.source.source import Source

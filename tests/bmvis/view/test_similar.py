@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from networks import batch_norm, conv, dense_layer, densenet, resnet
 from trees import bert, tensor
 
+from bmvis.model.call import Call, Output
 from bmvis.model.labels import series_label
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Buffer, Call, Model, Module, Output, paths
+from bmvis.model.tree import Buffer, Model, Module, paths
 from bmvis.options.definitions import Options
 from bmvis.options.parsing import parse_options, parse_site_options
 from bmvis.overviews.cards import make_card
