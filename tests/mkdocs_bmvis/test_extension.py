@@ -244,3 +244,12 @@ def test_invalid_setting_is_rejected(render, settings, message):
     with pytest.raises(Exception) as caught:  # noqa: PT011  # Markdown hosts take any
         render(ELEMENT, **settings)
     assert message in str(caught.value)
+
+
+def test_texts_follow_changed_default_arguments_of_pyproject(tmp_path, render):
+    page = "\n\n".join(f'<model-structure factory="zoo:{name}" />' for name in ("tiny", "tiny(layers=4)"))
+    for layers in ("3", "5"):
+        table = f'[tool.bmvis.arguments]\n"zoo:t*" = "layers={layers}, other=1"\n'
+        (tmp_path / "pyproject.toml").write_text(table)
+        trees = render(page, cwd=str(tmp_path), path=[str(SITE / "src")]).trees
+        assert [tree.select_one(".bmvis-x")["data-x"] for tree in trees] == [layers, "4"]
