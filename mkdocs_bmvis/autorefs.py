@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from html import unescape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bmvis.model.tree import Model, Module
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.render.html.tree import module_ids
-from bmvis.view.page import Page
 from bmvis.view.targets import by_end, find_anchor, missing_module
+
+if TYPE_CHECKING:
+    from bmvis.model.tree import Model, Module
+    from bmvis.view.page import Page
 
 _REFERENCE = re.compile(r'<autoref [^>]*?identifier="([^":]+):([^"]+)"')
 """A reference to a module: the name of its tree, and its path."""
@@ -28,6 +29,8 @@ def targets(name: str, anchor: str, model: Model, page: Page) -> dict[str, str]:
 
     The anchor of a module that is folded, or below the depth limit, is that of the row that represents it.
     """
+    from bmvis.render.html.tree import module_ids
+
     return {name: anchor} | {f"{name}:{path}": place for path, place in module_ids(anchor, model, page).items()}
 
 

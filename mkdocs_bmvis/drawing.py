@@ -7,28 +7,24 @@ import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bmvis.errors import BmvisError, NoTorchError, OptionError
 from bmvis.options.definitions import BY_NAME
 from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
-from bmvis.render.html.fact import unknown_fact
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.render.html.row import TypeLink
-from bmvis.render.html.tree import error_box, to_html
 from bmvis.source.portable import portable_error
 from bmvis.untrusted.log_text import one_line
-from bmvis.view.layout import layout
 from bmvis.worker.protocol import model_request
 from mkdocs_bmvis.autorefs import targets
 from mkdocs_bmvis.element import COMPARE, FACT, GALLERY, OPTIMIZER, TABLE, Element, refuse_unknown_attributes
-from mkdocs_bmvis.fact import draw_fact, unknown_text
-from mkdocs_bmvis.gallery import draw_gallery
 from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, SharedSource, request_model
-from mkdocs_bmvis.table import draw_table
+
+if TYPE_CHECKING:
+    from bmvis.render.html.row import TypeLink
 
 LOG = logging.getLogger("mkdocs.plugins.bmvis")
 """A child of the logger `mkdocs`, so that `--strict` counts its warnings, also without the plugin."""
@@ -86,6 +82,8 @@ class Trees:
 
     def fail(self, error: BmvisError, raw: str, page: HostPage, line: int | None) -> Markup:
         """Log an error about an element, and return an error box."""
+        from bmvis.render.html.tree import error_box
+
         error = portable_error(error, Path(self.settings.cwd))
         place = self._place(raw, page, line)
         self._report(error, place)
@@ -111,16 +109,23 @@ class Trees:
         LOG.warning("%s: %s", place, error.report)
 
     def _gallery(self, element: Element, page: HostPage, line: int | None) -> Markup:
+        from mkdocs_bmvis.gallery import draw_gallery
+
         def report(error: BmvisError) -> None:
             self.fail(error, element.raw, page, line)
 
         return draw_gallery(element, page, self.models, self.settings, self.sources, report)
 
     def _table(self, element: Element, page: HostPage, line: int | None) -> Markup:
+        from mkdocs_bmvis.table import draw_table
+
         place = self._place(element.raw, page, line)
         return draw_table(element, page, self.models, self.settings, self.sources, self._report, place)
 
     def _fact(self, element: Element, page: HostPage, line: int | None) -> Markup:
+        from bmvis.render.html.fact import unknown_fact
+        from mkdocs_bmvis.fact import draw_fact, unknown_text
+
         def report(error: BmvisError) -> None:
             self._report(error, self._place(element.raw, page, line))
 
@@ -131,6 +136,9 @@ class Trees:
             return unknown_fact(unknown_text(element), str(portable_error(error, Path(self.settings.cwd))))
 
     def _tree(self, element: Element, page: HostPage, line: int | None, type_link: TypeLink | None) -> Drawn:
+        from bmvis.render.html.tree import to_html
+        from bmvis.view.layout import layout
+
         if element.problem:
             raise element.problem
         written = dict(element.attributes)

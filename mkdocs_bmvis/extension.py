@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from markdown import Markdown
@@ -22,7 +22,6 @@ from markdown.util import ETX, STX, AtomicString
 from bmvis.errors import OptionError
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.render.html.row import TypeLink
 from mkdocs_bmvis import docs_assets
 from mkdocs_bmvis.autorefs import ModuleLinks, type_link, with_ends
 from mkdocs_bmvis.drawing import Trees, shared_trees
@@ -42,6 +41,9 @@ from mkdocs_bmvis.hosts import config_folder, current_page, has_autorefs, site_f
 from mkdocs_bmvis.inline import Facts, StableAnchors
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
+
+if TYPE_CHECKING:
+    from bmvis.render.html.row import TypeLink
 
 _BLOCK_START = re.compile(rf" {{0,3}}(?=<(?:{'|'.join(BLOCKS)})(?![\w-]))", re.IGNORECASE)
 _WHOLE = re.compile(rf"{OPENING.pattern}(?:{CLOSING.pattern})?", re.IGNORECASE)

@@ -9,18 +9,20 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 
 from mkdocs_bmvis.drawing import Trees
-from mkdocs_bmvis.element import NAME
-from mkdocs_bmvis.model_pages import READERS, ModelPage, model_pages
+from mkdocs_bmvis.element import GALLERY, NAME, TABLE
 from mkdocs_bmvis.nav import complete, placed
 from mkdocs_bmvis.page import GalleryKey
 from mkdocs_bmvis.table_links import trees_on
+
+if TYPE_CHECKING:  # a site without galleries and tables does not import it
+    from mkdocs_bmvis.model_pages import ModelPage
 
 
 class Galleries:
@@ -44,11 +46,13 @@ class Galleries:
         """Add the model pages to the site."""
         texts = [(file, _text(file)) for file in files.documentation_pages()]
         self._drawn = [(file, trees_on(text)) for file, text in texts if f"<{NAME}" in text and _is_published(file)]
-        found = [(file, text) for file, text in texts if any(f"<{name}" in text for name in READERS)]
+        found = [(file, text) for file, text in texts if any(f"<{name}" in text for name in (GALLERY, TABLE))]
         self._for_nav.clear()
         for file, text in found:
             if not hasattr(File, "generated"):
                 continue  # MkDocs 1.5: no model pages
+            from mkdocs_bmvis.model_pages import model_pages
+
             for key, pages in model_pages(file.src_uri, text, self._trees.models, self._trees.settings.options):
                 made = {page.reference: self._page_file(page, file, files, config) for page in pages}
                 self._pages.setdefault(file.src_uri, {})[key] = made

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mkdocs.structure.files import File
 from mkdocs.structure.nav import Navigation, Section
 from mkdocs.structure.pages import Page
 
-from mkdocs_bmvis.model_pages import ModelPage
+if TYPE_CHECKING:
+    from mkdocs_bmvis.model_pages import ModelPage
 
 
 def placed(nav: list[Any], uri: str, pages: Iterable[ModelPage]) -> list[Any]:

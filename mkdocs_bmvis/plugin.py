@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from mkdocs import plugins
 from mkdocs.config.base import ValidationError
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
-from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
@@ -25,7 +24,6 @@ from mkdocs.structure.pages import Page as SitePage
 from bmvis.errors import OptionError
 from bmvis.render.html import assets
 from bmvis.untrusted.log_text import Log, forward
-from bmvis.worker.kept import Session, session_of_process
 from mkdocs_bmvis.autorefs import type_link
 from mkdocs_bmvis.drawing import LOG, Trees
 from mkdocs_bmvis.element import TABLE
@@ -36,6 +34,11 @@ from mkdocs_bmvis.page_assets import PageAssets
 from mkdocs_bmvis.print_site import has_print_page, separate
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.sources import open_source
+
+if TYPE_CHECKING:  # a build serves nothing
+    from mkdocs.livereload import LiveReloadServer
+
+    from bmvis.worker.kept import Session
 
 CAN_COMBINE = hasattr(plugins, "CombinedEvent")
 """Whether a plugin can handle an event twice, before and after other plugins. MkDocs 1.5 cannot."""
@@ -68,7 +71,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
         MkDocs keeps a plugin if it has this method.
         """
-        self._session = session_of_process(os.getpid()) if command == "serve" else None
+        self._session = _preview_session() if command == "serve" else None
 
     @event_priority(50)
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
@@ -226,6 +229,12 @@ class _Build:
         self.extension = BmvisExtension(trees=self.trees)
         self.printed: list[tuple[SitePage, set[str]]] = []
         """The pages that print-site joins, and the ids of the trees on them."""
+
+
+def _preview_session() -> Session | None:
+    from bmvis.worker.kept import session_of_process
+
+    return session_of_process(os.getpid())
 
 
 def _take_over(config: MkDocsConfig) -> dict[str, Any]:

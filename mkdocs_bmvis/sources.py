@@ -7,16 +7,18 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bmvis.errors import BmvisError
 from bmvis.source.facts import file_facts, first_change, watched
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
-from bmvis.worker.kept import Session, session_of_process
 from bmvis.worker.protocol import Built, Fact, Listed, ModelRequest
 from mkdocs_bmvis.hosts import zensical_arguments
 from mkdocs_bmvis.settings import Settings
+
+if TYPE_CHECKING:
+    from bmvis.worker.kept import Session
 
 _Answer = TypeVar("_Answer", Built, Listed)
 IDLE = 5.0
@@ -109,7 +111,11 @@ class SharedSource:
 
 def _zensical_session() -> Session | None:
     """Return the session of the process if it is `zensical serve`."""
-    return session_of_process(os.getpid()) if "serve" in zensical_arguments() else None
+    if "serve" not in zensical_arguments():
+        return None
+    from bmvis.worker.kept import session_of_process
+
+    return session_of_process(os.getpid())
 
 
 def request_model(

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from bmvis.worker.client import Worker, answered
+from bmvis.worker.answers import answered
+from bmvis.worker.client import Worker
 from bmvis.worker.protocol import Built, Request
 
 

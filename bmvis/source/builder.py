@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache as cache_of
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -17,16 +17,18 @@ from bmvis.model.tree import Problem
 from bmvis.options.definitions import Device
 from bmvis.options.inputs import canonical_text
 from bmvis.reference import Reference
-from bmvis.source import checkpoint, fingerprint
+from bmvis.source import fingerprint
 from bmvis.source.allow import EVERYTHING
 from bmvis.source.cache import Cache
 from bmvis.source.default_arguments import Defaults
 from bmvis.source.portable import portable_failure
 from bmvis.source.syntax import with_syntax
-from bmvis.source.worker_state import worker_state
-from bmvis.worker.client import Worker, answered
-from bmvis.worker.kept import Keep, Session
+from bmvis.worker.answers import answered
 from bmvis.worker.protocol import Built, Fact, Failed, Listed, Request
+
+if TYPE_CHECKING:  # a build without changes starts no worker
+    from bmvis.worker.client import Worker
+    from bmvis.worker.kept import Keep, Session
 
 _Answer = TypeVar("_Answer", Built, Listed)
 _LOG = logging.getLogger(__name__)
@@ -82,6 +84,8 @@ class Builder:
             BmvisError: the model could not be built or read.
         """
         if job.reference.is_checkpoint:
+            from bmvis.source import checkpoint
+
             read = checkpoint.read(job.cwd / job.reference.file)
             if not job.is_called:
                 return read
@@ -142,6 +146,8 @@ class Builder:
         return self._caches.get(job.cwd)
 
     def _worker(self, job: BuildJob) -> Worker:
+        from bmvis.worker.client import Worker
+
         key = (job.cwd, job.python, job.timeout, job.memory)
         if key not in self._workers:
             self._workers[key] = Worker(
@@ -151,7 +157,12 @@ class Builder:
 
     def _keep(self, python: str) -> Keep | None:
         """Return the worker process in memory that can build a model with this Python."""
-        return Keep(self._session, partial(worker_state, python, self._digest_of)) if self._session else None
+        if self._session is None:
+            return None
+        from bmvis.source.worker_state import worker_state
+        from bmvis.worker.kept import Keep
+
+        return Keep(self._session, partial(worker_state, python, self._digest_of))
 
 
 def _request(job: BuildJob) -> Request:

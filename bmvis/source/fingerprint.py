@@ -33,7 +33,7 @@ def of_file(file: str) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     try:
-        with open_regular(Path(file)) as opened:
+        with open_regular(file, buffering=0) as opened:
             while chunk := opened.read(_CHUNK):
                 digest.update(chunk)
     except (OSError, ValueError):
@@ -56,8 +56,10 @@ def of_variable(name: str, environment: Mapping[str, str] = os.environ) -> str:
 @cache
 def of_bmvis() -> str:
     """Return the digest of the code of bmvis: another version can read more from the same model."""
-    files = sorted(_PACKAGE.rglob("*.py"))
-    return of_bytes("".join(f"{file.relative_to(_PACKAGE)}\0{of_file(str(file))}\0" for file in files).encode())
+    start = len(os.path.join(_PACKAGE, ""))
+    found = (os.path.join(folder, name) for folder, _, names in os.walk(_PACKAGE) for name in names)
+    files = sorted(file for file in found if file.endswith(".py"))
+    return of_bytes("".join(f"{file[start:]}\0{of_file(file)}\0" for file in files).encode())
 
 
 def of_environment() -> str:

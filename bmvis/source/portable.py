@@ -21,8 +21,8 @@ from bmvis.errors import BmvisError
 from bmvis.model.tree import Model, Module, Problem
 from bmvis.source.pyproject import project_folder
 from bmvis.untrusted.file_names import readable, utf8
+from bmvis.worker.folder_name import NAME_PATTERN
 from bmvis.worker.protocol import Failed
-from bmvis.worker.worker_folder import NAME_PATTERN
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
 _START = r"(?:(?<![\w/.~-])|(?<=file://)|(?<=[\s'\"=]-[A-Z])|(?<![\w/.~:-])/+)"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from bmvis.comparison.drift import find_drift
 from bmvis.errors import DriftError, NoTorchError, SnapshotError
 from bmvis.model.call_summary import without_calls, without_dataflow
-from bmvis.model.snapshot import Snapshot, load
 from bmvis.model.tree import Model, Problem
 from bmvis.options.inputs import canonical_text
 from bmvis.source.facts import file_facts
@@ -17,6 +16,9 @@ from bmvis.source.pyproject import Project
 from bmvis.source.torch_finder import environment
 from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.protocol import Built
+
+if TYPE_CHECKING:  # a live model that is in the cache needs no snapshot, and no comparison
+    from bmvis.model.snapshot import Snapshot
 
 MAX_BYTES = 200_000_000
 _MARKERS = {b"<" * 7: "ours", b"|" * 7: "base", b"=" * 7: "theirs", b">" * 7: "both"}
@@ -71,6 +73,8 @@ def recorded_model(model: Model, name: str, inputs: str) -> Model:
 
 def with_drift(project: Project, name: str, built: Built) -> Built:
     """Return a built model with its differences from the snapshot of its name."""
+    from bmvis.comparison.drift import find_drift
+
     file = project.snapshot(name)
     try:
         recorded = read_snapshot(file, project.find(name).reference)
@@ -169,6 +173,8 @@ def parse_snapshot(content: bytes, file: str) -> Snapshot:
     Raises:
         SnapshotError: it cannot be read.
     """
+    from bmvis.model.snapshot import load
+
     if conflict_sides(content):
         raise ConflictError(f"{file} has git conflict markers", hint="run `bmvis snapshot`, and commit the result")
     try:

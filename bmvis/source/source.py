@@ -9,7 +9,7 @@ from functools import cache as cache_of
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -28,8 +28,10 @@ from bmvis.source.portable import portable_error, portable_model
 from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import MissingSnapshotError, no_torch, read_recorded, with_drift
 from bmvis.source.torch_finder import environment, has_torch, install_folders
-from bmvis.worker.kept import Session
 from bmvis.worker.protocol import TIMEOUT, Built, Listed, ModelRequest
+
+if TYPE_CHECKING:
+    from bmvis.worker.kept import Session
 
 _LOG = logging.getLogger(__name__)
 _Key = TypeVar("_Key")

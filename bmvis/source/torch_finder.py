@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sysconfig
 from functools import cache
 
-from bmvis.worker.started import is_this_python
+from bmvis.worker.interpreter import is_this_python
 
 _TIMEOUT = 60
 """Seconds for the start of a Python."""
@@ -23,6 +22,8 @@ def has_torch(python: str) -> bool:
     """
     if is_this_python(python):
         return importlib.util.find_spec("torch") is not None
+    import subprocess  # most sites build models in the Python of the build
+
     try:
         done = subprocess.run([python, "-c", _FIND], timeout=_TIMEOUT, check=False, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired):

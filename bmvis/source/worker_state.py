@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bmvis.source import fingerprint
-from bmvis.worker.started import has_distributions, is_this_python, own_path
+from bmvis.worker.interpreter import has_distributions, is_this_python, own_path
 
 
 def worker_state(python: str, digest_of: Callable[[str], str]) -> str:

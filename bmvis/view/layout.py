@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bmvis import address
-from bmvis.comparison.changes import compare_models, with_common_changes
 from bmvis.errors import (
     BmvisError,
     CommonStructureError,
@@ -27,7 +26,6 @@ from bmvis.options.definitions import CALL_COLUMNS, Options
 from bmvis.view.chains import join_chains, join_lists
 from bmvis.view.change_summary import NO_CHANGES, change_summary
 from bmvis.view.common_structure import choose_mapping, rename_modules
-from bmvis.view.figure.choice import drawn_figure
 from bmvis.view.folding import Folding, fold
 from bmvis.view.mapping_files import read_mapping
 from bmvis.view.page import Missing, Page, Row
@@ -50,7 +48,7 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         base: the model to compare with.
     """
     with paused_gc():
-        figure, problems = drawn_figure(model, options, base)
+        uncombined = model, base
         model, base = _merged(model, options), base and _merged(base, options)
         subject = _prepare(model, options, base)
         folding = _fold(subject, model, options)
@@ -69,6 +67,9 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
         page = _page(subject, without_root(rows) if options.no_root else rows, options)
         if not options.flow:
             return page
+        from bmvis.view.figure.choice import drawn_figure  # most trees have no figure
+
+        figure, problems = drawn_figure(uncombined[0], options, uncombined[1])
         return msgspec.structs.replace(page, figure=figure, warnings=(*page.warnings, *problems))
 
 
@@ -100,6 +101,8 @@ def _prepare(model: Model, options: Options, base: Model | None) -> _Subject:
     model, mapping_errors = _in_common_structure(model, options)
     before, unchanged, changes, is_summed = None, frozenset[int](), "", False
     if base is not None:
+        from bmvis.comparison.changes import compare_models, with_common_changes
+
         compared = compare_models(_in_common_structure(base, options)[0], model)
         if options.only_changes:
             is_equal = len(compared.unchanged) == len(compared.model.modules)

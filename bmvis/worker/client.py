@@ -10,25 +10,21 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
-from bmvis.errors import BmvisError, DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError
+from bmvis.errors import WorkerError
 from bmvis.untrusted.file_names import local, utf8
 from bmvis.worker.fork_server import ForkServer
 from bmvis.worker.kept import Keep, KeeperGoneError, KeptServer, connect
-from bmvis.worker.protocol import TIMEOUT, Built, Failed, Listed, Outcome, Reply, Request
+from bmvis.worker.protocol import TIMEOUT, Failed, Outcome, Reply, Request
 from bmvis.worker.reply_file import read_answer, reply_path
 from bmvis.worker.single_process import SingleProcess
 from bmvis.worker.spare import SPARES
 from bmvis.worker.started import cause_of_end, hint_on_end
 
-_KINDS: Mapping[str, type[BmvisError]] = {
-    cls.kind: cls for cls in (DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError)
-}
 _CAN_FORK = sys.platform == "linux"
 
 
@@ -153,19 +149,6 @@ class Worker:
         server, self._server = self._server, None
         if server is not None:
             server.end()
-
-
-def answered(reply: Reply) -> Built | Listed:
-    """Return a reply that is not a failure.
-
-    Raises:
-        BmvisError: the request failed.
-    """
-    if not isinstance(reply, Failed):
-        return reply
-    error = _KINDS.get(reply.kind, BmvisError)(reply.message, hint=reply.hint, detail=reply.detail)
-    error.facts = reply.facts
-    raise error
 
 
 def _reply(request: Request, outcome: Outcome, folder: Path) -> Reply:

@@ -19,11 +19,12 @@ from pathlib import Path
 
 import msgspec
 
+from bmvis.worker.interpreter import own_path
 from bmvis.worker.keeper import Greeting, KeeperSettings, KeptOutcome
 from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.process_tree import ProcessId, process_id
 from bmvis.worker.protocol import Outcome, Request
-from bmvis.worker.started import LOAD_BMVIS, PACKAGE, own_path
+from bmvis.worker.started import LOAD_BMVIS, PACKAGE
 
 IDLE = 900.0
 """Seconds without a build after which a keeper ends."""

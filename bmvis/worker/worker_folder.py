@@ -8,12 +8,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from bmvis.worker.folder_name import PREFIX, TEMPORARY
 from bmvis.worker.process_tree import MARK
 
-_PREFIX = "bmvis-"
-_TEMPORARY = "tmp"
-NAME_PATTERN = rf"{_PREFIX}[a-z0-9_]{{8}}[\\/]{_TEMPORARY}"
-"""A regular expression for the folder of temporary files, relative to that of the docs build."""
 _VARIABLES = ("TMPDIR",) if os.name == "posix" else ("TMPDIR", "TEMP", "TMP")
 """https://docs.python.org/3/library/tempfile.html#tempfile.gettempdir"""
 
@@ -22,13 +19,13 @@ class WorkerFolder:
     """A new folder. A process that is killed cannot remove its temporary files, so they are in this folder too."""
 
     def __init__(self) -> None:
-        self._created = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+        self._created = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
         self.path = Path(self._created.name)
         self._temporary.mkdir()
 
     @property
     def _temporary(self) -> Path:
-        return self.path / _TEMPORARY
+        return self.path / TEMPORARY
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -22,6 +22,7 @@ def main(host, *arguments):
     report = {
         "code": code,
         "torch": "torch" in sys.modules,
+        "modules": sorted(sys.modules),
         "mkdocs": getattr(sys.modules.get("mkdocs"), "__name__", None),
         "workers": _workers(),
     }

@@ -6,7 +6,7 @@ Content Security Policy. All text is escaped, and every id starts with the tree'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from bmvis.errors import BmvisError
@@ -14,15 +14,11 @@ from bmvis.model.tree import Model, Module
 from bmvis.render import summary, words
 from bmvis.render.html import members
 from bmvis.render.html.columns import row_cells, tree_classes
-from bmvis.render.html.drawing import box_id
-from bmvis.render.html.figure import numbers_of_rows, to_figure
 from bmvis.render.html.legend import to_legend
-from bmvis.render.html.map import to_map
 from bmvis.render.html.markup import Markup, join, prose, safe_name, tag
 from bmvis.render.html.row import PathLink, TypeLink, to_row
 from bmvis.render.html.totals import before_line, totals_line
 from bmvis.render.param_groups import to_table
-from bmvis.view.figure.targets import shown_in
 from bmvis.view.page import Page, Row
 from bmvis.view.row_finder import row_finder, shown_at
 
@@ -67,6 +63,8 @@ def to_html(page: Page, anchor: str, *, type_link: TypeLink | None = None) -> Ma
 def _figure(page: Page, anchor: str) -> Markup | None:
     if page.figure is None:
         return None
+    from bmvis.render.html.figure import to_figure
+
     link: PathLink = (lambda path: None) if page.is_figure_alone else _Links(anchor, page.rows).nearest
     return to_figure(page.figure, anchor, link, page.type or "a model")
 
@@ -86,7 +84,10 @@ def _parts(page: Page, anchor: str, type_link: TypeLink | None) -> Iterator[Mark
         class_=_tree_classes(page.rows) + tree_classes(page) + (" bmvis-mixed" if is_mixed else ""),
         data_head=page.counted if summary.has_elements(page) else None,
     )
-    yield to_map(page, _Links(anchor, page.rows).to) if page.options.map else None
+    if page.options.map:
+        from bmvis.render.html.map import to_map
+
+        yield to_map(page, _Links(anchor, page.rows).to)
     yield None if is_long else to_legend(page)
 
 
@@ -128,6 +129,9 @@ def module_ids(anchor: str, model: Model, page: Page) -> dict[str, str]:
     If the architecture figure replaces the tree, it is the id of a box or frame.
     """
     if page.figure and page.is_figure_alone:
+        from bmvis.render.html.drawing import box_id
+        from bmvis.view.figure.targets import shown_in
+
         numbers = shown_in(page.figure, model, page.rows)
         return {path: box_id(anchor, numbers[path]) if path in numbers else anchor for path in model.paths if path}
     shown = shown_at(model, page.rows)
@@ -151,7 +155,7 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
     opened = _opened(page)
     links = _Links(anchor, rows)
     link = links.to
-    boxes = numbers_of_rows(page.figure.figure, links.nearest) if page.figure and page.figure.drawing else {}
+    boxes = _boxes(page, links)
     parts: list[str] = []
     depth = 0
     for index, row in enumerate(rows):
@@ -171,10 +175,21 @@ def _list(page: Page, anchor: str, type_link: TypeLink | None) -> Markup:
     return Markup("".join(parts))
 
 
+def _boxes(page: Page, links: _Links) -> Mapping[str, int]:
+    """Return the number of the box of the figure that each row has, by path."""
+    if not page.figure or not page.figure.drawing:
+        return {}
+    from bmvis.render.html.figure import numbers_of_rows
+
+    return numbers_of_rows(page.figure.figure, links.nearest)
+
+
 def _back(number: int | None, anchor: str) -> Markup | None:
     """Return a link to a box of the figure. It is empty, as the stylesheet draws its arrow."""
     if number is None:
         return None
+    from bmvis.render.html.drawing import box_id
+
     label = "Show in the figure"
     return tag("a", class_="bmvis-back", href=f"#{box_id(anchor, number)}", title=label, aria_label=label)
 

@@ -40,7 +40,7 @@ def project(recorded, tmp_path, monkeypatch):
 @pytest.fixture
 def no_worker(monkeypatch):
     """No model can be built."""
-    monkeypatch.setattr("bmvis.source.builder.Worker", None)
+    monkeypatch.setattr("bmvis.worker.client.Worker", None)
 
 
 def run(*arguments):

@@ -10,7 +10,8 @@ from bmvis.errors import BmvisError, InvalidReferenceError
 from bmvis.reference import parse_reference
 from bmvis.source.allow import AllowList
 from bmvis.source.source import Source
-from bmvis.worker.client import Worker, answered
+from bmvis.worker.answers import answered
+from bmvis.worker.client import Worker
 from bmvis.worker.protocol import Request
 
 FILES = {

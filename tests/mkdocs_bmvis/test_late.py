@@ -1,0 +1,38 @@
+"""Modules that a build without changed models does not import."""
+
+import pytest
+from hosts import build, make_site
+
+TREE = '# Model\n\n<model-structure factory="zoo:tiny" name="tiny"></model-structure>\n'
+HEAVY = (
+    "bmvis.comparison.changes",
+    "bmvis.comparison.drift",
+    "bmvis.overviews.table",
+    "bmvis.render.html.figure",
+    "bmvis.source.checkpoint",
+    "bmvis.view.figure.choice",
+    "bmvis.worker.client",
+    "bmvis.worker.process_tree",
+    "mkdocs.livereload",
+    "mkdocs_bmvis.gallery",
+    "rich",
+)
+
+
+def one_tree(config):
+    config["nav"] = ["tree.md"]
+    config["exclude_docs"] = "*\n!tree.md\n"
+
+
+@pytest.mark.parametrize("host", ["mkdocs", "zensical"])
+def test_build_without_changed_models_imports_only_what_draws_trees(tmp_path, host):
+    site = make_site(tmp_path, {"tree.md": TREE}, one_tree)
+    for file in site.joinpath("docs").glob("*.md"):
+        if file.name != "tree.md":
+            file.unlink()
+    first = build(host, site)
+    site.joinpath("docs", "tree.md").write_text(f"{TREE}\nMore text.\n")
+    again = build(host, site)
+    assert "bmvis.worker.client" in first.report["modules"]
+    assert "bmvis.view.layout" in again.report["modules"]
+    assert [name for name in HEAVY if name in again.report["modules"]] == []
