@@ -6,7 +6,6 @@ generated from `OPTIONS`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -14,7 +13,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from bmvis import address
-from bmvis.options import inputs
+from bmvis.options import inputs, values
 
 Device = Literal["auto", "meta", "cpu"]
 
@@ -100,126 +99,60 @@ class Option:
         return not self.takes
 
 
-def _whole(minimum: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        value = int(text)
-        if value < minimum:
-            raise ValueError
-        return value
-
-    return read
-
-
-def choice(*choices: str) -> Callable[[str], str]:
-    """Return a function that reads one of some words, and raises ValueError for any other text."""
-
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError
-        return text
-
-    return read
-
-
-def _flow(text: str) -> int | str:
-    return text if text in ("auto", "only") else _whole(1)(text)
-
-
-def _flag(text: str) -> bool:
-    return {"": True, "true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[text.lower()]
-
-
-def _text(text: str) -> str:
-    if not text:
-        raise ValueError
-    return " ".join(text.split())
-
-
-def _mapping(text: str) -> str:
-    return {"": "auto", "true": "auto", "false": ""}.get(text, text)
-
-
-def _identifier(text: str) -> str:
-    if not re.fullmatch(r"[^\W\d_][\w.:-]*", text):
-        raise ValueError
-    return text
-
-
-def _findings(text: str) -> tuple[str, ...]:
-    names = text.split()
-    if not names or not set(names) <= set(get_args(FindingKind)):
-        raise ValueError
-    return tuple(names)
-
-
-def _columns(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(text.replace(",", " ").split()))
-    if not names or not set(names) <= set(get_args(ColumnName)):
-        raise ValueError
-    return names
-
-
-def _classes(text: str) -> tuple[str, ...]:
-    names = text.split()
-    if not names or not all(re.fullmatch(r"-?[a-zA-Z_][\w-]*", name) for name in names):
-        raise ValueError
-    return tuple(names)
-
-
 OPTIONS: tuple[Option, ...] = (
     Option(
         "depth",
         "an integer, 1 or greater",
-        _whole(1),
+        values.integer(1),
         "Number of levels to show below the root. Rows at the last level sum up the modules below them.",
     ),
-    Option("root-name", "text", _text, "Label of the first row."),
+    Option("root-name", "text", values.one_line, "Label of the first row."),
     Option(
         "no-root",
         "",
-        _flag,
+        values.flag,
         "Leave out the first row, that of the whole model, unless it has parameters of its own or a mark.",
     ),
-    Option("non-params", "", _flag, "Show modules without parameters: dropout, activations, pooling."),
-    Option("expand-params", "", _flag, "Show each parameter on its own line."),
-    Option("buffers", "", _flag, "Show buffers in addition to parameters."),
+    Option("non-params", "", values.flag, "Show modules without parameters: dropout, activations, pooling."),
+    Option("expand-params", "", values.flag, "Show each parameter on its own line."),
+    Option("buffers", "", values.flag, "Show buffers in addition to parameters."),
     Option(
         "extra-repr",
         "",
-        _flag,
+        values.flag,
         "Show each module's extra_repr(), as print(model) does, such as the p of a dropout or the stride of a "
         "convolution.",
     ),
-    Option("map", "", _flag, "Draw a map below the tree that shows where the parameters are."),
+    Option("map", "", values.flag, "Draw a map below the tree that shows where the parameters are."),
     Option(
         "name",
         "a letter, then letters, digits and . : _ -",
-        _identifier,
+        values.identifier,
         "Name of the tree on the page: its anchor, and the target of references.",
     ),
-    Option("caption", "text", _text, "Caption below the tree."),
+    Option("caption", "text", values.one_line, "Caption below the tree."),
     Option(
         "alt",
         "text",
-        _text,
+        values.one_line,
         "Accessible name for screen readers. The default is the caption, or the type of the model.",
     ),
     Option(
         "open",
         "an integer, 0 or greater",
-        _whole(0),
+        values.integer(0),
         "Number of levels that are expanded when the page loads. By default, a short tree is fully expanded, and a "
         "long tree up to two levels.",
     ),
     Option(
         "device",
         "auto, meta or cpu",
-        choice("auto", "meta", "cpu"),
+        values.choice("auto", "meta", "cpu"),
         "Device on which the factory runs. `meta` uses no memory for weights. `auto` is `meta`, and if that fails, "
         "the CPU with up to half of the machine's memory.",
     ),
-    Option("class", "CSS class names", _classes, "CSS classes for the outermost element.", field="classes"),
-    Option("search", "", _flag, "Include the text of the tree in the search index of the site."),
+    Option("class", "CSS class names", values.css_classes, "CSS classes for the outermost element.", field="classes"),
+    Option("search", "", values.flag, "Include the text of the tree in the search index of the site."),
     Option(
         "highlight",
         "suffixes of module paths, such as attention.output.dense, or [r] followed by a regular expression",
@@ -227,20 +160,20 @@ OPTIONS: tuple[Option, ...] = (
         "Highlight the modules that match a pattern. They are unfolded, and shown below `depth`, if necessary. "
         "Separate several patterns with spaces.",
     ),
-    Option("whole-names", "", _flag, "Don't shorten long names."),
+    Option("whole-names", "", values.flag, "Don't shorten long names."),
     Option(
         "common",
         "auto, the name of a mapping (bert, gpt2, llama, …), or the path of your own .toml file",
-        _mapping,
+        values.mapping,
         "Rename modules to common names for all architectures: embeddings, encoder.block, attn.q, ff.w1.",
     ),
     Option(
         "base",
         "a factory reference, a name from pyproject.toml, or snapshot:NAME",
-        _text,
+        values.one_line,
         "Compare with this model. The tree shows what was added, removed and changed, and folds unchanged modules.",
     ),
-    Option("only-changes", "", _flag, "In a comparison, leave out unchanged modules."),
+    Option("only-changes", "", values.flag, "In a comparison, leave out unchanged modules."),
     Option(
         "inputs",
         "tensors, such as input_ids: int64[1, 128]; float32[1, 3], or a reference to a function that returns the "
@@ -252,25 +185,25 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "order",
         "definition or execution",
-        choice("definition", "execution"),
+        values.choice("definition", "execution"),
         "Order of the child modules of a module: as defined, or in the order of their first calls with `inputs`.",
     ),
     Option(
         "optimizer",
         "",
-        _flag,
+        values.flag,
         "Show the parameter groups of the optimizer that the factory returns with the model, and likely mistakes.",
     ),
     Option(
         "accept",
         f"one or more of {', '.join(get_args(FindingKind))}",
-        _findings,
+        values.words(*get_args(FindingKind)),
         "Findings about the optimizer that are intended. The page shows them, but the build doesn't warn.",
     ),
     Option(
         "fold",
         "equal, similar or auto",
-        choice("equal", "similar", "auto"),
+        values.choice("equal", "similar", "auto"),
         "Which sibling modules share a row. `equal`: those that are equal in all that is shown. `similar`: also blocks "
         "that differ in sizes only, with ranges of sizes. `auto`: `similar` if the whole model has more than 60 rows "
         "under `equal`, else `equal`. The default is `auto`.",
@@ -278,7 +211,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "flow",
         "auto, only, or an integer, 1 or greater",
-        _flow,
+        values.figure_level,
         "Draw the architecture figure above the tree: what feeds what in one forward pass, with `inputs` or default "
         "inputs. `auto` is the deepest level with at most 24 boxes, an integer is a level, and `only` is `auto` "
         "without the tree.",
@@ -298,18 +231,18 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "flow-ops",
         "joins, all or none",
-        choice("joins", "all", "none"),
+        values.choice("joins", "all", "none"),
         "Which operations between modules the figure shows. `joins`: those that combine the values of several boxes, "
         "or use a parameter. The default is `joins`.",
     ),
     Option(
         "columns",
         f"one or more of {', '.join(get_args(ColumnName))}",
-        _columns,
+        values.words(*get_args(ColumnName)),
         "Columns next to the tree: the shapes of the inputs and outputs of each module and its MACs, which require "
         "`inputs`, the size of its parameters in bytes, and its share of all parameters.",
     ),
-    Option("only-common", "", _flag, "With `common`, leave out modules that have no common name."),
+    Option("only-common", "", values.flag, "With `common`, leave out modules that have no common name."),
 )
 
 

@@ -9,8 +9,9 @@ from typing import Literal, get_args
 
 import msgspec
 
-from bmvis.options.definitions import BY_NAME, Device, Option, Options, choice
+from bmvis.options.definitions import BY_NAME, Device, Option, Options
 from bmvis.options.parsing import read_options
+from bmvis.options.values import choice
 from bmvis.overviews.entries import Entry
 from bmvis.overviews.order import Sorting, read_sorting
 from bmvis.worker.protocol import ModelRequest
