@@ -1,13 +1,11 @@
 """Record which operation of a call uses the results of which others.
 
 The hooks and the dispatch mode of `bmvis.extraction.forward` report calls of modules and operations to a recorder. It
-finds the producer of a tensor by identity. For a tensor that something has written to, also through a view, the
-producer is the last operation that wrote to its part of the storage (`bmvis.extraction.writes`).
+finds the operations that produced the arguments (`bmvis.extraction.producers`), and the call that an operation is in.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,16 +14,13 @@ import torch
 from bmvis.extraction.call_stack import CallStack
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.operation_names import operation_name
-from bmvis.extraction.regions import region_of
-from bmvis.extraction.writes import StorageWrites
+from bmvis.extraction.producers import Producers
 from bmvis.model.dataflow import Dims, FlowValue
 
 _SHAPE_ONLY = ("new_", "empty", "zeros", "ones", "full", "rand", "arange")
 """Beginnings of the names of operations whose results do not depend on the values of their arguments."""
 _COMBINING = frozenset(("+", "−", "×", "concat", "stack"))
 """Operations that use the weight of an embedding as a value."""
-
-
 _LISTS = (list, tuple)
 
 
@@ -58,14 +53,9 @@ class DataflowRecorder:
         self.stack = CallStack(live)
         self.values: list[FlowValue] = []
         self.operations: list[RawOperation] = []
-        self._producers: dict[int, tuple[Any, int]] = {}
-        """For the `id` of a tensor, a weak reference to it, and its producer."""
-        self._storages: dict[int | None, int | None] = {}
-        """For a storage, the operation that created it."""
-        self._written: dict[int | None, StorageWrites] = {}
-        """The storages that operations have written to in place."""
-        self._held: list[Any] = []
-        """Weak references to the storages. While one exists, no other storage can get the same address."""
+        self._producers = Producers(self._is_source, self._join, lambda: len(self.operations) - 1)
+        self.producer = self._producers.find
+        """Returns a reference to the value of a tensor; None if it depends on nothing."""
         self._owners: dict[int, tuple[str, ...]] = {}
         """For the reference of a parameter or buffer, the paths of the modules that have it."""
         self.passed: dict[tuple[int, int], int] = {}
@@ -88,52 +78,29 @@ class DataflowRecorder:
     def _add_value(self, tensor: torch.Tensor, value: FlowValue) -> int:
         self.values.append(value)
         ref = -len(self.values)
-        self._producers[id(tensor)] = (weakref.ref(tensor), ref)
-        storage = _storage(tensor)
-        if storage is not None and storage._cdata not in self._storages:
-            self._set_storage(storage, ref)
+        self._producers.add_value(tensor, ref)
         return ref
 
     def add_input(self, name: str, tensor: torch.Tensor) -> None:
         """Record an argument of the call."""
         self._add_value(tensor, FlowValue("input", name, "", sizes(_shape(tensor))))
 
-    def producer(self, tensor: torch.Tensor) -> int | None:
-        """Return a reference to the value of a tensor; None if it depends on nothing."""
-        return self._value_of(tensor, self._creator(tensor))
-
-    def _creator(self, tensor: torch.Tensor) -> int | None:
-        """Return a reference to what produced a tensor, or else its storage, regardless of later writes."""
-        known = self._producers.get(id(tensor))
-        if known is not None and known[0]() is tensor:
-            return known[1]
-        return self._storages.get(_key(tensor))
-
-    def _value_of(self, tensor: torch.Tensor, own: int | None) -> int | None:
-        """Return a reference to the value of a tensor that `own` has produced."""
-        if not self._written:
-            return own
-        writes = self._written.get(_key(tensor))
-        if writes is None or (own is not None and own > writes.time):
-            return own
-        return writes.read(region_of(tensor), own)
-
     def observe(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Record an operation that has run."""
         traits = self._traits.get(func) or self._traits.setdefault(func, _traits(func))
         results = (result,) if isinstance(result, torch.Tensor) else tensors_in((result,))
-        if traits.is_view and self._written and self._viewed(args, results):
+        if traits.is_view and self._producers.has_writes and self._viewed(args, results):
             return
         sources = [] if traits.is_constant else self._sources(traits, args, kwargs)
         if traits.is_view and len(sources) == 1 and sources[0] < 0:
             for tensor in results:
-                self._producers[id(tensor)] = (weakref.ref(tensor), sources[0])
+                self._producers.set_alias(tensor, sources[0])
             return
         ref = self._add(traits, sources, results) if sources else None
         for place in traits.written:
             written = args[place] if isinstance(place, int) and place < len(args) else kwargs.get(str(place))
             for tensor in tensors_in((written,)):
-                self._wrote(tensor, ref)
+                self._producers.add_write(tensor, ref)
         if traits.written and ref is None:
             return
         is_fresh = not traits.is_view and not traits.written
@@ -141,20 +108,11 @@ class DataflowRecorder:
             own = ref
             if ref is not None and tensor is not results[0]:
                 own = self._append(RawOperation(self.operations[ref].call, "item", [ref], _shape(tensor)))
-            self._produced(tensor, own, is_fresh=is_fresh)
+            self._producers.add_result(tensor, own, is_fresh=is_fresh)
 
     def _viewed(self, args: Sequence[Any], results: Sequence[torch.Tensor]) -> bool:
-        """Record views of a storage that operations have written to: what uses a view depends on its own part."""
         base = next(iter(tensors_in(args)), None)
-        writes = None if base is None else self._written.get(_key(base))
-        if base is None or writes is None:
-            return False
-        own = self._creator(base)
-        if own is not None and own > writes.time:
-            return False
-        for tensor in results:
-            self._produced(tensor, own, is_fresh=False)
-        return True
+        return base is not None and self._producers.add_views(base, results)
 
     def _sources(self, traits: _Traits, args: Sequence[Any], kwargs: dict[str, Any]) -> list[int]:
         found: dict[int, None] = {}
@@ -163,12 +121,12 @@ class DataflowRecorder:
             arguments = (*arguments, *(value for name, value in kwargs.items() if name not in traits.written))
         for tensor in tensors_in(arguments):
             ref = self.producer(tensor)
-            if ref is None or (ref < 0 and not self._counts(ref)):
+            if ref is None or (ref < 0 and not self._is_source(ref)):
                 continue
             found[ref] = None
         return list(found)
 
-    def _counts(self, ref: int) -> bool:
+    def _is_source(self, ref: int) -> bool:
         """Return whether a value counts as a source: a buffer only in a call of the module that has it."""
         return self.values[-1 - ref].kind != "buffer" or self.stack.path in self._owners[ref]
 
@@ -236,46 +194,13 @@ class DataflowRecorder:
         self.operations.append(operation)
         return len(self.operations) - 1
 
-    def _produced(self, tensor: torch.Tensor, ref: int | None, *, is_fresh: bool) -> None:
-        if ref is None:
-            self._producers.pop(id(tensor), None)
-        else:
-            self._producers[id(tensor)] = (weakref.ref(tensor), ref)
-        if is_fresh and (storage := _storage(tensor)) is not None:
-            self._set_storage(storage, ref)
-
-    def _wrote(self, tensor: torch.Tensor, ref: int | None) -> None:
-        self._produced(tensor, ref, is_fresh=False)
-        storage = _storage(tensor)
-        if storage is None:
-            return
-        key = storage._cdata
-        if key not in self._storages:
-            self._set_storage(storage, None)
-        writes = self._written.get(key)
-        if writes is None:
-            base = self._storages[key]
-            base = base if base is None or base >= 0 or self._counts(base) else None
-            writes = self._written[key] = StorageWrites(base, storage.nbytes())
-        if _is_whole(tensor):
-            writes.replace(region_of(tensor), ref, len(self.operations) - 1)
-        else:
-            writes.add(region_of(tensor), ref, self._join, lambda: len(self.operations) - 1)
-
     def _join(self, refs: Sequence[int]) -> int:
         """Add an operation for a tensor whose parts have different values."""
         return self._append(RawOperation(self.stack.call, "assign", list(refs), None))
 
-    def _set_storage(self, storage: torch.UntypedStorage, ref: int | None) -> None:
-        key = storage._cdata
-        if key not in self._storages:
-            self._held.append(storage._weak_ref())
-        self._storages[key] = ref
-
     def close(self) -> None:
         """Release the storages of the call."""
-        while self._held:
-            torch.UntypedStorage._free_weak_ref(self._held.pop())  # type: ignore[no-untyped-call]
+        self._producers.close()
 
 
 def _traits(func: Any) -> _Traits:
@@ -303,33 +228,12 @@ def tensors_in(things: Iterable[Any]) -> list[torch.Tensor]:
     return found
 
 
-def _key(tensor: torch.Tensor) -> int | None:
-    """Return what identifies the storage of a tensor while it exists; None if it has none."""
-    storage = _storage(tensor)
-    return None if storage is None else storage._cdata
-
-
-def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
-    try:
-        return tensor.untyped_storage() if tensor.layout is torch.strided else None
-    except (RuntimeError, NotImplementedError):  # a tensor subclass without storage
-        return None
-
-
 def sizes(shape: Sequence[Any] | None) -> Dims | None:
     """Return a shape as numbers; None if they are not known."""
     try:
         return None if shape is None else tuple(map(int, shape))
     except (RuntimeError, TypeError):
         return None
-
-
-def _is_whole(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor covers its storage, so that a write to it leaves nothing of the values before."""
-    try:
-        return tensor.numel() * tensor.element_size() == tensor.untyped_storage().nbytes()
-    except (RuntimeError, NotImplementedError):
-        return False
 
 
 def _shape(tensor: torch.Tensor) -> Sequence[Any] | None:
