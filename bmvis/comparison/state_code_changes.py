@@ -20,20 +20,13 @@ def state_code_changes(old: Module, new: Module) -> Iterator[ChangedFact]:
     ):
         if _names(before) != _names(after):
             yield changed(_listed(before), _listed(after), "checkpoint", name=what)
-    if was.saves_extra != is_now.saves_extra:
-        yield ChangedFact(
-            f"{'now' if is_now.saves_extra else 'no longer'} saves _extra_state",
-            "checkpoint",
-            True,
-            topic="_extra_state",
-        )
-    if was.loads_extra != is_now.loads_extra:
-        yield ChangedFact(
-            f"{'now' if is_now.loads_extra else 'no longer'} loads _extra_state",
-            "checkpoint",
-            True,
-            topic="_extra_state",
-        )
+    for verb, had, has in (
+        ("saves", was.saves_extra, is_now.saves_extra),
+        ("loads", was.loads_extra, is_now.loads_extra),
+    ):
+        if had != has:
+            text = f"{'now' if has else 'no longer'} {verb} _extra_state"
+            yield ChangedFact(text, "checkpoint", True, topic="_extra_state")
     if was.version != is_now.version and old.type == new.type:
         yield changed(str(was.version), str(is_now.version), "checkpoint", name="version of the state dict")
 
