@@ -16,13 +16,13 @@ from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.typing import RoleFunction
 
-from bmvis.errors import BmvisError, nearest
+from bmvis.errors import BmvisError
 from bmvis.options.definitions import Options
-from bmvis.view.targets import find_anchor, missing_module
 from bmvis.worker.protocol import Built, Fact, ModelRequest
 from sphinx_bmvis.anchors import has_row_anchors, link_to
 from sphinx_bmvis.answers import Layouts, TreeKey, pack, pack_ids, tree_key
 from sphinx_bmvis.model_index import ModelIndex
+from sphinx_bmvis.named_trees import NamedTrees
 from sphinx_bmvis.nodes import TYPE_OF
 from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
 from sphinx_bmvis.roles import DOMAIN, TABLE_LINK, TreeRole
@@ -141,7 +141,7 @@ class BmvisDomain(Domain):
         kept: dict[TreeKey, bytes | None] = self.data["ids"]
         found: dict[TreeKey, bytes | None] = {}
         moved: set[str] = set()
-        for page, request in self._all_named():
+        for page, request in self.named_trees():
             tree = tree_key(request)
             if page not in self.unanswered and request.key not in changed:
                 continue
@@ -159,12 +159,12 @@ class BmvisDomain(Domain):
             return None
         return pack_ids(self._layouts.model(kept).model, self._layouts.page(kept, request.options))
 
-    def forget_unasked(self) -> None:
+    def remove_unrequested(self) -> None:
         """Remove answers without a request, and change times of pages without trees and references."""
         still = {request.key for requests in self.requests.values() for request in requests}
         self.data["answers"] = {key: reply for key, reply in self.data["answers"].items() if key in still}
         self.data["facts"] = {key: facts for key, facts in self.data["facts"].items() if key in still}
-        trees = {tree_key(request) for _, request in self._all_named()}
+        trees = {tree_key(request) for _, request in self.named_trees()}
         self.data["ids"] = {tree: ids for tree, ids in self.data["ids"].items() if tree in trees}
         pages = self.requests.keys() | self.references.keys()
         self.data["changed"] = {page: when for page, when in self.changed.items() if page in pages}
@@ -225,38 +225,15 @@ class BmvisDomain(Domain):
             for docname in docnames & otherdata[kind].keys():
                 self.data[kind][docname] = otherdata[kind][docname]
 
-    def named(self) -> dict[str, tuple[str, TreeRequest]]:
-        """Return each named tree with its page. If two trees have the same name, the first one counts."""
-        found: dict[str, tuple[str, TreeRequest]] = {}
-        for page, request in self._all_named():
-            found.setdefault(request.options.name, (page, request))
-        return found
-
-    def _failed(self) -> dict[str, tuple[str, str]]:
-        """Return the page and the anchor of each error box of a tree with a name and an invalid option."""
-        failed = self.data["failed"]
-        return {name: (page, failed[page][name]) for page in sorted(failed, reverse=True) for name in failed[page]}
+    def named_trees(self) -> NamedTrees:
+        """Return the trees with a name: the targets of references."""
+        return NamedTrees(self.requests, self.data["failed"], self.data["ids"], self._layouts)
 
     def check_consistency(self) -> None:
         """Warn about two trees with the same name, unless they are one text that two pages show."""
-        named = self.named()
-        for _, request in self._all_named():
-            first = named[request.options.name][1]
-            if not request.repeats(first):
-                text = f"duplicate tree name {request.options.name!r}, also in {first.location} (rename one of them)"
-                logger.warning("%s", text, type="bmvis", subtype="name", location=request.location)
-
-    def _all_named(self) -> Iterator[tuple[str, TreeRequest]]:
-        for page in sorted(self.requests):
-            yield from ((page, request) for request in self.requests[page] if request.options.name)
-
-    def module_anchors(self, request: TreeRequest) -> dict[str, str]:
-        """Return the id of the row that shows each module, by module path.
-
-        The result is empty if the model failed, or is not built, as for builders that write no pages.
-        """
-        kept = self.data["ids"].get(tree_key(request))
-        return {path: request.anchor + end for path, end in self._layouts.ids(kept).items()} if kept else {}
+        for request, first in self.named_trees().duplicates():
+            text = f"duplicate tree name {request.options.name!r}, also in {first.location} (rename one of them)"
+            logger.warning("%s", text, type="bmvis", subtype="name", location=request.location)
 
     def page(self, key: ModelRequest, options: Options) -> Page:
         """Return the layout of a tree whose model did not fail."""
@@ -276,9 +253,10 @@ class BmvisDomain(Domain):
         if typ == TABLE_LINK:
             docname, _, anchor = target.partition("#")
             return link_to((docname, anchor), fromdocname, contnode, builder, self.renamed)
-        place, name = self._place(target), target.partition(":")[0]
-        if place and not has_row_anchors(builder, self.named().get(name)):
-            place = self._place(name)
+        trees, name = self.named_trees(), target.partition(":")[0]
+        place = trees.find(target)
+        if place and not has_row_anchors(builder, trees.by_name.get(name)):
+            place = trees.find(name)
         return link_to(place, fromdocname, contnode, builder, self.renamed, target) if place else None
 
     def resolve_any_xref(
@@ -293,38 +271,13 @@ class BmvisDomain(Domain):
         """Return the targets of an `:any:` role, except trees with captions, which Sphinx finds by label."""
         kind = "module" if ":" in target else "model"
         link = self.resolve_xref(env, fromdocname, builder, kind, target, node, contnode)
-        _, request = self.named().get(target, ("", None))
+        _, request = self.named_trees().by_name.get(target, ("", None))
         known_by_caption = kind == "model" and request and request.options.caption
         return [(f"{self.name}:{kind}", link)] if link and not known_by_caption else []
 
-    def missing(self, target: str) -> str:
-        """Return the warning about a target that does not exist."""
-        name, _, path = target.partition(":")
-        named = self.named()
-        if name not in named:
-            hint = nearest(name, [*named, *self._failed()]) or "name one with the option :name:"
-            return f"no tree is named {name!r} ({hint})"
-        return missing_module(name, self.module_anchors(named[name][1]), path)
-
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
         """Yield the named trees and their modules, for objects.inv and the search index."""
-        for name, (page, request) in self.named().items():
-            yield name, name, "model", page, request.anchor, 1
-            rank = 2 if request.options.search else -1
-            modules = self.module_anchors(request) if self.lists_all or rank > 0 else {}
-            for path, anchor in modules.items():
-                if path.isprintable():
-                    yield f"{name}:{path}", path, "module", page, anchor, rank
-
-    def _place(self, target: str) -> tuple[str, str] | None:
-        name, _, path = target.partition(":")
-        page, request = self.named().get(name, ("", None))
-        if request is None:
-            return self._failed().get(name)
-        if not path or self.data["ids"].get(tree_key(request)) is None:  # the model failed, or is not built
-            return page, request.anchor
-        anchor = find_anchor(self.module_anchors(request), path)
-        return (page, anchor) if anchor else None
+        return self.named_trees().objects(lists_all=self.lists_all)
 
 
 def warn_missing(app: Sphinx, domain: Domain | None, node: pending_xref) -> bool | None:
@@ -333,7 +286,8 @@ def warn_missing(app: Sphinx, domain: Domain | None, node: pending_xref) -> bool
         return True
     if not isinstance(domain, BmvisDomain):
         return None
-    logger.warning("%s", domain.missing(node["reftarget"]), type="ref", subtype=node["reftype"], location=node)
+    text = domain.named_trees().missing(node["reftarget"])
+    logger.warning("%s", text, type="ref", subtype=node["reftype"], location=node)
     return True
 
 

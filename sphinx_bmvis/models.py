@@ -38,7 +38,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
 
         domain.changed.update(dict.fromkeys(build_models(app, env), time.time()))
     close_source(app)
-    domain.forget_unasked()
+    domain.remove_unrequested()
     record_written_files(domain)
     return [page for page, when in domain.changed.items() if _is_older(app.builder, page, when)]
 
