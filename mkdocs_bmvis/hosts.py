@@ -59,7 +59,7 @@ def mkdocs_page(file: Any, config: Any, text: str) -> HostPage:
 
 
 def config_folder(md: Markdown) -> Path | None:
-    """Return the folder of the configuration file."""
+    """Return the folder of the configuration file of the site; None without a host, as in plain Python-Markdown."""
     if context := _zensical(md):
         return Path(context.config["root_dir"])
     if (mkdocs := _mkdocs(md)) and mkdocs.config.config_file_path:

@@ -88,7 +88,10 @@ def _is_machinery(file: str) -> bool:
 
 
 def short_path(file: str) -> str:
-    """Return a path relative to the working directory, or to the folder of installed packages that contains it."""
+    """Return a path relative to the working directory, or to the folder of installed packages that contains it.
+
+    `/venv/lib/python3.12/site-packages/torch/nn/modules/linear.py` becomes `torch/nn/modules/linear.py`.
+    """
     path = os.path.abspath(file)
     folder = next((folder for folder in _foreign() if path.startswith(folder)), "")
     return path.removeprefix(folder) if folder else _relative(file)

@@ -134,7 +134,12 @@ def watched_calls(log: FailureLog) -> Iterator[None]:
 
 
 def only_on_meta(meta: list[Failure], cpu: list[Failure]) -> list[Failure]:
-    """Return the failures on meta that did not happen on the CPU, at the same place and equally often."""
+    """Return the failures on the meta device that did not happen on the CPU, at the same place and equally often.
+
+    Args:
+        meta: the failures of the operations that the factory ran on the meta device, also those that it caught.
+        cpu: those of a second run, on the CPU.
+    """
     known = Counter(failure[:4] for failure in cpu)
     found = []
     for failure in meta:

@@ -24,6 +24,7 @@ class Optimizer(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str
     """Class name."""
     groups: tuple[ParameterGroup, ...] = ()
+    """Its `param_groups`, in order."""
     schedulers: tuple[str, ...] = ()
     """Class names of the learning rate schedulers of this optimizer that the factory returned."""
     scheduler_settings: tuple[dict[str, str], ...] = ()

@@ -131,11 +131,17 @@ def parse_words(text: str, of: str, is_name: IsName, device: Device) -> FactRequ
 
 
 def split_module(text: str, is_name: IsName) -> tuple[str, str]:
-    """Return the reference and the module path of `bert:encoder.layer.0` or `zoo:bert(layers=2):encoder`.
+    """Split the text of a fact into the reference and the path of a module.
+
+    `zoo:bert(layers=2):encoder` is the reference `zoo:bert(layers=2)` and the path `encoder`. `bert:encoder.layer.0` is
+    the reference `bert` and a path if pyproject.toml has a model of this name.
 
     Args:
         text: the text, with or without a module path.
         is_name: whether pyproject.toml has a model of a name.
+
+    Returns:
+        The reference, and the path; '' for the whole model.
     """
     first, *rest = _split_at_colons(text)
     whole = 1 if rest and is_name(first) else 2

@@ -10,7 +10,11 @@ from bmvis.extraction.adapters.base import Deltas, Places, comes_from, of_librar
 
 
 def loralib(places: Places) -> Deltas:
-    """Return the parameters `lora_*` of loralib's layers. `eval()` merges them into the weight, `train()` unmerges."""
+    """Return the parameters `lora_*` of loralib's layers.
+
+    `eval()` merges them into the weight, and `train()` unmerges them:
+    https://github.com/microsoft/LoRA/blob/main/loralib/layers.py
+    """
     return {
         id(parameter): "merged" if introspection.attribute(module, "merged") is True else ""
         for _, module in of_library(places, "loralib")

@@ -58,7 +58,12 @@ def figure_thumbnail(drawn: DrawnFigure) -> Markup | None:
 
 
 def numbers_of_rows(figure: Figure, link: PathLink) -> Mapping[str, int]:
-    """Return the number of the first box that links to each row, by the address of the row."""
+    """Return the number of the first box that links to each row, by the address of the row.
+
+    Args:
+        figure: the figure, whose boxes are counted from 0.
+        link: returns the address of the row of a module; None if no row shows it.
+    """
     found: dict[str, int] = {}
     for number, box in enumerate(figure.boxes):
         target = link(box.path) if box.kind == "module" and box.path else None

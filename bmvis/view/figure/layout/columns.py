@@ -17,7 +17,7 @@ Side = Literal[-1, 1]
 
 
 class Edges:
-    """How far each row is occupied on each side of the trunk."""
+    """How far each row is occupied on each side of the trunk, in pixels."""
 
     def __init__(self) -> None:
         self.left: defaultdict[int, float] = defaultdict(float)

@@ -39,7 +39,7 @@ class Piece(NamedTuple):
 
 @dataclass(eq=False)
 class Grid:
-    """The inside of a frame. Coordinates are relative to its trunk (x) and its top edge (y)."""
+    """The inside of a frame. Coordinates are in pixels, relative to its trunk (x) and its top edge (y)."""
 
     frame: Frame | None
     cells: Sequence[GridCell]
