@@ -2,7 +2,7 @@
 
 While pages are read, the directives record the models that they need. When all pages are read, the main process builds
 these models in one worker (`models`, `building`). The trees are drawn while the pages are written (`transforms`,
-`visitors`). A build without changes imports none of the modules that build or draw (`late`).
+`visitors`). A build without changes imports none of the modules that build or draw (`lazy`).
 
 Only `setup` is public: the directives, roles, and configuration values are the interface.
 """
@@ -21,7 +21,7 @@ from sphinx_bmvis import (
     directives,
     domain,
     inventory,
-    late,
+    lazy,
     models,
     nodes,
     outdated,
@@ -45,7 +45,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         reading,
         branches,
         contents,
-        late,
+        lazy,
         api_pages,
         outdated,
         models,

@@ -26,7 +26,7 @@ from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.contents import model_contents
 from sphinx_bmvis.domain import GalleryKey, domain_of
 from sphinx_bmvis.errors import admonition, place, warn
-from sphinx_bmvis.late import ListDirective
+from sphinx_bmvis.lazy import ListDirective
 from sphinx_bmvis.nodes import captioned_gallery, gallery_caption, model_gallery, search_text
 from sphinx_bmvis.settings import site_options
 

@@ -125,8 +125,8 @@ def _checked_on_cpu(task: _Task, meta: Model, failures: list[Failure]) -> Model:
     try:
         cpu = _attempt(task, "cpu", meta_failures.FailureLog(task.started + timeout * CPU_TIME if timeout else None))
     except FactoryError as error:
-        late = isinstance(error.__cause__, meta_failures.OutOfTimeError)
-        reason = "on the CPU it takes too long" if late else f"on the CPU, {loader.first_line(error.message)}"
+        is_timed_out = isinstance(error.__cause__, meta_failures.OutOfTimeError)
+        reason = "on the CPU it takes too long" if is_timed_out else f"on the CPU, {loader.first_line(error.message)}"
         return _incomplete(task, meta, failures[0], reason)
     assert cpu.log is not None
     missed = meta_failures.only_on_meta(failures, cpu.log.failures)

@@ -137,14 +137,14 @@ class LibraryFinder:
     def worth_preloading(self) -> tuple[str, ...]:
         """Return the large imports of this process. Size is the number of modules, because times vary between runs."""
         starts = pairwise([*self._roots, ("", len(sys.modules))])
-        late = {name for (name, start), (_, end) in starts if end - start >= _MANY}
+        large = {name for (name, start), (_, end) in starts if end - start >= _MANY}
         sizes = Counter(
             name.partition(".")[0]
             for name in sys.modules.keys() - self._modules.keys()
             if is_library(getattr(sys.modules.get(name), "__file__", None))
         )
         packages = {name for name, count in sizes.items() if count >= _MANY and name not in self._loaded.names}
-        return tuple(sorted(late | packages))
+        return tuple(sorted(large | packages))
 
     def _folders(self) -> tuple[str, ...]:
         return tuple(str(entry) for entry in sys.path if entry not in self._path)

@@ -82,13 +82,13 @@ class ListDirective(SphinxDirective):
 
 
 def _directive(target: str) -> type[SphinxDirective]:
-    class LateDirective(ListDirective):
+    class LazyDirective(ListDirective):
         def run(self) -> list[nodes.Node]:
             parts = (self.name, self.arguments, self.options, self.content, self.lineno, self.content_offset)
             made: SphinxDirective = load(target)(*parts, self.block_text, self.state, self.state_machine)
             return list(made.run())
 
-    return LateDirective
+    return LazyDirective
 
 
 def _role(of: str) -> RoleFunction:
@@ -100,11 +100,11 @@ def _role(of: str) -> RoleFunction:
 
 
 def _transform(target: str, priority: int, kind: type[nodes.Element]) -> type[SphinxPostTransform]:
-    class LateTransform(SphinxPostTransform):
+    class LazyTransform(SphinxPostTransform):
         default_priority = priority
 
         def apply(self, **kwargs: Any) -> None:
             if any(self.document.findall(kind)):
                 load(target)(self.document, self.startnode).apply(**kwargs)
 
-    return LateTransform
+    return LazyTransform

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sphinx_bmvis import late
+from sphinx_bmvis import lazy
 
 HEAVY = ("bmvis.view.layout", "bmvis.render.html.tree", "bmvis.source.source", "bmvis.worker.client")
 CONF = """
@@ -36,19 +36,19 @@ def test_build_without_changes_imports_nothing_that_builds_or_draws(make_site):
         conf.write(CONF)
     assert set(HEAVY) <= imported(site)
     again = imported(site)
-    assert "sphinx_bmvis.late" in again
+    assert "sphinx_bmvis.lazy" in again
     assert [name for name in HEAVY if name in again] == []
 
 
 @pytest.mark.parametrize(
-    ("target", "priority", "kind"), late.TRANSFORMS, ids=[target for target, *_ in late.TRANSFORMS]
+    ("target", "priority", "kind"), lazy.TRANSFORMS, ids=[target for target, *_ in lazy.TRANSFORMS]
 )
 def test_transform_has_the_priority_that_it_is_registered_with(target, priority, kind):
-    assert late.load(target).default_priority == priority
+    assert lazy.load(target).default_priority == priority
 
 
-@pytest.mark.parametrize("name", late.DIRECTIVES)
+@pytest.mark.parametrize("name", lazy.DIRECTIVES)
 def test_directive_takes_what_it_is_registered_with(name):
-    made, registered = late.load(late.DIRECTIVES[name]), late.ListDirective
+    made, registered = lazy.load(lazy.DIRECTIVES[name]), lazy.ListDirective
     for part in ("required_arguments", "optional_arguments", "final_argument_whitespace", "has_content"):
         assert getattr(made, part) == getattr(registered, part), part
