@@ -28,6 +28,8 @@ from bmvis.worker.started import LOAD_BMVIS, PACKAGE
 
 IDLE = 900.0
 """Seconds without a build after which a keeper ends."""
+KEEP = "BMVIS_KEEP_PROCESS"
+"""Environment variable: with the value 0, preview servers keep no process in memory between builds."""
 _GREETING_TIME = 0.5
 """Seconds to wait for a greeting: a keeper that serves another build sends none."""
 _START_TIME = 60.0
@@ -64,7 +66,12 @@ COMMAND = Session(ProcessId(0, "bmvis serve"), starts=False)
 
 
 def session_of_process(pid: int) -> Session | None:
-    """Return the session of a preview server; None if it is not known whether the process runs."""
+    """Return the session of a preview server.
+
+    None if `KEEP` turns sessions off, or if it is not known whether the process runs.
+    """
+    if os.environ.get(KEEP) == "0":
+        return None
     owner = process_id(pid) or (ProcessId(pid, "this process") if pid == os.getpid() else None)
     return Session(owner) if owner else None
 

@@ -79,6 +79,11 @@ def session(server: subprocess.Popen[bytes]) -> Session:
     return found
 
 
+def test_preview_server_keeps_no_process_if_the_environment_says_so(server, monkeypatch):
+    monkeypatch.setenv("BMVIS_KEEP_PROCESS", "0")
+    assert session_of_process(server.pid) is None
+
+
 def write(project: Path, size: int) -> None:
     project.joinpath("zoo.py").write_text(ZOO.replace("SIZE", str(size)))
 
