@@ -22,10 +22,10 @@ from bmvis.options.parsing import parse_site_options
 from bmvis.source.modes import Mode
 from bmvis.untrusted.log_text import Log, forward
 from bmvis.worker.protocol import TIMEOUT
+from sphinx_bmvis.preview import preview_session
 
 if TYPE_CHECKING:  # a build without changes opens no source
     from bmvis.source.source import Source
-    from bmvis.worker.kept import Session
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def _open_source(app: Sphinx) -> Source:
         allow=config.bmvis_allow,
         mode=config.bmvis_mode,
         snapshots=Path(config.bmvis_snapshots) if config.bmvis_snapshots else None,
-        session=_preview_session(),
+        session=preview_session(),
     )
 
 
@@ -109,19 +109,6 @@ def _of_version(entry: str, confdir: Path, folder: Path) -> str:
     """Return a folder that conf.py added to `sys.path`, in the version that is built if it exists there."""
     own = folder / os.path.relpath(entry, confdir)
     return str(own.resolve()) if own.is_dir() else entry
-
-
-def _preview_session() -> Session | None:
-    """Return the session of sphinx-autobuild, which starts a process for each build."""
-    try:
-        command = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return None  # not on Linux
-    if not {Path(os.fsdecode(word)).name for word in command[:3]} & {"sphinx-autobuild", "sphinx_autobuild"}:
-        return None
-    from bmvis.worker.kept import session_of_process
-
-    return session_of_process(os.getppid())
 
 
 def _cache(app: Sphinx) -> Path | None:

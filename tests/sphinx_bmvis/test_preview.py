@@ -7,13 +7,22 @@ import sys
 import pytest
 
 AUTOBUILD = """
-import subprocess, sys
+import multiprocessing, subprocess, sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-for width in (4, 5, 6):
+def build(width):
     Path("src/sized.py").write_text(SOURCE.replace("WIDTH", str(width)))
     subprocess.run([sys.executable, "-m", "sphinx", "build", "-q", "-W", ".", f"{sys.argv[1]}/{width}"], check=True)
+
+if __name__ == "__main__":
+    build(4)
+    for width, method in ((5, "fork"), (6, "fork"), (7, "forkserver")):
+        with ProcessPoolExecutor(mp_context=multiprocessing.get_context(method)) as pool:
+            pool.submit(build, width).result()
 """
+"""Starts the first build itself, and each other one in a new process, as sphinx-autobuild does."""
+WIDTHS = (4, 5, 6, 7)
 SOURCE = """
 import os
 from torch import nn
@@ -31,7 +40,7 @@ def test_builds_of_sphinx_autobuild_share_a_worker_process(make_site, tmp_path):
     program = tmp_path / "sphinx-autobuild"
     program.write_text(f"SOURCE = {SOURCE!r}\n{AUTOBUILD}")
     subprocess.run([sys.executable, program, tmp_path], cwd=site.folder, check=True)
-    pages = [tmp_path.joinpath(str(width), "index.html").read_text() for width in (4, 5, 6)]
-    assert ["[1, 4]" in pages[0], "[1, 5]" in pages[1], "[1, 6]" in pages[2]] == [True] * 3
+    pages = [tmp_path.joinpath(str(width), "index.html").read_text() for width in WIDTHS]
+    assert [f"[1, {width}]" in page for width, page in zip(WIDTHS, pages, strict=True)] == [True] * 4
     parents = [re.findall(r"\bparent(\d+)", page)[0] for page in pages]
     assert len(set(parents)) == 1
