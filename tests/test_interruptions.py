@@ -26,7 +26,7 @@ COMMANDS = {
     "mkdocs": ["mkdocs", "build", "-q"],
     "check": ["bmvis", "check"],
 }
-PATIENCE = 120
+PATIENCE = 300
 HOST_SETTINGS = {
     "docs/conf.py": "extensions = ['sphinx_bmvis']\nbmvis_path = ['../src']\nhtml_theme = 'basic'\n",
     "mkdocs.yml": (
@@ -110,7 +110,7 @@ def processes_of(root):
 
 
 def wait_until(condition):
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + PATIENCE
     while not condition() and time.monotonic() < ends:
         time.sleep(0.02)
     return condition()

@@ -34,7 +34,7 @@ class Visit:
     def __init__(self, page, url):
         self.page, self.url = page, url
         self.problems = []
-        page.set_default_timeout(8000)
+        page.set_default_timeout(120_000)
         page.route(lambda asked: not asked.startswith(url), lambda route: route.abort())  # no network
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("console", self._record)

@@ -66,7 +66,7 @@ def test_show_uses_the_process_of_serve(project, served):
     again = subprocess.run(SERVE, capture_output=True, text=True, check=False)
     assert (again.returncode, "already running" in again.stderr) == (1, True)
     served.send_signal(signal.SIGINT)
-    assert served.wait(20) == 0
+    assert served.wait(120) == 0
     assert show()[0] != first[0]
 
 
