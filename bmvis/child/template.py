@@ -23,7 +23,7 @@ from bmvis.child.import_effects import ProcessState
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.notes import Note, Wanted
 from bmvis.child.preloading import Loaded, file_states
-from bmvis.child.user_process import REFUSED, import_own_modules
+from bmvis.child.user_process import REFUSED, enter_folder, import_own_modules
 from bmvis.extraction import adapters
 from bmvis.worker import process_tree
 from bmvis.worker.packet_socket import MAX_MESSAGE
@@ -182,6 +182,7 @@ class Template:
         self.loaded = Loaded(packages=(*self.loaded.packages, module), base=self.loaded.base)
         self.parts, self.routes, self._was_built, self._state = {}, {}, False, None
         self.tracker.install()  # a library can read files of the project, or look for optional modules
+        enter_folder(request)
         self.tracker.record.paths.set_roots(replies.project_folders(request))
         before = list(sys.path)
         self._import(module)
@@ -214,7 +215,7 @@ class Template:
 
 
 def _route_key(job: Job) -> tuple[object, ...]:
-    return job.request.reference.partition(":")[0], job.request.path
+    return job.request.reference.partition(":")[0], job.request.path, job.request.cwd
 
 
 def _has_initialized_cuda() -> bool:

@@ -12,10 +12,14 @@ from pathlib import Path
 from bmvis.untrusted import user_text
 
 _PACKAGE = Path(__file__).parents[1]
-_START = Path.cwd().resolve()
-"""The working directory before user code runs, which can change or delete it."""
 _HEAD, _TAIL = 8, 16
 """Number of first and last frames that are shown of a long traceback."""
+
+
+@cache
+def start_folder() -> Path:
+    """Return the working directory at the first call, which is before user code runs: it can change or delete it."""
+    return Path.cwd().resolve()
 
 
 def user_frames(error: BaseException) -> str:
@@ -99,6 +103,6 @@ def short_path(file: str) -> str:
 
 def _relative(file: str) -> str:
     try:
-        return str(Path(file).resolve().relative_to(_START))
+        return str(Path(file).resolve().relative_to(start_folder()))
     except (ValueError, OSError):
         return file

@@ -6,8 +6,11 @@ import importlib
 import os
 import pkgutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+from bmvis.child import tracebacks
+from bmvis.untrusted.file_names import local
 from bmvis.worker.protocol import Request
 
 REFUSED = 75
@@ -21,8 +24,14 @@ OWN_MODULES = (
 """Modules that only bmvis imports, not Python or torch: a module of the project can have the same name."""
 
 
+def enter_folder(request: Request) -> None:
+    """Change to the working directory of the request, which can have been replaced since this process started."""
+    with suppress(OSError):  # it was deleted: user code that uses it reports that
+        os.chdir(local(request.cwd) or ".")
+
+
 def use_path(request: Request, path: list[str]) -> None:
-    """Set `sys.argv`, `sys.path` and the main file for user code, as if it were a script.
+    """Set `sys.argv`, `sys.path`, the main file and the working directory for user code, as if it were a script.
 
     `multiprocessing` runs the main file in new interpreters, which need not find bmvis by its name.
     """
@@ -30,6 +39,8 @@ def use_path(request: Request, path: list[str]) -> None:
     main = sys.modules["__main__"]
     main.__spec__, main.__file__ = None, str(Path(__file__).with_name("spawned.py"))
     sys.path[:] = [*request.path, *path]
+    enter_folder(request)
+    tracebacks.start_folder()
 
 
 def import_own_modules() -> None:

@@ -92,6 +92,7 @@ class Worker:
             request,
             number=self._number,
             path=tuple(map(utf8, request.path)),
+            cwd=utf8(str(self.cwd)),
             timeout=self.timeout,
             memory=self.memory,
             secret=secrets.token_hex(16),

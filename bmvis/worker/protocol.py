@@ -22,6 +22,8 @@ class Request(msgspec.Struct, frozen=True):
     device: Device
     path: tuple[str, ...]
     """Entries for the front of `sys.path`."""
+    cwd: str = ""
+    """The working directory of the model's process; '' is that of the worker."""
     timeout: float = 0.0
     """Timeout in seconds; 0 is none."""
     listing: bool = False

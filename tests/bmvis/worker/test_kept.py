@@ -34,6 +34,10 @@ def template():
     return model
 
 
+def reads():
+    return nn.Linear(1, int(open("size.txt").read()))
+
+
 def ends():
     os._exit(3)
 
@@ -174,6 +178,22 @@ def test_changed_state_starts_another_worker(change, project, session, monkeypat
     assert before.template != after.template
     assert after.flag == ("set" if change == "variable" else "unset")
     wait_until(lambda: len(keepers()) == 1)
+
+
+def test_worker_follows_a_project_folder_that_is_replaced(project, session):
+    """As some version control tools and synchronization programs do between two builds."""
+
+    def size() -> int:
+        with Source(project, path=(".",), timeout=60, session=session) as source:
+            return source.resolve("zoo:reads").model.root.parameters[0].shape[0]
+
+    (project / "size.txt").write_text("4")
+    assert size() == 4
+    project.rename(project.with_name("before"))
+    project.mkdir()
+    write(project, 1)
+    (project / "size.txt").write_text("5")
+    assert size() == 5
 
 
 def test_terminal_of_a_build_does_not_count(project, session, monkeypatch):
