@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from shared_worker import own, shared
 
 BUILDS = (
     "browser/test_looks.py",
@@ -54,6 +55,20 @@ def browser():
 def propagated_messages():
     """Let `caplog` see the messages of bmvis also after a build of Sphinx in this process."""
     logging.getLogger("bmvis").propagate = True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_workers():
+    """Import torch once for all models that tests build in this process."""
+    with shared():
+        yield
+
+
+@pytest.fixture(scope="module")
+def own_workers():
+    """Let each build of a module's tests start worker processes, which end with the build."""
+    with own():
+        yield
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """Build sites with the real programs, each in a process of its own."""
 
+import atexit
 import json
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +16,8 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from pythons import TORCH_PYTHON
+
+from mkdocs_bmvis.settings import CACHE
 
 SITE = Path(__file__).parents[1] / "sites" / "markdown"
 IS_OLD = version("mkdocs").startswith("1.5.")
@@ -40,9 +45,14 @@ class Build:
         return (self.folder / "site" / uri).read_text()
 
 
-def make_site(folder: Path, pages: dict[str, str] | None = None, change=None) -> Path:
-    """Copy the small site to `folder`; add pages, and let `change` edit its configuration."""
+def make_site(folder: Path, pages: dict[str, str] | None = None, change=None, *, shares_models: bool = True) -> Path:
+    """Copy the small site to `folder`; add pages, and let `change` edit its configuration.
+
+    With `shares_models`, the site has the cached models of the sites before, as far as they have the same sources.
+    """
     shutil.copytree(SITE, folder, dirs_exist_ok=True)
+    if shares_models:
+        _copy_models(_shared_cache(), folder / CACHE)
     config = yaml.safe_load((folder / "mkdocs.yml").read_text())
     config["markdown_extensions"][-1]["mkdocs_bmvis"]["python"] = TORCH_PYTHON
     if IS_OLD:
@@ -59,6 +69,20 @@ def make_site(folder: Path, pages: dict[str, str] | None = None, change=None) ->
     return folder
 
 
+@cache
+def _shared_cache() -> Path:
+    """Return a folder for the models of all sites of this test run."""
+    folder = tempfile.mkdtemp(prefix="bmvis-models-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _copy_models(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in source.glob("*.bmvis"):
+        shutil.copyfile(entry, target / entry.name)
+
+
 def build(host: str, folder: Path, *arguments: str, config: str = "mkdocs.yml") -> Build:
     """Build the site in `folder`."""
     done = subprocess.run(
@@ -72,4 +96,6 @@ def build(host: str, folder: Path, *arguments: str, config: str = "mkdocs.yml") 
     )
     log, _, report = done.stdout.rstrip().rpartition("\n")
     assert report.startswith("{"), done.stdout
+    if (folder / CACHE).is_dir():
+        _copy_models(folder / CACHE, _shared_cache())
     return Build(folder, _COLOUR.sub("", log), json.loads(report))

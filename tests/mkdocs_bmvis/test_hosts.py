@@ -77,7 +77,9 @@ def site(request, tmp_path_factory):
     """The site with a page of errors."""
     host, change = request.param
     strict = [] if host == "zensical" else ["--strict"]
-    return host, build(host, make_site(tmp_path_factory.mktemp(host), {"broken.md": BROKEN}, change), *strict)
+    return host, build(
+        host, make_site(tmp_path_factory.mktemp(host), {"broken.md": BROKEN}, change, shares_models=False), *strict
+    )
 
 
 def test_pages_have_their_trees(site):
@@ -161,5 +163,5 @@ def test_strict_fails_with_a_mistake(site):
 
 @pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
 def test_strict_passes_without_a_mistake(host, tmp_path):
-    built = build(host, make_site(tmp_path), "--strict")
+    built = build(host, make_site(tmp_path, shares_models=False), "--strict")
     assert built.report["code"] == 0, built.log

@@ -51,7 +51,7 @@ def test_invalid_setting_is_a_configuration_error(tmp_path, settings, message):
 
 
 def test_unchanged_model_is_read_from_the_cache(tmp_path, monkeypatch):
-    folder = make_site(tmp_path / "site", change=plugin_settings(path="src"))
+    folder = make_site(tmp_path / "site", change=plugin_settings(path="src"), shares_models=False)
     first = build("mkdocs", folder)
     # Not in the project: a file there that takes the place of an installed module makes its models outdated.
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')")
@@ -74,7 +74,8 @@ def test_missing_torch_is_reported_once(tmp_path):
 
 
 def test_reference_outside_the_allow_list_is_refused(tmp_path):
-    built = build("mkdocs", make_site(tmp_path, change=plugin_settings(path="src", allow=["zoo:big*"], cache=False)))
+    change = plugin_settings(path="src", allow=["zoo:big*"], cache=False)
+    built = build("mkdocs", make_site(tmp_path, change=change, shares_models=False))
     assert "docs/index.md:7: 'zoo:tiny' is not allowed by `allow`" in built.log
     assert not (tmp_path / ".cache").exists()
 
@@ -84,6 +85,7 @@ def test_on_error_raise_ends_the_build(tmp_path):
         tmp_path,
         {"bad.md": '\n<model-structure factory="zoo:raising" />'},
         plugin_settings(path="src", on_error="raise"),
+        shares_models=False,
     )
     built = build("mkdocs", folder)
     assert built.report["code"] == 1
