@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -23,7 +24,7 @@ class SharedServer:
     Each model has a process of its own anyway (`bmvis.child`), with the folder and the path of its request.
     """
 
-    _running: dict[tuple[object, ...], ForkServer] = {}
+    _running: ClassVar[dict[tuple[object, ...], ForkServer]] = {}
     _lock = threading.RLock()
 
     def __init__(self, python: str, cwd: Path) -> None:

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from commands import snapshot
 from test_pages import DEMO, PAGES
 
 from bmvis.source.source import Source
@@ -66,7 +67,7 @@ def test_read_the_docs_builds_all_formats_from_snapshots(tmp_path):
     (tmp_path / "docs" / "index.rst").write_text("Models\n======\n\n.. model-structure:: small\n")
     with (tmp_path / "docs" / "conf.py").open("a") as settings:
         settings.write('bmvis_mode = "snapshot"\ncopyright = "us"\nversion = "1"\n')
-    subprocess.run([sys.executable, "-m", "bmvis", "snapshot"], cwd=tmp_path, check=True, capture_output=True)
+    snapshot(tmp_path)
     (tmp_path / "zoo.py").write_text("raise ImportError('no PyTorch')\n")
     recipe = yaml.safe_load((DEMO / "recipes" / "readthedocs-snapshots.yaml").read_text())
     assert "jobs" not in recipe["build"], "it installs no PyTorch"

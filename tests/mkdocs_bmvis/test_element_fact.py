@@ -2,11 +2,10 @@
 
 import re
 import shutil
-import subprocess
 
 import pytest
+from commands import snapshot
 from hosts import build, make_site
-from pythons import TORCH_PYTHON
 
 SENTENCE = 'It has <model-fact model="zoo:tiny(layers=9000)" of="parameters" format="{}" /> parameters.'
 
@@ -125,8 +124,7 @@ def test_names_and_snapshots_of_pyproject(tmp_path, render, caplog):
     shutil.copytree(make_site(tmp_path / "site") / "src", tmp_path / "src")
     entry = 'tiny = {reference = "zoo:tiny", inputs = "float32[1, 4]"}'
     (tmp_path / "pyproject.toml").write_text(f'[tool.bmvis]\npath = ["src"]\n[tool.bmvis.models]\n{entry}\n')
-    run = [TORCH_PYTHON, "-m", "bmvis", "snapshot"]
-    subprocess.run(run, cwd=tmp_path, check=True, capture_output=True)
+    snapshot(tmp_path)
     written = '<model-fact model="tiny:1" /> <model-fact model="tiny" of="macs" />'
     assert text(render(written, cwd=str(tmp_path))) == "20 32"
     assert not caplog.records

@@ -1,10 +1,8 @@
 """A site that reads committed snapshots, and one that checks them."""
 
-import subprocess
-
 import pytest
+from commands import snapshot
 from hosts import build, make_site
-from pythons import TORCH_PYTHON
 
 PYPROJECT = """
 [tool.bmvis]
@@ -22,7 +20,7 @@ def drifting(tmp_path_factory):
     """A project whose model has changed since its snapshot was written."""
     folder = make_site(tmp_path_factory.mktemp("snapshots"))
     (folder / "pyproject.toml").write_text(PYPROJECT)
-    subprocess.run([TORCH_PYTHON, "-m", "bmvis", "snapshot"], cwd=folder, check=True)
+    snapshot(folder)
     models = folder / "src" / "zoo.py"
     models.write_text(models.read_text().replace("width=4", "width=5"))
     return folder

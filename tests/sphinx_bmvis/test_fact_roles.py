@@ -1,10 +1,9 @@
 """The roles `params`, `macs`, `size` and `model-fact`: numbers in sentences, headings, cells and every format."""
 
 import re
-import subprocess
-import sys
 
 import pytest
+from commands import snapshot
 
 MODELS = """
 from torch import nn
@@ -149,8 +148,7 @@ def test_snapshots_and_their_drift(nets):
     site = nets(
         "M\n=\n\n:params:`large exact` :size:`nets:large` :macs:`large` :macs:`nets:large inputs=float32[2,2000]`\n"
     )
-    run = [sys.executable, "-m", "bmvis", "snapshot"]
-    subprocess.run(run, cwd=site.folder, check=True, capture_output=True)
+    snapshot(site.folder)
     built = site.build(bmvis_mode="snapshot")
     assert "2,011,010 8 MB 2M [unknown: macs of nets:large]" in built.page("index.html").get_text()
     assert re.search(r"index.rst:4: WARNING: the snapshot of 'large' has no output shapes and MACs", built.warnings)

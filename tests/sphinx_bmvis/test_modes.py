@@ -1,9 +1,9 @@
 """A Sphinx site that reads committed snapshots, and one that checks them; and an unchanged site without torch."""
 
 import logging
-import subprocess
 
 import pytest
+from commands import snapshot
 from pythons import TORCH_PYTHON
 
 PROJECT = """
@@ -21,7 +21,7 @@ def drifting(make_site):
     """Return a site whose model has changed since its snapshot was written."""
     site = make_site({"index.rst": PAGE})
     site.write("pyproject.toml", PROJECT)
-    subprocess.run([TORCH_PYTHON, "-m", "bmvis", "snapshot"], cwd=site.folder, check=True)
+    snapshot(site.folder)
     site.write("src/shapes.py", "WIDTH = 5\n")
     return site
 
@@ -44,7 +44,7 @@ def test_check_mode_draws_the_model_and_warns_of_its_drift_at_each_place(driftin
 
 def test_next_build_reads_a_new_snapshot(drifting):
     drifting.build(bmvis_mode="snapshot")
-    subprocess.run([TORCH_PYTHON, "-m", "bmvis", "snapshot"], cwd=drifting.folder, check=True)
+    snapshot(drifting.folder)
     again = drifting.build(bmvis_mode="snapshot")
     assert "[5, 5]" in again.trees("index.html")[0].get_text()
     assert not drifting.build(bmvis_mode="check").warnings

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import bmvis
 
 from bmvis.options.definitions import OPTIONS
 
@@ -31,14 +32,7 @@ def project(tmp_path):
 
 def ask(project, *arguments, code=0, **request):
     """Return the reply to a request, and the standard error output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bmvis", "myst", "--path", "src", *arguments],
-        cwd=project,
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = bmvis(project, "myst", "--path", "src", *arguments, stdin=json.dumps(request))
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout) if done.stdout else None, done.stderr
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from commands import bmvis
 
 from bmvis.cli import main
 from bmvis.errors import BmvisError
@@ -43,7 +44,7 @@ def recorded(folder):
     return folder
 
 
-def bmvis(folder, *arguments, **environment) -> subprocess.CompletedProcess:
+def in_shell(folder, *arguments, **environment) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "bmvis", *arguments],
         cwd=folder,
@@ -56,7 +57,7 @@ def bmvis(folder, *arguments, **environment) -> subprocess.CompletedProcess:
 
 
 def test_show_finds_reference_in_working_directory(folder):
-    done = bmvis(folder, "show", "zoo:tiny")
+    done = in_shell(folder, "show", "zoo:tiny")
     assert done.stdout.splitlines() == [
         "root",
         "└── 0 (Linear) weight:[8, 4] bias:[8]",
@@ -93,7 +94,7 @@ def test_show_answers_from_the_cache(folder, monkeypatch, reference):
 
 
 def test_show_finds_module_on_pythonpath(folder, tmp_path):
-    assert "8, 4" in bmvis(tmp_path, "show", "zoo:tiny", PYTHONPATH=str(folder)).stdout
+    assert "8, 4" in in_shell(tmp_path, "show", "zoo:tiny", PYTHONPATH=str(folder)).stdout
 
 
 def test_show_accepts_display_options_as_flags(recorded):

@@ -1,11 +1,9 @@
-"""`bmvis table`, as typed in a shell."""
+"""`bmvis table`, its formats and its exit codes."""
 
 import csv
-import os
-import subprocess
-import sys
 
 import pytest
+from commands import bmvis
 
 ZOO = """
 from torch import nn
@@ -32,16 +30,8 @@ def folder(tmp_path_factory):
     return folder
 
 
-def table(folder, *arguments) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "bmvis", "table", *arguments],
-        cwd=folder,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-    )
+def table(folder, *arguments):
+    return bmvis(folder, "table", *arguments)
 
 
 def test_models_with_a_name_and_their_own_columns(folder):
