@@ -1,8 +1,10 @@
-"""Run commands of bmvis in this process, which is many times as fast as starting Python."""
+"""Run bmvis and sphinx-build in this process, which is many times as fast as starting Python and importing torch."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +31,18 @@ def bmvis(folder: Path, *arguments: str, stdin: str | None = None, env: Mapping[
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Done(result.exit_code, result.stdout, result.stderr)
+
+
+def sphinx_build(*arguments: str | Path) -> Done:
+    """Run `sphinx-build`; conf.py changes `sys.path` for this build only."""
+    from sphinx.cmd.build import main as run
+    from sphinx.util.console import strip_colors
+
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
+        patch.setattr(sys, "path", [*sys.path])
+        with redirect_stderr(io.StringIO()) as errors:
+            code = run([*map(str, arguments)])
+    return Done(code, strip_colors(out.getvalue()), strip_colors(errors.getvalue()))
 
 
 def snapshot(folder: Path) -> None:

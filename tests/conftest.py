@@ -15,6 +15,7 @@ BUILDS = (
     "mkdocs_bmvis/test_hosts.py",
     "mkdocs_bmvis/test_more_plugins.py",
     "mkdocs_bmvis/test_neighbors.py",
+    "sphinx_bmvis/test_interrupted.py",
     "sphinx_bmvis/test_neighbors.py",
     "test_interruptions.py",
     "test_public_sites.py",

@@ -17,6 +17,11 @@ from bmvis.worker.fork_server import ForkServer
 _MAX_SERVERS = 2
 """A test that changes the environment gets a worker with that environment, in place of the least recently used one."""
 
+_PATH = tuple(sys.path)
+"""What a worker gets in addition to the folders of a request, which conf.py can have added to `sys.path` too."""
+_OF_RUN = ("PYTEST_CURRENT_TEST", "DOCUTILSCONFIG")
+"""Environment variables that pytest and Sphinx set, and that no model reads."""
+
 
 class SharedServer:
     """A `ForkServer` that continues to run when a build ends, for the next build in the same environment.
@@ -53,7 +58,7 @@ class SharedServer:
             self._forget()
 
     def _running_server(self, request) -> ForkServer:
-        path = [entry for entry in sys.path if entry not in request.path]  # conf.py adds the folder of its models
+        path = [entry for entry in sys.path if entry in _PATH or entry not in request.path]
         state = _state(self._python, path)
         server = self._running.pop(state, None)
         if server is not None and not server.is_usable():
@@ -82,7 +87,7 @@ class SharedServer:
 
 def _state(python: str, path: list[str]) -> tuple[object, ...]:
     """Return what a worker process gets from this process when it starts."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_RUN}
     return python, tuple(path), tuple(sorted(environment.items())), tempfile.gettempdir(), started.PACKAGE
 
 

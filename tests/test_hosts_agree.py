@@ -1,12 +1,11 @@
 """The same reference and options give the same tree on a Sphinx page and on a Markdown page."""
 
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import indent
 
 import pytest
 from bs4 import BeautifulSoup
+from commands import sphinx_build
 from markdown import markdown
 from pythons import TORCH_PYTHON
 
@@ -70,8 +69,7 @@ def on_sphinx(tmp_path_factory):
     settings = f"bmvis_path = [{str(SRC)!r}]\nbmvis_python = {TORCH_PYTHON!r}\n"
     (folder / "conf.py").write_text(f"extensions = ['sphinx_bmvis']\n{settings}")
     (folder / "index.rst").write_text("Trees\n=====\n" + "".join(map(directive, [*TREES, *GALLERIES])))
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(folder), str(folder / "out")]
-    log = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    log = sphinx_build("-q", "-b", "html", folder, folder / "out").stderr
     assert log.count("WARNING") == log.count("raised ValueError: no weights") == len(GALLERIES)
     return BeautifulSoup((folder / "out" / "index.html").read_text(), "html5lib")
 

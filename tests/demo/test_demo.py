@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
+from commands import bmvis
 from nu import check, needs_nu, of_bmvis
 
 from bmvis.options.definitions import OPTIONS, Options
@@ -86,6 +87,5 @@ def test_printed_model_in_the_manual_is_current():
 
 
 def test_picture_of_the_terminal_is_current(tmp_path):
-    command = [sys.executable, "-m", "bmvis", "show", "models:bert_lora", "--svg", str(tmp_path / "terminal.svg")]
-    subprocess.run(command, cwd=DEMO, check=True)
+    bmvis(DEMO, "show", "models:bert_lora", "--svg", str(tmp_path / "terminal.svg"))
     assert (tmp_path / "terminal.svg").read_text() == (DEMO / "pictures" / "terminal.svg").read_text()

@@ -2,13 +2,13 @@
 
 import importlib
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 from bs4 import BeautifulSoup
+from commands import sphinx_build
 from torch import nn
 
 import bmvis
@@ -89,8 +89,8 @@ def test_restructuredtext_examples_build_without_warnings(tmp_path):
     [data] = re.findall(r'^```text title="models.csv"\n(.*?)^```', PAGES["model-table"], re.MULTILINE | re.DOTALL)
     (tmp_path / "models.csv").write_text(data)
     (tmp_path / "index.rst").write_text("Snippets\n========\n\n" + "\n\n".join(snippets))
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", str(tmp_path), str(tmp_path / "out")]
-    subprocess.run(command, check=True)
+    done = sphinx_build("-q", "-W", tmp_path, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
     page = BeautifulSoup((tmp_path / "out" / "index.html").read_text(), "html5lib")
     assert len(page.select(".bmvis, .bmvis-table, .bmvis-error")) >= len(snippets) > 10
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from commands import bmvis, sphinx_build
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 ZOO = """
@@ -53,7 +54,8 @@ def test_sphinx(project, language, page):
     title = "# Model\n\n" if language == "markdown" else "Model\n=====\n\n"
     (project / "docs" / "conf.py").write_text(settings)
     (project / "docs" / page).write_text(title + example("Sphinx", language))
-    run(project, "-m", "sphinx", "-W", "-q", "docs", "out")
+    done = sphinx_build("-W", "-q", project / "docs", project / "out")
+    assert done.returncode == 0, done.stderr
     assert_shows_the_model((project / "out" / "index.html").read_text())
 
 
@@ -84,10 +86,8 @@ def test_python_markdown(project):
 
 def test_terminal_and_notebook(project):
     command = shlex.split(example("Terminal and notebook", "console").removeprefix("$ "))
-    done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=project / "src", capture_output=True, text=True, check=True
-    )
-    assert "0-1(Linear)" in done.stdout
+    assert command[0] == "bmvis"
+    assert "0-1(Linear)" in bmvis(project / "src", *command[1:]).stdout
     script = f"from my_package import zoo\nmodel = zoo.bert(2)\n{example('Terminal and notebook', 'python')}"
     (project / "src" / "cell.py").write_text(script)
     run(project / "src", "cell.py")
@@ -95,6 +95,5 @@ def test_terminal_and_notebook(project):
 
 def test_numbers_and_figure_are_current():
     """To write them again, run `bmvis update --path demo_docs README.md`."""
-    command = [sys.executable, "-m", "bmvis", "update", "--check", "--path", "demo_docs", "README.md"]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = bmvis(Path(__file__).parents[2], "update", "--check", "--path", "demo_docs", "README.md")
+    assert done == (0, "", "")

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from commands import snapshot
+from commands import snapshot, sphinx_build
 from test_pages import DEMO, PAGES
 
 from bmvis.source.source import Source
@@ -73,8 +73,10 @@ def test_read_the_docs_builds_all_formats_from_snapshots(tmp_path):
     assert "jobs" not in recipe["build"], "it installs no PyTorch"
     folder = (tmp_path / recipe["sphinx"]["configuration"]).parent
     for builder in ["html", *("latex" if name == "pdf" else name for name in recipe["formats"])]:
-        command = [sys.executable, "-m", "sphinx", "-T", "-W", "--keep-going", "-b", builder, "-d", "_build/doctrees"]
-        done = subprocess.run([*command, ".", f"_build/{builder}"], cwd=folder, capture_output=True, text=True)
+        build = folder / "_build"
+        done = sphinx_build(
+            "-T", "-W", "--keep-going", "-b", builder, "-d", build / "doctrees", folder, build / builder
+        )
         assert done.returncode == 0, done.stderr
     assert "Linear" in (folder / "_build" / "html" / "index.html").read_text()
     [document] = (folder / "_build" / "latex").glob("*.tex")

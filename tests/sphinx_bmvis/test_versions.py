@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
+from commands import sphinx_build
 from pythons import TORCH_PYTHON
 
 MODELS = "from torch import nn\n\ndef net():\n    return nn.Linear({width}, 2)\n"
@@ -43,10 +44,9 @@ SETTINGS = {
 def test_sources_with_a_conf_of_their_own_have_their_own_models(tmp_path, settings):
     for name, width in (("new", 5), ("old", 3)):
         write_version(tmp_path / name, width, settings)
-    command = [sys.executable, "-m", "sphinx", "-qW", "-c", tmp_path / "new" / "docs"]
     for name, width in (("new", 5), ("old", 3)):
         out = tmp_path / "out" / name
-        subprocess.run([*command, tmp_path / name / "docs", out], check=True, cwd=tmp_path)
+        assert sphinx_build("-qW", "-c", tmp_path / "new" / "docs", tmp_path / name / "docs", out).returncode == 0
         assert [f"weight:[2, {width}]" in text for text in tree_of(out / "index.html")] == [True, True]
 
 
@@ -55,8 +55,8 @@ def test_sources_without_a_conf_have_the_models_of_the_conf(tmp_path):
     pages = tmp_path / "pages"
     pages.mkdir()
     (tmp_path / "project" / "docs" / "index.rst").rename(pages / "index.rst")
-    command = [sys.executable, "-m", "sphinx", "-qW", "-c", tmp_path / "project" / "docs", pages, tmp_path / "out"]
-    subprocess.run(command, check=True)
+    done = sphinx_build("-qW", "-c", tmp_path / "project" / "docs", pages, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
     assert "weight:[2, 5]" in tree_of(tmp_path / "out" / "index.html")[0]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from commands import snapshot
 
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
@@ -24,7 +25,7 @@ def project(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "pyproject.toml").write_text("[tool.bmvis.models]\ntiny = 'zoo:build'\n")
     (folder / "zoo.py").write_text("from torch import nn\ndef build(): return nn.Linear(2, 2)\n")
-    assert run(folder, "bmvis", "snapshot").returncode == 0
+    snapshot(folder)
     git(folder)
     return folder
 
