@@ -10,6 +10,7 @@ from shared_worker import own, shared
 BUILDS = (
     "browser/test_looks.py",
     "browser/test_unknown_themes.py",
+    "bmvis/extraction/test_recorded_twice.py",
     "bmvis/worker/test_hostile.py",
     "bmvis/worker/test_isolation.py",
     "mkdocs_bmvis/test_hosts.py",
