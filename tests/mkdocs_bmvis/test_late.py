@@ -26,7 +26,7 @@ def one_tree(config):
 
 @pytest.mark.parametrize("host", ["mkdocs", "zensical"])
 def test_build_without_changed_models_imports_only_what_draws_trees(tmp_path, host):
-    site = make_site(tmp_path, {"tree.md": TREE}, one_tree)
+    site = make_site(tmp_path, {"tree.md": TREE}, one_tree, shares_models=False)
     for file in site.joinpath("docs").glob("*.md"):
         if file.name != "tree.md":
             file.unlink()
