@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 import warnings
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -11,15 +12,14 @@ import msgspec
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
 from bmvis.options.parsing import parse_site_options
-from bmvis.render.html import assets
-from bmvis.render.html.markup import join
+from bmvis.render.html import notebook_output
 from bmvis.render.html.tree import to_html
 from bmvis.render.terminal import TerminalTree
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 
-_NUMBERS = itertools.count(1)
-"""Numbers for the ids of outputs, which must differ because all cells share one page."""
+_DRAWN: Counter[str] = Counter()
+"""How often each tree was drawn, by the digest of its HTML."""
 
 
 class Drawing:
@@ -38,9 +38,20 @@ class Drawing:
         return TerminalTree(self.page)
 
     def _repr_html_(self) -> str:
-        """Return the tree as HTML with its stylesheet. There is no script, because notebooks can forbid scripts."""
-        html = join(assets.inline_stylesheets(), to_html(self.page, f"bmvis-{next(_NUMBERS)}"))
-        return str(html)  # marimo saves no subclass of `str`
+        """Return the tree as HTML with its styles, and with its script for notebooks that run scripts."""
+        anchor = self._anchor()
+        # marimo saves no subclass of `str`
+        return str(notebook_output.output(to_html(self.page, anchor), anchor))
+
+    def _anchor(self) -> str:
+        """Return the id of an output, different from those of all trees on the page of a saved notebook.
+
+        A notebook can be run again in parts, so that a number would not be enough. It is not random, because outputs
+        that did not change are compared and committed.
+        """
+        digest = hashlib.sha256(to_html(self.page, "bmvis").encode()).hexdigest()[:8]
+        _DRAWN[digest] += 1
+        return f"bmvis-{digest}-{_DRAWN[digest]}"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Return the tree as HTML, and as text for notebooks in a terminal."""
@@ -116,3 +127,18 @@ class Captured(Model, frozen=True, eq=False):
 def captured(model: Model) -> Captured:
     """Return a model with the same data that notebooks can display."""
     return Captured(**msgspec.structs.asdict(model))
+
+
+def share_assets(notebook: Any, resources: Any) -> tuple[Any, Any]:
+    """Move the styles and scripts of all trees of a notebook to its first one: a preprocessor of nbconvert.
+
+    Args:
+        notebook: the notebook, as `nbformat` reads it. It is changed.
+        resources: what nbconvert knows about the conversion.
+
+    Returns:
+        Both arguments.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    notebook_output.share_assets([output["data"] for output in outputs if "data" in output])
+    return notebook, resources

@@ -12,6 +12,7 @@ from mkdocs.utils import get_relative_url
 
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.notebook_output import without_assets
 from mkdocs_bmvis.print_site import has_print_page
 
 
@@ -37,8 +38,8 @@ class PageAssets:
             config.extra_javascript[:0] = self._own(assets.linked(), ".js")
 
     def add_scripts(self, html: str, page: Page) -> str:
-        """Return the content of a page with the scripts that it needs, and without stylesheets of notebook outputs."""
-        html = assets.without_stylesheets(html)
+        """Return the content of a page with the scripts that it needs, and without styles of notebook outputs."""
+        html = without_assets(html)
         if self._links_all:
             return html
         scripts = self._own(assets.needed(html), ".js")

@@ -10,6 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from bmvis.render.html import assets
+from bmvis.render.html.notebook_output import without_assets
 
 PACKAGE = Path(str(files("bmvis")))
 LATEX_PACKAGE = PACKAGE / "render" / "bmvis.sty"
@@ -39,7 +40,7 @@ def link_page_assets(app: Sphinx, page: str, template: str, context: Any, doctre
     body = str(context.get("body") or "")
     found = assets.linked() if "navigation.instant" in features else assets.needed(body)
     if found:
-        context["body"] = assets.without_stylesheets(body)
+        context["body"] = without_assets(body)
     for file in map(Path, found):
         if file.suffix == ".css":
             app.add_css_file(file.name)

@@ -80,7 +80,9 @@ def test_element_in_code_stays_code_and_errors_name_the_notebook(built):
 
 
 def test_notebook_cell_shows_a_captured_model(built):
-    assert built.page("book/index.html").select_one("#bmvis-1 .bmvis-tree")
+    page = built.page("book/index.html")
+    assert page.select_one("[id^='bmvis-'] .bmvis-tree")
+    assert "/* bmvis */" not in str(page), "the page has its own stylesheet and script"
 
 
 def test_markdown_cell_has_the_assets_once(built):

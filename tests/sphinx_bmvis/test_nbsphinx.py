@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from trees import linear
 
 from bmvis.model.tree import Model, Module
 from bmvis.notebook import captured
@@ -37,7 +38,7 @@ def output(model) -> dict:
 @pytest.fixture(scope="module")
 def built(make_site):
     """Return the site, whose notebook is not run."""
-    model = captured(Model((Module("", 0, "Saved"),)))
+    model = captured(Model((Module("", 0, "Saved"), *(linear(f"part{size}", 1, 1, size) for size in range(1, 20)))))
     code = {"cell_type": "code", "id": "code", "metadata": {}, "source": "model", "execution_count": 1}
     raw = {"cell_type": "raw", "id": "raw", "metadata": {"raw_mimetype": "text/restructuredtext"}, "source": RAW}
     cells = [raw, code | {"outputs": [output(model), output(model.draw(depth=1))]}]
@@ -65,7 +66,8 @@ def test_saved_outputs_are_trees_without_running_the_notebook(built):
     assert len(ids) == len(set(ids))
 
 
-def test_page_has_the_stylesheet_once(built):
+def test_page_has_the_stylesheet_and_the_script_once(built):
     page = built.page("book.html")
     assert len(page.select("link[href*='bmvis.css']")) == 1
-    assert not [sheet for sheet in page.select("style") if "bmvis" in sheet.get_text()]
+    assert len(page.select("script[src*='bmvis.js']")) == 1
+    assert not [part for part in page.select("style, script") if "/* bmvis */" in part.get_text()]

@@ -1,7 +1,7 @@
 """Load the stylesheets and scripts for trees from `bmvis/static/`, as files or inline.
 
 The scripts and the stylesheet of trees consist of parts, in `script/`, `rows/` and `style/` of that folder, which are
-joined when they are loaded.
+joined when they are loaded. `notebook/` has the script of a notebook's output.
 """
 
 from __future__ import annotations
@@ -89,6 +89,11 @@ def _temporary() -> Path:
     return created
 
 
+def notebook_script() -> str:
+    """Return the function that starts the scripts in an output of a notebook."""
+    return _joined("notebook").rstrip()
+
+
 def _script() -> str:
     """Return the script that pages with trees load. If a page loads it several times, it runs only once."""
     return f"(() => {{\nif (window.bmvis) return;\n{_joined('script')}}})();\n"
@@ -160,17 +165,6 @@ _MARKS = {
     TABLE_SCRIPT: ('class="bmvis-table',),
 }
 """For each file, texts of which a page has one if it needs the file."""
-
-
-def without_stylesheets(html: str) -> str:
-    """Return HTML without the stylesheets that `inline_stylesheets` added to outputs of a notebook.
-
-    A page that links the stylesheet needs none of them, and those of saved notebooks can be older.
-    """
-    return _INLINE.sub("", html)
-
-
-_INLINE = re.compile(r"<style>/\* The trees of bmvis.*?</style>", re.DOTALL)
 
 
 def inline_stylesheets() -> Markup:

@@ -2,6 +2,9 @@
 
 const ROW = ".bmvis-tree li > details > summary, .bmvis-tree li > div";
 
+// A small tree of a notebook, which has no styles for what the script adds.
+const PLAIN = ".bmvis-plain + .bmvis";
+
 const all = (root, selector) => [...root.querySelectorAll(selector)];
 const listen = (kind, act) => document.addEventListener(kind, act);
 

@@ -2,7 +2,7 @@
 
 // What the second script uses of this one. It adds `rows`, its functions; inline, it runs right after this one.
 window.bmvis = {
-  all, announce, boxesBelow, buttonHtml, focusRow, itemOf, listen, makeSection, opener, parentOf, pressWithin, rootOf, rowOf, showLinked,
+  all, announce, boxesBelow, buttonHtml, equipNew, focusRow, itemOf, listen, makeSection, opener, parentOf, pressWithin, rootOf, rowOf, showLinked,
 };
 
 listen("keydown", pressKey);
@@ -33,10 +33,14 @@ function start() {
   const [first] = document.getElementsByClassName("bmvis");
   if (first && first === equipped) return;
   equipped = first;
-  // Those without a toolbar.
-  all(document, ":not(.bmvis-tools) + .bmvis-tree").forEach(equip);
-  all(document, ".bmvis").forEach(followBackground);
+  equipNew();
   openLinked();
+}
+
+// Equip the trees without a toolbar: those of a page, or of a new output of a notebook.
+function equipNew() {
+  for (const tree of all(document, ":not(.bmvis-tools) + .bmvis-tree")) if (!tree.closest(PLAIN)) equip(tree);
+  all(document, ".bmvis").forEach(followBackground);
 }
 
 // Material and Zensical put the next page into the same document, and notify `document$`; on a page from disk with instant

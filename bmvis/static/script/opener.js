@@ -15,7 +15,7 @@ const isModule = (item) => item.id.length > rootOf(item).id.length + 1;
 function bringOpener({ type, target }) {
   const row = target.closest?.(ROW);
   const item = row && itemOf(row);
-  if (!item?.id || !isModule(item) || item === opener.parentElement) return;
+  if (!item?.id || !isModule(item) || item === opener.parentElement || item.closest(PLAIN)) return;
   if (opener.ariaExpanded === "true" || (type !== "focusin" && opener.matches(":focus-visible"))) return;
   item.prepend(opener);
 }

@@ -1,0 +1,150 @@
+"""Outputs of notebooks look and work like trees of a page that has the whole stylesheet and the scripts."""
+
+import pytest
+import trees
+
+from bmvis.notebook import Drawing, captured
+from bmvis.options.definitions import Options
+from bmvis.render.html import assets
+from bmvis.render.html.notebook_output import output, share_assets
+from bmvis.render.html.tree import to_html
+from bmvis.view.layout import layout
+
+pytestmark = pytest.mark.browser
+
+TREES = {
+    "plain": (trees.bert, Options()),
+    "adapters": (trees.bert, Options(map=True, highlight=("query",), caption="A caption", open=9)),
+    "training": (trees.trained, Options(optimizer=True)),
+    "few rows": (trees.hostile, Options()),
+    "many rows": (lambda: trees.large(400), Options()),
+}
+DARK = '<!doctype html><body data-jp-theme-light="{}" style="background: {}">{}</body>'
+STYLES = """(names) => [...document.querySelectorAll(".bmvis, .bmvis *")].filter((element) => element.checkVisibility())
+  .flatMap((element) => [null, "::before", "::after"].map((part) => {
+    const style = getComputedStyle(element, part);
+    return [element.localName, element.className, part, ...names.map((name) => style[name])].join(" ");
+  }))"""
+PROPERTIES = [
+    *("display", "position", "inset", "margin", "padding", "width", "height", "border", "color", "background", "font"),
+    *("outline", "opacity", "boxShadow", "content", "visibility", "textAlign"),
+]
+"""Computed styles are compared, because pictures of input fields differ by chance."""
+LOADED = "() => window.bmvis?.rows && document.querySelector('.bmvis-tools') !== null"
+
+
+def drawn(name: str, anchor: str = "tree"):
+    make, options = TREES[name]
+    model = make(lora=True) if name == "adapters" else make()
+    return to_html(layout(model, options), anchor)
+
+
+def show(tab, html: str, *, is_dark: bool = False, is_loaded: bool = True):
+    tab.page.goto("about:blank")  # without what scripts left
+    tab.page.set_content(DARK.format(str(not is_dark).lower(), "#111" if is_dark else "#fff", html))
+    if is_loaded:
+        tab.page.wait_for_function(LOADED)
+
+
+def look(tab) -> bytes:
+    return tab.page.screenshot(full_page=True, animations="disabled")
+
+
+@pytest.mark.parametrize("tab", [{"java_script_enabled": False}], indirect=True, ids=["no scripts"])
+@pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", TREES)
+def test_output_without_scripts_looks_like_a_tree_of_a_page(tab, name, is_dark):
+    html = drawn(name)
+    for width in (1280, 380):
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        show(tab, f"{assets.inline_stylesheets()}{html}", is_dark=is_dark, is_loaded=False)
+        expected = look(tab)
+        show(tab, output(html, "tree"), is_dark=is_dark, is_loaded=False)
+        assert look(tab) == expected, width
+
+
+@pytest.mark.parametrize("name", ["plain", "adapters", "training"])
+def test_output_with_scripts_looks_and_works_like_a_tree_of_a_page(tab, name):
+    html = drawn(name)
+    found = []
+    for content in (f"{assets.inline()}{html}", output(html, "tree")):
+        show(tab, content)
+        styles = []
+        for width in (1280, 380):
+            tab.page.set_viewport_size({"width": width, "height": 900})
+            styles += tab.page.evaluate(STYLES, PROPERTIES)
+        tab.page.fill("input[type=search]", "bias")
+        tab.page.hover(".bmvis-hit >> nth=0")
+        tab.page.click(".bmvis-opener")
+        styles += tab.page.evaluate(STYLES, PROPERTIES)
+        tab.page.click("[data-do=pick]")
+        tab.page.mouse.move(0, 0)
+        found.append(styles + tab.page.evaluate(STYLES, PROPERTIES))
+    assert [pair for pair in zip(*found, strict=True) if pair[0] != pair[1]] == []
+    assert tab.errors == []
+
+
+def first_tree(tab) -> bytes:
+    return tab.page.locator(".bmvis").first.screenshot(animations="disabled")
+
+
+def test_outputs_of_one_notebook_do_not_depend_on_each_other(tab):
+    first, last = Drawing(trees.trained(), Options(optimizer=True))._repr_html_(), captured(trees.bert())._repr_html_()
+    show(tab, first)
+    alone = first_tree(tab)
+    show(tab, f"{first}<hr>{last}")
+    tab.page.wait_for_function("() => document.querySelectorAll('.bmvis-tools').length === 2")
+    assert first_tree(tab) == alone
+    tab.page.fill(".bmvis:last-of-type input[type=search]", "query")
+    assert [tree.locator(".bmvis-hit").count() for tree in tab.page.locator(".bmvis").all()] == [0, 1]
+    assert first_tree(tab) == alone
+
+
+def test_output_that_is_added_to_a_page_gets_its_tools(tab):
+    """As in a notebook whose cells are run one after the other, and one of them twice."""
+    show(tab, captured(trees.bert())._repr_html_())
+    add = """html => {
+      const cell = document.createElement("div");
+      cell.append(document.createRange().createContextualFragment(html));
+      document.body.append(cell);
+    }"""
+    for _ in range(2):
+        tab.page.evaluate(add, captured(trees.trained())._repr_html_())
+    tab.page.wait_for_function("() => document.querySelectorAll('.bmvis-tools').length === 3")
+    assert tab.errors == []
+
+
+def test_script_of_an_output_adds_nothing_to_a_small_tree(tab):
+    show(tab, captured(trees.hostile())._repr_html_() + captured(trees.bert())._repr_html_())
+    small, large = tab.page.locator(".bmvis").all()
+    assert [tree.locator(".bmvis-tools").count() for tree in (small, large)] == [0, 1]
+    for tree, openers in ((small, 0), (large, 1)):
+        tree.locator(".bmvis-tree li > div >> nth=0").hover()
+        assert tree.locator(".bmvis-opener").count() == openers
+
+
+def test_keys_of_a_tree_are_no_commands_of_jupyterlab(tab):
+    """JupyterLab ignores keys in elements with an attribute, which it looks for in a listener on the document."""
+    show(tab, captured(trees.bert())._repr_html_() + "<p tabindex=0 data-lm-suppress-shortcuts>A widget</p>")
+    tab.page.evaluate("""() => document.addEventListener("keydown", ({ target, key }) => {
+      if (!target.hasAttribute("data-lm-suppress-shortcuts")) (window.commands ??= []).push(key);
+    }, true)""")
+    tab.page.locator("summary >> nth=2").focus()
+    for key in ("ArrowDown", "d", "m", "Escape", "Shift+Enter"):
+        tab.page.keyboard.press(key)
+    tab.page.locator("p[tabindex]").focus()
+    tab.page.keyboard.press("x")
+    assert tab.page.evaluate("window.commands") == ["d", "Shift", "Enter"]
+
+
+def test_shared_assets_look_like_those_of_each_output(tab):
+    anchors = {"plain": "first", "training": "second"}
+    outputs = [{"text/html": str(output(drawn(name, anchor), anchor))} for name, anchor in anchors.items()]
+    found = []
+    for share in (list, share_assets):
+        share(outputs)
+        show(tab, "<hr>".join(data["text/html"] for data in outputs))
+        tab.page.wait_for_function("() => document.querySelectorAll('.bmvis-tools').length === 2")
+        found.append(tab.page.evaluate(STYLES, PROPERTIES))
+    assert found[0] == found[1]
+    assert [[data["text/html"].count(f"<{name}") for data in outputs] for name in ("style", "script")] == [[1, 0]] * 2
