@@ -128,3 +128,17 @@ def test_changelog_has_the_format_of_keep_a_changelog():
     assert versions[0] == "Unreleased"
     assert [version for version in versions[1:] if not re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", version)] == []
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_links_and_images_of_the_long_description_are_urls_of_files():
+    """PyPI and the sdist have no folder next to the README."""
+    core = pytest.importorskip("hatchling.metadata.core", reason="hatchling is not installed")
+    plugins = pytest.importorskip("hatchling.plugin.manager").PluginManager()
+    text = core.ProjectMetadata(str(ROOT), plugins).core.readme
+    links, images = re.findall(r"\]\((\S+?)\)", text), re.findall(r'\s(?:src|srcset)="([^"]+)"', text)
+    for prefix, urls in ((f"{URL}/blob/main/", links), (f"{URL}/raw/main/", images)):
+        paths = [url.removeprefix(prefix) for url in urls]
+        ours = [path for path, url in zip(paths, urls, strict=True) if path != url]
+        assert len(ours) >= 4
+        assert [path for path in ours if not (ROOT / path).is_file()] == []
+        assert [path for path in paths if "://" not in path and path not in ours] == []
