@@ -40,10 +40,13 @@ class _Traits(NamedTuple):
     """What the schema of an operation shows about its results."""
 
     name: str
-    is_view: bool
-    is_constant: bool
-    written: tuple[int | str, ...]
-    """Positions or names of the arguments that it writes to. It does not read those with a name, such as `out`."""
+    """What it does, in the words of a figure."""
+    is_view: bool = False
+    is_constant: bool = False
+    written: tuple[int | str, ...] = ()
+    """Positions or names of the arguments that it writes to."""
+    overwritten: tuple[int | str, ...] = ()
+    """Those of them that it does not read: arguments such as `out`, and the first one of `copy_`."""
 
 
 class DataflowRecorder:
@@ -85,13 +88,22 @@ class DataflowRecorder:
         """Record an argument of the call."""
         self._add_value(tensor, FlowValue("input", name, "", sizes(_shape(tensor))))
 
-    def observe(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
-        """Record an operation that has run."""
+    def observe(
+        self,
+        func: Any,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        given: Sequence[torch.Tensor],
+        results: Sequence[torch.Tensor],
+    ) -> None:
+        """Record an operation that has run. `given` are all tensors in its arguments."""
         traits = self._traits.get(func) or self._traits.setdefault(func, _traits(func))
-        results = (result,) if isinstance(result, torch.Tensor) else tensors_in((result,))
-        if traits.is_view and self._producers.has_writes and self._viewed(args, results):
+        if traits.is_view and self._producers.has_writes and given and self._producers.add_views(given[0], results):
             return
-        sources = [] if traits.is_constant else self._sources(traits, args, kwargs)
+        if traits.overwritten:
+            read = (*enumerate(args), *kwargs.items())
+            given = tensors_in([value for place, value in read if place not in traits.overwritten])
+        sources = [] if traits.is_constant else self._sources(given)
         if traits.is_view and len(sources) == 1 and sources[0] < 0:
             for tensor in results:
                 self._producers.set_alias(tensor, sources[0])
@@ -110,16 +122,9 @@ class DataflowRecorder:
                 own = self._append(RawOperation(self.operations[ref].call, "item", [ref], _shape(tensor)))
             self._producers.add_result(tensor, own, is_fresh=is_fresh)
 
-    def _viewed(self, args: Sequence[Any], results: Sequence[torch.Tensor]) -> bool:
-        base = next(iter(tensors_in(args)), None)
-        return base is not None and self._producers.add_views(base, results)
-
-    def _sources(self, traits: _Traits, args: Sequence[Any], kwargs: dict[str, Any]) -> list[int]:
+    def _sources(self, tensors: Sequence[torch.Tensor]) -> list[int]:
         found: dict[int, None] = {}
-        arguments = args[1:] if traits.name == "copy_" else args
-        if kwargs:
-            arguments = (*arguments, *(value for name, value in kwargs.items() if name not in traits.written))
-        for tensor in tensors_in(arguments):
+        for tensor in tensors:
             ref = self.producer(tensor)
             if ref is None or (ref < 0 and not self._is_source(ref)):
                 continue
@@ -134,7 +139,7 @@ class DataflowRecorder:
         call = self.stack.call
         shape = _shape(results[0]) if results else None
         if min(sources) >= 0:
-            return self._append(RawOperation(call, operation_name(traits.name), sources, shape))
+            return self._append(RawOperation(call, traits.name, sources, shape))
         sources = self._with_passed(traits, sources)
         foreign = {ref: path for ref in sources if (path := self._foreign_owner(ref)) is not None}
         if len(set(foreign.values())) > 1:  # weights of several modules are combined, such as those of an ensemble
@@ -142,7 +147,7 @@ class DataflowRecorder:
         elif foreign:
             # Code calls `module.forward` directly, or uses `other.weight`: the operation is that of the owner.
             call = self.stack.implied_call(next(iter(foreign.values())), self.operations)
-        return self._append(RawOperation(call, operation_name(traits.name), sources, shape))
+        return self._append(RawOperation(call, traits.name, sources, shape))
 
     def _with_passed(self, traits: _Traits, sources: list[int]) -> list[int]:
         """Return the sources with operations that read the parameters that the running module gets as values.
@@ -155,7 +160,7 @@ class DataflowRecorder:
         if not holders or all(holder == here for holder in holders.values()):
             return sources
         are_operands = here in holders.values()
-        combines = operation_name(traits.name) in _COMBINING
+        combines = traits.name in _COMBINING
         found = []
         for ref in sources:
             holder = holders.get(ref, here)
@@ -206,7 +211,7 @@ class DataflowRecorder:
 def _traits(func: Any) -> _Traits:
     schema = getattr(func, "_schema", None)
     if schema is None:  # a higher-order operator
-        return _Traits(getattr(func, "__name__", ""), False, False, ())
+        return _Traits(operation_name(getattr(func, "__name__", "")))
     name = schema.name.rpartition("::")[2]
     written: list[int | str] = []
     for position, argument in enumerate(schema.arguments):
@@ -214,7 +219,8 @@ def _traits(func: Any) -> _Traits:
             written.append(argument.name if argument.kwarg_only else position)
     is_view = not written and any(out.alias_info is not None for out in schema.returns)
     is_constant = name.startswith(_SHAPE_ONLY) or name in ("fill_", "zero_", "normal_", "uniform_")
-    return _Traits(name, is_view, is_constant and not is_view, tuple(written))
+    overwritten = tuple(place for place in written if isinstance(place, str) or name == "copy_")
+    return _Traits(operation_name(name), is_view, is_constant and not is_view, tuple(written), overwritten)
 
 
 def tensors_in(things: Iterable[Any]) -> list[torch.Tensor]:

@@ -229,23 +229,20 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         counted = formula(*args, out=out, **named) if formula else 0
         uncounted = "" if formula else macs.uncounted_name(func)
         given = tensors_in((args, *kwargs.values()) if kwargs else args)
-        self.recorder.computed(counted, _new_bytes(result, given), uncounted)
+        made = [result] if isinstance(result, torch.Tensor) else tensors_in((result,))
+        self.recorder.computed(counted, _new_bytes(made, given), uncounted)
         self.recorder.used(given)
         if self.recorder.dataflow:
-            self.recorder.dataflow.observe(func, args, kwargs, result)
+            self.recorder.dataflow.observe(func, args, kwargs, given, made)
 
 
-def _new_bytes(result: Any, given: Sequence[torch.Tensor]) -> int:
+def _new_bytes(made: Sequence[torch.Tensor], given: Sequence[torch.Tensor]) -> int:
     """Return the bytes of the tensors that an operation created. Those that were given and views do not count."""
-    made = [leaf for leaf in tensors_in((result,)) if _has_storage(leaf)]
+    made = [leaf for leaf in made if leaf.layout == torch.strided]
     if not made:
         return 0
-    known = {leaf.untyped_storage()._cdata for leaf in given if _has_storage(leaf)}
+    known = {leaf.untyped_storage()._cdata for leaf in given if leaf.layout == torch.strided}
     return sum(leaf.numel() * leaf.element_size() for leaf in made if leaf.untyped_storage()._cdata not in known)
-
-
-def _has_storage(leaf: Any) -> bool:
-    return isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided
 
 
 def _with_calls(live: LiveModel, recorder: Recorder) -> Model:

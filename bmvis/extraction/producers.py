@@ -56,7 +56,8 @@ class Producers:
 
     def find(self, tensor: torch.Tensor) -> int | None:
         """Return a reference to the value of a tensor; None if it depends on nothing."""
-        own = self._creator(tensor)
+        known = self._known.get(id(tensor))
+        own = known[1] if known is not None and known[0]() is tensor else self._storages.get(_key(tensor))
         if not self._written:
             return own
         writes = self._written.get(_key(tensor))
