@@ -194,8 +194,9 @@ def _print(page: Page) -> None:
 def _print_figure(built: Built, options: Options) -> None:
     """Print the edges of the figure, which can have more boxes than a drawing."""
     figures, _ = chosen_figures(built.model, options, built.base)
-    if figures:
-        lines = [*connection_lines(figures[0]), called_with(figures[0])]
+    figure = next(figures, None)
+    if figure is not None:
+        lines = [*connection_lines(figure), called_with(figure)]
         click.echo("\n".join(printable(line) for line in lines if line))
 
 

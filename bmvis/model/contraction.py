@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from bmvis.model.dataflow import Dataflow, Dims, FlowOperation
@@ -88,38 +88,50 @@ class _Contraction:
         self.box = box
         self.shown = operations
         self.inputs: dict[str, FigureNode] = {}
-        self.boxes: dict[int, FigureNode] = {}
+        self.boxes: dict[int, tuple[FigureNode]] = {}
         self.joins: list[FigureNode] = []
         self.origins: list[tuple[FigureNode, ...]] = []
         """For each operation, the nodes that its result comes from; none if it depends on nothing that is shown."""
 
     def nodes(self) -> list[FigureNode]:
-        for index, operation in enumerate(self.flow.operations):
-            self.origins.append(self._origins(index, operation))
+        while len(self.origins) < len(self.flow.operations):
+            index = len(self.origins)
+            call = self.box[self.flow.operations[index].call]
+            if call == OPEN or not self._add_whole_box(index, call):
+                self.origins.append(self._origins(index, self.flow.operations[index]))
         results = []
         for result in self.flow.results:
             node = FigureNode("output", -1, len(self.flow.operations), result.name)
             self._connect(result.sources, node)
             if node.ins:
                 results.append(node)
-        inner = sorted([*self.boxes.values(), *self.joins], key=lambda node: node.order)
+        inner = sorted([*(node for (node,) in self.boxes.values()), *self.joins], key=lambda node: node.order)
         return [*(node for node in self.inputs.values() if node.outs), *inner, *results]
+
+    def _add_whole_box(self, start: int, call: int) -> bool:
+        """Add a box with all its operations at once, if each of the values from outside depends on a shown one."""
+        end = self.flow.ranges[call][1]
+        used = [ref for one in self.flow.operations[start:end] for ref in one.sources if ref < start]
+        if call in self.boxes or not all(ref < 0 or self.origins[ref] for ref in used):
+            return False
+        node = FigureNode("module", call, start)
+        self.boxes[call] = (node,)
+        self._connect(dict.fromkeys(used), node)
+        self.origins += [self.boxes[call]] * (end - start)
+        return True
 
     def _origins(self, index: int, operation: FlowOperation) -> tuple[FigureNode, ...]:
         call = self.box[operation.call]
-        is_closed = call != OPEN
+        if call != OPEN:
+            return self._origins_in_box(index, call, operation.sources)
         values = [self.flow.values[-1 - ref] for ref in operation.sources if ref < 0]
         weights = [value.name for value in values if value.kind == "parameter"]
         if not (
             weights
-            or any(value.kind == "input" or is_closed for value in values)
+            or any(value.kind == "input" for value in values)
             or any(ref >= 0 and self.origins[ref] for ref in operation.sources)
         ):
             return ()
-        if is_closed:
-            node = self.boxes.setdefault(call, FigureNode("module", call, index))
-            self._connect(operation.sources, node)
-            return (node,)
         found = dict.fromkeys(node for ref in operation.sources for node in self._nodes_of(ref))
         is_node = self.shown == "all" or weights or len(found) > 1
         if not is_node or self.shown == "none":
@@ -130,6 +142,17 @@ class _Contraction:
         self._connect(operation.sources, node)
         return (node,)
 
+    def _origins_in_box(self, index: int, call: int, sources: Sequence[int]) -> tuple[FigureNode, ...]:
+        own = self.boxes.get(call)
+        others = [ref for ref in sources if ref < 0 or self.origins[ref] is not own]
+        if len(others) == len(sources) and not any(ref < 0 or self.origins[ref] for ref in others):
+            return ()
+        if own is None:
+            own = self.boxes[call] = (FigureNode("module", call, index),)
+        if others:
+            self._connect(others, own[0])
+        return own
+
     def _nodes_of(self, ref: int) -> tuple[FigureNode, ...]:
         if ref >= 0:
             return self.origins[ref]
@@ -138,7 +161,7 @@ class _Contraction:
             return ()
         return (self.inputs.setdefault(value.name, FigureNode("input", -1, -1, value.name)),)
 
-    def _connect(self, sources: Sequence[int], target: FigureNode) -> None:
+    def _connect(self, sources: Iterable[int], target: FigureNode) -> None:
         for ref in sources:
             shape = self.flow.operations[ref].shape if ref >= 0 else self.flow.values[-1 - ref].shape
             for node in self._nodes_of(ref):

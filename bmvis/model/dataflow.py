@@ -7,6 +7,8 @@ Operations that no output depends on are left out, and so are those that depend 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -53,7 +55,7 @@ class FlowResult(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, arra
     sources: tuple[int, ...]
 
 
-class Dataflow(msgspec.Struct, frozen=True, omit_defaults=True):
+class Dataflow(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """The record of one call of a model; see `bmvis.extraction.dataflow`."""
 
     values: tuple[FlowValue, ...]
@@ -62,3 +64,17 @@ class Dataflow(msgspec.Struct, frozen=True, omit_defaults=True):
     results: tuple[FlowResult, ...]
     called_with: str = ""
     """The inputs: `input_ids: int64[1, 8]`."""
+
+    @cached_property
+    def ranges(self) -> Sequence[tuple[int, int]]:
+        """For each call, the first of its operations and the end; those of the calls that it makes are in between."""
+        starts, ends = [len(self.operations)] * len(self.calls), [0] * len(self.calls)
+        for index, operation in enumerate(self.operations):
+            if not ends[operation.call]:
+                starts[operation.call] = index
+            ends[operation.call] = index + 1
+        for call in range(len(self.calls) - 1, 0, -1):
+            parent = self.calls[call].parent
+            starts[parent] = min(starts[parent], starts[call])
+            ends[parent] = max(ends[parent], ends[call])
+        return list(zip(starts, ends, strict=True))

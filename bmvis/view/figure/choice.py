@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
+import msgspec
+
 from bmvis import address
 from bmvis.errors import BmvisError, FigureError, HighlightError
 from bmvis.model.tree import Model
@@ -18,20 +23,21 @@ _SIMILAR = {"equal": False, "similar": True, "auto": None}
 
 def chosen_figures(
     model: Model, options: Options, base: Model | None = None, *, most: int = MAX_BOXES
-) -> tuple[tuple[Figure, ...], tuple[BmvisError, ...]]:
+) -> tuple[Iterator[Figure], tuple[BmvisError, ...]]:
     """Return the figure that the options select, followed by those of the levels above it; and what to warn about.
 
-    There is none if the options select none, or if the model has no record of its dataflow. `most` is the maximum
-    number of modules and joins of the level `auto`. Edges that only the model or only `base` has are marked.
+    Each figure is made when it is needed. There is none if the options select none, or if the model has no record of
+    its dataflow. `most` is the maximum number of modules and joins of the level `auto`. Edges that only the model or
+    only `base` has are marked.
     """
     if not options.flow:
-        return (), ()
+        return iter(()), ()
     flow = model.dataflow
     if flow is None:
-        return (), _reasons(model)
+        return iter(()), _reasons(model)
     if not flow.operations:
         what = "no output of the model depends on its inputs or parameters, so there is no architecture figure"
-        return (), (FigureError(what, hint="change the option inputs, or remove the option flow"),)
+        return iter(()), (FigureError(what, hint="change the option inputs, or remove the option flow"),)
     warnings: list[BmvisError] = []
     if base is not None and base.dataflow is None:
         what = f"the dataflow of the base model {base.root.type} is not known, so the figure marks no changes"
@@ -47,8 +53,14 @@ def chosen_figures(
         similar=_SIMILAR[options.fold],
         base=base,
     )
+    return _levels(figures, options, most), tuple(warnings)
+
+
+def _levels(figures: Figures, options: Options, most: int) -> Iterator[Figure]:
+    """Yield the figure that the options select, and those of the levels above it."""
     first = figures.at(options.flow) if isinstance(options.flow, int) else figures.fitting(most)
-    return (first, *(figures.at(level) for level in range(first.level - 1, 0, -1))), tuple(warnings)
+    yield first
+    yield from (figures.at(level) for level in range(first.level - 1, 0, -1))
 
 
 def drawn_figure(
@@ -56,16 +68,16 @@ def drawn_figure(
 ) -> tuple[DrawnFigure | None, tuple[BmvisError, ...]]:
     """Return the figure that the options select, or the nearest one that can be drawn; and what to warn about."""
     figures, warnings = chosen_figures(model, options, base, most=most)
-    if not figures:
+    wanted = next(figures, None)
+    if wanted is None:
         return None, warnings
-    wanted = figures[0]
-    drawn = draw_deepest(figure for figure in figures if len(figure.boxes) <= MAX_DRAWN)
+    drawn = draw_deepest(figure for figure in chain([wanted], figures) if len(figure.boxes) <= MAX_DRAWN)
     if drawn is None or drawn.drawing is None:
         what = f"the architecture figure of this {model.root.type} cannot be drawn without lines that cross boxes"
         if drawn is None:
             what = f"the architecture figure of this {model.root.type} has more than {MAX_DRAWN} boxes"
         problem = FigureError(f"{what}; the page lists the connections", hint="close modules with flow-closed")
-        return drawn or DrawnFigure(figures[-1], None), (*warnings, problem)
+        return drawn or DrawnFigure(_shallowest(model, options, base), None), (*warnings, problem)
     if drawn.figure.level != wanted.level and options.flow == wanted.level:
         what = (
             f"level {wanted.level} of the architecture figure cannot be drawn; the page has level {drawn.figure.level}"
@@ -73,6 +85,11 @@ def drawn_figure(
         hint = f"set flow: {drawn.figure.level}, or close modules with flow-closed"
         warnings = (*warnings, FigureError(what, hint=hint))
     return drawn, warnings
+
+
+def _shallowest(model: Model, options: Options, base: Model | None) -> Figure:
+    figures, _ = chosen_figures(model, msgspec.structs.replace(options, flow=1), base)
+    return next(figures)
 
 
 def _reasons(model: Model) -> tuple[BmvisError, ...]:

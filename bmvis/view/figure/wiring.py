@@ -22,7 +22,6 @@ class Signatures:
         self.model = model
         self._numbers: dict[Hashable, int] = {}
         self._wirings: dict[int, int] = {}
-        self._ranges = _ranges(flow)
         self._calls = Counter(call.path for call in flow.calls)
         self._exact = fold(model, non_params=True, buffers=True).signatures
         self._forms: list[int] | None = None
@@ -76,23 +75,26 @@ class Signatures:
 
     def _operations(self, call: int) -> Hashable:
         """Return the operations of a call with the values that they use, numbered from the first one in the call."""
-        start, end = self._ranges[call]
-        path = self.flow.calls[call].path
+        start, end = self.flow.ranges[call]
+        calls, values = self.flow.calls, self.flow.values
+        path = calls[call].path
+        names: dict[int, str] = {}
         outside: dict[int, int] = {}
         found = []
         for operation in self.flow.operations[start:end]:
+            name = names.get(operation.call)
+            if name is None:
+                name = names[operation.call] = _below(path, calls[operation.call].path)
             sources: list[int] = []
             weights = 0
             for ref in operation.sources:
-                if ref < 0:
-                    value = self.flow.values[-1 - ref]
-                    if value.kind != "input":
-                        weights += 1
-                        continue
-                sources.append(ref - start if ref >= start else -1 - outside.setdefault(ref, len(outside)))
-            found.append(
-                (_below(path, self.flow.calls[operation.call].path), operation.name, weights, *sorted(sources))
-            )
+                if ref >= start:
+                    sources.append(ref - start)
+                elif ref < 0 and values[-1 - ref].kind != "input":
+                    weights += 1
+                else:
+                    sources.append(-1 - outside.setdefault(ref, len(outside)))
+            found.append((name, operation.name, weights, *sorted(sources)))
         return tuple(found)
 
 
@@ -110,16 +112,3 @@ def _below(parent: str, path: str) -> str:
     if path == parent:
         return ""
     return path.removeprefix(f"{parent}.") if parent else path
-
-
-def _ranges(flow: Dataflow) -> list[tuple[int, int]]:
-    """Return for each call the range of its operations, including those of the calls that it makes."""
-    starts, ends = [len(flow.operations)] * len(flow.calls), [0] * len(flow.calls)
-    for index, operation in enumerate(flow.operations):
-        starts[operation.call] = min(starts[operation.call], index)
-        ends[operation.call] = index + 1
-    for call in range(len(flow.calls) - 1, 0, -1):
-        parent = flow.calls[call].parent
-        starts[parent] = min(starts[parent], starts[call])
-        ends[parent] = max(ends[parent], ends[call])
-    return list(zip(starts, ends, strict=True))

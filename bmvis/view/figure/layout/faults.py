@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise
 from typing import NamedTuple
 
 from bmvis.view.figure.layout.drawing import FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
@@ -125,13 +125,13 @@ def _through_boxes(drawing: FigureDrawing, segments: Sequence[Segment]) -> Itera
 
 def _through_texts(drawing: FigureDrawing, segments: Sequence[Segment]) -> Iterator[str]:
     texts = [text for frame in drawing.frames for text in frame.texts] + list(drawing.shapes)
-    for text in texts:
-        area = text_area(text)
+    areas = [(text, text_area(text)) for text in texts]
+    for text, area in areas:
         for line, segment in segments:
             if segment.overlaps(area):
                 yield f"the line {line.source} > {line.target} crosses the text {text.text}"
-    for one, other in combinations(texts, 2):
-        if text_area(one).overlaps(text_area(other)):
+    for (one, area), (other, other_area) in combinations(areas, 2):
+        if area.overlaps(other_area):
             yield f"the text {one.text} overlaps {other.text}"
 
 
@@ -155,15 +155,22 @@ def _shared_lines(segments: Sequence[Segment]) -> Iterator[str]:
     """Yield parallel lines of different sources that lie on each other."""
     for is_vertical in (True, False):
         parallel = [s for s in segments if (s.area.width < s.area.height) == is_vertical]
-        for one, other in combinations(parallel, 2):
-            if one.line.source != other.line.source and _is_shared(one.area, other.area, is_vertical):
-                first, second = one.line, other.line
-                yield f"{first.source} > {first.target} and {second.source} > {second.target} share a line"
+        parallel.sort(key=lambda segment: segment.area.left if is_vertical else segment.area.top)
+        for number, one in enumerate(parallel):
+            for other in islice(parallel, number + 1, None):
+                if _distance(one.area, other.area, is_vertical) >= NEAR:
+                    break
+                if one.line.source != other.line.source and _are_opposite(one.area, other.area, is_vertical):
+                    first, second = one.line, other.line
+                    yield f"{first.source} > {first.target} and {second.source} > {second.target} share a line"
 
 
-def _is_shared(one: Rectangle, other: Rectangle, is_vertical: bool) -> bool:
+def _distance(one: Rectangle, other: Rectangle, is_vertical: bool) -> float:
+    return abs(one.left - other.left) if is_vertical else abs(one.top - other.top)
+
+
+def _are_opposite(one: Rectangle, other: Rectangle, is_vertical: bool) -> bool:
+    """Return whether two parallel lines are next to each other on some length."""
     if is_vertical:
-        distance, overlap = abs(one.left - other.left), min(one.bottom, other.bottom) - max(one.top, other.top)
-    else:
-        distance, overlap = abs(one.top - other.top), min(one.right, other.right) - max(one.left, other.left)
-    return distance < NEAR and overlap > TOLERANCE
+        return min(one.bottom, other.bottom) - max(one.top, other.top) > TOLERANCE
+    return min(one.right, other.right) - max(one.left, other.left) > TOLERANCE

@@ -6,6 +6,7 @@ The widths are those of DejaVu Sans, the widest of the usual fonts of user inter
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Role = Literal["name", "detail", "title", "subtitle", "badge", "end", "join", "shape"]
@@ -73,6 +74,7 @@ def _by_character(groups: Mapping[float, str]) -> Mapping[str, float]:
 _WIDTHS = {True: _by_character(_BOLD), False: _by_character(_REGULAR)}
 
 
+@lru_cache(maxsize=4096)
 def text_width(text: str, role: Role) -> float:
     """Return an upper limit of the width of a text, in pixels."""
     font = FONTS[role]
