@@ -6,7 +6,7 @@ finds the operations that produced the arguments (`bmvis.extraction.producers`),
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -63,6 +63,8 @@ class DataflowRecorder:
         """For the reference of a parameter or buffer, the paths of the modules that have it."""
         self.passed: dict[tuple[int, int], int] = {}
         """For a parameter and the call that passes it on, the operation that reads it."""
+        self._of_weights: set[int] = set()
+        """The operations that depend on parameters alone."""
         self._traits: dict[Any, _Traits] = {}
         self._register_tensors(live)
 
@@ -108,11 +110,15 @@ class DataflowRecorder:
             for tensor in results:
                 self._producers.set_alias(tensor, sources[0])
             return
+        is_of_weights = bool(sources) and all(self._is_of_weights(ref) for ref in sources)
+        written = _written(traits, args, kwargs) if traits.written else []
+        if is_of_weights and written and all(self._is_parameter(self.producer(tensor)) for tensor in written):
+            return  # such as a moving average: what uses the parameter still depends on the parameter alone
         ref = self._add(traits, sources, results) if sources else None
-        for place in traits.written:
-            written = args[place] if isinstance(place, int) and place < len(args) else kwargs.get(str(place))
-            for tensor in tensors_in((written,)):
-                self._producers.add_write(tensor, ref)
+        if is_of_weights and ref is not None:
+            self._of_weights.add(ref)
+        for tensor in written:
+            self._producers.add_write(tensor, ref)
         if traits.written and ref is None:
             return
         is_fresh = not traits.is_view and not traits.written
@@ -130,6 +136,13 @@ class DataflowRecorder:
                 continue
             found[ref] = None
         return list(found)
+
+    def _is_of_weights(self, ref: int) -> bool:
+        """Return whether a value depends on parameters alone."""
+        return ref in self._of_weights if ref >= 0 else self._is_parameter(ref)
+
+    def _is_parameter(self, ref: int | None) -> bool:
+        return ref is not None and ref < 0 and self.values[-1 - ref].kind == "parameter"
 
     def _is_source(self, ref: int) -> bool:
         """Return whether a value counts as a source: a buffer only in a call of the module that has it."""
@@ -221,6 +234,12 @@ def _traits(func: Any) -> _Traits:
     is_constant = name.startswith(_SHAPE_ONLY) or name in ("fill_", "zero_", "normal_", "uniform_")
     overwritten = tuple(place for place in written if isinstance(place, str) or name == "copy_")
     return _Traits(operation_name(name), is_view, is_constant and not is_view, tuple(written), overwritten)
+
+
+def _written(traits: _Traits, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """Return the tensors that an operation writes to."""
+    places = traits.written
+    return tensors_in([value for place, value in (*enumerate(args), *kwargs.items()) if place in places])
 
 
 def tensors_in(things: Iterable[Any]) -> list[torch.Tensor]:

@@ -195,7 +195,27 @@ def written_to_argument(net, x):
     return out, kept
 
 
+def averaged_weights(net, x):
+    with torch.no_grad():
+        for mine, other in zip(net.a.parameters(), net.b.parameters(), strict=True):
+            other.mul_(0.9).add_(mine, alpha=0.1)
+    return net.a(x) - net.b(x)
+
+
+def averaged_data(net, x):
+    for mine, other in zip(net.a.parameters(), net.b.parameters(), strict=True):
+        other.data.copy_(0.9 * other.data + 0.1 * mine.data)
+    torch._foreach_lerp_([net.b.weight.data], [net.a.weight.data], 0.1)
+    return net.a(x) - net.b(x)
+
+
+def parameter_set_to_a_value(net, x):
+    net.scale.data.copy_(net.a(x)[0])
+    return net.scale * net.b(x)
+
+
 BOTH = "in:x > a; in:x > b; "
+TWINS = BOTH + "a > (−)root; b > (−)root; (−)root > out:output"
 CASES = {
     "dictionary": (lambda net, x: {"one": net.a(x), "two": net.b(x)}, BOTH + "a > out:one; b > out:two"),
     "dataclass": (lambda net, x: Output(net.a(x)), "in:x > a; a > out:logits"),
@@ -262,6 +282,12 @@ CASES = {
     "weight of an embedding added": (
         embedding_added,
         "in:x > a; a > (+)root; table > (+)root; (+)root > b; b > out:output",
+    ),
+    "weights changed by other weights": (averaged_weights, TWINS),
+    "weights overwritten by other weights": (averaged_data, TWINS),
+    "parameter overwritten by a value": (
+        parameter_set_to_a_value,
+        BOTH + "a > (×)root; b > (×)root; (×)root > out:output",
     ),
     "module called twice": (
         one_input_twice,
