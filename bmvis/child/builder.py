@@ -160,12 +160,11 @@ def _place(file: str, line: int) -> str:
 def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attempt:
     """Build the model on a device, capture it, and call it if there are inputs."""
     if device == "meta":
-        log = meta_failures.FailureLog()
+        log = meta_failures.FailureLog(call=KnownValues().call)
     with ExitStack() as stack:
         if log is not None:
             stack.enter_context(meta_failures.watched_calls(log))
-        modes = ([KnownValues()] if device == "meta" else []) + ([log] if log is not None else [])
-        model, optimizers_found = loader.call(task.target, task.reference, device, modes)
+        model, optimizers_found = loader.call(task.target, task.reference, device, [log] if log is not None else [])
     notes = _branch_notes(log) if device == "meta" and log is not None else ()
     try:
         captured = capture_live(model)

@@ -35,6 +35,7 @@ _UNTRACKED = frozenset(
     ("__deepcopy__", "resize_", "resize_as_", "set_", "share_memory_", "as_subclass", "register_hook")
 )
 _PLAIN = (torch.Tensor, nn.Parameter)
+_NESTED = (list, tuple, dict)
 _UNCERTAIN = object()
 """Result of `_answer` if the value of a call is not certain."""
 
@@ -63,7 +64,10 @@ class KnownValues(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        kwargs = kwargs or {}
+        return self.call(func, args, kwargs or {})
+
+    def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function of PyTorch. Another mode that calls this saves the time of entering two modes."""
         name = getattr(func, "__name__", "")
         if name in _MOVES and args and _is_plain_meta(args[0]):
             moved = _MOVES[name](args, kwargs)
@@ -72,7 +76,9 @@ class KnownValues(TorchFunctionMode):
         if func is torch.Tensor.__iter__ and id(args[0]) in self._known:
             with self:
                 return iter(args[0].unbind(0))
-        values = self._values(func, name, args, kwargs) if self._known or func in _CONSTRUCTORS else None
+        values = None
+        if func in _CONSTRUCTORS or (self._known and self._is_known(args, kwargs)):
+            values = self._values(func, name, args, kwargs)
         if values is None:
             self._forget_written(name, args)
             return func(*args, **kwargs)
@@ -115,6 +121,14 @@ class KnownValues(TorchFunctionMode):
         if func in _CONSTRUCTORS:
             kwargs = {**kwargs, "device": "cpu"}
         return _Operation(args, kwargs, tensors).on_cpu(self._value)
+
+    def _is_known(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Return whether an argument is a tensor that has a value, or can contain one. It runs for each operation."""
+        known = self._known
+        for given in (*args, *kwargs.values()) if kwargs else args:
+            if id(given) in known or isinstance(given, _NESTED):
+                return True
+        return False
 
     def _value(self, tensor: torch.Tensor) -> torch.Tensor | None:
         """Return the value of a tensor. A small tensor on the CPU is its own value."""

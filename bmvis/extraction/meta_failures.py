@@ -35,10 +35,11 @@ META_AWARE = frozenset(
 """Packages that check for the meta device, but build the same modules on all devices."""
 _TORCH = str(Path(torch.__file__).parent)
 _IS_META, _IS_CPU, _DEVICE = (vars(torch._C.TensorBase)[name].__get__ for name in ("is_meta", "is_cpu", "device"))
-_CHECKS = (_IS_META, _IS_CPU, _DEVICE, torch.Tensor.data_ptr)
+_CHECKS = frozenset((_IS_META, _IS_CPU, _DEVICE, torch.Tensor.data_ptr))
 """Functions whose result on the meta device differs from that on the CPU."""
 _PLAIN = (torch.Tensor, nn.Parameter)
 _STORAGES = (torch.UntypedStorage, torch.TypedStorage)
+Call = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 _COMPARISONS = ("COMPARE_OP", "CONTAINS_OP", "IS_OP")
 
 
@@ -62,24 +63,27 @@ class FailureLog(TorchFunctionMode):
 
     Args:
         ends: the value of `time.monotonic()` from which on calls of PyTorch raise `OutOfTimeError`; None for no limit.
+        call: calls the function with its arguments; None for a plain call.
     """
 
-    def __init__(self, ends: float | None = None) -> None:
+    def __init__(self, ends: float | None = None, call: Call | None = None) -> None:
         super().__init__()
         self.failures: list[Failure] = []
         self.branches: dict[tuple[str, int], None] = {}
         """Files and lines that check the device or address of a meta tensor, in the order of their calls."""
         self._ends = ends
+        self._call = call
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if self._ends is not None and time.monotonic() > self._ends:
             raise OutOfTimeError
+        kwargs = kwargs or {}
         try:
-            result = func(*args, **(kwargs or {}))
+            result = func(*args, **kwargs) if self._call is None else self._call(func, args, kwargs)
         except Exception as error:
-            self.note(func, args, kwargs or {}, error)
+            self.note(func, args, kwargs, error)
             raise
         if func in _CHECKS and isinstance(args[0], torch.Tensor):
             self._note_branch(func, args[0], sys._getframe(1))

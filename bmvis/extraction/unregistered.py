@@ -62,6 +62,7 @@ def find_unregistered(places: Iterable[tuple[str, nn.Module]]) -> Iterator[Unreg
         seen.update(id(parameter) for _, parameter in introspection.parameters(module))
         seen.update(id(buffer) for _, buffer in introspection.buffers(module))
     classes: set[type] = set()
+    searched: set[int] = set()
     for path, module in places:
         attributes = list(object.__getattribute__(module, "__dict__").items())
         if type(module) not in classes:
@@ -70,7 +71,10 @@ def find_unregistered(places: Iterable[tuple[str, nn.Module]]) -> Iterator[Unreg
         for name, value in attributes:
             if type(value) in _SCALARS or (type(value) in _CONTAINERS and not value):
                 continue  # nearly all attributes, so no function is called for them
-            if _may_contain(value) and type(name) is str and name not in _SLOTS:
+            if id(value) in searched or name in _SLOTS or type(name) is not str:
+                continue  # many modules have one configuration
+            searched.add(id(value))
+            if _may_contain(value):
                 found = _look_into(join(path, user_text.safe_text(name)), value, seen)
                 if found is not None:
                     yield found
