@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,6 +25,11 @@ from bmvis.source.source import Source
 from bmvis.worker.protocol import TIMEOUT
 
 _T = TypeVar("_T")
+MODELS_PER_JOB = 50
+"""Number of models for which a further process is started by default: it imports PyTorch and the libraries again,
+which takes as long as about 50 models of transformers."""
+MAX_JOBS = 4
+"""Maximum number of processes by default: each one has PyTorch and the libraries in memory."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +38,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     project: Project
     names: tuple[str, ...] = ()
     """Names and patterns. Empty for all models."""
-    jobs: int = 1
-    """Number of models to build at the same time."""
+    jobs: int | None = None
+    """Number of models to build at the same time. None for as many as pay: see `MODELS_PER_JOB`."""
     timeout: float = TIMEOUT
     """Seconds per model."""
     shard: tuple[int, int] = (1, 1)
@@ -101,7 +107,8 @@ class Builders:
         chosen, broken = self._chosen()
         chosen = self._part(chosen)
         free: SimpleQueue[Source] = SimpleQueue()
-        for number in range(min(self._work.jobs, len(chosen))):
+        jobs = _default_jobs(len(chosen)) if self._work.jobs is None else self._work.jobs
+        for number in range(min(jobs, len(chosen))):
             free.put(self._source() if number else self._first)
 
         def run(name: str) -> _T:
@@ -113,7 +120,7 @@ class Builders:
             return step(built)
 
         yield from map(step, broken)
-        pool = self._stack.enter_context(ThreadPoolExecutor(self._work.jobs + 1))
+        pool = self._stack.enter_context(ThreadPoolExecutor(jobs + 1))
         self._stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         with _progress(len(chosen)) as advance:
             for future in as_completed([pool.submit(run, name) for name in chosen]):
@@ -175,6 +182,12 @@ def _build(source: Source, project: Project, name: str) -> BuildOutcome:
         return BuildOutcome(name, file, snapshot=Snapshot(project.find(name).reference, source.build(name).model))
     except BmvisError as error:
         return BuildOutcome(name, file, error=error)
+
+
+def _default_jobs(models: int) -> int:
+    """Return the number of models to build at the same time if the user gives none."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(models // MODELS_PER_JOB, MAX_JOBS, cpus))
 
 
 @contextmanager

@@ -71,7 +71,7 @@ class _CheckedProject(NamedTuple):
 def check(
     names: Sequence[str],
     folders: Sequence[Path],
-    jobs: int,
+    jobs: int | None,
     timeout: float,
     report: Report,
     since: str | None,

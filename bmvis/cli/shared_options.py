@@ -57,7 +57,11 @@ def build_options(command: Command) -> Command:
             help="Time limit for each model in seconds.",
         ),
         click.option(
-            "--jobs", "-j", type=click.IntRange(1), default=1, help="Number of models to build at the same time."
+            "--jobs",
+            "-j",
+            type=click.IntRange(1),
+            help="Number of models to build at the same time. By default, one for each 50 models, up to 4 and the "
+            "number of CPUs.",
         ),
         click.argument("names", nargs=-1),
     ):

@@ -40,7 +40,7 @@ from bmvis.untrusted.log_text import one_line
 def snapshot(
     names: Sequence[str],
     folder: Path,
-    jobs: int,
+    jobs: int | None,
     timeout: float,
     shows: bool,
     asks: bool,

@@ -36,6 +36,7 @@ _UNTRACKED = frozenset(
 )
 _PLAIN = (torch.Tensor, nn.Parameter)
 _NESTED = (list, tuple, dict)
+_SCALARS = frozenset((bool, int, float, str, type(None), torch.dtype, torch.device))
 _UNCERTAIN = object()
 """Result of `_answer` if the value of a call is not certain."""
 
@@ -126,8 +127,8 @@ class KnownValues(TorchFunctionMode):
         """Return whether an argument is a tensor that has a value, or can contain one. It runs for each operation."""
         known = self._known
         for given in (*args, *kwargs.values()) if kwargs else args:
-            if id(given) in known or isinstance(given, _NESTED):
-                return True
+            if isinstance(given, _NESTED) or (type(given) not in _SCALARS and id(given) in known):
+                return True  # `id` raises an audit event
         return False
 
     def _value(self, tensor: torch.Tensor) -> torch.Tensor | None:

@@ -57,7 +57,9 @@ def run(console: Console) -> Iterator[Target]:
         check = seconds(lambda: _python(project, "-m", "bmvis", "check", "--no-cache", see=True))
         check = min(check, seconds(lambda: _python(project, "-m", "bmvis", "check", "--no-cache", see=True)))
         bare = min(bare, seconds(lambda: _python(project, "-c", BARE, *names)))
-    table = Table("architectures", "bare script", "bmvis check --no-cache", "ratio", title="All of transformers, seconds")
+    table = Table(
+        "architectures", "bare script", "bmvis check --no-cache", "ratio", title="All of transformers, seconds"
+    )
     table.add_row(str(len(names)), f"{bare:.1f}", f"{check:.1f}", f"{check / bare:.2f}")
     console.print(table)
     yield Target(f"bmvis check --no-cache of {len(names)} architectures, to only building them", check / bare, 1.5)
