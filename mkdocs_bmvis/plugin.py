@@ -38,7 +38,7 @@ from mkdocs_bmvis.sources import open_source
 if TYPE_CHECKING:  # a build serves nothing
     from mkdocs.livereload import LiveReloadServer
 
-    from bmvis.worker.kept import Session
+    from bmvis.worker.daemon_client import Session
 
 CAN_COMBINE = hasattr(plugins, "CombinedEvent")
 """Whether a plugin can handle an event twice, before and after other plugins. MkDocs 1.5 cannot."""
@@ -232,7 +232,7 @@ class _Build:
 
 
 def _preview_session() -> Session | None:
-    from bmvis.worker.kept import session_of_process
+    from bmvis.worker.daemon_client import session_of_process
 
     return session_of_process(os.getpid())
 

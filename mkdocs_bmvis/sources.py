@@ -18,7 +18,7 @@ from mkdocs_bmvis.hosts import zensical_arguments
 from mkdocs_bmvis.settings import Settings
 
 if TYPE_CHECKING:
-    from bmvis.worker.kept import Session
+    from bmvis.worker.daemon_client import Session
 
 _Answer = TypeVar("_Answer", Built, Listed)
 IDLE = 5.0
@@ -113,7 +113,7 @@ def _zensical_session() -> Session | None:
     """Return the session of the process if it is `zensical serve`."""
     if "serve" not in zensical_arguments():
         return None
-    from bmvis.worker.kept import session_of_process
+    from bmvis.worker.daemon_client import session_of_process
 
     return session_of_process(os.getpid())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # most builds are no preview
-    from bmvis.worker.kept import Session
+    from bmvis.worker.daemon_client import Session
 
 _PROGRAMS = {"sphinx-autobuild", "sphinx_autobuild"}
 _LEVELS = 6
@@ -21,7 +21,7 @@ def preview_session() -> Session | None:
     servers = [pid for pid in _ancestors() if _is_server(pid)]
     if not servers:
         return None
-    from bmvis.worker.kept import session_of_process
+    from bmvis.worker.daemon_client import session_of_process
 
     return session_of_process(servers[-1])
 

@@ -74,7 +74,7 @@ def own_workers():
 
 
 @pytest.fixture
-def own_keepers(tmp_path, monkeypatch):
+def own_daemons(tmp_path, monkeypatch):
     """Let the test find no worker processes in memory but those that it starts."""
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setenv("TMPDIR", str(tmp_path))

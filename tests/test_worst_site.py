@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from misbehaviour import ENDLESS_TIMEOUT, FAILS, PASSES, module_name, sleepers, write
+from misbehavior import ENDLESS_TIMEOUT, FAILS, PASSES, module_name, sleepers, write
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups need POSIX")
 

@@ -12,8 +12,8 @@ from bmvis.errors import BmvisError
 from bmvis.source import fingerprint
 from bmvis.source.pyproject import read_project
 from bmvis.source.worker_state import worker_state
-from bmvis.worker.keeper import Keeper, KeeperSettings
-from bmvis.worker.kept import COMMAND, is_served, listening, private_folder, socket_name
+from bmvis.worker.daemon import Daemon, DaemonSettings
+from bmvis.worker.daemon_client import COMMAND, is_served, listening, private_folder, socket_name
 from bmvis.worker.process_tree import process_id
 
 
@@ -37,10 +37,10 @@ def serve() -> None:
         raise click.ClickException(f"no private folder for a socket: {error}") from error
     if is_served(place):
         raise click.ClickException(f"`bmvis serve` is already running for {folder}")
-    settings = KeeperSettings(str(place), sys.executable, str(folder), state, owner, float("inf"))
+    settings = DaemonSettings(str(place), sys.executable, str(folder), state, owner, float("inf"))
     click.echo(f"PyTorch stays in memory for `bmvis show` in {folder}. Press Ctrl+C to end.")
     with listening(place) as listener:
         try:
-            Keeper(listener, settings).run()
+            Daemon(listener, settings).run()
         except KeyboardInterrupt:
             click.echo("")

@@ -33,7 +33,7 @@ from bmvis.untrusted.log_text import json_document
 from bmvis.view.figure.choice import chosen_figures
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
-from bmvis.worker.kept import COMMAND
+from bmvis.worker.daemon_client import COMMAND
 from bmvis.worker.protocol import TIMEOUT, Built, model_request
 
 _ELSEWHERE = ("name", "caption", "class", "search")

@@ -28,7 +28,7 @@ from bmvis.worker.protocol import Built, Fact, Failed, Listed, Request
 
 if TYPE_CHECKING:  # a build without changes starts no worker
     from bmvis.worker.client import Worker
-    from bmvis.worker.kept import Keep, Session
+    from bmvis.worker.daemon_client import DaemonKey, Session
 
 _Answer = TypeVar("_Answer", Built, Listed)
 _LOG = logging.getLogger(__name__)
@@ -151,18 +151,18 @@ class Builder:
         key = (job.cwd, job.python, job.timeout, job.memory)
         if key not in self._workers:
             self._workers[key] = Worker(
-                job.cwd, python=job.python, timeout=job.timeout, memory=job.memory, keep=self._keep(job.python)
+                job.cwd, python=job.python, timeout=job.timeout, memory=job.memory, daemon=self._daemon(job.python)
             )
         return self._workers[key]
 
-    def _keep(self, python: str) -> Keep | None:
+    def _daemon(self, python: str) -> DaemonKey | None:
         """Return the worker process in memory that can build a model with this Python."""
         if self._session is None:
             return None
         from bmvis.source.worker_state import worker_state
-        from bmvis.worker.kept import Keep
+        from bmvis.worker.daemon_client import DaemonKey
 
-        return Keep(self._session, partial(worker_state, python, self._digest_of))
+        return DaemonKey(self._session, partial(worker_state, python, self._digest_of))
 
 
 def _request(job: BuildJob) -> Request:

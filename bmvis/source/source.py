@@ -31,7 +31,7 @@ from bmvis.source.torch_finder import environment, has_torch, install_folders
 from bmvis.worker.protocol import TIMEOUT, Built, Listed, ModelRequest
 
 if TYPE_CHECKING:
-    from bmvis.worker.kept import Session
+    from bmvis.worker.daemon_client import Session
 
 _LOG = logging.getLogger(__name__)
 _Key = TypeVar("_Key")

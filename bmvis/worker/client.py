@@ -17,8 +17,8 @@ import msgspec
 
 from bmvis.errors import WorkerError
 from bmvis.untrusted.file_names import local, utf8
+from bmvis.worker.daemon_client import DaemonConnection, DaemonEndedError, DaemonKey, connect
 from bmvis.worker.fork_server import ForkServer
-from bmvis.worker.kept import Keep, KeeperGoneError, KeptServer, connect
 from bmvis.worker.protocol import TIMEOUT, Failed, Outcome, Reply, Request
 from bmvis.worker.reply_file import read_answer, reply_path
 from bmvis.worker.single_process import SingleProcess
@@ -37,7 +37,7 @@ class Worker:
         timeout: seconds per model; 0 means no timeout.
         memory: bytes per model, in addition to the memory of torch itself. 0 is half of the machine's memory if the
             device is `auto`, else no limit. Linux only.
-        keep: the processes that stay in memory for the next builds, and may be in memory already; None to start new
+        daemon: the processes that stay in memory for the next builds, and may be in memory already; None to start new
             ones that end with `close`. Linux only.
     """
 
@@ -48,14 +48,14 @@ class Worker:
         python: str = sys.executable,
         timeout: float = TIMEOUT,
         memory: int = 0,
-        keep: Keep | None = None,
+        daemon: DaemonKey | None = None,
     ) -> None:
         self.cwd = cwd
         self.python = python
         self.timeout = timeout
         self.memory = memory
-        self._keep = keep
-        self._server: ForkServer | KeptServer | None = None
+        self._daemon = daemon
+        self._server: ForkServer | DaemonConnection | None = None
         self._number = 0
         self._is_single = False
         self._lock = threading.Lock()
@@ -107,14 +107,14 @@ class Worker:
                     self._end()
         return self._ask_single(request)
 
-    def _run_forked(self, request: Request) -> tuple[Outcome, ForkServer | KeptServer]:
+    def _run_forked(self, request: Request) -> tuple[Outcome, ForkServer | DaemonConnection]:
         """Build a model in a fork; return how its process ended, and the server that has its reply."""
         server = self._running_server()
         try:
             return server.run(request), server
-        except KeeperGoneError:
+        except DaemonEndedError:
             self._end()
-            self._keep = None
+            self._daemon = None
             return self._run_forked(request)
         except BaseException:
             self._end()
@@ -134,14 +134,14 @@ class Worker:
 
     def _state(self) -> str:
         """Return the state that a process started ahead must have; '' if this process is no preview server."""
-        is_server = self._keep is not None and self._keep.session.owner.pid == os.getpid()
-        return self._keep.state if self._keep and is_server else ""
+        is_server = self._daemon is not None and self._daemon.session.owner.pid == os.getpid()
+        return self._daemon.state if self._daemon and is_server else ""
 
-    def _running_server(self) -> ForkServer | KeptServer:
+    def _running_server(self) -> ForkServer | DaemonConnection:
         if self._server is not None and not self._server.is_usable():
             self._end()
-        if self._server is None and self._keep:
-            self._server = connect(self._keep, self.python, self.cwd)
+        if self._server is None and self._daemon:
+            self._server = connect(self._daemon, self.python, self.cwd)
         if self._server is None:
             self._server = ForkServer(self.python, self.cwd)
         return self._server

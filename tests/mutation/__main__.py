@@ -57,6 +57,7 @@ MIRRORS = {
     "bmvis/notebook.py": ["tests/bmvis/test_bigmodelvis.py", "tests/bmvis/render/test_terminal.py"],
     "bmvis/options/definitions.py": ["tests/bmvis", "-k", "option or address or param or show"],
     "bmvis/options/parsing.py": ["tests/bmvis", "-k", "option or address or param or show"],
+    "bmvis/options/values.py": ["tests/bmvis", "-k", "option or address or param or show"],
     "bmvis/options/inputs.py": ["tests/bmvis/extraction/test_forward.py"],
     "bmvis/reference.py": ["tests/bmvis/test_reference.py", "tests/bmvis/source"],
     "bmvis/child/transformers_config.py": ["tests/bmvis/source/test_checkpoint.py"],

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from misbehaviour import write
+from misbehavior import write
 
 from bmvis import humanize
 from bmvis.child import memory_limit

@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, own_keepers: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, own_daemons: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     folder.joinpath("zoo.py").write_text(ZOO)

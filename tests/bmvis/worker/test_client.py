@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from misbehaviour import ENDLESS_TIMEOUT, FAILS, PASSES, module_name, sleepers, write
+from misbehavior import ENDLESS_TIMEOUT, FAILS, PASSES, module_name, sleepers, write
 
 import bmvis
 from bmvis.errors import BmvisError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hostile import KINDS
 from hostile.kinds import Draws, Fails
-from misbehaviour import sleepers, write
+from misbehavior import sleepers, write
 
 from bmvis.errors import BmvisError
 from bmvis.options.definitions import Options

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from misbehaviour import sleepers, write
+from misbehavior import sleepers, write
 from workers import build as build_in
 
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.worker import client
 from bmvis.worker.client import Worker
-from bmvis.worker.kept import Keep, Session
+from bmvis.worker.daemon_client import DaemonKey, Session
 from bmvis.worker.process_tree import ProcessId
 from bmvis.worker.spare import SPARES
 
@@ -74,8 +74,8 @@ def rebuild(tmp_path, workspace, monkeypatch):
     )
 
     def build(state: str = "a", path: Path = tmp_path) -> int:
-        keep = Keep(Session(ProcessId(os.getpid())), lambda: state)
-        with Worker(tmp_path, timeout=600, keep=keep) as worker:
+        daemon = DaemonKey(Session(ProcessId(os.getpid())), lambda: state)
+        with Worker(tmp_path, timeout=600, daemon=daemon) as worker:
             return int(build_in(worker, "numbered:build", path).model.modules[1].name.removeprefix("p"))
 
     yield build

@@ -1,13 +1,13 @@
 """Keep a worker process in memory between builds: the process that the builds of a preview server connect to.
 
-`bmvis.worker.kept` starts it, and `bmvis serve` is one. Linux only. It imports no torch itself: it owns a `ForkServer`
-and passes requests on. The contract:
+`bmvis.worker.daemon_client` starts it, and `bmvis serve` is one. Linux only. It imports no torch itself: it owns a
+`ForkServer` and passes requests on. The contract:
 
-- Builds connect to a packet socket, one at a time. The keeper sends a `Greeting` first. A build that has another state
-  sends nil, which ends the keeper.
-- Each packet of a build is a `Request`, and the answer is a `KeptOutcome`. The build reads the reply from the folder.
+- Builds connect to a packet socket, one at a time. The daemon sends a `Greeting` first. A build that has another state
+  sends nil, which ends the daemon.
+- Each packet of a build is a `Request`, and the answer is a `DaemonOutcome`. The build reads the reply from the folder.
 - The end of input while a model is built means that the build was interrupted: it ends the model's process.
-- The keeper ends with its owner, or after `idle` seconds without a build.
+- The daemon ends with its owner, or after `idle` seconds without a build.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _CREDENTIALS = struct.Struct("3i")
 _REQUESTS = msgspec.msgpack.Decoder(Request | None)
 
 
-class KeeperSettings(msgspec.Struct, frozen=True):
-    """What a keeper is started with."""
+class DaemonSettings(msgspec.Struct, frozen=True):
+    """What a daemon is started with."""
 
     place: str
     """The path of its socket."""
@@ -54,14 +54,14 @@ class Greeting(msgspec.Struct, frozen=True):
     state: str
 
 
-class KeptOutcome(msgspec.Struct, frozen=True):
+class DaemonOutcome(msgspec.Struct, frozen=True):
     """The answer to a request: how the model process ended, and the folder with its reply."""
 
     outcome: Outcome
     folder: str
 
 
-class Keeper:
+class Daemon:
     """Passes the requests of builds to a worker process that stays in memory.
 
     Args:
@@ -69,7 +69,7 @@ class Keeper:
         settings: the settings.
     """
 
-    def __init__(self, listener: socket.socket, settings: KeeperSettings) -> None:
+    def __init__(self, listener: socket.socket, settings: DaemonSettings) -> None:
         self._listener = listener
         self._settings = settings
         self._server: ForkServer | None = None
@@ -91,7 +91,7 @@ class Keeper:
         finally:
             self._end_server()
             with suppress(OSError):
-                if place.stat().st_ino == identity:  # not the socket of the next keeper
+                if place.stat().st_ino == identity:  # not the socket of the next daemon
                     place.unlink()
 
     def _is_needed(self) -> bool:
@@ -113,7 +113,7 @@ class Keeper:
                 return
             server = self._running_server()
             outcome = server.run(request, canceled_by=build)
-            build.send(msgspec.msgpack.encode(KeptOutcome(outcome, str(server.folder.path))))
+            build.send(msgspec.msgpack.encode(DaemonOutcome(outcome, str(server.folder.path))))
 
     def _clear(self) -> None:
         """Remove the files of the model before, whose reply the build has read."""
@@ -145,7 +145,7 @@ def _user_of(connected: socket.socket) -> int:
 
 
 def main() -> None:
-    """Run a keeper whose socket and settings are in the arguments."""
+    """Run a daemon whose socket and settings are in the arguments."""
     descriptor, settings = sys.argv[1:]
     with socket.socket(fileno=int(descriptor)) as listener:
-        Keeper(listener, msgspec.json.decode(settings, type=KeeperSettings)).run()
+        Daemon(listener, msgspec.json.decode(settings, type=DaemonSettings)).run()

@@ -19,37 +19,37 @@ from pathlib import Path
 
 import msgspec
 
+from bmvis.worker.daemon import DaemonOutcome, DaemonSettings, Greeting
 from bmvis.worker.interpreter import own_path
-from bmvis.worker.keeper import Greeting, KeeperSettings, KeptOutcome
 from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.process_tree import ProcessId, process_id
 from bmvis.worker.protocol import Outcome, Request
 from bmvis.worker.started import LOAD_BMVIS, PACKAGE
 
 IDLE = 900.0
-"""Seconds without a build after which a keeper ends."""
+"""Seconds without a build after which a daemon ends."""
 KEEP = "BMVIS_KEEP_PROCESS"
 """Environment variable: with the value 0, preview servers keep no process in memory between builds."""
 _GREETING_TIME = 0.5
-"""Seconds to wait for a greeting: a keeper that serves another build sends none."""
+"""Seconds to wait for a greeting: a daemon that serves another build sends none."""
 _START_TIME = 60.0
 _MORE_TIME = 200.0
-"""Seconds in addition to the timeout of a model: the keeper and its worker enforce the timeout themselves."""
+"""Seconds in addition to the timeout of a model: the daemon and its worker enforce the timeout themselves."""
 _START = f"""\
 import json, os, sys
-if os.fork(): os._exit(0)  # the keeper is no child of the build, which need not wait for it
+if os.fork(): os._exit(0)  # the daemon is no child of the build, which need not wait for it
 sys.path[:] = json.loads(sys.argv.pop(1))
 {LOAD_BMVIS}
-from bmvis.worker.keeper import main
+from bmvis.worker.daemon import main
 main()
 """
 _LOG = logging.getLogger(__name__)
 _GREETINGS = msgspec.msgpack.Decoder(Greeting)
-_OUTCOMES = msgspec.msgpack.Decoder(KeptOutcome)
+_OUTCOMES = msgspec.msgpack.Decoder(DaemonOutcome)
 
 
-class KeeperGoneError(Exception):
-    """The keeper ended before it answered."""
+class DaemonEndedError(Exception):
+    """The daemon ended before it answered."""
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ def session_of_process(pid: int) -> Session | None:
 
 
 @dataclass(frozen=True)
-class Keep:
+class DaemonKey:
     """The worker process that a build can use."""
 
     session: Session
@@ -86,26 +86,26 @@ class Keep:
 
     @cached_property
     def state(self) -> str:
-        """The digest. It reads the records of all installed distributions, so only a keeper needs it."""
+        """The digest. It reads the records of all installed distributions, so only a daemon needs it."""
         return self.find_state()
 
 
-class KeptFolder(msgspec.Struct, frozen=True):
+class DaemonFolder(msgspec.Struct, frozen=True):
     """The folder of a worker in memory, with the interface of a `WorkerFolder`."""
 
     path: Path = Path()
 
     def clear(self) -> bool:
-        """Do nothing: the keeper removes the files before the next request."""
+        """Do nothing: the daemon removes the files before the next request."""
         return True
 
 
-class KeptServer:
-    """A connection to a keeper, with the interface of a `ForkServer`."""
+class DaemonConnection:
+    """A connection to a daemon, with the interface of a `ForkServer`."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
-        self.folder = KeptFolder()
+        self.folder = DaemonFolder()
         """The folder with the reply to the last request."""
 
     def is_usable(self) -> bool:
@@ -116,53 +116,53 @@ class KeptServer:
         """Build a model, and return how its process ended.
 
         Raises:
-            KeeperGoneError: the keeper ended.
+            DaemonEndedError: the daemon ended.
         """
         self._channel.settimeout(request.timeout + _MORE_TIME if request.timeout else None)
         try:
             self._channel.send(msgspec.msgpack.encode(request))
             data = self._channel.recv(MAX_MESSAGE)
         except OSError as error:
-            raise KeeperGoneError from error
+            raise DaemonEndedError from error
         if not data:
-            raise KeeperGoneError
+            raise DaemonEndedError
         answer = _OUTCOMES.decode(data)
-        self.folder = KeptFolder(Path(answer.folder))
+        self.folder = DaemonFolder(Path(answer.folder))
         return answer.outcome
 
     def end(self) -> None:
-        """Close the connection. The keeper stays for the next build."""
+        """Close the connection. The daemon stays for the next build."""
         self._channel.close()
 
 
-def connect(keep: Keep, python: str, cwd: Path) -> KeptServer | None:
-    """Return a connection to the keeper of a session, which is started if there is none.
+def connect(key: DaemonKey, python: str, cwd: Path) -> DaemonConnection | None:
+    """Return a connection to the daemon of a session, which is started if there is none.
 
     Args:
-        keep: the session and the state that the worker must have. A keeper with another state is ended, except that of
+        key: the session and the state that the worker must have. A daemon with another state is ended, except that of
             `bmvis serve`.
         python: the Python interpreter of the worker.
         cwd: the working directory of the worker.
 
     Returns:
-        None if there is no keeper and none can be started, or if it serves another build.
+        None if there is no daemon and none can be started, or if it serves another build.
     """
-    place = _folder() / socket_name(keep.session.owner, python, cwd)
+    place = _folder() / socket_name(key.session.owner, python, cwd)
     try:
-        if not (keep.session.starts or place.exists()) or not keep.state:
+        if not (key.session.starts or place.exists()) or not key.state:
             return None
         with _locked(private_folder()):
-            channel = _connected(place, keep.state, _GREETING_TIME, ends_others=keep.session.starts)
-            if channel is None and keep.session.starts:
-                _start(place, keep, python, cwd)
-                channel = _connected(place, keep.state, _START_TIME, ends_others=True)
+            channel = _connected(place, key.state, _GREETING_TIME, ends_others=key.session.starts)
+            if channel is None and key.session.starts:
+                _start(place, key, python, cwd)
+                channel = _connected(place, key.state, _START_TIME, ends_others=True)
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError):
         return None  # the build uses a worker of its own
-    return KeptServer(channel) if channel else None
+    return DaemonConnection(channel) if channel else None
 
 
 def _folder() -> Path:
-    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir(), f"bmvis-keepers-{os.getuid()}")
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir(), f"bmvis-daemons-{os.getuid()}")
 
 
 def private_folder() -> Path:
@@ -181,13 +181,13 @@ def private_folder() -> Path:
 
 
 def socket_name(owner: ProcessId, python: str, cwd: Path) -> str:
-    """Return the name of the socket of a keeper."""
+    """Return the name of the socket of a daemon."""
     key = repr((owner.pid, owner.started, os.path.abspath(python), str(cwd)))
     return hashlib.blake2b(key.encode(errors="surrogateescape"), digest_size=12).hexdigest()
 
 
 def is_served(place: Path) -> bool:
-    """Return whether a keeper listens at a path."""
+    """Return whether a daemon listens at a path."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as channel, _short(place) as address:
         return channel.connect_ex(address) == 0
 
@@ -215,10 +215,10 @@ def _short(place: Path) -> Iterator[str]:
 
 
 def _connected(place: Path, state: str, seconds: float, *, ends_others: bool) -> socket.socket | None:
-    """Return a socket that is connected to a keeper with this state, None if there is no such keeper.
+    """Return a socket that is connected to a daemon with this state, None if there is no such daemon.
 
     Raises:
-        OSError: the keeper serves another build.
+        OSError: the daemon serves another build.
     """
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
@@ -241,8 +241,8 @@ def _connected(place: Path, state: str, seconds: float, *, ends_others: bool) ->
     return None
 
 
-def _start(place: Path, keep: Keep, python: str, cwd: Path) -> None:
-    settings = KeeperSettings(str(place), python, str(cwd), keep.state, keep.session.owner, IDLE)
+def _start(place: Path, key: DaemonKey, python: str, cwd: Path) -> None:
+    settings = DaemonSettings(str(place), python, str(cwd), key.state, key.session.owner, IDLE)
     with listening(place) as listener:
         arguments = [
             json.dumps(own_path()),
@@ -265,7 +265,7 @@ def _start(place: Path, keep: Keep, python: str, cwd: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Let one build at a time look for a keeper and start it."""
+    """Let one build at a time look for a daemon and start it."""
     import fcntl  # not on Windows
 
     with (folder / "lock").open("wb") as file:

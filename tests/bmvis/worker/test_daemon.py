@@ -16,8 +16,8 @@ import pytest
 
 from bmvis.errors import WorkerError
 from bmvis.source.source import Source
-from bmvis.worker import kept, process_tree
-from bmvis.worker.kept import Session, session_of_process
+from bmvis.worker import daemon_client, process_tree
+from bmvis.worker.daemon_client import Session, session_of_process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="worker processes stay in memory on Linux only")
 
@@ -48,12 +48,12 @@ def sleeps():
     time.sleep(600)
 
 
-def kills_the_keeper():
+def kills_the_daemon():
     import signal
-    if os.path.exists("keeper"):
-        keeper = int(open("keeper").read())
-        os.remove("keeper")
-        os.kill(keeper, signal.SIGKILL)
+    if os.path.exists("daemon"):
+        daemon = int(open("daemon").read())
+        os.remove("daemon")
+        os.kill(daemon, signal.SIGKILL)
         import time
         time.sleep(600)
     return nn.Linear(2, 2)
@@ -61,7 +61,7 @@ def kills_the_keeper():
 
 
 @pytest.fixture
-def project(tmp_path: Path, own_keepers: None) -> Path:
+def project(tmp_path: Path, own_daemons: None) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     write(folder, 4)
@@ -113,9 +113,9 @@ def seen_by(source: Source) -> Seen:
     return Seen(int(template.name.removeprefix("process")), flag.name, linear.parameters[0].shape[0])
 
 
-def keepers() -> list[int]:
-    """Return the process IDs of all keepers of this user."""
-    return [pid for pid, command in _commands() if b"bmvis.worker.keeper" in command]
+def daemons() -> list[int]:
+    """Return the process IDs of all daemons of this user."""
+    return [pid for pid, command in _commands() if b"bmvis.worker.daemon" in command]
 
 
 def _commands() -> Iterator[tuple[int, bytes]]:
@@ -144,22 +144,22 @@ def test_builds_of_a_session_share_a_worker_process_and_see_edits(project, sessi
 
 def test_builds_without_session_share_nothing(project):
     assert build(project, None).template != build(project, None).template
-    assert keepers() == []
+    assert daemons() == []
 
 
-def test_keeper_ends_with_its_owner(project, session, server):
+def test_daemon_ends_with_its_owner(project, session, server):
     template = build(project, session).template
-    assert len(keepers()) == 1
+    assert len(daemons()) == 1
     server.kill()
     server.wait()
-    wait_until(lambda: keepers() == [] and process_tree.process_id(template) is None)
-    assert [place.name for place in kept.private_folder().iterdir()] == ["lock"]
+    wait_until(lambda: daemons() == [] and process_tree.process_id(template) is None)
+    assert [place.name for place in daemon_client.private_folder().iterdir()] == ["lock"]
 
 
-def test_keeper_ends_without_builds(project, session, monkeypatch):
-    monkeypatch.setattr(kept, "IDLE", 0.1)
+def test_daemon_ends_without_builds(project, session, monkeypatch):
+    monkeypatch.setattr(daemon_client, "IDLE", 0.1)
     build(project, session)
-    wait_until(lambda: keepers() == [])
+    wait_until(lambda: daemons() == [])
 
 
 @pytest.mark.parametrize("change", ["variable", "distribution"])
@@ -177,7 +177,7 @@ def test_changed_state_starts_another_worker(change, project, session, monkeypat
     after = build(project, session)
     assert before.template != after.template
     assert after.flag == ("set" if change == "variable" else "unset")
-    wait_until(lambda: len(keepers()) == 1)
+    wait_until(lambda: len(daemons()) == 1)
 
 
 def test_worker_follows_a_project_folder_that_is_replaced(project, session):
@@ -214,7 +214,7 @@ def test_interrupted_build_ends_its_model(project, session):
     owner, started = session.owner
     script = (
         "from pathlib import Path; from bmvis.source.source import Source; "
-        "from bmvis.worker.kept import Session; from bmvis.worker.process_tree import ProcessId; "
+        "from bmvis.worker.daemon_client import Session; from bmvis.worker.process_tree import ProcessId; "
         f"Source(Path('.'), path=('.',), session=Session(ProcessId({owner}, {started!r}))).resolve('zoo:sleeps')"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=project) as process:
@@ -226,12 +226,12 @@ def test_interrupted_build_ends_its_model(project, session):
     assert build(project, session).size == 4
 
 
-def test_build_goes_on_if_the_keeper_is_killed(project, session):
+def test_build_goes_on_if_the_daemon_is_killed(project, session):
     build(project, session)
-    (keeper,) = keepers()
-    project.joinpath("keeper").write_text(str(keeper))
+    (daemon,) = daemons()
+    project.joinpath("daemon").write_text(str(daemon))
     with Source(project, path=(".",), timeout=60, session=session) as source:
-        assert source.resolve("zoo:kills_the_keeper").model.modules[0].type == "Linear"
+        assert source.resolve("zoo:kills_the_daemon").model.modules[0].type == "Linear"
         assert seen_by(source).size == 4
 
 
@@ -243,6 +243,6 @@ def test_build_uses_a_worker_of_its_own_while_another_build_is_served(project, s
 
 
 def test_folder_that_others_can_open_is_not_used(project, session):
-    kept.private_folder().chmod(0o755)
+    daemon_client.private_folder().chmod(0o755)
     assert build(project, session).template != build(project, session).template
-    assert keepers() == []
+    assert daemons() == []
