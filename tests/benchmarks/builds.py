@@ -1,6 +1,6 @@
-"""Builds of a site after an edit, in processor time, compared with floors: pasted trees, and a bare `import torch`.
+"""Builds of sites after an edit, and without one, compared with floors: pasted HTML, and a bare `import torch`.
 
-The site has a page for each of its trees. The figures of a run are written to the file that the manual shows.
+Processor time, in turns. The figures of a run are written to the file that the manual shows.
 """
 
 from __future__ import annotations
@@ -11,28 +11,20 @@ import platform
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from live_sites import HOSTS, Site, gallery, tree, write_site
 from measuring import Target, child_cost
 from rich.console import Console
 from rich.table import Table
-
-from bmvis.options.definitions import Options
-from bmvis.render.html.tree import to_html
-from bmvis.source.source import Source
-from bmvis.view.layout import layout
+from serving import latencies
 
 TREES, ROUNDS = 30, 3
 LARGE = int(os.environ.get("BMVIS_BENCH_TREES", "1000"))
-"""Number of trees of the large site, 20 on a page."""
+"""Number of trees of the large site, 20 on a page; the gallery has a third of it."""
 FIGURES = Path(__file__).parents[2] / "demo_docs" / "builds.json"
-OUTPUT = "site-of-the-benchmark"
-COMMANDS = {
-    "Sphinx": ["-m", "sphinx", "-q", ".", f"../{OUTPUT}"],
-    "MkDocs": ["-m", "mkdocs", "build", "-q", "--site-dir", f"../{OUTPUT}"],
-}
 SHARED = "from torch import nn\n\ndef block(width):\n    return nn.TransformerEncoderLayer(64, 4, width)\n"
 LEAF = """from shared_blocks import block
 from torch import nn
@@ -41,77 +33,93 @@ def build(width={width}):
     return nn.TransformerEncoder(block(width), 12, enable_nested_tensor=False)
 """
 BROKEN = "def build():\n    raise ValueError('no weights')\n"
-Edit = Callable[[Path], object]
+Seconds = dict[str, float]
 
 
 def run(console: Console) -> Iterator[Target]:
-    found: dict[str, dict[str, float]] = {}
     torch = min(child_cost([sys.executable, "-c", "import torch"], Path.cwd())[0] for _ in range(ROUNDS))
-    with tempfile.TemporaryDirectory(prefix="bmvis-bench-") as folder:
-        for host in COMMANDS:
-            found[host] = dict(_measured(host, Path(folder, host)))
-        found["bmvis check"] = {"unchanged": _check(Path(folder, "check"))}
-        large = {host: _large(host, Path(folder, f"large-{host}")) for host in COMMANDS if LARGE}
-    _write_figures(found, torch, large)
-    console.print(_table(found, torch))
-    for host in COMMANDS:
-        yield from _targets(host, found[host], torch)
-        if LARGE:
-            yield Target(f"{host}: {LARGE} trees without a change, to the site with them pasted", large[host][0], 1.15)
-            yield Target(f"{host}: memory of that build, to that of the pasted site", large[host][1], 1.2)
-    yield Target("bmvis check of an unchanged project, in seconds", found["bmvis check"]["unchanged"], 0.5)
+    figures: dict[str, dict[str, Seconds]] = {"edits": {}, "large": {}, "gallery": {}, "serve": {}}
+    with tempfile.TemporaryDirectory(prefix="bmvis-bench-") as temporary:
+        folder = Path(temporary)
+        for host in HOSTS:
+            console.print(f"{host}: {TREES} trees")
+            figures["edits"][host] = _edits(host, folder / host)
+            console.print(f"{host}: {LARGE} trees, and a gallery of {LARGE // 3} models")
+            figures["large"][host] = _unchanged(_large(host, folder / f"large-{host}"))
+            figures["gallery"][host] = _unchanged(_gallery(host, folder / f"gallery-{host}"))
+            console.print(f"{host}: preview server")
+            figures["serve"][host] = latencies(host, folder / f"serve-{host}")
+        check = _check(folder / "check")
+    _write_figures(figures, torch, check)
+    console.print(_table(figures["edits"], torch), _unchanged_table(figures), _serve_table(figures["serve"]))
+    yield from _targets(figures, torch)
+    yield Target("bmvis check of an unchanged project, in seconds", check, 0.5)
 
 
-def _targets(host: str, seconds: dict[str, float], torch: float) -> Iterator[Target]:
-    pasted = seconds["pasted"]
-    for case in ("no change", "comment edited", "one tree broken"):
-        yield Target(f"{host}: {case}, to the site with the trees pasted", seconds[case] / pasted, 1.1)
-    for case in ("leaf edited", "shared module edited"):
-        yield Target(f"{host}: {case}, seconds above pasted and import torch", seconds[case] - pasted - torch, 1.0)
+def _targets(figures: Mapping[str, Mapping[str, Seconds]], torch: float) -> Iterator[Target]:
+    for host in HOSTS:
+        seconds, serve = figures["edits"][host], figures["serve"][host]
+        for case in ("no change", "comment edited", "no change, one tree broken"):
+            yield Target(f"{host}: {case}, to the site with pasted HTML", seconds[case] / seconds["pasted HTML"], 1.1)
+        leaf = seconds["leaf edited"] - seconds["text edited"] - torch
+        yield Target(f"{host}: leaf edited, seconds above edited text and import torch", leaf, 1.0)
+        for part, limit in (("large", 1.15), ("gallery", 1.2)):
+            yield Target(f"{host}: {part} site without a change, to pasted HTML", figures[part][host]["time"], limit)
+            yield Target(f"{host}: memory of that build, to pasted HTML", figures[part][host]["memory"], 1.2)
+        for case in ("small model", "transformers model"):
+            yield Target(f"{host} preview: {case}, seconds above edited text", serve[case] - serve["text"], 1.2)
 
 
-def _measured(host: str, folder: Path) -> Iterator[tuple[str, float]]:
-    """Yield the median processor seconds of each build. Each edit is made, built, and undone in each round."""
-    live, pasted = folder / "live", folder / "pasted"
-    references = [f"leaf_{number}:build" for number in range(TREES)]
-    _write(live, host, [_ELEMENTS[host](reference) for reference in references])
-    drawn = _drawn(live, references)
-    _write(pasted, host, [_PASTES[host](html) for html in drawn], is_live=False)
-    leaf, shared = live / "leaf_0.py", live / "shared_blocks.py"
-    cases: dict[str, tuple[Path, Edit]] = {
-        "no change": (leaf, lambda file: None),
-        "leaf edited": (leaf, lambda file: file.write_text(LEAF.format(width=4_000 + len(times["leaf edited"])))),
-        "shared module edited": (shared, lambda file: file.write_text(f"{SHARED}\nN = {len(times['no change'])}\n")),
-        "comment edited": (shared, lambda file: file.write_text(f"{SHARED}# {len(times['no change'])}\n")),
+def _edits(host: str, folder: Path) -> Seconds:
+    """Return the median processor seconds of the build after each edit. The edits stay: each one is another one."""
+    pages = [tree(host, f"leaf_{number}:build", f"tree-{number}") for number in range(TREES)]
+    _write_models(folder / "live")
+    live = write_site(host, folder / "live", pages)
+    first = live.build()[0]
+    pasted = live.pasted(folder / "pasted")
+    pasted.build()
+    leaf, shared, text = live.folder / "leaf_0.py", live.folder / "shared_blocks.py", live.page(1)
+    edits: dict[str, Callable[[int], object]] = {
+        "no change": lambda number: None,
+        "text edited": lambda number: text.write_text(f"{text.read_text()}\nText {number}.\n"),
+        "comment edited": lambda number: shared.write_text(f"{shared.read_text()}# {number}\n"),
+        "leaf edited": lambda number: leaf.write_text(LEAF.format(width=4_000 + number)),
+        "shared module edited": lambda number: shared.write_text(f"{shared.read_text()}N = {number}\n"),
     }
-    times: dict[str, list[float]] = {name: [] for name in ("pasted", *cases)}
-    yield "first build", _build(host, live)
-    _build(host, pasted)
-    for _ in range(ROUNDS):
-        times["pasted"].append(_build(host, pasted))
-        for name, (file, edit) in cases.items():
-            before = file.read_text()
-            edit(file)
-            times[name].append(_build(host, live))
-            file.write_text(before)
-            if name != "no change":
-                _build(host, live)
-    yield from ((name, statistics.median(taken)) for name, taken in times.items())
+    times: dict[str, list[float]] = {name: [] for name in ("pasted HTML", *edits)}
+    for number in range(ROUNDS):
+        times["pasted HTML"].append(pasted.build()[0])
+        for name, edit in edits.items():
+            edit(number)
+            times[name].append(live.build()[0])
+    found = {name: statistics.median(taken) for name, taken in times.items()}
     leaf.write_text(BROKEN)
-    _build(host, live)
-    yield "one tree broken", statistics.median(_build(host, live) for _ in range(ROUNDS))
+    live.build()
+    found["no change, one tree broken"] = statistics.median(live.build()[0] for _ in range(ROUNDS))
+    return found | {"first build": first}
 
 
-def _large(host: str, folder: Path) -> tuple[float, float]:
-    """Return the time and the memory of a build of many trees without a change, as ratios to the pasted site."""
-    live, pasted = folder / "live", folder / "pasted"
-    references = [f"leaf_0:build(width={number + 1})" for number in range(LARGE)]
-    _write(live, host, [_ELEMENTS[host](reference) for reference in references], on_page=20)
-    _write(pasted, host, [_PASTES[host](html) for html in _drawn(live, references)], is_live=False, on_page=20)
-    _build(host, live), _build(host, pasted)
-    pairs = [(_cost(host, live), _cost(host, pasted)) for _ in range(ROUNDS)]
+def _large(host: str, folder: Path) -> Site:
+    """Return a site of many named trees, each of another model."""
+    trees = [tree(host, f"leaf_0:build(width={number + 1})", f"tree-{number}") for number in range(LARGE)]
+    _write_models(folder / "live")
+    return write_site(host, folder / "live", ["\n".join(trees[start : start + 20]) for start in range(0, LARGE, 20)])
+
+
+def _gallery(host: str, folder: Path) -> Site:
+    references = [f"leaf_0:build(width={number + 1})" for number in range(max(LARGE // 3, 1))]
+    _write_models(folder / "live")
+    return write_site(host, folder / "live", [gallery(host, references)])
+
+
+def _unchanged(live: Site) -> Seconds:
+    """Return the time and the memory of a build without a change, as ratios to the site with pasted HTML."""
+    live.build()
+    pasted = live.pasted(live.folder.with_name("pasted"))
+    pasted.build()
+    pairs = [(live.build(), pasted.build()) for _ in range(ROUNDS)]
     [time, memory] = [statistics.median(ours[part] / floor[part] for ours, floor in pairs) for part in (0, 1)]
-    return time, memory
+    return {"time": time, "memory": memory}
 
 
 def _check(folder: Path) -> float:
@@ -123,24 +131,6 @@ def _check(folder: Path) -> float:
     return min(child_cost(command, folder)[0] for _ in range(ROUNDS + 1))
 
 
-_ELEMENTS: dict[str, Callable[[str], str]] = {
-    "Sphinx": lambda reference: f".. model-structure:: {reference}\n",
-    "MkDocs": lambda reference: f'<model-structure factory="{reference}"></model-structure>\n',
-}
-_PASTES: dict[str, Callable[[str], str]] = {
-    "Sphinx": lambda html: ".. raw:: html\n\n   " + html.replace("\n", "\n   ") + "\n",
-    "MkDocs": lambda html: html + "\n",
-}
-
-
-def _drawn(folder: Path, references: list[str]) -> list[str]:
-    with Source(folder, path=["."], cache=folder.parent / "cache") as source:
-        return [
-            to_html(layout(source.resolve(reference).model, Options()), f"tree-{number}")
-            for number, reference in enumerate(references)
-        ]
-
-
 def _write_models(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "shared_blocks.py").write_text(SHARED)
@@ -148,50 +138,35 @@ def _write_models(folder: Path) -> None:
         (folder / f"leaf_{number}.py").write_text(LEAF.format(width=number + 1))
 
 
-def _write(folder: Path, host: str, trees: list[str], *, is_live: bool = True, on_page: int = 1) -> None:
-    _write_models(folder)
-    pages = ["\n".join(trees[start : start + on_page]) for start in range(0, len(trees), on_page)]
-    if host == "Sphinx":
-        used, suffix, title = ["sphinx_bmvis"] * is_live, "rst", "Page\n====\n"
-        settings = "bmvis_path = ['.']\n" * is_live
-        (folder / "conf.py").write_text(f"extensions = {used}\n{settings}html_theme = 'alabaster'\n")
-        listed = "".join(f"   page{number}\n" for number in range(len(pages)))
-        (folder / "index.rst").write_text(f"Models\n======\n\n.. toctree::\n\n{listed}")
-        place = folder
-    else:
-        suffix, title, place = "md", "# Page\n", folder / "docs"
-        plugins = "[bmvis: {path: [.]}]" if is_live else "[]"
-        (folder / "mkdocs.yml").write_text(f"site_name: Models\ntheme: mkdocs\nplugins: {plugins}\n")
-        place.mkdir()
-        (place / "index.md").write_text("# Models\n")
-    for number, text in enumerate(pages):
-        (place / f"page{number}.{suffix}").write_text(f"{title}\n{text}")
-
-
-def _build(host: str, folder: Path) -> float:
-    return _cost(host, folder)[0]
-
-
-def _cost(host: str, folder: Path) -> tuple[float, float]:
-    output = folder.with_name(f"{folder.name}-site")
-    command = [sys.executable, *(part.replace(f"../{OUTPUT}", str(output)) for part in COMMANDS[host])]
-    return child_cost(command, folder)
-
-
-def _table(found: dict[str, dict[str, float]], torch: float) -> Table:
-    table = Table("build", *COMMANDS, title=f"{TREES} trees, processor seconds; import torch takes {torch:.2f}")
-    for case in found["Sphinx"]:
-        table.add_row(case, *(f"{found[host][case]:.2f}" for host in COMMANDS))
+def _table(found: Mapping[str, Seconds], torch: float) -> Table:
+    table = Table("build", *HOSTS, title=f"{TREES} trees, processor seconds; import torch takes {torch:.2f}")
+    for case in found[HOSTS[0]]:
+        table.add_row(case, *(f"{found[host][case]:.2f}" for host in HOSTS))
     return table
 
 
-def _write_figures(found: dict[str, dict[str, float]], torch: float, large: dict[str, tuple[float, float]]) -> None:
-    programs = {name: version(name) for name in ("bmvis", "sphinx", "mkdocs", "torch")}
-    figures = {
+def _unchanged_table(figures: Mapping[str, Mapping[str, Seconds]]) -> Table:
+    table = Table("no change, to pasted HTML", *HOSTS)
+    for part, what in (("large", f"{LARGE} trees"), ("gallery", f"gallery of {LARGE // 3} models")):
+        for of in ("time", "memory"):
+            table.add_row(f"{what}: {of}", *(f"{figures[part][host][of]:.2f}" for host in HOSTS))
+    return table
+
+
+def _serve_table(found: Mapping[str, Seconds]) -> Table:
+    table = Table("preview, seconds from saving to the page", *HOSTS)
+    for case in found[HOSTS[0]]:
+        table.add_row(case, *(f"{found[host][case]:.2f}" for host in HOSTS))
+    return table
+
+
+def _write_figures(figures: Mapping[str, Mapping[str, Seconds]], torch: float, check: float) -> None:
+    programs = {name: version(name) for name in ("bmvis", "sphinx", "mkdocs", "sphinx-autobuild", "torch")}
+    written = {
         "versions": {"python": platform.python_version(), **programs},
-        "trees": TREES,
+        "trees": {"edits": TREES, "large": LARGE, "gallery": max(LARGE // 3, 1)},
         "import torch": torch,
-        "seconds": found,
-        "large": {host: {"trees": LARGE, "time": time, "memory": memory} for host, (time, memory) in large.items()},
+        "check": check,
+        **figures,
     }
-    FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
+    FIGURES.write_text(json.dumps(written, indent=2) + "\n")
