@@ -97,7 +97,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
             self._build.extension.autorefs = config.plugins.get("autorefs")
 
     @event_priority(0)
-    def _ship(self, files: Files, *, config: MkDocsConfig) -> Files:
+    def _ship_assets(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Add the assets and the model pages. A file of the site with the same path takes precedence."""
         folder = str(assets.folder(self._build.settings.assets_folder if self._build else None))
         for uri in assets.files():
@@ -109,7 +109,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         return files
 
     @event_priority(-110)
-    def _ship_late(self, files: Files, *, config: MkDocsConfig) -> Files:
+    def _ship_model_pages(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Add the model pages to the nav after the literate-nav plugin (priority -100) has written it.
 
         Those of one language are added to the files after the i18n plugin (priority -100) has selected them.
@@ -124,7 +124,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         if self._build:
             self._build.galleries.add(files, config)
 
-    on_files = plugins.CombinedEvent(_ship, _ship_late) if CAN_COMBINE else _ship
+    on_files = plugins.CombinedEvent(_ship_assets, _ship_model_pages) if CAN_COMBINE else _ship_assets
 
     @event_priority(50)  # after awesome-nav (100), before section-index
     def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> Navigation:

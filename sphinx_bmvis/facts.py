@@ -95,11 +95,11 @@ class FillFacts(SphinxPostTransform):
             if isinstance(found, FactText):
                 node.replace_self(fact_value("", found.text, fact=found))
                 continue
-            if self._is_reported_late(node):
+            if self._is_unreported(node):
                 warn(found, node["location"])
             node.replace_self(fact_unknown("", mark(node), error=str(found)))
 
-    def _is_reported_late(self, node: model_fact) -> bool:
+    def _is_unreported(self, node: model_fact) -> bool:
         """Return whether nobody has reported the error of a node: its model was built."""
         return "fact" in node and isinstance(domain_of(self.env).data["answers"].get(node["fact"].request), bytes)
 

@@ -68,10 +68,10 @@ def watch(process: Process, parent: socket.socket, job: Job, keep: Collection[in
     """
     ended = os.pidfd_open(process.pid)
     try:
-        is_late = not _wait(process, ended, parent, job.ends)
+        has_timed_out = not _wait(process, ended, parent, job.ends)
     finally:
         os.close(ended)
-    if is_late:
+    if has_timed_out:
         os.kill(process.pid, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
     process_tree.end_children(keep)
@@ -79,7 +79,7 @@ def watch(process: Process, parent: socket.socket, job: Job, keep: Collection[in
         while process.read(pipe):
             pass
         os.close(pipe)
-    return Outcome("late" if is_late else "ended", code, b"".join(process.tail)), _decode(process.note)
+    return Outcome("timed out" if has_timed_out else "ended", code, b"".join(process.tail)), _decode(process.note)
 
 
 def _wait(process: Process, ended: int, parent: socket.socket, ends: float) -> bool:

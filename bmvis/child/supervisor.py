@@ -71,7 +71,7 @@ class _Supervisor:
         self._first = None
         process_tree.end_children()
         if code is None:
-            return Outcome("late")
+            return Outcome("timed out")
         return Outcome("refused") if code == REFUSED else Outcome("ended", code)
 
     def _serve(self, parent: socket.socket) -> NoReturn:

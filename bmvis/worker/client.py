@@ -160,7 +160,7 @@ def _reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
     """
     output = outcome.output.decode(errors="replace").strip()
     printed = f"Last output:\n{output}" if output else ""
-    if outcome.status == "late":
+    if outcome.status == "timed out":
         raise WorkerError(
             f"{request.reference!r} timed out after {request.timeout:g} s",
             hint="make the factory faster, or increase the timeout",

@@ -156,9 +156,9 @@ class Job(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """How a model process ended: a message to the supervisor, and from there to the docs build."""
 
-    status: Literal["ended", "late", "refused", "changed"]
-    """`late`: it timed out. `refused`: the model needs a process that is not forked. `changed`, between templates: the
-    template has imported a module, in `output`, that changes what other models see."""
+    status: Literal["ended", "timed out", "refused", "changed"]
+    """`refused`: the model needs a process that is not forked. `changed`, between templates: the template has imported
+    a module, in `output`, that changes what other models see."""
     code: int = 0
     """The exit code, or the negative number of the signal that killed it."""
     output: bytes = b""

@@ -54,7 +54,7 @@ class SingleProcess:
         while not reply.exists() and self._started.is_alive():
             if time.monotonic() > ends:
                 self._started.wait()
-                return Outcome("late", output=self._started.output())
+                return Outcome("timed out", output=self._started.output())
             time.sleep(pause)
             pause = min(pause * 1.5, 0.005)
         is_there = reply.exists()
