@@ -20,6 +20,7 @@ from bmvis.reference import Reference
 from bmvis.source import fingerprint
 from bmvis.source.allow import EVERYTHING
 from bmvis.source.cache import Cache
+from bmvis.source.cache_key import list_key, model_key
 from bmvis.source.default_arguments import Defaults
 from bmvis.source.portable import portable_failure
 from bmvis.source.syntax import with_syntax
@@ -92,7 +93,7 @@ class Builder:
             what = "option inputs" if job.inputs else "option flow"
             return _uncalled(read, job, "a checkpoint has no code to call", f"remove the {what}")
         try:
-            return self._answer(job, _request(job), _key(job), Built)
+            return self._answer(job, _request(job), model_key(job), Built)
         except WorkerError as error:
             if not job.is_called:
                 raise
@@ -106,8 +107,7 @@ class Builder:
             BmvisError: the module cannot be imported.
         """
         request = Request(0, job.reference.text, "auto", job.path, listing=True, allow=job.allow, defaults=job.defaults)
-        key = ("list", job.reference.text, job.path, job.python, *_allowed(job), *job.defaults)
-        return self._answer(job, request, key, Listed)
+        return self._answer(job, request, list_key(job), Listed)
 
     def installed_facts(self, folders: Iterable[str]) -> tuple[Fact, ...]:
         """Return the facts of `site-packages` folders. Each folder is read once in a build."""
@@ -177,19 +177,6 @@ def _request(job: BuildJob) -> Request:
         figure=job.figure,
         defaults=job.defaults,
     )
-
-
-def _key(job: BuildJob) -> tuple[object, ...]:
-    """Return the key of a job in the cache."""
-    called = [*([job.inputs] if job.inputs else []), *(["figure"] if job.figure else [])]
-    return (job.reference.text, job.device, job.path, job.python, *called, *_allowed(job), *job.defaults)
-
-
-def _allowed(job: BuildJob) -> tuple[object, ...]:
-    """Return the part of a cache key with the allow entries against which the worker has checked the objects."""
-    if job.allow == job.inputs_allow == (EVERYTHING,):
-        return ()
-    return ("allow", job.allow, job.inputs_allow)
 
 
 def _uncalled(built: Built, job: BuildJob, message: str, hint: str, detail: str = "") -> Built:

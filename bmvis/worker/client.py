@@ -15,15 +15,14 @@ from types import TracebackType
 
 import msgspec
 
-from bmvis.errors import WorkerError
 from bmvis.untrusted.file_names import local, utf8
+from bmvis.worker import process_errors
 from bmvis.worker.daemon_client import DaemonConnection, DaemonEndedError, DaemonKey, connect
 from bmvis.worker.fork_server import ForkServer
 from bmvis.worker.protocol import TIMEOUT, Failed, Outcome, Reply, Request
 from bmvis.worker.reply_file import read_answer, reply_path
 from bmvis.worker.single_process import SingleProcess
 from bmvis.worker.spare import SPARES
-from bmvis.worker.started import cause_of_end, hint_on_end
 
 _CAN_FORK = sys.platform == "linux"
 
@@ -161,18 +160,9 @@ def _reply(request: Request, outcome: Outcome, folder: Path) -> Reply:
     output = outcome.output.decode(errors="replace").strip()
     printed = f"Last output:\n{output}" if output else ""
     if outcome.status == "timed out":
-        raise WorkerError(
-            f"{request.reference!r} timed out after {request.timeout:g} s",
-            hint="make the factory faster, or increase the timeout",
-            detail=printed,
-        )
+        raise process_errors.timed_out(request, printed)
     if not os.path.lexists(reply_path(folder, request)):
-        limit = f"; its memory is limited to {request.memory:,} bytes" if request.memory else ""
-        raise WorkerError(
-            f"the process that built {request.reference!r} {cause_of_end(outcome.code)}",
-            hint=hint_on_end(outcome.code) + limit,
-            detail=printed,
-        )
+        raise process_errors.ended(request, outcome.code, printed)
     reply = read_answer(folder, request).reply
     if isinstance(reply, Failed) and reply.wants_output:
         return msgspec.structs.replace(reply, detail="\n".join(filter(None, (reply.detail, printed))))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import threading
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from bmvis.errors import WorkerError
 from bmvis.worker import process_tree
+from bmvis.worker.environment import worker_environment
 from bmvis.worker.interpreter import has_distributions, is_this_python, own_path
 from bmvis.worker.worker_folder import WorkerFolder
 
@@ -68,7 +68,7 @@ class StartedProcess:
             self.process = subprocess.Popen(
                 [python, "-c", _START, *arguments],
                 cwd=cwd,
-                env=_environment(self.folder),
+                env=worker_environment(self.folder),
                 stdin=subprocess.DEVNULL if descriptor else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -127,31 +127,3 @@ class StartedProcess:
         with self.process.stdout as stream:
             while chunk := os.read(stream.fileno(), 512):
                 self._tail.append(chunk)
-
-
-def cause_of_end(code: int) -> str:
-    """Return how a process ended, as the predicate of a sentence."""
-    if code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
-
-
-def hint_on_end(code: int) -> str:
-    """Return the likely cause of the end and a fix: Linux sends SIGKILL if it runs out of memory."""
-    if os.name == "posix" and code == -signal.SIGKILL:
-        return "the system may have run out of memory: build a smaller model, or set memory"
-    return "the model's code, or a library it uses, ended the process"
-
-
-def _environment(folder: WorkerFolder) -> dict[str, str]:
-    """Return the environment of a worker whose files are in a folder."""
-    return {
-        **os.environ,
-        **folder.environment,
-        "PYTHONSAFEPATH": "1",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONUTF8": "1",  # the default encoding of `open` does not depend on the locale
-    }
