@@ -8,10 +8,10 @@ from pathlib import Path
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
-from bmvis.overviews.cards import figure_problems, make_card, ordered
+from bmvis.overviews.cards import arranged, figure_problems, make_card
 from bmvis.overviews.entries import Entry, expand, read_entries
 from bmvis.overviews.gallery_options import GALLERY_OPTIONS, GalleryOptions, parse_gallery_options
-from bmvis.overviews.own_columns import with_own_columns
+from bmvis.overviews.own_columns import Rows, read_rows, row_problems, with_own_columns
 from bmvis.overviews.table_options import TableOptions
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
@@ -55,9 +55,7 @@ def draw_gallery(
     links = page.links(gallery_key(options, entries), report)
     anchor = page.take_anchor(options.name, "bmvis-gallery")
     cards = []
-    project = read_project(Path(settings.cwd))
-    if project.file.is_file():
-        sources.add(str(project.file))
+    own = own_sources(options, settings, sources)
     for found in expand(entries, finder(models, sources)):
         entry, model = (
             found if isinstance(found, tuple) else (found, _model(found, options, models, settings, sources, report))
@@ -66,11 +64,25 @@ def draw_gallery(
             sources.update(likely_files(entry.reference, settings))
             report(model)
         link = links.get(entry.reference, "")
-        entry = with_own_columns(entry, [project.own_columns])
+        entry = with_own_columns(entry, own)
         cards.append(make_card(entry, model, link, fold=settings.options.fold, thumbnail=options.thumbnail))
         for problem in figure_problems(cards[-1]):
             report(problem)
-    return to_cards(ordered(cards, options.sort), anchor, options)
+    for _, misnamed in row_problems([card.entry for card in cards], own[-1], options.data):
+        report(misnamed)
+    return to_cards(arranged(cards, options), anchor, options)
+
+
+def own_sources(options: GalleryOptions | TableOptions, settings: Settings, sources: set[str]) -> tuple[Rows, Rows]:
+    """Return the columns in pyproject.toml, and those in the data file of a gallery or a table."""
+    folder = Path(settings.cwd)
+    project = read_project(folder)
+    if project.file.is_file():
+        sources.add(str(project.file))
+    if not options.data:
+        return project.own_columns, {}
+    sources.add(str(folder / options.data))
+    return project.own_columns, read_rows(folder / options.data, options.data)
 
 
 def gallery_key(options: GalleryOptions | TableOptions, entries: Iterable[Entry]) -> GalleryKey:

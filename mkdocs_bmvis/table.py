@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 
-from bmvis.errors import BmvisError, OptionError
+from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
 from bmvis.overviews.entries import Entry, read_entries
-from bmvis.overviews.own_columns import Rows, misspelled_rows, read_rows
+from bmvis.overviews.own_columns import Rows, row_problems
 from bmvis.overviews.results import build_results
 from bmvis.overviews.table import RowResult, make_table
 from bmvis.overviews.table_options import TABLE_OPTIONS, TableOptions, parse_table_options
 from bmvis.render.html.markup import Markup
 from bmvis.render.html.table import to_html_table
-from bmvis.source.pyproject import read_project
-from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import TABLE, Element, attributes_of_list
-from mkdocs_bmvis.gallery import finder, gallery_key
+from mkdocs_bmvis.gallery import finder, gallery_key, own_sources
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files, request_model
@@ -76,7 +73,7 @@ def draw_table(
         place: the location of the element.
     """
     options, entries = read_table(element, settings.options, place)
-    own, data = _own_columns(options, settings, sources)
+    own, data = own_sources(options, settings, sources)
 
     def build(entry: Entry, request: ModelRequest) -> Model:
         return request_model(models, request, settings, sources, lambda drift: report(drift, entry.location)).model
@@ -97,18 +94,6 @@ def draw_table(
     return to_html_table(made, anchor, place)
 
 
-def _own_columns(options: TableOptions, settings: Settings, sources: set[str]) -> tuple[Rows, Rows]:
-    """Return the columns in pyproject.toml, and those in the data file of the table."""
-    folder = Path(settings.cwd)
-    project = read_project(folder)
-    if project.file.is_file():
-        sources.add(str(project.file))
-    if not options.data:
-        return project.own_columns, {}
-    sources.add(str(folder / options.data))
-    return project.own_columns, read_rows(folder / options.data, options.data)
-
-
 def _report_problems(
     results: list[RowResult], data: Rows, options: TableOptions, settings: Settings, sources: set[str], report: Report
 ) -> None:
@@ -116,6 +101,5 @@ def _report_problems(
         if isinstance(result.model, BmvisError):
             sources.update(likely_files(result.entry.reference, settings))
             report(result.model, result.entry.location)
-    for entry, name in misspelled_rows([result.entry for result in results], data):
-        text = f"{options.data} has no row for {one_line(repr(entry.shown))}, but one for {one_line(repr(name))}"
-        report(OptionError(text, hint="use the same name, or the reference"), entry.location)
+    for entry, problem in row_problems([result.entry for result in results], data, options.data):
+        report(problem, entry.location)

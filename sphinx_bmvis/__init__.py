@@ -30,7 +30,7 @@ from sphinx_bmvis import (
     single_page,
 )
 
-ENV_VERSION = 12
+ENV_VERSION = 13
 """Version of the data in the environment and in doctrees. Increase it if the format changes."""
 
 

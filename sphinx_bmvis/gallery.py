@@ -12,10 +12,10 @@ from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.overviews.cards import Card, figure_problems, grouped, make_card, ordered
+from bmvis.overviews.cards import Card, arranged, figure_problems, grouped, make_card
 from bmvis.overviews.entries import Entry, expand, read_entries
 from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
-from bmvis.overviews.own_columns import with_own_columns
+from bmvis.overviews.own_columns import Rows, link_in, read_rows, row_problems, with_own_columns
 from bmvis.overviews.pages import folder_of
 from bmvis.overviews.table_options import TableOptions
 from bmvis.render.summary import card_facts
@@ -42,7 +42,8 @@ class ModelGallery(ListDirective):
             options = parse_gallery_options(self.options, site_options(self.config))
             made = captioned_gallery if options.caption else model_gallery
             entries = read_entries(self.lines(location), location)
-            node = made(location=location, docname=self.env.docname, options=options, entries=entries)
+            own = self.own_columns(options)
+            node = made(location=location, docname=self.env.docname, options=options, entries=entries, own=own)
             if options.caption:
                 node += nodes.caption(options.caption, options.caption)
         except BmvisError as error:
@@ -51,7 +52,6 @@ class ModelGallery(ListDirective):
         for part in (node, *node.children):
             part.source, part.line = source, line
         self._give_anchor(node)
-        note_project(self.env)
         return [node, *self.contents(node)] if node.get("options") and node["options"].toctree else [node]
 
     def lines(self, location: str) -> Iterable[tuple[str, str]]:
@@ -62,6 +62,17 @@ class ModelGallery(ListDirective):
             # MyST counts from the first line of the content, RST from that of the document.
             start = 0 if self.content.offset(0) else self.lineno + self.content_offset
             yield text, f"{source}:{start + (offset or 0) + 1}"
+
+    def own_columns(self, options: GalleryOptions | TableOptions) -> tuple[Rows, Rows]:
+        """Return the columns in pyproject.toml, and those in the data file of a gallery or a table."""
+        folder = domain_of(self.env).folder
+        project = read_project(folder)
+        if project.file.is_file():
+            self.env.note_dependency(str(project.file))
+        if not options.data:
+            return project.own_columns, {}
+        self.env.note_dependency(str(folder / options.data))
+        return project.own_columns, read_rows(folder / options.data, options.data)
 
     def _give_anchor(self, node: model_gallery) -> None:
         document = self.state.document
@@ -92,13 +103,6 @@ class ModelGallery(ListDirective):
         contents = model_contents("", **facts, numbered=0, titlesonly=False)
         contents.source, contents.line = node.source, node.line
         return [nodes.compound("", contents, classes=["toctree-wrapper"])]
-
-
-def note_project(env: BuildEnvironment) -> None:
-    """Read the page again if pyproject.toml changes, which can have columns of the models."""
-    file = read_project(domain_of(env).folder).file
-    if file.is_file():
-        env.note_dependency(str(file))
 
 
 def gallery_key(docname: str, options: GalleryOptions | TableOptions, entries: Iterable[Entry]) -> GalleryKey:
@@ -157,11 +161,10 @@ class FillGalleries(SphinxPostTransform):
         gallery = domain.galleries[docname][node["ids"][0]]
         pages = model_pages(self.env, docname, node)
         cards, fold = [], site_options(self.config).fold
-        own = read_project(domain.folder).own_columns
         for entry in gallery.entries:
             answer = domain.answer(node["options"].request(entry))
             shown = msgspec.structs.replace(entry, location=place(entry.location, self.env.srcdir))
-            shown = with_own_columns(shown, [own])
+            shown = with_own_columns(shown, node["own"])
             cards.append(
                 make_card(
                     shown,
@@ -173,8 +176,10 @@ class FillGalleries(SphinxPostTransform):
             )
             for problem in figure_problems(cards[-1]):
                 warn(problem, entry.location or node["location"])
+        for entry, misnamed in row_problems(gallery.entries, node["own"][-1], node["options"].data):
+            warn(misnamed, entry.location or node["location"])
         try:
-            node["cards"] = ordered(cards, node["options"].sort)
+            node["cards"] = arranged(cards, node["options"])
         except OptionError as error:
             warn(error, node["location"])
             node["error"] = error
@@ -229,13 +234,18 @@ class PlainGalleries(SphinxPostTransform):
             return nodes.list_item("", nodes.paragraph("", "", title), admonition(card.model, entry.location))
         details = f" ({card.model.type})" if card.model.type else ""
         details += f": {', '.join(card_facts(card.model))}"
-        details += "".join(f", {name} {value}" for name, value in entry.columns)
-        details += f"; {', '.join(entry.tags)}" if entry.tags else ""
+        own = [part for name, value in entry.columns for part in (nodes.Text(f", {name} "), _own_value(value))]
+        tags = nodes.Text(f"; {', '.join(entry.tags)}" if entry.tags else "")
         name = self._link(card.href, entry.shown) if card.href else title
-        return nodes.list_item("", nodes.paragraph("", "", name, nodes.Text(details)))
+        return nodes.list_item("", nodes.paragraph("", "", name, nodes.Text(details), *own, tags))
 
     def _link(self, docname: str, title: str) -> addnodes.pending_xref:
         """Return a reference to a model page. Sphinx resolves it for each format."""
         place = {"refdomain": "std", "reftype": "doc", "reftarget": f"/{docname}", "refexplicit": True}
         text = nodes.inline(text=title)
         return addnodes.pending_xref("", text, refdoc=self.env.docname, refwarn=True, **place)
+
+
+def _own_value(text: str) -> nodes.Node:
+    shown, href = link_in(text)
+    return nodes.reference("", shown, refuri=href) if href else nodes.Text(shown)

@@ -10,10 +10,9 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
 from bmvis.overviews.entries import read_entries
-from bmvis.overviews.own_columns import Rows, misspelled_rows, read_rows
+from bmvis.overviews.own_columns import row_problems
 from bmvis.overviews.table import DIGIT_SPACE, POINT_SPACE, RowResult, Table, make_table
-from bmvis.overviews.table_options import TableOptions, parse_table_options
-from bmvis.source.pyproject import read_project
+from bmvis.overviews.table_options import parse_table_options
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
@@ -33,7 +32,7 @@ class ModelTable(ModelGallery):
         try:
             options = parse_table_options(self.options, site_options(self.config))
             entries = read_entries(self.lines(location), location)
-            own = self._own_columns(options)
+            own = self.own_columns(options)
         except BmvisError as error:
             warn(error, location)
             return [model_structure(location=location, error=error)]
@@ -47,17 +46,6 @@ class ModelTable(ModelGallery):
         if options.name:
             give_name(self.state.document, node, options.name)
         return [node, *self.contents(node)] if options.toctree else [node]
-
-    def _own_columns(self, options: TableOptions) -> tuple[Rows, Rows]:
-        """Return the columns in pyproject.toml, and those in the data file of the table."""
-        folder = domain_of(self.env).folder
-        project = read_project(folder)
-        if project.file.is_file():
-            self.env.note_dependency(str(project.file))
-        if not options.data:
-            return project.own_columns, {}
-        self.env.note_dependency(str(folder / options.data))
-        return project.own_columns, read_rows(folder / options.data, options.data)
 
 
 class FillTables(SphinxPostTransform):
@@ -95,9 +83,8 @@ class FillTables(SphinxPostTransform):
             for entry, answer in zip(gallery.entries, answers, strict=True)
         ]
         project, data = node["own"]
-        for entry, name in misspelled_rows(gallery.entries, data):
-            text = f"{node['options'].data} has no row for {entry.shown!r}, but one for {name!r}"
-            warn(OptionError(text, hint="use the same name, or the reference"), entry.location or node["location"])
+        for entry, problem in row_problems(gallery.entries, data, node["options"].data):
+            warn(problem, entry.location or node["location"])
         return make_table(results, node["options"], (project, data))
 
 

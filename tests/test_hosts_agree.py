@@ -48,7 +48,14 @@ zoo:raising | | image
 zoo:trained | | | latency=1 ms"""
 GALLERIES = {
     "gallery-table": {"group": "", "sort": "mAP ascending", "view": "table", "alt": "Models", "class": "wide"},
-    "gallery-cards": {"sort": "latency", "thumbnail": "map", "caption": "A <small> gallery", "device": "cpu"},
+    "gallery-cards": {
+        "sort": "latency",
+        "thumbnail": "map",
+        "caption": "A <small> gallery",
+        "device": "cpu",
+        "data": "FILE",
+        "columns": "paper, latency",
+    },
 }
 """Galleries of the same lines. Their models have no pages: only the plugin of MkDocs makes them."""
 
@@ -89,6 +96,9 @@ def mapping(tmp_path_factory):
     file = tmp_path_factory.mktemp("mapping") / "mine.toml"
     file.write_text('models = ["Sequential"]\n[names]\n"0" = "encoder.first"\n')
     TREES["common"]["common"] = str(file)
+    data = file.with_name("data.csv")
+    data.write_text("model,paper,mAP\nTiny & small,[Ours](https://example.org/a),1\nzoo:trained,draft,2\n")
+    GALLERIES["gallery-cards"]["data"] = str(data)
 
 
 def directive(name):

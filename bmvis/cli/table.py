@@ -14,7 +14,7 @@ from bmvis.cli.option_flags import option_flags
 from bmvis.cli.show import printable_lines
 from bmvis.errors import BmvisError
 from bmvis.overviews.entries import read_entries
-from bmvis.overviews.own_columns import misspelled_rows, read_rows
+from bmvis.overviews.own_columns import read_rows, row_problems
 from bmvis.overviews.results import build_results
 from bmvis.overviews.table import Table, make_table
 from bmvis.overviews.table_options import TABLE_OPTIONS, TableOptions, parse_table_options
@@ -89,6 +89,6 @@ def read_table(lines: Sequence[str], options: TableOptions, source: Source) -> T
             lambda _, request: source.answer(request).model,
         )
     )
-    for entry, name in misspelled_rows([result.entry for result in results], data):
-        click.echo(f"{options.data} has no row for {entry.shown!r}, but one for {name!r}", err=True)
+    for _, problem in row_problems([result.entry for result in results], data, options.data):
+        click.echo(problem.report, err=True)
     return make_table(results, options, [source.project.own_columns, data])

@@ -65,6 +65,28 @@ _COMPUTED: Mapping[str, Callable[[Page], int]] = {
 """The columns that bmvis computes and cards can be sorted by, other than their name."""
 
 
+def arranged(cards: Iterable[Card], options: GalleryOptions) -> list[Card]:
+    """Return the cards in the order of a gallery, with the columns that it shows.
+
+    Raises:
+        OptionError: no card has the column to sort by, or one to show.
+    """
+    found = ordered(cards, options.sort)
+    if not options.columns:
+        return found
+    own = own_columns(found)
+    for column in options.columns:
+        if found and column not in own:
+            raise OptionError(f"no model has the column {column!r}", hint=nearest(column, own))
+    return [_with_columns(card, options.columns) for card in found]
+
+
+def _with_columns(card: Card, columns: Iterable[str]) -> Card:
+    known = dict(card.entry.values)
+    values = tuple((name, known[name]) for name in (*columns, "inputs") if name in known)
+    return msgspec.structs.replace(card, entry=msgspec.structs.replace(card.entry, values=values))
+
+
 def ordered(cards: Iterable[Card], sorting: Sorting) -> list[Card]:
     """Return the cards in order. Those without a value, such as models that failed, are last.
 

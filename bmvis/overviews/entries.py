@@ -34,7 +34,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
         """Return the columns that are facts about the model, with their values."""
-        return tuple((name, value) for name, value in self.values if name != "inputs")
+        return tuple((name, value) for name, value in self.values if name != "inputs" and value)
 
     @property
     def shown(self) -> str:

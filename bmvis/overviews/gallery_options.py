@@ -28,6 +28,8 @@ class GalleryOptions(msgspec.Struct, frozen=True, kw_only=True):
     group: bool = False
     view: View = "cards"
     thumbnail: Thumbnail = "map"
+    data: str = ""
+    columns: tuple[str, ...] = ()
     name: str = ""
     caption: str = ""
     alt: str = ""
@@ -52,6 +54,19 @@ def _folder(text: str) -> str:
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*/?", text):
         raise ValueError
     return text.rstrip("/")
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(name for part in text.split(",") if (name := " ".join(part.split())))
+    if not names or len(set(names)) < len(names):
+        raise ValueError
+    return names
+
+
+def _data(text: str) -> str:
+    if not text.endswith((".csv", ".toml")):
+        raise ValueError
+    return text
 
 
 GALLERY_OPTIONS: tuple[Option, ...] = (
@@ -80,6 +95,18 @@ GALLERY_OPTIONS: tuple[Option, ...] = (
         choice(*get_args(Thumbnail)),
         "Picture on the cards. `map`: where the parameters are. `flow`: the architecture figure, with default inputs "
         "or a line's `inputs=…`. The default is `map`.",
+    ),
+    Option(
+        "data",
+        "the path of a .csv or .toml file, relative to the folder of the site's configuration",
+        _data,
+        "File with columns of your own, for each model by reference, name or title.",
+    ),
+    Option(
+        "columns",
+        "names of columns, separated by commas",
+        _columns,
+        "Columns of your own on the cards, in this order. By default, cards show all of them.",
     ),
     replace(BY_NAME["name"], help="Name of the gallery on the page: its anchor, and the target of references."),
     replace(BY_NAME["caption"], help="Caption below the cards."),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bmvis.errors import OptionError, nearest
+from bmvis.untrusted.log_text import one_line
 from bmvis.untrusted.regular_file import read_regular
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ else:
     import tomli as tomllib
 
 MAX_BYTES = 10_000_000
+_LINK = re.compile(r"(?:\[(?P<text>[^\[\]]+)\]\()?(?P<url>https?://[^\s()<>]+)(?(text)\))")
 Rows = Mapping[str, Mapping[str, str]]
 """For each model, by reference, name or title, the values of its columns."""
 
@@ -107,6 +109,13 @@ def _keys(entry: Entry) -> tuple[str, ...]:
     return (entry.written_title or entry.shown, entry.reference.partition("(")[0], entry.reference)
 
 
+def link_in(text: str) -> tuple[str, str]:
+    """Return the text of a value, and the URL if it is a link, as Markdown writes it, or a URL; else ''."""
+    if link := _LINK.fullmatch(text):
+        return link["text"] or link["url"].partition("://")[2], link["url"]
+    return text, ""
+
+
 def require_known(columns: Iterable[str], computed: Iterable[str], own: Iterable[Mapping[str, str]]) -> None:
     """Check that each column exists.
 
@@ -119,11 +128,17 @@ def require_known(columns: Iterable[str], computed: Iterable[str], own: Iterable
             raise OptionError(f"the table has no column {name!r}", hint=nearest(name, known))
 
 
-def misspelled_rows(entries: Sequence[Entry], rows: Rows) -> Iterator[tuple[Entry, str]]:
-    """Yield each model that a data file doesn't have, but under a name that is nearly the same.
+def row_problems(entries: Sequence[Entry], rows: Rows, file: str) -> Iterator[tuple[Entry, OptionError]]:
+    """Yield each model that a data file doesn't have, but under a name that is nearly the same, with an error.
 
-    Other rows without a model are not a mistake: several tables can share a file.
+    Other rows without a model are not a mistake: several tables and galleries can share a file.
     """
+    for entry, name in _misspelled(entries, rows):
+        text = f"{file} has no row for {one_line(repr(entry.shown))}, but one for {one_line(repr(name))}"
+        yield entry, OptionError(text, hint="use the same name, or the reference")
+
+
+def _misspelled(entries: Sequence[Entry], rows: Rows) -> Iterator[tuple[Entry, str]]:
     used = {key for entry in entries for key in _keys(entry)}
     unused = [name for name in rows if name not in used]
     for entry in entries:

@@ -15,15 +15,13 @@ from bmvis.options.definitions import Options
 from bmvis.overviews.columns import COLUMNS, ColumnSource, Value
 from bmvis.overviews.entries import Entry
 from bmvis.overviews.order import Sorting, by_first_tag, order_of
-from bmvis.overviews.own_columns import Rows, own_values, require_known
+from bmvis.overviews.own_columns import Rows, link_in, own_values, require_known
 from bmvis.overviews.table_options import CALLED, TableOptions
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 
 _LAYOUT = Options(depth=1)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?", re.IGNORECASE)
-_LINK = re.compile(r"(?:\[(?P<text>[^\[\]]+)\]\()?(?P<url>https?://[^\s()<>]+)(?(text)\))")
-"""A cell that is a link, as Markdown writes it, or a URL."""
 MINIMUM = "≥ "
 """Before a number that is a lower bound."""
 
@@ -174,8 +172,9 @@ def _values(result: RowResult, page: Page | None, own: dict[str, str], options: 
 
 
 def _own_value(text: str) -> Value:
-    if link := _LINK.fullmatch(text):
-        return Value(link["text"] or link["url"].partition("://")[2], href=link["url"])
+    shown, href = link_in(text)
+    if href:
+        return Value(shown, href=href)
     number = text.replace(",", "").removesuffix("%").strip()
     return Value(text, float(number)) if _NUMBER.fullmatch(number) else Value(text)
 

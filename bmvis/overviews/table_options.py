@@ -54,26 +54,11 @@ class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
         return ModelRequest(entry.reference, self.device, inputs=self.inputs_of(entry))
 
 
-def _columns(text: str) -> tuple[str, ...]:
-    names = tuple(name for part in text.split(",") if (name := " ".join(part.split())))
-    if not names or len(set(names)) < len(names):
-        raise ValueError
-    return names
-
-
-def _data(text: str) -> str:
-    if not text.endswith((".csv", ".toml")):
-        raise ValueError
-    return text
-
-
 _GALLERY = {option.name: option for option in GALLERY_OPTIONS}
 TABLE_OPTIONS: tuple[Option, ...] = (
-    Option(
-        "columns",
-        "names of columns, separated by commas",
-        _columns,
-        f"Columns, from left to right: {', '.join(COLUMNS)}, or columns of your own.",
+    replace(
+        _GALLERY["columns"],
+        help=f"Columns, from left to right: {', '.join(COLUMNS)}, or columns of your own.",
     ),
     Option(
         "sort",
@@ -82,12 +67,7 @@ TABLE_OPTIONS: tuple[Option, ...] = (
         "Order of the rows. By default, numbers are sorted largest first, and text alphabetically.",
     ),
     replace(_GALLERY["group"], help="Group the rows by the first tag of each line."),
-    Option(
-        "data",
-        "the path of a .csv or .toml file, relative to the folder of the site's configuration",
-        _data,
-        "File with columns of your own, for each model by reference, name or title.",
-    ),
+    _GALLERY["data"],
     replace(
         BY_NAME["inputs"],
         help="Inputs of the call that the columns `macs` and `input` describe. A line's `inputs=…` has priority.",

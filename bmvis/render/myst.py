@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Buffer, Parameter
 from bmvis.overviews.cards import Card
+from bmvis.overviews.own_columns import link_in
 from bmvis.overviews.table import Table, TableRow
 from bmvis.render import summary, words
 from bmvis.render.html.tree import row_id
@@ -130,7 +131,7 @@ def _card(card: Card) -> Node:
     title = _node("cardTitle", [text_node(card.entry.shown)])
     if isinstance(card.model, BmvisError):
         return _node("card", [title, *error_nodes(card.model)])
-    own = [f"{name} {value}" for name, value in card.entry.columns]
+    own = [f"{name} {link_in(value)[0]}" for name, value in card.entry.columns]
     facts = [card.model.type, *summary.card_facts(card.model), *own, *card.entry.tags]
     return _node("card", [title, _paragraph(text_node(" · ".join(facts)))])
 

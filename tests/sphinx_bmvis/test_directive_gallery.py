@@ -323,6 +323,30 @@ def test_gallery_shows_snapshots_without_live_models(shelf):
     assert "bmvis snapshot" in missing.page("index.html").select_one(".bmvis-card-error").get_text()
 
 
+DATA = "model,mAP,paper\nshelf:small_linear,53.1,[Ours](https://example.org/a)\n"
+
+
+def test_cards_have_the_columns_of_a_data_file_and_follow_its_change(shelf):
+    site = shelf("M\n=\n\n.. model-gallery::\n   :data: data.csv\n\n   shelf:small_linear\n")
+    site.write("data.csv", DATA)
+    built = site.build()
+    values = built.page("index.html").select_one(".bmvis-card .bmvis-values")
+    assert values.get_text(" ", strip=True) == "mAP 53.1 paper Ours"
+    assert values.a["href"] == "https://example.org/a"
+    site.write("data.csv", DATA.replace("53.1", "53.2").replace("small_linear", "small_liner"))
+    changed = site.build()
+    assert (
+        "index.rst:7: WARNING: data.csv has no row for 'small_linear', but one for 'shelf:small_liner'"
+        in changed.warnings
+    )
+    site.write("data.csv", DATA.replace("53.1", "53.2"))
+    assert "mAP 53.2, paper Ours" in " ".join(site.build("text").read("index.txt").split())
+    (site.folder / "data.csv").unlink()
+    failed = site.build()
+    assert "cannot read the data file 'data.csv': No such file or directory" in failed.warnings
+    assert "data.csv" in failed.boxes("index.html")[0].get_text()
+
+
 MARKDOWN = """
 ```python
 :::{model-gallery} code

@@ -10,6 +10,7 @@ from bmvis.errors import BmvisError
 from bmvis.overviews.cards import Card, grouped, own_columns
 from bmvis.overviews.entries import Entry
 from bmvis.overviews.gallery_options import GalleryOptions
+from bmvis.overviews.own_columns import link_in
 from bmvis.render import summary
 from bmvis.render.html.figure import figure_thumbnail
 from bmvis.render.html.map import to_thumbnail
@@ -109,7 +110,9 @@ _NO_PICTURE = tag("span", class_="bmvis-no-picture")
 def _pair(name: str, value: str) -> Markup:
     if not value:
         return tag("div", tag("dt", name), " ", tag("dd", NO_VALUE), class_="bmvis-missing")
-    return tag("div", tag("dt", name), " ", tag("dd", value, data_column=name))
+    text, href = link_in(value)
+    shown = tag("a", text, href=href) if href else text
+    return tag("div", tag("dt", name), " ", tag("dd", shown, data_column=name))
 
 
 def _breakable(name: str) -> Markup:

@@ -11,7 +11,7 @@ from trees import bert, linear
 from bmvis.errors import FactoryError, OptionError
 from bmvis.model.tree import Model, Module, Problem
 from bmvis.options.definitions import Options
-from bmvis.overviews.cards import THUMBNAIL, figure_problems, make_card, ordered
+from bmvis.overviews.cards import THUMBNAIL, arranged, figure_problems, make_card, ordered
 from bmvis.overviews.entries import Entry, expand, read_entries
 from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
 from bmvis.overviews.pages import markdown_escaped, page_names
@@ -92,6 +92,36 @@ def test_columns_of_their_own_order_cards(sort, values, expected):
 def test_sort_by_a_column_that_no_model_has_is_an_error():
     with pytest.raises(OptionError, match=r"no model has the column 'maP' \(did you mean 'mAP'\?\)"):
         ordered(cards(mAP=["1", "2"]), parse_gallery_options({"sort": "maP"}).sort)
+
+
+def test_columns_select_and_order_those_of_cards_also_if_another_sorts():
+    found = cards(mAP=["1", "3", "2"], latency=["5 ms", "", ""], paper=["x", "y", ""])
+    options = parse_gallery_options({"sort": "mAP", "columns": "paper,  latency"})
+    assert [card.entry.columns for card in arranged(found, options)] == [
+        (("paper", "y"),),
+        (),
+        (("paper", "x"), ("latency", "5 ms")),
+    ]
+    assert arranged([], options) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "hint"),
+    [("maP", "did you mean 'mAP'?"), ("parameters", "known: mAP")],
+)
+def test_column_that_no_model_has_is_an_error(columns, hint):
+    with pytest.raises(OptionError, match=re.escape(f"no model has the column {columns!r} ({hint})")):
+        arranged(cards(mAP=["1"]), parse_gallery_options({"columns": columns}))
+
+
+def test_value_that_is_a_link_is_one_on_cards():
+    gallery = drawn(cards(paper=["[Ours](https://example.org/a)", "https://example.org/b", "<b>"]))
+    cells = gallery.findall(".//dd")
+    assert [(cell.findtext("a"), cell.find("a").get("href")) for cell in cells[:2]] == [
+        ("Ours", "https://example.org/a"),
+        ("example.org/b", "https://example.org/b"),
+    ]
+    assert cells[2].text == "<b>"
 
 
 def drawn(found, **written):

@@ -7,7 +7,7 @@ from bmvis.errors import FactoryError, OptionError
 from bmvis.model.tree import Model, Module
 from bmvis.options.definitions import Options
 from bmvis.overviews.entries import Entry, read_entries
-from bmvis.overviews.own_columns import misspelled_rows, read_rows
+from bmvis.overviews.own_columns import read_rows, row_problems
 from bmvis.overviews.table import RowResult, make_table
 from bmvis.overviews.table_options import parse_table_options
 from bmvis.view.layout import layout
@@ -205,9 +205,12 @@ def test_broken_data_files(tmp_path, name, content, message):
 def test_misspelled_rows_are_found_and_rows_of_other_tables_are_not():
     entries = [Entry("zoo:resnet50", "ResNet-50"), Entry("zoo:vit_base"), Entry("zoo:bert")]
     rows = {"Resnet 50": {}, "ViT-base": {}, "bert": {}, "ResNet-101": {}, "gpt2": {}}
-    found = [(entry.shown, name) for entry, name in misspelled_rows(entries, rows)]
-    assert found == [("ResNet-50", "Resnet 50"), ("vit_base", "ViT-base")]
-    assert not list(misspelled_rows([Entry("zoo:resnet18", "ResNet-18")], {"ResNet-50": {}}))
+    found = [(entry.reference, problem.message) for entry, problem in row_problems(entries, rows, "x.csv")]
+    assert found == [
+        ("zoo:resnet50", "x.csv has no row for 'ResNet-50', but one for 'Resnet 50'"),
+        ("zoo:vit_base", "x.csv has no row for 'vit_base', but one for 'ViT-base'"),
+    ]
+    assert not list(row_problems([Entry("zoo:resnet18", "ResNet-18")], {"ResNet-50": {}}, "x.csv"))
 
 
 def test_a_column_of_the_data_file_is_known_also_if_all_models_fail():
