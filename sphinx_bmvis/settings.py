@@ -20,7 +20,7 @@ from bmvis.errors import OptionError
 from bmvis.options.definitions import Options
 from bmvis.options.parsing import parse_site_options
 from bmvis.source.modes import Mode
-from bmvis.untrusted.log_text import Log, forward
+from bmvis.untrusted.log_text import Log, forward, one_line
 from bmvis.worker.protocol import TIMEOUT
 from sphinx_bmvis.preview import preview_session
 
@@ -42,6 +42,7 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("bmvis_mode", "auto", "env", ENUM(*get_args(Mode)))
     app.add_config_value("bmvis_snapshots", None, "env", (str, Path))
     app.connect("config-inited", _check)
+    app.connect("builder-inited", _check_path)
     app.connect("builder-inited", _forward_logs)
     # Also after a failed build, no worker must continue to run.
     app.connect("build-finished", lambda app, _error: close_source(app))
@@ -126,6 +127,14 @@ def _check(app: Sphinx, config: Config) -> None:
         raise ConfigError(f"bmvis_mode in conf.py must be one of {modes}, not {config.bmvis_mode!r}")
     if not config.bmvis_timeout > 0:
         raise ConfigError(f"bmvis_timeout in conf.py must be greater than 0, not {config.bmvis_timeout!r}")
+
+
+def _check_path(app: Sphinx) -> None:
+    """Report folders of `bmvis_path` that do not exist. It is no error: an older version of a site can lack one."""
+    for entry in app.config.bmvis_path:
+        if not (folder := project_folder(app) / entry).is_dir():
+            text = f"bmvis_path in conf.py: folder {folder} does not exist (relative paths start at conf.py)"
+            logger.warning("%s", one_line(text), type="bmvis", subtype="option")
 
 
 def _forward_logs(app: Sphinx) -> None:

@@ -33,6 +33,7 @@ def for_module(missing: str) -> str:
     known = [module.name for module in pkgutil.iter_modules(folders)]
     return _close(name, known) or (
         f"install the package, or add its folder to `path`; searched {', '.join(folders) or 'installed packages'}"
+        f"{_missing_folders()}"
     )
 
 
@@ -50,6 +51,13 @@ def _project_folders() -> list[str]:
     """Return the folders of `sys.path` that belong to the project: those of the settings, and the working directory."""
     folders = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
     return [folder for folder in folders if Path(folder).is_dir() and not tracebacks.is_foreign(folder)]
+
+
+def _missing_folders() -> str:
+    """Return which folders of the settings do not exist, as the end of a hint; '' if all do."""
+    folders = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
+    missing = [folder for folder in folders if not Path(folder).exists() and not tracebacks.is_foreign(folder)]
+    return f"; {', '.join(missing)} in `path` does not exist" if missing else ""
 
 
 def for_attribute(name: str, holder: Any) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from bmvis.cli.shared_options import errors_end_the_command
+from bmvis.cli.shared_options import errors_end_the_command, path_option
 from bmvis.cli.table import read_table
 from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Model
@@ -57,9 +57,7 @@ class MystRequest(msgspec.Struct, frozen=True):
 @click.command(short_help="Draw trees for mystmd and Jupyter Book 2.")
 @click.option("--directive", help="Answer a request for this directive, which is read from standard input.")
 @click.option("--role", help="Answer a request for this role, which is read from standard input.")
-@click.option(
-    "--path", multiple=True, help="Add a folder to import from, in addition to the current folder and PYTHONPATH."
-)
+@path_option
 @click.option(
     "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Time limit for each model in seconds."
 )

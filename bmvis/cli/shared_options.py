@@ -36,6 +36,12 @@ projects_option = click.option(
     multiple=True,
     help="Folder to search for pyproject.toml, as are its parent folders. Can be given several times.",
 )
+path_option = click.option(
+    "--path",
+    type=click.Path(exists=True, file_okay=False),
+    multiple=True,
+    help="Add a folder to import from, in addition to the current folder and PYTHONPATH.",
+)
 cache_option = click.option(
     "--no-cache", is_flag=True, help="Build all models, even if their files and libraries did not change."
 )

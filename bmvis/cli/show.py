@@ -15,7 +15,7 @@ from rich.console import Console
 from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.fact_lines import fact_lines
 from bmvis.cli.option_flags import option_flags
-from bmvis.cli.shared_options import cache_folder, cache_option, errors_end_the_command
+from bmvis.cli.shared_options import cache_folder, cache_option, errors_end_the_command, path_option
 from bmvis.errors import BmvisError
 from bmvis.options.definitions import OPTIONS, Options
 from bmvis.options.parsing import parse_options
@@ -61,11 +61,7 @@ def _outputs(command: Callable[..., None]) -> Callable[..., None]:
                 type=_FILE,
                 help="Write the architecture figure as an SVG image to this file, or to standard output if it is -.",
             ),
-            click.option(
-                "--path",
-                multiple=True,
-                help="Add a folder to import from, in addition to the current folder and PYTHONPATH.",
-            ),
+            path_option,
             click.option(
                 "--timeout",
                 type=click.FloatRange(0, min_open=True),

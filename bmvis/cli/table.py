@@ -11,6 +11,7 @@ import click
 
 from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.option_flags import option_flags
+from bmvis.cli.shared_options import path_option
 from bmvis.cli.show import printable_lines
 from bmvis.errors import BmvisError
 from bmvis.overviews.entries import read_entries
@@ -39,9 +40,7 @@ _table_options = option_flags(TABLE_OPTIONS, without=_ELSEWHERE)
 @click.argument("lines", nargs=-1, metavar="[MODEL]...")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", help="Format of the output.")
 @_table_options
-@click.option(
-    "--path", multiple=True, help="Add a folder to import from, in addition to the current folder and PYTHONPATH."
-)
+@path_option
 @click.option(
     "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Time limit for each model in seconds."
 )

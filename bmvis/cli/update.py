@@ -12,6 +12,7 @@ import click
 from bmvis.cli.exit_codes import BROKEN, STALE
 from bmvis.cli.pictures import picture, stale_files, write_files
 from bmvis.cli.regions import Region, find_regions
+from bmvis.cli.shared_options import path_option
 from bmvis.cli.show import printable_lines
 from bmvis.cli.table import read_table
 from bmvis.errors import BmvisError, OptionError, TraceError, nearest
@@ -32,9 +33,7 @@ MAX_BYTES = 10_000_000
 @click.command(short_help="Update tables, trees and numbers in a README.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Write nothing. Exit with 1 and print the differences if a file is stale.")
-@click.option(
-    "--path", multiple=True, help="Add a folder to import from, in addition to the current folder and PYTHONPATH."
-)
+@path_option
 @click.option(
     "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Time limit for each model in seconds."
 )

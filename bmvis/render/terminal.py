@@ -49,11 +49,11 @@ def to_tree(page: Page) -> Tree:
     return top.children[0] if page.has_root else top
 
 
-def lines_below(page: Page) -> list[Text]:
-    """Return the lines below a tree: its optimizer, totals and ties, and the legend."""
+def lines_below(page: Page, *, colored: bool = True) -> list[Text]:
+    """Return the lines below a tree: its optimizer, totals and ties, and if there are colors, the legend."""
     about = [*param_group_lines(page.param_groups, page.totals), ""] if page.param_groups else []
     lines = [Text(printable(line), style=MUTED) for line in (*about, *summary.notes(page))]
-    colors = Text("  ").join(_legend(page))
+    colors = Text("  ").join(_legend(page) if colored else [])
     return [Text(), *lines, colors] if colors else [Text(), *lines]
 
 
@@ -91,7 +91,7 @@ class TerminalTree:
                 if amounts and not number:
                     drawn.append(" " * (width - drawn.cell_len)).append(amounts[index + 1])
                 yield drawn
-        for line in lines_below(self.page):
+        for line in lines_below(self.page, colored=console.color_system is not None):
             yield from line.wrap(console, options.max_width)
 
 

@@ -104,7 +104,7 @@ def test_settings_are_defaults_for_attributes(render):
         pytest.param('factory="zo:tiny"', "no module named 'zo' (did you mean 'zoo'?)", id="module"),
         pytest.param('factory="zoo.big:tiny"', "no module named 'zoo.big' (install the package", id="no-package"),
         pytest.param(
-            'factory="other:tiny"', "add its folder to `path`; searched tests/sites/markdown/src", id="searched"
+            'factory="unheard_of:tiny"', "add its folder to `path`; searched tests/sites/markdown/src", id="searched"
         ),
         pytest.param('factory="torch.nnn:Linear"', "no module named 'torch.nnn' (did you mean 'nn'?)", id="in-package"),
         pytest.param('factory="zoo:tinny"', "'zoo' has no 'tinny'", id="name"),

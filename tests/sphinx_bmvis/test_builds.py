@@ -219,6 +219,13 @@ def test_bmvis_path_is_searched(site):
     assert "weight:[2, 3]" in site.build(bmvis_path=["more"]).trees("index.html")[0].get_text()
 
 
+def test_missing_folder_of_bmvis_path_is_reported(site):
+    built = site.build(bmvis_path=["src", "more"])
+    assert f"WARNING: bmvis_path in conf.py: folder {site.folder / 'more'} does not exist" in built.warnings
+    assert "[bmvis.option]" in built.warnings
+    assert built.trees("index.html")
+
+
 def test_search_option_includes_the_text_of_a_tree(site):
     assert "layernorm" not in site.build().read("searchindex.js")
     assert "layernorm" in site.build(bmvis_options={"search": True}).read("searchindex.js")

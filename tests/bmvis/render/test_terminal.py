@@ -179,7 +179,7 @@ def test_control_characters_of_a_name_are_escaped(name):
     special = set(name) & set("\x1b\r\x9b\u202e\u2066")
     assert not special & set(printed(drawn) + to_svg(drawn, name))
     assert "\\u" in printed(drawn)
-    assert len(printed(drawn).splitlines()) == 5
+    assert len(printed(drawn).splitlines()) == 4
 
 
 def test_rich_markup_in_a_name_is_escaped():

@@ -19,6 +19,7 @@ from bmvis.options.definitions import Options
 from bmvis.render import legend, words
 from bmvis.render.html.legend import CLASSES
 from bmvis.render.html.tree import to_html
+from bmvis.render.terminal import lines_below
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 
@@ -288,8 +289,15 @@ def test_legend_has_every_kind_that_occurs():
 
 def test_legend_has_nothing_that_does_not_occur():
     assert [entry.kind for entry in legend.legend(layout(net(layer()), Options()))] == ["trainable"]
-    assert terminal(layout(net(layer()), Options())).splitlines()[-1] == "trainable"
+    assert [line.plain for line in lines_below(layout(net(layer()), Options()))][-1] == "trainable"
 
 
 def test_terminal_explains_each_color_once():
-    assert terminal(legend_page()).splitlines()[-1] == "trainable  frozen  delta  repeated"
+    assert lines_below(legend_page())[-1].plain == "trainable  frozen  delta  repeated"
+
+
+def test_output_without_colors_has_no_legend_of_colors():
+    """The words on the rows, such as `(frozen)`, are enough."""
+    printed = terminal(legend_page())
+    assert printed.splitlines()[-1] == lines_below(legend_page())[-2].plain
+    assert "(frozen)" in printed
