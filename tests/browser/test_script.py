@@ -534,6 +534,16 @@ def test_menu_closes(way, lora):
         assert focused(lora) == "query,value (Linear)"
 
 
+def test_pointer_takes_the_button_to_other_rows_after_escape(lora):
+    row(lora, QUERY).hover()
+    lora.page.locator(".bmvis-opener").click()
+    lora.page.keyboard.press("Escape")
+    lora.page.wait_for_function("document.activeElement.matches('.bmvis-tree summary, .bmvis-tree li > div')")
+    assert focused(lora) == "query,value (Linear)"
+    do(lora, f"{LAYER}.output.dense", "key")
+    assert copied(lora) == "bert.encoder.layer.0.output.dense"
+
+
 @pytest.mark.parametrize("tab", [{"has_touch": True, "is_mobile": True}], indirect=True, ids=["touch"])
 def test_touch_copies_a_path(lora):
     row(lora, f"{LAYER}.output.dense").tap()

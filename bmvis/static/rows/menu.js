@@ -10,6 +10,11 @@ menu.addEventListener("beforetoggle", ({ newState }) => {
   opener.ariaExpanded = String(newState === "open");
 });
 
+// The row takes the focus back from the button: arrow keys go on from it, and the pointer takes the button to other rows.
+menu.addEventListener("toggle", () => {
+  if (opener.matches(":focus")) focusRow(rowOf(opener.parentElement));
+});
+
 let closing = 0;
 
 const isMenuOpen = () => menu.matches(":popover-open");
