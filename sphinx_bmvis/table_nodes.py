@@ -13,13 +13,7 @@ from bmvis.render.table_text import NO_VALUE
 from sphinx_bmvis.errors import place
 from sphinx_bmvis.nodes import model_table, table_box, table_value
 from sphinx_bmvis.roles import DOMAIN, TABLE_LINK
-
-LINE = 84
-"""Characters that fit into a line of a book."""
-PADDING = 3
-"""Characters that fit into the space between two columns."""
-MAX_WIDTH = 40
-"""Characters that a column needs at most; longer text is wrapped."""
+from sphinx_bmvis.table_columns import Column, Fit, fit
 
 
 class TableNodes:
@@ -50,7 +44,9 @@ class TableNodes:
             part.source, part.line = written.source, written.line
         label = options.alt or " ".join(title.astext() for title in titles)
         box = table_box("", table, label=label or f"Table of {len(self._table.rows)} models")
-        return [self._column_spec(), box]
+        fitted = self._fit(can_turn=isinstance(written.parent, nodes.section | nodes.document))
+        before, after = _latex_around(fitted)
+        return [*before, self._column_spec(fitted), box, *after]
 
     def _body(self) -> nodes.tgroup:
         headings = self._table.headings
@@ -104,15 +100,35 @@ class TableNodes:
             entry["morecols"] = columns - 1
         return entry
 
-    def _column_spec(self) -> addnodes.tabular_col_spec:
-        """Return the columns of LaTeX: numbers at the right, and long text in columns that wrap."""
-        shares = [(min(width, MAX_WIDTH) + PADDING) / LINE for width in self._widths]
-        scale = min(1, 0.99 / sum(shares))
+    def _fit(self, *, can_turn: bool) -> Fit:
+        """Return how the table fits into a page of LaTeX."""
         columns = [
-            rf">{{\ragged{'left' if heading.is_number else 'right'}\arraybackslash}}\Y{{{share * scale:.3f}}}"
-            for heading, share in zip(self._table.headings, shares, strict=True)
+            Column(heading.full, [row.cells[index].text for row in self._table.rows], heading.is_number)
+            for index, heading in enumerate(self._table.headings)
+        ]
+        return fit(columns, can_turn=can_turn)
+
+    def _column_spec(self, fitted: Fit) -> addnodes.tabular_col_spec:
+        """Return the columns of LaTeX: numbers at the right, and long text in columns that wrap."""
+        columns = [
+            rf">{{\ragged{'left' if heading.is_number else 'right'}\arraybackslash}}\Y{{{share:.3f}}}"
+            for heading, share in zip(self._table.headings, fitted.shares, strict=True)
         ]
         return addnodes.tabular_col_spec(spec="".join(columns))
+
+
+def _latex_around(fitted: Fit) -> tuple[list[nodes.raw], list[nodes.raw]]:
+    """Return what LaTeX gets before and after a table."""
+    before, after = [], []
+    if fitted.is_turned:
+        before, after = [r"\begin{landscape}"], [r"\end{landscape}"]
+    if fitted.size:
+        before, after = [*before, rf"\begingroup{fitted.size}"], [r"\endgroup", *after]
+    return [_latex(text) for text in before], [_latex(text) for text in after]
+
+
+def _latex(text: str) -> nodes.raw:
+    return nodes.raw("", f"{text}\n", format="latex")
 
 
 def _entry(*content: nodes.Node, is_number: bool = False) -> nodes.entry:

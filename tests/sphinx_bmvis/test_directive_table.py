@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import textwrap
 
 import pytest
 
@@ -171,11 +172,34 @@ def test_every_builder_takes_tables(nets):
     assert book.count(r"\raggedright\arraybackslash}\Y{") == 3 + 1
 
 
+WIDE = """\
+.. model-table::
+   :columns: name, reference, type, parameters, trainable, delta, active, size, dtype, macs, input, depth, tags
+   :inputs: float32[1, 8]
+
+   nets:small | A network with a long name | text, vision
+   nets:small(width=8) | Other | text
+"""
+
+
+def test_wide_table_of_a_book_is_on_a_turned_page_of_its_own(nets):
+    listed = "- In a list:\n\n" + textwrap.indent(WIDE, "  ")
+    site = nets(f"{INDEX}\n{WIDE}\nMore.\n\n{listed}")
+    book = site.build("latex").read("smallmodels.tex")
+    turned = re.findall(r"\\begin\{landscape\}(.*?)\\end\{landscape\}", book, re.DOTALL)
+    assert [part.count("A network with a long name") for part in turned] == [1]
+    assert r"\begingroup\scriptsize" in turned[0]
+    assert book.count("A network with a long name") == 2
+    assert book.count(r"\begingroup\footnotesize") == book.count(r"\begingroup") - 1
+    assert book.count(r"\begingroup") == book.count(r"\endgroup")
+    assert "landscape" not in site.build().page("index.html").get_text()
+
+
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="needs TeX Live")
 def test_the_book_is_typeset_without_overfull_lines(nets):
     models = "\n".join(f"   nets:small(width={width}) | Model {width} | even" for width in range(2, 82, 2))
     long = f".. model-table::\n   :group:\n   :caption: Long\n\n{models}\n   nets:broken\n"
-    folder = nets(f"{INDEX}\n{long}").build("latex").folder
+    folder = nets(f"{INDEX}\n{WIDE}\n{long}").build("latex").folder
     command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "smallmodels.tex"]
     done = subprocess.run(command, cwd=folder, capture_output=True, timeout=500)
     log = folder.joinpath("smallmodels.log").read_text(errors="replace")
