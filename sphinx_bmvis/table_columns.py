@@ -19,7 +19,7 @@ _TURNED = 1.35
 """How much longer the lines of a turned page are."""
 
 
-class Column(NamedTuple):
+class BookColumn(NamedTuple):
     """A column of a table.
 
     Attributes:
@@ -63,7 +63,7 @@ _FITS = (("", False, 1.0), (r"\footnotesize", False, 1.2), (r"\footnotesize", Tr
 """The sizes to try in order, whether the page is turned, and how many more characters fit into a line by the size."""
 
 
-def fit(columns: Sequence[Column], *, can_turn: bool) -> Fit:
+def fit(columns: Sequence[BookColumn], *, can_turn: bool) -> Fit:
     """Return how a table fits into a page. If it does not, its columns are too narrow for their words.
 
     Args:
@@ -81,7 +81,7 @@ def fit(columns: Sequence[Column], *, can_turn: bool) -> Fit:
     return found
 
 
-def _shares(columns: Sequence[Column], line: float) -> Iterable[float]:
+def _shares(columns: Sequence[BookColumn], line: float) -> Iterable[float]:
     """Yield the part of a line for each column: what it needs, and of what is left what it can use."""
     least = [column.least for column in columns]
     useful = [max(width, min(column.width, MAX_WIDTH)) for width, column in zip(least, columns, strict=True)]

@@ -13,7 +13,7 @@ from bmvis.render.table_text import NO_VALUE
 from sphinx_bmvis.errors import place
 from sphinx_bmvis.nodes import model_table, table_box, table_value
 from sphinx_bmvis.roles import DOMAIN, TABLE_LINK
-from sphinx_bmvis.table_columns import Column, Fit, fit
+from sphinx_bmvis.table_columns import BookColumn, Fit, fit
 
 
 class TableNodes:
@@ -103,7 +103,7 @@ class TableNodes:
     def _fit(self, *, can_turn: bool) -> Fit:
         """Return how the table fits into a page of LaTeX."""
         columns = [
-            Column(heading.full, [row.cells[index].text for row in self._table.rows], heading.is_number)
+            BookColumn(heading.full, [row.cells[index].text for row in self._table.rows], heading.is_number)
             for index, heading in enumerate(self._table.headings)
         ]
         return fit(columns, can_turn=can_turn)

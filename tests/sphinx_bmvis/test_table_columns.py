@@ -2,10 +2,10 @@
 
 import pytest
 
-from sphinx_bmvis.table_columns import Column, fit
+from sphinx_bmvis.table_columns import BookColumn, fit
 
-NAME = Column("Model", ["A model with a long name that can be wrapped between its words", "B"], False)
-NUMBER = Column("Parameters (M)", ["1,234.5", "0.5"], True)
+NAME = BookColumn("Model", ["A model with a long name that can be wrapped between its words", "B"], False)
+NUMBER = BookColumn("Parameters (M)", ["1,234.5", "0.5"], True)
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_text_gets_the_room_that_numbers_leave():
 @pytest.mark.parametrize("cells", [["x" * 30, "y"], ["a b c", "x" * 30]], ids=["first", "last"])
 def test_column_is_as_wide_as_its_longest_word(cells):
     """A word that is not broken would be drawn over the next column."""
-    first, second = fit([Column("Name", cells, False), *[NUMBER] * 3], can_turn=True).shares[:2]
+    first, second = fit([BookColumn("Name", cells, False), *[NUMBER] * 3], can_turn=True).shares[:2]
     assert first / second == pytest.approx((30 + 3) / (10 + 3))
 
 
 def test_table_without_rows_or_words_fits():
-    assert sum(fit([Column("", [], False)], can_turn=True).shares) <= 1
+    assert sum(fit([BookColumn("", [], False)], can_turn=True).shares) <= 1
