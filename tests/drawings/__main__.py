@@ -98,6 +98,8 @@ MOST_CLOSED = 0.1
 LARGE = {
     "blip": "24 boxes with long names of classes, five frames inside each other",
     "encodec": "22 boxes in 9 frames, with a shape at each edge",
+    "levit": "23 boxes in 17 frames",
+    "cvt": "24 boxes in 12 frames",
 }
 """Models with a larger SVG, and the reason."""
 

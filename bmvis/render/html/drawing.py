@@ -96,7 +96,12 @@ def _box(placed: PlacedBox, id_: str | None, number: int, link: PathLink) -> Mar
     box = placed.box
     content = join(*_outline(placed), _texts(placed.texts))
     target = link(box.path) if box.kind == "module" and box.path else None
-    attributes: dict[str, str | int | None] = {"id": id_, "data_n": number, "class_": f"bmvis-{category(box)}"}
+    is_target = box.kind == "module"  # links lead to modules alone
+    attributes: dict[str, str | int | None] = {
+        "id": id_ if is_target else None,
+        "data_n": number,
+        "class_": f"bmvis-{category(box)}",
+    }
     if target is None:
         return tag("g", content, **attributes)
     return tag("a", _whole_text(placed), content, href=target, **attributes)
@@ -226,7 +231,7 @@ def _arrowhead(points: Points) -> str:
     (x0, y0), (x1, y1) = points[-2:]
     if abs(x0 - x1) < 0.5:
         back = 7 if y1 < y0 else -7
-        return f"M{_pair((x1, y1))}l-3.5 {back}h7z"
+        return f"M{_pair((x1, y1))}l-3.5{back:+}h7z"
     back = 7 if x1 < x0 else -7
     return f"M{_pair((x1, y1))}l{back}-3.5v7z"
 

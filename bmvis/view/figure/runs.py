@@ -10,11 +10,14 @@ from collections.abc import Sequence
 
 from bmvis.model.contraction import FigureNode
 from bmvis.model.dataflow import Dataflow
+from bmvis.view.figure.assembly import merge_names
 from bmvis.view.figure.items import Item, nest
 from bmvis.view.figure.wiring import Signatures, family
 
 MAX_PERIOD = 16
 """Maximum number of items that repeat as a group."""
+_MIN_JOINS = 4
+"""Minimum number of repeats of joins without a module, such as the steps of a recurrence."""
 _MAX_PASSES = 4
 """How often the items in a module are folded: groups can contain groups."""
 _Link = tuple[int, object]
@@ -66,7 +69,7 @@ class _Pass:
         """Return the run with the shortest period that starts at an item, and its number of items."""
         for period in range(1, min(MAX_PERIOD, (len(numbers) - start) // 2) + 1):
             unit = numbers[start : start + period]
-            if numbers[start + period] != unit[0] or not self._can_repeat(start, period):
+            if numbers[start + period] != unit[0]:
                 continue
             end = start + period
             while numbers[end : end + period] == unit:
@@ -74,13 +77,9 @@ class _Pass:
             units = [self.items[first : first + period] for first in range(start, end, period)]
             wired = _Wired([[node for item in one for node in item.nodes] for one in units])
             count = wired.count if not wired.is_parallel or self._is_list(units[0]) else 0
-            if count > 1:
+            if count >= (2 if _has_module(units[0]) else _MIN_JOINS):
                 return self._join(units[:count], wired), count * period
         return None
-
-    def _can_repeat(self, start: int, period: int) -> bool:
-        """Return whether a unit has a module: joins alone are not repeated."""
-        return any(item.call >= 0 or item.items for item in self.items[start : start + period])
 
     def _is_list(self, unit: Sequence[Item]) -> bool:
         """Return whether the modules of a unit are entries of a list: others are not drawn once if parallel."""
@@ -91,7 +90,7 @@ class _Pass:
         wired.fold(len(units))
         first = units[0]
         run = Item()
-        if len(first) == 1 and not first[0].members:
+        if len(first) == 1 and not first[0].members and _has_module(first):
             run.node, run.call, run.items = first[0].node, first[0].call, first[0].items
         else:
             run.items = list(first)
@@ -104,6 +103,10 @@ class _Pass:
         self.table.sign_group(original)
         run.signature, run.exact = original.signature, original.exact
         return run
+
+
+def _has_module(unit: Sequence[Item]) -> bool:
+    return any(item.call >= 0 or item.items for item in unit)
 
 
 class _Wired:
@@ -164,6 +167,9 @@ class _Wired:
 
     def fold(self, count: int) -> None:
         """Keep the nodes of the first unit, with the edges that leave the last one."""
+        for at, node in enumerate(self.units[0]):
+            used = zip(*(unit[at].weights for unit in self.units[:count]), strict=True)
+            node.weights = [merge_names(list(dict.fromkeys(names))) for names in used]
         for at, target in self._leaving_last(count):
             last, first = self.units[count - 1][at], self.units[0][at]
             first.connect(target, target.ins[last])

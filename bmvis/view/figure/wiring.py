@@ -29,7 +29,10 @@ class Signatures:
     def sign(self, item: Item, parent: str, *, similar: bool) -> None:
         """Set the signatures of an item in a module at the path `parent`; those of the items inside are set."""
         if item.node is not None and item.node.kind == "join":
-            item.signature = item.exact = self._number(("join", item.node.text, _changes(item)))
+            weights = tuple([_NUMBER.sub("#", name) for name in item.node.weights])
+            item.signature = item.exact = self._number(
+                ("join", tuple(dict.fromkeys(item.node.symbols)), weights, _changes(item))
+            )
             return
         path = self.flow.calls[item.call].path
         kind = "open" if item.node is None else "box"

@@ -93,6 +93,18 @@ def recurrent(model, blocks, x):
     return found
 
 
+def recurrence_of_operations(model, blocks, x, steps=6):
+    gate, value, state = blocks[0](x), model.first(x), torch.zeros(2, 4)
+    found = [state := gate * state + value for _ in range(steps)]
+    return torch.stack(found)
+
+
+def scaled_by_a_list(_, blocks, x):
+    for scale, block in zip(blocks[0], blocks[1:], strict=True):
+        x = block(x * scale)
+    return x
+
+
 def cell_with_two_states(_, blocks, x):
     hidden, cell = torch.zeros(2, 4), torch.zeros(2, 4)
     for _ in range(4):
@@ -146,6 +158,18 @@ CASES = {
         [Block()],
         "in:x > first; blocks.0 > (+)root; first > (+)root; (+)root > (assign)root; (assign)root > out:output",
     ),
+    "recurrence of operations": (
+        recurrence_of_operations,
+        [Block()],
+        "in:x > blocks.0; in:x > first; blocks.0 > (+)root; first > (+)root; (+)root > (× +)root; "
+        "blocks.0 > (× +)root; first > (× +)root; (+)root > (stack)root; (× +)root > (stack)root; "
+        "(stack)root > out:output",
+    ),
+    "parameters of a list": (
+        scaled_by_a_list,
+        [nn.ParameterList([torch.ones(4) for _ in range(3)]), *(Block() for _ in range(3))],
+        "in:x > (× blocks.0.0-2)root; (× blocks.0.0-2)root > blocks.1; blocks.1 > out:output",
+    ),
     "cell with two states": (
         cell_with_two_states,
         [nn.LSTMCell(4, 4)],
@@ -184,6 +208,16 @@ def test_edges(case: str) -> None:
 def test_group_that_repeats_has_a_frame() -> None:
     figure = drawn(residual_in_parent, [Block() for _ in range(3)])
     assert figure.frames == (Frame("", None, "", 3, ("blocks.0", "(+)root")),)
+
+
+@pytest.mark.parametrize(("steps", "frames"), [(4, 0), (5, 1)])
+def test_few_operations_without_modules_have_no_frame(steps: int, frames: int) -> None:
+    """The first step is apart: it has no state to multiply."""
+
+    def code(*given):
+        return recurrence_of_operations(*given, steps=steps)
+
+    assert len(drawn(code, [Block()]).frames) == frames
 
 
 def test_repeated_module_is_opened_once() -> None:
