@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class ParameterGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+class ParameterGroup(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One of an optimizer's `param_groups`. `Parameter.groups` lists the groups of each parameter."""
 
     name: str = ""
@@ -18,7 +18,7 @@ class ParameterGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     """Number of tensors in the group that are not parameters of the model."""
 
 
-class Optimizer(msgspec.Struct, frozen=True, omit_defaults=True):
+class Optimizer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """An optimizer that the factory returned with the model."""
 
     type: str

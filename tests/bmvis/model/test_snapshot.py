@@ -255,6 +255,11 @@ def doubling(levels):
         pytest.param(edit(lambda c: c.update(more=1)), "'more' is unknown", id="unknown head"),
         pytest.param(edit(lambda c: c["rows"][1].update(more=1)), "'more' is unknown", id="unknown field"),
         pytest.param(
+            edit(lambda c: c.update(optimizers=[{"type": "SGD", "groups": [{"strangers": 1}]}])),
+            "unknown field `strangers`",
+            id="unknown field of a parameter group",
+        ),
+        pytest.param(
             edit(lambda c: c["rows"][1]["parameters"].update(weight="big")),
             "'big' is not the text of a tensor",
             id="tensor",
