@@ -21,6 +21,7 @@ from typing import NamedTuple
 from bmvis.child import loader, tracebacks
 from bmvis.child.notes import Wanted
 from bmvis.child.tracebacks import is_library
+from bmvis.child.user_process import OWN_MODULES
 
 _MANY = 25
 """Minimum number of modules of an import that is preloaded: preloading costs two forks and a scan of all modules."""
@@ -44,9 +45,12 @@ class Loaded:
     """The top-level names that are imported."""
     namespaces: Mapping[str, _Namespace] = field(default_factory=dict)
     """The namespaces of the modules of libraries, by module name."""
+    modules: Mapping[str, ModuleType] = field(default_factory=dict)
+    """The imported modules. A copy in each model process would write to thousands of shared memory pages."""
 
     def note(self, modules: Mapping[str, ModuleType]) -> None:
         """Record the modules that are imported now."""
+        self.modules = dict(modules)
         self.names = frozenset(name.partition(".")[0] for name in modules)
         self.namespaces = dict(_namespaces(modules))
 
@@ -103,7 +107,6 @@ class LibraryFinder:
         self._environment = dict(os.environ)
         self._path = list(sys.path)
         self._directory = os.getcwd()
-        self._modules = dict(sys.modules)
         self._meta_path = list(sys.meta_path)
         self._roots: list[tuple[str, int]] = []
         """Submodules that libraries import lazily, with the number of modules that were loaded before."""
@@ -140,7 +143,7 @@ class LibraryFinder:
         large = {name for (name, start), (_, end) in starts if end - start >= _MANY}
         sizes = Counter(
             name.partition(".")[0]
-            for name in sys.modules.keys() - self._modules.keys()
+            for name in sys.modules.keys() - self._loaded.modules.keys()
             if is_library(getattr(sys.modules.get(name), "__file__", None))
         )
         packages = {name for name, count in sizes.items() if count >= _MANY and name not in self._loaded.names}
@@ -156,8 +159,8 @@ class LibraryFinder:
             and os.getcwd() == self._directory
             and [finder for finder in sys.meta_path if finder is not self] == self._meta_path
             and sys.modules["torch"].get_default_dtype() is sys.modules["torch"].float32
-            and not any(sys.modules.get(name) is not module for name, module in self._modules.items())
-            and not any(_is_stub(sys.modules[name]) for name in sys.modules.keys() - self._modules.keys())
+            and all(map(_is_unchanged, self._loaded.modules.items()))
+            and not any(_is_stub(sys.modules[name]) for name in sys.modules.keys() - self._loaded.modules.keys())
             and all(_is_same(name, before) for name, before in self._loaded.namespaces.items())
         )
 
@@ -186,6 +189,12 @@ def file_states(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
         except OSError:
             continue
         yield file, found.st_mtime_ns, found.st_size
+
+
+def _is_unchanged(entry: tuple[str, ModuleType]) -> bool:
+    """Return whether user code has left an entry of `sys.modules`. bmvis itself can have removed its own modules."""
+    name, module = entry
+    return sys.modules.get(name) is module or name.partition(".")[0] in OWN_MODULES
 
 
 def _is_stub(module: ModuleType) -> bool:
