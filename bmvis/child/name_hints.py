@@ -55,7 +55,7 @@ def _project_folders() -> list[str]:
 
 def _missing_folders() -> str:
     """Return which folders of the settings do not exist, as the end of a hint; '' if all do."""
-    folders = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
+    folders = [folder for folder in dict.fromkeys(map(os.path.abspath, sys.path)) if not folder.endswith(".zip")]
     missing = [folder for folder in folders if not Path(folder).exists() and not tracebacks.is_foreign(folder)]
     return f"; {', '.join(missing)} in `path` does not exist" if missing else ""
 

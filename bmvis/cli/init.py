@@ -14,7 +14,6 @@ from bmvis.reference import parse_reference
 EXAMPLE = "torch.nn:Transformer(d_model=64)"
 HOSTS = ("sphinx", "mkdocs", "zensical")
 _BUILD = {"sphinx": "sphinx-build {docs} _site", "mkdocs": "mkdocs serve", "zensical": "zensical serve"}
-_TOC = {"sphinx": "Add `models` to a toctree", "mkdocs": "If mkdocs.yml has a nav, add models.md to it"}
 
 
 @click.command(short_help="Add bmvis to a documentation site.")
@@ -46,7 +45,9 @@ def init(reference: str, host: str | None, *, yes: bool) -> None:
         file.write_text(text, encoding="utf-8")
         click.echo(f"wrote {file.relative_to(root)}")
     docs = site.docs.relative_to(root).as_posix()
-    click.echo(f"{_TOC.get(site.host, _TOC['mkdocs'])}, then run: {_BUILD[site.host].format(docs=docs)}")
+    listing = f"If {site.config.name} has a nav, add models.md to it"
+    listing = "Add `models` to a toctree" if site.host == "sphinx" else listing
+    click.echo(f"{listing}, then run: {_BUILD[site.host].format(docs=docs)}")
 
 
 def _site(root: Path, host: str | None) -> Site:

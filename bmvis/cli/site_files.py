@@ -9,6 +9,7 @@ import ast
 import os
 import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -133,7 +134,23 @@ def _mkdocs(text: str, folder: str) -> str:
 
 
 def _zensical(text: str, folder: str) -> str:
-    return f'{text}\n[project.markdown_extensions."mkdocs_bmvis"]\npath = ["{folder}"]\n'
+    own = f'[project.markdown_extensions."mkdocs_bmvis"]\npath = ["{folder}"]\n'
+    has_extensions = re.search(r"^[^#\n]*\bmarkdown_extensions\b", text, re.MULTILINE)
+    return f"{text}\n{own}" if has_extensions else f"{text}\n{_default_extensions()}{own}"
+
+
+def _default_extensions() -> str:
+    """Return the table of extensions that Zensical enables only for sites without any, as `zensical new` writes it.
+
+    '' if Zensical is not installed.
+    """
+    found = find_spec("zensical")
+    for place in (found and found.submodule_search_locations) or ():
+        file = Path(place, "bootstrap", "zensical.toml")
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        if table := re.search(r"^\[project\.markdown_extensions\]\n.*?(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL):
+            return f"{table[0].rstrip()}\n\n"
+    return ""
 
 
 _EDITS: Mapping[str, Callable[[str, str], str]] = {"sphinx": _sphinx, "mkdocs": _mkdocs, "zensical": _zensical}

@@ -62,3 +62,10 @@ def test_module_instead_of_a_factory_suggests_one_in_it(package, reference, hint
     with pytest.raises(FactoryError) as raised:
         loader.call(loader.import_object(parsed), parsed, "meta")
     assert raised.value.hint == hint
+
+
+def test_folder_that_does_not_exist_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "none"), str(tmp_path), *sys.path[1:], "lib/python.zip"])
+    with pytest.raises(FactoryError) as raised:
+        loader.import_object(parse_reference("unheard_of_name:build"))
+    assert raised.value.hint.endswith(f"; {tmp_path / 'none'} in `path` does not exist")

@@ -91,10 +91,30 @@ def test_mkdocs_yml_gets_the_plugin(project, written, plugins):
 
 def test_zensical_toml_gets_the_extension(project):
     folder = project(zensical_dot_toml='[project]\nsite_name = "x"\n')
-    assert run().exit_code == 0
+    done = run()
+    assert done.exit_code == 0
+    assert "If zensical.toml has a nav, add models.md to it, then run: zensical serve" in done.output
     config = tomllib.loads((folder / "zensical.toml").read_text())
     assert config["project"]["markdown_extensions"]["mkdocs_bmvis"] == {"path": ["."]}
     assert TREE in (folder / "docs/models.md").read_text()
+
+
+def test_zensical_keeps_the_extensions_that_it_enables_itself(project):
+    """It enables them only for sites that list none."""
+    zensical = pytest.importorskip("zensical.config", reason="Zensical is not installed")
+    folder = project(zensical_dot_toml='[project]\nsite_name = "x"  # no markdown_extensions\n')
+    assert run().exit_code == 0
+    config = zensical.parse_config(str(folder / "zensical.toml"))
+    missing = set(zensical.DEFAULT_MARKDOWN_EXTENSIONS) - set(config["markdown_extensions"])
+    assert (missing, "mkdocs_bmvis" in config["markdown_extensions"]) == (set(), True)
+
+
+def test_extensions_of_zensical_toml_stay(project):
+    text = '[project]\nsite_name = "x"\n\n[project.markdown_extensions]\nadmonition = {}\n'
+    folder = project(zensical_dot_toml=text)
+    assert run().exit_code == 0
+    config = tomllib.loads((folder / "zensical.toml").read_text())
+    assert set(config["project"]["markdown_extensions"]) == {"admonition", "mkdocs_bmvis"}
 
 
 @pytest.mark.parametrize(
