@@ -12,7 +12,6 @@ from bmvis.options.definitions import Fold, Options
 from bmvis.overviews.entries import Entry
 from bmvis.overviews.gallery_options import GalleryOptions, Thumbnail
 from bmvis.overviews.order import Sorting, by_first_tag, leading_number, order_of
-from bmvis.view.figure.choice import drawn_figure
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 
@@ -45,6 +44,8 @@ def make_card(
     options = msgspec.structs.replace(THUMBNAIL, fold=fold)
     page = layout(model, options)
     if thumbnail == "flow":
+        from bmvis.view.figure.choice import drawn_figure  # most galleries have no figures
+
         options = msgspec.structs.replace(options, flow="auto")
         figure, problems = drawn_figure(model, options, most=THUMBNAIL_BOXES)
         page = msgspec.structs.replace(page, figure=figure, warnings=(*page.warnings, *problems))

@@ -10,8 +10,7 @@ from bmvis.render.html.categories import category
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import PathLink
 from bmvis.view.figure.figure import Figure
-from bmvis.view.figure.layout.drawing import FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
-from bmvis.view.figure.layout.grid import STACK
+from bmvis.view.figure.layout.drawing import STACK, FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
 
 RADIUS = 6
 """Radius of the corners of lines."""

@@ -9,6 +9,9 @@ import msgspec
 from bmvis.view.figure.figure import Box, Figure, Frame
 from bmvis.view.figure.layout.text_size import Role
 
+STACK = 5
+"""How far the second frame behind a repeated one reaches out."""
+
 
 class Text(msgspec.Struct, frozen=True):
     """A line of text."""

@@ -20,8 +20,6 @@ from bmvis.view.figure.layout.text_size import text_width
 
 MARGIN = 14
 TITLE_LEFT = 10
-STACK = 5
-"""How far the second frame behind a repeated one reaches out."""
 TRACK_GAP = 9
 STUB, FIRST_STUB = 10, 3
 """The distance from a row to the first horizontal line below it; below a title it is short."""

@@ -12,7 +12,8 @@ from typing import Literal
 from bmvis.view.figure.figure import Edge, Figure, Frame, Shape
 from bmvis.view.figure.layout.boxes import box_cell, shape_text
 from bmvis.view.figure.layout.cells import GridCell, Link, entry_key, exit_key
-from bmvis.view.figure.layout.grid import STACK, Grid, lay_out
+from bmvis.view.figure.layout.drawing import STACK
+from bmvis.view.figure.layout.grid import Grid, lay_out
 from bmvis.view.figure.layout.text_size import text_width
 
 
