@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from shared_worker import own, shared
+from torch_once import own, shared
 
 BUILDS = (
     "browser/test_looks.py",
