@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
+from commands import bmvis, sphinx_build
 from pythons import TORCH_PYTHON
 
 MODEL = """
@@ -43,22 +44,27 @@ in <model-fact model="net" of="depth" /> level.
 
 <model-table models="net" columns="name, parameters, macs, accuracy" />
 """
-HOSTS = {
-    "sphinx": ["sphinx", "-q", "-W", "-b", "html", "docs", "docs/out"],
-    "mkdocs": ["mkdocs", "build", "-q", "--strict"],
-}
+
+
+def build_with_sphinx(folder: Path) -> Path:
+    done = sphinx_build("-q", "-W", "-b", "html", folder / "docs", folder / "docs/out")
+    assert done == (0, "", "")
+    return folder / "docs/out/index.html"
+
+
+def build_with_mkdocs(folder: Path) -> Path:
+    command = [sys.executable, "-m", "mkdocs", "build", "-q", "--strict"]
+    subprocess.run(command, cwd=folder, check=True, timeout=600)
+    return folder / "site/index.html"
 
 
 def run(folder: Path, *command: str) -> tuple[int, str]:
-    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=600)
+    done = bmvis(folder, *command)
     return done.returncode, done.stdout + done.stderr
 
 
-def shown(folder: Path, host: str) -> list[str]:
-    """Return the title, the sentence, and the row of the table."""
-    code, output = run(folder, *HOSTS[host])
-    assert code == 0, output
-    file = folder / {"sphinx": "docs/out/index.html", "mkdocs": "site/index.html"}[host]
+def shown(file: Path) -> list[str]:
+    """Return the title, the sentence, and the row of the table of a page."""
     page = BeautifulSoup(file.read_text(), "html5lib")
     sentence = next(text for each in page.select("p") if (text := each.get_text()).startswith("It has"))
     title = page.select_one("h1").find(string=True, recursive=False) + page.select_one("h1 data").get_text()
@@ -82,32 +88,32 @@ def project(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_a_change_of_a_model_reaches_every_number_and_check_fails_before(project, host):
-    assert run(project, "bmvis", "snapshot")[0] == 0
-    assert run(project, "bmvis", "update", "README.md")[0] == 0
+@pytest.mark.parametrize("build", [build_with_sphinx, build_with_mkdocs])
+def test_a_change_of_a_model_reaches_every_number_and_check_fails_before(project, build):
+    assert run(project, "snapshot")[0] == 0
+    assert run(project, "update", "README.md")[0] == 0
     readme = (project / "README.md").read_text()
     assert "fact net -->111K<!-- /bmvis -->" in readme
     assert "| net   |          111.0 |     98.2 |" in readme
     before = ["A net of 111K", "It has 111,010 parameters and 110,000 MACs in 1 level.", "net 111.0 110.0 98.2"]
-    assert shown(project, host) == before
-    assert run(project, "bmvis", "check")[0] == 0
-    assert run(project, "bmvis", "update", "--check", "README.md") == (0, "")
+    assert shown(build(project)) == before
+    assert run(project, "check")[0] == 0
+    assert run(project, "update", "--check", "README.md") == (0, "")
 
     (project / "src" / "nets.py").write_text(MODEL.format(width=200))
     entry = (project / "pyproject.toml").read_text()
     (project / "pyproject.toml").write_text(entry.replace("[1, 100]", "[1, 200]").replace("98.2", "98.9"))
 
-    assert run(project, "bmvis", "check")[0] == 1
-    code, difference = run(project, "bmvis", "update", "--check", "README.md")
+    assert run(project, "check")[0] == 1
+    code, difference = run(project, "update", "--check", "README.md")
     assert code == 1
     assert "-| net   |          111.0 |     98.2 |" in difference
     assert "+| net   |          211.0 |     98.9 |" in difference
     assert (project / "README.md").read_text() == readme
 
     after = ["A net of 211K", "It has 211,010 parameters and 210,000 MACs in 1 level.", "net 211.0 210.0 98.9"]
-    assert shown(project, host) == after
-    assert run(project, "bmvis", "update", "README.md")[0] == 0
+    assert shown(build(project)) == after
+    assert run(project, "update", "README.md")[0] == 0
     assert "fact net -->211K<!-- /bmvis -->" in (project / "README.md").read_text()
-    assert run(project, "bmvis", "snapshot")[0] == 0
-    assert run(project, "bmvis", "check")[0] == 0
+    assert run(project, "snapshot")[0] == 0
+    assert run(project, "check")[0] == 0
