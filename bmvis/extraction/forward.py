@@ -130,8 +130,8 @@ def _call_watched(
     flow = recorder.dataflow
     called_with = record_inputs(flow, model, positional, named) if flow else ""
     with ExitStack() as stack:
+        stack.enter_context(_uncompiled())  # first: what it imports is preloaded if nothing was changed before
         stack.enter_context(_evaluating(model))
-        stack.enter_context(_uncompiled())
         stack.callback(register_module_forward_pre_hook(recorder.enter).remove)
         stack.callback(register_module_forward_hook(recorder.leave, always_call=True, **_WITH_KEYWORDS).remove)
         stack.enter_context(torch.no_grad())

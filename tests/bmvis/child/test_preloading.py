@@ -61,5 +61,27 @@ def test_changes_that_a_library_can_observe_prevent_preloading(change, found):
     assert found[change] == [True, False]
 
 
+ZOO = """
+import sys
+from torch import nn
+
+def net(width):
+    return nn.Linear(width, 1 + ("torch._dynamo" in sys.modules))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux")
+@pytest.mark.usefixtures("own_workers")
+def test_what_calls_of_models_import_is_preloaded_for_the_second_model(tmp_path):
+    """PyTorch imports 800 modules for `torch.compiler.set_stance`, in a second."""
+    from bmvis.source.source import Source
+
+    (tmp_path / "zoo.py").write_text(ZOO)
+    with Source(tmp_path, path=["."]) as source:
+        built = [source.resolve(f"zoo:net({width})", inputs=f"float32[1, {width}]").model for width in (2, 3)]
+    assert [model.root.call.macs is not None for model in built] == [True] * 2
+    assert [model.root.parameters[0].shape for model in built] == [(1, 2), (2, 3)]
+
+
 if __name__ == "__main__":
     main()
