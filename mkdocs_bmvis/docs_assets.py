@@ -67,6 +67,13 @@ def link(files: Iterable[str], folders: SiteFolders) -> Markup:
     return join(*(assets.link(start + PurePosixPath(file).name) for file in linked))
 
 
+def is_shipped(path: str) -> bool:
+    """Return whether a path in the docs folder is one of the files that `link` writes."""
+    folder, _, name = path.rpartition("/")
+    parent, _, release = folder.rpartition("/")
+    return parent == FOLDER and bool(_RELEASE.fullmatch(release)) and f"bmvis/static/{name}" in assets.files()
+
+
 @cache
 def _shipped() -> tuple[str, Mapping[str, bytes]]:
     """Return the name of the folder for this release, and the contents of its files."""

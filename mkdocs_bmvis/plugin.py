@@ -25,6 +25,7 @@ from bmvis.errors import OptionError
 from bmvis.render.html import assets
 from bmvis.untrusted.log_text import Log, forward
 from mkdocs_bmvis.autorefs import type_link
+from mkdocs_bmvis.docs_assets import is_shipped
 from mkdocs_bmvis.drawing import LOG, Trees
 from mkdocs_bmvis.element import TABLE
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension, draw_in_html
@@ -98,8 +99,13 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
     @event_priority(0)
     def _ship_assets(self, files: Files, *, config: MkDocsConfig) -> Files:
-        """Add the assets and the model pages. A file of the site with the same path takes precedence."""
+        """Add the assets and the model pages. A file of the site with the same path takes precedence.
+
+        The files that Zensical needs in the docs folder are left out.
+        """
         folder = str(assets.folder(self._build.settings.assets_folder if self._build else None))
+        for file in [one for one in files if is_shipped(one.src_uri)]:
+            files.remove(file)
         for uri in assets.files():
             if files.get_file_from_path(uri) is None:
                 # Not `File.generated`, which MkDocs 1.5 does not have.

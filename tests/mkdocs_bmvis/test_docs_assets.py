@@ -1,5 +1,6 @@
 """The stylesheets and scripts that the pages of Zensical link: files in its docs folder, or else inside the page."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from markdown import Markdown
 from pythons import TORCH_PYTHON
 
 from bmvis.render.html import assets
-from mkdocs_bmvis.docs_assets import FOLDER, SiteFolders, link
+from mkdocs_bmvis.docs_assets import FOLDER, SiteFolders, is_shipped, link
 
 SITE = Path(__file__).parents[1] / "sites" / "markdown"
 TREE = '<model-structure factory="zoo:tiny" />'
@@ -65,6 +66,26 @@ def test_files_of_another_release_are_removed_if_no_page_comes_from_the_cache(fo
     link([assets.STYLE], folders._replace(is_clean=is_clean))
     assert (folders.docs / FOLDER / "0123456789").exists() == kept
     assert (folders.docs / FOLDER / "pictures").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "kept"), [("zensical build", True), ("zensical build -c", False), ("other --clean", True)]
+)
+def test_clean_build_is_recognized_by_the_command_line(tmp_path, monkeypatch, command, kept):
+    old = tmp_path / "docs" / FOLDER / "0123456789"
+    old.mkdir(parents=True)
+    monkeypatch.setattr(sys, "argv", command.split())
+    convert(tmp_path)
+    assert old.exists() == kept
+
+
+def test_files_are_recognized(folders):
+    link([assets.STYLE, assets.SCRIPT], folders)
+    written = [file.relative_to(folders.docs).as_posix() for file in folders.docs.rglob("*.*s")]
+    assert len(written) == 3
+    assert all(map(is_shipped, written))
+    for other in ("assets/bmvis/logo.css", "assets/bmvis/0123456789/own.css", "x/assets/bmvis/0123456789/bmvis.css"):
+        assert not is_shipped(other)
 
 
 def convert(root, **settings):

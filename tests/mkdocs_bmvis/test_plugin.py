@@ -168,6 +168,16 @@ def test_files_that_the_site_links_itself_are_linked_once_by_either_host(tmp_pat
     assert built.text("bmvis/bmvis.css") == assets.text("bmvis/static/bmvis.css")
 
 
+def test_files_for_zensical_in_the_docs_folder_are_left_out(tmp_path):
+    folder = make_site(tmp_path)
+    for name in ("0123456789/bmvis.css", "own/bmvis.css"):
+        place = folder / "docs" / "assets" / "bmvis" / name
+        place.parent.mkdir(parents=True)
+        place.write_text("")
+    built = build("mkdocs", folder)
+    assert [place.name for place in (built.folder / "site" / "assets" / "bmvis").iterdir()] == ["own"]
+
+
 def test_blog_excerpts_are_separate_pages(tmp_path):
     def change(config):
         config["plugins"] = ["search", "blog", "bmvis"]
