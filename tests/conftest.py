@@ -24,7 +24,8 @@ BUILDS = (
     "test_stale_pages.py",
     "test_worst_site.py",
 )
-"""Files that build hundreds of sites or models: each edit, theme, hostile factory, or other extension of a host."""
+"""Files that build hundreds of sites or models: each edit, theme, hostile factory, or other extension of a host. Single
+tests have the mark `builds` themselves."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest applies `-m`

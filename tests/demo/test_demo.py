@@ -24,6 +24,11 @@ COMMANDS = {
 }
 
 
+def on_both_sites(test):
+    """Run a test in `make test-builds` with the site of each host; a build takes half a minute."""
+    return pytest.mark.builds(pytest.mark.parametrize("site", COMMANDS, indirect=True)(test))
+
+
 @pytest.fixture(scope="module")
 def site(request, tmp_path_factory):
     """Build the demo on one host; a warning fails it."""
@@ -47,7 +52,7 @@ def test_recorded_delta_model_has_the_rows_of_the_source_document(file):
     assert drawn.splitlines() == (ROOT / "tests" / "data" / file).read_text().splitlines()
 
 
-@pytest.mark.parametrize("site", COMMANDS, indirect=True)
+@on_both_sites
 def test_demo_site_builds_without_warnings_and_shows_bert(site):
     page = BeautifulSoup((site / "index.html").read_text(), "html.parser")
     tree = page.find(id="bert")
@@ -66,7 +71,7 @@ def test_demo_site_builds_without_warnings_and_shows_bert(site):
     assert listed[1:3] == [[option.name for option in options] for options in (OPTIONS, GALLERY_OPTIONS)]
 
 
-@pytest.mark.parametrize("site", COMMANDS, indirect=True)
+@on_both_sites
 def test_former_addresses_of_the_demo_site_lead_to_pages(site):
     for old in ("measured", "sphinx-host"):
         file = next(path for path in (site / f"{old}.html", site / old / "index.html") if path.exists())
@@ -75,7 +80,7 @@ def test_former_addresses_of_the_demo_site_lead_to_pages(site):
 
 
 @needs_nu
-@pytest.mark.parametrize("site", COMMANDS, indirect=True)
+@on_both_sites
 def test_trees_on_the_demo_site_are_valid_html(site):
     assert of_bmvis(check(site)) == []
 
