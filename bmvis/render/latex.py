@@ -45,6 +45,11 @@ _SPECIAL = {
     "]": "{]}",
     "×": r"\texttimes{}",
     "…": r"\ldots{}",
+    "–": r"\textendash{}",
+    "→": r"$\rightarrow$",
+    "≈": r"$\approx$",
+    "≠": r"$\ne$",
+    "−": "$-$",
 }
 
 
@@ -193,8 +198,7 @@ class _Writer:
 
     def _mark(self, mark: words.Mark) -> str:
         text = mark.text if mark.kind == "extra_repr" else mark_text(mark)
-        arrow, rest = ("$\\rightarrow$ ", text[2:]) if text.startswith("→ ") else ("", text)
-        return rf"\bmvismark{{{arrow}{self.text(rest)}}}"
+        return rf"\bmvismark{{{self.text(text)}}}"
 
     def _parameter(self, parameter: Parameter) -> str:
         state = "delta" if parameter.delta else "frozen" if not parameter.trainable else "trainable"

@@ -34,3 +34,13 @@ def test_latex_labels_the_tree_once_and_each_row():
     assert drawn.splitlines()[0] == r"\begin{bmvistree}<>"
     assert drawn.count("<") == 2
     assert "{<fc>" in drawn
+
+
+@pytest.mark.parametrize("unicode", [False, True])
+def test_signs_of_bmvis_are_those_of_latex(unicode):
+    """Without Unicode, other characters are written as their code points."""
+    before, after = net(layer("a", tensor("w", 2))), net(layer("a", tensor("w", 2, trainable=False)))
+    drawn = to_latex(layout(after, Options(), before), unicode=unicode)
+    assert r"\bmvismark{trainable $\rightarrow$ frozen}" in drawn
+    caption = to_latex(layout(after, Options(caption="– ≈ ≠ − × …")), unicode=unicode)
+    assert r"\bmviscaption{\textendash{} $\approx$ $\ne$ $-$ \texttimes{} \ldots{}}" in caption
