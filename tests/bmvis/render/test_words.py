@@ -197,7 +197,7 @@ STATES: dict[words.StateKind, tuple[Callable[[], Page], dict[str, str]]] = {
         {
             "text": "(trainable → frozen)",
             "html": "trainable → frozen",
-            "latex": "trainable → frozen",
+            "latex": r"trainable $\rightarrow$ frozen",
             "json": '"trainable → frozen"',
         },
     ),
