@@ -39,7 +39,7 @@ test-tables: .venv/dev ## Build tables of 60 models with own columns on both hos
 test-interrupted: .venv/dev ## End 40 builds by signals at random times, and compare the next builds with clean ones
 	BMVIS_INTERRUPTIONS=40 $(BIN)/pytest -q -n 2 tests/test_interruptions.py $(ARGS)
 
-bench: .venv/dev .venv/bench ## Measure bmvis and other tools, and check the targets; ARGS="peers sizes sites builds architectures" picks some
+bench: .venv/dev .venv/bench .venv/neighbors ## Measure bmvis and other tools, and check the targets; ARGS="peers sizes sites public builds architectures" picks some
 	PYTHONPATH=.venv/bench:tests $(BIN)/python tests/benchmarks $(ARGS)
 
 gallery: .venv/demo ## A gallery and a table of all of transformers' architectures, in build/gallery; ARGS="bert gpt2" picks some

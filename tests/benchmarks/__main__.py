@@ -6,6 +6,7 @@ import architectures
 import builds
 import figure_tools
 import peers
+import public_sites
 import sites
 import sizes
 from rich.console import Console
@@ -15,6 +16,7 @@ PARTS = {
     "peers": peers.run,
     "sizes": sizes.run,
     "sites": sites.run,
+    "public": public_sites.run,
     "builds": builds.run,
     "architectures": architectures.run,
     "figures": figure_tools.run,
