@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
@@ -170,6 +171,17 @@ def _colors(_: str) -> str:
     return table("| property | light, contrast on white | dark, contrast on `#16181d` |", rows)
 
 
+def _builds(part: str) -> str:
+    """Return figures of the last run of `make bench ARGS=builds`: a table of both hosts, or a number of seconds."""
+    figures = json.loads((FOLDER / "builds.json").read_text())
+    found = figures[part]
+    if not isinstance(found, dict):
+        return f"{found:.2f} seconds"
+    unit = "{:.2f}" if part in ("large", "gallery") else "{:.2f} s"
+    rows = [[case, *(unit.format(found[host][case]) for host in found)] for case in next(iter(found.values()))]
+    return table(f"| | {' | '.join(found)} |", rows)
+
+
 def _errors(_: str) -> str:
     """Return a row for each kind of error."""
     kinds = sorted(BmvisError.__subclasses__(), key=lambda cls: cls.kind)
@@ -242,6 +254,7 @@ _MAKERS: dict[str, Callable[[str], str]] = {
     "command": _command,
     "colors": _colors,
     "neighbors": _neighbors,
+    "builds": _builds,
     "errors": _errors,
 }
 _SETTINGS: dict[str, Callable[[str], str]] = {

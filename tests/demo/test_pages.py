@@ -1,6 +1,7 @@
 """The pages of the demo: the same text for both sites, and correct."""
 
 import importlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -170,3 +171,16 @@ def test_benchmarks_page_names_the_compared_releases():
     tools = ("bigmodelvis", "torchinfo", "marimo", "treescope", "torchview", "torchlens", "torchvista")
     named = dict(re.findall(rf"({'|'.join(tools)}) (\d[\d.]*\d)", PAGES["benchmarks"]))
     assert named == {name: pinned[name] for name in tools}
+
+
+@pytest.mark.parametrize("part", ["edits", "large", "gallery", "serve"])
+def test_benchmarks_page_has_the_figures_of_the_last_run(part):
+    figures = json.loads((DEMO / "builds.json").read_text())[part]
+    filled = generated.filled(PAGES["benchmarks"], "sphinx")
+    for host, found in figures.items():
+        assert f"| {host}" in filled
+        for case, measured in found.items():
+            [line] = [
+                line for line in filled.splitlines() if line.startswith(f"| {case} |") and f"{measured:.2f}" in line
+            ]
+            assert line.count("|") == len(figures) + 2
