@@ -107,7 +107,11 @@ def test_broken_elements(render, caplog, written, message):
 @pytest.mark.parametrize("host", ["mkdocs", "properdocs", "zensical"])
 def test_a_site_has_facts_in_titles_and_in_the_search(tmp_path, host):
     page = '# A <model-fact model="zoo:tiny" of="size" /> net\n\nHas <model-fact model="zoo:tiny" />.\n'
-    folder = make_site(tmp_path, {"facts.md": page, "late.md": '# L\n\n<model-fact model="zoo:raising" />\n'})
+    pages = {"index.md": "# Start\n", "facts.md": page, "late.md": '# L\n\n<model-fact model="zoo:raising" />\n'}
+    folder = make_site(tmp_path, pages, lambda config: config.update(nav=[*pages]))
+    for other in folder.joinpath("docs").rglob("*.md"):
+        if other.name not in pages:
+            other.unlink()
     built = build(host, folder)
     assert "A 160 bytes net" in built.page("facts/index.html").select_one("title").get_text()
     assert built.page("facts/index.html").select_one("article data").get_text() == "160 bytes"
