@@ -134,6 +134,11 @@ def _mkdocs(text: str, folder: str) -> str:
 
 
 def _zensical(text: str, folder: str) -> str:
+    if in_line := re.search(r"^[^#\n]*\bmarkdown_extensions\s*=\s*([\[{])", text, re.MULTILINE):
+        item = f'mkdocs_bmvis = {{ path = ["{folder}"] }}'
+        rest = text[in_line.end() :]
+        comma = "" if rest.lstrip()[:1] in ("]", "}") else ", "
+        return f"{text[: in_line.end()]}{f'{{ {item} }}' if in_line[1] == '[' else f' {item}'}{comma}{rest}"
     own = f'[project.markdown_extensions."mkdocs_bmvis"]\npath = ["{folder}"]\n'
     has_extensions = re.search(r"^[^#\n]*\bmarkdown_extensions\b", text, re.MULTILINE)
     return f"{text}\n{own}" if has_extensions else f"{text}\n{_default_extensions()}{own}"

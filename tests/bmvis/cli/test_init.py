@@ -109,12 +109,29 @@ def test_zensical_keeps_the_extensions_that_it_enables_itself(project):
     assert (missing, "mkdocs_bmvis" in config["markdown_extensions"]) == (set(), True)
 
 
-def test_extensions_of_zensical_toml_stay(project):
-    text = '[project]\nsite_name = "x"\n\n[project.markdown_extensions]\nadmonition = {}\n'
-    folder = project(zensical_dot_toml=text)
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("[project.markdown_extensions]\nadmonition = {}", id="table"),
+        pytest.param('markdown_extensions = [\n  "admonition",  # a comment\n]', id="list"),
+        pytest.param('markdown_extensions = ["admonition"]', id="list-in-line"),
+        pytest.param("markdown_extensions = { admonition = {} }", id="table-in-line"),
+    ],
+)
+def test_extensions_of_zensical_toml_stay(project, written):
+    zensical = pytest.importorskip("zensical.config", reason="Zensical is not installed")
+    folder = project(zensical_dot_toml=f'[project]\nsite_name = "x"\n{written}\n')
+    assert run().exit_code == 0
+    config = zensical.parse_config(str(folder / "zensical.toml"))
+    assert {"admonition", "mkdocs_bmvis"} <= set(config["markdown_extensions"])
+    assert config["mdx_configs"]["mkdocs_bmvis"] == {"path": ["."]}
+
+
+def test_empty_list_of_extensions_in_zensical_toml_gets_the_extension(project):
+    folder = project(zensical_dot_toml="[project]\nmarkdown_extensions = []\n")
     assert run().exit_code == 0
     config = tomllib.loads((folder / "zensical.toml").read_text())
-    assert set(config["project"]["markdown_extensions"]) == {"admonition", "mkdocs_bmvis"}
+    assert config["project"]["markdown_extensions"] == [{"mkdocs_bmvis": {"path": ["."]}}]
 
 
 @pytest.mark.parametrize(
