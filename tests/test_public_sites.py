@@ -183,6 +183,8 @@ def test_pages_without_trees_are_the_same(built):
         # The numbers of files that changed in between, and of a table of contents entry that scripts read.
         ours, theirs = (re.sub(r"\?(?:v|digest)=\w+", "", text) for text in (ours, theirs))
         assert ours == theirs
+        for file in re.findall(r'(?:href|src)="([^"#?:]+\.(?:css|js))', theirs):
+            assert (site / file).read_bytes() == (baseline / file).read_bytes()
 
 
 @pytest.mark.browser
