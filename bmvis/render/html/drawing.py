@@ -12,6 +12,8 @@ from bmvis.render.html.row import PathLink
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.drawing import STACK, FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
 
+PLAIN_RECTANGLE = ' fill="none" stroke="#888"'
+"""The look of rectangles without a stylesheet, as `shapes_of` writes it."""
 RADIUS = 6
 """Radius of the corners of lines."""
 

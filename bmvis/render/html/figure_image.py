@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from bmvis.render.html.drawing import plain_svg, shapes_of
+from bmvis.render.html.drawing import PLAIN_RECTANGLE, plain_svg, shapes_of
 from bmvis.render.html.markup import Markup, tag
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.drawing import FigureDrawing
@@ -72,7 +72,7 @@ def to_image(figure: Figure, drawing: FigureDrawing, title: str, scheme: Scheme 
         "svg",
         tag("title", title),
         style,
-        shapes_of(figure, drawing),
+        Markup(shapes_of(figure, drawing).replace(PLAIN_RECTANGLE, "")),  # the style has the colors
         xmlns="http://www.w3.org/2000/svg",
         **plain_svg(drawing),
         role="img",
