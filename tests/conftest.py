@@ -13,6 +13,7 @@ BUILDS = (
     "bmvis/extraction/test_recorded_twice.py",
     "bmvis/worker/test_hostile.py",
     "bmvis/worker/test_isolation.py",
+    "bmvis/worker/test_same_trees.py",
     "mkdocs_bmvis/test_hosts.py",
     "mkdocs_bmvis/test_more_plugins.py",
     "mkdocs_bmvis/test_neighbors.py",
