@@ -43,7 +43,6 @@ class Visualization:
         root weight:[3, 2] bias:[3]
         <BLANKLINE>
         Linear: 9 parameters, all trainable; float32, 36 bytes
-        trainable
     """
 
     def __init__(self, plm: nn.Module) -> None:

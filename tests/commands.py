@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch as mock_patch
 
 import pytest
 from click.testing import CliRunner
@@ -34,13 +35,18 @@ def bmvis(folder: Path, *arguments: str, stdin: str | None = None, env: Mapping[
 
 
 def sphinx_build(*arguments: str | Path) -> Done:
-    """Run `sphinx-build`; conf.py changes `sys.path` for this build only."""
+    """Run `sphinx-build`; conf.py changes `sys.path` for this build only.
+
+    MyST adds its suffix to the default of `source_suffix`, which all builds of a process have in common.
+    """
     from sphinx.cmd.build import main as run
+    from sphinx.config import Config
     from sphinx.util.console import strip_colors
 
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
         patch.setattr(sys, "path", [*sys.path])
-        with redirect_stderr(io.StringIO()) as errors:
+        suffixes = mock_patch.dict(Config().source_suffix, {".rst": "restructuredtext"}, clear=True)
+        with suffixes, redirect_stderr(io.StringIO()) as errors:
             code = run([*map(str, arguments)])
     return Done(code, strip_colors(out.getvalue()), strip_colors(errors.getvalue()))
 

@@ -29,6 +29,7 @@ def test_default_number_of_jobs_follows_models_and_cpus(monkeypatch, models, cpu
     assert building._default_jobs(models) == jobs
 
 
+@pytest.mark.usefixtures("own_workers")
 @pytest.mark.parametrize(("arguments", "processes"), [([], 2), (["--jobs", "1"], 1)], ids=["default", "given"])
 def test_snapshots_of_many_models_are_written_by_several_processes(tmp_path, monkeypatch, arguments, processes):
     names = [f"width_{width}" for width in range(1, 33)]
