@@ -4,6 +4,7 @@ import os
 import zlib
 
 import pytest
+import sphinx
 
 TREE = ".. model-structure:: zoo:tiny\n   :name: {name}\n"
 PAGES = {
@@ -11,6 +12,9 @@ PAGES = {
     "net.rst": "Net\n===\n\n" + TREE.format(name="net"),
 }
 OLD = b"# from an older build\n"
+finishes_all_builds = pytest.mark.skipif(
+    sphinx.version_info < (8,), reason="Sphinx 7 writes no inventory in a build that read no page"
+)
 
 
 def entries(built) -> str:
@@ -46,6 +50,7 @@ def test_read_page_is_in_the_inventory(site):
     assert "again:0.dense bmvis:module -1 index.html#again.0.dense" in entries(site.build())
 
 
+@finishes_all_builds
 def test_removed_page_is_not_in_the_inventory(site):
     site.write("other.rst", ":orphan:\n\nOther\n=====\n\n" + TREE.format(name="other"))
     assert "other:0.dense" in entries(site.build())
@@ -57,6 +62,7 @@ def test_inventory_has_the_suffix_of_links(site):
     assert "net:0.dense bmvis:module -1 net#net.0.dense" in entries(site.build(html_link_suffix=""))
 
 
+@finishes_all_builds
 @pytest.mark.parametrize("loss", ["deleted", "older than the environment"])
 def test_inventory_that_was_not_written_is_written(site, inventory, loss):
     """A build can end after it has written all pages, and another builder can change the environment."""
