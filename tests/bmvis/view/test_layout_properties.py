@@ -251,6 +251,8 @@ def _shown(character: str) -> str:
     return "?" if is_control or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code < 0xFDF0 else character
 
 
+FORMULAS = [written for written in _SPECIAL.values() if written[0] == "$"]
+"""What bmvis writes for characters that LaTeX has in formulas only. A `$` of a model is escaped."""
 COMMANDS = {written.rstrip("{}").lstrip("\\") for written in _SPECIAL.values() if written[0] == "\\"}
 TOKEN = re.compile(r"\\(?P<command>[A-Za-z]+)|\\(?P<escaped>[^A-Za-z])|(?P<brace>[{}])|(?P<special>[#$%&_^~])")
 
@@ -260,6 +262,8 @@ TOKEN = re.compile(r"\\(?P<command>[A-Za-z]+)|\\(?P<escaped>[^A-Za-z])|(?P<brace
 def test_hostile_names_are_text_in_latex(model, caption):
     for unicode in (True, False):
         latex = to_latex(drawn(model, caption), unicode=unicode)
+        for formula in FORMULAS:
+            latex = latex.replace(formula, "")
         depth = 0
         for token in TOKEN.finditer(latex):
             assert token["special"] is None, latex
