@@ -8,7 +8,6 @@ links the files of the release that drew it.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from bmvis.generated_files import write_if_changed
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join
 
@@ -62,7 +62,7 @@ def link(files: Iterable[str], folders: SiteFolders) -> Markup:
     # The build has listed the docs folder before it converts pages, so the site gets its copies here.
     for root in (folders.docs, folders.site):
         for file in written:
-            _write(root / FOLDER / release / PurePosixPath(file).name, contents[file])
+            write_if_changed(root / FOLDER / release / PurePosixPath(file).name, contents[file])
     start = "../" * folders.page.count("/") + f"{FOLDER}/{release}/"
     return join(*(assets.link(start + PurePosixPath(file).name) for file in linked))
 
@@ -85,17 +85,7 @@ def _ignore(folder: Path) -> None:
     """Let git ignore the folder, which each build can write again."""
     file = folder / ".gitignore"
     if not file.is_file():
-        _write(file, _IGNORED.encode())
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write a file if it differs. Another build can read it at the same time."""
-    if file.is_file() and file.read_bytes() == content:
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{os.getpid()}-{file.name}")  # hidden: Zensical does not copy it
-    temporary.write_bytes(content)
-    temporary.replace(file)
+        write_if_changed(file, _IGNORED.encode())
 
 
 def _remove_old(folder: Path, release: str) -> None:

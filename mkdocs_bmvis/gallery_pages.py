@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import posixpath
 from contextlib import suppress
 from functools import cached_property
@@ -15,6 +14,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 
+from bmvis.generated_files import write_if_changed
 from mkdocs_bmvis.drawing import Trees
 from mkdocs_bmvis.element import GALLERY, NAME, TABLE
 from mkdocs_bmvis.nav import complete, placed
@@ -139,12 +139,8 @@ def _text(file: File) -> str:
 
 
 def _written(file: Path, text: str) -> Path:
-    """Write a file unless it has this text, at once: another build can read it."""
-    if not file.is_file() or file.read_text(encoding="utf-8") != text:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{os.getpid()}")
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
+    """Write a page, and return its file."""
+    write_if_changed(file, text.encode())
     return file
 
 

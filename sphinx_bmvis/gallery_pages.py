@@ -22,6 +22,7 @@ from sphinx.util import logging, rst
 from sphinx.util.display import status_iterator
 
 from bmvis.errors import OptionError
+from bmvis.generated_files import write_if_changed
 from bmvis.options.definitions import Options
 from bmvis.overviews.entries import Entry, read_entries
 from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
@@ -221,12 +222,9 @@ def _file(app: Sphinx, docname: str) -> Path:
 
 
 def _write(file: Path, text: str) -> None:
-    if file.is_file() and (not _is_marked(file) or file.read_text(encoding="utf-8") == text):
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")  # an interrupted build must not leave an incomplete page
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
+    """Write a page, unless the project has a page of its own there."""
+    if not file.is_file() or _is_marked(file):
+        write_if_changed(file, text.encode())
 
 
 def _is_marked(file: Path) -> bool:
