@@ -7,7 +7,6 @@ watch.
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +33,7 @@ from mkdocs_bmvis.hosts import mkdocs_page
 from mkdocs_bmvis.page_assets import PageAssets
 from mkdocs_bmvis.print_site import has_print_page, separate
 from mkdocs_bmvis.settings import Settings, read_settings
-from mkdocs_bmvis.sources import open_source
+from mkdocs_bmvis.sources import open_source, preview_session
 
 if TYPE_CHECKING:  # a build serves nothing
     from mkdocs.livereload import LiveReloadServer
@@ -72,7 +71,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
         MkDocs keeps a plugin if it has this method.
         """
-        self._session = _preview_session() if command == "serve" else None
+        self._session = preview_session() if command == "serve" else None
 
     @event_priority(50)
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
@@ -235,12 +234,6 @@ class _Build:
         self.extension = BmvisExtension(trees=self.trees)
         self.printed: list[tuple[SitePage, set[str]]] = []
         """The pages that print-site joins, and the ids of the trees on them."""
-
-
-def _preview_session() -> Session | None:
-    from bmvis.worker.daemon_client import session_of_process
-
-    return session_of_process(os.getpid())
 
 
 def _take_over(config: MkDocsConfig) -> dict[str, Any]:

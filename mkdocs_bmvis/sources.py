@@ -111,9 +111,12 @@ class SharedSource:
 
 def _zensical_session() -> Session | None:
     """Return the session of the process if it is `zensical serve`."""
-    if "serve" not in zensical_arguments():
-        return None
-    from bmvis.worker.daemon_client import session_of_process
+    return preview_session() if "serve" in zensical_arguments() else None
+
+
+def preview_session() -> Session | None:
+    """Return the session of this process, which is a preview server."""
+    from bmvis.worker.daemon_client import session_of_process  # a build without changes starts no worker
 
     return session_of_process(os.getpid())
 

@@ -264,7 +264,7 @@ def _answer(func: Any, values: _Operation, *, may_write: bool) -> Any:
 
 def _leaves(args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
     for given in (*args, *kwargs.values()):
-        if isinstance(given, list | tuple | dict):
+        if isinstance(given, _NESTED):
             yield from tree_leaves(given)
         else:
             yield given
