@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
-from unittest.mock import patch as mock_patch
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
@@ -45,7 +45,7 @@ def sphinx_build(*arguments: str | Path) -> Done:
 
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
         patch.setattr(sys, "path", [*sys.path])
-        suffixes = mock_patch.dict(Config().source_suffix, {".rst": "restructuredtext"}, clear=True)
+        suffixes = mock.patch.dict(Config().source_suffix, {".rst": "restructuredtext"}, clear=True)
         with suffixes, redirect_stderr(io.StringIO()) as errors:
             code = run([*map(str, arguments)])
     return Done(code, strip_colors(out.getvalue()), strip_colors(errors.getvalue()))

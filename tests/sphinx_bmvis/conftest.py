@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -61,6 +62,11 @@ class Built:
 
     def boxes(self, name: str) -> list[Tag]:
         return self.page(name).select(".bmvis-error")
+
+    @property
+    def inventory(self) -> str:
+        """Return the lines of objects.inv."""
+        return zlib.decompress(self.folder.joinpath("objects.inv").read_bytes().split(b"zlib.\n")[1]).decode()
 
     @property
     def worker_ran(self) -> bool:
