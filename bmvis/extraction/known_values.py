@@ -18,6 +18,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from bmvis.extraction.device_moves import MOVES, Move, device_of
+
 MAX_ELEMENTS = 2**16
 """Maximum number of elements of a tensor that has a value."""
 MAX_VALUES = 2**14
@@ -70,8 +72,8 @@ class KnownValues(TorchFunctionMode):
     def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function of PyTorch. Another mode that calls this saves the time of entering two modes."""
         name = getattr(func, "__name__", "")
-        if name in _MOVES and args and _is_plain_meta(args[0]):
-            moved = _MOVES[name](args, kwargs)
+        if name in MOVES and args and _is_plain_meta(args[0]):
+            moved = MOVES[name](args, kwargs)
             if moved is not None:
                 return self._moved(func, moved, args, kwargs)
         if func is torch.Tensor.__iter__ and id(args[0]) in self._known:
@@ -93,7 +95,7 @@ class KnownValues(TorchFunctionMode):
         self._learn(func, result, values, args)
         return result
 
-    def _moved(self, func: Any, moved: _Move, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _moved(self, func: Any, moved: Move, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the result of a move. A move to the CPU returns the tensor itself, as a tensor on the CPU does."""
         values = self._values(func, func.__name__, args, kwargs)
         result = moved.func(*moved.args, **moved.kwargs)
@@ -212,40 +214,6 @@ class _Operation(NamedTuple):
         return _Operation(args, kwargs, [value for tensor in self.tensors if (value := value_of(tensor)) is not None])
 
 
-class _Move(NamedTuple):
-    """The call that replaces a move to another device: its result stays on the meta device."""
-
-    func: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    is_copy: bool
-    """Whether the result must be a new tensor: the target is not the CPU."""
-
-
-def _to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Move | None:
-    target = kwargs.get("device", kwargs.get("other", args[1] if len(args) > 1 else None))
-    device = _device_of(target)
-    if device is None or device.type == "meta":
-        return None
-    rest = {name: given for name, given in kwargs.items() if name not in ("device", "other")}
-    if isinstance(target, torch.Tensor):
-        rest.setdefault("dtype", target.dtype)
-    is_positional = len(args) > 1 and "device" not in kwargs and "other" not in kwargs
-    given = (args[0], torch.device("meta"), *(args[2:] if is_positional else ()))
-    return _Move(torch.Tensor.to, given, rest, device.type != "cpu")
-
-
-def _cpu(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Move:
-    return _Move(torch.Tensor.to, (args[0], torch.device("meta")), kwargs, is_copy=False)
-
-
-def _cuda(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Move:
-    return _Move(torch.Tensor.to, (args[0], torch.device("meta")), {}, is_copy=True)
-
-
-_MOVES: dict[str, Callable[[tuple[Any, ...], dict[str, Any]], _Move | None]] = {"to": _to, "cpu": _cpu, "cuda": _cuda}
-
-
 def _answer(func: Any, values: _Operation, *, may_write: bool) -> Any:
     """Return the result of a call with values; `_UNCERTAIN` if it fails, is random, or writes although it must not."""
     with torch._C.DisableTorchFunction():
@@ -302,20 +270,8 @@ def _version(tensor: torch.Tensor) -> int | None:
     return None if tensor.is_inference() else tensor._version
 
 
-def _device_of(target: Any) -> torch.device | None:
-    if isinstance(target, torch.Tensor):
-        with torch._C.DisableTorchFunction():
-            return target.device
-    if isinstance(target, torch.device | str | int) and not isinstance(target, bool):
-        try:
-            return torch.device(target)
-        except RuntimeError:
-            return None  # no such device: the call raises
-    return None
-
-
 def _is_meta_device(device: Any) -> bool:
-    found = _device_of(device)
+    found = device_of(device)
     return found is not None and found.type == "meta"
 
 
