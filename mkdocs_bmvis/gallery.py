@@ -11,10 +11,11 @@ from bmvis.options.definitions import Options
 from bmvis.overviews.cards import arranged, figure_problems, make_card
 from bmvis.overviews.entries import Entry, expand, read_entries
 from bmvis.overviews.gallery_options import GALLERY_OPTIONS, GalleryOptions, parse_gallery_options
-from bmvis.overviews.own_columns import Rows, read_rows, row_problems, with_own_columns
+from bmvis.overviews.own_columns import Rows, row_problems, with_own_columns
 from bmvis.overviews.table_options import TableOptions
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
+from bmvis.source.column_sources import column_sources
 from bmvis.source.facts import watched
 from bmvis.source.pyproject import read_project
 from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
@@ -55,7 +56,7 @@ def draw_gallery(
     links = page.links(gallery_key(options, entries), report)
     anchor = page.take_anchor(options.name, "bmvis-gallery")
     cards = []
-    own = own_sources(options, settings, sources)
+    own = own_columns(options, settings, sources)
     for found in expand(entries, finder(models, sources)):
         entry, model = (
             found if isinstance(found, tuple) else (found, _model(found, options, models, settings, sources, report))
@@ -73,16 +74,10 @@ def draw_gallery(
     return to_cards(arranged(cards, options), anchor, options)
 
 
-def own_sources(options: GalleryOptions | TableOptions, settings: Settings, sources: set[str]) -> tuple[Rows, Rows]:
+def own_columns(options: GalleryOptions | TableOptions, settings: Settings, sources: set[str]) -> tuple[Rows, Rows]:
     """Return the columns in pyproject.toml, and those in the data file of a gallery or a table."""
     folder = Path(settings.cwd)
-    project = read_project(folder)
-    if project.file.is_file():
-        sources.add(str(project.file))
-    if not options.data:
-        return project.own_columns, {}
-    sources.add(str(folder / options.data))
-    return project.own_columns, read_rows(folder / options.data, options.data)
+    return column_sources(read_project(folder), folder, options.data, sources.add)
 
 
 def gallery_key(options: GalleryOptions | TableOptions, entries: Iterable[Entry]) -> GalleryKey:

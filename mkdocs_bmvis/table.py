@@ -19,7 +19,7 @@ from bmvis.render.html.markup import Markup
 from bmvis.render.html.table import to_html_table
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import TABLE, Element, attributes_of_list
-from mkdocs_bmvis.gallery import finder, gallery_key, own_sources
+from mkdocs_bmvis.gallery import finder, gallery_key, own_columns
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files, request_model
@@ -73,7 +73,7 @@ def draw_table(
         place: the location of the element.
     """
     options, entries = read_table(element, settings.options, place)
-    own, data = own_sources(options, settings, sources)
+    own, data = own_columns(options, settings, sources)
 
     def build(entry: Entry, request: ModelRequest) -> Model:
         return request_model(models, request, settings, sources, lambda drift: report(drift, entry.location)).model

@@ -15,10 +15,11 @@ from bmvis.errors import BmvisError, OptionError
 from bmvis.overviews.cards import Card, arranged, figure_problems, grouped, make_card
 from bmvis.overviews.entries import Entry, expand, read_entries
 from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
-from bmvis.overviews.own_columns import Rows, link_in, read_rows, row_problems, with_own_columns
+from bmvis.overviews.own_columns import Rows, link_in, row_problems, with_own_columns
 from bmvis.overviews.pages import folder_of
 from bmvis.overviews.table_options import TableOptions
 from bmvis.render.summary import card_facts
+from bmvis.source.column_sources import column_sources
 from bmvis.source.pyproject import read_project
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Fact, Listed
@@ -66,13 +67,7 @@ class ModelGallery(ListDirective):
     def own_columns(self, options: GalleryOptions | TableOptions) -> tuple[Rows, Rows]:
         """Return the columns in pyproject.toml, and those in the data file of a gallery or a table."""
         folder = domain_of(self.env).folder
-        project = read_project(folder)
-        if project.file.is_file():
-            self.env.note_dependency(str(project.file))
-        if not options.data:
-            return project.own_columns, {}
-        self.env.note_dependency(str(folder / options.data))
-        return project.own_columns, read_rows(folder / options.data, options.data)
+        return column_sources(read_project(folder), folder, options.data, self.env.note_dependency)
 
     def _give_anchor(self, node: model_gallery) -> None:
         document = self.state.document

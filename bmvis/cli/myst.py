@@ -25,9 +25,10 @@ from bmvis.overviews.entries import Entry, expand, read_entries
 from bmvis.overviews.fact_text import fact_text
 from bmvis.overviews.facts import parse_words, unknown
 from bmvis.overviews.gallery_options import GALLERY_OPTIONS, parse_gallery_options
-from bmvis.overviews.own_columns import read_rows, row_problems, with_own_columns
+from bmvis.overviews.own_columns import row_problems, with_own_columns
 from bmvis.overviews.table_options import TABLE_OPTIONS, parse_table_options
 from bmvis.render import myst as nodes
+from bmvis.source.column_sources import column_sources
 from bmvis.source.source import Source
 from bmvis.untrusted.log_text import one_line
 from bmvis.view.layout import layout
@@ -145,12 +146,11 @@ def _lines(request: MystRequest) -> list[str]:
 def _gallery(request: MystRequest, source: Source) -> list[nodes.Node]:
     options = parse_gallery_options(request.written)
     found = expand(read_entries((line, "") for line in _lines(request)), lambda text: source.find_all(text).references)
-    data = read_rows(Path.cwd() / options.data, options.data) if options.data else {}
-    own, cards = [source.project.own_columns, data], []
+    own, cards = column_sources(source.project, Path.cwd(), options.data), []
     for item in found:
         entry, error = item if isinstance(item, tuple) else (item, None)
         cards.append(make_card(with_own_columns(entry, own), error or _model(entry, options.device, source)))
-    for _, problem in row_problems([card.entry for card in cards], data, options.data):
+    for _, problem in row_problems([card.entry for card in cards], own[-1], options.data):
         click.echo(one_line(problem.report), err=True)
     return nodes.card_nodes(grouped(arranged(cards, options), options), options.name, options.caption)
 

@@ -15,12 +15,13 @@ from bmvis.cli.shared_options import path_option
 from bmvis.cli.show import printable_lines
 from bmvis.errors import BmvisError
 from bmvis.overviews.entries import read_entries
-from bmvis.overviews.own_columns import read_rows, row_problems
+from bmvis.overviews.own_columns import row_problems
 from bmvis.overviews.results import build_results
 from bmvis.overviews.table import Table, make_table
 from bmvis.overviews.table_options import TABLE_OPTIONS, TableOptions, parse_table_options
 from bmvis.render.html.standalone import table_document
 from bmvis.render.table_text import to_csv, to_markdown, to_rst, to_text
+from bmvis.source.column_sources import column_sources
 from bmvis.source.source import Source
 from bmvis.worker.protocol import TIMEOUT
 
@@ -79,7 +80,7 @@ def read_table(lines: Sequence[str], options: TableOptions, source: Source) -> T
     Raises:
         BmvisError: the table itself is invalid.
     """
-    data = read_rows(Path.cwd() / options.data, options.data) if options.data else {}
+    own, data = column_sources(source.project, Path.cwd(), options.data)
     results = list(
         build_results(
             read_entries((line, "") for line in lines),
@@ -90,4 +91,4 @@ def read_table(lines: Sequence[str], options: TableOptions, source: Source) -> T
     )
     for _, problem in row_problems([result.entry for result in results], data, options.data):
         click.echo(problem.report, err=True)
-    return make_table(results, options, [source.project.own_columns, data])
+    return make_table(results, options, (own, data))
