@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, changed
-from bmvis.model.settings import DEFAULT, MODE, arguments, function_name, normal
+from bmvis.model.settings import DEFAULT, MODE, arguments, function_name, items_of, normal
 from bmvis.model.tree import Module
 
 _OFF = "gradient_checkpointing"
@@ -83,9 +83,15 @@ def setting_changes(
 def is_equal(before: str | None, after: str | None) -> bool:
     """Return whether two texts are those of equal values. A function that moved to another Python module is equal."""
     if before is None or after is None or normal(before) == normal(after):
-        return normal(before) == normal(after)
+        return normal(before) == normal(after) and not _has_other_length(before, after)
     function = function_name(before)
     return function is not None and function == function_name(after)
+
+
+def _has_other_length(before: str | None, after: str | None) -> bool:
+    """Return whether two sequences of one repeated value differ in length: `(8, 8)` and `(8, 8, 8)`."""
+    counts = {items_of(text) for text in (before, after) if text is not None} - {None}
+    return len(counts) > 1
 
 
 def impact_of(name: str, type_: str, before: str | None, after: str | None) -> Impact:

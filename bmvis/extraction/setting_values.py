@@ -11,7 +11,7 @@ import functools
 import hashlib
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -25,10 +25,18 @@ MAX_STRING = 80
 MAX_TEXT = 200
 """Characters of a sequence; the text of a longer one is its length and a digest."""
 MAX_ITEMS = 4_096
-MAX_ENTRIES = 16
-"""Entries of a dictionary that is recorded."""
+"""Items of a sequence or dictionary, including those of the ones inside it."""
+MAX_ENTRIES = 64
+"""Entries of a dictionary that are settings of their own; a larger one is one setting."""
 MAX_NESTING = 3
+"""Levels of dictionaries whose entries are settings of their own; a deeper one is one setting."""
+MAX_LEVELS = 8
+"""Levels of sequences and dictionaries in a value."""
 _SECRET = re.compile(r"(?:^|[_.])(?:token|key|secret|password|passwd|credential|auth)s?(?:$|[_.\d])", re.IGNORECASE)
+_PART_OF_MODEL = re.compile(
+    r"(?:^|[_.])(?:token|key)s?_(?:mix|pool|norm|type|merg|aggreg|init|proj|mode|act|embed|reduc|layer|layout)"
+)
+"""Names that `_SECRET` finds, but that are words of networks, such as `token_mixer`."""
 _PLACE = re.compile(r"(?:^|[_.])(?:path|dir|directory|folder|file|filename|url|host|hostname|user)$", re.IGNORECASE)
 _VOLATILE = re.compile(
     r"(?:^|[_.])devices?(?:$|[_.])|(?:^|\.)(?:pid|uuid|time|timestamp|start_time|created_at|session_id|run_id)$",
@@ -39,7 +47,7 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[ T_]\d\d:?\d\d")
 _LIKE_OTHER = re.compile(
-    r"(?:None|True|False|-|nan|[-+]?inf|[-+]?[\d.][\d.eE+-]*|[-+]?0x\w*|.*\.\.\d.*|.* x\d+|.*\)|['(].*|torch\..*|)",
+    r"(?:None|True|False|-|nan|[-+]?inf|[-+]?[\d.][\d.eE+-]*|[-+]?0x\w*|.*\.\.\d.*|.* x\d+|.*\)|['({].*|torch\..*|)",
     re.DOTALL,
 )
 _LARGE = 2**40
@@ -51,11 +59,11 @@ _DAY = 86_400
 
 def entries(name: str, value: Any, nesting: int = 0) -> Iterator[tuple[str, str]]:
     """Yield the settings of one attribute: one, several for a dictionary, none if it is not recorded."""
-    if issubclass(type(value), dict):
-        items = list(dict.items(value)) if nesting < MAX_NESTING and dict.__len__(value) <= MAX_ENTRIES else []
-        for key, item in items:
-            if type(key) in (str, int):
-                yield from entries(f"{name}.{user_text.safe_text(str(key))}", item, nesting + 1)
+    if issubclass(type(value), dict) and nesting < MAX_NESTING and dict.__len__(value) <= MAX_ENTRIES:
+        for key, item in dict.items(value):
+            text = _key(key)
+            if text is not None:
+                yield from entries(f"{name}.{text}", item, nesting + 1)
         return
     if _VOLATILE.search(name):
         return
@@ -64,8 +72,17 @@ def entries(name: str, value: Any, nesting: int = 0) -> Iterator[tuple[str, str]
         yield name, found
 
 
-def text_of(value: Any, name: str = "", nesting: int = 0) -> str | None:
+def _key(key: Any) -> str | None:
+    """Return the text of a key of a dictionary; None if it is not recorded."""
+    return user_text.safe_text(str.__str__(key)) if type(key) is str else text_of(key)
+
+
+def text_of(value: Any, name: str = "") -> str | None:
     """Return the text of a value; None if it is not recorded."""
+    return _text(value, name, _Room())
+
+
+def _text(value: Any, name: str, room: _Room) -> str | None:
     kind = type(value)
     if value is None or kind is bool:
         return str(value)
@@ -75,12 +92,14 @@ def text_of(value: Any, name: str = "", nesting: int = 0) -> str | None:
         return _string(str.__getitem__(value, slice(0, MAX_STRING + 1)), name)
     if issubclass(kind, int | float):
         return _number(value)
+    if kind is complex or kind is range:
+        return repr(value)
     if kind is torch.dtype:
         return str(value)
-    if issubclass(kind, tuple | list | set | frozenset):
-        return _sequence(value, name, nesting)
+    if issubclass(kind, tuple | list | set | frozenset | dict):
+        return _collection(value, name, room)
     if kind.__module__ == "numpy" and kind.__name__.startswith(("float", "int", "bool")):
-        return text_of(value.item(), name, nesting)
+        return _text(value.item(), name, room)
     return callable_text(value)
 
 
@@ -101,7 +120,8 @@ def _enum(value: Any) -> str | None:
 
 
 def _string(value: str, name: str) -> str | None:
-    if len(value) > MAX_STRING or _SECRET.search(name) or _PLACE.search(name):
+    is_secret = _SECRET.search(name) and not _PART_OF_MODEL.search(name)
+    if len(value) > MAX_STRING or is_secret or _PLACE.search(name):
         return None
     if _ABSOLUTE.search(value) or _ADDRESS.search(value) or _UUID.search(value) or _DATE.search(value):
         return None
@@ -130,27 +150,49 @@ def _is_now(value: float) -> bool:
     return abs(value) > 1e9 and any(abs(value / scale - time.time()) < _DAY for scale in (1, 1e3, 1e6, 1e9))
 
 
-def _sequence(value: Any, name: str, nesting: int) -> str | None:
-    kind = next(base for base in (tuple, list, set, frozenset) if issubclass(type(value), base))
-    if nesting >= MAX_NESTING or kind.__len__(value) > MAX_ITEMS:
+class _Room:
+    """How many items and levels of a value are left to read: a list can have itself as an item."""
+
+    def __init__(self) -> None:
+        self.items = MAX_ITEMS
+        self.levels = MAX_LEVELS
+
+
+def _collection(value: Any, name: str, room: _Room) -> str | None:
+    """Return the text of a sequence or dictionary, or the number of its items and a digest if that is long."""
+    kind = next(base for base in (tuple, list, set, frozenset, dict) if issubclass(type(value), base))
+    count = kind.__len__(value)
+    if not room.levels or count > room.items:
         return None
-    items = _texts(kind.__iter__(value), name, nesting)
-    if items is None:
-        return None
-    if kind in (set, frozenset):
-        items.sort()
-    text = f"({', '.join(items)}{',' * (len(items) == 1)})"
-    if len(text) <= MAX_TEXT:
+    room.items -= count
+    room.levels -= 1
+    text = _dictionary(value, name, room) if kind is dict else _sequence(kind, value, name, room)
+    room.levels += 1
+    if text is None or len(text) <= MAX_TEXT:
         return text
-    return f"{len(items)} values #{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+    return f"{count} values #{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 
 
-def _texts(items: Iterable[Any], name: str, nesting: int) -> list[str] | None:
-    """Return the texts of items; None if one of them is not recorded."""
-    found = []
-    for item in items:
-        text = text_of(item, name, nesting + 1)
+def _sequence(kind: type, value: Any, name: str, room: _Room) -> str | None:
+    """Return the text of all items; None if one of them is not recorded."""
+    items: list[str] = []
+    for item in kind.__iter__(value):  # type: ignore[attr-defined]  # of the four kinds of sequences
+        text = _text(item, name, room)
         if text is None:
             return None
-        found.append(text)
-    return found
+        items.append(text)
+    if kind in (set, frozenset):
+        items.sort()
+    return f"({', '.join(items)}{',' * (len(items) == 1)})"
+
+
+def _dictionary(value: dict[Any, Any], name: str, room: _Room) -> str:
+    """Return the text of the entries that are recorded, in an order that does not depend on that of the entries."""
+    found = []
+    for key, item in dict.items(value):
+        shown = _key(key)
+        place = f"{name}.{shown}"
+        text = None if shown is None or _VOLATILE.search(place) else _text(item, place, room)
+        if text is not None:
+            found.append(f"{shown}: {text}")
+    return f"{{{', '.join(sorted(found))}}}"

@@ -27,20 +27,27 @@ _HOOKS = {
     "_backward_pre_hooks": "backward_pre_hooks",
     "_backward_hooks": "backward_hooks",
 }
-_IGNORED = frozenset(
-    (
-        *("training", "call_super_init", "name_or_path", "all_tied_weights_keys", "active_adapter"),
-        *("merged_adapters", "targeted_module_names", "targeted_parameter_names", "special_peft_forward_args"),
-        *("model_tags", "peft_config", "peft_type", "kwargs", "warnings_issued", "loss_type", "kernel_config"),
-        *("config", "generation_config"),
-    )
-)
-"""Attributes that other facts of the record cover, or that only describe."""
+_IGNORED = frozenset(("training", "call_super_init"))
+_OF_LIBRARIES: Mapping[str, frozenset[str]] = {
+    "transformers.": frozenset(
+        (
+            *("name_or_path", "all_tied_weights_keys", "model_tags", "warnings_issued", "loss_type", "kernel_config"),
+            *("config", "generation_config", "peft_config"),
+        )
+    ),
+    "peft.": frozenset(
+        (
+            *("active_adapter", "merged_adapters", "targeted_module_names", "targeted_parameter_names"),
+            *("special_peft_forward_args", "peft_config", "peft_type", "kwargs", "config"),
+        )
+    ),
+}
+"""Attributes of the classes of a library that other facts of the record cover, or that only describe."""
 _SIZES = frozenset(
     (
         *("in_features", "out_features", "in1_features", "in2_features", "in_channels", "out_channels"),
         *("num_features", "num_embeddings", "embedding_dim", "normalized_shape", "num_channels", "input_size"),
-        *("num_parameters"),
+        "num_parameters",
     )
 )
 """Attributes of PyTorch's layers that the shapes of their tensors show."""
@@ -192,6 +199,9 @@ def _plan(cls: type, names: tuple[str, ...]) -> _Plan:
     bases = type.mro(cls)
     is_torch = introspection.class_module(cls).startswith("torch.nn.")
     left_out = _IGNORED.union(*(found for base, found in _DERIVED.items() if base in bases))
+    for library, names_of_library in _OF_LIBRARIES.items():
+        if any(introspection.class_module(base).startswith(library) for base in bases):
+            left_out |= names_of_library
     left_out |= _SIZES if is_torch else frozenset()
     if introspection.class_module(cls).startswith(_QUANTIZED):
         left_out |= {"scale", "zero_point"}  # they depend on the weights

@@ -21,7 +21,12 @@ DEFAULT = ".default"
 """The end of names of settings of PEFT's only adapter, if that has no name."""
 Settings = Mapping[str, str]
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan")
+_OTHER = re.compile(rf"{_NUMBER.pattern}|None|True|False")
+"""Texts of values that are no strings: a string that reads like one stays quoted."""
 _ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
+
+_IN_CLASS = re.compile(r"(?:\b[A-Z]\w*\.)*[^.]+$")
+"""The last part of a name, with the classes before it: two classes can have methods of one name."""
 
 
 class Configuration(msgspec.Struct, frozen=True):
@@ -60,8 +65,13 @@ def normal(text: str | None) -> str | None:
         text = items.pop()
     if _NUMBER.fullmatch(text):
         return f"{float(text):.8g}"
-    is_quoted = len(text) > 2 and text[0] == text[-1] == "'" and not _NUMBER.fullmatch(text[1:-1])
+    is_quoted = len(text) > 2 and text[0] == text[-1] == "'" and not _OTHER.fullmatch(text[1:-1])
     return text[1:-1] if is_quoted else text
+
+
+def items_of(text: str) -> int | None:
+    """Return the number of items of a sequence; None if the text is not that of a sequence."""
+    return len(list(_split(text[1:-1]))) if text.startswith("(") and text.endswith(")") else None
 
 
 def function_name(text: str) -> str | None:
@@ -75,7 +85,10 @@ def function_name(text: str) -> str | None:
 
 def _short_name(text: str) -> str | None:
     name, bracket, rest = text.partition("(")
-    return name.rpartition(".")[2] + (rest[:-1] and f"({rest}") if bracket and name and text.endswith(")") else None
+    if not (bracket and name and text.endswith(")")):
+        return None
+    match = _IN_CLASS.search(name)
+    return (match[0] if match else name) + (rest[:-1] and f"({rest}")
 
 
 def _split(text: str) -> Iterator[str]:
