@@ -4,7 +4,7 @@ import sys
 from types import ModuleType
 
 import pytest
-import torch  # noqa: F401  # a template has imported it
+import torch
 
 from bmvis.child import import_effects
 from bmvis.child.import_effects import ProcessState
@@ -80,3 +80,22 @@ def test_key_of_an_earlier_import_is_compared(library):
     assert state.change() == ""
     dict.__setitem__(library.MODELS, "gpt2", max)
     assert state.change() == "lazylib.MODELS"
+
+
+def test_class_of_torch_that_replaces_a_class_of_a_library_is_an_effect(library):
+    library.Norm = type("Norm", (), {})
+    state = ProcessState()
+    library.Norm = torch.nn.LayerNorm
+    assert state.change() == "lazylib.Norm"
+
+
+def test_class_of_a_library_that_replaces_a_class_of_torch_is_an_effect(library, monkeypatch):
+    state = ProcessState()
+    monkeypatch.setattr(torch.nn, "LayerNorm", type("LayerNorm", (), {"__module__": "lazylib"}))
+    assert state.change() == "torch.nn.LayerNorm"
+
+
+def test_torch_may_replace_its_own_names(monkeypatch):
+    state = ProcessState()
+    monkeypatch.setattr(torch.nn, "LayerNorm", torch.nn.RMSNorm)
+    assert state.change() == ""
