@@ -2,15 +2,18 @@
 
 Zensical copies the docs folder to the site, and removes other files from it. It runs no extension for a page that it
 takes from its cache. So the files stay in the docs folder, below a folder with their digest: a page from the cache
-links the files of the release that drew it.
+links the files of the release that drew it. Where the docs folder does not keep them, as in CI that restores only
+`.cache`, no page with a tree may come from the cache.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import re
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -34,6 +37,8 @@ class SiteFolders(NamedTuple):
 
     docs: Path
     site: Path
+    cache: Path
+    """Where Zensical keeps pages between builds."""
     page: str
     """The path of the page in the docs folder, with `/`."""
     is_clean: bool = False
@@ -54,17 +59,29 @@ def link(files: Iterable[str], folders: SiteFolders) -> Markup:
         OSError: the docs folder or the site cannot be written.
     """
     release, contents = _shipped()
-    linked = list(files)
-    written = [*linked, assets.ROWS_SCRIPT] if assets.SCRIPT in linked else linked
+    if not (folders.docs / FOLDER / release).is_dir():
+        atexit.register(_forget_pages, folders.cache)
     _ignore(folders.docs / FOLDER)
     if folders.is_clean:
         _remove_old(folders.docs / FOLDER, release)
     # The build has listed the docs folder before it converts pages, so the site gets its copies here.
+    # All files: pages from the cache can link others than this one.
     for root in (folders.docs, folders.site):
-        for file in written:
-            write_if_changed(root / FOLDER / release / PurePosixPath(file).name, contents[file])
+        for file, content in contents.items():
+            write_if_changed(root / FOLDER / release / PurePosixPath(file).name, content)
     start = "../" * folders.page.count("/") + f"{FOLDER}/{release}/"
-    return join(*(assets.link(start + PurePosixPath(file).name) for file in linked))
+    return join(*(assets.link(start + PurePosixPath(file).name) for file in files))
+
+
+def _forget_pages(cache: Path) -> None:
+    """Remove the pages that link the files from the cache of Zensical, at the end of a build that had no such files.
+
+    The next build may again have a docs folder without them, and calls bmvis only for pages that are not in the cache.
+    """
+    for entry in cache.glob("[0-9]*"):
+        with suppress(OSError):  # another build has removed it
+            if FOLDER.encode() in entry.read_bytes():
+                entry.unlink()
 
 
 def is_shipped(path: str) -> bool:

@@ -72,7 +72,8 @@ def site_folders(md: Markdown) -> SiteFolders | None:
     if context := _zensical(md):
         root, config = Path(context.config["root_dir"]), context.config
         is_clean = not {"--clean", "-c"}.isdisjoint(zensical_arguments())
-        return SiteFolders(root / config["docs_dir"], root / config["site_dir"], context.page.path, is_clean)
+        docs, site = root / config["docs_dir"], root / config["site_dir"]
+        return SiteFolders(docs, site, root / ".cache", context.page.path, is_clean)
     return None
 
 
