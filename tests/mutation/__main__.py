@@ -250,7 +250,8 @@ def _failures(checkout: Path, tests: list[str]) -> list[str]:
     ran = subprocess.run(
         command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
     )
-    failed = re.findall(r"^(?:FAILED|ERROR) (\S+?\.py)", ran.stdout, re.MULTILINE)
+    # Without the parameters, whose texts can have spaces: all cases of the test are run.
+    failed = re.findall(r"^(?:FAILED|ERROR) (\S+?\.py(?:::[^\s\[]+)?)", ran.stdout, re.MULTILINE)
     if ran.returncode and not failed:  # for example, a conftest.py cannot be imported
         return tests
     return failed
