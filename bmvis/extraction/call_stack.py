@@ -6,20 +6,29 @@ it calls then have a path with modules in between that have no call on the stack
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import NamedTuple
 
 from torch import nn
 
 from bmvis.extraction.modules import LiveModel
+from bmvis.extraction.raw_operations import RawOperation
 from bmvis.model.dataflow import ModuleCall
 from bmvis.model.tree import join
 
-if TYPE_CHECKING:
-    from bmvis.extraction.dataflow import RawOperation
-
 _PARAMETRIZATIONS = "parametrizations"
 """Modules below this attribute compute a weight: their operations are those of the module that has the weight."""
+
+
+class _Implied(NamedTuple):
+    """An implied call."""
+
+    path: str
+    frame: FrameType | None
+    """The frame of the `forward` that runs; None if code calls other methods, or modules inside."""
+    call: int
 
 
 class _Running:
@@ -31,8 +40,8 @@ class _Running:
         self.module = module
         self.path = path
         self.call = call
-        self.implied: list[tuple[str, int]] = []
-        """Implied calls that may still run: paths and indices, the outermost one first."""
+        self.implied: list[_Implied] = []
+        """Implied calls that may still run, the outermost one first."""
         self.since = 0
         """The number of operations when the last implied call was entered."""
 
@@ -51,10 +60,12 @@ class CallStack:
         """Paths of modules that use the weights of submodules that they do not call."""
         self._tables: set[str] = set()
         """Paths of embeddings."""
+        self._modules: dict[str, nn.Module] = {}
         for _, _, path, module, *_ in live.places:
             if isinstance(module, nn.Embedding):
                 self._tables.add(path)
             self._places.setdefault(id(module), []).append(path)
+            self._modules[path] = module
             self._is_container[path] = is_container(module)
             if isinstance(module, nn.MultiheadAttention):
                 self._uses_inner_weights.add(path)
@@ -88,7 +99,11 @@ class CallStack:
         if path in owners or (path in self._uses_inner_weights and any(_is_below(owner, path) for owner in owners)):
             return self.call
         outer = self._running[:-1]
-        around = [one for running in outer for one in ((running.path, running.call), *running.implied)]
+        around = [
+            one
+            for running in outer
+            for one in ((running.path, running.call), *((implied.path, implied.call) for implied in running.implied))
+        ]
         return next((call for path, call in reversed(around) if path in owners), None)
 
     def is_outside(self, path: str) -> bool:
@@ -130,47 +145,80 @@ class CallStack:
             while self._running.pop().module != id(module):
                 pass  # a module whose hook, from user code, raised before
 
-    def implied_call(self, path: str, operations: Sequence[RawOperation]) -> int:
+    def implied_call(
+        self,
+        path: str,
+        operations: Sequence[RawOperation],
+        frame: FrameType | None,
+        may_go_on: Callable[[int], bool],
+    ) -> int:
         """Return a call, below the innermost one, of a module that no hook reported.
 
-        It is the one of the last operation, if that is of the same module.
+        If its `forward` runs, it is the call with the same frame: operations in between belong to it. Else it is the
+        one of the last operation, if that is of the same module and `may_go_on`.
         """
+        if frame is not None:
+            return self._innermost([*self._between(path), path], operations)
         parent = self._parent(path, operations)
-        last = operations[-1].call if operations else -1
-        if last >= 0 and self.calls[last] == ModuleCall(path, parent):
+        if operations and self.calls[last := operations[-1].call] == ModuleCall(path, parent) and may_go_on(last):
             return last
         return self.add_call(path, parent)
+
+    def forward_frame(self, path: str) -> FrameType | None:
+        """Return the frame of the `forward` of a module that code calls directly; None if it does not run."""
+        module, caller = self._modules[path], self._running[-1].module
+        found = None
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            code = frame.f_code
+            if code.co_name == "forward" and code.co_argcount:
+                owner = frame.f_locals.get(code.co_varnames[0])
+                if id(owner) == caller:
+                    break
+                found = frame if owner is module else found
+            frame = frame.f_back
+        return found
+
+    def close(self) -> None:
+        """Release the frames, which keep tensors alive."""
+        self._running.clear()
 
     def _parent(self, path: str, operations: Sequence[RawOperation]) -> int:
         """Return the call below which a call of the module at `path` belongs; with implied calls in between."""
         caller = self._running[-1]
-        key = (caller.path, path)
-        between = self._known.get(key)
-        if between is None:
-            between = self._known[key] = self._between(caller.path, path)
-        if not between and not caller.implied:
-            return caller.call
-        common = _common([one for one, _ in caller.implied], between)
+        between = self._between(path)
+        return self._innermost(between, operations) if between or caller.implied else caller.call
+
+    def _innermost(self, paths: Sequence[str], operations: Sequence[RawOperation]) -> int:
+        """Return the call of the last of some modules, each of which runs inside the one before it.
+
+        Those that do not run yet get implied calls, and implied calls of other modules end.
+        """
+        caller = self._running[-1]
+        wanted = [(one, self.forward_frame(one)) for one in paths]
+        common = _common([(one.path, one.frame) for one in caller.implied], wanted)
         del caller.implied[common:]
         if common:  # the code between two calls in a module is that of the module
             for operation in operations[caller.since :]:
                 if operation.call == caller.call:
-                    operation.call = caller.implied[-1][1]
-        for one in between[common:]:
-            parent = caller.implied[-1][1] if caller.implied else caller.call
-            self.calls.append(ModuleCall(one, parent))
-            caller.implied.append((one, len(self.calls) - 1))
+                    operation.call = caller.implied[-1].call
+        for path, frame in wanted[common:]:
+            parent = caller.implied[-1].call if caller.implied else caller.call
+            caller.implied.append(_Implied(path, frame, self.add_call(path, parent)))
         caller.since = len(operations)
-        return caller.implied[-1][1] if caller.implied else caller.call
+        return caller.implied[-1].call if caller.implied else caller.call
 
-    def _between(self, above: str, below: str) -> list[str]:
-        """Return the paths of the modules between two that code can call."""
-        if above and not below.startswith(f"{above}."):
-            return []
-        parts = below.split(".")
-        first = len(above.split(".")) + 1 if above else 1
-        paths = [".".join(parts[:length]) for length in range(first, len(parts))]
-        return [path for path in paths if not self._is_container.get(path, True)]
+    def _between(self, below: str) -> list[str]:
+        """Return the paths of the modules between the innermost call and a module that code can call."""
+        above = self.path
+        key = (above, below)
+        if key not in self._known:
+            parts = below.split(".")
+            first = len(above.split(".")) + 1 if above else 1
+            paths = [".".join(parts[:length]) for length in range(first, len(parts))]
+            is_inside = _is_below(below, above)
+            self._known[key] = [path for path in paths if is_inside and not self._is_container.get(path, True)]
+        return self._known[key]
 
 
 def is_container(module: nn.Module) -> bool:
@@ -182,8 +230,8 @@ def _is_below(path: str, outer: str) -> bool:
     return not outer or path.startswith(f"{outer}.")
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return the number of equal names at the beginning."""
+def _common(one: Sequence[object], other: Sequence[object]) -> int:
+    """Return the number of equal items at the beginning."""
     count = 0
     for here, there in zip(one, other, strict=False):
         if here != there:

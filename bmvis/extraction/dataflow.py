@@ -14,26 +14,17 @@ import torch
 from bmvis.extraction.call_stack import CallStack
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.operation_names import operation_name
-from bmvis.extraction.producers import Producers
+from bmvis.extraction.producers import Producers, storage_key
+from bmvis.extraction.raw_operations import RawOperation, WeightPart, are_apart
+from bmvis.extraction.regions import region_of
 from bmvis.model.dataflow import Dims, FlowValue
 
 _SHAPE_ONLY = ("new_", "empty", "zeros", "ones", "full", "rand", "arange")
 """Beginnings of the names of operations whose results do not depend on the values of their arguments."""
 _COMBINING = frozenset(("+", "−", "×", "concat", "stack"))
 """Operations that use the weight of an embedding as a value."""
+_COPIES = frozenset(("to_copy", "clone"))
 _LISTS = (list, tuple)
-
-
-class RawOperation:
-    """An operation under construction. `sources` are references as in `bmvis.model.dataflow`."""
-
-    __slots__ = ("call", "name", "shape", "sources")
-
-    def __init__(self, call: int, name: str, sources: list[int], shape: Sequence[Any] | None) -> None:
-        self.call = call
-        self.name = name
-        self.sources = sources
-        self.shape = shape
 
 
 class _Traits(NamedTuple):
@@ -63,8 +54,12 @@ class DataflowRecorder:
         """For the reference of a parameter or buffer, the paths of the modules that have it."""
         self.passed: dict[tuple[int, int], int] = {}
         """For a parameter and the call that passes it on, the operation that reads it."""
-        self._of_weights: set[int] = set()
-        """The operations that depend on parameters alone."""
+        self.parts: dict[int, list[WeightPart]] = {}
+        """For each call of a module that other code makes of its weights, the parts that it uses with values."""
+        self._copies: set[int | None] = set()
+        """The storages of copies of parameters."""
+        self._of_weights: dict[int, tuple[int, ...]] = {}
+        """For each operation that depends on parameters alone, those parameters."""
         self._traits: dict[Any, _Traits] = {}
         self._register_tensors(live)
 
@@ -106,17 +101,16 @@ class DataflowRecorder:
             read = (*enumerate(args), *kwargs.items())
             given = tensors_in([value for place, value in read if place not in traits.overwritten])
         sources = [] if traits.is_constant else self._sources(given)
-        if traits.is_view and len(sources) == 1 and sources[0] < 0:
-            for tensor in results:
-                self._producers.set_alias(tensor, sources[0])
+        if len(sources) == 1 and sources[0] < 0 and self._is_alias(traits, sources[0]):
+            self._add_aliases(traits, results, sources[0])
             return
         is_of_weights = bool(sources) and all(self._is_of_weights(ref) for ref in sources)
         written = _written(traits, args, kwargs) if traits.written else []
         if is_of_weights and written and all(self._is_parameter(self.producer(tensor)) for tensor in written):
             return  # such as a moving average: what uses the parameter still depends on the parameter alone
-        ref = self._add(traits, sources, results) if sources else None
+        ref = self._add(traits, sources, results, None if is_of_weights else given) if sources else None
         if is_of_weights and ref is not None:
-            self._of_weights.add(ref)
+            self._of_weights[ref] = self._parameters_behind(sources)
         for tensor in written:
             self._producers.add_write(tensor, ref)
         if traits.written and ref is None:
@@ -137,6 +131,31 @@ class DataflowRecorder:
             found[ref] = None
         return list(found)
 
+    def _is_alias(self, traits: _Traits, ref: int) -> bool:
+        """Return whether an operation makes a view of a value, or a copy of a parameter for code outside its module."""
+        return traits.is_view or (traits.name in _COPIES and self._foreign_owner(ref) is not None)
+
+    def _add_aliases(self, traits: _Traits, results: Sequence[torch.Tensor], ref: int) -> None:
+        for tensor in results:
+            if traits.is_view:
+                self._producers.set_alias(tensor, ref)
+            else:
+                self._producers.add_value(tensor, ref)
+                self._copies.add(storage_key(tensor))
+
+    def _parts(self, given: Sequence[torch.Tensor]) -> list[WeightPart]:
+        """Return the parts of parameters among the arguments of an operation. The part behind a copy is not known."""
+        found = []
+        for tensor in given:
+            ref = self.producer(tensor)
+            if ref is not None and self._is_parameter(ref):
+                found.append(WeightPart(ref, None if storage_key(tensor) in self._copies else region_of(tensor)))
+        return found
+
+    def _parameters_behind(self, sources: Sequence[int]) -> tuple[int, ...]:
+        """Return the parameters that values depend on."""
+        return tuple(dict.fromkeys(one for ref in sources for one in self._of_weights.get(ref, (ref,))))
+
     def _is_of_weights(self, ref: int) -> bool:
         """Return whether a value depends on parameters alone."""
         return ref in self._of_weights if ref >= 0 else self._is_parameter(ref)
@@ -148,9 +167,12 @@ class DataflowRecorder:
         """Return whether a value counts as a source: a buffer only in a call of the module that has it."""
         return self.values[-1 - ref].kind != "buffer" or self.stack.path in self._owners[ref]
 
-    def _add(self, traits: _Traits, sources: list[int], results: Sequence[torch.Tensor]) -> int:
+    def _add(
+        self, traits: _Traits, sources: list[int], results: Sequence[torch.Tensor], given: Sequence[torch.Tensor] | None
+    ) -> int:
         call = self.stack.call
         shape = _shape(results[0]) if results else None
+        sources = self._with_own_weights(sources) if self._of_weights else sources
         if min(sources) >= 0:
             return self._append(RawOperation(call, traits.name, sources, shape))
         sources = self._with_passed(traits, sources)
@@ -159,8 +181,30 @@ class DataflowRecorder:
             sources = [self._read(ref, foreign[ref]) if ref in foreign else ref for ref in sources]
         elif foreign:
             # Code calls `module.forward` directly, or uses `other.weight`: the operation is that of the owner.
-            call = self.stack.implied_call(next(iter(foreign.values())), self.operations)
+            call = self._call_of_owner(next(iter(foreign.values())), self._parts(given) if given else [])
         return self._append(RawOperation(call, traits.name, sources, shape))
+
+    def _with_own_weights(self, sources: list[int]) -> list[int]:
+        """Return the sources with parameters of the running module in place of what code around it made of them.
+
+        An example are the weights that `torch.func.functional_call` sets.
+        """
+        found: list[int] = []
+        for ref in sources:
+            behind = self._of_weights.get(ref, ()) if ref >= 0 and self.operations[ref].call != self.stack.call else ()
+            is_own = behind and all(self.stack.path in self._owners[one] for one in behind)
+            found += behind if is_own else (ref,)
+        return found
+
+    def _call_of_owner(self, path: str, parts: list[WeightPart]) -> int:
+        """Return the call of a module whose `forward` runs without hooks, or whose parameters other code uses."""
+        frame = self.stack.forward_frame(path)
+        call = self.stack.implied_call(
+            path, self.operations, frame, lambda last: are_apart(self.parts.get(last, ()), parts)
+        )
+        if frame is None:
+            self.parts.setdefault(call, []).extend(parts)
+        return call
 
     def _with_passed(self, traits: _Traits, sources: list[int]) -> list[int]:
         """Return the sources with operations that read the parameters that the running module gets as values.
@@ -205,7 +249,7 @@ class DataflowRecorder:
 
     def _read(self, ref: int, path: str) -> int:
         """Add an operation for a module whose parameter other code uses."""
-        call = self.stack.implied_call(path, self.operations)
+        call = self._call_of_owner(path, [])
         return self._append(RawOperation(call, "alias", [ref], None))
 
     def _append(self, operation: RawOperation) -> int:
@@ -217,7 +261,8 @@ class DataflowRecorder:
         return self._append(RawOperation(self.stack.call, "assign", list(refs), None))
 
     def close(self) -> None:
-        """Release the storages of the call."""
+        """Release the storages and frames of the call."""
+        self.stack.close()
         self._producers.close()
 
 

@@ -14,9 +14,11 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
-from bmvis.extraction.dataflow import DataflowRecorder, RawOperation, sizes
+from bmvis.extraction.dataflow import DataflowRecorder, sizes
 from bmvis.extraction.outputs import Located, distinct_names, tensors_with_paths
 from bmvis.extraction.passed_weights import place_reads
+from bmvis.extraction.raw_operations import RawOperation
+from bmvis.extraction.split_calls import join_split_calls
 from bmvis.model.dataflow import Dataflow, FlowOperation, FlowResult, ModuleCall
 
 MAX_RESULTS = 8
@@ -79,8 +81,10 @@ def _arguments(model: Any, positional: Sequence[Any], named: Mapping[str, Any]) 
 
 def to_dataflow(recorder: DataflowRecorder, output: Any, called_with: str) -> Dataflow:
     """Return the record of a call that has returned `output`."""
-    moved = place_reads(recorder)
-    results = {name: [moved.get(ref, ref) for ref in refs] for name, refs in _results(recorder, output).items()}
+    results = _results(recorder, output)
+    for move in (place_reads, join_split_calls):
+        moved = move(recorder)
+        results = {name: [moved.get(ref, ref) for ref in refs] for name, refs in results.items()}
     operations = recorder.operations
     _forget_constants(recorder)
     needed = _needed(operations, results)

@@ -25,10 +25,12 @@ def operation_name(name: str) -> str:
     """Return the word for an operation of PyTorch.
 
     Examples:
-        >>> operation_name("add_"), operation_name("cat"), operation_name("cosine_similarity")
-        ('+', 'concat', 'cosine_similarity')
+        >>> operation_name("add_"), operation_name("cat"), operation_name("native_layer_norm")
+        ('+', 'concat', 'layer_norm')
     """
     if any(part in name for part in _ATTENTION):
         return "attention"
-    own = name.strip("_")
+    if "batch_norm" in name:
+        return "batch_norm"
+    own = name.strip("_").removeprefix("native_").removesuffix("_with_indices")
     return _SYMBOLS.get(own, own)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bmvis.extraction.dataflow import DataflowRecorder, RawOperation
+from bmvis.extraction.dataflow import DataflowRecorder
+from bmvis.extraction.raw_operations import RawOperation
+from bmvis.extraction.split_calls import reordered
 from bmvis.model.dataflow import ModuleCall
 
 
@@ -32,12 +34,7 @@ def place_reads(recorder: DataflowRecorder) -> dict[int, int]:
             if source in reads:
                 used = at if operation.call == reads[source] else first[_below(operation.call, reads[source], calls)]
                 places[source] = min(places.get(source, at), used)
-    order = sorted(range(len(operations)), key=lambda index: (places.get(index, index), index not in reads))
-    moved = {index: position for position, index in enumerate(order)}
-    for operation in operations:
-        operation.sources = [moved.get(ref, ref) for ref in operation.sources]
-    recorder.operations[:] = [operations[index] for index in order]
-    return moved
+    return reordered(operations, [(places.get(index, index), index not in reads) for index in range(len(operations))])
 
 
 def _first_operations(

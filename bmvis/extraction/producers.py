@@ -57,10 +57,10 @@ class Producers:
     def find(self, tensor: torch.Tensor) -> int | None:
         """Return a reference to the value of a tensor; None if it depends on nothing."""
         known = self._known.get(id(tensor))
-        own = known[1] if known is not None and known[0]() is tensor else self._storages.get(_key(tensor))
+        own = known[1] if known is not None and known[0]() is tensor else self._storages.get(storage_key(tensor))
         if not self._written:
             return own
-        writes = self._written.get(_key(tensor))
+        writes = self._written.get(storage_key(tensor))
         if writes is None or (own is not None and own > writes.time):
             return own
         return writes.read(region_of(tensor), own)
@@ -70,7 +70,7 @@ class Producers:
         known = self._known.get(id(tensor))
         if known is not None and known[0]() is tensor:
             return known[1]
-        return self._storages.get(_key(tensor))
+        return self._storages.get(storage_key(tensor))
 
     def add_result(self, tensor: torch.Tensor, ref: int | None, *, is_fresh: bool) -> None:
         """Record the result of an operation; `is_fresh` if the operation created its storage."""
@@ -87,7 +87,7 @@ class Producers:
         Returns:
             Whether there are such writes. Without them, a view is an operation.
         """
-        writes = self._written.get(_key(base))
+        writes = self._written.get(storage_key(base))
         own = self._creator(base)
         if writes is None or (own is not None and own > writes.time):
             return False
@@ -126,7 +126,7 @@ class Producers:
             torch.UntypedStorage._free_weak_ref(self._storage_references.pop())  # type: ignore[no-untyped-call]
 
 
-def _key(tensor: torch.Tensor) -> int | None:
+def storage_key(tensor: torch.Tensor) -> int | None:
     """Return what identifies the storage of a tensor while it exists; None if it has none."""
     storage = _storage(tensor)
     return None if storage is None else storage._cdata

@@ -136,6 +136,12 @@ def embedding_added(net, x):
     return net.b(net.a(x) + net.table.weight[: len(x)])
 
 
+def functions_with_own_names(net, x):
+    functional = torch.nn.functional
+    one = functional.layer_norm(net.a(x), (4,), net.scale, net.scale)
+    return functional.batch_norm(one, net.shift, net.shift, net.scale, net.scale)
+
+
 def one_input_twice(net, x):
     return net.a(x) * torch.sigmoid(net.a(x))
 
@@ -214,6 +220,77 @@ def parameter_set_to_a_value(net, x):
     return net.scale * net.b(x)
 
 
+def bias_added_apart(net, x):
+    h = net.a.weight.half().float() @ net.b(x).t()
+    gate = torch.relu(x)
+    return (h.t() + net.a.bias[None, :].double().float()) * gate
+
+
+def bias_added_after_a_module(net, x):
+    return net.norm(torch.nn.functional.linear(x, net.a.weight)) + net.a.bias
+
+
+def normalized_by_hand(net, x):
+    y = (x - x.mean(-1, keepdim=True)) * net.norm.weight
+    kept = torch.relu(net.a(x))
+    return y + net.norm.bias.double() + kept
+
+
+def packed_projection(net, x):
+    parts = zip(net.c.weight.view(4, 4).chunk(2), net.c.bias.chunk(2), strict=True)
+    return torch.cat([torch.nn.functional.linear(x, weight, bias[:1]) for weight, bias in parts], dim=1)
+
+
+def weight_used_twice(net, x):
+    return torch.nn.functional.linear(torch.nn.functional.linear(x, net.a.weight), net.a.weight)
+
+
+def weight_used_for_two_values(net, x):
+    one = torch.nn.functional.linear(x, net.a.weight)
+    return one - torch.nn.functional.linear(net.b(x), net.a.weight, net.a.bias)
+
+
+def forward_called_directly_twice(net, x):
+    return net.a.forward(x) - net.a.forward(net.b.forward(net.b.forward(x)))
+
+
+def changed_weights(net, x):
+    changed = {name: 2 * parameter for name, parameter in net.a.named_parameters()}
+    return net.b(torch.func.functional_call(net.a, changed, (x,)))
+
+
+def changed_weights_of_two_calls(net, x):
+    changed = {name: 2 * parameter for name, parameter in net.a.named_parameters()}
+    return torch.func.functional_call(net.a, changed, (torch.func.functional_call(net.a, changed, (x,)) * x,))
+
+
+def predicted_weights(net, x):
+    delta = net.b(x).mean()
+    changed = {name: parameter + delta for name, parameter in net.a.named_parameters()}
+    return torch.func.functional_call(net.a, changed, (net.norm(x),))
+
+
+def predicted_weight(net, x):
+    weight = net.a.weight + net.b(x).mean()
+    return torch.nn.functional.linear(net.norm(x), weight, net.a.bias)
+
+
+def predicted_weight_passed(net, x):
+    weight = net.a.weight + net.b(x).mean()
+    return torch.nn.functional.linear(net.norm(weight), weight, net.a.bias)
+
+
+def weight_normalized_by_hand(net, x):
+    size = net.a.weight.norm()
+    h = net.norm(x)
+    return torch.nn.functional.linear(h, net.a.weight / size, net.a.bias)
+
+
+def part_of_a_weight_copied(net, x):
+    half = net.a.weight[2:].clone()
+    return torch.nn.functional.linear(torch.nn.functional.linear(x, half), net.a.weight[2:, :2])
+
+
 BOTH = "in:x > a; in:x > b; "
 TWINS = BOTH + "a > (−)root; b > (−)root; (−)root > out:output"
 CASES = {
@@ -283,6 +360,10 @@ CASES = {
         embedding_added,
         "in:x > a; a > (+)root; table > (+)root; (+)root > b; b > out:output",
     ),
+    "names of functions": (
+        functions_with_own_names,
+        "in:x > a; a > (layer_norm batch_norm scale)root; (layer_norm batch_norm scale)root > out:output",
+    ),
     "weights changed by other weights": (averaged_weights, TWINS),
     "weights overwritten by other weights": (averaged_data, TWINS),
     "parameter overwritten by a value": (
@@ -295,6 +376,41 @@ CASES = {
     ),
     "detached": (detached, "in:x > a; a > b; b > out:output"),
     "constant": (constant_tensor, "in:x > a; a > out:output"),
+    "weight and bias used apart": (
+        bias_added_apart,
+        "in:x > b; b > a; in:x > (×)root; a > (×)root; (×)root > out:output",
+    ),
+    "weight and bias used apart around a module": (
+        bias_added_after_a_module,
+        "in:x > a#1; a#1 > norm; norm > a#2; a#2 > out:output",
+    ),
+    "weight and bias of a norm used apart": (
+        normalized_by_hand,
+        "in:x > norm; in:x > a; norm > (+)root; a > (+)root; (+)root > out:output",
+    ),
+    "parts of one weight": (packed_projection, "in:x > c; c > out:output"),
+    "weight used twice": (weight_used_twice, "in:x > a..x2; a..x2 > out:output"),
+    "weight used for two values": (
+        weight_used_for_two_values,
+        "in:x > a#1; in:x > b; b > a#2; a#1 > (−)root; a#2 > (−)root; (−)root > out:output",
+    ),
+    "forward called directly twice": (
+        forward_called_directly_twice,
+        "in:x > a#1; in:x > b..x2; b..x2 > a#2; a#1 > (−)root; a#2 > (−)root; (−)root > out:output",
+    ),
+    "changed weights": (changed_weights, "in:x > a; a > b; b > out:output"),
+    "changed weights of two calls": (
+        changed_weights_of_two_calls,
+        "in:x > a#1; in:x > (×)root; a#1 > (×)root; (×)root > a#2; a#2 > out:output",
+    ),
+    "predicted weights": (predicted_weights, "in:x > b; in:x > norm; b > a; norm > a; a > out:output"),
+    "predicted weight": (predicted_weight, "in:x > b; in:x > norm; b > a; norm > a; a > out:output"),
+    "predicted weight passed to a module": (
+        predicted_weight_passed,
+        "in:x > b; b > a#1; a#1 > norm; norm > a#2; a#1 > a#2; a#2 > out:output",
+    ),
+    "weight normalized by hand": (weight_normalized_by_hand, "in:x > norm; norm > a; a > out:output"),
+    "part of a weight copied, and used again": (part_of_a_weight_copied, "in:x > a..x2; a..x2 > out:output"),
     "concat": (
         lambda net, x: net.c(torch.cat([net.a(x), x], 1)),
         "in:x > a; in:x > (concat)root; a > (concat)root; (concat)root > c; c > out:output",
@@ -430,6 +546,54 @@ def test_code_between_the_calls_of_a_directly_called_forward_is_in_its_box() -> 
             return self.model.forward(x)
 
     assert edges_of(Wrapper(), torch.ones(2, 4)) == ["in:x > model", "model > out:output"]
+
+
+def test_directly_called_forward_of_a_model_that_runs_twice() -> None:
+    class Inner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up, self.down = nn.Linear(4, 4), nn.Linear(4, 4)
+            self.scale, self.shift = nn.Parameter(torch.ones(4)), nn.Parameter(torch.ones(4))
+
+        def forward(self, x):
+            return self.down(torch.relu(self.up(x * self.scale))) * self.scale + self.shift
+
+    class Scale(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.bias = nn.Parameter(torch.ones(4)), nn.Parameter(torch.ones(4))
+
+        def forward(self, x):
+            return torch.relu(x * self.weight) * self.weight + self.bias
+
+    class Twins(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.scale = Inner(), Scale()
+
+        def forward(self, a, b):
+            return self.scale.forward(self.inner.forward(a)) - self.inner.forward(b)
+
+    expected = (
+        "in:a > inner#1; inner#1 > scale; in:b > inner#2; scale > (−)root; inner#2 > (−)root; (−)root > out:output"
+    )
+    assert edges_of(Twins(), torch.ones(2, 4), torch.ones(2, 4)) == sorted(expected.split("; "))
+
+
+def test_directly_called_forward_that_calls_the_one_of_its_base_class() -> None:
+    class Scaled(nn.Linear):
+        def forward(self, x):
+            return super().forward(torch.relu(x) * self.bias) * self.bias
+
+    class Wrapper(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scaled, self.head = Scaled(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.head(self.scaled.forward(x))
+
+    assert edges_of(Wrapper(), torch.ones(2, 4)) == ["head > out:output", "in:x > scaled", "scaled > head"]
 
 
 def test_shared_module_has_the_path_of_its_caller() -> None:

@@ -1,0 +1,37 @@
+"""An operation while the call of a model is recorded, and the parts of parameters that a call uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from bmvis.extraction.regions import StorageRegion, relation
+
+
+class RawOperation:
+    """An operation under construction. `sources` are references as in `bmvis.model.dataflow`."""
+
+    __slots__ = ("call", "name", "shape", "sources")
+
+    def __init__(self, call: int, name: str, sources: list[int], shape: Sequence[Any] | None) -> None:
+        self.call = call
+        self.name = name
+        self.sources = sources
+        self.shape = shape
+
+
+class WeightPart(NamedTuple):
+    """What an operation uses of a parameter."""
+
+    parameter: int
+    region: StorageRegion | None
+    """The part of its storage; None if that is not known."""
+
+
+def are_apart(one: Sequence[WeightPart], other: Sequence[WeightPart]) -> bool:
+    """Return whether parts of parameters have no value in common."""
+    return not any(
+        mine.parameter == yours.parameter and relation(mine.region, yours.region) != "disjoint"
+        for mine in one
+        for yours in other
+    )
