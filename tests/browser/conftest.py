@@ -1,7 +1,7 @@
 """A browser that reads pages from memory and from built sites, without a server or network."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,12 @@ from sites import build
 from bmvis.render.html import assets
 
 ORIGIN = "http://localhost"
+VIEWPORT = {"width": 1280, "height": 900}
+FORGET = """() => {
+  localStorage.clear();
+  sessionStorage.clear();
+  history.replaceState(null, "", "/left"); // the next page is loaded, also if only its fragment differs
+}"""
 TYPES = {".css": "text/css", ".js": "text/javascript"}
 PLAIN = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Trees</title>'
@@ -42,8 +48,34 @@ class Tab:
     def __init__(self, page) -> None:
         self.page = page
         self.errors: list[str] = []
-        page.on("console", self._record)
-        page.on("pageerror", lambda error: self.errors.append(str(error)) if "bmvis" in (error.stack or "") else None)
+        self._listeners: list[tuple[str, Callable]] = []
+        self.listen("console", self._record)
+        self.listen("pageerror", self._record_exception)
+
+    def listen(self, event: str, listener: Callable) -> None:
+        """Call `listener` at each event of the page until the end of the test."""
+        self.page.on(event, listener)
+        self._listeners.append((event, listener))
+
+    def leave(self) -> None:
+        """Give the page to the next test: remove what this test left in it."""
+        for event, listener in self._listeners:
+            self.page.remove_listener(event, listener)
+        self.page.unroute_all()
+        for other in self.page.context.pages:
+            if other is not self.page:
+                other.close()
+        if self.page.viewport_size != VIEWPORT:
+            self.page.set_viewport_size(VIEWPORT)
+        self.page.emulate_media(media="null", color_scheme="null", reduced_motion="null", forced_colors="null")
+        if self.page.url.startswith(ORIGIN):
+            self.page.evaluate(FORGET)
+        elif self.page.url != "about:blank":
+            self.page.goto("about:blank")
+
+    def _record_exception(self, error) -> None:
+        if "bmvis" in (error.stack or ""):
+            self.errors.append(str(error))
 
     def _record(self, message) -> None:
         """Record an error of bmvis; ignore warnings and missing files of a theme."""
@@ -64,6 +96,11 @@ class Tab:
 
         self.page.route("**/*", answer)
         self.page.goto(f"{ORIGIN}/{path}")
+
+    def open_html(self, html: str) -> None:
+        """Show a page that needs no other files, without a content security policy."""
+        self.page.route("**/*", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
+        self.page.goto(ORIGIN)
 
     def open_trees(self, html: str, fragment: str = "", *, load: bool = True) -> None:
         """Show trees on a page without a theme, under a strict content security policy.
@@ -91,10 +128,32 @@ class Tab:
             self.page.evaluate(LOAD)
 
 
-@pytest.fixture
-def tab(browser, request) -> Iterator[Tab]:
-    """Open a page; a test's indirect parameter contains more settings of the browser."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, **getattr(request, "param", {}))
+def _new_page(browser, **settings):
+    context = browser.new_context(viewport=VIEWPORT, **settings)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    yield Tab(context.new_page())
-    context.close()
+    return context.new_page()
+
+
+@pytest.fixture(scope="session")
+def kept_pages() -> dict:
+    """Keep one page for each settings of a browser context: a new one takes Chromium as long as most tests."""
+    return {}
+
+
+@pytest.fixture
+def tab(browser, kept_pages, request) -> Iterator[Tab]:
+    """Open a page; a test's indirect parameter contains more settings of the browser."""
+    settings = getattr(request, "param", {})
+    page = kept_pages.pop(repr(settings), None) or _new_page(browser, **settings)
+    tab = Tab(page)
+    yield tab
+    tab.leave()
+    kept_pages[repr(settings)] = page
+
+
+@pytest.fixture
+def new_tab(browser) -> Iterator[Tab]:
+    """Open a page of its own, for scripts that run before those of each page and cannot be removed."""
+    page = _new_page(browser)
+    yield Tab(page)
+    page.context.close()

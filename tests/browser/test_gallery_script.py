@@ -22,13 +22,16 @@ CARDS = [
 SHOWN = "cards => cards.map((card) => card.querySelector('.bmvis-card-title').textContent)"
 
 
+def open_cards(tab, cards: str):
+    scripts = assets.inline(assets.GALLERY)
+    tab.open_html(f"<!doctype html><body>{assets.inline_stylesheets()}{scripts}{cards}</body>")
+    return tab.page
+
+
 @pytest.fixture
-def page(browser):
-    tab = browser.new_page()
+def page(tab):
     cards = to_cards(CARDS, "gallery", GalleryOptions())
-    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline(assets.GALLERY)}{cards}</body>")
-    yield tab
-    tab.close()
+    return open_cards(tab, cards)
 
 
 def shown(page) -> list[str]:
@@ -118,14 +121,11 @@ def test_gallery_added_later_gets_its_tools(page):
 
 
 @pytest.fixture
-def grouped(browser):
-    tab = browser.new_page()
+def grouped(tab):
     entries = [Entry("zoo:a", "A", ("text",)), Entry("zoo:b", "B", ("image",)), Entry("zoo:c", "C", ("text",))]
     found = [make_card(entry, bert() if entry.title == "C" else SMALL) for entry in entries]
     cards = to_cards(found, "gallery", parse_gallery_options({"group": ""}))
-    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline(assets.GALLERY)}{cards}</body>")
-    yield tab
-    tab.close()
+    return open_cards(tab, cards)
 
 
 def test_groups_are_sorted_and_filtered_each(grouped):
@@ -153,17 +153,16 @@ def test_table_view_has_a_line_for_each_model_and_is_left_again(page):
     assert page.get_by_role("button", name="Table", pressed=False).count() == 1
 
 
-def test_cards_are_sorted_by_columns_of_their_own(browser):
+def test_cards_are_sorted_by_columns_of_their_own(tab):
     entries = [
         Entry("zoo:a", "A", values=(("mAP", "9.5"), ("license", "MIT"))),
         Entry("zoo:b", "B"),
         Entry("zoo:c", "C", values=(("mAP", "53.1"), ("latency", "1,200 ms"))),
         Entry("zoo:d", "D", values=(("mAP", "10"),)),
     ]
-    tab = browser.new_page()
     cards = to_cards([make_card(entry, SMALL) for entry in entries], "gallery", GalleryOptions())
-    tab.set_content(f"<!doctype html><body>{assets.inline_stylesheets()}{assets.inline(assets.GALLERY)}{cards}</body>")
-    order = tab.get_by_label("Order of the models")
+    page = open_cards(tab, cards)
+    order = page.get_by_label("Order of the models")
     assert [text for text in order.locator("option").all_inner_texts() if ", " in text] == [
         "mAP, highest first",
         "mAP, lowest first",
@@ -171,9 +170,8 @@ def test_cards_are_sorted_by_columns_of_their_own(browser):
         "latency, lowest first",
     ]
     order.select_option("mAP, highest first")
-    assert shown(tab) == ["C", "D", "A", "B"]
+    assert shown(page) == ["C", "D", "A", "B"]
     order.select_option("mAP, lowest first")
-    assert shown(tab) == ["A", "D", "C", "B"]
-    tab.get_by_label("Filter models").fill("MIT")
-    assert shown(tab) == ["A"]
-    tab.close()
+    assert shown(page) == ["A", "D", "C", "B"]
+    page.get_by_label("Filter models").fill("MIT")
+    assert shown(page) == ["A"]

@@ -629,15 +629,16 @@ def test_toolbar_causes_no_layout_shift(model, tab):
     assert abs(tab.page.evaluate(place) - with_tools) < 1
 
 
-def test_tree_added_later_gets_its_tools(tab):
+def test_tree_added_later_gets_its_tools(new_tab):
     """Material and Zensical replace the content of the document and emit on `document$`."""
-    tab.page.add_init_script("window.document$ = { subscribe(act) { this.act = act; } }")
-    tab.open_trees("<p>Another page.</p>")
-    tab.page.evaluate(
+    new_tab.page.add_init_script("window.document$ = { subscribe(act) { this.act = act; } }")
+    new_tab.open_trees("<p>Another page.</p>")
+    new_tab.page.evaluate(
         "(html) => { document.querySelector('main').innerHTML = html; document$.act(); document$.act(); }",
         to_html(layout(bert(), Options()), "m"),
     )
-    assert tab.page.locator(".bmvis-tools").count() == 1
+    assert new_tab.page.locator(".bmvis-tools").count() == 1
+    assert new_tab.errors == []
 
 
 def test_tree_without_its_first_row_is_linked_filtered_and_picked(tab):
@@ -681,12 +682,13 @@ def test_clearing_a_filter_of_thirty_thousand_rows_takes_less_than_300_ms(tab):
     assert cleared < 300
 
 
-def test_first_page_has_its_toolbar_if_the_theme_never_notifies_of_it(tab):
+def test_first_page_has_its_toolbar_if_the_theme_never_notifies_of_it(new_tab):
     """Material does not with `navigation.instant` and a page from disk."""
-    tab.page.add_init_script("window.document$ = { subscribe() {} }")
-    tab.open_trees(to_html(layout(bert(), Options()), "m"), f"#{QUERY}")
-    assert tab.page.locator(".bmvis-tools").count() == 1
-    assert "bmvis-linked" in row(tab, QUERY).get_attribute("class")
+    new_tab.page.add_init_script("window.document$ = { subscribe() {} }")
+    new_tab.open_trees(to_html(layout(bert(), Options()), "m"), f"#{QUERY}")
+    assert new_tab.page.locator(".bmvis-tools").count() == 1
+    assert "bmvis-linked" in row(new_tab, QUERY).get_attribute("class")
+    assert new_tab.errors == []
 
 
 @pytest.fixture(autouse=True)

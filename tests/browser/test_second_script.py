@@ -19,7 +19,7 @@ FOLDED = "m.bert.encoder.layer.7.attention.self.value"
 def loaded(tab) -> list[str]:
     """Record the scripts that a page asks for."""
     found: list[str] = []
-    tab.page.on("request", lambda request: found.append(request.url.removeprefix(f"{ORIGIN}/")))
+    tab.listen("request", lambda request: found.append(request.url.removeprefix(f"{ORIGIN}/")))
     return found
 
 

@@ -29,10 +29,10 @@ RESULTS = [
 
 
 @pytest.fixture
-def page(browser):
-    tab = browser.new_page(viewport={"width": 360, "height": 600})
-    yield tab
-    tab.close()
+def page(tab):
+    tab.page.set_viewport_size({"width": 360, "height": 600})
+    tab.open_html("<!doctype html>")
+    return tab.page
 
 
 def show(page, **options: str) -> None:
