@@ -309,10 +309,11 @@ def test_row_menu_copies_text(action, text, lora):
         (
             ["m.bert.embeddings", QUERY],
             "regex",
-            r"(?:bert\.embeddings|bert\.encoder\.layer\.\d+\.attention\.self\.(?:query|value))",
+            r"bert\.(?:embeddings|encoder\.layer\.\d+\.attention\.self\.(?:query|value))",
         ),
+        ([f"{LAYER}.output", LAYER], "regex", r"bert\.encoder\.layer\.\d+(?:\.output)?"),
     ],
-    ids=["the-shortest-ends", "for-opendelta", "not-attention.output", "two-rows-as-one-expression"],
+    ids=["the-shortest-ends", "for-opendelta", "not-attention.output", "two-rows-share-a-prefix", "one-in-another"],
 )
 def test_picked_rows_match_exactly_their_modules(rows, what, text, lora):
     for identifier in rows:

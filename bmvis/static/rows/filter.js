@@ -121,16 +121,16 @@ function takeOutParts(root, hits) {
     for (const name of namesOf(entry.item).filter((name) => fits(name.toLowerCase())))
       wanted.set(entry.item, (wanted.get(entry.item) ?? new Set()).add(name));
   if (!wanted.size || wanted.size > MOST_SPLITS) return false;
-  const items = [...wanted.keys()];
-  const outermost = items.filter((item) => !items.some((other) => other !== item && other.contains(item)));
   const index = indexOf(root);
-  const regions = outermost.map((item) => ({ place: index.indexOf(entries.get(item)), size: all(item, "li").length + 1, item }));
-  // The innermost first: what is taken out of a repeat has its own repeats split already.
-  items.sort((a, b) => (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? 1 : -1));
+  const placeOf = (item) => index.indexOf(entries.get(item));
+  // The last first, so the innermost first: what is taken out of a repeat has its own repeats split already.
+  const items = [...wanted.keys()].sort((a, b) => placeOf(b) - placeOf(a));
+  const outermost = items.filter((item) => !items.some((other) => other !== item && other.contains(item)));
+  const regions = outermost.map((item) => ({ place: placeOf(item), size: all(item, "li").length + 1, item }));
   for (const item of items) if (split(item, [...wanted.get(item)])) memory.taken.push(item);
   memory.whole = index;
   memory.index = [...index];
-  for (const { place, size, item } of regions.sort((a, b) => b.place - a.place))
+  for (const { place, size, item } of regions)
     memory.index.splice(place, size, ...readRows(membersOf(item), entries.get(item).above, root.id));
   return true;
 }

@@ -60,14 +60,20 @@ function keepOnly(item, lists, kept, share, tree) {
   }
 }
 
+// Keep some values of an attribute that has one for each member, and return them; undefined where there is none.
+function keepPlaces(dataset, name, places, gap = " ") {
+  const values = dataset[name]?.split(gap);
+  const kept = values && places.map((place) => values[place]);
+  if (kept) dataset[name] = kept.join(gap);
+  return kept;
+}
+
 // Write the names of members, in lists as in `data-k`.
 function relabel(label, lists, places) {
   const { dataset, classList } = label;
   const names = [...new Set(lists.flat())].map(decodeName);
-  const groups = dataset.g?.split(" ");
-  if (groups) dataset.g = places.map((place) => groups[place]).join(" ");
+  const numbers = keepPlaces(dataset, "g", places);
   if (dataset.k) dataset.k = lists.map((list) => list.join(" ")).join("|");
-  const numbers = dataset.g?.split(" ");
   const differ = (list) => new Set(numbers?.splice(0, list.length)).size > 1;
   const isSimilar = lists.filter(differ).length > 0 || new Set(lists.map(String)).size > 1;
   // Levels that are not drawn stay before the names.
@@ -115,17 +121,13 @@ function rewrite(element, share, tree, places) {
   const { dataset, localName, firstChild } = element;
   const gap = element.matches("small, .bmvis-flow, .bmvis-cell") ? "\n" : " ";
   const values = dataset.v?.split(gap);
-  const kept = values && places.map((place) => values[place]);
-  if (kept) dataset.v = kept.join(gap);
+  const kept = keepPlaces(dataset, "v", places, gap);
   // The tooltip of the count before it has the new share.
   if (element.matches(".bmvis-share")) firstChild.data = /(?:: |together )([^;]*);/.exec(element.closest(":has(> data)")?.querySelector("data").title)?.[1] ?? "–";
   else if (localName === "data") rescale(element, share, tree.whole, values, kept);
   else if (dataset.n) dataset.n = Math.round(dataset.n * share);
   else if (gap === "\n") firstChild.data = rangeText(kept);
   else firstChild.data = firstChild.data.replace(/\[[^[]*$/, `[${rangeText(kept).replaceAll(",", ", ")}]`);
-  if (dataset.t) {
-    const titles = dataset.t.split(gap);
-    dataset.t = places.map((place) => titles[place]).join(gap);
-    element.title = rangeText(dataset.t.split(gap));
-  }
+  const titles = keepPlaces(dataset, "t", places, gap);
+  if (titles) element.title = rangeText(titles);
 }

@@ -81,10 +81,10 @@ const ACTIONS = {
     resetFilter(root);
     fieldOf(root).focus();
   },
-  clear: (root) => endPicking(root),
-  target_modules: (root) => copyPicks(root, "target_modules"),
-  modified_modules: (root) => copyPicks(root, "modified_modules"),
-  regex: (root) => copyPicks(root, "regex"),
+  clear: endPicking,
+  target_modules: copyPicks,
+  modified_modules: copyPicks,
+  regex: copyPicks,
 };
 
 const act = (button) => ACTIONS[button.dataset.do](rootOf(button), opener.parentElement, button);

@@ -49,11 +49,8 @@ function labelOf(names, head = "") {
 }
 
 // The words that the filter knows for marks, by the mark's class; the legend's entries have the same classes.
-const MARKS = {
-  p: "trainable", frozen: "frozen", delta: "delta", buffer: "buffer", x: "repeated", similar: "similar", tie: "tied", match: "match",
-  added: "added", removed: "removed", changed: "changed", virtual: "virtual", other: "uncommon", differs: "differs",
-  flow: "returns",
-};
+const MARKS = { p: "trainable", x: "repeated", tie: "tied", other: "uncommon", flow: "returns" };
+for (const mark of "frozen delta buffer similar match added removed changed virtual differs".split(" ")) MARKS[mark] = mark;
 const MARKED = Object.keys(MARKS).map((mark) => `.bmvis-tree .bmvis-${mark}`).join();
 const entries = new WeakMap();
 
@@ -98,7 +95,7 @@ function readEntry(item, above, anchor) {
 
 function stepsOf({ before, names }) {
   const ways = names.map((name) => (before + name).toLowerCase().split("."));
-  return ways[0].map((_, place) => (ways[1] ? [...new Set(ways.map((way) => way[place] ?? ""))] : [ways[0][place]]));
+  return ways[0].map((_, place) => [...new Set(ways.map((way) => way[place] ?? ""))]);
 }
 
 // Note the marks and the tensors of rows in their entries.

@@ -15,12 +15,8 @@ function startPicking(root) {
   root.classList.add("bmvis-picking");
   for (const { item, path, row } of indexOf(root)) {
     if (!path) continue;
-    const box = document.createElement("input");
-    box.type = "checkbox";
-    box.className = "bmvis-check";
-    box.ariaLabel = `Pick ${row.querySelector("b").textContent}`;
-    box.checked = row.classList.contains("bmvis-picked");
-    item.prepend(box);
+    const facts = { type: "checkbox", className: "bmvis-check", ariaLabel: `Pick ${nameElement(item).textContent}` };
+    item.prepend(Object.assign(document.createElement("input"), { ...facts, checked: row.classList.contains("bmvis-picked") }));
   }
 }
 
@@ -71,22 +67,26 @@ function regexFor(paths, write) {
   for (const [head, ...rest] of paths) ends.set(head, [...(ends.get(head) ?? []), rest]);
   const heads = new Map();
   for (const [head, rests] of ends) {
-    const end = rests[0].length ? `\\.${regexFor(rests, write)}` : "";
+    const longer = rests.filter((rest) => rest.length);
+    const rest = longer.length ? `\\.${regexFor(longer, write)}` : "";
+    // A module and some below it.
+    const end = rest && longer.length < rests.length ? `(?:${rest})?` : rest;
     heads.set(end, [...(heads.get(end) ?? []), head]);
   }
   return eitherOf([...heads].map(([end, names]) => write(names) + end));
 }
 
-// One regular expression that matches the whole paths of the modules that some entries represent: all numbers are `\\d+`
-// where that matches no other module of the tree.
+// One regular expression that matches the whole paths of the modules that some entries represent: the numbers of a
+// repeat are `\\d+` where that matches no other module of the tree.
 function regexOf(root, picked) {
-  const pathsByEntry = picked.map((entry) => pathsOf(entry).map((path) => path.split(".")));
-  const regexWith = (write) => eitherOf(pathsByEntry.map((paths) => regexFor(paths, write)));
+  const paths = new Set(picked.flatMap(pathsOf));
+  const regexWith = (write) => regexFor([...paths].map((path) => path.split(".")), write);
   const writeExact = (names) => eitherOf(names.map(escapeRegex));
-  const short = regexWith((names) => (names[1] && names.every(isNumber) ? "\\d+" : writeExact(names)));
+  const repeats = picked.flatMap(chainOf).flatMap(({ names, lists = [names] }) => lists.map(String));
+  const isRepeat = (names) => names[1] && names.every(isNumber) && repeats.includes(String(names));
+  const short = regexWith((names) => (isRepeat(names) ? "\\d+" : writeExact(names)));
   const isLeftOut = all(root, ".bmvis-tree small").some((words) => words.textContent.startsWith("…"));
   const pattern = new RegExp(`^(?:${short})$`);
-  const paths = new Set(picked.flatMap(pathsOf));
   const isSame = indexOf(root).flatMap(pathsOf).every((path) => pattern.test(path) === paths.has(path));
   return isSame && !isLeftOut ? short : regexWith(writeExact);
 }
@@ -94,8 +94,9 @@ function regexOf(root, picked) {
 // Names up to which a list is copied; one that is longer nobody reads.
 const LONGEST_LIST = 8;
 
-// Copy the picked modules as `form` takes them: a short list where ends of paths will do, else an expression.
-function copyPicks(root, form) {
+// Copy the picked modules in the form of a button, such as a setting of a library: a short list where ends of paths will do,
+// else an expression.
+function copyPicks(root, _, { dataset: { do: form } }) {
   const picked = pickedItems(root).map(entryOf);
   const regex = regexOf(root, picked);
   if (form === "regex") return copy(root, regex);

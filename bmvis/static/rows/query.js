@@ -26,10 +26,7 @@ const endOf = (word) => testsOf(isPart(word) ? [`*${word.parts[0]}*`] : word.par
 // without its first names, for a path that comes from another model, with this one inside.
 function* waysOf(words) {
   yield { tests: words.map(endOf) };
-  yield {
-    tests: words.map(({ parts }) =>
-      testsOf(parts.map((part, place) => (place ? "" : "*") + part + (place === parts.length - 1 ? "*" : "")))),
-  };
+  yield { tests: words.map(({ parts }) => testsOf(`*${parts.join(".")}*`.split("."))) };
   const [{ parts }] = words;
   for (let cut = 1; words.length === 1 && cut < parts.length - 1; cut++)
     yield { tests: [testsOf(parts.slice(cut))], end: parts.slice(cut).join(".") };
