@@ -175,12 +175,20 @@ def nearest(word: str, known: Iterable[str], most: int = 1) -> str:
         'known: depth, device'
     """
     choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=most, cutoff=0.5)
-    if close:
-        return did_you_mean(close)
-    if not choices:
-        return ""
-    return f"known: {first_of(choices, MAX_CHOICES)}"
+    return similar(word, choices, most) or (f"known: {first_of(choices, MAX_CHOICES)}" if choices else "")
+
+
+def similar(word: str, known: Iterable[str], most: int = 1) -> str:
+    """Return a question with the valid words that are closest to an unknown one; '' if none is close.
+
+    Examples:
+        >>> similar("dept", ["depth", "device"])
+        "did you mean 'depth'?"
+        >>> similar("x", ["depth", "device"])
+        ''
+    """
+    close = difflib.get_close_matches(word, sorted(known), n=most, cutoff=0.5)
+    return did_you_mean(close) if close else ""
 
 
 def first_of(words: Sequence[str], most: int) -> str:

@@ -13,7 +13,8 @@ from html import unescape
 
 import msgspec
 
-from bmvis.errors import OptionError, nearest
+from bmvis.errors import OptionError
+from bmvis.options.misspelled import option_hint
 
 NAME, COMPARE, OPTIMIZER, GALLERY, TABLE = BLOCKS = (
     "model-structure",
@@ -92,7 +93,7 @@ def refuse_unknown_attributes(written: Iterable[str], known: Iterable[str], exam
     names = list(known)
     for name in written:
         if name not in names:
-            raise OptionError(f"unknown attribute {name!r}", hint=example if ":" in name else nearest(name, names))
+            raise OptionError(f"unknown attribute {name!r}", hint=example if ":" in name else option_hint(name, names))
 
 
 def attributes_of_list(element: Element, tag: str, names: Iterable[str], no_factory: str) -> dict[str, str | None]:

@@ -11,7 +11,8 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.options.parsing import parse_options, resolve_mapping_file, take_comparison, take_optimizer
+from bmvis.options.misspelled import refuse_references
+from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
@@ -65,6 +66,7 @@ class ModelStructure(SphinxDirective):
 
     def take_reference(self, written: dict[str, str | None]) -> str:
         """Return the factory reference."""
+        refuse_references(written, (), "write the reference after the name of the directive")
         return " ".join("".join(self.arguments).splitlines()).strip()
 
     def _give_anchor(self, node: model_structure, stem: str) -> None:
@@ -100,6 +102,7 @@ class ModelCompare(ModelStructure):
 
     def take_reference(self, written: dict[str, str | None]) -> str:
         """Return the reference of the second model. The first one becomes the option `base`."""
+        refuse_references(written, COMPARED, "")
         return take_comparison(written)
 
 

@@ -12,6 +12,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
+from bmvis.options.misspelled import refuse_references
 from bmvis.overviews.cards import Card, arranged, figure_problems, grouped, make_card
 from bmvis.overviews.entries import Entry, expand, read_entries
 from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
@@ -31,6 +32,8 @@ from sphinx_bmvis.lazy import ListDirective
 from sphinx_bmvis.nodes import captioned_gallery, gallery_caption, model_gallery, search_text
 from sphinx_bmvis.settings import site_options
 
+PLACE_OF_REFERENCES = "write the references in the content of the directive, a line each"
+
 
 class ModelGallery(ListDirective):
     """Show a card for each model that the content lists, or for all models in pyproject.toml without content."""
@@ -40,6 +43,7 @@ class ModelGallery(ListDirective):
         source, line = self.get_source_info()
         location = f"{source}:{line}"
         try:
+            refuse_references(self.options, (), PLACE_OF_REFERENCES)
             options = parse_gallery_options(self.options, site_options(self.config))
             made = captioned_gallery if options.caption else model_gallery
             entries = read_entries(self.lines(location), location)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from bmvis.errors import OptionError, nearest
+from bmvis.errors import OptionError
 from bmvis.options.definitions import BY_NAME, Option, Options
+from bmvis.options.misspelled import option_hint
 
 PER_TREE = ("name", "caption", "alt", "highlight", "base", "inputs", "order", "optimizer", "accept", "columns")
 """Options of a single tree, which have no default for a whole site."""
@@ -139,7 +140,7 @@ def read_options(written: Mapping[str, str | None], known: Mapping[str, Option],
     for name, text in written.items():
         option = known.get(name)
         if option is None:
-            raise OptionError(f"unknown {noun} {name!r}", hint=nearest(name, known))
+            raise OptionError(f"unknown {noun} {name!r}", hint=option_hint(name, known))
         try:
             found[option.attribute] = option.read((text or "").strip())
         except (ValueError, KeyError):

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from bmvis.errors import OptionError
+from bmvis.errors import OptionError, nearest, similar
 from bmvis.options.definitions import BY_NAME, Device, Option
 from bmvis.options.parsing import read_options, take_words
 from bmvis.overviews.columns import COLUMNS
@@ -15,6 +15,7 @@ from bmvis.overviews.table_options import CALLED
 from bmvis.worker.protocol import ModelRequest
 
 Style = Literal["short", "exact", "words", "rounded"]
+STYLES: tuple[Style, ...] = get_args(Style)
 FACTS = tuple(name for name in COLUMNS if name not in ("name", "reference", "tags"))
 OF_WHOLE_MODELS = ("active", "input")
 """Facts that a module of a model doesn't have."""
@@ -61,21 +62,22 @@ def unknown(written: str) -> str:
     return f"[unknown: {' '.join(written.split())}]"
 
 
-def _choice(known: tuple[str, ...]) -> Callable[[str], str]:
+def _choice(name: str, known: tuple[str, ...]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in known:
-            raise ValueError
+            hint = similar(text, known) or f"expected one of {', '.join(known)}"
+            raise OptionError(f"invalid value {text!r} for option {name!r}", hint=hint)
         return text
 
     return read
 
 
 FACT_OPTIONS: Mapping[str, Option] = {
-    "of": Option("of", f"one of {', '.join(FACTS)}", _choice(FACTS), "The fact. The default is `parameters`."),
+    "of": Option("of", f"one of {', '.join(FACTS)}", _choice("of", FACTS), "The fact. The default is `parameters`."),
     "format": Option(
         "format",
-        ", ".join(get_args(Style)),
-        _choice(get_args(Style)),
+        ", ".join(STYLES),
+        _choice("format", STYLES),
         "How to write a number: `short` (109.5M), `exact` (109,482,240), `words` (109.5 million) or `rounded` "
         "(110 million). The default is `short`.",
     ),
@@ -123,9 +125,11 @@ def parse_words(text: str, of: str, is_name: IsName, device: Device) -> FactRequ
     if of and "of" in written:
         raise OptionError("unexpected option 'of'", hint="remove it, or use the role model-fact")
     for word in words[1:]:
-        name = "format" if word in get_args(Style) else "of"
+        if word not in (*FACTS, *STYLES):
+            raise OptionError(f"unknown word {word!r}", hint=nearest(word, STYLES if of else (*FACTS, *STYLES)))
+        name = "format" if word in STYLES else "of"
         if name in written or (name == "of" and of):
-            raise OptionError(f"unexpected word {word!r}", hint=f"formats: {', '.join(get_args(Style))}")
+            raise OptionError(f"unexpected word {word!r}", hint=f"formats: {', '.join(STYLES)}")
         written[name] = word
     return parse_fact(words[0] if words else "", ({"of": of} if of else {}) | written, is_name, device)
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bmvis.comparison.ignored import NOTHING, Ignored, parse_ignored
-from bmvis.errors import ProjectError, nearest
+from bmvis.errors import ProjectError, nearest, similar
 from bmvis.options.definitions import Device
 from bmvis.overviews.own_columns import column_text
 from bmvis.reference import Reference
@@ -81,10 +81,9 @@ class Project(msgspec.Struct, frozen=True):
             name: the name.
             hint: the suggestion if no model has a similar name.
         """
-        similar = nearest(name, self.models)
         return ProjectError(
             f"{name!r} is neither a reference (package.module:factory) nor a name in [tool.bmvis.models]",
-            hint=hint if hint and not similar.startswith("did") else similar or "pyproject.toml defines no models",
+            hint=similar(name, self.models) or hint or nearest(name, self.models) or "pyproject.toml defines no models",
         )
 
     @property

@@ -98,6 +98,7 @@ def test_settings_are_defaults_for_attributes(render):
     [
         pytest.param('factory="zoo:tiny" dept="2"', "unknown attribute 'dept' (did you mean 'depth'?)", id="attribute"),
         pytest.param('factori="zoo:tiny"', "unknown attribute 'factori' (did you mean 'factory'?)", id="factory-name"),
+        pytest.param('model="zoo:tiny"', "unknown attribute 'model' (did you mean 'factory'?)", id="name-of-another"),
         pytest.param('depth="2"', "the attribute 'factory' is missing", id="no-factory"),
         pytest.param('factory="zoo:tiny" depth="x"', "invalid value 'x' for option 'depth'", id="value"),
         pytest.param('factory="zoo.tiny"', "no ':' in the factory reference", id="reference"),

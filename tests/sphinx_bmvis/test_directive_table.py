@@ -132,6 +132,7 @@ MISTAKES = {
     "column": ("nets:small\n   :columns: name, parameter", 4, "the table has no column 'parameter'"),
     "inputs": ("nets:small\n   :columns: macs", 4, "the column 'macs' requires the option 'inputs'"),
     "option": ("nets:small\n   :sorted: name", 4, "unknown table option 'sorted' (did you mean 'sort'?)"),
+    "reference": ("\n   :models: nets:small", 4, "write the references in the content of the directive, a line each"),
     "data": ("nets:small\n   :data: none.csv", 4, "cannot read the data file 'none.csv': No such file or directory"),
     "flag": ("nets:small\n   :group: perhaps", 4, "invalid value 'perhaps' for option 'group'"),
     "line": ("\n\n   nets:small\n   nets:large | L | t | 80", 4, "'80' in the line 'nets:large | L | t | 80'"),

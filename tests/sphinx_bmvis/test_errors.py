@@ -21,6 +21,11 @@ Wrong
 .. model-structure:: zoo:no_module
 .. model-structure:: zoo:ending
 .. model-structure:: zoo:tiny
+.. model-structure::
+   :factory: zoo:tiny
+.. model-compare::
+   :factory: zoo:tiny
+   :after: zoo:tiny
 """
 
 CASES = {
@@ -34,6 +39,16 @@ CASES = {
     "factory raises": (13, "factory", "'zoo:raising' raised ValueError: no weights"),
     "no nn.Module": (14, "factory", "'zoo:no_module' returned a dict (a factory must return a torch.nn.Module)"),
     "process ends": (15, "worker", "the process that built 'zoo:ending' ended with exit code 3"),
+    "reference as an option": (
+        17,
+        "option",
+        "unknown option 'factory' (write the reference after the name of the directive)",
+    ),
+    "reference of another directive": (
+        19,
+        "option",
+        "unknown option 'factory' (did you mean 'before' or 'after'?)",
+    ),
 }
 
 

@@ -97,7 +97,15 @@ MISTAKES = {
     ":macs:`nets:small`": ("'macs' requires 'inputs'", "macs of nets:small"),
     ":params:`nets:small size`": ("unexpected word 'size'", "nets:small size"),
     ":params:`nets:small of=size`": ("unexpected option 'of'", "nets:small of=size"),
-    ":model-fact:`nets:small parameter`": ("invalid value 'parameter' for option 'of'", "nets:small parameter"),
+    ":model-fact:`nets:small parameter`": (
+        "unknown word 'parameter' (did you mean 'parameters'?)",
+        "nets:small parameter",
+    ),
+    ":model-fact:`nets:small fact=size`": (
+        "unknown option of a fact 'fact' (did you mean 'of'?)",
+        "nets:small fact=size",
+    ),
+    ":params:`nets:small word`": ("unknown word 'word' (did you mean 'words'?)", "nets:small word"),
     ":params:`nets:small style=exact`": ("unknown option of a fact 'style'", "nets:small style=exact"),
     ":params:`smal`": ("'smal' is neither a reference", "parameters of smal"),
     ":params:`nets`": ("'nets' is neither a reference", "parameters of nets"),
