@@ -19,7 +19,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.ext.ifconfig import ifconfig, process_ifconfig_nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.nodes import model_fact, model_gallery, model_structure, model_table
 from sphinx_bmvis.translation import texts_of
 
@@ -30,9 +30,9 @@ _SILENT = 5  # above the highest level of docutils: Sphinx itself reports a wron
 
 
 def mark_left_out(app: Sphinx, document: nodes.document) -> dict[tuple[str, str], bool]:
-    """Mark what this build leaves out. Return the conditions around all trees, galleries, tables and facts."""
+    """Mark what this build leaves out. Return the conditions around everything that it can leave out."""
     known: dict[tuple[str, str], bool] = {}
-    for node in _drawn(document):
+    for node in (*_drawn(document), *_references(document)):
         for condition in _conditions(node):
             if condition not in known:
                 known[condition] = _is_true(app, *condition)
@@ -46,6 +46,11 @@ def _drawn(document: nodes.document) -> Iterator[nodes.Element]:
     yield from document.findall(model_gallery)
     yield from document.findall(model_table)
     yield from document.findall(model_fact)
+
+
+def _references(document: nodes.document) -> Iterator[nodes.Element]:
+    """Yield the references to trees and modules."""
+    return (node for node in document.findall(addnodes.pending_xref) if node.get("refdomain") == BmvisDomain.name)
 
 
 def _conditions(node: nodes.Element) -> Iterator[tuple[str, str]]:
@@ -89,10 +94,13 @@ class DropLeftOut(SphinxPostTransform):
     default_priority = 4
 
     def run(self, **kwargs: Any) -> None:
-        """Remove the marked nodes of the page."""
+        """Remove the marked nodes of the page, and references in the same branches: their trees may be left out too."""
         for node in list(_drawn(self.document)):
             if LEFT_OUT in node:
                 node.parent.remove(node)
+        for reference in list(_references(self.document)):
+            if LEFT_OUT in reference:
+                reference.replace_self(reference.children)
 
 
 class DropUnbuilt(SphinxPostTransform):

@@ -54,7 +54,7 @@ class FillTrees(SphinxPostTransform):
 
 
 def _documented_types(page: Page) -> Iterator[str]:
-    return (row.module.documented_as for row in page.rows if row.module and not row.is_root)
+    return (row.module.documented_as for row in page.rows if row.module)
 
 
 class PlainTrees(SphinxPostTransform):

@@ -2,6 +2,7 @@
 
 import pytest
 import trees
+from contrast import faint
 
 from bmvis.notebook import captured
 from bmvis.options.definitions import Options
@@ -144,3 +145,37 @@ def test_shared_assets_look_like_those_of_each_output(tab):
         found.append(look(tab))
     assert found[0] == found[1]
     assert [[data["text/html"].count(f"<{name}") for data in outputs] for name in ("style", "script")] == [[1, 0]] * 2
+
+
+# The links that JupyterLab assigns an address to. Links of SVG have none that can be assigned.
+JUPYTERLAB_LINKS = "() => [...document.getElementsByTagName('a')].filter((link) => link.getAttribute('href'))"
+MAP_LINK = ".bmvis svg a:has-text('word_embeddings') >> nth=0"
+
+
+def test_links_of_pictures_work_and_are_no_links_to_jupyterlab(tab):
+    show(tab, output(drawn("adapters"), "tree"))
+    assert set(tab.page.evaluate(f"({JUPYTERLAB_LINKS})().map((link) => typeof link.href)")) == {"string"}
+    tab.page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = false)")
+    tab.page.click(MAP_LINK)
+    tab.page.wait_for_selector(".bmvis-linked")
+    assert "word_embeddings" in tab.page.inner_text(".bmvis-linked")
+
+
+HOSTS = {
+    "VS Code": "<body class='vscode-{0}' data-vscode-theme-kind='vscode-{0}' style='{1}'>{2}</body>",
+    "Colab": "<html theme='{0}'><body style='{1}'><div id='output-body'>{2}</div></body></html>",
+}
+"""How programs that cannot run here show an output: in a page of its own, with a mark of the theme."""
+PAINTED = {"light": "background: #fff; color: #333", "dark": "background: #1e1e1e; color: #ccc"}
+
+
+@pytest.mark.parametrize("name", ["plain", "few rows"])
+@pytest.mark.parametrize("theme", PAINTED)
+@pytest.mark.parametrize("host", HOSTS)
+def test_output_follows_the_theme_of_other_hosts(tab, host, theme, name):
+    content = HOSTS[host].format(theme, PAINTED[theme], output(drawn(name), "tree"))
+    tab.page.set_content(f"<!doctype html>{content}")
+    if name == "plain":
+        tab.page.wait_for_function(LOADED)
+    assert tab.page.evaluate("getComputedStyle(document.querySelector('.bmvis')).colorScheme") == theme
+    assert faint(tab.page) == {}

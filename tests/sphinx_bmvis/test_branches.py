@@ -20,6 +20,8 @@ Models
    .. model-structure:: zoo:absent
       :name: print
 
+   :model:`print`, :module:`its layer <print:0>`
+
 .. ifconfig:: language == 'fr'
 
    .. model-structure:: zoo:absent

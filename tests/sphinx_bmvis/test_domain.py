@@ -177,6 +177,11 @@ def test_types_link_where_they_are_documented_and_are_plain_where_not(make_site,
     assert "(Linear)" in tree.get_text()
 
 
+def test_type_of_the_whole_model_links_too(make_site):
+    built = make_site({"index.rst": f"{API}\n.. model-structure:: zoo:Block\n"}).build()
+    assert [link["href"] for link in built.trees("index.html")[0].select("i a")] == ["#zoo.Block"]
+
+
 def test_types_link_through_intersphinx(make_site, tmp_path):
     torch = make_site({"index.rst": "T\n=\n\n.. py:class:: torch.nn.Linear\n"}).build()
     site = make_site({"models.rst": MODELS, "index.rst": CONTENTS})

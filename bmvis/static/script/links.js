@@ -32,9 +32,9 @@ function showLinked(item) {
 // A link to the address that is there already changes nothing that `hashchange` would notice, and some themes change the
 // address by themselves.
 function followLink({ target }) {
-  const link = target.closest?.("a[href*='#']");
+  const link = target.closest?.("a[*|href*='#']");
   if (!link) return;
   // A link in a map is an element of SVG, without these properties.
-  const { pathname, hash } = new URL(link.getAttribute("href"), document.baseURI);
+  const { pathname, hash } = new URL(link.getAttribute("href") ?? link.getAttribute("xlink:href"), document.baseURI);
   if (pathname === location.pathname && hash.includes(".")) setTimeout(openLinked);
 }
