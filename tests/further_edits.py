@@ -1,5 +1,6 @@
 """Edits between two builds: links, namespaces, files that other processes read, and environment variables."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,17 @@ def variables(root: Path) -> dict[str, str]:
     """Return the environment variables of the next build."""
     file = root / ".variables"
     return dict(line.split("=", 1) for line in file.read_text().splitlines()) if file.exists() else {}
+
+
+def files_of_times(folder: str) -> Callable[[Path], object]:
+    """Create the files `3` and `4`, of which `3` is newer."""
+
+    def create(root: Path) -> None:
+        for name, time in (("3", 2e9), ("4", 1e9)):
+            write(f"{folder}/{name}", "")(root)
+            os.utime(root / folder / name, (time, time))
+
+    return create
 
 
 def all_of(*edits: Callable[[Path], object]) -> Callable[[Path], object]:
@@ -136,6 +148,46 @@ FURTHER_STALE = {
         "width = int(os.path.expandvars('$W_EXPANDED'))",
         set_variable("W_EXPANDED", "4"),
         before=set_variable("W_EXPANDED", "3"),
+    ),
+    "environment variables with a prefix": Row(
+        "width = 3 + sum(int(value) for name, value in os.environ.items() if name.startswith('W_PREFIX_'))",
+        set_variable("W_PREFIX_A", "1"),
+    ),
+    "environment variable in a copy of all": Row(
+        "width = int(dict(os.environ).get('W_IN_COPY', 3))", set_variable("W_IN_COPY", "4")
+    ),
+    "environment variable that a command reads": Row(
+        "import subprocess; width = int(subprocess.check_output('echo ${W_OF_COMMAND:-3}', shell=True))",
+        set_variable("W_OF_COMMAND", "4"),
+    ),
+    "newest file": Row(
+        "width = int(max((ROOT / 'newest').iterdir(), key=os.path.getmtime).name)",
+        lambda root: os.utime(root / "newest/4", (3e9, 3e9)),
+        before=files_of_times("newest"),
+    ),
+    "newest path": Row(
+        "width = int(max((ROOT / 'latest_path').iterdir(), key=lambda path: path.stat().st_mtime).name)",
+        lambda root: os.utime(root / "latest_path/4", (3e9, 3e9)),
+        before=files_of_times("latest_path"),
+    ),
+    "newest entry": Row(
+        "width = int(max(os.scandir(ROOT / 'latest_entry'), key=lambda entry: entry.stat().st_mtime_ns).name)",
+        lambda root: os.utime(root / "latest_entry/4", (3e9, 3e9)),
+        before=files_of_times("latest_entry"),
+    ),
+    "tensor in a file": Row(
+        "import torch; width = int(torch.from_file(str(ROOT / 'data/tensor'), size=1, dtype=torch.uint8)[0])",
+        write("data/tensor", "\4"),
+        {"data/tensor": "\3"},
+    ),
+    "file in the code of a command": Row(
+        """
+        import subprocess
+        code = "print(open('data/in_code.txt').read())"
+        width = int(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT))
+        """,
+        write("data/in_code.txt", "4"),
+        {"data/in_code.txt": "3"},
     ),
     "environment variable with a default": Row(
         "os.environ.setdefault('W_DEFAULT', '3'); width = int(os.environb[b'W_DEFAULT'])",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -19,6 +20,8 @@ _MAX_FOLDERS = 5
 _MAX_DEPTH = 3
 """Maximum number of shell scripts that call each other."""
 _MAX_SCRIPT_BYTES = 100_000
+_QUOTED = re.compile(r"['\"]([^'\"\n]+)['\"]")
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w{0,200})")
 _SHELL_SCRIPTS = (".sh", ".bash")
 
 
@@ -36,6 +39,11 @@ def named_files(command: object, folder: object) -> Iterator[str]:
     yield from _files(words, here)
     if len(words) > 2 and words[1] == "-m":
         yield from _module_files(words[2], here)
+
+
+def named_variables(command: object) -> set[str]:
+    """Return the names of environment variables in a command, as in `echo $NAME`."""
+    return {name for word in _arguments(command) for name in _VARIABLE.findall(word)}
 
 
 def _files(words: list[str], here: str, depth: int = 0) -> Iterator[str]:
@@ -89,6 +97,8 @@ def _arguments(command: object) -> list[str]:
     if not isinstance(command, Iterable):
         return []
     parts = [os.fsdecode(part) for part in command if isinstance(part, str | bytes | os.PathLike)][:_MAX_ARGUMENTS]
+    if len(parts) > 2 and parts[1] == "-c" and Path(parts[0]).name.startswith("python"):
+        return [*parts[:2], *parts[3:], *_QUOTED.findall(parts[2])[:_MAX_ARGUMENTS]]
     shell = len(parts) > 2 and Path(parts[0]).name in ("sh", "bash", "zsh") and parts[1].endswith("c")
     return [*parts, *(_words(parts[2]) if shell else ())]
 

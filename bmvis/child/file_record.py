@@ -24,6 +24,9 @@ from bmvis.worker.protocol import Fact, Kind
 
 Key = tuple[Kind, str]
 
+_TIMES = frozenset(("getmtime", "getctime", "st_mtime", "st_mtime_ns", "st_ctime", "st_ctime_ns", "ST_MTIME"))
+"""Names with which code reads the times of files, to choose the newest one."""
+
 
 class FileRecord:
     """The accesses of this process. Accesses of its forks are added to the facts."""
@@ -99,6 +102,8 @@ class FileRecord:
         path = self.paths.absolute(file)
         if not path or not self.paths.is_in_scope(path):
             return
+        if is_read and self._reads_times(frame):
+            self.note("time", path, frame)
         try:
             found = os.lstat(path)
         except (OSError, ValueError):
@@ -118,6 +123,12 @@ class FileRecord:
         is_read = is_read and not source_opens.is_resolving(frame)
         is_small = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_STAT_BYTES
         self.note("file" if is_small and is_read else "exists", path, frame)
+
+    def _reads_times(self, frame: FrameType | None) -> bool:
+        """Return whether the code of the project that reads the state of a path mentions modification times."""
+        while frame is not None and not self.is_project(frame.f_code.co_filename):
+            frame = frame.f_back
+        return frame is not None and not _TIMES.isdisjoint(frame.f_code.co_names)
 
     def modules(self, frame: FrameType | None) -> Iterator[str]:
         """Yield the names of the project's modules whose code runs in a frame or above it, innermost first."""

@@ -161,6 +161,9 @@ class FileTracker:
                 key: Key = ("names" if Path(path).is_dir() else "file", path)
                 self.record.note(*key, frame)
                 self.record.foreign.add(key)
+        for name in command_files.named_variables(command) | command_files.named_variables(arguments):
+            if self._variables.is_own(name):
+                self._record_variable(name, frame)
 
     def _on_shell(self, frame: FrameType, command: Any) -> None:
         self._on_process(frame, None, command)
@@ -208,10 +211,14 @@ class FileTracker:
 
     def _note_variable(self, name: str, frame: FrameType) -> None:
         with once(self.record.busy) as is_first:
-            if is_first and self.record.has_begun:
-                key: Key = ("variable", name)
-                self.record.values[key] = fingerprint.of_variable(name, INITIAL_ENVIRONMENT)
-                self.record.note(*key, frame)
+            if is_first:
+                self._record_variable(name, frame)
+
+    def _record_variable(self, name: str, frame: FrameType) -> None:
+        if self.record.has_begun:
+            key: Key = ("variable", name)
+            self.record.values[key] = fingerprint.of_variable(name, INITIAL_ENVIRONMENT)
+            self.record.note(*key, frame)
 
     def _note_listed(self, path: object) -> None:
         with once(self.record.busy) as is_first:

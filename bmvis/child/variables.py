@@ -1,8 +1,9 @@
 """Notice which environment variables user code reads: there is no audit event.
 
 Runs in the child process. A read counts if code of the project makes it, or calls a function of a library that makes
-it. What libraries read while they are imported does not count: they may be preloaded. Nor does code that reads the
-whole environment, as for `subprocess.run(env={**os.environ})`, and C code that calls `getenv`.
+it. What libraries read while they are imported does not count: they may be preloaded. Nor does C code that calls
+`getenv`. Of code that reads the whole environment, as for `subprocess.run(env={**os.environ})`, the texts in this code
+count as names, or starts of names: it may look for `name.startswith("NET_")`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from types import FrameType
+from itertools import islice
+from types import CodeType, FrameType
 from typing import Any
 
 from bmvis.child.tracebacks import is_library
-from bmvis.source.fingerprint import OF_TERMINALS
+from bmvis.source.fingerprint import OF_BMVIS, OF_TERMINALS
 
 MAX_NAMES = 1000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,200}")
-_OF_BMVIS = re.compile(r"BMVIS_\w*|TMPDIR|TEMP|TMP|PYTHON(SAFEPATH|UNBUFFERED|UTF8)|PYTORCH_NVML_BASED_CUDA_CHECK")
-"""Variables that bmvis sets itself in a worker."""
+_PART = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,60}")
+"""A text in code that can be the name of a variable, or its start."""
+MAX_PARTS = 50
 _OF_MACHINES = re.compile(r"HOME|USER|LOGNAME|PATH|PWD|SHELL|HOSTNAME|LANG|LANGUAGE|LC_\w+|XDG_\w+|CI|GIT\w+")
 """Variables that differ between machines. They do not count if a library reads them."""
 _PASSED = ("os", "collections.abc")
@@ -60,6 +63,7 @@ class VariableReads:
         def watched_iterate(environment: Any) -> Iterator[Any]:
             frame = _reader(_getframe(1))
             place = (id(frame), frame.f_lasti if frame else 0)
+            self._on_whole(frame)
             self._whole.append(place[0])
             try:
                 yield from iterate(environment)
@@ -69,16 +73,29 @@ class VariableReads:
 
         kind.__getitem__, kind.__iter__ = watched_get, watched_iterate
 
+    def is_own(self, name: str) -> bool:
+        """Return whether a variable is neither one of the machine, nor of its terminal, nor of bmvis."""
+        return not any(known.fullmatch(name) for known in (OF_BMVIS, OF_TERMINALS, _OF_MACHINES))
+
     def _on_read(self, key: Any, frame: FrameType | None) -> None:
         if frame is None or id(frame) in self._whole or (id(frame), frame.f_lasti) == self._last_whole:
             return
         name = os.fsdecode(key) if isinstance(key, bytes) else key
         if type(name) is not str or not _NAME.fullmatch(name) or len(self._names | {name}) > MAX_NAMES:
             return
-        if _OF_BMVIS.fullmatch(name) or OF_TERMINALS.fullmatch(name) or not self._counts(name, frame):
+        if OF_BMVIS.fullmatch(name) or OF_TERMINALS.fullmatch(name) or not self._counts(name, frame):
             return
         self._names.add(name)
         self._note(name.upper() if os.name == "nt" else name, frame)
+
+    def _on_whole(self, frame: FrameType | None) -> None:
+        """Note the variables whose names start with a text in code of the project that reads all variables."""
+        if frame is None or not self._is_project(frame.f_code.co_filename):
+            return
+        for part in islice(_texts(frame), MAX_PARTS):
+            if f"{part}*" not in self._names and len(self._names) < MAX_NAMES:
+                self._names.add(f"{part}*")
+                self._note(f"{part}*", frame)
 
     def _counts(self, name: str, frame: FrameType) -> bool:
         if self._is_project(frame.f_code.co_filename):
@@ -94,6 +111,16 @@ class VariableReads:
                 return False
             above = above.f_back
         return False
+
+
+def _texts(frame: FrameType) -> Iterator[str]:
+    """Yield the texts in the code of a frame, in functions inside it, and in global variables that they mention."""
+    pending = [frame.f_code]
+    while pending:
+        code = pending.pop()
+        pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        mentioned = [frame.f_globals.get(name) for name in code.co_names]
+        yield from (text for text in (*code.co_consts, *mentioned) if type(text) is str and _PART.fullmatch(text))
 
 
 def _reader(frame: FrameType | None) -> FrameType | None:

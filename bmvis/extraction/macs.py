@@ -209,6 +209,8 @@ _FORMULAS: dict[str, Formula] = {
     "aten::_cdist_forward": _distances,
     "aten::_euclidean_dist": _distances,
     "aten::_int_mm": _rows_by_columns,
+    "aten::_pdist_forward": _rows_by_columns,
+    "aten::affine_grid_generator": _rows_by_columns,
     "aten::_weight_int4pack_mm": _rows_by_columns,
     "aten::_weight_int4pack_mm_for_cpu": _rows_by_columns,
     "aten::_weight_int8pack_mm": _rows_by_columns,

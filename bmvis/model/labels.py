@@ -11,14 +11,23 @@ WIDE = 48
 
 
 def label(names: Sequence[str]) -> str:
-    """Write the names of one group: `0-11`, `0,2,4-6`, `0,2,4,...,22`, `query,key,value`."""
-    if len(names) < 2 or not all(map(_is_number, names)):
+    """Write the names of one group: `0-11`, `0,2,4-6`, `0,2,4,...,22`, `query,key,value`.
+
+    A name that could be read as several names is quoted: `a,"1-3"`.
+    """
+    if len(names) < 2:
         return ",".join(names)
+    if not all(map(_is_number, names)):
+        return ",".join(f'"{name}"' if _LIKE_SEVERAL.search(name) else name for name in names)
     numbers = sorted(map(int, names))
     step = numbers[1] - numbers[0]
     if step > 1 and len(numbers) > 4 and all(b - a == step for a, b in pairwise(numbers)):
         return f"{numbers[0]},{numbers[1]},{numbers[2]},...,{numbers[-1]}"
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in _runs(numbers))
+
+
+_LIKE_SEVERAL = re.compile(r",|^\.\.\.$|\d[a-z]?-\d")
+"""Names that read like a list or a range of names."""
 
 
 def series_label(names: Sequence[str]) -> str:

@@ -130,6 +130,13 @@ def _exists(fact: Fact) -> str:
     return "folder" if stat.S_ISDIR(found.st_mode) else "file"
 
 
+def _time(fact: Fact) -> str:
+    try:
+        return str(Path(fact.path).stat().st_mtime_ns)
+    except (OSError, ValueError):
+        return ""
+
+
 def _names(fact: Fact) -> str:
     try:
         with os.scandir(fact.path) as entries:
@@ -201,4 +208,5 @@ _VALUES: Mapping[Kind, Callable[[Fact], str]] = {
     "entry": _entry,
     "installed": lambda fact: fingerprint.of_installed(fact.path),
     "variable": lambda fact: fingerprint.of_variable(fact.path),
+    "time": _time,
 }

@@ -20,6 +20,9 @@ OF_TERMINALS = re.compile(
 )
 """Environment variables in which the terminals of one user differ, and one that pytest sets for each test."""
 
+OF_BMVIS = re.compile(r"BMVIS_\w*|TMPDIR|TEMP|TMP|PYTHON(SAFEPATH|UNBUFFERED|UTF8)|PYTORCH_NVML_BASED_CUDA_CHECK")
+"""Environment variables that bmvis sets itself in a worker."""
+
 
 def of_bytes(content: bytes) -> str:
     """Return the digest of `content`: BLAKE2b of 16 bytes, in hexadecimal."""
@@ -45,12 +48,23 @@ def of_variable(name: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return a digest of the value of an environment variable; '' if it is not set.
 
     The digest is short: it detects changes, but many other values have the same one, because a value can be a secret.
+
+    Args:
+        name: the name, or the start of several names with a star at its end.
+        environment: the variables.
     """
-    value = environment.get(name)
+    value = _all_that_start(name[:-1], environment) if name.endswith("*") else environment.get(name)
     if value is None:
         return ""
     salt = hashlib.blake2b(name.encode(errors="replace"), digest_size=16).digest()
     return hashlib.blake2b(value.encode(errors="surrogateescape"), digest_size=4, key=salt).hexdigest()
+
+
+def _all_that_start(prefix: str, environment: Mapping[str, str]) -> str | None:
+    """Return the names and values of the variables that start with a text; None if there are none."""
+    names = [name for name in environment if name.startswith(prefix)]
+    counted = sorted(name for name in names if not (OF_TERMINALS.fullmatch(name) or OF_BMVIS.fullmatch(name)))
+    return repr([(name, environment[name]) for name in counted]) if counted else None
 
 
 @cache

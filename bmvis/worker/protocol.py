@@ -44,7 +44,7 @@ class Request(msgspec.Struct, frozen=True):
     """A random part of the name of the answer's file, unique to this request."""
 
 
-Kind = Literal["file", "source", "exists", "names", "link", "modules", "entry", "installed", "variable"]
+Kind = Literal["file", "source", "exists", "names", "link", "modules", "entry", "installed", "variable", "time"]
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True):
@@ -54,7 +54,8 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
     """`file`: its content. `source`: the content of a Python source that is imported and not read by other code.
     `exists`: a file, a folder, or nothing. `names`: the names in a folder. `link`: the target of a link. `modules`:
     which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml. `installed`: the
-    distributions in a `site-packages` folder. `variable`: an environment variable, by its name."""
+    distributions in a `site-packages` folder. `variable`: an environment variable, by its name, or all whose
+    names start with a text, which has a star at its end. `time`: the modification time of a file or folder."""
     path: str
     value: str = ""
     """A digest or description of the state; '' if the path does not exist."""

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bmvis.child.command_files import named_files
+from bmvis.child.command_files import named_files, named_variables
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,8 @@ from bmvis.child.command_files import named_files
         ("cat c.txt && cd deep", []),
         ("sh run.sh", ["run.sh", "a.txt", "deep/c.txt"]),
         ("sh loop.sh", ["loop.sh"] * 4),
+        (["python3", "-c", "print(open('a.txt').read(), \"b.txt\")"], ["a.txt", "b.txt"]),
+        (["/usr/bin/python", "-c", "import glob; glob.glob('[ab].txt')"], ["", "a.txt", "b.txt"]),
         (["python", "-m", "tool"], ["helper.py", "tool.py"]),
         (["python", "-m", "deep"], ["deep/__main__.py"]),
         (["python", "-m", "missing"], []),
@@ -44,6 +46,20 @@ def test_existing_files_among_the_words_of_a_command_are_found(command, names, t
     (tmp_path / "run.sh").write_text("#!/bin/sh\nset -e\ncat a.txt\ncd deep\ncat c.txt | wc\n")
     (tmp_path / "loop.sh").write_text("sh loop.sh\n")
     assert sorted(named_files(command, tmp_path)) == sorted(str(tmp_path / name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("echo $WIDTH ${DEPTH:-3} $1 $", {"WIDTH", "DEPTH"}),
+        (["sh", "-c", "echo $WIDTH"], {"WIDTH"}),
+        (["echo", "WIDTH"], set()),
+        (5, set()),
+    ],
+    ids=str,
+)
+def test_variables_in_a_command_are_found(command, names):
+    assert named_variables(command) == names
 
 
 def test_word_that_no_file_can_have_as_its_name_is_skipped(tmp_path):

@@ -43,6 +43,10 @@ def run(code: str, file: str = PROJECT, **names: object) -> dict[str, object]:
         ("{**os.environ, 'A': 1}", []),
         ("os.environ.copy()", []),
         ("list(os.environ.items())", []),
+        ("[v for k, v in os.environ.items() if k.startswith('NET_')]", ["NET_*"]),
+        ("dict(os.environ).get('WIDTH')", ["WIDTH*"]),
+        ("START = 'NET_'\nfor name in os.environ: name.startswith(START)", ["NET_*"]),
+        ("def read():\n    return {**os.environ, 'NET_A': 1}\nread()", ["NET_A*"]),
         ("{name: os.environ[name] for name in os.environ}", []),
         ("for name in os.environ: os.environ[name]", []),
         ("os.path.expanduser('~')", []),
@@ -71,6 +75,13 @@ def test_variables_that_a_library_reads_when_imported_do_not_count(file, noted):
 def test_number_of_names_is_limited(noted):
     run(f"for number in range({2 * MAX_NAMES}): os.getenv(f'A{{number}}')")
     assert len(noted) == MAX_NAMES
+
+
+def test_digest_of_variables_that_start_with_a_text_changes_with_each_of_them():
+    values = [{}, {"NET_A": "1"}, {"NET_A": "2"}, {"NET_A": "1", "NET_B": "1"}]
+    assert len({of_variable("NET_*", value) for value in values}) == 4
+    assert of_variable("NET_*", {}) == of_variable("NET_*", {"OTHER": "1"}) == ""
+    assert of_variable("BMVIS*", {"BMVIS_WORKER": "1"}) == of_variable("TERM*", {"TERM": "x"}) == ""
 
 
 def test_digest_of_a_variable_changes_with_its_value_and_name():

@@ -187,6 +187,10 @@ ARCHITECTURES = {
     "quantized GRU": Architecture(
         lambda: quantized(nn.GRU(8, 16)), "float32[5, 2, 8]", 2 * 5 * 48 * (8 + 16), ("cpu",)
     ),
+    "distances in one set": Architecture(lambda: Scores(functional.pdist), "float32[5, 4]", 10 * 4),
+    "affine grid": Architecture(
+        lambda: Scores(lambda given: functional.affine_grid(given, [2, 3, 4, 5])), "float32[2, 2, 3]", 2 * 20 * 2 * 3
+    ),
     "norms": Architecture(lambda: Scores(lambda x: functional.normalize(x, dim=-1)), "float32[2, 8]", 0),
 }
 CASES = [(name, device) for name, one in ARCHITECTURES.items() for device in one.devices]

@@ -24,6 +24,8 @@ def numbers(*every: int) -> list[str]:
         (numbers(2), "2"),
         (numbers(0, 2, 4, 5, 6), "0,2,4-6"),
         (numbers(*range(0, 24, 2)), "0,2,4,...,22"),
+        (["a", "1-3", "0,1", "...", "x-y", "conv1-2"], 'a,"1-3","0,1","...",x-y,"conv1-2"'),
+        (["1-3"], "1-3"),
         (numbers(*range(1, 24, 2)), "1,3,5,...,23"),
         (numbers(0, 1), "0-1"),
         (["query", "key", "value"], "query,key,value"),
