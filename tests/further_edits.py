@@ -170,7 +170,7 @@ FURTHER_STALE = {
         lambda root: os.utime(root / "latest_path/4", (3e9, 3e9)),
         before=files_of_times("latest_path"),
     ),
-    "newest entry": Row(
+    "newest listed file": Row(
         "width = int(max(os.scandir(ROOT / 'latest_entry'), key=lambda entry: entry.stat().st_mtime_ns).name)",
         lambda root: os.utime(root / "latest_entry/4", (3e9, 3e9)),
         before=files_of_times("latest_entry"),

@@ -274,7 +274,8 @@ def _is_older(file: str) -> bool:
         bytecode = _stat(importlib.util.cache_from_source(file))
     except (OSError, NotImplementedError):
         return True
-    return _stat(file).st_ctime_ns < bytecode.st_mtime_ns
+    changed = max(_stat(file).st_ctime_ns, _stat(file, follow_symlinks=False).st_ctime_ns)  # a link can lead elsewhere
+    return changed < bytecode.st_mtime_ns
 
 
 def _attribute(module: object, name: str) -> Any:

@@ -76,7 +76,10 @@ def setting_changes(
             continue
         if (normal(before), normal(after)) in resized and _SIZE.search(name):
             continue
-        found.append(SettingChange(name, before, after, impact_of(name, new.type, before, after)))
+        impact = impact_of(name, new.type, before, after)
+        if name == "padding" and _padding(was) == _padding(is_now):
+            impact = "cosmetic"
+        found.append(SettingChange(name, before, after, impact))
     return found
 
 
@@ -94,10 +97,26 @@ def _has_other_length(before: str | None, after: str | None) -> bool:
     return len(counts) > 1
 
 
+def _padding(arguments: Mapping[str, str]) -> list[float] | None:
+    """Return what a convolution adds on both sides of each dimension, also for `same` and `valid`; None if unknown."""
+    kernel = _sides(arguments.get("kernel_size"), 1)
+    dilation = _sides(arguments.get("dilation", "1"), len(kernel))
+    padding = arguments.get("padding", "0")
+    if padding == "same":
+        return [step * (side - 1) / 2 for step, side in zip(dilation, kernel, strict=True)] if kernel else None
+    return _sides("0" if padding == "valid" else padding, len(kernel)) or None
+
+
+def _sides(text: str | None, count: int) -> list[float]:
+    """Return the numbers of a sequence, or of one number for each dimension; none if the text has other items."""
+    parts = (text or "").strip("()").rstrip(",").split(",")
+    if not all(_is_number(part.strip()) for part in parts):
+        return []
+    return list(map(float, parts)) if len(parts) > 1 else [float(parts[0])] * count
+
+
 def impact_of(name: str, type_: str, before: str | None, after: str | None) -> Impact:
     """Return the class of a change of a setting."""
-    if name == "padding" and {before, after} & {"same", "valid"}:
-        return "cosmetic"
     if name == "bias" and after in ("all", "none", "lora_only"):  # which biases PEFT trains
         return "training"
     if name in HOOKS and _is_of_training(before, after):

@@ -16,6 +16,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import torch
+from torch import nn
 
 from bmvis.extraction.names import callable_name
 from bmvis.untrusted import user_text
@@ -100,6 +101,8 @@ def _text(value: Any, name: str, room: _Room) -> str | None:
         return _collection(value, name, room)
     if kind.__module__ == "numpy" and kind.__name__.startswith(("float", "int", "bool")):
         return _text(value.item(), name, room)
+    if issubclass(kind, nn.Module):  # in a list, where PyTorch does not see it
+        return callable_text(kind)
     return callable_text(value)
 
 

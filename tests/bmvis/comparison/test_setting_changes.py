@@ -395,6 +395,32 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
         "numerics",
         ["~ the root  rule: Identity.forward → Tanh.forward"],
     ),
+    "activations in a list": (
+        lambda: Plain(acts=[nn.ReLU()]),
+        lambda: Plain(acts=[nn.GELU()]),
+        "numerics",
+        ["~ the root  acts: (torch.nn.modules.activation.ReLU(),) → (torch.nn.modules.activation.GELU(),)"],
+    ),
+    **{
+        f"padding {before} to {after} of a kernel of {size} and dilation {step}": (
+            made(nn.Conv2d, 2, 2, size, padding=before, dilation=step),
+            made(nn.Conv2d, 2, 2, size, padding=after, dilation=step),
+            impact,
+            [f"~ the root  padding: {before} → {text}"],
+        )
+        for before, after, size, step, impact, text in (
+            ("same", 1, 3, 1, "cosmetic", "(1, 1)"),
+            ("same", 2, 3, 2, "cosmetic", "(2, 2)"),
+            ("valid", 0, 3, 1, "cosmetic", "default"),
+            ("same", "valid", 1, 1, "cosmetic", "valid"),
+            ("same", 0, 3, 1, "numerics", "default"),
+            ("same", 1, 3, 2, "numerics", "(1, 1)"),
+            ("same", 2, 4, 1, "numerics", "(2, 2)"),
+            ("same", (1, 2), (3, 5), 1, "cosmetic", "(1, 2)"),
+            ("same", (2, 1), (3, 5), 1, "numerics", "(2, 1)"),
+            ("valid", "same", 3, 1, "numerics", "same"),
+        )
+    },
     "a dictionary named config": (
         made(Plain, config={"heads": 4, "kind": "a"}),
         made(Plain, config={"heads": 8, "kind": "a"}),
