@@ -45,8 +45,8 @@ MAX_SETTINGS = 64
 """Maximum number of arguments of a scheduler."""
 _OF_SCHEDULERS = ("optimizer", "base_lrs", "last_epoch", "verbose")
 """Attributes of schedulers that are not arguments, or that the parameter groups show."""
-_PARTS = ("_schedulers", "_milestones")
-"""Private attributes of `SequentialLR` and `ChainedScheduler` that are arguments."""
+_PARTS = ("_schedulers", "_milestones", "_schedule_phases", "_anneal_func_type")
+"""Private attributes of `SequentialLR`, `ChainedScheduler` and `OneCycleLR` that are arguments."""
 _INTERNAL = ("params", "param_names", "name")
 
 
@@ -152,15 +152,20 @@ def _optimizer(optimizer: Any, known: set[int], schedulers: Sequence[Any]) -> Op
     )
 
 
-def _scheduler_settings(scheduler: Any) -> dict[str, str]:
-    """Return the arguments of a scheduler that it keeps in attributes."""
+def _scheduler_settings(scheduler: Any, nesting: int = 0) -> dict[str, str]:
+    """Return the arguments of a scheduler that it keeps in attributes, and those of the schedulers inside it."""
     found: dict[str, str] = {}
     for name, value in list(object.__getattribute__(scheduler, "__dict__").items()):
         if type(name) is not str or name in _OF_SCHEDULERS or (name[:1] == "_" and name not in _PARTS):
             continue
         if name == "milestones" and issubclass(type(value), dict):
             value = sorted(dict.keys(value))  # MultiStepLR counts how often each one is given
-        if name == "_schedulers" and type(value) is list:
+        if name == "_schedule_phases" and type(value) is list:
+            value = [phase.get("end_step") for phase in value if type(phase) is dict]
+        if name == "_schedulers" and type(value) in (list, tuple):
+            for number, inner in enumerate(value if nesting < MAX_NESTING else ()):
+                inside = _scheduler_settings(inner, nesting + 1) if _is_scheduler(inner) else {}
+                found |= {f"{number}.{key}": text for key, text in inside.items()}
             value = [type(inner) for inner in value]
         found |= dict(entries(name.lstrip("_"), value))
     return dict(list(found.items())[:MAX_SETTINGS])

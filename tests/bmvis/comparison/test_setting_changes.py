@@ -540,6 +540,15 @@ def scheduled(schedule: Callable[..., Any], **settings: Any):
     return note_groups(capture_live(model), (optimizer, schedule(optimizer, **settings))).tree
 
 
+def warmed_up(optimizer: Any, gamma: float) -> Any:
+    inner = [lr_scheduler.ConstantLR(optimizer, 0.5, 2), lr_scheduler.ExponentialLR(optimizer, gamma)]
+    return lr_scheduler.SequentialLR(optimizer, inner, [2])
+
+
+def chained(optimizer: Any, gamma: float) -> Any:
+    return lr_scheduler.ChainedScheduler([warmed_up(optimizer, gamma)])
+
+
 @pytest.mark.parametrize(
     ("schedule", "before", "after", "line"),
     [
@@ -563,6 +572,34 @@ def scheduled(schedule: Callable[..., Any], **settings: Any):
             {"milestones": [3, 6]},
             "~ optimizer, MultiStepLR  milestones: (3, 5) → (3, 6)",
             id="milestones",
+        ),
+        pytest.param(
+            warmed_up,
+            {"gamma": 0.9},
+            {"gamma": 0.8},
+            "~ optimizer, SequentialLR  1.gamma: 0.9 → 0.8",
+            id="scheduler after a warm-up",
+        ),
+        pytest.param(
+            chained,
+            {"gamma": 0.9},
+            {"gamma": 0.8},
+            "~ optimizer, ChainedScheduler  0.1.gamma: 0.9 → 0.8",
+            id="scheduler in two others",
+        ),
+        pytest.param(
+            lr_scheduler.OneCycleLR,
+            {"max_lr": 1.0, "total_steps": 10},
+            {"max_lr": 1.0, "total_steps": 10, "anneal_strategy": "linear"},
+            "~ optimizer, OneCycleLR  anneal_func_type: cos → linear",
+            id="strategy of one cycle",
+        ),
+        pytest.param(
+            lr_scheduler.OneCycleLR,
+            {"max_lr": 1.0, "total_steps": 10},
+            {"max_lr": 1.0, "total_steps": 10, "pct_start": 0.4},
+            "~ optimizer, OneCycleLR  schedule_phases: (2.0, 9) → (3.0, 9)",
+            id="phases of one cycle",
         ),
     ],
 )
