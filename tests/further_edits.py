@@ -175,11 +175,6 @@ FURTHER_STALE = {
         lambda root: os.utime(root / "latest_entry/4", (3e9, 3e9)),
         before=files_of_times("latest_entry"),
     ),
-    "tensor in a file": Row(
-        "import torch; width = int(torch.from_file(str(ROOT / 'data/tensor'), size=1, dtype=torch.uint8)[0])",
-        write("data/tensor", "\4"),
-        {"data/tensor": "\3"},
-    ),
     "file in the code of a command": Row(
         """
         import subprocess
