@@ -32,9 +32,9 @@ def fold_runs(flow: Dataflow, nodes: Sequence[FigureNode], signatures: Signature
         path = flow.calls[call].path
         for item in outer.items:
             signatures.sign(item, path, similar=similar)
-        for _ in range(_MAX_PASSES):
-            folded = _Pass(flow, path, signatures, outer.items).folded()
-            if len(folded) == len(outer.items):
+        for longest in (1, *[MAX_PERIOD] * _MAX_PASSES):  # blocks in a row come first, also in the steps of a loop
+            folded = _Pass(flow, path, signatures, outer.items, longest).folded()
+            if longest > 1 and len(folded) == len(outer.items):
                 break
             outer.items = folded
         outer.nodes = [node for item in outer.items for node in item.nodes]
@@ -44,7 +44,9 @@ def fold_runs(flow: Dataflow, nodes: Sequence[FigureNode], signatures: Signature
 class _Pass:
     """One search for runs among the items of a module."""
 
-    def __init__(self, flow: Dataflow, path: str, signatures: Signatures, items: list[Item]) -> None:
+    def __init__(self, flow: Dataflow, path: str, signatures: Signatures, items: list[Item], longest: int) -> None:
+        self.longest = longest
+        """Maximum number of items that repeat as a group."""
         self.flow = flow
         self.path = path
         self.table = signatures
@@ -67,7 +69,7 @@ class _Pass:
 
     def _run_at(self, start: int, numbers: Sequence[int]) -> tuple[Item, int] | None:
         """Return the run with the shortest period that starts at an item, and its number of items."""
-        for period in range(1, min(MAX_PERIOD, (len(numbers) - start) // 2) + 1):
+        for period in range(1, min(self.longest, (len(numbers) - start) // 2) + 1):
             unit = numbers[start : start + period]
             if numbers[start + period] != unit[0]:
                 continue

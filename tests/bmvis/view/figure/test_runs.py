@@ -205,6 +205,17 @@ def test_edges(case: str) -> None:
     assert sorted(edge_list(drawn(code, blocks)).split("; ")) == sorted(expected.split("; "))
 
 
+def test_blocks_in_a_row_are_one_box_in_a_loop() -> None:
+    def loop(model, blocks, x):
+        for _ in range(3):
+            x = chain(model, blocks, model.first(x))
+        return x
+
+    figure = drawn(loop, [Block() for _ in range(4)])
+    assert edge_list(figure) == "in:x > first; first > blocks.0..x4; blocks.0..x4 > out:output"
+    assert [(frame.repeats, frame.boxes) for frame in figure.frames] == [(3, ("first", "blocks.0..x4"))]
+
+
 def test_group_that_repeats_has_a_frame() -> None:
     figure = drawn(residual_in_parent, [Block() for _ in range(3)])
     assert figure.frames == (Frame("", None, "", 3, ("blocks.0", "(+)root")),)
