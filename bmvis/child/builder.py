@@ -15,7 +15,7 @@ import msgspec
 
 from bmvis import humanize
 from bmvis.child import arguments, failure_hints, loader, memory_limit, tracebacks
-from bmvis.child.defaults import with_defaults
+from bmvis.child.defaults import require_accepted, with_defaults
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.model_call import call_model
 from bmvis.errors import FactoryError
@@ -59,6 +59,7 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
     started = time.monotonic()
     target = loader.import_object(reference, request.allow)
     imports.note_loaded()
+    require_accepted(target, reference, request.defaults)
     reference = with_defaults(target, reference, request.defaults)
     task = _Task(target, arguments.resolve(target, reference, request.allow), request, started)
     if request.device == "auto":

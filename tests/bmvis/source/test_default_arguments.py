@@ -116,6 +116,28 @@ def test_changed_defaults_build_again_with_a_cache(project, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("factory", "text", "message"),
+    [
+        ("plain", "wide=5", "'zoo:plain': the factory does not accept the argument 'wide' (did you mean 'width'?)"),
+        ("plain", "width=5, pretrained=False", "the argument 'pretrained' (known: width)"),
+        ("Zoo.build", "size=5", "the argument 'size' (known: width)"),
+        ("ready", "width=5", "the argument 'width' (it takes no arguments)"),
+    ],
+)
+def test_argument_that_the_factory_of_an_entry_does_not_accept_is_an_error(project, factory, text, message):
+    source = project({"zoo:*": "nothing=1", f"zoo:{factory}": text})
+    with pytest.raises(FactoryError) as caught:
+        source.resolve(f"zoo:{factory}")
+    assert message in str(caught.value)
+    assert "[tool.bmvis.arguments] in pyproject.toml" in str(caught.value)
+
+
+def test_default_that_the_reference_sets_by_position_is_no_error(project):
+    source = project({"zoo:plain": "width=5", "zoo:loose": "width=5"})
+    assert [count(source, reference) for reference in ("zoo:plain(2)", "zoo:loose")] == [4, 5]
+
+
+@pytest.mark.parametrize(
     ("pattern", "text", "message"),
     [
         ("zoo", "width=1", "is not a pattern"),
