@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from bmvis.child import replies
-from bmvis.child.notes import Note
+from bmvis.child.preload_requests import Note
 from bmvis.child.preloading import LibraryFinder
 from bmvis.child.supervision import Process
 from bmvis.child.tracebacks import is_library

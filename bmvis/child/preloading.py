@@ -19,7 +19,7 @@ from types import FrameType, ModuleType
 from typing import NamedTuple
 
 from bmvis.child import loader, tracebacks
-from bmvis.child.notes import Wanted
+from bmvis.child.preload_requests import Wanted
 from bmvis.child.tracebacks import is_library
 from bmvis.child.user_process import OWN_MODULES
 

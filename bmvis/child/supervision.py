@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from bmvis.child.notes import NOTES, Note
+from bmvis.child.preload_requests import NOTES, Note
 from bmvis.worker import process_tree
 from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.protocol import Job, Outcome

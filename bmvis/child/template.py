@@ -21,7 +21,7 @@ from bmvis.child import model_process, replies, supervision
 from bmvis.child.child_process import ChildProcess, fork
 from bmvis.child.import_effects import ProcessState
 from bmvis.child.import_tracker import ImportTracker
-from bmvis.child.notes import Note, Wanted
+from bmvis.child.preload_requests import Note, Wanted
 from bmvis.child.preloading import Loaded, file_states
 from bmvis.child.user_process import REFUSED, enter_folder, import_own_modules
 from bmvis.extraction import adapters

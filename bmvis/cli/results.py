@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from bmvis.cli.row_lines import RowLines, subject_line
+from bmvis.cli.snapshot_lines import RowLines, subject_line
 from bmvis.comparison.checkpoint import Verdict
 from bmvis.comparison.drift import Drift, DriftLine, total_lines
 from bmvis.comparison.key_map import RenamedKey

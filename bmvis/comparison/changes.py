@@ -14,7 +14,7 @@ from bmvis.comparison.adapter_keys import with_adapter_names
 from bmvis.comparison.alignment import WRAPPED, Place, align
 from bmvis.comparison.common_changes import mark_subtrees
 from bmvis.comparison.module_changes import module_changes
-from bmvis.comparison.placing import former_wrapper, moving, unwrapping, wrapping
+from bmvis.comparison.moves import former_wrapper, moving, unwrapping, wrapping
 from bmvis.comparison.setting_changes import is_position, setting_changes, setting_fact
 from bmvis.comparison.sizes import resized
 from bmvis.comparison.tensor_changes import facts_of

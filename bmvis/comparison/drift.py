@@ -13,8 +13,8 @@ from bmvis.comparison.checkpoint import Verdict, checkpoint_verdict
 from bmvis.comparison.ignored import NOTHING, Ignored
 from bmvis.comparison.key_map import RenamedKey, renamed_keys
 from bmvis.comparison.lines import IMPACTS, DriftLine
+from bmvis.comparison.model_changes import ModelChanges
 from bmvis.comparison.optimizer_state import OptimizerState, optimizer_state
-from bmvis.comparison.reader import DriftReader
 from bmvis.comparison.summing import sum_up
 from bmvis.comparison.tensor_changes import Impact
 from bmvis.model.totals import Totals, subtree_totals
@@ -105,7 +105,7 @@ class Drift(msgspec.Struct, frozen=True):
 
 def find_drift(before: Model, after: Model, ignored: Ignored = NOTHING) -> Drift:
     """Return the changes from one model to another. The device of the build is not compared."""
-    reader = DriftReader(before, after, ignored)
+    reader = ModelChanges(before, after, ignored)
     counted = [line for line in reader.lines() if not ignored.covers(line.path, line.topic, line.impact)]
     verdict = checkpoint_verdict(before, after)
     if verdict.loads:

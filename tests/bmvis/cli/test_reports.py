@@ -11,7 +11,7 @@ from bmvis.cli.exit_codes import exit_code
 from bmvis.cli.reports import FORMATS
 from bmvis.cli.reports.change_tree import change_tree
 from bmvis.cli.results import ReportedChange, Result, compared, failed
-from bmvis.cli.row_lines import RowLines, subject_line
+from bmvis.cli.snapshot_lines import RowLines, subject_line
 from bmvis.comparison.drift import find_drift
 from bmvis.comparison.ignored import parse_ignored
 from bmvis.errors import BmvisError

@@ -1,4 +1,4 @@
-"""Read the changes between two aligned models, one place at a time. Internal."""
+"""List the changes from one model to another: of modules, tensors, settings, optimizers and calls. Internal."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from bmvis.comparison.configuration_changes import configuration_changes
 from bmvis.comparison.ignored import Ignored
 from bmvis.comparison.lines import FORMER, WHOLE, DriftLine, Kind, fact_line
 from bmvis.comparison.module_changes import DROPOUTS, module_changes
+from bmvis.comparison.moves import former_wrapper, moving, outermost, unwrapping, wrapping
 from bmvis.comparison.optimizer_changes import optimizer_changes
 from bmvis.comparison.parametrized import converted, parametrizations, parametrized_tensors
-from bmvis.comparison.placing import former_wrapper, moving, outermost, unwrapping, wrapping
 from bmvis.comparison.quantized import is_inner, is_quantized, quantization_changes
 from bmvis.comparison.setting_changes import is_position, setting_changes
 from bmvis.comparison.setting_lines import Placed, setting_lines
@@ -31,8 +31,8 @@ from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, Module, join
 
 
-class DriftReader:
-    """Reads the changes from two aligned trees."""
+class ModelChanges:
+    """The changes from an earlier model to the present one, whose modules it aligns."""
 
     def __init__(self, before: Model, after: Model, ignored: Ignored) -> None:
         self.before, self.after = before, after

@@ -1,4 +1,4 @@
-"""The messages that a model process sends to its template when it ends."""
+"""The message of a model process to its template when it ends: which libraries to import for the next models."""
 
 from __future__ import annotations
 
