@@ -19,7 +19,7 @@ from bmvis.source.portable import portable_error
 from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import model_request
 from mkdocs_bmvis.autorefs import targets
-from mkdocs_bmvis.drawings import Drawings, Recorder
+from mkdocs_bmvis.drawings import Drawings, FactRecorder
 from mkdocs_bmvis.element import COMPARE, FACT, GALLERY, OPTIMIZER, TABLE, Element, refuse_unknown_attributes
 from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
@@ -126,7 +126,7 @@ class Trees:
 
         placed = place_gallery(element, page, self.settings, report)
 
-        def draw(recorder: Recorder) -> Markup:
+        def draw(recorder: FactRecorder) -> Markup:
             return draw_gallery(placed, recorder, self.settings, self.sources, recorder.reporting(report))
 
         return self._kept_or(draw, GALLERY, repr(placed))[0]
@@ -151,7 +151,7 @@ class Trees:
             return unknown_fact(unknown_text(element), str(portable_error(error, Path(self.settings.cwd))))
 
     def _kept_or(
-        self, draw: Callable[[Recorder], Markup], *key: object, is_kept: bool = True
+        self, draw: Callable[[FactRecorder], Markup], *key: object, is_kept: bool = True
     ) -> tuple[Markup, Sequence[str]]:
         """Return the HTML with a key from an earlier build, or draw it. The second part is notes about the models."""
         drawings = self._drawings if is_kept else None
@@ -159,7 +159,7 @@ class Trees:
         if found is not None:
             self.sources.update(watched(found.facts))
             return Markup(found.html), found.notes
-        recorder = Recorder(self.models)
+        recorder = FactRecorder(self.models)
         html = draw(recorder)
         if drawings:
             drawings.keep(recorder, html, *key)
@@ -175,7 +175,7 @@ class Trees:
             self.sources.add(options.mapping_file)
         anchor = page.anchor(options.name or f"{page.unnamed}-{short_name(reference)}")
 
-        def draw(recorder: Recorder) -> Markup:
+        def draw(recorder: FactRecorder) -> Markup:
             report = recorder.reporting(lambda problem: self.fail(problem, element.raw, page, line))
             return self._drawn_tree(reference, options, anchor, page, type_link, recorder, report)
 

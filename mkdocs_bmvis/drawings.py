@@ -17,14 +17,14 @@ from pathlib import Path
 from bmvis.errors import BmvisError
 from bmvis.render.html.kept import is_own
 from bmvis.source import fingerprint
-from bmvis.source.cache import Cache, Drawing
+from bmvis.source.cache import Cache, KeptHtml
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Built, Fact, Listed, ModelRequest
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models
 
 
-class Recorder:
+class FactRecorder:
     """Models, and what a drawing of them depends on."""
 
     def __init__(self, models: Models) -> None:
@@ -67,11 +67,11 @@ class Recorder:
 
         return noted
 
-    def drawing(self, html: str) -> Drawing:
+    def drawing(self, html: str) -> KeptHtml:
         """Return what to keep."""
         installed = tuple(fact.path for fact in self._facts if fact.kind == "installed")
         facts = tuple(fact for fact in self._facts if fact.kind != "installed")
-        return Drawing(str(html), tuple(self.notes), facts=facts, installed=installed)
+        return KeptHtml(str(html), tuple(self.notes), facts=facts, installed=installed)
 
 
 class Drawings:
@@ -88,13 +88,13 @@ class Drawings:
         self._cache: Cache | None = None
         self._shared: tuple[object, ...] | None = None
 
-    def find(self, *key: object) -> Drawing | None:
+    def find(self, *key: object) -> KeptHtml | None:
         """Return the drawing with a key, if it is valid."""
         kept = self._open()
         found = kept.get(*self._key(key)) if kept else None
-        return found if isinstance(found, Drawing) and is_own(found.html) else None
+        return found if isinstance(found, KeptHtml) and is_own(found.html) else None
 
-    def keep(self, recorder: Recorder, html: str, *key: object) -> Drawing:
+    def keep(self, recorder: FactRecorder, html: str, *key: object) -> KeptHtml:
         """Return a drawing, and keep it if the next build can use it."""
         drawing = recorder.drawing(html)
         kept = self._open()

@@ -19,7 +19,7 @@ from bmvis.render.html.markup import Markup
 from bmvis.source.column_sources import column_sources
 from bmvis.source.facts import file_facts, watched
 from bmvis.source.pyproject import read_project
-from mkdocs_bmvis.drawings import Recorder
+from mkdocs_bmvis.drawings import FactRecorder
 from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
 from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings
@@ -63,7 +63,7 @@ def place_gallery(element: Element, page: HostPage, settings: Settings, report: 
 
 
 def draw_gallery(
-    gallery: PlacedGallery, models: Recorder, settings: Settings, sources: set[str], report: Report
+    gallery: PlacedGallery, models: FactRecorder, settings: Settings, sources: set[str], report: Report
 ) -> Markup:
     """Return the HTML of a gallery. The error of a failed model is reported, and shown on its card.
 

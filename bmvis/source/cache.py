@@ -36,7 +36,7 @@ _LEFT = "left.msgpack"
 """The file with the digests of files that factories wrote, as of the last build."""
 
 
-class Drawing(msgspec.Struct, frozen=True, tag="drawing"):
+class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
     """What a host wrote for an element of a page. The other fields are as in `Built`.
 
     Its facts are those of all models that it shows, so that it is valid exactly as long as they are.
@@ -51,11 +51,11 @@ class Drawing(msgspec.Struct, frozen=True, tag="drawing"):
     installed: tuple[str, ...] = ()
 
 
-_Reply = TypeVar("_Reply", bound=Reply | Drawing)
+_Reply = TypeVar("_Reply", bound=Reply | KeptHtml)
 
 
 class _CacheEntry(msgspec.Struct, frozen=True):
-    built: Reply | Drawing
+    built: Reply | KeptHtml
     """Paths in the project are relative to its folder, so that a checkout can be moved."""
     installed: tuple[str, ...]
     """Digest of each folder in `built.installed`."""
@@ -89,7 +89,7 @@ class Cache:
         self._is_writable = True
         self._size = -1
 
-    def get(self, *asked: object) -> Reply | Drawing | None:
+    def get(self, *asked: object) -> Reply | KeptHtml | None:
         """Return the entry of a request if it is still valid, else None."""
         place = self._place(asked)
         entry = self._read(place)
@@ -104,7 +104,7 @@ class Cache:
             os.utime(place)  # the least recently used entries are removed first
         return self._with_paths(entry.built, self._absolute)
 
-    def put(self, built: Reply | Drawing, *asked: object) -> None:
+    def put(self, built: Reply | KeptHtml, *asked: object) -> None:
         """Store the reply to a request, unless it is a failure that may not occur again.
 
         If the folder cannot be written, the build continues without the cache.

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from bmvis.options.definitions import Options
-from bmvis.source.cache import Cache, Drawing
+from bmvis.source.cache import Cache, KeptHtml
 from bmvis.source.facts import file_facts
 from mkdocs_bmvis import drawings as drawings_of
-from mkdocs_bmvis.drawings import Drawings, Recorder
+from mkdocs_bmvis.drawings import Drawings, FactRecorder
 from mkdocs_bmvis.settings import Settings
 
 KEY = ("zoo:tiny", "options", "tree")
@@ -31,7 +31,7 @@ def opened(tmp_path):
 
 @pytest.fixture
 def kept(opened, tmp_path):
-    recorder = Recorder(None)
+    recorder = FactRecorder(None)
     recorder.add(file_facts([str(tmp_path / "zoo.py")]))
     opened().keep(recorder, HTML, *KEY)
 
@@ -66,7 +66,7 @@ def test_other_code_of_bmvis_has_another_drawing(opened, monkeypatch):
 
 
 def test_drawing_with_a_problem_is_not_kept(opened):
-    recorder = Recorder(None)
+    recorder = FactRecorder(None)
     recorder.reporting(lambda problem: None)("problem")
     opened().keep(recorder, HTML, *KEY)
     assert opened().find(*KEY) is None
@@ -86,7 +86,7 @@ def test_drawing_with_a_problem_is_not_kept(opened):
     ],
 )
 def test_hostile_html_is_not_taken_from_the_cache(opened, html):
-    opened()._open().put(Drawing(html), *opened()._key(KEY))
+    opened()._open().put(KeptHtml(html), *opened()._key(KEY))
     assert opened().find(*KEY) is None
 
 
