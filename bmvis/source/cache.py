@@ -39,7 +39,7 @@ _LEFT = "left.msgpack"
 class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
     """What a host wrote for an element of a page. The other fields are as in `Built`.
 
-    Its facts are those of all models that it shows, so that it is valid exactly as long as they are.
+    Its facts are those of all models that it shows, so that it becomes out of date when one of them does.
     """
 
     html: str
