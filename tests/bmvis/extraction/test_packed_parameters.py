@@ -119,3 +119,8 @@ def test_empty_parameters_stay_empty(shape):
     model = nn.Module()
     model.w = nn.Parameter(torch.empty(shape))
     assert facts(model) == {"w": (shape, math.prod(shape), 0, "")}
+
+
+@pytest.mark.parametrize("bits", [0, -4, 17, True])
+def test_parameter_with_impossible_number_of_bits_has_its_own_shape(bits):
+    assert facts(HQQLinear({"shape": (64, 64), "nbits": bits})) == {"W_q": ((32, 64), 2048, 2048, "")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
 import msgspec
@@ -17,7 +18,7 @@ from trees import tensor
 from bmvis.options.definitions import Options
 from bmvis.render.connections import connection_lines
 from bmvis.render.html import assets
-from bmvis.render.html.figure_image import COLORS, HUES
+from bmvis.render.html.figure_image import COLORS, HUES, to_image
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
@@ -58,6 +59,20 @@ def test_images_have_the_colors_of_pages() -> None:
     for colors in zip(COLORS["light"], COLORS["dark"], strict=True):
         shown = [f"#{color[1::2]}" if color[1::2] == color[2::2] else color for color in colors]
         assert f"light-dark({', '.join(shown)})" in theme
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_fill_of_a_box_in_an_image_is_a_tint_of_its_hue_on_the_ground(scheme: Literal["light", "dark"]) -> None:
+    figure = framed(EDGE_LISTS["resnet"])
+    drawing = draw(figure)
+    assert drawing is not None
+    image = to_image(figure, drawing, "Model", scheme)
+    hue, share = HUES["linear"]
+    found = re.search(r"\.bmvis-linear rect { fill: #(\w{6});", image)
+    assert found is not None
+    parts = zip(bytes.fromhex(hue[1:]), bytes.fromhex(COLORS[scheme].ground[1:]), strict=True)
+    expected = [ground + (color - ground) * share / 100 for color, ground in parts]
+    assert list(bytes.fromhex(found[1])) == [pytest.approx(one, abs=0.5) for one in expected]
 
 
 def look(element: Tag, name: str) -> str:

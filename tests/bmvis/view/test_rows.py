@@ -1,7 +1,7 @@
 """The text of rows that represent several modules."""
 
 import pytest
-from formats import FORMATS
+from formats import FORMATS, layer, net
 from trees import linear, tensor
 
 from bmvis.model.tree import Buffer, Model, Module
@@ -119,3 +119,14 @@ def test_map_without_the_first_row_has_the_state_of_each_cell():
     model = Model((Module("", 0, "Net"), *frozen, linear("b", 1, 4, 4)))
     drawn = FORMATS["html"][1](layout(model, Options(no_root=True, map=True)))
     assert ["b: 20 parameters, 35.7 %, trainable" in drawn, "a: 16 parameters, 28.6 %, frozen" in drawn] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("is_checkpoint", "counted"),
+    [(False, ["parameters", "parameters", "elements"]), (True, ["elements", "elements", "elements"])],
+    ids=["model", "checkpoint"],
+)
+def test_rows_of_checkpoints_and_of_parts_without_class_count_elements(is_checkpoint, counted):
+    parts = layer("a", tensor("w", 2)), Module("b", 1, "", parameters=(tensor("w", 2),))
+    page = layout(net(*parts, is_checkpoint=is_checkpoint), Options())
+    assert [row.counted for row in page.rows] == counted
