@@ -40,7 +40,7 @@ class ComparedTree:
         return bool(module.parameters or (not self.has_types and _saved_buffers(module)))
 
     def compared(self, index: int) -> Sequence[int]:
-        """Return the children that both trees can have: a file has no modules without tensors."""
+        """Return the children of a module; in a comparison with a file, only those with tensors, as in a file."""
         children = self.children[index]
         return children if self.has_types else [child for child in children if self.weights[child]]
 

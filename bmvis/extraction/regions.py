@@ -36,7 +36,12 @@ def region_of(tensor: Any) -> StorageRegion | None:
 
 
 def relation(one: StorageRegion | None, other: StorageRegion | None) -> Relation:
-    """Return whether a region has nothing in common with another one, or is inside it."""
+    """Return how the bytes of `one` relate to those of `other`.
+
+    Returns:
+        "disjoint" if they have no byte in common, "inside" if all bytes of `one` belong to `other`; "overlapping"
+        otherwise, and if this is not known.
+    """
     if one is None or other is None:
         return "overlapping"
     if one.end <= other.offset or other.end <= one.offset:

@@ -22,7 +22,7 @@ THUMBNAIL_BOXES = 10
 
 
 class Card(msgspec.Struct, frozen=True):
-    """One model of a gallery, laid out, or the error that occurred."""
+    """One model of a gallery: its page, or the error of its build, which the card shows."""
 
     entry: Entry
     model: Page | BmvisError

@@ -39,7 +39,7 @@ class RowComparison:
         self._children: dict[int, dict[str, int]] = {}
 
     def members(self, row: int) -> tuple[int, ...]:
-        """Return the modules of a row."""
+        """Return the indices of the modules of a row, in the order of the model."""
         return self.folding.groups[row].members
 
     def first(self, row: int) -> Module:

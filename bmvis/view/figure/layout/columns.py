@@ -24,13 +24,13 @@ class Edges:
         self.right: defaultdict[int, float] = defaultdict(float)
 
     def occupy(self, cell: GridCell) -> None:
-        """Take the room of a cell."""
+        """Record that a cell occupies its rows, on both sides of the trunk."""
         for row in range(cell.row, cell.end_row):
             self.left[row] = max(self.left[row], cell.left - cell.x)
             self.right[row] = max(self.right[row], cell.reach + cell.x)
 
     def occupy_lane(self, x: float, rows: Sequence[int]) -> None:
-        """Take the room of a lane."""
+        """Record that a lane occupies its rows, up to `x` pixels from the trunk on each side."""
         for row in rows:
             self.left[row] = max(self.left[row], -x)
             self.right[row] = max(self.right[row], x)
