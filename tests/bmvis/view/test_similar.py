@@ -341,7 +341,7 @@ def test_every_format_marks_similar_apart_from_equal(form):
         (["denselayer1", "denselayer2", "denselayer4"], "denselayer1-2,4"),
         (["inception3a", "inception3b", "inception4a"], "inception3a-3b,4a"),
         (["0", "1"], "0-1"),
-        (["block1-0", "block2-0"], "block1-0,block2-0"),
+        (["block1-0", "block2-0"], '"block1-0","block2-0"'),
         (["query", "k1"], "query,k1"),
         (["layer1"], "layer1"),
     ],
