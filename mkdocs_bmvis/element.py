@@ -14,7 +14,7 @@ from html import unescape
 import msgspec
 
 from bmvis.errors import OptionError
-from bmvis.options.misspelled import option_hint
+from bmvis.options.option_hints import option_hint
 
 NAME, COMPARE, OPTIMIZER, GALLERY, TABLE = BLOCKS = (
     "model-structure",

@@ -11,7 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.options.misspelled import refuse_references
+from bmvis.options.option_hints import refuse_references
 from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
 from sphinx_bmvis.anchors import give_name

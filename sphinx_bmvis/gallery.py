@@ -12,7 +12,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.options.misspelled import refuse_references
+from bmvis.options.option_hints import refuse_references
 from bmvis.overviews.cards import Card, arranged, figure_problems, grouped, make_card
 from bmvis.overviews.entries import Entry, expand, read_entries
 from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options

@@ -9,7 +9,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.options.misspelled import refuse_references
+from bmvis.options.option_hints import refuse_references
 from bmvis.overviews.entries import read_entries
 from bmvis.overviews.own_columns import row_problems
 from bmvis.overviews.table import DIGIT_SPACE, POINT_SPACE, RowResult, Table, make_table

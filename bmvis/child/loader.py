@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bmvis.child import allowed, arguments, failure_hints, listing, name_hints, tracebacks
+from bmvis.child import allowed, arguments, failure_hints, listing, reference_hints, tracebacks
 from bmvis.child.boundary import user_code
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.extraction import optimizers
@@ -67,7 +67,7 @@ def import_object(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) 
             with user_code():
                 found = getattr(found, name)
         except AttributeError as error:
-            raise FactoryError(f"{where!r} has no {name!r}", hint=name_hints.for_attribute(name, found)) from error
+            raise FactoryError(f"{where!r} has no {name!r}", hint=reference_hints.for_attribute(name, found)) from error
         where = f"{where}.{name}"
     allowed.require(reference, allow, module, found)
     if reference.key is None:
@@ -101,7 +101,9 @@ def _import(reference: Reference) -> Any:
     except ModuleNotFoundError as error:
         if not _is_prefix(error.name, reference.module):
             raise factory_error(f"importing {reference.module!r} failed", error) from error
-        raise FactoryError(f"no module named {error.name!r}", hint=name_hints.for_module(error.name or "")) from error
+        raise FactoryError(
+            f"no module named {error.name!r}", hint=reference_hints.for_module(error.name or "")
+        ) from error
     except BaseException as error:
         raise factory_error(f"importing {reference.module!r} failed", error) from error
 
@@ -123,7 +125,7 @@ def call(
     if not callable(target) or isinstance(target, nn.Module):
         hint = "name a function or class that returns a torch.nn.Module, or a module object without a call"
         if isinstance(target, ModuleType):
-            hint = f"write package.module:factory, such as {name_hints.in_module(target)}"
+            hint = f"write package.module:factory, such as {reference_hints.in_module(target)}"
         raise FactoryError(f"{reference.target!r} is {a_type(target)}, not a factory", hint=hint)
     try:
         with ExitStack() as stack:

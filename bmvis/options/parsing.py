@@ -10,7 +10,7 @@ import msgspec
 
 from bmvis.errors import OptionError
 from bmvis.options.definitions import BY_NAME, Option, Options
-from bmvis.options.misspelled import option_hint
+from bmvis.options.option_hints import option_hint
 
 PER_TREE = ("name", "caption", "alt", "highlight", "base", "inputs", "order", "optimizer", "accept", "columns")
 """Options of a single tree, which have no default for a whole site."""

@@ -4,7 +4,7 @@ import pytest
 
 from bmvis.errors import OptionError
 from bmvis.options.definitions import BY_NAME
-from bmvis.options.misspelled import option_hint, refuse_references
+from bmvis.options.option_hints import option_hint, refuse_references
 from bmvis.overviews.facts import FACT_OPTIONS
 
 FACT = ["model", *FACT_OPTIONS]
