@@ -30,32 +30,15 @@ MAX_BYTES = 500_000_000
 """Maximum size of all entries in bytes; the least recently used ones are removed."""
 MAX_ENTRY_BYTES = 100_000_000
 _LOG = logging.getLogger(__name__)
+_Reply = TypeVar("_Reply", bound=Reply)
 _DIGEST_LENGTH = len(fingerprint.of_bytes(b""))
 _ENTRY_SUFFIX = ".bmvis"
 _LEFT = "left.msgpack"
 """The file with the digests of files that factories wrote, as of the last build."""
 
 
-class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
-    """What a host wrote for an element of a page. The other fields are as in `Built`.
-
-    Its facts are those of all models that it shows, so that it becomes out of date when one of them does.
-    """
-
-    html: str
-    """Not trusted: check it with `bmvis.render.html.kept.is_own`."""
-    notes: tuple[str, ...] = ()
-    """The notes about the models."""
-    sources: tuple[str, ...] = ()
-    facts: tuple[Fact, ...] = ()
-    installed: tuple[str, ...] = ()
-
-
-_Reply = TypeVar("_Reply", bound=Reply | KeptHtml)
-
-
 class _CacheEntry(msgspec.Struct, frozen=True):
-    built: Reply | KeptHtml
+    built: Reply
     """Paths in the project are relative to its folder, so that a checkout can be moved."""
     installed: tuple[str, ...]
     """Digest of each folder in `built.installed`."""
@@ -89,7 +72,7 @@ class Cache:
         self._is_writable = True
         self._size = -1
 
-    def get(self, *asked: object) -> Reply | KeptHtml | None:
+    def get(self, *asked: object) -> Reply | None:
         """Return the entry of a request if it is still valid, else None."""
         place = self._place(asked)
         entry = self._read(place)
@@ -104,7 +87,7 @@ class Cache:
             os.utime(place)  # the least recently used entries are removed first
         return self._with_paths(entry.built, self._absolute)
 
-    def put(self, built: Reply | KeptHtml, *asked: object) -> None:
+    def put(self, built: Reply, *asked: object) -> None:
         """Store the reply to a request, unless it is a failure that may not occur again.
 
         If the folder cannot be written, the build continues without the cache.
