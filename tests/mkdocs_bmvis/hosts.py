@@ -1,8 +1,7 @@
-"""Build sites with the real programs, each build in a process of its own: a fork of one that has imported the host."""
+"""Build sites with the real programs, each in a process of its own."""
 
 import atexit
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -84,39 +83,19 @@ def _copy_models(source: Path, target: Path) -> None:
         shutil.copyfile(entry, target / entry.name)
 
 
-class _Host:
-    """A process that runs the builds of a host in forks.
-
-    It ends with this one: its input ends.
-    """
-
-    def __init__(self, host: str) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="bmvis-host-"))
-        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
-        command = [sys.executable, str(Path(__file__).with_name("run_host.py")), host, str(self._folder)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def run(self, arguments: list[str], folder: Path) -> str:
-        """Return the output of a build."""
-        output = self._folder / "output"
-        output.write_text("")
-        request = {"arguments": arguments, "cwd": str(folder), "environment": {**os.environ}, "output": str(output)}
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        assert self._process.stdout.readline(), f"the process ended with {self._process.wait()}"
-        return output.read_text()
-
-
-_running_host = cache(lambda host, *_: _Host(host))
-"""The process of a host, for one state of the variables that Python itself reads when it starts."""
-
-
 def build(host: str, folder: Path, *arguments: str, config: str = "mkdocs.yml") -> Build:
     """Build the site in `folder`."""
-    python = sorted((name, value) for name, value in os.environ.items() if name.startswith("PYTHON"))
-    output = _running_host(host, *python).run(["build", "-f", config, *arguments], folder)
-    log, _, report = output.rstrip().rpartition("\n")
-    assert report.startswith("{"), output
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("run_host.py")), host, "build", "-f", config, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    log, _, report = done.stdout.rstrip().rpartition("\n")
+    assert report.startswith("{"), done.stdout
     if (folder / CACHE).is_dir():
         _copy_models(folder / CACHE, _shared_cache())
     return Build(folder, _COLOUR.sub("", log), json.loads(report))

@@ -1,63 +1,19 @@
-"""Run command lines of a host, each in a fork of this process, which has imported the host and no more of bmvis.
-
-`run_host.py mkdocs TEMPLATES` reads requests from its input, a line of JSON each, and answers each with an empty line.
-A fork writes its output to the file of the request; the last line is the state of its process as JSON. The folder
-is for compiled templates of themes.
-"""
+"""Run the command line of a host, then print the state of its process as JSON: `run_host.py mkdocs build`."""
 
 import importlib
 import json
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
 
-HOSTS = {
-    "mkdocs": ("mkdocs.__main__", "mkdocs.commands.build"),
-    "properdocs": ("properdocs.__main__", "properdocs.commands.build"),
-    "zensical": ("zensical.main",),
-}
-LIBRARIES = ("babel.support", "jinja2", "markdown.extensions.toc", "pygments.formatters", "pymdownx.superfences")
-"""What themes and configurations make hosts import."""
-TIMEOUT = 900
+HOSTS = {"mkdocs": "mkdocs.__main__", "properdocs": "properdocs.__main__", "zensical": "zensical.main"}
 
 
-def serve(host, templates):
-    for name in (*HOSTS[host], *LIBRARIES):
-        importlib.import_module(name)
-    _keep_templates(templates)
-    requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    while request := requests.readline():
-        child = os.fork()
-        if child == 0:
-            signal.alarm(TIMEOUT)
-            run(host, **json.loads(request))
-            return
-        os.waitpid(child, 0)
-        print(file=answers, flush=True)
-
-
-def _keep_templates(folder):
-    """Let Jinja compile each template once for all builds."""
-    import jinja2
-
-    initialize = jinja2.Environment.__init__
-    cache = jinja2.FileSystemBytecodeCache(folder)
-    jinja2.Environment.__init__ = lambda self, **options: initialize(self, **{"bytecode_cache": cache} | options)
-
-
-def run(host, arguments, cwd, environment, output):
-    file = os.open(output, os.O_WRONLY | os.O_APPEND)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(environment)
+def main(host, *arguments):
     code = 0
     try:
-        importlib.import_module(HOSTS[host][0]).cli(arguments)
+        importlib.import_module(HOSTS[host]).cli(list(arguments))
     except SystemExit as end:
         code = end.code
     except Exception:
@@ -87,4 +43,4 @@ def _workers():
     return found
 
 
-serve(*sys.argv[1:])
+main(*sys.argv[1:])
