@@ -105,15 +105,15 @@ class Drift(msgspec.Struct, frozen=True):
 
 def find_drift(before: Model, after: Model, ignored: Ignored = NOTHING) -> Drift:
     """Return the changes from one model to another. The device of the build is not compared."""
-    reader = ModelChanges(before, after, ignored)
-    counted = [line for line in reader.lines() if not ignored.covers(line.path, line.topic, line.impact)]
+    found = ModelChanges(before, after, ignored)
+    counted = [line for line in found.lines() if not ignored.covers(line.path, line.topic, line.impact)]
     verdict = checkpoint_verdict(before, after)
     if verdict.loads:
         counted = [_loaded(line) for line in counted]
     changes = tuple(sum_up(counted, before, after))
     if not changes and verdict.differs and verdict == checkpoint_verdict(before, before):
         verdict = Verdict()  # the module's own code does not load what it saves: nothing has changed
-    renamed = renamed_keys(before, after, reader.places, verdict)
+    renamed = renamed_keys(before, after, found.places, verdict)
     totals = subtree_totals(before)[0], subtree_totals(after)[0]
     has_changes = bool(changes) or verdict.differs
     keys = {key.before: key.after for key in renamed}
