@@ -1,7 +1,8 @@
 """Load the stylesheets and scripts for trees from `bmvis/static/`, as files or inline.
 
-The scripts and the stylesheet of trees consist of parts, in `script/`, `rows/` and `style/` of that folder, which are
-joined when they are loaded. `notebook/` has the script of a notebook's output.
+The two scripts of trees and their stylesheet consist of parts, which are joined when they are read: `on_load/` is
+`bmvis.js`, `on_first_use/` is `bmvis-rows.js`, and `style/` is `bmvis.css`. `notebook/` starts them in an output of a
+notebook.
 """
 
 from __future__ import annotations
@@ -96,16 +97,16 @@ def notebook_script() -> str:
 
 def _script() -> str:
     """Return the script that pages with trees load. If a page loads it several times, it runs only once."""
-    return f"(() => {{\nif (window.bmvis) return;\n{_joined('script')}}})();\n"
+    return f"(() => {{\nif (window.bmvis) return;\n{_joined('on_load')}}})();\n"
 
 
 def _rows_script() -> str:
-    return f"(() => {{\nif (!window.bmvis || window.bmvis.rows) return;\n{_joined('rows')}}})();\n"
+    return f"(() => {{\nif (!window.bmvis || window.bmvis.rows) return;\n{_joined('on_first_use')}}})();\n"
 
 
 def _joined(folder: str) -> str:
-    """Return the parts of a script, `core.js` first and `main.js` last, without comments and indentation."""
-    order = {"core": 0, "main": 2}
+    """Return the parts of a script, `imports.js` first and `main.js` last, without comments and indentation."""
+    order = {"imports": 0, "main": 2}
     parts = sorted((STATIC / folder).glob("*.js"), key=lambda part: (order.get(part.stem, 1), part.name))
     return _UNUSED.sub("", "".join(part.read_text(encoding="utf-8") for part in parts))
 

@@ -22,7 +22,7 @@ NAMES = [
     "bmvis.css",
     "bmvis.js",
 ]
-PARTS = [*(assets.STATIC / "script").glob("*.js"), *(assets.STATIC / "rows").glob("*.js")]
+PARTS = [*(assets.STATIC / "on_load").glob("*.js"), *(assets.STATIC / "on_first_use").glob("*.js")]
 
 
 def test_assets_command_copies_linked_files(tmp_path):
@@ -81,7 +81,7 @@ def test_stylesheet_joins_all_parts_in_their_order():
     assert all(part.count("\n") <= 350 for part in parts)
 
 
-@pytest.mark.parametrize(("file", "folder"), [(assets.SCRIPT, "script"), (assets.ROWS_SCRIPT, "rows")])
+@pytest.mark.parametrize(("file", "folder"), [(assets.SCRIPT, "on_load"), (assets.ROWS_SCRIPT, "on_first_use")])
 def test_script_joins_all_parts_without_comments(file, folder):
     script = assets.text(file)
     digest = hashlib.sha256(assets.text(assets.ROWS_SCRIPT).encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-// What is typed into the filter, and which rows it means: by words on the row, by marks, and by the end of a path.
+// Read what is typed into the filter box, and find the rows that match: by words on the row, marks, and the end of a path.
 
 // A test for one name of a path. `*` matches any letters; as a whole name it matches one name or several.
 function nameTest(part) {
@@ -34,13 +34,13 @@ function* waysOf(words) {
 
 // Follow the tests of names up from a step of an entry. Null where they do not fit; else the repeats on the way of which
 // only some members fit, each with the test that selects them.
-function follow(tests, place, entry, step = entry.steps.length - 1) {
-  if (place < 0) return [];
-  if (step < 0) return entry.base?.steps ? follow(tests, place, entry.base) : null;
-  const { fits, isAny } = tests[place];
+function follow(tests, position, entry, step = entry.steps.length - 1) {
+  if (position < 0) return [];
+  if (step < 0) return entry.base?.steps ? follow(tests, position, entry.base) : null;
+  const { fits, isAny } = tests[position];
   const names = entry.steps[step];
   if (!names.some(fits)) return null;
-  const found = follow(tests, place - 1, entry, step - 1) ?? (isAny ? follow(tests, place, entry, step - 1) : null);
+  const found = follow(tests, position - 1, entry, step - 1) ?? (isAny ? follow(tests, position, entry, step - 1) : null);
   if (found && entry.item && names.length > 1 && !names.every(fits)) found.push({ entry, fits });
   return found;
 }
@@ -59,7 +59,7 @@ function matchRows(index, words, tests, marks) {
   const hits = new Map();
   const match = (entry, row) => {
     if (!marks.every((mark) => entry.marks.includes(` ${mark}`))) return false;
-    const found = words.map((word, place) => matchWord(word, tests[place], entry));
+    const found = words.map((word, position) => matchWord(word, tests[position], entry));
     if (found.includes(null)) return false;
     hits.set(row, [...(hits.get(row) ?? []), ...found.flat()]);
     return true;

@@ -1,4 +1,4 @@
-// What the first script calls, and what only this one listens to.
+// The functions that the first script, `on_load/`, calls, and the events that only this one listens to.
 
 window.bmvis.rows = { act, filterTree, indexOf, openFolded, openMenu, resetFilter, stepHits, uncover };
 

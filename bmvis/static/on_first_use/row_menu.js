@@ -1,4 +1,4 @@
-// The menu of a row, what its entries do, and what the other buttons of a tree do.
+// The menu of a row. What its entries and the other buttons of a tree do.
 
 // A popover: a click elsewhere and Escape close it, and nothing cuts it off.
 const menu = makeSection("menu", "");

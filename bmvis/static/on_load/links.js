@@ -1,4 +1,4 @@
-// Links to rows: what hides a row is opened.
+// Links to rows: open what hides the row.
 
 // The id in the URL fragment. A fragment with an invalid escape, such as `#100%`, is not decoded.
 function idInAddress() {

@@ -1,4 +1,4 @@
-// The rows of a tree as the script reads them: for each an entry with its module's path, and what the filter looks at.
+// The rows of a tree as entries: the path of the module, and what the filter compares.
 
 // Names as ids have them: `~20~` is a character that ids cannot contain.
 const encodeName = (name) => name.replace(/[^\p{L}\p{N}_-]/gu, (one) => `~${one.codePointAt().toString(16)}~`);
@@ -95,7 +95,7 @@ function readEntry(item, above, anchor) {
 
 function stepsOf({ before, names }) {
   const ways = names.map((name) => (before + name).toLowerCase().split("."));
-  return ways[0].map((_, place) => [...new Set(ways.map((way) => way[place] ?? ""))]);
+  return ways[0].map((_, position) => [...new Set(ways.map((way) => way[position] ?? ""))]);
 }
 
 // Note the marks and the tensors of rows in their entries.
@@ -160,6 +160,6 @@ const chainOf = (entry) => (entry?.path ? [...chainOf(entry.base), entry] : []);
 function pathsOf(entry) {
   let paths = [""];
   for (const { before, names, lists = [names] } of chainOf(entry))
-    paths = paths.flatMap((path, place) => lists[place % lists.length].map((name) => (path && path + ".") + before + name));
+    paths = paths.flatMap((path, position) => lists[position % lists.length].map((name) => (path && path + ".") + before + name));
   return paths.filter(Boolean);
 }

@@ -23,7 +23,7 @@ function idsBelow(parents, item) {
   // Levels that are not drawn, as in `encoder.`.
   const before = first === undefined ? "" : item.id.slice(first.length + 1, item.id.lastIndexOf(".") + 1);
   const lists = listsOf(item) ?? above.map(() => namesOf(item));
-  return lists.map((names, place) => names.map((name) => `${above[place]}.${before}${encodeName(name)}`));
+  return lists.map((names, position) => names.map((name) => `${above[position]}.${before}${encodeName(name)}`));
 }
 
 // A copy of a folded item for some of its members.
@@ -45,34 +45,34 @@ const partOf = (lists, kept) => kept.flat().length / lists.flat().length;
 function keepOnly(item, lists, kept, share, tree) {
   const ids = lists.flat();
   const left = new Set(kept.flat());
-  const places = [...ids.keys()].filter((place) => left.has(ids[place]));
-  if (item.id) move(item, ids[places[0]], tree.anchor);
-  if (listsOf(item)) relabel(nameElement(item), kept.map((list) => list.map(lastPart)), places);
+  const positions = [...ids.keys()].filter((position) => left.has(ids[position]));
+  if (item.id) move(item, ids[positions[0]], tree.anchor);
+  if (listsOf(item)) relabel(nameElement(item), kept.map((list) => list.map(lastPart)), positions);
   const isLast = !isVaried(item);
-  for (const element of all(isLast ? item : rowOf(item), "data, [data-n], [data-v], .bmvis-share")) rewrite(element, share, tree, places);
+  for (const element of all(isLast ? item : rowOf(item), "data, [data-n], [data-v], .bmvis-share")) rewrite(element, share, tree, positions);
   for (const child of isLast ? [] : all(item, ":scope > details > ul > li")) {
     const below = idsBelow(ids, child);
     // Else the members are equal, and what is below is drawn for the first of them.
     const isEach = below.length === ids.length;
-    const keptBelow = isEach ? below.filter((_, place) => left.has(ids[place])) : below;
+    const keptBelow = isEach ? below.filter((_, position) => left.has(ids[position])) : below;
     if (keptBelow.flat().length) keepOnly(child, below, keptBelow, isEach ? partOf(below, keptBelow) : share, tree);
     else child.remove();
   }
 }
 
 // Keep some values of an attribute that has one for each member, and return them; undefined where there is none.
-function keepPlaces(dataset, name, places, gap = " ") {
+function keepPlaces(dataset, name, positions, gap = " ") {
   const values = dataset[name]?.split(gap);
-  const kept = values && places.map((place) => values[place]);
+  const kept = values && positions.map((position) => values[position]);
   if (kept) dataset[name] = kept.join(gap);
   return kept;
 }
 
 // Write the names of members, in lists as in `data-k`.
-function relabel(label, lists, places) {
+function relabel(label, lists, positions) {
   const { dataset, classList } = label;
   const names = [...new Set(lists.flat())].map(decodeName);
-  const numbers = keepPlaces(dataset, "g", places);
+  const numbers = keepPlaces(dataset, "g", positions);
   if (dataset.k) dataset.k = lists.map((list) => list.join(" ")).join("|");
   const differ = (list) => new Set(numbers?.splice(0, list.length)).size > 1;
   const isSimilar = lists.filter(differ).length > 0 || new Set(lists.map(String)).size > 1;
@@ -109,25 +109,25 @@ const rangeOf = (numbers, write = String) => [...new Set([Math.min(...numbers), 
 function rangeText(texts) {
   const columns = texts.map((text) => text.split(/(\d[\d.]*(?:e-?\d+)?(?:-\d[\d.]*)?)/));
   const [first] = columns;
-  const isAlike = (column) => column.length === first.length && column.every((words, place) => place % 2 || words === first[place]);
+  const isAlike = (column) => column.length === first.length && column.every((words, position) => position % 2 || words === first[position]);
   if (!columns.every(isAlike)) return [...new Set(texts)].join(" / ");
-  const partOf = (words, place) =>
-    columns.every((column) => column[place] === words) ? words : rangeOf(columns.flatMap((column) => column[place].split(/(?<!e)-/)));
+  const partOf = (words, position) =>
+    columns.every((column) => column[position] === words) ? words : rangeOf(columns.flatMap((column) => column[position].split(/(?<!e)-/)));
   return first.map(partOf).join("");
 }
 
 // Have an element show what is kept of its values.
-function rewrite(element, share, tree, places) {
+function rewrite(element, share, tree, positions) {
   const { dataset, localName, firstChild } = element;
   const gap = element.matches("small, .bmvis-flow, .bmvis-cell") ? "\n" : " ";
   const values = dataset.v?.split(gap);
-  const kept = keepPlaces(dataset, "v", places, gap);
+  const kept = keepPlaces(dataset, "v", positions, gap);
   // The tooltip of the count before it has the new share.
   if (element.matches(".bmvis-share")) firstChild.data = /(?:: |together )([^;]*);/.exec(element.closest(":has(> data)")?.querySelector("data").title)?.[1] ?? "–";
   else if (localName === "data") rescale(element, share, tree.whole, values, kept);
   else if (dataset.n) dataset.n = Math.round(dataset.n * share);
   else if (gap === "\n") firstChild.data = rangeText(kept);
   else firstChild.data = firstChild.data.replace(/\[[^[]*$/, `[${rangeText(kept).replaceAll(",", ", ")}]`);
-  const titles = keepPlaces(dataset, "t", places, gap);
+  const titles = keepPlaces(dataset, "t", positions, gap);
   if (titles) element.title = rangeText(titles);
 }

@@ -1,4 +1,4 @@
-// The second script, which filters, picks, unfolds and copies rows. It is loaded when a reader first does one of these.
+// Load the second script, `on_first_use/`, when a reader first filters, picks, unfolds or copies rows.
 
 const ROWS = "bmvis-rows.js";
 const ownScript = document.currentScript;

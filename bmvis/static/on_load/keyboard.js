@@ -3,9 +3,9 @@
 // Go to the next row that is drawn, up or down.
 function step(row, by) {
   const rows = all(rootOf(row), ROW);
-  let place = rows.indexOf(row) + by;
-  while (rows[place] && !rows[place].checkVisibility()) place += by;
-  if (rows[place]) focusRow(rows[place]);
+  let position = rows.indexOf(row) + by;
+  while (rows[position] && !rows[position].checkVisibility()) position += by;
+  if (rows[position]) focusRow(rows[position]);
 }
 
 // By key: what is done with a row, and whether its rows are shown; undefined for a leaf.

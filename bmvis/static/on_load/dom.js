@@ -1,4 +1,4 @@
-// Small words for the DOM.
+// Find, make and focus elements of trees.
 
 const ROW = ".bmvis-tree li > details > summary, .bmvis-tree li > div";
 

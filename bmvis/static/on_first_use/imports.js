@@ -1,4 +1,4 @@
-// What the first script has.
+// What this script uses of the first one, `on_load/`.
 
 const {
   all, announce, boxesBelow, buttonHtml, focusRow, itemOf, listen, makeSection, opener, parentOf, pressWithin, rootOf, rowOf, showLinked,

@@ -1,4 +1,4 @@
-// The filter: words of the search field, and the legend's entries that are pressed.
+// Filter the rows of a tree by the words of the filter box, and by the pressed entries of the legend.
 
 // Repeats up to which the filter takes members out; where more match, it shows the repeats.
 const MOST_SPLITS = 20;
@@ -35,7 +35,7 @@ function unmarkHits(memory) {
   }
   for (const item of memory.last) item.classList.remove("bmvis-last");
   memory.hits = [];
-  memory.place = -1;
+  memory.current = -1;
 }
 
 // Name the modules below the depth limit that match on the row that hides them.
@@ -105,12 +105,12 @@ function stepHits(root, by) {
   const memory = memoryOf(root);
   const count = memory.hits.length;
   if (!count) return;
-  memory.hits[memory.place]?.row.classList.remove("bmvis-current");
-  memory.place = (Math.max(memory.place, by < 0 ? 0 : -1) + by + count) % count;
-  const { row } = memory.hits[memory.place];
+  memory.hits[memory.current]?.row.classList.remove("bmvis-current");
+  memory.current = (Math.max(memory.current, by < 0 ? 0 : -1) + by + count) % count;
+  const { row } = memory.hits[memory.current];
   row.classList.add("bmvis-current");
   row.scrollIntoView({ block: "center" });
-  announce(root, `${memory.place + 1} of ${count}`);
+  announce(root, `${memory.current + 1} of ${count}`);
 }
 
 // Take the members that match out of repeats of which others do not. Returns whether there were any.
@@ -122,16 +122,16 @@ function takeOutParts(root, hits) {
       wanted.set(entry.item, (wanted.get(entry.item) ?? new Set()).add(name));
   if (!wanted.size || wanted.size > MOST_SPLITS) return false;
   const index = indexOf(root);
-  const placeOf = (item) => index.indexOf(entries.get(item));
+  const toPosition = (item) => index.indexOf(entries.get(item));
   // The last first, so the innermost first: what is taken out of a repeat has its own repeats split already.
-  const items = [...wanted.keys()].sort((a, b) => placeOf(b) - placeOf(a));
+  const items = [...wanted.keys()].sort((a, b) => toPosition(b) - toPosition(a));
   const outermost = items.filter((item) => !items.some((other) => other !== item && other.contains(item)));
-  const regions = outermost.map((item) => ({ place: placeOf(item), size: all(item, "li").length + 1, item }));
+  const regions = outermost.map((item) => ({ position: toPosition(item), size: all(item, "li").length + 1, item }));
   for (const item of items) if (split(item, [...wanted.get(item)])) memory.taken.push(item);
   memory.whole = index;
   memory.index = [...index];
-  for (const { place, size, item } of regions)
-    memory.index.splice(place, size, ...readRows(membersOf(item), entries.get(item).above, root.id));
+  for (const { position, size, item } of regions)
+    memory.index.splice(position, size, ...readRows(membersOf(item), entries.get(item).above, root.id));
   return true;
 }
 

@@ -1,6 +1,6 @@
-// It begins here, and listens on the document: trees can arrive later.
+// The start of the script. It listens on the document, because trees can be added later.
 
-// What the second script uses of this one. It adds `rows`, its functions; inline, it runs right after this one.
+// What the second script, `on_first_use/`, uses of this one. It adds `rows`, its functions. Inline, it runs right after this one.
 window.bmvis = {
   all, announce, boxesBelow, buttonHtml, equipNew, focusRow, itemOf, listen, makeSection, opener, parentOf, pressWithin, rootOf, rowOf, showLinked,
 };
@@ -9,7 +9,7 @@ listen("keydown", pressKey);
 listen("pointerover", bringOpener);
 listen("focusin", bringOpener);
 listen("focusin", ({ target }) => {
-  // So that the first letter is quick.
+  // Loaded and read before the first letter is typed.
   if (target.matches?.(".bmvis-tools input")) useRows("indexOf", rootOf(target));
 });
 listen("input", ({ target }) => {

@@ -1,4 +1,4 @@
-// What a tree gets around it: the filter, the levels, and the tray of picked modules.
+// The toolbar of a tree: the filter box, and the buttons that open levels. Below the tree: the tray of picked modules.
 
 const DEEPEST = 999;
 
@@ -33,12 +33,8 @@ function levelButtons(tree) {
 
 function equip(tree) {
   const root = rootOf(tree);
-  const tools = makeSection(
-    "tools",
-    `<input type="search" placeholder="Filter by name or path" aria-label="Filter rows" title="Enter goes to the next match"
-      spellcheck="false"><output></output><span role="group" aria-label="Levels">${levelButtons(tree)}</span>`,
-  );
-  const nothing = makeSection("nothing", `<p></p>${buttonHtml("reset", "Clear the filter")}`);
+  const tools = makeSection("tools", `${FILTER_BOX}<span role="group" aria-label="Levels">${levelButtons(tree)}</span>`);
+  const nothing = makeSection("nothing", NO_MATCH);
   const forms = buttonHtml("target_modules") + buttonHtml("modified_modules") + buttonHtml("regex", "regular expression");
   const picks = makeSection("picks", `<span role="status"></span>${forms}${buttonHtml("clear", "Clear")}`);
   nothing.hidden = picks.hidden = true;
@@ -46,14 +42,4 @@ function equip(tree) {
   tree.after(nothing, picks);
   all(root, ".bmvis-legend > span[class]").forEach(makeButton);
   pressFirst(root);
-}
-
-// An entry of the legend becomes a button that filters by what it names.
-function makeButton(entry) {
-  const button = document.createElement("button");
-  button.append(...entry.childNodes);
-  for (const { name, value } of entry.attributes) button.setAttribute(name, value);
-  button.dataset.do = "state";
-  button.ariaPressed = "false";
-  entry.replaceWith(button);
 }

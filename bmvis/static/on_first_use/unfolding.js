@@ -1,4 +1,4 @@
-// Repeats: members are taken out of a folded row, one or all, and put together again.
+// Unfold a repeated row: take one or all of its members out, and fold them again.
 
 // For an item in the place of a folded one: the folded one. For a folded one: the items in its place.
 const origins = new WeakMap();

@@ -1,4 +1,4 @@
-// Picked rows, as texts that name exactly their modules: for PEFT's target_modules and OpenDelta's modified_modules.
+// Picked rows, as text that selects exactly their modules: for PEFT's target_modules and OpenDelta's modified_modules.
 
 const pickedItems = (root) => all(root, ".bmvis-picked").map(itemOf);
 
@@ -38,7 +38,7 @@ function togglePick(root, item) {
 const endsOf = (path) =>
   path
     .split(".")
-    .map((_, place, parts) => parts.slice(place).join("."))
+    .map((_, position, parts) => parts.slice(position).join("."))
     .reverse();
 
 function countEnds(paths) {
