@@ -142,7 +142,8 @@ class Builder:
 
     def _cache_of(self, job: BuildJob) -> Cache | None:
         if self._cache and job.cwd not in self._caches:
-            self._caches[job.cwd] = Cache(self._cache, job.cwd, self._digest_of)
+            shared = next(iter(self._caches.values()), None)
+            self._caches[job.cwd] = Cache(self._cache, job.cwd, self._digest_of, shared.written if shared else None)
         return self._caches.get(job.cwd)
 
     def _worker(self, job: BuildJob) -> Worker:

@@ -22,6 +22,7 @@ from bmvis.model.consistency import inconsistency
 from bmvis.source import facts as facts_of
 from bmvis.source import fingerprint
 from bmvis.source.pyproject import project_folder
+from bmvis.source.written_files import WrittenFiles
 from bmvis.untrusted.file_names import local, utf8
 from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.protocol import Built, Fact, Failed, Reply
@@ -30,24 +31,27 @@ MAX_BYTES = 500_000_000
 """Maximum size of all entries in bytes; the least recently used ones are removed."""
 MAX_ENTRY_BYTES = 100_000_000
 _LOG = logging.getLogger(__name__)
-_Reply = TypeVar("_Reply", bound=Reply)
 _DIGEST_LENGTH = len(fingerprint.of_bytes(b""))
 _ENTRY_SUFFIX = ".bmvis"
-_LEFT = "left.msgpack"
-"""The file with the digests of files that factories wrote, as of the last build."""
+_WRITTEN = "written.msgpack"
+"""The file with the state of files that factories wrote (`bmvis.source.written_files`)."""
 
 
-class _CacheEntry(msgspec.Struct, frozen=True):
+_Reply = TypeVar("_Reply", bound=Reply)
+
+
+class _CacheEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     built: Reply
     """Paths in the project are relative to its folder, so that a checkout can be moved."""
     installed: tuple[str, ...]
     """Digest of each folder in `built.installed`."""
     environment: str = ""
     """Digest of the environment variables of a failure; '' if they do not matter."""
+    versions: tuple[str, ...] = ()
+    """The version of each file that a factory wrote, in the order of `built.facts`."""
 
 
 _ENTRIES = msgspec.msgpack.Decoder(_CacheEntry)
-_LEFT_VALUES = msgspec.msgpack.Decoder(dict[str, str])
 
 
 class Cache:
@@ -57,18 +61,19 @@ class Cache:
         folder: the folder of the cache, created with the first entry; it can be deleted at any time.
         cwd: the folder of the project.
         digest: returns the digest of the distributions in a `site-packages` folder.
+        written: the files that factories wrote, if caches for several `cwd` share the folder.
     """
 
-    def __init__(self, folder: Path, cwd: Path, digest: Callable[[str], str]) -> None:
+    def __init__(
+        self, folder: Path, cwd: Path, digest: Callable[[str], str], written: WrittenFiles | None = None
+    ) -> None:
         self.folder = folder
         self.cwd = cwd
         self._project = os.path.join(project_folder(cwd), "")
         self._below = _relative_folder(cwd, folder)
         """Part of all keys: `bmvis show` can run in any folder of a project, and relative paths start there."""
         self._digest = digest
-        self._left = self._read_left()
-        self._edited = {key for key, value in self._left.items() if self._value_now(key) != value}
-        """Files of factories that were edited since the last build; writes by factories of this build do not count."""
+        self.written = written or WrittenFiles(folder, self._read_written())
         self._is_writable = True
         self._size = -1
 
@@ -92,18 +97,18 @@ class Cache:
 
         If the folder cannot be written, the build continues without the cache.
         """
+        if self.written.note(built.facts):
+            self._write(self.folder / _WRITTEN, self.written.merged(self._read_written()))
         if isinstance(built, Failed) and not built.is_permanent:
             return
-        stored = self._with_paths(built, self._relative)
+        versions = tuple(self.written.version(fact) for fact in built.facts if fact.left)
         environment = fingerprint.of_environment() if isinstance(built, Failed) else ""
-        entry = _CacheEntry(stored, tuple(map(self._digest, built.installed)), environment)
+        entry = _CacheEntry(
+            self._with_paths(built, self._relative), tuple(map(self._digest, built.installed)), environment, versions
+        )
         content = msgspec.msgpack.encode(entry)
-        for fact in stored.facts:
-            if fact.left:
-                self._left[_key(fact)] = ""
-        if len(content) <= MAX_ENTRY_BYTES:
+        if len(content) <= MAX_ENTRY_BYTES and all(versions):
             self._write(self._place(asked), content)
-        self._note_left()
 
     def _place(self, asked: tuple[object, ...]) -> Path:
         key = repr((fingerprint.of_bmvis(), self._below, *asked)).replace(str(self.cwd), ".")
@@ -117,29 +122,16 @@ class Cache:
         is_wrong = isinstance(entry.built, Built) and inconsistency(entry.built.model)
         return None if is_wrong else entry
 
-    def _read_left(self) -> dict[str, str]:
+    def _read_written(self) -> bytes:
         try:
-            return _LEFT_VALUES.decode(_checked(read_regular(self.folder / _LEFT, MAX_ENTRY_BYTES)))
-        except (OSError, ValueError, RecursionError):
-            return {}
-
-    def _note_left(self) -> None:
-        """Record the current digests of files that factories have written, for comparison in the next build."""
-        values = {key: self._value_now(key) for key in self._left}
-        values = {key: value for key, value in values.items() if value}
-        if values or self._left:
-            self._left = values
-            self._write(self.folder / _LEFT, msgspec.msgpack.encode(values))
-
-    def _value_now(self, key: str) -> str:
-        kind, path = key.split(" ", 1)
-        fact = msgspec.convert([kind, self._absolute(path)], Fact)
-        return facts_of.value_of(fact)
+            return _checked(read_regular(self.folder / _WRITTEN, MAX_ENTRY_BYTES))
+        except (OSError, ValueError):
+            return b""
 
     def _write(self, place: Path, content: bytes) -> None:
         try:
             self._make_folder()
-            self._make_room(len(content))
+            self._make_room(_DIGEST_LENGTH + len(content))
             handle, partial = tempfile.mkstemp(dir=self.folder, suffix=".partial")
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -188,12 +180,12 @@ class Cache:
             return "other distributions are installed"
         if entry.environment and entry.environment != fingerprint.of_environment():
             return "an environment variable has changed"
+        versions = iter(entry.versions)
         for fact in entry.built.facts:
+            here = fact if fact.kind == "variable" else msgspec.structs.replace(fact, path=self._absolute(fact.path))
             if fact.left:
-                is_changed = _key(fact) in self._edited or _key(fact) not in self._left
+                is_changed = self.written.version(here) != next(versions, None)
             else:
-                is_path = fact.kind != "variable"
-                here = msgspec.structs.replace(fact, path=self._absolute(fact.path)) if is_path else fact
                 is_changed = facts_of.is_changed(here, facts_of.value_of(here))
             if is_changed:
                 return f"{fact} has changed"
@@ -227,10 +219,6 @@ def _relative_folder(cwd: Path, folder: Path) -> str:
         return os.path.relpath(cwd, folder)
     except ValueError:  # another drive on Windows
         return str(cwd)
-
-
-def _key(fact: Fact) -> str:
-    return f"{fact.kind} {fact.path}"
 
 
 def _name(asked: tuple[object, ...]) -> str:
