@@ -9,7 +9,7 @@ import msgspec
 from bmvis.model.call import Output
 from bmvis.model.call_summary import ALL_OPERATIONS
 from bmvis.options.definitions import ColumnName
-from bmvis.render import words
+from bmvis.render import row_calls, row_counts
 from bmvis.view.page import Page, Row
 from bmvis.view.ranges import Member
 
@@ -89,11 +89,11 @@ def _output(row: Row, _page: Page) -> tuple[str, str]:
 
 def _tensors(tensors: Sequence[Output]) -> tuple[str, str]:
     """Return the shapes that fit into a cell, and all of them if some do not. The name of a single one is left out."""
-    whole = words.tensors_text(tensors)
+    whole = row_calls.tensors_text(tensors)
     if len(tensors) == 1:
-        return words.tensors_text([msgspec.structs.replace(tensors[0], name="")]), whole if tensors[0].name else ""
-    for shown in range(min(len(tensors), words.MAX_OUTPUTS), 0, -1):
-        text = words.tensors_text(tensors, most=shown)
+        return row_calls.tensors_text([msgspec.structs.replace(tensors[0], name="")]), whole if tensors[0].name else ""
+    for shown in range(min(len(tensors), row_calls.MAX_OUTPUTS), 0, -1):
+        text = row_calls.tensors_text(tensors, most=shown)
         if len(text) <= MAX_CELL or shown == 1:
             return text, whole if text != whole else ""
     return "", ""
@@ -104,16 +104,16 @@ def _macs(row: Row, _page: Page) -> tuple[str, str]:
     if calls is None or not calls.is_called:
         return "", ""
     if ALL_OPERATIONS in calls.uncounted:
-        return "?", words.macs_text(calls)
-    return ("≥" if calls.uncounted else "") + words.macs_range(calls), words.macs_text(calls)
+        return "?", row_calls.macs_text(calls)
+    return ("≥" if calls.uncounted else "") + row_calls.macs_range(calls), row_calls.macs_text(calls)
 
 
 def _bytes(row: Row, _page: Page) -> tuple[str, str]:
-    return words.size_text(row) if row.counts[1] else "", ""
+    return row_counts.size_text(row) if row.counts[1] else "", ""
 
 
 def _share(row: Row, page: Page) -> tuple[str, str]:
-    return words.share_text(row, page) if row.elements else "", ""
+    return row_counts.share_text(row, page) if row.elements else "", ""
 
 
 _CELLS: Mapping[ColumnName, Callable[[Row, Page], tuple[str, str]]] = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from bmvis.errors import BmvisError
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Parameter
-from bmvis.render import summary, words
+from bmvis.render import row_marks, row_tensors, summary
 from bmvis.render.columns import column_texts
 from bmvis.render.latex_figure import to_picture
 from bmvis.render.param_groups import cells, kinds
@@ -194,18 +194,18 @@ class _Writer:
             yield rf"\bmvistype{{{self.text(row.module.type)}}}"
         yield from map(self._parameter, row.shown_parameters)
         yield from map(self._buffer, row.buffers)
-        yield from (self._mark(mark) for mark in words.row_marks(row) if mark.kind != "match")
+        yield from (self._mark(mark) for mark in row_marks.row_marks(row) if mark.kind != "match")
 
-    def _mark(self, mark: words.Mark) -> str:
+    def _mark(self, mark: row_marks.Mark) -> str:
         text = mark.text if mark.kind == "extra_repr" else mark_text(mark)
         return rf"\bmvismark{{{self.text(text)}}}"
 
     def _parameter(self, parameter: Parameter) -> str:
         state = "delta" if parameter.delta else "frozen" if not parameter.trainable else "trainable"
-        written = rf"\bmvis{state}{{{self.text(words.tensor_text(parameter))}}}"
-        marks = [rf"\bmvismark{{{self.text(word)}}}" for word in words.states(parameter, self.dtype)]
+        written = rf"\bmvis{state}{{{self.text(row_tensors.tensor_text(parameter))}}}"
+        marks = [rf"\bmvismark{{{self.text(word)}}}" for word in row_tensors.states(parameter, self.dtype)]
         return " ".join([written, *marks])
 
     def _buffer(self, buffer: Buffer) -> str:
-        written = rf"\bmvisbuffer{{{self.text(words.tensor_text(buffer))}}}"
-        return rf"{written} \bmvismark{{{words.buffer_state(buffer)}}}"
+        written = rf"\bmvisbuffer{{{self.text(row_tensors.tensor_text(buffer))}}}"
+        return rf"{written} \bmvismark{{{row_tensors.buffer_state(buffer)}}}"

@@ -13,7 +13,7 @@ from bmvis.model.tree import Buffer, Parameter
 from bmvis.overviews.cards import Card
 from bmvis.overviews.own_columns import link_in
 from bmvis.overviews.table import Table, TableRow
-from bmvis.render import summary, words
+from bmvis.render import row_counts, row_marks, row_tensors, summary
 from bmvis.render.html.tree import row_id
 from bmvis.render.param_groups import param_group_lines
 from bmvis.render.table_text import NO_VALUE
@@ -113,17 +113,17 @@ def _line(row: Row, page: Page) -> Iterator[Node]:
     for parameter in row.shown_parameters:
         yield _tensor(parameter, page.dtype)
     for buffer in row.buffers:
-        yield text_node(f" {words.tensor_text(buffer)} ({words.buffer_state(buffer)})")
-    for mark in words.row_marks(row):
+        yield text_node(f" {row_tensors.tensor_text(buffer)} ({row_tensors.buffer_state(buffer)})")
+    for mark in row_marks.row_marks(row):
         yield text_node(f" {mark_text(mark)}")
     if row.counts[1]:
-        yield _span(f" {words.amount_text(row)}", "bmvis-count")
+        yield _span(f" {row_counts.amount_text(row)}", "bmvis-count")
 
 
 def _tensor(tensor: Parameter | Buffer, dtype: str) -> Node:
-    states = words.parameter_states(tensor, dtype) if isinstance(tensor, Parameter) else []
+    states = row_tensors.parameter_states(tensor, dtype) if isinstance(tensor, Parameter) else []
     classes = [_STATE_CLASSES[state.kind] for state in states if state.kind in _STATE_CLASSES]
-    text = "".join([f" {words.tensor_text(tensor)}", *(f" ({state.text})" for state in states)])
+    text = "".join([f" {row_tensors.tensor_text(tensor)}", *(f" ({state.text})" for state in states)])
     return _span(text, " ".join(classes or ["bmvis-p"]))
 
 

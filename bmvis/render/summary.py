@@ -13,7 +13,7 @@ import msgspec
 from bmvis import humanize
 from bmvis.model.call_summary import CallSummary
 from bmvis.model.totals import Totals
-from bmvis.render import words
+from bmvis.render import row_calls
 from bmvis.view.change_summary import NO_CHANGES
 from bmvis.view.page import Missing, Page
 
@@ -53,7 +53,7 @@ def totals_facts(page: Page) -> Iterator[TotalsFact]:
     yield TotalsFact("storage", storage_text(page.dtypes, page.devices))
     yield _bytes(totals)
     if page.call_summary:
-        yield TotalsFact("call", exact_macs_text(page.call_summary), words.macs_text(page.call_summary))
+        yield TotalsFact("call", exact_macs_text(page.call_summary), row_calls.macs_text(page.call_summary))
     if page.matches:
         yield TotalsFact("matches", matches_text(page.matches))
     yield from limit_facts(page)
@@ -150,7 +150,7 @@ def notes(page: Page) -> Iterator[str]:
     found = f"; {matches_text(page.matches)}" if page.matches else ""
     yield f"{page.type or 'checkpoint'}: {_totals_text(page)}{found}"
     if page.call_summary:
-        yield f"one call: {words.macs_text(page.call_summary)}"
+        yield f"one call: {row_calls.macs_text(page.call_summary)}"
     if page.before:
         facts = {fact.kind: fact for fact in before_facts(page)}
         counts = ", ".join(fact.text for kind, fact in facts.items() if kind in _COUNTED)

@@ -14,7 +14,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from bmvis.model.tree import Parameter
-from bmvis.render import legend, summary, words
+from bmvis.render import legend, row_counts, row_marks, row_tensors, summary
 from bmvis.render.columns import column_texts
 from bmvis.render.html.markup import tag
 from bmvis.render.param_groups import param_group_lines
@@ -117,8 +117,8 @@ def _amounts(page: Page) -> list[Text]:
     counts, shares = [page.counted], ["share"]
     for row in page.rows:
         is_counted = row.counts[1] > 0
-        counts.append(words.amount_text(row) if is_counted else "")
-        shares.append(words.share_text(row, page) if is_counted else "")
+        counts.append(row_counts.amount_text(row) if is_counted else "")
+        shares.append(row_counts.share_text(row, page) if is_counted else "")
     wide, narrow = max(map(len, counts)), max(map(len, shares))
     if "share" in page.columns:
         return [Text(f"  {count:>{wide}}", style=MUTED) for count in counts]
@@ -206,17 +206,17 @@ def _parts(row: Row, dtype: str, *, columns: bool = False) -> Iterator[Text]:
     for parameter in row.shown_parameters:
         yield _parameter(parameter, dtype, parameter.change.kind if parameter.change else kind)
     for buffer in row.buffers:
-        yield Text(printable(f"{words.tensor_text(buffer)} ({words.buffer_state(buffer)})"), style=MUTED)
-    for mark in words.row_marks(row):
+        yield Text(printable(f"{row_tensors.tensor_text(buffer)} ({row_tensors.buffer_state(buffer)})"), style=MUTED)
+    for mark in row_marks.row_marks(row):
         # The column has the details.
-        shown = words.Mark(mark.kind, mark.text) if columns and mark.kind in ("hidden", "similar") else mark
+        shown = row_marks.Mark(mark.kind, mark.text) if columns and mark.kind in ("hidden", "similar") else mark
         yield Text(printable(mark_text(shown)), style=MUTED)
 
 
 def _parameter(parameter: Parameter, dtype: str, change: str) -> Text:
     style = _CHANGES.get(change) or _state(parameter)
-    text = Text(printable(words.tensor_text(parameter)), style=style)
-    for state in words.states(parameter, dtype):
+    text = Text(printable(row_tensors.tensor_text(parameter)), style=style)
+    for state in row_tensors.states(parameter, dtype):
         text.append(f" ({state})", style=MUTED)
     return text
 
@@ -281,7 +281,7 @@ def _lines(parts: list[Text], first: int, rest: int) -> Iterator[Text]:
 def _pieces(part: Text, width: int) -> Iterator[Text]:
     """Yield what stays on one line of `width` columns. What is longer than that is cut."""
     for word in _divided(part, _SPACE) if part.cell_len > width else [part]:
-        for name in _divided(word, words.COMMA_OF_NAMES):
+        for name in _divided(word, row_tensors.COMMA_OF_NAMES):
             yield from name.wrap(_PLAIN, width, overflow="fold") if name.cell_len > width else [name]
 
 

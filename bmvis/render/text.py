@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bmvis.model.tree import Parameter
-from bmvis.render import summary, words
+from bmvis.render import row_marks, row_tensors, summary
 from bmvis.render.columns import column_texts
 from bmvis.render.connections import figure_lines
 from bmvis.render.param_groups import param_group_lines
@@ -66,8 +66,8 @@ def row_text(row: Row, *, marks: bool = True, dtype: str = "") -> str:
     gap = " " if row.type and (row.repeats == 1 or row.is_similar) else ""
     parts = [f"{name_text(row)}{gap}{row.type}"]
     parts += [_parameter(parameter, dtype, marks) for parameter in row.shown_parameters]
-    parts += [f"{words.tensor_text(buffer)} ({words.buffer_state(buffer)})" for buffer in row.buffers]
-    parts += [mark_text(mark) for mark in words.row_marks(row) if marks or mark.kind == "extra_repr"]
+    parts += [f"{row_tensors.tensor_text(buffer)} ({row_tensors.buffer_state(buffer)})" for buffer in row.buffers]
+    parts += [mark_text(mark) for mark in row_marks.row_marks(row) if marks or mark.kind == "extra_repr"]
     return " ".join(filter(None, parts))
 
 
@@ -77,11 +77,11 @@ def name_text(row: Row) -> str:
 
 
 def _parameter(parameter: Parameter, dtype: str, marks: bool) -> str:
-    states = [f" ({state})" for state in words.states(parameter, dtype)] if marks else []
-    return words.tensor_text(parameter) + "".join(states)
+    states = [f" ({state})" for state in row_tensors.states(parameter, dtype)] if marks else []
+    return row_tensors.tensor_text(parameter) + "".join(states)
 
 
-def mark_text(mark: words.Mark) -> str:
+def mark_text(mark: row_marks.Mark) -> str:
     """Return a mark in a line of text: `(match)`, `# p=0.1`, `→ [1, 4]`, `… 2 modules below, 8 parameters`."""
     match mark.kind:
         case "extra_repr":

@@ -13,7 +13,7 @@ from bmvis.model.call_summary import summarize_calls
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Buffer, Model, Module
 from bmvis.options.definitions import Options
-from bmvis.render import words
+from bmvis.render import row_calls, row_tensors
 from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
 
@@ -41,9 +41,9 @@ def exact_rows(model: Model) -> dict[str, list[str]]:
     for module, path, total in zip(model.modules, model.paths, totals, strict=True):
         if path in lists:
             continue
-        tensors = [words.tensor_text(tensor) for tensor in (*module.parameters, *module.buffers)]
+        tensors = [row_tensors.tensor_text(tensor) for tensor in (*module.parameters, *module.buffers)]
         calls = summarize_calls([module.call])
-        marks = [words.outputs_text(calls) if calls else "", module.extra_repr]
+        marks = [row_calls.outputs_text(calls) if calls else "", module.extra_repr]
         share = humanize.percent(total.count, totals[0].count)
         amount = f"{total.count:,} parameters: {share}; {humanize.size(total.stored_bytes)}"
         shown = [amount, humanize.count(total.count)]

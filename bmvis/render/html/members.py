@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from bmvis.model.tree import Buffer, Parameter
 from bmvis.options.definitions import ColumnName
-from bmvis.render import columns, words
+from bmvis.render import columns, row_calls, row_counts, row_tensors
 from bmvis.render.html.markup import safe_name
 from bmvis.view.page import Page, Row
 from bmvis.view.ranges import Member, greatest
@@ -49,7 +49,7 @@ def buffer_shapes(row: Row, number: int) -> str | None:
 
 
 def _shapes(tensors: Sequence[Parameter | Buffer]) -> str | None:
-    found = [words.tensor_text(tensor).rpartition(":[")[2][:-1].replace(" ", "") for tensor in tensors]
+    found = [row_tensors.tensor_text(tensor).rpartition(":[")[2][:-1].replace(" ", "") for tensor in tensors]
     return " ".join(found) if len(set(found)) > 1 else None
 
 
@@ -63,7 +63,7 @@ def counts(row: Row) -> str | None:
 def hidden(row: Row) -> str | None:
     """Return the numbers of modules that the depth limit hides: `6 modules below`; None if they are equal."""
     unchanged = ", unchanged" if row.is_unchanged else ""
-    return _texts(row, lambda member: f"{words.modules_text(member.hidden)} below{unchanged}")
+    return _texts(row, lambda member: f"{row_counts.modules_text(member.hidden)} below{unchanged}")
 
 
 def extra_reprs(row: Row) -> str | None:
@@ -78,12 +78,12 @@ def groups(row: Row) -> str | None:
 
 def outputs(row: Row) -> str | None:
     """Return the outputs of each module; None if they are equal."""
-    return _texts(row, lambda member: words.outputs_text(member.call_summary) if member.call_summary else "")
+    return _texts(row, lambda member: row_calls.outputs_text(member.call_summary) if member.call_summary else "")
 
 
 def macs(row: Row) -> str | None:
     """Return the multiply-accumulates of each module; None if they are equal."""
-    return _texts(row, lambda member: words.macs_text(member.call_summary) if member.call_summary else "")
+    return _texts(row, lambda member: row_calls.macs_text(member.call_summary) if member.call_summary else "")
 
 
 def cell(row: Row, page: Page, column: ColumnName) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from unicodedata import bidirectional
 
 from bmvis.model.tree import Buffer, Change, Module, Parameter
-from bmvis.render import words
+from bmvis.render import row_marks, row_tensors
 from bmvis.render.html import hidden, members
 from bmvis.render.html.markup import Markup, breakable, join, tag
 from bmvis.view.page import Row
@@ -52,55 +52,55 @@ def to_row(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> 
         yield _details(row.shown_parameters[0].change)
     for number, buffer in enumerate(row.buffers):
         yield join(" ", _buffer(buffer, members.buffer_shapes(row, number)))
-    marks = {mark.kind: mark for mark in words.row_marks(row)}
+    marks = {mark.kind: mark for mark in row_marks.row_marks(row)}
     for kind, draw in _MARKS.items():
         if kind in marks:
             yield from draw(marks[kind], row, link)
 
 
-def _small(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
+def _small(mark: row_marks.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
     yield join(" ", tag("small", mark.text, dir=_direction(mark.text)))
 
 
-def _hidden(mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
+def _hidden(mark: row_marks.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
     yield join(" ", tag("small", mark.text, data_v=members.hidden(row), data_below=hidden.modules(row)))
 
 
-def _extra_repr(mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
+def _extra_repr(mark: row_marks.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
     yield join(" ", tag("small", mark.text, data_v=members.extra_reprs(row), dir=_direction(mark.text)))
 
 
-def _grouped(mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
+def _grouped(mark: row_marks.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
     yield join(" ", tag("small", mark.text, data_v=members.groups(row)))
 
 
-def _outputs(mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
+def _outputs(mark: row_marks.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
     exact = {"data_v": members.outputs(row), "data_t": members.macs(row)}
     yield join(" ", tag("span", mark.text, class_="bmvis-flow", title=mark.detail, **exact))
 
 
-def _module_change(_mark: words.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
+def _module_change(_mark: row_marks.Mark, row: Row, _link: PathLink) -> Iterator[Markup]:
     """Yield the details of a change. `_name` marks added and removed modules by a class."""
     if row.module and row.module.change and row.module.change.details:
         yield _details(row.module.change)
 
 
-def _shared(mark: words.Mark, row: Row, link: PathLink) -> Iterator[Markup]:
+def _shared(mark: row_marks.Mark, row: Row, link: PathLink) -> Iterator[Markup]:
     path = (row.module.shared_with if row.module else None) or ""
     yield join(" ", _reference(mark.text, link(path), "shared"))
 
 
-def _differs(mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
+def _differs(mark: row_marks.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
     shown = mark.text if len(mark.text) <= SHORT_NOTE else "differs"
     yield tag("span", class_="bmvis-differs", title=mark.text, data_w=shown, role="img")
 
 
-def _is_class_of_name(_mark: words.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
+def _is_class_of_name(_mark: row_marks.Mark, _row: Row, _link: PathLink) -> Iterator[Markup]:
     """Yield nothing, because `_name` draws the mark as a class."""
     yield from ()
 
 
-_MARKS: Mapping[words.MarkKind, Callable[[words.Mark, Row, PathLink], Iterator[Markup]]] = {
+_MARKS: Mapping[row_marks.MarkKind, Callable[[row_marks.Mark, Row, PathLink], Iterator[Markup]]] = {
     "similar": _is_class_of_name,
     "outputs": _outputs,
     "calls": _small,
@@ -125,7 +125,7 @@ def _is_one_change(row: Row) -> bool:
 
 
 def _details(change: Change) -> Markup:
-    return join(" ", tag("small", words.change_text(change), class_="bmvis-changed"))
+    return join(" ", tag("small", row_tensors.change_text(change), class_="bmvis-changed"))
 
 
 def _name(row: Row) -> Markup:
@@ -184,20 +184,20 @@ def _parameter(
         classes.append("bmvis-delta")
     if not parameter.trainable:
         classes.append("bmvis-frozen")
-    plain = words.tensor_text(parameter)
+    plain = row_tensors.tensor_text(parameter)
     written = tag(
         "span",
-        breakable(plain, words.COMMA_OF_NAMES),
+        breakable(plain, row_tensors.COMMA_OF_NAMES),
         _groups(parameter),
         dir=_direction(plain),
         class_=" ".join(classes),
-        data_mark=words.margin_text(parameter, dtype) or None,
+        data_mark=row_tensors.margin_text(parameter, dtype) or None,
         data_v=exact,
         data_w=_state_word(parameter) if is_last else None,
-        title=", ".join(words.states(parameter, dtype)) or None,
+        title=", ".join(row_tensors.states(parameter, dtype)) or None,
     )
-    if keys := words.tied_keys(parameter):
-        return join(written, _reference(words.tied_text(keys), link(keys[0].rpartition(".")[0]), "tied"))
+    if keys := row_tensors.tied_keys(parameter):
+        return join(written, _reference(row_tensors.tied_text(keys), link(keys[0].rpartition(".")[0]), "tied"))
     return written
 
 
@@ -232,8 +232,8 @@ def _reference(title: str, href: str | None, shown: str) -> Markup:
 def _buffer(buffer: Buffer, exact: str | None) -> Markup:
     return tag(
         "span",
-        words.tensor_text(buffer),
+        row_tensors.tensor_text(buffer),
         class_="bmvis-p bmvis-buffer",
         data_v=exact,
-        title=words.buffer_title(buffer),
+        title=row_tensors.buffer_title(buffer),
     )

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model, Module
-from bmvis.render import summary, words
+from bmvis.render import row_counts, summary
 from bmvis.render.html import members
 from bmvis.render.html.columns import row_cells, tree_classes
 from bmvis.render.html.legend import to_legend
@@ -92,7 +92,7 @@ def _parts(page: Page, anchor: str, type_link: TypeLink | None) -> Iterator[Mark
 
 
 def _tree_classes(rows: Sequence[Row]) -> str:
-    width = max((len(words.amount_text(row)) for row in rows), default=0)
+    width = max((len(row_counts.amount_text(row)) for row in rows), default=0)
     column = next((name for most, name in COLUMNS if width > most), "")
     size = " bmvis-few" if len(rows) <= FEW_ROWS else " bmvis-long" if len(rows) > LONG_TREE else ""
     return f"bmvis-tree{size}{column}"
@@ -202,15 +202,15 @@ def _count(row: Row, page: Page) -> Markup | None:
     count, whole = row.totals.count, page.totals.count
     if not row.counts[1]:
         return None
-    times = words.times(row)
+    times = row_counts.times(row)
     number = tag(
         "data",
-        tag("span", tag("span", f"{times} × ") if times > 1 else None, words.short_count(row)),
+        tag("span", tag("span", f"{times} × ") if times > 1 else None, row_counts.short_count(row)),
         value=count,
         data_v=members.counts(row),
         data_s=max(1, round(row.elements / whole * SHARE_STEPS)) if whole else None,
         role="img",
-        title=words.count_text(row, page),
+        title=row_counts.count_text(row, page),
     )
     return join(" ", number)
 

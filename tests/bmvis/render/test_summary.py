@@ -14,7 +14,7 @@ from bmvis.model.call_summary import ALL_OPERATIONS, CallSummary
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Module, Problem
 from bmvis.options.definitions import Options
-from bmvis.render import summary, words
+from bmvis.render import row_calls, row_marks, summary
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
@@ -225,7 +225,7 @@ def test_notes_have_an_order():
 )
 def test_macs_text(facts, expected):
     calls = CallSummary(**{"outputs": (), "calls": (1, 1), "macs": (16, 16), "bytes": (64, 64), **facts})
-    assert words.macs_text(calls) == expected
+    assert row_calls.macs_text(calls) == expected
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_macs_text(facts, expected):
 )
 def test_calls_of_a_row(calls, expected):
     model = net(*(layer(str(number), call=Call(count)) for number, count in enumerate(calls)), call=CALL)
-    marks = [mark.text for mark in words.row_marks(layout(model, Options()).rows[1]) if mark.kind == "calls"]
+    marks = [mark.text for mark in row_marks.row_marks(layout(model, Options()).rows[1]) if mark.kind == "calls"]
     assert marks == [expected] * bool(expected)
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 import bmvis
 from bmvis.options.definitions import Options
-from bmvis.render import words
+from bmvis.render import row_tensors
 from bmvis.render.html import members
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
@@ -98,7 +98,7 @@ def test_similar_modules_have_the_entries_of_their_row() -> None:
         blocks[1][0][name] = nn.Parameter(torch.zeros(3))
     page = layout(bmvis.capture(nn.Sequential(*blocks)), Options(fold="similar"))
     similar = next(found for found in page.rows if len(found.parameters) == 8)
-    assert [words.tensor_text(parameter) for parameter in similar.shown_parameters] == [
+    assert [row_tensors.tensor_text(parameter) for parameter in similar.shown_parameters] == [
         *(f"{name}:[2]" for name in "abcd"),
         *(f"{name}:[2-3]" for name in "efgh"),
     ]

@@ -1,6 +1,6 @@
 """Every mark of a row, state of a tensor, fact and legend entry is in every format.
 
-A kind that is added to `bmvis.render.words` needs a case here, and each case is looked for in each format.
+A kind that is added to `bmvis.render.row_marks` needs a case here, and each case is looked for in each format.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from bmvis.model.call import Call
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Buffer, Change, Module
 from bmvis.options.definitions import Options
-from bmvis.render import legend, words
+from bmvis.render import legend, row_marks, row_tensors
 from bmvis.render.html.legend import CLASSES
 from bmvis.render.html.tree import to_html
 from bmvis.render.terminal import lines_below
@@ -48,7 +48,7 @@ def unlike() -> Page:
     return layout(net(*blocks, layer("5", tensor("weight", 4, 4, trainable=False))), Options())
 
 
-MARKS: dict[words.MarkKind, tuple[Callable[[], Page], dict[str, str]]] = {
+MARKS: dict[row_marks.MarkKind, tuple[Callable[[], Page], dict[str, str]]] = {
     "similar": (
         lambda: layout(densenet((2, 3)), Options(fold="similar")),
         {
@@ -147,7 +147,7 @@ MARKS: dict[words.MarkKind, tuple[Callable[[], Page], dict[str, str]]] = {
         },
     ),
 }
-STATES: dict[words.StateKind, tuple[Callable[[], Page], dict[str, str]]] = {
+STATES: dict[row_tensors.StateKind, tuple[Callable[[], Page], dict[str, str]]] = {
     "delta": (
         lambda: layout(net(layer("fc", tensor("w", 2, delta=True, adapter="merged"))), Options()),
         {
@@ -205,20 +205,20 @@ STATES: dict[words.StateKind, tuple[Callable[[], Page], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("kind", get_args(words.MarkKind))
+@pytest.mark.parametrize("kind", get_args(row_marks.MarkKind))
 def test_every_format_has_every_mark(kind, form):
     make, expected = MARKS[kind]
     page = make()
-    assert kind in {mark.kind for row in page.rows for mark in words.row_marks(row)}
+    assert kind in {mark.kind for row in page.rows for mark in row_marks.row_marks(row)}
     assert_only_there(page, expected, form)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("kind", get_args(words.StateKind))
+@pytest.mark.parametrize("kind", get_args(row_tensors.StateKind))
 def test_every_format_has_every_state_of_a_parameter(kind, form):
     make, expected = STATES[kind]
     page = make()
-    states = [s.kind for row in page.rows for p in row.parameters for s in words.parameter_states(p, page.dtype)]
+    states = [s.kind for row in page.rows for p in row.parameters for s in row_tensors.parameter_states(p, page.dtype)]
     assert kind in states
     assert_only_there(page, expected, form)
 
