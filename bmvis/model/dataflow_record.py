@@ -22,7 +22,7 @@ from typing import Any, Literal
 import msgspec
 
 from bmvis.model.dataflow import Dataflow, Dims, FlowOperation, FlowResult, FlowValue, ModuleCall
-from bmvis.model.snapshot_rows import as_json
+from bmvis.model.snapshot_records import as_json
 from bmvis.model.tree import join
 
 MAX_OPERATIONS = 1_000_000

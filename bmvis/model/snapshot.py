@@ -19,7 +19,7 @@ from bmvis.model.consistency import inconsistency
 from bmvis.model.dataflow_record import read_dataflow, write_dataflow
 from bmvis.model.optimizer import Optimizer
 from bmvis.model.settings import Configuration
-from bmvis.model.snapshot_rows import as_json, fold_rows, unfold_rows
+from bmvis.model.snapshot_records import as_json, read_records, write_records
 from bmvis.model.tensor_text import refuse_unknown_keys
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model, Problem
@@ -81,8 +81,8 @@ def dump(snapshot: Snapshot) -> str:
         lines += ['"configurations": [', ",\n".join(written), "],"]
     if model.optimizers:
         lines += ['"optimizers": [', ",\n".join(map(_optimizer, model.optimizers)), "],"]
-    rows = [f"{'  ' * row['depth']}{as_json(row)}" for row in fold_rows(model)]
-    return "\n".join(["{", *lines, '"rows": [', ",\n".join(rows), "]", "}", ""])
+    records = [f"{'  ' * record['depth']}{as_json(record)}" for record in write_records(model)]
+    return "\n".join(["{", *lines, '"rows": [', ",\n".join(records), "]", "}", ""])
 
 
 def load(text: str) -> Snapshot:
@@ -118,7 +118,7 @@ def load(text: str) -> Snapshot:
 def _model(content: dict[str, Any], version: int) -> Model:
     """Return the model of a parsed file."""
     return Model(
-        tuple(unfold_rows(content["rows"], content["device"])),
+        tuple(read_records(content["rows"], content["device"])),
         content["device"],
         tuple(content["notes"]),
         is_checkpoint=msgspec.convert(content.get("checkpoint", False), bool),

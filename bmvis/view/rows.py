@@ -14,14 +14,14 @@ from bmvis.model.totals import Totals, of_parameter, subtree_totals
 from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 from bmvis.options.definitions import Options
 from bmvis.view.convolutions import groups_of_convolutions
-from bmvis.view.differs import find_variants
-from bmvis.view.differs_notes import Variant
 from bmvis.view.extra_reprs import merge_extra_reprs
 from bmvis.view.folding import Folding, Group, represented_modules
 from bmvis.view.hidden import HiddenModules
 from bmvis.view.occurrences import Occurrences, count_occurrences
 from bmvis.view.page import Row
 from bmvis.view.ranges import Variation, find_variation, of_tensor, with_ranges
+from bmvis.view.variants.blocks import find_variants
+from bmvis.view.variants.differs_mark import Variant
 
 
 def make_rows(

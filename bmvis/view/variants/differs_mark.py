@@ -1,4 +1,4 @@
-"""The notes of variants: how a row differs from its counterpart, and one note for several alike ones."""
+"""The text of the mark "differs": how a row differs from its counterpart, and one note for several alike ones."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def merge_alike(notes: Notes, tensor_rows: int) -> Notes:
     return {"": msgspec.structs.replace(own, growth=growth, rows=rows), **kept}
 
 
-def merge_all(notes: Notes) -> Notes:
+def merge_notes(notes: Notes) -> Notes:
     """Return one note for a block, which names its rows that differ."""
     own = notes.get("", Variant(_reference(notes)))
     rows = [row for row in notes if row]

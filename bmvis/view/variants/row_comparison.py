@@ -8,10 +8,10 @@ from bmvis import humanize
 from bmvis.model.labels import label, series_label, shortened
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Model, Module, Parameter
-from bmvis.view.differs_notes import Variant
 from bmvis.view.folding import Folding, Group
 from bmvis.view.similarity import series
-from bmvis.view.tensor_differences import growth_of, size_words, state_words
+from bmvis.view.variants.differs_mark import Variant
+from bmvis.view.variants.tensor_comparison import growth_of, size_words, state_words
 
 WIDE_REFERENCE = 20
 """Maximum length of the names of a reference block. Notes with longer ones would take three lines of a terminal."""
@@ -29,7 +29,7 @@ class RowComparison:
 
     def __init__(self, model: Model, folding: Folding, totals: Sequence[Totals], *, buffers: bool) -> None:
         self.modules = model.modules
-        self.places = model.paths
+        self.paths = model.paths
         self.folding = folding
         self.below = _rows_below(folding.groups)
         self._alike = folding.forms or folding.signatures
@@ -62,7 +62,7 @@ class RowComparison:
 
     def compare(self, variant: int, reference: int) -> tuple[dict[int, Variant], set[int]]:
         """Return the differences of a row and of the rows below it, and the rows whose children were compared."""
-        above = self.places[self.members(reference)[0]].split(".")[-2:-1]
+        above = self.paths[self.members(reference)[0]].split(".")[-2:-1]
         write = series_label if self.folding.forms else label
         name = ".".join([*above, shortened(write(self.names(reference)), WIDE_REFERENCE)])
         found: dict[int, Variant] = {}
@@ -104,7 +104,7 @@ class RowComparison:
 
     def _is_first_occurrence(self, here: int, there: int) -> bool:
         """Return whether the counterpart is a later occurrence of the module itself."""
-        return self.modules[there].shared_with == self.places[here]
+        return self.modules[there].shared_with == self.paths[here]
 
     def _is_compared_below(self, row: int, here: int, there: int) -> bool:
         is_same_type = type_of(self.modules[here]) == type_of(self.modules[there])
@@ -201,7 +201,7 @@ class RowComparison:
                 continue
             # With similar folding, rows have ranges of sizes.
             size = "" if self.folding.forms else size_words(tensor, other)
-            if words := [*filter(None, [size]), *state_words(tensor, other, self.places[here], self.places[there])]:
+            if words := [*filter(None, [size]), *state_words(tensor, other, self.paths[here], self.paths[there])]:
                 yield name, ", ".join(words)
 
     def _pairs(self, here: int, there: int) -> list[tuple[str, Parameter | Buffer, Parameter | Buffer | None]]:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Model, Module
-from bmvis.view.differs_notes import Notes, Variant, merge_alike, merge_all
-from bmvis.view.differs_rows import RowComparison, type_of
 from bmvis.view.folding import Folding
 from bmvis.view.similarity import BLOCK, series
+from bmvis.view.variants.differs_mark import Notes, Variant, merge_alike, merge_notes
+from bmvis.view.variants.row_comparison import RowComparison, type_of
 
 _MAX_VARIANTS = 4
 """Maximum number of groups at which numbered blocks are variants of each other, if no group has half of the blocks."""
@@ -61,21 +61,21 @@ def _block_notes(rows: RowComparison, block: int, found: dict[int, Variant]) -> 
 
 def _path(rows: RowComparison, block: int, row: int) -> str:
     """Return the path of a row below its block; '' for the block itself."""
-    above, path = (rows.places[rows.members(index)[0]] for index in (block, row))
+    above, path = (rows.paths[rows.members(index)[0]] for index in (block, row))
     return path[len(above) + 1 :]
 
 
 def _by_module(rows: RowComparison, blocks: Sequence[tuple[int, Notes]]) -> dict[int, Variant]:
     """Return the notes by the first modules of their rows, with one for a block if the page has many."""
     count, found = sum(len(notes) for _, notes in blocks), dict[int, Variant]()
-    places = {rows.places[group.members[0]]: group.members[0] for group in rows.folding.groups} if blocks else {}
+    first_modules = {rows.paths[group.members[0]]: group.members[0] for group in rows.folding.groups} if blocks else {}
     for block, notes in sorted(blocks, key=lambda one: -len(one[1])):
         kept = notes
         if _ROWS_A_NOTE * count > len(rows.below) and len(notes) >= _MANY_NOTES:
-            kept = merge_all(notes)
+            kept = merge_notes(notes)
             count -= len(notes) - 1
-        above = rows.places[rows.members(block)[0]]
-        found |= {places[f"{above}.{path}" if path else above]: note for path, note in kept.items()}
+        above = rows.paths[rows.members(block)[0]]
+        found |= {first_modules[f"{above}.{path}" if path else above]: note for path, note in kept.items()}
     return found
 
 

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from bmvis import humanize
 from bmvis.model.tree import Buffer, Parameter
-from bmvis.view.differs_notes import Growth
 from bmvis.view.folding import relative_path
 from bmvis.view.param_groups import groups_text
+from bmvis.view.variants.differs_mark import Growth
 
 Tensor: TypeAlias = Parameter | Buffer
 
@@ -73,10 +73,10 @@ def _parameter_words(tensor: Parameter, other: Parameter) -> Iterator[str]:
         yield other.quantization or "not quantized"
 
 
-def _ties(parameter: Parameter, place: str) -> Hashable:
-    return relative_path(place, parameter.tied_to), [relative_path(place, key) for key in parameter.tied_by]
+def _ties(parameter: Parameter, path: str) -> Hashable:
+    return relative_path(path, parameter.tied_to), [relative_path(path, key) for key in parameter.tied_by]
 
 
 def _tied(parameter: Parameter) -> str:
-    places = [parameter.tied_to] if parameter.tied_to else list(parameter.tied_by)
-    return f"tied to {places[0]}" if places else "not tied"
+    paths = [parameter.tied_to] if parameter.tied_to else list(parameter.tied_by)
+    return f"tied to {paths[0]}" if paths else "not tied"
