@@ -25,7 +25,7 @@ from bmvis.source.pyproject import project_folder
 from bmvis.source.written_files import WrittenFiles
 from bmvis.untrusted.file_names import local, utf8
 from bmvis.untrusted.regular_file import read_regular
-from bmvis.worker.protocol import Built, Fact, Failed, Reply
+from bmvis.worker.protocol import Built, Failed, Reply
 
 MAX_BYTES = 500_000_000
 """Maximum size of all entries in bytes; the least recently used ones are removed."""
