@@ -59,11 +59,11 @@ def match(model: Model, pattern: str | Iterable[str]) -> list[str]:
         >>> match(bert, r"[r]layer\.\d\.output\.dense")
         ['encoder.layer.0.output.dense', 'encoder.layer.1.output.dense']
     """
-    places = model.paths
+    paths = model.paths
     patterns = (
         parse_patterns(pattern) if isinstance(pattern, str) else [p for text in pattern for p in parse_patterns(text)]
     )
-    return [places[index] for index in sorted({index for one in patterns for index in find(places, one)})]
+    return [paths[index] for index in sorted({index for one in patterns for index in find(paths, one)})]
 
 
 def parse_patterns(text: str) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def _require_compiles(expression: str) -> None:
         raise OptionError(f"invalid regular expression {shown!r}: {error}") from None
 
 
-def find(places: Sequence[str], pattern: str) -> Sequence[int]:
+def find(paths: Sequence[str], pattern: str) -> Sequence[int]:
     """Return the indices of the paths that one pattern matches. No pattern matches the root, whose path is ''.
 
     Raises:
@@ -109,22 +109,22 @@ def find(places: Sequence[str], pattern: str) -> Sequence[int]:
         [2]
     """
     if pattern.startswith(REGEX):
-        found = _search(pattern.removeprefix(REGEX), tuple(places))
+        found = _search(pattern.removeprefix(REGEX), tuple(paths))
         if isinstance(found, HighlightError):
             raise found
         return found
     end = f".{pattern}"
-    return [index for index, path in enumerate(places) if path == pattern or path.endswith(end)]
+    return [index for index, path in enumerate(paths) if path == pattern or path.endswith(end)]
 
 
 @lru_cache(maxsize=16)
-def _search(expression: str, places: tuple[str, ...]) -> Sequence[int] | HighlightError:
+def _search(expression: str, paths: tuple[str, ...]) -> Sequence[int] | HighlightError:
     """Search in a process that is stopped after `TIMEOUT` seconds, so that a page cannot block the build.
 
     Errors are returned, not raised, so that `lru_cache` caches them as well.
     """
     command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("regex_search.py"))]
-    question = json.dumps([expression, places])
+    question = json.dumps([expression, paths])
     try:
         ran = subprocess.run(command, input=question, capture_output=True, text=True, timeout=TIMEOUT, check=True)
     except subprocess.TimeoutExpired:
@@ -138,12 +138,12 @@ def _search(expression: str, places: tuple[str, ...]) -> Sequence[int] | Highlig
     return tuple(json.loads(ran.stdout))
 
 
-def missing(model: Model, places: Sequence[str], pattern: str) -> HighlightError:
+def missing(model: Model, paths: Sequence[str], pattern: str) -> HighlightError:
     """Return the error for a pattern that matches no module. Its hint suggests the closest path suffixes.
 
     Args:
         model: the model that was searched.
-        places: the paths of its modules.
+        paths: the paths of its modules.
         pattern: the pattern that matches none of them.
 
     Returns:
@@ -155,21 +155,21 @@ def missing(model: Model, places: Sequence[str], pattern: str) -> HighlightError
         "'encodr' matches no module of this ModuleDict (did you mean 'encoder'?)"
     """
     plain = re.sub(r"\\(.)", r"\1", pattern.removeprefix(REGEX)).strip("^$")
-    near = _nearest(places, plain)
-    if _is_tensor(model, places, plain):
+    near = _nearest(paths, plain)
+    if _is_tensor(model, paths, plain):
         hint = f"it is a parameter; its module is {plain.rpartition('.')[0]!r}"
     elif near:
         hint = f"did you mean {' or '.join(map(repr, near))}?"
     else:
-        names = dict.fromkeys(path for path in places if path and "." not in path)
+        names = dict.fromkeys(path for path in paths if path and "." not in path)
         hint = f"the first modules are {', '.join(islice(names, 8))}" if names else "the model has no modules"
     return HighlightError(f"{pattern!r} matches no module of this {model.root.type}", hint=hint)
 
 
-def _nearest(places: Iterable[str], wanted: str) -> list[str]:
+def _nearest(paths: Iterable[str], wanted: str) -> list[str]:
     """Return up to three similar path suffixes with as many names, and only one of those that differ in numbers."""
     level = wanted.count(".") + 1
-    ends = (".".join(path.split(".")[-level:]) for path in places if path)
+    ends = (".".join(path.split(".")[-level:]) for path in paths if path)
     alike = {re.sub(r"\d+", "0", end): end for end in reversed(list(islice(dict.fromkeys(ends), _MOST_NAMES)))}
     close = difflib.get_close_matches(re.sub(r"\d+", "0", wanted), alike, n=3, cutoff=0.6)
     return [alike[end] for end in close if _likeness(end, wanted) > _likeness(close[0], wanted) - 0.1]
@@ -179,9 +179,9 @@ def _likeness(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one, other).ratio()
 
 
-def _is_tensor(model: Model, places: Sequence[str], wanted: str) -> bool:
+def _is_tensor(model: Model, paths: Sequence[str], wanted: str) -> bool:
     above, _, name = wanted.rpartition(".")
     return bool(above) and any(
         (path == above or path.endswith(f".{above}")) and any(p.name == name for p in module.parameters)
-        for path, module in zip(places, model.modules, strict=True)
+        for path, module in zip(paths, model.modules, strict=True)
     )

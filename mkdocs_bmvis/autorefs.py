@@ -31,7 +31,7 @@ def targets(name: str, anchor: str, model: Model, page: Page) -> dict[str, str]:
     """
     from bmvis.render.html.tree import module_ids
 
-    return {name: anchor} | {f"{name}:{path}": place for path, place in module_ids(anchor, model, page).items()}
+    return {name: anchor} | {f"{name}:{path}": location for path, location in module_ids(anchor, model, page).items()}
 
 
 class ModuleLinks:
@@ -53,7 +53,7 @@ class ModuleLinks:
             autorefs: the plugin, before it replaces the references.
             warn: reports a reference that matches no row, or several rows.
         """
-        for place, content in contents:
+        for location, content in contents:
             for match in dict.fromkeys(_REFERENCE.findall(content) if "<autoref " in content else ()):
                 name, path = map(unescape, match)
                 page, modules = self._trees.get(name, (None, {}))
@@ -62,7 +62,7 @@ class ModuleLinks:
                 if anchor := find_anchor(modules, path):
                     autorefs.register_anchor(page, f"{name}:{path}", anchor)
                 else:
-                    warn(f"{place}: {missing_module(name, modules, path)}")
+                    warn(f"{location}: {missing_module(name, modules, path)}")
 
 
 def with_ends(identifiers: Mapping[str, str]) -> dict[str, str]:

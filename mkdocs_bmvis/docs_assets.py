@@ -107,6 +107,6 @@ def _ignore(folder: Path) -> None:
 
 def _remove_old(folder: Path, release: str) -> None:
     """Remove the files of other releases, which no page of a clean build links."""
-    for place in folder.iterdir():
-        if _RELEASE.fullmatch(place.name) and place.name != release:
-            shutil.rmtree(place, ignore_errors=True)
+    for entry in folder.iterdir():
+        if _RELEASE.fullmatch(entry.name) and entry.name != release:
+            shutil.rmtree(entry, ignore_errors=True)

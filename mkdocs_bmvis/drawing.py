@@ -91,7 +91,7 @@ class Trees:
 
     def _place(self, raw: str, page: HostPage, line: int | None) -> str:
         """Return the location of an element, also of one that is not in the file of its page."""
-        place = page.place(line)
+        place = page.location(line)
         if line is None:
             folders = [Path(self.settings.cwd, entry) for entry in self.settings.path]
             shown = f"in included text, {' '.join(raw.split())}"
@@ -151,7 +151,7 @@ class Trees:
             self.models, asked, self.settings, self.sources, lambda drift: self.fail(drift, element.raw, page, line)
         )
         for note in built.model.notes:
-            LOG.info("%s: %r: %s", page.place(line), reference, one_line(note))
+            LOG.info("%s: %r: %s", page.location(line), reference, one_line(note))
         drawn = layout(built.model, options, built.base)
         for warning in drawn.warnings:
             self.fail(warning, element.raw, page, line)

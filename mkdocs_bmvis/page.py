@@ -90,7 +90,7 @@ class HostPage:
             report(OptionError("the pages for the models of this list were not written", hint=hint))
         return self.model_pages.get(key, {})
 
-    def place(self, line: int | None) -> str:
+    def location(self, line: int | None) -> str:
         """Return the location of a line for the log, such as `docs/page.md:12`."""
         name = self.name or (shown_path(self.file) if self.file else "")
         if line is None:
@@ -144,9 +144,9 @@ def shown_path(file: Path) -> str:
 
 def _python_files(folders: Iterable[Path]) -> Iterator[Path]:
     for folder in folders:
-        for place, below, names in os.walk(folder):
+        for location, below, names in os.walk(folder):
             below[:] = sorted(name for name in below if name.isidentifier())  # no `.venv`, no `site-packages`
-            yield from (Path(place, name) for name in sorted(names) if name.endswith(".py"))
+            yield from (Path(location, name) for name in sorted(names) if name.endswith(".py"))
 
 
 def _starts_with(text: str, start: int, raw: str) -> bool:

@@ -67,10 +67,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             OptionError: a folder of `cwd` or `path` does not exist.
         """
         cwd = (project or Path()).joinpath(self.cwd).resolve()
-        for name, place in (("cwd", cwd), *(("path", cwd / entry) for entry in self.path)):
-            if not place.is_dir():
+        for name, folder in (("cwd", cwd), *(("path", cwd / entry) for entry in self.path)):
+            if not folder.is_dir():
                 raise OptionError(
-                    f"setting {name!r}: folder {place} does not exist", hint="relative paths start at 'cwd'"
+                    f"setting {name!r}: folder {folder} does not exist", hint="relative paths start at 'cwd'"
                 )
         cache = self.cache if self.cache is not None else CACHE if project else ""
         return msgspec.structs.replace(self, cwd=str(cwd), cache=cache)

@@ -30,13 +30,13 @@ Report = Callable[[BmvisError, str], object]
 """Reports a problem at a location."""
 
 
-def read_table(element: Element, defaults: Options, place: str = "") -> tuple[TableOptions, tuple[Entry, ...]]:
+def read_table(element: Element, defaults: Options, location: str = "") -> tuple[TableOptions, tuple[Entry, ...]]:
     """Return the options and the lines of a table.
 
     Args:
         element: the element.
         defaults: the options of the site.
-        place: the location of the element. A location that ends in a line number is that of the first line.
+        location: the location of the element. A location that ends in a line number is that of the first line.
 
     Raises:
         OptionError: an attribute is unknown, or its value is invalid.
@@ -44,22 +44,28 @@ def read_table(element: Element, defaults: Options, place: str = "") -> tuple[Ta
     names = [option.name for option in TABLE_OPTIONS]
     written = attributes_of_list(element, TABLE, names, "a table does not accept the attribute 'factory'")
     models = written.pop("models", "") or ""
-    return parse_table_options(written, defaults), read_entries(_lines(element, models, place), place)
+    return parse_table_options(written, defaults), read_entries(_lines(element, models, location), location)
 
 
-def _lines(element: Element, models: str, place: str) -> Iterator[tuple[str, str]]:
-    file, _, number = place.removeprefix("line ").rpartition(":")
+def _lines(element: Element, models: str, location: str) -> Iterator[tuple[str, str]]:
+    file, _, number = location.removeprefix("line ").rpartition(":")
     written = _VALUE.search(element.raw)
     for index, text in enumerate(models.splitlines()):
         if written and number.isdigit():
             line = int(number) + element.raw.count("\n", 0, written.end()) + index
             yield text, f"{file}:{line}" if file else f"line {line}"
         else:
-            yield text, place
+            yield text, location
 
 
 def draw_table(
-    element: Element, page: HostPage, models: Models, settings: Settings, sources: set[str], report: Report, place: str
+    element: Element,
+    page: HostPage,
+    models: Models,
+    settings: Settings,
+    sources: set[str],
+    report: Report,
+    location: str,
 ) -> Markup:
     """Return the table. A model that fails is reported, and its row shows the error.
 
@@ -70,16 +76,16 @@ def draw_table(
         settings: the settings of the site.
         sources: takes the files that the table depends on.
         report: reports each problem.
-        place: the location of the element.
+        location: the location of the element.
     """
-    options, entries = read_table(element, settings.options, place)
+    options, entries = read_table(element, settings.options, location)
     own, data = own_columns(options, settings, sources)
 
     def build(entry: Entry, request: ModelRequest) -> Model:
         return request_model(models, request, settings, sources, lambda drift: report(drift, entry.location)).model
 
     here = {reference: f"#{tree}" for reference, tree in trees_on(page.text).items()}
-    own_pages = page.links(gallery_key(options, entries), lambda error: report(error, place))
+    own_pages = page.links(gallery_key(options, entries), lambda error: report(error, location))
     links = {**page.model_links, **here, **own_pages}
     results = [
         msgspec.structs.replace(result, href=links.get(result.entry.reference, ""))
@@ -91,7 +97,7 @@ def draw_table(
         for warning in row.warnings:
             report(warning, row.entry.location)
     anchor = page.take_anchor(options.name, "bmvis-table")
-    return to_html_table(made, anchor, place)
+    return to_html_table(made, anchor, location)
 
 
 def _report_problems(

@@ -44,7 +44,7 @@ def shown_id(node: nodes.Element) -> str:
 
 
 def link_to(
-    place: tuple[str, str],
+    target: tuple[str, str],
     fromdocname: str,
     text: nodes.Element,
     builder: Builder,
@@ -54,14 +54,14 @@ def link_to(
     """Return a link to a document and an id on it.
 
     Args:
-        place: the document and the id; '' for the document itself.
+        target: the document and the id; '' for the document itself.
         fromdocname: the document with the link.
         text: the text of the link.
         builder: the builder.
         names: the ids of trees that have another id on the one page of singlehtml.
         title: the tooltip.
     """
-    docname, anchor = place[0], _renamed(place[1], names)
+    docname, anchor = target[0], _renamed(target[1], names)
     if builder.name == "singlehtml":  # all documents are one page, so links between two documents do not work
         fromdocname = docname
     return make_refnode(builder, fromdocname, docname, anchor or None, text, title)

@@ -254,10 +254,10 @@ class BmvisDomain(Domain):
             docname, _, anchor = target.partition("#")
             return link_to((docname, anchor), fromdocname, contnode, builder, self.renamed)
         trees, name = self.named_trees(), target.partition(":")[0]
-        place = trees.find(target)
-        if place and not has_row_anchors(builder, trees.by_name.get(name)):
-            place = trees.find(name)
-        return link_to(place, fromdocname, contnode, builder, self.renamed, target) if place else None
+        found = trees.find(target)
+        if found and not has_row_anchors(builder, trees.by_name.get(name)):
+            found = trees.find(name)
+        return link_to(found, fromdocname, contnode, builder, self.renamed, target) if found else None
 
     def resolve_any_xref(
         self,

@@ -31,7 +31,7 @@ class _OneOfMany(str):
         return 0
 
 
-def place(location: str, folder: str | os.PathLike[str]) -> str:
+def shown_location(location: str, folder: str | os.PathLike[str]) -> str:
     """Return a location for a page: relative to the source folder, so that it is the same on each machine."""
     return os.path.relpath(location, folder).replace(os.sep, "/")
 

@@ -27,7 +27,7 @@ from bmvis.worker.protocol import Fact, Listed
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.contents import model_contents
 from sphinx_bmvis.domain import GalleryKey, domain_of
-from sphinx_bmvis.errors import admonition, place, warn
+from sphinx_bmvis.errors import admonition, shown_location, warn
 from sphinx_bmvis.lazy import ListDirective
 from sphinx_bmvis.nodes import captioned_gallery, gallery_caption, model_gallery, search_text
 from sphinx_bmvis.settings import site_options
@@ -162,7 +162,7 @@ class FillGalleries(SphinxPostTransform):
         cards, fold = [], site_options(self.config).fold
         for entry in gallery.entries:
             answer = domain.answer(node["options"].request(entry))
-            shown = msgspec.structs.replace(entry, location=place(entry.location, self.env.srcdir))
+            shown = msgspec.structs.replace(entry, location=shown_location(entry.location, self.env.srcdir))
             shown = with_own_columns(shown, node["own"])
             cards.append(
                 make_card(
@@ -220,7 +220,7 @@ class PlainGalleries(SphinxPostTransform):
     def _plain(self, node: model_gallery) -> Iterator[nodes.Element]:
         """Yield a list for each group of the gallery, or the error as an admonition."""
         if "error" in node:
-            yield admonition(node["error"], place(node["location"], self.env.srcdir))
+            yield admonition(node["error"], shown_location(node["location"], self.env.srcdir))
             return
         for title, cards in grouped(node["cards"], node["options"]):
             if title:
@@ -240,9 +240,9 @@ class PlainGalleries(SphinxPostTransform):
 
     def _link(self, docname: str, title: str) -> addnodes.pending_xref:
         """Return a reference to a model page. Sphinx resolves it for each format."""
-        place = {"refdomain": "std", "reftype": "doc", "reftarget": f"/{docname}", "refexplicit": True}
+        attributes = {"refdomain": "std", "reftype": "doc", "reftarget": f"/{docname}", "refexplicit": True}
         text = nodes.inline(text=title)
-        return addnodes.pending_xref("", text, refdoc=self.env.docname, refwarn=True, **place)
+        return addnodes.pending_xref("", text, refdoc=self.env.docname, refwarn=True, **attributes)
 
 
 def _own_value(text: str) -> nodes.Node:

@@ -29,7 +29,7 @@ from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_option
 from bmvis.overviews.pages import markdown_escaped, model_pages
 from bmvis.overviews.table_options import TableOptions, parse_table_options
 from sphinx_bmvis.domain import domain_of
-from sphinx_bmvis.errors import place
+from sphinx_bmvis.errors import shown_location
 from sphinx_bmvis.settings import site_options, source_of
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def include_own_pages(app: Sphinx) -> None:
 
 def _report_unwritable(app: Sphinx, error: OSError) -> None:
     """Warn once that the source folder is read-only. Only the pages that are there become links."""
-    file = place(str(error.filename), app.srcdir)
+    file = shown_location(str(error.filename), app.srcdir)
     text = f"cannot write the model pages of galleries: {error.strerror}, {file!r} (galleries have no links to them)"
     logger.warning("%s", text, type="bmvis", subtype="option")
     pages = domain_of(app.env).pages

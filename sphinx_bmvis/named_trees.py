@@ -10,7 +10,7 @@ from bmvis.view.targets import find_anchor, missing_module
 from sphinx_bmvis.answers import Layouts, TreeKey, tree_key
 from sphinx_bmvis.requests import TreeRequest
 
-Place = tuple[str, str]
+Target = tuple[str, str]
 """A document, and the id of an element in it."""
 
 
@@ -50,8 +50,8 @@ class NamedTrees:
         return found
 
     @property
-    def _failed(self) -> dict[str, Place]:
-        """Return the place of each error box of a tree with a name and an invalid option."""
+    def _failed(self) -> dict[str, Target]:
+        """Return the target of each error box of a tree with a name and an invalid option."""
         failed = self._failed_on
         return {name: (page, failed[page][name]) for page in sorted(failed, reverse=True) for name in failed[page]}
 
@@ -70,8 +70,8 @@ class NamedTrees:
         kept = self._ids.get(tree_key(request))
         return {path: request.anchor + end for path, end in self._layouts.ids(kept).items()} if kept else {}
 
-    def find(self, target: str) -> Place | None:
-        """Return the place of a tree, or of the row of a module, such as `bert:encoder.layer.0`; None if unknown."""
+    def find(self, target: str) -> Target | None:
+        """Return the target of a tree, or of the row of a module, such as `bert:encoder.layer.0`; None if unknown."""
         name, _, path = target.partition(":")
         page, request = self.by_name.get(name, ("", None))
         if request is None:

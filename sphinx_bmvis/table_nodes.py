@@ -10,7 +10,7 @@ from sphinx import addnodes
 
 from bmvis.overviews.table import Cell, Heading, Table, TableRow
 from bmvis.render.table_text import NO_VALUE
-from sphinx_bmvis.errors import place
+from sphinx_bmvis.errors import shown_location
 from sphinx_bmvis.nodes import model_table, table_box, table_value
 from sphinx_bmvis.roles import DOMAIN, TABLE_LINK
 from sphinx_bmvis.table_columns import BookColumn, Fit, fit
@@ -84,7 +84,7 @@ class TableNodes:
         return addnodes.pending_xref("", nodes.inline(text=text), refdoc=self._written["docname"], **target)
 
     def _failed(self, row: TableRow) -> list[nodes.entry]:
-        where = place(row.entry.location, self._srcdir) if row.entry.location else ""
+        where = shown_location(row.entry.location, self._srcdir) if row.entry.location else ""
         name = nodes.Text(row.entry.shown)
         problem = [nodes.strong(text="Not built:"), nodes.Text(f" {row.problem}" + (f" ({where})" if where else ""))]
         count = len(self._table.headings)

@@ -27,7 +27,7 @@ class ModelTable(ModelGallery):
     """Show a row for each model that the content lists, a line each; without content, for all that have a name."""
 
     def run(self) -> list[nodes.Node]:
-        """Return the place of the table, and the table of contents that its models' pages belong to."""
+        """Return a node for the table, and the table of contents that its models' pages belong to."""
         source, line = self.get_source_info()
         location = f"{source}:{line}"
         try:
@@ -56,7 +56,7 @@ class FillTables(SphinxPostTransform):
     default_priority = 5  # before references are resolved
 
     def run(self, **kwargs: Any) -> None:
-        """Replace all places of tables on the page."""
+        """Fill all tables of the page."""
         for node in list(self.document.findall(model_table)):
             try:
                 made = self._table(node)
@@ -103,7 +103,7 @@ def _link_targets(env: BuildEnvironment, docname: str) -> dict[str, tuple[str, s
             is_tree = request.anchor and request.anchor not in domain.galleries.get(page, {})
             if is_tree and not request.options.base:
                 trees.setdefault(request.reference, (page, request.anchor))
-    here = {reference: place for reference, place in trees.items() if place[0] == docname}
+    here = {reference: target for reference, target in trees.items() if target[0] == docname}
     pages = (item for found in domain.pages.values() for item in found.items())
     written = {reference: (page, "") for reference, page in pages if page in env.found_docs}
     return trees | written | here

@@ -16,7 +16,7 @@ from bmvis.view.layout import layout
 from bmvis.view.page import Page
 from bmvis.worker.protocol import model_request
 from sphinx_bmvis.domain import domain_of
-from sphinx_bmvis.errors import admonition, place, warn
+from sphinx_bmvis.errors import admonition, shown_location, warn
 from sphinx_bmvis.nodes import TYPE_OF, model_structure, search_text
 
 
@@ -49,8 +49,8 @@ class FillTrees(SphinxPostTransform):
 
     def _type_reference(self, name: str) -> pending_xref:
         """Return an optional reference to the documentation of a type. Only its target is used, so it has no text."""
-        place = {"refdomain": "py", "reftype": "class", "reftarget": name, "refexplicit": True, TYPE_OF: name}
-        return pending_xref("", nodes.inline(**{TYPE_OF: name}), refdoc=self.env.docname, refwarn=False, **place)
+        attributes = {"refdomain": "py", "reftype": "class", "reftarget": name, "refexplicit": True, TYPE_OF: name}
+        return pending_xref("", nodes.inline(**{TYPE_OF: name}), refdoc=self.env.docname, refwarn=False, **attributes)
 
 
 def _documented_types(page: Page) -> Iterator[str]:
@@ -76,7 +76,7 @@ class PlainTrees(SphinxPostTransform):
     def _plain(self, node: model_structure) -> list[nodes.Element]:
         """Return the tree as a literal block with its caption, or the error as an admonition."""
         if "error" in node:
-            return [admonition(node["error"], place(node["location"], self.env.srcdir))]
+            return [admonition(node["error"], shown_location(node["location"], self.env.srcdir))]
         text = to_text(node["page"])
         caption = node["page"].options.caption
         block = nodes.literal_block(text, text, language="none")

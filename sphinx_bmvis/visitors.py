@@ -26,7 +26,7 @@ from bmvis.unique_names import unique_name
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.page import Page
 from sphinx_bmvis.anchors import EPUB, shown_id
-from sphinx_bmvis.errors import place
+from sphinx_bmvis.errors import shown_location
 from sphinx_bmvis.nodes import (
     TYPE_OF,
     captioned_structure,
@@ -155,7 +155,7 @@ def _label(translator: LaTeXTranslator, node: model_structure, path: str) -> str
 
 
 def _where(translator: SphinxTranslator, node: model_structure | model_gallery) -> str:
-    return place(node["location"], translator.builder.srcdir)
+    return shown_location(node["location"], translator.builder.srcdir)
 
 
 def _numbered(translator: HTML5Translator, node: model_structure | model_gallery) -> str:
@@ -171,13 +171,13 @@ def _numbered(translator: HTML5Translator, node: model_structure | model_gallery
 def _type_links(node: model_structure) -> TypeLink:
     """Return a function that writes a type, as a link if Sphinx found its documentation."""
     resolved = node.findall(nodes.reference)
-    places = {text[TYPE_OF]: found for found in resolved for text in found.findall(nodes.inline)}
+    links = {text[TYPE_OF]: one for one in resolved for text in one.findall(nodes.inline)}
 
     def link(module: Module) -> Markup | None:
-        place = places.get(module.documented_as)
-        if place is None:
+        found = links.get(module.documented_as)
+        if found is None:
             return None
-        href = place["refuri"] if "refuri" in place else f"#{place['refid']}"
-        return tag("i", join("(", tag("a", module.type, href=href, title=place.get("reftitle")), ")"))
+        href = found["refuri"] if "refuri" in found else f"#{found['refid']}"
+        return tag("i", join("(", tag("a", module.type, href=href, title=found.get("reftitle")), ")"))
 
     return link

@@ -151,10 +151,10 @@ def _incomplete(task: _Task, model: Model, failure: Failure, reason: str) -> Mod
 def _describe(failure: Failure) -> str:
     """Return which function failed, where, and the exception that it raised."""
     text = f"{failure.exception}: {failure.text}" if failure.text else failure.exception
-    return f"{failure.function} in {_place(failure.file, failure.line)} raised {loader.without_addresses(text)}"
+    return f"{failure.function} in {_shown_branch(failure.file, failure.line)} raised {loader.without_addresses(text)}"
 
 
-def _place(file: str, line: int) -> str:
+def _shown_branch(file: str, line: int) -> str:
     return f"{tracebacks.short_path(file)}, line {line}"
 
 
@@ -181,10 +181,10 @@ def _branch_notes(log: FailureLog) -> tuple[str, ...]:
     """Return a note that names the code that may build a different model on the meta device."""
     if not log.branches:
         return ()
-    places = "; ".join(_place(*branch) for branch in list(log.branches)[:MAX_BRANCHES])
+    branches = "; ".join(_shown_branch(*branch) for branch in list(log.branches)[:MAX_BRANCHES])
     more = f" and {len(log.branches) - MAX_BRANCHES} more places" if len(log.branches) > MAX_BRANCHES else ""
     return (
-        f"{places}{more} checked the device or address of a tensor, which differ on the meta device: if the "
+        f"{branches}{more} checked the device or address of a tensor, which differ on the meta device: if the "
         f"model depends on them, set device: cpu",
     )
 

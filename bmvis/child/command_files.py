@@ -54,32 +54,32 @@ def _files(words: list[str], here: str, depth: int = 0) -> Iterator[str]:
     folders = [here]
     for argument in words:
         for text in filter(None, (argument, argument.partition("=")[2])):
-            for place in _places(text, folders):
-                if os.path.isdir(place) and len(folders) < _MAX_FOLDERS:
-                    folders.append(str(place))
-                if glob.has_magic(place.name) and os.path.isdir(place.parent):
-                    yield str(place.parent)
-                if os.path.isfile(place):
-                    yield str(place)
-                    if place.suffix == ".py":
-                        yield from _modules_next_to(place)
-                    if place.suffix in _SHELL_SCRIPTS and depth < _MAX_DEPTH:
-                        yield from _files(_words(_text(place)), here, depth + 1)
+            for path in _paths(text, folders):
+                if os.path.isdir(path) and len(folders) < _MAX_FOLDERS:
+                    folders.append(str(path))
+                if glob.has_magic(path.name) and os.path.isdir(path.parent):
+                    yield str(path.parent)
+                if os.path.isfile(path):
+                    yield str(path)
+                    if path.suffix == ".py":
+                        yield from _modules_next_to(path)
+                    if path.suffix in _SHELL_SCRIPTS and depth < _MAX_DEPTH:
+                        yield from _files(_words(_text(path)), here, depth + 1)
 
 
-def _places(text: str, folders: list[str]) -> Iterator[Path]:
+def _paths(text: str, folders: list[str]) -> Iterator[Path]:
     """Yield the paths that a word names below each of some folders, and those that match its wildcards."""
     for folder in () if "\0" in text else folders[:]:
-        place = Path(os.path.normpath(os.path.join(folder, text)))
-        yield place
-        if glob.has_magic(place.name):
-            yield from map(Path, islice(glob.iglob(str(place)), _MAX_MODULES))
+        path = Path(os.path.normpath(os.path.join(folder, text)))
+        yield path
+        if glob.has_magic(path.name):
+            yield from map(Path, islice(glob.iglob(str(path)), _MAX_MODULES))
 
 
 def _module_files(module: str, here: str) -> Iterator[str]:
     """Yield the files of a module that `python -m` runs, and the modules next to it."""
-    place = Path(here, *module.replace("\0", "").split("."))
-    for file in (place.with_name(f"{place.name}.py"), place / "__main__.py"):
+    path = Path(here, *module.replace("\0", "").split("."))
+    for file in (path.with_name(f"{path.name}.py"), path / "__main__.py"):
         if os.path.isfile(file):
             yield from _modules_next_to(file)
 

@@ -194,12 +194,12 @@ class FileTracker:
                 return original(path, *arguments, **keywords)  # there is an audit event
             with once(self.record.busy) as is_first:
                 if is_first:
-                    place = path if folder is None else below(folder, path)
+                    full_path = path if folder is None else below(folder, path)
                     if name == "open":
-                        self._on_open(_getframe(1), place, None, arguments[0] if arguments else 0)
+                        self._on_open(_getframe(1), full_path, None, arguments[0] if arguments else 0)
                         return original(path, *arguments, **keywords)  # the event has not the folder
                     follows = name not in ("lstat", "readlink") and keywords.get("follow_symlinks", True)
-                    self.record.note_state(place, _getframe(1), follows=follows, is_read=name != "lstat")
+                    self.record.note_state(full_path, _getframe(1), follows=follows, is_read=name != "lstat")
             return original(path, *arguments, **keywords)
 
         for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):

@@ -103,9 +103,9 @@ class ImportTracker:
     def _note_namespace(self, name: str, path: Any) -> None:
         """Record that the folders of a namespace package have no `__init__.py`, which would be imported instead."""
         for folder in path if type(path).__name__ == "_NamespacePath" else ():
-            place = os.path.join(os.path.abspath(str(folder)), "__init__.py")
-            if place.startswith(self.record.paths.roots):
-                key: Key = ("exists", place)
+            init_file = os.path.join(os.path.abspath(str(folder)), "__init__.py")
+            if init_file.startswith(self.record.paths.roots):
+                key: Key = ("exists", init_file)
                 self.record.values.setdefault(key, value_of(Fact(*key)))
                 self.record.seen[name].add(key)
 

@@ -85,9 +85,9 @@ def _of_groups(root: Path = Path("/")) -> Iterator[int]:
         top = root / "sys/fs/cgroup" / ("memory" if controllers else "")
         name = "memory.limit_in_bytes" if controllers else "memory.max"
         folder = top / path.lstrip("/")
-        for place in (folder, *folder.parents):
-            if place.is_relative_to(top):
-                yield _number(place / name)
+        for group in (folder, *folder.parents):
+            if group.is_relative_to(top):
+                yield _number(group / name)
 
 
 def _number(file: Path) -> int:

@@ -54,8 +54,8 @@ def _format(error: BaseException) -> str:
 
 
 def _entry(frame: traceback.FrameSummary) -> str:
-    place = f'  File "{_relative(frame.filename)}", line {frame.lineno}, in {frame.name}'
-    return f"{place}\n    {frame.line}" if frame.line else place
+    heading = f'  File "{_relative(frame.filename)}", line {frame.lineno}, in {frame.name}'
+    return f"{heading}\n    {frame.line}" if frame.line else heading
 
 
 def _frames(count: int) -> str:

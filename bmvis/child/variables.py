@@ -62,14 +62,14 @@ class VariableReads:
         @functools.wraps(iterate)
         def watched_iterate(environment: Any) -> Iterator[Any]:
             frame = _reader(_getframe(1))
-            place = (id(frame), frame.f_lasti if frame else 0)
+            position = (id(frame), frame.f_lasti if frame else 0)
             self._on_whole(frame)
-            self._whole.append(place[0])
+            self._whole.append(position[0])
             try:
                 yield from iterate(environment)
             finally:
-                self._whole.remove(place[0])
-                self._last_whole = place
+                self._whole.remove(position[0])
+                self._last_whole = position
 
         kind.__getitem__, kind.__iter__ = watched_get, watched_iterate
 

@@ -13,7 +13,7 @@ from bmvis.source.recorded import MAX_BYTES, parse_snapshot
 from bmvis.untrusted.log_text import one_line
 from bmvis.untrusted.regular_file import read_regular
 
-_PLACE = ("depth", "name", "names", "type", "package")
+_POSITION = ("depth", "name", "names", "type", "package")
 
 
 def fact_lines(file: Path) -> Iterator[str]:
@@ -52,14 +52,14 @@ def _of_model(name: str, value: Any, level: int = 0) -> Iterator[str]:
 
 
 def _of_module(row: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the place and class of a module, then a line for each of its facts."""
+    """Yield the name and class of a module, then a line for each of its facts."""
     indent = "  " * row["depth"]
     names = row.get("names", row.get("name", "root"))
-    place = names if isinstance(names, str) else ",".join(names)
+    label = names if isinstance(names, str) else ",".join(names)
     kind = f" ({row['type']}, {row['package']})" if "type" in row else ""
-    yield one_line(f"{indent}{place}{kind}")
+    yield one_line(f"{indent}{label}{kind}")
     for name, value in row.items():
-        if name in _PLACE:
+        if name in _POSITION:
             continue
         if isinstance(value, dict):
             yield from (one_line(f"{indent}    {name} {key}: {_text(inner)}") for key, inner in value.items())

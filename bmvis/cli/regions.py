@@ -78,8 +78,8 @@ def _region(text: str, start: re.Match[str], end: re.Match[str]) -> Region:
     first, *rest = start["written"].strip().splitlines() or [""]
     words, options = take_words(first)
     kind, *arguments = words or [""]
-    place = start.start("mark")
-    before = text[text.rfind("\n", 0, place) + 1 : place]
+    position = start.start("mark")
+    before = text[text.rfind("\n", 0, position) + 1 : position]
     return Region(
         kind=kind,
         arguments=tuple(arguments),

@@ -173,6 +173,6 @@ def _changes(drift: Drift, text: str, is_after: bool) -> tuple[ReportedChange, .
     for line in drift.changes:
         where = line.path if is_after or line.was is None else line.was
         fields = msgspec.structs.asdict(line)
-        place = (subject_line(text, line.subject) if line.subject else None) or rows.line(where)
-        found.append(ReportedChange(**fields, line=place, shown=str(line)))
+        line_number = (subject_line(text, line.subject) if line.subject else None) or rows.line(where)
+        found.append(ReportedChange(**fields, line=line_number, shown=str(line)))
     return tuple(found)

@@ -30,16 +30,16 @@ def serve() -> None:
         raise click.ClickException("`bmvis serve` needs Linux")
     try:
         folder = read_project(Path.cwd()).folder
-        place = private_folder() / socket_name(COMMAND.owner, sys.executable, folder)
+        socket_path = private_folder() / socket_name(COMMAND.owner, sys.executable, folder)
     except BmvisError as error:
         raise click.ClickException(error.report) from error
     except OSError as error:
         raise click.ClickException(f"no private folder for a socket: {error}") from error
-    if is_served(place):
+    if is_served(socket_path):
         raise click.ClickException(f"`bmvis serve` is already running for {folder}")
-    settings = DaemonSettings(str(place), sys.executable, str(folder), state, owner, float("inf"))
+    settings = DaemonSettings(str(socket_path), sys.executable, str(folder), state, owner, float("inf"))
     click.echo(f"PyTorch stays in memory for `bmvis show` in {folder}. Press Ctrl+C to end.")
-    with listening(place) as listener:
+    with listening(socket_path) as listener:
         try:
             Daemon(listener, settings).run()
         except KeyboardInterrupt:

@@ -38,8 +38,8 @@ class Site(NamedTuple):
 def find_sites(folder: Path) -> list[Site]:
     """Return the sites of a project."""
     found = []
-    for place in _SPHINX_FOLDERS:
-        config = folder / place / "conf.py"
+    for candidate in _SPHINX_FOLDERS:
+        config = folder / candidate / "conf.py"
         if config.is_file():
             found.append(Site("sphinx", config, config.parent, config.read_text(encoding="utf-8")))
             break
@@ -150,8 +150,8 @@ def _default_extensions() -> str:
     '' if Zensical is not installed.
     """
     found = find_spec("zensical")
-    for place in (found and found.submodule_search_locations) or ():
-        file = Path(place, "bootstrap", "zensical.toml")
+    for candidate in (found and found.submodule_search_locations) or ():
+        file = Path(candidate, "bootstrap", "zensical.toml")
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         if table := re.search(r"^\[project\.markdown_extensions\]\n.*?(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL):
             return f"{table[0].rstrip()}\n\n"

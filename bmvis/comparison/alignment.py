@@ -22,8 +22,8 @@ WRAPPED = "."
 """Value of `Place.was` for a module that was wrapped. No module has this name."""
 
 
-class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One row of the combined tree of two models, in preorder."""
+class AlignedPair(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A module of the combined tree of two models, in preorder: a pair, or a module that only one model has."""
 
     depth: int
     before: int | None = None
@@ -31,14 +31,14 @@ class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     after: int | None = None
     """Index of the module in the second tree; None if it was removed."""
     wraps: int | None = None
-    """Index of the module of the first tree that was at this place, and that this added module wraps."""
+    """Index of the module of the first tree that this added module replaces and wraps."""
     was: str | None = None
     """Former name of a renamed or moved module, relative to the nearest ancestor that both trees have. '' is the root.
     `WRAPPED` if the name is now that of a wrapper."""
 
 
 class _Meet(NamedTuple):
-    """Two modules at the same place, whose subtrees are to be matched."""
+    """Two modules at the same position, whose subtrees are to be matched."""
 
     depth: int
     before: int
@@ -68,10 +68,10 @@ class _Alone(NamedTuple):
 _Task = _Meet | _Wrap | _Alone
 
 
-def align(before: Model, after: Model) -> list[Place]:
-    """Combine two trees into one list of places.
+def align(before: Model, after: Model) -> list[AlignedPair]:
+    """Combine two trees into one list of pairs.
 
-    The list has all modules of the second tree in their order, and the removed ones at their former places. Modules
+    The list has all modules of the second tree in their order, and the removed ones at their former positions. Modules
     match by name if their parents match. A module that differs from the former one can wrap it (`base_model.model`,
     `query.base_layer`): then the wrapped module matches if its type, its own parameters, and most of its children are
     the same. Numbered siblings match in their order, except for insertions. A renamed module matches by structure.
@@ -90,7 +90,7 @@ class _Alignment:
         self.pending: list[_Task] = [_Meet(0, 0, 0, None)]
         self.effort = SEARCH_EFFORT
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[AlignedPair]:
         while self.pending:
             task = self.pending.pop()
             if isinstance(task, _Meet):
@@ -100,7 +100,7 @@ class _Alignment:
             else:
                 yield from self._alone(task)
 
-    def _meet(self, task: _Meet) -> Iterator[Place]:
+    def _meet(self, task: _Meet) -> Iterator[AlignedPair]:
         depth, before, after, was = task
         if not self._alike(before, after):
             inner, outer = self._find_moved(before, after)
@@ -113,13 +113,13 @@ class _Alignment:
                 yield from self._unwrap(task, outer)
                 return
         self._push(self._children(depth + 1, before, after))
-        yield Place(depth=depth, before=before, after=after, was=was)
+        yield AlignedPair(depth=depth, before=before, after=after, was=was)
 
     def _find_moved(self, before: int, after: int) -> tuple[int | None, int | None]:
         """Return the module inside `after` that matches `before`, or the one inside `before` that matches `after`.
 
         At least one of the two is None. The measure is the number of modules with parameters that two subtrees have in
-        common. A module further down matches only if it has more of them than the pairs of children at the same place.
+        common. A module further down matches only if it has more of them than the pairs of children of the same names.
         """
         contents, target = self.before.contents(before), self.after.contents(after)
         best = self._directly_common(before, after)
@@ -164,7 +164,7 @@ class _Alignment:
         is_same = self.before.modules[before].import_path == self.after.modules[after].import_path
         return is_same or not self.has_types
 
-    def _wrap(self, task: _Wrap) -> Place:
+    def _wrap(self, task: _Wrap) -> AlignedPair:
         below: list[_Task] = []
         for child in self.after.children[task.after]:
             if child == task.inner:
@@ -174,10 +174,10 @@ class _Alignment:
             else:
                 below.append(_Alone(task.depth + 1, child, True))
         self._push(below)
-        return Place(depth=task.depth, after=task.after, wraps=task.wraps)
+        return AlignedPair(depth=task.depth, after=task.after, wraps=task.wraps)
 
-    def _unwrap(self, task: _Meet, inner: int) -> Iterator[Place]:
-        """Yield the place of a module that was wrapped in the first tree, and is not in the second."""
+    def _unwrap(self, task: _Meet, inner: int) -> Iterator[AlignedPair]:
+        """Yield the pair of a module that was wrapped in the first tree, and is not in the second."""
         depth, before, after, _ = task
         removed: list[_Task] = []
         level = before
@@ -190,14 +190,14 @@ class _Alignment:
             level = next(c for c in self.before.children[level] if self.before.is_on_way(c, inner))
         self._push([*self._children(depth + 1, inner, after), *removed])
         outer = self.before.modules[before].name
-        yield Place(depth=depth, before=inner, after=after, was=join(outer, self.before.way(before, inner)))
+        yield AlignedPair(depth=depth, before=inner, after=after, was=join(outer, self.before.way(before, inner)))
 
-    def _alone(self, task: _Alone) -> Iterator[Place]:
+    def _alone(self, task: _Alone) -> Iterator[AlignedPair]:
         side = self.after if task.is_new else self.before
         shift = task.depth - side.modules[task.module].depth
         for index in range(task.module, task.module + side.sizes[task.module]):
             depth = side.modules[index].depth + shift
-            yield Place(depth=depth, after=index) if task.is_new else Place(depth=depth, before=index)
+            yield AlignedPair(depth=depth, after=index) if task.is_new else AlignedPair(depth=depth, before=index)
 
     def _children(self, depth: int, before: int, after: int) -> list[_Task]:
         """Return the tasks for the children of two modules that match, in the order of the second tree."""

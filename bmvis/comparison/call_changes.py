@@ -97,6 +97,6 @@ def _macs(was: int, is_now: int) -> ChangedFact:
 
 def _own_macs(model: Model, index: int) -> int:
     """Return the MACs of a module without those of the modules that it contains."""
-    calls = [model.modules[place].call for place in (index, *model.children[index])]
+    calls = [model.modules[position].call for position in (index, *model.children[index])]
     own, *below = [call.macs if call else 0 for call in calls]
     return own - sum(below)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bmvis.comparison.adapter_keys import with_adapter_names
-from bmvis.comparison.alignment import WRAPPED, Place, align
+from bmvis.comparison.alignment import WRAPPED, AlignedPair, align
 from bmvis.comparison.common_changes import mark_subtrees
 from bmvis.comparison.module_changes import module_changes
 from bmvis.comparison.moves import former_wrapper, moving, unwrapping, wrapping
@@ -48,12 +48,10 @@ def compare_models(before: Model, after: Model) -> Comparison:
         before = with_adapter_names(before, after)
     elif after.is_checkpoint and not before.is_checkpoint:
         after = with_adapter_names(after, before)
-    places = align(before, after)
-    where = _Where(before, after, places)
+    pairs = align(before, after)
+    where = _Where(before, after, pairs)
     modules = tuple(
-        _laid_over(place, before, after, where)
-        for place in places
-        if place.after is not None or not where.is_unknown(place)
+        _laid_over(pair, before, after, where) for pair in pairs if pair.after is not None or not where.is_unknown(pair)
     )
     model = msgspec.structs.replace(after, modules=modules)
     return Comparison(model, subtree_totals(before)[0], frozenset(_unchanged(modules)))
@@ -78,31 +76,31 @@ def _unchanged(modules: Sequence[Module]) -> Iterator[int]:
 class _Where:
     """The paths of the first model's modules in the second model."""
 
-    def __init__(self, before: Model, after: Model, places: Sequence[Place]) -> None:
+    def __init__(self, before: Model, after: Model, pairs: Sequence[AlignedPair]) -> None:
         self.before, self.after = before.paths, after.paths
         self._models = before, after
         self.has_checkpoint = before.is_checkpoint or after.is_checkpoint
         """Whether one of the models is a file, of which names, shapes and data types are the only known facts."""
         self._unknown_before = _without_tensors(after) if before.is_checkpoint else frozenset()
         self._unknown_after = _without_tensors(before) if after.is_checkpoint else frozenset()
-        kept = {p.before: p.after for p in places if p.before is not None and p.after is not None}
+        kept = {p.before: p.after for p in pairs if p.before is not None and p.after is not None}
         self._now = {self.before[old]: self.after[new] for old, new in kept.items()}
         self.has_settings = SETTINGS not in (*before.unrecorded, *after.unrecorded)
         self.resized = resized(before, after, kept)
-        self._wrapped = {p.wraps for p in places if p.wraps is not None and before.modules[p.wraps].type}
+        self._wrapped = {p.wraps for p in pairs if p.wraps is not None and before.modules[p.wraps].type}
         self._kept = kept
 
-    def placing(self, place: Place) -> str:
-        """Return where a module was before, in the words of reports; '' if it has the same place."""
-        if place.was is None or place.before is None or place.after is None:
+    def placing(self, pair: AlignedPair) -> str:
+        """Return where a module was before, in the words of reports; '' if it has not moved."""
+        if pair.was is None or pair.before is None or pair.after is None:
             return ""
-        if place.was == WRAPPED or place.before in self._wrapped:
+        if pair.was == WRAPPED or pair.before in self._wrapped:
             return "wrapped"
         before, after = self._models
-        outer = former_wrapper(place, before, after, self._kept)
+        outer = former_wrapper(pair, before, after, self._kept)
         if outer is not None:
             return unwrapping(before.modules[outer])
-        return f"{moving(self.before[place.before], self.after[place.after])} from {place.was or 'the root'}"
+        return f"{moving(self.before[pair.before], self.after[pair.after])} from {pair.was or 'the root'}"
 
     def are_equal(self, old: Module, new: Module) -> bool:
         """Return whether two modules have the same settings, or one of them is shared and lists none."""
@@ -110,11 +108,11 @@ class _Where:
             return True
         return old.settings == new.settings and old.extra_repr == new.extra_repr
 
-    def is_unknown(self, place: Place) -> bool:
+    def is_unknown(self, pair: AlignedPair) -> bool:
         """Return whether the other model is a file, and the module has no tensors, so that the file cannot have it."""
-        if place.after is None:
-            return place.before in self._unknown_after
-        return place.before is None and place.wraps is None and place.after in self._unknown_before
+        if pair.after is None:
+            return pair.before in self._unknown_after
+        return pair.before is None and pair.wraps is None and pair.after in self._unknown_before
 
     def key(self, key: str) -> str:
         """Return the key in the second model of a state-dict key of the first; the same key if it was removed."""
@@ -130,38 +128,38 @@ def _without_tensors(model: Model) -> frozenset[int]:
     return frozenset(index for index, has_any in enumerate(has_tensors) if not has_any)
 
 
-def _laid_over(place: Place, before: Model, after: Model, where: _Where) -> Module:
-    if place.after is None:
-        assert place.before is not None, "a place is in one of the trees"
-        return _removed(before.modules[place.before], place.depth, where.before[place.before])
-    new = after.modules[place.after]
-    if place.before is None:
-        if where.is_unknown(place):
-            return msgspec.structs.replace(new, depth=place.depth)
-        wraps = None if place.wraps is None else before.modules[place.wraps]
+def _laid_over(pair: AlignedPair, before: Model, after: Model, where: _Where) -> Module:
+    if pair.after is None:
+        assert pair.before is not None, "a pair has a module of one of the trees"
+        return _removed(before.modules[pair.before], pair.depth, where.before[pair.before])
+    new = after.modules[pair.after]
+    if pair.before is None:
+        if where.is_unknown(pair):
+            return msgspec.structs.replace(new, depth=pair.depth)
+        wraps = None if pair.wraps is None else before.modules[pair.wraps]
         change = Change("changed", (wrapping(wraps, new),)) if wraps and wraps.type else ADDED
         parameters = tuple(msgspec.structs.replace(p, change=ADDED) for p in new.parameters)
-        return msgspec.structs.replace(new, depth=place.depth, parameters=parameters, change=change)
-    old = before.modules[place.before]
-    details = tuple(_details(old, new, place, where))
+        return msgspec.structs.replace(new, depth=pair.depth, parameters=parameters, change=change)
+    old = before.modules[pair.before]
+    details = tuple(_details(old, new, pair, where))
     return msgspec.structs.replace(
         new,
-        depth=place.depth,
+        depth=pair.depth,
         parameters=tuple(_parameters(old, new, where)),
         change=Change("changed", details) if details else None,
     )
 
 
-def _settings(old: Module, new: Module, place: Place, where: _Where) -> Iterator[str]:
+def _settings(old: Module, new: Module, pair: AlignedPair, where: _Where) -> Iterator[str]:
     """Yield the changes of settings and of arguments in `extra_repr()`."""
-    if where.has_checkpoint or place.before is None or place.after is None or where.are_equal(old, new):
+    if where.has_checkpoint or pair.before is None or pair.after is None or where.are_equal(old, new):
         return
     is_resized = {p.name: p.shape for p in old.parameters} != {p.name: p.shape for p in new.parameters}
     absent = "default" if new.package.startswith("torch.nn.") else "none"
     for change in setting_changes(
         old, new, is_resized=is_resized, with_settings=where.has_settings, resized=where.resized
     ):
-        if not is_position(change, where.before[place.before], where.after[place.after]):
+        if not is_position(change, where.before[pair.before], where.after[pair.after]):
             yield setting_fact(change, absent).text
 
 
@@ -182,11 +180,11 @@ def _removed_parameter(parameter: Parameter) -> Parameter:
     return msgspec.structs.replace(parameter, tied_to="", tied_by=(), change=REMOVED)
 
 
-def _details(old: Module, new: Module, place: Place, where: _Where) -> Iterator[str]:
-    if placing := where.placing(place):
+def _details(old: Module, new: Module, pair: AlignedPair, where: _Where) -> Iterator[str]:
+    if placing := where.placing(pair):
         yield placing
     yield from (fact.on_row for fact in module_changes(old, new))
-    yield from _settings(old, new, place, where)
+    yield from _settings(old, new, pair, where)
 
 
 def _parameters(old: Module, new: Module, where: _Where) -> Iterator[Parameter]:

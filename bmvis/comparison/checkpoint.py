@@ -142,7 +142,7 @@ def _code(model: Model, *, is_saved: bool) -> dict[str, tuple[str, ...]]:
 
 
 def state_keys(model: Model, *, is_saved: bool) -> tuple[dict[str, StateTensor], bool]:
-    """Return the keys of a model's state dict, and whether there are more. A shared module has keys at each place.
+    """Return the keys of a model's state dict, and whether there are more. A shared module has keys at each path.
 
     Args:
         model: the model.

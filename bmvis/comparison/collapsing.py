@@ -1,4 +1,4 @@
-"""Few lines for a change in many unlike places: one for the nearest module above all of them. Internal."""
+"""Few lines for a change of many unlike modules: one for the nearest module above all of them. Internal."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bmvis.comparison.lines import IMPACTS, DriftLine, Part
 from bmvis.model.labels import common_path
 from bmvis.model.tree import Model
 
-MAX_PLACES = 2
-"""Places of one change that are lines of their own."""
+MAX_PATHS = 2
+"""Maximum number of paths of one change that have lines of their own."""
 MAX_NAMES = 4
 """Names of tensors, and pairs of sizes, in a line."""
 _ALONE = {"order", "tied", "shared", "moved", "renamed"}
-"""Topics whose texts depend on the place."""
+"""Topics whose texts depend on the path."""
 _SIZED = {"shape", "added", "removed"}
 NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?![\w.])")
 _COUNTED = re.compile(r"(parameters?)(\)?)$")
@@ -43,15 +43,15 @@ def collapse(found: Sequence[Merged], before: Model, after: Model) -> list[Merge
     """
     few = list(_collapsed(found, before, after, least=1))
     for step in (2, 3):
-        if len({(merged.path, merged.lines[0].subject) for merged in few}) > MAX_PLACES:
+        if len({(merged.path, merged.lines[0].subject) for merged in few}) > MAX_PATHS:
             few = list(_collapsed(few, before, after, least=step))
     return few
 
 
 def _collapsed(found: Sequence[Merged], before: Model, after: Model, *, least: int) -> Iterator[Merged]:
-    """Yield lines after collapsing those with more than `MAX_PLACES` places.
+    """Yield lines after collapsing those of more than `MAX_PATHS` paths.
 
-    If `least` is 2, fewer places count too if each of them represents two modules or more. If it is 3, so do modules
+    If `least` is 2, fewer paths count too if each of them represents two modules or more. If it is 3, so do modules
     with other classes, whatever the classes are.
     """
     families: dict[Hashable, list[Merged]] = {}
@@ -59,9 +59,9 @@ def _collapsed(found: Sequence[Merged], before: Model, after: Model, *, least: i
         family = _family(merged.lines[0], with_classes=least > 2)
         families.setdefault(number if family is None else family, []).append(merged)
     for group in families.values():
-        places = len({merged.path for merged in group})
-        is_wide = places > 1 and least > 1 and all(len(merged.lines) > 1 for merged in group)
-        if places > MAX_PLACES or is_wide:
+        paths = len({merged.path for merged in group})
+        is_wide = paths > 1 and least > 1 and all(len(merged.lines) > 1 for merged in group)
+        if paths > MAX_PATHS or is_wide:
             lines = [line for merged in group for line in merged.lines]
             model = before if lines[0].kind == "removed" else after
             line = _one_line(lines, model)
@@ -144,7 +144,7 @@ def _sizes(lines: Sequence[DriftLine]) -> str:
 
 
 def _part(merged: Merged) -> Part:
-    """Return what a line was before it was collapsed, with its place."""
+    """Return what a line was before it was collapsed, with its path."""
     line = merged.lines[0]
     text = ranged([one.text for one in merged.lines])
     return Part(f"{merged.path or 'the root'} {text}", line.impact, line.topic, line.before, line.after)

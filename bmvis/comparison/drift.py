@@ -113,7 +113,7 @@ def find_drift(before: Model, after: Model, ignored: Ignored = NOTHING) -> Drift
     changes = tuple(sum_up(counted, before, after))
     if not changes and verdict.differs and verdict == checkpoint_verdict(before, before):
         verdict = Verdict()  # the module's own code does not load what it saves: nothing has changed
-    renamed = renamed_keys(before, after, found.places, verdict)
+    renamed = renamed_keys(before, after, found.pairs, verdict)
     totals = subtree_totals(before)[0], subtree_totals(after)[0]
     has_changes = bool(changes) or verdict.differs
     keys = {key.before: key.after for key in renamed}

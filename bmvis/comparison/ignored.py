@@ -32,8 +32,8 @@ class Ignored(msgspec.Struct, frozen=True):
             impact: the class of the change.
         """
         return any(
-            fnmatchcase(path, place) and (what == impact if what in _CLASSES else fnmatchcase(topic, what))
-            for place, what in self.entries
+            fnmatchcase(path, path_pattern) and (what == impact if what in _CLASSES else fnmatchcase(topic, what))
+            for path_pattern, what in self.entries
         )
 
 
@@ -48,11 +48,11 @@ def parse_ignored(entries: Iterable[str]) -> Ignored:
     """
     found = []
     for entry in entries:
-        place, colon, what = entry.rpartition(":")
+        path_pattern, colon, what = entry.rpartition(":")
         if not what.strip("* ") or what.strip() == "checkpoint":
             raise ProjectError(
                 f"{entry!r} cannot be ignored",
                 hint="write an argument such as dropout, PATH:ARGUMENT, numerics, training or cosmetic",
             )
-        found.append((place.strip() if colon else "*", what.strip()))
+        found.append((path_pattern.strip() if colon else "*", what.strip()))
     return Ignored(tuple(found))

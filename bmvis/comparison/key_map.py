@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import msgspec
 
-from bmvis.comparison.alignment import Place
+from bmvis.comparison.alignment import AlignedPair
 from bmvis.comparison.checkpoint import Verdict, state_keys
 from bmvis.comparison.compared_tree import ComparedTree
 from bmvis.comparison.tensor_changes import Tensor, is_saved, tensors_of
@@ -29,24 +29,24 @@ class RenamedKey(msgspec.Struct, frozen=True):
     """Whether no other key is possible. Two renamed modules of equal structure can be confused."""
 
 
-def renamed_keys(before: Model, after: Model, places: Sequence[Place], verdict: Verdict) -> tuple[RenamedKey, ...]:
+def renamed_keys(before: Model, after: Model, pairs: Sequence[AlignedPair], verdict: Verdict) -> tuple[RenamedKey, ...]:
     """Return the keys of the earlier model that the present one has under another name.
 
     Args:
         before: the earlier model.
         after: the present model.
-        places: the alignment of the two.
+        pairs: the alignment of the two.
         verdict: how a state dict of the earlier model fits.
     """
-    return tuple(_Mapper(before, after, places).keys()) if verdict.differs else ()
+    return tuple(_Mapper(before, after, pairs).keys()) if verdict.differs else ()
 
 
 class _Mapper:
-    def __init__(self, before: Model, after: Model, places: Sequence[Place]) -> None:
+    def __init__(self, before: Model, after: Model, pairs: Sequence[AlignedPair]) -> None:
         self.before, self.after = before, after
-        self.now = {p.before: p.after for p in places if p.before is not None and p.after is not None}
-        self.in_place = frozenset(filter(None, map(self._in_place, places)))
-        """Modules of the earlier tree that a wrapper has taken the place of, or that took the place of theirs."""
+        self.now = {p.before: p.after for p in pairs if p.before is not None and p.after is not None}
+        self.wrapped = frozenset(filter(None, map(self._wrapped, pairs)))
+        """Modules of the earlier tree that a wrapper replaced, or that replaced their wrapper."""
         known: dict[Hashable, int] = {}
         has_types = not (before.is_checkpoint or after.is_checkpoint)
         self.old = ComparedTree(before, known, has_types=has_types).structure
@@ -64,10 +64,10 @@ class _Mapper:
                 taken.add(found.after)
                 yield found
 
-    def _in_place(self, place: Place) -> int | None:
-        if place.wraps is not None or place.after is None or not place.was:
-            return place.wraps
-        return place.before if place.was.startswith(f"{self.after.modules[place.after].name}.") else None
+    def _wrapped(self, pair: AlignedPair) -> int | None:
+        if pair.wraps is not None or pair.after is None or not pair.was:
+            return pair.wraps
+        return pair.before if pair.was.startswith(f"{self.after.modules[pair.after].name}.") else None
 
     def _match_the_rest(self) -> None:
         """Match subtrees that were moved elsewhere: the only two of their structure."""
@@ -105,13 +105,13 @@ class _Mapper:
         return {index: self._is_only(index, old[self.old[index]], new[self.old[index]]) for index in moved}
 
     def _is_moved(self, old: int, new: int) -> bool:
-        if not old or not new or old in self.in_place:
+        if not old or not new or old in self.wrapped:
             return False
         is_same_parent = self.now.get(self.before.parents[old]) == self.after.parents[new]
         return not (is_same_parent and self.before.modules[old].name == self.after.modules[new].name)
 
     def _loose(self, moved: Sequence[int]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
-        """Return the modules of both trees that have no place of their own in the other one, by structure."""
+        """Return the modules of both trees without a counterpart in the other one, by structure."""
         loose = set(moved)
         fixed = {old: new for old, new in self.now.items() if old not in loose}
         old: defaultdict[int, list[int]] = defaultdict(list)

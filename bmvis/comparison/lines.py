@@ -35,7 +35,7 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "c
 
 
 class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "class"}):
-    """One change, at one place or at the same place in each of several blocks.
+    """One change of one module, or of the same module in each of several blocks.
 
     Examples:
         >>> (line,) = bmvis.compare(nn.Sequential(nn.Linear(4, 8)), nn.Sequential(nn.Linear(4, 16))).changes
@@ -72,14 +72,14 @@ class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact
         return tuple(part.impact for part in self.parts) or (self.impact,)
 
     def __str__(self) -> str:
-        place = self.subject or self.path or "the root"
+        subject = self.subject or self.path or "the root"
         if self.was is not None:
-            place = f"{self.was or 'the root'} → {place}"
-        return f"{_SIGNS[self.kind]} {place}  {self.text}"
+            subject = f"{self.was or 'the root'} → {subject}"
+        return f"{_SIGNS[self.kind]} {subject}  {self.text}"
 
 
 def fact_line(path: str, fact: ChangedFact, names: Sequence[str] = (), **more: object) -> DriftLine:
-    """Return the change of one place. `names` are the tensors it applies to, if not the whole module."""
+    """Return the change of one module. `names` are the tensors it applies to, if not the whole module."""
     named = tuple(filter(None, names))
     text = f"{', '.join(named)}: {fact.text}" if named else fact.text
     line = DriftLine(

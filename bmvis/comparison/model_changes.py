@@ -8,7 +8,7 @@ from functools import cached_property
 
 import msgspec
 
-from bmvis.comparison.alignment import WRAPPED, Place, align
+from bmvis.comparison.alignment import WRAPPED, AlignedPair, align
 from bmvis.comparison.call_changes import call_changes
 from bmvis.comparison.checkpoint import CODE
 from bmvis.comparison.collapsing import MAX_NAMES
@@ -37,8 +37,8 @@ class ModelChanges:
     def __init__(self, before: Model, after: Model, ignored: Ignored) -> None:
         self.before, self.after = before, after
         self.ignored = ignored
-        self.places = align(before, after)
-        self.now = {p.before: p.after for p in self.places if p.before is not None and p.after is not None}
+        self.pairs = align(before, after)
+        self.now = {p.before: p.after for p in self.pairs if p.before is not None and p.after is not None}
         self.former = {new: old for old, new in self.now.items()}
         self.kept = self.former.keys()
         """The modules of the present model that the earlier one has."""
@@ -60,7 +60,7 @@ class ModelChanges:
     def _structure(self) -> Iterator[DriftLine]:
         """Yield the changes of modules, tensors, settings and optimizers."""
         yield from self._missing()
-        own = [line for place in self.places for line in self._changed(place)]
+        own = [line for pair in self.pairs for line in self._changed(pair)]
         yield from self._summed()
         yield from setting_lines(self.settings)
         yield from own
@@ -96,48 +96,48 @@ class ModelChanges:
     @cached_property
     def wrapped(self) -> dict[int, list[int]]:
         """The outermost wrappers of the present model, each with the modules that it adds."""
-        return {p.after: [] for p in self.places if p.wraps is not None and p.after is not None}
+        return {p.after: [] for p in self.pairs if p.wraps is not None and p.after is not None}
 
     @cached_property
     def unwrapped(self) -> dict[int, list[int]]:
         """The outermost wrappers of the earlier model that are gone, each with the modules that are gone with it."""
-        return {outer: [] for place in self.places if (outer := self._former_wrapper(place)) is not None}
+        return {outer: [] for pair in self.pairs if (outer := self._former_wrapper(pair)) is not None}
 
-    def _former_wrapper(self, place: Place) -> int | None:
-        return former_wrapper(place, self.before, self.after, self.now.keys())
+    def _former_wrapper(self, pair: AlignedPair) -> int | None:
+        return former_wrapper(pair, self.before, self.after, self.now.keys())
 
-    def _changed(self, place: Place) -> Iterator[DriftLine]:
-        if place.after is None:
+    def _changed(self, pair: AlignedPair) -> Iterator[DriftLine]:
+        if pair.after is None:
             return
-        path, new = self.after.paths[place.after], self.after.modules[place.after]
-        if place.before is None:
-            if place.wraps is not None:
-                impact = _at_least_numerics(_subtree_impact(self.before, place.wraps))
-                text = wrapping(self.before.modules[place.wraps], new)
-                text += _extras(self.after, self.wrapped[place.after], "adds")
+        path, new = self.after.paths[pair.after], self.after.modules[pair.after]
+        if pair.before is None:
+            if pair.wraps is not None:
+                impact = _at_least_numerics(_subtree_impact(self.before, pair.wraps))
+                text = wrapping(self.before.modules[pair.wraps], new)
+                text += _extras(self.after, self.wrapped[pair.after], "adds")
                 yield DriftLine("changed", path, text, impact, topic="wrapped")
             return
-        yield from self._moved(place, path)
-        old = self.before.modules[place.before]
+        yield from self._moved(pair, path)
+        old = self.before.modules[pair.before]
         if "adapter_facts" in self.before.unrecorded and new.package.startswith("peft.tuners."):
             old = msgspec.structs.replace(old, extra_repr=new.extra_repr)
-        if is_quantized(old) or is_quantized(new) or is_inner(self.after, place.after):
-            yield from self._quantized(old, new, path, is_inner(self.after, place.after))
+        if is_quantized(old) or is_quantized(new) or is_inner(self.after, pair.after):
+            yield from self._quantized(old, new, path, is_inner(self.after, pair.after))
             return
         parametrized = {
-            *parametrized_tensors(self.before, place.before),
-            *parametrized_tensors(self.after, place.after),
+            *parametrized_tensors(self.before, pair.before),
+            *parametrized_tensors(self.after, pair.after),
         }
-        hooked = converted(old, dict(self._parametrizations(place.after)))
+        hooked = converted(old, dict(self._parametrizations(pair.after)))
         computed = parametrized | {f"{name}{ending}" for name in hooked for ending in ("_g", "_v")}
         facts = [f for f in tensor_changes(old, new, self._key) if f[0] not in computed or not _is_gone(f[1])]
         is_resized = bool(parametrized) or any(fact.impact == "checkpoint" for _, fact in facts)
-        found = self._settings(place.before, place.after, is_resized)
+        found = self._settings(pair.before, pair.after, is_resized)
         self.settings += [one for one in found if not (hooked and one.change.name == "forward_pre_hooks")]
         yield from (fact_line(path, fact) for fact in module_changes(old, new))
         if CODE not in self.before.unrecorded:
             yield from (fact_line(path, fact) for fact in state_code_changes(old, new))
-        yield from self._tensors(place.after, path, facts)
+        yield from self._tensors(pair.after, path, facts)
 
     def _parametrizations(self, index: int) -> Iterator[tuple[str, str]]:
         for child in self.after.children[index]:
@@ -166,25 +166,25 @@ class ModelChanges:
             if not is_position(change, was, path) and not self.ignored.covers(path, change.name, change.impact):
                 yield Placed(path, new.type, absent, change)
 
-    def _moved(self, place: Place, path: str) -> Iterator[DriftLine]:
-        if place.was is None or place.before is None or place.after is None or self._is_wrapped(place):
+    def _moved(self, pair: AlignedPair, path: str) -> Iterator[DriftLine]:
+        if pair.was is None or pair.before is None or pair.after is None or self._is_wrapped(pair):
             return
-        saved = _subtree_impact(self.before, place.before)
-        if (outer := self._former_wrapper(place)) is not None:
+        saved = _subtree_impact(self.before, pair.before)
+        if (outer := self._former_wrapper(pair)) is not None:
             text = unwrapping(self.before.modules[outer])
             text += _extras(self.before, self.unwrapped[outer], "removes")
             yield DriftLine("changed", path, text, _at_least_numerics(saved), topic="unwrapped")
             return
-        was = self.before.paths[place.before]
+        was = self.before.paths[pair.before]
         text = moving(was, path)
         yield DriftLine("changed", path, text, "checkpoint" if saved == "checkpoint" else "cosmetic", was, topic=text)
 
-    def _is_wrapped(self, place: Place) -> bool:
-        return place.was == WRAPPED or place.before in self._wraps
+    def _is_wrapped(self, pair: AlignedPair) -> bool:
+        return pair.was == WRAPPED or pair.before in self._wraps
 
     @cached_property
     def _wraps(self) -> frozenset[int | None]:
-        return frozenset(p.wraps for p in self.places if p.wraps is not None)
+        return frozenset(p.wraps for p in self.pairs if p.wraps is not None)
 
     def _tensors(self, index: int, path: str, facts: Sequence[tuple[str, ChangedFact]]) -> Iterator[DriftLine]:
         alike: dict[ChangedFact, list[str]] = {}

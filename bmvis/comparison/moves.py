@@ -1,10 +1,10 @@
-"""Modules that have another place now: renamed, moved, wrapped, or no longer wrapped. Internal."""
+"""Modules that have another path now: renamed, moved, wrapped, or no longer wrapped. Internal."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 
-from bmvis.comparison.alignment import Place
+from bmvis.comparison.alignment import AlignedPair
 from bmvis.model.tree import Model, Module
 
 
@@ -24,22 +24,22 @@ def moving(was: str, path: str) -> str:
     return "renamed" if old and new and was_above == above and not new.isdecimal() else "moved"
 
 
-def former_wrapper(place: Place, before: Model, after: Model, kept: Container[int]) -> int | None:
-    """Return the module that was at a place, if another one was inside of it and is there now. A file has no wrappers.
+def former_wrapper(pair: AlignedPair, before: Model, after: Model, kept: Container[int]) -> int | None:
+    """Return the module that another one, which was inside of it, has replaced; None in a file, which has no wrappers.
 
     Args:
-        place: the present place of the other one.
+        pair: the other one, before and after.
         before: the earlier model.
         after: the present model.
         kept: the modules of the earlier model that the present one has.
     """
-    if place.before is None or place.after is None or not place.was:
+    if pair.before is None or pair.after is None or not pair.was:
         return None
-    name = after.modules[place.after].name
-    if place.after and not place.was.startswith(f"{name}."):
+    name = after.modules[pair.after].name
+    if pair.after and not pair.was.startswith(f"{name}."):
         return None
-    outer = outermost(before, place.before, kept)
-    return outer if outer != place.before and before.modules[outer].type else None
+    outer = outermost(before, pair.before, kept)
+    return outer if outer != pair.before and before.modules[outer].type else None
 
 
 def outermost(model: Model, index: int, kept: Container[int]) -> int:

@@ -1,4 +1,4 @@
-"""Few places for the changes of settings: values of many blocks become a range, and many modules their common parent.
+"""Few lines for the changes of settings: values of many blocks become a range, and many modules their common parent.
 
 `bmvis.comparison.summing` merges the rest, as it does for all changes.
 """
@@ -13,7 +13,7 @@ from bmvis.comparison.setting_changes import SettingChange, name_words, setting_
 from bmvis.model.labels import common_path, merge_all, merged_path, split_number
 
 MAX_LINES = 2
-"""Lines of one change; if more places have it, it is one line of the module above them."""
+"""Lines of one change; if more modules have it, it is one line of the module above them."""
 MAX_VALUES = 2
 """Changes of one setting in the blocks of a model that are listed one by one; more become a range."""
 
@@ -40,8 +40,8 @@ def setting_lines(found: Sequence[Placed]) -> Iterator[DriftLine]:
             continue
         for placed in blocks:
             same.setdefault((placed.absent, placed.change), []).append(placed)
-    for (absent, change), places in same.items():
-        yield from _placed(change, absent, places)
+    for (absent, change), placed_changes in same.items():
+        yield from _placed(change, absent, placed_changes)
 
 
 def _without_repeats(found: Sequence[Placed]) -> Iterator[Placed]:
@@ -59,15 +59,15 @@ def _without_repeats(found: Sequence[Placed]) -> Iterator[Placed]:
             yield placed
 
 
-def _placed(change: SettingChange, absent: str, places: Sequence[Placed]) -> Iterator[DriftLine]:
-    """Yield a line for each place, or one for all if they would be too many."""
+def _placed(change: SettingChange, absent: str, placed_changes: Sequence[Placed]) -> Iterator[DriftLine]:
+    """Yield a line for each module, or one for all if they would be too many."""
     fact = setting_fact(change, absent)
-    paths = [placed.path for placed in places]
+    paths = [placed.path for placed in placed_changes]
     merged, above = merge_all(paths), common_path(paths)
     if len(merged) == 1 or (len(merged) <= MAX_LINES and above not in merged):
         yield from (fact_line(path, fact) for path in paths)
         return
-    types = {placed.type for placed in places}
+    types = {placed.type for placed in placed_changes}
     what = f"{types.pop()} modules" if len(types) == 1 else "modules"
     yield fact_line(above, fact._replace(text=f"{fact.text} ({len(paths):,} {what})"))
 

@@ -20,7 +20,7 @@ _SIZED = {"shape", "added", "removed"}
 """Topics whose texts can differ in numbers: a change of blocks of several widths is one change."""
 _INTEGERS = re.compile(r"[\d(), ]+")
 _INTEGER = re.compile(r"\d+")
-_Place = tuple[frozenset[str], ...]
+_Parts = tuple[frozenset[str], ...]
 _PathCounts = Mapping[str, int]
 """How many modules of a model have a path, if all numbers in it are the same."""
 
@@ -48,7 +48,7 @@ def _equal(line: DriftLine) -> Hashable:
 
 
 def _similar(line: DriftLine) -> Hashable:
-    """Return what is equal for lines that differ in numbers only, at places that differ in numbers only."""
+    """Return what is equal for lines that differ in numbers only, at paths that differ in numbers only."""
     text = line.text
     if line.topic in _SIZED or (_INTEGERS.fullmatch(line.before) and _INTEGERS.fullmatch(line.after)):
         text = NUMBER.sub("#", text)
@@ -82,31 +82,31 @@ def _merge(
     for group in alike.values():
         lines = {line.path: (merged.order, line) for merged in group for line in merged.lines}
         is_unique = len(lines) == sum(len(merged.lines) for merged in group)
-        places = _places(list(lines), counts(group[0].lines[0].kind)) if is_unique and len(group) > 1 else {}
-        if not places or (not is_partial and len(places) > 1):
+        labels = _labels(list(lines), counts(group[0].lines[0].kind)) if is_unique and len(group) > 1 else {}
+        if not labels or (not is_partial and len(labels) > 1):
             yield from group
             continue
-        for path, paths in places.items():
+        for path, paths in labels.items():
             yield Merged(min(lines[p][0] for p in paths), path, tuple(lines[p][1] for p in paths))
 
 
-def _places(paths: Sequence[str], counts: _PathCounts) -> dict[str, list[str]]:
+def _labels(paths: Sequence[str], counts: _PathCounts) -> dict[str, list[str]]:
     """Return a few labels such as `stages.0-3.blocks.*.act`, each with the paths that it represents."""
     by_skeleton: defaultdict[str, list[str]] = defaultdict(list)
     for path in paths:
         by_skeleton[_skeleton(path)].append(path)
-    items: dict[_Place, list[str]] = {}
+    items: dict[_Parts, list[str]] = {}
     for skeleton, own in by_skeleton.items():
         single = {tuple(frozenset([name]) for name in path.split(".")): [path] for path in own}
         product = _product(single)
         is_all = counts.get(skeleton) == len(own)
         items |= {_all_numbers(list(single)): own} if is_all and len(product) > 1 else product
     rank = {name: number for number, name in enumerate(dict.fromkeys(".".join(paths).split(".")))}
-    return {".".join(_names(n, rank) for n in place): own for place, own in _product(items).items()}
+    return {".".join(_names(n, rank) for n in parts): own for parts, own in _product(items).items()}
 
 
-def _product(items: Mapping[_Place, list[str]]) -> dict[_Place, list[str]]:
-    """Merge places that differ in the names at one position only, until there are none."""
+def _product(items: Mapping[_Parts, list[str]]) -> dict[_Parts, list[str]]:
+    """Merge paths that differ in the names at one position only, until there are none."""
     found = dict(items)
     for _ in range(max(map(len, items), default=0)):
         count = len(found)
@@ -117,27 +117,27 @@ def _product(items: Mapping[_Place, list[str]]) -> dict[_Place, list[str]]:
     return found
 
 
-def _merged_at(items: Mapping[_Place, list[str]], position: int) -> dict[_Place, list[str]]:
-    alike: defaultdict[tuple[_Place, _Place | None, bool], list[_Place]] = defaultdict(list)
-    for place in items:
-        is_there = position < len(place)
-        rest = (place[:position], place[position + 1 :] if is_there else None)
-        is_number = is_there and all(name.isdecimal() for name in place[position])
-        alike[rest[0], rest[1], is_number].append(place)
-    found: dict[_Place, list[str]] = {}
-    for (above, below, is_number), places in alike.items():
-        names = frozenset[str]().union(*(place[position] for place in places)) if below is not None else frozenset()
-        if len(places) == 1 or below is None or not (is_number or len(names) <= MAX_NAMES):
-            found |= {place: items[place] for place in places}
+def _merged_at(items: Mapping[_Parts, list[str]], position: int) -> dict[_Parts, list[str]]:
+    alike: defaultdict[tuple[_Parts, _Parts | None, bool], list[_Parts]] = defaultdict(list)
+    for parts in items:
+        is_there = position < len(parts)
+        rest = (parts[:position], parts[position + 1 :] if is_there else None)
+        is_number = is_there and all(name.isdecimal() for name in parts[position])
+        alike[rest[0], rest[1], is_number].append(parts)
+    found: dict[_Parts, list[str]] = {}
+    for (above, below, is_number), paths in alike.items():
+        names = frozenset[str]().union(*(parts[position] for parts in paths)) if below is not None else frozenset()
+        if len(paths) == 1 or below is None or not (is_number or len(names) <= MAX_NAMES):
+            found |= {parts: items[parts] for parts in paths}
         else:
             whole = (*above, names, *below)
-            found[whole] = [path for place in places for path in items[place]]
+            found[whole] = [path for parts in paths for path in items[parts]]
     return found
 
 
-def _all_numbers(places: Sequence[_Place]) -> _Place:
-    """Return the place of all modules whose paths differ in numbers: the first numbers, and `*` for others."""
-    columns = [frozenset[str]().union(*column) for column in zip(*places, strict=True)]
+def _all_numbers(paths: Sequence[_Parts]) -> _Parts:
+    """Return the path of all modules whose paths differ in numbers: the first numbers, and `*` for others."""
+    columns = [frozenset[str]().union(*column) for column in zip(*paths, strict=True)]
     numbers = [position for position, names in enumerate(columns) if all(name.isdecimal() for name in names)]
     for position in numbers[1:]:
         if len(columns[position]) > 1:

@@ -48,8 +48,8 @@ def wiring_changes(before: Model, after: Model, now: Mapping[int, int]) -> Itera
         for edge in edges - others:
             steps = list(_steps(edge, opened))
             # If a module uses its inputs in another way, all steps can be known.
-            for place, text in [step for step in steps if step not in known] or [_direct(edge)]:
-                changes[place][side].add(text)
+            for module, text in [step for step in steps if step not in known] or [_direct(edge)]:
+                changes[module][side].add(text)
     for path in sorted(changes, key=lambda path: after.index_of.get(path, 0)):
         yield fact_line(path, _fact(*changes[path]))
 
@@ -76,8 +76,8 @@ def _modules(end: End, opened: Set[str]) -> list[str]:
 
 
 def _direct(edge: EndPair) -> tuple[str, str]:
-    place = common_path([end.path for end in edge])
-    return place, " -> ".join(_text(place, end, ()) for end in edge)
+    module = common_path([end.path for end in edge])
+    return module, " -> ".join(_text(module, end, ()) for end in edge)
 
 
 def _recorded(before: Model, after: Model) -> Iterator[DriftLine]:
@@ -109,11 +109,11 @@ def _listed(edges: Set[str]) -> str:
     return ", ".join([*sorted(edges)[:MAX_EDGES], *([f"{more} more"] if more > 0 else [])])
 
 
-def _text(place: str, end: End, inside: Sequence[str]) -> str:
+def _text(module: str, end: End, inside: Sequence[str]) -> str:
     """Return the name of an end, or of the outermost module that it is inside of, relative to a module around them."""
     path = inside[0] if inside else end.path
-    path = path.removeprefix(f"{place}.") if place else path
+    path = path.removeprefix(f"{module}.") if module else path
     if inside or not end.join:
         return path
     name = end.join if end.number < 2 else f"{end.join} #{end.number}"
-    return name if end.path in ("", place) else f"{name} in {path}"
+    return name if end.path in ("", module) else f"{name} in {path}"

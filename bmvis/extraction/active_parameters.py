@@ -26,7 +26,7 @@ def active_parameters(tree: Model, modules: Sequence[nn.Module]) -> int:
 
     Args:
         tree: the captured model.
-        modules: the module at each place of the tree.
+        modules: the live module of each module of the tree.
     """
     found = list(_places_of_experts(tree, modules))
     if not found:
@@ -93,8 +93,8 @@ def _contents(index: int, tree: Model) -> tuple[tuple[int, str], ...]:
 
 def _chosen_above(index: int, tree: Model, modules: Sequence[nn.Module]) -> int:
     """Return how many experts a token uses, from attributes of the layer of the experts and of its children."""
-    for place in _layers_above(index, tree):
-        near = [modules[place], *(modules[child] for child in tree.children[place])]
+    for above in _layers_above(index, tree):
+        near = [modules[above], *(modules[child] for child in tree.children[above])]
         found = {value for module in near if (value := _chosen_by(module))}
         if found or any(map(_varies, near)):
             return found.pop() if len(found) == 1 and not any(map(_varies, near)) else 0

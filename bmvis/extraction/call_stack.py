@@ -61,7 +61,7 @@ class CallStack:
         self._tables: set[str] = set()
         """Paths of embeddings."""
         self._modules: dict[str, nn.Module] = {}
-        for _, _, path, module, *_ in live.places:
+        for _, _, path, module, *_ in live.occurrences:
             if isinstance(module, nn.Embedding):
                 self._tables.add(path)
             self._places.setdefault(id(module), []).append(path)

@@ -34,12 +34,12 @@ class ClassNames:
     """Reads the class names of the modules of one model.
 
     Args:
-        places: pairs of path and module.
+        named_modules: pairs of path and module.
     """
 
-    def __init__(self, places: Iterable[tuple[str, nn.Module]]) -> None:
+    def __init__(self, named_modules: Iterable[tuple[str, nn.Module]]) -> None:
         self._names: dict[type, ClassName] = {}
-        self._of_graphs = _graph_types(places)
+        self._of_graphs = _graph_types(named_modules)
 
     def read(self, module: nn.Module, path: str) -> ClassName:
         """Return the names of a module's class."""
@@ -81,10 +81,10 @@ def _is_graph_module(cls: type) -> bool:
     return cls.__module__ == _FX and "<locals>" in cls.__qualname__
 
 
-def _graph_types(places: Iterable[tuple[str, nn.Module]]) -> Mapping[str, ClassName]:
+def _graph_types(named_modules: Iterable[tuple[str, nn.Module]]) -> Mapping[str, ClassName]:
     """Return the classes that graphs record, by path."""
     known: dict[str, ClassName] = {}
-    for path, module in places:
+    for path, module in named_modules:
         if _is_graph_module(type(module)):
             for inner, name in _recorded(module):
                 known.setdefault(join(path, inner), name)

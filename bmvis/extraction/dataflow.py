@@ -66,9 +66,9 @@ class DataflowRecorder:
     def _register_tensors(self, live: LiveModel) -> None:
         for kind, each in (("parameter", live.parameters), ("buffer", live.buffers)):
             known: dict[int, int] = {}
-            for place, tensors in zip(live.places, each, strict=True):
+            for occurrence, tensors in zip(live.occurrences, each, strict=True):
                 for name, tensor in tensors:
-                    path, full_name = self.stack.owner(place[2], name)
+                    path, full_name = self.stack.owner(occurrence.path, name)
                     if id(tensor) in known:
                         self._owners[known[id(tensor)]] += (path,)
                         continue

@@ -28,13 +28,12 @@ def with_fake_tensors(live: LiveModel) -> Iterator[LiveModel]:
     known: dict[int, torch.Tensor] = {}
     with FakeTensorMode(allow_non_fake_inputs=True):
         try:
-            places = []
-            for depth, name, path, module, shared, parameters, buffers in live.places:
-                own = _replaced(module._parameters, parameters, known, saved)
-                places.append(
-                    (depth, name, path, module, shared, own, _replaced(module._buffers, buffers, known, saved))
-                )
-            yield live._replace(places=places)
+            occurrences = []
+            for found in live.occurrences:
+                parameters = _replaced(found.module._parameters, found.parameters, known, saved)
+                buffers = _replaced(found.module._buffers, found.buffers, known, saved)
+                occurrences.append(found._replace(parameters=parameters, buffers=buffers))
+            yield live._replace(occurrences=occurrences)
         finally:
             for registry, name, tensor in reversed(saved):
                 registry[name] = tensor

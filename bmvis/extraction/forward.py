@@ -112,8 +112,8 @@ def _with_changes(live: LiveModel, recorder: Recorder) -> LiveModel:
 
 def _with_unregistered(live: LiveModel, tree: Model, recorder: Recorder) -> Model:
     """Return the tree with notes on unregistered modules, and whether the call ran them."""
-    places = zip(tree.paths, live.modules, strict=True)
-    unregistered = [found for found in find_unregistered(places) if found.modules]
+    named_modules = zip(tree.paths, live.modules, strict=True)
+    unregistered = [found for found in find_unregistered(named_modules) if found.modules]
     known = {id(module) for found in unregistered for module in found.modules}
     known.update(map(id, live.modules))
     outside_modules = [module for key, module in recorder.outside_modules.items() if key not in known]
@@ -263,10 +263,10 @@ def _with_calls(live: LiveModel, recorder: Recorder) -> Model:
     for index, module in enumerate(modules):
         parent = above[index]
         is_inside_script[index] = index > 0 and (
-            is_inside_script[parent] or isinstance(live.places[parent][3], torch.jit.ScriptModule)
+            is_inside_script[parent] or isinstance(live.occurrences[parent].module, torch.jit.ScriptModule)
         )
         if module.shared_with is not None:
-            calls[index] = None  # a shared module has its call at its first place
+            calls[index] = None  # a shared module has its call at its first occurrence
         elif index and not is_called[index] and is_called[parent] and not is_inside_script[index]:
             calls[index] = Call()
     return msgspec.structs.replace(

@@ -30,35 +30,46 @@ from bmvis.model.tree import Buffer, Model, Module, Parameter, join
 from bmvis.untrusted import user_text
 
 _Record = TypeVar("_Record", Parameter, Buffer)
-_Place = tuple[int, str, str, nn.Module, str | None, introspection.Tensors, introspection.Tensors]
-"""Depth, name, path, module, path of the first place if the module is shared, else None; parameters, and buffers."""
+
+
+class Occurrence(NamedTuple):
+    """A module at one of its paths."""
+
+    depth: int
+    name: str
+    path: str
+    module: nn.Module
+    shared_with: str | None
+    """Path of the first occurrence if the module is shared; None for the first one."""
+    parameters: introspection.Tensors
+    buffers: introspection.Tensors
 
 
 class LiveModel(NamedTuple):
     """A live model and its tree, from one walk. Optimizers and calls are matched with the tree by these objects."""
 
     tree: Model
-    places: Sequence[_Place]
+    occurrences: Sequence[Occurrence]
 
     @property
     def modules(self) -> Sequence[nn.Module]:
-        """Return the object at each place of the tree."""
-        return [place[3] for place in self.places]
+        """Return the live module of each module of the tree."""
+        return [found.module for found in self.occurrences]
 
     @property
     def parameters(self) -> Sequence[introspection.Tensors]:
-        """Return the parameters at each place, with their names."""
-        return [place[5] for place in self.places]
+        """Return the parameters of each module, with their names."""
+        return [found.parameters for found in self.occurrences]
 
     @property
     def buffers(self) -> Sequence[introspection.Tensors]:
-        """Return the buffers at each place, with their names."""
-        return [place[6] for place in self.places]
+        """Return the buffers of each module, with their names."""
+        return [found.buffers for found in self.occurrences]
 
     @property
     def root(self) -> nn.Module:
         """Return the outermost module."""
-        return self.places[0][3]
+        return self.occurrences[0].module
 
 
 def capture(model: nn.Module) -> Model:
@@ -86,33 +97,35 @@ def capture_live(model: nn.Module) -> LiveModel:
     if not isinstance(model, nn.Module):
         raise TypeError(f"expected a torch.nn.Module, got {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
-        places = list(walk(model))
-        modules = _read_modules(places)
+        occurrences = list(walk(model))
+        modules = _read_modules(occurrences)
         notes = (
-            *map(unregistered.note, find_unregistered(_paths(places))),
-            *unregistered.frozen_notes(_paths(places)),
-            *missing_layers(_paths(places)),
+            *map(unregistered.note, find_unregistered(_named_modules(occurrences))),
+            *unregistered.frozen_notes(_named_modules(occurrences)),
+            *missing_layers(_named_modules(occurrences)),
         )
         tree = Model(
             modules=modules,
-            device=_device(places),
+            device=_device(occurrences),
             notes=notes,
-            configurations=find_configurations(place[3] for place in places if place[4] is None),
+            configurations=find_configurations(module for _, module in _named_modules(occurrences)),
             versions=find_versions({module.package for module in modules}),
         )
-        active = active_parameters(tree, [place[3] for place in places])
-        return LiveModel(msgspec.structs.replace(tree, active=active) if active else tree, places)
+        active = active_parameters(tree, [found.module for found in occurrences])
+        return LiveModel(msgspec.structs.replace(tree, active=active) if active else tree, occurrences)
 
 
-def _read_modules(places: list[_Place]) -> tuple[Module, ...]:
+def _read_modules(occurrences: list[Occurrence]) -> tuple[Module, ...]:
     """Return the tree's modules. The reader's tables are as large as the tree, and are freed on return."""
-    tied = TiedWeights(((place[2], place[5]) for place in places), ((place[2], place[6]) for place in places))
-    reader = _ModuleReader(find_deltas(list(_paths(places))), tied, ClassNames(_paths(places)))
-    return tuple([reader.module(*place) for place in places])
+    named_modules = list(_named_modules(occurrences))
+    parameters = ((found.path, found.parameters) for found in occurrences)
+    buffers = ((found.path, found.buffers) for found in occurrences)
+    reader = _ModuleReader(find_deltas(named_modules), TiedWeights(parameters, buffers), ClassNames(named_modules))
+    return tuple([reader.module(*found) for found in occurrences])
 
 
-def walk(root: nn.Module) -> Iterator[_Place]:
-    """Yield all places of all modules in preorder. The children of a shared module follow its first place only.
+def walk(root: nn.Module) -> Iterator[Occurrence]:
+    """Yield all occurrences of all modules in preorder. The children of a shared module follow its first one only.
 
     Each module is read once: in a large model, a second read finds it out of the processor's caches. The walk has its
     own stack because `Module.named_modules` recurses, and fails on a model with a thousand levels.
@@ -128,10 +141,10 @@ def walk(root: nn.Module) -> Iterator[_Place]:
             raise _invalid(path, module, error) from error
         first = first_met.get(id(module))
         if first is not None:
-            yield depth, name, path, module, first, parameters, buffers
+            yield Occurrence(depth, name, path, module, first, parameters, buffers)
             continue
         first_met[id(module)] = path
-        yield depth, name, path, module, None, parameters, buffers
+        yield Occurrence(depth, name, path, module, None, parameters, buffers)
         if children:
             pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(children)]
 
@@ -144,9 +157,9 @@ def _invalid(path: str, module: nn.Module, error: introspection.InvalidModuleErr
     )
 
 
-def _paths(places: list[_Place]) -> Iterator[tuple[str, nn.Module]]:
-    """Yield each module with the path of its first place."""
-    return ((path, module) for _, _, path, module, shared, *_ in places if shared is None)
+def _named_modules(occurrences: list[Occurrence]) -> Iterator[tuple[str, nn.Module]]:
+    """Return each module with the path of its first occurrence."""
+    return ((found.path, found.module) for found in occurrences if found.shared_with is None)
 
 
 class _ModuleReader:
@@ -277,6 +290,6 @@ class _ModuleReader:
         return self.seen.setdefault(record, record)  # type: ignore[return-value]  # equal records are of one type
 
 
-def _device(places: list[_Place]) -> str:
-    first = next((parameter for place in places for _, parameter in place[5]), None)
+def _device(occurrences: list[Occurrence]) -> str:
+    first = next((parameter for found in occurrences for _, parameter in found.parameters), None)
     return "cpu" if first is None else str(first.device)

@@ -38,7 +38,7 @@ _PART_OF_MODEL = re.compile(
     r"(?:^|[_.])(?:token|key)s?_(?:mix|pool|norm|type|merg|aggreg|init|proj|mode|act|embed|reduc|layer|layout)"
 )
 """Names that `_SECRET` finds, but that are words of networks, such as `token_mixer`."""
-_PLACE = re.compile(r"(?:^|[_.])(?:path|dir|directory|folder|file|filename|url|host|hostname|user)$", re.IGNORECASE)
+_LOCAL = re.compile(r"(?:^|[_.])(?:path|dir|directory|folder|file|filename|url|host|hostname|user)$", re.IGNORECASE)
 _VOLATILE = re.compile(
     r"(?:^|[_.])devices?(?:$|[_.])|(?:^|\.)(?:pid|uuid|time|timestamp|start_time|created_at|session_id|run_id)$",
     re.IGNORECASE,
@@ -124,7 +124,7 @@ def _enum(value: Any) -> str | None:
 
 def _string(value: str, name: str) -> str | None:
     is_secret = _SECRET.search(name) and not _PART_OF_MODEL.search(name)
-    if len(value) > MAX_STRING or is_secret or _PLACE.search(name):
+    if len(value) > MAX_STRING or is_secret or _LOCAL.search(name):
         return None
     if _ABSOLUTE.search(value) or _ADDRESS.search(value) or _UUID.search(value) or _DATE.search(value):
         return None
@@ -194,8 +194,8 @@ def _dictionary(value: dict[Any, Any], name: str, room: _Room) -> str:
     found = []
     for key, item in dict.items(value):
         shown = _key(key)
-        place = f"{name}.{shown}"
-        text = None if shown is None or _VOLATILE.search(place) else _text(item, place, room)
+        full_name = f"{name}.{shown}"
+        text = None if shown is None or _VOLATILE.search(full_name) else _text(item, full_name, room)
         if text is not None:
             found.append(f"{shown}: {text}")
     return f"{{{', '.join(sorted(found))}}}"

@@ -1,6 +1,6 @@
-"""Find tied weights: tensors that a model has in several places.
+"""Find tied weights: tensors that occur several times in a model.
 
-The first place has the tensor, and lists the others; the others refer to it. `bmvis.model.totals` counts a tied
+The first occurrence has the tensor, and lists the others; the others refer to it. `bmvis.model.totals` counts a tied
 parameter once.
 """
 
@@ -24,12 +24,12 @@ class TiedWeights:
 
     def __init__(self, parameters: Iterable[tuple[str, Tensors]], buffers: Iterable[tuple[str, Tensors]]) -> None:
         self._first: dict[int, str] = {}
-        """State-dict key of the first place."""
+        """State-dict key of the first occurrence."""
         self._others: dict[int, list[str]] = {}
-        """State-dict keys of the other places."""
+        """State-dict keys of the other occurrences."""
         met: dict[int, tuple[str, str]] = {}
-        for places in (parameters, buffers):
-            for path, tensors in places:
+        for occurrences in (parameters, buffers):
+            for path, tensors in occurrences:
                 for name, tensor in tensors:
                     here = (path, name)
                     first = met.setdefault(id(tensor), here)
@@ -43,11 +43,11 @@ class TiedWeights:
         return frozenset(self._others)
 
     def ends(self, path: str, name: str, tensor: torch.Tensor) -> tuple[str, tuple[str, ...]]:
-        """Return `tied_to` and `tied_by` of a tensor at one of its places.
+        """Return `tied_to` and `tied_by` of a tensor at one of its occurrences.
 
         Returns:
-            The key of the first place and nothing; at the first place, '' and the keys of the others. Both are empty
-            for a tensor that is not tied.
+            The key of the first occurrence and nothing; at the first occurrence, '' and the keys of the others. Both
+            are empty for a tensor that is not tied.
         """
         first = self._first.get(id(tensor))
         if first is None:

@@ -51,19 +51,19 @@ class Unregistered(NamedTuple):
     """Elements of the modules' parameters and of the tensors."""
 
 
-def find_unregistered(places: Iterable[tuple[str, nn.Module]]) -> Iterator[Unregistered]:
-    """Yield each attribute that has a module or trainable tensor that is registered at none of the `places`.
+def find_unregistered(named_modules: Iterable[tuple[str, nn.Module]]) -> Iterator[Unregistered]:
+    """Yield each attribute that has a module or trainable tensor that is registered at none of the `named_modules`.
 
     A module or tensor in several attributes counts for the first one.
     """
-    places = list(places)
-    seen = {id(module) for _, module in places}
-    for _, module in places:
+    named_modules = list(named_modules)
+    seen = {id(module) for _, module in named_modules}
+    for _, module in named_modules:
         seen.update(id(parameter) for _, parameter in introspection.parameters(module))
         seen.update(id(buffer) for _, buffer in introspection.buffers(module))
     classes: set[type] = set()
     searched: set[int] = set()
-    for path, module in places:
+    for path, module in named_modules:
         attributes = list(object.__getattribute__(module, "__dict__").items())
         if type(module) not in classes:
             classes.add(type(module))
@@ -108,12 +108,12 @@ def call_note(found: Unregistered, called: Container[int]) -> str:
     return f"{found.path}: with these inputs, {ran:,} of {_counted(len(found.modules), 'module')} ran"
 
 
-def frozen_notes(places: Iterable[tuple[str, nn.Module]]) -> Iterator[str]:
+def frozen_notes(named_modules: Iterable[tuple[str, nn.Module]]) -> Iterator[str]:
     """Yield a note for each outermost module of frozen TorchScript, whose weights are constants in its code.
 
     https://docs.pytorch.org/docs/stable/generated/torch.jit.freeze.html
     """
-    for path, module in places:
+    for path, module in named_modules:
         if issubclass(type(module), torch.jit.ScriptModule) and introspection.attribute(module, "training") is None:
             yield f"{path or 'the model'} is frozen TorchScript: its weights are constants, which are not counted"
 

@@ -3,7 +3,7 @@
     "call": {"outputs": "[1, 128, 768]", "macs": "75497472"}, "call_varies": {"order": ["0 x6", "+3", ...]}
 
 Texts make equal calls comparable, and let a row write those of all its modules as runs; see `setting_runs`. The rank of
-a call is written as the distance from its place in the definition order, so that a new module changes no other row.
+a call is written as the distance from its position in the definition order, so that a new module changes no other row.
 """
 
 from __future__ import annotations

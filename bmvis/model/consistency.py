@@ -91,9 +91,9 @@ def _unknown_places(model: Model) -> Iterator[str]:
     for index, path in enumerate(model.paths):
         first.setdefault(path, index)
     for index in model.shared:
-        place = model.modules[index].shared_with or ""
-        if first.get(place, index) >= index:
-            yield f"{model.paths[index]!r} is shared with {place!r}, which does not precede it"
+        original = model.modules[index].shared_with or ""
+        if first.get(original, index) >= index:
+            yield f"{model.paths[index]!r} is shared with {original!r}, which does not precede it"
 
 
 def _wrong_numbers(module: Module, groups: int) -> Iterator[str]:

@@ -133,13 +133,13 @@ def tensors_by_module(model: Model) -> tuple[dict[str, Totals], dict[int, list[s
     A shared module has the keys of the whole subtree of its first occurrence. If no module is shared, tensors with one
     occurrence are omitted, and so are modules without other tensors.
     """
-    modules, places = model.modules, model.paths
+    modules, paths = model.modules, model.paths
     counted = parameter_facts(model, lambda own: own if model.shared else tuple(p for p in own if p.is_tied))
     values: dict[str, Totals] = {}
     keys_of: dict[int, list[str]] = {}
     for index, parameters in enumerate(counted):
         for parameter in parameters:
-            key = parameter.tied_to or join(places[index], parameter.name)
+            key = parameter.tied_to or join(paths[index], parameter.name)
             values.setdefault(key, of_parameter(parameter))
             keys_of.setdefault(index, []).append(key)
     if not model.shared:

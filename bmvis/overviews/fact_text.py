@@ -73,13 +73,13 @@ def _source(model: Model, fact: FactRequest) -> ColumnSource:
 
 def _first_occurrence(model: Model, path: str) -> str:
     """Return the path of a module at its first occurrence: a shared module lists no children elsewhere."""
-    place = ""
+    found = ""
     for name in path.split("."):
-        place = join(place, name)
-        index = model.index_of.get(place)
+        found = join(found, name)
+        index = model.index_of.get(found)
         shared = None if index is None else model.modules[index].shared_with
-        place = place if shared is None else shared
-    return place
+        found = found if shared is None else shared
+    return found
 
 
 def _written(value: Value, unit: str, style: Style) -> FactText:

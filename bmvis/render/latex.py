@@ -113,12 +113,12 @@ def caption(text: str, mark: str, *, unicode: bool = False) -> str:
     return rf"\par{{{_caption(text, _Writer(unicode))}{mark}\par}}"
 
 
-def error_box(error: BmvisError, place: str, label: Label = no_label, *, unicode: bool = False) -> str:
+def error_box(error: BmvisError, location: str, label: Label = no_label, *, unicode: bool = False) -> str:
     """Return a box that replaces a tree that could not be drawn.
 
     Args:
         error: the reason.
-        place: the location of the tree in the sources.
+        location: the location of the tree in the sources.
         label: see `to_latex`.
         unicode: see `to_latex`.
     """
@@ -127,7 +127,7 @@ def error_box(error: BmvisError, place: str, label: Label = no_label, *, unicode
         rf"\bmviserrortitle{{{summary.NOT_DRAWN}}}{label('')}",
         rf"\bmvisnote{{{writer.text(str(error))}}}",
         *(rf"\bmvisrow{{{'~' * _indent(line)}}}{{{writer.text(line)}}}" for line in error.detail.splitlines()),
-        rf"\bmvisnote{{{writer.text(place)}}}",
+        rf"\bmvisnote{{{writer.text(location)}}}",
     ]
     return "\n".join([r"\begin{bmviserror}", *body, r"\end{bmviserror}"])
 

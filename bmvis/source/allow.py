@@ -115,11 +115,11 @@ class AllowList:
         if not _names_files(entry) or kind != reference.target.partition(":")[0]:
             return False
         fixed, rest = _fixed_folder(pattern.strip())
-        place = _real(self._cwd / fixed)
+        allowed = _real(self._cwd / fixed)
         file = _real(self._cwd / reference.file)
         if not rest:
-            return file == place
-        below = os.path.relpath(file, place).replace(os.sep, "/")
+            return file == allowed
+        below = os.path.relpath(file, allowed).replace(os.sep, "/")
         return not below.startswith("..") and fnmatchcase(below, rest)
 
     def _refusal(self, target: str) -> InvalidReferenceError:

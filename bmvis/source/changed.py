@@ -49,8 +49,8 @@ class ChangedModels:
         if self._project.snapshot(name) in self._changed or self._other_files:
             return True
         if reference.file:
-            place = Path(os.path.normpath(self._project.folder / reference.file))
-            return any(place == file or place in file.parents for file in self._changed)
+            path = Path(os.path.normpath(self._project.folder / reference.file))
+            return any(path == file or path in file.parents for file in self._changed)
         return self._depends_on_changed(reference.module)
 
     @cached_property
@@ -84,9 +84,9 @@ class ChangedModels:
         parts = module.split(".")
         for folder in self._project.path:
             for end in range(1, len(parts) + 1):
-                place = Path(os.path.normpath(PurePath(folder, *parts[:end])))
-                yield place / "__init__.py"
-                yield place.with_name(f"{place.name}.py")
+                path = Path(os.path.normpath(PurePath(folder, *parts[:end])))
+                yield path / "__init__.py"
+                yield path.with_name(f"{path.name}.py")
 
 
 def _imports(file: Path, module: str) -> set[str] | None:

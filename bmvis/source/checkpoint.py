@@ -117,8 +117,8 @@ def _modules(tensors: Mapping[str, StoredTensor], kind: str, path: Path) -> Iter
     placed = sorted((_place(name, path) for name in tensors), key=_order)
     ties = _ties(tensors, placed)
 
-    def module_with(name: str, depth: int, kind: str, places: Iterable[Sequence[str]]) -> Module:
-        keys = [".".join(place) for place in places]
+    def module_with(name: str, depth: int, kind: str, keys_in_parts: Iterable[Sequence[str]]) -> Module:
+        keys = [".".join(parts) for parts in keys_in_parts]
         return Module(
             name,
             depth,
@@ -129,9 +129,9 @@ def _modules(tensors: Mapping[str, StoredTensor], kind: str, path: Path) -> Iter
             buffers=tuple(_buffer(key, tensors[key]) for key in keys if tensors[key].is_bookkeeping),
         )
 
-    yield module_with("", 0, kind, [place for place in placed if len(place) == 1])
+    yield module_with("", 0, kind, [parts for parts in placed if len(parts) == 1])
     trail: list[str] = []
-    for above, group in groupby((place for place in placed if len(place) > 1), lambda place: place[:-1]):
+    for above, group in groupby((parts for parts in placed if len(parts) > 1), lambda parts: parts[:-1]):
         shared = sum(1 for _ in takewhile(lambda names: names[0] == names[1], zip(trail, above, strict=False)))
         for depth in range(shared, len(above) - 1):
             yield Module(above[depth], depth + 1, "")
@@ -172,9 +172,9 @@ def _place(name: str, path: Path) -> list[str]:
     return parts
 
 
-def _order(place: Sequence[str]) -> tuple[object, ...]:
+def _order(parts: Sequence[str]) -> tuple[object, ...]:
     """Return the sort key of a tensor: by module path, then `weight` before the other tensors of the module."""
-    *above, name = place
+    *above, name = parts
     return (tuple(map(_natural, above)), name != "weight", _natural(name))
 
 

@@ -80,12 +80,12 @@ def watched(facts: Iterable[Fact]) -> set[str]:
     for fact in facts:
         if fact.left or fact.kind in ("installed", "variable"):
             continue
-        place = Path(fact.path)
-        if (fact.kind == "link" and fact.value) or not place.exists():
-            place = next((folder for folder in place.parents if folder.is_dir()), place)
-        found.add(str(place))
-        if place.is_symlink():
-            found.add(os.path.realpath(place))
+        path = Path(fact.path)
+        if (fact.kind == "link" and fact.value) or not path.exists():
+            path = next((folder for folder in path.parents if folder.is_dir()), path)
+        found.add(str(path))
+        if path.is_symlink():
+            found.add(os.path.realpath(path))
     return found
 
 

@@ -96,7 +96,7 @@ def of_installed(folder: str) -> str:
     except (OSError, ValueError):
         names = []
     for name in names:
-        place = os.path.join(folder, name)
-        record = place if name.endswith(".pth") else os.path.join(place, "RECORD")
+        metadata = os.path.join(folder, name)
+        record = metadata if name.endswith(".pth") else os.path.join(metadata, "RECORD")
         digest.update(f"{name}\0{of_file(record)}\0".encode())
     return digest.hexdigest()

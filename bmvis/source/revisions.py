@@ -39,8 +39,8 @@ def read_revision(folder: Path, commit: str) -> dict[str, bytes]:
         SnapshotError: git cannot read the commit, or a file is too large.
     """
     top = Path(os.fsdecode(_git(_existing(folder), "rev-parse", "--show-toplevel").rstrip(b"\r\n")))
-    place = folder.resolve().relative_to(top.resolve()).as_posix()
-    listed = _git(top, "ls-tree", "-z", "-l", "--full-tree", commit, "--", "." if place == "." else f"{place}/")
+    below = folder.resolve().relative_to(top.resolve()).as_posix()
+    listed = _git(top, "ls-tree", "-z", "-l", "--full-tree", commit, "--", "." if below == "." else f"{below}/")
     found = {}
     for entry in filter(None, listed.split(b"\0")):
         about, _, name = entry.partition(b"\t")
@@ -69,7 +69,7 @@ def changed_files(folder: Path, revision: str) -> frozenset[Path]:
 
 def _existing(folder: Path) -> Path:
     """Return a folder, or the nearest one above that is there: the working tree may have no snapshots."""
-    return next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
+    return next((one for one in (folder, *folder.parents) if one.is_dir()), folder)
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

@@ -114,7 +114,7 @@ class _Renaming:
     def __init__(self, model: Model, naming: NameMapping) -> None:
         self.model, self.naming = model, naming
         self.above = model.parents
-        self.places = model.paths
+        self.paths = model.paths
         self.starts = self._starts()
         self.commons = self._commons()
         self.has_named_below = self._find_named_below()
@@ -163,15 +163,15 @@ class _Renaming:
             if module.type in self.naming.models and module.shared_with is None:
                 found.append(index)
                 until = next(
-                    (i for i in range(index + 1, len(self.places)) if self.model.modules[i].depth <= module.depth),
-                    len(self.places),
+                    (i for i in range(index + 1, len(self.paths)) if self.model.modules[i].depth <= module.depth),
+                    len(self.paths),
                 )
         return found
 
     def _commons(self) -> list[_Position | None]:
         """Return the position of each module in the mapping."""
         names, heads = _Position(_levels(self.naming.names)), _Position(_levels(self.naming.heads))
-        found: list[_Position | None] = [None] * len(self.places)
+        found: list[_Position | None] = [None] * len(self.paths)
         if len(self.starts) == 1 and self.starts[0]:
             found[self.above[self.starts[0]]] = heads
         for index, module in enumerate(self.model.modules):
@@ -192,14 +192,14 @@ class _Renaming:
 
     def _find_named_below(self) -> list[bool]:
         """Return for each module whether a module below it has a common name, or is one of `starts`."""
-        found = [False] * len(self.places)
+        found = [False] * len(self.paths)
         for index in range(len(found) - 1, 0, -1):
             if found[index] or self._common(index) is not None or index in self.starts:
                 found[self.above[index]] = True
         return found
 
     def _place_all(self) -> None:
-        for index in range(1, len(self.places)):
+        for index in range(1, len(self.paths)):
             common = self._common(index)
             node = self._named(index, common) if common is not None else None
             if node is None and self._is_omitted(index):
@@ -241,7 +241,7 @@ class _Renaming:
         parent = self.above[index]
         while parent not in self.nodes:
             parent = self.above[parent]
-        relative = self.places[index][len(self.places[parent]) :].lstrip(".")
+        relative = self.paths[index][len(self.paths[parent]) :].lstrip(".")
         node = _Node(relative, index, "" if index in self.starts else "other")
         self.nodes[parent].below.append(node)
         return node
@@ -251,15 +251,15 @@ class _Renaming:
             return Module(node.name, depth, "Virtual", origin=f"~{path}", common="virtual")
         module = self.model.modules[node.index]
         return msgspec.structs.replace(
-            module, name=node.name, depth=depth, origin=self.places[node.index], common=node.kind
+            module, name=node.name, depth=depth, origin=self.paths[node.index], common=node.kind
         )
 
     def _nearest(self, wanted: str) -> str:
-        start = self.places[self.starts[0]]
+        start = self.paths[self.starts[0]]
         known = {re.sub(r"\b\d+\b", ANY, p[len(start) :].lstrip(".")) for p in self._below(self.starts[0])}
         close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
         return f"the nearest is {close[0]!r}" if close else ""
 
     def _below(self, start: int) -> Sequence[str]:
-        prefix = self.places[start]
-        return [path for path in self.places if path and (not prefix or path.startswith(f"{prefix}."))]
+        prefix = self.paths[start]
+        return [path for path in self.paths if path and (not prefix or path.startswith(f"{prefix}."))]

@@ -133,7 +133,7 @@ def _sign(
     model: Model, depth: int | None, non_params: bool, buffers: bool, marked: Set[int], left_out: Set[int]
 ) -> tuple[list[int], list[list[int]], list[bool], list[int], list[int]]:
     """Return `signatures`, `children` and `cut` of a `Folding`, and the numbers of modules below and filtered out."""
-    modules, above, places = model.modules, model.parents, model.paths
+    modules, above, paths = model.modules, model.parents, model.paths
     totals = subtree_totals(model) if depth is not None or left_out else None
     has_marked_below, always = _above(marked, above), {0, *marked, *_shared_holders(model, above, buffers)}
     alike: dict[Hashable, int] = {}
@@ -153,7 +153,7 @@ def _sign(
         if index in left_out and index not in marked and index not in has_marked_below:
             unseen[above[index]] += unseen[index] + 1
             continue
-        own = _own_key(module, parameters[index], places[index], buffers)
+        own = _own_key(module, parameters[index], paths[index], buffers)
         is_marked = index in marked
         cut[index] = depth is not None and module.depth >= depth and index not in has_marked_below
         key: Hashable
@@ -260,7 +260,7 @@ def represented_modules(model: Model, groups: Sequence[Group]) -> list[list[int]
     each of its members.
     """
     above = model.parents
-    place = {(above[index], module.name): index for index, module in enumerate(model.modules)}
+    index_of = {(above[index], module.name): index for index, module in enumerate(model.modules)}
     found: list[list[int]] = []
     trail: list[tuple[Sequence[int], list[int]]] = []  # the members that the groups below are listed for, and all
     for group in groups:
@@ -269,7 +269,7 @@ def represented_modules(model: Model, groups: Sequence[Group]) -> list[list[int]
         if trail:
             parents, alike = trail[-1]
             names = names_by_parent(group.members, group.above, model.modules, above)
-            every = [place[alike[i], name] for i in range(len(alike)) for name in names[i % len(parents)]]
+            every = [index_of[alike[i], name] for i in range(len(alike)) for name in names[i % len(parents)]]
         trail.append((group.members if group.varies else group.members[:1], every))
         found.append(every)
     return found

@@ -153,11 +153,11 @@ def _check(name: str, file: _File) -> None:
     """
     for table, names in (("names", file.names), ("optional", file.optional), ("heads", file.heads)):
         for path, common in names.items():
-            place = f"the mapping {name} has, below [{table}], {path!r} = {common!r}"
+            problem = f"the mapping {name} has, below [{table}], {path!r} = {common!r}"
             for text in (path, common):
                 if not all(text.split(".")) or text.count(".") >= DEEPEST:
                     raise CommonStructureError(
-                        place, hint=f"{text!r} is not a valid path; write names separated by dots"
+                        problem, hint=f"{text!r} is not a valid path; write names separated by dots"
                     )
             if path.split(".").count(ANY) != common.split(".").count(ANY):
-                raise CommonStructureError(place, hint=f"both need the same number of {ANY}")
+                raise CommonStructureError(problem, hint=f"both need the same number of {ANY}")

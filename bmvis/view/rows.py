@@ -106,7 +106,7 @@ def _merged(model: Model, indices: Sequence[int], options: Options) -> dict[str,
 
 
 def _row(group: Group, model: Model, options: Options, *, is_unchanged: bool, is_similar: bool) -> Row:
-    places = model.paths
+    paths = model.paths
     module = model.modules[group.members[0]]
     names = tuple(dict.fromkeys(model.modules[member].name for member in group.members))
     write = series_label if is_similar else label
@@ -116,8 +116,8 @@ def _row(group: Group, model: Model, options: Options, *, is_unchanged: bool, is
         label=written if options.whole_names else shortened(written),
         type_label=module.type if options.whole_names else shortened(module.type),
         names=names,
-        path=places[group.members[0]],
-        paths=tuple(places[member] for member in group.members),
+        path=paths[group.members[0]],
+        paths=tuple(paths[member] for member in group.members),
         totals=Totals(),
         module=module,
         parameters=() if options.expand_params else _parameters(module),

@@ -37,7 +37,7 @@ _REQUESTS = msgspec.msgpack.Decoder(Request | None)
 class DaemonSettings(msgspec.Struct, frozen=True):
     """What a daemon is started with."""
 
-    place: str
+    socket_path: str
     """The path of its socket."""
     python: str
     cwd: str
@@ -78,8 +78,8 @@ class Daemon:
 
     def run(self) -> None:
         """Serve builds until the owner ends, a build asks for the end, or none connects for the idle time."""
-        place = Path(self._settings.place)
-        identity = place.stat().st_ino
+        socket_path = Path(self._settings.socket_path)
+        identity = socket_path.stat().st_ino
         try:
             while self._is_needed():
                 if _is_readable(self._listener):
@@ -91,8 +91,8 @@ class Daemon:
         finally:
             self._end_server()
             with suppress(OSError):
-                if place.stat().st_ino == identity:  # not the socket of the next daemon
-                    place.unlink()
+                if socket_path.stat().st_ino == identity:  # not the socket of the next daemon
+                    socket_path.unlink()
 
     def _is_needed(self) -> bool:
         is_used = time.monotonic() - self._last_use < self._settings.idle

@@ -147,15 +147,15 @@ def connect(key: DaemonKey, python: str, cwd: Path) -> DaemonConnection | None:
     Returns:
         None if there is no daemon and none can be started, or if it serves another build.
     """
-    place = _folder() / socket_name(key.session.owner, python, cwd)
+    socket_path = _folder() / socket_name(key.session.owner, python, cwd)
     try:
-        if not (key.session.starts or place.exists()) or not key.state:
+        if not (key.session.starts or socket_path.exists()) or not key.state:
             return None
         with _locked(private_folder()):
-            channel = _connected(place, key.state, _GREETING_TIME, ends_others=key.session.starts)
+            channel = _connected(socket_path, key.state, _GREETING_TIME, ends_others=key.session.starts)
             if channel is None and key.session.starts:
-                _start(place, key, python, cwd)
-                channel = _connected(place, key.state, _START_TIME, ends_others=True)
+                _start(socket_path, key, python, cwd)
+                channel = _connected(socket_path, key.state, _START_TIME, ends_others=True)
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError):
         return None  # the build uses a worker of its own
     return DaemonConnection(channel) if channel else None
@@ -186,35 +186,35 @@ def socket_name(owner: ProcessId, python: str, cwd: Path) -> str:
     return hashlib.blake2b(key.encode(errors="surrogateescape"), digest_size=12).hexdigest()
 
 
-def is_served(place: Path) -> bool:
+def is_served(socket_path: Path) -> bool:
     """Return whether a daemon listens at a path."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as channel, _short(place) as address:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as channel, _short(socket_path) as address:
         return channel.connect_ex(address) == 0
 
 
 @contextmanager
-def listening(place: Path) -> Iterator[socket.socket]:
+def listening(socket_path: Path) -> Iterator[socket.socket]:
     """Return a socket at a path that builds can connect to."""
-    place.unlink(missing_ok=True)
+    socket_path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.settimeout(None)
-        with _short(place) as address:
+        with _short(socket_path) as address:
             listener.bind(address)
         listener.listen()
         yield listener
 
 
 @contextmanager
-def _short(place: Path) -> Iterator[str]:
+def _short(socket_path: Path) -> Iterator[str]:
     """Return a short path of a socket: it can have 107 bytes (https://man7.org/linux/man-pages/man7/unix.7.html)."""
-    folder = os.open(place.parent, os.O_PATH | os.O_DIRECTORY)
+    folder = os.open(socket_path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{folder}/{place.name}"
+        yield f"/proc/self/fd/{folder}/{socket_path.name}"
     finally:
         os.close(folder)
 
 
-def _connected(place: Path, state: str, seconds: float, *, ends_others: bool) -> socket.socket | None:
+def _connected(socket_path: Path, state: str, seconds: float, *, ends_others: bool) -> socket.socket | None:
     """Return a socket that is connected to a daemon with this state, None if there is no such daemon.
 
     Raises:
@@ -223,7 +223,7 @@ def _connected(place: Path, state: str, seconds: float, *, ends_others: bool) ->
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         channel.settimeout(seconds)
-        with _short(place) as address:
+        with _short(socket_path) as address:
             channel.connect(address)
         data = channel.recv(MAX_MESSAGE)
         if data and _GREETINGS.decode(data).state == state:
@@ -241,9 +241,9 @@ def _connected(place: Path, state: str, seconds: float, *, ends_others: bool) ->
     return None
 
 
-def _start(place: Path, key: DaemonKey, python: str, cwd: Path) -> None:
-    settings = DaemonSettings(str(place), python, str(cwd), key.state, key.session.owner, IDLE)
-    with listening(place) as listener:
+def _start(socket_path: Path, key: DaemonKey, python: str, cwd: Path) -> None:
+    settings = DaemonSettings(str(socket_path), python, str(cwd), key.state, key.session.owner, IDLE)
+    with listening(socket_path) as listener:
         arguments = [
             json.dumps(own_path()),
             str(PACKAGE),

@@ -198,7 +198,7 @@ def _marked(mark: str) -> Iterator[int]:
 def _all_pids() -> list[int]:
     if sys.platform != "linux":
         return []
-    return [int(place.name) for place in Path("/proc").iterdir() if place.name.isdecimal()]
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
 
 
 def _kill_group(group: int) -> None:

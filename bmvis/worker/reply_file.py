@@ -34,8 +34,8 @@ def _name(request: Request) -> str:
 
 def write_answer(answer: Answer, folder: Path, request: Request) -> None:
     """Write an answer under another name and rename it, so that the file is never incomplete."""
-    place = f"{folder}/{_name(request)}"
-    partial = f"{place}.partial"
+    path = f"{folder}/{_name(request)}"
+    partial = f"{path}.partial"
     try:
         _unlink(partial)  # user code may have put a pipe there, which would block, or a link
     except FileNotFoundError:
@@ -48,7 +48,7 @@ def write_answer(answer: Answer, folder: Path, request: Request) -> None:
             content = content[_write(descriptor, content) :]
     finally:
         _close(descriptor)
-    _replace(partial, place)
+    _replace(partial, path)
 
 
 def read_answer(folder: Path, request: Request) -> Answer:

@@ -42,11 +42,11 @@ class WorkerFolder:
             return False
         try:
             self.path.chmod(0o700)
-            for place in self.path.iterdir():
-                if place.is_dir() and not place.is_symlink():
-                    shutil.rmtree(place)
+            for entry in self.path.iterdir():
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
                 else:
-                    place.unlink(missing_ok=True)
+                    entry.unlink(missing_ok=True)
             self._temporary.mkdir()
         except OSError:
             return False  # a folder in it is not readable

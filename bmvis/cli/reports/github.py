@@ -66,8 +66,9 @@ def _annotations(result: Result, fail_on: FailOn) -> Iterator[_Annotation]:
 
 
 def _command(annotation: _Annotation) -> str:
-    place = f"file={_property(annotation.file)},line={annotation.line},title={_property(one_line(annotation.title))}"
-    return f"::{annotation.level} {place}::{_escaped(annotation.text)}"
+    title = _property(one_line(annotation.title))
+    properties = f"file={_property(annotation.file)},line={annotation.line},title={title}"
+    return f"::{annotation.level} {properties}::{_escaped(annotation.text)}"
 
 
 def _escaped(text: str) -> str:

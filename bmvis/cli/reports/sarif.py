@@ -54,12 +54,12 @@ def _results(result: Result) -> Iterator[dict[str, Any]]:
 
 def _result(result: Result, rule: str, text: str, line: int) -> dict[str, Any]:
     identity = "\0".join((result.file, result.name, rule, text)).encode(errors="surrogateescape")
-    place = {"artifactLocation": {"uri": quote(result.file)}, "region": {"startLine": line}}
+    location = {"artifactLocation": {"uri": quote(result.file)}, "region": {"startLine": line}}
     return {
         "ruleId": rule,
         "ruleIndex": list(_RULES).index(rule),
         "level": _RULES[rule][0],
         "message": {"text": one_line(f"{result.name}: {text}")},
-        "locations": [{"physicalLocation": place}],
+        "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"bmvis/v1": hashlib.sha256(identity).hexdigest()},
     }

@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, distributions
 
 from bmvis.errors import DetectorError
 from bmvis.extraction.adapters.adapterhub import adapterhub
-from bmvis.extraction.adapters.base import Deltas, Detector, Places
+from bmvis.extraction.adapters.base import Deltas, Detector, NamedModules
 from bmvis.extraction.adapters.loralib import loralib
 from bmvis.extraction.adapters.opendelta import opendelta
 from bmvis.extraction.adapters.peft import peft
@@ -33,7 +33,7 @@ def register(detector: Detector) -> Detector:
     return detector
 
 
-def find_deltas(places: Places) -> Deltas:
+def find_deltas(named_modules: NamedModules) -> Deltas:
     """Return the deltas that all detectors find.
 
     Raises:
@@ -41,7 +41,7 @@ def find_deltas(places: Places) -> Deltas:
     """
     found: Deltas = {}
     for detector in (*_detectors, *_installed()):
-        found.update(_run(detector, places))
+        found.update(_run(detector, named_modules))
     return found
 
 
@@ -70,10 +70,10 @@ def _entries_in(folder: str) -> tuple[EntryPoint, ...]:
     return tuple(entry for distribution in found for entry in distribution.entry_points.select(group=GROUP))
 
 
-def _run(detector: Detector, places: Places) -> Deltas:
+def _run(detector: Detector, named_modules: NamedModules) -> Deltas:
     name = f"{getattr(detector, '__module__', '')}.{getattr(detector, '__qualname__', repr(detector))}"
     try:
-        found = detector(places)
+        found = detector(named_modules)
     except Exception as error:
         raise DetectorError(
             f"the delta detector {name} raised {type(error).__name__}: {error}",

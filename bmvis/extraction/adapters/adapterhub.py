@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.adapters.base import Deltas, Places, is_of, of_library, parameters_below
+from bmvis.extraction.adapters.base import Deltas, NamedModules, is_of, of_library, parameters_below
 
 _SHARED_PARAMETERS = "shared_parameters"
 """The child of a model with the parameters that its Compacter adapters share."""
@@ -19,14 +19,14 @@ _BASE_EMBEDDINGS = "base_model_embeddings"
 """The child of a prompt tuning module that is the model's own embedding: not a delta."""
 
 
-def adapterhub(places: Places) -> Deltas:
+def adapterhub(named_modules: NamedModules) -> Deltas:
     """Return the parameters of the modules that `adapters.methods` defines, and of their descendants.
 
     A layer that replaces one of the model (`LoRALinear` is an `nn.Linear`) has the model's weight as its own
     parameter. There, only the parameters of its children are deltas.
     """
     found: Deltas = {}
-    for _, module in of_library(places, "adapters"):
+    for _, module in of_library(named_modules, "adapters"):
         state = "merged" if introspection.attribute(module, "merged") else ""
         for parameter in _added_parameters(module):
             found[id(parameter)] = found.get(id(parameter)) or state

@@ -9,22 +9,24 @@ from torch import nn
 
 from bmvis.extraction import introspection
 
-Places = Sequence[tuple[str, nn.Module]]
+NamedModules = Sequence[tuple[str, nn.Module]]
 """`(path, module)` of each module of a model in preorder. A shared module occurs once, at its first path."""
 
 Deltas = dict[int, str]
 """`id` of each delta parameter (valid while the model exists), and the state of its adapter: '' if it is active, else
 a short text such as `inactive`, `merged` or `disabled`."""
 
-Detector = Callable[[Places], Deltas]
+Detector = Callable[[NamedModules], Deltas]
 
 
-def of_library(places: Places, library: str) -> list[tuple[str, nn.Module]]:
+def of_library(named_modules: NamedModules, library: str) -> list[tuple[str, nn.Module]]:
     """Return the modules whose class, or one of its base classes, is defined by the library."""
     classes = {
-        cls for cls in {type(module) for _, module in places} if any(_is_of(base, library) for base in cls.__mro__)
+        cls
+        for cls in {type(module) for _, module in named_modules}
+        if any(_is_of(base, library) for base in cls.__mro__)
     }
-    return [place for place in places if type(place[1]) in classes] if classes else []
+    return [pair for pair in named_modules if type(pair[1]) in classes] if classes else []
 
 
 def comes_from(module: nn.Module, library: str, *names: str) -> bool:

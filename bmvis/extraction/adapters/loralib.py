@@ -6,10 +6,10 @@ https://github.com/microsoft/LoRA/blob/main/loralib/layers.py
 from __future__ import annotations
 
 from bmvis.extraction import introspection
-from bmvis.extraction.adapters.base import Deltas, Places, comes_from, of_library
+from bmvis.extraction.adapters.base import Deltas, NamedModules, comes_from, of_library
 
 
-def loralib(places: Places) -> Deltas:
+def loralib(named_modules: NamedModules) -> Deltas:
     """Return the parameters `lora_*` of loralib's layers.
 
     `eval()` merges them into the weight, and `train()` unmerges them:
@@ -17,7 +17,7 @@ def loralib(places: Places) -> Deltas:
     """
     return {
         id(parameter): "merged" if introspection.attribute(module, "merged") is True else ""
-        for _, module in of_library(places, "loralib")
+        for _, module in of_library(named_modules, "loralib")
         if comes_from(module, "loralib", "LoRALayer")
         for name, parameter in introspection.parameters(module)
         if name.startswith("lora_")

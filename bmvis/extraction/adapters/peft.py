@@ -14,17 +14,17 @@ import torch
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.adapters.base import Deltas, Places, comes_from, of_library, parameters_below
+from bmvis.extraction.adapters.base import Deltas, NamedModules, comes_from, of_library, parameters_below
 
 
-def peft(places: Places) -> Deltas:
+def peft(named_modules: NamedModules) -> Deltas:
     """Return the parameters that PEFT added, with the state of their adapter in the layer that has them."""
     by_prefix: Deltas = {}
     by_layer: Deltas = {}
     in_xlora: set[int] = set()
-    for path, module in of_library(places, "peft"):
+    for path, module in of_library(named_modules, "peft"):
         for prefix in _prefixes(module):
-            by_prefix |= _starting_with(prefix, path, places)
+            by_prefix |= _starting_with(prefix, path, named_modules)
         by_layer |= {
             id(p): _state(module, adapter) for adapter, p in _parameters_in(module, _adapter_attributes(module))
         }
@@ -96,12 +96,12 @@ def _state(layer: nn.Module, adapter: str) -> str:
     return "not applied" if adapter and merged else ""
 
 
-def _starting_with(prefix: str, root: str, places: Places) -> Deltas:
+def _starting_with(prefix: str, root: str, named_modules: NamedModules) -> Deltas:
     """Return the parameters below `root` whose dotted name has a component that starts with `prefix`."""
     inside = f"{root}." if root else ""
     return {
         id(parameter): ""
-        for path, module in places
+        for path, module in named_modules
         if path.startswith(inside)
         for name, parameter in introspection.parameters(module)
         if any(part.startswith(prefix) for part in (*path[len(inside) :].split("."), name))

@@ -73,14 +73,14 @@ def folder(kept: Path | None = None) -> Path:
     return _written(_temporary())
 
 
-def _written(place: Path) -> Path:
+def _written(folder: Path) -> Path:
     """Write the files that differ, as another build can copy them at the same time."""
     for file in files():
-        target, content = place / file, text(file).encode()
+        target, content = folder / file, text(file).encode()
         if not target.is_file() or target.read_bytes() != content:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-    return place
+    return folder
 
 
 @cache

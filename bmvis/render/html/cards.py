@@ -20,7 +20,7 @@ from bmvis.view.page import Page
 
 
 def to_cards(
-    cards: Sequence[Card], anchor: str, options: GalleryOptions, place: str = "", *, pictures: bool = True
+    cards: Sequence[Card], anchor: str, options: GalleryOptions, location: str = "", *, pictures: bool = True
 ) -> Markup:
     """Return the gallery as one HTML element.
 
@@ -28,12 +28,12 @@ def to_cards(
         cards: the cards, in the order to draw them.
         anchor: the id of the element.
         options: the options of the gallery.
-        place: the location of the gallery in the sources, for the cards of models that failed.
+        location: the location of the gallery in the sources, for the cards of models that failed.
         pictures: whether the cards have pictures, which are SVG.
     """
     caption_id = f"{anchor}-caption" if options.caption else None
     columns = own_columns(cards)
-    draw = _Cards(columns, _largest(cards), place, pictures)
+    draw = _Cards(columns, _largest(cards), location, pictures)
     as_table = ("bmvis-as-table",) if options.view == "table" else ()
     return tag(
         "div",
@@ -67,7 +67,7 @@ class _Cards(NamedTuple):
     columns: tuple[str, ...]
     largest: Mapping[str, int]
     """The number of parameters of the largest model of each type."""
-    place: str
+    location: str
     has_pictures: bool
 
     def group(self, title: str, cards: Sequence[Card]) -> Markup:
@@ -82,7 +82,7 @@ class _Cards(NamedTuple):
         head = tag("p", title, class_="bmvis-card-title")
         tags = tag("ul", *(tag("li", name) for name in entry.tags), class_="bmvis-tags") if entry.tags else None
         if isinstance(page, BmvisError):
-            problem = _error(page, entry.location or self.place)
+            problem = _error(page, entry.location or self.location)
             classes = "bmvis-card bmvis-card-error"
             return tag("li", _NO_PICTURE, head, problem, tags, class_=classes, data_reference=entry.reference)
         figure = figure_thumbnail(page.figure) if page.figure else None
@@ -121,6 +121,6 @@ def _breakable(name: str) -> Markup:
     return join(*(tag("span", word) for word in words))
 
 
-def _error(error: BmvisError, place: str) -> Markup:
-    texts = [tag("strong", summary.NOT_DRAWN), error.message, error.hint, tag("small", place) if place else ""]
+def _error(error: BmvisError, location: str) -> Markup:
+    texts = [tag("strong", summary.NOT_DRAWN), error.message, error.hint, tag("small", location) if location else ""]
     return tag("div", *(tag("p", text) for text in texts if text))

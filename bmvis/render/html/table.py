@@ -12,13 +12,13 @@ from bmvis.render.html.markup import Markup, join, prose, tag
 from bmvis.render.table_text import NO_VALUE
 
 
-def to_html_table(table: Table, anchor: str, place: str = "") -> Markup:
+def to_html_table(table: Table, anchor: str, location: str = "") -> Markup:
     """Return the table as one HTML element, which scrolls sideways where the page is narrow.
 
     Args:
         table: the table.
         anchor: the id of the element.
-        place: the location of the table in the sources, for rows of models that failed.
+        location: the location of the table in the sources, for rows of models that failed.
     """
     options = table.options
     caption_id = f"{anchor}-caption" if options.caption else None
@@ -29,7 +29,7 @@ def to_html_table(table: Table, anchor: str, place: str = "") -> Markup:
             "table",
             tag("caption", prose(options.caption), id=caption_id) if options.caption else None,
             tag("thead", tag("tr", *map(_heading, table.headings))),
-            *(_group(table, title, rows, place) for title, rows in table.groups),
+            *(_group(table, title, rows, location) for title, rows in table.groups),
         ),
         class_=" ".join(("bmvis-table", *options.classes)),
         id=anchor,
@@ -46,18 +46,18 @@ def _heading(heading: Heading) -> Markup:
     return tag("th", text, scope="col", class_="bmvis-number" if heading.is_number else None)
 
 
-def _group(table: Table, title: str, rows: tuple[TableRow, ...], place: str) -> Markup:
+def _group(table: Table, title: str, rows: tuple[TableRow, ...], location: str) -> Markup:
     head = tag("th", title, scope="rowgroup", colspan=len(table.headings))
     return tag(
         "tbody",
         tag("tr", head, class_="bmvis-group") if title else None,
-        *(tag("tr", *_cells(row, table.headings, place)) for row in rows),
+        *(tag("tr", *_cells(row, table.headings, location)) for row in rows),
     )
 
 
-def _cells(row: TableRow, headings: tuple[Heading, ...], place: str) -> Iterator[Markup]:
+def _cells(row: TableRow, headings: tuple[Heading, ...], location: str) -> Iterator[Markup]:
     if row.error:
-        problem = _problem(row, row.entry.location or place)
+        problem = _problem(row, row.entry.location or location)
         yield tag("th", row.entry.shown, problem if len(headings) == 1 else None, scope="row")
         if len(headings) > 1:
             yield tag("td", problem, colspan=len(headings) - 1, class_="bmvis-failed")
@@ -68,8 +68,8 @@ def _cells(row: TableRow, headings: tuple[Heading, ...], place: str) -> Iterator
         yield tag("th" if is_name else "td", _value(cell), scope="row" if is_name else None, class_=classes)
 
 
-def _problem(row: TableRow, place: str) -> Markup:
-    return join(tag("strong", "Not built:"), " ", row.problem, join(" ", tag("small", place)) if place else None)
+def _problem(row: TableRow, location: str) -> Markup:
+    return join(tag("strong", "Not built:"), " ", row.problem, join(" ", tag("small", location)) if location else None)
 
 
 def _value(cell: Cell) -> Markup:

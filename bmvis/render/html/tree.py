@@ -98,12 +98,12 @@ def _tree_classes(rows: Sequence[Row]) -> str:
     return f"bmvis-tree{size}{column}"
 
 
-def error_box(error: BmvisError, place: str = "") -> Markup:
+def error_box(error: BmvisError, location: str = "") -> Markup:
     """Return a box that replaces a tree that could not be drawn.
 
     Args:
         error: the reason.
-        place: the location of the tree in the sources.
+        location: the location of the tree in the sources.
     """
     return tag(
         "div",
@@ -111,7 +111,7 @@ def error_box(error: BmvisError, place: str = "") -> Markup:
         tag("p", error.message),
         tag("p", error.hint) if error.hint else None,
         tag("pre", error.detail) if error.detail else None,
-        tag("p", tag("small", place)) if place else None,
+        tag("p", tag("small", location)) if location else None,
         class_="bmvis bmvis-error",
         dir="ltr",
         role="note",
