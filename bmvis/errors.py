@@ -35,8 +35,8 @@ class BmvisError(Exception):
         self.message = message
         self.hint = hint
         self.detail = detail
-        self.facts: Sequence[Any] = ()
-        """What the failure depends on, if that is known (`bmvis.worker.protocol.Fact`). Not pickled."""
+        self.dependencies: Sequence[Any] = ()
+        """What the failure depends on, if that is known (`bmvis.worker.protocol.Dependency`). Not pickled."""
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message

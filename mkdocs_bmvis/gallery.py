@@ -16,7 +16,7 @@ from bmvis.overviews.table_options import TableOptions
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from bmvis.source.column_sources import column_sources
-from bmvis.source.facts import watched
+from bmvis.source.dependencies import watched
 from bmvis.source.pyproject import read_project
 from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
 from mkdocs_bmvis.page import GalleryKey, HostPage
@@ -90,7 +90,7 @@ def finder(models: Models, sources: set[str]) -> Callable[[str], tuple[str, ...]
 
     def find_all(pattern: str) -> tuple[str, ...]:
         listed = models.find_all(pattern)
-        sources.update(watched(listed.facts))
+        sources.update(watched(listed.dependencies))
         return listed.references
 
     return find_all

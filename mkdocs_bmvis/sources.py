@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bmvis.errors import BmvisError
-from bmvis.source.facts import file_facts, first_change, watched
+from bmvis.source.dependencies import file_dependencies, first_change, watched
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
-from bmvis.worker.protocol import Built, Fact, Listed, ModelRequest
+from bmvis.worker.protocol import Built, Dependency, Listed, ModelRequest
 from mkdocs_bmvis.hosts import zensical_arguments
 from mkdocs_bmvis.settings import Settings
 
@@ -63,7 +63,7 @@ class SharedSource:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._source: Source | None = None
-        self._facts: dict[Fact, None] = {}
+        self._dependencies: dict[Dependency, None] = {}
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
         atexit.register(self.close)
@@ -80,17 +80,17 @@ class SharedSource:
         with self._lock:
             if self._timer:
                 self._timer.cancel()
-            if first_change(self._facts, {}):
+            if first_change(self._dependencies, {}):
                 self._end()
             if self._source is None:
                 self._source = open_source(self._settings, _zensical_session())
             try:
                 answer = question(self._source)
-                self._facts |= dict.fromkeys(fact for fact in answer.facts if not fact.left)
+                self._dependencies |= dict.fromkeys(one for one in answer.dependencies if not one.is_written)
                 return answer
             except BmvisError as error:
-                self._facts |= dict.fromkeys(fact for fact in error.facts if not fact.left)
-                self._facts |= dict.fromkeys(file_facts(likely_files(reference, self._settings)))
+                self._dependencies |= dict.fromkeys(one for one in error.dependencies if not one.is_written)
+                self._dependencies |= dict.fromkeys(file_dependencies(likely_files(reference, self._settings)))
                 raise
             finally:
                 self._timer = threading.Timer(IDLE, self.close)
@@ -104,7 +104,7 @@ class SharedSource:
 
     def _end(self) -> None:
         source, self._source = self._source, None
-        self._facts = {}
+        self._dependencies = {}
         if source:
             source.close()
 
@@ -139,9 +139,9 @@ def request_model(
     try:
         built = models.answer(asked)
     except BmvisError as error:
-        sources.update(watched(error.facts), likely_files(asked.reference, settings))
+        sources.update(watched(error.dependencies), likely_files(asked.reference, settings))
         raise
-    sources.update(watched(built.facts))
+    sources.update(watched(built.dependencies))
     if drift := drift_error(asked.reference, built):
         report(drift)
     return built

@@ -18,9 +18,9 @@ from sphinx.util.typing import RoleFunction
 
 from bmvis.errors import BmvisError
 from bmvis.options.definitions import Options
-from bmvis.worker.protocol import Built, Fact, ModelRequest
+from bmvis.worker.protocol import Built, Dependency, ModelRequest
 from sphinx_bmvis.anchors import has_row_anchors, link_to
-from sphinx_bmvis.answers import Layouts, TreeKey, pack, pack_ids, tree_key
+from sphinx_bmvis.kept_models import Layouts, TreeKey, pack, pack_ids, tree_key
 from sphinx_bmvis.model_index import ModelIndex
 from sphinx_bmvis.named_trees import NamedTrees
 from sphinx_bmvis.nodes import TYPE_OF
@@ -41,7 +41,7 @@ class BmvisDomain(Domain):
 
     name = DOMAIN
     label = "Models"
-    data_version = 8
+    data_version = 9
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -64,7 +64,7 @@ class BmvisDomain(Domain):
         "no_tree": {},
         "answers": {},
         "ids": {},
-        "facts": {},
+        "dependencies": {},
         "listed": {},
         "failed": {},
         "branches": {},
@@ -123,7 +123,7 @@ class BmvisDomain(Domain):
         if isinstance(answer, BmvisError):
             kept: BmvisError | bytes = answer
         else:
-            self.data["facts"][key] = answer.facts
+            self.data["dependencies"][key] = answer.dependencies
             kept = pack(answer)
         before = self.data["answers"].get(key)
         self.data["answers"][key] = kept
@@ -163,15 +163,16 @@ class BmvisDomain(Domain):
         """Remove answers without a request, and change times of pages without trees and references."""
         still = {request.key for requests in self.requests.values() for request in requests}
         self.data["answers"] = {key: reply for key, reply in self.data["answers"].items() if key in still}
-        self.data["facts"] = {key: facts for key, facts in self.data["facts"].items() if key in still}
+        known = self.data["dependencies"]
+        self.data["dependencies"] = {key: found for key, found in known.items() if key in still}
         trees = {tree_key(request) for _, request in self.named_trees()}
         self.data["ids"] = {tree: ids for tree, ids in self.data["ids"].items() if tree in trees}
         pages = self.requests.keys() | self.references.keys()
         self.data["changed"] = {page: when for page, when in self.changed.items() if page in pages}
 
-    def note_listed(self, page: str, facts: Iterable[Fact]) -> None:
-        """Store the facts that the patterns in the galleries of a page depend on."""
-        self.data["listed"][page] = tuple(facts)
+    def note_listed(self, page: str, dependencies: Iterable[Dependency]) -> None:
+        """Store the dependencies that the patterns in the galleries of a page depend on."""
+        self.data["listed"][page] = tuple(dependencies)
 
     def failed_keys(self) -> set[ModelRequest]:
         """Return the requests whose answer is an error."""

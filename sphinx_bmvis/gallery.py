@@ -23,7 +23,7 @@ from bmvis.render.summary import card_facts
 from bmvis.source.column_sources import column_sources
 from bmvis.source.pyproject import read_project
 from bmvis.source.source import Source
-from bmvis.worker.protocol import Fact, Listed
+from bmvis.worker.protocol import Dependency, Listed
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.contents import model_contents
 from sphinx_bmvis.domain import GalleryKey, domain_of
@@ -119,15 +119,15 @@ def expand_galleries(env: BuildEnvironment, source: Source) -> None:
     """Expand the patterns of the galleries that were read in this build, and request their models."""
     domain = domain_of(env)
     for page in sorted(domain.unanswered & domain.galleries.keys()):
-        facts: list[Fact] = []
+        dependencies: list[Dependency] = []
         for anchor, gallery in domain.galleries[page].items():
             listed: list[Listed] = []
             entries = tuple(expanded(gallery.entries, source, listed))
             known = msgspec.structs.replace(gallery, entries=entries)
             domain.galleries[page][anchor] = known
             domain.requests[page] += known.requests(anchor)
-            facts += [fact for found in listed for fact in found.facts]
-        domain.note_listed(page, facts)
+            dependencies += [one for found in listed for one in found.dependencies]
+        domain.note_listed(page, dependencies)
 
 
 def expanded(entries: Iterable[Entry], source: Source, listed: list[Listed]) -> Iterable[Entry]:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from bmvis.errors import nearest
 from bmvis.view.targets import find_anchor, missing_module
-from sphinx_bmvis.answers import Layouts, TreeKey, tree_key
+from sphinx_bmvis.kept_models import Layouts, TreeKey, tree_key
 from sphinx_bmvis.requests import TreeRequest
 
 Target = tuple[str, str]

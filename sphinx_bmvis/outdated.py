@@ -1,4 +1,4 @@
-"""Find the pages whose models may have changed, by the facts of `bmvis.source.facts`.
+"""Find the pages whose models may have changed, by the dependencies of `bmvis.source.dependencies`.
 
 The dependencies of Sphinx are not enough: they compare times, and a page with a missing file is always outdated.
 """
@@ -12,7 +12,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 from bmvis.source import fingerprint
-from bmvis.source.facts import first_change, with_written_files
+from bmvis.source.dependencies import first_change, with_written_files
 from bmvis.untrusted.log_text import one_line
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 
@@ -37,21 +37,21 @@ def outdated_pages(
 
 def record_written_files(domain: BmvisDomain) -> None:
     """Record, at the end of a build, the files that factories wrote, and the fingerprint of the code of bmvis."""
-    for facts in (domain.data["facts"], domain.data["listed"]):
-        facts.update({key: with_written_files(found) for key, found in facts.items()})
+    for dependencies in (domain.data["dependencies"], domain.data["listed"]):
+        dependencies.update({key: with_written_files(found) for key, found in dependencies.items()})
     domain.data["code"] = fingerprint.of_bmvis()
 
 
 def _outdated(domain: BmvisDomain) -> Iterator[tuple[str, str]]:
-    """Yield each outdated page, with the fact that changed."""
+    """Yield each outdated page, with the dependency that changed."""
     if domain.data["code"] != fingerprint.of_bmvis():
         yield from ((page, "bmvis itself") for page in domain.requests)
         return
     known: dict[tuple[str, str, str], str] = {}
-    changed = {key: first_change(facts, known) for key, facts in domain.data["facts"].items()}
+    changed = {key: first_change(dependencies, known) for key, dependencies in domain.data["dependencies"].items()}
     for page, requests in domain.requests.items():
         found = [changed[request.key] for request in requests if request.key in changed]
         found.append(first_change(domain.data["listed"].get(page, ()), known))
-        fact = next(filter(None, found), None)
-        if fact:
-            yield page, str(fact)
+        dependency = next(filter(None, found), None)
+        if dependency:
+            yield page, str(dependency)

@@ -30,7 +30,7 @@ from bmvis.source import checkpoint, fingerprint
 from bmvis.source.cache import Cache
 from bmvis.view.layout import layout
 from bmvis.worker import reply_file
-from bmvis.worker.protocol import Answer, Built, Fact, Request
+from bmvis.worker.protocol import Answer, Built, Dependency, Request
 
 COUNT = int(os.environ.get("BMVIS_MUTATIONS", "1000")) // 4
 SEED = int(os.environ.get("BMVIS_SEED", "0"))
@@ -155,14 +155,15 @@ def changed(chance: random.Random, data: object) -> bytes:
 
 def reply(chance: random.Random, folder: Path) -> Model:
     request = Request(1, "zoo:build", "auto", (), secret="s")
-    answer = Answer(Built(sample(), ("a",), (Fact("file", "a", "0"),)), secret="s")
+    answer = Answer(Built(sample(), ("a",), (Dependency("file", "a", "0"),)), secret="s")
     reply_file.reply_path(folder, request).write_bytes(changed(chance, answer))
     found = reply_file.read_answer(folder, request).reply
     return found.model if isinstance(found, Built) else MODEL
 
 
 def cache_entry(chance: random.Random, folder: Path) -> Model:
-    built = Built(sample(), ("a",), (Fact("names", "a", ""), Fact("link", "b", ""), Fact("modules", ".", "", "torch")))
+    dependencies = (Dependency("names", "a", ""), Dependency("link", "b", ""), Dependency("modules", ".", "", "torch"))
+    built = Built(sample(), ("a",), dependencies)
     cache = Cache(folder, folder, lambda _: "")
     place = cache._place(("zoo:build",))
     content = changed(chance, {"built": {"type": "built", **msgspec.to_builtins(built)}, "installed": []})

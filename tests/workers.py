@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bmvis.worker.answers import answered
 from bmvis.worker.client import Worker
 from bmvis.worker.protocol import Built, Request
+from bmvis.worker.reply_errors import answered
 
 
 def build(worker: Worker, reference: str, path: Path, *, allow: tuple[str, ...] = ("*",)) -> Built:

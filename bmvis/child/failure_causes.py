@@ -14,9 +14,9 @@ from bmvis.child import failure_hints, memory_limit
 from bmvis.child.file_record import FileRecord
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.project_paths import is_of_system
-from bmvis.source.facts import is_large, value_of
+from bmvis.source.dependencies import is_large, value_of
 from bmvis.untrusted import user_text
-from bmvis.worker.protocol import Fact
+from bmvis.worker.protocol import Dependency
 
 MAX_OUTSIDE = 300
 """Maximum number of files outside the project that a lasting failure can depend on."""
@@ -36,8 +36,8 @@ def is_permanent(error: BaseException, files: FileRecord) -> bool:
     return not files.has_left_process and not any(map(_is_transient, exceptions))
 
 
-def further_facts(imports: ImportTracker) -> tuple[Fact, ...] | None:
-    """Return facts of files outside the project, and of modules that could appear there; None if there are too many.
+def further_dependencies(imports: ImportTracker) -> tuple[Dependency, ...] | None:
+    """Return files outside the project, and modules that could appear there; None if there are too many.
 
     A model depends on the files of its project. A failure can be fixed by a file anywhere, such as a checkpoint.
     """
@@ -45,8 +45,9 @@ def further_facts(imports: ImportTracker) -> tuple[Fact, ...] | None:
     outside = {key for key in imports.record.paths.outside if not is_of_system(key[1])}
     if len(outside) > MAX_OUTSIDE:
         return None
-    found = [Fact("exists" if kind == "file" and _is_no_file(path) else kind, path) for kind, path in sorted(outside)]
-    return (*(Fact(fact.kind, fact.path, value_of(fact)) for fact in found), *imports.outside_modules())
+    kinds = [("exists" if kind == "file" and _is_no_file(path) else kind, path) for kind, path in sorted(outside)]
+    found = [Dependency(kind, path) for kind, path in kinds]
+    return (*(Dependency(one.kind, one.path, value_of(one)) for one in found), *imports.outside_modules())
 
 
 def _is_no_file(path: str) -> bool:

@@ -19,17 +19,17 @@ from bmvis.child.fork_log import ForkLog
 from bmvis.child.project_paths import ProjectPaths, source_of
 from bmvis.child.reentry import once
 from bmvis.child.tracebacks import is_project_file
-from bmvis.source.facts import MAX_STAT_BYTES, is_large, value_of
-from bmvis.worker.protocol import Fact, Kind
+from bmvis.source.dependencies import MAX_STAT_BYTES, is_large, value_of
+from bmvis.worker.protocol import Dependency, DependencyKind
 
-Key = tuple[Kind, str]
+Key = tuple[DependencyKind, str]
 
 _TIMES = frozenset(("getmtime", "getctime", "st_mtime", "st_mtime_ns", "st_ctime", "st_ctime_ns", "ST_MTIME"))
 """Names with which code reads the times of files, to choose the newest one."""
 
 
 class FileRecord:
-    """The accesses of this process. Accesses of its forks are added to the facts."""
+    """The accesses of this process. Accesses of its forks are added to the dependencies."""
 
     def __init__(self) -> None:
         self.paths = ProjectPaths()
@@ -37,7 +37,7 @@ class FileRecord:
         """The module of the reference that is being built."""
         self.seen: defaultdict[str, set[Key]] = defaultdict(set)
         self.values: dict[Key, str] = {}
-        """Values of facts at first sight, which is before user code reads them."""
+        """Values of dependencies at first sight, which is before user code reads them."""
         self.written: set[str] = set()
         self.foreign: set[Key] = set()
         """Files that commands of other processes name, or native code opens; these can also have written them."""
@@ -68,7 +68,7 @@ class FileRecord:
                 known = self._is_project[file] = is_project_file(file)
         return known
 
-    def note(self, kind: Kind, path: str, frame: FrameType | None) -> None:
+    def note(self, kind: DependencyKind, path: str, frame: FrameType | None) -> None:
         """Record that code that runs in `frame` accesses a path of the project."""
         if self._forks.is_fork():
             key: Key = ("file" if kind == "source" else kind, path)
@@ -78,7 +78,7 @@ class FileRecord:
             return
         key = (kind, path)
         if key not in self.values:
-            self.values[key] = value_of(Fact(kind, path))
+            self.values[key] = value_of(Dependency(kind, path))
         self.seen[self.current].add(key)
         for module in self.modules(frame):
             self.seen[module].add(key)
@@ -137,13 +137,13 @@ class FileRecord:
                 yield str(frame.f_globals.get("__name__", ""))
             frame = frame.f_back
 
-    def facts(self, keys: Iterable[Key]) -> Iterator[Fact]:
-        """Yield the recorded accesses as facts, without files that user code created and removed again."""
+    def dependencies(self, keys: Iterable[Key]) -> Iterator[Dependency]:
+        """Yield the recorded accesses as dependencies, without files that user code created and removed again."""
         for kind, logged, is_written in self._forks.read():
             path = source_of(logged) if logged.endswith(".pyc") else logged
             if not self.paths.is_in_scope(os.path.join(path, "_") if kind == "names" else path):
                 continue
-            self.values.setdefault((kind, path), value_of(Fact(kind, path)))
+            self.values.setdefault((kind, path), value_of(Dependency(kind, path)))
             self.seen[self.current].add((kind, path))
             self.written.update([path] if is_written else [])
         for path in native_files.mapped_files():
@@ -155,15 +155,15 @@ class FileRecord:
             if kind == "exists" and not chosen.isdisjoint((("file", path), ("source", path))):
                 continue
             if not self._is_left(kind, path):
-                yield Fact(kind, path, self.values[kind, path])
-            elif value := value_of(Fact(kind, path)):
-                yield Fact(kind, path, value, left=True)
+                yield Dependency(kind, path, self.values[kind, path])
+            elif value := value_of(Dependency(kind, path)):
+                yield Dependency(kind, path, value, is_written=True)
 
-    def _is_read(self, kind: Kind, path: str) -> bool:
+    def _is_read(self, kind: DependencyKind, path: str) -> bool:
         """Return whether any code has read a source, or its state, that was also imported."""
         return kind == "source" and ("file", path) in self.values
 
-    def _is_left(self, kind: Kind, path: str) -> bool:
-        if (kind, path) in self.foreign and value_of(Fact(kind, path)) != self.values[kind, path]:
+    def _is_left(self, kind: DependencyKind, path: str) -> bool:
+        if (kind, path) in self.foreign and value_of(Dependency(kind, path)) != self.values[kind, path]:
             return True  # another process has written it
         return path in self.written or (kind == "names" and any(os.path.dirname(file) == path for file in self.written))

@@ -16,7 +16,7 @@ from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.process_tree import MARK
 
 if TYPE_CHECKING:
-    from bmvis.worker.protocol import Kind
+    from bmvis.worker.protocol import DependencyKind
 
 _getpid, _write, _lseek, _read = os.getpid, os.write, os.lseek, os.read
 _create = getattr(os, "memfd_create", None)
@@ -46,19 +46,19 @@ class ForkLog:
         """Return whether this process is a fork of the one that builds the model."""
         return self._owner not in (0, _getpid())
 
-    def write(self, kind: Kind, path: str, *, is_written: bool) -> None:
+    def write(self, kind: DependencyKind, path: str, *, is_written: bool) -> None:
         """Log one access of a fork."""
         try:
             _write(self._file, f"{kind}\0{path}\0{'w' if is_written else 'r'}\0".encode(errors="surrogateescape"))
         except OSError:
             pass  # there is no file, or user code has closed it
 
-    def read(self) -> Iterator[tuple[Kind, str, bool]]:
+    def read(self) -> Iterator[tuple[DependencyKind, str, bool]]:
         """Yield the accesses of all these processes: kind, path, and whether it was written."""
         parts = (self._read_forks() + self._read_spawned()).split("\0")
         for kind, path, mode in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
             if kind in ("file", "exists", "names", "link"):
-                yield cast("Kind", kind), path, mode == "w"
+                yield cast("DependencyKind", kind), path, mode == "w"
 
     def _read_forks(self) -> str:
         if self._file < 0:

@@ -1,7 +1,7 @@
 """Record the project files that a reference depends on, even if an earlier reference has imported them.
 
 Runs in the child process. `ImportTracker.install` records every later import, and every file access
-(`bmvis.child.file_tracker`). `ImportTracker.facts_of` follows the recorded imports from one module.
+(`bmvis.child.file_tracker`). `ImportTracker.dependencies_of` follows the recorded imports from one module.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from bmvis.child.file_tracker import FileTracker
 from bmvis.child.native_files import NativeReaders
 from bmvis.child.reentry import once
 from bmvis.child.tracebacks import is_foreign
-from bmvis.source.facts import value_of
-from bmvis.worker.protocol import Fact
+from bmvis.source.dependencies import value_of
+from bmvis.worker.protocol import Dependency
 
 _getframe = sys._getframe
 _stat = os.stat
@@ -92,7 +92,7 @@ class ImportTracker:
                 self._files[name] = os.path.abspath(file)
                 key = self._key_of(name)
                 if key not in self.record.values:
-                    self.record.values[key] = value_of(Fact(*key))
+                    self.record.values[key] = value_of(Dependency(*key))
                     self.record.seen[self.record.current].add(key)
 
     def _key_of(self, name: str) -> Key:
@@ -106,18 +106,18 @@ class ImportTracker:
             init_file = os.path.join(os.path.abspath(str(folder)), "__init__.py")
             if init_file.startswith(self.record.paths.roots):
                 key: Key = ("exists", init_file)
-                self.record.values.setdefault(key, value_of(Fact(*key)))
+                self.record.values.setdefault(key, value_of(Dependency(*key)))
                 self.record.seen[name].add(key)
 
-    def outside_modules(self) -> list[Fact]:
-        """Return a fact for each folder outside the project that was searched: which of the imported modules it has."""
+    def outside_modules(self) -> list[Dependency]:
+        """Return for each folder outside the project that was searched which of the imported modules it has."""
         names = {name for found in self.looked_for.values() for folder, name in found if not folder}
         folders = [folder for folder in self.path if not self._is_own_folder(folder) and not is_foreign(folder)]
-        facts = [Fact("modules", folder, of=self._joined(names, is_top=True)) for folder in folders]
-        return [Fact(fact.kind, fact.path, value_of(fact), fact.of) for fact in facts]
+        dependencies = [Dependency("modules", folder, of=self._joined(names, is_top=True)) for folder in folders]
+        return [Dependency(one.kind, one.path, value_of(one), one.of) for one in dependencies]
 
-    def facts_of(self, module: str) -> tuple[Fact, ...]:
-        """Return the facts that `module` depends on, itself included. Later accesses are not recorded."""
+    def dependencies_of(self, module: str) -> tuple[Dependency, ...]:
+        """Return the dependencies that `module` depends on, itself included. Later accesses are not recorded."""
         self.files.pause()
         pending, seen = [module], set[str]()
         keys = set[Key]()
@@ -132,7 +132,7 @@ class ImportTracker:
             if name in self._files or name == module or name in self.record.seen:
                 pending.extend(self.imported[name])
                 keys |= self.record.seen[name]
-        return (*self.record.facts(keys), *self._module_facts({*seen, self.record.current, ""}))
+        return (*self.record.dependencies(keys), *self._module_dependencies({*seen, self.record.current, ""}))
 
     def note_lookup(self, name: str, path: Sequence[str] | None) -> None:
         """Record that a module is looked for: a new file with its name could be found first."""
@@ -154,8 +154,8 @@ class ImportTracker:
         """Return the top-level modules that libraries looked for before this process began, and did not find."""
         return {name for folder, name in self.looked_for[""] if not folder and name not in sys.modules}
 
-    def _module_facts(self, modules: Iterable[str]) -> list[Fact]:
-        """Return a fact for each project folder that was searched: in which files it has the imported names."""
+    def _module_dependencies(self, modules: Iterable[str]) -> list[Dependency]:
+        """Return a dependency for each project folder that was searched: in which files it has the imported names."""
         found: defaultdict[str, set[str]] = defaultdict(set)
         found[""].update(name.partition(".")[0] for module in modules for name in self.imported[module])
         for module in modules:
@@ -164,11 +164,11 @@ class ImportTracker:
         top = found.pop("") - {"bmvis", *sys.builtin_module_names}
         for folder in filter(self._is_own_folder, self.path):
             found[folder] |= top
-        facts = [
-            Fact("modules", folder, of=self._joined(names, folder in self.path))
+        dependencies = [
+            Dependency("modules", folder, of=self._joined(names, folder in self.path))
             for folder, names in sorted(found.items())
         ]
-        return [Fact(fact.kind, fact.path, value_of(fact), fact.of) for fact in facts]
+        return [Dependency(one.kind, one.path, value_of(one), one.of) for one in dependencies]
 
     def _joined(self, names: Iterable[str], is_top: bool) -> str:
         """Join names; those have a slash for which a folder without `__init__.py` counts, if there is no module."""

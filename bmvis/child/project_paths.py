@@ -10,7 +10,7 @@ from typing import Any
 
 from bmvis.child.tracebacks import is_foreign
 from bmvis.worker.process_tree import MARK
-from bmvis.worker.protocol import Kind
+from bmvis.worker.protocol import DependencyKind
 
 _SKIPPED = frozenset({"__pycache__", ".git", "site-packages", "dist-packages"})
 _readlink, _realpath = os.readlink, os.path.realpath
@@ -22,7 +22,7 @@ class ProjectPaths:
     def __init__(self) -> None:
         self.roots: tuple[str, ...] = ()
         """Folders of the project, with a trailing separator; files elsewhere do not belong to the project."""
-        self.outside: set[tuple[Kind, str]] = set()
+        self.outside: set[tuple[DependencyKind, str]] = set()
         """Paths that were accessed and are not in the project: files, and listed folders."""
         self._temporary = os.path.join(os.environ.get(MARK) or "\0", "")
         """The folder of the worker, which can be in the project; it is another one in each build."""

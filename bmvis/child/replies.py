@@ -21,11 +21,11 @@ from bmvis.child.import_tracker import ImportTracker
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.model.tree import Model
 from bmvis.reference import Reference, parse_pattern, parse_reference
-from bmvis.source.facts import files_in, with_changed_paths
+from bmvis.source.dependencies import files_in, with_changed_paths
 from bmvis.source.pyproject import project_folder
 from bmvis.untrusted import user_text
 from bmvis.untrusted.file_names import utf8
-from bmvis.worker.protocol import Answer, Built, Fact, Failed, Listed, Reply, Request
+from bmvis.worker.protocol import Answer, Built, Dependency, Failed, Listed, Reply, Request
 
 _project_folder = cache(project_folder)
 
@@ -67,29 +67,31 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
 
 
 def _origin(
-    imports: ImportTracker, reference: Reference, more: Iterable[Fact] = ()
-) -> tuple[tuple[str, ...], tuple[Fact, ...], tuple[str, ...]]:
-    """Return the sources, facts and folders of distributions of a reply.
+    imports: ImportTracker, reference: Reference, more: Iterable[Dependency] = ()
+) -> tuple[tuple[str, ...], tuple[Dependency, ...], tuple[str, ...]]:
+    """Return the sources, dependencies and folders of distributions of a reply.
 
     Args:
         imports: the recorded accesses.
         reference: the reference of the request.
-        more: further facts.
+        more: further dependencies.
     """
     imports.note_loaded()
-    facts = with_changed_paths((*imports.facts_of(reference.module), *more), utf8)
-    return tuple(files_in(facts)), facts, tuple(_installed())
+    dependencies = with_changed_paths((*imports.dependencies_of(reference.module), *more), utf8)
+    return tuple(files_in(dependencies)), dependencies, tuple(_installed())
 
 
 def _with_origin(failed: Failed, error: BmvisError, imports: ImportTracker, reference: Reference) -> Failed:
     """Return a failure with what it depends on."""
     try:
-        more = failure_causes.further_facts(imports)
+        more = failure_causes.further_dependencies(imports)
         is_permanent = more is not None and failure_causes.is_permanent(error, imports.record)
-        sources, facts, installed = _origin(imports, reference, more or ())
+        sources, dependencies, installed = _origin(imports, reference, more or ())
     except Exception:  # user code may have replaced functions that this calls
         return failed
-    return msgspec.structs.replace(failed, is_permanent=is_permanent, sources=sources, facts=facts, installed=installed)
+    return msgspec.structs.replace(
+        failed, is_permanent=is_permanent, sources=sources, dependencies=dependencies, installed=installed
+    )
 
 
 def project_folders(request: Request) -> tuple[str, ...]:

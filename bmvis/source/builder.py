@@ -24,8 +24,8 @@ from bmvis.source.cache_key import list_key, model_key
 from bmvis.source.default_arguments import Defaults
 from bmvis.source.portable import portable_failure
 from bmvis.source.syntax import with_syntax
-from bmvis.worker.answers import answered
-from bmvis.worker.protocol import Built, Fact, Failed, Listed, Request
+from bmvis.worker.protocol import Built, Dependency, Failed, Listed, Request
+from bmvis.worker.reply_errors import answered
 
 if TYPE_CHECKING:  # a build without changes starts no worker
     from bmvis.worker.client import Worker
@@ -109,9 +109,9 @@ class Builder:
         request = Request(0, job.reference.text, "auto", job.path, listing=True, allow=job.allow, defaults=job.defaults)
         return self._answer(job, request, list_key(job), Listed)
 
-    def installed_facts(self, folders: Iterable[str]) -> tuple[Fact, ...]:
-        """Return the facts of `site-packages` folders. Each folder is read once in a build."""
-        return tuple(Fact("installed", folder, self._digest_of(folder)) for folder in folders)
+    def installed_dependencies(self, folders: Iterable[str]) -> tuple[Dependency, ...]:
+        """Return the dependencies of `site-packages` folders. Each folder is read once in a build."""
+        return tuple(Dependency("installed", folder, self._digest_of(folder)) for folder in folders)
 
     def close(self) -> None:
         """End the worker processes. A later `build` starts new ones."""

@@ -1,9 +1,9 @@
 """Cache built models and failures between builds, so that an unchanged model needs no import of torch.
 
-An entry is valid while all facts of the model have the same values (`bmvis.source.facts`), and the same distributions
-are installed. A failure also depends on the environment variables, because one of them can be what was missing. The
-key includes the request and a digest of the code of bmvis, because another version can read more from a model. The
-cache is not trusted: an entry that cannot be read, for any reason, counts as missing.
+An entry is valid while all dependencies of the model have the same values (`bmvis.source.dependencies`), and the same
+distributions are installed. A failure also depends on the environment variables, because one of them can be what was
+missing. The key includes the request and a digest of the code of bmvis, because another version can read more from a
+model. The cache is not trusted: an entry that cannot be read, for any reason, counts as missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TypeVar
 import msgspec
 
 from bmvis.model.consistency import inconsistency
-from bmvis.source import facts as facts_of
+from bmvis.source import dependencies as dependencies_of
 from bmvis.source import fingerprint
 from bmvis.source.pyproject import project_folder
 from bmvis.source.written_files import WrittenFiles
@@ -48,7 +48,7 @@ class _CacheEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     environment: str = ""
     """Digest of the environment variables of a failure; '' if they do not matter."""
     versions: tuple[str, ...] = ()
-    """The version of each file that a factory wrote, in the order of `built.facts`."""
+    """The version of each file that a factory wrote, in the order of `built.dependencies`."""
 
 
 _ENTRIES = msgspec.msgpack.Decoder(_CacheEntry)
@@ -97,11 +97,11 @@ class Cache:
 
         If the folder cannot be written, the build continues without the cache.
         """
-        if self.written.note(built.facts):
+        if self.written.note(built.dependencies):
             self._write(self.folder / _WRITTEN, self.written.merged(self._read_written()))
         if isinstance(built, Failed) and not built.is_permanent:
             return
-        versions = tuple(self.written.version(fact) for fact in built.facts if fact.left)
+        versions = tuple(self.written.version(dependency) for dependency in built.dependencies if dependency.is_written)
         environment = fingerprint.of_environment() if isinstance(built, Failed) else ""
         entry = _CacheEntry(
             self._with_paths(built, self._relative), tuple(map(self._digest, built.installed)), environment, versions
@@ -181,14 +181,16 @@ class Cache:
         if entry.environment and entry.environment != fingerprint.of_environment():
             return "an environment variable has changed"
         versions = iter(entry.versions)
-        for fact in entry.built.facts:
-            here = fact if fact.kind == "variable" else msgspec.structs.replace(fact, path=self._absolute(fact.path))
-            if fact.left:
+        for dependency in entry.built.dependencies:
+            here = dependency
+            if dependency.kind != "variable":
+                here = msgspec.structs.replace(dependency, path=self._absolute(dependency.path))
+            if dependency.is_written:
                 is_changed = self.written.version(here) != next(versions, None)
             else:
-                is_changed = facts_of.is_changed(here, facts_of.value_of(here))
+                is_changed = dependencies_of.is_changed(here, dependencies_of.value_of(here))
             if is_changed:
-                return f"{fact} has changed"
+                return f"{dependency} has changed"
         return ""
 
     def _absolute(self, file: str) -> str:
@@ -199,7 +201,8 @@ class Cache:
 
     def _with_paths(self, built: _Reply, change: Callable[[str], str]) -> _Reply:
         sources = tuple(map(change, built.sources))
-        return msgspec.structs.replace(built, sources=sources, facts=facts_of.with_changed_paths(built.facts, change))
+        dependencies = dependencies_of.with_changed_paths(built.dependencies, change)
+        return msgspec.structs.replace(built, sources=sources, dependencies=dependencies)
 
 
 def _checked(whole: bytes) -> bytes:

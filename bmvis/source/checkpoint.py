@@ -19,7 +19,7 @@ from bmvis.errors import CheckpointError
 from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.source import gguf, safetensors
-from bmvis.source.facts import file_facts
+from bmvis.source.dependencies import file_dependencies
 from bmvis.source.packed_weights import unpack_weights
 from bmvis.source.tensor_file import MAX_HEADER, PICKLED, StoredTensor, TensorFile, quoted, read_bytes, refuse_pickle
 from bmvis.worker.protocol import Built
@@ -58,7 +58,7 @@ def _read_checkpoint(path: Path) -> Built:
     sources = tuple(os.path.abspath(file) for file in files)
     modules = tuple(_modules(tensors, found.type or _architecture(written), path))
     model = Model(modules, is_checkpoint=True, notes=found.notes)
-    return Built(model, sources, file_facts(sources))
+    return Built(model, sources, file_dependencies(sources))
 
 
 def _open(path: Path) -> TensorFile:

@@ -12,7 +12,7 @@ import msgspec
 
 from bmvis.errors import ProjectError, first_of
 from bmvis.reference import parse_pattern, parse_reference
-from bmvis.source.facts import entry_fact
+from bmvis.source.dependencies import entry_dependency
 from bmvis.source.name_patterns import NamePattern
 from bmvis.source.pyproject import Project, require_file_names
 from bmvis.untrusted.log_text import one_line
@@ -36,7 +36,7 @@ def matching_names(project: Project, pattern: str, find_named: Callable[[NamePat
     """
     if not project.has_names:
         return Listed(())
-    listed = Listed((), (str(project.file),), (entry_fact(project.file, ""),))
+    listed = Listed((), (str(project.file),), (entry_dependency(project.file, ""),))
     names = list(project.models)
     if find_named is None:
         names += project.recorded_names()
@@ -53,7 +53,7 @@ def _joined(listed: Listed, more: Listed) -> Listed:
     return msgspec.structs.replace(
         listed,
         sources=(*listed.sources, *more.sources),
-        facts=(*listed.facts, *more.facts),
+        dependencies=(*listed.dependencies, *more.dependencies),
         installed=(*listed.installed, *more.installed),
         passed_over=(*listed.passed_over, *more.passed_over),
     )

@@ -11,7 +11,7 @@ from bmvis.errors import DriftError, NoTorchError, SnapshotError
 from bmvis.model.call_summary import without_calls, without_dataflow
 from bmvis.model.tree import Model, Problem
 from bmvis.options.inputs import canonical_text
-from bmvis.source.facts import file_facts
+from bmvis.source.dependencies import file_dependencies
 from bmvis.source.pyproject import Project
 from bmvis.source.torch_finder import environment
 from bmvis.untrusted.regular_file import read_regular
@@ -44,7 +44,7 @@ def read_recorded(project: Project, name: str, text: str, inputs: str = "") -> B
         )
     file = project.snapshot(name)
     model = read_snapshot(file, project.find(name).reference).model
-    return Built(recorded_model(model, name, inputs), (str(file),), file_facts([str(file)]))
+    return Built(recorded_model(model, name, inputs), (str(file),), file_dependencies([str(file)]))
 
 
 def recorded_model(model: Model, name: str, inputs: str) -> Model:
@@ -88,8 +88,8 @@ def with_drift(project: Project, name: str, built: Built) -> Built:
     except SnapshotError as error:
         drift = str(error)
     sources = (*built.sources, str(file)) if file.is_file() else built.sources
-    facts = (*built.facts, *file_facts([str(file)]))
-    return msgspec.structs.replace(built, drift=drift, sources=sources, facts=facts)
+    dependencies = (*built.dependencies, *file_dependencies([str(file)]))
+    return msgspec.structs.replace(built, drift=drift, sources=sources, dependencies=dependencies)
 
 
 def drift_error(reference: str, built: Built) -> DriftError | None:

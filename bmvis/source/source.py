@@ -20,7 +20,7 @@ from bmvis.options.definitions import Device
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, BuildJob
-from bmvis.source.facts import ARGUMENTS, FOLDERS, entry_fact
+from bmvis.source.dependencies import ARGUMENTS, FOLDERS, entry_dependency
 from bmvis.source.modes import Mode
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
 from bmvis.source.pattern_matches import matching_names, matching_records, passed_over_text, with_names
@@ -91,7 +91,7 @@ class Source:
         self._asked_mode = mode
         self._snapshots = self._cwd / snapshots if snapshots else None
         self._builder = Builder(self._cwd / cache if cache else None, session)
-        self._entry_of = cache_of(lambda of: entry_fact(self.project.file, of))
+        self._entry_of = cache_of(lambda of: entry_dependency(self.project.file, of))
         self._lists: dict[str, Listed | BmvisError] = {}
         self._known: dict[tuple[str, Device, str, bool], Built | BmvisError] = {}
 
@@ -140,8 +140,8 @@ class Source:
         base = self.resolve(request.base, request.device, request.inputs if is_called else "", figure=is_called)
         model = without_calls(base.model) if is_called else base.model
         sources = tuple(dict.fromkeys((*built.sources, *base.sources)))
-        facts = tuple(dict.fromkeys((*built.facts, *base.facts)))
-        return msgspec.structs.replace(built, base=model, sources=sources, facts=facts)
+        dependencies = tuple(dict.fromkeys((*built.dependencies, *base.dependencies)))
+        return msgspec.structs.replace(built, base=model, sources=sources, dependencies=dependencies)
 
     def build(self, name: str) -> Built:
         """Build the model with a name from pyproject.toml, in every mode and also if it is `recorded`.
@@ -215,7 +215,7 @@ class Source:
             if not (is_name(text) and text not in self.project.models and error.message == job.reference.missing):
                 raise
             unknown = self.project.unknown(text, error.hint)  # a pattern gives this name to no model
-            unknown.facts = error.facts
+            unknown.dependencies = error.dependencies
             raise unknown from None
         if self._mode == "check" and name:
             built = with_drift(self.project, name, built)
@@ -231,11 +231,11 @@ class Source:
         return self._with_entry(name, built)
 
     def _with_entry(self, name: str, built: Built) -> Built:
-        """Return a model with the facts of the installed distributions, and of its entry in pyproject.toml."""
+        """Return a model with the dependencies of the installed distributions, and of its entry in pyproject.toml."""
         names = name or (FOLDERS if self.project.shared_path else ""), ARGUMENTS
         entry = map(self._entry_of, filter(None, names))
-        installed = self._builder.installed_facts(built.installed)
-        return msgspec.structs.replace(built, facts=(*built.facts, *entry, *installed))
+        installed = self._builder.installed_dependencies(built.installed)
+        return msgspec.structs.replace(built, dependencies=(*built.dependencies, *entry, *installed))
 
     def _list(self, pattern: str) -> Listed:
         if ":" not in pattern:

@@ -21,7 +21,7 @@ import msgspec
 from bmvis.model.tree import Model
 from bmvis.source import fingerprint
 from bmvis.untrusted.regular_file import read_regular
-from bmvis.worker.protocol import Built, Fact, Listed
+from bmvis.worker.protocol import Built, Dependency, Listed
 
 MAX_BYTES = 5_000_000
 _PLAIN_INSPECT = re.compile(
@@ -46,45 +46,45 @@ _WITH_DOCSTRINGS, _WITHOUT_DOCSTRINGS = "d", "s"
 
 
 def with_syntax(answer: Built | Listed) -> Built | Listed:
-    """Return an answer whose facts of sources have digests of their syntax trees, if nothing can see more of them."""
+    """Return an answer with digests of the syntax trees of its sources, if nothing can see more of them."""
     if isinstance(answer, Built) and _has_line_numbers(answer.model):
         return answer
-    texts = {fact: _text(fact) for fact in answer.facts if fact.path.endswith(".py") and not fact.left}
-    sources = {fact: text for fact, text in texts.items() if fact.kind == "source" and text is not None}
+    texts = {one: _text(one) for one in answer.dependencies if one.path.endswith(".py") and not one.is_written}
+    sources = {one: text for one, text in texts.items() if one.kind == "source" and text is not None}
     if not sources or any(text is None or _SEES_TEXT.search(_PLAIN_INSPECT.sub(b"", text)) for text in texts.values()):
         return answer
     keeps = any(text is not None and _SEES_DOCSTRINGS.search(text) for text in texts.values())
     mode = _WITH_DOCSTRINGS if keeps else _WITHOUT_DOCSTRINGS
-    digests = {fact: _digest(text, mode) for fact, text in sources.items()}
-    facts = tuple(msgspec.structs.replace(fact, of=digests.get(fact, fact.of)) for fact in answer.facts)
-    return msgspec.structs.replace(answer, facts=facts)
+    digests = {dependency: _digest(text, mode) for dependency, text in sources.items()}
+    dependencies = tuple(msgspec.structs.replace(one, of=digests.get(one, one.of)) for one in answer.dependencies)
+    return msgspec.structs.replace(answer, dependencies=dependencies)
 
 
-def is_same(fact: Fact, value: str) -> bool:
+def is_same(dependency: Dependency, value: str) -> bool:
     """Return whether a source whose bytes differ has the same syntax tree.
 
     Args:
-        fact: the fact of a source.
+        dependency: the dependency of a source.
         value: the digest of its present bytes.
     """
-    return bool(fact.of) and _digest_now(fact.path, value, fact.of[:1]) == fact.of
+    return bool(dependency.of) and _digest_now(dependency.path, value, dependency.of[:1]) == dependency.of
 
 
 @lru_cache(maxsize=4096)
 def _digest_now(path: str, value: str, mode: str) -> str:
-    text = _text(Fact("source", path, value))
+    text = _text(Dependency("source", path, value))
     return "" if text is None else _digest(text, mode)
 
 
-def _text(fact: Fact) -> bytes | None:
-    """Return the bytes of a file, nothing if it is missing; None if they are not those of the fact."""
-    if not fact.value or fact.kind not in ("file", "source"):
+def _text(dependency: Dependency) -> bytes | None:
+    """Return the bytes of a file, nothing if it is missing; None if they are not those of the dependency."""
+    if not dependency.value or dependency.kind not in ("file", "source"):
         return b""
     try:
-        content = read_regular(Path(fact.path), MAX_BYTES)
+        content = read_regular(Path(dependency.path), MAX_BYTES)
     except (OSError, ValueError):
         return None
-    return content if fingerprint.of_bytes(content) == fact.value else None
+    return content if fingerprint.of_bytes(content) == dependency.value else None
 
 
 def _digest(text: bytes, mode: str) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import msgspec
 
-from bmvis.source import facts as facts_of
+from bmvis.source import dependencies as dependencies_of
 from bmvis.source import fingerprint
 from bmvis.untrusted.file_names import local, utf8
-from bmvis.worker.protocol import Fact, Kind
+from bmvis.worker.protocol import Dependency, DependencyKind
 
 _VERSION_BYTES = 8
 
@@ -26,12 +26,12 @@ class FileState(msgspec.Struct, frozen=True, array_like=True):
     """A file as factories left it."""
 
     value: str
-    """The value of its fact."""
+    """The value of its dependency."""
     version: str
 
 
-_Key = tuple[Kind, str]
-"""The kind of a fact, and its path relative to the folder of the cache."""
+_Key = tuple[DependencyKind, str]
+"""The kind of a dependency, and its path relative to the folder of the cache."""
 States = dict[_Key, FileState]
 _STATES = msgspec.msgpack.Decoder(States)
 
@@ -51,17 +51,17 @@ class WrittenFiles:
         """The states at the start of this build, with new versions of edited files, and what its factories wrote."""
         self._noted: set[_Key] = set()
 
-    def version(self, fact: Fact) -> str:
+    def version(self, dependency: Dependency) -> str:
         """Return the version of a file; '' if no factory wrote it, so that nothing is known of its edits."""
-        state = self._states.get(self._key(fact))
+        state = self._states.get(self._key(dependency))
         return state.version if state else ""
 
-    def note(self, facts: Iterable[Fact]) -> bool:
+    def note(self, dependencies: Iterable[Dependency]) -> bool:
         """Record the state of the files that a factory has just written. Return whether there are any."""
-        written = [fact for fact in facts if fact.left]
-        for fact in written:
-            self._states.setdefault(self._key(fact), FileState("", os.urandom(_VERSION_BYTES).hex()))
-        for key in self._touched({fact.path for fact in written}):
+        written = [dependency for dependency in dependencies if dependency.is_written]
+        for dependency in written:
+            self._states.setdefault(self._key(dependency), FileState("", os.urandom(_VERSION_BYTES).hex()))
+        for key in self._touched({dependency.path for dependency in written}):
             self._states[key] = msgspec.structs.replace(self._states[key], value=self._value_now(key))
             self._noted.add(key)
         return bool(written)
@@ -96,10 +96,10 @@ class WrittenFiles:
 
     def _value_now(self, key: _Key) -> str:
         kind, path = key
-        return facts_of.value_of(Fact(kind, os.path.normpath(os.path.join(self._folder, local(path)))))
+        return dependencies_of.value_of(Dependency(kind, os.path.normpath(os.path.join(self._folder, local(path)))))
 
-    def _key(self, fact: Fact) -> _Key:
-        return fact.kind, self._relative(fact.path)
+    def _key(self, dependency: Dependency) -> _Key:
+        return dependency.kind, self._relative(dependency.path)
 
     def _relative(self, path: str) -> str:
         try:

@@ -83,17 +83,17 @@ def _repeated_elements(model: Model, represented: Sequence[Sequence[int]]) -> Co
         for key in keys:
             holders[key].append(index)
     found: Counter[int] = Counter()
-    for key, holding in holders.items():
-        if len(holding) > 1:
-            for group, times in Counter(group_of[i] for i in _and_above(holding, model) if i in group_of).items():
+    for key, indices in holders.items():
+        if len(indices) > 1:
+            for group, times in Counter(group_of[i] for i in _and_above(indices, model) if i in group_of).items():
                 found[group] += (times - 1) * values[key].count
     return found
 
 
-def _and_above(holding: Sequence[int], model: Model) -> set[int]:
+def _and_above(indices: Sequence[int], model: Model) -> set[int]:
     found: set[int] = set()
     above = model.parents
-    for index in holding:
+    for index in indices:
         while index >= 0 and index not in found:
             found.add(index)
             index = above[index]

@@ -67,8 +67,8 @@ class Worker:
         """
         with self._lock:
             reply = self._ask(request)
-        facts = tuple(msgspec.structs.replace(fact, path=local(fact.path)) for fact in reply.facts)
-        return msgspec.structs.replace(reply, sources=tuple(map(local, reply.sources)), facts=facts)
+        dependencies = tuple(msgspec.structs.replace(one, path=local(one.path)) for one in reply.dependencies)
+        return msgspec.structs.replace(reply, sources=tuple(map(local, reply.sources)), dependencies=dependencies)
 
     def close(self) -> None:
         """End the processes that wait for more models. Where they cannot stay, start one for the next build."""

@@ -1,4 +1,4 @@
-"""Facts about the Python that builds models, and about this one. Nothing is started or imported."""
+"""Dependencies about the Python that builds models, and about this one. Nothing is started or imported."""
 
 from __future__ import annotations
 

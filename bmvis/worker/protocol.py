@@ -44,13 +44,15 @@ class Request(msgspec.Struct, frozen=True):
     """A random part of the name of the answer's file, unique to this request."""
 
 
-Kind = Literal["file", "source", "exists", "names", "link", "modules", "entry", "installed", "variable", "time"]
+DependencyKind = Literal[
+    "file", "source", "exists", "names", "link", "modules", "entry", "installed", "variable", "time"
+]
 
 
-class Fact(msgspec.Struct, frozen=True, array_like=True):
+class Dependency(msgspec.Struct, frozen=True, array_like=True):
     """One file, folder, name or version that the result of a factory depends on."""
 
-    kind: Kind
+    kind: DependencyKind
     """`file`: its content. `source`: the content of a Python source that is imported and not read by other code.
     `exists`: a file, a folder, or nothing. `names`: the names in a folder. `link`: the target of a link. `modules`:
     which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml. `installed`: the
@@ -62,7 +64,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
     of: str = ""
     """For `source` a digest of its syntax tree, or '' if its bytes count. For `modules` the imported names, separated
     by spaces, with a slash where any folder of this name counts. For `entry` the name of the model."""
-    left: bool = False
+    is_written: bool = False
     """Whether the factory wrote it."""
 
     def __str__(self) -> str:
@@ -96,8 +98,8 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
     model: Model
     sources: tuple[str, ...]
     """Absolute paths of the project files that the model depends on: modules, and data files that they read."""
-    facts: tuple[Fact, ...] = ()
-    """The facts that the result of the factory depends on."""
+    dependencies: tuple[Dependency, ...] = ()
+    """The dependencies that the result of the factory depends on."""
     installed: tuple[str, ...] = ()
     """The folders whose installed distributions the model can import."""
     drift: str = ""
@@ -111,7 +113,7 @@ class Listed(msgspec.Struct, frozen=True, tag="listed"):
 
     references: tuple[str, ...]
     sources: tuple[str, ...] = ()
-    facts: tuple[Fact, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
     installed: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
     """The names that match the pattern and give no model, each with the reason: `load (returns int)`."""
@@ -127,9 +129,9 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     wants_output: bool = False
     """Whether the printed output can explain the failure: for example, usage text before a SystemExit."""
     is_permanent: bool = False
-    """Whether the request fails again while the facts do not change: not after a network error, for example."""
+    """Whether the request fails again while the dependencies do not change: not after a network error, for example."""
     sources: tuple[str, ...] = ()
-    facts: tuple[Fact, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
     installed: tuple[str, ...] = ()
 
 

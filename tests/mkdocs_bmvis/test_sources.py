@@ -4,7 +4,7 @@ import pytest
 
 from bmvis.errors import FactoryError
 from bmvis.model.tree import Model, Module
-from bmvis.source.facts import file_facts
+from bmvis.source.dependencies import file_dependencies
 from bmvis.worker.protocol import Built, ModelRequest
 from mkdocs_bmvis import sources
 from mkdocs_bmvis.settings import Settings
@@ -22,7 +22,7 @@ class RecordedSource:
         self.asked.append(asked.reference)
         if asked.reference == "m:bad":
             raise FactoryError(asked.reference)
-        return Built(MODEL, (str(self.file),), file_facts([str(self.file)]))
+        return Built(MODEL, (str(self.file),), file_dependencies([str(self.file)]))
 
     def close(self):
         self.closed = True

@@ -11,7 +11,7 @@ from networks import resnet
 from bmvis.options.definitions import Options
 from bmvis.view.layout import layout
 from bmvis.worker.protocol import Built
-from sphinx_bmvis import answers
+from sphinx_bmvis import kept_models
 
 PAGES = {
     "index.rst": "Start\n=====\n\n:module:`first:1.dense`\n\n.. toctree::\n\n   trees\n   more\n",
@@ -112,8 +112,8 @@ def test_removed_page_leaves_no_rows(make_site):
 def test_environment_keeps_a_fraction_of_a_model():
     model = resnet()
     built = Built(model, ("zoo.py",))
-    kept = answers.pack(built)
+    kept = kept_models.pack(built)
     assert len(kept) * 5 < len(msgspec.msgpack.encode(built))
-    layouts = answers.Layouts()
+    layouts = kept_models.Layouts()
     assert layouts.model(kept) == Built(model, ())
     assert layouts.page(kept, Options(name="a", depth=2)) == layout(model, Options(name="a", depth=2))

@@ -10,9 +10,9 @@ from bmvis.errors import BmvisError, InvalidReferenceError
 from bmvis.reference import parse_reference
 from bmvis.source.allow import AllowList
 from bmvis.source.source import Source
-from bmvis.worker.answers import answered
 from bmvis.worker.client import Worker
 from bmvis.worker.protocol import Request
+from bmvis.worker.reply_errors import answered
 
 FILES = {
     "zoo/__init__.py": """

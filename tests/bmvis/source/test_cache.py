@@ -14,9 +14,9 @@ import pytest
 from bmvis.errors import WorkerError
 from bmvis.model.tree import Model, Module
 from bmvis.source.cache import Cache
-from bmvis.source.facts import value_of
+from bmvis.source.dependencies import value_of
 from bmvis.source.source import Source
-from bmvis.worker.protocol import Built, Fact, Listed
+from bmvis.worker.protocol import Built, Dependency, Listed
 
 REFERENCE = "zoo.models:build"
 
@@ -281,10 +281,10 @@ def test_file_that_a_factory_wrote_counts_as_of_the_last_build(name, is_edited, 
         return Cache(tmp_path / "cache", tmp_path, str)
 
     (tmp_path / name).write_text("by the factory")
-    fact = Fact("file", str(tmp_path / name), "as it was before", left=is_left)
+    dependency = Dependency("file", str(tmp_path / name), "as it was before", is_written=is_left)
     if not is_left:
-        fact = msgspec.structs.replace(fact, value=value_of(fact))
-    listed = Listed(("zoo:a",), (), (fact,))
+        dependency = msgspec.structs.replace(dependency, value=value_of(dependency))
+    listed = Listed(("zoo:a",), (), (dependency,))
     cache().put(listed, "zoo:*")
     if is_edited:
         (tmp_path / name).write_text("by hand")

@@ -155,4 +155,4 @@ def test_failure_names_its_files_to_preview_servers(again):
     project, _, _ = again
     with Source(project, path=["."], cache=Path(".cache")) as models, pytest.raises(BmvisError) as caught:
         models.resolve("zoo:imports_broken")
-    assert {Path(fact.path).name for fact in caught.value.facts} >= {"zoo.py", "broken_module.py"}
+    assert {Path(dependency.path).name for dependency in caught.value.dependencies} >= {"zoo.py", "broken_module.py"}

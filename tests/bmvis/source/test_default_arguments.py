@@ -112,7 +112,7 @@ def test_changed_defaults_build_again_with_a_cache(project, tmp_path):
     before = first.resolve("zoo:plain")
     second = project({"zoo:plain": "width=6"}, cache=tmp_path / "cache")
     assert (count(first, "zoo:plain"), count(second, "zoo:plain")) == (25, 36)
-    assert set(before.facts) != set(second.resolve("zoo:plain").facts)
+    assert set(before.dependencies) != set(second.resolve("zoo:plain").dependencies)
 
 
 @pytest.mark.parametrize(

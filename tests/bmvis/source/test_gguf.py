@@ -49,7 +49,7 @@ def read(folder: Path, content: bytes):
     return checkpoint.read(file).model
 
 
-def facts(model):
+def dependencies(model):
     return {
         f"{path}.{p.name}".lstrip("."): (p.shape, p.dtype, p.quantization, p.count, p.stored_bytes)
         for path, module in zip(model.paths, model.modules, strict=True)
@@ -69,7 +69,7 @@ def test_shapes_are_in_the_order_of_pytorch_and_types_by_name(tmp_path):
             ]
         ),
     )
-    assert facts(model) == {
+    assert dependencies(model) == {
         "token_embd.weight": ((100, 64), "float16", "", 6400, 12800),
         "blk.0.attn_q.weight": ((64, 256), "uint8", "q6_k", 16384, 13440),
         "blk.0.ffn_up.weight": ((128, 64), "uint8", "q4_0", 8192, 4608),
@@ -82,7 +82,7 @@ def test_shapes_are_in_the_order_of_pytorch_and_types_by_name(tmp_path):
 )
 def test_every_version_is_read(tmp_path, version, order):
     model = read(tmp_path, make([("a.weight", (2, 3), F32)], version=version, order=order))
-    assert facts(model) == {"a.weight": ((2, 3), "float32", "", 6, 24)}
+    assert dependencies(model) == {"a.weight": ((2, 3), "float32", "", 6, 24)}
 
 
 def test_metadata_names_the_architecture_and_arrays_are_skipped(tmp_path):

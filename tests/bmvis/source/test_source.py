@@ -22,7 +22,7 @@ def test_reference_uses_the_path_of_pyproject(project):
     with Source(project / "docs") as found:
         built = found.resolve("only_on_shared_path:small")
     assert built.model.root.type == "Linear"
-    assert [fact.of for fact in built.facts if fact.kind == "entry"] == [":", ":arguments"]
+    assert [dependency.of for dependency in built.dependencies if dependency.kind == "entry"] == [":", ":arguments"]
 
 
 @pytest.mark.parametrize(("name", "hint"), [("lrge", "did you mean 'large'?"), ("smal", "did you mean 'small'?")])

@@ -5,11 +5,11 @@ import os
 import pytest
 
 from bmvis.source.cache import Cache
-from bmvis.worker.protocol import Fact, Failed, Listed
+from bmvis.worker.protocol import Dependency, Failed, Listed
 
 
 class Project:
-    """A project in which each build opens the cache anew."""
+    """A project in which each build opens the cache again."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -26,8 +26,9 @@ class Project:
         for file in files:
             with (self.folder / file).open("a") as opened:
                 opened.write(name)
-        facts = tuple(Fact(kind, str(self.folder / file), left=True) for file in files)
-        built = Listed((name,), facts=facts) if reply is Listed else reply("factory", "late", facts=facts)
+        dependencies = tuple(Dependency(kind, str(self.folder / file), is_written=True) for file in files)
+        given = ((name,),) if reply is Listed else ("factory", "late")
+        built = reply(*given, dependencies=dependencies)
         self.opened.put(built, name)
         return built
 
@@ -97,10 +98,10 @@ def test_writing_of_another_model_keeps_the_entry(project, reply):
 def test_file_of_another_model_in_a_folder_keeps_the_entry(project, kind):
     (project.folder / "logs").mkdir()
     project.build()
-    facts = (Fact(kind, str(project.folder / "logs"), left=True),)
-    project.opened.put(Listed(("first",), facts=facts), "first")
+    dependencies = (Dependency(kind, str(project.folder / "logs"), is_written=True),)
+    project.opened.put(Listed(("first",), dependencies=dependencies), "first")
     os.utime(project.folder / "logs", (1, 1))
-    project.opened.put(Listed(("first",), facts=facts), "first")
+    project.opened.put(Listed(("first",), dependencies=dependencies), "first")
     (project.folder / "logs/version_1").mkdir()
     project.call("second", "logs/version_1/metrics.csv")
     assert project.build().has("first")

@@ -21,5 +21,5 @@ def answered(reply: Reply) -> Built | Listed:
     if not isinstance(reply, Failed):
         return reply
     error = _KINDS.get(reply.kind, BmvisError)(reply.message, hint=reply.hint, detail=reply.detail)
-    error.facts = reply.facts
+    error.dependencies = reply.dependencies
     raise error

@@ -1,11 +1,11 @@
-"""Facts of a model: their current values, the paths that a preview server watches, and the project folder."""
+"""Dependencies of a model: their current values, the paths that a preview server watches, and the project folder."""
 
 import msgspec
 import pytest
 
-from bmvis.source.facts import (
+from bmvis.source.dependencies import (
     FOLDERS,
-    entry_fact,
+    entry_dependency,
     first_change,
     value_of,
     watched,
@@ -13,7 +13,7 @@ from bmvis.source.facts import (
     with_written_files,
 )
 from bmvis.source.pyproject import project_folder
-from bmvis.worker.protocol import Fact
+from bmvis.worker.protocol import Dependency
 
 
 @pytest.fixture
@@ -26,65 +26,65 @@ def project(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("fact", "places"),
+    ("dependency", "paths"),
     [
-        (Fact("file", "data/a.txt"), {"data/a.txt"}),
-        (Fact("file", "data/late/deep/b.txt"), {"data"}),
-        (Fact("exists", "late.txt"), {"."}),
-        (Fact("names", "data"), {"data"}),
-        (Fact("link", "data/link", "a.txt"), {"data"}),
-        (Fact("link", "data/a.txt"), {"data/a.txt"}),
-        (Fact("file", "data/link"), {"data/link", "data/a.txt"}),
-        (Fact("entry", "pyproject.toml", of="bert"), {"pyproject.toml"}),
-        (Fact("file", "data/a.txt", left=True), set()),
-        (Fact("installed", "data"), set()),
-        (Fact("variable", "WIDTH"), set()),
+        (Dependency("file", "data/a.txt"), {"data/a.txt"}),
+        (Dependency("file", "data/late/deep/b.txt"), {"data"}),
+        (Dependency("exists", "late.txt"), {"."}),
+        (Dependency("names", "data"), {"data"}),
+        (Dependency("link", "data/link", "a.txt"), {"data"}),
+        (Dependency("link", "data/a.txt"), {"data/a.txt"}),
+        (Dependency("file", "data/link"), {"data/link", "data/a.txt"}),
+        (Dependency("entry", "pyproject.toml", of="bert"), {"pyproject.toml"}),
+        (Dependency("file", "data/a.txt", is_written=True), set()),
+        (Dependency("installed", "data"), set()),
+        (Dependency("variable", "WIDTH"), set()),
     ],
     ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
-def test_preview_server_watches_the_paths_of_facts(fact, places, project):
-    absolute = msgspec.structs.replace(fact, path=str(project / fact.path))
-    assert watched([absolute]) == {str(project / place) for place in places}
+def test_preview_server_watches_the_paths_of_facts(dependency, paths, project):
+    absolute = msgspec.structs.replace(dependency, path=str(project / dependency.path))
+    assert watched([absolute]) == {str(project / place) for place in paths}
 
 
 @pytest.mark.parametrize("kind", ["file", "exists", "names", "link", "modules", "entry", "installed", "variable"])
 @pytest.mark.parametrize("path", ["missing", "nul\0", "x" * 5000])
 def test_inaccessible_path_has_no_value_and_no_error(kind, path, project):
-    assert isinstance(value_of(Fact(kind, str(project / path))), str)
+    assert isinstance(value_of(Dependency(kind, str(project / path))), str)
 
 
 def test_name_of_a_variable_is_not_taken_for_a_path(monkeypatch):
     monkeypatch.setenv("WIDTH", "3")
-    fact = Fact("variable", "WIDTH", value_of(Fact("variable", "WIDTH")))
-    assert with_changed_paths([fact], lambda path: f"/other/{path}") == (fact,)
-    assert str(fact) == "environment variable WIDTH"
-    assert first_change([fact], {}) is None
+    dependency = Dependency("variable", "WIDTH", value_of(Dependency("variable", "WIDTH")))
+    assert with_changed_paths([dependency], lambda path: f"/other/{path}") == (dependency,)
+    assert str(dependency) == "environment variable WIDTH"
+    assert first_change([dependency], {}) is None
     monkeypatch.setenv("WIDTH", "4")
-    assert first_change([fact], {}) == fact
+    assert first_change([dependency], {}) == dependency
 
 
 def test_entry_depends_only_on_itself(project):
     file = project / "pyproject.toml"
-    facts = [entry_fact(file, "bert"), entry_fact(file, "gpt")]
+    dependencies = [entry_dependency(file, "bert"), entry_dependency(file, "gpt")]
     file.write_text("[project]\nversion = '2'\n" + file.read_text().replace("zoo:gpt", "zoo:gpt(layers=2)"))
-    assert [first_change([fact], {}) for fact in facts] == [None, facts[1]]
+    assert [first_change([dependency], {}) for dependency in dependencies] == [None, dependencies[1]]
 
 
 def test_folders_of_the_table_are_a_fact_of_their_own(project):
     file = project / "pyproject.toml"
-    fact = entry_fact(file, FOLDERS)
+    dependency = entry_dependency(file, FOLDERS)
     file.write_text(file.read_text().replace("zoo:gpt", "zoo:gpt(layers=2)"))
-    assert first_change([fact], {}) is None
+    assert first_change([dependency], {}) is None
     file.write_text(
         file.read_text().replace("[tool.bmvis.models]", "[tool.bmvis]\npath = ['src']\n\n[tool.bmvis.models]")
     )
-    assert first_change([fact], {}) == fact
+    assert first_change([dependency], {}) == dependency
 
 
 def test_files_written_by_a_factory_count_as_of_the_last_build(project):
     file = project / "data" / "a.txt"
-    facts = (Fact("file", str(file), "old", left=True), Fact("file", str(file), "old"))
-    left, other = with_written_files(facts)
+    dependencies = (Dependency("file", str(file), "old", is_written=True), Dependency("file", str(file), "old"))
+    left, other = with_written_files(dependencies)
     assert (left.value, other.value) == (value_of(left), "old")
     file.write_text("by hand")
     assert first_change([left], {}) == left
@@ -112,7 +112,7 @@ def test_project_folder_is_the_repository_or_that_of_pyproject(tmp_path):
     ids=["new", "renamed", "edited", "hidden", "a folder now"],
 )
 def test_listed_folder_changes_with_its_names_and_kinds(edit, is_changed, project):
-    fact = Fact("names", str(project / "data"))
-    before = value_of(fact)
+    dependency = Dependency("names", str(project / "data"))
+    before = value_of(dependency)
     edit(project / "data")
-    assert (value_of(fact) != before) == is_changed
+    assert (value_of(dependency) != before) == is_changed

@@ -34,10 +34,10 @@ _IDS = msgspec.msgpack.Decoder(dict[str, str])
 
 
 def pack(built: Built) -> bytes:
-    """Return what pages show of a model, compressed, without the facts that it depends on."""
+    """Return what pages show of a model, compressed, without its dependencies."""
     # The sources can change without a change of the model.
     return zlib.compress(
-        msgspec.msgpack.encode(msgspec.structs.replace(built, sources=(), facts=(), installed=())), _FAST
+        msgspec.msgpack.encode(msgspec.structs.replace(built, sources=(), dependencies=(), installed=())), _FAST
     )
 
 

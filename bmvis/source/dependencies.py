@@ -1,0 +1,214 @@
+"""Evaluate and compare the dependencies that a model depends on: files, folders, links, entries, environment variables.
+
+A model is out of date if the value of a dependency has changed. Values are digests of content, not times, because an
+unpacked archive has old files with new content. Internal.
+
+Files that factories wrote have `is_written`: they are compared with the state after the last build. Thus a log file
+does not make a model out of date, but a manual edit does.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from bmvis.errors import BmvisError
+from bmvis.source import fingerprint, syntax
+from bmvis.source.pyproject import read_project
+from bmvis.untrusted.file_names import utf8
+from bmvis.worker.protocol import Dependency, DependencyKind
+
+MAX_STAT_BYTES = 2**26
+"""Size in bytes above which a file that was checked with `os.stat`, but not opened, counts only as existing."""
+FOLDERS = ":"
+"""The `of` of an entry dependency that covers only the folders that the table sets. It is not a valid name."""
+ARGUMENTS = ":arguments"
+"""The `of` of an entry dependency that covers the default arguments of all factories."""
+_MODULE_SUFFIXES = (".py", ".so", ".pyd", ".pyc")
+
+
+def value_of(dependency: Dependency) -> str:
+    """Return the current value of a dependency."""
+    return _VALUES[dependency.kind](dependency)
+
+
+def first_change(dependencies: Iterable[Dependency], known: dict[tuple[str, str, str], str]) -> Dependency | None:
+    """Return the first dependency whose value has changed, or None.
+
+    Args:
+        dependencies: the dependencies of one model.
+        known: values that were looked up in this build; new ones are added.
+    """
+    for dependency in dependencies:
+        key = (dependency.kind, dependency.path, dependency.of)
+        if key not in known:
+            known[key] = value_of(dependency)
+        if is_changed(dependency, known[key]):
+            return dependency
+    return None
+
+
+def is_changed(dependency: Dependency, value: str) -> bool:
+    """Return whether the current value of a dependency is another one, and for a source also the syntax tree."""
+    return value != dependency.value and not (dependency.kind == "source" and syntax.is_same(dependency, value))
+
+
+def with_written_files(dependencies: Iterable[Dependency]) -> tuple[Dependency, ...]:
+    """Return dependencies with the current values of files that factories wrote."""
+    return tuple(msgspec.structs.replace(one, value=value_of(one)) if one.is_written else one for one in dependencies)
+
+
+def files_in(dependencies: Iterable[Dependency]) -> tuple[str, ...]:
+    """Return the existing files among dependencies that no factory wrote."""
+    return tuple(
+        sorted(
+            {one.path for one in dependencies if one.kind in ("file", "source") and one.value and not one.is_written}
+        )
+    )
+
+
+def file_dependencies(files: Iterable[str]) -> tuple[Dependency, ...]:
+    """Return the dependencies of files that the docs build itself has read."""
+    return tuple(Dependency("file", file, fingerprint.of_file(file)) for file in files)
+
+
+def watched(dependencies: Iterable[Dependency]) -> set[str]:
+    """Return the paths that a preview server has to watch: files, and folders in which a file may be created."""
+    found = set()
+    for dependency in dependencies:
+        if dependency.is_written or dependency.kind in ("installed", "variable"):
+            continue
+        path = Path(dependency.path)
+        if (dependency.kind == "link" and dependency.value) or not path.exists():
+            path = next((folder for folder in path.parents if folder.is_dir()), path)
+        found.add(str(path))
+        if path.is_symlink():
+            found.add(os.path.realpath(path))
+    return found
+
+
+def with_changed_paths(dependencies: Iterable[Dependency], change: Callable[[str], str]) -> tuple[Dependency, ...]:
+    """Return dependencies with changed paths, but for the names of environment variables.
+
+    Args:
+        dependencies: the dependencies of one model.
+        change: returns the new path for a path.
+    """
+    return tuple(
+        one if one.kind == "variable" else msgspec.structs.replace(one, path=change(one.path)) for one in dependencies
+    )
+
+
+def entry_dependency(file: Path, name: str) -> Dependency:
+    """Return the dependency of a name in `[tool.bmvis.models]`, which includes the folders that the table sets.
+
+    Args:
+        file: the pyproject.toml.
+        name: the name of a model; '' for the list of all models, `FOLDERS` for the folders only.
+    """
+    dependency = Dependency("entry", str(file), of=name)
+    return msgspec.structs.replace(dependency, value=value_of(dependency))
+
+
+def is_large(path: str) -> bool:
+    """Return whether a file that no Python code has opened counts only by its size."""
+    try:
+        return Path(path).stat().st_size > MAX_STAT_BYTES
+    except (OSError, ValueError):
+        return False
+
+
+def _exists(dependency: Dependency) -> str:
+    try:
+        found = Path(dependency.path).stat()
+    except (OSError, ValueError):
+        return ""
+    if stat.S_ISREG(found.st_mode) and found.st_size > MAX_STAT_BYTES:
+        return f"file of {found.st_size} bytes"
+    return "folder" if stat.S_ISDIR(found.st_mode) else "file"
+
+
+def _time(dependency: Dependency) -> str:
+    try:
+        return str(Path(dependency.path).stat().st_mtime_ns)
+    except (OSError, ValueError):
+        return ""
+
+
+def _names(dependency: Dependency) -> str:
+    try:
+        with os.scandir(dependency.path) as entries:
+            names = sorted(
+                os.fsencode(entry.name) + b"/" * entry.is_dir() for entry in entries if is_listed(entry.name)
+            )
+    except (OSError, ValueError):
+        return ""
+    return fingerprint.of_bytes(b"\0".join(names))
+
+
+def is_listed(name: str) -> bool:
+    """Return whether a name in a folder is part of its dependency: not bytecode, and not a hidden file."""
+    return not name.startswith(".") and name != "__pycache__"
+
+
+def _link(dependency: Dependency) -> str:
+    try:
+        return utf8(os.readlink(dependency.path))  # noqa: PTH115  # twice as fast, and most paths are looked up so
+    except (OSError, ValueError):
+        return ""
+
+
+def _modules(dependency: Dependency) -> str:
+    """Return the files and folders in which a folder has the imported names.
+
+    A new file can shadow an installed module. A package or an extension shadows a module with the same name. A folder
+    without `__init__.py` shadows nothing, but counts for a name with a slash, of which there is no other module.
+    """
+    names = dependency.of.split()
+    known = {name.removesuffix("/") for name in names}
+    try:
+        with os.scandir(dependency.path) as entries:
+            there = [entry for entry in entries if entry.name.partition(".")[0] in known]
+            found = [utf8(entry.name) for entry in there if _is_module(entry, f"{entry.name}/" in names)]
+    except (OSError, ValueError):
+        return ""
+    return " ".join(sorted(found))
+
+
+def _is_module(entry: os.DirEntry[str], is_any_folder: bool) -> bool:
+    if not entry.is_dir():
+        return entry.name.endswith(_MODULE_SUFFIXES)
+    return "." not in entry.name and (is_any_folder or Path(entry.path, "__init__.py").is_file())
+
+
+def _entry(dependency: Dependency) -> str:
+    try:
+        project = read_project(Path(dependency.path).parent)
+        if dependency.of == ARGUMENTS:
+            return fingerprint.of_bytes(repr(project.arguments).encode()) if project.arguments else ""
+        found: object = () if dependency.of == FOLDERS else (tuple(project.models), project.patterns)
+        if dependency.of not in ("", FOLDERS):
+            found = project.find(dependency.of)
+    except (BmvisError, OSError, ValueError):
+        return ""
+    folders = (*project.path, str(project.snapshots))
+    where = [utf8(os.path.relpath(folder, project.folder)) for folder in folders]
+    return fingerprint.of_bytes(repr((found, where)).encode())
+
+
+_VALUES: Mapping[DependencyKind, Callable[[Dependency], str]] = {
+    "file": lambda dependency: fingerprint.of_file(dependency.path),
+    "source": lambda dependency: fingerprint.of_file(dependency.path),
+    "exists": _exists,
+    "names": _names,
+    "link": _link,
+    "modules": _modules,
+    "entry": _entry,
+    "installed": lambda dependency: fingerprint.of_installed(dependency.path),
+    "variable": lambda dependency: fingerprint.of_variable(dependency.path),
+    "time": _time,
+}
