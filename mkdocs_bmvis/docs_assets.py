@@ -45,7 +45,7 @@ class SiteFolders(NamedTuple):
     """Whether the build draws all pages again."""
 
 
-def link(files: Iterable[str], folders: SiteFolders) -> Markup:
+def write_linked(files: Iterable[str], folders: SiteFolders) -> Markup:
     """Write stylesheets and scripts, and return the elements that link them.
 
     The links are relative to the source of the page: Zensical rewrites them for each page that shows its content, such

@@ -156,7 +156,7 @@ class _Expansion:
         folders = site_folders(self.md)
         if folders and setting != "inline":
             with suppress(OSError):  # the docs folder cannot be written
-                return docs_assets.link(needed, folders)
+                return docs_assets.write_linked(needed, folders)
         return assets.inline(needed)
 
     def fact(self, element: Element) -> Markup:

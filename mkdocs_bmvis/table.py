@@ -26,7 +26,7 @@ from mkdocs_bmvis.sources import Models, likely_files, request_model
 from mkdocs_bmvis.table_links import trees_on
 
 _VALUE = re.compile(r"\smodels\s*=\s*[\"']?", re.IGNORECASE)
-Report = Callable[[BmvisError, str], object]
+ReportAt = Callable[[BmvisError, str], object]
 """Reports a problem at a location."""
 
 
@@ -64,7 +64,7 @@ def draw_table(
     models: Models,
     settings: Settings,
     sources: set[str],
-    report: Report,
+    report: ReportAt,
     location: str,
 ) -> Markup:
     """Return the table. A model that fails is reported, and its row shows the error.
@@ -101,7 +101,7 @@ def draw_table(
 
 
 def _report_problems(
-    results: list[RowResult], data: Rows, options: TableOptions, settings: Settings, sources: set[str], report: Report
+    results: list[RowResult], data: Rows, options: TableOptions, settings: Settings, sources: set[str], report: ReportAt
 ) -> None:
     for result in results:
         if isinstance(result.model, BmvisError):

@@ -18,7 +18,7 @@ from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import captioned_structure, model_structure
-from sphinx_bmvis.settings import project_folder, site_options
+from sphinx_bmvis.settings import conf_folder, site_options
 
 
 class AnyOption(dict[str, Callable[[str], Any]]):
@@ -124,4 +124,4 @@ def setup(app: Sphinx) -> None:
 
 
 def _note_folder(app: Sphinx) -> None:
-    domain_of(app.env).folder = project_folder(app)
+    domain_of(app.env).folder = conf_folder(app)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 from docutils import nodes
@@ -12,6 +12,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
+from bmvis.options.definitions import Options
 from bmvis.options.option_hints import refuse_references
 from bmvis.overviews.cards import Card, arranged, figure_problems, grouped, make_card
 from bmvis.overviews.entries import Entry, expand, read_entries
@@ -32,7 +33,8 @@ from sphinx_bmvis.lazy import ListDirective
 from sphinx_bmvis.nodes import captioned_gallery, gallery_caption, model_gallery, search_text
 from sphinx_bmvis.settings import site_options
 
-PLACE_OF_REFERENCES = "write the references in the content of the directive, a line each"
+_Options = TypeVar("_Options", GalleryOptions, TableOptions)
+WHERE_TO_WRITE_REFERENCES = "write the references in the content of the directive, a line each"
 
 
 class ModelGallery(ListDirective):
@@ -43,11 +45,8 @@ class ModelGallery(ListDirective):
         source, line = self.get_source_info()
         location = f"{source}:{line}"
         try:
-            refuse_references(self.options, (), PLACE_OF_REFERENCES)
-            options = parse_gallery_options(self.options, site_options(self.config))
+            options, entries, own = self.parsed(parse_gallery_options, location)
             made = captioned_gallery if options.caption else model_gallery
-            entries = read_entries(self.lines(location), location)
-            own = self.own_columns(options)
             node = made(location=location, docname=self.env.docname, options=options, entries=entries, own=own)
             if options.caption:
                 node += nodes.caption(options.caption, options.caption)
@@ -58,6 +57,18 @@ class ModelGallery(ListDirective):
             part.source, part.line = source, line
         self._give_anchor(node)
         return [node, *self.contents(node)] if node.get("options") and node["options"].toctree else [node]
+
+    def parsed(
+        self, parse: Callable[[Mapping[str, str | None], Options], _Options], location: str
+    ) -> tuple[_Options, tuple[Entry, ...], tuple[Rows, Rows]]:
+        """Return the options of a gallery or a table, its lines, and the values of its own columns.
+
+        Raises:
+            BmvisError: an option, a line or a file with columns is invalid.
+        """
+        refuse_references(self.options, (), WHERE_TO_WRITE_REFERENCES)
+        options = parse(self.options, site_options(self.config))
+        return options, read_entries(self.lines(location), location), self.own_columns(options)
 
     def lines(self, location: str) -> Iterable[tuple[str, str]]:
         """Yield the lines of the directive, each with its location."""

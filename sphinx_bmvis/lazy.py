@@ -50,11 +50,11 @@ def setup(app: Sphinx) -> None:
 def write_model_pages(app: Sphinx) -> None:
     """Write the model pages of galleries and tables, before documents are read, if the sources have any."""
     if getattr(app.config, "external_toc_exclude_missing", False):
-        load("gallery_pages:include_own_pages")(app)
+        load_object("gallery_pages:include_own_pages")(app)
     app.env.find_files(app.config, app.builder)
     domain_of(app.env).pages.clear()
     if any(map(_has_list, map(app.env.doc2path, app.env.found_docs))):
-        load("gallery_pages:write_pages")(app)
+        load_object("gallery_pages:write_pages")(app)
 
 
 def _has_list(file: str | Path) -> bool:
@@ -66,7 +66,7 @@ def _has_list(file: str | Path) -> bool:
     return any(name.encode() in content for name in DIRECTIVES)
 
 
-def load(target: str) -> Any:
+def load_object(target: str) -> Any:
     """Return what `module:name` refers to in this package."""
     module, _, name = target.partition(":")
     return getattr(import_module(f"sphinx_bmvis.{module}"), name)
@@ -85,7 +85,7 @@ def _directive(target: str) -> type[SphinxDirective]:
     class LazyDirective(ListDirective):
         def run(self) -> list[nodes.Node]:
             parts = (self.name, self.arguments, self.options, self.content, self.lineno, self.content_offset)
-            made: SphinxDirective = load(target)(*parts, self.block_text, self.state, self.state_machine)
+            made: SphinxDirective = load_object(target)(*parts, self.block_text, self.state, self.state_machine)
             return list(made.run())
 
     return LazyDirective
@@ -93,7 +93,9 @@ def _directive(target: str) -> type[SphinxDirective]:
 
 def _role(of: str) -> RoleFunction:
     def role(*arguments: Any, **more: Any) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        found: tuple[list[nodes.Node], list[nodes.system_message]] = load("facts:FactRole")(of)(*arguments, **more)
+        found: tuple[list[nodes.Node], list[nodes.system_message]] = load_object("facts:FactRole")(of)(
+            *arguments, **more
+        )
         return found
 
     return role
@@ -105,6 +107,6 @@ def _transform(target: str, priority: int, kind: type[nodes.Element]) -> type[Sp
 
         def apply(self, **kwargs: Any) -> None:
             if any(self.document.findall(kind)):
-                load(target)(self.document, self.startnode).apply(**kwargs)
+                load_object(target)(self.document, self.startnode).apply(**kwargs)
 
     return LazyTransform

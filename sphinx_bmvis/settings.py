@@ -77,7 +77,7 @@ def close_source(app: Sphinx) -> None:
         _OPEN.pop(app).close()
 
 
-def project_folder(app: Sphinx) -> Path:
+def conf_folder(app: Sphinx) -> Path:
     """Return the folder that relative paths start at: that of conf.py.
 
     Tools that build several versions from one conf.py, such as sphinx-multiversion, check out each version in a folder
@@ -90,7 +90,7 @@ def _open_source(app: Sphinx) -> Source:
     """Open the `Source` of a build. Factory references can use all packages that conf.py can import."""
     from bmvis.source.source import Source
 
-    config, folder = app.config, project_folder(app)
+    config, folder = app.config, conf_folder(app)
     path = (*map(str, config.bmvis_path), *(_of_version(entry, app.confdir, folder) for entry in _project_path()))
     return Source(
         folder,
@@ -132,7 +132,7 @@ def _check(app: Sphinx, config: Config) -> None:
 def _check_path(app: Sphinx) -> None:
     """Report folders of `bmvis_path` that do not exist. It is no error: an older version of a site can lack one."""
     for entry in app.config.bmvis_path:
-        if not (folder := project_folder(app) / entry).is_dir():
+        if not (folder := conf_folder(app) / entry).is_dir():
             text = f"bmvis_path in conf.py: folder {folder} does not exist (relative paths start at conf.py)"
             logger.warning("%s", one_line(text), type="bmvis", subtype="option")
 

@@ -9,17 +9,14 @@ from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.options.option_hints import refuse_references
-from bmvis.overviews.entries import read_entries
 from bmvis.overviews.own_columns import row_problems
 from bmvis.overviews.table import DIGIT_SPACE, POINT_SPACE, RowResult, Table, make_table
 from bmvis.overviews.table_options import parse_table_options
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
-from sphinx_bmvis.gallery import PLACE_OF_REFERENCES, ModelGallery, model_pages
+from sphinx_bmvis.gallery import ModelGallery, model_pages
 from sphinx_bmvis.nodes import model_structure, model_table, table_box, table_value
-from sphinx_bmvis.settings import site_options
 from sphinx_bmvis.table_nodes import TableNodes
 
 
@@ -31,10 +28,7 @@ class ModelTable(ModelGallery):
         source, line = self.get_source_info()
         location = f"{source}:{line}"
         try:
-            refuse_references(self.options, (), PLACE_OF_REFERENCES)
-            options = parse_table_options(self.options, site_options(self.config))
-            entries = read_entries(self.lines(location), location)
-            own = self.own_columns(options)
+            options, entries, own = self.parsed(parse_table_options, location)
         except BmvisError as error:
             warn(error, location)
             return [model_structure(location=location, error=error)]

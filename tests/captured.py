@@ -3,14 +3,17 @@
 from torch import nn
 
 from bmvis.extraction.modules import capture
-from bmvis.model.tree import Parameter, join
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Parameter
 
 
 def captured_parameters(model: nn.Module) -> dict[str, Parameter]:
     """Return all parameters by state-dict key. Tied ones are included once for each of their keys."""
     tree = capture(model)
     return {
-        join(path, p.name): p for path, module in zip(tree.paths, tree.modules, strict=True) for p in module.parameters
+        child_path(path, p.name): p
+        for path, module in zip(tree.paths, tree.modules, strict=True)
+        for p in module.parameters
     }
 
 

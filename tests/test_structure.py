@@ -52,6 +52,29 @@ def test_class_names_are_unique():
     assert {name: found for name, found in files.items() if len(found) > 1} == {}
 
 
+SAME_THING = {
+    # One for each file of a folder, or for each host.
+    "setup", "to_text", "to_markdown", "main", "gallery_key", "needs_arguments", "preview_session", "read_file",
+    # The public function, and what it calls.
+    "capture", "compare", "share_assets",
+    # HTML and LaTeX, a page and its hosts, text with an ellipsis in the middle.
+    "error_box", "model_pages", "shortened",
+}  # fmt: skip
+"""Functions that several modules define for the same purpose."""
+
+
+def test_function_names_mean_one_thing():
+    files: dict[str, list[str]] = {}
+    for file in MODULES:
+        for node in ast.parse((ROOT / file).read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                files.setdefault(node.name, []).append(str(file))
+    assert len(files) > 500
+    repeated = {name: found for name, found in files.items() if len(found) > 1}
+    assert {name: found for name, found in repeated.items() if name not in SAME_THING} == {}
+    assert repeated.keys() >= SAME_THING
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_code_map_lists_each_folder(folder):
     parent, _, name = folder.rpartition("/")

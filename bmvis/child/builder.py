@@ -35,7 +35,7 @@ MAX_CPU_BYTES = 10**9
 CPU_TIME = 0.7
 """Fraction of the timeout after which bmvis stops a second build on the CPU and keeps the tree from meta."""
 MAX_BRANCHES = 3
-"""Maximum number of places in the note about code that checks the device or address of a tensor."""
+"""Maximum number of lines in the note about code that checks the device or address of a tensor."""
 
 
 class _Attempt(NamedTuple):

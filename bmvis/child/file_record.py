@@ -16,13 +16,13 @@ from typing import Any
 
 from bmvis.child import native_files, source_opens
 from bmvis.child.fork_log import ForkLog
-from bmvis.child.project_paths import ProjectPaths, source_of
+from bmvis.child.project_paths import ProjectPaths, source_path
 from bmvis.child.reentry import once
 from bmvis.child.tracebacks import is_project_file
 from bmvis.source.dependencies import MAX_STAT_BYTES, is_large, value_of
 from bmvis.worker.protocol import Dependency, DependencyKind
 
-Key = tuple[DependencyKind, str]
+AccessKey = tuple[DependencyKind, str]
 
 _TIMES = frozenset(("getmtime", "getctime", "st_mtime", "st_mtime_ns", "st_ctime", "st_ctime_ns", "ST_MTIME"))
 """Names with which code reads the times of files, to choose the newest one."""
@@ -35,11 +35,11 @@ class FileRecord:
         self.paths = ProjectPaths()
         self.current = ""
         """The module of the reference that is being built."""
-        self.seen: defaultdict[str, set[Key]] = defaultdict(set)
-        self.values: dict[Key, str] = {}
+        self.seen: defaultdict[str, set[AccessKey]] = defaultdict(set)
+        self.values: dict[AccessKey, str] = {}
         """Values of dependencies at first sight, which is before user code reads them."""
         self.written: set[str] = set()
-        self.foreign: set[Key] = set()
+        self.foreign: set[AccessKey] = set()
         """Files that commands of other processes name, or native code opens; these can also have written them."""
         self.has_left_process = False
         """Whether user code has used the network, or has started another process."""
@@ -71,7 +71,7 @@ class FileRecord:
     def note(self, kind: DependencyKind, path: str, frame: FrameType | None) -> None:
         """Record that code that runs in `frame` accesses a path of the project."""
         if self._forks.is_fork():
-            key: Key = ("file" if kind == "source" else kind, path)
+            key: AccessKey = ("file" if kind == "source" else kind, path)
             if key not in self.seen[self.current]:
                 self._forks.write(*key, is_written=path in self.written)
                 self.seen[self.current].add(key)
@@ -137,10 +137,10 @@ class FileRecord:
                 yield str(frame.f_globals.get("__name__", ""))
             frame = frame.f_back
 
-    def dependencies(self, keys: Iterable[Key]) -> Iterator[Dependency]:
+    def dependencies(self, keys: Iterable[AccessKey]) -> Iterator[Dependency]:
         """Yield the recorded accesses as dependencies, without files that user code created and removed again."""
         for kind, logged, is_written in self._forks.read():
-            path = source_of(logged) if logged.endswith(".pyc") else logged
+            path = source_path(logged) if logged.endswith(".pyc") else logged
             if not self.paths.is_in_scope(os.path.join(path, "_") if kind == "names" else path):
                 continue
             self.values.setdefault((kind, path), value_of(Dependency(kind, path)))

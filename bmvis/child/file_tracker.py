@@ -23,8 +23,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from bmvis.child import INITIAL_ENVIRONMENT, command_files, listed_files, source_opens
-from bmvis.child.file_record import FileRecord, Key
-from bmvis.child.project_paths import below, folder_of, source_of
+from bmvis.child.file_record import AccessKey, FileRecord
+from bmvis.child.project_paths import below, open_folder, source_path
 from bmvis.child.reentry import once
 from bmvis.child.variables import VariableReads
 from bmvis.source import fingerprint
@@ -57,7 +57,7 @@ class FileTracker:
         sys.addaudithook(self._on_event)
         for name in ("stat", "lstat", "access", "readlink", "open"):
             self._wrap(name)
-        listed_files.watch(self._note_listed)
+        listed_files.watch_entries(self._note_listed)
         self._variables.install()
 
     def begin(self, module: str, folders: Iterable[str]) -> None:
@@ -112,7 +112,7 @@ class FileTracker:
         if not path:
             return
         if path.endswith(".pyc"):
-            path = source_of(path)
+            path = source_path(path)
         if not self.record.paths.is_in_scope(path):
             return
         is_written = any(sign in mode for sign in "wax+") if isinstance(mode, str) else bool(flags & _WRITING)
@@ -123,7 +123,7 @@ class FileTracker:
 
     def _on_listing(self, frame: FrameType, folder: Any = ".") -> None:
         name = "." if folder is None else folder
-        path = folder_of(name) if isinstance(name, int) else self.record.paths.absolute(name)
+        path = open_folder(name) if isinstance(name, int) else self.record.paths.absolute(name)
         if not path or frame.f_code.co_filename.startswith("<frozen importlib"):
             return  # the import system lists folders; the import tracker records the modules that it looks for
         if self.record.paths.is_in_scope(os.path.join(path, "_")):
@@ -158,7 +158,7 @@ class FileTracker:
         folder = folder if isinstance(folder, str | bytes | os.PathLike) else None
         for path in (*command_files.named_files([command], folder), *command_files.named_files(arguments, folder)):
             if self.record.paths.is_in_scope(path):
-                key: Key = ("names" if Path(path).is_dir() else "file", path)
+                key: AccessKey = ("names" if Path(path).is_dir() else "file", path)
                 self.record.note(*key, frame)
                 self.record.foreign.add(key)
         for name in command_files.named_variables(command) | command_files.named_variables(arguments):
@@ -172,7 +172,7 @@ class FileTracker:
         self._on_removal(frame, path, folder)
 
     def _on_removal(self, frame: FrameType, path: Any, folder: Any = -1) -> None:
-        self._on_writing(frame, path if folder == -1 else os.path.join(folder_of(folder), os.fsdecode(path)))
+        self._on_writing(frame, path if folder == -1 else os.path.join(open_folder(folder), os.fsdecode(path)))
 
     def _on_writing(self, frame: FrameType, file: Any, *_: Any) -> None:
         path = self.record.paths.absolute(file)
@@ -216,7 +216,7 @@ class FileTracker:
 
     def _record_variable(self, name: str, frame: FrameType) -> None:
         if self.record.has_begun:
-            key: Key = ("variable", name)
+            key: AccessKey = ("variable", name)
             self.record.values[key] = fingerprint.of_variable(name, INITIAL_ENVIRONMENT)
             self.record.note(*key, frame)
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from bmvis.child.file_record import Key
+from bmvis.child.file_record import AccessKey
 from bmvis.child.file_tracker import FileTracker
 from bmvis.child.native_files import NativeReaders
 from bmvis.child.reentry import once
@@ -66,7 +66,7 @@ class ImportTracker:
         self.files.install()
 
     def begin(self, module: str, path: Iterable[str], folders: Iterable[str]) -> None:
-        """Start with a reference.
+        """Start to record what a reference depends on.
 
         Args:
             module: the module of the reference.
@@ -95,7 +95,7 @@ class ImportTracker:
                     self.record.values[key] = value_of(Dependency(*key))
                     self.record.seen[self.record.current].add(key)
 
-    def _key_of(self, name: str) -> Key:
+    def _key_of(self, name: str) -> AccessKey:
         """Return the key of the file of a module."""
         file = self._files[name]
         return ("source" if ("source", file) in self.record.values else "file", file)
@@ -105,7 +105,7 @@ class ImportTracker:
         for folder in path if type(path).__name__ == "_NamespacePath" else ():
             init_file = os.path.join(os.path.abspath(str(folder)), "__init__.py")
             if init_file.startswith(self.record.paths.roots):
-                key: Key = ("exists", init_file)
+                key: AccessKey = ("exists", init_file)
                 self.record.values.setdefault(key, value_of(Dependency(*key)))
                 self.record.seen[name].add(key)
 
@@ -117,10 +117,10 @@ class ImportTracker:
         return [Dependency(one.kind, one.path, value_of(one), one.of) for one in dependencies]
 
     def dependencies_of(self, module: str) -> tuple[Dependency, ...]:
-        """Return the dependencies that `module` depends on, itself included. Later accesses are not recorded."""
+        """Return what `module` depends on, itself included. Later accesses are not recorded."""
         self.files.pause()
         pending, seen = [module], set[str]()
-        keys = set[Key]()
+        keys = set[AccessKey]()
         while pending:
             name = pending.pop()
             if name in seen:

@@ -14,7 +14,7 @@ from typing import Any
 Note = Callable[[object], None]
 
 
-def watch(note: Note) -> None:
+def watch_entries(note: Note) -> None:
     """Let `os.scandir` return entries that call `note` with the path of each file whose state is read."""
     original = os.scandir
 

@@ -46,7 +46,7 @@ class Found(msgspec.Struct, frozen=True):
     """The names that give no model, each with the reason: `load (returns int)`."""
 
 
-def names(module: ModuleType, pattern: Reference, defaults: Defaults = ()) -> Found:
+def matching_factories(module: ModuleType, pattern: Reference, defaults: Defaults = ()) -> Found:
     """Return a reference for each name in `module` that gives a model, and the names that were passed over."""
     found, passed_over = [], []
     call = f"({pattern.given})" if pattern.called else ""
@@ -67,7 +67,7 @@ def model_names(module: ModuleType) -> list[str]:
     return [name for name, value in allowed.offered(module) if _reason(value, pattern) is None]
 
 
-def each(module: ModuleType, pattern: Reference, defaults: Defaults = ()) -> Iterator[str]:
+def each_reference(module: ModuleType, pattern: Reference, defaults: Defaults = ()) -> Iterator[str]:
     """Yield a reference for each key of a dictionary, or for each item of a list as the argument of a function.
 
     Raises:

@@ -35,8 +35,8 @@ def list_models(pattern: Reference, allow: tuple[str, ...] = (EVERYTHING,), defa
     if pattern.each_call:
         return listing.Found(tuple(listing.calls(pattern, _called_list(pattern, allow))))
     if pattern.each is not None:
-        return listing.Found(tuple(listing.each(module, pattern, defaults)))
-    return listing.names(module, pattern, defaults)
+        return listing.Found(tuple(listing.each_reference(module, pattern, defaults)))
+    return listing.matching_factories(module, pattern, defaults)
 
 
 def _called_list(pattern: Reference, allow: tuple[str, ...]) -> Any:

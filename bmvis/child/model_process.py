@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from bmvis.child import replies
-from bmvis.child.preload_requests import Note
+from bmvis.child.preload_requests import EndMessage
 from bmvis.child.preloading import LibraryFinder
 from bmvis.child.supervision import Process
 from bmvis.child.tracebacks import is_library
@@ -73,17 +73,17 @@ def _run_forked(template: Template, job: Job, notes: int, *, may_request: bool) 
     hide_own_modules(request)
     adapters.find_entries()  # it lists folders, which must not be recorded as accesses of the model
     template.tracker.install()
-    finder = LibraryFinder(template.loaded, lambda wanted: end(Note(wanted)))
+    finder = LibraryFinder(template.loaded, lambda wanted: end(EndMessage(wanted)))
     if may_request:
         finder.install()
     answer = replies.answer(request, template.tracker)
     if _getpid() != own_pid:
         _exit(0)  # a fork that returned from the factory too
     write_answer(answer, template.directory, request)
-    end(Note(loaded=finder.worth_preloading()))
+    end(EndMessage(loaded=finder.worth_preloading()))
 
 
-def _end(notes: int, note: Note) -> NoReturn:
+def _end(notes: int, note: EndMessage) -> NoReturn:
     try:
         _write(notes, _encode(note))
     except OSError:

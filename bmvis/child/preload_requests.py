@@ -18,7 +18,7 @@ class Wanted(msgspec.Struct, frozen=True):
     if the factory imports the library."""
 
 
-class Note(msgspec.Struct, frozen=True):
+class EndMessage(msgspec.Struct, frozen=True):
     """The message of a model process to its template when it ends."""
 
     wanted: Wanted | None = None
@@ -26,4 +26,4 @@ class Note(msgspec.Struct, frozen=True):
     """Libraries and submodules that it imported itself, and that are large enough to preload."""
 
 
-NOTES = msgspec.msgpack.Decoder(Note)
+END_MESSAGES = msgspec.msgpack.Decoder(EndMessage)

@@ -88,7 +88,7 @@ def is_of_system(path: str) -> bool:
     return path.startswith(("/proc/", "/sys/", "/dev/")) or is_foreign(path)
 
 
-def folder_of(descriptor: Any) -> str:
+def open_folder(descriptor: Any) -> str:
     """Return the path of an open folder; '' if it is unknown. Linux only."""
     try:
         return _readlink(f"/proc/self/fd/{int(descriptor)}")
@@ -98,11 +98,11 @@ def folder_of(descriptor: Any) -> str:
 
 def below(descriptor: Any, path: Any) -> Any:
     """Return a path that is relative to an open folder; -1, which is no path, if it is unknown."""
-    folder = folder_of(descriptor)
+    folder = open_folder(descriptor)
     return os.path.join(folder, os.fsdecode(path)) if folder and not isinstance(path, int) else -1
 
 
-def source_of(bytecode: str) -> str:
+def source_path(bytecode: str) -> str:
     """Return the path of the source of a file with bytecode, or the same path if it has none."""
     try:
         return importlib.util.source_from_cache(bytecode)

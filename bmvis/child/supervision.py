@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from bmvis.child.preload_requests import NOTES, Note
+from bmvis.child.preload_requests import END_MESSAGES, EndMessage
 from bmvis.worker import process_tree
 from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.protocol import Job, Outcome
@@ -60,7 +60,7 @@ def started(job: Job) -> Job:
     return msgspec.structs.replace(job, ends=time.monotonic() + timeout) if timeout and not job.ends else job
 
 
-def watch(process: Process, parent: socket.socket, job: Job, keep: Collection[int]) -> tuple[Outcome, Note]:
+def await_end(process: Process, parent: socket.socket, job: Job, keep: Collection[int]) -> tuple[Outcome, EndMessage]:
     """Wait until a model process ends or times out; then end all its descendants, except the children `keep`.
 
     Raises:
@@ -100,11 +100,11 @@ def _wait(process: Process, ended: int, parent: socket.socket, ends: float) -> b
                 poll.unregister(descriptor)
 
 
-def _decode(note: bytearray) -> Note:
+def _decode(note: bytearray) -> EndMessage:
     try:
-        return NOTES.decode(note)
+        return END_MESSAGES.decode(note)
     except msgspec.MsgspecError:
-        return Note()  # the process ended before it wrote one, or user code wrote there
+        return EndMessage()  # the process ended before it wrote one, or user code wrote there
 
 
 def ask(template: socket.socket, parent: socket.socket, job: Job, grace: float) -> Outcome | None:

@@ -21,7 +21,7 @@ from bmvis.child import model_process, replies, supervision
 from bmvis.child.child_process import ChildProcess, fork
 from bmvis.child.import_effects import ProcessState
 from bmvis.child.import_tracker import ImportTracker
-from bmvis.child.preload_requests import Note, Wanted
+from bmvis.child.preload_requests import EndMessage, Wanted
 from bmvis.child.preloading import Loaded, file_states
 from bmvis.child.user_process import REFUSED, enter_folder, import_own_modules
 from bmvis.extraction import adapters
@@ -100,7 +100,7 @@ class Template:
         while True:
             job = supervision.started(job)
             process = model_process.start(self, job, may_request=may_request)
-            outcome, note = supervision.watch(process, self.parent, job, self._pids())
+            outcome, note = supervision.await_end(process, self.parent, job, self._pids())
             if outcome.code == REFUSED:
                 return Outcome("refused")
             if note.wanted is None or not may_request:
@@ -124,7 +124,7 @@ class Template:
             return None
         return wanted
 
-    def _learn(self, note: Note) -> None:
+    def _learn(self, note: EndMessage) -> None:
         if not self._was_built and self.loaded.packages:
             self._was_built = True
         self.loaded.is_unused = not self._was_built

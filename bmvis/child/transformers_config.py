@@ -17,7 +17,7 @@ from torch import nn
 from bmvis.errors import InvalidReferenceError
 
 
-def build(path: str) -> nn.Module:
+def build_from_config(path: str) -> nn.Module:
     """Return the model of a configuration: of the class in `architectures`, or else the base model of its type.
 
     Args:

@@ -16,7 +16,7 @@ from bmvis.cli.building import Builders, Work
 from bmvis.cli.exit_codes import exit_code
 from bmvis.cli.results import Result, place_of, summary
 from bmvis.cli.shared_options import (
-    Report,
+    ReportOptions,
     build_options,
     cache_folder,
     cache_option,
@@ -73,7 +73,7 @@ def check(
     folders: Sequence[Path],
     jobs: int | None,
     timeout: float,
-    report: Report,
+    report: ReportOptions,
     since: str | None,
     changed_since: str,
     shard: tuple[int, int],
@@ -167,7 +167,7 @@ def _check_texts(files: Sequence[str], timeout: float) -> int:
     return update_files([Path(file) for file in files], (), timeout, check=True)
 
 
-def _finish(found: Sequence[_CheckedProject], report: Report, *, is_update: bool) -> None:
+def _finish(found: Sequence[_CheckedProject], report: ReportOptions, *, is_update: bool) -> None:
     """Write the report, update snapshots, and exit."""
     results = sorted((result for one in found for result in one.results), key=lambda result: result.name)
     report.write(results)

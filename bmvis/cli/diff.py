@@ -10,7 +10,7 @@ import click
 
 from bmvis.cli.exit_codes import exit_code
 from bmvis.cli.results import Result
-from bmvis.cli.shared_options import Report, errors_end_the_command, project_option, report_options
+from bmvis.cli.shared_options import ReportOptions, errors_end_the_command, project_option, report_options
 from bmvis.cli.snapshot_comparison import compare_contents
 from bmvis.errors import OptionError, SnapshotError
 from bmvis.source.pyproject import read_project
@@ -24,7 +24,7 @@ from bmvis.untrusted.regular_file import read_regular
 @click.argument("after", required=False)
 @project_option
 @report_options("nothing", "Exit with 1 for changes of this class or a more serious one.")
-def diff(before: str, after: str | None, folder: Path, report: Report) -> None:
+def diff(before: str, after: str | None, folder: Path, report: ReportOptions) -> None:
     """Compare the snapshots of two git revisions, or two snapshot files.
 
     BEFORE is a revision (HEAD by default) or a .json file. AFTER is another one, by default the working tree. No

@@ -11,7 +11,7 @@ import msgspec
 
 from bmvis.cli.exit_codes import exit_code
 from bmvis.cli.results import Result, summary
-from bmvis.cli.shared_options import Report, errors_end_the_command, report_options
+from bmvis.cli.shared_options import ReportOptions, errors_end_the_command, report_options
 from bmvis.errors import OptionError
 from bmvis.untrusted.regular_file import read_regular
 
@@ -21,7 +21,7 @@ MAX_BYTES = 200_000_000
 @click.command(short_help="Merge the reports of several machines.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @report_options("any", "Exit with 1 for changes of this class or a more serious one.")
-def merge(files: Sequence[Path], report: Report) -> None:
+def merge(files: Sequence[Path], report: ReportOptions) -> None:
     """Write one report from the FILES that `bmvis check --format json` wrote, for example by --shard.
 
     The exit code is that of one check of all models. Example:

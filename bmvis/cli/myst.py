@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from bmvis.cli.shared_options import errors_end_the_command, path_option
-from bmvis.cli.table import read_table
+from bmvis.cli.table import build_table
 from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Model
 from bmvis.options.definitions import OPTIONS, Device, Option
@@ -123,7 +123,7 @@ def _directive(name: str, request: MystRequest, source: Source) -> list[nodes.No
         return _gallery(request, source)
     if name == "model-table":
         options = parse_table_options(request.written)
-        return nodes.table_nodes(read_table(_lines(request), options, source), options.name)
+        return nodes.table_nodes(build_table(_lines(request), options, source), options.name)
     if name not in _TREES:
         raise OptionError(f"unknown directive {name!r}", hint=f"known directives: {', '.join((*_TREES, *_LISTS))}")
     written, reference = request.written, request.arg.strip()

@@ -75,7 +75,7 @@ def build_options(command: Command) -> Command:
     return command
 
 
-class Report(msgspec.Struct, frozen=True):
+class ReportOptions(msgspec.Struct, frozen=True):
     """How a command reports changes."""
 
     style: str
@@ -112,7 +112,7 @@ def report_options(default: FailOn, fail_on: str) -> Callable[[Command], Command
     def add(command: Command) -> Command:
         @wraps(command)
         def call(style: str, fail_on: FailOn | None, key_map: Path | None, guess: bool, **others: object) -> None:
-            command(report=Report(style, fail_on or default, key_map, guess), **others)
+            command(report=ReportOptions(style, fail_on or default, key_map, guess), **others)
 
         found: Command = call
         for option in (

@@ -27,7 +27,7 @@ from bmvis.render.json_data import to_data
 from bmvis.render.terminal import print_page, to_svg
 from bmvis.render.text import printable
 from bmvis.source.pyproject import read_project
-from bmvis.source.recorded import read_file, recorded_model
+from bmvis.source.recorded import read_snapshot_file, recorded_model
 from bmvis.source.source import Source
 from bmvis.untrusted.log_text import json_document
 from bmvis.view.figure.choice import chosen_figures
@@ -156,7 +156,7 @@ def _show(
 def _built(reference: str, options: Options, path: Sequence[str], timeout: float, *, no_cache: bool) -> Built:
     """Return the model of a reference or a name, or that of a snapshot file."""
     if reference.endswith(".json") and ":" not in reference and not options.base:
-        model = read_file(Path(reference)).model
+        model = read_snapshot_file(Path(reference)).model
         return Built(recorded_model(model, Path(reference).stem, options.inputs or model.inputs), ())
     cwd = Path.cwd()
     project = read_project(cwd)

@@ -62,7 +62,7 @@ def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: 
     }
     try:
         with Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
-            made = read_table(lines, parse_table_options(written), source)
+            made = build_table(lines, parse_table_options(written), source)
     except BmvisError as error:
         click.echo(f"Error: {printable_lines(error.report)}", err=True)
         sys.exit(BROKEN)
@@ -74,7 +74,7 @@ def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: 
     sys.exit(BROKEN if any(row.error for row in made.rows) else 0)
 
 
-def read_table(lines: Sequence[str], options: TableOptions, source: Source) -> Table:
+def build_table(lines: Sequence[str], options: TableOptions, source: Source) -> Table:
     """Return the table of the models in `lines`. A model that fails is an error in its row.
 
     Raises:

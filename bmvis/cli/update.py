@@ -14,7 +14,7 @@ from bmvis.cli.pictures import picture, stale_files, write_files
 from bmvis.cli.regions import Region, find_regions
 from bmvis.cli.shared_options import path_option
 from bmvis.cli.show import printable_lines
-from bmvis.cli.table import read_table
+from bmvis.cli.table import build_table
 from bmvis.errors import BmvisError, OptionError, TraceError, nearest
 from bmvis.options.parsing import parse_options
 from bmvis.overviews.fact_text import fact_text
@@ -164,7 +164,7 @@ def _content(region: Region, is_rst: bool, source: Source) -> tuple[str, dict[st
 
 
 def _table(region: Region, is_rst: bool, source: Source) -> str:
-    made = read_table([*region.arguments, *region.lines], parse_table_options(region.options), source)
+    made = build_table([*region.arguments, *region.lines], parse_table_options(region.options), source)
     for row in made.rows:
         if row.error:
             raise row.error

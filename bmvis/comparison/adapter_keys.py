@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from bmvis.model.tree import Buffer, Model, Module, Parameter, join
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Buffer, Model, Module, Parameter
 
 _DICTIONARIES = ("ModuleDict", "ParameterDict")
 """Types of the modules that have an entry for each adapter."""
@@ -37,7 +38,7 @@ def _distance(key: str, parameter: Parameter, saved: Parameter) -> tuple[bool, b
 def _parameters(model: Model) -> Iterator[tuple[str, Parameter]]:
     for path, module in zip(model.paths, model.modules, strict=True):
         for parameter in module.parameters:
-            yield join(path, parameter.name), parameter
+            yield child_path(path, parameter.name), parameter
 
 
 def _saved_keys(model: Model) -> dict[str, dict[str, Parameter]]:
@@ -92,7 +93,7 @@ def _renamed(model: Model, names: Mapping[str, str]) -> Model:
         here = root.at(path)
         here.buffers += module.buffers
         for parameter in module.parameters:
-            above, _, name = names.get(key := join(path, parameter.name), key).rpartition(".")
+            above, _, name = names.get(key := child_path(path, parameter.name), key).rpartition(".")
             root.at(above).parameters.append(msgspec.structs.replace(parameter, name=name))
     modules = []
     pending = [("", 0, root)]

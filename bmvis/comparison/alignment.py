@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from bmvis.comparison.compared_tree import ComparedTree
-from bmvis.model.tree import Model, join
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Model
 
 SEARCH_EFFORT = 5_000_000
 """Maximum number of modules read in the search for wrapped ones. After that, modules are matched by path only."""
@@ -190,7 +191,7 @@ class _Alignment:
             level = next(c for c in self.before.children[level] if self.before.is_on_way(c, inner))
         self._push([*self._children(depth + 1, inner, after), *removed])
         outer = self.before.modules[before].name
-        yield AlignedPair(depth=depth, before=inner, after=after, was=join(outer, self.before.way(before, inner)))
+        yield AlignedPair(depth=depth, before=inner, after=after, was=child_path(outer, self.before.way(before, inner)))
 
     def _alone(self, task: _Alone) -> Iterator[AlignedPair]:
         side = self.after if task.is_new else self.before

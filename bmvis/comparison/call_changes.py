@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from bmvis.comparison.lines import WHOLE, DriftLine, fact_line
 from bmvis.comparison.tensor_changes import ChangedFact, changed
 from bmvis.model.call import Call
-from bmvis.model.call_text import outputs_text
+from bmvis.model.call_text import write_outputs
 from bmvis.model.tree import Model
 
 _NOTHING = "not recorded"
@@ -87,7 +87,7 @@ def _number(was: int, is_now: int) -> ChangedFact:
 
 
 def _outputs(was: Call, is_now: Call) -> ChangedFact:
-    before, after = (outputs_text(call.outputs) or "no tensor" for call in (was, is_now))
+    before, after = (write_outputs(call.outputs) or "no tensor" for call in (was, is_now))
     return changed(before, after, "numerics", name="output")
 
 

@@ -18,9 +18,10 @@ from bmvis.comparison.moves import former_wrapper, moving, unwrapping, wrapping
 from bmvis.comparison.setting_changes import is_position, setting_changes, setting_fact
 from bmvis.comparison.sizes import resized
 from bmvis.comparison.tensor_changes import facts_of
+from bmvis.model.preorder import child_path, parents
 from bmvis.model.settings import SETTINGS
 from bmvis.model.totals import Totals, subtree_totals
-from bmvis.model.tree import Change, Model, Module, Parameter, join, parents
+from bmvis.model.tree import Change, Model, Module, Parameter
 
 _STORED = ("shape", "dtype")
 """Topics of changes of which a checkpoint file has the facts."""
@@ -117,7 +118,7 @@ class _Where:
     def key(self, key: str) -> str:
         """Return the key in the second model of a state-dict key of the first; the same key if it was removed."""
         module, _, name = key.rpartition(".")
-        return join(self._now[module], name) if module in self._now else key
+        return child_path(self._now[module], name) if module in self._now else key
 
 
 def _without_tensors(model: Model) -> frozenset[int]:

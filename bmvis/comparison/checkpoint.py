@@ -8,7 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from bmvis.comparison.quantized import LIBRARY, packed_keys
-from bmvis.model.tree import Model, Module, join
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Model, Module
 
 MAX_PLACES = 1_000_000
 """Maximum number of modules and of tensors in one state dict. Nested shared modules multiply without limit."""
@@ -163,7 +164,7 @@ def state_keys(model: Model, *, is_saved: bool) -> tuple[dict[str, StateTensor],
         found.update(_own_keys(module, path, is_saved))
         entered = _Entered(first, above)
         pending += [
-            (join(path, model.modules[child].name), child, entered) for child in reversed(model.children[first])
+            (child_path(path, model.modules[child].name), child, entered) for child in reversed(model.children[first])
         ]
     return found, False
 
@@ -171,15 +172,15 @@ def state_keys(model: Model, *, is_saved: bool) -> tuple[dict[str, StateTensor],
 def _own_keys(module: Module, path: str, is_saved: bool) -> Iterator[tuple[str, StateTensor]]:
     packed = packed_keys(module)
     for name in packed or ():
-        yield join(path, name), StateTensor(None, "", is_required=True)
+        yield child_path(path, name), StateTensor(None, "", is_required=True)
     for parameter in module.parameters if packed is None else ():
-        yield join(path, parameter.name), StateTensor(parameter.shape, parameter.quantization)
+        yield child_path(path, parameter.name), StateTensor(parameter.shape, parameter.quantization)
     for buffer in module.buffers:
         if buffer.persistent:
-            yield join(path, buffer.name), StateTensor(buffer.shape, "")
+            yield child_path(path, buffer.name), StateTensor(buffer.shape, "")
     code = module.state_code
     if code is not None and (code.saves_extra if is_saved else code.loads_extra):
-        yield join(path, "_extra_state"), StateTensor(None, "")
+        yield child_path(path, "_extra_state"), StateTensor(None, "")
 
 
 class _Entered(NamedTuple):
@@ -215,8 +216,8 @@ def _convert_weight_norm(old: dict[str, StateTensor], after: Model) -> None:
         if not above and target.startswith("parametrizations."):
             name = target.removeprefix("parametrizations.")
         for suffix, original in (("_g", "original0"), ("_v", "original1")):
-            if (key := join(above, name + suffix)) in old:
-                old[join(target, original)] = old.pop(key)
+            if (key := child_path(above, name + suffix)) in old:
+                old[child_path(target, original)] = old.pop(key)
 
 
 def _filled_in(before: Model, after: Model) -> list[str]:
@@ -228,7 +229,7 @@ def _filled_in(before: Model, after: Model) -> list[str]:
         path = after.paths[index]
         was = before.index_of.get(path)
         if was is None or not _has_counter(before.modules[was]):
-            found.append(join(path, "num_batches_tracked"))
+            found.append(child_path(path, "num_batches_tracked"))
     return found
 
 

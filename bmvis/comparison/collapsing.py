@@ -97,7 +97,7 @@ def _one_line(lines: Sequence[DriftLine], model: Model) -> DriftLine:
     first = msgspec.structs.replace(lines[0], path=path, impact=impact, names=(), tensors=0, before="", after="")
     if first.kind != "changed":
         modules = f"{len(lines):,} modules in {path or 'the root'}"
-        return msgspec.structs.replace(first, subject=modules, text=each(ranged([line.text for line in lines])))
+        return msgspec.structs.replace(first, subject=modules, text=each_of(ranged([line.text for line in lines])))
     text = _text(lines, model, path)
     if first.topic not in _SIZED and len({(line.before, line.after) for line in lines}) == 1:
         first = msgspec.structs.replace(first, before=lines[0].before, after=lines[0].after)
@@ -150,7 +150,7 @@ def _part(merged: Merged) -> Part:
     return Part(f"{merged.path or 'the root'} {text}", line.impact, line.topic, line.before, line.after)
 
 
-def each(text: str) -> str:
+def each_of(text: str) -> str:
     """Return a text that begins with a class, for several modules of that class."""
     return _COUNTED.sub(r"\1 each\2", text)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Hashable, Iterator, Sequence
 
-from bmvis.model.tree import Buffer, Model, Module, Parameter, join
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Buffer, Model, Module, Parameter
 
 SEARCHED = 256
 """Maximum number of modules below a wrapper that are searched for the wrapped one: wrappers are shallow."""
@@ -76,7 +77,7 @@ class ComparedTree:
         """Return the path of `inner` relative to `outer`."""
         name = ""
         while inner != outer:
-            name = join(self.modules[inner].name, name) if name else self.modules[inner].name
+            name = child_path(self.modules[inner].name, name) if name else self.modules[inner].name
             inner = self.above[inner]
         return name
 

@@ -10,8 +10,9 @@ import msgspec
 from bmvis.comparison.alignment import AlignedPair
 from bmvis.comparison.checkpoint import Verdict, state_keys
 from bmvis.comparison.compared_tree import ComparedTree
-from bmvis.comparison.tensor_changes import Tensor, is_saved, tensors_of
-from bmvis.model.tree import Model, Module, join
+from bmvis.comparison.tensor_changes import is_saved, tensors_of
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Model, Module, Tensor
 
 
 class RenamedKey(msgspec.Struct, frozen=True):
@@ -91,7 +92,7 @@ class _Mapper:
         if "." not in rest:
             rest, is_only = _present_name(self.before.modules[index], self.after.modules[new], rest)
             is_certain &= is_only
-        return RenamedKey(key, join(self.after.paths[new], rest), is_certain) if rest else None
+        return RenamedKey(key, child_path(self.after.paths[new], rest), is_certain) if rest else None
 
     def _ancestors(self, index: int) -> Iterator[int]:
         while index:

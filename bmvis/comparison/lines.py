@@ -9,7 +9,7 @@ import msgspec
 
 from bmvis.comparison.tensor_changes import ChangedFact, Impact
 
-Kind = Literal["added", "removed", "changed"]
+LineKind = Literal["added", "removed", "changed"]
 IMPACTS: tuple[Impact, ...] = ("checkpoint", "numerics", "training", "cosmetic")
 """The most serious one first."""
 WHOLE = "whole model"
@@ -43,7 +43,7 @@ class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact
         ('changed', '0', 'checkpoint')
     """
 
-    kind: Kind
+    kind: LineKind
     path: str
     """Path of the module. `encoder.layer.0-11.output` represents twelve modules. '' is the root."""
     text: str

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from bmvis.comparison.alignment import WRAPPED, AlignedPair, align
+from bmvis.comparison.alignment import AlignedPair, align
 from bmvis.comparison.call_changes import call_changes
 from bmvis.comparison.checkpoint import CODE
 from bmvis.comparison.collapsing import MAX_NAMES
 from bmvis.comparison.configuration_changes import configuration_changes
 from bmvis.comparison.ignored import Ignored
-from bmvis.comparison.lines import FORMER, WHOLE, DriftLine, Kind, fact_line
-from bmvis.comparison.module_changes import DROPOUTS, module_changes
-from bmvis.comparison.moves import former_wrapper, moving, outermost, unwrapping, wrapping
+from bmvis.comparison.lines import DriftLine, fact_line
+from bmvis.comparison.module_changes import module_changes
 from bmvis.comparison.optimizer_changes import optimizer_changes
 from bmvis.comparison.parametrized import converted, parametrizations, parametrized_tensors
 from bmvis.comparison.quantized import is_inner, is_quantized, quantization_changes
@@ -24,11 +21,13 @@ from bmvis.comparison.setting_changes import is_position, setting_changes
 from bmvis.comparison.setting_lines import Placed, setting_lines
 from bmvis.comparison.sizes import resized
 from bmvis.comparison.state_code_changes import state_code_changes
-from bmvis.comparison.tensor_changes import ChangedFact, Impact, is_saved, tensor_changes, tensors_of
+from bmvis.comparison.structure_changes import StructureChanges
+from bmvis.comparison.subtree_facts import SubtreeFacts
+from bmvis.comparison.tensor_changes import ChangedFact, Impact, tensor_changes
 from bmvis.comparison.wiring_changes import wiring_changes
+from bmvis.model.preorder import child_path
 from bmvis.model.settings import SETTINGS
-from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Model, Module, join
+from bmvis.model.tree import Model, Module
 
 
 class ModelChanges:
@@ -38,87 +37,40 @@ class ModelChanges:
         self.before, self.after = before, after
         self.ignored = ignored
         self.pairs = align(before, after)
-        self.now = {p.before: p.after for p in self.pairs if p.before is not None and p.after is not None}
-        self.former = {new: old for old, new in self.now.items()}
-        self.kept = self.former.keys()
-        """The modules of the present model that the earlier one has."""
+        self.structure = StructureChanges(before, after, self.pairs)
+        self.now = self.structure.now
         self.paths = {before.paths[old]: after.paths[new] for old, new in self.now.items()}
-        self.common: defaultdict[ChangedFact, dict[int, list[str]]] = defaultdict(dict)
-        """Facts that can apply to a whole subtree, each with the tensors that it applies to, by module."""
+        self.common = SubtreeFacts(after, self.structure.kept)
         self.settings: list[Placed] = []
         self.has_settings = SETTINGS not in (*before.unrecorded, *after.unrecorded)
         self.resized = resized(before, after, self.now)
 
     def lines(self) -> Iterator[DriftLine]:
         """Yield the changes."""
-        found = list(self._structure())
+        found = list(self._except_calls())
         yield from found
         is_explained = any(line.impact in ("checkpoint", "numerics") for line in found)
         yield from call_changes(self.before, self.after, self.now, is_explained=is_explained)
         yield from wiring_changes(self.before, self.after, self.now)
 
-    def _structure(self) -> Iterator[DriftLine]:
+    def _except_calls(self) -> Iterator[DriftLine]:
         """Yield the changes of modules, tensors, settings and optimizers."""
-        yield from self._missing()
+        yield from self.structure.added_and_removed()
         own = [line for pair in self.pairs for line in self._changed(pair)]
-        yield from self._summed()
+        yield from self.common.lines()
         yield from setting_lines(self.settings)
         yield from own
         if self.has_settings:
             yield from configuration_changes(self.before, self.after, self.settings, self.resized, own)
         yield from optimizer_changes(self.before, self.after)
-        yield from self._order()
-
-    def _missing(self) -> Iterator[DriftLine]:
-        """Yield the outermost modules that only one of the models has, but not what belongs to a wrapper."""
-        sides: tuple[tuple[Kind, Model, Set[int], Mapping[int, list[int]]], ...] = (
-            ("removed", self.before, self.now.keys(), self.unwrapped),
-            ("added", self.after, self.kept, self.wrapped),
-        )
-        for kind, model, kept, wrappers in sides:
-            shown = _with_above(model, kept)
-            totals = subtree_totals(model)
-            for index, module in enumerate(model.modules):
-                above = model.parents[index]
-                if index in shown or (index and above not in shown) or index in wrappers or is_inner(model, index):
-                    continue
-                if index and (outer := outermost(model, index, kept)) in wrappers:
-                    wrappers[outer].append(index)
-                elif functions := parametrizations(model, index):
-                    former = self.former.get(above) if kind == "added" else None
-                    hooked = frozenset() if former is None else converted(self.before.modules[former], functions)
-                    yield from _parametrized(model.paths[above], functions, kind, hooked)
-                else:
-                    count = totals[index].count
-                    text = f"{module.type}, {_parameters(count)}" if count else module.type
-                    yield DriftLine(kind, model.paths[index], text, _subtree_impact(model, index), topic=kind)
-
-    @cached_property
-    def wrapped(self) -> dict[int, list[int]]:
-        """The outermost wrappers of the present model, each with the modules that it adds."""
-        return {p.after: [] for p in self.pairs if p.wraps is not None and p.after is not None}
-
-    @cached_property
-    def unwrapped(self) -> dict[int, list[int]]:
-        """The outermost wrappers of the earlier model that are gone, each with the modules that are gone with it."""
-        return {outer: [] for pair in self.pairs if (outer := self._former_wrapper(pair)) is not None}
-
-    def _former_wrapper(self, pair: AlignedPair) -> int | None:
-        return former_wrapper(pair, self.before, self.after, self.now.keys())
+        yield from self.structure.reordered()
 
     def _changed(self, pair: AlignedPair) -> Iterator[DriftLine]:
-        if pair.after is None:
+        """Yield the changes of one module. Common facts and settings are collected for lines about several modules."""
+        yield from self.structure.wrapped_or_moved(pair)
+        if pair.before is None or pair.after is None:
             return
-        path, new = self.after.paths[pair.after], self.after.modules[pair.after]
-        if pair.before is None:
-            if pair.wraps is not None:
-                impact = _at_least_numerics(_subtree_impact(self.before, pair.wraps))
-                text = wrapping(self.before.modules[pair.wraps], new)
-                text += _extras(self.after, self.wrapped[pair.after], "adds")
-                yield DriftLine("changed", path, text, impact, topic="wrapped")
-            return
-        yield from self._moved(pair, path)
-        old = self.before.modules[pair.before]
+        path, old, new = self.after.paths[pair.after], self.before.modules[pair.before], self.after.modules[pair.after]
         if "adapter_facts" in self.before.unrecorded and new.package.startswith("peft.tuners."):
             old = msgspec.structs.replace(old, extra_repr=new.extra_repr)
         if is_quantized(old) or is_quantized(new) or is_inner(self.after, pair.after):
@@ -166,26 +118,6 @@ class ModelChanges:
             if not is_position(change, was, path) and not self.ignored.covers(path, change.name, change.impact):
                 yield Placed(path, new.type, absent, change)
 
-    def _moved(self, pair: AlignedPair, path: str) -> Iterator[DriftLine]:
-        if pair.was is None or pair.before is None or pair.after is None or self._is_wrapped(pair):
-            return
-        saved = _subtree_impact(self.before, pair.before)
-        if (outer := self._former_wrapper(pair)) is not None:
-            text = unwrapping(self.before.modules[outer])
-            text += _extras(self.before, self.unwrapped[outer], "removes")
-            yield DriftLine("changed", path, text, _at_least_numerics(saved), topic="unwrapped")
-            return
-        was = self.before.paths[pair.before]
-        text = moving(was, path)
-        yield DriftLine("changed", path, text, "checkpoint" if saved == "checkpoint" else "cosmetic", was, topic=text)
-
-    def _is_wrapped(self, pair: AlignedPair) -> bool:
-        return pair.was == WRAPPED or pair.before in self._wraps
-
-    @cached_property
-    def _wraps(self) -> frozenset[int | None]:
-        return frozenset(p.wraps for p in self.pairs if p.wraps is not None)
-
     def _tensors(self, index: int, path: str, facts: Sequence[tuple[str, ChangedFact]]) -> Iterator[DriftLine]:
         alike: dict[ChangedFact, list[str]] = {}
         for name, fact in facts:
@@ -195,79 +127,13 @@ class ModelChanges:
                 alike.setdefault(fact, []).append(name)
         for fact, names in _few(alike):
             if fact.is_common:
-                self.common[fact][index] = names
+                self.common.add(fact, index, names)
             else:
                 yield fact_line(path, fact, names)
 
     def _key(self, key: str) -> str:
         module, _, name = key.rpartition(".")
-        return join(self.paths[module], name) if module in self.paths else key
-
-    def _summed(self) -> Iterator[DriftLine]:
-        """Yield each fact once for the largest subtrees in which it applies to all parameters."""
-        model = self.after
-        for fact, named in self.common.items():
-            counts = [len(named.get(index, ())) for index in range(len(model.modules))]
-            whole = [
-                i not in self.kept or {p.name for p in m.parameters} <= set(named.get(i, ()))
-                for i, m in enumerate(model.modules)
-            ]
-            for index in range(len(model.modules) - 1, 0, -1):
-                counts[model.parents[index]] += counts[index]
-                whole[model.parents[index]] &= whole[index]
-            for index, count in enumerate(counts):
-                above = model.parents[index]
-                if not count or (index and whole[above]):
-                    continue
-                if whole[index]:
-                    yield self._whole(index, count, fact)
-                elif index in named:
-                    yield fact_line(model.paths[index], fact, named[index])
-
-    def _whole(self, index: int, count: int, fact: ChangedFact) -> DriftLine:
-        """Return the line for a fact of all tensors of a subtree that both models have."""
-        subject = "" if index else WHOLE if self.is_all_kept else FORMER
-        return fact_line(self.after.paths[index], fact, subject=subject, tensors=count)
-
-    @cached_property
-    def is_all_kept(self) -> bool:
-        """Whether no module of the present model is new."""
-        return len(set(self.now.values())) == len(self.after.modules)
-
-    def _order(self) -> Iterator[DriftLine]:
-        """Yield the modules whose children changed their order: the state of an optimizer depends on it."""
-        for old, new in self.now.items():
-            children = [self.now[child] for child in self.before.children[old] if child in self.now]
-            kept = [child for child in children if self.after.parents[child] == new]
-            if kept != sorted(kept):
-                names = ", ".join(self.after.modules[child].name for child in sorted(kept)[:8])
-                text = f"order of modules changed to {names}"
-                yield DriftLine("changed", self.after.paths[new], text, "training", topic="order")
-
-
-def _with_above(model: Model, indices: Iterable[int]) -> set[int]:
-    """Return modules and all their ancestors."""
-    found: set[int] = set()
-    for index in sorted(indices, reverse=True):
-        while index >= 0 and index not in found:
-            found.add(index)
-            index = model.parents[index]
-    return found
-
-
-def _extras(model: Model, indices: Sequence[int], verb: str) -> str:
-    """Return what comes or goes with a wrapper: `, adds lora_A, lora_B (512 parameters)`."""
-    totals = subtree_totals(model)
-    counted = [index for index in indices if totals[index].count]
-    if counted:
-        names = ", ".join(model.modules[index].name for index in counted)
-        return f", {verb} {names} ({_parameters(sum(totals[index].count for index in counted))})"
-    types = [model.modules[index].type for index in indices]
-    return f", {verb} {', '.join(types)}" if types else ""
-
-
-def _at_least_numerics(impact: Impact) -> Impact:
-    return "checkpoint" if impact == "checkpoint" else "numerics"
+        return child_path(self.paths[module], name) if module in self.paths else key
 
 
 def _few(alike: Mapping[ChangedFact, list[str]]) -> Iterator[tuple[ChangedFact, list[str]]]:
@@ -285,26 +151,3 @@ def _few(alike: Mapping[ChangedFact, list[str]]) -> Iterator[tuple[ChangedFact, 
 
 def _is_gone(fact: ChangedFact) -> bool:
     return fact.topic in ("added", "removed")
-
-
-def _parametrized(
-    path: str, functions: Mapping[str, str], kind: Kind, hooked: Set[str] = frozenset()
-) -> Iterator[DriftLine]:
-    for name, function in functions.items():
-        text = f"{'' if kind == 'added' else 'no longer '}parametrized by {function}"
-        fact = ChangedFact(text, "checkpoint", False, topic="parametrized")
-        if name in hooked:
-            fact = ChangedFact(f"{text} instead of a hook", "cosmetic", False, topic="parametrized")
-        yield fact_line(path, fact, (name,))
-
-
-def _subtree_impact(model: Model, index: int) -> Impact:
-    """Return the impact of adding or removing a subtree."""
-    modules = model.modules[index : index + model.sizes[index]]
-    if any(is_saved(tensor) for module in modules for tensor in tensors_of(module)):
-        return "checkpoint"
-    return "training" if all(module.type.startswith(DROPOUTS) for module in modules) else "numerics"
-
-
-def _parameters(count: int) -> str:
-    return f"{count:,} parameter{'' if count == 1 else 's'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 
-from bmvis.comparison.lines import DriftLine, Kind, fact_line
+from bmvis.comparison.lines import DriftLine, LineKind, fact_line
 from bmvis.comparison.tensor_changes import changed
 from bmvis.model.labels import label
 from bmvis.model.optimizer import Optimizer, ParameterGroup
@@ -41,7 +41,7 @@ def _groups(model: Model) -> list[tuple[int, ...] | None]:
     return [parameter.groups for module in model.modules for parameter in module.parameters]
 
 
-def _only(subject: str, text: str, kind: Kind) -> DriftLine:
+def _only(subject: str, text: str, kind: LineKind) -> DriftLine:
     return DriftLine(kind, "", text, "training", topic="optimizer", subject=subject)
 
 

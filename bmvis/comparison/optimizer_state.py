@@ -13,7 +13,8 @@ from itertools import chain
 import msgspec
 
 from bmvis.comparison.quantized import is_quantized
-from bmvis.model.tree import Model, join
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Model
 
 
 class OptimizerState(msgspec.Struct, frozen=True):
@@ -79,7 +80,7 @@ def optimizer_state(before: Model, after: Model, renamed: Mapping[str, str]) -> 
 def _keys(model: Model) -> Sequence[Sequence[str]]:
     """Return the state-dict keys of the parameters in each group, counted through all optimizers."""
     own = [
-        (join(path, parameter.name), parameter.groups)
+        (child_path(path, parameter.name), parameter.groups)
         for module, path in zip(model.modules, model.paths, strict=True)
         for parameter in module.parameters
         if not parameter.tied_to and not is_quantized(module)

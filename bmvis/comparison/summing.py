@@ -8,11 +8,12 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 
 import msgspec
 
-from bmvis.comparison.collapsing import NUMBER, Merged, collapse, each, ranged
+from bmvis.comparison.collapsing import NUMBER, Merged, collapse, each_of, ranged
 from bmvis.comparison.joining import join_lines, most_serious
 from bmvis.comparison.lines import DriftLine
 from bmvis.model.labels import label, merged_path, split_number
-from bmvis.model.tree import Model, join
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Model
 
 MAX_NAMES = 4
 """Names of siblings that share a line. Numbered siblings have no limit."""
@@ -191,8 +192,8 @@ def _numbered(found: Sequence[Merged]) -> Iterator[Merged]:
             was = ",".join((line.was or "").rpartition(".")[2] for line in lines)
             first = msgspec.structs.replace(
                 first,
-                path=join(first.path.rpartition(".")[0], names),
-                was=join((first.was or "").rpartition(".")[0], was),
+                path=child_path(first.path.rpartition(".")[0], names),
+                was=child_path((first.was or "").rpartition(".")[0], was),
                 impact=most_serious(lines),
             )
         yield Merged(group[0].order, first.path, (first,))
@@ -209,7 +210,7 @@ def _written(merged: Merged) -> DriftLine:
     tensors = sum(line.tensors for line in lines)
     text = ranged([line.text for line in lines])
     if len(lines) > 1:
-        text = each(text)
+        text = each_of(text)
     if tensors:
         text += f" ({tensors:,} tensor{'' if tensors == 1 else 's'})"
     values = {"before": ranged([line.before for line in lines]), "after": ranged([line.after for line in lines])}

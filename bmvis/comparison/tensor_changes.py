@@ -8,10 +8,9 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from bmvis import humanize
-from bmvis.model.tree import Buffer, Module, Parameter
+from bmvis.model.tree import Buffer, Module, Parameter, Tensor
 
 Impact = Literal["checkpoint", "numerics", "training", "cosmetic"]
-Tensor = Parameter | Buffer
 _HANDLED = {
     "name",
     "shape",

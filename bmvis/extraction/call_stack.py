@@ -16,7 +16,7 @@ from torch import nn
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.raw_operations import RawOperation
 from bmvis.model.dataflow import ModuleCall
-from bmvis.model.tree import join
+from bmvis.model.preorder import child_path
 
 _PARAMETRIZATIONS = "parametrizations"
 """Modules below this attribute compute a weight: their operations are those of the module that has the weight."""
@@ -87,7 +87,7 @@ class CallStack:
         """
         while path and (self._is_container.get(path) or _PARAMETRIZATIONS in path.split(".")):
             path, _, last = path.rpartition(".")
-            name = join(last, name)
+            name = child_path(last, name)
         return path, name
 
     def holder(self, owners: Sequence[str]) -> int | None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.model.tree import join
+from bmvis.model.preorder import child_path
 from bmvis.untrusted import user_text
 
 _MANGLED = re.compile(r"^__torch__\.|___torch_mangle_\d+\.")
@@ -87,7 +87,7 @@ def _graph_types(named_modules: Iterable[tuple[str, nn.Module]]) -> Mapping[str,
     for path, module in named_modules:
         if _is_graph_module(type(module)):
             for inner, name in _recorded(module):
-                known.setdefault(join(path, inner), name)
+                known.setdefault(child_path(path, inner), name)
     return known
 
 

@@ -20,7 +20,7 @@ class Move(NamedTuple):
 
 def _to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Move | None:
     target = kwargs.get("device", kwargs.get("other", args[1] if len(args) > 1 else None))
-    device = device_of(target)
+    device = target_device(target)
     if device is None or device.type == "meta":
         return None
     rest = {name: given for name, given in kwargs.items() if name not in ("device", "other")}
@@ -43,7 +43,7 @@ MOVES: dict[str, Callable[[tuple[Any, ...], dict[str, Any]], Move | None]] = {"t
 """By the name of the function, what replaces its call; None if the call is no move, or one to the meta device."""
 
 
-def device_of(target: Any) -> torch.device | None:
+def target_device(target: Any) -> torch.device | None:
     """Return the device that a call names: of a tensor, by its name, or by its index. None if it names none."""
     if isinstance(target, torch.Tensor):
         with torch._C.DisableTorchFunction():

@@ -18,7 +18,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from bmvis.extraction.device_moves import MOVES, Move, device_of
+from bmvis.extraction.device_moves import MOVES, Move, target_device
 
 MAX_ELEMENTS = 2**16
 """Maximum number of elements of a tensor that has a value."""
@@ -271,7 +271,7 @@ def _version(tensor: torch.Tensor) -> int | None:
 
 
 def _is_meta_device(device: Any) -> bool:
-    found = device_of(device)
+    found = target_device(device)
     return found is not None and found.type == "meta"
 
 

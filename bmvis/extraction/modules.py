@@ -26,13 +26,14 @@ from bmvis.extraction.tied_weights import TiedWeights
 from bmvis.extraction.unregistered import find_unregistered
 from bmvis.extraction.versions import find_versions
 from bmvis.gc_pause import paused_gc
-from bmvis.model.tree import Buffer, Model, Module, Parameter, join
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.untrusted import user_text
 
 _Record = TypeVar("_Record", Parameter, Buffer)
 
 
-class Occurrence(NamedTuple):
+class ModuleOccurrence(NamedTuple):
     """A module at one of its paths."""
 
     depth: int
@@ -49,7 +50,7 @@ class LiveModel(NamedTuple):
     """A live model and its tree, from one walk. Optimizers and calls are matched with the tree by these objects."""
 
     tree: Model
-    occurrences: Sequence[Occurrence]
+    occurrences: Sequence[ModuleOccurrence]
 
     @property
     def modules(self) -> Sequence[nn.Module]:
@@ -115,7 +116,7 @@ def capture_live(model: nn.Module) -> LiveModel:
         return LiveModel(msgspec.structs.replace(tree, active=active) if active else tree, occurrences)
 
 
-def _read_modules(occurrences: list[Occurrence]) -> tuple[Module, ...]:
+def _read_modules(occurrences: list[ModuleOccurrence]) -> tuple[Module, ...]:
     """Return the tree's modules. The reader's tables are as large as the tree, and are freed on return."""
     named_modules = list(_named_modules(occurrences))
     parameters = ((found.path, found.parameters) for found in occurrences)
@@ -124,7 +125,7 @@ def _read_modules(occurrences: list[Occurrence]) -> tuple[Module, ...]:
     return tuple([reader.module(*found) for found in occurrences])
 
 
-def walk(root: nn.Module) -> Iterator[Occurrence]:
+def walk(root: nn.Module) -> Iterator[ModuleOccurrence]:
     """Yield all occurrences of all modules in preorder. The children of a shared module follow its first one only.
 
     Each module is read once: in a large model, a second read finds it out of the processor's caches. The walk has its
@@ -141,12 +142,12 @@ def walk(root: nn.Module) -> Iterator[Occurrence]:
             raise _invalid(path, module, error) from error
         first = first_met.get(id(module))
         if first is not None:
-            yield Occurrence(depth, name, path, module, first, parameters, buffers)
+            yield ModuleOccurrence(depth, name, path, module, first, parameters, buffers)
             continue
         first_met[id(module)] = path
-        yield Occurrence(depth, name, path, module, None, parameters, buffers)
+        yield ModuleOccurrence(depth, name, path, module, None, parameters, buffers)
         if children:
-            pending += [(depth + 1, n, join(path, n), child) for n, child in reversed(children)]
+            pending += [(depth + 1, n, child_path(path, n), child) for n, child in reversed(children)]
 
 
 def _invalid(path: str, module: nn.Module, error: introspection.InvalidModuleError) -> FactoryError:
@@ -157,7 +158,7 @@ def _invalid(path: str, module: nn.Module, error: introspection.InvalidModuleErr
     )
 
 
-def _named_modules(occurrences: list[Occurrence]) -> Iterator[tuple[str, nn.Module]]:
+def _named_modules(occurrences: list[ModuleOccurrence]) -> Iterator[tuple[str, nn.Module]]:
     """Return each module with the path of its first occurrence."""
     return ((found.path, found.module) for found in occurrences if found.shared_with is None)
 
@@ -290,6 +291,6 @@ class _ModuleReader:
         return self.seen.setdefault(record, record)  # type: ignore[return-value]  # equal records are of one type
 
 
-def _device(occurrences: list[Occurrence]) -> str:
+def _device(occurrences: list[ModuleOccurrence]) -> str:
     first = next((parameter for found in occurrences for _, parameter in found.parameters), None)
     return "cpu" if first is None else str(first.device)

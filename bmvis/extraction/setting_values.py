@@ -22,17 +22,17 @@ from bmvis.extraction.names import callable_name
 from bmvis.untrusted import user_text
 
 MAX_STRING = 80
-"""Characters of a string that is recorded."""
+"""Maximum length of a string that is recorded, in characters."""
 MAX_TEXT = 200
-"""Characters of a sequence; the text of a longer one is its length and a digest."""
+"""Maximum length of the text of a sequence, in characters. A longer one is recorded as its length and a digest."""
 MAX_ITEMS = 4_096
-"""Items of a sequence or dictionary, including those of the ones inside it."""
+"""Maximum number of items of a sequence or dictionary, including those of nested ones."""
 MAX_ENTRIES = 64
-"""Entries of a dictionary that are settings of their own; a larger one is one setting."""
+"""Maximum number of entries of a dictionary that are settings of their own; a larger one is one setting."""
 MAX_NESTING = 3
-"""Levels of dictionaries whose entries are settings of their own; a deeper one is one setting."""
+"""Maximum depth of dictionaries whose entries are settings of their own; a deeper one is one setting."""
 MAX_LEVELS = 8
-"""Levels of sequences and dictionaries in a value."""
+"""Maximum depth of sequences and dictionaries in a value."""
 _SECRET = re.compile(r"(?:^|[_.])(?:token|key|secret|password|passwd|credential|auth)s?(?:$|[_.\d])", re.IGNORECASE)
 _PART_OF_MODEL = re.compile(
     r"(?:^|[_.])(?:token|key)s?_(?:mix|pool|norm|type|merg|aggreg|init|proj|mode|act|embed|reduc|layer|layout)"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import torch
 
 from bmvis.extraction.introspection import Tensors
-from bmvis.model.tree import join
+from bmvis.model.preorder import child_path
 
 
 class TiedWeights:
@@ -34,8 +34,8 @@ class TiedWeights:
                     here = (path, name)
                     first = met.setdefault(id(tensor), here)
                     if first is not here:
-                        self._first[id(tensor)] = join(*first)
-                        self._others.setdefault(id(tensor), []).append(join(*here))
+                        self._first[id(tensor)] = child_path(*first)
+                        self._others.setdefault(id(tensor), []).append(child_path(*here))
 
     @property
     def ids(self) -> frozenset[int]:
@@ -52,4 +52,4 @@ class TiedWeights:
         first = self._first.get(id(tensor))
         if first is None:
             return "", ()
-        return ("", tuple(self._others[id(tensor)])) if first == join(path, name) else (first, ())
+        return ("", tuple(self._others[id(tensor)])) if first == child_path(path, name) else (first, ())

@@ -18,7 +18,7 @@ from torch import nn
 
 from bmvis.errors import a_type
 from bmvis.extraction import introspection
-from bmvis.model.tree import join
+from bmvis.model.preorder import child_path
 from bmvis.untrusted import user_text
 
 MAX_ITEMS = 10_000
@@ -75,7 +75,7 @@ def find_unregistered(named_modules: Iterable[tuple[str, nn.Module]]) -> Iterato
                 continue  # many modules have one configuration
             searched.add(id(value))
             if _may_contain(value):
-                found = _look_into(join(path, user_text.safe_text(name)), value, seen)
+                found = _look_into(child_path(path, user_text.safe_text(name)), value, seen)
                 if found is not None:
                     yield found
 

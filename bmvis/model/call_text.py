@@ -36,7 +36,7 @@ def write_call(call: Call | None, rank: int) -> dict[str, str] | None:
     found = {} if call.calls == 1 else {"calls": str(call.calls)}
     if call.calls and call.order != rank:
         found["order"] = f"{call.order - rank:+}"
-    found |= {name: outputs_text(tensors) for name in _TENSORS if (tensors := getattr(call, name))}
+    found |= {name: write_outputs(tensors) for name in _TENSORS if (tensors := getattr(call, name))}
     found |= {name: str(number) for name in _NUMBERS if (number := getattr(call, name))}
     if call.uncounted:
         found["uncounted"] = ", ".join(call.uncounted)
@@ -65,7 +65,7 @@ def read_call(texts: Mapping[str, str] | None, rank: int) -> Call | None:
     )
 
 
-def outputs_text(outputs: Sequence[Output]) -> str:
+def write_outputs(outputs: Sequence[Output]) -> str:
     """Return the tensors that a module returned or was given: `[1, 64-224]; hidden: [1, 8]`.
 
     `[?]` is a tensor whose number of dimensions varies.

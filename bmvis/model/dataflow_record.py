@@ -22,8 +22,8 @@ from typing import Any, Literal
 import msgspec
 
 from bmvis.model.dataflow import Dataflow, Dims, FlowOperation, FlowResult, FlowValue, ModuleCall
+from bmvis.model.preorder import child_path
 from bmvis.model.snapshot_records import as_json
-from bmvis.model.tree import join
 
 MAX_OPERATIONS = 1_000_000
 """Maximum number of operations and calls of a record."""
@@ -193,5 +193,5 @@ def _require_fits(wirings: Sequence[Sequence[Sequence[Any]]]) -> None:
 def _absolute(path: str, written: object) -> str:
     """Return the path of a module that is called."""
     if isinstance(written, str):
-        return join(path, written)
+        return child_path(path, written)
     return msgspec.convert(written, tuple[str])[0]

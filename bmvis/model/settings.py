@@ -19,7 +19,7 @@ MODE = "training"
 """The setting for the mode of a module that differs from the mode of the module above it."""
 DEFAULT = ".default"
 """The end of names of settings of PEFT's only adapter, if that has no name."""
-Settings = Mapping[str, str]
+ModuleSettings = Mapping[str, str]
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan")
 _OTHER = re.compile(rf"{_NUMBER.pattern}|None|True|False")
 """Texts of values that are no strings: a string that reads like one stays quoted."""

@@ -15,9 +15,10 @@ import msgspec
 from bmvis.model.call import Call
 from bmvis.model.call_text import read_call, write_call
 from bmvis.model.consistency import MAX_LETTERS, MAX_MODULES
+from bmvis.model.preorder import child_path
 from bmvis.model.setting_runs import Written, join_settings, read_runs, split_settings, write_runs
 from bmvis.model.tensor_text import absolute, read_tensor, refuse_unknown_keys, relative, write_tensor
-from bmvis.model.tree import Buffer, Model, Module, Parameter, join
+from bmvis.model.tree import Buffer, Model, Module, Parameter
 
 MAX_RECORDS = 1_000_000
 """Maximum number of modules and tensors that all records together represent."""
@@ -123,7 +124,7 @@ def read_records(records: Sequence[Record], device: str) -> Iterator[Module]:
     letters = rank = 0
     while pending:
         depth, name, above, index = pending.pop()
-        path = join(above, name)
+        path = child_path(above, name)
         letters += len(path)
         if letters > MAX_LETTERS:
             raise ValueError(f"the paths of its modules have more than {MAX_LETTERS:,} characters")

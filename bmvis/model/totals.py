@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import msgspec
 
-from bmvis.model.tree import Model, Parameter, join, parameter_facts
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Model, Parameter, parameter_facts
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):
@@ -139,7 +140,7 @@ def tensors_by_module(model: Model) -> tuple[dict[str, Totals], dict[int, list[s
     keys_of: dict[int, list[str]] = {}
     for index, parameters in enumerate(counted):
         for parameter in parameters:
-            key = parameter.tied_to or join(paths[index], parameter.name)
+            key = parameter.tied_to or child_path(paths[index], parameter.name)
             values.setdefault(key, of_parameter(parameter))
             keys_of.setdefault(index, []).append(key)
     if not model.shared:

@@ -2,20 +2,21 @@
 
 A tree is stored flat, in preorder: a module, then everything below it, each with its `depth`.
 Flat data has no recursion limit (models can be a thousand levels deep), serializes row by row, and is
-fast to traverse. `Module.depth` is the only link between rows. `parents` and `sizes` derive the rest.
+fast to traverse. `Module.depth` is the only link between modules. `bmvis.model.preorder` derives the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from bmvis.model.call import Call
 from bmvis.model.dataflow import Dataflow
 from bmvis.model.optimizer import Optimizer
+from bmvis.model.preorder import module_paths, parents, subtree_sizes
 from bmvis.model.settings import Configuration
 from bmvis.model.state_code import StateCode
 
@@ -106,6 +107,9 @@ class Buffer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The device of the tensor, as PyTorch prints it."""
     tied_to: str = ""
     """For a tied buffer, the state-dict key of the first occurrence of the same tensor; '' at that occurrence."""
+
+
+Tensor: TypeAlias = Parameter | Buffer
 
 
 class Module(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -219,7 +223,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @cached_property
     def paths(self) -> Sequence[str]:
         """The dotted path of each module; '' for the root."""
-        return paths(self.modules)
+        return module_paths(self.modules)
 
     @cached_property
     def parents(self) -> Sequence[int]:
@@ -237,7 +241,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @cached_property
     def sizes(self) -> Sequence[int]:
         """The number of modules in each subtree, including its root: `[i, i + size)` is the subtree of module `i`."""
-        return sizes(self.modules)
+        return subtree_sizes(self.modules)
 
     @cached_property
     def index_of(self) -> Mapping[str, int]:
@@ -266,47 +270,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         return self.modules[0]
 
 
-def join(parent: str, name: str) -> str:
-    """Return the dotted path of `name` inside `parent` ('' is the root)."""
-    return f"{parent}.{name}" if parent else name
-
-
-def paths(modules: Sequence[Module]) -> list[str]:
-    """Return the dotted path of each module; '' for the root."""
-    trail: list[str] = []
-    found = []
-    for module in modules:
-        del trail[module.depth :]
-        path = module.origin
-        if path is None:
-            path = join(trail[-1], module.name) if trail else ""
-        trail.append(path)
-        found.append(path)
-    return found
-
-
 def parameter_facts(model: Model, fact: Callable[[tuple[Parameter, ...]], _Fact]) -> list[_Fact]:
     """Return the value of `fact` for the parameters of each module, calling it once for each distinct tuple."""
     numbers, distinct = model.parameter_lists
     values = [fact(parameters) for parameters in distinct]
     return [values[number] for number in numbers]
-
-
-def parents(depths: Iterable[int]) -> list[int]:
-    """Return the index of each node's parent in a tree, by the depths of its nodes; -1 for the root."""
-    trail: list[int] = []
-    found = []
-    for index, depth in enumerate(depths):
-        del trail[depth:]
-        found.append(trail[-1] if trail else -1)
-        trail.append(index)
-    return found
-
-
-def sizes(modules: Sequence[Module]) -> list[int]:
-    """Return the number of modules in each subtree, including its root: `[i, i + size)` is the subtree of `i`."""
-    found = [1] * len(modules)
-    above = parents(module.depth for module in modules)
-    for index in range(len(modules) - 1, 0, -1):
-        found[above[index]] += found[index]
-    return found

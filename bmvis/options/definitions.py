@@ -106,7 +106,7 @@ OPTIONS: tuple[Option, ...] = (
         values.integer(1),
         "Number of levels to show below the root. Rows at the last level sum up the modules below them.",
     ),
-    Option("root-name", "text", values.one_line, "Label of the first row."),
+    Option("root-name", "text", values.single_line, "Label of the first row."),
     Option(
         "no-root",
         "",
@@ -130,11 +130,11 @@ OPTIONS: tuple[Option, ...] = (
         values.identifier,
         "Name of the tree on the page: its anchor, and the target of references.",
     ),
-    Option("caption", "text", values.one_line, "Caption below the tree."),
+    Option("caption", "text", values.single_line, "Caption below the tree."),
     Option(
         "alt",
         "text",
-        values.one_line,
+        values.single_line,
         "Accessible name for screen readers. The default is the caption, or the type of the model.",
     ),
     Option(
@@ -170,7 +170,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "base",
         "a factory reference, a name from pyproject.toml, or snapshot:NAME",
-        values.one_line,
+        values.single_line,
         "Compare with this model. The tree shows what was added, removed and changed, and folds unchanged modules.",
     ),
     Option("only-changes", "", values.flag, "In a comparison, leave out unchanged modules."),
@@ -197,7 +197,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "accept",
         f"one or more of {', '.join(get_args(FindingKind))}",
-        values.words(*get_args(FindingKind)),
+        values.word_list(*get_args(FindingKind)),
         "Findings about the optimizer that are intended. The page shows them, but the build doesn't warn.",
     ),
     Option(
@@ -238,7 +238,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "columns",
         f"one or more of {', '.join(get_args(ColumnName))}",
-        values.words(*get_args(ColumnName)),
+        values.word_list(*get_args(ColumnName)),
         "Columns next to the tree: the shapes of the inputs and outputs of each module and its MACs, which require "
         "`inputs`, the size of its parameters in bytes, and its share of all parameters.",
     ),

@@ -29,7 +29,7 @@ def choice(*choices: str) -> Callable[[str], str]:
     return read
 
 
-def words(*choices: str) -> Callable[[str], tuple[str, ...]]:
+def word_list(*choices: str) -> Callable[[str], tuple[str, ...]]:
     """Return a function that reads one or more of some words, which spaces or commas separate."""
 
     def read(text: str) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ def flag(text: str) -> bool:
     return {"": True, "true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[text.lower()]
 
 
-def one_line(text: str) -> str:
+def single_line(text: str) -> str:
     """Read any text that is not empty. Line breaks become spaces."""
     if not text:
         raise ValueError

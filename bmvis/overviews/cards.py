@@ -75,7 +75,7 @@ def arranged(cards: Iterable[Card], options: GalleryOptions) -> list[Card]:
     found = ordered(cards, options.sort)
     if not options.columns:
         return found
-    own = own_columns(found)
+    own = own_column_names(found)
     for column in options.columns:
         if found and column not in own:
             raise OptionError(f"no model has the column {column!r}", hint=nearest(column, own))
@@ -99,7 +99,7 @@ def ordered(cards: Iterable[Card], sorting: Sorting) -> list[Card]:
         return cards
     values = [_value(card, sorting.column) for card in cards]
     if cards and sorting.column not in ("name", *_COMPUTED) and not any(text for text, _ in values):
-        known = dict.fromkeys(["name", *_COMPUTED, *own_columns(cards)])
+        known = dict.fromkeys(["name", *_COMPUTED, *own_column_names(cards)])
         raise OptionError(f"no model has the column {sorting.column!r}", hint=nearest(sorting.column, known))
     return [cards[index] for index in order_of(values, sorting.direction)]
 
@@ -114,7 +114,7 @@ def _value(card: Card, column: str) -> tuple[str, float | None]:
     return text, leading_number(text)
 
 
-def own_columns(cards: Iterable[Card]) -> tuple[str, ...]:
+def own_column_names(cards: Iterable[Card]) -> tuple[str, ...]:
     """Return the names of the columns that the cards have of their own, in the order in which they occur."""
     return tuple(dict.fromkeys(name for card in cards for name, _ in card.entry.columns))
 

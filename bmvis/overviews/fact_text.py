@@ -7,8 +7,9 @@ import msgspec
 from bmvis import humanize
 from bmvis.errors import OptionError, TraceError, nearest
 from bmvis.model.call_summary import summarize_calls
+from bmvis.model.preorder import child_path
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Model, join
+from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
 from bmvis.overviews.columns import COLUMNS, ColumnSource, Value
 from bmvis.overviews.entries import Entry
@@ -75,7 +76,7 @@ def _first_occurrence(model: Model, path: str) -> str:
     """Return the path of a module at its first occurrence: a shared module lists no children elsewhere."""
     found = ""
     for name in path.split("."):
-        found = join(found, name)
+        found = child_path(found, name)
         index = model.index_of.get(found)
         shared = None if index is None else model.modules[index].shared_with
         found = found if shared is None else shared

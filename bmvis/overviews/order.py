@@ -11,7 +11,7 @@ import msgspec
 from bmvis.overviews.entries import Entry
 
 Direction = Literal["", "ascending", "descending"]
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 OTHER = "Other"
 """The title of the group of models without a tag."""
 _LEADING_NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d{1,2})?", re.IGNORECASE)
@@ -62,12 +62,12 @@ def order_of(values: Sequence[tuple[str, float | None]], direction: Direction = 
     return [*sorted(known, key=key, reverse=is_descending), *unknown]
 
 
-def by_first_tag(items: Iterable[Item], entry_of: Callable[[Item], Entry]) -> list[tuple[str, tuple[Item, ...]]]:
+def by_first_tag(items: Iterable[_Item], entry_of: Callable[[_Item], Entry]) -> list[tuple[str, tuple[_Item, ...]]]:
     """Return items by the first tag of their lines, in the order in which the tags occur.
 
     Those without a tag are last, without a title if there are no others.
     """
-    found: dict[str, list[Item]] = {}
+    found: dict[str, list[_Item]] = {}
     for item in items:
         tags = entry_of(item).tags
         found.setdefault(tags[0] if tags else "", []).append(item)

@@ -14,7 +14,7 @@ from bmvis.model.tree import Buffer, Parameter
 from bmvis.render import row_marks, row_tensors, summary
 from bmvis.render.columns import column_texts
 from bmvis.render.latex_figure import to_picture
-from bmvis.render.param_groups import cells, kinds
+from bmvis.render.param_groups import kinds, table_cells
 from bmvis.render.text import guides, mark_text
 from bmvis.view.figure.targets import numbers_of_paths
 from bmvis.view.page import Page, Row
@@ -75,11 +75,11 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
     figure = to_picture(page.figure, writer.text) if page.figure else []
     lines = guides([row.depth for row in page.rows])
     head = (_caption(page.options.caption, writer) if page.options.caption else "") + label("")
-    heads, *cells = _columns(page, writer)
+    heads, *table_cells = _columns(page, writer)
     body = [rf"\bmvisrow{{}}{{{heads}}}"] if heads else []
     body += [
         rf"\bmvisrow{{{_guide(line)}}}{{{_row_label(row, label)}{writer.row(row)}{cell}}}"
-        for line, row, cell in zip(lines, page.rows, cells, strict=True)
+        for line, row, cell in zip(lines, page.rows, table_cells, strict=True)
     ]
     if page.param_groups:
         body += _param_groups(page.param_groups, page.totals, writer)
@@ -140,7 +140,7 @@ def _param_groups(groups: ParamGroupTable, whole: Totals, writer: _Writer) -> It
     """Yield the hyperparameters of the optimizers, the table of their groups, and the findings."""
     yield from (rf"\bmvisnote{{{writer.text(head)}}}" for head in groups.heads)
     columns = "".join("l" if kind == "text" else "r" for kind in kinds(groups))
-    head, *rows = (" & ".join(map(writer.text, row)) for row in cells(groups, whole))
+    head, *rows = (" & ".join(map(writer.text, row)) for row in table_cells(groups, whole))
     yield rf"\begin{{bmvisgroups}}{{{columns}}}{head}\\\hline"
     yield from (rf"{row}\\" for row in rows)
     yield r"\end{bmvisgroups}"

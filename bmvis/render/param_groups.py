@@ -18,7 +18,7 @@ def to_table(groups: ParamGroupTable, whole: Totals) -> Markup:
         groups: the groups to draw.
         whole: the totals of the model.
     """
-    head, *rows = cells(groups, whole)
+    head, *rows = table_cells(groups, whole)
     numeric = [None if kind == "text" else "bmvis-number" for kind in kinds(groups)]
     titles = [tag("th", cell, scope="col", class_=kind) for cell, kind in zip(head, numeric, strict=True)]
     body = []
@@ -42,7 +42,7 @@ def to_table(groups: ParamGroupTable, whole: Totals) -> Markup:
 def param_group_lines(groups: ParamGroupTable, whole: Totals) -> Iterator[str]:
     """Yield the same content as lines of text, with aligned columns."""
     yield from groups.heads
-    table = cells(groups, whole)
+    table = table_cells(groups, whole)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     aligned = kinds(groups)
     for row in table:
@@ -52,7 +52,7 @@ def param_group_lines(groups: ParamGroupTable, whole: Totals) -> Iterator[str]:
         yield f"! {finding}"
 
 
-def cells(groups: ParamGroupTable, whole: Totals) -> list[tuple[str, ...]]:
+def table_cells(groups: ParamGroupTable, whole: Totals) -> list[tuple[str, ...]]:
     """Return the texts of the table cells. The first row is the header."""
     several = groups.has_several_optimizers
     optimizer = ("optimizer",) if several else ()

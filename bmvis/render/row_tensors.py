@@ -37,7 +37,7 @@ def sizes_text(least: Sequence[int] | None, most: Sequence[int]) -> str:
 def tensor_text(tensor: Parameter | Buffer) -> str:
     """Return `weight:[768, 768]`."""
     most = greatest(tensor)
-    return f"{tensor.name}:{sizes_text(tensor.shape, most) if most else shape_text(tensor.shape)}"
+    return f"{tensor.name}:{sizes_text(tensor.shape, most) if most else tensor_shape(tensor.shape)}"
 
 
 def buffer_state(buffer: Buffer) -> str:
@@ -66,7 +66,7 @@ def margin_text(parameter: Parameter, dtype: str) -> str:
     return ", ".join(filter(None, (parameter.adapter, stored, parameter.parametrized)))
 
 
-def shape_text(shape: tuple[int, ...] | None) -> str:
+def tensor_shape(shape: tuple[int, ...] | None) -> str:
     """Return `[768, 768]`, with `?` for a size that varies, or `[?]` for an uninitialized parameter."""
     return "[?]" if shape is None else humanize.shape(shape)
 

@@ -151,7 +151,7 @@ def read_snapshot(file: Path, reference: str) -> Snapshot:
     return found
 
 
-def read_file(file: Path) -> Snapshot:
+def read_snapshot_file(file: Path) -> Snapshot:
     """Read a snapshot file of any reference.
 
     Raises:

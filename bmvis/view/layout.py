@@ -20,8 +20,9 @@ from bmvis.gc_pause import paused_gc
 from bmvis.model.call_summary import by_execution, summarize_calls
 from bmvis.model.dtypes import device_of, dtype_of, rank_facts
 from bmvis.model.labels import merge_paths
+from bmvis.model.preorder import child_path
 from bmvis.model.totals import Totals, subtree_totals
-from bmvis.model.tree import Model, join, parameter_facts
+from bmvis.model.tree import Model, parameter_facts
 from bmvis.options.definitions import CALL_COLUMNS, Options
 from bmvis.view.chains import join_chains, join_lists
 from bmvis.view.change_summary import NO_CHANGES, change_summary
@@ -212,7 +213,7 @@ def _ties(model: Model) -> Iterator[tuple[str, str]]:
     for path, module in zip(model.paths, model.modules, strict=True):
         for parameter in module.parameters if module.shared_with is None else ():
             if parameter.tied_to:
-                later.setdefault(parameter.tied_to, []).append(join(path, parameter.name))
+                later.setdefault(parameter.tied_to, []).append(child_path(path, parameter.name))
     for first, keys in later.items():
         yield from ((key, first) for key in merge_paths(keys))
 

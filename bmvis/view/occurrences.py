@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from bmvis.model.preorder import child_path
 from bmvis.model.totals import Totals, of_parameter, tensors_by_module
-from bmvis.model.tree import Model, Parameter, join, parameter_facts
+from bmvis.model.tree import Model, Parameter, parameter_facts
 from bmvis.view.folding import Group, represented_modules
 
 
@@ -105,7 +106,7 @@ def _tensors(model: Model, members: Sequence[int]) -> dict[str, int]:
     keys: defaultdict[str, set[str]] = defaultdict(set)
     for index in members:
         for p in model.modules[index].parameters:
-            keys[p.name].add(p.tied_to or join(model.paths[index], p.name))
+            keys[p.name].add(p.tied_to or child_path(model.paths[index], p.name))
     return {name: len(distinct) for name, distinct in keys.items() if len(distinct) < len(members)}
 
 
@@ -116,6 +117,6 @@ def _amounts(model: Model, members: Sequence[int]) -> dict[str, tuple[int, int]]
     for index in members:
         for p in model.modules[index].parameters:
             count = of_parameter(p).count
-            counts[p.name][p.tied_to or join(model.paths[index], p.name)] = count
+            counts[p.name][p.tied_to or child_path(model.paths[index], p.name)] = count
             first[p.name] += 0 if p.tied_to else count
     return {name: (sum(distinct.values()), first[name]) for name, distinct in counts.items()}

@@ -9,8 +9,9 @@ import msgspec
 from bmvis import humanize
 from bmvis.model.labels import merge_paths
 from bmvis.model.optimizer import Optimizer, ParameterGroup
+from bmvis.model.preorder import child_path
 from bmvis.model.totals import NOTHING, Totals, of_parameter
-from bmvis.model.tree import Model, Module, Parameter, join
+from bmvis.model.tree import Model, Module, Parameter
 from bmvis.options.definitions import FindingKind as Kind
 
 MAX_PLACES = 4
@@ -88,7 +89,7 @@ def param_group_table(model: Model) -> ParamGroupTable | None:
     if not model.optimizers:
         return None
     occurrences = [
-        _Occurrence(join(path, parameter.name), parameter, module)
+        _Occurrence(child_path(path, parameter.name), parameter, module)
         for path, module in zip(model.paths, model.modules, strict=True)
         for parameter in module.parameters
         if not parameter.tied_to

@@ -8,8 +8,9 @@ from typing import TypeVar, cast
 import msgspec
 
 from bmvis.model.call_summary import CallSummary
+from bmvis.model.preorder import child_path
 from bmvis.model.totals import Totals, of_parameter
-from bmvis.model.tree import Buffer, Model, Parameter, join
+from bmvis.model.tree import Buffer, Model, Parameter
 from bmvis.view.folding import Folding, Group
 from bmvis.view.similarity import names_by_parent
 
@@ -127,9 +128,9 @@ def of_tensor(variation: Variation, number: int) -> Variation:
 def _tensor_member(module: Member, number: int) -> Member:
     if number < len(module.parameters):
         parameter = module.parameters[number]
-        return Member(join(module.path, parameter.name), of_parameter(parameter), (parameter,))
+        return Member(child_path(module.path, parameter.name), of_parameter(parameter), (parameter,))
     buffer = module.buffers[number - len(module.parameters)]
-    return Member(join(module.path, buffer.name), Totals(), buffers=(buffer,))
+    return Member(child_path(module.path, buffer.name), Totals(), buffers=(buffer,))
 
 
 def _bounds(numbers: Iterable[int]) -> tuple[int, int]:

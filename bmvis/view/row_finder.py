@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from bmvis.model.tree import Model, join
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Model
 from bmvis.view.page import Row
 
 
@@ -41,7 +42,7 @@ def _finder(rows: Sequence[Row]) -> Callable[[str], tuple[str, str]]:
             return "", ""
         above, _, name = path.rpartition(".")
         same, row = find(above)
-        here = join(same, name)
+        here = child_path(same, name)
         return here if here in apart else shown.get(here, here), shown.get(here, row)
 
     return find

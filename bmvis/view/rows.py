@@ -10,8 +10,9 @@ import msgspec
 from bmvis.model.call_summary import summarize_calls
 from bmvis.model.dtypes import device_of, dtype_of, rank_facts
 from bmvis.model.labels import label, series_label, shortened
+from bmvis.model.preorder import child_path
 from bmvis.model.totals import Totals, of_parameter, subtree_totals
-from bmvis.model.tree import Buffer, Model, Module, Parameter, join
+from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.options.definitions import Options
 from bmvis.view.convolutions import groups_of_convolutions
 from bmvis.view.extra_reprs import merge_extra_reprs
@@ -177,7 +178,7 @@ def _tensor_rows(above: Row, module: Module, occurrences: Occurrences, options: 
             depth=above.depth + 1,
             label="",
             names=((parameter or buffer).name,),  # type: ignore[union-attr]  # one of the two is not None
-            path=join(above.path, (parameter or buffer).name),  # type: ignore[union-attr]
+            path=child_path(above.path, (parameter or buffer).name),  # type: ignore[union-attr]
             totals=of_parameter(parameter) if parameter else Totals(),
             times=occurrences.times,
             elements=occurrences.of(parameter)[0] if parameter else 0,

@@ -23,7 +23,7 @@ MANY = 4
 
 _NUMBER = re.compile(r"\d+")
 
-Tensor = TypeVar("Tensor", Parameter, Buffer)
+_Tensor = TypeVar("_Tensor", Parameter, Buffer)
 _Column = tuple[bool, str | None, int]
 OwnKey = Callable[[int], Hashable]
 """Returns what a module has in common with similar ones, without its name and children."""
@@ -141,7 +141,7 @@ def series(name: str) -> str | None:
     return _NUMBER.sub("#", body) if body[-1:].isdecimal() else None
 
 
-def without_sizes(tensor: Tensor) -> Tensor:
+def without_sizes(tensor: _Tensor) -> _Tensor:
     """Return a tensor without its sizes, with its number of dimensions."""
     shape = None if tensor.shape is None else (0,) * len(tensor.shape)
     sizes = {"count": 0} if isinstance(tensor, Parameter) else {}

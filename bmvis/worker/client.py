@@ -17,7 +17,7 @@ import msgspec
 
 from bmvis.untrusted.file_names import local, utf8
 from bmvis.worker import process_errors
-from bmvis.worker.daemon_client import DaemonConnection, DaemonEndedError, DaemonKey, connect
+from bmvis.worker.daemon_client import DaemonConnection, DaemonEndedError, DaemonKey, connect_daemon
 from bmvis.worker.fork_server import ForkServer
 from bmvis.worker.protocol import TIMEOUT, Failed, Outcome, Reply, Request
 from bmvis.worker.reply_file import read_answer, reply_path
@@ -140,7 +140,7 @@ class Worker:
         if self._server is not None and not self._server.is_usable():
             self._end()
         if self._server is None and self._daemon:
-            self._server = connect(self._daemon, self.python, self.cwd)
+            self._server = connect_daemon(self._daemon, self.python, self.cwd)
         if self._server is None:
             self._server = ForkServer(self.python, self.cwd)
         return self._server

@@ -135,7 +135,7 @@ class DaemonConnection:
         self._channel.close()
 
 
-def connect(key: DaemonKey, python: str, cwd: Path) -> DaemonConnection | None:
+def connect_daemon(key: DaemonKey, python: str, cwd: Path) -> DaemonConnection | None:
     """Return a connection to the daemon of a session, which is started if there is none.
 
     Args:

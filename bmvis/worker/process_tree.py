@@ -78,7 +78,7 @@ def end_children(keep: Collection[int] = ()) -> None:
     Processes that remove shared memory when their clients end are killed last, and have `CLEANUP_TIME` to end.
     """
     ends = 0.0
-    while found := [pid for pid in children(os.getpid()) if pid not in keep]:
+    while found := [pid for pid in child_processes(os.getpid()) if pid not in keep]:
         ended = [pid for pid in found if not _removes_shared_memory(pid)]
         if not ended:
             ends = ends or time.monotonic() + CLEANUP_TIME
@@ -128,7 +128,7 @@ def resume_group(pid: int) -> None:
         pass  # it has ended
 
 
-def children(pid: int) -> list[int]:
+def child_processes(pid: int) -> list[int]:
     """Return the children of a process, including those that have ended and were not reaped. Linux only."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
@@ -139,13 +139,13 @@ def children(pid: int) -> list[int]:
 
 def descendants(pid: int) -> list[int]:
     """Return the descendants of process `pid`; empty if not on Linux."""
-    children: defaultdict[int, list[int]] = defaultdict(list)
+    child_processes: defaultdict[int, list[int]] = defaultdict(list)
     for other, parent in _parents():
-        children[parent].append(other)
+        child_processes[parent].append(other)
     found: list[int] = []
     pending = [pid]
     while pending:
-        below = children[pending.pop()]
+        below = child_processes[pending.pop()]
         found += below
         pending += below
     return found

@@ -20,7 +20,7 @@ from bmvis.render.html.figure import to_figure
 from bmvis.source.source import Source
 from bmvis.view.figure.choice import drawn_figure
 from bmvis.view.figure.layout.faults import faults
-from bmvis.view.figure.levels import size
+from bmvis.view.figure.levels import figure_size
 from bmvis.worker.protocol import ModelRequest
 
 HERE = Path(__file__).parent
@@ -160,8 +160,9 @@ def _drawings(model: Model, *, may_be_large: bool) -> Iterator[Drawing]:
         if level == "auto" and not may_be_large and (len(svg) > MOST_BYTES or packed > MOST_GZIPPED):
             problems.append(f"the SVG of auto has {len(svg):,} bytes, gzipped {packed:,}")
         shown = f"{drawn.drawing.width}x{drawn.drawing.height}" if drawn.drawing else "list"
-        text = f"{level}={drawn.figure.level}: {size(drawn.figure)} {shown} {len(svg)}/{packed} B {milliseconds:.0f} ms"
-        yield Drawing(text, tuple(problems), drawn.drawing is None or size(drawn.figure) < 2, milliseconds)
+        boxes = figure_size(drawn.figure)
+        text = f"{level}={drawn.figure.level}: {boxes} {shown} {len(svg)}/{packed} B {milliseconds:.0f} ms"
+        yield Drawing(text, tuple(problems), drawn.drawing is None or boxes < 2, milliseconds)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from markdown import Markdown
 from pythons import TORCH_PYTHON
 
 from bmvis.render.html import assets
-from mkdocs_bmvis.docs_assets import FOLDER, SiteFolders, is_shipped, link
+from mkdocs_bmvis.docs_assets import FOLDER, SiteFolders, is_shipped, write_linked
 
 SITE = Path(__file__).parents[1] / "sites" / "markdown"
 TREE = '<model-structure factory="zoo:tiny" />'
@@ -27,7 +27,7 @@ def shipped(root):
 
 
 def test_files_are_written_to_the_docs_folder_and_to_the_running_build(folders):
-    html = link([assets.STYLE, assets.SCRIPT], folders)
+    html = write_linked([assets.STYLE, assets.SCRIPT], folders)
     expected = {Path(file).name: assets.text(file) for file in assets.files()}
     assert shipped(folders.docs) == shipped(folders.site) == expected
     (release,) = [place.name for place in (folders.site / FOLDER).iterdir()]
@@ -36,25 +36,25 @@ def test_files_are_written_to_the_docs_folder_and_to_the_running_build(folders):
 
 
 def test_page_of_the_docs_folder_itself_links_below_it(folders):
-    assert f'href="{FOLDER}/' in link([assets.STYLE], folders._replace(page="index.md"))
+    assert f'href="{FOLDER}/' in write_linked([assets.STYLE], folders._replace(page="index.md"))
 
 
 def test_git_ignores_the_files(folders):
-    link([assets.STYLE], folders)
+    write_linked([assets.STYLE], folders)
     ignored = folders.docs / FOLDER / ".gitignore"
     assert ignored.read_text().splitlines()[-1] == "*"
     ignored.write_text("# committed on purpose\n")
-    link([assets.STYLE], folders)
+    write_linked([assets.STYLE], folders)
     assert ignored.read_text() == "# committed on purpose\n"
     assert not (folders.site / FOLDER / ".gitignore").exists()
 
 
 def test_file_that_was_edited_or_removed_is_written_again(folders):
-    link([assets.STYLE, assets.SCRIPT], folders)
+    write_linked([assets.STYLE, assets.SCRIPT], folders)
     (release,) = [place for place in (folders.docs / FOLDER).iterdir() if place.is_dir()]
     (release / "bmvis.css").write_text("")
     (release / "bmvis.js").unlink()
-    link([assets.STYLE, assets.SCRIPT], folders)
+    write_linked([assets.STYLE, assets.SCRIPT], folders)
     assert shipped(folders.docs)["bmvis.css"] == assets.text(assets.STYLE)
     assert shipped(folders.docs)["bmvis.js"] == assets.text(assets.SCRIPT)
 
@@ -63,7 +63,7 @@ def test_file_that_was_edited_or_removed_is_written_again(folders):
 def test_files_of_another_release_are_removed_if_no_page_comes_from_the_cache(folders, is_clean, kept):
     for name in ("0123456789", "pictures"):
         (folders.docs / FOLDER / name).mkdir(parents=True)
-    link([assets.STYLE], folders._replace(is_clean=is_clean))
+    write_linked([assets.STYLE], folders._replace(is_clean=is_clean))
     assert (folders.docs / FOLDER / "0123456789").exists() == kept
     assert (folders.docs / FOLDER / "pictures").exists()
 
@@ -80,7 +80,7 @@ def test_clean_build_is_recognized_by_the_command_line(tmp_path, monkeypatch, co
 
 
 def test_files_are_recognized(folders):
-    link([assets.STYLE, assets.SCRIPT], folders)
+    write_linked([assets.STYLE, assets.SCRIPT], folders)
     written = [file.relative_to(folders.docs).as_posix() for file in folders.docs.rglob("*.*s")]
     assert len(written) == len(assets.files())
     assert all(map(is_shipped, written))

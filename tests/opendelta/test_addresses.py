@@ -8,7 +8,7 @@ import pytest
 from trees import bert
 
 from bmvis import address
-from bmvis.model.tree import paths
+from bmvis.model.preorder import module_paths
 
 PYTHON = Path(__file__).parents[2] / ".venv-opendelta" / "bin" / "python"
 MODEL = bert()
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="no environment with
 
 @pytest.fixture(scope="module")
 def found():
-    question = json.dumps([paths(MODEL.modules)[1:], PATTERNS])
+    question = json.dumps([module_paths(MODEL.modules)[1:], PATTERNS])
     run = subprocess.run([PYTHON, "-c", ASK], input=question, capture_output=True, text=True, check=True)
     lines = [line for line in run.stdout.splitlines() if line.startswith("[")]
     return dict(zip(PATTERNS, map(json.loads, lines), strict=True))

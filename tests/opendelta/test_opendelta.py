@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from bmvis.model.tree import join, paths
+from bmvis.model.preorder import child_path, module_paths
 from bmvis.options.definitions import Options
 from bmvis.render.text import to_text
 from bmvis.source.source import Source
@@ -54,8 +54,8 @@ def test_rows_equal_the_source_document(opendelta, reference, options, file):
 
 def test_parameters_have_the_state_set_by_opendelta(bert_delta):
     states = [
-        [join(path, p.name), list(p.shape), p.trainable, p.delta]
-        for path, module in zip(paths(bert_delta.modules), bert_delta.modules, strict=True)
+        [child_path(path, p.name), list(p.shape), p.trainable, p.delta]
+        for path, module in zip(module_paths(bert_delta.modules), bert_delta.modules, strict=True)
         for p in module.parameters
         if not p.tied_to
     ]

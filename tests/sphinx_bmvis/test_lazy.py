@@ -44,11 +44,11 @@ def test_build_without_changes_imports_nothing_that_builds_or_draws(make_site):
     ("target", "priority", "kind"), lazy.TRANSFORMS, ids=[target for target, *_ in lazy.TRANSFORMS]
 )
 def test_transform_has_the_priority_that_it_is_registered_with(target, priority, kind):
-    assert lazy.load(target).default_priority == priority
+    assert lazy.load_object(target).default_priority == priority
 
 
 @pytest.mark.parametrize("name", lazy.DIRECTIVES)
 def test_directive_takes_what_it_is_registered_with(name):
-    made, registered = lazy.load(lazy.DIRECTIVES[name]), lazy.ListDirective
+    made, registered = lazy.load_object(lazy.DIRECTIVES[name]), lazy.ListDirective
     for part in ("required_arguments", "optional_arguments", "final_argument_whitespace", "has_content"):
         assert getattr(made, part) == getattr(registered, part), part

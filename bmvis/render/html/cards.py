@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bmvis.errors import BmvisError
-from bmvis.overviews.cards import Card, grouped, own_columns
+from bmvis.overviews.cards import Card, grouped, own_column_names
 from bmvis.overviews.entries import Entry
 from bmvis.overviews.gallery_options import GalleryOptions
 from bmvis.overviews.own_columns import link_in
@@ -32,7 +32,7 @@ def to_cards(
         pictures: whether the cards have pictures, which are SVG.
     """
     caption_id = f"{anchor}-caption" if options.caption else None
-    columns = own_columns(cards)
+    columns = own_column_names(cards)
     draw = _Cards(columns, _largest(cards), location, pictures)
     as_table = ("bmvis-as-table",) if options.view == "table" else ()
     return tag(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bmvis import humanize
-from bmvis.model.tree import parents
+from bmvis.model.preorder import parents
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import PathLink
 from bmvis.view.page import Page, Row

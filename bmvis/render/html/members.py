@@ -18,11 +18,11 @@ from bmvis.view.ranges import Member, greatest
 from bmvis.view.tensor_series import merge_series
 
 
-def names(row: Row) -> str | None:
+def member_names(row: Row) -> str | None:
     """Return the names of similar modules, in one list for each module of the row above: `0 1|0 1 2`."""
     if not row.is_similar or not row.variation:
         return None
-    return "|".join(" ".join(map(safe_name, names)) for names in row.variation.names)
+    return "|".join(" ".join(map(safe_name, member_names)) for member_names in row.variation.names)
 
 
 def signatures(row: Row) -> str | None:

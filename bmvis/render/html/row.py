@@ -138,7 +138,7 @@ def _name(row: Row) -> Markup:
         dir=_direction(row.label),
         class_=" ".join(filter(None, (folded, kind))) or None,
         data_x=repeats,
-        data_k=members.names(row),
+        data_k=members.member_names(row),
         data_g=members.signatures(row),
         data_p=_other_paths(row),
         title=row.names_text or _origin(row),

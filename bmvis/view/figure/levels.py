@@ -88,7 +88,7 @@ class Figures:
         if level not in self._made:
             similar = self.similar
             figure = self._make(level, similar=bool(similar))
-            if similar is None and size(figure) > MAX_BOXES:
+            if similar is None and figure_size(figure) > MAX_BOXES:
                 figure = self._make(level, similar=True)
             self._made[level] = figure
         return self._made[level]
@@ -110,7 +110,7 @@ class Figures:
         found = self.at(1)
         for level in range(2, self.deepest + 1):
             figure = self.at(level)
-            if size(figure) > most:
+            if figure_size(figure) > most:
                 break
             found = figure
         return found
@@ -130,6 +130,6 @@ class Figures:
         return boxes
 
 
-def size(figure: Figure) -> int:
+def figure_size(figure: Figure) -> int:
     """Return the number of modules and joins of a figure."""
     return sum(box.kind in ("module", "join") for box in figure.boxes)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from typing import TypeAlias
 
 from bmvis import humanize
-from bmvis.model.tree import Buffer, Parameter
+from bmvis.model.tree import Parameter, Tensor
 from bmvis.view.folding import relative_path
 from bmvis.view.param_groups import groups_text
 from bmvis.view.variants.differs_mark import Growth
-
-Tensor: TypeAlias = Parameter | Buffer
 
 
 def size_words(tensor: Tensor, other: Tensor) -> str:

@@ -15,7 +15,7 @@ def seen(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "supports_fd", set(os.supports_fd))
     monkeypatch.chdir(tmp_path)
     found = []
-    listed_files.watch(found.append)
+    listed_files.watch_entries(found.append)
     return found
 
 

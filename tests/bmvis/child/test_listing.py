@@ -7,7 +7,7 @@ import types
 import pytest
 from torch import nn
 
-from bmvis.child.listing import calls, each, model_names, names
+from bmvis.child.listing import calls, each_reference, matching_factories, model_names
 from bmvis.errors import FactoryError
 from bmvis.reference import parse_pattern
 
@@ -77,7 +77,7 @@ def test_names_that_give_no_model_are_passed_over_with_a_reason() -> None:
     module = types.ModuleType("zoo_of_listing")
     exec(SOURCE, module.__dict__)
     module.Identity = nn.Identity  # type: ignore[attr-defined]
-    found = names(module, parse_pattern("zoo_of_listing:*"))
+    found = matching_factories(module, parse_pattern("zoo_of_listing:*"))
     assert found.references[:2] == ("zoo_of_listing:plain", "zoo_of_listing:defaults")
     assert found.passed_over == (
         "needs (missing a required argument: 'width')",
@@ -96,7 +96,7 @@ def test_pattern_with_arguments_finds_what_takes_them() -> None:
     module = types.ModuleType("zoo_of_listing")
     exec(SOURCE, module.__dict__)
     module.model = nn.Identity()  # type: ignore[attr-defined]
-    found = names(module, parse_pattern("zoo_of_listing:*(width=4)"))
+    found = matching_factories(module, parse_pattern("zoo_of_listing:*(width=4)"))
     assert found.references == tuple(
         f"zoo_of_listing:{name}(width=4)" for name in ("defaults", "needs", "short_partial", "Net", "needing")
     )
@@ -135,7 +135,7 @@ class Zoo:
 def test_each_model_of_a_dictionary_or_list_is_found(pattern: str, references: list[str]) -> None:
     module = types.ModuleType("zoo")
     exec(MODELS, module.__dict__)
-    assert list(each(module, parse_pattern(pattern))) == references
+    assert list(each_reference(module, parse_pattern(pattern))) == references
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_other_objects_are_an_error(pattern: str, message: str) -> None:
     module = types.ModuleType("zoo")
     exec(MODELS, module.__dict__)
     with pytest.raises(FactoryError) as raised:
-        list(each(module, parse_pattern(pattern)))
+        list(each_reference(module, parse_pattern(pattern)))
     assert raised.value.message == message
 
 
@@ -164,5 +164,5 @@ def test_function_without_a_call_is_an_error_with_the_call() -> None:
     module = types.ModuleType("zoo")
     exec(MODELS, module.__dict__)
     with pytest.raises(FactoryError) as raised:
-        list(each(module, parse_pattern("zoo:needs(*net_1)")))
+        list(each_reference(module, parse_pattern("zoo:needs(*net_1)")))
     assert raised.value.hint == "to use the list that it returns, call it: build(*net_1())"

@@ -12,7 +12,8 @@ from torch import nn
 
 from bmvis.comparison.changes import compare_models
 from bmvis.extraction.modules import capture
-from bmvis.model.tree import Model, join
+from bmvis.model.preorder import child_path
+from bmvis.model.tree import Model
 from bmvis.source import checkpoint
 
 
@@ -24,7 +25,7 @@ def changes(before: Model, after: Model) -> dict[str, str]:
         if module.change:
             found[path] = ", ".join(module.change.details) or module.change.kind
         elif named := [p for p in module.parameters if p.change]:
-            found |= {join(path, p.name): p.change.kind for p in named if p.change}
+            found |= {child_path(path, p.name): p.change.kind for p in named if p.change}
     return found
 
 
@@ -101,7 +102,10 @@ def test_adapter_file_has_the_parameters_of_its_adapter(tmp_path: Path, config: 
     model.save_pretrained(tmp_path)
     file, live = checkpoint.read(tmp_path / "adapter_model.safetensors").model, capture(model)
     deltas = {
-        join(path, p.name) for path, m in zip(live.paths, live.modules, strict=True) for p in m.parameters if p.delta
+        child_path(path, p.name)
+        for path, m in zip(live.paths, live.modules, strict=True)
+        for p in m.parameters
+        if p.delta
     }
     for found in (changes(file, live), changes(live, file)):
         assert not deltas & set(found)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from bmvis import capture
+from bmvis.model.preorder import module_paths, subtree_sizes
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import paths, sizes
 
 DTYPES = [torch.float32, torch.float16, torch.float64, torch.int8, torch.complex64]
 
@@ -63,14 +63,14 @@ def torch_totals(module: nn.Module) -> tuple[int, int, int, int]:
 def test_subtree_totals_equal_sums_from_torch(model):
     tree = capture(model)
     found = [(t.count, t.trainable, t.delta, t.stored_bytes) for t in subtree_totals(tree)]
-    assert found == [torch_totals(model.get_submodule(path)) for path in paths(tree.modules)]
+    assert found == [torch_totals(model.get_submodule(path)) for path in module_paths(tree.modules)]
 
 
 @settings(max_examples=200, deadline=None)
 @given(models())
 def test_every_module_and_state_dict_key_is_captured_once(model):
     tree = capture(model)
-    places = paths(tree.modules)
+    places = module_paths(tree.modules)
     first = {path: m for path, m in zip(places, tree.modules, strict=True) if m.shared_with is None}
     assert list(first) == [path for path, _ in model.named_modules()]
     keys = [(f"{path}.{p.name}".lstrip("."), p) for path, m in first.items() for p in m.parameters]
@@ -92,7 +92,7 @@ def all_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
 @given(models())
 def test_tied_parameters_name_each_other(model):
     tree = capture(model)
-    places = paths(tree.modules)
+    places = module_paths(tree.modules)
     found = captured_parameters(model)
     for key, parameter in found.items():
         assert all(found[again].tied_to == key for again in parameter.tied_by)
@@ -101,7 +101,7 @@ def test_tied_parameters_name_each_other(model):
     for path, module in zip(places, tree.modules, strict=True):
         if module.shared_with is not None:
             assert model.get_submodule(path) is model.get_submodule(module.shared_with)
-    assert sizes(tree.modules)[0] == len(tree.modules)
+    assert subtree_sizes(tree.modules)[0] == len(tree.modules)
 
 
 @pytest.mark.parametrize("where", ["meta", "cpu"])
@@ -113,4 +113,4 @@ def test_subtree_totals_of_t5_equal_sums_from_torch(where):
         model = T5ForConditionalGeneration(config)
     tree = capture(model)
     found = [t.count for t in subtree_totals(tree)]
-    assert found == [torch_totals(model.get_submodule(path))[0] for path in paths(tree.modules)]
+    assert found == [torch_totals(model.get_submodule(path))[0] for path in module_paths(tree.modules)]

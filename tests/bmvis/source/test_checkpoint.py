@@ -20,8 +20,9 @@ from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
 from bmvis.errors import BmvisError, CheckpointError, InvalidReferenceError
+from bmvis.model.preorder import module_paths
 from bmvis.model.snapshot import Snapshot, dump, load
-from bmvis.model.tree import Model, paths
+from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
 from bmvis.reference import parse_reference, short_name
 from bmvis.render.html.map import to_map
@@ -137,7 +138,7 @@ def test_numbered_modules_are_sorted_by_number(tmp_path: Path) -> None:
     names = [f"layer.{n}.w" for n in (10, 9, 1, 0, 11)] + ["layer10.w", "layer9.w", "layer.w", "w"]
     file = written(tmp_path / "x.safetensors", header_of(dict.fromkeys(names, (2,))))
     model = checkpoint.read(file).model
-    assert paths(model.modules) == ["", "layer", *(f"layer.{n}" for n in (0, 1, 9, 10, 11)), "layer9", "layer10"]
+    assert module_paths(model.modules) == ["", "layer", *(f"layer.{n}" for n in (0, 1, 9, 10, 11)), "layer9", "layer10"]
     assert [p.name for p in model.root.parameters] == ["w"]
 
 
@@ -312,7 +313,7 @@ def test_damaged_index_is_reported(index: str, message: str, tmp_path: Path) -> 
 def test_only_tensors_listed_in_the_index_are_shown(tmp_path: Path) -> None:
     written(tmp_path / "x.safetensors", SOUND)
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"b": "x.safetensors"}}')
-    assert paths(checkpoint.read(tmp_path).model.modules) == [""]
+    assert module_paths(checkpoint.read(tmp_path).model.modules) == [""]
 
 
 @pytest.mark.parametrize(
@@ -332,7 +333,7 @@ def test_folder_without_a_single_checkpoint_is_reported(files: tuple[str, ...], 
 
 def test_only_file_of_a_folder_can_have_any_name(tmp_path: Path) -> None:
     written(tmp_path / "lora.safetensors", SOUND)
-    assert paths(checkpoint.read(tmp_path).model.modules) == ["", "a"]
+    assert module_paths(checkpoint.read(tmp_path).model.modules) == ["", "a"]
 
 
 @pytest.mark.parametrize("config", ["", "[]", "{}", '{"architectures": 1}', '{"architectures": [1]}', "[" * 100_000])

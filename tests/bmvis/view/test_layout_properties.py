@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from trees import HOSTILE, bert, tensor
 
-from bmvis.model.tree import Buffer, Model, Module, join, paths
+from bmvis.model.preorder import child_path, module_paths
+from bmvis.model.tree import Buffer, Model, Module
 from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import _SPECIAL, to_latex
@@ -64,13 +65,13 @@ def models(draw) -> Model:
     """Draw a tree; some of its tensors are tied."""
     modules = list(flat(draw(SUBTREES)))
     places = [(i, n) for i, module in enumerate(modules) for n in range(len(module.parameters))]
-    where = paths(modules)
+    where = module_paths(modules)
     for first, later in (
         draw(st.lists(st.tuples(st.sampled_from(places), st.sampled_from(places)), max_size=4)) if places else []
     ):
         one, other = (modules[i].parameters[n] for i, n in (first, later))
         if first < later and not (one.tied_to or other.tied_to or other.tied_by):
-            key, again = join(where[first[0]], one.name), join(where[later[0]], other.name)
+            key, again = child_path(where[first[0]], one.name), child_path(where[later[0]], other.name)
             _put(modules, first, replace(one, tied_by=(*one.tied_by, again)))
             _put(modules, later, replace(one, name=other.name, tied_to=key, tied_by=()))
     return Model(tuple(modules))
@@ -91,7 +92,7 @@ def unfolded(page: Page) -> dict[str, Module]:
     trail: list[list[str]] = []
     for row in page.rows:
         del trail[row.depth :]
-        trail.append([join(above, name) for above in trail[-1] for name in row.names] if trail else [""])
+        trail.append([child_path(above, name) for above in trail[-1] for name in row.names] if trail else [""])
         found |= {path: _moved(row, path) for path in trail[-1]}
     return found
 
@@ -118,14 +119,14 @@ def _follow(path: str, steps: tuple[int, str] | None) -> str:
 
 
 def as_tree(model: Model) -> dict[str, Module]:
-    return dict(zip(paths(model.modules), model.modules, strict=True))
+    return dict(zip(module_paths(model.modules), model.modules, strict=True))
 
 
 @given(models(), st.sets(st.integers(0, 30)))
 @example(bert(), {7, 20})
 @settings(deadline=None, max_examples=200)
 def test_fold_then_unfold_gives_the_same_tree(model, numbers):
-    marked = tuple(path for path in (paths(model.modules)[n] for n in numbers if n < len(model.modules)) if path)
+    marked = tuple(path for path in (module_paths(model.modules)[n] for n in numbers if n < len(model.modules)) if path)
     for options in (
         Options(non_params=True, buffers=True),
         Options(non_params=True, buffers=True, highlight=marked),

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 import bmvis
+from bmvis.model.preorder import child_path
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import join
 from bmvis.options.definitions import Options
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
@@ -102,7 +102,7 @@ def test_totals_and_buffers_are_those_of_the_model(layer: nn.Module, _row: str) 
     merged = merge_parametrizations(model)
     assert subtree_totals(merged)[0] == subtree_totals(model)[0]
     named = zip(merged.paths, merged.modules, strict=True)
-    keys = {join(path, buffer.name) for path, module in named for buffer in module.buffers}
+    keys = {child_path(path, buffer.name) for path, module in named for buffer in module.buffers}
     assert keys == {name for name, _ in nn.ModuleDict({"m": layer}).named_buffers()}
 
 

@@ -12,8 +12,9 @@ from trees import bert, tensor
 
 from bmvis.model.call import Call, Output
 from bmvis.model.labels import series_label
+from bmvis.model.preorder import module_paths
 from bmvis.model.totals import subtree_totals
-from bmvis.model.tree import Buffer, Model, Module, paths
+from bmvis.model.tree import Buffer, Model, Module
 from bmvis.options.definitions import Options
 from bmvis.options.parsing import parse_options, parse_site_options
 from bmvis.overviews.cards import make_card
@@ -279,11 +280,11 @@ def staged(draw) -> Model:
                 first = f"stage{stage}.{number}.a.weight"
             modules += block
         modules += [conv("pool", 2, pooled, 2)] if pooled else []
-    later = tuple(key for key in map(_tied_key, paths(modules), modules) if key)
+    later = tuple(key for key in map(_tied_key, module_paths(modules), modules) if key)
     return Model(
         tuple(
             _with_later(module, later) if module_key(path) == first else module
-            for path, module in zip(paths(modules), modules, strict=True)
+            for path, module in zip(module_paths(modules), modules, strict=True)
         )
     )
 

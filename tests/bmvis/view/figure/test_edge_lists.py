@@ -11,7 +11,7 @@ import torch
 from drawn_networks import MixtureOfExperts, ResNet18, Siamese, UNet, figures, image
 from torch import nn
 
-from bmvis.view.figure.levels import Figures, size
+from bmvis.view.figure.levels import Figures, figure_size
 from bmvis.view.figure.notation import edge_list, parse_edge_list
 
 LINES = (Path(__file__).parents[3] / "data" / "edge_lists.txt").read_text().splitlines()
@@ -100,8 +100,8 @@ def test_open_block_of_resnet() -> None:
 def test_auto_is_the_deepest_level_with_24_boxes(made: dict[str, Figures], name: str, level: int) -> None:
     made_figures = figures_of(made, name)
     assert made_figures.auto.level == level
-    assert size(made_figures.auto) <= 24
-    assert level == made_figures.deepest or size(made_figures.at(level + 1)) > 24
+    assert figure_size(made_figures.auto) <= 24
+    assert level == made_figures.deepest or figure_size(made_figures.at(level + 1)) > 24
 
 
 def test_experts_are_in_parallel_and_layers_in_a_chain(made: dict[str, Figures]) -> None:
