@@ -246,7 +246,7 @@ def _file(text: str, kind: str, path: str) -> Reference:
         raise InvalidReferenceError(f"{text!r} has no valid path", hint=f"write {kind}:folder, or {kind}:folder/file")
     if kind == "checkpoint":
         return Reference(text, "", "", file=path)
-    return Reference(text, "bmvis.child.transformers_config", "build", arguments=(path,), called=True, file=path)
+    return Reference(text, "bmvis.child.transformers_config", "build_from_config", arguments=(path,), called=True, file=path)
 
 
 def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:

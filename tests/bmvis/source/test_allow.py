@@ -343,7 +343,7 @@ def weights(tmp_path) -> Path:
         ("checkpoint:weights/b*", "checkpoint:weights/a.safetensors", False),
         ("checkpoint:weights/a.safetensors", "checkpoint:weights/out.safetensors", False),
         ("config:weights/*", "checkpoint:weights/a.safetensors", False),
-        ("bmvis.child.transformers_config:build", "config:weights/config.json", False),
+        ("bmvis.child.transformers_config:build_from_config", "config:weights/config.json", False),
         ("weights/*", "checkpoint:weights/a.safetensors", False),
     ],
 )
