@@ -19,7 +19,7 @@ from bmvis import humanize
         (10**16, "10000T"),
     ],
 )
-def test_elements(number, written):
+def test_count_has_at_most_four_digits_and_a_unit(number, written):
     assert humanize.count(number) == written
 
 
@@ -27,7 +27,7 @@ def test_elements(number, written):
     ("number", "written"),
     [(0, "0 bytes"), (999, "999 bytes"), (1_000, "1 KB"), (438_057_192, "438.1 MB"), (2 * 10**15, "2 PB")],
 )
-def test_bytes(number, written):
+def test_size_has_decimal_units(number, written):
     assert humanize.size(number) == written
 
 
@@ -43,5 +43,5 @@ def test_bytes(number, written):
         (7, 7, "100 %"),
     ],
 )
-def test_shares(part, whole, written):
+def test_percent_is_never_0_for_some_or_100_for_a_part(part, whole, written):
     assert humanize.percent(part, whole) == written

@@ -55,7 +55,7 @@ def test_parts_of_a_reference():
     ("text", "short"),
     [("bert-base", "bert-base"), ("zoo:bert(layers=2)", "bert"), ("checkpoint:w/model.safetensors", "model")],
 )
-def test_short_name(text, short):
+def test_short_name_is_the_last_part_without_arguments(text, short):
     assert short_name(text) == short
 
 

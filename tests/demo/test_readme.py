@@ -47,7 +47,7 @@ def assert_shows_the_model(html):
 
 
 @pytest.mark.parametrize(("language", "page"), [("rst", "index.rst"), ("markdown", "index.md")])
-def test_sphinx(project, language, page):
+def test_sphinx_example_builds_a_page_with_the_model(project, language, page):
     settings = example("Sphinx", "python").replace('".."', '"../src"')
     if language == "markdown":
         settings += 'extensions += ["myst_parser"]\n'
@@ -62,7 +62,7 @@ def test_sphinx(project, language, page):
 @pytest.mark.parametrize(
     ("program", "theme"), [("mkdocs", "mkdocs"), ("mkdocs", "material"), ("properdocs", "material")]
 )
-def test_mkdocs(project, program, theme):
+def test_mkdocs_example_builds_a_page_with_the_model(project, program, theme):
     settings = yaml.safe_load(example("MkDocs", "yaml")) | {"site_name": "Models", "theme": {"name": theme}}
     (project / "mkdocs.yml").write_text(yaml.safe_dump(settings))
     (project / "docs" / "index.md").write_text(example("MkDocs", "html"))
@@ -70,21 +70,21 @@ def test_mkdocs(project, program, theme):
     assert_shows_the_model((project / "site" / "index.html").read_text())
 
 
-def test_zensical(project):
+def test_zensical_example_builds_a_page_with_the_model(project):
     (project / "zensical.toml").write_text('[project]\nsite_name = "Models"\n\n' + example("Zensical", "toml"))
     (project / "docs" / "index.md").write_text(example("MkDocs", "html"))
     run(project, "-m", "zensical", "build")
     assert_shows_the_model((project / "site" / "index.html").read_text())
 
 
-def test_python_markdown(project):
+def test_python_markdown_example_renders_the_model(project):
     script = example("Python-Markdown", "python") + "\nopen('page.html', 'w').write(html)\n"
     (project / "convert.py").write_text(script)
     run(project, "convert.py")
     assert_shows_the_model((project / "page.html").read_text())
 
 
-def test_terminal_and_notebook(project):
+def test_terminal_and_notebook_examples_run(project):
     command = shlex.split(example("Terminal and notebook", "console").removeprefix("$ "))
     assert command[0] == "bmvis"
     assert "0-1(Linear)" in bmvis(project / "src", *command[1:]).stdout

@@ -100,7 +100,7 @@ def test_each_module_has_a_tree_and_those_that_need_arguments_are_counted_once(t
         assert f"no tree for 3 classes that need arguments: {names} (set 'arguments'" in built.log
 
 
-def test_arguments_by_pattern(tmp_path):
+def test_last_pattern_that_matches_a_class_sets_its_arguments(tmp_path):
     rules = {"*": True, "classes.[NP]*": "2, depth=3", "classes.Plain": "2, 5", "classes.Child": False}
     found = trees(build("mkdocs", site(tmp_path, rules)))
     assert [name.partition(".")[2] for name, tree in found.items() if tree] == ["Small", "Needs", "Plain", "Own"]

@@ -83,7 +83,7 @@ CODE = {
 
 @pytest.mark.parametrize("name", ELEMENTS)
 @pytest.mark.parametrize(("code", "extensions"), CODE.values(), ids=CODE)
-def test_code_stays_code(render, caplog, name, code, extensions):
+def test_element_in_code_is_not_expanded(render, caplog, name, code, extensions):
     written = ELEMENTS[name] if "{}`" not in code else " ".join(ELEMENTS[name].split())
     page = render(put(written, code), extensions)
     assert "bmvis" not in page.html

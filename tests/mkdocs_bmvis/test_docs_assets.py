@@ -79,7 +79,7 @@ def test_clean_build_is_recognized_by_the_command_line(tmp_path, monkeypatch, co
     assert old.exists() == kept
 
 
-def test_files_are_recognized(folders):
+def test_only_shipped_files_are_recognized(folders):
     write_linked([assets.STYLE, assets.SCRIPT], folders)
     written = [file.relative_to(folders.docs).as_posix() for file in folders.docs.rglob("*.*s")]
     assert len(written) == len(assets.files())

@@ -45,7 +45,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize(("written", "shown"), PLACES.values(), ids=PLACES)
-def test_places(render, caplog, written, shown):
+def test_fact_is_shown_in_each_kind_of_markup(render, caplog, written, shown):
     assert text(render(written, ["tables", "pymdownx.superfences"])) == shown
     assert not caplog.records
 
@@ -103,7 +103,7 @@ def test_a_fact_that_fails_is_one_located_warning_and_a_mark(render, caplog, att
         ('A <model-facts model="zoo:tiny" /> b', "did you mean <model-fact>?"),
     ],
 )
-def test_broken_elements(render, caplog, written, message):
+def test_invalid_fact_is_one_warning(render, caplog, written, message):
     render(written)
     assert message in caplog.text
     assert len(caplog.records) == 1

@@ -57,7 +57,7 @@ def test_groups_patterns_and_one_call(render, caplog):
     ],
     ids=["factory", "column", "attribute", "data", "value", "closed-by-another", "misspelled"],
 )
-def test_mistakes(render, caplog, element, message):
+def test_invalid_table_is_an_error_box_and_a_warning(render, caplog, element, message):
     assert message in render(f"Text\n\n{element}\n").boxes[0].get_text()
     assert re.search(r"line 3: .*" + re.escape(message), caplog.text)
 

@@ -141,7 +141,7 @@ def shipped(built, link):
     return file.read_text() if file.is_file() else ""
 
 
-def test_code_stays_code(site):
+def test_element_in_code_is_not_expanded(site):
     _, built = site
     assert "<model-structure" not in built.text("index.html")
     assert '<model-structure factory="zoo:tiny" name="written">' in built.page("index.html").get_text()

@@ -54,7 +54,7 @@ def test_changed_fingerprint_redraws_pages(tmp_path):
     assert "[5, 5]" in build("zensical", folder).text("index.html")
 
 
-def test_settings_in_toml(tmp_path):
+def test_zensical_reads_settings_from_toml(tmp_path):
     folder = make_site(tmp_path)
     (folder / "mkdocs.yml").unlink()
     (folder / "zensical.toml").write_text(

@@ -151,7 +151,7 @@ def test_a_changed_class_changes_its_tree_and_a_broken_one_is_a_warning_at_the_c
         ({"*": 3}, "3 for '*' is not text"),
     ],
 )
-def test_invalid_settings(api, written, message):
+def test_invalid_setting_ends_the_build(api, written, message):
     site = api(bmvis_autodoc=written)
     with pytest.raises(ConfigError, match=re.escape(message)):
         site.build(**site.settings)

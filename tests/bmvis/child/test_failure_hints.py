@@ -60,7 +60,7 @@ def in_circle():
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_exception_chain(function, shown, hidden):
+def test_exception_chain_has_causes_and_optionally_hidden_ones(function, shown, hidden):
     error = raised(function)
     assert [type(one) for one in exception_chain(error)] == shown
     assert [type(one) for one in exception_chain(error, with_hidden=True)] == shown + hidden
@@ -80,5 +80,5 @@ def test_exception_chain(function, shown, hidden):
     ],
     ids=["none", "other", "cause", "hidden", "group", "no GPU", "no weights", "no data"],
 )
-def test_hint(error, hint):
+def test_hint_of_a_failure_follows_its_cause(error, hint):
     assert hint_for(error) == hint

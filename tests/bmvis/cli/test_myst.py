@@ -88,7 +88,7 @@ def test_tree_has_labels_states_and_numbers(project):
         ("model-table", {"body": "models:net | Net", "options": {"columns": "name, parameters"}}, "Net14"),
     ],
 )
-def test_other_directives(project, directive, request_, text):
+def test_directive_is_answered_with_its_content(project, directive, request_, text):
     reply, _ = ask(project, "--directive", directive, **request_)
     assert text in text_of(reply)
 

@@ -291,7 +291,7 @@ def test_equal_changes_of_two_models_are_two_findings(style):
     ],
     ids=["same", "drifted", "not serious", "missing", "broken"],
 )
-def test_exit_code(results, fail_on, code):
+def test_exit_code_depends_on_results_and_fail_on(results, fail_on, code):
     assert exit_code(results, fail_on) == code
 
 

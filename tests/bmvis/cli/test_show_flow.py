@@ -111,7 +111,7 @@ def printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ],
     ids=["inputs", "example_input_array", "pretrained_cfg", "main_input_name", "values that only the CPU has"],
 )
-def test_connections(printed, name: str, flags: list[str], lines: list[str]) -> None:
+def test_flow_only_prints_the_connections(printed, name: str, flags: list[str], lines: list[str]) -> None:
     done = printed(name, "--flow", "only", *flags)
     assert done.stdout.splitlines() == lines
 

@@ -77,7 +77,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("before", "after", "lines"), CASES.values(), ids=CASES)
-def test_changed_calls(before: Model, after: Model, lines: list[str]) -> None:
+def test_changed_calls_are_reported_once(before: Model, after: Model, lines: list[str]) -> None:
     drift = find_drift(before, after)
     assert str(drift).splitlines() == lines
     assert bool(drift) == bool(lines)

@@ -184,12 +184,12 @@ def removed_hook(model: nn.Module) -> nn.Module:
     return model
 
 
-def test_cases_are_enough():
+def test_there_are_at_least_fifty_cases():
     assert len(NO_CHANGES) >= 50
 
 
 @pytest.mark.parametrize(("before", "after"), NO_CHANGES.values(), ids=NO_CHANGES)
-def test_nothing_is_reported(before, after):
+def test_equal_models_have_no_changes(before, after):
     recorded = load(dump(Snapshot("zoo:build", capture(before())))).model
     drift = find_drift(recorded, capture(after()))
     assert [str(change) for change in drift.changes] == []

@@ -146,7 +146,7 @@ def adapted() -> nn.Module:
         ),
     ],
 )
-def test_changes(changed: Callable[[], nn.Module], lines: list[str]) -> None:
+def test_changed_connections_are_reported(changed: Callable[[], nn.Module], lines: list[str]) -> None:
     drift = find_drift(traced(Net(PRE)), traced(changed()))
     assert [str(line) for line in drift.changes] == lines
 
@@ -203,7 +203,7 @@ def test_snapshot_has_each_wiring_once() -> None:
     ],
     ids=["nothing", "unknown wiring", "later operation", "too many", "unknown value"],
 )
-def test_invalid_record(change: Callable[[dict[str, object]], None], message: str) -> None:
+def test_invalid_dataflow_of_a_snapshot_is_an_error(change: Callable[[dict[str, object]], None], message: str) -> None:
     content = json.loads(dump(Snapshot("zoo:net", traced(Net(PRE)))))
     change(content["dataflow"])
     with pytest.raises(SnapshotError, match=message):

@@ -134,7 +134,7 @@ def keras() -> Any:
     return pytest.importorskip("keras", reason="keras is not installed: `make test-libraries` brings it")
 
 
-def test_models_of_keras(keras: Any) -> None:
+def test_keras_layers_have_shapes_and_macs(keras: Any) -> None:
     layers = keras.layers
     given = keras.Input((8, 8, 3))
     features = layers.Flatten(name="flat")(

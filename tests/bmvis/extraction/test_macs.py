@@ -218,7 +218,7 @@ def counted_by_torch(name: str) -> int:
 
 
 @pytest.mark.parametrize(("name", "device"), CASES, ids=["-".join(case) for case in CASES])
-def test_macs(name: str, device: str) -> None:
+def test_macs_of_architectures_equal_those_of_torch_or_by_hand(name: str, device: str) -> None:
     by_hand = ARCHITECTURES[name].by_hand
     call = root_call(name, device)
     assert (call.macs, call.uncounted) == (counted_by_torch(name) if by_hand is None else by_hand, ())

@@ -42,7 +42,7 @@ def test_slices_of_one_tensor(one, other, first, second) -> None:
     ],
     ids=["row", "rows", "other rows", "alternating", "expanded", "windows", "other type", "other half of other type"],
 )
-def test_views(one, other, expected) -> None:
+def test_relation_of_two_views_of_a_tensor(one, other, expected) -> None:
     assert relation(region_of(one), region_of(other)) == expected
 
 

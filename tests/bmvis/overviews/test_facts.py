@@ -29,7 +29,7 @@ def written(text: str, model: Model = NET, of: str = "parameters") -> str:
         ("rounded", "110 million", "440 MB"),
     ],
 )
-def test_formats(style, count, size):
+def test_style_of_a_fact_sets_its_rounding(style, count, size):
     assert written(f"zoo:net {style}") == count
     assert written(f"zoo:net format={style}", of="size") == size
 
@@ -121,7 +121,7 @@ def test_macs_of_a_module_and_of_one_that_nobody_called():
         ("x:net", "delta size", "invalid value 'delta size' for option 'of'"),
     ],
 )
-def test_mistakes(text, of, message):
+def test_invalid_fact_is_an_error(text, of, message):
     with pytest.raises(OptionError) as caught:
         fact_text(NET, parse_fact(text, {"of": of}, set().__contains__, "auto"))
     assert message in str(caught.value)

@@ -127,7 +127,7 @@ def test_links_in_own_columns(written, text, href):
     ],
     ids=["column", "sort", "inputs", "computed", "value", "twice", "data", "option"],
 )
-def test_mistakes(line, options, message):
+def test_invalid_line_or_option_is_an_error(line, options, message):
     with pytest.raises(OptionError) as caught:
         table(line, **options)
     assert message in str(caught.value)
@@ -175,7 +175,7 @@ TOML = '[net_1]\naccuracy = 76.1\nfrozen = true\n["zoo:net_2"]\nlicense = "MIT"\
         ("x.toml", TOML, {"net_1": {"accuracy": "76.1", "frozen": "true"}, "zoo:net_2": {"license": "MIT"}}),
     ],
 )
-def test_data_files(tmp_path, name, text, rows):
+def test_data_file_has_columns_by_model(tmp_path, name, text, rows):
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert read_rows(tmp_path / name, name) == rows
 
@@ -193,7 +193,7 @@ def test_data_files(tmp_path, name, text, rows):
         ("x.csv", None, "No such file"),
     ],
 )
-def test_broken_data_files(tmp_path, name, content, message):
+def test_unreadable_data_file_is_an_error_with_its_path(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(OptionError) as caught:

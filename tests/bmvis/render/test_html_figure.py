@@ -121,7 +121,7 @@ def test_ids_start_with_the_anchor_and_are_unique() -> None:
     assert all(re.fullmatch(r"m\.\.\d*", found) for found in ids)
 
 
-def test_connections_as_text() -> None:
+def test_figure_has_its_connections_as_text() -> None:
     boxes = (
         Box("in:x", "input", "x"),
         Box("l", "module", "layers.0-11", "Layer", "model.layers.0", 12),

@@ -42,7 +42,7 @@ def opened(tree: Tag) -> list[str]:
     ],
     ids=["short", "long", "way to a match", "closed", "closed but for the way to a match", "levels"],
 )
-def test_open_rows(model, options, expected):
+def test_rows_are_open_up_to_the_level_and_around_matches(model, options, expected):
     assert opened(drawn(model, **options)) == expected
 
 
@@ -85,7 +85,7 @@ def test_only_modules_of_the_model_have_an_id(facts, has_id):
         ({"alt": "A", "caption": "C"}, "A", None),
     ],
 )
-def test_accessible_name(options, label, labelledby):
+def test_accessible_name_is_the_option_alt_or_the_caption(options, label, labelledby):
     tree = drawn(net(layer()), **options)
     assert (tree.get("aria-label"), tree.get("aria-labelledby")) == (label, labelledby)
     caption = tree.select_one(".bmvis-caption")

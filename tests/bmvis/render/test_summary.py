@@ -223,7 +223,7 @@ def test_notes_have_an_order():
     ],
     ids=["exact", "range", "as many as are named", "more than are named", "all"],
 )
-def test_macs_text(facts, expected):
+def test_macs_text_names_uncounted_operations(facts, expected):
     calls = CallSummary(**{"outputs": (), "calls": (1, 1), "macs": (16, 16), "bytes": (64, 64), **facts})
     assert row_calls.macs_text(calls) == expected
 
@@ -271,7 +271,7 @@ def test_tooltip_of_the_count(model, expected):
     ],
     ids=["plain", "checkpoint", "adapter", "none"],
 )
-def test_card_facts(model, expected):
+def test_card_has_the_facts_of_its_model(model, expected):
     assert summary.card_facts(layout(model, Options())) == expected
 
 
@@ -325,7 +325,7 @@ TOTALS = {
 
 
 @pytest.mark.parametrize("name", TOTALS)
-def test_totals_line(name):
+def test_totals_are_equal_in_text_and_html(name):
     model, expected = TOTALS[name]
     page = layout(model, Options())
     assert to_text(page).splitlines()[-1] == expected

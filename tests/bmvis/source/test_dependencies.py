@@ -42,7 +42,7 @@ def project(tmp_path):
     ],
     ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
-def test_preview_server_watches_the_paths_of_facts(dependency, paths, project):
+def test_preview_server_watches_the_paths_of_dependencies(dependency, paths, project):
     absolute = msgspec.structs.replace(dependency, path=str(project / dependency.path))
     assert watched([absolute]) == {str(project / place) for place in paths}
 

@@ -108,7 +108,7 @@ def test_edit_of_comments_and_layout(edited, old, new):
 
 
 @pytest.mark.parametrize(("old", "new"), [("A block.", "One block."), ('    """Create a block."""\n', "")])
-def test_edit_of_docstrings(edited, old, new):
+def test_edit_of_docstrings_keeps_models_that_do_not_read_them(edited, old, new):
     assert edited(old, new) == MODELS.keys() - SAME
 
 

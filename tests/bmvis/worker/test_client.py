@@ -65,7 +65,7 @@ def assert_no_model_process_remains(workspace):
 
 
 @pytest.mark.parametrize("title", FAILS)
-def test_failure_is_reported(title, models, workspace, monkeypatch):
+def test_failing_factory_is_reported_with_its_cause(title, models, workspace, monkeypatch):
     if "timed out after" in FAILS[title][1]:
         models.resolve("good0:build")  # torch is imported before the clock starts
         (worker,) = models._builder._workers.values()

@@ -60,7 +60,7 @@ def test_invalid_answer_is_an_error(make, reason, tmp_path):
     assert "the reply of the process that built 'zoo:build' is not valid" in caught.value.message
 
 
-def test_answer_round_trips(tmp_path):
+def test_answer_is_read_as_it_was_written(tmp_path):
     write_answer(Answer(Built(MODEL, ("a.py",))), tmp_path, REQUEST)
     assert read_answer(tmp_path, REQUEST).reply == Built(MODEL, ("a.py",))
     assert [file.name for file in tmp_path.iterdir()] == [reply_path(tmp_path, REQUEST).name]

@@ -44,7 +44,7 @@ def test_model_is_built_and_its_process_ends(worker, tmp_path):
         ("absent", BmvisError, r"no module named 'absent'"),
     ],
 )
-def test_failure_is_reported(worker, tmp_path, name, kind, report):
+def test_failing_factory_is_reported_with_its_cause(worker, tmp_path, name, kind, report):
     with pytest.raises(kind) as caught:
         build_in(worker, f"{name}:build", tmp_path)
     assert re.search(report, caught.value.report)
