@@ -213,8 +213,8 @@ OPTIONS: tuple[Option, ...] = (
         "auto, only, or an integer, 1 or greater",
         values.figure_level,
         "Draw the architecture figure above the tree: what feeds what in one forward pass, with `inputs` or default "
-        "inputs. `auto` is the deepest level with at most 24 boxes, an integer is a level, and `only` is `auto` "
-        "without the tree.",
+        "inputs. `auto` is the deepest level with at most 24 boxes (36 with frames), an integer is a level, and `only` "
+        "is `auto` without the tree.",
     ),
     Option(
         "flow-open",

@@ -14,8 +14,16 @@ from bmvis.view.figure.layout.draw import draw
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.layout import layout
 
-TOO_LARGE = """() => [...document.querySelectorAll('svg :is([data-n], .bmvis-frame)')].flatMap(group => {
-  const boxes = [...group.querySelectorAll('rect')];
+TOO_LARGE = """() => [...document.querySelectorAll('svg :is([data-n], .bmvis-frames > :has(text))')].flatMap(group => {
+  const inside = ({left, right, top, bottom}, text) => {
+    const own = text.getBoundingClientRect(), x = (own.left + own.right) / 2, y = (own.top + own.bottom) / 2;
+    return left < x && x < right && top < y && y < bottom;
+  };
+  const around = [...group.parentElement.querySelectorAll('rect')]
+    .filter(frame => inside(frame.getBoundingClientRect(), group.querySelector('text')))
+    .sort((one, other) => other.width.baseVal.value - one.width.baseVal.value);
+  const boxes = group.matches('[data-n]') ? [...group.querySelectorAll('rect')] : around;
+  if (!boxes.length && !group.matches('.bmvis-end')) return ['no box'];
   const area = (boxes.length ? boxes.at(-1) : group.ownerSVGElement).getBoundingClientRect();
   return [...group.querySelectorAll('text')].filter(text => {
     const own = text.getBoundingClientRect();

@@ -95,14 +95,6 @@ LEVELS = ("auto", 1, 2, 3)
 MOST_BYTES, MOST_GZIPPED = 12 * 1024, 2560
 """Targets for the SVG of the level `auto`."""
 MOST_CLOSED = 0.1
-LARGE = {
-    "blip": "24 boxes with long names of classes in 14 frames",
-    "encodec": "22 boxes in 20 frames",
-    "levit": "23 boxes in 17 frames",
-    "cvt": "24 boxes in 11 frames",
-    "unet": "24 boxes in 18 frames",
-}
-"""Models with a larger SVG, and the reason."""
 
 
 class Drawing(NamedTuple):
@@ -128,7 +120,7 @@ def main(names: list[str]) -> int:
                 print(f"{name}: {error.report}")
                 failed.append(name)
                 continue
-            own = list(_drawings(model, may_be_large=name in LARGE))
+            own = list(_drawings(model))
             lines.append(f"{name:22} {' | '.join(one.text for one in own)}")
             print(lines[-1], *(problem for one in own for problem in one.problems), sep="\n  ", flush=True)
             found += own
@@ -142,7 +134,7 @@ def main(names: list[str]) -> int:
     return 1 if failed or problems or closed > MOST_CLOSED * len(found) else 0
 
 
-def _drawings(model: Model, *, may_be_large: bool) -> Iterator[Drawing]:
+def _drawings(model: Model) -> Iterator[Drawing]:
     """Yield the drawing of each level."""
     for level in LEVELS:
         start = time.process_time()
@@ -157,7 +149,7 @@ def _drawings(model: Model, *, may_be_large: bool) -> Iterator[Drawing]:
         svg = html[html.find("<svg") : html.find("</svg>") + 6].encode()
         packed = len(gzip.compress(svg))
         problems = list(faults(drawn.drawing)) if drawn.drawing else []
-        if level == "auto" and not may_be_large and (len(svg) > MOST_BYTES or packed > MOST_GZIPPED):
+        if level == "auto" and (len(svg) > MOST_BYTES or packed > MOST_GZIPPED):
             problems.append(f"the SVG of auto has {len(svg):,} bytes, gzipped {packed:,}")
         shown = f"{drawn.drawing.width}x{drawn.drawing.height}" if drawn.drawing else "list"
         boxes = figure_size(drawn.figure)

@@ -57,7 +57,7 @@ def test_figure_that_replaces_a_tree_is_a_target_of_references(html):
     assert [element.name for element in found] == ["li", "g", "g", "g"]
     row, frame, box, folded = found
     assert row["id"] == "network.layers.0.up"
-    assert frame["class"] == ["bmvis-frame"]
+    assert frame.parent["class"] == ["bmvis-frames"]
     assert [box.find_all("text")[-1].get_text() for box in (box, folded)] == ["head", "up"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from bmvis.model.contraction import EdgeChange
@@ -12,6 +12,7 @@ from bmvis.render.html.row import PathLink
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.drawing import STACK, FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
 
+_PLAIN = {"fill": "none", "stroke": "#888"}
 PLAIN_RECTANGLE = ' fill="none" stroke="#888"'
 """The look of rectangles without a stylesheet, as `shapes_of` writes it."""
 RADIUS = 6
@@ -56,10 +57,7 @@ def shapes_of(
     numbers = {box.key: number for number, box in enumerate(figure.boxes)}
     changes = {(edge.source, edge.target): edge.change for edge in figure.edges}
     return join(
-        *(
-            _frame(placed, box_id(anchor, len(figure.boxes) + index) if anchor else None, link)
-            for index, placed in enumerate(drawing.frames)
-        ),
+        _frames(drawing.frames, anchor, len(figure.boxes), link) if drawing.frames else None,
         tag("g", *_lines(drawing.lines, numbers, changes), fill="none", stroke="currentColor"),
         tag("g", _texts(drawing.shapes), class_="bmvis-shapes", text_anchor="start") if drawing.shapes else None,
         *(
@@ -74,23 +72,34 @@ def box_id(anchor: str, number: int) -> str:
     return f"{anchor}..{number}"
 
 
-def _frame(placed: PlacedFrame, id_: str | None, link: PathLink) -> Markup:
-    area, frame = placed.area, placed.frame
-    shape = _size(area, 10)
-    behind = None
-    if frame.repeats > 1:
-        behind = _empty("rect", x=_number(area.left + STACK), y=_number(area.top + STACK), **shape)
-    target = link(frame.path) if frame.path else None
-    title = _texts(placed.texts)
-    linked = tag("a", title, href=target) if target else title
-    rect = _empty("rect", x=_number(area.left), y=_number(area.top), **shape)
-    is_target = frame.path and not target  # a frame with a link has a row, which is the target
-    return tag("g", behind, rect, linked, id=id_ if is_target else None, class_="bmvis-frame", text_anchor="start")
+def _frames(frames: Sequence[PlacedFrame], anchor: str, first: int, link: PathLink) -> Markup:
+    """Return the frames, and then their titles: an attribute of all rectangles is written once."""
+    outlines = [outline for placed in frames for outline in _frame(placed)]
+    titles = [
+        _title(placed, box_id(anchor, number) if anchor else None, link) for number, placed in enumerate(frames, first)
+    ]
+    return tag("g", tag("g", *outlines, **_PLAIN), *titles, class_="bmvis-frames", text_anchor="start")
+
+
+def _frame(placed: PlacedFrame) -> Iterator[Markup]:
+    """Yield the outline of a frame, after the one behind it if the frame repeats."""
+    area, size = placed.area, _size(placed.area, 10)
+    if placed.frame.repeats > 1:
+        yield _empty("rect", x=_number(area.left + STACK), y=_number(area.top + STACK), **size)
+    yield _empty("rect", x=_number(area.left), y=_number(area.top), **size)
+
+
+def _title(placed: PlacedFrame, id_: str | None, link: PathLink) -> Markup:
+    """Return the title of a frame. It has an id if it has no link: with one, the row it leads to is the target."""
+    path = placed.frame.path
+    target = link(path) if path else None
+    if target:
+        return tag("a", _texts(placed.texts), href=target)
+    return tag("g", _texts(placed.texts), id=id_ if path else None)
 
 
 def _size(area: Rectangle, radius: float) -> dict[str, str]:
-    size = {"width": _number(area.width), "height": _number(area.height), "rx": _number(radius)}
-    return size | {"fill": "none", "stroke": "#888"}
+    return {"width": _number(area.width), "height": _number(area.height), "rx": _number(radius)}
 
 
 def _box(placed: PlacedBox, id_: str | None, number: int, link: PathLink) -> Markup:
@@ -98,10 +107,11 @@ def _box(placed: PlacedBox, id_: str | None, number: int, link: PathLink) -> Mar
     content = join(*_outline(placed), _texts(placed.texts))
     target = link(box.path) if box.kind == "module" and box.path else None
     is_target = box.kind == "module"  # links lead to modules alone
+    kind = category(box)
     attributes: dict[str, str | int | None] = {
         "id": id_ if is_target else None,
         "data_n": number,
-        "class_": f"bmvis-{category(box)}",
+        "class_": None if kind == "module" else f"bmvis-{kind}",
     }
     if target is None:
         return tag("g", content, **attributes)
@@ -121,7 +131,7 @@ def _outline(placed: PlacedBox) -> list[Markup]:
     if box.kind in ("input", "output"):
         return []
     radius = min(area.width, area.height, 22) / 2 if box.kind == "join" else 6
-    shape = _size(area, radius)
+    shape = _size(area, radius) | _PLAIN
     behind = []
     if box.repeats > 1:
         behind = [_empty("rect", x=_number(area.left + 4), y=_number(area.top + 4), **shape)]

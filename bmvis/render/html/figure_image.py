@@ -43,9 +43,9 @@ HUES: Mapping[str, tuple[str, int]] = {
 _SHAPES = """
 text { font: 10.5px system-ui, sans-serif; text-anchor: middle; white-space: pre; }
 .bmvis-shapes text { font-size: 10px; text-anchor: start; }
-.bmvis-frame text { text-anchor: start; }
-:is([data-n], .bmvis-frame) > text:first-of-type, .bmvis-frame .bmvis-badge { font-size: 12px; font-weight: 700; }
-.bmvis-frame .bmvis-badge { text-anchor: end; }
+.bmvis-frames text { text-anchor: start; }
+:is([data-n], .bmvis-frames > *) > text:first-of-type, .bmvis-frames .bmvis-badge { font-size: 12px; font-weight: 700; }
+.bmvis-frames .bmvis-badge { text-anchor: end; }
 .bmvis-end > text:first-of-type { font-style: italic; font-weight: 400; }
 .bmvis-join > text:first-of-type { font-size: 11px; font-weight: 400; }
 path { fill: none; stroke-width: 1.4; }
@@ -82,14 +82,17 @@ def to_image(figure: Figure, drawing: FigureDrawing, title: str, scheme: Scheme 
 def _rules(colors: _Colors) -> Iterator[str]:
     line = _mixed(colors.text, colors.ground, 72)
     yield f"text {{ fill: {colors.muted}; }}"
-    yield (f":is([data-n], .bmvis-frame) > text:first-of-type, .bmvis-frame .bmvis-badge {{ fill: {colors.text}; }}")
+    yield (
+        f":is([data-n], .bmvis-frames > *) > text:first-of-type, .bmvis-frames .bmvis-badge {{ fill: {colors.text}; }}"
+    )
     for which, color in (("", line), (".bmvis-added ", colors.added), (".bmvis-removed ", colors.removed)):
         yield f"{which}path {{ stroke: {color}; }} {which}path + path {{ fill: {color}; stroke: none; }}"
     for name, (hue, share) in HUES.items():
         stroke = _mixed(hue, colors.ground, 60)
-        yield f".bmvis-{name} rect {{ fill: {_mixed(hue, colors.ground, share)}; stroke: {stroke}; }}"
+        kind = "[data-n]" if name == "module" else f".bmvis-{name}"
+        yield f"{kind} rect {{ fill: {_mixed(hue, colors.ground, share)}; stroke: {stroke}; }}"
     hue = HUES["module"][0]
-    yield f".bmvis-frame rect {{ fill: {_mixed(hue, colors.ground, 5)}; stroke: {_mixed(hue, colors.ground, 60)}; }}"
+    yield f".bmvis-frames rect {{ fill: {_mixed(hue, colors.ground, 5)}; stroke: {_mixed(hue, colors.ground, 60)}; }}"
     yield f".bmvis-join rect {{ fill: {colors.ground}; stroke: {line}; }}"
 
 

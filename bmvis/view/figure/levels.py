@@ -13,12 +13,14 @@ from bmvis.model.contraction import OPEN, Operations, contract
 from bmvis.model.dataflow import Dataflow
 from bmvis.model.tree import Model
 from bmvis.view.figure.assembly import assemble
-from bmvis.view.figure.figure import Figure
+from bmvis.view.figure.figure import Figure, Frame
 from bmvis.view.figure.runs import fold_runs
 from bmvis.view.figure.wiring import Signatures
 
 MAX_BOXES = 24
 """Maximum number of modules and joins in the figure of the level `auto`."""
+_WITH_FRAMES = 1.5
+"""How many times as many modules, joins and frames it can have: frames make a figure long, and its SVG large."""
 
 
 class Figures:
@@ -102,15 +104,18 @@ class Figures:
 
     @property
     def auto(self) -> Figure:
-        """Return the figure of the deepest level with at most `MAX_BOXES` boxes; that of level 1 if none has."""
+        """Return the figure of the deepest level that fits `MAX_BOXES`; that of level 1 if none does."""
         return self.fitting(MAX_BOXES)
 
     def fitting(self, most: int) -> Figure:
-        """Return the figure of the deepest level with at most `most` boxes; that of level 1 if none has."""
+        """Return the figure of the deepest level with at most `most` boxes, and half as many more with its frames.
+
+        If none has, it is that of level 1.
+        """
         found = self.at(1)
         for level in range(2, self.deepest + 1):
             figure = self.at(level)
-            if figure_size(figure) > most:
+            if figure_size(figure) > most or figure_size(figure) + _frames(figure.frames) > _WITH_FRAMES * most:
                 break
             found = figure
         return found
@@ -128,6 +133,11 @@ class Figures:
             is_open = is_open and (self.depths[call] < level or call in self._opened)
             boxes.append(OPEN if is_open else call)
         return boxes
+
+
+def _frames(frames: Sequence[Frame]) -> int:
+    """Return the number of frames, with those inside them."""
+    return len(frames) + sum(_frames(frame.frames) for frame in frames)
 
 
 def figure_size(figure: Figure) -> int:

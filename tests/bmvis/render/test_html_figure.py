@@ -88,7 +88,7 @@ def test_figure_has_outlines_and_text_without_the_stylesheet() -> None:
     assert {look(box, "stroke") for box in svg.select("rect")} == {"#888"}
     texts = svg.select("text")
     assert {(look(text, "fill"), look(text, "stroke")) for text in texts} == {("currentColor", "none")}
-    assert {look(text, "text-anchor") for text in texts if text.find_parent(class_="bmvis-frame")} == {"start", "end"}
+    assert {look(text, "text-anchor") for text in texts if text.find_parent(class_="bmvis-frames")} == {"start", "end"}
 
 
 def test_figure_has_a_title_and_a_description() -> None:

@@ -104,6 +104,11 @@ def test_auto_is_the_deepest_level_with_24_boxes(made: dict[str, Figures], name:
     assert level == made_figures.deepest or figure_size(made_figures.at(level + 1)) > 24
 
 
+def test_auto_has_at_most_36_boxes_and_frames(made: dict[str, Figures]) -> None:
+    unet = figures_of(made, "unet")
+    assert (figure_size(unet.at(3)), unet.auto.level) == (24, 2)
+
+
 def test_experts_are_in_parallel_and_layers_in_a_chain(made: dict[str, Figures]) -> None:
     (layers,) = figures_of(made, "moe").at(3).frames
     (experts,) = layers.frames
