@@ -51,6 +51,10 @@ class CallStack:
 
     def __init__(self, live: LiveModel) -> None:
         self.calls: list[ModuleCall] = []
+        self.call = 0
+        """The index of the innermost call."""
+        self.path = ""
+        """The path of the module of the innermost call."""
         self._running: list[_Running] = []
         self._places: dict[int, list[str]] = {}
         self._known: dict[tuple[str, str], list[str]] = {}
@@ -69,16 +73,6 @@ class CallStack:
             self._is_container[path] = is_container(module)
             if isinstance(module, nn.MultiheadAttention):
                 self._uses_inner_weights.add(path)
-
-    @property
-    def call(self) -> int:
-        """Return the index of the innermost call."""
-        return self._running[-1].call if self._running else 0
-
-    @property
-    def path(self) -> str:
-        """Return the path of the module of the innermost call."""
-        return self._running[-1].path if self._running else ""
 
     def owner(self, path: str, name: str) -> tuple[str, str]:
         """Return the path of the module that uses a tensor, and its name there. A `ParameterList` does not use its own.
@@ -136,14 +130,21 @@ class CallStack:
             self._running.append(_Running(id(module), self.path, self.call))
             return
         parent = self._parent(path, operations) if self._running else -1
-        self.calls.append(ModuleCall(path, parent))
-        self._running.append(_Running(id(module), path, len(self.calls) - 1))
+        self.path, self.call = path, self.add_call(path, parent)
+        self._running.append(_Running(id(module), path, self.call))
 
     def leave(self, module: nn.Module) -> None:
         """End a call."""
-        if any(running.module == id(module) for running in self._running):
-            while self._running.pop().module != id(module):
+        number = id(module)
+        if self._running and self._running[-1].module == number:
+            self._running.pop()
+        elif any(running.module == number for running in self._running):
+            while self._running.pop().module != number:
                 pass  # a module whose hook, from user code, raised before
+        if self._running:
+            self.path, self.call = self._running[-1].path, self._running[-1].call
+        else:
+            self.path, self.call = "", 0
 
     def implied_call(
         self,

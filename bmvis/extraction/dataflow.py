@@ -60,7 +60,8 @@ class DataflowRecorder:
         """The storages of copies of parameters."""
         self._of_weights: dict[int, tuple[int, ...]] = {}
         """For each operation that depends on parameters alone, those parameters."""
-        self._traits: dict[Any, _Traits] = {}
+        self._traits: dict[int, _Traits] = {}
+        """By the `id` of an operation, whose hash takes longer. PyTorch keeps its operations."""
         self._register_tensors(live)
 
     def _register_tensors(self, live: LiveModel) -> None:
@@ -94,7 +95,7 @@ class DataflowRecorder:
         results: Sequence[torch.Tensor],
     ) -> None:
         """Record an operation that has run. `given` are all tensors in its arguments."""
-        traits = self._traits.get(func) or self._traits.setdefault(func, _traits(func))
+        traits = self._traits.get(id(func)) or self._traits.setdefault(id(func), _traits(func))
         if traits.is_view and self._producers.has_writes and given and self._producers.add_views(given[0], results):
             return
         if traits.overwritten:
@@ -104,7 +105,7 @@ class DataflowRecorder:
         if len(sources) == 1 and sources[0] < 0 and self._is_alias(traits, sources[0]):
             self._add_aliases(traits, results, sources[0])
             return
-        is_of_weights = bool(sources) and all(self._is_of_weights(ref) for ref in sources)
+        is_of_weights = bool(sources) and all(map(self._is_of_weights, sources))
         written = _written(traits, args, kwargs) if traits.written else []
         if is_of_weights and written and all(self._is_parameter(self.producer(tensor)) for tensor in written):
             return  # such as a moving average: what uses the parameter still depends on the parameter alone
@@ -123,13 +124,13 @@ class DataflowRecorder:
             self._producers.add_result(tensor, own, is_fresh=is_fresh)
 
     def _sources(self, tensors: Sequence[torch.Tensor]) -> list[int]:
-        found: dict[int, None] = {}
+        found: list[int] = []
         for tensor in tensors:
             ref = self.producer(tensor)
-            if ref is None or (ref < 0 and not self._is_source(ref)):
+            if ref is None or ref in found or (ref < 0 and not self._is_source(ref)):
                 continue
-            found[ref] = None
-        return list(found)
+            found.append(ref)
+        return found
 
     def _is_alias(self, traits: _Traits, ref: int) -> bool:
         """Return whether an operation makes a view of a value, or a copy of a parameter for code outside its module."""
@@ -172,7 +173,7 @@ class DataflowRecorder:
     ) -> int:
         call = self.stack.call
         shape = _shape(results[0]) if results else None
-        sources = self._with_own_weights(sources) if self._of_weights else sources
+        sources = sources if self._of_weights.keys().isdisjoint(sources) else self._with_own_weights(sources)
         if min(sources) >= 0:
             return self._append(RawOperation(call, traits.name, sources, shape))
         sources = self._with_passed(traits, sources)

@@ -7,7 +7,6 @@ only one other one uses, and that has no other source, is merged with it if both
 from __future__ import annotations
 
 import inspect
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -116,7 +115,8 @@ def _forget_constants(recorder: DataflowRecorder) -> None:
     """Remove the sources that depend on no input, parameter or buffer."""
     constant: set[int] = set()
     for index, operation in enumerate(recorder.operations):
-        operation.sources = [ref for ref in operation.sources if ref not in constant]
+        if not constant.isdisjoint(operation.sources):
+            operation.sources = [ref for ref in operation.sources if ref not in constant]
         if not operation.sources:
             constant.add(index)
 
@@ -175,15 +175,16 @@ def _calls_with_calls(calls: Sequence[ModuleCall], running: Iterable[int]) -> se
 
 def _merge_chains(operations: Sequence[RawOperation], needed: Sequence[bool], results: set[int]) -> dict[int, int]:
     """Merge operations with their only source, and return the operation that each one is merged with."""
-    uses: Counter[int] = Counter(results)
-    for index, operation in enumerate(operations):
-        if needed[index]:
-            uses.update(operation.sources)
+    uses = [0] * len(operations)
+    for ref in (*results, *(ref for one, used in zip(operations, needed, strict=True) if used for ref in one.sources)):
+        if ref >= 0:
+            uses[ref] += 1
     merged: dict[int, int] = {}
     for index, operation in enumerate(operations):
         if not needed[index]:
             continue
-        operation.sources = list(dict.fromkeys(merged.get(ref, ref) for ref in operation.sources))
+        if len(operation.sources) > 1 or operation.sources[0] in merged:
+            operation.sources = list(dict.fromkeys([merged.get(ref, ref) for ref in operation.sources]))
         source = operation.sources[0]
         if len(operation.sources) > 1 or source < 0 or uses[source] > 1:
             continue
@@ -243,12 +244,17 @@ def _nested_calls(calls: Sequence[ModuleCall], running: Sequence[int]) -> tuple[
     open_calls, numbers = [0], [0]
     call_of = []
     for call in running:
+        if call == open_calls[-1]:
+            call_of.append(numbers[-1])
+            continue
         chain = [call]
         while chain[-1] > 0:
             chain.append(calls[chain[-1]].parent)
         chain.reverse()
         common = 0
-        while common < min(len(chain), len(open_calls)) and chain[common] == open_calls[common]:
+        for one, other in zip(chain, open_calls, strict=False):
+            if one != other:
+                break
             common += 1
         del open_calls[common:], numbers[common:]
         for inner in chain[common:]:
