@@ -230,10 +230,11 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         uncounted = "" if formula else macs.uncounted_name(func)
         given = tensors_in((args, *kwargs.values()) if kwargs else args)
         made = [result] if isinstance(result, torch.Tensor) else tensors_in((result,))
-        self.recorder.computed(counted, _new_bytes(made, given), uncounted)
-        self.recorder.used(given)
-        if self.recorder.dataflow:
-            self.recorder.dataflow.observe(func, args, kwargs, given, made)
+        with torch._C.DisableTorchFunction():  # under `torch.device`, each query of a tensor would run a mode
+            self.recorder.computed(counted, _new_bytes(made, given), uncounted)
+            self.recorder.used(given)
+            if self.recorder.dataflow:
+                self.recorder.dataflow.observe(func, args, kwargs, given, made)
 
 
 def _new_bytes(made: Sequence[torch.Tensor], given: Sequence[torch.Tensor]) -> int:
