@@ -51,11 +51,10 @@ def _names(figure: Figure) -> dict[str, str]:
 
 
 def _around(frames: Sequence[Frame], outer: tuple[Frame, ...]) -> Iterator[tuple[str, tuple[Frame, ...]]]:
-    """Yield the key of each box with the repeated frames around it, the outermost one first."""
+    """Yield the key of each box with the frames around it, the outermost one first."""
     for frame in frames:
-        repeated = (*outer, frame) if frame.repeats > 1 else outer
-        yield from ((key, repeated) for key in frame.boxes)
-        yield from _around(frame.frames, repeated)
+        yield from ((key, (*outer, frame)) for key in frame.boxes)
+        yield from _around(frame.frames, (*outer, frame))
 
 
 def box_name(box: Box, around: Sequence[Frame] = ()) -> str:
@@ -63,7 +62,7 @@ def box_name(box: Box, around: Sequence[Frame] = ()) -> str:
 
     Args:
         box: the box.
-        around: the repeated frames around it, the outermost one first.
+        around: the frames around it, the outermost one first.
     """
     path = _ranged(box.path or "", around)
     marks = [mark for frame in around for mark in _marks(frame)]
@@ -72,7 +71,7 @@ def box_name(box: Box, around: Sequence[Frame] = ()) -> str:
     elif box.kind != "module" or not path:
         name = box.label
     else:
-        name = _with_last(path, box.label) if box.repeats > 1 else path
+        name = _renamed(path, box.label)
         marks += [*_marks(box), *([box.note] if box.note else [])]
     return f"{name} ({', '.join(marks)})" if marks else name
 
@@ -85,11 +84,11 @@ def _ranged(path: str, around: Sequence[Frame]) -> str:
     """Return a path with the names of all modules that the frames around it represent: `layer.0-11.output`."""
     for frame in reversed(around):
         if frame.path and (path == frame.path or path.startswith(f"{frame.path}.")):
-            path = _with_last(frame.path, frame.label) + path[len(frame.path) :]
+            path = _renamed(frame.path, frame.label) + path[len(frame.path) :]
     return path
 
 
-def _with_last(path: str, label: str) -> str:
-    """Return a path whose last name is that of a label: `layer.0` with `encoder.layer.0-11` is `layer.0-11`."""
-    parent, dot, _ = path.rpartition(".")
-    return f"{parent}{dot}{label.rpartition('.')[2]}"
+def _renamed(path: str, label: str) -> str:
+    """Return a path that ends with a label: `encoder.layer.0` with `layer.0-11` is `encoder.layer.0-11`."""
+    names = label.split(".") if "…" not in label else [label.rpartition(".")[2]]
+    return ".".join([*path.split(".")[: -len(names)], *names])

@@ -103,7 +103,7 @@ class _Assembly:
     def _label(self, item: Item) -> str:
         """Return the path in the module around it, with the names of all modules that it represents."""
         above = self.parent[id(item)]
-        paths = list(dict.fromkeys(self.flow.calls[call].path for call in item.members or [item.call]))
+        paths = list(dict.fromkeys(self.flow.calls[call].path for call in item.calls()))
         below = [path.removeprefix(f"{above}.") if above else path for path in paths]
         return merge_names(below) or _ROOT
 
@@ -111,7 +111,8 @@ class _Assembly:
         path = self._path(item)
         if not self._has_weights(path):
             return ""
-        if len(item.members) > 1 and len({self.flow.calls[call].path for call in item.members}) == 1:
+        calls = item.calls()
+        if len(calls) > 1 and len({self.flow.calls[call].path for call in calls}) == 1:
             return "same weights"
         return f"call {self.numbers[id(item)]} of {self.calls[path]}" if self.calls[path] > 1 else ""
 

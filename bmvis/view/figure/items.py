@@ -11,7 +11,18 @@ from bmvis.model.dataflow import Dataflow
 class Item:
     """A box, an opened module, or several of them that repeat."""
 
-    __slots__ = ("call", "exact", "is_parallel", "is_similar", "items", "members", "node", "nodes", "signature")
+    __slots__ = (
+        "across",
+        "call",
+        "exact",
+        "is_parallel",
+        "is_similar",
+        "items",
+        "members",
+        "node",
+        "nodes",
+        "signature",
+    )
 
     def __init__(self, node: FigureNode | None = None, call: int = -1) -> None:
         self.node = node
@@ -24,6 +35,8 @@ class Item:
         """All boxes inside."""
         self.members: list[int] = []
         """The calls that it represents if it repeats. For a group, those of its first module, if it has one."""
+        self.across: list[int] = []
+        """In a repeated group, the calls of this item in all repeats."""
         self.signature = self.exact = 0
         """Numbers that are equal for items that can repeat, and for items that are equal."""
         self.is_parallel = self.is_similar = False
@@ -32,6 +45,18 @@ class Item:
     def is_group(self) -> bool:
         """Return whether it is a repeated group of several items."""
         return self.node is None and self.call < 0
+
+    def calls(self) -> list[int]:
+        """Return all calls that it represents."""
+        return self.across or self.members or [self.call]
+
+    def spread(self, others: Sequence[Item]) -> None:
+        """Record the equal items of the other repeats of a group, also for the items of groups in it."""
+        if self.is_group:
+            for item, *equal in zip(self.items, *(other.items for other in others), strict=True):
+                item.spread(equal)
+        elif self.call >= 0:
+            self.across = [call for item in (self, *others) for call in item.calls()]
 
 
 def nest(flow: Dataflow, nodes: Sequence[FigureNode]) -> tuple[Item, dict[int, Item]]:

@@ -96,6 +96,8 @@ class _Pass:
             run.node, run.call, run.items = first[0].node, first[0].call, first[0].items
         else:
             run.items = list(first)
+            for item, *others in zip(*units, strict=True):
+                item.spread(others)
         run.nodes = wired.units[0]
         run.members = [next((item.call for item in unit if item.call >= 0), -1) for unit in units]
         run.is_parallel = wired.is_parallel

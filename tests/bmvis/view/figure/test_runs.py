@@ -10,6 +10,7 @@ import torch
 from drawn_networks import figures
 from torch import nn
 
+from bmvis.render.connections import connection_lines
 from bmvis.view.figure.figure import Figure, Frame
 from bmvis.view.figure.notation import edge_list
 
@@ -219,6 +220,43 @@ def test_blocks_in_a_row_are_one_box_in_a_loop() -> None:
 def test_group_that_repeats_has_a_frame() -> None:
     figure = drawn(residual_in_parent, [Block() for _ in range(3)])
     assert figure.frames == (Frame("", None, "", 3, ("blocks.0", "(+)root")),)
+
+
+def alternating(_, blocks, x):
+    for block in blocks:
+        x = torch.relu(block(x)) if isinstance(block, Block) else block(x)
+    return x
+
+
+def loop_with_a_residual(model, _, x):
+    for _ in range(5):
+        x = x + model.first(x)
+    return x
+
+
+@pytest.mark.parametrize(
+    ("code", "blocks", "names"),
+    [
+        (residual_in_parent, [Block() for _ in range(3)], {"blocks.0-2 (×3)", "+ in root (×3)"}),
+        (
+            alternating,
+            [Block() if index % 2 else nn.Linear(4, 4) for index in range(6)],
+            {"blocks.0,2,4 (×3)", "blocks.1,3,5 (×3)"},
+        ),
+        (loop_with_a_residual, [], {"first (×5, same weights)", "+ in root (×5)"}),
+    ],
+    ids=["residual", "period", "loop"],
+)
+def test_group_that_repeats_names_the_modules_of_all_repeats(
+    code: Callable[..., Any], blocks: list[nn.Module], names: set[str]
+) -> None:
+    sources = {line.partition(" -> ")[0] for line in connection_lines(drawn(code, blocks))}
+    assert sources == {"x", *names}
+
+
+def test_modules_of_opened_blocks_in_a_group_have_the_names_of_all_blocks() -> None:
+    lines = connection_lines(drawn(residual_in_parent, [Block() for _ in range(3)], level=2))
+    assert "blocks.0-2.up (×3) -> blocks.0-2.down (×3): [2, 8]" in lines
 
 
 @pytest.mark.parametrize(("steps", "frames"), [(4, 0), (5, 1)])
