@@ -6,7 +6,7 @@ that reads it. It comes before the call that it is passed to, so that each call 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bmvis.extraction.dataflow import DataflowRecorder
 from bmvis.extraction.raw_operations import RawOperation
@@ -23,6 +23,7 @@ def place_reads(recorder: DataflowRecorder) -> dict[int, int]:
     if not reads:
         return {}
     operations, calls = recorder.operations, recorder.stack.calls
+    _move_out_of_called(recorder, reads)
     for (ref, around), index in recorder.passed.items():
         for operation in operations:
             if operation.call == around and ref in operation.sources and operation is not operations[index]:
@@ -35,6 +36,16 @@ def place_reads(recorder: DataflowRecorder) -> dict[int, int]:
                 used = at if operation.call == reads[source] else first[_below(operation.call, reads[source], calls)]
                 places[source] = min(places.get(source, at), used)
     return reordered(operations, [(places.get(index, index), index not in reads) for index in range(len(operations))])
+
+
+def _move_out_of_called(recorder: DataflowRecorder, reads: Mapping[int, int]) -> None:
+    """Move the reads of a module that is called too into the code around it, so that they do not look like calls."""
+    operations, calls = recorder.operations, recorder.stack.calls
+    called = {operation.call for index, operation in enumerate(operations) if index not in reads}
+    paths = {calls[call].path for call in called}
+    for index, around in reads.items():
+        if calls[operations[index].call].path in paths:
+            operations[index].call = around
 
 
 def _first_operations(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from bmvis.model.dataflow import Dataflow, Dims, FlowOperation
+from bmvis.model.dataflow import Dataflow, Dims, FlowOperation, FlowValue
+from bmvis.model.preorder import child_path
 
 OPEN = -1
 """The box of the operations of an opened module."""
@@ -125,7 +126,8 @@ class _Contraction:
         if call != OPEN:
             return self._origins_in_box(index, call, operation.sources)
         values = [self.flow.values[-1 - ref] for ref in operation.sources if ref < 0]
-        weights = [value.name for value in values if value.kind == "parameter"]
+        path = self.flow.calls[operation.call].path
+        weights = [_name_in(path, value) for value in values if value.kind == "parameter"]
         if not (
             weights
             or any(value.kind == "input" for value in values)
@@ -166,6 +168,12 @@ class _Contraction:
             shape = self.flow.operations[ref].shape if ref >= 0 else self.flow.values[-1 - ref].shape
             for node in self._nodes_of(ref):
                 node.connect(target, shape)
+
+
+def _name_in(path: str, value: FlowValue) -> str:
+    """Return the name of a parameter for code of the module at a path: `layer.weight` if a module inside has it."""
+    inside = value.path.removeprefix(f"{path}.") if path else value.path
+    return value.name if value.path == path else child_path(inside, value.name)
 
 
 def _merged_into_next(node: FigureNode) -> bool:

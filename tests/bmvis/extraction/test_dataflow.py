@@ -286,6 +286,15 @@ def weight_normalized_by_hand(net, x):
     return torch.nn.functional.linear(h, net.a.weight / size, net.a.bias)
 
 
+def weights_changed_by_a_module(net, x):
+    changed = {name: parameter + net.b(parameter) for name, parameter in net.a.named_parameters()}
+    return net.norm(torch.func.functional_call(net.a, changed, (x,)))
+
+
+def weight_of_a_called_module_passed(net, x):
+    return net.a(x) * net.norm(net.a.weight[0])
+
+
 def part_of_a_weight_copied(net, x):
     half = net.a.weight[2:].clone()
     return torch.nn.functional.linear(torch.nn.functional.linear(x, half), net.a.weight[2:, :2])
@@ -410,6 +419,14 @@ CASES = {
         "in:x > b; b > a#1; a#1 > norm; norm > a#2; a#1 > a#2; a#2 > out:output",
     ),
     "weight normalized by hand": (weight_normalized_by_hand, "in:x > norm; norm > a; a > out:output"),
+    "weights changed by a module": (
+        weights_changed_by_a_module,
+        "(a.weight)root > b#1; (a.bias)root > b#2; in:x > a; b#1 > a; b#2 > a; a > norm; norm > out:output",
+    ),
+    "weight of a called module passed to a module": (
+        weight_of_a_called_module_passed,
+        "in:x > a; (a.weight)root > norm; a > (×)root; norm > (×)root; (×)root > out:output",
+    ),
     "part of a weight copied, and used again": (part_of_a_weight_copied, "in:x > a..x2; a..x2 > out:output"),
     "concat": (
         lambda net, x: net.c(torch.cat([net.a(x), x], 1)),
