@@ -14,7 +14,7 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -68,9 +68,25 @@ def write_linked(files: Iterable[str], folders: SiteFolders) -> Markup:
     # All files: pages from the cache can link others than this one.
     for root in (folders.docs, folders.site):
         for file, content in contents.items():
-            write_if_changed(root / FOLDER / release / PurePosixPath(file).name, content)
+            _write(root / FOLDER / release / PurePosixPath(file).name, content)
     start = "../" * folders.page.count("/") + f"{FOLDER}/{release}/"
     return join(*(assets.link(start + PurePosixPath(file).name) for file in files))
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file, unless it was compared before and has not changed since: each part of a page links the files."""
+    try:
+        state = file.stat()
+    except OSError:
+        write_if_changed(file, content)
+    else:
+        _compare(file, content, state.st_mtime_ns, state.st_size, state.st_ino)
+
+
+@lru_cache(maxsize=1000)
+def _compare(file: Path, content: bytes, *state: int) -> None:
+    """Write a file if it has other content. The state is part of the key."""
+    write_if_changed(file, content)
 
 
 def _forget_pages(cache: Path) -> None:

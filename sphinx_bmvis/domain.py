@@ -74,6 +74,7 @@ class BmvisDomain(Domain):
     def __init__(self, env: BuildEnvironment) -> None:
         super().__init__(env)
         self._layouts = Layouts()
+        self._named: NamedTrees | None = None
         self.renamed: dict[str, str] = {}
         """The ids of trees that have another id on the one page of singlehtml."""
         self.lists_all = True
@@ -138,6 +139,7 @@ class BmvisDomain(Domain):
         Returns:
             The names of the trees whose rows have moved.
         """
+        self._named = None  # galleries have added requests
         kept: dict[TreeKey, bytes | None] = self.data["ids"]
         found: dict[TreeKey, bytes | None] = {}
         moved: set[str] = set()
@@ -167,6 +169,7 @@ class BmvisDomain(Domain):
         self.data["dependencies"] = {key: found for key, found in known.items() if key in still}
         trees = {tree_key(request) for _, request in self.named_trees()}
         self.data["ids"] = {tree: ids for tree, ids in self.data["ids"].items() if tree in trees}
+        self._named = None
         pages = self.requests.keys() | self.references.keys()
         self.data["changed"] = {page: when for page, when in self.changed.items() if page in pages}
 
@@ -188,6 +191,7 @@ class BmvisDomain(Domain):
 
     def note_page(self, docname: str, found: PageContent) -> None:
         """Record what a page needs after it is read."""
+        self._named = None
         if found.galleries:
             self.galleries[docname] = found.galleries
         if found.requests or found.galleries:
@@ -204,6 +208,7 @@ class BmvisDomain(Domain):
 
     def clear_doc(self, docname: str) -> None:
         """Remove the requests and references of a page."""
+        self._named = None
         self.requests.pop(docname, None)
         self.references.pop(docname, None)
         self.galleries.pop(docname, None)
@@ -214,6 +219,7 @@ class BmvisDomain(Domain):
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
         """Merge the data that another process read."""
+        self._named = None
         self.data["titled"] |= otherdata["titled"] & docnames
         for docname in docnames & otherdata["references"].keys():
             self.references[docname] = otherdata["references"][docname]
@@ -227,8 +233,10 @@ class BmvisDomain(Domain):
                 self.data[kind][docname] = otherdata[kind][docname]
 
     def named_trees(self) -> NamedTrees:
-        """Return the trees with a name: the targets of references."""
-        return NamedTrees(self.requests, self.data["failed"], self.data["ids"], self._layouts)
+        """Return the trees with a name: the targets of references. They are listed once, and again after a change."""
+        if self._named is None:
+            self._named = NamedTrees(self.requests, self.data["failed"], self.data["ids"], self._layouts)
+        return self._named
 
     def check_consistency(self) -> None:
         """Warn about two trees with the same name, unless they are one text that two pages show."""

@@ -49,9 +49,9 @@ class NamedTrees:
             found.setdefault(request.options.name, (page, request))
         return found
 
-    @property
+    @cached_property
     def _failed(self) -> dict[str, Target]:
-        """Return the target of each error box of a tree with a name and an invalid option."""
+        """The target of each error box of a tree with a name and an invalid option."""
         failed = self._failed_on
         return {name: (page, failed[page][name]) for page in sorted(failed, reverse=True) for name in failed[page]}
 

@@ -59,6 +59,13 @@ def test_file_that_was_edited_or_removed_is_written_again(folders):
     assert shipped(folders.docs)["bmvis.js"] == assets.text(assets.SCRIPT)
 
 
+def test_unchanged_files_are_compared_once(folders, monkeypatch):
+    for _ in range(2):  # the first one writes them
+        link([assets.STYLE], folders)
+    monkeypatch.setattr(Path, "read_bytes", lambda file: pytest.fail(f"{file} is read again"))
+    write_linked([assets.STYLE, assets.SCRIPT], folders._replace(page="other.md"))
+
+
 @pytest.mark.parametrize(("is_clean", "kept"), [(False, True), (True, False)], ids=["cached", "clean"])
 def test_files_of_another_release_are_removed_if_no_page_comes_from_the_cache(folders, is_clean, kept):
     for name in ("0123456789", "pictures"):

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -12,6 +13,8 @@ from bmvis.options.definitions import Options
 from bmvis.view.layout import layout
 from bmvis.worker.protocol import Built
 from sphinx_bmvis import kept_models
+from sphinx_bmvis.domain import BmvisDomain
+from sphinx_bmvis.requests import PageContent, TreeRequest
 
 PAGES = {
     "index.rst": "Start\n=====\n\n:module:`first:1.dense`\n\n.. toctree::\n\n   trees\n   more\n",
@@ -117,3 +120,23 @@ def test_environment_keeps_a_fraction_of_a_model():
     layouts = kept_models.Layouts()
     assert layouts.model(kept) == Built(model, ())
     assert layouts.page(kept, Options(name="a", depth=2)) == layout(model, Options(name="a", depth=2))
+
+
+def test_named_trees_are_listed_once_until_a_page_changes():
+    domain = BmvisDomain(SimpleNamespace(domaindata={}))
+
+    def note(page, name):
+        request = TreeRequest("zoo:tiny", Options(name=name), name, f"{page}:1")
+        domain.note_page(page, PageContent([request], {}, set(), {}, {}, titled=False))
+
+    note("a", "first")
+    assert domain.named_trees() is domain.named_trees()
+    assert domain.named_trees().find("second") is None
+    note("b", "second")
+    assert domain.named_trees().find("second") == ("b", "second")
+    domain.clear_doc("a")
+    assert domain.named_trees().find("first") is None
+    other = BmvisDomain(SimpleNamespace(domaindata={}))
+    other.requests["c"] = domain.requests["b"]
+    domain.merge_domaindata({"c"}, other.data)
+    assert [page for page, _ in domain.named_trees()] == ["b", "c"]
