@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bmvis.errors import BmvisError, NoTorchError, OptionError
-from bmvis.options.definitions import BY_NAME
+from bmvis.options.definitions import BY_NAME, Options
 from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
 from bmvis.render.html.markup import Markup, join, tag
+from bmvis.source.cache import KeptHtml
+from bmvis.source.dependencies import file_dependencies, watched
 from bmvis.source.portable import portable_error
 from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import model_request
 from mkdocs_bmvis.autorefs import targets
+from mkdocs_bmvis.drawings import IDS, LOG, DependencyRecorder, Drawings
 from mkdocs_bmvis.element import COMPARE, FACT, GALLERY, OPTIMIZER, TABLE, Element, refuse_unknown_attributes
 from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
@@ -25,10 +26,6 @@ from mkdocs_bmvis.sources import Models, SharedSource, request_model
 
 if TYPE_CHECKING:
     from bmvis.render.html.row import TypeLink
-
-LOG = logging.getLogger("mkdocs.plugins.bmvis")
-"""A child of the logger `mkdocs`, so that `--strict` counts its warnings, also without the plugin."""
-_ID = re.compile(r' id="([^"]+)"')
 
 
 class PageError(BmvisError):
@@ -52,12 +49,20 @@ class Trees:
         settings: the settings of the site.
         models: the source of models.
         raises: the exception for `on_error: raise`. A host can have its own.
+        drawings: the drawings of earlier builds; None to draw everything.
     """
 
-    def __init__(self, settings: Settings, models: Models, raises: Callable[[str], Exception] = PageError) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        models: Models,
+        raises: Callable[[str], Exception] = PageError,
+        drawings: Drawings | None = None,
+    ) -> None:
         self.settings = settings
         self.models = models
         self.raises = raises
+        self._drawings = drawings
         self.sources: set[str] = set()
         """Files and folders to watch, which the trees depend on."""
         self._has_reported_torch = False
@@ -109,12 +114,17 @@ class Trees:
         LOG.warning("%s: %s", place, error.report)
 
     def _gallery(self, element: Element, page: HostPage, line: int | None) -> Markup:
-        from mkdocs_bmvis.gallery import draw_gallery
+        from mkdocs_bmvis.gallery import draw_gallery, place_gallery
 
         def report(error: BmvisError) -> None:
             self.fail(error, element.raw, page, line)
 
-        return draw_gallery(element, page, self.models, self.settings, self.sources, report)
+        placed = place_gallery(element, page, self.settings, report)
+
+        def draw(recorder: DependencyRecorder) -> Markup:
+            return draw_gallery(placed, recorder, self.settings, self.sources, recorder.reporting(report))
+
+        return Markup(self._kept_or(draw, GALLERY, repr(placed)).html)
 
     def _table(self, element: Element, page: HostPage, line: int | None) -> Markup:
         from mkdocs_bmvis.table import draw_table
@@ -135,10 +145,17 @@ class Trees:
             report(error)
             return unknown_fact(unknown_text(element), str(portable_error(error, Path(self.settings.cwd))))
 
-    def _tree(self, element: Element, page: HostPage, line: int | None, type_link: TypeLink | None) -> Drawn:
-        from bmvis.render.html.tree import to_html
-        from bmvis.view.layout import layout
+    def _kept_or(self, draw: Callable[[DependencyRecorder], Markup], *key: object) -> KeptHtml:
+        """Return the drawing with a key from an earlier build, or draw it."""
+        found = self._drawings.find(*key) if self._drawings else None
+        if found is not None:
+            self.sources.update(watched(found.dependencies))
+            return found
+        recorder = DependencyRecorder(self.models)
+        html = draw(recorder)
+        return self._drawings.keep(recorder, html, *key) if self._drawings else recorder.drawing(html)
 
+    def _tree(self, element: Element, page: HostPage, line: int | None, type_link: TypeLink | None) -> Drawn:
         if element.problem:
             raise element.problem
         written = dict(element.attributes)
@@ -146,26 +163,46 @@ class Trees:
         options = resolve_mapping_file(parse_options(written, self.settings.options), Path(self.settings.cwd))
         if options.mapping_file:
             self.sources.add(options.mapping_file)
-        asked = model_request(reference, options)
-        built = request_model(
-            self.models, asked, self.settings, self.sources, lambda drift: self.fail(drift, element.raw, page, line)
-        )
-        for note in built.model.notes:
-            LOG.info("%s: %r: %s", page.location(line), reference, one_line(note))
-        drawn = layout(built.model, options, built.base)
-        for warning in drawn.warnings:
-            self.fail(warning, element.raw, page, line)
         anchor = page.anchor(options.name or f"{page.unnamed}-{short_name(reference)}")
+
+        def draw(recorder: DependencyRecorder) -> Markup:
+            report = recorder.reporting(lambda problem: self.fail(problem, element.raw, page, line))
+            return self._drawn_tree(reference, options, anchor, type_link, recorder, report)
+
+        drawn = self._kept_or(draw, reference, repr(options), anchor, type_link is not None)
+        html = Markup(drawn.html)
+        page.targets.update(drawn.targets)
+        for note in drawn.notes:
+            LOG.info("%s: %r: %s", page.location(line), reference, one_line(note))
         is_shown_again = line is None and page.included.get(options.name) == element.raw
         page.included.setdefault(options.name, element.raw)
         if options.name not in ("", anchor) and not page.is_excerpt and not is_shown_again:
             taken = OptionError(f"duplicate tree name {options.name!r} on this page", hint="rename one of them")
             self.fail(taken, element.raw, page, line)
-        html = to_html(drawn, anchor, type_link=type_link)
-        page.anchors.update(_ID.findall(html))
-        if options.name and type_link:  # without autorefs, nothing refers to modules
-            page.targets.update(targets(options.name, anchor, built.model, drawn))
+        page.anchors.update(IDS.findall(html))
         return Drawn(html, options.search)
+
+    def _drawn_tree(
+        self,
+        reference: str,
+        options: Options,
+        anchor: str,
+        type_link: TypeLink | None,
+        models: DependencyRecorder,
+        report: Callable[[BmvisError], object],
+    ) -> Markup:
+        from bmvis.render.html.tree import to_html
+        from bmvis.view.layout import layout
+
+        built = request_model(models, model_request(reference, options), self.settings, self.sources, report)
+        if options.mapping_file:
+            models.add(file_dependencies([options.mapping_file]))
+        drawn = layout(built.model, options, built.base)
+        for warning in drawn.warnings:
+            report(warning)
+        if options.name and type_link:
+            models.targets = targets(options.name, anchor, built.model, drawn)
+        return to_html(drawn, anchor, type_link=type_link)
 
 
 @cache

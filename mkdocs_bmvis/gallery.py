@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
@@ -16,8 +17,9 @@ from bmvis.overviews.table_options import TableOptions
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from bmvis.source.column_sources import column_sources
-from bmvis.source.dependencies import watched
+from bmvis.source.dependencies import file_dependencies, watched
 from bmvis.source.pyproject import read_project
+from mkdocs_bmvis.drawings import DependencyRecorder
 from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
 from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings
@@ -39,23 +41,43 @@ def read_gallery(element: Element, defaults: Options) -> tuple[GalleryOptions, t
     return parse_gallery_options(written, defaults), read_entries((line, "") for line in lines)
 
 
+class PlacedGallery(NamedTuple):
+    """A gallery in its place on a page: all that decides its HTML apart from the models and the settings."""
+
+    options: GalleryOptions
+    entries: tuple[Entry, ...]
+    links: dict[str, str]
+    """The addresses of the model pages, by reference."""
+    anchor: str
+
+
+def place_gallery(element: Element, page: HostPage, settings: Settings, report: Report) -> PlacedGallery:
+    """Return the gallery of an element, and take its id on the page.
+
+    Raises:
+        OptionError: as from `read_gallery`.
+    """
+    options, entries = read_gallery(element, settings.options)
+    links = dict(page.links(gallery_key(options, entries), report))
+    return PlacedGallery(options, entries, links, page.take_anchor(options.name, "bmvis-gallery"))
+
+
 def draw_gallery(
-    element: Element, page: HostPage, models: Models, settings: Settings, sources: set[str], report: Report
+    gallery: PlacedGallery, models: DependencyRecorder, settings: Settings, sources: set[str], report: Report
 ) -> Markup:
-    """Return the gallery. The error of a failed model is reported, and shown on its card.
+    """Return the HTML of a gallery. The error of a failed model is reported, and shown on its card.
 
     Args:
-        element: the element.
-        page: the page that contains it.
+        gallery: the gallery.
         models: the source of models.
         settings: the settings of the site.
         sources: a set to which the files that the gallery depends on are added.
         report: a function that is called with each error.
     """
-    options, entries = read_gallery(element, settings.options)
-    links = page.links(gallery_key(options, entries), report)
-    anchor = page.take_anchor(options.name, "bmvis-gallery")
+    options, entries, links, anchor = gallery
     cards = []
+    if options.data:
+        models.add(file_dependencies([str(Path(settings.cwd, options.data))]))
     own = own_columns(options, settings, sources)
     for found in expand(entries, finder(models, sources)):
         entry, model = (

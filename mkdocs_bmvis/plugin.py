@@ -25,7 +25,8 @@ from bmvis.render.html import assets
 from bmvis.untrusted.log_text import Log, forward
 from mkdocs_bmvis.autorefs import type_link
 from mkdocs_bmvis.docs_assets import is_shipped
-from mkdocs_bmvis.drawing import LOG, Trees
+from mkdocs_bmvis.drawing import Trees
+from mkdocs_bmvis.drawings import LOG, Drawings
 from mkdocs_bmvis.element import TABLE
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension, draw_in_html
 from mkdocs_bmvis.gallery_pages import Galleries
@@ -229,7 +230,7 @@ class _Build:
     def __init__(self, settings: Settings, session: Session | None) -> None:
         self.settings = settings
         self.source = open_source(settings, session)
-        self.trees = Trees(settings, self.source, raises=PluginError)
+        self.trees = Trees(settings, self.source, raises=PluginError, drawings=Drawings(self.source, settings))
         self.galleries = Galleries(self.trees)
         self.extension = BmvisExtension(trees=self.trees)
         self.printed: list[tuple[SitePage, set[str]]] = []

@@ -124,7 +124,7 @@ class Builder:
         Raises:
             BmvisError: the request failed, in this build or an earlier one.
         """
-        cache = self._cache_of(job)
+        cache = self.cache_of(job.cwd)
         reply = cache.get(*key) if cache else None
         if not isinstance(reply, expected | Failed):
             started = time.monotonic()
@@ -140,11 +140,12 @@ class Builder:
         assert isinstance(answer, expected)
         return answer
 
-    def _cache_of(self, job: BuildJob) -> Cache | None:
-        if self._cache and job.cwd not in self._caches:
+    def cache_of(self, cwd: Path) -> Cache | None:
+        """Return the cache for models that are built in a folder; None if there is no cache."""
+        if self._cache and cwd not in self._caches:
             shared = next(iter(self._caches.values()), None)
-            self._caches[job.cwd] = Cache(self._cache, job.cwd, self._digest_of, shared.written if shared else None)
-        return self._caches.get(job.cwd)
+            self._caches[cwd] = Cache(self._cache, cwd, self._digest_of, shared.written if shared else None)
+        return self._caches.get(cwd)
 
     def _worker(self, job: BuildJob) -> Worker:
         from bmvis.worker.client import Worker

@@ -25,7 +25,7 @@ from bmvis.source.pyproject import project_folder
 from bmvis.source.written_files import WrittenFiles
 from bmvis.untrusted.file_names import local, utf8
 from bmvis.untrusted.regular_file import read_regular
-from bmvis.worker.protocol import Built, Failed, Reply
+from bmvis.worker.protocol import Built, Dependency, Failed, Reply
 
 MAX_BYTES = 500_000_000
 """Maximum size of all entries in bytes; the least recently used ones are removed."""
@@ -37,11 +37,30 @@ _WRITTEN = "written.msgpack"
 """The file with the state of files that factories wrote (`bmvis.source.written_files`)."""
 
 
-_Reply = TypeVar("_Reply", bound=Reply)
+class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
+    """What a host wrote for an element of a page. The other fields are as in `Built`.
+
+    Its dependencies are those of all models that it shows, so that it becomes out of date when one of them does.
+    """
+
+    html: str
+    """Not trusted: check it with `bmvis.render.html.kept.is_own`."""
+    notes: tuple[str, ...] = ()
+    """The notes about the models."""
+    skipped: tuple[str, ...] = ()
+    """Messages about the names that patterns skip."""
+    targets: dict[str, str] = {}
+    """The ids of the tree and of its rows, by the identifiers that references use."""
+    sources: tuple[str, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    installed: tuple[str, ...] = ()
+
+
+_Reply = TypeVar("_Reply", bound=Reply | KeptHtml)
 
 
 class _CacheEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    built: Reply
+    built: Reply | KeptHtml
     """Paths in the project are relative to its folder, so that a checkout can be moved."""
     installed: tuple[str, ...]
     """Digest of each folder in `built.installed`."""
@@ -77,7 +96,7 @@ class Cache:
         self._is_writable = True
         self._size = -1
 
-    def get(self, *asked: object) -> Reply | None:
+    def get(self, *asked: object) -> Reply | KeptHtml | None:
         """Return the entry of a request if it is still valid, else None."""
         place = self._place(asked)
         entry = self._read(place)
@@ -92,12 +111,12 @@ class Cache:
             os.utime(place)  # the least recently used entries are removed first
         return self._with_paths(entry.built, self._absolute)
 
-    def put(self, built: Reply, *asked: object) -> None:
+    def put(self, built: Reply | KeptHtml, *asked: object) -> None:
         """Store the reply to a request, unless it is a failure that may not occur again.
 
         If the folder cannot be written, the build continues without the cache.
         """
-        if self.written.note(built.dependencies):
+        if not isinstance(built, KeptHtml) and self.written.note(built.dependencies):
             self._write(self.folder / _WRITTEN, self.written.merged(self._read_written()))
         if isinstance(built, Failed) and not built.is_permanent:
             return

@@ -15,14 +15,16 @@ from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bmvis.errors import CheckpointError
 from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.source import gguf, safetensors
-from bmvis.source.dependencies import file_dependencies
+from bmvis.source.dependencies import file_dependencies, value_of
 from bmvis.source.packed_weights import unpack_weights
 from bmvis.source.tensor_file import MAX_HEADER, PICKLED, StoredTensor, TensorFile, quoted, read_bytes, refuse_pickle
-from bmvis.worker.protocol import Built
+from bmvis.worker.protocol import Built, Dependency
 
 MAX_MODULES = 1_000_000
 """Maximum number of modules: a name with 1,000 dots implies 1,000 modules, so a small header can imply many."""
@@ -52,13 +54,16 @@ def _read_checkpoint(path: Path) -> Built:
     found = _open(path)
     _require_fits(found.tensors, path)
     config = found.files[0].parent / "config.json"
-    files = [*found.files, config] if config.is_file() else found.files
     written = _read_config(config) if config.is_file() else {}
     tensors = unpack_weights(found.tensors, written)
-    sources = tuple(os.path.abspath(file) for file in files)
+    dependencies = [*file_dependencies(os.path.abspath(file) for file in (*found.files, config))]
+    sources = tuple(file.path for file in dependencies if file.value)
+    if path.is_dir():
+        names = Dependency("names", os.path.abspath(path))
+        dependencies.append(msgspec.structs.replace(names, value=value_of(names)))
     modules = tuple(_modules(tensors, found.type or _architecture(written), path))
     model = Model(modules, is_checkpoint=True, notes=found.notes)
-    return Built(model, sources, file_dependencies(sources))
+    return Built(model, sources, tuple(dependencies))
 
 
 def _open(path: Path) -> TensorFile:

@@ -69,10 +69,10 @@ def _all_that_start(prefix: str, environment: Mapping[str, str]) -> str | None:
 
 @cache
 def of_bmvis() -> str:
-    """Return the digest of the code of bmvis: another version can read more from the same model."""
+    """Return the digest of the code of bmvis and of its name mappings: another version can draw a model differently."""
     start = len(os.path.join(_PACKAGE, ""))
     found = (os.path.join(folder, name) for folder, _, names in os.walk(_PACKAGE) for name in names)
-    files = sorted(file for file in found if file.endswith(".py"))
+    files = sorted(file for file in found if file.endswith((".py", ".toml")))
     return of_bytes("".join(f"{file[start:]}\0{of_file(file)}\0" for file in files).encode())
 
 

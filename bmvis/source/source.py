@@ -20,6 +20,7 @@ from bmvis.options.definitions import Device
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allow import EVERYTHING, AllowList
 from bmvis.source.builder import Builder, BuildJob
+from bmvis.source.cache import Cache
 from bmvis.source.dependencies import ARGUMENTS, FOLDERS, entry_dependency
 from bmvis.source.modes import Mode
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
@@ -162,6 +163,10 @@ class Source:
         """
         pattern = pattern.strip()
         return self._once(self._lists, pattern, lambda: self._list(pattern))
+
+    def drawings(self) -> Cache | None:
+        """Return the cache for drawings of live models; None if there is no cache, or for snapshots."""
+        return self._builder.cache_of(self._cwd) if self._mode == "live" else None
 
     def close(self) -> None:
         """End the worker processes. A later `resolve` starts new ones."""

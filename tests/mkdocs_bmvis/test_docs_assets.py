@@ -61,7 +61,7 @@ def test_file_that_was_edited_or_removed_is_written_again(folders):
 
 def test_unchanged_files_are_compared_once(folders, monkeypatch):
     for _ in range(2):  # the first one writes them
-        link([assets.STYLE], folders)
+        write_linked([assets.STYLE], folders)
     monkeypatch.setattr(Path, "read_bytes", lambda file: pytest.fail(f"{file} is read again"))
     write_linked([assets.STYLE, assets.SCRIPT], folders._replace(page="other.md"))
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bmvis.source.cache import Cache
+from bmvis.source.cache import Cache, KeptHtml
 from bmvis.worker.protocol import Dependency, Failed, Listed
 
 
@@ -116,6 +116,28 @@ def test_builds_at_the_same_time_keep_the_edits_that_either_has_found(project):
     project.edit("run.log").build().call("first", "run.log")
     early.call("second", "run.log")
     assert not project.build().has("last")
+
+
+def test_kept_html_is_valid_as_long_as_its_model(project):
+    built = project.build().call("counter", "counter.txt")
+    project.build().opened.put(KeptHtml("<p></p>", dependencies=built.dependencies), "html")
+    assert project.build().has("html")
+    project.edit("counter.txt").build().call("other", "other.txt")
+    assert not project.build().has("html")
+
+
+def test_html_with_a_file_of_unknown_state_is_not_kept(project):
+    project.build().edit("counter.txt")
+    facts = (Dependency("file", str(project.folder / "counter.txt"), is_written=True),)
+    project.opened.put(KeptHtml("<p></p>", dependencies=facts), "html")
+    assert not project.build().has("html")
+
+
+def test_kept_html_does_not_hide_an_edit_while_it_is_drawn(project):
+    built = project.build().call("counter", "counter.txt")
+    project.edit("counter.txt").opened.put(KeptHtml("<p></p>", dependencies=built.dependencies), "html")
+    assert not project.build().has("html")
+    assert not project.has("counter")
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x00\xff", None], ids=["empty", "garbage", "removed"])
