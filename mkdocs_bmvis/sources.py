@@ -149,7 +149,9 @@ def request_model(
 
 def likely_files(reference: str, settings: Settings) -> list[str]:
     """Return the files that probably define a failed model, to watch for a fix."""
-    module = Path(*reference.partition(":")[0].strip().split("."))
-    roots = [Path(settings.cwd, entry) for entry in settings.path]
-    names = [root / name for root in roots for name in (module.with_suffix(".py"), module / "__init__.py")]
-    return [str(name.resolve()) for name in names if name.is_file()]
+    module = reference.partition(":")[0].strip()
+    if not all(part.isidentifier() for part in module.split(".")):
+        return []
+    stems = [Path(settings.cwd, entry, *module.split(".")) for entry in settings.path]
+    names = [name for stem in stems for name in (f"{stem}.py", f"{stem}/__init__.py")]
+    return [os.path.realpath(name) for name in names if os.path.isfile(name)]

@@ -73,7 +73,7 @@ class ModelStructure(SphinxDirective):
         """Set the id of the node: its name, or an id from the names of the page and the factory."""
         document = self.state.document
         name = node["options"].name if "options" in node else node["name"]
-        if name and not _is_shown_again(document.ids.get(name), node):
+        if name and not isinstance(document.ids.get(name), model_structure):
             give_name(document, node, name)
             return
         anchor = nodes.make_id(f"model-{self.env.docname}-{stem}")
@@ -89,19 +89,14 @@ class ModelStructure(SphinxDirective):
             return ""
 
 
-def _is_shown_again(earlier: nodes.Element | None, node: model_structure) -> bool:
-    """Return whether a tree is on the page twice because its text is: in a docstring, or in an included file."""
-    written = ("location", "reference", "options")
-    return isinstance(earlier, model_structure) and all(earlier.get(part) == node.get(part) for part in written)
-
-
 class ModelCompare(ModelStructure):
     """Draw the differences between two models, which the options `before` and `after` name."""
 
-    optional_arguments = 0
-
     def take_reference(self, written: dict[str, str | None]) -> str:
         """Return the reference of the second model. The first one becomes the option `base`."""
+        if self.arguments:
+            found = " ".join(self.arguments[0].split())
+            raise OptionError(f"the comparison has an argument: {found!r}", hint="set the options before and after")
         refuse_references(written, COMPARED, "")
         return take_comparison(written)
 

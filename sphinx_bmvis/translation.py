@@ -5,7 +5,7 @@ Captions are nodes of their own, which Sphinx translates as text: https://www.sp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +21,12 @@ class TranslatedOptions(addnodes.translatable, nodes.Element):
 
     uid = ""
     """The gettext builder ignores nodes without this attribute, which Sphinx gives to nodes with text only."""
+
+    def starttag(self, quoteattr: Callable[[str], str] | None = None) -> str:
+        """Return the tag in messages of docutils, with its ids and names only: the options are long."""
+        shown = nodes.Element(ids=self["ids"], names=self["names"])
+        shown.tagname = self.tagname
+        return shown.starttag(quoteattr)
 
     def preserve_original_messages(self) -> None:
         """Keep the texts as written."""

@@ -50,6 +50,17 @@ def _hint_for(error: BaseException | None) -> str:
     return ""
 
 
+def hint_for_package(error: BaseException) -> str:
+    """Return the fix for an import of a package that is not installed; '' for other failures.
+
+    A module that is missing in an installed package is a mistake in the import.
+    """
+    name = error.name if type(error) is ModuleNotFoundError else None
+    if type(name) is not str or "." in name or not name.isidentifier():
+        return ""
+    return f"install {name} where the docs are built, or add its folder to `path`; see the traceback below"
+
+
 def exception_chain(error: BaseException, *, with_hidden: bool = False) -> Iterator[BaseException]:
     """Yield an exception and all that it comes from, each once, also the members of exception groups.
 

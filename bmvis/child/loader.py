@@ -100,12 +100,12 @@ def _import(reference: Reference) -> Any:
             return importlib.import_module(reference.module)
     except ModuleNotFoundError as error:
         if not _is_prefix(error.name, reference.module):
-            raise factory_error(f"importing {reference.module!r} failed", error) from error
+            raise factory_error(f"importing {reference.module!r} failed:", error) from error
         raise FactoryError(
             f"no module named {error.name!r}", hint=reference_hints.for_module(error.name or "")
         ) from error
     except BaseException as error:
-        raise factory_error(f"importing {reference.module!r} failed", error) from error
+        raise factory_error(f"importing {reference.module!r} failed:", error) from error
 
 
 def _is_prefix(missing: str | None, module: str) -> bool:
@@ -175,7 +175,9 @@ def factory_error(what: str, error: BaseException) -> FactoryError:
     """Return a FactoryError for an exception of user code, with the frames of project code."""
     return FactoryError(
         f"{what} {exception_summary(error)}",
-        hint=failure_hints.hint_for(error) or "fix the factory; see the traceback below",
+        hint=failure_hints.hint_for(error)
+        or failure_hints.hint_for_package(error)
+        or "fix the factory; see the traceback below",
         detail=tracebacks.user_frames(error),
     )
 

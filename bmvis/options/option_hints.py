@@ -8,7 +8,14 @@ from bmvis.errors import OptionError, did_you_mean, nearest
 
 _REFERENCES = ("factory", "model", "models", "before", "after")
 """The attributes that refer to models. Each element has one or two of them."""
-_OTHER_NAMES: Mapping[str, str] = {"reference": "factory", "fact": "of", "path": "module", "id": "name"}
+_OTHER_NAMES: Mapping[str, str] = {
+    "reference": "factory",
+    "factories": "models",
+    "references": "models",
+    "fact": "of",
+    "path": "module",
+    "id": "name",
+}
 """Names that no element has, each with the one that is intended."""
 
 
@@ -24,6 +31,8 @@ def option_hint(name: str, known: Iterable[str]) -> str:
         "did you mean 'depth'?"
         >>> option_hint("factory", ["model", "of", "format"])
         "did you mean 'model'?"
+        >>> option_hint("factories", ["models", "toctree"])
+        "did you mean 'models'?"
     """
     names = list(known)
     intended = _OTHER_NAMES.get(name, name)

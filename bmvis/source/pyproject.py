@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bmvis.comparison.ignored import NOTHING, Ignored, parse_ignored
-from bmvis.errors import ProjectError, nearest, similar
+from bmvis.errors import ProjectError, did_you_mean, nearest, similar
 from bmvis.options.definitions import Device
 from bmvis.overviews.own_columns import column_text
 from bmvis.reference import Reference
@@ -83,7 +83,11 @@ class Project(msgspec.Struct, frozen=True):
         """
         return ProjectError(
             f"{name!r} is neither a reference (package.module:factory) nor a name in [tool.bmvis.models]",
-            hint=similar(name, self.models) or hint or nearest(name, self.models) or "pyproject.toml defines no models",
+            hint=similar(name, self.models)
+            or hint
+            or _with_colon(name)
+            or nearest(name, self.models)
+            or "pyproject.toml defines no models",
         )
 
     @property
@@ -135,6 +139,19 @@ class Project(msgspec.Struct, frozen=True):
     def snapshot(self, name: str) -> Path:
         """Return the path of the snapshot of a model."""
         return self.snapshots / f"{name}.json"
+
+
+def _with_colon(name: str) -> str:
+    """Return a hint for a reference with a dot in place of the colon; '' for other texts.
+
+    Examples:
+        >>> _with_colon("zoo.bert")
+        "did you mean 'zoo:bert'?"
+    """
+    module, _, factory = name.rpartition(".")
+    if not all(part.isidentifier() for part in name.split(".")) or not module:
+        return ""
+    return did_you_mean([f"{module}:{factory}"]) if factory != "py" else f"write {module}:factory"
 
 
 def read_project(start: Path) -> Project:

@@ -113,3 +113,26 @@ def test_source_reads_snapshots_from_the_configured_folder(tmp_path, folder):
     (tmp_path / "pyproject.toml").write_text("[tool.bmvis]\nsnapshots = 'kept'\n")
     with sources.open_source(Settings(cwd=str(tmp_path), snapshots=folder)) as source:
         assert source.project.snapshots == tmp_path / (folder or "kept")
+
+
+@pytest.mark.parametrize(
+    ("reference", "files"),
+    [
+        ("zoo:net", ["zoo.py"]),
+        (" pack.nets:net(a=':')", ["pack/nets/__init__.py"]),
+        ("", []),
+        (":net", []),
+        ("...:net", []),
+        ("zoo\0:net", []),
+        ("../zoo:net", []),
+        ("z" * 5000, []),
+    ],
+    ids=["module", "package", "empty", "no-module", "dots", "null", "folder", "long"],
+)
+def test_likely_files_of_any_reference(tmp_path, reference, files):
+    folder = tmp_path / "src"
+    for name in ("zoo.py", "pack/nets/__init__.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    settings = Settings(cwd=str(tmp_path), path=("src",))
+    assert sources.likely_files(reference, settings) == [str(folder / name) for name in files]

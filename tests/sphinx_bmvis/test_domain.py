@@ -132,6 +132,27 @@ def test_duplicate_tree_name_is_a_warning(make_site):
     assert "duplicate tree name 'tiny.net'" in site.build().warnings
 
 
+@pytest.mark.parametrize(
+    "second",
+    [".. model-structure:: zoo:tiny\n   :name: net\n   :depth: 1\n", ".. _net:\n\nText.\n"],
+    ids=["tree", "label"],
+)
+def test_duplicate_name_on_a_page_is_reported_briefly(make_site, second):
+    first = ".. model-structure:: zoo:tiny\n   :name: net\n"
+    warnings = make_site({"index.rst": f"Start\n=====\n\n{first}\n{second}"}).build().warnings
+    assert "uplicate" in warnings
+    assert "Options(" not in warnings
+
+
+def test_duplicate_tree_name_on_a_page_is_one_warning_and_one_id(make_site):
+    tree = ".. model-structure:: zoo:tiny\n   :name: net\n   :depth: {}\n\n"
+    built = make_site({"index.rst": f"Start\n=====\n\n{tree.format(1)}{tree.format(2)}* :model:`net`\n"}).build()
+    (warning,) = built.warnings.splitlines()
+    assert "index.rst:8: WARNING: duplicate tree name 'net', also in" in warning
+    assert [tree["id"] for tree in built.trees("index.html")] == ["net", "model-index-tiny"]
+    assert links(built, "index.html") == [("net", "#net")]
+
+
 def test_another_project_reaches_the_trees_through_intersphinx(make_site, built):
     other = make_site(
         {

@@ -26,6 +26,7 @@ Wrong
 .. model-compare::
    :factory: zoo:tiny
    :after: zoo:tiny
+.. model-compare:: zoo:tiny zoo:tiny(layers=3)
 """
 
 CASES = {
@@ -48,6 +49,11 @@ CASES = {
         19,
         "option",
         "unknown option 'factory' (did you mean 'before' or 'after'?)",
+    ),
+    "comparison with an argument": (
+        22,
+        "option",
+        "the comparison has an argument: 'zoo:tiny zoo:tiny(layers=3)' (set the options before and after)",
     ),
 }
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bmvis.child.failure_hints import GPU, WEIGHTS, exception_chain, hint_for
+from bmvis.child.failure_hints import GPU, WEIGHTS, exception_chain, hint_for, hint_for_package
 
 
 def raised(function):
@@ -82,3 +82,18 @@ def test_exception_chain_has_causes_and_optionally_hidden_ones(function, shown, 
 )
 def test_hint_of_a_failure_follows_its_cause(error, hint):
     assert hint_for(error) == hint
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (ModuleNotFoundError("No module named 'einops'", name="einops"), "install einops where the docs are built"),
+        (ModuleNotFoundError("No module named 'torch.nets'", name="torch.nets"), ""),
+        (ModuleNotFoundError("no GPU kernels"), ""),
+        (ModuleNotFoundError("", name="a b\n"), ""),
+        (ImportError("cannot import name 'x'", name="einops"), ""),
+    ],
+    ids=["package", "submodule", "no-name", "no-identifier", "import-error"],
+)
+def test_hint_for_package(error, hint):
+    assert hint_for_package(error).partition(",")[0] == hint

@@ -25,7 +25,16 @@ def test_reference_uses_the_path_of_pyproject(project):
     assert [dependency.of for dependency in built.dependencies if dependency.kind == "entry"] == [":", ":arguments"]
 
 
-@pytest.mark.parametrize(("name", "hint"), [("lrge", "did you mean 'large'?"), ("smal", "did you mean 'small'?")])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("lrge", "did you mean 'large'?"),
+        ("smal", "did you mean 'small'?"),
+        ("pack.zoo.net", "did you mean 'pack.zoo:net'?"),
+        ("zoo.py", "write zoo:factory"),
+        ("not-here", "known: large"),
+    ],
+)
 def test_name_that_a_pattern_gives_to_no_model_is_unknown(project, name, hint):
     models = "[tool.bmvis.models]\nlarge = 'only_on_shared_path:small'\n'only_on_shared_path:s*' = {}\n"
     models += "'only_on_shared_path:l*' = {}\n"
