@@ -58,7 +58,7 @@ def hint_for_package(error: BaseException) -> str:
     name = error.name if type(error) is ModuleNotFoundError else None
     if type(name) is not str or "." in name or not name.isidentifier():
         return ""
-    return f"install {name} where the docs are built, or add its folder to `path`; see the traceback below"
+    return f"install {name} where the docs are built, or add its folder to `path`"
 
 
 def exception_chain(error: BaseException, *, with_hidden: bool = False) -> Iterator[BaseException]:

@@ -175,9 +175,7 @@ def factory_error(what: str, error: BaseException) -> FactoryError:
     """Return a FactoryError for an exception of user code, with the frames of project code."""
     return FactoryError(
         f"{what} {exception_summary(error)}",
-        hint=failure_hints.hint_for(error)
-        or failure_hints.hint_for_package(error)
-        or "fix the factory; see the traceback below",
+        hint=failure_hints.hint_for(error) or failure_hints.hint_for_package(error) or "fix the factory",
         detail=tracebacks.user_frames(error),
     )
 

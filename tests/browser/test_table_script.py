@@ -1,6 +1,7 @@
-"""What the script adds to tables of models: sorting by a heading, also by keyboard, within groups."""
+"""Tables of models: their lines in each theme, and sorting by a heading, also by keyboard, within groups."""
 
 import pytest
+from sites import LOOKS, MKDOCS, ZENSICAL, turn_dark
 from trees import linear
 
 from bmvis.errors import FactoryError
@@ -86,3 +87,21 @@ def test_exact_numbers_have_names_for_screen_readers(page):
     show(page)
     assert page.get_by_role("img", name="4,002,000").count() == 1
     assert page.get_by_role("region", name="Table of 4 models").count() == 1
+
+
+LINES_OF_ROWS = """(rows) => rows.map((row) => [...new Set([...row.cells].map((cell) => {
+  const style = getComputedStyle(cell), {top, bottom} = cell.getBoundingClientRect();
+  const lines = ["Top", "Bottom"].map((side) => style[`border${side}Width`] + style[`border${side}Color`]);
+  return [top, bottom, ...lines].join(" ");
+}))].length)"""
+
+
+@pytest.mark.parametrize("look", [look for look in LOOKS if look.theme in MKDOCS + ZENSICAL], ids=str)
+def test_the_lines_between_rows_are_straight_in_each_theme(look, site, tab):
+    tab.open_site(site(look.theme))
+    if look.scheme == "dark":
+        turn_dark(tab.page, look.theme)
+    table = to_html_table(make_table(RESULTS, parse_table_options({"columns": "name,parameters,type"})), "t")
+    tab.page.evaluate("(html) => document.querySelector('.bmvis').insertAdjacentHTML('beforebegin', html)", str(table))
+    tab.page.add_style_tag(content=assets.text("bmvis/static/bmvis-table.css"))
+    assert tab.page.eval_on_selector_all(".bmvis-table tr", LINES_OF_ROWS) == [1] * (1 + len(RESULTS))
