@@ -156,6 +156,9 @@ def _settings(old: Module, new: Module, pair: AlignedPair, where: _Where) -> Ite
     if where.has_checkpoint or pair.before is None or pair.after is None or where.are_equal(old, new):
         return
     is_resized = {p.name: p.shape for p in old.parameters} != {p.name: p.shape for p in new.parameters}
+    # The extra_repr() of a parametrized module is not known. The shapes of its tensors show the sizes.
+    is_parametrized = any(p.parametrized for p in (*old.parameters, *new.parameters))
+    is_resized |= is_parametrized and bool(old.extra_repr) != bool(new.extra_repr)
     absent = "default" if new.package.startswith("torch.nn.") else "none"
     for change in setting_changes(
         old, new, is_resized=is_resized, with_settings=where.has_settings, resized=where.resized

@@ -2,13 +2,14 @@
 
 A function mode sees all functions of PyTorch that Python code calls with tensors: operations, `.item()`, `.numpy()`,
 `bool(tensor)`, `f"{tensor:.2f}"`. TorchScript, storages and DLPack do not call modes, so their entry points are wrapped
-while the mode is active.
+while the mode is active. A mode belongs to one thread, so threads that start meanwhile enter it too.
 """
 
 from __future__ import annotations
 
 import dis
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -125,8 +126,9 @@ def _compares_with_cpu(code: CodeType) -> bool:
 
 @contextmanager
 def watched_calls(log: FailureLog) -> Iterator[None]:
-    """Record in `log` the calls of TorchScript, storages and DLPack that raise an exception."""
+    """Record in `log` the calls of TorchScript, storages, DLPack and new threads that raise an exception."""
     with ExitStack() as stack:
+        stack.enter_context(_watched_threads(log))
         for owner in (torch._C.ScriptFunction, torch._C.ScriptMethod):
             stack.enter_context(_wrapped(owner, "__call__", log))
         for storage in _STORAGES:
@@ -135,6 +137,22 @@ def watched_calls(log: FailureLog) -> Iterator[None]:
         for module in (torch, torch.utils.dlpack):
             stack.enter_context(_wrapped(module, "to_dlpack", log))
         yield
+
+
+@contextmanager
+def _watched_threads(log: FailureLog) -> Iterator[None]:
+    """Let threads that start while the context is active run in the mode `log`."""
+    original = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]  # not `run`: subclasses replace it
+
+    def start(thread: threading.Thread) -> None:
+        with log:
+            original(thread)
+
+    threading.Thread._bootstrap_inner = start  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        threading.Thread._bootstrap_inner = original  # type: ignore[attr-defined]
 
 
 def only_on_meta(meta: list[Failure], cpu: list[Failure]) -> list[Failure]:

@@ -101,7 +101,11 @@ def test_the_lines_between_rows_are_straight_in_each_theme(look, site, tab):
     tab.open_site(site(look.theme))
     if look.scheme == "dark":
         turn_dark(tab.page, look.theme)
-    table = to_html_table(make_table(RESULTS, parse_table_options({"columns": "name,parameters,type"})), "t")
+    table = to_html_table(
+        make_table(RESULTS, parse_table_options({"columns": "name,parameters,type", "caption": "c"})), "t"
+    )
     tab.page.evaluate("(html) => document.querySelector('.bmvis').insertAdjacentHTML('beforebegin', html)", str(table))
     tab.page.add_style_tag(content=assets.text("bmvis/static/bmvis-table.css"))
     assert tab.page.eval_on_selector_all(".bmvis-table tr", LINES_OF_ROWS) == [1] * (1 + len(RESULTS))
+    colors = "(caption) => [caption, caption.parentElement.parentElement].map((one) => getComputedStyle(one).color)"
+    assert len({*tab.page.eval_on_selector(".bmvis-table caption", colors)}) == 1

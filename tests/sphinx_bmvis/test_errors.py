@@ -85,6 +85,7 @@ def test_error_box_replaces_the_tree(wrong, line, text):
 def test_error_box_shows_frames_of_the_user(wrong):
     [box] = [box for box in wrong.boxes("wrong.html") if "no weights" in box.get_text()]
     assert 'File "src/zoo.py"' in box.select_one("pre").get_text()
+    assert box.select_one("pre")["tabindex"] == "0"  # it can scroll
     assert "raise ValueError" in wrong.warnings
 
 

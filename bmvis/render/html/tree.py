@@ -110,7 +110,7 @@ def error_box(error: BmvisError, location: str = "") -> Markup:
         tag("p", tag("strong", summary.NOT_DRAWN)),
         tag("p", error.message),
         tag("p", error.hint) if error.hint else None,
-        tag("pre", error.detail) if error.detail else None,
+        tag("pre", error.detail, tabindex=0) if error.detail else None,
         tag("p", tag("small", location)) if location else None,
         class_="bmvis bmvis-error",
         dir="ltr",

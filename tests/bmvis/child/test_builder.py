@@ -20,6 +20,8 @@ from bmvis.view.layout import layout
 from bmvis.worker.protocol import Request
 
 MODELS = '''
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from torch import nn
 
@@ -70,6 +72,9 @@ def formatted():
 
 def script():
     return attempt(scripted)
+
+def pool():
+    return attempt(lambda x: ThreadPoolExecutor().submit(lambda: x.sum().item()).result())
 
 def script_module():
     return attempt(torch.jit.script(Scripted()))
@@ -172,6 +177,7 @@ def warnings_of(model: Model) -> list[tuple[str, str]]:
         ("storage", "UntypedStorage.__getitem__ in zoo.py, line {line} raised NotImplementedError"),
         ("dlpack", "to_dlpack in zoo.py, line {line} raised"),
         ("formatted", "Tensor.__format__ in zoo.py, line {line} raised TypeError"),
+        ("pool", "Tensor.item in zoo.py, line {line} raised RuntimeError"),
         ("script", "TorchScript scripted in zoo.py"),
         ("script_module", "TorchScript forward in zoo.py"),
     ],

@@ -302,6 +302,27 @@ def test_both_models_have_their_class_and_data_type_in_the_heading():
     ]
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda stride: nn.Conv2d(3, 4, 3, stride, bias=False),
+        lambda stride: nn.ConvTranspose1d(4, 6, 3, stride, groups=2, bias=False),
+    ],
+    ids=["convolution", "transposed"],
+)
+def test_parametrized_module_keeps_its_arguments(make):
+    normed = nn.utils.parametrizations.weight_norm
+    (row,) = to_text(drawn(Named(conv=make(2)), Named(conv=normed(make(2))))).splitlines()[1:2]
+    assert row.endswith("] (not parametrized → weight_norm)")
+    (row,) = to_text(drawn(Named(conv=normed(make(1))), Named(conv=make(2)))).splitlines()[1:2]
+    assert (
+        row.partition("(weight_norm → not parametrized) ")[2]
+        .removeprefix("(2 groups) ")
+        .startswith("(stride: default → (2")
+    )
+    assert "bias" not in row
+
+
 def test_added_modules_without_parameters_are_shown():
     page = drawn(Named(fc=nn.Linear(1, 1)), Named(fc=nn.Linear(1, 1), pool=nn.Flatten(), none=nn.Identity()))
     assert [row.label for row in page.rows] == ["root", "fc", "pool"]
