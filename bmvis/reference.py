@@ -38,6 +38,8 @@ _ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/]|~|file://")
 """The start of an absolute path, also of Windows."""
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".gguf", ".pt", ".pth", ".ckpt")
 _FACTORY = "factory"
+_CONFIG_FACTORY = "bmvis.child.transformers_config", "build_from_config"
+"""The module and name of the factory of `config:` references."""
 _EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
 
 
@@ -246,7 +248,7 @@ def _file(text: str, kind: str, path: str) -> Reference:
         raise InvalidReferenceError(f"{text!r} has no valid path", hint=f"write {kind}:folder, or {kind}:folder/file")
     if kind == "checkpoint":
         return Reference(text, "", "", file=path)
-    return Reference(text, "bmvis.child.transformers_config", "build_from_config", arguments=(path,), called=True, file=path)
+    return Reference(text, *_CONFIG_FACTORY, arguments=(path,), called=True, file=path)
 
 
 def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
