@@ -116,10 +116,10 @@ def plugin(name: str, **values) -> Callable[[Path], object]:
     return configure(lambda config: config["plugins"].insert(0, {name: values}))
 
 
-def write_weights(site: Path) -> None:
-    header = json.dumps({"layer.w": {"dtype": "I8", "shape": [3], "data_offsets": [0, 3]}}).encode()
-    (site / "weights").mkdir()
-    (site / "weights/model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(3))
+def write_weights(site: Path, file: str, width: int) -> None:
+    header = json.dumps({"layer.w": {"dtype": "I8", "shape": [width], "data_offsets": [0, width]}}).encode()
+    (site / "weights").mkdir(exist_ok=True)
+    (site / "weights" / file).write_bytes(len(header).to_bytes(8, "little") + header + bytes(width))
 
 
 def move_page(site: Path) -> None:
@@ -169,9 +169,7 @@ EDITS = {
     "module that shadows another one": write("early/listed.py", LISTED.replace("make_one", "make_early")),
     "path of the site": settings(path=["early", "src"]),
     "configuration of a checkpoint": write("weights/config.json", '{"architectures": ["TinyModel"]}'),
-    "another checkpoint in the folder": lambda site: shutil.move(
-        site / "weights/model.safetensors", site / "weights/adapter_model.safetensors"
-    ),
+    "another checkpoint in the folder": lambda site: write_weights(site, "model.safetensors", 4),
     "autorefs": plugin("autorefs"),
     "module that autorefs links": edit(TREE, "[tiny:0]", "[tiny:1.0]"),
     "no autorefs": configure(lambda config: config["plugins"].pop(0)),
@@ -190,6 +188,8 @@ EDITS = {
     "inputs that do not fit": edit(TREE, "float32[1, 8]", "float32[1, 7]"),
     "figure": edit(TREE, "float32[1, 7]", "float32[1, 8]"),
 }
+UNSEEN = ("log that a factory wrote", "module that shadows another one", "device")
+"""Edits that change nothing on a page."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def steps(tmp_path_factory) -> dict[str, Step]:
     write("pyproject.toml", '[tool.bmvis]\npath = ["src"]\n[tool.bmvis.models]\nsmall = "zoo:tiny(layers=1)"\n')(site)
     write("names.toml", 'models = ["Sequential"]\n[names]\n"$" = "block.$"\n')(site)
     write("results.csv", "model,accuracy\nSmall,0.7\n")(site)
-    write_weights(site)
+    write_weights(site, "one.safetensors", 3)
     outcome(site)
     assert len(kept(site)) > 9, "nothing is kept, so that nothing is tested"
     steps = {}
@@ -271,4 +271,4 @@ def test_pages_and_messages_are_those_of_a_build_that_draws_everything(steps, na
 @pytest.mark.parametrize(("before", "name"), list(pairwise(EDITS)))
 def test_edits_change_what_is_written(steps, before, name):
     is_changed = steps[name].drawn != steps[before].drawn
-    assert is_changed
+    assert is_changed == (name not in UNSEEN)
