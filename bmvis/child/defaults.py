@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -32,24 +34,54 @@ def with_defaults(target: Any, reference: Reference, defaults: Defaults) -> Refe
 
 
 def require_accepted(target: Any, reference: Reference, defaults: Defaults) -> None:
-    """Check that a target accepts the default arguments of an entry for this factory alone: `"zoo:net" = "width=2"`.
+    """Check that the default arguments of an entry for this factory alone, `"zoo:net" = "width=2"`, are accepted.
 
-    The arguments of a pattern such as `zoo:*` are for the factories that accept them.
+    The arguments of a pattern, `zoo:*`, are for the factories that accept them. One of the module has to.
 
     Raises:
-        FactoryError: it doesn't accept one of them.
+        FactoryError: the target or, for a pattern, no callable of its module accepts one of them.
     """
-    own = tuple(entry for entry in defaults if entry[0] == f"{reference.module}:{reference.attribute}")
-    signature = _signature(target) if own else None
+    signature = _signature(target) if defaults else None
     if signature is None:
         return
-    for name in keywords_of(own, reference.module, reference.attribute):
-        try:
-            signature.bind_partial(**{name: None})
-        except TypeError:
-            where = f"[tool.bmvis.arguments] in pyproject.toml, {own[0][0]!r}"
-            hint = nearest(name, signature.parameters) or "it takes no arguments"
-            raise FactoryError(f"{where}: the factory does not accept the argument {name!r}", hint=hint) from None
+    for entry in defaults:
+        module, _, attribute = entry[0].partition(":")
+        if module != reference.module or not fnmatchcase(reference.attribute, attribute):
+            continue
+        is_exact = attribute == reference.attribute
+        for name in keywords_of((entry,), reference.module, reference.attribute):
+            if _takes(signature, name) or not (is_exact or _is_unknown(name, module, attribute)):
+                continue
+            where = f"[tool.bmvis.arguments] in pyproject.toml, {entry[0]!r}"
+            hint = nearest(name, signature.parameters) or (
+                "it takes no arguments" if is_exact else "check its spelling"
+            )
+            factory = "the factory does not accept" if is_exact else f"no factory in {module!r} accepts"
+            raise FactoryError(f"{where}: {factory} the argument {name!r}", hint=hint)
+
+
+def _takes(signature: inspect.Signature, name: str) -> bool:
+    try:
+        signature.bind_partial(**{name: None})
+    except TypeError:
+        return False
+    return True
+
+
+def _is_unknown(name: str, module: str, pattern: str) -> bool:
+    """Return whether no callable of a module that matches a pattern accepts an argument.
+
+    False if that is uncertain: some callables have no signature, and a module can create attributes when they are read.
+    """
+    holder = vars(sys.modules[module]) if module in sys.modules else {"__getattr__": None}
+    if "__getattr__" in holder or "[" in pattern:
+        return False
+    found = dict(holder)
+    for owner, value in holder.items():
+        if isinstance(value, type) and value.__module__ == module:
+            found |= {f"{owner}.{own}": getattr(value, own, None) for own in vars(value)}
+    signatures = (_signature(one) for key, one in found.items() if callable(one) and fnmatchcase(key, pattern))
+    return all(signature is not None and not _takes(signature, name) for signature in signatures)
 
 
 def _signature(target: Any) -> inspect.Signature | None:

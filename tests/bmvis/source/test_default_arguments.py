@@ -132,6 +132,25 @@ def test_argument_that_the_factory_of_an_entry_does_not_accept_is_an_error(proje
     assert "[tool.bmvis.arguments] in pyproject.toml" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text", "message"),
+    [
+        ("zoo:p*", "wide=5", "no factory in 'zoo' accepts the argument 'wide' (did you mean 'width'?)"),
+        ("zoo:ne*", "width=4, heads=2", "no factory in 'zoo' accepts the argument 'heads' (known: width)"),
+    ],
+)
+def test_argument_that_no_factory_of_a_pattern_accepts_is_an_error(project, pattern, text, message):
+    source = project({pattern: text})
+    with pytest.raises(FactoryError) as raised:
+        source.resolve("zoo:plain" if pattern == "zoo:p*" else "zoo:needy(width=1)")
+    assert str(raised.value) == f"[tool.bmvis.arguments] in pyproject.toml, {pattern!r}: {message}"
+
+
+def test_argument_that_another_factory_of_a_pattern_accepts_is_no_error(project):
+    source = project({"zoo:*": "pretrained=False, size=Size.LARGE", "zoo.*:*": "unknown=1"})
+    assert source.resolve("zoo:plain").model.root.parameters[0].shape == (3, 3)
+
+
 def test_default_that_the_reference_sets_by_position_is_no_error(project):
     source = project({"zoo:plain": "width=5", "zoo:loose": "width=5"})
     assert [count(source, reference) for reference in ("zoo:plain(2)", "zoo:loose")] == [4, 5]
