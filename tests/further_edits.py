@@ -156,6 +156,33 @@ FURTHER_STALE = {
     "environment variable in a copy of all": Row(
         "width = int(dict(os.environ).get('W_IN_COPY', 3))", set_variable("W_IN_COPY", "4")
     ),
+    "environment variable in any case": Row(
+        """
+        width = 3
+        for name, value in os.environ.items():
+            if name.lower().startswith("w_case_"): width = int(value)
+        """,
+        set_variable("W_CASE_A", "4"),
+    ),
+    "environment variable in a chain": Row(
+        "import collections; width = int(collections.ChainMap(os.environ, {'W_CHAIN': 3})['W_CHAIN'])",
+        set_variable("W_CHAIN", "4"),
+    ),
+    "permission to execute": Row(
+        "width = 4 if os.access(ROOT / 'data/access.sh', os.X_OK) else 3",
+        lambda root: (root / "data/access.sh").chmod(0o755),
+        {"data/access.sh": ""},
+    ),
+    "permissions": Row(
+        "width = 4 if (ROOT / 'data/mode.sh').stat().st_mode & 0o111 else 3",
+        lambda root: (root / "data/mode.sh").chmod(0o755),
+        {"data/mode.sh": ""},
+    ),
+    "command in a folder": Row(
+        "import shutil; width = 4 if shutil.which('tool', path=str(ROOT / 'bin')) else 3",
+        lambda root: (root / "bin/tool").chmod(0o755),
+        {"bin/tool": ""},
+    ),
     "environment variable that a command reads": Row(
         "import subprocess; width = int(subprocess.check_output('echo ${W_OF_COMMAND:-3}', shell=True))",
         set_variable("W_OF_COMMAND", "4"),

@@ -26,6 +26,8 @@ AccessKey = tuple[DependencyKind, str]
 
 _TIMES = frozenset(("getmtime", "getctime", "st_mtime", "st_mtime_ns", "st_ctime", "st_ctime_ns", "ST_MTIME"))
 """Names with which code reads the times of files, to choose the newest one."""
+_MODES = frozenset(("st_mode", "S_IXUSR", "S_IXGRP", "S_IXOTH", "S_IMODE", "ST_MODE"))
+"""Names with which code reads the permissions of files."""
 
 
 class FileRecord:
@@ -90,7 +92,9 @@ class FileRecord:
             self.note("exists" if is_large(path) else "file", path, frame)
             self.foreign.add(("file", path))
 
-    def note_state(self, file: Any, frame: FrameType, *, follows: bool = True, is_read: bool = True) -> None:
+    def note_state(
+        self, file: Any, frame: FrameType, *, follows: bool = True, is_read: bool = True, is_run: bool = False
+    ) -> None:
         """Record that code reads the state of a path.
 
         Args:
@@ -98,12 +102,15 @@ class FileRecord:
             frame: the frame of the code.
             follows: whether it follows links.
             is_read: whether it reads more than the kind of the path, which is all that `os.path.realpath` reads.
+            is_run: whether it asks if the file can be executed.
         """
         path = self.paths.absolute(file)
         if not path or not self.paths.is_in_scope(path):
             return
-        if is_read and self._reads_times(frame):
+        if is_read and self._mentions(_TIMES, frame):
             self.note("time", path, frame)
+        if is_run or (is_read and self._mentions(_MODES, frame)):
+            self.note("mode", path, frame)
         try:
             found = os.lstat(path)
         except (OSError, ValueError):
@@ -124,11 +131,11 @@ class FileRecord:
         is_small = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_STAT_BYTES
         self.note("file" if is_small and is_read else "exists", path, frame)
 
-    def _reads_times(self, frame: FrameType | None) -> bool:
-        """Return whether the code of the project that reads the state of a path mentions modification times."""
+    def _mentions(self, names: frozenset[str], frame: FrameType | None) -> bool:
+        """Return whether the code of the project that reads the state of a path mentions one of some names."""
         while frame is not None and not self.is_project(frame.f_code.co_filename):
             frame = frame.f_back
-        return frame is not None and not _TIMES.isdisjoint(frame.f_code.co_names)
+        return frame is not None and not names.isdisjoint(frame.f_code.co_names)
 
     def modules(self, frame: FrameType | None) -> Iterator[str]:
         """Yield the names of the project's modules whose code runs in a frame or above it, innermost first."""

@@ -199,7 +199,10 @@ class FileTracker:
                         self._on_open(_getframe(1), full_path, None, arguments[0] if arguments else 0)
                         return original(path, *arguments, **keywords)  # the event has not the folder
                     follows = name not in ("lstat", "readlink") and keywords.get("follow_symlinks", True)
-                    self.record.note_state(full_path, _getframe(1), follows=follows, is_read=name != "lstat")
+                    mode = arguments[0] if arguments else keywords.get("mode")
+                    is_run = name == "access" and type(mode) is int and bool(mode & os.X_OK)
+                    is_read = name != "lstat"
+                    self.record.note_state(full_path, _getframe(1), follows=follows, is_read=is_read, is_run=is_run)
             return original(path, *arguments, **keywords)
 
         for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):

@@ -24,10 +24,11 @@ MAX_NAMES = 1000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,200}")
 _PART = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,60}")
 """A text in code that can be the name of a variable, or its start."""
+_CASES = frozenset(("lower", "upper", "casefold"))
 MAX_PARTS = 50
 _OF_MACHINES = re.compile(r"HOME|USER|LOGNAME|PATH|PWD|SHELL|HOSTNAME|LANG|LANGUAGE|LC_\w+|XDG_\w+|CI|GIT\w+")
 """Variables that differ between machines. They do not count if a library reads them."""
-_PASSED = ("os", "collections.abc")
+_PASSED = ("os", "collections.abc", "collections")
 _getframe = sys._getframe
 Note = Callable[[str, FrameType], None]
 
@@ -120,7 +121,10 @@ def _texts(frame: FrameType) -> Iterator[str]:
         code = pending.pop()
         pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
         mentioned = [frame.f_globals.get(name) for name in code.co_names]
-        yield from (text for text in (*code.co_consts, *mentioned) if type(text) is str and _PART.fullmatch(text))
+        texts = {text for text in (*code.co_consts, *mentioned) if type(text) is str and _PART.fullmatch(text)}
+        if not _CASES.isdisjoint(code.co_names):  # `name.lower().startswith("net_")`
+            texts |= {other for text in texts for other in (text.lower(), text.upper())}
+        yield from sorted(texts)
 
 
 def _reader(frame: FrameType | None) -> FrameType | None:

@@ -139,6 +139,13 @@ def _time(dependency: Dependency) -> str:
         return ""
 
 
+def _mode(dependency: Dependency) -> str:
+    try:
+        return "executable" if Path(dependency.path).stat().st_mode & 0o111 else "not executable"
+    except (OSError, ValueError):
+        return ""
+
+
 def _names(dependency: Dependency) -> str:
     try:
         with os.scandir(dependency.path) as entries:
@@ -211,4 +218,5 @@ _VALUES: Mapping[DependencyKind, Callable[[Dependency], str]] = {
     "installed": lambda dependency: fingerprint.of_installed(dependency.path),
     "variable": lambda dependency: fingerprint.of_variable(dependency.path),
     "time": _time,
+    "mode": _mode,
 }

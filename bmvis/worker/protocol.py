@@ -45,7 +45,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 DependencyKind = Literal[
-    "file", "source", "exists", "names", "link", "modules", "entry", "installed", "variable", "time"
+    "file", "source", "exists", "names", "link", "modules", "entry", "installed", "variable", "time", "mode"
 ]
 
 
@@ -57,7 +57,8 @@ class Dependency(msgspec.Struct, frozen=True, array_like=True):
     `exists`: a file, a folder, or nothing. `names`: the names in a folder. `link`: the target of a link. `modules`:
     which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml. `installed`: the
     distributions in a `site-packages` folder. `variable`: an environment variable, by its name, or all whose
-    names start with a text, which has a star at its end. `time`: the modification time of a file or folder."""
+    names start with a text, which has a star at its end. `time`: the modification time of a file or folder. `mode`:
+    whether a file can be executed."""
     path: str
     value: str = ""
     """A digest or description of the state; '' if the path does not exist."""
