@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 
 from bmvis.comparison.lines import DriftLine, LineKind, fact_line
-from bmvis.comparison.tensor_changes import changed
+from bmvis.comparison.optimizer_state import group_keys
+from bmvis.comparison.tensor_changes import ChangedFact, changed
 from bmvis.model.labels import label
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.settings import SETTINGS, function_name
@@ -34,6 +35,8 @@ def optimizer_changes(before: Model, after: Model) -> Iterator[DriftLine]:
         if with_settings:
             yield from _of_schedulers(old, new, where)
         yield from _of_groups(old, new, where, with_sizes=_groups(before) == _groups(after))
+    if with_settings:
+        yield from _of_order(before, after)
 
 
 def _groups(model: Model) -> list[tuple[int, ...] | None]:
@@ -112,6 +115,28 @@ def _repeats_rate(was: Mapping[str, str], is_now: Mapping[str, str]) -> bool:
 def _facts(group: ParameterGroup) -> dict[str, str]:
     of_it = {"name": group.name or "none", "tensors": str(group.tensors), "not the model's": str(group.foreign)}
     return of_it | dict(group.settings)
+
+
+def _of_order(before: Model, after: Model) -> Iterator[DriftLine]:
+    """Yield the groups whose parameters have another order, unless that is the order of the modules."""
+    places = (
+        [(where, group) for where, group in _numbered(before)],
+        [(where, group) for where, group in _numbered(after)],
+    )
+    if not any(group.order for side in places for _, group in side):
+        return
+    keys = zip(group_keys(before), group_keys(after), strict=False)
+    for (_, was), (where, is_now), (old, new) in zip(*places, keys, strict=False):
+        both = {key for key in old if key in set(new)}
+        if (was.order or is_now.order) and [k for k in old if k in both] != [k for k in new if k in both]:
+            text = "order of parameters changed"
+            yield fact_line("", ChangedFact(text, "training", True, topic="order"), subject=where)
+
+
+def _numbered(model: Model) -> Iterator[tuple[str, ParameterGroup]]:
+    for number, optimizer in enumerate(model.optimizers):
+        where = f"optimizer {number}" if len(model.optimizers) > 1 else "optimizer"
+        yield from ((f"{where}, group {index}", group) for index, group in enumerate(optimizer.groups))
 
 
 def _summary(optimizer: Optimizer, number: int) -> str:

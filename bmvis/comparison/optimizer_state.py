@@ -13,6 +13,7 @@ from itertools import chain
 import msgspec
 
 from bmvis.comparison.quantized import is_quantized
+from bmvis.model.optimizer import ParameterGroup
 from bmvis.model.preorder import child_path
 from bmvis.model.tree import Model
 
@@ -20,8 +21,7 @@ from bmvis.model.tree import Model
 class OptimizerState(msgspec.Struct, frozen=True):
     """The result of loading the state of an optimizer that was saved before a change.
 
-    If the factories return no optimizer, it is one of `model.parameters()`. In a group, parameters have the order of
-    the model.
+    If the factories return no optimizer, it is one of `model.parameters()`.
 
     Examples:
         >>> before = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)})
@@ -34,7 +34,7 @@ class OptimizerState(msgspec.Struct, frozen=True):
     """The number of parameters in each group."""
     after: tuple[int, ...] = ()
     moved: tuple[str, ...] = ()
-    """State-dict keys of the present model whose parameters get the state of another parameter."""
+    """State-dict keys of the present model whose parameters get the state of another tensor."""
 
     @property
     def loads(self) -> bool:
@@ -66,19 +66,22 @@ def optimizer_state(before: Model, after: Model, renamed: Mapping[str, str]) -> 
     has_other = len(before.optimizers) != len(after.optimizers)
     if has_other or before.is_checkpoint or after.is_checkpoint:
         return None
-    old, new = _keys(before), _keys(after)
+    old, new = group_keys(before), group_keys(after)
     moved = tuple(
         key
         for was, is_now in zip(old, new, strict=False)
         for former, key in zip(was, is_now, strict=False)
-        if renamed.get(former, former) != key
+        if key and renamed.get(former, former) != key
     )
     is_same = [*map(len, old)] == [*map(len, new)]
     return OptimizerState(tuple(map(len, old)), tuple(map(len, new)), moved if is_same else ())
 
 
-def _keys(model: Model) -> Sequence[Sequence[str]]:
-    """Return the state-dict keys of the parameters in each group, counted through all optimizers."""
+def group_keys(model: Model) -> Sequence[Sequence[str]]:
+    """Return the state-dict keys of the tensors in each group, counted through all optimizers.
+
+    The key of a tensor that is not the model's is ''.
+    """
     own = [
         (child_path(path, parameter.name), parameter.groups)
         for module, path in zip(model.modules, model.paths, strict=True)
@@ -87,5 +90,15 @@ def _keys(model: Model) -> Sequence[Sequence[str]]:
     ]
     if not model.optimizers:
         return [[key for key, _ in own]]
-    count = len([*chain.from_iterable(optimizer.groups for optimizer in model.optimizers)])
-    return [[key for key, groups in own if number in (groups or ())] for number in range(count)]
+    groups = chain.from_iterable(optimizer.groups for optimizer in model.optimizers)
+    return [
+        _ordered([key for key, numbers in own if number in (numbers or ())], group)
+        for number, group in enumerate(groups)
+    ]
+
+
+def _ordered(keys: Sequence[str], group: ParameterGroup) -> Sequence[str]:
+    """Return the keys of the parameters of a group in its order, with '' for tensors that are not the model's."""
+    if not group.order:
+        return [*keys, *[""] * group.foreign]
+    return [keys[index] if 0 <= index < len(keys) else "" for index in group.order]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, changed
-from bmvis.model.settings import DEFAULT, MODE, arguments, function_name, items_of, normal
+from bmvis.model.settings import DEFAULT, MODE, UNREGISTERED, arguments, function_name, items_of, normal, without_digest
 from bmvis.model.tree import Module
 
 _OFF = "gradient_checkpointing"
@@ -27,14 +27,13 @@ _SIZE = re.compile(
 )
 """Names of settings that shapes or the number of modules can show."""
 _TRAINING = re.compile(
-    r"drop|(?:^|\.)p$|momentum|track_running_stats|checkpointing|smoothing|noise|jitter|init|(?:^|_)loss|mask_time|"
+    r"drop|(?:^|\.)p$|momentum|track_running_stats|checkpointing|smoothing|noise|problem_type|jitter|init|(?:^|_)loss|mask_time|"
     r"mask_feature|backward|z_loss|aux|requires_grad|freeze|weight_decay|lr$|amount|n_power_iterations$|sparse$|target_r$|tinit$|tfinal$|total_step$"
 )
 _TRAINED = re.compile(r"\b(?:n_power_iterations|amount)=[^,)]*")
 """Arguments of hooks that have no effect in eval mode."""
 _PRUNING = re.compile(r"\btorch\.nn\.utils\.prune\.")
 _COSMETIC = re.compile(r"^inplace$|return_dict|(?:^|\.)(?:name|tag|verbose|description)$|use_cache")
-_DIGEST = re.compile(r"(?<= values) #[0-9a-f]{8}$")
 _POSITION = re.compile(r"idx|index|(?:^|_)(?:id|number|layer|block)$")
 
 
@@ -80,7 +79,14 @@ def setting_changes(
         if name == "padding" and _padding(was) == _padding(is_now):
             impact = "cosmetic"
         found.append(SettingChange(name, before, after, impact))
-    return found
+    names = {change.name for change in found}
+    return [change for change in found if not (change.name.endswith(UNREGISTERED) and _is_shown(change, names))]
+
+
+def _is_shown(change: SettingChange, names: Set[str]) -> bool:
+    """Return whether another change names the classes of unregistered modules, and their sizes are the same."""
+    is_same = without_digest(change.before or "") == without_digest(change.after or "")
+    return is_same and change.name.removesuffix(UNREGISTERED) in names
 
 
 def is_equal(before: str | None, after: str | None) -> bool:
@@ -158,8 +164,8 @@ def setting_fact(change: SettingChange, absent: str) -> ChangedFact:
     if change.name in HOOKS:
         name, absent = name.replace("_", " "), "none"
     before, after = shown(change.before, absent), shown(change.after, absent)
-    if before == after:  # sequences of one length
-        after = after.replace("values", "other values")
+    if before == after:  # only the digests differ
+        after = re.sub(r"(?<=\d )(?=values|characters|modules?\b|tensors?\b)", "other ", after, count=1)
     return changed(before, after, change.impact, name=name, topic=change.name)
 
 
@@ -168,7 +174,7 @@ def shown(text: str | None, absent: str) -> str:
     if text is None:
         return absent
     plain = normal(text) if text[:1] == "'" else text
-    return function_name(text) or _DIGEST.sub("", plain or text)
+    return function_name(text) or without_digest(plain or text)
 
 
 def related(setting: str, type_: str, name: str) -> bool:

@@ -114,7 +114,9 @@ class StructureChanges:
             if kept != sorted(kept):
                 names = ", ".join(self.after.modules[child].name for child in sorted(kept)[:8])
                 text = f"order of modules changed to {names}"
-                yield DriftLine("changed", self.after.paths[new], text, "training", topic="order")
+                is_called_in_order = self.after.modules[new].documented_as == "torch.nn.Sequential"
+                impact: Impact = "numerics" if is_called_in_order else "training"
+                yield DriftLine("changed", self.after.paths[new], text, impact, topic="order")
 
 
 def _outermost_without(model: Model, kept: Set[int]) -> Iterator[int]:

@@ -80,7 +80,9 @@ def tensor_changes(old: Module, new: Module, key: Callable[[str], str]) -> Itera
         elif before is not None and after is not None:
             yield from ((name, fact) for fact in facts_of(before, after, key))
     if was.keys() == is_now.keys() and list(was) != list(is_now):
-        yield "", changed(", ".join(was), ", ".join(is_now), "training", name="order")
+        is_trained = [name for name in was if isinstance(was[name], Parameter)]
+        impact: Impact = "cosmetic" if is_trained == [n for n in is_now if n in is_trained] else "training"
+        yield "", changed(", ".join(was), ", ".join(is_now), impact, name="order")
 
 
 def is_saved(tensor: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""Read the configuration objects that modules share: those of transformers and PEFT, and dataclasses of the user.
+"""Read the configuration objects that modules have or share. `config_objects` lists their kinds.
 
 For classes of libraries the difference from the defaults is recorded, for all others each value. Only attributes of the
 instance and the signature of its class are read. The one call is that of the base class in transformers 4, which has
@@ -10,24 +10,27 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from torch import nn
 
 from bmvis.extraction import introspection
+from bmvis.extraction.config_objects import is_config, is_of_library, values_of
 from bmvis.extraction.setting_values import entries
+from bmvis.extraction.shortened import digest, first_pairs
 from bmvis.model.settings import Configuration, normal
 from bmvis.untrusted import user_text
 
 MAX_CONFIGURATIONS = 32
-MAX_VALUES = 200
-"""Values of one configuration."""
+"""Configurations that are recorded by value. The others of a class are one, with their number and a digest."""
+MAX_VALUES = 1_000
+"""Values of one configuration that are recorded by name. The others are one, with their number and a digest."""
 MAX_NESTING = 3
 """Levels of configurations in configurations, such as `text_config`."""
 _ATTRIBUTES = ("config", "cfg", "hparams", "peft_config")
 _LIBRARIES = ("transformers.", "peft.")
-_BASES = ("PretrainedConfig", "PreTrainedConfig", "PeftConfigMixin")
+_BASES = ("PretrainedConfig", "PreTrainedConfig")
+_HPARAMS = "_hparams"
 _FIELDS = "__dataclass_fields__"
 _NO_DEFAULT = object()
 _PRIVATE = {
@@ -38,7 +41,7 @@ _PRIVATE = {
 _IGNORED = frozenset(
     (
         *("transformers_version", "architectures", "id2label", "label2id", "torch_dtype", "dtype", "name_or_path"),
-        *("problem_type", "model_type", "peft_version", "peft_type", "task_type", "auto_mapping", "revision"),
+        *("model_type", "peft_version", "peft_type", "task_type", "auto_mapping", "revision"),
         *("base_model_name_or_path", "inference_mode", "runtime_config", "generation_config"),
     )
 )
@@ -54,36 +57,55 @@ def find_configurations(modules: Iterable[nn.Module]) -> tuple[Configuration, ..
     seen: dict[int, Any] = {}
     read: dict[int, Any] = {}
     found: list[Configuration] = []
+    for attribute, value in _candidates(modules):
+        if id(value) in read:
+            continue
+        read[id(value)] = value
+        for config in _configs(attribute, value):
+            if id(config) not in seen:
+                values = dict(first_pairs(_values(config, "", 0, seen), MAX_VALUES, "more values"))
+                found.append(Configuration(user_text.class_name(type(config)), values))
+    return _limited(found)
+
+
+def _candidates(modules: Iterable[nn.Module]) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of modules that may be configurations, with the usual ones first."""
+    known: dict[type, bool] = {}
     for module in modules:
         slots = object.__getattribute__(module, "__dict__")
-        for attribute in _ATTRIBUTES:
-            if attribute not in slots or id(slots[attribute]) in read:
-                continue
-            read[id(slots[attribute])] = slots[attribute]
-            for config in _configs(slots[attribute]):
-                if id(config) not in seen and len(found) < MAX_CONFIGURATIONS:
-                    values = dict(_limited(_values(config, "", 0, seen)))
-                    found.append(Configuration(user_text.class_name(type(config)), values))
-    return tuple(found)
+        yield from ((name, slots[name]) for name in (*_ATTRIBUTES, _HPARAMS) if name in slots)
+        for name, value in slots.items():
+            kind = type(value)
+            if kind not in known:
+                known[kind] = is_config(kind)
+            if known[kind] and type(name) is str:
+                yield name, value
 
 
-def _configs(value: Any) -> list[Any]:
-    """Return the configurations in an attribute: itself, or PEFT's by the names of their adapters."""
-    if type(value) is dict:
-        return [item for item in value.values() if _is_of_library(type(item))]
-    return [value] if _is_config(type(value)) else []
-
-
-def _is_config(cls: type) -> bool:
-    is_own = cls is SimpleNamespace or _FIELDS in cls.__dict__
-    return _is_of_library(cls) or (is_own and not introspection.class_module(cls).startswith(("torch.", *_LIBRARIES)))
-
-
-def _is_of_library(cls: type) -> bool:
-    return any(
-        user_text.class_name(base) in _BASES and introspection.class_module(base).startswith(_LIBRARIES)
-        for base in type.mro(cls)
+def _limited(found: list[Configuration]) -> tuple[Configuration, ...]:
+    others: dict[str, list[str]] = {}
+    for config in found[MAX_CONFIGURATIONS:]:
+        others.setdefault(config.type, []).append(repr(config.values))
+    rest = (
+        Configuration(kind, {"more configurations": f"{len(texts)} values {digest(', '.join(texts))}"})
+        for kind, texts in others.items()
     )
+    return (*found[:MAX_CONFIGURATIONS], *rest)
+
+
+def _configs(attribute: str, value: Any) -> list[Any]:
+    """Return the configurations in an attribute: itself, or PEFT's by the names of their adapters.
+
+    Those of transformers and PEFT count in their usual attributes only. Lightning keeps `hparams` in `_hparams`.
+    """
+    kind = type(value)
+    if kind is dict and attribute in _ATTRIBUTES:
+        return [item for item in value.values() if is_of_library(type(item))]
+    if attribute == _HPARAMS and issubclass(kind, dict):
+        return [value]
+    if attribute[:1] == "_" or not is_config(kind):
+        return []
+    return [value] if attribute in _ATTRIBUTES or not is_of_library(kind) else []
 
 
 def _values(config: Any, prefix: str, nesting: int, seen: dict[int, Any]) -> Iterator[tuple[str, str]]:
@@ -91,11 +113,11 @@ def _values(config: Any, prefix: str, nesting: int, seen: dict[int, Any]) -> Ite
     cls = type(config)
     is_library = introspection.class_module(cls).startswith(_LIBRARIES)
     defaults = {"experts_implementation": "eager", **dict(_defaults(cls))} if is_library else {}
-    for attribute, value in list(object.__getattribute__(config, "__dict__").items()):
+    for attribute, value in values_of(config).items():
         name = _PRIVATE.get(attribute, attribute)
-        if type(name) is not str or name[:1] == "_" or name in _IGNORED:
+        if type(name) is not str or name[:1] == "_" or (is_library and name in _IGNORED):
             continue
-        if _is_config(type(value)):
+        if is_config(type(value)):
             if nesting < MAX_NESTING and id(value) not in seen:
                 yield from _values(value, f"{prefix}{name}.", nesting + 1, seen)
             continue
@@ -141,7 +163,3 @@ def _default(field: Any) -> Any:
     if field.default is not dataclasses.MISSING:
         return field.default
     return field.default_factory() if field.default_factory in (list, dict, set, tuple) else _NO_DEFAULT
-
-
-def _limited(values: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    yield from (pair for _, pair in zip(range(MAX_VALUES), values, strict=False))

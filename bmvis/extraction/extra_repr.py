@@ -13,10 +13,13 @@ from torch import nn
 
 from bmvis.extraction import introspection
 from bmvis.extraction.adapter_facts import adapter_facts, is_adapter_class
+from bmvis.extraction.shortened import digest
 from bmvis.untrusted import user_text
 
 MAX_LENGTH = 200
 """Maximum number of characters for one module. Longer text is truncated."""
+MAX_READ = 1_000_000
+"""Characters of truncated text that count for its digest."""
 TIME_LIMIT = 2.0
 """Seconds for the slow calls of one model together. After that, no more modules are called."""
 SLOW_CALL = 0.01
@@ -35,6 +38,8 @@ class ExtraReprReader:
         self.has_none: dict[type, bool] = {}
         self.adapters: set[type] = set()
         """Classes of adapter layers, among those in `has_none`."""
+        self.whole = ""
+        """If the last text was truncated, its length and a digest of all of it."""
 
     def read(self, module: nn.Module) -> str:
         """Return the module's `extra_repr()` as one line without memory addresses; '' if it has none or fails.
@@ -42,6 +47,7 @@ class ExtraReprReader:
         A parametrized module is not called: reading its weights computes them, which changes spectral norms.
         """
         cls = type(module)
+        self.whole = ""
         if cls not in self.has_none:
             if is_adapter_class(cls):
                 self.adapters.add(cls)
@@ -54,6 +60,7 @@ class ExtraReprReader:
             if cls in self.adapters:
                 returned += adapter_facts(module, returned)
             text = _one_line(returned) if isinstance(returned, str) else ""
+            self.whole = _whole(returned) if text.endswith("…") else ""
         except (Exception, SystemExit):
             text = ""  # user code: its failure does not concern the structure
         seconds = time.perf_counter() - started
@@ -77,3 +84,9 @@ def _one_line(text: str) -> str:
     start = str.__getitem__(text, slice(0, 4 * MAX_LENGTH))
     line = user_text.safe_text(_ADDRESS.sub("", " ".join(start.split())))
     return line if len(line) <= MAX_LENGTH else line[: MAX_LENGTH - 1] + "…"
+
+
+def _whole(text: str) -> str:
+    """Return the length of a truncated text and its digest, which is not that of the memory addresses in it."""
+    plain = _ADDRESS.sub("", " ".join(str.__getitem__(text, slice(0, MAX_READ)).split()))
+    return f"{len(plain)} characters {digest(plain)}"

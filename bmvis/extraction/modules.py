@@ -20,13 +20,15 @@ from bmvis.extraction.keras_layers import KerasLayers
 from bmvis.extraction.lightning import missing_layers
 from bmvis.extraction.packed_parameters import may_be_packed
 from bmvis.extraction.settings import SettingsReader
+from bmvis.extraction.shortened import digest
 from bmvis.extraction.state_code import StateCodeReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
 from bmvis.extraction.tied_weights import TiedWeights
-from bmvis.extraction.unregistered import find_unregistered
+from bmvis.extraction.unregistered import Unregistered, find_unregistered
 from bmvis.extraction.versions import find_versions
 from bmvis.gc_pause import paused_gc
 from bmvis.model.preorder import child_path
+from bmvis.model.settings import UNREGISTERED
 from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.untrusted import user_text
 
@@ -99,9 +101,10 @@ def capture_live(model: nn.Module) -> LiveModel:
         raise TypeError(f"expected a torch.nn.Module, got {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
         occurrences = list(walk(model))
-        modules = _read_modules(occurrences)
+        hidden = list(find_unregistered(_named_modules(occurrences)))
+        modules = with_unregistered(_read_modules(occurrences), hidden)
         notes = (
-            *map(unregistered.note, find_unregistered(_named_modules(occurrences))),
+            *map(unregistered.note, hidden),
             *unregistered.frozen_notes(_named_modules(occurrences)),
             *missing_layers(_named_modules(occurrences)),
         )
@@ -123,6 +126,32 @@ def _read_modules(occurrences: list[ModuleOccurrence]) -> tuple[Module, ...]:
     buffers = ((found.path, found.buffers) for found in occurrences)
     reader = _ModuleReader(find_deltas(named_modules), TiedWeights(parameters, buffers), ClassNames(named_modules))
     return tuple([reader.module(*found) for found in occurrences])
+
+
+def with_unregistered(modules: tuple[Module, ...], hidden: Sequence[Unregistered]) -> tuple[Module, ...]:
+    """Return the modules with a setting for each attribute that has unregistered modules or tensors."""
+    if not hidden:
+        return modules
+    changed = list(modules)
+    first_occurrences = [index for index, module in enumerate(modules) if module.shared_with is None]
+    for found in hidden:
+        index = first_occurrences[found.owner]
+        text = f"{unregistered.contents_text(found)} {digest(_contents_text(found))}"
+        settings = {**(changed[index].settings or {}), found.attribute + UNREGISTERED: text}
+        changed[index] = msgspec.structs.replace(changed[index], settings=settings)
+    return tuple(changed)
+
+
+def _contents_text(found: Unregistered) -> str:
+    """Return what decides the behavior of unregistered modules and tensors as text, without their devices."""
+    reader = _ModuleReader({}, TiedWeights((), ()), ClassNames(()))
+    texts: list[object] = [(tuple(tensor.shape), str(tensor.dtype)) for tensor in found.tensors]
+    for module in found.modules:
+        read = reader.module(0, "", "", module, None, introspection.parameters(module), introspection.buffers(module))
+        parameters = [(one.name, one.shape, one.dtype, one.trainable) for one in read.parameters]
+        buffers = [(one.name, one.shape, one.dtype) for one in read.buffers]
+        texts.append((read.import_path, read.extra_repr, read.settings, parameters, buffers))
+    return repr(texts)
 
 
 def walk(root: nn.Module) -> Iterator[ModuleOccurrence]:
@@ -203,7 +232,9 @@ class _ModuleReader:
             buffers=self.buffers(path, module, buffers) if buffers else (),
             extra_repr=extra_repr,
             shared_with=shared_with,
-            settings=self.settings.read(module, extra_repr, depth) if shared_with is None else None,
+            settings=None
+            if shared_with is not None
+            else self.settings.read(module, extra_repr, depth, self.extra_reprs.whole),
             state_code=self.state_codes.read(module),
         )
 

@@ -16,15 +16,16 @@ from torch import nn
 from bmvis.errors import FactoryError, a_type
 from bmvis.extraction import introspection
 from bmvis.extraction.modules import LiveModel
-from bmvis.extraction.setting_values import entries
+from bmvis.extraction.setting_values import entries, text_of
+from bmvis.extraction.shortened import cut, digest, first_pairs
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Parameter
 from bmvis.untrusted import user_text
 
 MAX_CHARACTERS = 60
-"""Maximum length of a hyperparameter as text."""
+"""Maximum length of a hyperparameter as text. A digest follows a text that is cut."""
 MAX_ITEMS = 6
-"""Maximum number of items of a hyperparameter that is a sequence."""
+"""Number of items up to which a hyperparameter that is a sequence is recorded item by item."""
 _RETURNS = (
     "a factory must return a torch.nn.Module, (module, optimizer), (module, [optimizers]) "
     "or (module, module.configure_optimizers())"
@@ -38,11 +39,13 @@ _WRAPPED = 3
 """Depth at which the module in a wrapper object is found: `detector.model.model`."""
 _ATTRIBUTES = 100
 """Number of attributes of a wrapper object that are looked at."""
+MAX_READ = 10_000
+"""Number of items of a hyperparameter that are read."""
 MAX_BITS = 256
 """Size of an integer that is written; Python writes none of more than 4300 digits."""
 MAX_NESTING = 3
 MAX_SETTINGS = 64
-"""Maximum number of arguments of a scheduler."""
+"""Number of arguments of a scheduler that are recorded by name."""
 _OF_SCHEDULERS = ("optimizer", "base_lrs", "last_epoch", "verbose")
 """Attributes of schedulers that are not arguments, or that the parameter groups show."""
 _PARTS = ("_schedulers", "_milestones", "_schedule_phases", "_anneal_func_type")
@@ -122,12 +125,13 @@ def note_groups(live: LiveModel, returned: Sequence[Any]) -> LiveModel:
     for number, group in enumerate(groups):
         for tensor in dict.fromkeys(map(id, _tensors(group))):
             numbers_of.setdefault(tensor, []).append(number)
-    known: set[int] = set()
+    known: dict[int, int] = {}
     replaced: dict[tuple[Parameter, tuple[int, ...]], Parameter] = {}
     modules = []
     for module, own in zip(live.tree.modules, live.parameters, strict=True):
         tensors = [tensor for _, tensor in own]
-        known.update(map(id, tensors))
+        for identity in map(id, tensors):
+            known.setdefault(identity, len(known))
         numbers = [tuple(numbers_of.get(id(tensor), ())) for tensor in tensors]
         numbers += [()] * (len(module.parameters) - len(tensors))  # packed weights of a quantized module
         parameters = []
@@ -142,7 +146,7 @@ def note_groups(live: LiveModel, returned: Sequence[Any]) -> LiveModel:
     return live._replace(tree=msgspec.structs.replace(live.tree, modules=tuple(modules), optimizers=noted))
 
 
-def _optimizer(optimizer: Any, known: set[int], schedulers: Sequence[Any]) -> Optimizer:
+def _optimizer(optimizer: Any, known: Mapping[int, int], schedulers: Sequence[Any]) -> Optimizer:
     own = [s for s in schedulers if introspection.attribute(s, "optimizer") is optimizer]
     return Optimizer(
         type=user_text.safe_text(type(optimizer).__name__),
@@ -159,7 +163,7 @@ def _scheduler_settings(scheduler: Any, nesting: int = 0) -> dict[str, str]:
         if type(name) is not str or name in _OF_SCHEDULERS or (name[:1] == "_" and name not in _PARTS):
             continue
         if name == "milestones" and issubclass(type(value), dict):
-            value = sorted(dict.keys(value))  # MultiStepLR counts how often each one is given
+            value = _milestones(value)
         if name == "_schedule_phases" and type(value) is list:
             value = [phase.get("end_step") for phase in value if type(phase) is dict]
         if name == "_schedulers" and type(value) in (list, tuple):
@@ -168,10 +172,16 @@ def _scheduler_settings(scheduler: Any, nesting: int = 0) -> dict[str, str]:
                 found |= {f"{number}.{key}": text for key, text in inside.items()}
             value = [type(inner) for inner in value]
         found |= dict(entries(name.lstrip("_"), value))
-    return dict(list(found.items())[:MAX_SETTINGS])
+    return dict(first_pairs(found.items(), MAX_SETTINGS, "more settings"))
 
 
-def _group(group: Mapping[Any, Any], known: set[int]) -> ParameterGroup:
+def _milestones(counts: Mapping[Any, Any]) -> list[Any]:
+    """Return the milestones of `MultiStepLR`, which counts how often each one is given."""
+    numbers = {step: count if type(count) is int else 1 for step, count in counts.items()}
+    return [step for step in sorted(numbers) for _ in range(min(numbers[step], MAX_SETTINGS))]
+
+
+def _group(group: Mapping[Any, Any], known: Mapping[int, int]) -> ParameterGroup:
     tensors = list(map(id, _tensors(group)))
     name = group.get("name")
     return ParameterGroup(
@@ -179,7 +189,17 @@ def _group(group: Mapping[Any, Any], known: set[int]) -> ParameterGroup:
         settings={_cut(str(key)): _written(value) for key, value in _settings(group)},
         tensors=len(tensors),
         foreign=sum(tensor not in known for tensor in tensors),
+        order=_order([known.get(tensor, -1) for tensor in tensors]),
     )
+
+
+def _order(places: list[int]) -> tuple[int, ...]:
+    """Return the index of each place among those of the group; () if they are in order, and then the unknown ones."""
+    own = sorted({place for place in places if place >= 0})
+    rank = {place: index for index, place in enumerate(own)} | {-1: -1}
+    order = tuple(rank[place] for place in places)
+    usual = (*range(len(own)), *[-1] * (len(places) - len(own)))
+    return () if order == usual else order
 
 
 def _settings(group: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
@@ -193,7 +213,7 @@ def _written(value: Any, nesting: int = 0) -> str:
     if isinstance(value, torch.Tensor):
         return _written(value.item()) if value.numel() == 1 and not value.is_meta else "a tensor"
     if isinstance(value, float):
-        return f"{float(value):.6g}"
+        return f"{float(value):.8g}"
     if type(value) is int and value.bit_length() > MAX_BITS:
         return "an integer"
     if value is None or type(value) in (bool, int):
@@ -201,15 +221,15 @@ def _written(value: Any, nesting: int = 0) -> str:
     if type(value) is str:
         return _cut(value)
     if type(value) in (tuple, list) and nesting < MAX_NESTING:
-        items = [_written(item, nesting + 1) for item in value[:MAX_ITEMS]] + ["…"] * (len(value) > MAX_ITEMS)
-        return _cut(f"({', '.join(items)})")
+        text = f"({', '.join(_written(item, nesting + 1) for item in value[:MAX_READ])})"
+        return _cut(text) if len(value) <= MAX_ITEMS else f"{len(value)} values {digest(text)}"
     name = introspection.attribute(value, "__name__") if callable(value) else ""
-    return _cut(name if type(name) is str and name else type(value).__name__)
+    known = name if type(name) is str and name else text_of(value)
+    return _cut(known or type(value).__name__)
 
 
 def _cut(text: str) -> str:
-    text = " ".join(user_text.safe_text(text).split())
-    return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"
+    return cut(" ".join(user_text.safe_text(text).split()), MAX_CHARACTERS)
 
 
 def _is_optimizer(thing: Any) -> bool:

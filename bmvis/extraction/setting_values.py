@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import enum
 import functools
-import hashlib
 import re
 import time
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import torch
 from torch import nn
 
+from bmvis.extraction.config_objects import is_config, values_of
 from bmvis.extraction.names import callable_name
+from bmvis.extraction.shortened import digest
 from bmvis.untrusted import user_text
 
 MAX_STRING = 80
 """Maximum length of a string that is recorded, in characters."""
 MAX_TEXT = 200
 """Maximum length of the text of a sequence, in characters. A longer one is recorded as its length and a digest."""
-MAX_ITEMS = 4_096
-"""Maximum number of items of a sequence or dictionary, including those of nested ones."""
+MAX_ITEMS = 65_536
+"""Maximum number of items of a sequence or dictionary, including those of nested ones. Of a larger one, only the number
+is recorded."""
 MAX_ENTRIES = 64
 """Maximum number of entries of a dictionary that are settings of their own; a larger one is one setting."""
 MAX_NESTING = 3
@@ -93,12 +97,15 @@ def _text(value: Any, name: str, room: _Room) -> str | None:
         return _string(str.__getitem__(value, slice(0, MAX_STRING + 1)), name)
     if issubclass(kind, int | float):
         return _number(value)
-    if kind is complex or kind is range:
+    if kind in _WRITTEN:
         return repr(value)
-    if kind is torch.dtype:
-        return str(value)
     if issubclass(kind, tuple | list | set | frozenset | dict):
         return _collection(value, name, room)
+    if is_config(kind):  # in a sequence or dictionary
+        return _collection(values_of(value), name, room)
+    if kind is slice:
+        parts = [_text(part, name, room) for part in (value.start, value.stop, value.step)]
+        return f"slice({', '.join(map(str, parts))})"
     if kind.__module__ == "numpy" and kind.__name__.startswith(("float", "int", "bool")):
         return _text(value.item(), name, room)
     if issubclass(kind, nn.Module):  # in a list, where PyTorch does not see it
@@ -153,6 +160,10 @@ def _is_now(value: float) -> bool:
     return abs(value) > 1e9 and any(abs(value / scale - time.time()) < _DAY for scale in (1, 1e3, 1e6, 1e9))
 
 
+_WRITTEN = frozenset((complex, range, Fraction, Decimal, torch.dtype, torch.layout, torch.memory_format, torch.qscheme))
+"""Types whose `repr` is the text of a value."""
+
+
 class _Room:
     """How many items and levels of a value are left to read: a list can have itself as an item."""
 
@@ -165,6 +176,8 @@ def _collection(value: Any, name: str, room: _Room) -> str | None:
     """Return the text of a sequence or dictionary, or the number of its items and a digest if that is long."""
     kind = next(base for base in (tuple, list, set, frozenset, dict) if issubclass(type(value), base))
     count = kind.__len__(value)
+    if count > MAX_ITEMS:
+        return f"{count} values"
     if not room.levels or count > room.items:
         return None
     room.items -= count
@@ -173,7 +186,7 @@ def _collection(value: Any, name: str, room: _Room) -> str | None:
     room.levels += 1
     if text is None or len(text) <= MAX_TEXT:
         return text
-    return f"{count} values #{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+    return f"{count} values {digest(text)}"
 
 
 def _sequence(kind: type, value: Any, name: str, room: _Room) -> str | None:

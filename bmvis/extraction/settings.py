@@ -14,13 +14,16 @@ import torch
 from torch import nn
 
 from bmvis.extraction import introspection
+from bmvis.extraction.config_objects import is_config
 from bmvis.extraction.setting_values import callable_text, entries, text_of
+from bmvis.extraction.shortened import first_items, first_pairs
 from bmvis.model.settings import DEFAULT, MODE, arguments, normal
 from bmvis.untrusted import user_text
 
-MAX_SETTINGS = 64
-"""Settings of one module that are recorded."""
+MAX_SETTINGS = 256
+"""Settings of one module that are recorded by name. The others are one setting with their number and a digest."""
 MAX_HOOKS = 16
+"""Hooks of one kind that are recorded by name."""
 _HOOKS = {
     "_forward_pre_hooks": "forward_pre_hooks",
     "_forward_hooks": "forward_hooks",
@@ -113,7 +116,7 @@ class SettingsReader:
         self._modes: list[bool] = []
         """Whether each module from the root to the last one is in training mode."""
 
-    def read(self, module: nn.Module, extra_repr: str, depth: int) -> dict[str, str] | None:
+    def read(self, module: nn.Module, extra_repr: str, depth: int, whole: str = "") -> dict[str, str] | None:
         """Return the settings of a module; None if there are none.
 
         Call it for the modules in preorder: the mode of a module is a setting if it differs from that of the parent.
@@ -122,9 +125,12 @@ class SettingsReader:
             module: the module.
             extra_repr: the result of its `extra_repr()`; what it shows is left out.
             depth: the number of levels below the root.
+            whole: if `extra_repr` is truncated, its length and digest.
         """
         slots = object.__getattribute__(module, "__dict__")
         found = self._plain(type(module), slots, extra_repr)
+        if whole:
+            found = self._one({**(found or {}), "extra_repr": whole})
         modes = self._modes
         del modes[depth:]
         above = modes[-1] if modes else None
@@ -164,14 +170,19 @@ class SettingsReader:
         shown = self._arguments.get(extra_repr)
         if shown is None:
             shown = self._arguments[extra_repr] = {name: normal(text) for name, text in arguments(extra_repr).items()}
+        found = self._named(cls, plan, slots, shown)
+        yield from first_pairs(found, MAX_SETTINGS, "more settings")
+
+    def _named(
+        self, cls: type, plan: _Plan, slots: Mapping[str, Any], shown: Mapping[str, str | None]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the settings of a module that its `extra_repr()` does not show, and that are not defaults."""
         defaults = self._defaults_of(cls)
         positional = {value for name, value in shown.items() if name.isdecimal()} if plan.is_torch else ()
-        left = MAX_SETTINGS
         for attribute in plan.attributes:
             for name, text, plain in self._entries(attribute, slots[attribute]):
                 is_shown = shown.get(name.removesuffix(DEFAULT)) == plain or plain in positional
-                if left and not is_shown and (name not in defaults or defaults[name] != plain):
-                    left -= 1
+                if not is_shown and (name not in defaults or defaults[name] != plain):
                     yield name, text
 
     def _entries(self, attribute: str, value: Any) -> list[_Entry]:
@@ -192,6 +203,8 @@ class SettingsReader:
 
 
 def _entries(attribute: str, value: Any) -> list[_Entry]:
+    if is_config(type(value)):
+        return []  # the model records it as a configuration
     return [(name, text, normal(text)) for name, text in entries(attribute, value)]
 
 
@@ -250,10 +263,10 @@ def _arguments_with_default(function: FunctionType) -> Iterator[tuple[str, Any]]
 def _hooks(slots: Mapping[str, Any], hooks: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for slot in hooks:
         if _size(slots[slot]):
-            names = [_hook(function) for function in list(dict.values(slots[slot]))[:MAX_HOOKS]]
+            names = [_hook(function) for function in list(dict.values(slots[slot]))]
             names = [found for found in names if not found.startswith(_LAZY)]
             if names:
-                yield _HOOKS[slot], " + ".join(names)
+                yield _HOOKS[slot], " + ".join(first_items(names, MAX_HOOKS))
 
 
 def _size(registered: Any) -> int:

@@ -14,10 +14,11 @@ from torch import nn
 
 from bmvis.extraction import introspection
 from bmvis.extraction.names import callable_name
+from bmvis.extraction.shortened import first_items
 from bmvis.model.state_code import NO_CODE, StateCode
 
 MAX_HOOKS = 16
-"""Maximum number of hooks of one module that are recorded."""
+"""Maximum number of hooks of one module that are recorded by name."""
 _SAVING = ("_save_to_state_dict", "state_dict")
 _LOADING = ("_load_from_state_dict", "load_state_dict")
 _SAVING_HOOKS = ("_state_dict_hooks", "_state_dict_pre_hooks")
@@ -98,7 +99,6 @@ def _full_name(function: Any) -> str:
 
 def _hooks(registered: Any) -> Iterator[str]:
     """Yield the full names of a module's hooks, except hooks of PyTorch that the comparison handles."""
-    for hook in list(registered.values())[:MAX_HOOKS] if isinstance(registered, dict) else ():
-        name = callable_name(hook)
-        if not name.startswith(_KNOWN):
-            yield name
+    hooks = list(registered.values()) if isinstance(registered, dict) else ()
+    names = [name for hook in hooks if not (name := callable_name(hook)).startswith(_KNOWN)]
+    yield from first_items(names, MAX_HOOKS)

@@ -37,6 +37,9 @@ _SCALARS = frozenset((bool, int, float, str, type(None)))
 class Unregistered(NamedTuple):
     """An attribute with modules or trainable tensors that are not registered anywhere in the model."""
 
+    owner: int
+    """Index of the module that has the attribute, among the modules that were searched."""
+    attribute: str
     path: str
     """Path of the attribute, such as `encoder.layers`."""
     container: str
@@ -63,7 +66,7 @@ def find_unregistered(named_modules: Iterable[tuple[str, nn.Module]]) -> Iterato
         seen.update(id(buffer) for _, buffer in introspection.buffers(module))
     classes: set[type] = set()
     searched: set[int] = set()
-    for path, module in named_modules:
+    for owner, (path, module) in enumerate(named_modules):
         attributes = list(object.__getattribute__(module, "__dict__").items())
         if type(module) not in classes:
             classes.add(type(module))
@@ -75,7 +78,7 @@ def find_unregistered(named_modules: Iterable[tuple[str, nn.Module]]) -> Iterato
                 continue  # many modules have one configuration
             searched.add(id(value))
             if _may_contain(value):
-                found = _look_into(child_path(path, user_text.safe_text(name)), value, seen)
+                found = _look_into((owner, path, user_text.safe_text(name)), value, seen)
                 if found is not None:
                     yield found
 
@@ -93,13 +96,18 @@ def _class_attributes(cls: type) -> list[tuple[str, Any]]:
 
 def note(found: Unregistered) -> str:
     """Return a note for the build log."""
-    what = [_counted(found.contained, "module")] if found.contained else []
-    what += [_counted(len(found.tensors), "trainable tensor")] if found.tensors else []
     verb = f"is {found.container} with" if found.container else "is"
     return (
-        f"{found.path} {verb} {' and '.join(what)} ({_counted(found.parameters, 'parameter')}) that PyTorch doesn't "
+        f"{found.path} {verb} {contents_text(found)} that PyTorch doesn't "
         f"register: not in the tree, in parameters(), or in the state dict"
     )
+
+
+def contents_text(found: Unregistered) -> str:
+    """Return what an attribute has: `2 modules (42 parameters)`."""
+    what = [_counted(found.contained, "module")] if found.contained else []
+    what += [_counted(len(found.tensors), "trainable tensor")] if found.tensors else []
+    return f"{' and '.join(what)} ({_counted(found.parameters, 'parameter')})"
 
 
 def call_note(found: Unregistered, called: Container[int]) -> str:
@@ -148,7 +156,7 @@ def _is_container(value: object) -> bool:
     return introspection.attribute(type(value), "__dataclass_fields__") is not None
 
 
-def _look_into(path: str, value: Any, seen: set[int]) -> Unregistered | None:
+def _look_into(owner_path_name: tuple[int, str, str], value: Any, seen: set[int]) -> Unregistered | None:
     contained = [thing for thing in _things(value, MAX_NESTING) if id(thing) not in seen]
     modules = _with_children([thing for thing in contained if isinstance(thing, nn.Module)], seen)
     tensors = [thing for thing in contained if isinstance(thing, torch.Tensor) and _is_trainable(thing)]
@@ -161,7 +169,9 @@ def _look_into(path: str, value: Any, seen: set[int]) -> Unregistered | None:
     container = "" if isinstance(value, nn.Module | torch.Tensor) else a_type(value)
     count = len({id(thing) for thing in contained if isinstance(thing, nn.Module)})
     elements = sum(map(_elements, parameters.values()))
-    return Unregistered(path, container, tuple(modules), count, tuple(distinct.values()), elements)
+    owner, path, name = owner_path_name
+    whole = child_path(path, name)
+    return Unregistered(owner, name, whole, container, tuple(modules), count, tuple(distinct.values()), elements)
 
 
 def _things(value: Any, levels: int) -> Iterator[Any]:

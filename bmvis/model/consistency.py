@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from bmvis.model.dataflow import Dataflow
+from bmvis.model.optimizer import ParameterGroup
 from bmvis.model.tree import Buffer, Model, Module, Parameter
 
 MAX_MODULES = 1_000_000
@@ -40,9 +41,11 @@ def _problems(model: Model) -> Iterator[str]:
     yield from _unknown_places(model)
     if not 0 <= model.active <= MAX_NUMBER:
         yield f"it has {model.active} active parameters"
-    groups = sum(len(optimizer.groups) for optimizer in model.optimizers)
+    groups = [group for optimizer in model.optimizers for group in optimizer.groups]
+    for number, group in enumerate(groups):
+        yield from _wrong_group(group, number)
     for module in model.modules:
-        yield from _wrong_numbers(module, groups)
+        yield from _wrong_numbers(module, len(groups))
     if model.dataflow:
         yield from _wrong_dataflow(model.dataflow)
     try:
@@ -110,6 +113,14 @@ def _wrong_numbers(module: Module, groups: int) -> Iterator[str]:
             yield f"{module.name!r} has numbers of its call that are out of range"
         if any(size < 0 for output in (*call.outputs, *call.inputs) for size in (*(output.shape or ()), *output.most)):
             yield f"{module.name!r} has a call with a tensor of a negative size"
+
+
+def _wrong_group(group: ParameterGroup, number: int) -> Iterator[str]:
+    count = group.tensors
+    if group.order and not (len(group.order) == count and all(-1 <= index < count for index in group.order)):
+        yield f"its parameter group {number} has an order of other tensors"
+    if not 0 <= group.foreign <= count <= MAX_NUMBER:
+        yield f"its parameter group {number} has {group.foreign} of {count} tensors that are not the model's"
 
 
 def _wrong_tensor(tensor: Parameter | Buffer) -> Iterator[str]:

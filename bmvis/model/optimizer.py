@@ -16,6 +16,9 @@ class ParameterGroup(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unk
     """Number of tensors in the group."""
     foreign: int = 0
     """Number of tensors in the group that are not parameters of the model."""
+    order: tuple[int, ...] = ()
+    """For each tensor, its index among the group's parameters in the order of the model; -1 if it is not the model's.
+    Empty for the order of the model, followed by the tensors that are not the model's."""
 
 
 class Optimizer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

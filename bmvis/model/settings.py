@@ -19,11 +19,15 @@ MODE = "training"
 """The setting for the mode of a module that differs from the mode of the module above it."""
 DEFAULT = ".default"
 """The end of names of settings of PEFT's only adapter, if that has no name."""
+UNREGISTERED = " (not registered)"
+"""The end of names of settings that count the unregistered modules and tensors of an attribute."""
 ModuleSettings = Mapping[str, str]
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan")
 _OTHER = re.compile(rf"{_NUMBER.pattern}|None|True|False")
 """Texts of values that are no strings: a string that reads like one stays quoted."""
 _ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
+
+_DIGEST = re.compile(r"(?:(?<= values)|(?<= characters)|(?<=\))|(?<=…)) #[0-9a-f]{8}$")
 
 _IN_CLASS = re.compile(r"(?:\b[A-Z]\w*\.)*[^.]+$")
 """The last part of a name, with the classes before it: two classes can have methods of one name."""
@@ -67,6 +71,11 @@ def normal(text: str | None) -> str | None:
         return f"{float(text):.8g}"
     is_quoted = len(text) > 2 and text[0] == text[-1] == "'" and not _OTHER.fullmatch(text[1:-1])
     return text[1:-1] if is_quoted else text
+
+
+def without_digest(text: str) -> str:
+    """Return a text without the digest of what it leaves out: `300 values` for `300 values #1f0c2a9b`."""
+    return _DIGEST.sub("", text)
 
 
 def items_of(text: str) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from changed_models import CHANGES, Build
+from more_changed_models import MORE_CHANGES
 from torch import nn
 
 from bmvis.comparison.drift import Drift, find_drift
@@ -20,6 +21,7 @@ from bmvis.model.tree import Model
 pytest.importorskip("transformers")
 pytest.importorskip("peft")
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
+ALL = CHANGES | MORE_CHANGES
 EFFECTS = {
     "numerics": "old checkpoints load, but outputs differ",
     "training": "old checkpoints load; training differs",
@@ -64,7 +66,7 @@ def owners(old: Built, new: Built) -> dict[str, str] | None:
         except ValueError:
             return None
         for parameter, state in loaded.state.items():
-            found[is_now[id(parameter)]] = was[id(parameters[int(state["step"])])]
+            found[is_now.get(id(parameter), "")] = was.get(id(parameters[int(state["step"])]), "")
     return found
 
 
@@ -76,7 +78,7 @@ def loads(state: dict[str, Any], model: nn.Module, *, strict: bool) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("before", "after", "impact", "lines"), CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize(("before", "after", "impact", "lines"), ALL.values(), ids=ALL)
 def test_change_is_reported_in_few_lines_with_its_class(
     before: Build, after: Build, impact: str | None, lines: int
 ) -> None:
@@ -93,7 +95,7 @@ def test_change_is_reported_in_few_lines_with_its_class(
         assert not note
         return
     found, keys = owners(old, new), drift.key_map(guess=True)
-    moved = [name for name, owner in (found or {}).items() if keys.get(owner, owner) != name]
+    moved = [name for name, owner in (found or {}).items() if name and keys.get(owner, owner) != name]
     assert (drift.optimizer_state.loads, list(drift.optimizer_state.moved)) == (found is not None, moved)
     assert bool(note) == bool(moved or (found is None and is_loaded))
 

@@ -1,5 +1,8 @@
 """Which values of a configuration are recorded."""
 
+import argparse
+import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,3 +56,94 @@ def test_all_values_are_recorded_if_the_base_class_cannot_be_made(monkeypatch):
     monkeypatch.setattr(PretrainedConfig, "__init__", lambda self, required: None)
     (found,) = capture(configured(config)).configurations
     assert found.values == {"return_dict": "True", "is_decoder": "False"}
+
+
+@dataclasses.dataclass
+class Head:
+    width: int = 3
+    dtype: str = "float16"
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    width: int = 3
+
+
+class DictConfig:
+    """A dictionary of OmegaConf: its entries are nodes."""
+
+    __module__ = "omegaconf.dictconfig"
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("no code of a configuration runs")
+
+
+class AnyNode:
+    __module__ = "omegaconf.nodes"
+
+    def __init__(self, value: Any) -> None:
+        self._val = value
+
+
+def of_attrs() -> Any:
+    attrs = pytest.importorskip("attrs")
+    return attrs.make_class("Given", {"width": attrs.field(default=3)}, slots=True)()
+
+
+def of_pydantic() -> Any:
+    pydantic = pytest.importorskip("pydantic")
+    return pydantic.create_model("Given", width=(int, 3))()
+
+
+@pytest.mark.parametrize(
+    ("make", "recorded"),
+    [
+        (Head, {"width": "3", "dtype": "float16"}),
+        (Slotted, {"width": "3"}),
+        (lambda: SimpleNamespace(width=3), {"width": "3"}),
+        (lambda: argparse.Namespace(width=3), {"width": "3"}),
+        (of_attrs, {"width": "3"}),
+        (of_pydantic, {"width": "3"}),
+        (
+            lambda: DictConfig({"width": AnyNode(3), "inner": DictConfig({"act": AnyNode("relu")})}),
+            {"width": "3", "inner.act": "relu"},
+        ),
+        (
+            lambda: SimpleNamespace(heads=[Head(1), Head(2)]),
+            {"heads": "({dtype: float16, width: 1}, {dtype: float16, width: 2})"},
+        ),
+    ],
+    ids=["data class", "slots", "namespace", "argparse", "attrs", "pydantic", "OmegaConf", "in a list"],
+)
+@pytest.mark.parametrize("attribute", ["config", "args", "options"])
+def test_configuration_of_any_attribute_is_recorded(make, recorded, attribute):
+    model = Named()
+    setattr(model, attribute, make())
+    (found,) = capture(model).configurations
+    assert found.values == recorded
+    assert not capture(model).root.settings
+
+
+def test_hyperparameters_of_lightning_are_recorded():
+    model = Named()
+    model._hparams = type("AttributeDict", (dict,), {})(width=3)
+    (found,) = capture(model).configurations
+    assert (found.type, found.values) == ("AttributeDict", {"width": "3"})
+
+
+def test_configurations_and_values_beyond_the_limits_count():
+    def captured(last: int) -> Any:
+        blocks = [configured(SimpleNamespace(number=number)) for number in (*range(39), last)]
+        wide = configured(SimpleNamespace(**{f"k{number}": number for number in range(1_100)}, last=last))
+        return capture(nn.Sequential(wide, *blocks)).configurations
+
+    found = captured(1)
+    assert len(found) == 33
+    assert list(found[0].values)[-1] == "more values"
+    assert found[-1].values["more configurations"].startswith("9 values #")
+    assert found == captured(1)
+    other = captured(2)
+    assert [before == after for before, after in zip(found, other, strict=True)] == [False, *[True] * 31, False]

@@ -1,0 +1,105 @@
+"""Recognize configuration objects, and read their values without code of their classes.
+
+Configurations are those of transformers and PEFT, `SimpleNamespace`, `argparse.Namespace`, data classes, classes of
+attrs, models of pydantic, and the dictionaries of OmegaConf and ml_collections. What they keep is read: an
+interpolation of OmegaConf stays `${width}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from types import MemberDescriptorType, SimpleNamespace
+from typing import Any
+
+from torch import nn
+
+from bmvis.extraction import introspection
+from bmvis.untrusted import user_text
+
+_LIBRARIES = ("transformers.", "peft.")
+_BASES = ("PretrainedConfig", "PreTrainedConfig", "PeftConfigMixin")
+_PLAIN = frozenset((bool, int, float, str, type(None), dict, list, tuple, set))
+_MARKS = ("__dataclass_fields__", "__attrs_attrs__")
+"""Attributes of data classes, and of classes of attrs."""
+_STORES: Mapping[tuple[str, str], str] = {
+    ("omegaconf.", "DictConfig"): "_content",
+    ("ml_collections.", "ConfigDict"): "_fields",
+}
+"""Classes of libraries, by the start of their module and their name, with the attribute that has the entries."""
+_NODES = {"omegaconf.": ("_content", "_val"), "ml_collections.": ("_value",)}
+"""Attributes with the value of an entry."""
+
+
+def is_config(cls: type) -> bool:
+    """Return whether instances of a class are configurations."""
+    if cls in _PLAIN or issubclass(cls, nn.Module | type):
+        return False
+    if is_of_library(cls) or _store(cls) or issubclass(cls, SimpleNamespace | argparse.Namespace):
+        return True
+    if introspection.class_module(cls).startswith(("torch.", *_LIBRARIES)):
+        return False
+    return any(mark in cls.__dict__ for mark in _MARKS) or any(
+        user_text.class_name(base) == "BaseModel" and introspection.class_module(base).startswith("pydantic.")
+        for base in type.mro(cls)
+    )
+
+
+def is_of_library(cls: type) -> bool:
+    """Return whether a class is a configuration of transformers or PEFT."""
+    return any(
+        user_text.class_name(base) in _BASES and introspection.class_module(base).startswith(_LIBRARIES)
+        for base in type.mro(cls)
+    )
+
+
+def values_of(config: Any) -> dict[Any, Any]:
+    """Return the values of a configuration, or of a dictionary, by their names."""
+    if issubclass(type(config), dict):
+        return dict(dict.items(config))
+    own = dict(_slots(config)) | dict(_attributes(config))
+    store = _store(type(config))
+    if not store:
+        return own
+    kept = own.get(store)
+    return {key: _plain(value) for key, value in dict.items(kept)} if isinstance(kept, dict) else {}
+
+
+def _store(cls: type) -> str:
+    for base in type.mro(cls):
+        for (module, name), store in _STORES.items():
+            if user_text.class_name(base) == name and introspection.class_module(base).startswith(module):
+                return store
+    return ""
+
+
+def _plain(value: Any) -> Any:
+    """Return the value of an entry. An entry with entries of its own is returned unchanged."""
+    cls = type(value)
+    if is_config(cls):
+        return value
+    for module, names in _NODES.items():
+        if introspection.class_module(cls).startswith(module):
+            own = _attributes(value)
+            kept = next((own[name] for name in names if name in own), None)
+            return [_plain(item) for item in kept] if isinstance(kept, list) else kept
+    return value
+
+
+def _attributes(thing: Any) -> Mapping[Any, Any]:
+    try:
+        found = object.__getattribute__(thing, "__dict__")
+    except AttributeError:  # all attributes are slots
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _slots(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that are slots of a class, as those of `@dataclass(slots=True)`."""
+    for base in reversed(type.mro(type(thing))):
+        for name, member in list(base.__dict__.items()):
+            if type(member) is MemberDescriptorType:
+                try:
+                    yield name, member.__get__(thing)
+                except AttributeError:
+                    continue  # not set
