@@ -138,12 +138,19 @@ def _side(
     if first is None:
         return 1 if strand.head is None or strand.head.source.kind != "entry" or is_skip(strand.head.net) else -1
     if first.kind == "entry":
+        opened = next((cell for cell in strand.cells if cell.grid), None)
+        around = [cell for cell in trunk.cells if opened and cell.grid and cell.row <= opened.row < cell.end_row]
+        if opened and around:  # such as a decoder next to its encoder, in the frame of the model
+            return -1 if opened.order < around[0].order else 1
         return 1 if is_skip(first.net) else -1
     if first.kind == "exit":
         return first.exit_side
     peers = [cell for cell in trunk.cells if cell.row <= first.row < cell.end_row]
     if strand.head or (peers and first.kind == "end" and len(strand.cells) > 1):
         return -1 if peers and first.order < peers[0].order else 1
+    entered = [link.target.grid.entries[link.net] for link in strand.tails if link.target.grid]
+    if first.kind == "end" and len(entered) == len(strand.tails) > 0 and all(pin > 0 for pin in entered):
+        return 1  # above the place where the value enters a frame
     return None
 
 

@@ -138,6 +138,21 @@ def test_an_encoder_is_next_to_its_decoder() -> None:
     assert encoder.right < decoder.left
 
 
+def test_an_encoder_in_the_frame_of_a_model_is_left_of_its_decoder() -> None:
+    text = (
+        "in:ids > model.encoder.embed; model.encoder.embed > model.encoder.layers.0..x2; "
+        "model.encoder.layers.0..x2 > model.encoder.norm; in:decoder_ids > model.decoder.embed; "
+        "model.decoder.embed > model.decoder.layers.0..x2; model.encoder.norm > model.decoder.layers.0..x2; "
+        "model.decoder.layers.0..x2 > model.decoder.norm; model.decoder.norm > head; head > out:logits; "
+        "model.encoder.norm > out:encoded"
+    )
+    drawing = drawn(text)
+    encoder, decoder = (p.area for p in drawing.frames if p.frame.path in ("model.encoder", "model.decoder"))
+    assert encoder.right < decoder.left
+    ids, decoder_ids = (placed.area for placed in drawing.boxes if placed.box.kind == "input")
+    assert ids.right < decoder_ids.left
+
+
 def test_a_shape_is_next_to_the_line_where_it_changes() -> None:
     figure = parse_edge_list("in:x > a; a > b; b > out:y")
     edges = [
