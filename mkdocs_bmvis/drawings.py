@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from bmvis.errors import BmvisError
-from bmvis.render.html.kept import is_own
+from bmvis.render.html.cached_html import is_own
 from bmvis.source import fingerprint
 from bmvis.source.cache import Cache, KeptHtml
 from bmvis.source.pattern_matches import passed_over_text

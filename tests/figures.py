@@ -8,7 +8,7 @@ import msgspec
 
 from bmvis.render.html.figure import to_figure
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
-from bmvis.view.figure.layout.draw import draw
+from bmvis.view.figure.layout.checked_drawing import draw
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.figure.notation import parse_edge_list
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from bmvis.worker import client, started
+from bmvis.worker import client, server_process
 from bmvis.worker.fork_server import ForkServer
 
 _MAX_SERVERS = 2
@@ -88,7 +88,7 @@ class SharedServer:
 def _state(python: str, path: list[str]) -> tuple[object, ...]:
     """Return what a worker process gets from this process when it starts."""
     environment = {name: value for name, value in os.environ.items() if name not in _OF_RUN}
-    return python, tuple(path), tuple(sorted(environment.items())), tempfile.gettempdir(), started.PACKAGE
+    return python, tuple(path), tuple(sorted(environment.items())), tempfile.gettempdir(), server_process.PACKAGE
 
 
 @contextmanager

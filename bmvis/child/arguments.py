@@ -26,7 +26,7 @@ from torch import nn
 from bmvis.errors import FactoryError, InvalidReferenceError, nearest
 from bmvis.reference import Reference
 from bmvis.reference_arguments import Symbol
-from bmvis.source.allow import EVERYTHING, parse_entry
+from bmvis.source.allowed_references import EVERYTHING, parse_entry
 
 _HINT = (
     "a name can be a torch data type, or a member or class that the default or annotation of the parameter has;"

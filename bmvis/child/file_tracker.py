@@ -23,10 +23,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from bmvis.child import INITIAL_ENVIRONMENT, command_files, listed_files, source_opens
+from bmvis.child.environment_reads import VariableReads
 from bmvis.child.file_record import AccessKey, FileRecord
 from bmvis.child.project_paths import below, open_folder, source_path
 from bmvis.child.reentry import once
-from bmvis.child.variables import VariableReads
 from bmvis.source import fingerprint
 
 _getframe = sys._getframe

@@ -1,7 +1,7 @@
 """Collect what other Python processes of a model access, such as the workers of `multiprocessing`.
 
 Forks write to a file in memory (Linux only), and new interpreters to a file in the folder of the worker
-(`bmvis.child.spawned`).
+(`bmvis.child.multiprocessing_reads`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from bmvis.child.spawned import NAME
+from bmvis.child.multiprocessing_reads import NAME
 from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.process_tree import MARK
 

@@ -2,7 +2,7 @@
 
 A gallery can name `zoo:bert_*`. Such a pattern matches, in the order of the module, each public name that gives a model
 without arguments, or with those of the pattern: `zoo:bert_*(pretrained=False)`. Public names are those that a wildcard
-of the allow list matches (`bmvis.child.allowed`). They are:
+of the allow list matches (`bmvis.child.allowed_objects`). They are:
 
 - a function, `functools.partial`, cached function, bound method or callable object whose arguments all have defaults,
   unless it is a coroutine function, or its return annotation excludes a module;
@@ -25,7 +25,7 @@ from typing import Any
 import msgspec
 from torch import nn
 
-from bmvis.child import allowed
+from bmvis.child import allowed_objects
 from bmvis.child.defaults import with_defaults
 from bmvis.errors import FactoryError, a_type
 from bmvis.reference import Reference
@@ -50,7 +50,7 @@ def matching_factories(module: ModuleType, pattern: Reference, defaults: Default
     """Return a reference for each name in `module` that gives a model, and the names that were passed over."""
     found, passed_over = [], []
     call = f"({pattern.given})" if pattern.called else ""
-    for name, value in allowed.offered(module):
+    for name, value in allowed_objects.offered(module):
         if not fnmatchcase(name, pattern.attribute):
             continue
         reason = _reason(value, pattern, name, defaults)
@@ -64,7 +64,7 @@ def matching_factories(module: ModuleType, pattern: Reference, defaults: Default
 def model_names(module: ModuleType) -> list[str]:
     """Return the public names in `module` that give a model without arguments."""
     pattern = Reference("", module.__name__, "*")
-    return [name for name, value in allowed.offered(module) if _reason(value, pattern) is None]
+    return [name for name, value in allowed_objects.offered(module) if _reason(value, pattern) is None]
 
 
 def each_reference(module: ModuleType, pattern: Reference, defaults: Defaults = ()) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _foreign(module: ModuleType, pattern: Reference) -> Iterator[str]:
     """Yield the names of models that the module imports from other packages, and does not list in `__all__`."""
     for name, value in list(vars(module).items()):
         is_public = not name.startswith("_") and not isinstance(value, ModuleType)
-        if not is_public or not fnmatchcase(name, pattern.attribute) or allowed.offers(module, name, value):
+        if not is_public or not fnmatchcase(name, pattern.attribute) or allowed_objects.offers(module, name, value):
             continue
         if _reason(value, pattern) is None:
             yield f"{name} (not in __all__)" if hasattr(module, "__all__") else f"{name} (imported, not in __all__)"

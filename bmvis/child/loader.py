@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from bmvis.child import allowed, arguments, failure_hints, listing, reference_hints, tracebacks
+from bmvis.child import allowed_objects, arguments, failure_hints, listing, reference_hints, tracebacks
 from bmvis.child.boundary import user_code
 from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.extraction import optimizers
 from bmvis.reference import Reference, parse_reference
-from bmvis.source.allow import EVERYTHING
+from bmvis.source.allowed_references import EVERYTHING
 from bmvis.source.default_arguments import Defaults
 from bmvis.untrusted import user_text
 
@@ -62,18 +62,18 @@ def import_object(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) 
     where = reference.module
     for index, name in enumerate(reference.attribute.split(".")):
         if index:
-            allowed.require_step(reference, allow, name, found)
+            allowed_objects.require_step(reference, allow, name, found)
         try:
             with user_code():
                 found = getattr(found, name)
         except AttributeError as error:
             raise FactoryError(f"{where!r} has no {name!r}", hint=reference_hints.for_attribute(name, found)) from error
         where = f"{where}.{name}"
-    allowed.require(reference, allow, module, found)
+    allowed_objects.require(reference, allow, module, found)
     if reference.key is None:
         return found
     value = _value(found, reference.key, where)
-    allowed.require_value(reference, allow, module, value)
+    allowed_objects.require_value(reference, allow, module, value)
     return value
 
 

@@ -22,7 +22,7 @@ from bmvis.worker.protocol import Job
 from bmvis.worker.reply_file import write_answer
 
 if TYPE_CHECKING:
-    from bmvis.child.template import Template
+    from bmvis.child.fork_template import Template
 
 _exit, _getpid, _write, _encode = os._exit, os.getpid, os.write, msgspec.msgpack.encode
 """References from before user code runs, because it can replace these functions: coverage patches `os._exit`

@@ -1,6 +1,6 @@
 """Start the worker's child process, which imports torch and user code so that the docs build does not.
 
-`bmvis.worker.started` runs it with `runpy`; no module imports it. The contract:
+`bmvis.worker.server_process` runs it with `runpy`; no module imports it. The contract:
 
 - The arguments are `forking`, `single` or `ahead`, a DIRECTORY for replies, a file descriptor, and the entries of
   `sys.path` for user code as a JSON list; an empty list is the default path of this Python.
@@ -39,7 +39,7 @@ def main() -> None:
 
         supervise(int(descriptor), Path(directory), path)
     else:
-        from bmvis.child.single import build_one
+        from bmvis.child.single_process import build_one
 
         build_one(int(descriptor), Path(directory), path, is_ahead=mode == "ahead")
 

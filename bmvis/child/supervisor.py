@@ -79,6 +79,6 @@ class _Supervisor:
         self._parent.close()
         has_own_cuda_check = CUDA_CHECK not in os.environ
         os.environ.setdefault(CUDA_CHECK, "1")
-        from bmvis.child.template import Template
+        from bmvis.child.fork_template import Template
 
         Template(parent, self._directory, self._path, has_own_cuda_check=has_own_cuda_check).serve_first()

@@ -37,7 +37,7 @@ def use_path(request: Request, path: list[str]) -> None:
     """
     sys.argv[:] = ["bmvis"]
     main = sys.modules["__main__"]
-    main.__spec__, main.__file__ = None, str(Path(__file__).with_name("spawned.py"))
+    main.__spec__, main.__file__ = None, str(Path(__file__).with_name("multiprocessing_reads.py"))
     sys.path[:] = [*request.path, *path]
     enter_folder(request)
     tracebacks.start_folder()

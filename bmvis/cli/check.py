@@ -12,8 +12,8 @@ from typing import NamedTuple
 import click
 import msgspec
 
-from bmvis.cli.building import Builders, Work
 from bmvis.cli.exit_codes import exit_code
+from bmvis.cli.parallel_builds import Builders, Work
 from bmvis.cli.results import Result, place_of, summary
 from bmvis.cli.shared_options import (
     ReportOptions,

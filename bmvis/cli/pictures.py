@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
-from bmvis.cli.regions import Region
+from bmvis.cli.marked_regions import Region
 from bmvis.errors import OptionError
 from bmvis.options.parsing import parse_options
 from bmvis.render.html.figure_image import to_image

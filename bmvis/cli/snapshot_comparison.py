@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bmvis.cli.building import BuildOutcome
+from bmvis.cli.parallel_builds import BuildOutcome
 from bmvis.cli.results import Result, Status, compared, failed, status_of
 from bmvis.comparison.drift import Drift, find_drift
 from bmvis.comparison.ignored import Ignored

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from bmvis.cli.building import Builders, Work
 from bmvis.cli.exit_codes import BROKEN
+from bmvis.cli.parallel_builds import Builders, Work
 from bmvis.cli.reports.text import to_text
 from bmvis.cli.shared_options import (
     build_options,

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from bmvis.cli.exit_codes import BROKEN, STALE
+from bmvis.cli.marked_regions import Region, find_regions
 from bmvis.cli.pictures import picture, stale_files, write_files
-from bmvis.cli.regions import Region, find_regions
 from bmvis.cli.shared_options import path_option
 from bmvis.cli.show import printable_lines
 from bmvis.cli.table import build_table

@@ -16,7 +16,7 @@ from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.operation_names import operation_name
 from bmvis.extraction.producers import Producers, storage_key
 from bmvis.extraction.raw_operations import RawOperation, WeightPart, are_apart
-from bmvis.extraction.regions import region_of
+from bmvis.extraction.storage_regions import region_of
 from bmvis.model.dataflow import Dims, FlowValue
 
 _SHAPE_ONLY = ("new_", "empty", "zeros", "ones", "full", "rand", "arange")

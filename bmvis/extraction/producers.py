@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from bmvis.extraction.regions import region_of
+from bmvis.extraction.storage_regions import region_of
 from bmvis.extraction.writes import Join, StorageWrites
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from bmvis.extraction.regions import StorageRegion, relation
+from bmvis.extraction.storage_regions import StorageRegion, relation
 
 
 class RawOperation:

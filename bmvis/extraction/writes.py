@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from bmvis.extraction.regions import StorageRegion, relation
+from bmvis.extraction.storage_regions import StorageRegion, relation
 
 _MAX_PARTS = 128
 """Maximum number of parts that are distinguished in a storage."""

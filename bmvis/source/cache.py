@@ -44,7 +44,7 @@ class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
     """
 
     html: str
-    """Not trusted: check it with `bmvis.render.html.kept.is_own`."""
+    """Not trusted: check it with `bmvis.render.html.cached_html.is_own`."""
     notes: tuple[str, ...] = ()
     """The notes about the models."""
     skipped: tuple[str, ...] = ()

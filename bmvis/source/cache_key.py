@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bmvis.source.allow import EVERYTHING
+from bmvis.source.allowed_references import EVERYTHING
 
 if TYPE_CHECKING:
-    from bmvis.source.builder import BuildJob
+    from bmvis.source.cached_builds import BuildJob
 
 CacheKey = tuple[object, ...]
 

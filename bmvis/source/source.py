@@ -18,9 +18,9 @@ from bmvis.model.call_summary import without_calls
 from bmvis.options import inputs as inputs_of
 from bmvis.options.definitions import Device
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
-from bmvis.source.allow import EVERYTHING, AllowList
-from bmvis.source.builder import Builder, BuildJob
+from bmvis.source.allowed_references import EVERYTHING, AllowList
 from bmvis.source.cache import Cache
+from bmvis.source.cached_builds import Builder, BuildJob
 from bmvis.source.dependencies import ARGUMENTS, FOLDERS, entry_dependency
 from bmvis.source.modes import Mode
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
@@ -59,9 +59,9 @@ class Source:
         cache: a folder for built models, used by later builds; None for no cache. An entry is valid while the
             modules of the project that the factory imports, the data files in `cwd` and `path` that they open, and the
             installed distributions are unchanged. Files that C code opens and the network are not tracked.
-        allow: the references that pages may use: `zoo:build` or a pattern such as `zoo:build_*` (`bmvis.source.allow`
-            has the rules). By default a page can run any importable callable. Names from pyproject.toml are always
-            allowed, because its authors can run code anyway.
+        allow: the references that pages may use: `zoo:build` or a pattern such as `zoo:build_*` (the rules are in
+            `bmvis.source.allowed_references`). By default a page can run any importable callable. Names from
+            pyproject.toml are always allowed, because its authors can run code anyway.
         mode: `live` builds models; `snapshot` only reads committed files; `check` builds models and compares them
             with their snapshots. `auto` is `live` if `python` has PyTorch, else `snapshot`.
         snapshots: the folder of snapshots, instead of the one in pyproject.toml.

@@ -22,7 +22,7 @@ from bmvis.worker.fork_server import ForkServer
 from bmvis.worker.protocol import TIMEOUT, Failed, Outcome, Reply, Request
 from bmvis.worker.reply_file import read_answer, reply_path
 from bmvis.worker.single_process import SingleProcess
-from bmvis.worker.spare import SPARES
+from bmvis.worker.spare_process import SPARES
 
 _CAN_FORK = sys.platform == "linux"
 

@@ -24,7 +24,7 @@ from bmvis.worker.interpreter import own_path
 from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.process_tree import ProcessId, process_id
 from bmvis.worker.protocol import Outcome, Request
-from bmvis.worker.started import LOAD_BMVIS, PACKAGE
+from bmvis.worker.server_process import LOAD_BMVIS, PACKAGE
 
 IDLE = 900.0
 """Seconds without a build after which a daemon ends."""

@@ -13,7 +13,7 @@ from bmvis.errors import WorkerError
 from bmvis.worker import process_tree
 from bmvis.worker.packet_socket import MAX_MESSAGE, packet_socket_pair
 from bmvis.worker.protocol import Outcome, Request
-from bmvis.worker.started import StartedProcess
+from bmvis.worker.server_process import StartedProcess
 from bmvis.worker.worker_folder import WorkerFolder
 
 _GRACE = 90.0

@@ -12,7 +12,7 @@ from bmvis.errors import WorkerError
 from bmvis.worker import process_tree
 from bmvis.worker.protocol import Outcome, Request
 from bmvis.worker.reply_file import reply_path
-from bmvis.worker.started import StartedProcess
+from bmvis.worker.server_process import StartedProcess
 
 
 class SingleProcess:

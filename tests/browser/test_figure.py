@@ -10,7 +10,7 @@ from bmvis.model.tree import Module
 from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
-from bmvis.view.figure.layout.draw import draw
+from bmvis.view.figure.layout.checked_drawing import draw
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.layout import layout
 

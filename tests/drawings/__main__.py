@@ -19,7 +19,7 @@ from bmvis.options.definitions import Options
 from bmvis.render.html.figure import to_figure
 from bmvis.source.source import Source
 from bmvis.view.figure.choice import drawn_figure
-from bmvis.view.figure.layout.faults import faults
+from bmvis.view.figure.layout.geometry_check import faults
 from bmvis.view.figure.levels import figure_size
 from bmvis.worker.protocol import ModelRequest
 

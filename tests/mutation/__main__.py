@@ -71,7 +71,7 @@ ISOLATION = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh",
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
-        "bmvis/child/template.py",
+        "bmvis/child/fork_template.py",
         "dropped statement",
         "part.socket.close()",
     ): "Python closes a socket that nothing refers to, and the process at its other end is killed",

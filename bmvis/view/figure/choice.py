@@ -12,7 +12,7 @@ from bmvis.errors import BmvisError, FigureError, HighlightError
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
 from bmvis.view.figure.figure import Figure
-from bmvis.view.figure.layout.draw import draw_deepest
+from bmvis.view.figure.layout.checked_drawing import draw_deepest
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.figure.levels import MAX_BOXES, Figures
 

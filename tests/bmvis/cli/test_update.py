@@ -11,7 +11,7 @@ from docutils.core import publish_doctree
 from markdown_it import MarkdownIt
 
 from bmvis.cli import main
-from bmvis.cli.regions import find_regions
+from bmvis.cli.marked_regions import find_regions
 
 ZOO = """
 from torch import nn

@@ -12,7 +12,7 @@ from bmvis.render.latex import to_latex
 from bmvis.render.latex_figure import TALLEST
 from bmvis.render.text import to_text
 from bmvis.view.figure.figure import Figure
-from bmvis.view.figure.layout.draw import draw
+from bmvis.view.figure.layout.checked_drawing import draw
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.layout import layout
 from bmvis.view.page import Page

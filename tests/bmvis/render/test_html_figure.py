@@ -23,7 +23,7 @@ from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
-from bmvis.view.figure.layout.draw import draw
+from bmvis.view.figure.layout.checked_drawing import draw
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.layout import layout
 

@@ -204,7 +204,7 @@ def test_modules_that_bmvis_alone_imports_are_known():
     """A module of the project may have the name of any of them."""
     needed = top_level_modules("import torch\nwith torch.device('meta'): torch.nn.Linear(1, 1)")
     loaded = top_level_modules(
-        "import bmvis.child.supervisor, bmvis.child.template, bmvis.child.single, bmvis.child.replies\n"
+        "import bmvis.child.supervisor, bmvis.child.fork_template, bmvis.child.single_process, bmvis.child.replies\n"
         "from bmvis.child.user_process import import_own_modules\nimport_own_modules()"
     )
     assert loaded - needed - set(OWN_MODULES) == {"bmvis"}

@@ -14,7 +14,7 @@ from bmvis.worker import client
 from bmvis.worker.client import Worker
 from bmvis.worker.daemon_client import DaemonKey, Session
 from bmvis.worker.process_tree import ProcessId
-from bmvis.worker.spare import SPARES
+from bmvis.worker.spare_process import SPARES
 
 
 @pytest.fixture

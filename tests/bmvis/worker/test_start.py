@@ -11,7 +11,7 @@ from pythons import TORCH_PYTHON
 from bmvis.errors import BmvisError
 from bmvis.source.source import Source
 from bmvis.worker import process_tree
-from bmvis.worker.started import StartedProcess
+from bmvis.worker.server_process import StartedProcess
 
 FACTORY = "from torch import nn\ndef build(): return nn.Linear(3, 2)\n"
 

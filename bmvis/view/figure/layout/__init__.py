@@ -6,5 +6,5 @@ and a value that leaves it goes to a point on its bottom edge. Outside, the fram
 In a grid, boxes are in rows (`rows.py`): a box is below the boxes that it depends on. Chains of boxes share a vertical
 axis (`strands.py`). The longest chain, the trunk, is at x = 0, and the others are placed to its left and right
 (`columns.py`), where values that skip rows have their lanes. Horizontal lines run between the rows (`channels.py`). So
-a line never crosses a box. `faults.py` checks the result without knowing how it was made.
+a line never crosses a box. `geometry_check.py` checks the result without knowing how it was made.
 """

@@ -1,7 +1,7 @@
 """Check the object that a reference names against the allow list, after the import and before the call.
 
-The parent has matched the text of the reference (`bmvis.source.allow`). Only this process knows what the text refers
-to: `zoo:build_helpers` can be a module that `zoo` imports, and `zoo:system` a function of `os`.
+The parent has matched the text of the reference (`bmvis.source.allowed_references`). Only this process knows what the
+text refers to: `zoo:build_helpers` can be a module that `zoo` imports, and `zoo:system` a function of `os`.
 
 - An entry without wildcards allows exactly the object that it names.
 - A wildcard allows the public names of the module (`offers`), but no modules.
@@ -21,7 +21,7 @@ from torch import nn
 
 from bmvis.errors import InvalidReferenceError
 from bmvis.reference import Reference
-from bmvis.source.allow import EVERYTHING, parse_entry
+from bmvis.source.allowed_references import EVERYTHING, parse_entry
 
 
 def require_step(reference: Reference, allow: tuple[str, ...], name: str, holder: Any) -> None:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bmvis.child.variables import MAX_NAMES, VariableReads
+from bmvis.child.environment_reads import MAX_NAMES, VariableReads
 from bmvis.source.fingerprint import of_variable
 
 PROJECT = "/project/zoo.py"
@@ -16,7 +16,7 @@ def noted(monkeypatch):
     names = []
     for name in ("__getitem__", "__iter__"):
         monkeypatch.setattr(type(os.environ), name, getattr(type(os.environ), name))
-    monkeypatch.setattr("bmvis.child.variables.is_library", lambda file: file == LIBRARY)
+    monkeypatch.setattr("bmvis.child.environment_reads.is_library", lambda file: file == LIBRARY)
     VariableReads(lambda file: file == PROJECT, lambda name, _: names.append(name)).install()
     return names
 

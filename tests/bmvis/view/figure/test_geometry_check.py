@@ -7,7 +7,7 @@ import pytest
 
 from bmvis.view.figure.figure import Box, Frame
 from bmvis.view.figure.layout.drawing import FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
-from bmvis.view.figure.layout.faults import faults, shapes_in_the_way
+from bmvis.view.figure.layout.geometry_check import faults, shapes_in_the_way
 
 A = PlacedBox(Box("a", "module", "a"), Rectangle(100, 20, 200, 60), (Text("a", "name", 150, 45),))
 B = PlacedBox(Box("b", "module", "b"), Rectangle(100, 120, 200, 160), (Text("b", "name", 150, 145),))

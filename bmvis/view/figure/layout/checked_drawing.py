@@ -12,7 +12,7 @@ from bmvis.view.figure.figure import Edge, Figure
 from bmvis.view.figure.layout.boxes import box_texts
 from bmvis.view.figure.layout.cells import GridCell, Point, exit_key
 from bmvis.view.figure.layout.drawing import DrawnFigure, FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
-from bmvis.view.figure.layout.faults import faults, shapes_in_the_way
+from bmvis.view.figure.layout.geometry_check import faults, shapes_in_the_way
 from bmvis.view.figure.layout.grid import Grid
 from bmvis.view.figure.layout.nesting import nested_grid
 

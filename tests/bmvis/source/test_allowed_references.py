@@ -8,7 +8,7 @@ from workers import build as build_in
 
 from bmvis.errors import BmvisError, InvalidReferenceError
 from bmvis.reference import parse_reference
-from bmvis.source.allow import AllowList
+from bmvis.source.allowed_references import AllowList
 from bmvis.source.source import Source
 from bmvis.worker.client import Worker
 from bmvis.worker.protocol import Request

@@ -18,7 +18,7 @@ from bmvis.options.definitions import Device
 from bmvis.options.inputs import canonical_text
 from bmvis.reference import Reference
 from bmvis.source import fingerprint
-from bmvis.source.allow import EVERYTHING
+from bmvis.source.allowed_references import EVERYTHING
 from bmvis.source.cache import Cache
 from bmvis.source.cache_key import list_key, model_key
 from bmvis.source.default_arguments import Defaults

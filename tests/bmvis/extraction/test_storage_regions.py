@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bmvis.extraction.regions import region_of, relation
+from bmvis.extraction.storage_regions import region_of, relation
 from bmvis.extraction.writes import StorageWrites
 
 WHOLE = torch.arange(4 * 6 * 4).view(4, 6, 4)

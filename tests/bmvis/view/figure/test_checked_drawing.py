@@ -11,9 +11,9 @@ import pytest
 from figures import EDGE_LISTS, framed
 
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
-from bmvis.view.figure.layout.draw import draw, draw_deepest
+from bmvis.view.figure.layout.checked_drawing import draw, draw_deepest
 from bmvis.view.figure.layout.drawing import DrawnFigure, FigureDrawing, Line, Rectangle
-from bmvis.view.figure.layout.faults import text_area
+from bmvis.view.figure.layout.geometry_check import text_area
 from bmvis.view.figure.notation import parse_edge_list
 
 

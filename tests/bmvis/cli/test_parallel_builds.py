@@ -8,7 +8,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from bmvis.cli import building, main
+from bmvis.cli import main, parallel_builds
 
 ZOO = """
 import os
@@ -26,7 +26,7 @@ def build(width):
 )
 def test_default_number_of_jobs_follows_models_and_cpus(monkeypatch, models, cpus, jobs):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cpus)), raising=False)
-    assert building._default_jobs(models) == jobs
+    assert parallel_builds._default_jobs(models) == jobs
 
 
 @pytest.mark.usefixtures("own_workers")
@@ -38,7 +38,7 @@ def test_snapshots_of_many_models_are_written_by_several_processes(tmp_path, mon
     (tmp_path / "pyproject.toml").write_text(f"[tool.bmvis.models]\n{models}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
-    monkeypatch.setattr(building, "MODELS_PER_JOB", 16)
+    monkeypatch.setattr(parallel_builds, "MODELS_PER_JOB", 16)
     done = CliRunner().invoke(main, ["snapshot", *arguments])
     assert done.exit_code == 0, done.output
     written = sorted(path.stem for path in tmp_path.rglob("width_*.json"))
