@@ -31,6 +31,7 @@ _ATTRIBUTES = ("config", "cfg", "hparams", "peft_config")
 _LIBRARIES = ("transformers.", "peft.")
 _BASES = ("PretrainedConfig", "PreTrainedConfig")
 _HPARAMS = "_hparams"
+_USUAL = (*_ATTRIBUTES, _HPARAMS)
 _FIELDS = "__dataclass_fields__"
 _NO_DEFAULT = object()
 _PRIVATE = {
@@ -70,16 +71,17 @@ def find_configurations(modules: Iterable[nn.Module]) -> tuple[Configuration, ..
 
 def _candidates(modules: Iterable[nn.Module]) -> Iterator[tuple[str, Any]]:
     """Yield the attributes of modules that may be configurations, with the usual ones first."""
-    known: dict[type, bool] = {}
+    others: set[type] = set()
+    """Types of attributes that are no configurations."""
     for module in modules:
         slots = object.__getattribute__(module, "__dict__")
-        yield from ((name, slots[name]) for name in (*_ATTRIBUTES, _HPARAMS) if name in slots)
-        for name, value in slots.items():
-            kind = type(value)
-            if kind not in known:
-                known[kind] = is_config(kind)
-            if known[kind] and type(name) is str:
-                yield name, value
+        if not slots.keys().isdisjoint(_USUAL):
+            yield from ((name, slots[name]) for name in _USUAL if name in slots)
+        unknown = {*map(type, slots.values())}.difference(others)
+        if unknown:
+            others.update(kind for kind in unknown if not is_config(kind))
+            found = [(name, value) for name, value in slots.items() if type(value) not in others]
+            yield from (pair for pair in found if type(pair[0]) is str)
 
 
 def _limited(found: list[Configuration]) -> tuple[Configuration, ...]:
