@@ -211,12 +211,31 @@ FURTHER_STALE = {
         write("data/in_code.txt", "4"),
         {"data/in_code.txt": "3"},
     ),
+    "commit": Row(
+        "width = len((ROOT / '.git/refs/heads/w').read_text())",
+        write(".git/refs/heads/w", "abcd"),
+        {".git/refs/heads/w": "abc"},
+    ),
+    "hidden name in a listed folder": Row(
+        "width = len(os.listdir(ROOT / 'with_hidden'))",
+        write("with_hidden/.d", ""),
+        {f"with_hidden/{name}": "" for name in ("a", "b", ".c")},
+    ),
     "environment variable with a default": Row(
         "os.environ.setdefault('W_DEFAULT', '3'); width = int(os.environb[b'W_DEFAULT'])",
         set_variable("W_DEFAULT", "4"),
     ),
 }
 FURTHER_FRESH = {
+    "files that editors leave in a listed folder": Row(
+        "width = 3 + 0 * len(os.listdir(ROOT / 'edited'))",
+        write("edited/.a.txt.swp", ""),
+        {"edited/a.txt": ""},
+        is_stale=False,
+    ),
+    "index of git": Row(
+        "width = 3 + 0 * len(os.listdir(ROOT / '.git'))", write(".git/index", "4"), {".git/index": "3"}, is_stale=False
+    ),
     "another environment variable": Row("width = 3", set_variable("UNREAD", "1"), is_stale=False),
     "whole environment": Row(
         """

@@ -403,7 +403,7 @@ def make_project(root: Path, host: str) -> None:
         for file, text in row.files.items():
             write(file, text)(root)
         row.before(root)
-    (root / ".git").mkdir()
+    (root / ".git").mkdir(exist_ok=True)
     (root / "data/link.json").symlink_to("three.json")
     names = {name: f"{module_of(name)}:build({'width_given=3' if 'entry' in name else ''})" for name in ROWS}
     entries = "".join(f"{module_of(name)} = '{reference}'\n" for name, reference in names.items())

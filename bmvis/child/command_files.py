@@ -26,7 +26,7 @@ _SHELL_SCRIPTS = (".sh", ".bash")
 
 
 def named_files(command: object, folder: object) -> Iterator[str]:
-    """Yield paths of existing files that a command names, and of the modules that its Python scripts can import.
+    """Yield paths of files that a command names or depends on, and of the modules that its Python scripts can import.
 
     For wildcards these are the files that match, and the folder in which the shell looks for them.
 
@@ -37,6 +37,8 @@ def named_files(command: object, folder: object) -> Iterator[str]:
     here = os.path.abspath(os.fsdecode(folder) if isinstance(folder, str | bytes | os.PathLike) else ".")
     words = _arguments(command)
     yield from _files(words, here)
+    if any(Path(word).stem == "git" for word in words):
+        yield from _commit_files(here)
     if len(words) > 2 and words[1] == "-m":
         yield from _module_files(words[2], here)
 
@@ -82,6 +84,17 @@ def _module_files(module: str, here: str) -> Iterator[str]:
     for file in (path.with_name(f"{path.name}.py"), path / "__main__.py"):
         if os.path.isfile(file):
             yield from _modules_next_to(file)
+
+
+def _commit_files(here: str) -> Iterator[str]:
+    """Yield the files that name the commit and the tags of the repository of a folder, as `git describe` shows them."""
+    repository = next((path for path in (Path(here), *Path(here).parents) if (path / ".git").is_dir()), None)
+    if repository is None:
+        return
+    git = repository / ".git"
+    branch = _text(git / "HEAD").removeprefix("ref:").strip()
+    for name in ("HEAD", "packed-refs", "refs/tags", *([branch] if branch.startswith("refs/") else [])):
+        yield os.path.normpath(git / name)
 
 
 def _text(script: Path) -> str:

@@ -13,6 +13,8 @@ from bmvis.worker.process_tree import MARK
 from bmvis.worker.protocol import DependencyKind
 
 _SKIPPED = frozenset({"__pycache__", ".git", "site-packages", "dist-packages"})
+_GIT = frozenset({"HEAD", "packed-refs", "refs"})
+"""What names the commits of a repository. The rest of `.git` changes without a change of the project."""
 _readlink, _realpath = os.readlink, os.path.realpath
 
 
@@ -56,7 +58,10 @@ class ProjectPaths:
             return ""
 
     def is_in_scope(self, path: str) -> bool:
-        """Return whether a path is in the project, and not in a folder of installed packages or of the worker."""
+        """Return whether a path is in the project, and not in a folder of installed packages or of the worker.
+
+        Of the folder `.git`, only the files that name commits are in it.
+        """
         if path.startswith(self._temporary):
             return False
         if not path.startswith(self.roots):
@@ -66,6 +71,8 @@ class ProjectPaths:
         if known is None:
             root = max((root for root in self.roots if path.startswith(root)), key=len)
             below = Path(path[len(root) :]).parts
+            if below[:1] == (".git",) and _GIT.intersection(below[1:2]):
+                below = below[2:]
             known = self._in_scope[path] = _SKIPPED.isdisjoint(below) and not is_foreign(path)
             self.outside.update([] if known else [("file", path)])
         return known

@@ -10,6 +10,7 @@ does not make a model out of date, but a manual edit does.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -28,6 +29,10 @@ FOLDERS = ":"
 """The `of` of an entry dependency that covers only the folders that the table sets. It is not a valid name."""
 ARGUMENTS = ":arguments"
 """The `of` of an entry dependency that covers the default arguments of all factories."""
+_UNLISTED = re.compile(
+    r"__pycache__|\.git|\.cache|\..*_cache|\.ipynb_checkpoints|\.doctrees|\.coverage.*|\.DS_Store|\..*sw[a-p]|\.#.*|\.nfs.*"
+)
+"""Bytecode, caches of tools, and files that editors and file systems leave in folders."""
 _MODULE_SUFFIXES = (".py", ".so", ".pyd", ".pyc")
 
 
@@ -158,8 +163,8 @@ def _names(dependency: Dependency) -> str:
 
 
 def is_listed(name: str) -> bool:
-    """Return whether a name in a folder is part of its dependency: not bytecode, and not a hidden file."""
-    return not name.startswith(".") and name != "__pycache__"
+    """Return whether a name in a folder is part of its dependency: not bytecode, a cache, or a file of an editor."""
+    return not _UNLISTED.fullmatch(name)
 
 
 def _link(dependency: Dependency) -> str:

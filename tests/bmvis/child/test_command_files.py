@@ -48,6 +48,16 @@ def test_existing_files_among_the_words_of_a_command_are_found(command, names, t
     assert sorted(named_files(command, tmp_path)) == sorted(str(tmp_path / name) for name in names)
 
 
+@pytest.mark.parametrize("command", [["git", "describe"], "git rev-parse HEAD"], ids=str)
+@pytest.mark.parametrize(("head", "branch"), [("ref: refs/heads/main\n", ["refs/heads/main"]), ("0a1b2c\n", [])])
+def test_commands_of_git_depend_on_the_commit_and_the_tags(command, head, branch, tmp_path):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/HEAD").write_text(head)
+    (tmp_path / "src").mkdir()
+    found = [str(tmp_path / ".git" / name) for name in ("HEAD", "packed-refs", "refs/tags", *branch)]
+    assert list(named_files(command, tmp_path / "src")) == found
+
+
 @pytest.mark.parametrize(
     ("command", "names"),
     [
