@@ -41,7 +41,7 @@ class BmvisDomain(Domain):
 
     name = DOMAIN
     label = "Models"
-    data_version = 9
+    data_version = 10
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -64,6 +64,7 @@ class BmvisDomain(Domain):
         "no_tree": {},
         "answers": {},
         "ids": {},
+        "targets": {},
         "dependencies": {},
         "listed": {},
         "failed": {},

@@ -15,6 +15,7 @@ from sphinx.environment import BuildEnvironment
 
 from sphinx_bmvis.api_pages import report
 from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.link_targets import pages_with_moved_targets
 from sphinx_bmvis.outdated import record_written_files
 from sphinx_bmvis.settings import close_source
 
@@ -37,6 +38,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
         from sphinx_bmvis.building import build_models
 
         domain.changed.update(dict.fromkeys(build_models(app, env), time.time()))
+    domain.changed.update(dict.fromkeys(pages_with_moved_targets(env), time.time()))
     close_source(app)
     domain.remove_unrequested()
     record_written_files(domain)

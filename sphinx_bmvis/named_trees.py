@@ -55,6 +55,10 @@ class NamedTrees:
         failed = self._failed_on
         return {name: (page, failed[page][name]) for page in sorted(failed, reverse=True) for name in failed[page]}
 
+    def targets(self) -> dict[str, Target]:
+        """Return the target of each name."""
+        return self._failed | {name: (page, request.anchor) for name, (page, request) in self.by_name.items()}
+
     def duplicates(self) -> Iterator[tuple[TreeRequest, TreeRequest]]:
         """Yield each tree with the name of an earlier one, and that one, unless they are one text on two pages."""
         for _, request in self:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
-from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bmvis.errors import BmvisError, OptionError
@@ -16,6 +15,7 @@ from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.gallery import ModelGallery, model_pages
+from sphinx_bmvis.link_targets import model_targets
 from sphinx_bmvis.nodes import model_structure, model_table, table_box, table_value
 from sphinx_bmvis.table_nodes import TableNodes
 
@@ -67,7 +67,7 @@ class FillTables(SphinxPostTransform):
         domain = domain_of(self.env)
         gallery = domain.galleries[node["docname"]][node["key"]]
         answers = [domain.answer(request.key) for request in gallery.requests(node["key"])]
-        targets = _link_targets(self.env, node["docname"])
+        targets = model_targets(self.env, node["docname"])
         own_pages = model_pages(self.env, node["docname"], node)
         targets |= {reference: (page, "") for reference, page in own_pages.items()}
         results = [
@@ -82,25 +82,6 @@ class FillTables(SphinxPostTransform):
         for entry, problem in row_problems(gallery.entries, data, node["options"].data):
             warn(problem, entry.location or node["location"])
         return make_table(results, node["options"], (project, data))
-
-
-def _link_targets(env: BuildEnvironment, docname: str) -> dict[str, tuple[str, str]]:
-    """Return where the models of the site are: by reference, the document and the anchor of the first tree.
-
-    A page that a gallery or a table wrote for a model has no anchor, and comes before a tree elsewhere. Trees on
-    the page `docname` come first.
-    """
-    domain = domain_of(env)
-    trees: dict[str, tuple[str, str]] = {}
-    for page in sorted(domain.requests, key=lambda page: (page != docname, page)):
-        for request in domain.requests[page]:
-            is_tree = request.anchor and request.anchor not in domain.galleries.get(page, {})
-            if is_tree and not request.options.base:
-                trees.setdefault(request.reference, (page, request.anchor))
-    here = {reference: target for reference, target in trees.items() if target[0] == docname}
-    pages = (item for found in domain.pages.values() for item in found.items())
-    written = {reference: (page, "") for reference, page in pages if page in env.found_docs}
-    return trees | written | here
 
 
 class AlignText(SphinxPostTransform):

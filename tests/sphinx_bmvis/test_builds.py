@@ -74,6 +74,28 @@ def test_references_follow_a_moved_row(site):
     assert moved == ["index.html#net.2.dense", "index.html#net"]
 
 
+@pytest.mark.parametrize(
+    "link", [":module:`net:2`", ":model:`net`", ".. model-table::\n\n   zoo:tiny"], ids=["module", "model", "table"]
+)
+def test_links_follow_a_tree_to_another_page(site, link):
+    site.write("trees.rst", ":orphan:\n\nTrees\n=====\n\n.. model-structure:: zoo:tiny\n   :name: net\n")
+    site.write("index.rst", "Start\n=====\n\n.. toctree::\n\n   other\n")
+    site.write("other.rst", f"Other\n=====\n\n{link}\n")
+
+    def target():
+        (found,) = site.build().page("other.html").select("a.internal[href*=net]")
+        return found["href"].partition("#")[0]
+
+    assert target() == "trees.html"
+    (site.folder / "trees.rst").rename(site.folder / "moved.rst")
+    assert target() == "moved.html"
+    (site.folder / "moved.rst").unlink()
+    gone = site.build()
+    assert not gone.page("other.html").select("a.internal[href*=net]")
+    assert ("no tree is named 'net'" in gone.warnings) is ("table" not in link)
+    assert site.build().status.count("no targets are out of date") == 1
+
+
 def test_builders_with_shared_doctrees_follow_a_changed_model(site):
     builders = {"html": "index.html", "dirhtml": "index.html", "text": "index.txt", "singlehtml": "index.html"}
     for builder in builders:
