@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
@@ -39,12 +40,16 @@ def called_with(figure: Figure) -> str:
 
 
 def _names(figure: Figure) -> dict[str, str]:
-    """Return the name of each box. Joins with the same name are numbered."""
+    """Return the name of each box: `input q` if a module has the name of an input. Other equal names are numbered."""
     around = dict(_around(figure.frames, ()))
+    inner = {box_name(box, around.get(box.key, ())) for box in figure.boxes if box.kind in ("module", "join")}
+    ends = Counter(box.label for box in figure.boxes if box.kind in ("input", "output"))
     found: dict[str, str] = {}
     used: dict[str, int] = {}
     for box in figure.boxes:
         name = box_name(box, around.get(box.key, ()))
+        if box.kind in ("input", "output") and (name in inner or ends[name] > 1):
+            name = f"{box.kind} {name}"
         used[name] = used.get(name, 0) + 1
         found[box.key] = name if used[name] == 1 else f"{name} #{used[name]}"
     return found

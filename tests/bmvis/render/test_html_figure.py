@@ -182,6 +182,17 @@ def test_names_are_escaped() -> None:
     assert "<script" not in html
 
 
+def test_connections_name_the_kind_of_an_input_or_output_with_the_name_of_another_box() -> None:
+    figure = framed("in:q > q; in:x > q; q > t; t > out:t; q > out:x; t > out:y")
+
+    assert [line.partition(":")[0] for line in connection_lines(figure)] == [
+        "input q -> q",
+        "input x -> q",
+        "q -> t, output x",
+        "t -> output t, y",
+    ]
+
+
 def test_rows_link_back_to_the_first_box_of_their_module() -> None:
     model = net(layer("a", tensor("weight", 2)), layer("b", tensor("weight", 3)))
     figure = framed("in:x > a#1; a#1 > a#2; a#2 > out:y")
