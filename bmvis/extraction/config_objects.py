@@ -17,6 +17,8 @@ from torch import nn
 from bmvis.extraction import introspection
 from bmvis.untrusted import user_text
 
+ATTRIBUTES = ("config", "cfg", "hparams", "peft_config")
+"""The usual attributes of modules with a configuration. PEFT keeps a dictionary with one for each adapter."""
 _LIBRARIES = ("transformers.", "peft.")
 _BASES = ("PretrainedConfig", "PreTrainedConfig", "PeftConfigMixin")
 _PLAIN = frozenset((bool, int, float, str, type(None), dict, list, tuple, set))

@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.config_objects import is_config, is_of_library, values_of
+from bmvis.extraction.config_objects import ATTRIBUTES, is_config, is_of_library, values_of
 from bmvis.extraction.setting_values import entries
 from bmvis.extraction.shortened import digest, first_pairs
 from bmvis.model.settings import Configuration, normal
@@ -27,11 +27,10 @@ MAX_VALUES = 1_000
 """Values of one configuration that are recorded by name. The others are one, with their number and a digest."""
 MAX_NESTING = 3
 """Levels of configurations in configurations, such as `text_config`."""
-_ATTRIBUTES = ("config", "cfg", "hparams", "peft_config")
 _LIBRARIES = ("transformers.", "peft.")
 _BASES = ("PretrainedConfig", "PreTrainedConfig")
 _HPARAMS = "_hparams"
-_USUAL = (*_ATTRIBUTES, _HPARAMS)
+_USUAL = (*ATTRIBUTES, _HPARAMS)
 _FIELDS = "__dataclass_fields__"
 _NO_DEFAULT = object()
 _PRIVATE = {
@@ -101,13 +100,13 @@ def _configs(attribute: str, value: Any) -> list[Any]:
     Those of transformers and PEFT count in their usual attributes only. Lightning keeps `hparams` in `_hparams`.
     """
     kind = type(value)
-    if kind is dict and attribute in _ATTRIBUTES:
+    if kind is dict and attribute in ATTRIBUTES:
         return [item for item in value.values() if is_of_library(type(item))]
     if attribute == _HPARAMS and issubclass(kind, dict):
         return [value]
     if attribute[:1] == "_" or not is_config(kind):
         return []
-    return [value] if attribute in _ATTRIBUTES or not is_of_library(kind) else []
+    return [value] if attribute in ATTRIBUTES or not is_of_library(kind) else []
 
 
 def _values(config: Any, prefix: str, nesting: int, seen: dict[int, Any]) -> Iterator[tuple[str, str]]:

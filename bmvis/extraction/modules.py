@@ -121,10 +121,10 @@ def capture_live(model: nn.Module) -> LiveModel:
 
 def _read_modules(occurrences: list[ModuleOccurrence]) -> tuple[Module, ...]:
     """Return the tree's modules. The reader's tables are as large as the tree, and are freed on return."""
-    named_modules = list(_named_modules(occurrences))
+    deltas, names = find_deltas(list(_named_modules(occurrences))), ClassNames(_named_modules(occurrences))
     parameters = ((found.path, found.parameters) for found in occurrences)
     buffers = ((found.path, found.buffers) for found in occurrences)
-    reader = _ModuleReader(find_deltas(named_modules), TiedWeights(parameters, buffers), ClassNames(named_modules))
+    reader = _ModuleReader(deltas, TiedWeights(parameters, buffers), names)
     return tuple([reader.module(*found) for found in occurrences])
 
 

@@ -250,7 +250,7 @@ def test_invalid_setting_is_rejected(render, settings, message):
 def test_texts_follow_changed_default_arguments_of_pyproject(tmp_path, render):
     page = "\n\n".join(f'<model-structure factory="zoo:{name}" />' for name in ("tiny", "tiny(layers=4)"))
     for layers in ("3", "5"):
-        table = f'[tool.bmvis.arguments]\n"zoo:t*" = "layers={layers}, other=1"\n'
+        table = f'[tool.bmvis.arguments]\n"zoo:t*" = "layers={layers}, width=4"\n'
         (tmp_path / "pyproject.toml").write_text(table)
         trees = render(page, cwd=str(tmp_path), path=[str(SITE / "src")]).trees
         assert [tree.select_one(".bmvis-x")["data-x"] for tree in trees] == [layers, "4"]

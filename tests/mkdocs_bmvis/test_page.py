@@ -28,13 +28,13 @@ def test_line_of_finds_equal_elements_in_order():
     assert [page.line_of(TAG), page.line_of(TAG), page.line_of(TAG)] == [1, 3, None]
 
 
-def test_place_has_the_line_of_the_file(tmp_path, monkeypatch):
+def test_location_has_the_line_of_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "docs" / "page.md"
     file.parent.mkdir()
     file.write_text(f"\ufeff---\ntitle: x\n---\n\n{TAG}\n")
     page = HostPage(TAG, file)
-    assert page.place(page.line_of(TAG)) == "docs/page.md:5"
+    assert page.location(page.line_of(TAG)) == "docs/page.md:5"
 
 
 def test_place_in_sources_finds_element_in_a_docstring(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ path = ["src"]
 [tool.bmvis.models]
 named = "zoo:tiny()"
 [tool.bmvis.arguments]
-"zoo:*" = "layers=5, other=1"
+"zoo:*" = "layers=5"
 "zoo:t*ny" = "layers=2"
 "shapes:*" = "layers=9"
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 
 import pytest
 import torch
@@ -261,7 +262,7 @@ def test_hyperparameters_can_be_any_object():
     [head] = page.param_groups.heads
     assert head.startswith("SGD: lr 0.25, momentum 0, dampening 0, ")
     assert "unprintable Unprintable" in head
-    assert "many (0, 1, 2, 3, 4, 5, …)" in head
+    assert re.search(r"many 1000 values #[0-9a-f]+\b", head)
     assert "call relu" in head
     assert len(head) < 400
     assert not BeautifulSoup(to_html(page, "m"), "html5lib").select("img")
