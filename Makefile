@@ -58,15 +58,15 @@ format: .venv/dev ## Write the code as ruff wants it
 	$(BIN)/ruff check --fix .
 
 test-libraries: .venv/libraries .venv/adapterhub ## Test against quantization libraries, Keras and AdapterHub, in folders of their own
-	PYTHONPATH=.venv/libraries $(BIN)/pytest -q tests/bmvis/extraction/test_quantized.py tests/bmvis/extraction/test_keras.py tests/bmvis/extraction/test_adapters_peft.py tests/bmvis/view/test_param_groups.py
-	PYTHONPATH=.venv/adapterhub $(BIN)/pytest -q tests/bmvis/extraction/test_adapters.py
+	PYTHONPATH="$(CURDIR)/.venv/libraries" $(BIN)/pytest -q tests/bmvis/extraction/test_quantized.py tests/bmvis/extraction/test_keras.py tests/bmvis/extraction/test_adapters_peft.py tests/bmvis/view/test_param_groups.py
+	PYTHONPATH="$(CURDIR)/.venv/adapterhub" $(BIN)/pytest -q tests/bmvis/extraction/test_adapters.py
 
 test-matrix: test-hosts ## Test the oldest hosts that are supported, more neighbors, and other Pythons
 	.ci/pythons 3.10 3.12 3.13 3.14
 
 test-hosts: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbors .venv/myst ## Test the oldest hosts that are supported, and more neighbors
-	PYTHONPATH=.venv/oldest-sphinx $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
-	PYTHONPATH=.venv/oldest-mkdocs $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis -k "not zensical and not properdocs"
+	PYTHONPATH="$(CURDIR)/.venv/oldest-sphinx" $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
+	PYTHONPATH="$(CURDIR)/.venv/oldest-mkdocs" $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis -k "not zensical and not properdocs"
 	PYTHONPATH="$(CURDIR)/.venv/neighbors" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_nbsphinx.py tests/sphinx_bmvis/test_external_toc.py tests/sphinx_bmvis/test_api_pages.py tests/sphinx_bmvis/test_source_document.py tests/sphinx_bmvis/test_versions.py tests/mkdocs_bmvis/test_jupyter.py tests/mkdocs_bmvis/test_more_plugins.py tests/bmvis/cli/test_myst.py tests/test_public_sites.py
 
 figures: .venv/dev .venv/rows ## Draw the figures of 50 architectures at four levels, and check them; ARGS="bert t5" picks some

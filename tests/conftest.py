@@ -4,6 +4,7 @@ import logging
 import tempfile
 from pathlib import Path
 
+import compiled_templates
 import pytest
 from torch_once import own, shared
 
@@ -65,6 +66,13 @@ def propagated_messages():
 def shared_workers():
     """Import torch once for all models that tests build in this process."""
     with shared():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_templates(tmp_path_factory):
+    """Compile the templates of themes once for all builds of hosts in this process."""
+    with compiled_templates.kept(tmp_path_factory.mktemp("templates")):
         yield
 
 

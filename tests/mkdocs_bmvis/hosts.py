@@ -1,7 +1,8 @@
-"""Build sites with the real programs, each in a process of its own."""
+"""Build sites with the real programs, each build in a process of its own: a fork of one that has imported the host."""
 
 import atexit
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,7 +17,11 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from pythons import TORCH_PYTHON
+from run_host import decoded, encoded
 
+from bmvis.errors import WorkerError
+from bmvis.worker import client
+from bmvis.worker.fork_server import ForkServer
 from mkdocs_bmvis.settings import CACHE
 
 SITE = Path(__file__).parents[1] / "sites" / "markdown"
@@ -83,19 +88,67 @@ def _copy_models(source: Path, target: Path) -> None:
         shutil.copyfile(entry, target / entry.name)
 
 
-def build(host: str, folder: Path, *arguments: str, config: str = "mkdocs.yml") -> Build:
-    """Build the site in `folder`."""
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("run_host.py")), host, "build", "-f", config, *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    log, _, report = done.stdout.rstrip().rpartition("\n")
-    assert report.startswith("{"), done.stdout
+class _Host:
+    """A process that runs the builds of a host in forks.
+
+    It ends with this one: its input ends.
+    """
+
+    def __init__(self, host: str) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="bmvis-host-"))
+        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+        command = [sys.executable, str(Path(__file__).with_name("run_host.py")), host, str(self._folder)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, arguments: list[str], folder: Path, *, own_workers: bool) -> str:
+        """Return the output of a build."""
+        output = self._folder / "output"
+        output.write_text("")
+        request = {
+            "arguments": arguments,
+            "cwd": str(folder),
+            "environment": {**os.environ},
+            "output": str(output),
+            "borrows_workers": not own_workers,
+        }
+        answer = self._ask(json.dumps(request))
+        while answer.strip():
+            answer = self._ask(_outcome(answer))
+        assert answer, f"the process ended with {self._process.wait()}"
+        return output.read_text()
+
+    def _ask(self, line: str) -> str:
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
+
+
+def _outcome(asked: str) -> str:
+    """Build a model in a worker of this process, and return how that ended, for the build that needs the model."""
+    python, cwd, request = decoded(asked)
+    server = client.ForkServer(python, cwd)
+    try:
+        return encoded((server.run(request), server.folder.path, None))
+    except WorkerError as error:
+        return encoded((None, None, error))
+    finally:
+        server.end()
+
+
+_running_host = cache(lambda host, *_: _Host(host))
+"""The process of a host, for one state of the variables that Python itself reads when it starts."""
+
+
+def build(
+    host: str, folder: Path, *arguments: str, config: str = "mkdocs.yml", own_workers: bool | None = None
+) -> Build:
+    """Build the site in `folder`, with workers of this process, or with its own ones as in use."""
+    if own_workers is None:
+        own_workers = client.ForkServer is ForkServer  # the fixture of this name has the same effect
+    python = sorted((name, value) for name, value in os.environ.items() if name.startswith("PYTHON"))
+    output = _running_host(host, *python).run(["build", "-f", config, *arguments], folder, own_workers=own_workers)
+    log, _, report = output.rstrip().rpartition("\n")
+    assert report.startswith("{"), output
     if (folder / CACHE).is_dir():
         _copy_models(folder / CACHE, _shared_cache())
     return Build(folder, _COLOUR.sub("", log), json.loads(report))

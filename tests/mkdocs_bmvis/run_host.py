@@ -1,19 +1,71 @@
-"""Run the command line of a host, then print the state of its process as JSON: `run_host.py mkdocs build`."""
+"""Run command lines of a host, each in a fork of this process, which has imported the host and no more of bmvis.
 
+`run_host.py mkdocs TEMPLATES` reads requests from its input, a line of JSON each, and answers each with an empty line.
+A fork writes its output to the file of the request; the last line is the state of its process as JSON. The folder
+is for compiled templates of themes.
+
+With `borrows_workers`, a fork has its models built by the process that asked. It writes a line with each one, and reads
+a line with the outcome.
+"""
+
+import base64
 import importlib
+import importlib.util
 import json
 import os
+import pickle
+import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 
-HOSTS = {"mkdocs": "mkdocs.__main__", "properdocs": "properdocs.__main__", "zensical": "zensical.main"}
+HOSTS = {
+    "mkdocs": ("mkdocs.__main__", "mkdocs.commands.build"),
+    "properdocs": ("properdocs.__main__", "properdocs.commands.build"),
+    "zensical": ("zensical.main",),
+}
+LIBRARIES = ("babel.support", "jinja2", "markdown.extensions.toc", "pygments.formatters", "pymdownx.superfences")
+"""What themes and configurations make hosts import."""
+TIMEOUT = 900
 
 
-def main(host, *arguments):
+def main(host, templates):
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    compiled_templates = importlib.import_module("compiled_templates")
+    del sys.path[0]
+    for name in (*HOSTS[host], *LIBRARIES):
+        importlib.import_module(name)
+    with compiled_templates.kept(templates):
+        serve(host)
+
+
+def serve(host):
+    requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    while request := requests.readline():
+        child = os.fork()
+        if child == 0:
+            signal.alarm(TIMEOUT)
+            options = json.loads(request)
+            if options.pop("borrows_workers"):
+                sys.meta_path.insert(0, ClientFinder(requests, answers))
+            run(host, **options)
+            return
+        os.waitpid(child, 0)
+        print(file=answers, flush=True)
+
+
+def run(host, arguments, cwd, environment, output):
+    file = os.open(output, os.O_WRONLY | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
     code = 0
     try:
-        importlib.import_module(HOSTS[host]).cli(list(arguments))
+        importlib.import_module(HOSTS[host][0]).cli(arguments)
     except SystemExit as end:
         code = end.code
     except Exception:
@@ -27,6 +79,64 @@ def main(host, *arguments):
         "workers": _workers(),
     }
     print(json.dumps(report))
+
+
+class ClientFinder:
+    """Finds `bmvis.worker.client`, when a build needs its first model, and replaces the processes that it starts."""
+
+    def __init__(self, requests, answers):
+        self._pipes = requests, answers
+
+    def find_spec(self, name, path, target=None):
+        if name != "bmvis.worker.client":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            module.ForkServer = lambda python, cwd: BorrowedServer(self._pipes, python, cwd)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+class BorrowedServer:
+    """A `ForkServer` of the process that asked for the build."""
+
+    _lock = threading.Lock()
+
+    def __init__(self, pipes, python, cwd):
+        self._requests, self._answers = pipes
+        self._place = python, cwd
+        self.folder = None
+
+    def is_usable(self):
+        return True
+
+    def run(self, request):
+        from bmvis.worker.worker_folder import WorkerFolder
+
+        with self._lock:
+            print(encoded((*self._place, request)), file=self._answers, flush=True)
+            outcome, folder, error = decoded(self._requests.readline())
+        if error:
+            raise error
+        self.folder = WorkerFolder.__new__(WorkerFolder)  # that of the server, not another one
+        self.folder.path = folder
+        return outcome
+
+    def end(self):
+        """Leave the process to the next build."""
+
+
+def encoded(value):
+    return base64.b64encode(pickle.dumps(value)).decode()
+
+
+def decoded(line):
+    return pickle.loads(base64.b64decode(line))
 
 
 def _workers():
@@ -43,4 +153,5 @@ def _workers():
     return found
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

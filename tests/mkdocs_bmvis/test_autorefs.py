@@ -1,11 +1,15 @@
 """Trees in docstrings that mkdocstrings renders, and autorefs links to and from trees."""
 
 import zlib
+from importlib.metadata import version
 
 import pytest
 from hosts import build, make_site
 
 pytest.importorskip("mkdocstrings", reason="mkdocstrings is not installed")
+needs_elements = pytest.mark.skipif(
+    version("mkdocs-autorefs").startswith("1.0."), reason="links to and from modules need autorefs 1.1"
+)
 
 API = '''
 from torch import nn
@@ -145,14 +149,17 @@ def test_error_in_a_docstring_has_its_source_location(built, page):
     assert len(page.select(".bmvis-error")) == 1
 
 
+@needs_elements
 def test_type_links_to_its_documentation(page):
     assert href(page, "Own") == "#api.Own"
 
 
+@needs_elements
 def test_undocumented_type_has_its_full_name(page):
     assert page.select_one(".bmvis [title='torch.nn.LayerNorm']").get_text() == "LayerNorm"
 
 
+@needs_elements
 def test_torch_type_links_to_torch_documentation(page):
     assert href(page, "Linear") == "https://example.org/torch/nn.Linear.html#torch.nn.Linear"
 
@@ -170,8 +177,8 @@ def test_autorefs_links_to_modules(page):
         ("what was added", "compared.2"),
         ("what is frozen", "trained.0"),
         ("all", "shelf"),
-        ("One end", "nested.layer.1.query"),
-        ("another", "nested.layer.1.key"),
+        pytest.param("One end", "nested.layer.1.query", marks=needs_elements),
+        pytest.param("another", "nested.layer.1.key", marks=needs_elements),
     ],
 )
 def test_autorefs_links_to_elements_by_name(built, text, anchor):
@@ -179,11 +186,13 @@ def test_autorefs_links_to_elements_by_name(built, text, anchor):
     assert built.page("others/index.html").find(id=anchor)
 
 
+@needs_elements
 def test_link_validation_finds_anchors_of_trees(built):
     warnings = [line for line in built.log.splitlines() if "references.md" in line or "anchor" in line]
     assert warnings == []
 
 
+@needs_elements
 def test_reference_without_a_row_suggests_modules(tmp_path):
     folder = make_site(tmp_path, PAGES, add_mkdocstrings)
     (folder / "src" / "api.py").write_text(API)

@@ -7,6 +7,7 @@ from hosts import build, make_site, needs_new_mkdocs
 
 from bmvis.render.html import assets
 
+pytestmark = pytest.mark.usefixtures("own_workers")
 BROKEN = """---
 title: Broken
 ---

@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 
 import pytest
-from hosts import build, make_site, needs_new_mkdocs
+from hosts import IS_OLD, build, make_site, needs_new_mkdocs
 
 for needed in (
     "mkdocs_awesome_nav",
@@ -119,4 +119,6 @@ def test_redirect_leads_to_a_module(built):
 
 def test_plugins_cause_no_other_warnings(built):
     warnings = [line for line in built.log.splitlines() if line.startswith("WARNING")]
+    if IS_OLD:
+        warnings = [line for line in warnings if "were not written" not in line]  # the pages of models
     assert len(warnings) == 2, warnings  # the unknown attribute, once for each language

@@ -87,7 +87,7 @@ def test_on_error_raise_ends_the_build(tmp_path):
         plugin_settings(path="src", on_error="raise"),
         shares_models=False,
     )
-    built = build("mkdocs", folder)
+    built = build("mkdocs", folder, own_workers=True)
     assert built.report["code"] == 1
     assert "docs/bad.md:2: 'zoo:raising' raised ValueError: no weights" in built.log
     assert "Traceback" not in built.log

@@ -1,5 +1,6 @@
 """Small real sites, built by Sphinx in this process, and their output."""
 
+import os
 import shutil
 import sys
 import zlib
@@ -37,9 +38,9 @@ class Site:
 
     def _forget_modules(self) -> None:
         """Remove what autodoc imported from the site: the next site may have a module of the same name."""
+        folder = f"{self.folder}{os.sep}"
         for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if file and self.folder in Path(file).parents:
+            if (getattr(module, "__file__", None) or "").startswith(folder):
                 del sys.modules[name]
 
 
