@@ -20,6 +20,7 @@ CUDA_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 not initialize CUDA, which forks could not use. https://docs.pytorch.org/docs/stable/cuda_environment_variables.html"""
 OWN_MODULES = (
     "msgspec", "resource", "sysconfig", "decimal", "_decimal", "pkgutil", "tomllib", "tomli", "faulthandler", "shlex",
+    "fractions",
 )  # fmt: skip
 """Modules that only bmvis imports, not Python or torch: a module of the project can have the same name."""
 

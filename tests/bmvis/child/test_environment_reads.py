@@ -44,6 +44,7 @@ def run(code: str, file: str = PROJECT, **names: object) -> dict[str, object]:
         ("os.environ.copy()", []),
         ("list(os.environ.items())", []),
         ("[v for k, v in os.environ.items() if k.startswith('NET_')]", ["NET_*"]),
+        ("[v for k, v in os.environ.items() if k.lower().startswith('net_')]", ["NET_*", "net_*"]),
         ("dict(os.environ).get('WIDTH')", ["WIDTH*"]),
         ("START = 'NET_'\nfor name in os.environ: name.startswith(START)", ["NET_*"]),
         ("def read():\n    return {**os.environ, 'NET_A': 1}\nread()", ["NET_A*"]),

@@ -69,6 +69,12 @@ class Slotted:
     width: int = 3
 
 
+@dataclasses.dataclass(slots=True)
+class PartlySet:
+    depth: int = dataclasses.field(init=False)
+    width: int = 3
+
+
 class DictConfig:
     """A dictionary of OmegaConf: its entries are nodes."""
 
@@ -103,6 +109,7 @@ def of_pydantic() -> Any:
     [
         (Head, {"width": "3", "dtype": "float16"}),
         (Slotted, {"width": "3"}),
+        (PartlySet, {"width": "3"}),
         (lambda: SimpleNamespace(width=3), {"width": "3"}),
         (lambda: argparse.Namespace(width=3), {"width": "3"}),
         (of_attrs, {"width": "3"}),
@@ -116,7 +123,7 @@ def of_pydantic() -> Any:
             {"heads": "({dtype: float16, width: 1}, {dtype: float16, width: 2})"},
         ),
     ],
-    ids=["data class", "slots", "namespace", "argparse", "attrs", "pydantic", "OmegaConf", "in a list"],
+    ids=["data class", "slots", "slot not set", "namespace", "argparse", "attrs", "pydantic", "OmegaConf", "in a list"],
 )
 @pytest.mark.parametrize("attribute", ["config", "args", "options"])
 def test_configuration_of_any_attribute_is_recorded(make, recorded, attribute):
