@@ -35,7 +35,8 @@ def serving(host, folder):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", host, "serve", *HOSTS[host], f"127.0.0.1:{port}"]
-    with (folder / "log").open("w") as log:
+    # A log in the site's folder, which is watched for a new pyproject.toml, would be an edit after each build.
+    with folder.with_name(f"{folder.name}.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
     try:
         yield f"http://127.0.0.1:{port}/models/"
