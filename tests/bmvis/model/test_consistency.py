@@ -1,4 +1,4 @@
-"""A model that says something impossible is reported, such as a snapshot edited by hand."""
+"""A model with impossible values is reported, such as a snapshot edited by hand."""
 
 from __future__ import annotations
 
