@@ -15,7 +15,9 @@ def kept(folder: Path) -> Iterator[None]:
     cache = jinja2.FileSystemBytecodeCache(str(folder))
 
     def initialize_with_cache(self, *arguments, **options):
-        initialize(self, *arguments, **{"bytecode_cache": cache} | options)
+        if not arguments:  # the templates of `jinja2.Template` get all options by position
+            options.setdefault("bytecode_cache", cache)
+        initialize(self, *arguments, **options)
 
     with mock.patch.object(jinja2.Environment, "__init__", initialize_with_cache):
         yield

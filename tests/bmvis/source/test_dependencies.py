@@ -106,10 +106,11 @@ def test_project_folder_is_the_repository_or_that_of_pyproject(tmp_path):
         (lambda folder: (folder / "b.txt").touch(), True),
         (lambda folder: (folder / "a.txt").rename(folder / "c.txt"), True),
         (lambda folder: (folder / "a.txt").write_text("b"), False),
-        (lambda folder: (folder / ".hidden").touch(), False),
+        (lambda folder: (folder / ".hidden").touch(), True),
+        (lambda folder: (folder / ".pytest_cache").mkdir(), False),
         (lambda folder: [(folder / "a.txt").unlink(), (folder / "a.txt").mkdir()], True),
     ],
-    ids=["new", "renamed", "edited", "hidden", "a folder now"],
+    ids=["new", "renamed", "edited", "hidden", "a cache of a tool", "a folder now"],
 )
 def test_listed_folder_changes_with_its_names_and_kinds(edit, is_changed, project):
     dependency = Dependency("names", str(project / "data"))
