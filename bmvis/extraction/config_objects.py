@@ -19,7 +19,7 @@ from bmvis.untrusted import user_text
 
 ATTRIBUTES = ("config", "cfg", "hparams", "peft_config")
 """The usual attributes of modules with a configuration. PEFT keeps a dictionary with one for each adapter."""
-_LIBRARIES = ("transformers.", "peft.")
+LIBRARIES = ("transformers.", "peft.")
 _BASES = ("PretrainedConfig", "PreTrainedConfig", "PeftConfigMixin")
 _PLAIN = frozenset((bool, int, float, str, type(None), dict, list, tuple, set))
 _MARKS = ("__dataclass_fields__", "__attrs_attrs__")
@@ -39,7 +39,7 @@ def is_config(cls: type) -> bool:
         return False
     if is_of_library(cls) or _store(cls) or issubclass(cls, SimpleNamespace | argparse.Namespace):
         return True
-    if introspection.class_module(cls).startswith(("torch.", *_LIBRARIES)):
+    if introspection.class_module(cls).startswith(("torch.", *LIBRARIES)):
         return False
     return any(mark in cls.__dict__ for mark in _MARKS) or any(
         user_text.class_name(base) == "BaseModel" and introspection.class_module(base).startswith("pydantic.")
@@ -50,9 +50,16 @@ def is_config(cls: type) -> bool:
 def is_of_library(cls: type) -> bool:
     """Return whether a class is a configuration of transformers or PEFT."""
     return any(
-        user_text.class_name(base) in _BASES and introspection.class_module(base).startswith(_LIBRARIES)
+        user_text.class_name(base) in _BASES and introspection.class_module(base).startswith(LIBRARIES)
         for base in type.mro(cls)
     )
+
+
+def adapter_configs(attribute: str, value: Any) -> list[Any]:
+    """Return the configurations in the dictionary that PEFT keeps in an attribute; none for other attributes."""
+    if type(value) is not dict or attribute not in ATTRIBUTES:
+        return []
+    return [config for config in value.values() if is_of_library(type(config))]
 
 
 def values_of(config: Any) -> dict[Any, Any]:

@@ -15,9 +15,9 @@ from typing import Any
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.config_objects import ATTRIBUTES, is_config, is_of_library, values_of
+from bmvis.extraction.config_objects import ATTRIBUTES, LIBRARIES, adapter_configs, is_config, is_of_library, values_of
 from bmvis.extraction.setting_values import entries
-from bmvis.extraction.shortened import digest, first_pairs
+from bmvis.extraction.shortened import first_pairs, number_and_digest
 from bmvis.model.settings import Configuration, normal
 from bmvis.untrusted import user_text
 
@@ -27,7 +27,6 @@ MAX_VALUES = 1_000
 """Values of one configuration that are recorded by name. The others are one, with their number and a digest."""
 MAX_NESTING = 3
 """Levels of configurations in configurations, such as `text_config`."""
-_LIBRARIES = ("transformers.", "peft.")
 _BASES = ("PretrainedConfig", "PreTrainedConfig")
 _HPARAMS = "_hparams"
 _USUAL = (*ATTRIBUTES, _HPARAMS)
@@ -87,10 +86,7 @@ def _limited(found: list[Configuration]) -> tuple[Configuration, ...]:
     others: dict[str, list[str]] = {}
     for config in found[MAX_CONFIGURATIONS:]:
         others.setdefault(config.type, []).append(repr(config.values))
-    rest = (
-        Configuration(kind, {"more configurations": f"{len(texts)} values {digest(', '.join(texts))}"})
-        for kind, texts in others.items()
-    )
+    rest = (Configuration(kind, {"more configurations": number_and_digest(texts)}) for kind, texts in others.items())
     return (*found[:MAX_CONFIGURATIONS], *rest)
 
 
@@ -100,8 +96,8 @@ def _configs(attribute: str, value: Any) -> list[Any]:
     Those of transformers and PEFT count in their usual attributes only. Lightning keeps `hparams` in `_hparams`.
     """
     kind = type(value)
-    if kind is dict and attribute in ATTRIBUTES:
-        return [item for item in value.values() if is_of_library(type(item))]
+    if of_adapters := adapter_configs(attribute, value):
+        return of_adapters
     if attribute == _HPARAMS and issubclass(kind, dict):
         return [value]
     if attribute[:1] == "_" or not is_config(kind):
@@ -112,7 +108,7 @@ def _configs(attribute: str, value: Any) -> list[Any]:
 def _values(config: Any, prefix: str, nesting: int, seen: dict[int, Any]) -> Iterator[tuple[str, str]]:
     seen[id(config)] = config
     cls = type(config)
-    is_library = introspection.class_module(cls).startswith(_LIBRARIES)
+    is_library = introspection.class_module(cls).startswith(LIBRARIES)
     defaults = {"experts_implementation": "eager", **dict(_defaults(cls))} if is_library else {}
     for attribute, value in values_of(config).items():
         name = _PRIVATE.get(attribute, attribute)
@@ -151,7 +147,7 @@ def _base_defaults(cls: type) -> Iterator[tuple[str, str]]:
 
 def _is_base(cls: type) -> bool:
     module = introspection.class_module(cls)
-    return user_text.class_name(cls) in _BASES[:2] and module.startswith("transformers.")
+    return user_text.class_name(cls) in _BASES and module.startswith("transformers.")
 
 
 def _fields(cls: type) -> Mapping[str, Any]:

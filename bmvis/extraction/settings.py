@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.config_objects import ATTRIBUTES, is_config, is_of_library
+from bmvis.extraction.config_objects import adapter_configs, is_config
 from bmvis.extraction.setting_values import callable_text, entries, text_of
 from bmvis.extraction.shortened import first_items, first_pairs
 from bmvis.model.settings import DEFAULT, MODE, arguments, normal
@@ -203,13 +203,9 @@ class SettingsReader:
 
 
 def _entries(attribute: str, value: Any) -> list[_Entry]:
-    if is_config(type(value)) or (attribute in ATTRIBUTES and _has_configs(value)):
+    if is_config(type(value)) or adapter_configs(attribute, value):
         return []  # the model records it as a configuration
     return [(name, text, normal(text)) for name, text in entries(attribute, value)]
-
-
-def _has_configs(value: Any) -> bool:
-    return type(value) is dict and any(is_of_library(type(item)) for item in value.values())
 
 
 def _plan(cls: type, names: tuple[str, ...]) -> _Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 
 def digest(text: str) -> str:
@@ -14,6 +14,11 @@ def digest(text: str) -> str:
 def cut(text: str, limit: int) -> str:
     """Return at most `limit` characters of a text, and a digest of the whole text if it is longer."""
     return text if len(text) <= limit else f"{text[: limit - 1]}… {digest(text)}"
+
+
+def number_and_digest(texts: Sequence[str]) -> str:
+    """Return the text that represents those that are left out: `12 values #1f0c2a9b`."""
+    return f"{len(texts)} values {digest(', '.join(texts))}"
 
 
 def first_pairs(pairs: Iterable[tuple[str, str]], limit: int, rest: str) -> Iterator[tuple[str, str]]:
@@ -31,11 +36,11 @@ def first_pairs(pairs: Iterable[tuple[str, str]], limit: int, rest: str) -> Iter
         else:
             others.append("=".join(pair))
     if others:
-        yield rest, f"{len(others)} values {digest(', '.join(others))}"
+        yield rest, number_and_digest(others)
 
 
 def first_items(items: Iterable[str], limit: int) -> list[str]:
     """Return the first `limit` texts, and one for all others: their number and a digest."""
     known = list(items)
     others = known[limit:]
-    return [*known[:limit], *([f"{len(others)} values {digest(', '.join(others))}"] if others else [])]
+    return [*known[:limit], *([number_and_digest(others)] if others else [])]
