@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 import torch
@@ -12,27 +12,21 @@ from torch import nn
 from bmvis.errors import FactoryError
 from bmvis.extraction import introspection, unregistered
 from bmvis.extraction.active_parameters import active_parameters
-from bmvis.extraction.adapters import Deltas, find_deltas
+from bmvis.extraction.adapters import find_deltas
 from bmvis.extraction.class_names import ClassNames
 from bmvis.extraction.configurations import find_configurations
-from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.keras_layers import KerasLayers
 from bmvis.extraction.lightning import missing_layers
-from bmvis.extraction.packed_parameters import may_be_packed
-from bmvis.extraction.settings import SettingsReader
+from bmvis.extraction.module_reader import ModuleReader
 from bmvis.extraction.shortened import digest
-from bmvis.extraction.state_code import StateCodeReader
-from bmvis.extraction.tensors import Stored, may_pack, packed, stored
 from bmvis.extraction.tied_weights import TiedWeights
 from bmvis.extraction.unregistered import Unregistered, find_unregistered
 from bmvis.extraction.versions import find_versions
 from bmvis.gc_pause import paused_gc
 from bmvis.model.preorder import child_path
 from bmvis.model.settings import UNREGISTERED
-from bmvis.model.tree import Buffer, Model, Module, Parameter
+from bmvis.model.tree import Model, Module
 from bmvis.untrusted import user_text
-
-_Record = TypeVar("_Record", Parameter, Buffer)
 
 
 class ModuleOccurrence(NamedTuple):
@@ -124,7 +118,7 @@ def _read_modules(occurrences: list[ModuleOccurrence]) -> tuple[Module, ...]:
     deltas, names = find_deltas(list(_named_modules(occurrences))), ClassNames(_named_modules(occurrences))
     parameters = ((found.path, found.parameters) for found in occurrences)
     buffers = ((found.path, found.buffers) for found in occurrences)
-    reader = _ModuleReader(deltas, TiedWeights(parameters, buffers), names)
+    reader = ModuleReader(deltas, TiedWeights(parameters, buffers), names)
     return tuple([reader.module(*found) for found in occurrences])
 
 
@@ -144,7 +138,7 @@ def with_unregistered(modules: tuple[Module, ...], hidden: Sequence[Unregistered
 
 def _contents_text(found: Unregistered) -> str:
     """Return what decides the behavior of unregistered modules and tensors as text, without their devices."""
-    reader = _ModuleReader({}, TiedWeights((), ()), ClassNames(()))
+    reader = ModuleReader({}, TiedWeights((), ()), ClassNames(()))
     texts: list[object] = [(tuple(tensor.shape), str(tensor.dtype)) for tensor in found.tensors]
     for module in found.modules:
         read = reader.module(0, "", "", module, None, introspection.parameters(module), introspection.buffers(module))
@@ -190,136 +184,6 @@ def _invalid(path: str, module: nn.Module, error: introspection.InvalidModuleErr
 def _named_modules(occurrences: list[ModuleOccurrence]) -> Iterator[tuple[str, nn.Module]]:
     """Return each module with the path of its first occurrence."""
     return ((found.path, found.module) for found in occurrences if found.shared_with is None)
-
-
-class _ModuleReader:
-    """Creates the records of the tree. Equal parameters share one record, which keeps wide models small."""
-
-    def __init__(self, deltas: Deltas, tied: TiedWeights, class_names: ClassNames) -> None:
-        self.class_names = class_names
-        self.deltas = deltas
-        self.tied = tied
-        self.distinct = tied.ids | deltas.keys()
-        """Ids of the parameters that are tied or deltas. Their records depend on more than the parameter."""
-        self.extra_reprs = ExtraReprReader()
-        self.settings = SettingsReader()
-        self.state_codes = StateCodeReader()
-        self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
-        self.plain: dict[Hashable, Parameter] = {}
-        """Records of parameters that are not tied, packed or deltas, by the fields that differ between them."""
-        self.rows: dict[tuple[int, ...], tuple[Parameter, ...]] = {}
-        """The parameters of a module, by the ids of their records."""
-
-    def module(
-        self,
-        depth: int,
-        name: str,
-        path: str,
-        module: nn.Module,
-        shared_with: str | None,
-        parameters: introspection.Tensors,
-        buffers: introspection.Tensors,
-    ) -> Module:
-        type_, package, qualname = self.class_names.read(module, path)
-        extra_repr = self.extra_reprs.read(module)
-        return Module(
-            name=name,
-            depth=depth,
-            type=type_,
-            package=package,
-            qualname=qualname if qualname != type_ else "",
-            parameters=self.parameters(path, module, parameters, buffers),
-            buffers=self.buffers(path, module, buffers) if buffers else (),
-            extra_repr=extra_repr,
-            shared_with=shared_with,
-            settings=None
-            if shared_with is not None
-            else self.settings.read(module, extra_repr, depth, self.extra_reprs.whole),
-            state_code=self.state_codes.read(module),
-        )
-
-    def parameters(
-        self, path: str, module: nn.Module, parameters: introspection.Tensors, buffers: introspection.Tensors
-    ) -> tuple[Parameter, ...]:
-        """Return a module's parameters and packed weights. Equal modules share one tuple."""
-        records = [self.parameter(name, path, parameter, module) for name, parameter in parameters]
-        if may_pack(module, buffers):
-            records += [self.packed(name, form, device) for name, form, device in packed(module)]
-        return self.rows.setdefault(tuple(map(id, records)), tuple(records)) if records else ()
-
-    def parameter(self, name: str, path: str, parameter: torch.Tensor, module: nn.Module) -> Parameter:
-        if (
-            type(parameter) is not nn.Parameter
-            or id(parameter) in self.distinct
-            or parameter.layout is not torch.strided
-        ):
-            return self._one(self.described(name, path, parameter, module))
-        try:
-            key = (name, parameter.shape, parameter.dtype, parameter.requires_grad, parameter.device)
-        except RuntimeError:  # a nested tensor has no `shape`
-            return self._one(self.described(name, path, parameter, module))
-        if may_be_packed(parameter, module):
-            return self._one(self.described(name, path, parameter, module))
-        record = self.plain.get(key)
-        if record is None:
-            record = self._one(self.described(name, path, parameter, module))
-            if not record.quantization:
-                self.plain[key] = record
-        return record
-
-    def described(self, name: str, path: str, parameter: torch.Tensor, module: nn.Module) -> Parameter:
-        adapter = self.deltas.get(id(parameter))
-        form = stored(parameter, module)
-        tied_to, tied_by = self.tied.ends(path, name, parameter)
-        return Parameter(
-            name=name,
-            shape=form.shape,
-            dtype=form.dtype,
-            count=form.count,
-            stored_bytes=form.stored_bytes,
-            trainable=parameter.requires_grad,
-            delta=adapter is not None,
-            adapter=adapter or "",
-            quantization=form.quantization,
-            device=str(parameter.device),
-            tied_to=tied_to,
-            tied_by=tied_by,
-        )
-
-    def packed(self, name: str, form: Stored, device: str) -> Parameter:
-        """Return the record of a packed weight of a quantized module, which is never trainable."""
-        record = Parameter(
-            name=name,
-            shape=form.shape,
-            dtype=form.dtype,
-            count=form.count,
-            stored_bytes=form.stored_bytes,
-            trainable=False,
-            quantization=form.quantization,
-            device=device,
-        )
-        return self._one(record)
-
-    def buffers(self, path: str, module: nn.Module, buffers: introspection.Tensors) -> tuple[Buffer, ...]:
-        """Return a module's buffers."""
-        unsaved = introspection.non_persistent(module)
-        return tuple([self.buffer(name, path, buffer, module, name not in unsaved) for name, buffer in buffers])
-
-    def buffer(self, name: str, path: str, buffer: torch.Tensor, module: nn.Module, persistent: bool) -> Buffer:
-        form = stored(buffer, module)
-        record = Buffer(
-            name=name,
-            shape=form.shape,
-            dtype=form.dtype,
-            stored_bytes=form.stored_bytes,
-            persistent=persistent,
-            device=str(buffer.device),
-            tied_to=self.tied.ends(path, name, buffer)[0],
-        )
-        return self._one(record)
-
-    def _one(self, record: _Record) -> _Record:
-        return self.seen.setdefault(record, record)  # type: ignore[return-value]  # equal records are of one type
 
 
 def _device(occurrences: list[ModuleOccurrence]) -> str:
