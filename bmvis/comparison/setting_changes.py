@@ -162,7 +162,9 @@ def setting_fact(change: SettingChange, absent: str) -> ChangedFact:
         return ChangedFact(f"now in {now}" if now else f"no longer in {was}", change.impact, False, topic=MODE)
     name = "" if change.name.isdecimal() else change.name
     if change.name in HOOKS:
-        name, absent = name.replace("_", " "), "none"
+        name = name.replace("_", " ")
+    if change.name in HOOKS or change.name.endswith(UNREGISTERED):
+        absent = "none"  # neither hooks nor unregistered modules have a default
     before, after = shown(change.before, absent), shown(change.after, absent)
     if before == after:  # only the digests differ
         after = re.sub(r"(?<=\d )(?=values|characters|modules?\b|tensors?\b)", "other ", after, count=1)

@@ -49,6 +49,11 @@ def bert(**config: Any) -> nn.Module:
     return BertModel(BertConfig(**{"num_hidden_layers": 3, "hidden_size": 16, "num_attention_heads": 4} | config))
 
 
+def with_list(model: nn.Sequential) -> nn.Module:
+    model[0]._layers = [nn.Linear(2, 2)]
+    return model
+
+
 def llama(**config: Any) -> nn.Module:
     from transformers import LlamaConfig, LlamaModel
 
@@ -273,6 +278,12 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
         made(hooked, "register_full_backward_hook"),
         "training",
         ["~ 0  backward hooks: none → hook"],
+    ),
+    "a module of PyTorch that gets a plain list": (
+        lambda: nn.Sequential(nn.Linear(2, 2)),
+        lambda: with_list(nn.Sequential(nn.Linear(2, 2))),
+        "numerics",
+        ["~ 0  _layers (not registered): none → 1 module (6 parameters)"],
     ),
     "attn_implementation": (
         bert,
