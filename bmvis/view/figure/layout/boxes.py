@@ -8,7 +8,7 @@ from bmvis.view.figure.figure import Box, Frame, Shape
 from bmvis.view.figure.layout.cells import CellKind, GridCell
 from bmvis.view.figure.layout.text_size import Role, shortened, text_width
 
-WIDEST_TEXT = 190
+WIDEST_TEXT, WIDEST_OPERATION = 256, 190
 """Longer texts are shortened."""
 BOX_HEIGHT = 38
 JOIN_HEIGHT = 22
@@ -23,7 +23,7 @@ _CONTAINERS = frozenset(("Sequential", "ModuleList", "ModuleDict"))
 def box_texts(box: Box) -> list[tuple[str, Role]]:
     """Return the lines of text in a box."""
     if box.kind == "join":
-        return [(_short(box.label, "join"), "join")]
+        return [(box.label, "symbol") if len(box.label) == 1 else (_short(box.label, "join"), "join")]
     if box.kind != "module":
         return [(_short(box.label, "end"), "end")]
     name, detail = _name_and_detail(box)
@@ -62,16 +62,17 @@ def _count(of: Box | Frame) -> str:
 
 
 def _short(text: str, role: Role) -> str:
-    return shortened(text, role, WIDEST_TEXT)
+    return shortened(text, role, WIDEST_OPERATION if role == "join" else WIDEST_TEXT)
 
 
-def box_cell(box: Box, order: int, incoming: int) -> GridCell:
+def box_cell(box: Box, order: int, incoming: int, *, is_fed: bool = True) -> GridCell:
     """Return the cell of a box, which has room for the lines that enter it at its top.
 
     Args:
         box: the box.
         order: its position in the figure.
         incoming: the number of edges that lead to it.
+        is_fed: whether it depends on an input of the model.
     """
     kind: CellKind = {"module": "box", "join": "join"}.get(box.kind, "end")  # type: ignore[assignment]
     texts = box_texts(box)
@@ -86,4 +87,4 @@ def box_cell(box: Box, order: int, incoming: int) -> GridCell:
     else:
         width, height = max(width + 2 * PADDING, NARROWEST, room), BOX_HEIGHT
     half = float(ceil(width / 2))  # whole, so that the middle of a box is exact on whole pixels
-    return GridCell(box.key, kind, order, half, half, height, box)
+    return GridCell(box.key, kind, order, half, half, height, box, is_fed=is_fed)

@@ -40,6 +40,8 @@ class GridCell:
     """For an exit, the side of the trunk where it is if it is not below the trunk."""
     weight: float = 1
     """How much it counts in the length of a chain."""
+    is_fed: bool = True
+    """Whether it depends on an input of the model. A trunk follows the inputs."""
     label_width: float = 0
     """The width of the shape right of the line that enters it at its axis; 0 if there is none."""
     row: int = 0
@@ -47,6 +49,8 @@ class GridCell:
     """The number of rows that it takes: a tall frame next to several boxes takes more than one."""
     x: float = 0
     y: float = 0
+    outward: float = 0
+    """For an entry or exit, the least distance from the trunk."""
     slots: int = 1
     """The largest number of lines that enter it at one side."""
 

@@ -22,9 +22,12 @@ EDGE = 8
 
 def draw(figure: Figure) -> FigureDrawing | None:
     """Return the drawing of a figure; None if it would be wrong or misleading, such as a line through a box."""
-    drawing = draw_unchecked(figure)
-    drawing = msgspec.structs.replace(drawing, shapes=_without(drawing.shapes, shapes_in_the_way(drawing)))
-    return None if faults(drawing) else drawing
+    for is_straightened in (True, False):
+        drawing = draw_unchecked(figure, is_straightened=is_straightened)
+        drawing = msgspec.structs.replace(drawing, shapes=_without(drawing.shapes, shapes_in_the_way(drawing)))
+        if not faults(drawing):
+            return drawing
+    return None
 
 
 def draw_deepest(figures: Iterable[Figure]) -> DrawnFigure | None:
@@ -38,9 +41,9 @@ def draw_deepest(figures: Iterable[Figure]) -> DrawnFigure | None:
     return DrawnFigure(first, None) if first else None
 
 
-def draw_unchecked(figure: Figure) -> FigureDrawing:
-    """Return the drawing of a figure, with all its faults."""
-    grid = nested_grid(figure)
+def draw_unchecked(figure: Figure, *, is_straightened: bool = True) -> FigureDrawing:
+    """Return the drawing of a figure, with all its faults; `is_straightened` is that of `nested_grid`."""
+    grid = nested_grid(figure, is_straightened=is_straightened)
     places = list(_places(grid, None, "", grid.left, float(EDGE)))
     boxes: dict[str, PlacedBox] = {}
     frames: list[PlacedFrame] = []
@@ -127,7 +130,7 @@ def _placed(cell: GridCell, x: float, y: float) -> PlacedBox:
     area = _rounded(middle - cell.left, y + cell.y, middle + cell.right, y + cell.y + cell.height)
     lines = box_texts(cell.box)
     center = (area.top + area.bottom) / 2
-    bases = [center + 4] if len(lines) == 1 else [center - 3, center + 11]
+    bases = [center + (5 if lines[0][1] == "symbol" else 4)] if len(lines) == 1 else [center - 3, center + 11]
     texts = [Text(text, role, middle, _whole(base)) for (text, role), base in zip(lines, bases, strict=True)]
     return PlacedBox(cell.box, area, tuple(texts))
 

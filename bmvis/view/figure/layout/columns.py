@@ -10,8 +10,10 @@ from bmvis.view.figure.layout.cells import GridCell, Link, Strand
 
 GAP = 14
 """The distance between a lane and what is next to it."""
-CELL_GAP = 22
-"""The distance between two cells."""
+CELL_GAP, LEAST_CELL_GAP = 22, 12
+"""The distance between two cells, and the least one, for a line without a bend."""
+FARTHEST = {False: 160, True: 40}
+"""How much farther from the trunk a strand may be, without and with boxes, for a line without a bend."""
 
 Side = Literal[-1, 1]
 
@@ -173,18 +175,36 @@ def _pins(strand: Strand) -> list[float]:
 
 
 def _place(strand: Strand, side: Side, edges: Edges) -> None:
-    """Place a strand at the nearest x where all its rows have room."""
+    """Place a strand at the nearest x where all its rows have room, or where it leads straight into a frame."""
     rows = lane_rows(strand)
-    distances = [edges.nearest(side, row, 0, GAP) for row in rows]
-    for cell in strand.cells:
-        extent = cell.left if side > 0 else cell.reach
-        gap = GAP if cell.kind in ("entry", "exit") else CELL_GAP
-        distances += [edges.nearest(side, row, extent, gap) for row in range(cell.row, cell.end_row)]
-    strand.x = side * max(distances, default=GAP)
+    lane = [edges.nearest(side, row, 0, GAP) for row in rows]
+    near = max([*lane, *_distances(strand, side, edges, CELL_GAP)], default=float(GAP))
+    nearest = max([*lane, *_distances(strand, side, edges, LEAST_CELL_GAP)], default=float(GAP))
+    farthest = near + FARTHEST[any(cell.kind not in ("entry", "exit") for cell in strand.cells)]
+    straight = [side * x for x in _ends_at_frames(strand) if nearest <= side * x <= farthest]
+    strand.x = side * min(straight, key=lambda distance: abs(distance - near), default=near)
     for cell in strand.cells:
         cell.x = strand.x
         edges.occupy(cell)
     edges.occupy_lane(strand.x, rows)
+
+
+def _distances(strand: Strand, side: Side, edges: Edges, gap: float) -> Iterator[float]:
+    """Yield the distance from the trunk at which there is room for each cell of a strand, in each of its rows."""
+    for cell in strand.cells:
+        extent = cell.left if side > 0 else cell.reach
+        own_gap = GAP if cell.kind in ("entry", "exit") else gap
+        yield cell.outward
+        yield from (edges.nearest(side, row, extent, own_gap) for row in range(cell.row, cell.end_row))
+
+
+def _ends_at_frames(strand: Strand) -> Iterator[float]:
+    """Yield the x coordinates where frames are that a strand leads to or comes from."""
+    for link in strand.tails:
+        if link.target.grid:
+            yield link.target.pin(link.net, at_top=True)
+    if strand.head and strand.head.source.grid:
+        yield strand.head.source.pin(strand.head.net, at_top=False)
 
 
 def lane_of(link: Link, strand_of: Mapping[GridCell, Strand], lanes: Mapping[Link, Strand]) -> float | None:

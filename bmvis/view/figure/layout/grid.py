@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from bmvis.view.figure.figure import Frame
@@ -26,6 +27,8 @@ STUB, FIRST_STUB = 10, 3
 ARROW = 15
 """The distance from the last horizontal line to the row below it."""
 SHAPE_HEIGHT = 15
+TALL = 60
+"""How much higher than a box a row is if the box is not simply in the middle."""
 
 
 class Piece(NamedTuple):
@@ -148,9 +151,13 @@ def _set_heights(
             if cell.end_row == row + 1 and cell.span > 1:
                 heights[row] = max(heights[row], cell.height - (y - tops[cell.row]))
         y += heights[row] if row < rows else 0
+    starts, ends = {link.source for link in grid.links}, {link.target for link in grid.links}
     for cell in grid.cells:
-        middle = (heights[cell.row] - cell.height) / 2 if cell.grid is None and cell.span == 1 else 0
-        cell.y = tops[cell.row] + middle
+        room = heights[cell.row] - cell.height if cell.grid is None and cell.span == 1 else 0
+        part = 0.5
+        if room > TALL:  # next to a tall frame, near what it is connected with
+            part = 0 if cell not in starts else 1 if cell not in ends else 0.5
+        cell.y = tops[cell.row] + room * part
     grid.height = tops[rows] + (0 if grid.frame is None else MARGIN)
     for cell in grid.cells:
         if cell.kind in ("entry", "exit"):
@@ -220,8 +227,10 @@ def _add_shape(grid: Grid, route: Route, routes: Sequence[Route], tops: Sequence
 def _set_title(grid: Grid, frame: Frame) -> None:
     """Place the title left of the trunk, as far left as entries allow, and widen the frame for the badge."""
     title, subtitle, *badge = title_texts(frame)
-    passing = [x for x in grid.entries.values() if x < -_title_width(frame)]
-    left = max([-grid.left, *passing]) + TITLE_LEFT
+    passing = sorted([*(x for x in grid.entries.values() if x <= 0), 0.0])
+    room = _title_width(frame) + TITLE_LEFT + LABEL_GAP
+    gaps = [start for start, end in pairwise([-grid.left, *passing]) if end - start >= room]
+    left = (gaps[0] if gaps else -grid.left) + TITLE_LEFT
     grid.texts = [Text(title[0], title[1], left, 14, "start")]
     if subtitle[0]:
         grid.texts.append(Text(subtitle[0], subtitle[1], left, 27, "start"))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import combinations
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from bmvis.view.figure.figure import Edge, Figure, Frame, Shape
 from bmvis.view.figure.layout.boxes import box_cell, shape_text
 from bmvis.view.figure.layout.cells import GridCell, Link, entry_key, exit_key
+from bmvis.view.figure.layout.dependence import Dependence
 from bmvis.view.figure.layout.drawing import STACK
 from bmvis.view.figure.layout.grid import Grid, lay_out
+from bmvis.view.figure.layout.straightening import Pin, Pins, outward_pins
 from bmvis.view.figure.layout.text_size import text_width
+
+ROUNDS = 3
+"""How often frames are laid out again to avoid short bends."""
 
 
 @dataclass(eq=False)
@@ -29,8 +34,27 @@ class Nest:
     """For the net, the source and the target of each link: the shape to show."""
 
 
-def nested_grid(figure: Figure) -> Grid:
-    """Return the grid of the whole figure, with the grids of its frames in it."""
+class _LayoutPlan(NamedTuple):
+    """What the layout of each frame depends on."""
+
+    figure: Figure
+    dependence: Dependence
+    order: Mapping[str, int]
+    """The position of each box in the figure."""
+    incoming: Mapping[str, int]
+    """The number of edges that lead to each box."""
+    mirrored: Collection[str] = ()
+    """The keys of frames whose values leave them on the left."""
+    pins: Pins = MappingProxyType({})
+
+
+def nested_grid(figure: Figure, *, is_straightened: bool = True) -> Grid:
+    """Return the grid of the whole figure, with the grids of its frames in it.
+
+    Args:
+        figure: the figure.
+        is_straightened: whether frames may be wider to avoid short bends.
+    """
     framed = {key for frame in figure.frames for key in _all_boxes(frame)}
     root = Nest("", None, [], [box.key for box in figure.boxes if box.key not in framed])
     root.nests = [_nest(frame, f"\0{number}") for number, frame in enumerate(figure.frames)]
@@ -39,18 +63,36 @@ def nested_grid(figure: Figure) -> Grid:
     for edge in figure.edges:
         _add_links(edge, ways, shown.get((edge.source, edge.target)))
     order = {box.key: number for number, box in enumerate(figure.boxes)}
-    incoming: defaultdict[str, int] = defaultdict(int)
-    for edge in figure.edges:
-        incoming[edge.target] += 1
-    skips = _skips(figure)
-
-    def laid_out(mirrored: Collection[str]) -> Grid:
-        cells = {box.key: box_cell(box, order[box.key], incoming[box.key]) for box in figure.boxes}
-        return _grid(root, cells, order, skips, mirrored)
-
-    grid = laid_out(())
+    frames_of = {key: tuple(nest.key for nest in way[1:]) for key, way in ways.items()}
+    plan = _LayoutPlan(figure, Dependence(figure, frames_of), order, Counter(edge.target for edge in figure.edges))
+    grid = _laid_out(root, plan)
     mirrored = set(_crossing(grid))
-    return laid_out(mirrored) if mirrored else grid
+    if mirrored:
+        plan = plan._replace(mirrored=mirrored)
+        grid = _laid_out(root, plan)
+    return _straightened(root, plan, grid) if is_straightened else grid
+
+
+def _straightened(root: Nest, plan: _LayoutPlan, grid: Grid) -> Grid:
+    """Return the grid with pins farther out where that makes lines straight."""
+    in_vain: set[Pin] = set()
+    for _ in range(ROUNDS):
+        found = outward_pins(grid)
+        in_vain |= found.keys() & plan.pins.keys()  # the line next to the pin has moved, too
+        pins = {pin: distance for pin, distance in {**plan.pins, **found}.items() if pin not in in_vain}
+        if pins == plan.pins:
+            break
+        plan = plan._replace(pins=pins)
+        grid = _laid_out(root, plan)
+    return grid
+
+
+def _laid_out(root: Nest, plan: _LayoutPlan) -> Grid:
+    cells = {
+        box.key: box_cell(box, plan.order[box.key], plan.incoming[box.key], is_fed=box.key in plan.dependence.fed)
+        for box in plan.figure.boxes
+    }
+    return _grid(root, cells, plan)
 
 
 def _crossing(grid: Grid) -> Iterator[str]:
@@ -126,55 +168,37 @@ def _add_links(edge: Edge, ways: Mapping[str, tuple[Nest, ...]], shape: Shape | 
         into[depth].links.setdefault((net, entry_key(net), inner))
 
 
-def _skips(figure: Figure) -> Callable[[str, str | None], bool]:
-    """Return a function that reports whether all ways from the inputs to a box pass another box before."""
-    after: defaultdict[str, list[str]] = defaultdict(list)
-    for edge in figure.edges:
-        after[edge.source].append(edge.target)
-    inputs = [box.key for box in figure.boxes if box.kind == "input"]
-
-    @cache
-    def reached(without: str) -> set[str]:
-        todo = [key for key in inputs if key != without]
-        found = set(todo)
-        while todo:
-            new = [key for key in after[todo.pop()] if key not in found and key != without]
-            found.update(new)
-            todo += new
-        return found
-
-    return lambda net, other: other is not None and other not in reached(net)
-
-
-def _grid(
-    nest: Nest,
-    boxes: Mapping[str, GridCell],
-    order: Mapping[str, int],
-    is_skip: Callable[[str, str | None], bool],
-    mirrored: Collection[str],
-) -> Grid:
-    cells = [boxes[key] for key in nest.boxes]
-    exit_side: Literal[-1, 1] = -1 if any(f"{nest.key}.".startswith(f"{key}.") for key in mirrored) else 1
-    for inner in nest.nests:
-        grid = _grid(inner, boxes, order, is_skip, mirrored)
-        stack = STACK if inner.frame and inner.frame.repeats > 1 else 0
-        first = min((order[key] for key in _keys_in(inner)), default=0)
-        cell = GridCell(inner.key, "frame", first, grid.left, grid.right + stack, grid.height + stack, grid=grid)
-        cell.weight = 1 + grid.row_count / 2
-        cells.append(cell)
+def _grid(nest: Nest, boxes: Mapping[str, GridCell], plan: _LayoutPlan) -> Grid:
+    cells = [boxes[key] for key in nest.boxes] + [_frame_cell(inner, boxes, plan) for inner in nest.nests]
     cells.sort(key=lambda cell: cell.order)
+    around = [nest.key[:end] for end in range(len(nest.key) + 1) if nest.key[end : end + 1] in ("", ".")]
+    exit_side: Literal[-1, 1] = -1 if any(key in plan.mirrored for key in around) else 1
     of = {cell.key: cell for cell in cells}
     for net, source, target in nest.links:
+        order = plan.order[net]
         if source not in of:
-            of[source] = GridCell(source, "entry", order[net], net=net, weight=0.5)
+            outward = plan.pins.get(Pin(nest.key, net, True), 0)
+            of[source] = GridCell(source, "entry", order, net=net, weight=0.5, outward=outward)
         if target not in of:
-            of[target] = GridCell(target, "exit", order[net], net=net, exit_side=exit_side, weight=0.5)
+            outward = plan.pins.get(Pin(nest.key, net, False), 0)
+            of[target] = GridCell(target, "exit", order, net=net, exit_side=exit_side, weight=0.5, outward=outward)
     links = [Link(net, of[source], of[target], shape) for (net, source, target), shape in nest.links.items()]
     for link in links:
         if link.shape is not None:
             x = link.target.grid.entries[link.net] if link.target.grid else 0
             link.target.label_width = max(link.target.label_width, x + text_width(shape_text(link.shape), "shape"))
-    return lay_out(nest.frame, list(of.values()), links, is_skip)
+    return lay_out(nest.frame, list(of.values()), links, lambda net, main: plan.dependence.is_skip(net, main, around))
+
+
+def _frame_cell(nest: Nest, boxes: Mapping[str, GridCell], plan: _LayoutPlan) -> GridCell:
+    grid = _grid(nest, boxes, plan)
+    stack = STACK if nest.frame and nest.frame.repeats > 1 else 0
+    keys = list(_keys_in(nest))
+    first = min((plan.order[key] for key in keys), default=0)
+    cell = GridCell(nest.key, "frame", first, grid.left, grid.right + stack, grid.height + stack, grid=grid)
+    cell.weight = 1 + grid.row_count / 2
+    cell.is_fed = any(key in plan.dependence.fed for key in keys)
+    return cell
 
 
 def _keys_in(nest: Nest) -> Iterator[str]:

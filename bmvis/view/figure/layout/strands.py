@@ -46,19 +46,19 @@ def _chains(cells: Sequence[GridCell], links: Sequence[Link]) -> list[Strand]:
 
 
 def _heaviest(cells: Sequence[GridCell], before: Mapping[GridCell, Sequence[GridCell]]) -> list[GridCell]:
-    """Return the heaviest chain.
+    """Return the heaviest chain, of those that start at an input of the model if there are any.
 
     Of equal branches that meet, it takes the middle one. Values enter and leave frames at their trunks if possible.
     """
-    best: dict[GridCell, float] = {}
+    best: dict[GridCell, tuple[bool, float]] = {}
     came_from: dict[GridCell, GridCell] = {}
     for cell in cells:
         sources = [source for source in before[cell] if source in best]
-        most = max((best[source] for source in sources), default=0.0)
+        most = max((best[source] for source in sources), default=(cell.is_fed, 0.0))
         equal = sorted((s for s in sources if best[s] == most), key=lambda source: source.order)
         if equal:
             came_from[cell] = _middle(equal, cell)
-        best[cell] = most + cell.weight
+        best[cell] = (most[0], most[1] + cell.weight)
     most = max(best.values())
     ends = [cell for cell in cells if best[cell] == most]
     straight = [cell for cell in ends if cell.kind == "exit" and _leaves_trunk(cell, came_from.get(cell))]

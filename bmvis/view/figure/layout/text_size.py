@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-Role = Literal["name", "detail", "title", "subtitle", "badge", "end", "join", "shape"]
+Role = Literal["name", "detail", "title", "subtitle", "badge", "end", "join", "symbol", "shape"]
 
 
 class Font(NamedTuple):
@@ -27,6 +27,7 @@ FONTS: Mapping[Role, Font] = {
     "badge": Font(12, bold=True),
     "end": Font(12),
     "join": Font(11),
+    "symbol": Font(15),
     "shape": Font(10),
 }
 

@@ -125,6 +125,110 @@ def test_a_cross_attention_stays_left_of_the_decoder() -> None:
     assert all(x < trunk for line in drawing.lines if line.source == "enc.block" for x, _ in line.points)
 
 
+def test_a_bias_for_later_blocks_stays_right_of_a_decoder() -> None:
+    """It depends on the encoder, as the output of its block does, but it is a skip."""
+    drawing = drawn(
+        "in:x > enc.a; enc.a > enc.b; enc.b > dec.a.cross; in:y > dec.embed; dec.embed > dec.a.own; "
+        "dec.a.own > dec.a.cross; dec.a.cross > dec.a.ff; dec.a.ff > dec.b.own; dec.a.own > dec.b.own; "
+        "enc.b > dec.b.cross; dec.b.own > dec.b.cross; dec.b.cross > out:y"
+    )
+    trunk = middle(areas(drawing)["dec.embed"])
+    bias = next(line for line in drawing.lines if (line.source, line.target) == ("dec.a.own", "dec.b.own"))
+    assert all(x >= trunk for x, _ in bias.points)
+
+
+def test_a_trunk_follows_the_inputs_of_the_model() -> None:
+    """A module that resizes position embeddings has no input, so its value comes from the left."""
+    found = areas(
+        drawn(
+            "in:x > enc.layers.a; enc.interpolation > (+)enc.layers; "
+            "enc.layers.a > (+)enc.layers; (+)enc.layers > out:y"
+        )
+    )
+    assert middle(found["enc.layers.a"]) == middle(found["in:x"]) > found["enc.interpolation"].right
+
+
+def test_an_encoder_stays_left_of_a_decoder_of_queries() -> None:
+    """The queries are parameters. The decoder is right of the encoder, so the value does not go around it."""
+    drawing = drawn(
+        "in:x > m.encoder.a; m.encoder.a > m.encoder.b; m.encoder.b > m.decoder.a; m.encoder.b > m.decoder.b; "
+        "m.query > m.decoder.a; m.query > m.decoder.b; m.decoder.a > m.decoder.b; m.decoder.b > out:y"
+    )
+    trunk = middle(areas(drawing)["m.decoder.a"])
+    memory = [line for line in drawing.lines if line.source == "m.encoder.b" and ".decoder" in line.target]
+    assert all(x < trunk for line in memory for x, _ in line.points)
+    query = next(line for line in drawing.lines if (line.source, line.target) == ("m.query", "m.decoder.b"))
+    assert all(x >= trunk for x, _ in query.points)
+
+
+def corners(line: Line) -> int:
+    return len(line.points) - 2
+
+
+@pytest.mark.parametrize("rotary", ["RotaryEmbedding", "RotaryEmbeddingOfAModel"])
+@pytest.mark.parametrize("name", ["DecoderLayer", "LlamaDecoderLayer", "MixtralDecoderLayer"])
+def test_a_foreign_value_enters_nested_frames_without_short_bends(name: str, rotary: str) -> None:
+    figure = framed(EDGE_LISTS["llama layer"])
+    boxes = tuple(
+        msgspec.structs.replace(box, type_name=rotary) if box.key == "model.rotary" else box for box in figure.boxes
+    )
+    (model,) = figure.frames
+    (layers,) = model.frames
+    layers = msgspec.structs.replace(layers, type_name=name)
+    model = msgspec.structs.replace(model, frames=(layers,))
+    drawing = draw(msgspec.structs.replace(figure, boxes=boxes, frames=(model,)))
+    assert drawing is not None
+    line = next(line for line in drawing.lines if line.source == "model.rotary")
+    steps = [abs(x0 - x1) for (x0, y0), (x1, y1) in pairwise(line.points) if y0 == y1]
+    assert min(steps) > 16
+
+
+def test_a_value_of_an_encoder_enters_the_frames_of_a_decoder_at_their_side() -> None:
+    """A long title does not move the line to the middle and back."""
+    figure = framed(
+        "in:src > encoder.layers.a; encoder.layers.a > encoder.norm; in:tgt > decoder.layers.own; "
+        "decoder.layers.own > decoder.layers.cross; encoder.norm > decoder.layers.cross; "
+        "decoder.layers.cross > decoder.norm; decoder.norm > out:y"
+    )
+    frames = [
+        msgspec.structs.replace(
+            frame,
+            type_name="TransformerDecoder",
+            frames=tuple(msgspec.structs.replace(inner, type_name="TransformerDecoderLayer") for inner in frame.frames),
+        )
+        for frame in figure.frames
+    ]
+    drawing = draw(msgspec.structs.replace(figure, frames=tuple(frames)))
+    assert drawing is not None
+    line = next(line for line in drawing.lines if line.source == "encoder.norm")
+    xs = [x for x, _ in line.points]
+    assert xs == sorted(xs)
+
+
+def test_an_output_next_to_a_tall_frame_is_near_its_source() -> None:
+    drawing = drawn("in:x > a; a > f.one; f.one > f.two; f.two > f.three; f.three > f.four; f.four > out:y; a > out:h")
+    found = areas(drawing)
+    frame = next(placed.area for placed in drawing.frames)
+    assert found["out:h"].top < frame.top + 10
+    assert found["out:y"].top > frame.bottom
+
+
+def test_a_parameter_next_to_a_tall_frame_is_near_its_target() -> None:
+    drawing = drawn("in:x > f.one; f.one > f.two; f.two > f.three; f.three > f.four; f.four > b; weight > b; b > out:y")
+    found = areas(drawing)
+    frame = next(placed.area for placed in drawing.frames)
+    assert frame.bottom - 10 < found["weight"].bottom <= frame.bottom
+
+
+def test_a_title_is_left_of_entries_where_there_is_room() -> None:
+    drawing = drawn(
+        "in:a > wide.left.one; in:b > wide.middle.one; in:c > wide.right.one; wide.left.one > (+)wide; "
+        "wide.middle.one > (+)wide; wide.right.one > (+)wide; (+)wide > out:y"
+    )
+    frame = next(placed for placed in drawing.frames if placed.frame.path == "wide")
+    assert frame.texts[0].x == frame.area.left + 10
+
+
 def test_two_values_can_be_one_output() -> None:
     drawing = drawn("in:x > a; a > b; a > out:hidden; b > out:hidden")
     ends = {line.points[-1] for line in drawing.lines if line.target == "out:hidden"}
@@ -191,7 +295,7 @@ def test_any_name_fits_its_box(name: str) -> None:
     frame = Frame(name, name, name, 3, ("m",))
     drawing = draw(Figure(boxes, (Edge("in:x", "m", (name,)), Edge("m", "j", (1,))), (frame,)))
     assert drawing is not None
-    assert drawing.width < 500
+    assert drawing.width < 600
     for box in drawing.boxes:
         assert all(text_area(text).width <= box.area.width + 0.2 for text in box.texts)
 
