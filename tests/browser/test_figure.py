@@ -88,6 +88,15 @@ def test_a_box_marks_its_lines(tab, mark):
     assert marked[2] == marked[3] == before
 
 
+def test_lines_have_the_color_of_text_in_forced_colors(tab):
+    tab.page.emulate_media(forced_colors="active")
+    tab.open_trees(tree(framed("in:x > a; a > b; b > out:y")))
+    color = "(ends) => getComputedStyle(document.querySelector(`[data-e='${ends}'] path`)).stroke"
+    assert tab.page.evaluate(color, "0 1") == tab.page.evaluate("getComputedStyle(document.body).color")
+    tab.page.locator("svg a[data-n='1']").hover()
+    assert tab.page.evaluate(color, "1 2") != tab.page.evaluate(color, "2 3")
+
+
 def test_a_wide_figure_scrolls_by_itself(tab):
     tab.page.set_viewport_size({"width": 360, "height": 800})
     tab.open_trees(tree(framed(EDGE_LISTS["clip"])))

@@ -9,13 +9,15 @@ from bmvis.view.figure.figure import Box
 
 _PATTERNS: Mapping[str, re.Pattern[str]] = {
     "embedding": re.compile(r"Embed|Rotary|Position"),
-    "norm": re.compile(r"Norm(\d?d)?$|^Norm|RMSNorm"),
+    "norm": re.compile(r"Norm(\d?d)?$|^Norm|RMSNorm|NormAct(2d)?$"),
     "attention": re.compile(r"Attention|Attn"),
     "pool": re.compile(r"Pool|Upsample|PixelShuffle|Flatten"),
-    "recurrent": re.compile(r"^(LSTM|GRU|RNN|Mamba)|Mixer$"),
+    "recurrent": re.compile(r"LSTM|GRU|^(RNN|Mamba)|Mixer$"),
     "convolution": re.compile(r"Conv\w*[123]d|Conv$|^\w*Conv"),
     "linear": re.compile(r"Linear|Conv1D$|Dense$"),
-    "activation": re.compile(r"^(Quick)?\w*(ReLU\d?|GELU\w*|SiLU\w*|Swish|Tanh|Sigmoid|Softmax|ELU|Mish|Activation)$"),
+    "activation": re.compile(
+        r"(ReLU\d?|GELU\w*|SiLU\w*|[Ss]wish|[Tt]anh|[Ss]igmoid|Softmax|Softplus|ELU|GLU|Mish|Activation)$"
+    ),
 }
 """A pattern of class names for each kind, the most special first. They only choose a color."""
 

@@ -58,12 +58,13 @@ def shapes_of(
     changes = {(edge.source, edge.target): edge.change for edge in figure.edges}
     return join(
         _frames(drawing.frames, anchor, len(figure.boxes), link) if drawing.frames else None,
-        tag("g", *_lines(drawing.lines, numbers, changes), fill="none", stroke="currentColor"),
-        tag("g", _texts(drawing.shapes), class_="bmvis-shapes", text_anchor="start") if drawing.shapes else None,
         *(
             _box(placed, box_id(anchor, number) if anchor else None, number, link)
             for number, placed in enumerate(drawing.boxes)
         ),
+        # after the boxes, as an arrow at the right of a repeated box is on the outline behind it
+        tag("g", *_lines(drawing.lines, numbers, changes), fill="none", stroke="currentColor"),
+        tag("g", _texts(drawing.shapes), class_="bmvis-shapes", text_anchor="start") if drawing.shapes else None,
     )
 
 
@@ -108,10 +109,11 @@ def _box(placed: PlacedBox, id_: str | None, number: int, link: PathLink) -> Mar
     target = link(box.path) if box.kind == "module" and box.path else None
     is_target = box.kind == "module"  # links lead to modules alone
     kind = category(box)
+    is_symbol = placed.texts[0].role == "symbol"
     attributes: dict[str, str | int | None] = {
         "id": id_ if is_target else None,
         "data_n": number,
-        "class_": None if kind == "module" else f"bmvis-{kind}",
+        "class_": None if kind == "module" else f"bmvis-{kind} bmvis-symbol" if is_symbol else f"bmvis-{kind}",
     }
     if target is None:
         return tag("g", content, **attributes)

@@ -48,6 +48,7 @@ text { font: 10.5px system-ui, sans-serif; text-anchor: middle; white-space: pre
 .bmvis-frames .bmvis-badge { text-anchor: end; }
 .bmvis-end > text:first-of-type { font-style: italic; font-weight: 400; }
 .bmvis-join > text:first-of-type { font-size: 11px; font-weight: 400; }
+.bmvis-symbol > text:first-of-type { font-size: 15px; }
 path { fill: none; stroke-width: 1.4; }
 path + path { stroke: none; }
 .bmvis-added path:first-child { stroke-width: 2.6; }
@@ -67,6 +68,8 @@ def to_image(figure: Figure, drawing: FigureDrawing, title: str, scheme: Scheme 
     rules = [_SHAPES, *_rules(COLORS["dark" if scheme == "dark" else "light"])]
     if scheme == "auto":
         rules += ["@media (prefers-color-scheme: dark) {", *_rules(COLORS["dark"]), "}"]
+    if scheme != "light":  # a browser that opens the image alone has a dark page, too
+        rules.append(f"svg {{ color-scheme: {'dark' if scheme == 'dark' else 'light dark'}; }}")
     style = tag("style", Markup("\n".join(rules)))
     return tag(
         "svg",

@@ -18,7 +18,8 @@ from trees import tensor
 from bmvis.options.definitions import Options
 from bmvis.render.connections import connection_lines
 from bmvis.render.html import assets
-from bmvis.render.html.figure_image import COLORS, HUES, to_image
+from bmvis.render.html.categories import category
+from bmvis.render.html.figure_image import COLORS, HUES, Scheme, to_image
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import to_latex
 from bmvis.render.text import to_text
@@ -75,6 +76,15 @@ def test_fill_of_a_box_in_an_image_is_a_tint_of_its_hue_on_the_ground(scheme: Li
     assert list(bytes.fromhex(found[1])) == [pytest.approx(one, abs=0.5) for one in expected]
 
 
+@pytest.mark.parametrize(("scheme", "rule"), [("auto", "light dark"), ("dark", "dark"), ("light", None)])
+def test_an_image_that_is_opened_alone_has_the_background_of_its_mode(scheme: Scheme, rule: str | None) -> None:
+    figure = framed(EDGE_LISTS["resnet"])
+    drawing = draw(figure)
+    assert drawing is not None
+    found = re.findall(r"color-scheme: ([\w ]+);", to_image(figure, drawing, "Model", scheme))
+    assert found == ([rule] if rule else [])
+
+
 def look(element: Tag, name: str) -> str:
     """Return an attribute that SVG elements inherit."""
     return next(str(each[name]) for each in (element, *element.parents) if name in each.attrs)
@@ -89,6 +99,38 @@ def test_figure_has_outlines_and_text_without_the_stylesheet() -> None:
     texts = svg.select("text")
     assert {(look(text, "fill"), look(text, "stroke")) for text in texts} == {("currentColor", "none")}
     assert {look(text, "text-anchor") for text in texts if text.find_parent(class_="bmvis-frames")} == {"start", "end"}
+
+
+def test_lines_are_drawn_over_the_outline_behind_a_repeated_box() -> None:
+    """An arrow that enters at the right ends on that outline."""
+    svg = parsed(figure_html(framed("in:x > a; a > b..x4; b..x4 > out:y"))).select_one("svg[role=group]")
+    assert svg is not None
+    order = [element for element in svg.find_all(True) if element.name == "rect" or "data-e" in element.attrs]
+    assert [element.name for element in order] == ["rect"] * 3 + ["g"] * 3
+
+
+def test_joins_of_one_symbol_have_a_larger_text() -> None:
+    svg = parsed(figure_html(framed("in:x > a; a > (+)m; in:x > (+)m; (+)m > (concat)m; a > (concat)m")))
+    joins = {join.text: join["class"] for join in svg.select("svg .bmvis-join")}
+    assert joins == {"+": ["bmvis-join", "bmvis-symbol"], "concat": ["bmvis-join"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes"),
+    [
+        ("norm", "LayerNorm BatchNorm2d T5LayerNorm LlamaRMSNorm GroupNorm BatchNormAct2d NormMlp"),
+        ("activation", "ReLU ReLU6 LeakyReLU GELUActivation NewGELUActivation Hardswish HardSigmoid Tanh ELU GLU SiLU"),
+        ("recurrent", "LSTM GRUCell EncodecLSTM MambaMixer RNN"),
+        ("convolution", "Conv2d ConvTranspose1d DoubleConv"),
+        ("linear", "Linear Conv1D Linear8bitLt"),
+        ("attention", "MultiheadAttention T5LayerCrossAttention"),
+        ("module", "Block Sequential ResNetStage GLUED"),
+    ],
+)
+def test_colors_of_classes(kind: str, classes: str) -> None:
+    assert {name: category(Box("k", "module", "a", name, "a")) for name in classes.split()} == dict.fromkeys(
+        classes.split(), kind
+    )
 
 
 def test_figure_has_a_title_and_a_description() -> None:
