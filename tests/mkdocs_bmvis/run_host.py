@@ -1,11 +1,11 @@
-"""Run command lines of a host, each in a fork of this process, which has imported the host and no more of bmvis.
+"""Run command lines of a host, each in a fork of this process, which has imported the host and bmvis.
 
 `run_host.py mkdocs TEMPLATES` reads requests from its input, a line of JSON each, and answers each with an empty line.
 A fork writes its output to the file of the request; the last line is the state of its process as JSON. The folder
 is for compiled templates of themes.
 
-With `borrows_workers`, a fork has its models built by the process that asked. It writes a line with each one, and reads
-a line with the outcome.
+With `imports_bmvis`, a fork imports bmvis itself, as in use. With `borrows_workers`, it has its models built by the
+process that asked. It writes a line with each one, and reads a line with the outcome.
 """
 
 import base64
@@ -20,13 +20,43 @@ import threading
 import traceback
 from pathlib import Path
 
+import jinja2
+
 HOSTS = {
     "mkdocs": ("mkdocs.__main__", "mkdocs.commands.build"),
     "properdocs": ("properdocs.__main__", "properdocs.commands.build"),
     "zensical": ("zensical.main",),
 }
-LIBRARIES = ("babel.support", "jinja2", "markdown.extensions.toc", "pygments.formatters", "pymdownx.superfences")
+LIBRARIES = (
+    "babel.support",
+    "jinja2.ext",
+    "markdown.extensions.admonition",
+    "markdown.extensions.codehilite",
+    "markdown.extensions.tables",
+    "markdown.extensions.toc",
+    "pygments.formatters.html",
+    "pygments.lexers.html",
+    "pygments.styles.default",
+    "pymdownx.superfences",
+)
 """What themes and configurations make hosts import."""
+OF_MKDOCS = ("mkdocs.config.defaults", "mkdocs.contrib.search", "material.templates", "material.plugins.search.plugin")
+BMVIS = (
+    "bmvis.comparison.compared_tree",
+    "bmvis.overviews.facts",
+    "bmvis.overviews.gallery_options",
+    "bmvis.overviews.own_columns",
+    "bmvis.overviews.results",
+    "bmvis.render.html.cards",
+    "bmvis.render.html.figure",
+    "bmvis.render.html.table",
+    "bmvis.render.html.tree",
+    "bmvis.source.source",
+    "bmvis.view.figure.choice",
+    "bmvis.view.figure.layout.checked_drawing",
+    "bmvis.view.layout",
+)
+"""What most builds import. The modules with the processes of models are not among them: see `ClientFinder`."""
 TIMEOUT = 900
 
 
@@ -34,8 +64,9 @@ def main(host, templates):
     sys.path.insert(0, str(Path(__file__).parents[1]))
     compiled_templates = importlib.import_module("compiled_templates")
     del sys.path[0]
-    for name in (*HOSTS[host], *LIBRARIES):
+    for name in (*HOSTS[host], *LIBRARIES, *(OF_MKDOCS if host == "mkdocs" else ()), *BMVIS):
         importlib.import_module(name)
+    jinja2.FileSystemLoader.list_templates = list_templates
     with compiled_templates.kept(templates):
         serve(host)
 
@@ -48,12 +79,30 @@ def serve(host):
         if child == 0:
             signal.alarm(TIMEOUT)
             options = json.loads(request)
+            if options.pop("imports_bmvis"):
+                forget_bmvis()
             if options.pop("borrows_workers"):
                 sys.meta_path.insert(0, ClientFinder(requests, answers))
             run(host, **options)
             return
         os.waitpid(child, 0)
         print(file=answers, flush=True)
+
+
+def list_templates(loader):
+    """Return the files of a theme, without those in hidden folders: MkDocs ignores the 14,000 icons of Material."""
+    found = set()
+    for place in map(Path, loader.searchpath):
+        for folder, folders, names in os.walk(place):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found.update(Path(folder, name).relative_to(place).as_posix() for name in names)
+    return sorted(found)
+
+
+def forget_bmvis():
+    """Remove the modules of bmvis, and the library that it imports for some of them."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("bmvis", "rich")]:
+        del sys.modules[name]
 
 
 def run(host, arguments, cwd, environment, output):
