@@ -38,7 +38,8 @@ def call_model(live: LiveModel, request: Request) -> Model:
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:
-        hint = failure_hints.hint_for(error) or "change the option inputs; the tree has no output shapes and no MACs"
+        missing = "no output shapes, no MACs, and no figure" if request.figure else "no output shapes and no MACs"
+        hint = failure_hints.hint_for(error) or f"change the option inputs; the tree has {missing}"
         problem = _call_problem(error, request, _names_hint(live.root, names) or hint)
     return msgspec.structs.replace(live.tree, untraced=problem, inputs=inputs_text)
 
@@ -121,7 +122,7 @@ def _arguments(live: LiveModel, request: Request, device: str) -> tuple[Sequence
         default = default_arguments(live.root, device)
         if default is None:
             what = f"the architecture figure of {request.reference!r} needs inputs"
-            raise FactoryError(what, hint="set the option inputs, such as float32[1, 3, 224, 224]")
+            raise FactoryError(what, hint="set inputs, such as float32[1, 3, 224, 224]")
         return default
     parsed = inputs.parse_inputs(request.inputs)
     if not isinstance(parsed, Reference):

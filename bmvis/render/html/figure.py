@@ -28,7 +28,7 @@ def to_figure(drawn: DrawnFigure, anchor: str, link: PathLink, subject: str) -> 
     title = f"Architecture of {subject}"
     svg = to_drawing(figure, drawing, title, anchor=anchor, link=link) if drawing else None
     lines = [tag("li", line, dir="auto") for line in connection_lines(figure)]
-    note = called_with(figure)
+    note = " ".join(filter(None, (called_with(figure), _changes_note(figure))))
     return tag(
         "figure",
         tag("div", svg, class_="bmvis-scroll", tabindex=0, role="region", aria_label=title) if svg else None,
@@ -37,6 +37,14 @@ def to_figure(drawn: DrawnFigure, anchor: str, link: PathLink, subject: str) -> 
         class_="bmvis-figure",
         id=f"{anchor}..",
     )
+
+
+def _changes_note(figure: Figure) -> str:
+    """Return how the lines of a comparison look; '' if there are no changes."""
+    changes = {edge.change for edge in figure.edges}
+    looks = (("added", "added connections are thick"), ("removed", "removed connections are dashed"))
+    note = ", ".join(text for change, text in looks if change in changes)
+    return f"{note.capitalize()}." if note else ""
 
 
 def figure_thumbnail(drawn: DrawnFigure) -> Markup | None:

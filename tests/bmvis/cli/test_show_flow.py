@@ -119,7 +119,7 @@ def test_flow_only_prints_the_connections(printed, name: str, flags: list[str], 
 def test_tree_is_printed_without_figures_if_there_are_no_inputs(printed) -> None:
     done = printed("Plain", "--flow", "only")
     assert done.exit_code == 0
-    assert "needs inputs (set the option inputs" in done.stderr
+    assert "needs inputs (set inputs, such as" in done.stderr
     assert "first" in done.stdout
     assert "->" not in done.stdout
 
@@ -155,6 +155,15 @@ def test_failing_call_is_reported_and_the_tree_is_printed(printed) -> None:
     assert done.exit_code == 0
     assert "could not be called: it raised RuntimeError" in done.stderr
     assert "->" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "missing"),
+    [((), "no output shapes and no MACs"), (("--flow", "auto"), "no output shapes, no MACs, and no figure")],
+)
+def test_failing_call_with_inputs_names_what_is_missing(printed, flags: tuple[str, ...], missing: str) -> None:
+    done = printed("Plain", "--inputs", "float32[3, 5]", *flags)
+    assert f"change the option inputs; the tree has {missing}" in done.stderr
 
 
 def test_default_inputs_add_no_shapes_to_the_tree(printed) -> None:

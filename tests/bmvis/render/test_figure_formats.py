@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
 import msgspec
+import pytest
 from figures import EDGE_LISTS, framed
 from formats import layer, net
 from trees import tensor
 
+from bmvis import render
 from bmvis.options.definitions import Options
 from bmvis.render.latex import to_latex
 from bmvis.render.latex_figure import TALLEST
@@ -52,3 +59,44 @@ def test_latex_lists_the_connections_of_what_is_too_tall_for_a_page() -> None:
         latex = to_latex(shown)
         assert "bmvisfigure" not in latex
         assert r"{-}\textgreater{} " in latex
+
+
+DOCUMENT = r"""\documentclass{article}\usepackage[T1]{fontenc}\usepackage{bmvis}
+\begin{document}Text\par\vspace*{%s\textheight}
+%s
+See \ref{it}.\end{document}"""
+
+
+@pytest.mark.skipif(
+    not (shutil.which("pdflatex") and shutil.which("pdftotext")), reason="TeX or Poppler is not installed: .ci/checkers"
+)
+def test_pdf_keeps_the_caption_with_its_figure_and_texts_on_their_baselines(tmp_path: Path) -> None:
+    shown = page(framed("in:x > egg; egg > norm; norm > ape; ape > out:y"))
+    shown = msgspec.structs.replace(shown, options=Options(caption="Network"))
+    latex = to_latex(shown, lambda path: "" if path else r"\label{it}")
+    shutil.copy(Path(render.__file__).with_name("bmvis.sty"), tmp_path)
+    for above in range(30, 90, 12):
+        tmp_path.joinpath("figure.tex").write_text(DOCUMENT % (above / 100, latex))
+        for _ in range(2):
+            command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "figure.tex"]
+            subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        pages = pdf_words(tmp_path / "figure.pdf")
+        assert [["Network" in words, "egg" in words] in ([True] * 2, [False] * 2) for words in pages] == [True] * len(
+            pages
+        )
+        assert any(words.get("See") and words.get("1.") for words in pages)
+        words = next(words for words in pages if "egg" in words)
+        names, details = words["BasicBlock"], [words[name][0] for name in ("egg", "norm", "ape")]
+        gaps = [detail - name for name, detail in zip(names, details, strict=True)]
+        assert max(gaps) - min(gaps) < 0.2
+
+
+def pdf_words(file: Path) -> list[dict[str, list[float]]]:
+    """Return the words of each page of a PDF with their heights on the page."""
+    text = subprocess.run(["pdftotext", "-bbox", file, "-"], capture_output=True, text=True, check=True).stdout
+    found: list[dict[str, list[float]]] = []
+    for one in text.split("<page ")[1:]:
+        found.append({})
+        for top, word in re.findall(r'yMin="(.*?)" .*?>(.*?)<', one):
+            found[-1].setdefault(word, []).append(float(top))
+    return found

@@ -15,6 +15,7 @@ from figures import EDGE_LISTS, figure_html, framed
 from formats import layer, net
 from trees import tensor
 
+from bmvis.model.contraction import EdgeChange
 from bmvis.options.definitions import Options
 from bmvis.render.connections import connection_lines
 from bmvis.render.html import assets
@@ -209,6 +210,27 @@ def test_connections_in_repeated_frames_name_all_that_repeats() -> None:
         "net.layers.0-11.attn (×12) -> net.layers.0-11.mlp.experts.0-3 (×12, ×4)",
         "net.layers.0-11.mlp.experts.0-3 (×12, ×4) -> + in net.layers.0-11 (×12)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        (("", ""), "Traced with x: float32[1, 8]."),
+        (("added", ""), "Traced with x: float32[1, 8]. Added connections are thick."),
+        (
+            ("added", "removed"),
+            "Traced with x: float32[1, 8]. Added connections are thick, removed connections are dashed.",
+        ),
+    ],
+)
+def test_caption_of_a_comparison_describes_its_lines(changes: tuple[EdgeChange, EdgeChange], note: str) -> None:
+    figure = framed("in:x > a; a > out:y")
+    edges = tuple(
+        msgspec.structs.replace(edge, change=change) for edge, change in zip(figure.edges, changes, strict=True)
+    )
+    caption = parsed(figure_html(msgspec.structs.replace(figure, edges=edges))).select_one("figcaption")
+    assert caption is not None
+    assert caption.text == note
 
 
 def test_connections_are_open_where_there_is_no_drawing() -> None:
