@@ -128,14 +128,15 @@ def _search(expression: str, paths: tuple[str, ...]) -> Sequence[int] | Highligh
     try:
         ran = subprocess.run(command, input=question, capture_output=True, text=True, timeout=TIMEOUT, check=True)
     except subprocess.TimeoutExpired:
-        return HighlightError(
-            f"the regular expression {expression!r} takes longer than {TIMEOUT:g} seconds",
-            hint="avoid nested quantifiers, such as (a+)+",
-        )
+        slow = f"the regular expression {expression!r} takes longer than {TIMEOUT:g} seconds"
+        failure = HighlightError(slow, hint="avoid nested quantifiers, such as (a+)+")
     except (OSError, subprocess.CalledProcessError) as error:
         detail = getattr(error, "stderr", "") or str(error)
-        return HighlightError(f"the search for the regular expression {expression!r} failed", detail=detail)
-    return tuple(json.loads(ran.stdout))
+        failure = HighlightError(f"the search for the regular expression {expression!r} failed", detail=detail)
+    else:
+        return tuple(json.loads(ran.stdout))
+    failure.is_transient = True
+    return failure
 
 
 def missing(model: Model, paths: Sequence[str], pattern: str) -> HighlightError:

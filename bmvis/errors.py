@@ -37,6 +37,8 @@ class BmvisError(Exception):
         self.detail = detail
         self.dependencies: Sequence[Any] = ()
         """What the failure depends on, if that is known (`bmvis.worker.protocol.Dependency`). Not pickled."""
+        self.is_transient = False
+        """Whether it can be gone when the same is drawn again, such as a time-out. Not pickled."""
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message

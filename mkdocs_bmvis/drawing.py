@@ -12,17 +12,27 @@ from bmvis.options.definitions import BY_NAME, Options
 from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.source.cache import KeptHtml
-from bmvis.source.dependencies import file_dependencies, watched
+from bmvis.source.cache import KeptAnswer, KeptHtml
+from bmvis.source.dependencies import file_dependencies
 from bmvis.source.portable import portable_error
 from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import model_request
 from mkdocs_bmvis.autorefs import targets
-from mkdocs_bmvis.drawings import IDS, LOG, DependencyRecorder, Drawings
+from mkdocs_bmvis.drawings import (
+    IDS,
+    LOG,
+    DependencyRecorder,
+    Drawings,
+    Report,
+    digest_of,
+    problem_now,
+    problems_of,
+)
 from mkdocs_bmvis.element import COMPARE, FACT, GALLERY, OPTIMIZER, TABLE, Element, refuse_unknown_attributes
 from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.sources import Models, SharedSource, request_model
+from mkdocs_bmvis.sources import Models, SharedSource, likely_files, request_model
+from mkdocs_bmvis.watch_list import WatchList
 
 if TYPE_CHECKING:
     from bmvis.render.html.row import TypeLink
@@ -63,8 +73,8 @@ class Trees:
         self.models = models
         self.raises = raises
         self._drawings = drawings
-        self.sources: set[str] = set()
-        """Files and folders to watch, which the trees depend on."""
+        self.sources = WatchList()
+        """What the trees depend on."""
         self._has_reported_torch = False
 
     def draw(self, element: Element, page: HostPage, type_link: TypeLink | None = None) -> Drawn:
@@ -116,44 +126,68 @@ class Trees:
     def _gallery(self, element: Element, page: HostPage, line: int | None) -> Markup:
         from mkdocs_bmvis.gallery import draw_gallery, place_gallery
 
-        def report(error: BmvisError) -> None:
-            self.fail(error, element.raw, page, line)
-
+        report = self._reporter(lambda: self._place(element.raw, page, line))
         placed = place_gallery(element, page, self.settings, report)
 
         def draw(recorder: DependencyRecorder) -> Markup:
             return draw_gallery(placed, recorder, self.settings, self.sources, recorder.reporting(report))
 
-        return Markup(self._kept_or(draw, GALLERY, repr(placed)).html)
+        html = Markup(self._kept_or(draw, report, GALLERY, repr(placed)).html)
+        page.take(placed.anchor, placed.options.name)
+        return html
 
     def _table(self, element: Element, page: HostPage, line: int | None) -> Markup:
-        from mkdocs_bmvis.table import draw_table
+        from mkdocs_bmvis.table import draw_table, place_table
 
         place = self._place(element.raw, page, line)
-        return draw_table(element, page, self.models, self.settings, self.sources, self._report, place)
+        report = self._reporter(lambda: place)
+        placed = place_table(element, page, self.settings, report, place)
+
+        def draw(recorder: DependencyRecorder) -> Markup:
+            return draw_table(placed, recorder, self.settings, self.sources, recorder.reporting(report))
+
+        html = Markup(self._kept_or(draw, report, TABLE, repr(placed)).html)
+        page.take(placed.anchor, placed.options.name)
+        return html
 
     def _fact(self, element: Element, page: HostPage, line: int | None) -> Markup:
         from bmvis.render.html.fact import unknown_fact
         from mkdocs_bmvis.fact import draw_fact, unknown_text
 
-        def report(error: BmvisError) -> None:
-            self._report(error, self._place(element.raw, page, line))
-
+        report = self._reporter(lambda: self._place(element.raw, page, line))
         try:
             return draw_fact(element, self.models, self.settings, self.sources, report)
         except BmvisError as error:
             report(error)
             return unknown_fact(unknown_text(element), str(portable_error(error, Path(self.settings.cwd))))
 
-    def _kept_or(self, draw: Callable[[DependencyRecorder], Markup], *key: object) -> KeptHtml:
-        """Return the drawing with a key from an earlier build, or draw it."""
+    def _reporter(self, place: Callable[[], str]) -> Report:
+        """Return a function that reports a problem at its location, or at that of the element."""
+
+        def report(error: BmvisError, location: str = "") -> None:
+            self._report(error, location or place())
+
+        return report
+
+    def _kept_or(self, draw: Callable[[DependencyRecorder], Markup], report: Report, *key: object) -> KeptHtml:
+        """Return the drawing with a key from an earlier build, and report its problems again, or draw it."""
         found = self._drawings.find(*key) if self._drawings else None
-        if found is not None:
-            self.sources.update(watched(found.dependencies))
+        if found is not None and all(self._has_same_problem(one) for one in found.answers):
+            self.sources.add(found.dependencies)
+            for problem, location in problems_of(found):
+                report(problem, location)
             return found
-        recorder = DependencyRecorder(self.models)
+        recorder = DependencyRecorder(self.models, Path(self.settings.cwd))
         html = draw(recorder)
         return self._drawings.keep(recorder, html, *key) if self._drawings else recorder.drawing(html)
+
+    def _has_same_problem(self, kept: KeptAnswer) -> bool:
+        try:
+            return problem_now(kept, self.models) == kept.problem
+        except BmvisError as error:
+            self.sources.add(error.dependencies)
+            self.sources.add_files(*likely_files(kept.request.reference, self.settings))
+            return digest_of(error) == kept.problem
 
     def _tree(self, element: Element, page: HostPage, line: int | None, type_link: TypeLink | None) -> Drawn:
         if element.problem:
@@ -162,14 +196,15 @@ class Trees:
         reference = _take_reference(element.name, written)
         options = resolve_mapping_file(parse_options(written, self.settings.options), Path(self.settings.cwd))
         if options.mapping_file:
-            self.sources.add(options.mapping_file)
+            self.sources.add_files(options.mapping_file)
         anchor = page.anchor(options.name or f"{page.unnamed}-{short_name(reference)}")
 
-        def draw(recorder: DependencyRecorder) -> Markup:
-            report = recorder.reporting(lambda problem: self.fail(problem, element.raw, page, line))
-            return self._drawn_tree(reference, options, anchor, type_link, recorder, report)
+        report = self._reporter(lambda: self._place(element.raw, page, line))
 
-        drawn = self._kept_or(draw, reference, repr(options), anchor, type_link is not None)
+        def draw(recorder: DependencyRecorder) -> Markup:
+            return self._drawn_tree(reference, options, anchor, type_link, recorder, recorder.reporting(report))
+
+        drawn = self._kept_or(draw, report, reference, repr(options), anchor, type_link is not None)
         html = Markup(drawn.html)
         page.targets.update(drawn.targets)
         for note in drawn.notes:
@@ -191,10 +226,10 @@ class Trees:
         models: DependencyRecorder,
         report: Callable[[BmvisError], object],
     ) -> Markup:
-        from bmvis.render.html.tree import to_html
+        built = request_model(models, model_request(reference, options), self.settings, self.sources, report)
+        from bmvis.render.html.tree import to_html  # not for a model that failed
         from bmvis.view.layout import layout
 
-        built = request_model(models, model_request(reference, options), self.settings, self.sources, report)
         if options.mapping_file:
             models.add(file_dependencies([options.mapping_file]))
         drawn = layout(built.model, options, built.base)

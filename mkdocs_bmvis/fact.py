@@ -14,12 +14,13 @@ from bmvis.source.pyproject import read_project
 from mkdocs_bmvis.element import FACT, Element, refuse_unknown_attributes
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, request_model
+from mkdocs_bmvis.watch_list import WatchList
 
 _EXAMPLE = f'write <{FACT} model="package.module:factory" of="parameters" />'
 
 
 def draw_fact(
-    element: Element, models: Models, settings: Settings, sources: set[str], report: Callable[[BmvisError], object]
+    element: Element, models: Models, settings: Settings, sources: WatchList, report: Callable[[BmvisError], object]
 ) -> Markup:
     """Return the fact.
 
@@ -27,7 +28,7 @@ def draw_fact(
         element: the element.
         models: where models come from.
         settings: the settings of the site.
-        sources: takes the files that the fact depends on.
+        sources: takes what the fact depends on.
         report: reports a model that differs from its snapshot.
 
     Raises:
@@ -38,7 +39,7 @@ def draw_fact(
     return to_html_fact(fact_text(built.model, fact))
 
 
-def read_fact(element: Element, settings: Settings, sources: set[str]) -> FactRequest:
+def read_fact(element: Element, settings: Settings, sources: WatchList) -> FactRequest:
     """Return the fact that an element requests.
 
     Raises:
@@ -52,7 +53,7 @@ def read_fact(element: Element, settings: Settings, sources: set[str]) -> FactRe
         raise OptionError("the attribute 'model' is missing", hint=_EXAMPLE)
     project = read_project(Path(settings.cwd))
     if project.file.is_file():
-        sources.add(str(project.file))
+        sources.add_files(str(project.file))
     return parse_fact(written.pop("model") or "", written, project.has_name, settings.options.device)
 
 

@@ -17,16 +17,14 @@ from bmvis.overviews.table_options import TableOptions
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from bmvis.source.column_sources import column_sources
-from bmvis.source.dependencies import file_dependencies, watched
+from bmvis.source.dependencies import file_dependencies
 from bmvis.source.pyproject import read_project
-from mkdocs_bmvis.drawings import DependencyRecorder
+from mkdocs_bmvis.drawings import DependencyRecorder, Report
 from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
 from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files, request_model
-
-Report = Callable[[BmvisError], object]
-"""Reports an error to the host. The card of the model also shows it."""
+from mkdocs_bmvis.watch_list import WatchList
 
 
 def read_gallery(element: Element, defaults: Options) -> tuple[GalleryOptions, tuple[Entry, ...]]:
@@ -52,18 +50,18 @@ class PlacedGallery(NamedTuple):
 
 
 def place_gallery(element: Element, page: HostPage, settings: Settings, report: Report) -> PlacedGallery:
-    """Return the gallery of an element, and take its id on the page.
+    """Return the gallery of an element, with a free id.
 
     Raises:
         OptionError: as from `read_gallery`.
     """
     options, entries = read_gallery(element, settings.options)
     links = dict(page.links(gallery_key(options, entries), report))
-    return PlacedGallery(options, entries, links, page.take_anchor(options.name, "bmvis-gallery"))
+    return PlacedGallery(options, entries, links, page.anchor(options.name or "bmvis-gallery"))
 
 
 def draw_gallery(
-    gallery: PlacedGallery, models: DependencyRecorder, settings: Settings, sources: set[str], report: Report
+    gallery: PlacedGallery, models: DependencyRecorder, settings: Settings, sources: WatchList, report: Report
 ) -> Markup:
     """Return the HTML of a gallery. The error of a failed model is reported, and shown on its card.
 
@@ -71,7 +69,7 @@ def draw_gallery(
         gallery: the gallery.
         models: the source of models.
         settings: the settings of the site.
-        sources: a set to which the files that the gallery depends on are added.
+        sources: takes what the gallery depends on.
         report: a function that is called with each error.
     """
     options, entries, links, anchor = gallery
@@ -84,7 +82,7 @@ def draw_gallery(
             found if isinstance(found, tuple) else (found, _model(found, options, models, settings, sources, report))
         )
         if isinstance(model, BmvisError):
-            sources.update(likely_files(entry.reference, settings))
+            sources.add_files(*likely_files(entry.reference, settings))
             report(model)
         link = links.get(entry.reference, "")
         entry = with_own_columns(entry, own)
@@ -96,10 +94,10 @@ def draw_gallery(
     return to_cards(arranged(cards, options), anchor, options)
 
 
-def own_columns(options: GalleryOptions | TableOptions, settings: Settings, sources: set[str]) -> tuple[Rows, Rows]:
+def own_columns(options: GalleryOptions | TableOptions, settings: Settings, sources: WatchList) -> tuple[Rows, Rows]:
     """Return the columns in pyproject.toml, and those in the data file of a gallery or a table."""
     folder = Path(settings.cwd)
-    return column_sources(read_project(folder), folder, options.data, sources.add)
+    return column_sources(read_project(folder), folder, options.data, sources.add_files)
 
 
 def gallery_key(options: GalleryOptions | TableOptions, entries: Iterable[Entry]) -> GalleryKey:
@@ -107,19 +105,19 @@ def gallery_key(options: GalleryOptions | TableOptions, entries: Iterable[Entry]
     return options.toctree, tuple(entry.reference for entry in entries)
 
 
-def finder(models: Models, sources: set[str]) -> Callable[[str], tuple[str, ...]]:
-    """Return a function that expands a pattern, and adds the files that the result depends on to `sources`."""
+def finder(models: Models, sources: WatchList) -> Callable[[str], tuple[str, ...]]:
+    """Return a function that expands a pattern, and adds what the result depends on to `sources`."""
 
     def find_all(pattern: str) -> tuple[str, ...]:
         listed = models.find_all(pattern)
-        sources.update(watched(listed.dependencies))
+        sources.add(listed.dependencies)
         return listed.references
 
     return find_all
 
 
 def _model(
-    entry: Entry, options: GalleryOptions, models: Models, settings: Settings, sources: set[str], report: Report
+    entry: Entry, options: GalleryOptions, models: Models, settings: Settings, sources: WatchList, report: Report
 ) -> Model | BmvisError:
     try:
         return request_model(models, options.request(entry), settings, sources, report).model

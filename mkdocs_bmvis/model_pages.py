@@ -17,6 +17,7 @@ from mkdocs_bmvis.gallery import finder, gallery_key, read_gallery
 from mkdocs_bmvis.page import GalleryKey, element_starts
 from mkdocs_bmvis.sources import Models
 from mkdocs_bmvis.table import read_table
+from mkdocs_bmvis.watch_list import WatchList
 
 READERS: Mapping[str, Callable[[Element, Options], tuple[GalleryOptions | TableOptions, tuple[Entry, ...]]]] = {
     GALLERY: read_gallery,
@@ -50,7 +51,7 @@ def model_pages(uri: str, text: str, models: Models, defaults: Options) -> Itera
             continue
         if options.toctree:
             device = f' device="{options.device}"' if options.device != defaults.device else ""
-            found = pages.model_pages(uri, options.toctree, entries, finder(models, set()))
+            found = pages.model_pages(uri, options.toctree, entries, finder(models, WatchList()))
             yield gallery_key(options, entries), [_page(page, device) for page in found.pages]
 
 

@@ -72,13 +72,11 @@ class HostPage:
                 return self._written.count("\n", 0, start) + 1
         return None
 
-    def take_anchor(self, name: str, unnamed: str) -> str:
-        """Return a free id for a gallery or a table, whose name is a target of references."""
-        anchor = self.anchor(name or unnamed)
+    def take(self, anchor: str, name: str) -> None:
+        """Take the id of a gallery or a table that was drawn. Its name is a target of references."""
         self.anchors.add(anchor)
         if name:
             self.targets[name] = anchor
-        return anchor
 
     def links(self, key: GalleryKey, report: Callable[[BmvisError], object]) -> Mapping[str, str]:
         """Return the addresses of the model pages of a gallery or a table, or report that there are none."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # a build serves nothing
     from mkdocs.livereload import LiveReloadServer
 
     from bmvis.worker.daemon_client import Session
+    from mkdocs_bmvis.watcher import Watcher
 
 CAN_COMBINE = hasattr(plugins, "CombinedEvent")
 """Whether a plugin can handle an event twice, before and after other plugins. MkDocs 1.5 cannot."""
@@ -53,9 +54,8 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         self._taken: dict[str, Any] = {}
         self._build: _Build | None = None
         self._assets: PageAssets | None = None
-        self._server: LiveReloadServer | None = None
+        self._watcher: Watcher | None = None
         self._session: Session | None = None
-        self._watched: set[str] = set()
         self._whole_content: str | None = None
 
     def load_config(self, options: dict[str, Any], config_file_path: str | None = None) -> Any:
@@ -192,7 +192,9 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
         """Watch the files that models depend on."""
-        self._server = server
+        from mkdocs_bmvis.watcher import Watcher
+
+        self._watcher = Watcher(server)
         self._watch()
         return server
 
@@ -214,10 +216,8 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         self._close()
 
     def _watch(self) -> None:
-        if self._server and self._build:
-            for file in sorted(self._build.trees.sources - self._watched):
-                self._server.watch(file, recursive=False)
-                self._watched.add(file)
+        if self._watcher and self._build:
+            self._watcher.update(self._build.trees.sources)
 
     def _close(self) -> None:
         if self._build:

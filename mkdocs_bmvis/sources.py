@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bmvis.errors import BmvisError
-from bmvis.source.dependencies import file_dependencies, first_change, watched
+from bmvis.source.dependencies import file_dependencies, first_change
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Built, Dependency, Listed, ModelRequest
 from mkdocs_bmvis.hosts import zensical_arguments
 from mkdocs_bmvis.settings import Settings
+from mkdocs_bmvis.watch_list import WatchList
 
 if TYPE_CHECKING:
     from bmvis.worker.daemon_client import Session
@@ -122,7 +123,7 @@ def preview_session() -> Session | None:
 
 
 def request_model(
-    models: Models, asked: ModelRequest, settings: Settings, sources: set[str], report: Callable[[BmvisError], object]
+    models: Models, asked: ModelRequest, settings: Settings, sources: WatchList, report: Callable[[BmvisError], object]
 ) -> Built:
     """Return the model of a request, and report if it differs from its snapshot.
 
@@ -130,7 +131,7 @@ def request_model(
         models: the source of models.
         asked: the request.
         settings: the settings of the site.
-        sources: a set to which the files that the answer depends on are added.
+        sources: takes what the answer depends on.
         report: a function that is called with the difference.
 
     Raises:
@@ -139,9 +140,10 @@ def request_model(
     try:
         built = models.answer(asked)
     except BmvisError as error:
-        sources.update(watched(error.dependencies), likely_files(asked.reference, settings))
+        sources.add(error.dependencies)
+        sources.add_files(*likely_files(asked.reference, settings))
         raise
-    sources.update(watched(built.dependencies))
+    sources.add(built.dependencies)
     if drift := drift_error(asked.reference, built):
         report(drift)
     return built

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,17 +19,18 @@ from bmvis.overviews.table import RowResult, make_table
 from bmvis.overviews.table_options import TABLE_OPTIONS, TableOptions, parse_table_options
 from bmvis.render.html.markup import Markup
 from bmvis.render.html.table import to_html_table
+from bmvis.source.dependencies import file_dependencies
 from bmvis.worker.protocol import ModelRequest
+from mkdocs_bmvis.drawings import DependencyRecorder, Report
 from mkdocs_bmvis.element import TABLE, Element, attributes_of_list
 from mkdocs_bmvis.gallery import finder, gallery_key, own_columns
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.sources import Models, likely_files, request_model
+from mkdocs_bmvis.sources import likely_files, request_model
 from mkdocs_bmvis.table_links import trees_on
+from mkdocs_bmvis.watch_list import WatchList
 
 _VALUE = re.compile(r"\smodels\s*=\s*[\"']?", re.IGNORECASE)
-ReportAt = Callable[[BmvisError, str], object]
-"""Reports a problem at a location."""
 
 
 def read_table(element: Element, defaults: Options, location: str = "") -> tuple[TableOptions, tuple[Entry, ...]]:
@@ -58,35 +61,56 @@ def _lines(element: Element, models: str, location: str) -> Iterator[tuple[str, 
             yield text, location
 
 
-def draw_table(
-    element: Element,
-    page: HostPage,
-    models: Models,
-    settings: Settings,
-    sources: set[str],
-    report: ReportAt,
-    location: str,
-) -> Markup:
-    """Return the table. A model that fails is reported, and its row shows the error.
+class PlacedTable(NamedTuple):
+    """A table in its place on a page: all that decides its HTML apart from the models and the settings."""
+
+    options: TableOptions
+    entries: tuple[Entry, ...]
+    links: dict[str, str]
+    """The addresses of the models' pages or trees, by reference."""
+    anchor: str
+    location: str
+
+
+def place_table(element: Element, page: HostPage, settings: Settings, report: Report, location: str) -> PlacedTable:
+    """Return the table of an element, with a free id.
 
     Args:
         element: the element.
         page: the page that contains it.
-        models: where models come from.
         settings: the settings of the site.
-        sources: takes the files that the table depends on.
-        report: reports each problem.
+        report: reports that the pages of the models are missing.
         location: the location of the element.
+
+    Raises:
+        OptionError: as from `read_table`.
     """
     options, entries = read_table(element, settings.options, location)
+    here = {reference: f"#{tree}" for reference, tree in trees_on(page.text).items()}
+    links = {**page.model_links, **here, **page.links(gallery_key(options, entries), report)}
+    return PlacedTable(options, entries, links, page.anchor(options.name or "bmvis-table"), location)
+
+
+def draw_table(
+    table: PlacedTable, models: DependencyRecorder, settings: Settings, sources: WatchList, report: Report
+) -> Markup:
+    """Return the table. A model that fails is reported, and its row shows the error.
+
+    Args:
+        table: the table.
+        models: the source of models.
+        settings: the settings of the site.
+        sources: takes what the table depends on.
+        report: a function that is called with each problem and its location.
+    """
+    options, entries, links, anchor, location = table
+    if options.data:
+        models.add(file_dependencies([str(Path(settings.cwd, options.data))]))
     own, data = own_columns(options, settings, sources)
 
     def build(entry: Entry, request: ModelRequest) -> Model:
         return request_model(models, request, settings, sources, lambda drift: report(drift, entry.location)).model
 
-    here = {reference: f"#{tree}" for reference, tree in trees_on(page.text).items()}
-    own_pages = page.links(gallery_key(options, entries), lambda error: report(error, location))
-    links = {**page.model_links, **here, **own_pages}
     results = [
         msgspec.structs.replace(result, href=links.get(result.entry.reference, ""))
         for result in build_results(entries, options, finder(models, sources), build)
@@ -96,16 +120,15 @@ def draw_table(
     for row in made.rows:
         for warning in row.warnings:
             report(warning, row.entry.location)
-    anchor = page.take_anchor(options.name, "bmvis-table")
     return to_html_table(made, anchor, location)
 
 
 def _report_problems(
-    results: list[RowResult], data: Rows, options: TableOptions, settings: Settings, sources: set[str], report: ReportAt
+    results: list[RowResult], data: Rows, options: TableOptions, settings: Settings, sources: WatchList, report: Report
 ) -> None:
     for result in results:
         if isinstance(result.model, BmvisError):
-            sources.update(likely_files(result.entry.reference, settings))
+            sources.add_files(*likely_files(result.entry.reference, settings))
             report(result.model, result.entry.location)
     for entry, problem in row_problems([result.entry for result in results], data, options.data):
         report(problem, entry.location)

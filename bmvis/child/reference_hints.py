@@ -40,7 +40,8 @@ def for_module(missing: str) -> str:
 def _folder_off_path(name: str) -> str | None:
     """Return the project folder that contains a module but is not on the path, such as `src`."""
     here = Path.cwd()
-    below = sorted(folder for folder in here.iterdir() if folder.is_dir())
+    with os.scandir(here) as entries:  # `Path.is_dir` would make each file in the folder a cause of the failure
+        below = sorted(Path(entry.path) for entry in entries if entry.is_dir())
     for folder in (here, *below, here.parent, here.parent / "src"):
         if (folder / name / "__init__.py").is_file() or (folder / f"{name}.py").is_file():
             return os.path.relpath(folder)

@@ -25,7 +25,7 @@ from bmvis.source.pyproject import project_folder
 from bmvis.source.written_files import WrittenFiles
 from bmvis.untrusted.file_names import local, utf8
 from bmvis.untrusted.regular_file import read_regular
-from bmvis.worker.protocol import Built, Dependency, Failed, Reply
+from bmvis.worker.protocol import Built, Dependency, Failed, ModelRequest, Reply
 
 MAX_BYTES = 500_000_000
 """Maximum size of all entries in bytes; the least recently used ones are removed."""
@@ -37,10 +37,33 @@ _WRITTEN = "written.msgpack"
 """The file with the state of files that factories wrote (`bmvis.source.written_files`)."""
 
 
+class KeptProblem(msgspec.Struct, frozen=True, array_like=True):
+    """A problem that was reported with a drawing, with the fields of `BmvisError`."""
+
+    kind: str
+    message: str
+    hint: str
+    detail: str
+    location: str = ""
+    """Where it was reported; '' for the location of the element."""
+
+
+class KeptAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """What is wrong with one of the models of a drawing, which the next build has to ask for again."""
+
+    request: ModelRequest
+    problem: str
+    """A digest of the error, or of the reasons why the model was not called."""
+    is_pattern: bool = False
+    """Whether the reference of the request is a pattern."""
+
+
 class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
     """What a host wrote for an element of a page. The other fields are as in `Built`.
 
-    Its dependencies are those of all models that it shows, so that it becomes out of date when one of them does.
+    Its dependencies are those of all models that it shows, so that it becomes out of date when one of them does. A
+    model that failed, or that was not called, can succeed in the next build although no dependency has changed.
+    Therefore it is valid only as long as these models have the same problems.
     """
 
     html: str
@@ -51,6 +74,10 @@ class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
     """Messages about the names that patterns skip."""
     targets: dict[str, str] = {}
     """The ids of the tree and of its rows, by the identifiers that references use."""
+    problems: tuple[KeptProblem, ...] = ()
+    """What was reported, and is reported again in each build."""
+    answers: tuple[KeptAnswer, ...] = ()
+    """The models with problems of their own."""
     sources: tuple[str, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     installed: tuple[str, ...] = ()

@@ -81,19 +81,14 @@ def file_dependencies(files: Iterable[str]) -> tuple[Dependency, ...]:
     return tuple(Dependency("file", file, fingerprint.of_file(file)) for file in files)
 
 
-def watched(dependencies: Iterable[Dependency]) -> set[str]:
-    """Return the paths that a preview server has to watch: files, and folders in which a file may be created."""
-    found = set()
-    for dependency in dependencies:
-        if dependency.is_written or dependency.kind in ("installed", "variable"):
-            continue
-        path = Path(dependency.path)
-        if (dependency.kind == "link" and dependency.value) or not path.exists():
-            path = next((folder for folder in path.parents if folder.is_dir()), path)
-        found.add(str(path))
-        if path.is_symlink():
-            found.add(os.path.realpath(path))
-    return found
+def watched(dependency: Dependency) -> set[str]:
+    """Return the paths that a preview server has to watch: a file, or the folder in which a file may be created."""
+    if dependency.is_written or dependency.kind in ("installed", "variable"):
+        return set()
+    path = Path(dependency.path)
+    if (dependency.kind == "link" and dependency.value) or not path.exists():
+        path = next((folder for folder in path.parents if folder.is_dir()), path)
+    return {str(path), os.path.realpath(path)} if path.is_symlink() else {str(path)}
 
 
 def with_changed_paths(dependencies: Iterable[Dependency], change: Callable[[str], str]) -> tuple[Dependency, ...]:

@@ -52,7 +52,7 @@ def portable_error(error: BmvisError, cwd: Path) -> BmvisError:
     if (message, hint, detail) == (error.message, error.hint, error.detail):
         return error
     found = type(error)(message, hint=hint, detail=detail)
-    found.dependencies = error.dependencies
+    found.dependencies, found.is_transient = error.dependencies, error.is_transient
     return found
 
 

@@ -1,16 +1,18 @@
 """HTML that is kept between builds: what makes it out of date, and what is not taken from a cache."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from bmvis.errors import FigureError, HighlightError, OptionError
 from bmvis.options.definitions import Options
 from bmvis.source.cache import Cache, KeptHtml
 from bmvis.source.dependencies import file_dependencies
 from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import Listed
 from mkdocs_bmvis import drawings as drawings_of
-from mkdocs_bmvis.drawings import DependencyRecorder, Drawings
+from mkdocs_bmvis.drawings import DependencyRecorder, Drawings, problems_of
 from mkdocs_bmvis.settings import Settings
 
 KEY = ("zoo:tiny", "options", "tree")
@@ -31,7 +33,7 @@ def opened(tmp_path):
 
 @pytest.fixture
 def kept(opened, tmp_path):
-    recorder = DependencyRecorder(None)
+    recorder = DependencyRecorder(None, Path())
     recorder.add(file_dependencies([str(tmp_path / "zoo.py")]))
     opened().keep(recorder, HTML, *KEY)
 
@@ -56,7 +58,7 @@ def test_edit_of_a_model_or_of_the_project_makes_it_out_of_date(opened, tmp_path
 def test_edit_of_the_project_during_a_build_makes_it_out_of_date(opened, tmp_path):
     running = opened()
     (tmp_path / "pyproject.toml").write_text('[tool.bmvis.models]\na = "zoo:a"\n')
-    running.keep(DependencyRecorder(None), HTML, "old")
+    running.keep(DependencyRecorder(None, Path()), HTML, "old")
     assert opened().find("old") is None
 
 
@@ -75,9 +77,26 @@ def test_other_code_of_bmvis_has_another_drawing(opened, monkeypatch):
     assert opened().find(*KEY) is None
 
 
-def test_drawing_with_a_problem_is_not_kept(opened):
-    recorder = DependencyRecorder(None)
-    recorder.reporting(lambda problem: None)("problem")
+def test_problems_are_kept_with_their_locations(opened, tmp_path):
+    recorder = DependencyRecorder(None, tmp_path)
+    reported = []
+    report = recorder.reporting(lambda *problem: reported.append(problem))
+    report(FigureError(f"no figure of {tmp_path}/zoo.py", hint="add inputs", detail="line\nline"))
+    report(OptionError("misspelled \udcff"), "page.md:7")
+    opened().keep(recorder, HTML, *KEY)
+    found = list(problems_of(opened().find(*KEY)))
+    assert [(type(error), error.report, location) for error, location in found] == [
+        (FigureError, "no figure of zoo.py (add inputs)\n    line\n    line", ""),
+        (OptionError, "misspelled \\xff", "page.md:7"),
+    ]
+    assert len(reported) == 2
+
+
+def test_drawing_with_a_problem_that_may_be_gone_is_not_kept(opened):
+    recorder = DependencyRecorder(None, Path())
+    slow = HighlightError("takes longer than 2 seconds")
+    slow.is_transient = True
+    recorder.reporting(lambda *problem: None)(slow)
     opened().keep(recorder, HTML, *KEY)
     assert opened().find(*KEY) is None
 
@@ -102,7 +121,7 @@ def test_hostile_html_is_not_taken_from_the_cache(opened, html):
 
 @pytest.mark.parametrize(("anchor", "is_found"), [("tree", True), ("elsewhere", False)])
 def test_targets_of_references_are_ids_of_the_drawing(opened, anchor, is_found):
-    recorder = DependencyRecorder(None)
+    recorder = DependencyRecorder(None, Path())
     recorder.targets = {"name": anchor}
     opened().keep(recorder, '<div id="tree"></div>', *KEY)
     found = opened().find(*KEY)
@@ -112,7 +131,7 @@ def test_targets_of_references_are_ids_of_the_drawing(opened, anchor, is_found):
 def test_names_that_a_pattern_skips_are_logged_once_in_each_build(opened, caplog):
     caplog.set_level("INFO", "mkdocs.plugins.bmvis")
     listed = Listed(("zoo:a",), passed_over=("load (returns int)",))
-    recorder = DependencyRecorder(SimpleNamespace(find_all=lambda pattern: listed))
+    recorder = DependencyRecorder(SimpleNamespace(find_all=lambda pattern: listed), Path())
     recorder.find_all("zoo:*")
     opened().keep(recorder, HTML, "first")
     opened().keep(recorder, HTML, "second")
@@ -124,7 +143,7 @@ def test_names_that_a_pattern_skips_are_logged_once_in_each_build(opened, caplog
 
 def test_other_distributions_where_a_pattern_looked_make_it_out_of_date(opened):
     recorder = DependencyRecorder(
-        SimpleNamespace(find_all=lambda pattern: Listed(("zoo:a",), installed=("site-packages",)))
+        SimpleNamespace(find_all=lambda pattern: Listed(("zoo:a",), installed=("site-packages",))), Path()
     )
     recorder.find_all("zoo:*")
     opened().keep(recorder, HTML, *KEY)

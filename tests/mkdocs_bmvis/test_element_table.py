@@ -112,3 +112,9 @@ def test_rows_link_to_trees_on_other_pages(tmp_path, host):
     links = [link["href"] for link in built.page("table/index.html").select(".bmvis-table tbody a")]
     assert links == ["../nested/deep/#model-deep", "#mine"]
     assert built.page("nested/deep/index.html").select_one("#model-deep")
+
+
+@pytest.mark.parametrize("element", ["gallery", "table"])
+def test_link_to_a_list_that_is_not_drawn_leads_to_its_error(element, render):
+    shown = render(f'<model-{element} name="models" models="zoo:tiny" data="none.csv" />')
+    assert shown.soup.select_one("#models + .bmvis-error")

@@ -21,6 +21,8 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
 from bmvis.source import fingerprint
+from bmvis.source.cache import KeptHtml
+from mkdocs_bmvis.drawings import DependencyRecorder, Drawings
 from mkdocs_bmvis.settings import CACHE
 
 pytestmark = [pytest.mark.builds, needs_new_mkdocs]
@@ -54,6 +56,20 @@ PAGES = {
 small | Small" data="results.csv" toctree="models"></model-gallery>
 
 <model-gallery models="listed:make_*"></model-gallery>
+""",
+    "table.md": """\
+# Table
+
+<model-table name="sizes" caption="Sizes" data="results.csv" toctree="rows" models="zoo:t* | | first
+small | Small
+extra:noted
+extra:absent"></model-table>
+
+<model-table group columns="name, macs" inputs="float32[1, 4]" models="zoo:t* | | all
+wrong:* | | none
+zoo:deep"></model-table>
+
+<model-structure factory="zoo:deep" name="linked" highlight="absent"></model-structure>
 """,
     "nested/own.md": '# Own\n\n<model-structure factory="zoo:tiny" name="nested"></model-structure>\n',
 }
@@ -163,6 +179,24 @@ EDITS = {
         "src/listed.py", "def make_one", "def make_two(): return nn.ReLU()\ndef make_one"
     ),
     "name that a pattern skips": edit("src/listed.py", "make_none", "make_int"),
+    "data of a table": edit("results.csv", "0.8", "0.6"),
+    "row of a table": edit("docs/table.md", "extra:noted\n", "extra:noted | Noted | own\n"),
+    "table with an invalid row": edit("docs/table.md", "| Noted | own\n", "| Noted | own | 80\n"),
+    "table without an invalid row": edit("docs/table.md", "| own | 80\n", "| own\n"),
+    "option of a table": edit("docs/table.md", 'caption="Sizes"', 'sort="-parameters"'),
+    "text before a table": edit("docs/table.md", "# Table", "# Table\n\nText."),
+    "factory of a table that was missing": edit(
+        "src/extra.py", "def noted", "def absent(): return nn.ReLU()\n\ndef noted"
+    ),
+    "module of a pattern that was missing": write("src/wrong.py", "from zoo import tiny"),
+    "models of a pattern that was missing": write("src/wrong.py", LISTED),
+    "tree that a table links to": edit("docs/table.md", 'name="linked"', 'name="renamed"'),
+    "tree on another page that a table links to": edit("docs/nested/own.md", "zoo:tiny", "zoo:deep"),
+    "warning of a tree that is below other text": edit(
+        "docs/table.md", "<model-structure", "Text.\n\n<model-structure"
+    ),
+    "inputs of a table that do not fit": edit("docs/table.md", "float32[1, 4]", "float32[1, 3]"),
+    "model of a table that fits the inputs": edit("src/zoo.py", "width=5", "width=3"),
     "file that a factory wrote": write("src/count.txt", "4"),
     "log that a factory wrote": write("src/run.log", ""),
     "files that factories wrote are removed": lambda site: (site / "src/count.txt").unlink(),
@@ -190,6 +224,8 @@ EDITS = {
 }
 UNSEEN = ("log that a factory wrote", "module that shadows another one", "device")
 """Edits that change nothing on a page."""
+UNKEPT = ("mode check", "mode snapshot")
+"""Edits after which no drawing is kept."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +235,8 @@ class Step:
     edited: dict[str, str]
     again: dict[str, str]
     drawn: dict[str, str]
+    drawn_again: int
+    """Number of elements that the second build has drawn."""
 
 
 @pytest.fixture(scope="module")
@@ -215,10 +253,13 @@ def steps(tmp_path_factory) -> dict[str, Step]:
     steps = {}
     for name, change in EDITS.items():
         change(site)
-        edited, again = outcome(site), outcome(site)
+        edited = outcome(site)
+        with pytest.MonkeyPatch.context() as patch:
+            drawn = count_drawings(patch)
+            again = outcome(site)
         for entry in kept(site):
             entry.unlink()
-        steps[name] = Step(edited, again, outcome(site))
+        steps[name] = Step(edited, again, outcome(site), len(drawn))
     return steps
 
 
@@ -239,6 +280,18 @@ def outcome(site: Path) -> dict[str, str]:
     pages["search"] = (written / "search/search_index.json").read_text()
     pages["messages"] = "\n".join(messages.texts)
     return {name: re.sub(r"Build Date UTC : .*", "", text) for name, text in pages.items()}
+
+
+def count_drawings(patch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which each build adds what it draws."""
+    drawn: list[str] = []
+
+    def keep(self: Drawings, recorder: DependencyRecorder, html: str, *key: object) -> KeptHtml:
+        drawn.append(html)
+        return recorder.drawing(html)
+
+    patch.setattr(Drawings, "keep", keep)
+    return drawn
 
 
 class Messages(logging.Handler):
@@ -266,6 +319,11 @@ def test_pages_and_messages_are_those_of_a_build_that_draws_everything(steps, na
     for file in step.drawn.keys() | step.edited.keys() | step.again.keys():
         assert step.edited.get(file) == step.drawn.get(file), f"{file}, after the edit"
         assert step.again.get(file) == step.drawn.get(file), f"{file}, unchanged"
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_nothing_is_drawn_without_a_change_not_even_with_problems(steps, name):
+    assert (steps[name].drawn_again == 0) == (name not in UNKEPT)
 
 
 @pytest.mark.parametrize(("before", "name"), list(pairwise(EDITS)))

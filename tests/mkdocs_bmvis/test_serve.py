@@ -30,14 +30,13 @@ def save(file, text):
 
 
 @contextmanager
-def serving(host, folder):
+def serving(host, folder, log=None):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", host, "serve", *HOSTS[host], f"127.0.0.1:{port}"]
-    # A log in the site's folder, which is watched for a new pyproject.toml, would be an edit after each build.
-    with folder.with_name(f"{folder.name}.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    with (log or folder.with_name(f"{folder.name}.log")).open("w") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
     try:
         yield f"http://127.0.0.1:{port}/models/"
     finally:
@@ -87,6 +86,35 @@ def test_served_page_follows_edits_errors_and_fixes(host, tmp_path, tmp_path_fac
     parents = noted.read_text().split()
     assert len(parents) >= 4
     assert sys.platform != "linux" or len(set(parents)) == 1, "the builds did not share a worker process"
+
+
+@pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
+def test_changes_that_no_model_sees_build_nothing(host, tmp_path):
+    folder = make_site(tmp_path)
+    models, project, log = folder / "src" / "zoo.py", folder / "pyproject.toml", folder / "serve.log"
+    source = models.read_text()
+    with serving(host, folder, log) as url:
+        wait_for(url, "[4, 4]")
+        (folder / "src" / "notes.txt").write_text("No model reads this.")
+        save(project, '[tool.bmvis.arguments]\n"zoo:tiny" = "width=5"\n')
+        wait_for(url, "[5, 5]")
+        project.unlink()
+        wait_for(url, "[4, 4]")
+        models.unlink()
+        wait_for(url, "no module named")
+        save(models, source.replace("width=4", "width=6"))
+        wait_for(url, "[6, 6]")
+        save(models, source.replace("width=4", "width=7"))
+        wait_for(url, "[7, 7]")
+        builds = [0, builds_in(log)]
+        while builds[-1] != builds[-2]:
+            time.sleep(3)
+            builds.append(builds_in(log))
+            assert len(builds) < 6, f"each line of the log starts a build: {builds}"
+
+
+def builds_in(log):
+    return log.read_text().count("Building documentation")
 
 
 @needs_new_mkdocs

@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 
 _NAMES = (
-    "a|autoref|b|data|dd|desc|details|div|dl|dt|figcaption|figure|g|i|li|mark|p|path|pre|rect|section|small|span|strong"
-    "|summary|svg|table|tbody|td|text|th|thead|title|tr|tspan|ul|wbr"
+    "a|autoref|b|caption|code|data|dd|desc|details|div|dl|dt|figcaption|figure|g|i|li|mark|p|path|pre|rect|section|small"
+    "|span|strong|summary|svg|table|tbody|td|text|th|thead|title|tr|tspan|ul|wbr"
 )
-_SVG = "d|dx|dy|fill|height|preserveAspectRatio|rx|ry|stroke|text-anchor|transform|viewBox|width|x|y"
+_SVG = "d|dx|dy|fill|font-size|height|preserveAspectRatio|rx|ry|stroke|text-anchor|transform|viewBox|width|x|y"
 _ATTRIBUTES = (
-    rf"aria-[a-z]+|class|data-[a-z]+|dir|id|identifier|lang|open|optional|role|scope|tabindex|title|value|{_SVG}"
+    f"aria-[a-z]+|class|colspan|data-[a-z]+|dir|id|identifier|lang|open|optional|role|scope|tabindex|title|value|{_SVG}"
 )
 _VALUE = r'"[^"<>]*"'
-_LINK = r'"(?:https?://|[#.]|[\w-]+(?:/|\.html))[^"<>]*"'
+_LINK = r'"(?:https?://|[#.]|[\w.%~-]+(?:/|\.html))[^"<>]*"'
 """The URL of another page, of a row, or of a website. Another scheme could run a script."""
 _OWN = re.compile(rf"</(?:{_NAMES})>|<(?:{_NAMES})(?: (?:(?:{_ATTRIBUTES})={_VALUE}|href={_LINK}))*/?>")
 _FORBIDDEN = re.compile(r"[<>\x00-\x08\x0b-\x1f\x7f-\x9f]")

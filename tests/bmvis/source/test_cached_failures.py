@@ -152,6 +152,13 @@ def test_change_of_what_a_failure_depends_on(again, name, change):
     assert asked == [reference(name)]
 
 
+def test_other_file_of_a_folder_is_no_cause_of_a_missing_module(again):
+    project, _, asked = again
+    project.joinpath("broken_module.py").write_text("X = 1")
+    reports(project, ["no_module:build"])
+    assert asked == []
+
+
 @pytest.mark.parametrize("change", ["variable", "distribution"])
 def test_change_of_the_environment(again, monkeypatch, change):
     project, _, asked = again

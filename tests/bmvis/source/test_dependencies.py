@@ -44,7 +44,7 @@ def project(tmp_path):
 )
 def test_preview_server_watches_the_paths_of_dependencies(dependency, paths, project):
     absolute = msgspec.structs.replace(dependency, path=str(project / dependency.path))
-    assert watched([absolute]) == {str(project / place) for place in paths}
+    assert watched(absolute) == {str(project / place) for place in paths}
 
 
 @pytest.mark.parametrize("kind", ["file", "exists", "names", "link", "modules", "entry", "installed", "variable"])

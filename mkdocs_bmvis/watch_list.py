@@ -1,0 +1,26 @@
+"""What the elements of a site depend on: a preview server builds the site again when some of it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bmvis.worker.protocol import Dependency, DependencyKind
+
+DependencyKey = tuple[DependencyKind, str, str]
+"""A dependency without its value."""
+
+
+class WatchList:
+    """The files and dependencies of the elements of one build."""
+
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+        self.dependencies: dict[DependencyKey, Dependency] = {}
+
+    def add_files(self, *files: str) -> None:
+        """Add files that exist."""
+        self.files.update(files)
+
+    def add(self, dependencies: Iterable[Dependency]) -> None:
+        """Add the dependencies of a model."""
+        self.dependencies.update(((one.kind, one.path, one.of), one) for one in dependencies)
