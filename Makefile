@@ -82,7 +82,7 @@ mutation: .venv/dev ## Plant 40 small bugs and list those that no test catches; 
 	$(BIN)/python tests/mutation $(ARGS)
 
 screenshots: .venv/dev ## A picture per theme and scheme, in build/screenshots
-	PYTHONPATH=tests $(BIN)/python tests/browser/shoot.py build/screenshots
+	PYTHONPATH=tests:tests/mkdocs_bmvis $(BIN)/python tests/browser/shoot.py build/screenshots
 
 pins: ## Update the constraints to the newest releases, except torch's
 	.ci/pins $(PYTHON) $(PINS)

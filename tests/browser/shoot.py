@@ -1,4 +1,4 @@
-"""Write a picture of each theme and scheme: `PYTHONPATH=tests python tests/browser/shoot.py FOLDER [THEME...]`."""
+"""Write a picture of each theme and scheme: `make screenshots`, or `shoot.py FOLDER [THEME...]`."""
 
 import os
 import shutil

@@ -1,11 +1,11 @@
-"""Build one small page in each host and theme, by running the real programs."""
+"""Build one small page in each host and theme, with the real hosts."""
 
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import hosts
+from commands import sphinx_build
 from trees import page
 
 from bmvis.render.html import assets
@@ -86,7 +86,9 @@ def _sphinx(theme: str, folder: Path) -> Path:
     (folder / "conf.py").write_text(f"html_theme = {theme!r}\nproject = 'Models'\n" + CONFIG.get(theme, BARE))
     raw = "".join(f"   {line}\n" for line in page().splitlines())
     (folder / "index.rst").write_text(f"BERT\n====\n\n{INTRO}\n\n.. raw:: html\n\n{raw}")
-    return _run(folder, "sphinx", "-b", "html", "-W", ".", "site")
+    done = sphinx_build("-q", "-b", "html", "-W", folder, folder / "site")
+    assert done.returncode == 0, done.stderr
+    return folder / "site"
 
 
 PALETTES = "[{scheme: default, toggle: {name: Dark, icon: %s}}, {scheme: slate, toggle: {name: Light, icon: %s}}]"
@@ -100,7 +102,7 @@ def _mkdocs(theme: str, folder: Path) -> Path:
     theme = f"{{name: {theme}{options.get(theme, '')}}}"
     (folder / "mkdocs.yml").write_text(f"site_name: Models\ntheme: {theme}\nplugins: [bmvis]\n")
     _markdown(folder)
-    return _run(folder, "mkdocs", "build", "--strict", "-q")
+    return _run("mkdocs", folder, "--strict", "-q")
 
 
 ZENSICAL_CONFIG = """
@@ -123,7 +125,7 @@ def _zensical(folder: Path) -> Path:
     (folder / "zensical.toml").write_text(ZENSICAL_CONFIG)
     _markdown(folder)
     shutil.copytree(assets.folder() / "bmvis" / "static", folder / "docs" / "static")
-    return _run(folder, "zensical", "build")
+    return _run("zensical", folder, config="zensical.toml")
 
 
 def _markdown(folder: Path) -> None:
@@ -131,9 +133,7 @@ def _markdown(folder: Path) -> None:
     (folder / "docs" / "index.md").write_text(f"# BERT\n\n{INTRO}\n\n{page()}\n")
 
 
-def _run(folder: Path, module: str, *arguments: str) -> Path:
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=folder, capture_output=True, text=True, timeout=900, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def _run(host: str, folder: Path, *arguments: str, config: str = "mkdocs.yml") -> Path:
+    done = hosts.build(host, folder, *arguments, config=config)
+    assert done.report["code"] == 0, done.log
     return folder / "site"

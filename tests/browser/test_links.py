@@ -28,13 +28,19 @@ def lands_on(tab, identifier: str):
     return tab.page.evaluate(IS_CLEAR, identifier)
 
 
-@pytest.mark.parametrize("width", [1300, 380])
+@pytest.mark.parametrize(
+    ("opened", "followed"),
+    [(1300, 380), pytest.param(380, 1300, marks=pytest.mark.builds)],
+    ids=["wide, then narrow", "narrow, then wide"],
+)
 @pytest.mark.parametrize("theme", THEMES)
-def test_link_scrolls_to_its_row_below_the_header(theme, width, site, tab):
-    tab.page.set_viewport_size({"width": width, "height": 700})
+def test_link_scrolls_to_its_row_below_the_header(theme, opened, followed, site, tab):
+    """The widths are those of the page when a link opens it, and when a reader follows a link on it."""
+    tab.page.set_viewport_size({"width": opened, "height": 700})
     tab.open_site(site(theme), f"index.html#{TARGET}")
     assert lands_on(tab, TARGET) is True
 
+    tab.page.set_viewport_size({"width": followed, "height": 700})
     other = TARGET.replace("value", "key").replace(".7.", ".2.")
     tab.page.evaluate("scrollTo(0, 0)")
     tab.page.evaluate("(id) => { location.hash = id; }", other)

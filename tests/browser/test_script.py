@@ -86,53 +86,49 @@ def test_filter_opens_closed_rows_and_closes_them_again(lora):
     assert visible(lora) == ["root"]
 
 
-@pytest.mark.parametrize(
-    ("typed", "found", "shown"),
-    [
-        ("attention.output.dense", ["dense"], "root bert encoder layer 0-11 attention output dense"),
-        ("layer.5", ["5"], "root bert encoder layer 5"),
-        ("encoder.layer.11.output", ["output"], "root bert encoder layer 11 output"),
-        ("bert.encoder.layer.0.output", ["output"], "root bert encoder layer 0 output"),
-        ("layer.7.attention.self.value", ["value"], "root bert encoder layer 7 attention self value"),
-        ("layer.7.attention.self.key.bias", ["key"], "root bert encoder layer 7 attention self key"),
-        ("layer.1*.output", ["output"], "root bert encoder layer 1,10-11 output"),
-        ("word*.weight", ["word_embeddings"], "root bert embeddings word_embeddings"),
-        ("encoder.*.lora_A", ["lora_A"], "root bert encoder layer 0-11 attention self query,value lora_A"),
-        ("transform.*", ["dense", "LayerNorm"], "root cls predictions transform dense LayerNorm"),
-        ("attention.out", ["output"], "root bert encoder layer 0-11 attention output"),
-        ("Encoder.Layer", ["layer"], "root bert encoder layer"),
-        ("layer[3].output", ["output"], "root bert encoder layer 3 output"),
-        ('"attention.output.dense",', ["dense"], "root bert encoder layer 0-11 attention output dense"),
-        ("val", ["value"], "root bert encoder layer 0-11 attention self value"),
-        ("query,value", ["query,value"], "root bert encoder layer 0-11 attention self query,value"),
-        ("BertLayer", ["0-11"], "root bert encoder layer 0-11"),
-        ("tied embeddings", ["word_embeddings"], "root bert embeddings word_embeddings"),
-        ("repeat", ["0-11", "query,value"], "root bert encoder layer 0-11 attention self query,value"),
-    ],
+NOTATIONS = (
+    ("attention.output.dense", ["dense"], "root bert encoder layer 0-11 attention output dense"),
+    ("layer.5", ["5"], "root bert encoder layer 5"),
+    ("encoder.layer.11.output", ["output"], "root bert encoder layer 11 output"),
+    ("bert.encoder.layer.0.output", ["output"], "root bert encoder layer 0 output"),
+    ("layer.7.attention.self.value", ["value"], "root bert encoder layer 7 attention self value"),
+    ("layer.7.attention.self.key.bias", ["key"], "root bert encoder layer 7 attention self key"),
+    ("layer.1*.output", ["output"], "root bert encoder layer 1,10-11 output"),
+    ("word*.weight", ["word_embeddings"], "root bert embeddings word_embeddings"),
+    ("encoder.*.lora_A", ["lora_A"], "root bert encoder layer 0-11 attention self query,value lora_A"),
+    ("transform.*", ["dense", "LayerNorm"], "root cls predictions transform dense LayerNorm"),
+    ("attention.out", ["output"], "root bert encoder layer 0-11 attention output"),
+    ("Encoder.Layer", ["layer"], "root bert encoder layer"),
+    ("layer[3].output", ["output"], "root bert encoder layer 3 output"),
+    ('"attention.output.dense",', ["dense"], "root bert encoder layer 0-11 attention output dense"),
+    ("val", ["value"], "root bert encoder layer 0-11 attention self value"),
+    ("query,value", ["query,value"], "root bert encoder layer 0-11 attention self query,value"),
+    ("BertLayer", ["0-11"], "root bert encoder layer 0-11"),
+    ("tied embeddings", ["word_embeddings"], "root bert embeddings word_embeddings"),
+    ("repeat", ["0-11", "query,value"], "root bert encoder layer 0-11 attention self query,value"),
 )
-def test_filter_matches_paths_in_common_notations(typed, found, shown, lora):
-    lora.page.locator("#m [type=search]").fill(typed)
-    assert hits(lora) == found
-    assert visible(lora) == shown.split()
-    assert lora.page.locator("#m output").inner_text() == f"{len(found)} of 33 rows"
 
 
-@pytest.mark.parametrize(
-    ("message", "note"),
-    [
-        (
-            "size mismatch for bert.encoder.layer.0.output.dense.weight: copying a param with shape [2, 2]",
-            "1 of 33 rows end in bert.encoder.layer.0.output.dense.weight",
-        ),
+def test_filter_matches_paths_in_common_notations(lora, subtests):
+    for typed, found, shown in NOTATIONS:
+        with subtests.test(typed):
+            lora.page.locator("#m [type=search]").fill(typed)
+            assert hits(lora) == found
+            assert visible(lora) == shown.split()
+            assert lora.page.locator("#m output").inner_text() == f"{len(found)} of 33 rows"
+
+
+def test_filter_finds_the_path_in_a_message(lora, subtests):
+    path = "bert.encoder.layer.0.output.dense.weight"
+    for message, note in (
+        (f"size mismatch for {path}: copying a param with shape [2, 2]", f"1 of 33 rows end in {path}"),
         ('Missing key(s) in state_dict: "net.bert.encoder.layer.3.output.dense.bias".', "1 of 33 rows end in bert."),
         ("no path here at all", "0 of 33 rows"),
         ("size mismatch for some.other.path: copying", "0 of 33 rows"),
-    ],
-    ids=["size", "missing", "no-path", "other-model"],
-)
-def test_filter_finds_the_path_in_a_message(message, note, lora):
-    lora.page.locator("#m [type=search]").fill(message)
-    assert lora.page.locator("#m output").inner_text().startswith(note)
+    ):
+        with subtests.test(message):
+            lora.page.locator("#m [type=search]").fill(message)
+            assert lora.page.locator("#m output").inner_text().startswith(note)
 
 
 def test_no_match_after_members_were_taken_out_keeps_the_height(lora):
@@ -144,41 +140,41 @@ def test_no_match_after_members_were_taken_out_keeps_the_height(lora):
     assert lora.page.evaluate(height) == pytest.approx(before, abs=2)
 
 
-@pytest.mark.parametrize(
-    ("typed", "count"),
-    [("*.dense", 4), ("frozen", 15), ("delta", 2), ("trainable", 2), ("froz dense", 4), ("layer.12", 0), ("a.b.c", 0)],
-)
-def test_filter_counts_rows(typed, count, lora):
-    lora.page.locator("#m [type=search]").fill(typed)
-    assert len(hits(lora)) == count
-    assert lora.page.locator("#m output").inner_text() == f"{count} of 33 rows"
+def test_filter_counts_rows(lora, subtests):
+    counts = {"*.dense": 4, "frozen": 15, "delta": 2, "trainable": 2, "froz dense": 4, "layer.12": 0, "a.b.c": 0}
+    for typed, count in counts.items():
+        with subtests.test(typed):
+            lora.page.locator("#m [type=search]").fill(typed)
+            assert len(hits(lora)) == count
+            assert lora.page.locator("#m output").inner_text() == f"{count} of 33 rows"
 
 
-@pytest.mark.parametrize(
-    ("typed", "shown", "note"),
-    [
-        ("output.dense", "root bert encoder layer 0-11", "23 modules below: attention.output.dense and 1 more"),
-        ("layer.5.output.dense", "root bert encoder layer 5", "23 modules below: output.dense"),
-        ("bert.encoder.layer.3.attention.self.value.lora_A.default.weight", "root bert encoder layer 3",
-         "23 modules below: attention.self.query,value.lora_A,lora_B.default"),
-        ("base_model.model.bert.encoder.layer.7.intermediate", "root bert encoder layer 7",
-         "23 modules below: intermediate"),
-        ("*.lora_B", "root bert encoder layer 0-11", "23 modules below: attention.self.query,value.lora_A,lora_B"),
-        ("BertIntermediate", "root bert encoder layer 0-11", "23 modules below: intermediate"),
-        ("delta", "root bert encoder layer 0-11", "23 modules below: attention.self.query,value.lora_A,lora_B.default"),
-        ("froz key", "root bert encoder layer 0-11", "23 modules below: attention.self.key"),
-    ],
+BELOW_THE_DEPTH = (
+    ("output.dense", "root bert encoder layer 0-11", "23 modules below: attention.output.dense and 1 more"),
+    ("layer.5.output.dense", "root bert encoder layer 5", "23 modules below: output.dense"),
+    ("bert.encoder.layer.3.attention.self.value.lora_A.default.weight", "root bert encoder layer 3",
+     "23 modules below: attention.self.query,value.lora_A,lora_B.default"),
+    ("base_model.model.bert.encoder.layer.7.intermediate", "root bert encoder layer 7",
+     "23 modules below: intermediate"),
+    ("*.lora_B", "root bert encoder layer 0-11", "23 modules below: attention.self.query,value.lora_A,lora_B"),
+    ("BertIntermediate", "root bert encoder layer 0-11", "23 modules below: intermediate"),
+    ("delta", "root bert encoder layer 0-11", "23 modules below: attention.self.query,value.lora_A,lora_B.default"),
+    ("froz key", "root bert encoder layer 0-11", "23 modules below: attention.self.key"),
 )  # fmt: skip
-def test_filter_finds_modules_below_the_depth_limit(typed, shown, note, tab):
+
+
+def test_filter_finds_modules_below_the_depth_limit(tab, subtests):
     tab.open_trees(to_html(layout(bert(lora=True), Options(depth=4)), "m"))
     field = tab.page.locator("#m [type=search]")
-    field.fill(typed)
-    assert visible(tab) == shown.split()
     words = """(words) => words.textContent + getComputedStyle(words, "::after").content.replaceAll('"', "")"""
-    shown_words = tab.page.eval_on_selector_all(".bmvis-hit small", f"(found) => found.map({words})")
-    assert [re.sub(r"^.*?(?=23 m)|(?<= below),[^:]*", "", text) for text in shown_words] == [note]
-    field.fill("")
-    assert not tab.page.locator("[data-found]").count()
+    for typed, shown, note in BELOW_THE_DEPTH:
+        with subtests.test(typed):
+            field.fill(typed)
+            assert visible(tab) == shown.split()
+            shown_words = tab.page.eval_on_selector_all(".bmvis-hit small", f"(found) => found.map({words})")
+            assert [re.sub(r"^.*?(?=23 m)|(?<= below),[^:]*", "", text) for text in shown_words] == [note]
+            field.fill("")
+            assert not tab.page.locator("[data-found]").count()
 
 
 def test_hidden_names_are_escaped(tab):
@@ -245,7 +241,7 @@ def test_step_to_a_match_scrolls_it_into_view(tab):
     tab.open_trees(to_html(layout(large(600), Options(open=9)), "m"))
     field = tab.page.locator("#m [type=search]")
     field.fill("part")
-    for _ in range(200):
+    for _ in range(60):
         field.press("Enter")
     box = tab.page.locator(".bmvis-current").bounding_box()
     assert 100 < box["y"] < 800
@@ -265,22 +261,22 @@ def test_filter_without_match_keeps_height_and_offers_to_clear(lora):
     assert not lora.page.locator(".bmvis-nothing").is_visible()
 
 
-@pytest.mark.parametrize(
-    ("state", "count"), [("bmvis-frozen", "15"), ("bmvis-delta", "2"), ("bmvis-x", "2"), ("bmvis-tie", "2")]
-)
-def test_legend_entry_filters_rows_by_state(state, count, lora):
-    entry = lora.page.locator(f".bmvis-legend .{state}")
-    entry.click()
-    assert lora.page.locator("#m output").inner_text() == f"{count} of 33 rows"
-    assert entry.get_attribute("aria-pressed") == "true"
-    entry.click()
-    assert lora.page.locator("#m output").inner_text() == ""
+def test_legend_entry_filters_rows_by_state(lora, subtests):
+    for state, count in {"bmvis-frozen": 15, "bmvis-delta": 2, "bmvis-x": 2, "bmvis-tie": 2}.items():
+        with subtests.test(state):
+            entry = lora.page.locator(f".bmvis-legend .{state}")
+            entry.click()
+            assert lora.page.locator("#m output").inner_text() == f"{count} of 33 rows"
+            assert entry.get_attribute("aria-pressed") == "true"
+            entry.click()
+            assert lora.page.locator("#m output").inner_text() == ""
 
 
-@pytest.mark.parametrize(("level", "count"), [("0", 1), ("1", 3), ("2", 6), ("999", 33)])
-def test_level_button_opens_the_tree_to_that_level(level, count, lora):
-    lora.page.locator(f"#m [data-level='{level}']").click()
-    assert len(visible(lora)) == count
+def test_level_button_opens_the_tree_to_that_level(lora, subtests):
+    for level, count in {0: 1, 1: 3, 2: 6, 999: 33}.items():
+        with subtests.test(level):
+            lora.page.locator(f"#m [data-level='{level}']").click()
+            assert len(visible(lora)) == count
 
 
 @pytest.mark.parametrize(
@@ -669,14 +665,16 @@ def best(tab, texts: list[str], targets: list[float]) -> list[float]:
     return times
 
 
-@pytest.mark.parametrize("typed", ["part_77_", "block_77.part_77_*", "part_77_3.weight", "no.such.path.at.all"])
-def test_filter_of_ten_thousand_rows_takes_less_than_50_ms(typed, tab):
+def test_filter_of_ten_thousand_rows_takes_less_than_50_ms(tab, subtests):
     tab.open_trees(to_html(layout(large(10_000), Options(open=9)), "m"))
-    answered, cleared = best(tab, [typed, ""], [50, 50])
-    assert answered < 50
-    assert cleared < 50
+    for typed in ("part_77_", "block_77.part_77_*", "part_77_3.weight", "no.such.path.at.all"):
+        with subtests.test(typed):
+            answered, cleared = best(tab, [typed, ""], [50, 50])
+            assert answered < 50
+            assert cleared < 50
 
 
+@pytest.mark.builds
 def test_clearing_a_filter_of_thirty_thousand_rows_takes_less_than_300_ms(tab):
     tab.open_trees(to_html(layout(large(30_000), Options(open=9)), "m"))
     [_, cleared] = best(tab, ["part_77_", ""], [1000, 300])

@@ -173,27 +173,25 @@ def test_remaining_similar_modules_show_their_ranges(tab):
     assert row(tab, rest).locator("b").get_attribute("data-x") == "2"
 
 
-@pytest.mark.parametrize(
-    ("typed", "found"),
-    [
-        (LINKED, ["conv1"]),
-        ("denseblock2.denselayer3", ["denselayer3"]),
-        ("denseblock1.denselayer3", []),
-        ("denselayer3.conv2.weight", ["conv2"]),
-        ("denselayer9", []),
-        ("similar", ["denseblock1-2", "denselayer1-3"]),
-    ],
-)
-def test_filter_finds_one_of_similar_modules(typed, found, tab):
+def test_filter_finds_one_of_similar_modules(tab, subtests):
     open_model(tab, DENSE)
     tree = "document.querySelector('.bmvis-tree').innerHTML.replaceAll(' class=\"\"', '')"
     before = tab.page.evaluate(tree)
-    tab.page.locator("#m [type=search]").fill(typed)
-    assert hits(tab) == found
-    if found:
-        assert set(visible(tab)) >= set(found)
-    tab.page.locator("#m [type=search]").fill("")
-    assert tab.page.evaluate(tree) == before
+    for typed, found in {
+        LINKED: ["conv1"],
+        "denseblock2.denselayer3": ["denselayer3"],
+        "denseblock1.denselayer3": [],
+        "denselayer3.conv2.weight": ["conv2"],
+        "denselayer9": [],
+        "similar": ["denseblock1-2", "denselayer1-3"],
+    }.items():
+        with subtests.test(typed):
+            tab.page.locator("#m [type=search]").fill(typed)
+            assert hits(tab) == found
+            if found:
+                assert set(visible(tab)) >= set(found)
+            tab.page.locator("#m [type=search]").fill("")
+            assert tab.page.evaluate(tree) == before
 
 
 LAYERS = [f"features.denseblock{block}.denselayer{layer}" for block in (1, 2) for layer in range(1, block + 2)]
