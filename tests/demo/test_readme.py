@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hosts
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -66,14 +67,16 @@ def test_mkdocs_example_builds_a_page_with_the_model(project, program, theme):
     settings = yaml.safe_load(example("MkDocs", "yaml")) | {"site_name": "Models", "theme": {"name": theme}}
     (project / "mkdocs.yml").write_text(yaml.safe_dump(settings))
     (project / "docs" / "index.md").write_text(example("MkDocs", "html"))
-    run(project, "-m", program, "build", "-q", "--strict", "-f", "mkdocs.yml")
+    done = hosts.build(program, project, "-q", "--strict")
+    assert done.report["code"] == 0, done.log
     assert_shows_the_model((project / "site" / "index.html").read_text())
 
 
 def test_zensical_example_builds_a_page_with_the_model(project):
     (project / "zensical.toml").write_text('[project]\nsite_name = "Models"\n\n' + example("Zensical", "toml"))
     (project / "docs" / "index.md").write_text(example("MkDocs", "html"))
-    run(project, "-m", "zensical", "build")
+    done = hosts.build("zensical", project, config="zensical.toml")
+    assert done.report["code"] == 0, done.log
     assert_shows_the_model((project / "site" / "index.html").read_text())
 
 

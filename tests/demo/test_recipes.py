@@ -1,15 +1,16 @@
 """The recipes for hosted builders, and the example factories, do what their pages describe."""
 
 import os
-import shlex
+import runpy
 import subprocess
 import sys
 import zipfile
 
+import programs
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from commands import snapshot, sphinx_build
+from commands import bmvis, snapshot, sphinx_build
 from test_pages import DEMO, PAGES
 
 from bmvis.source.source import Source
@@ -44,9 +45,8 @@ def test_recipe_builds_the_folder_that_it_publishes(file, tmp_path):
     commands, folder = commands_of(file)
     for command in commands:
         if not command.startswith("pip install"):
-            program, *rest = shlex.split(command)
-            module = {"sphinx-build": "sphinx", "mkdocs": "mkdocs"}[program]
-            subprocess.run([sys.executable, "-m", module, *rest], cwd=tmp_path, check=True, capture_output=True)
+            done = programs.run(command, tmp_path)
+            assert done.returncode == 0, done.stderr
     page = BeautifulSoup((tmp_path / folder / "index.html").read_text(), "html.parser")
     assert page.select(".bmvis-tree")
     assert list((tmp_path / ".cache" / "bmvis").iterdir())
@@ -106,8 +106,14 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_script_for_quarto_writes_a_tree_with_its_own_ids_for_each_model(project):
-    subprocess.run([sys.executable, DEMO / "recipes" / "quarto_trees.py"], cwd=project, check=True)
+def test_script_for_quarto_writes_a_tree_with_its_own_ids_for_each_model(project, monkeypatch):
+    def run(command, *, check, capture_output, text):
+        assert (command.pop(0), check, capture_output, text) == ("bmvis", True, True, True)
+        return bmvis(project, *command)
+
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(subprocess, "run", run)
+    runpy.run_path(str(DEMO / "recipes" / "quarto_trees.py"))
     texts = [(project / "_trees" / f"{name}.qmd").read_text() for name in ("small", "wide")]
     for text in texts:
         assert text.startswith("```{=html}\n<style>")

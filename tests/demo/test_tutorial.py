@@ -1,11 +1,8 @@
 """The tutorial is followed on both hosts: files are written, commands are run, and their output is compared."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
+import programs
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -42,9 +39,7 @@ def change(file, diff):
 def run(command, printed, folder):
     if command.startswith("pip install "):
         return command
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    settings = {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "NO_MKDOCS_2_WARNING": "1"}
-    found = subprocess.run(command, shell=True, cwd=folder, env=os.environ | settings, capture_output=True, text=True)
+    found = programs.run(command, folder)
     assert found.stdout.rstrip() == printed.rstrip(), found.stderr
     assert found.returncode == EXITS.get(command, 0), found.stderr
     return command
