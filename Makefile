@@ -75,8 +75,9 @@ figures: .venv/dev .venv/rows ## Draw the figures of 50 architectures at four le
 rows: .venv/dev .venv/rows ## Count the rows of the models of torchvision, timm and transformers; ARGS="timm" picks some
 	PYTHONPATH=.venv/rows $(BIN)/python tests/rows $(ARGS)
 
-test-mutated: .venv/dev ## Read 100,000 snapshots, cache entries, replies and checkpoints that are broken at random
+test-mutated: .venv/dev ## Read 100,000 snapshots, cache entries, replies and checkpoints that are broken at random, and draw random models
 	BMVIS_MUTATIONS=100000 $(BIN)/pytest -q tests/test_mutated_input.py $(ARGS)
+	BMVIS_EXAMPLES=400 $(BIN)/pytest -q tests/bmvis/extraction/test_totals.py tests/bmvis/extraction/test_against_torch.py tests/bmvis/view/test_layout_properties.py tests/bmvis/view/test_similar.py
 
 mutation: .venv/dev ## Plant 40 small bugs and list those that no test catches; ARGS="--seed 7" picks others
 	$(BIN)/python tests/mutation $(ARGS)

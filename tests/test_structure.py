@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,16 @@ MAX_LINES = 350
 MAX_FUNCTION_LINES = 40
 
 
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse((ROOT / file).read_text())
+
+
+@cache
+def nodes(file: Path) -> list[ast.AST]:
+    return list(ast.walk(parsed(file)))
+
+
 def lines_of(node: ast.AST) -> int:
     return (node.end_lineno or 0) - node.lineno + 1
 
@@ -35,7 +46,7 @@ def test_functions_have_a_maximum_length():
     functions = {
         f"{file}:{node.name}": lines_of(node)
         for file in MODULES
-        for node in ast.walk(ast.parse((ROOT / file).read_text()))
+        for node in nodes(file)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert len(functions) > 1000
@@ -45,7 +56,7 @@ def test_functions_have_a_maximum_length():
 def test_class_names_are_unique():
     files: dict[str, list[str]] = {}
     for file in MODULES:
-        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        for node in nodes(file):
             if isinstance(node, ast.ClassDef):
                 files.setdefault(node.name.lstrip("_"), []).append(str(file))
     assert len(files) > 100
@@ -66,7 +77,7 @@ SAME_THING = {
 def test_function_names_mean_one_thing():
     files: dict[str, list[str]] = {}
     for file in MODULES:
-        for node in ast.parse((ROOT / file).read_text()).body:
+        for node in parsed(file).body:
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                 files.setdefault(node.name, []).append(str(file))
     assert len(files) > 500

@@ -1,9 +1,8 @@
 """From a change of a model to its numbers, on real sites of both hosts: table, sentence, heading and README."""
 
-import subprocess
-import sys
 from pathlib import Path
 
+import hosts
 import pytest
 from bs4 import BeautifulSoup
 from commands import bmvis, sphinx_build
@@ -53,8 +52,8 @@ def build_with_sphinx(folder: Path) -> Path:
 
 
 def build_with_mkdocs(folder: Path) -> Path:
-    command = [sys.executable, "-m", "mkdocs", "build", "-q", "--strict"]
-    subprocess.run(command, cwd=folder, check=True, timeout=600)
+    done = hosts.build("mkdocs", folder, "-q", "--strict")
+    assert done.report["code"] == 0, done.log
     return folder / "site/index.html"
 
 

@@ -146,9 +146,9 @@ def test_compare_models_accepts_deep_and_wide_models():
         deep = Named(inside=deep)
     assert changed_lines(deep, deep) == []
     wide, wider = Named(), Named()
-    for model, size in ((wide, 5_000), (wider, 5_001)):
+    for model, size in ((wide, 2_000), (wider, 2_001)):
         model._modules = {str(i): nn.Linear(1, 1) for i in range(size)}
-    assert changed_lines(wide, wider) == [". root", "  + 5000 +weight +bias"]
+    assert changed_lines(wide, wider) == [". root", "  + 2000 +weight +bias"]
 
 
 def drawn(before, after, **options):

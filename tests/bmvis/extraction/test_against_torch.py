@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from bs4 import BeautifulSoup
+from examples import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -182,7 +183,7 @@ SHOWN = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(PLANS, SHOWN)
 def test_rows_equal_the_slow_reference(plan, shown):
     model = Builder().build(plan)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from captured import captured_parameters
+from examples import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -58,7 +59,7 @@ def torch_totals(module: nn.Module) -> tuple[int, int, int, int]:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(models())
 def test_subtree_totals_equal_sums_from_torch(model):
     tree = capture(model)
@@ -66,7 +67,7 @@ def test_subtree_totals_equal_sums_from_torch(model):
     assert found == [torch_totals(model.get_submodule(path)) for path in module_paths(tree.modules)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(models())
 def test_every_module_and_state_dict_key_is_captured_once(model):
     tree = capture(model)
@@ -88,7 +89,7 @@ def all_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(models())
 def test_tied_parameters_name_each_other(model):
     tree = capture(model)

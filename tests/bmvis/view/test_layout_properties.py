@@ -6,6 +6,7 @@ from html import unescape
 from xml.etree import ElementTree
 
 import html5lib
+from examples import EXAMPLES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -124,7 +125,7 @@ def as_tree(model: Model) -> dict[str, Module]:
 
 @given(models(), st.sets(st.integers(0, 30)))
 @example(bert(), {7, 20})
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=EXAMPLES)
 def test_fold_then_unfold_gives_the_same_tree(model, numbers):
     marked = tuple(path for path in (module_paths(model.modules)[n] for n in numbers if n < len(model.modules)) if path)
     for options in (
@@ -137,7 +138,7 @@ def test_fold_then_unfold_gives_the_same_tree(model, numbers):
 
 
 @given(models())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=EXAMPLES)
 def test_equal_siblings_are_always_folded(model):
     page = layout(model, Options(non_params=True, buffers=True))
     assert len(page.rows) > 1 or len(model.modules) == 1
@@ -216,7 +217,7 @@ ELEMENTS = ROW_ELEMENTS | {"p", "svg", "g", "title", "rect", "text"}
 
 
 @given(hostile_models(), HOSTILE_TEXT)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=EXAMPLES)
 def test_hostile_names_are_text_in_html_and_in_xml(model, caption):
     html = to_html(drawn(model, caption), "m")
     assert html.count("<li") == len(drawn(model, caption).rows)
@@ -259,7 +260,7 @@ TOKEN = re.compile(r"\\(?P<command>[A-Za-z]+)|\\(?P<escaped>[^A-Za-z])|(?P<brace
 
 
 @given(hostile_models(), HOSTILE_TEXT)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=EXAMPLES)
 def test_hostile_names_are_text_in_latex(model, caption):
     for unicode in (True, False):
         latex = to_latex(drawn(model, caption), unicode=unicode)

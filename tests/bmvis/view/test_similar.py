@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
+from examples import EXAMPLES
 from formats import FORMATS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -303,7 +304,7 @@ def _with_later(module: Module, later: tuple[str, ...]) -> Module:
 
 
 @given(staged())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=EXAMPLES)
 def test_rows_represent_each_module_once_and_exactly(model):
     page = layout(model, Options(fold="similar", non_params=True))
     groups = fold(model, similar=True, non_params=True).groups

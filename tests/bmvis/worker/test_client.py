@@ -98,9 +98,18 @@ with Source(Path(sys.argv[1]), path=["."], timeout=600) as models:
 """
 
 
-@pytest.mark.parametrize("moment", ["while the worker starts", "while a model is built"])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sent: sent.name)
-def test_worker_leaves_no_process_or_file(sent, moment, project, tmp_path):
+@pytest.mark.parametrize(
+    ("sent", "is_built"),
+    [
+        pytest.param(signal.SIGINT, False, id="SIGINT while the worker starts"),
+        pytest.param(signal.SIGINT, True, id="SIGINT while a model is built", marks=pytest.mark.builds),
+        pytest.param(signal.SIGTERM, False, id="SIGTERM while the worker starts", marks=pytest.mark.builds),
+        pytest.param(signal.SIGTERM, True, id="SIGTERM while a model is built"),
+        pytest.param(signal.SIGKILL, False, id="SIGKILL while the worker starts", marks=pytest.mark.builds),
+        pytest.param(signal.SIGKILL, True, id="SIGKILL while a model is built"),
+    ],
+)
+def test_worker_leaves_no_process_or_file(sent, is_built, project, tmp_path):
     """Ctrl-C, termination, and a kill that the build cannot handle."""
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     build = subprocess.Popen(
@@ -112,7 +121,7 @@ def test_worker_leaves_no_process_or_file(sent, moment, project, tmp_path):
     assert build.stdout.readline() == b"asking\n"
     folder = wait_for(lambda: next(tmp_path.glob("bmvis-*"), None))
     assert wait_for(lambda: list(process_tree._marked(str(folder))))
-    if moment == "while a model is built":
+    if is_built:
         assert wait_for(lambda: list(folder.rglob("hangs*")))
     build.send_signal(sent)
     assert build.wait(PATIENCE) != 0
