@@ -148,9 +148,10 @@ def _show(
         data = msgspec.json.encode(to_data(page, reference, built.model.device))
         click.echo(json_document(msgspec.json.format(data).decode()))
     elif not (html or svg or flow_svg):
-        if options.flow != "only" or not page.figure:
+        has_tree = options.flow != "only" or not page.figure
+        if has_tree:
             _print(page)
-        _print_figure(built, options)
+        _print_figure(built, options, is_below=has_tree)
 
 
 def _built(reference: str, options: Options, path: Sequence[str], timeout: float, *, no_cache: bool) -> Built:
@@ -187,13 +188,13 @@ def _print(page: Page) -> None:
         print_page(page, Console(width=_UNLIMITED))
 
 
-def _print_figure(built: Built, options: Options) -> None:
-    """Print the edges of the figure, which can have more boxes than a drawing."""
+def _print_figure(built: Built, options: Options, *, is_below: bool) -> None:
+    """Print the edges of the figure, which can have more boxes than a drawing, after an empty line below a tree."""
     figures, _ = chosen_figures(built.model, options, built.base)
     figure = next(figures, None)
     if figure is not None:
         lines = [*connection_lines(figure), called_with(figure)]
-        click.echo("\n".join(printable(line) for line in lines if line))
+        click.echo(("\n" if is_below else "") + "\n".join(printable(line) for line in lines if line))
 
 
 def _write_figure(file: str, page: Page) -> None:

@@ -116,6 +116,13 @@ def test_flow_only_prints_the_connections(printed, name: str, flags: list[str], 
     assert done.stdout.splitlines() == lines
 
 
+def test_an_empty_line_is_between_the_tree_and_the_connections(printed) -> None:
+    lines = printed("Chain", "--flow", "auto").stdout.splitlines()
+    first = next(number for number, line in enumerate(lines) if "->" in line)
+    assert lines[first - 1] == ""
+    assert lines[first - 2] != ""
+
+
 def test_tree_is_printed_without_figures_if_there_are_no_inputs(printed) -> None:
     done = printed("Plain", "--flow", "only")
     assert done.exit_code == 0
