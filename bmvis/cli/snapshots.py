@@ -83,7 +83,8 @@ def _record(checked: Checked, *, shows: bool, asks: bool, upgrade: bool) -> bool
     if outcome.snapshot is None:
         click.echo(f"{outcome.name}: {result.report}", err=True)
         return upgrade and _upgrade_text(outcome.name, outcome.file)
-    for problem in filter(None, (outcome.snapshot.model.untraced, outcome.snapshot.model.incomplete)):
+    model = outcome.snapshot.model
+    for problem in filter(None, (model.untraced, model.undrawn, model.incomplete)):
         click.echo(f"{outcome.name}: {one_line(problem.message)}", err=True)
     if shows and not result.is_same:
         click.echo(to_text([result]))

@@ -97,6 +97,15 @@ def test_lines_have_the_color_of_text_in_forced_colors(tab):
     assert tab.page.evaluate(color, "1 2") != tab.page.evaluate(color, "2 3")
 
 
+def test_print_has_the_list_of_connections_only_if_it_is_open(tab):
+    tab.open_trees(tree(framed("in:x > a; a > b; b > out:y")))
+    tab.page.emulate_media(media="print")
+    assert not tab.page.locator(".bmvis-figure li").first.is_visible()
+    tab.page.evaluate("document.querySelector('.bmvis-figure details').open = true")
+    assert tab.page.locator(".bmvis-figure li").first.is_visible()
+    assert tab.page.locator(".bmvis-tree li").last.is_visible()
+
+
 def test_a_wide_figure_scrolls_by_itself(tab):
     tab.page.set_viewport_size({"width": 360, "height": 800})
     tab.open_trees(tree(framed(EDGE_LISTS["clip"])))

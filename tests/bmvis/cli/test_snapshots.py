@@ -488,6 +488,16 @@ def test_model_that_cannot_be_called_is_reported_and_recorded(project):
         assert "could not be called" in source.resolve("small").model.untraced.message
 
 
+def test_model_without_inputs_for_its_figure_is_reported(project):
+    (project / "pyproject.toml").write_text(
+        '[tool.bmvis.models]\nsmall = {reference = "zoo:build(size=2)", flow = true}\n'
+    )
+    for _ in range(2):  # the second one is built from the cache
+        result = run("snapshot")
+        assert "small: the architecture figure of 'zoo:build(size=2)' needs inputs" in result.output
+        assert result.exit_code == 0
+
+
 def test_invalid_inputs_of_a_model_are_an_error(project):
     with_inputs(project, "float33[3, 7]")
     result = run("check")
