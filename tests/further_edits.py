@@ -1,6 +1,7 @@
 """Edits between two builds: links, namespaces, files that other processes read, and environment variables."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def files_of_times(folder: str) -> Callable[[Path], object]:
             os.utime(root / folder / name, (time, time))
 
     return create
+
+
+def commit(folder: Path) -> None:
+    """Make a folder a git repository with one commit of its files."""
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=folder, check=True)
 
 
 def all_of(*edits: Callable[[Path], object]) -> Callable[[Path], object]:
@@ -221,12 +228,77 @@ FURTHER_STALE = {
         write("with_hidden/.d", ""),
         {f"with_hidden/{name}": "" for name in ("a", "b", ".c")},
     ),
+    "script without a suffix": Row(
+        "import subprocess; width = int(subprocess.check_output(['./read_width'], cwd=ROOT / 'scripts'))",
+        write("scripts/width.txt", "4"),
+        {"scripts/width.txt": "3", "scripts/read_width": "#!/bin/sh\ncat width.txt\n"},
+        before=lambda root: (root / "scripts/read_width").chmod(0o755),
+    ),
+    "module of a package that a script imports": Row(
+        "import subprocess; width = int(subprocess.check_output([sys.executable, ROOT / 'scripts/main.py']))",
+        write("scripts/parts/deep/inner.py", "W = 4"),
+        {
+            "scripts/main.py": "from parts.deep import inner; print(inner.W)",
+            "scripts/parts/deep/inner.py": "W = 3",
+        },
+    ),
+    "file below a folder that a command reads": Row(
+        "import subprocess; width = len(subprocess.check_output(['grep', '-rh', 'x', ROOT / 'searched']).split())",
+        write("searched/deep/b.txt", "x x"),
+        {"searched/a.txt": "x x", "searched/deep/b.txt": "x"},
+    ),
+    "environment variable that a script reads": Row(
+        "import subprocess; width = int(subprocess.check_output([sys.executable, ROOT / 'scripts/variable.py']))",
+        set_variable("W_SCRIPT", "4"),
+        {"scripts/variable.py": "import os; print(os.environ.get('W_SCRIPT', 3))"},
+    ),
+    "environment variables that a library reads all": Row(
+        "import configparser; c = configparser.ConfigParser(os.environ); c.read_string('[a]')\n"
+        "width = c.getint('a', 'W_ALL', fallback=3)",
+        set_variable("W_ALL", "4"),
+    ),
+    "listed file that becomes a link": Row(
+        "width = 3 + sum(entry.is_symlink() for entry in os.scandir(ROOT / 'linked_entries'))",
+        all_of(remove("linked_entries/a"), link("linked_entries/a", "../pyproject.toml")),
+        {"linked_entries/a": ""},
+    ),
+    "time that a helper reads": Row(
+        "age = os.path.getmtime; state = os.stat\n"
+        "width = max(int(p.name) for p in (ROOT / 'aged').iterdir() if age(p) > 1.5e9)\n"
+        "width = width if getattr(state(ROOT / 'aged/4'), 'st_mtime') > 1.5e9 else 3",
+        lambda root: os.utime(root / "aged/4", (1.9e9, 1.9e9)),
+        before=files_of_times("aged"),
+    ),
+    "time of an open file": Row(
+        "file = open(ROOT / 'aged_open/4'); width = 4 if os.fstat(file.fileno()).st_mtime > 1.5e9 else 3",
+        lambda root: os.utime(root / "aged_open/4", (1.9e9, 1.9e9)),
+        before=files_of_times("aged_open"),
+    ),
+    "working tree of git": Row(
+        """
+        import subprocess
+        width = 3 + len(subprocess.check_output(["git", "status", "--porcelain"], cwd=ROOT / "inner").splitlines())
+        """,
+        write("inner/tracked.txt", "changed"),
+        {"inner/tracked.txt": ""},
+        before=lambda root: commit(root / "inner"),
+    ),
     "environment variable with a default": Row(
         "os.environ.setdefault('W_DEFAULT', '3'); width = int(os.environb[b'W_DEFAULT'])",
         set_variable("W_DEFAULT", "4"),
     ),
 }
 FURTHER_FRESH = {
+    "working tree of git, of which the commit is read": Row(
+        """
+        import subprocess
+        subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT / "committed"); width = 3
+        """,
+        write("committed/tracked.txt", "changed"),
+        {"committed/tracked.txt": ""},
+        before=lambda root: commit(root / "committed"),
+        is_stale=False,
+    ),
     "files that editors leave in a listed folder": Row(
         "width = 3 + 0 * len(os.listdir(ROOT / 'edited'))",
         write("edited/.a.txt.swp", ""),

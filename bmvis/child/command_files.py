@@ -7,25 +7,46 @@ from __future__ import annotations
 import glob
 import os
 import re
-import shlex
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
-from bmvis.untrusted.regular_file import read_regular
+from bmvis.child import git_commands
+from bmvis.child.command_scripts import MAX_MODULES, kind_of, modules_of, script_text
+from bmvis.child.command_words import QUOTED, is_python, shell_words, words_of
 
-_MAX_ARGUMENTS = 1000
-_MAX_MODULES = 200
 _MAX_FOLDERS = 5
 _MAX_DEPTH = 3
 """Maximum number of shell scripts that call each other."""
-_MAX_SCRIPT_BYTES = 100_000
-_QUOTED = re.compile(r"['\"]([^'\"\n]+)['\"]")
-_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w{0,200})")
-_SHELL_SCRIPTS = (".sh", ".bash")
+_MAX_NAMES = 200
+_MAX_TREE = 1000
+"""Maximum number of files of a folder that a command reads as a whole."""
+_SHELL_VARIABLE = re.compile(r"\$[{(]?([A-Za-z_]\w{0,200})")
+_VARIABLE = re.compile(r"[A-Za-z_]\w{0,200}")
+_ENVIRONMENT = re.compile(r"\b(environb?|getenvb?|env)\b")
+_IMPLICIT = {
+    "make": ("Makefile", "makefile", "GNUmakefile"),
+    "gmake": ("Makefile", "makefile", "GNUmakefile"),
+    "just": ("justfile", "Justfile"),
+    "cmake": ("CMakeLists.txt",),
+    "npm": ("package.json",),
+    "yarn": ("package.json",),
+    "cargo": ("Cargo.toml", "Cargo.lock"),
+}
+"""Files that programs read from the working directory without a word that names them."""
+_LISTS = frozenset(("find", "tree", "du", "fd"))
+"""Programs that list a folder with those below it; `ls -R` is another one."""
+_ARCHIVES = frozenset(("tar", "zip", "rsync"))
+"""Programs that read all files of the folders that they name."""
+_SEARCHES = frozenset(("rg", "ag"))
+"""Programs that read all files of a folder, by default of the working directory."""
+_WITH_OPTION = frozenset(("grep", "egrep", "fgrep", "cp", "diff", "ls"))
+"""Programs that read or list all that is below a folder if an option is given."""
+_RECURSIVE = re.compile(r"-[a-zA-Z]*[rR][a-zA-Z]*|--recursive|-[a-zA-Z]*a[a-zA-Z]*|--archive")
+_UNREAD = frozenset(("__pycache__", "node_modules", "site-packages"))
 
 
-def named_files(command: object, folder: object) -> Iterator[str]:
+def named_files(command: object, folder: object, path: Iterable[str] = ()) -> Iterator[str]:
     """Yield paths of files that a command names or depends on, and of the modules that its Python scripts can import.
 
     For wildcards these are the files that match, and the folder in which the shell looks for them.
@@ -33,22 +54,62 @@ def named_files(command: object, folder: object) -> Iterator[str]:
     Args:
         command: the arguments, or the text of a shell command.
         folder: the working directory of the process; None for the one of this process.
+        path: more folders from which Python scripts import.
     """
-    here = os.path.abspath(os.fsdecode(folder) if isinstance(folder, str | bytes | os.PathLike) else ".")
-    words = _arguments(command)
-    yield from _files(words, here)
-    if any(Path(word).stem == "git" for word in words):
-        yield from _commit_files(here)
+    here = working_directory(folder)
+    words = words_of(command)
+    yield from _files(words, here, [*path])
     if len(words) > 2 and words[1] == "-m":
-        yield from _module_files(words[2], here)
+        yield from _module_files(words[2], here, [*path])
 
 
-def named_variables(command: object) -> set[str]:
-    """Return the names of environment variables in a command, as in `echo $NAME`."""
-    return {name for word in _arguments(command) for name in _VARIABLE.findall(word)}
+def working_directory(folder: object) -> str:
+    """Return the absolute path of the working directory of a process; None is that of this process."""
+    return os.path.abspath(os.fsdecode(folder) if isinstance(folder, str | bytes | os.PathLike) else ".")
 
 
-def _files(words: list[str], here: str, depth: int = 0) -> Iterator[str]:
+def named_variables(command: object, files: Iterable[str] = ()) -> set[str]:
+    """Return the names of environment variables in a command, as in `echo $NAME`, and in its scripts.
+
+    Args:
+        command: the arguments, or the text of a shell command.
+        files: the files that it names.
+    """
+    words = words_of(command)
+    found = {name for word in words for name in _SHELL_VARIABLE.findall(word)}
+    if any(Path(word).name in ("printenv", "env") for word in words):
+        found |= {word for word in words if _VARIABLE.fullmatch(word)}
+    parts = [part for part in command if isinstance(part, str)] if isinstance(command, list | tuple) else []
+    codes = [part for before, part in pairwise(parts) if before == "-c" and is_python(parts[0])]
+    scripts = [(kind_of(Path(file)), script_text(Path(file))) for file in islice(files, MAX_MODULES)]
+    for kind, text in [*scripts, *(("python", code) for code in codes)]:
+        names = _SHELL_VARIABLE.findall(text) if kind == "shell" else []
+        if kind == "python" and _ENVIRONMENT.search(text):
+            names = [one for one in QUOTED.findall(text) if _VARIABLE.fullmatch(one)]
+        found.update(names[:_MAX_NAMES])
+    return found
+
+
+def named_repositories(command: object, folder: object, files: Iterable[str] = ()) -> set[str]:
+    """Return the folders of git repositories whose state a command reads, not only their commits.
+
+    Args:
+        command: the arguments, or the text of a shell command.
+        folder: the working directory of the process; None for the one of this process.
+        files: the files that the command names; those that are scripts can call git.
+    """
+    here = working_directory(folder)
+    found = set(git_commands.whole_repositories(words_of(command), here))
+    for file in map(Path, islice(files, MAX_MODULES)):
+        kind = kind_of(file)
+        words = shell_words(script_text(file)) if kind == "shell" else []
+        if kind == "python":
+            words = git_commands.quoted_git(QUOTED.findall(script_text(file)))
+        found.update(git_commands.whole_repositories(words, here))
+    return found
+
+
+def _files(words: list[str], here: str, path: list[str], depth: int = 0) -> Iterator[str]:
     """Yield the files that words name, and those that shell scripts among these name.
 
     A word that names a folder can be the argument of `cd`: later words are relative to it too.
@@ -56,17 +117,50 @@ def _files(words: list[str], here: str, depth: int = 0) -> Iterator[str]:
     folders = [here]
     for argument in words:
         for text in filter(None, (argument, argument.partition("=")[2])):
-            for path in _paths(text, folders):
-                if os.path.isdir(path) and len(folders) < _MAX_FOLDERS:
-                    folders.append(str(path))
-                if glob.has_magic(path.name) and os.path.isdir(path.parent):
-                    yield str(path.parent)
-                if os.path.isfile(path):
-                    yield str(path)
-                    if path.suffix == ".py":
-                        yield from _modules_next_to(path)
-                    if path.suffix in _SHELL_SCRIPTS and depth < _MAX_DEPTH:
-                        yield from _files(_words(_text(path)), here, depth + 1)
+            for file in _paths(text, folders):
+                if os.path.isdir(file) and len(folders) < _MAX_FOLDERS:
+                    folders.append(str(file))
+                if glob.has_magic(file.name) and os.path.isdir(file.parent):
+                    yield str(file.parent)
+                if os.path.isfile(file):
+                    yield from _with_parts(file, here, path, depth)
+    for implicit in (name for word in words for name in _IMPLICIT.get(Path(word).name, ())):
+        for file in (Path(folder, implicit) for folder in folders):
+            if os.path.isfile(file):
+                yield from _with_parts(file, here, path, depth)
+    yield from _trees(words, folders)
+    yield from git_commands.commit_files(words, here)
+
+
+def _with_parts(file: Path, here: str, path: list[str], depth: int) -> Iterator[str]:
+    """Yield a file, and those that it names if it is a script."""
+    yield str(file)
+    kind = kind_of(file)
+    if kind == "python":
+        yield from modules_of(file, path)
+    if kind == "shell" and depth < _MAX_DEPTH:
+        yield from _files(shell_words(script_text(file)), here, path, depth + 1)
+
+
+def _trees(words: list[str], folders: list[str]) -> Iterator[str]:
+    """Yield what is below the folders that a program reads as a whole: folders, and if it reads them, files."""
+    programs = {Path(word).name for word in words}
+    with_option = programs & _WITH_OPTION if any(map(_RECURSIVE.fullmatch, words)) else frozenset()
+    is_read = bool(programs & (_ARCHIVES | _SEARCHES) or with_option - {"ls"})
+    if "ls" in programs and not with_option:
+        yield from folders[1:] or folders
+    if len(words) < 2 or not (is_read or with_option or programs & _LISTS):
+        return
+    left = _MAX_TREE
+    for start in folders[1:] or ([] if programs & _ARCHIVES else folders):
+        for folder, names, files in os.walk(start):
+            names[:] = sorted(name for name in names if name not in _UNREAD and not name.startswith("."))
+            yield folder
+            shown = sorted(files)[:left] if is_read else []
+            yield from (os.path.join(folder, file) for file in shown)
+            left -= 1 + len(shown)
+            if left <= 0:
+                return
 
 
 def _paths(text: str, folders: list[str]) -> Iterator[Path]:
@@ -75,61 +169,20 @@ def _paths(text: str, folders: list[str]) -> Iterator[Path]:
         path = Path(os.path.normpath(os.path.join(folder, text)))
         yield path
         if glob.has_magic(path.name):
-            yield from map(Path, islice(glob.iglob(str(path)), _MAX_MODULES))
+            yield from map(Path, islice(glob.iglob(str(path)), MAX_MODULES))
 
 
-def _module_files(module: str, here: str) -> Iterator[str]:
-    """Yield the files of a module that `python -m` runs, and the modules next to it."""
-    path = Path(here, *module.replace("\0", "").split("."))
-    for file in (path.with_name(f"{path.name}.py"), path / "__main__.py"):
-        if os.path.isfile(file):
-            yield from _modules_next_to(file)
-
-
-def _commit_files(here: str) -> Iterator[str]:
-    """Yield the files that name the commit and the tags of the repository of a folder, as `git describe` shows them."""
-    repository = next((path for path in (Path(here), *Path(here).parents) if (path / ".git").is_dir()), None)
-    if repository is None:
-        return
-    git = repository / ".git"
-    branch = _text(git / "HEAD").removeprefix("ref:").strip()
-    for name in ("HEAD", "packed-refs", "refs/tags", *([branch] if branch.startswith("refs/") else [])):
-        yield os.path.normpath(git / name)
-
-
-def _text(script: Path) -> str:
-    try:
-        return read_regular(script, _MAX_SCRIPT_BYTES).decode(errors="replace")
-    except (OSError, ValueError):
-        return ""
-
-
-def _arguments(command: object) -> list[str]:
-    if isinstance(command, str | bytes | os.PathLike):
-        return _words(os.fsdecode(command))
-    if not isinstance(command, Iterable):
-        return []
-    parts = [os.fsdecode(part) for part in command if isinstance(part, str | bytes | os.PathLike)][:_MAX_ARGUMENTS]
-    if len(parts) > 2 and parts[1] == "-c" and Path(parts[0]).name.startswith("python"):
-        return [*parts[:2], *parts[3:], *_QUOTED.findall(parts[2])[:_MAX_ARGUMENTS]]
-    shell = len(parts) > 2 and Path(parts[0]).name in ("sh", "bash", "zsh") and parts[1].endswith("c")
-    return [*parts, *(_words(parts[2]) if shell else ())]
-
-
-def _words(text: str) -> list[str]:
-    """Split a shell command, or several lines of them, at spaces and operators."""
-    try:
-        return list(islice(_lexer(text), _MAX_ARGUMENTS))
-    except ValueError:  # such as a quote without an end
-        return text.split()[:_MAX_ARGUMENTS]
-
-
-def _lexer(text: str) -> shlex.shlex:
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    return lexer
-
-
-def _modules_next_to(script: Path) -> list[str]:
-    """Return the modules in the folder of a script, from which Python imports first."""
-    return sorted(map(str, script.parent.glob("*.py")))[:_MAX_MODULES]
+def _module_files(module: str, here: str, path: list[str]) -> Iterator[str]:
+    """Yield the files of a module that `python -m` runs, of its packages, and the modules that it imports."""
+    parts = module.replace("\0", "").split(".")
+    for folder in (here, *path):
+        file = Path(folder, *parts)
+        for one in (file.with_name(f"{file.name}.py"), file / "__main__.py"):
+            if os.path.isfile(one):
+                yield from (
+                    str(above)
+                    for end in range(1, len(parts))
+                    if os.path.isfile(above := Path(folder, *parts[:end], "__init__.py"))
+                )
+                yield from modules_of(one, [folder, *path])
+                return

@@ -3,7 +3,8 @@
 Runs in the child process. A read counts if code of the project makes it, or calls a function of a library that makes
 it. What libraries read while they are imported does not count: they may be preloaded. Nor does C code that calls
 `getenv`. Of code that reads the whole environment, as for `subprocess.run(env={**os.environ})`, the texts in this code
-count as names, or starts of names: it may look for `name.startswith("NET_")`.
+count as names, or starts of names: it may look for `name.startswith("NET_")`. If a library reads it for the project,
+as pydantic-settings does, all variables count that are not known to belong to the machine or to the command that runs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from bmvis.child.tracebacks import is_library
-from bmvis.source.fingerprint import OF_BMVIS, OF_TERMINALS
+from bmvis.source.fingerprint import OF_BMVIS, OF_MACHINES, OF_TERMINALS
 
 MAX_NAMES = 1000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,200}")
@@ -26,8 +27,8 @@ _PART = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,60}")
 """A text in code that can be the name of a variable, or its start."""
 _CASES = frozenset(("lower", "upper", "casefold"))
 MAX_PARTS = 50
-_OF_MACHINES = re.compile(r"HOME|USER|LOGNAME|PATH|PWD|SHELL|HOSTNAME|LANG|LANGUAGE|LC_\w+|XDG_\w+|CI|GIT\w+")
-"""Variables that differ between machines. They do not count if a library reads them."""
+_COPIES = frozenset(("copy", "subprocess", "multiprocessing", "urllib"))
+"""Parts of the standard library that read the whole environment and show none of it to their callers."""
 _PASSED = ("os", "collections.abc", "collections")
 _getframe = sys._getframe
 Note = Callable[[str, FrameType], None]
@@ -64,7 +65,8 @@ class VariableReads:
         def watched_iterate(environment: Any) -> Iterator[Any]:
             frame = _reader(_getframe(1))
             position = (id(frame), frame.f_lasti if frame else 0)
-            self._on_whole(frame)
+            if frame is not None:
+                self._on_whole(frame, is_copied=_is_copied(_getframe(1)))
             self._whole.append(position[0])
             try:
                 yield from iterate(environment)
@@ -76,7 +78,7 @@ class VariableReads:
 
     def is_own(self, name: str) -> bool:
         """Return whether a variable is neither one of the machine, nor of its terminal, nor of bmvis."""
-        return not any(known.fullmatch(name) for known in (OF_BMVIS, OF_TERMINALS, _OF_MACHINES))
+        return not any(known.fullmatch(name) for known in (OF_BMVIS, OF_TERMINALS, OF_MACHINES))
 
     def _on_read(self, key: Any, frame: FrameType | None) -> None:
         if frame is None or id(frame) in self._whole or (id(frame), frame.f_lasti) == self._last_whole:
@@ -89,9 +91,12 @@ class VariableReads:
         self._names.add(name)
         self._note(name.upper() if os.name == "nt" else name, frame)
 
-    def _on_whole(self, frame: FrameType | None) -> None:
+    def _on_whole(self, frame: FrameType, *, is_copied: bool) -> None:
         """Note the variables whose names start with a text in code of the project that reads all variables."""
-        if frame is None or not self._is_project(frame.f_code.co_filename):
+        if not self._is_project(frame.f_code.co_filename):
+            if "*" not in self._names and not is_copied and self._is_read_for_project(frame):
+                self._names.add("*")
+                self._note("*", frame)
             return
         for part in islice(_texts(frame), MAX_PARTS):
             if f"{part}*" not in self._names and len(self._names) < MAX_NAMES:
@@ -101,8 +106,17 @@ class VariableReads:
     def _counts(self, name: str, frame: FrameType) -> bool:
         if self._is_project(frame.f_code.co_filename):
             return True
-        if not is_library(frame.f_code.co_filename) or _OF_MACHINES.fullmatch(name):
+        if not is_library(frame.f_code.co_filename) or OF_MACHINES.fullmatch(name):
             return False
+        return self._is_called(frame)
+
+    def _is_read_for_project(self, frame: FrameType) -> bool:
+        """Return whether a library reads all variables in a call by the project, other than to copy them."""
+        module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        return module not in _COPIES and self._is_called(frame)
+
+    def _is_called(self, frame: FrameType) -> bool:
+        """Return whether code of the project calls that of a frame, which no library runs while it is imported."""
         above: FrameType | None = frame
         while above is not None:
             file = above.f_code.co_filename
@@ -134,3 +148,12 @@ def _reader(frame: FrameType | None) -> FrameType | None:
     ):
         frame = frame.f_back
     return frame
+
+
+def _is_copied(frame: FrameType | None) -> bool:
+    """Return whether `os.environ.copy()` reads the variables."""
+    while frame is not None and frame.f_globals.get("__name__") in _PASSED:
+        if frame.f_code.co_name == "copy":
+            return True
+        frame = frame.f_back
+    return False

@@ -11,12 +11,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from bmvis.child import native_files, source_opens
 from bmvis.child.fork_log import ForkLog
-from bmvis.child.project_paths import ProjectPaths, source_path
+from bmvis.child.project_paths import ProjectPaths, open_folder, source_path
 from bmvis.child.reentry import once
 from bmvis.child.tracebacks import is_project_file
 from bmvis.source.dependencies import MAX_STAT_BYTES, is_large, value_of
@@ -131,11 +131,25 @@ class FileRecord:
         is_small = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_STAT_BYTES
         self.note("file" if is_small and is_read else "exists", path, frame)
 
+    def note_open_file(self, descriptor: int, frame: FrameType) -> None:
+        """Record that code reads the state of an open file: its time, because its content is recorded already."""
+        path = open_folder(descriptor)
+        if path and self.paths.is_in_scope(path) and self._mentions(_TIMES, frame):
+            self.note("time", path, frame)
+
     def _mentions(self, names: frozenset[str], frame: FrameType | None) -> bool:
-        """Return whether the code of the project that reads the state of a path mentions one of some names."""
-        while frame is not None and not self.is_project(frame.f_code.co_filename):
+        """Return whether code of the project that runs in a frame or above it mentions one of some names.
+
+        A function such as `os.path.getmtime`, which the project can call by another name, mentions its own.
+        """
+        while frame is not None:
+            code = frame.f_code
+            if code.co_name in names or (
+                self.is_project(code.co_filename) and not names.isdisjoint((*code.co_names, *_texts(code)))
+            ):
+                return True
             frame = frame.f_back
-        return frame is not None and not names.isdisjoint(frame.f_code.co_names)
+        return False
 
     def modules(self, frame: FrameType | None) -> Iterator[str]:
         """Yield the names of the project's modules whose code runs in a frame or above it, innermost first."""
@@ -174,3 +188,8 @@ class FileRecord:
         if (kind, path) in self.foreign and value_of(Dependency(kind, path)) != self.values[kind, path]:
             return True  # another process has written it
         return path in self.written or (kind == "names" and any(os.path.dirname(file) == path for file in self.written))
+
+
+def _texts(code: CodeType) -> Iterator[str]:
+    """Yield the texts among the constants of code, as in `getattr(state, "st_mtime")`."""
+    return (constant for constant in code.co_consts if type(constant) is str)

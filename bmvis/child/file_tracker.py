@@ -28,6 +28,7 @@ from bmvis.child.file_record import AccessKey, FileRecord
 from bmvis.child.project_paths import below, open_folder, source_path
 from bmvis.child.reentry import once
 from bmvis.source import fingerprint
+from bmvis.worker.protocol import DependencyKind
 
 _getframe = sys._getframe
 _METADATA = importlib.metadata.__file__
@@ -38,6 +39,7 @@ _LEAVING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "os.
 """Audit events of the network and of other processes, besides those of commands."""
 _IMPORT_TRACKER = os.path.join(os.path.dirname(__file__), "import_tracker.py")
 _WRITING = os.O_WRONLY | os.O_RDWR
+_GIT: DependencyKind = "git"
 
 
 class FileTracker:
@@ -57,6 +59,7 @@ class FileTracker:
         sys.addaudithook(self._on_event)
         for name in ("stat", "lstat", "access", "readlink", "open"):
             self._wrap(name)
+        self._wrap_fstat()
         listed_files.watch_entries(self._note_listed)
         self._variables.install()
 
@@ -153,17 +156,23 @@ class FileTracker:
     def _on_leave(self, _frame: FrameType, *_: Any) -> None:
         self.record.has_left_process = True
 
-    def _on_process(self, frame: FrameType, command: Any, arguments: Any = (), folder: Any = None, *_: Any) -> None:
+    def _on_process(
+        self, frame: FrameType, command: Any, arguments: Any = (), folder: Any = None, environment: Any = None
+    ) -> None:
         self.record.has_left_process = True
         folder = folder if isinstance(folder, str | bytes | os.PathLike) else None
-        for path in (*command_files.named_files([command], folder), *command_files.named_files(arguments, folder)):
-            if self.record.paths.is_in_scope(path):
-                key: AccessKey = ("names" if Path(path).is_dir() else "file", path)
-                self.record.note(*key, frame)
-                self.record.foreign.add(key)
-        for name in command_files.named_variables(command) | command_files.named_variables(arguments):
-            if self._variables.is_own(name):
-                self._record_variable(name, frame)
+        path = [*_search_path(environment), *filter(self.record.paths.is_in_scope, filter(None, sys.path))]
+        for part in ([command], arguments):
+            files = list(command_files.named_files(part, folder, path))
+            repositories = command_files.named_repositories(part, folder, files)
+            keys: list[AccessKey] = [("names" if Path(file).is_dir() else "file", file) for file in files]
+            for key in (*keys, *((_GIT, top) for top in sorted(repositories))):
+                if self.record.paths.is_in_scope(os.path.join(key[1], "_") if key[0] == _GIT else key[1]):
+                    self.record.note(*key, frame)
+                    self.record.foreign.add(key)
+            for name in command_files.named_variables(part, files):
+                if self._variables.is_own(name):
+                    self._record_variable(name, frame)
 
     def _on_shell(self, frame: FrameType, command: Any) -> None:
         self._on_process(frame, None, command)
@@ -212,6 +221,18 @@ class FileTracker:
         if name in vars(_ACCESSOR):
             setattr(_ACCESSOR, name, staticmethod(watched))
 
+    def _wrap_fstat(self) -> None:
+        original = os.fstat
+
+        @functools.wraps(original)
+        def watched(fd: int) -> os.stat_result:
+            with once(self.record.busy) as is_first:
+                if is_first:
+                    self.record.note_open_file(fd, _getframe(1))
+            return original(fd)
+
+        os.fstat = watched
+
     def _note_variable(self, name: str, frame: FrameType) -> None:
         with once(self.record.busy) as is_first:
             if is_first:
@@ -223,7 +244,17 @@ class FileTracker:
             self.record.values[key] = fingerprint.of_variable(name, INITIAL_ENVIRONMENT)
             self.record.note(*key, frame)
 
-    def _note_listed(self, path: object) -> None:
+    def _note_listed(self, path: object, *, follows: bool = True) -> None:
         with once(self.record.busy) as is_first:
             if is_first:
-                self.record.note_state(path, _getframe(1))
+                self.record.note_state(path, _getframe(1), follows=follows)
+
+
+def _search_path(environment: Any) -> list[str]:
+    """Return the folders of `PYTHONPATH` in the environment of a process; None is that of this process."""
+    variables = os.environ if environment is None else environment
+    try:
+        text = variables["PYTHONPATH"]
+    except (KeyError, TypeError):
+        return []
+    return [os.path.abspath(entry) for entry in text.split(os.pathsep) if entry] if isinstance(text, str) else []

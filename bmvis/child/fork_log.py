@@ -57,7 +57,7 @@ class ForkLog:
         """Yield the accesses of all these processes: kind, path, and whether it was written."""
         parts = (self._read_forks() + self._read_spawned()).split("\0")
         for kind, path, mode in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
-            if kind in ("file", "exists", "names", "link"):
+            if kind in ("file", "exists", "names", "link", "git"):
                 yield cast("DependencyKind", kind), path, mode == "w"
 
     def _read_forks(self) -> str:

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
-Note = Callable[[object], None]
+
+class Note(Protocol):
+    """Called with the path of a file whose state is read, or with `follows=False` if only that of a link is."""
+
+    def __call__(self, path: object, *, follows: bool = True) -> None:
+        """Note the path."""
 
 
 def watch_entries(note: Note) -> None:
@@ -68,6 +73,11 @@ class _FolderEntry:
         """Read the state of the file."""
         self._note(self.path)
         return self._entry.stat(follow_symlinks=follow_symlinks)
+
+    def is_symlink(self) -> bool:
+        """Return whether the entry is a link."""
+        self._note(self.path, follows=False)
+        return self._entry.is_symlink()
 
     def __fspath__(self) -> Any:
         return self.path

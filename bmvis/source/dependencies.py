@@ -83,7 +83,7 @@ def file_dependencies(files: Iterable[str]) -> tuple[Dependency, ...]:
 
 def watched(dependency: Dependency) -> set[str]:
     """Return the paths that a preview server has to watch: a file, or the folder in which a file may be created."""
-    if dependency.is_written or dependency.kind in ("installed", "variable"):
+    if dependency.is_written or dependency.kind in ("installed", "variable", "git"):
         return set()
     path = Path(dependency.path)
     if (dependency.kind == "link" and dependency.value) or not path.exists():
@@ -219,4 +219,5 @@ _VALUES: Mapping[DependencyKind, Callable[[Dependency], str]] = {
     "variable": lambda dependency: fingerprint.of_variable(dependency.path),
     "time": _time,
     "mode": _mode,
+    "git": lambda dependency: fingerprint.of_repository(dependency.path),
 }

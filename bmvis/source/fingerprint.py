@@ -13,6 +13,13 @@ from bmvis.untrusted.regular_file import open_regular
 
 _PACKAGE = Path(__file__).parents[1]
 _CHUNK = 2**20
+_GIT_TIMEOUT = 60
+_GIT_STATE = (
+    ("status", "--porcelain=v2", "--branch", "--untracked-files=all", "-z"),
+    ("diff", "--no-ext-diff", "--no-textconv", "--binary"),
+    ("for-each-ref",),
+    ("config", "--local", "--list", "-z"),
+)
 OF_TERMINALS = re.compile(
     r"_|SHLVL|OLDPWD|TERM|COLORTERM|COLUMNS|LINES|WINDOW|WINDOWID|STY|SSH_(TTY|CONNECTION|CLIENT|AUTH_SOCK)|GPG_TTY"
     r"|XDG_SESSION_ID|VTE_VERSION|(I?TERM|TMUX|KONSOLE|GNOME_TERMINAL|WEZTERM|KITTY|ALACRITTY|VSCODE)(_.*)?"
@@ -22,6 +29,17 @@ OF_TERMINALS = re.compile(
 
 OF_BMVIS = re.compile(r"BMVIS_\w*|TMPDIR|TEMP|TMP|PYTHON(SAFEPATH|UNBUFFERED|UTF8)|PYTORCH_NVML_BASED_CUDA_CHECK")
 """Environment variables that bmvis sets itself in a worker."""
+
+OF_MACHINES = re.compile(r"HOME|USER|LOGNAME|PATH|PWD|SHELL|HOSTNAME|LANG|LANGUAGE|LC_\w+|XDG_\w+|CI|GIT\w+")
+"""Environment variables that differ between machines. They do not count if a library reads them."""
+
+_OF_RUNS = re.compile(
+    r"(CI|GITHUB|RUNNER|ACTIONS|GITLAB|CIRCLE|TRAVIS|BUILDKITE|JENKINS|BUILD|READTHEDOCS|PRE_COMMIT|MAKE|M?FLAGS|VIRTUAL_ENV"
+    r"|CONDA|UV|TOX|NOX|POETRY|PDM|HATCH|PIP|SPHINX|DOCUTILS|SOURCE_DATE_EPOCH|NODE|NPM|DEBIAN|SYSTEMD|INVOCATION_ID"
+    r"|JOURNAL_STREAM|HOSTTYPE|MAIL|EDITOR|VISUAL|PAGER|LESS\w*|LS_COLORS|DISPLAY|DBUS|WAYLAND|NO_COLOR|FORCE_COLOR"
+    r"|MPLBACKEND|PYTHON\w+|\w+_PROXY|\w+_proxy)(_\w+)?"
+)
+"""Environment variables that commands, CI jobs and desktops set. They do not count among all variables."""
 
 
 def of_bytes(content: bytes) -> str:
@@ -50,7 +68,8 @@ def of_variable(name: str, environment: Mapping[str, str] = os.environ) -> str:
     The digest is short: it detects changes, but many other values have the same one, because a value can be a secret.
 
     Args:
-        name: the name, or the start of several names with a star at its end.
+        name: the name, or the start of several names with a star at its end. A star alone is all variables but those
+            of the machine, its terminal, and the command that runs.
         environment: the variables.
     """
     value = _all_that_start(name[:-1], environment) if name.endswith("*") else environment.get(name)
@@ -63,7 +82,8 @@ def of_variable(name: str, environment: Mapping[str, str] = os.environ) -> str:
 def _all_that_start(prefix: str, environment: Mapping[str, str]) -> str | None:
     """Return the names and values of the variables that start with a text; None if there are none."""
     names = [name for name in environment if name.startswith(prefix)]
-    counted = sorted(name for name in names if not (OF_TERMINALS.fullmatch(name) or OF_BMVIS.fullmatch(name)))
+    left_out = (OF_TERMINALS, OF_BMVIS) if prefix else (OF_TERMINALS, OF_BMVIS, OF_MACHINES, _OF_RUNS)
+    counted = sorted(name for name in names if not any(known.fullmatch(name) for known in left_out))
     return repr([(name, environment[name]) for name in counted]) if counted else None
 
 
@@ -74,6 +94,34 @@ def of_bmvis() -> str:
     found = (os.path.join(folder, name) for folder, _, names in os.walk(_PACKAGE) for name in names)
     files = sorted(file for file in found if file.endswith((".py", ".toml")))
     return of_bytes("".join(f"{file[start:]}\0{of_file(file)}\0" for file in files).encode())
+
+
+def of_repository(folder: str) -> str:
+    """Return a digest of what git commands show of a repository: commits, references, index, working tree, settings.
+
+    Settings that a CI job sets for itself, such as an authorization header, do not count. Untracked files count by
+    their names. The digest is '' if git is not installed.
+    """
+    import subprocess  # few models read the state of a repository
+
+    digest = hashlib.blake2b(digest_size=16)
+    for command in _GIT_STATE:
+        try:
+            output = subprocess.run(
+                ["git", "-c", "core.fsmonitor=false", *command],
+                cwd=folder,
+                env=os.environ | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=_GIT_TIMEOUT,
+                check=False,
+            ).stdout
+        except (OSError, subprocess.SubprocessError):
+            return ""
+        lines = output.split(b"\0") if command[0] == "config" else [output]
+        digest.update(b"\0".join(line for line in lines if b"extraheader" not in line) + b"\0")
+    return digest.hexdigest()
 
 
 def of_environment() -> str:

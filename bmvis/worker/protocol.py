@@ -45,7 +45,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 DependencyKind = Literal[
-    "file", "source", "exists", "names", "link", "modules", "entry", "installed", "variable", "time", "mode"
+    "file", "source", "exists", "names", "link", "modules", "entry", "installed", "variable", "time", "mode", "git"
 ]
 
 
@@ -58,7 +58,7 @@ class Dependency(msgspec.Struct, frozen=True, array_like=True):
     which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml. `installed`: the
     distributions in a `site-packages` folder. `variable`: an environment variable, by its name, or all whose
     names start with a text, which has a star at its end. `time`: the modification time of a file or folder. `mode`:
-    whether a file can be executed."""
+    whether a file can be executed. `git`: the state of a repository with its working tree."""
     path: str
     value: str = ""
     """A digest or description of the state; '' if the path does not exist."""
@@ -70,8 +70,10 @@ class Dependency(msgspec.Struct, frozen=True, array_like=True):
 
     def __str__(self) -> str:
         if self.kind == "variable":
-            return f"environment variable {self.path}"
+            return "the environment variables" if self.path == "*" else f"environment variable {self.path}"
         path = readable(self.path)
+        if self.kind == "git":
+            return f"git repository {path}"
         return f"{path} ({self.of})" if self.kind == "entry" else path
 
 

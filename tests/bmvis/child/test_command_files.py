@@ -1,10 +1,12 @@
 """Which files of a project the command of another process names."""
 
 import os
+import subprocess
 
 import pytest
 
-from bmvis.child.command_files import named_files, named_variables
+from bmvis.child.command_files import named_files, named_repositories, named_variables
+from bmvis.source.fingerprint import of_repository
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,111 @@ def test_names_are_relative_to_the_working_directory(tmp_path, monkeypatch):
     (tmp_path / "a.txt").touch()
     monkeypatch.chdir(tmp_path)
     assert list(named_files(["cat", "a.txt"], None)) == [os.path.abspath("a.txt")]
+
+
+def write(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        (["make", "-s", "width"], ["Makefile", "width.txt"]),
+        (["./run"], ["run", "width.txt"]),
+        (["./tool"], ["tool", "pkg/__init__.py", "pkg/inner.py", "pkg/part.py", "main.py"]),
+        (["python", "-m", "pkg.part"], ["pkg/__init__.py", "pkg/inner.py", "pkg/part.py"]),
+        (["grep", "-r", "x", "deep"], ["deep", "deep/er", "deep/er/c.txt", "deep/b.txt"]),
+        (["ls", "-R", "deep"], ["deep", "deep/er"]),
+        (["find", "deep", "-name", "x"], ["deep", "deep/er"]),
+        (["tar", "cf", "-", "deep"], ["deep", "deep/er", "deep/er/c.txt", "deep/b.txt"]),
+        (["grep", "x", "width.txt"], ["width.txt"]),
+        (["grep"], []),
+        (["tar", "xf", "width.txt"], ["width.txt"]),
+        (["ls", "deep"], ["deep"]),
+        (["ls"], [""]),
+        (["echo", "deep"], []),
+    ],
+    ids=str,
+)
+def test_files_that_a_command_does_not_name_are_found(command, names, tmp_path):
+    texts = {"Makefile": "width:\n\tcat width.txt\n", "run": "#!/bin/sh\ncat width.txt\n", "width.txt": ""}
+    texts |= {"tool": "#!/usr/bin/env python3\nimport pkg.part\n", "main.py": "", "deep/b.txt": "", "deep/er/c.txt": ""}
+    texts |= {"pkg/__init__.py": "", "pkg/part.py": "def f():\n    from .inner import W", "pkg/inner.py": "import"}
+    write(tmp_path, texts)
+    assert set(named_files(command, tmp_path)) == {str(tmp_path / name) for name in names}
+
+
+def test_imports_of_a_script_are_looked_for_in_more_folders(tmp_path):
+    write(tmp_path, {"tools/a.py": "import other", "src/other.py": ""})
+    found = list(named_files(["python", "tools/a.py"], tmp_path, [str(tmp_path / "src")]))
+    assert str(tmp_path / "src/other.py") in found
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("import os; os.environ['A_B'], os.getenv(\"C\", 'no name')", ["A_B", "C"]),
+        ("print('A_B')", []),
+        ("#!/bin/sh\necho ${A_B:-3} $(C)", ["A_B", "C"]),
+    ],
+)
+def test_variables_in_a_script_are_found(text, names, tmp_path):
+    script = tmp_path / ("script.sh" if text.startswith("#!") else "script.py")
+    script.write_text(text)
+    assert sorted(named_variables(["run", str(script)], [str(script)])) == names
+
+
+def test_variables_in_code_and_of_printenv_are_found():
+    assert named_variables(["python", "-c", "import os; print(os.environ['WIDTH'])"]) == {"WIDTH"}
+    assert "WIDTH" in named_variables(["printenv", "WIDTH"])
+
+
+@pytest.mark.parametrize(
+    ("command", "is_whole"),
+    [
+        (["git", "rev-parse", "HEAD"], False),
+        (["git", "-C", ".", "describe", "--tags"], False),
+        ("git log -1 --format=%H", False),
+        ("git describe --always --dirty", True),
+        (["git", "status", "--porcelain"], True),
+        ("git rev-parse HEAD && git diff --stat", True),
+        (["git", "show", ":a.txt"], True),
+        (["git", "rev-list", "--all", "--count"], True),
+        (["sh", "-c", "git status"], True),
+        ("sh version.sh", True),
+        (["python", "version.py"], True),
+        (["echo", "status"], False),
+        (["git"], False),
+    ],
+    ids=str,
+)
+def test_commands_of_git_that_read_more_than_commits_are_found(command, is_whole, tmp_path):
+    write(tmp_path, {"version.sh": "git status\n", "version.py": "run(['git', 'diff'])", "src/a.txt": ""})
+    (tmp_path / ".git").mkdir()
+    folder = tmp_path / "src"
+    files = [str(tmp_path / name) for name in ("version.sh", "version.py") if name in command]
+    assert named_repositories(command, folder, files) == ({str(tmp_path)} if is_whole else set())
+
+
+def test_submodule_is_read_as_a_whole(tmp_path):
+    (tmp_path / ".git").write_text("gitdir: ../.git/modules/sub")
+    assert named_repositories(["git", "rev-parse", "HEAD"], tmp_path) == {str(tmp_path)}
+
+
+def test_digest_of_a_repository_changes_with_its_state_and_not_with_settings_of_a_ci_job(tmp_path):
+    def git(*arguments):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=tmp_path, check=True)
+
+    write(tmp_path, {"a.txt": "1"})
+    steps = [["init", "-q"], ["add", "."], ["commit", "-qm", "one"], ["branch", "other"], ["config", "a.b", "1"]]
+    digests = [of_repository(str(tmp_path)) for step in steps if git(*step) is None]
+    for text in ("2", "3"):
+        write(tmp_path, {"a.txt": text})
+        digests.append(of_repository(str(tmp_path)))
+    write(tmp_path, {"new.txt": ""})
+    digests.append(of_repository(str(tmp_path)))
+    assert len(set(digests)) == len(digests)
+    git("config", "http.https://example.org/.extraheader", "AUTHORIZATION: basic x")
+    assert of_repository(str(tmp_path)) == digests[-1]

@@ -22,7 +22,7 @@ def noted(monkeypatch):
 
 
 def run(code: str, file: str = PROJECT, **names: object) -> dict[str, object]:
-    namespace = {"os": os, "__name__": "zoo", **names}
+    namespace = {"os": os, "__name__": "zoo"} | names
     exec(compile(code, file, "exec"), namespace)
     return namespace
 
@@ -67,6 +67,26 @@ def test_library_that_the_project_calls_counts_but_for_variables_of_the_machine(
     assert noted == ["A"]
 
 
+@pytest.mark.parametrize(
+    ("code", "module", "names"),
+    [
+        ("def read(): return {k.lower(): v for k, v in os.environ.items()}", "settings", ["*"]),
+        ("def read(): return [k for k in os.environ], list(os.environ)", "settings", ["*"]),
+        ("def read(): return os.environ.copy()", "settings", []),
+        ("def read(): return [k for k in os.environ]", "urllib.request", []),
+    ],
+)
+def test_library_that_reads_the_whole_environment_for_the_project_counts(code, module, names, noted):
+    library = run(code, LIBRARY, __name__=module)
+    run("read()", read=library["read"])
+    assert noted == names
+
+
+def test_library_that_reads_the_whole_environment_when_imported_does_not_count(noted):
+    run("read('[k for k in os.environ]')", read=lambda code: run(code, LIBRARY))
+    assert noted == []
+
+
 @pytest.mark.parametrize("file", [LIBRARY, "/usr/lib/python3.11/other.py"])
 def test_variables_that_a_library_reads_when_imported_do_not_count(file, noted):
     run("read('os.getenv(\"A\")')", read=lambda code: run(code, file))
@@ -83,6 +103,19 @@ def test_digest_of_variables_that_start_with_a_text_changes_with_each_of_them():
     assert len({of_variable("NET_*", value) for value in values}) == 4
     assert of_variable("NET_*", {}) == of_variable("NET_*", {"OTHER": "1"}) == ""
     assert of_variable("BMVIS*", {"BMVIS_WORKER": "1"}) == of_variable("TERM*", {"TERM": "x"}) == ""
+
+
+def test_digest_of_all_variables_leaves_out_those_of_the_machine_and_of_the_command():
+    left_out = {
+        "HOME": "/",
+        "PATH": "/bin",
+        "GITHUB_RUN_ID": "1",
+        "VIRTUAL_ENV": "/v",
+        "TERM": "x",
+        "BMVIS_WORKER": "1",
+    }
+    assert of_variable("*", {"WIDTH": "1"} | left_out) == of_variable("*", {"WIDTH": "1"}) != ""
+    assert of_variable("*", left_out) == ""
 
 
 def test_digest_of_a_variable_changes_with_its_value_and_name():

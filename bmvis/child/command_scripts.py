@@ -1,0 +1,88 @@
+"""Read the scripts that a command runs: what kind of script a file is, and which modules a Python script imports."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from bmvis.untrusted.regular_file import read_regular
+
+MAX_MODULES = 200
+_MAX_SCRIPT_BYTES = 100_000
+_SHEBANG = re.compile(r"#!.*\b(?:(sh|bash|zsh|dash)|(python|pypy)[\d.]*)\b")
+_PATH_LIKE_FILES = ("makefile", "gnumakefile", "justfile")
+ScriptKind = Literal["shell", "python", ""]
+
+
+def kind_of(file: Path) -> ScriptKind:
+    """Return whether a file is a shell script, which a makefile is too, or a Python script."""
+    if file.suffix in (".sh", ".bash", ".mk") or file.name.lower() in _PATH_LIKE_FILES:
+        return "shell"
+    if file.suffix == ".py":
+        return "python"
+    found = None if file.suffix else _SHEBANG.match(script_text(file))
+    return "" if found is None else "shell" if found[1] else "python"
+
+
+def script_text(script: Path) -> str:
+    """Return the text of a script; '' if it cannot be read, or is large."""
+    try:
+        return read_regular(script, _MAX_SCRIPT_BYTES).decode(errors="replace")
+    except (OSError, ValueError):
+        return ""
+
+
+def modules_of(script: Path, path: Iterable[str] = ()) -> list[str]:
+    """Return the Python files that a script can import: those in its folder, and those that it names, with theirs.
+
+    Args:
+        script: the file.
+        path: more folders from which it imports.
+    """
+    found = dict.fromkeys(sorted(map(str, script.parent.glob("*.py")))[:MAX_MODULES])
+    pending = [str(script)]
+    while pending and len(found) < 2 * MAX_MODULES:
+        file = Path(pending.pop())
+        for name in _imported_names(script_text(file), file):
+            new = [one for one in _files_of(name, [script.parent, *map(Path, path)]) if one not in found]
+            found |= dict.fromkeys(new)
+            pending += new
+    return list(found)
+
+
+def _imported_names(text: str, file: Path) -> Iterator[str]:
+    """Yield the names in import statements, absolute paths of a package for relative ones."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            folder = os.path.join(*[os.pardir] * (node.level - 1), "") if node.level > 1 else ""
+            start = f"{file.parent}{os.sep}{folder}" if node.level else ""
+            base = f"{start}{(node.module or '').replace('.', os.sep) if start else node.module}"
+            yield base
+            yield from (f"{base.rstrip(os.sep)}{os.sep if start else '.'}{alias.name}" for alias in node.names)
+
+
+def _files_of(name: str, folders: Iterable[Path]) -> Iterator[str]:
+    """Yield the files of a module and its packages in the first folder that has it."""
+    if name.startswith(os.sep):
+        yield from _existing(Path(os.path.normpath(name)))
+        return
+    parts = name.split(".")
+    for folder in folders:
+        found = [file for end in range(1, len(parts) + 1) for file in _existing(folder.joinpath(*parts[:end]))]
+        yield from found
+        if found:
+            return
+
+
+def _existing(module: Path) -> Iterator[str]:
+    yield from (str(file) for file in (module.with_name(f"{module.name}.py"), module / "__init__.py") if file.is_file())
