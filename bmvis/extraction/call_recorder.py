@@ -99,9 +99,10 @@ class Recorder:
         seen = self.seen.get(id(module))
         if seen is None:
             return
-        seen.add_inputs(read_outputs((args, *keywords)))
-        if id(module) not in self._own_hooks:
-            seen.add_outputs(read_outputs(output))
+        with torch._C.DisableTorchFunction():  # under `torch.device`, each query of a tensor would run a mode
+            seen.add_inputs(read_outputs((args, *keywords)))
+            if id(module) not in self._own_hooks:
+                seen.add_outputs(read_outputs(output))
 
     def _after_own_hooks(self, module: nn.Module, _args: Any, output: Any) -> None:
         self.seen[id(module)].add_outputs(read_outputs(output))

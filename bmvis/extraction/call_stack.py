@@ -20,6 +20,7 @@ from bmvis.model.preorder import child_path
 
 _PARAMETRIZATIONS = "parametrizations"
 """Modules below this attribute compute a weight: their operations are those of the module that has the weight."""
+_NONE: Sequence[str] = ()
 
 
 class _Implied(NamedTuple):
@@ -74,12 +75,15 @@ class CallStack:
             if isinstance(module, nn.MultiheadAttention):
                 self._uses_inner_weights.add(path)
 
-    def owner(self, path: str, name: str) -> tuple[str, str]:
-        """Return the path of the module that uses a tensor, and its name there. A `ParameterList` does not use its own.
+    def uses_own_tensors(self, path: str) -> bool:
+        """Return whether a module uses its own tensors. A `ParameterList` and those of a parametrization do not."""
+        if _PARAMETRIZATIONS in path and _PARAMETRIZATIONS in path.split("."):
+            return False
+        return not path or not self._is_container.get(path)
 
-        The same is true of the modules of a parametrization.
-        """
-        while path and (self._is_container.get(path) or _PARAMETRIZATIONS in path.split(".")):
+    def owner(self, path: str, name: str) -> tuple[str, str]:
+        """Return the path of the module that uses a tensor, and its name there."""
+        while not self.uses_own_tensors(path):
             path, _, last = path.rpartition(".")
             name = child_path(last, name)
         return path, name
@@ -209,9 +213,14 @@ class CallStack:
         caller.since = len(operations)
         return caller.implied[-1].call if caller.implied else caller.call
 
-    def _between(self, below: str) -> list[str]:
+    def _between(self, below: str) -> Sequence[str]:
         """Return the paths of the modules between the innermost call and a module that code can call."""
         above = self.path
+        outer = below.rpartition(".")[0]
+        while outer != above and self._is_container.get(outer):
+            outer = outer.rpartition(".")[0]
+        if outer == above:
+            return _NONE
         key = (above, below)
         if key not in self._known:
             parts = below.split(".")

@@ -15,7 +15,7 @@ from bmvis.extraction.call_stack import CallStack
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.operation_names import operation_name
 from bmvis.extraction.producers import Producers, storage_key
-from bmvis.extraction.raw_operations import RawOperation, WeightPart, are_apart
+from bmvis.extraction.raw_operations import NO_FUNCTION, RawOperation, WeightPart, are_apart
 from bmvis.extraction.storage_regions import region_of
 from bmvis.model.dataflow import Dims, FlowValue
 
@@ -38,6 +38,8 @@ class _Traits(NamedTuple):
     """Positions or names of the arguments that it writes to."""
     overwritten: tuple[int | str, ...] = ()
     """Those of them that it does not read: arguments such as `out`, and the first one of `copy_`."""
+    is_plain: bool = False
+    """Whether it makes a tensor and changes none, and the result is not just a copy."""
 
 
 class DataflowRecorder:
@@ -52,6 +54,8 @@ class DataflowRecorder:
         """Returns a reference to the value of a tensor; None if it depends on nothing."""
         self._owners: dict[int, tuple[str, ...]] = {}
         """For the reference of a parameter or buffer, the paths of the modules that have it."""
+        self._parameters: set[int] = set()
+        """The references of the parameters."""
         self.passed: dict[tuple[int, int], int] = {}
         """For a parameter and the call that passes it on, the operation that reads it."""
         self.parts: dict[int, list[WeightPart]] = {}
@@ -68,13 +72,18 @@ class DataflowRecorder:
         for kind, each in (("parameter", live.parameters), ("buffer", live.buffers)):
             known: dict[int, int] = {}
             for occurrence, tensors in zip(live.occurrences, each, strict=True):
+                is_used_here = self.stack.uses_own_tensors(occurrence.path)
                 for name, tensor in tensors:
-                    path, full_name = self.stack.owner(occurrence.path, name)
+                    path, full_name = occurrence.path, name
+                    if not is_used_here:
+                        path, full_name = self.stack.owner(path, name)
                     if id(tensor) in known:
                         self._owners[known[id(tensor)]] += (path,)
                         continue
                     known[id(tensor)] = ref = self._add_value(tensor, FlowValue(kind, full_name, path))  # type: ignore[arg-type]
                     self._owners[ref] = (path,)
+                    if kind == "parameter":
+                        self._parameters.add(ref)
 
     def _add_value(self, tensor: torch.Tensor, value: FlowValue) -> int:
         self.values.append(value)
@@ -102,34 +111,52 @@ class DataflowRecorder:
             read = (*enumerate(args), *kwargs.items())
             given = tensors_in([value for place, value in read if place not in traits.overwritten])
         sources = [] if traits.is_constant else self._sources(given)
-        if len(sources) == 1 and sources[0] < 0 and self._is_alias(traits, sources[0]):
+        if traits.is_plain and len(results) == 1 and self._is_plain(sources):
+            self.operations.append(RawOperation(self.stack.call, traits.name, sources, _shape(results[0])))
+            self._producers.add_fresh(results[0], len(self.operations) - 1)
+            return
+        has_values = bool(sources) and min(sources) < 0
+        if has_values and len(sources) == 1 and self._is_alias(traits, sources[0]):
             self._add_aliases(traits, results, sources[0])
             return
-        is_of_weights = bool(sources) and all(map(self._is_of_weights, sources))
+        is_of_weights = bool(sources and (has_values or self._of_weights)) and all(map(self._is_of_weights, sources))
         written = _written(traits, args, kwargs) if traits.written else []
-        if is_of_weights and written and all(self._is_parameter(self.producer(tensor)) for tensor in written):
+        if is_of_weights and written and all(self.producer(tensor) in self._parameters for tensor in written):
             return  # such as a moving average: what uses the parameter still depends on the parameter alone
         ref = self._add(traits, sources, results, None if is_of_weights else given) if sources else None
         if is_of_weights and ref is not None:
             self._of_weights[ref] = self._parameters_behind(sources)
         for tensor in written:
             self._producers.add_write(tensor, ref)
-        if traits.written and ref is None:
-            return
-        is_fresh = not traits.is_view and not traits.written
+        if not traits.written or ref is not None:
+            self._add_results(results, ref, is_fresh=not traits.is_view and not traits.written)
+
+    def _add_results(self, results: Sequence[torch.Tensor], ref: int | None, *, is_fresh: bool) -> None:
         for tensor in results:
             own = ref
             if ref is not None and tensor is not results[0]:
                 own = self._append(RawOperation(self.operations[ref].call, "item", [ref], _shape(tensor)))
             self._producers.add_result(tensor, own, is_fresh=is_fresh)
 
+    def _is_plain(self, sources: Sequence[int]) -> bool:
+        """Return whether all sources are values, or tensors of the running module. Most are, and others take longer."""
+        if not sources or (self._of_weights and not self._of_weights.keys().isdisjoint(sources)):
+            return False
+        path = self.stack.path
+        has_value = False
+        for ref in sources:
+            owners = self._owners.get(ref) if ref < 0 else None
+            if owners is not None and path not in owners:
+                return False
+            has_value = has_value or owners is None
+        return has_value
+
     def _sources(self, tensors: Sequence[torch.Tensor]) -> list[int]:
         found: list[int] = []
         for tensor in tensors:
             ref = self.producer(tensor)
-            if ref is None or ref in found or (ref < 0 and not self._is_source(ref)):
-                continue
-            found.append(ref)
+            if ref is not None and ref not in found and (ref >= 0 or self._is_source(ref)):
+                found.append(ref)
         return found
 
     def _is_alias(self, traits: _Traits, ref: int) -> bool:
@@ -149,7 +176,7 @@ class DataflowRecorder:
         found = []
         for tensor in given:
             ref = self.producer(tensor)
-            if ref is not None and self._is_parameter(ref):
+            if ref is not None and ref in self._parameters:
                 found.append(WeightPart(ref, None if storage_key(tensor) in self._copies else region_of(tensor)))
         return found
 
@@ -159,21 +186,19 @@ class DataflowRecorder:
 
     def _is_of_weights(self, ref: int) -> bool:
         """Return whether a value depends on parameters alone."""
-        return ref in self._of_weights if ref >= 0 else self._is_parameter(ref)
-
-    def _is_parameter(self, ref: int | None) -> bool:
-        return ref is not None and ref < 0 and self.values[-1 - ref].kind == "parameter"
+        return ref in self._of_weights if ref >= 0 else ref in self._parameters
 
     def _is_source(self, ref: int) -> bool:
         """Return whether a value counts as a source: a buffer only in a call of the module that has it."""
-        return self.values[-1 - ref].kind != "buffer" or self.stack.path in self._owners[ref]
+        return ref in self._parameters or ref not in self._owners or self.stack.path in self._owners[ref]
 
     def _add(
         self, traits: _Traits, sources: list[int], results: Sequence[torch.Tensor], given: Sequence[torch.Tensor] | None
     ) -> int:
         call = self.stack.call
         shape = _shape(results[0]) if results else None
-        sources = sources if self._of_weights.keys().isdisjoint(sources) else self._with_own_weights(sources)
+        if self._of_weights and not self._of_weights.keys().isdisjoint(sources):
+            sources = self._with_own_weights(sources)
         if min(sources) >= 0:
             return self._append(RawOperation(call, traits.name, sources, shape))
         sources = self._with_passed(traits, sources)
@@ -236,12 +261,12 @@ class DataflowRecorder:
         around = self.stack.call_around(path) if holder is None else holder
         if (ref, around) not in self.passed:
             call = self.stack.add_call(path, around) if holder is None else holder
-            self.passed[ref, around] = self._append(RawOperation(call, "", [ref], None))
+            self.passed[ref, around] = self._append(RawOperation(call, "", [ref], None, NO_FUNCTION))
         return self.passed[ref, around]
 
     def _weight_owners(self, ref: int) -> tuple[str, ...]:
         """Return the paths of the modules that have a parameter; none if the value is none."""
-        return self._owners.get(ref, ()) if self.values[-1 - ref].kind == "parameter" else ()
+        return self._owners[ref] if ref in self._parameters else ()
 
     def _foreign_owner(self, ref: int) -> str | None:
         """Return the path of the module that has a parameter if its code does not run; else None."""
@@ -251,7 +276,7 @@ class DataflowRecorder:
     def _read(self, ref: int, path: str) -> int:
         """Add an operation for a module whose parameter other code uses."""
         call = self._call_of_owner(path, [])
-        return self._append(RawOperation(call, "alias", [ref], None))
+        return self._append(RawOperation(call, "alias", [ref], None, NO_FUNCTION))
 
     def _append(self, operation: RawOperation) -> int:
         self.operations.append(operation)
@@ -259,7 +284,7 @@ class DataflowRecorder:
 
     def _join(self, refs: Sequence[int]) -> int:
         """Add an operation for a tensor whose parts have different values."""
-        return self._append(RawOperation(self.stack.call, "assign", list(refs), None))
+        return self._append(RawOperation(self.stack.call, "assign", list(refs), None, NO_FUNCTION))
 
     def close(self) -> None:
         """Release the storages and frames of the call."""
@@ -279,7 +304,10 @@ def _traits(func: Any) -> _Traits:
     is_view = not written and any(out.alias_info is not None for out in schema.returns)
     is_constant = name.startswith(_SHAPE_ONLY) or name in ("fill_", "zero_", "normal_", "uniform_")
     overwritten = tuple(place for place in written if isinstance(place, str) or name == "copy_")
-    return _Traits(operation_name(name), is_view, is_constant and not is_view, tuple(written), overwritten)
+    is_constant = is_constant and not is_view
+    word = operation_name(name)
+    is_plain = not is_view and not is_constant and not written and word not in _COPIES
+    return _Traits(word, is_view, is_constant, tuple(written), overwritten, is_plain)
 
 
 def _written(traits: _Traits, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:

@@ -1,19 +1,22 @@
 """Convert what a recorder has seen to a `Dataflow`: without what no output depends on, and shorter.
 
-All operations of a call that makes no other calls become one, because no figure shows them apart. An operation that
-only one other one uses, and that has no other source, is merged with it if both are in the same call.
+All operations of a call that makes no other calls become one, because no figure shows them apart, and so do those of
+one function. An operation that only one other one uses, and that has no other source, is merged with it if both are in
+the same call.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import torch
 from torch.utils._pytree import tree_leaves
 
 from bmvis.extraction.dataflow import DataflowRecorder, sizes
+from bmvis.extraction.functions import merge_functions
+from bmvis.extraction.operation_names import LAYOUT
 from bmvis.extraction.outputs import Located, distinct_names, tensors_with_paths
 from bmvis.extraction.passed_weights import place_reads
 from bmvis.extraction.raw_operations import RawOperation
@@ -22,14 +25,6 @@ from bmvis.model.dataflow import Dataflow, FlowOperation, FlowResult, ModuleCall
 
 MAX_RESULTS = 8
 """Maximum number of unnamed outputs that have an output of their own in a figure."""
-_LAYOUT = frozenset(
-    (
-        *("view", "permute", "transpose", "t", "expand", "slice", "select", "item", "unsqueeze", "squeeze", "clone"),
-        *("alias", "to_copy", "detach", "split", "split_with_sizes", "unbind", "chunk", "unsafe_view", "as_strided"),
-        "lift_fresh",
-    )
-)
-"""Operations that change the layout of values, not the values."""
 
 
 def record_inputs(recorder: DataflowRecorder, model: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
@@ -88,7 +83,11 @@ def to_dataflow(recorder: DataflowRecorder, output: Any, called_with: str) -> Da
     _forget_constants(recorder)
     needed = _needed(operations, results)
     returned = {ref for refs in results.values() for ref in refs}
-    _merge_leaf_calls(recorder, needed, returned)
+    running = {operation.call for operation, is_needed in zip(operations, needed, strict=True) if is_needed}
+    outer = _calls_with_calls(recorder.stack.calls, running)
+    if merge_functions(operations, outer, needed, returned):
+        needed = _needed(operations, results)
+    _merge_leaf_calls(recorder, outer, needed, returned)
     merged = _merge_chains(operations, _needed(operations, results), returned)
     return _renumbered(recorder, results, merged, called_with)
 
@@ -136,15 +135,12 @@ def _needed(operations: Sequence[RawOperation], results: Mapping[str, Iterable[i
     return needed
 
 
-def _merge_leaf_calls(recorder: DataflowRecorder, needed: Sequence[bool], results: set[int]) -> None:
-    """Give all sources of a call that makes no calls to the first of its operations that something else uses.
+def _merge_leaf_calls(recorder: DataflowRecorder, outer: Set[int], needed: Sequence[bool], results: set[int]) -> None:
+    """Give all sources of a call that is not in `outer` to the first of its operations that something else uses.
 
     The others that something else uses depend on that one.
     """
     operations = recorder.operations
-    outer = _calls_with_calls(
-        recorder.stack.calls, {operation.call for operation, n in zip(operations, needed, strict=True) if n}
-    )
     sources: dict[int, dict[int, None]] = {}
     used = set(results)
     for operation, is_needed in zip(operations, needed, strict=True):
@@ -190,10 +186,10 @@ def _merge_chains(operations: Sequence[RawOperation], needed: Sequence[bool], re
             continue
         before = operations[source]
         if before.call == operation.call and (
-            before.name in _LAYOUT or operation.name in _LAYOUT or before.name == operation.name == "attention"
+            before.name in LAYOUT or operation.name in LAYOUT or before.name == operation.name == "attention"
         ):
             merged[index] = source
-            before.name = operation.name if before.name in _LAYOUT else before.name
+            before.name = operation.name if before.name in LAYOUT else before.name
             before.shape = operation.shape
             uses[source] = uses[index]
     return merged

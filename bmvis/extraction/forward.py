@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import GeneratorType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import torch
@@ -25,6 +25,7 @@ from bmvis.extraction import introspection, macs, meta_kernels
 from bmvis.extraction.call_recorder import Recorder, Seen
 from bmvis.extraction.dataflow import DataflowRecorder, tensors_in
 from bmvis.extraction.dataflow_graph import record_inputs, to_dataflow
+from bmvis.extraction.functions import FunctionNames
 from bmvis.extraction.modules import LiveModel, capture_live
 from bmvis.extraction.unregistered import call_note, find_unregistered, outside_modules_note
 from bmvis.model.call import Call
@@ -137,6 +138,8 @@ def _call_watched(
         stack.enter_context(torch.no_grad())
         if is_counting:
             stack.enter_context(_Operations(recorder))
+        if flow:
+            stack.enter_context(FunctionNames(flow.operations))
         stack.callback(recorder.close)
         if flow:
             stack.callback(flow.close)
@@ -179,6 +182,33 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(is_fast)
 
 
+class _Kind(NamedTuple):
+    """What the trace needs to know about an operation."""
+
+    operation: Any
+    formula: macs.Formula | None
+    uncounted: str
+    is_size_query: bool = False
+    is_composite: bool = False
+    """Whether it consists of operations that are counted instead."""
+
+
+def _kind(operation: Any) -> _Kind:
+    formula = macs.formula_of(operation)
+    uncounted = "" if formula else macs.uncounted_name(operation)
+    if isinstance(operation, HigherOrderOperator):
+        return _Kind(operation, formula, uncounted)
+    key = torch._C.DispatchKey.CompositeImplicitAutograd
+    is_composite = key in operation.py_kernels or torch._C._dispatch_has_kernel_for_dispatch_key(operation.name(), key)
+    return _Kind(
+        operation,
+        formula,
+        uncounted,
+        operation._overloadpacket._qualified_op_name in _SIZE_QUERIES,
+        is_composite and formula is None and operation is not torch.ops.prim.device.default,
+    )
+
+
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
     """Counts the multiply-accumulates (a multiply and an add are one) and the new bytes of each operation."""
 
@@ -187,6 +217,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.recorder = recorder
+        self._kinds: dict[int, _Kind] = {}
+        """By the `id` of an operation, whose hash takes longer."""
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -194,16 +226,14 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         kwargs = kwargs or {}
         if isinstance(func, HigherOrderOperator):
             return self._higher_order(func, args, kwargs)
-        if func._overloadpacket._qualified_op_name in _SIZE_QUERIES:
+        kind = self._kinds.get(id(func)) or self._kinds.setdefault(id(func), _kind(func))
+        if kind.is_size_query:
             return NotImplemented
-        formula = macs.formula_of(func)
-        if formula is None and func is not torch.ops.prim.device.default:
+        if kind.is_composite:
             with self:
-                result = func.decompose(*args, **kwargs)
-                if result is not NotImplemented:
-                    return result
+                return func.decompose(*args, **kwargs)
         result = meta_kernels.run(func, args, kwargs)
-        self._count(func, formula, args, kwargs, result)
+        self._count(kind, args, kwargs, result)
         return result
 
     def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -211,7 +241,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         if func is torch.ops.higher_order.cond:
             return self._branch(*args)
         result = func(*args, **kwargs)
-        self._count(func, macs.formula_of(func), args, kwargs, result)
+        self._count(_kind(func), args, kwargs, result)
         return result
 
     def _branch(self, predicate: Any, if_true: Any, if_false: Any, operands: Sequence[Any]) -> Any:
@@ -223,18 +253,18 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         with self:
             return (if_true if is_unknown or bool(predicate) else if_false)(*operands)
 
-    def _count(self, func: Any, formula: macs.Formula | None, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+    def _count(self, kind: _Kind, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+        formula = kind.formula
         out = result[0] if isinstance(result, tuple | list) and result and formula else result
         named = {name: value for name, value in kwargs.items() if name != "out"}
         counted = formula(*args, out=out, **named) if formula else 0
-        uncounted = "" if formula else macs.uncounted_name(func)
         given = tensors_in((args, *kwargs.values()) if kwargs else args)
         made = [result] if isinstance(result, torch.Tensor) else tensors_in((result,))
         with torch._C.DisableTorchFunction():  # under `torch.device`, each query of a tensor would run a mode
-            self.recorder.computed(counted, _new_bytes(made, given), uncounted)
+            self.recorder.computed(counted, _new_bytes(made, given), kind.uncounted)
             self.recorder.used(given)
             if self.recorder.dataflow:
-                self.recorder.dataflow.observe(func, args, kwargs, given, made)
+                self.recorder.dataflow.observe(kind.operation, args, kwargs, given, made)
 
 
 def _new_bytes(made: Sequence[torch.Tensor], given: Sequence[torch.Tensor]) -> int:

@@ -8,13 +8,35 @@ from typing import Any, NamedTuple
 from bmvis.extraction.storage_regions import StorageRegion, relation
 
 
+class FunctionCall:
+    """A call of a function of PyTorch."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+
+NO_FUNCTION = FunctionCall(None)
+"""That of operations which no code runs, such as one that combines the parts of a tensor."""
+
+
 class RawOperation:
     """An operation under construction. `sources` are references as in `bmvis.model.dataflow`."""
 
-    __slots__ = ("call", "name", "shape", "sources")
+    __slots__ = ("call", "function", "name", "shape", "sources")
 
-    def __init__(self, call: int, name: str, sources: list[int], shape: Sequence[Any] | None) -> None:
+    def __init__(
+        self,
+        call: int,
+        name: str,
+        sources: list[int],
+        shape: Sequence[Any] | None,
+        function: FunctionCall | None = None,
+    ) -> None:
         self.call = call
+        self.function = function
+        """The call of the function that runs it; None if that is not known."""
         self.name = name
         self.sources = sources
         self.shape = shape

@@ -15,7 +15,8 @@ Kind = Literal["input", "module", "join", "output"]
 EdgeChange = Literal["", "added", "removed"]
 _MAX_SYMBOLS = 3
 """Maximum number of symbols in the label of a join."""
-_ARITHMETIC = frozenset(("matmul", "softmax", "+", "−", "×", "÷", "concat", "where", "attention"))
+_PRODUCTS = frozenset(("matmul", "einsum", "baddbmm"))
+_ARITHMETIC = frozenset((*_PRODUCTS, "softmax", "+", "−", "×", "÷", "concat", "where", "attention"))
 """Operations that are parts of attention if they lead to it."""
 
 
@@ -205,7 +206,7 @@ def _simplified(symbols: list[str], is_attending: bool) -> list[str]:
     """Return the operations of a join, with `attention` for those that lead to it."""
     ends = [index for index, symbol in enumerate(symbols) if symbol == "attention"]
     if not ends and is_attending:
-        ends = [index for index, symbol in enumerate(symbols) if symbol == "matmul"][1:]
+        ends = [index for index, symbol in enumerate(symbols) if symbol in _PRODUCTS][1:]
     if not ends:
         return symbols
     before = [symbol for symbol in symbols[: ends[-1]] if symbol not in _ARITHMETIC]
