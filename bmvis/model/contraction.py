@@ -10,7 +10,6 @@ from bmvis.model.preorder import child_path
 
 OPEN = -1
 """The box of the operations of an opened module."""
-Operations = Literal["joins", "all", "none"]
 Kind = Literal["input", "module", "join", "output"]
 EdgeChange = Literal["", "added", "removed"]
 _MAX_SYMBOLS = 3
@@ -60,7 +59,7 @@ class FigureNode:
         return " ".join([*shown, ", ".join(dict.fromkeys(self.weights))] if self.weights else shown)
 
 
-def contract(flow: Dataflow, box: Sequence[int], operations: Operations = "joins") -> list[FigureNode]:
+def contract(flow: Dataflow, box: Sequence[int], *, shows_all: bool = False) -> list[FigureNode]:
     """Return the nodes of a figure: inputs, modules and joins in the order of the call, and outputs.
 
     An operation in a closed module is part of its box. Another operation is a join if its values come from several
@@ -69,11 +68,11 @@ def contract(flow: Dataflow, box: Sequence[int], operations: Operations = "joins
     Args:
         flow: the record.
         box: for each call, the call of the box that it is in, or `OPEN`.
-        operations: whether joins are nodes, all operations, or none.
+        shows_all: whether all operations are nodes, not joins alone.
     """
-    nodes = _Contraction(flow, box, operations).nodes()
+    nodes = _Contraction(flow, box, shows_all=shows_all).nodes()
     joins = [node for node in nodes if node.kind == "join"]
-    if operations == "joins":
+    if not shows_all:
         attending = {one.call for one in flow.operations if one.name == "softmax" and box[one.call] == OPEN}
         dropped = {node for node in joins if _merged_into_next(node)}
         for node in joins:
@@ -85,10 +84,10 @@ def contract(flow: Dataflow, box: Sequence[int], operations: Operations = "joins
 class _Contraction:
     """The state of `contract`: the nodes that each operation's result comes from."""
 
-    def __init__(self, flow: Dataflow, box: Sequence[int], operations: Operations) -> None:
+    def __init__(self, flow: Dataflow, box: Sequence[int], *, shows_all: bool) -> None:
         self.flow = flow
         self.box = box
-        self.shown = operations
+        self.shows_all = shows_all
         self.inputs: dict[str, FigureNode] = {}
         self.boxes: dict[int, tuple[FigureNode]] = {}
         self.joins: list[FigureNode] = []
@@ -136,8 +135,7 @@ class _Contraction:
         ):
             return ()
         found = dict.fromkeys(node for ref in operation.sources for node in self._nodes_of(ref))
-        is_node = self.shown == "all" or weights or len(found) > 1
-        if not is_node or self.shown == "none":
+        if not (self.shows_all or weights or len(found) > 1):
             return tuple(found)
         node = FigureNode("join", operation.call, index)
         node.symbols, node.weights = [operation.name] if operation.name else [], weights

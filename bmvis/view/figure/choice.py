@@ -71,7 +71,9 @@ def drawn_figure(
     wanted = next(figures, None)
     if wanted is None:
         return None, warnings
-    drawn = draw_deepest(figure for figure in chain([wanted], figures) if len(figure.boxes) <= MAX_DRAWN)
+    drawn = draw_deepest(
+        figure for figure in chain([wanted], figures) if len(figure.boxes) <= MAX_DRAWN and not figure.tangled
+    )
     if drawn is None or drawn.drawing is None:
         what = f"the architecture figure of this {model.root.type} cannot be drawn without lines that cross boxes"
         if drawn is None:

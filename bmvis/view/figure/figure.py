@@ -76,6 +76,8 @@ class Figure(msgspec.Struct, frozen=True, dict=True):
     """The level of the modules that are drawn as boxes. The children of the root have level 1."""
     undrawn: tuple[str, ...] = ()
     """In a comparison, the connections of the base model alone that are not edges here, as text."""
+    tangled: bool = False
+    """Whether it has more edges without operations than with them: values pass through many of them."""
 
     @cached_property
     def box_of(self) -> Mapping[str, Box]:

@@ -9,11 +9,13 @@ import msgspec
 
 from bmvis import address
 from bmvis.comparison.wiring import ComparedWiring
-from bmvis.model.contraction import OPEN, Operations, contract
+from bmvis.model.contraction import OPEN, FigureNode, contract
 from bmvis.model.dataflow import Dataflow
 from bmvis.model.tree import Model
+from bmvis.options.definitions import FlowOperations
 from bmvis.view.figure.assembly import assemble
 from bmvis.view.figure.figure import Figure, Frame
+from bmvis.view.figure.hidden_operations import hide_operations
 from bmvis.view.figure.runs import fold_runs
 from bmvis.view.figure.wiring import Signatures
 
@@ -29,7 +31,7 @@ class Figures:
     Args:
         model: the model.
         flow: its record.
-        operations: whether operations between modules are drawn.
+        operations: which operations between modules are drawn: those that combine values, all, or none.
         opened: patterns for modules that are opened at any level; the rules are those of `bmvis.address`.
         closed: patterns for modules that are never opened.
         similar: whether modules that differ in sizes only can be drawn once: always, never, or (None) if a figure
@@ -42,7 +44,7 @@ class Figures:
         model: Model,
         flow: Dataflow,
         *,
-        operations: Operations = "joins",
+        operations: FlowOperations = "joins",
         opened: Sequence[str] = (),
         closed: Sequence[str] = (),
         similar: bool | None = None,
@@ -97,10 +99,16 @@ class Figures:
 
     def _make(self, level: int, *, similar: bool) -> Figure:
         boxes = self._boxes(level)
-        nodes = contract(self.flow, boxes, self.operations)
+        nodes = contract(self.flow, boxes, shows_all=self.operations == "all")
         undrawn = () if self._compared is None else self._compared.mark(nodes, boxes)
         root = fold_runs(self.flow, nodes, self._signatures, similar=similar)
-        return msgspec.structs.replace(assemble(self.model, self.flow, nodes, root, level), undrawn=undrawn)
+        is_tangled = False
+        if self.operations == "none":
+            before = _edges(nodes)
+            nodes = hide_operations(nodes, root)
+            is_tangled = level > 1 and _edges(nodes) > before
+        made = assemble(self.model, self.flow, nodes, root, level)
+        return msgspec.structs.replace(made, undrawn=undrawn, tangled=is_tangled)
 
     @property
     def auto(self) -> Figure:
@@ -117,7 +125,7 @@ class Figures:
             figure = self.at(level)
             if figure_size(figure) > most or figure_size(figure) + _frames(figure.frames) > _WITH_FRAMES * most:
                 break
-            found = figure
+            found = found if figure.tangled else figure
         return found
 
     def _boxes(self, level: int) -> list[int]:
@@ -133,6 +141,10 @@ class Figures:
             is_open = is_open and (self.depths[call] < level or call in self._opened)
             boxes.append(OPEN if is_open else call)
         return boxes
+
+
+def _edges(nodes: Sequence[FigureNode]) -> int:
+    return sum(len(node.ins) for node in nodes)
 
 
 def _frames(frames: Sequence[Frame]) -> int:
