@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 
 import msgspec
@@ -64,9 +64,18 @@ class Figures:
         return Signatures(self.model, self.flow)
 
     def _matched(self, patterns: Sequence[str], *, with_parents: bool = False) -> set[int]:
-        """Return the calls of the modules that match a pattern, and if requested the calls around them."""
-        paths = [call.path for call in self.flow.calls]
-        found = {call for pattern in patterns for call in address.find(paths, pattern)}
+        """Return the calls of the modules that match a pattern, and if requested the calls around them.
+
+        A list of modules, which is not called itself, represents the modules in it.
+        """
+        called = dict.fromkeys(call.path for call in self.flow.calls)
+        paths = [*called, *(path for path in self.model.paths if path not in called)]
+        matched = {paths[index] for pattern in patterns for index in address.find(paths, pattern)}
+        found = {
+            number
+            for number, call in enumerate(self.flow.calls)
+            if any(path in matched for path in _with_lists(call.path, called))
+        }
         for call in list(found) if with_parents else ():
             while call >= 0:
                 found.add(call)
@@ -145,6 +154,15 @@ class Figures:
 
 def _edges(nodes: Sequence[FigureNode]) -> int:
     return sum(len(node.ins) for node in nodes)
+
+
+def _with_lists(path: str, called: Container[str]) -> Iterator[str]:
+    """Yield a path and those of the modules around it, up to the nearest one that is called."""
+    yield path
+    above = path.rpartition(".")[0]
+    while above and above not in called:
+        yield above
+        above = above.rpartition(".")[0]
 
 
 def _frames(frames: Sequence[Frame]) -> int:

@@ -84,6 +84,22 @@ def test_opened_module_adds_its_parameters(made: dict[str, Figures]) -> None:
     assert labels[0] == "concat + cls_token, position_embeddings"
 
 
+@pytest.mark.parametrize(
+    ("level", "options", "boxes"),
+    [
+        (99, {"closed": ["experts"]}, ["norm", "gate", "experts.0-3"]),
+        (99, {"closed": ["layers"]}, ["layers.0-3"]),
+        (1, {"opened": ["layers"]}, ["norm", "gate", "experts.0-3"]),
+        (1, {"opened": ["layers.0.experts"]}, ["norm", "gate", "up", "down", "layers.1-3"]),
+    ],
+    ids=["closed list in a repeated module", "closed list", "opened list", "opened list in a module"],
+)
+def test_a_list_of_modules_represents_the_modules_in_it(level: int, options: dict[str, Any], boxes: list[str]) -> None:
+    figure = figures(MixtureOfExperts(), torch.zeros(1, 8, dtype=torch.long), options=options).at(level)
+    found = [box.label for box in figure.boxes if box.kind == "module"]
+    assert [label for label in found if label not in ("emb", "head")] == boxes
+
+
 def test_open_block_of_resnet() -> None:
     figure = figures(ResNet18(), image(), options={"opened": ["layer2.0"]}).at(2)
     edges = edge_list(figure).split("; ")
