@@ -7,39 +7,21 @@ finds the operations that produced the arguments (`bmvis.extraction.producers`),
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from bmvis.extraction.call_stack import CallStack
 from bmvis.extraction.modules import LiveModel
-from bmvis.extraction.operation_names import operation_name
+from bmvis.extraction.operation_traits import COPIES, OperationTraits, traits_of
 from bmvis.extraction.producers import Producers, storage_key
 from bmvis.extraction.raw_operations import NO_FUNCTION, RawOperation, WeightPart, are_apart
 from bmvis.extraction.storage_regions import region_of
 from bmvis.model.dataflow import Dims, FlowValue
 
-_SHAPE_ONLY = ("new_", "empty", "zeros", "ones", "full", "rand", "arange")
-"""Beginnings of the names of operations whose results do not depend on the values of their arguments."""
 _COMBINING = frozenset(("+", "−", "×", "concat", "stack"))
 """Operations that use the weight of an embedding as a value."""
-_COPIES = frozenset(("to_copy", "clone"))
 _LISTS = (list, tuple)
-
-
-class _Traits(NamedTuple):
-    """What the schema of an operation shows about its results."""
-
-    name: str
-    """What it does, in the words of a figure."""
-    is_view: bool = False
-    is_constant: bool = False
-    written: tuple[int | str, ...] = ()
-    """Positions or names of the arguments that it writes to."""
-    overwritten: tuple[int | str, ...] = ()
-    """Those of them that it does not read: arguments such as `out`, and the first one of `copy_`."""
-    is_plain: bool = False
-    """Whether it makes a tensor and changes none, and the result is not just a copy."""
 
 
 class DataflowRecorder:
@@ -58,13 +40,15 @@ class DataflowRecorder:
         """The references of the parameters."""
         self.passed: dict[tuple[int, int], int] = {}
         """For a parameter and the call that passes it on, the operation that reads it."""
+        self._passing: dict[tuple[str, int], int] = {}
+        """For a module and the call that passes its parameters on, the call that reads them."""
         self.parts: dict[int, list[WeightPart]] = {}
         """For each call of a module that other code makes of its weights, the parts that it uses with values."""
         self._copies: set[int | None] = set()
         """The storages of copies of parameters."""
         self._of_weights: dict[int, tuple[int, ...]] = {}
         """For each operation that depends on parameters alone, those parameters."""
-        self._traits: dict[int, _Traits] = {}
+        self._traits: dict[int, OperationTraits] = {}
         """By the `id` of an operation, whose hash takes longer. PyTorch keeps its operations."""
         self._register_tensors(live)
 
@@ -104,7 +88,7 @@ class DataflowRecorder:
         results: Sequence[torch.Tensor],
     ) -> None:
         """Record an operation that has run. `given` are all tensors in its arguments."""
-        traits = self._traits.get(id(func)) or self._traits.setdefault(id(func), _traits(func))
+        traits = self._traits.get(id(func)) or self._traits.setdefault(id(func), traits_of(func))
         if traits.is_view and self._producers.has_writes and given and self._producers.add_views(given[0], results):
             return
         if traits.overwritten:
@@ -159,11 +143,11 @@ class DataflowRecorder:
                 found.append(ref)
         return found
 
-    def _is_alias(self, traits: _Traits, ref: int) -> bool:
+    def _is_alias(self, traits: OperationTraits, ref: int) -> bool:
         """Return whether an operation makes a view of a value, or a copy of a parameter for code outside its module."""
-        return traits.is_view or (traits.name in _COPIES and self._foreign_owner(ref) is not None)
+        return traits.is_view or (traits.name in COPIES and self._foreign_owner(ref) is not None)
 
-    def _add_aliases(self, traits: _Traits, results: Sequence[torch.Tensor], ref: int) -> None:
+    def _add_aliases(self, traits: OperationTraits, results: Sequence[torch.Tensor], ref: int) -> None:
         for tensor in results:
             if traits.is_view:
                 self._producers.set_alias(tensor, ref)
@@ -193,7 +177,11 @@ class DataflowRecorder:
         return ref in self._parameters or ref not in self._owners or self.stack.path in self._owners[ref]
 
     def _add(
-        self, traits: _Traits, sources: list[int], results: Sequence[torch.Tensor], given: Sequence[torch.Tensor] | None
+        self,
+        traits: OperationTraits,
+        sources: list[int],
+        results: Sequence[torch.Tensor],
+        given: Sequence[torch.Tensor] | None,
     ) -> int:
         call = self.stack.call
         shape = _shape(results[0]) if results else None
@@ -232,7 +220,7 @@ class DataflowRecorder:
             self.parts.setdefault(call, []).extend(parts)
         return call
 
-    def _with_passed(self, traits: _Traits, sources: list[int]) -> list[int]:
+    def _with_passed(self, traits: OperationTraits, sources: list[int]) -> list[int]:
         """Return the sources with operations that read the parameters that the running module gets as values.
 
         They are those of a module around it or elsewhere. If it uses own weights too, so are those of its submodules.
@@ -260,9 +248,19 @@ class DataflowRecorder:
         path = "" if holder is not None else self.stack.nearest(self._owners[ref])
         around = self.stack.call_around(path) if holder is None else holder
         if (ref, around) not in self.passed:
-            call = self.stack.add_call(path, around) if holder is None else holder
+            call = holder
+            if call is None:
+                call = self._passing.setdefault((path, around), len(self.stack.calls))
+                if call == len(self.stack.calls):
+                    self.stack.add_call(path, around)
             self.passed[ref, around] = self._append(RawOperation(call, "", [ref], None, NO_FUNCTION))
         return self.passed[ref, around]
+
+    def set_data(self, tensor: torch.Tensor, other: torch.Tensor) -> None:
+        """Record `tensor.data = other`, which no operation shows. What uses a parameter still depends on that."""
+        ref = self.producer(other)
+        if ref is not None and self.producer(tensor) not in self._parameters:
+            self._producers.set_alias(tensor, ref)
 
     def _weight_owners(self, ref: int) -> tuple[str, ...]:
         """Return the paths of the modules that have a parameter; none if the value is none."""
@@ -292,25 +290,7 @@ class DataflowRecorder:
         self._producers.close()
 
 
-def _traits(func: Any) -> _Traits:
-    schema = getattr(func, "_schema", None)
-    if schema is None:  # a higher-order operator
-        return _Traits(operation_name(getattr(func, "__name__", "")))
-    name = schema.name.rpartition("::")[2]
-    written: list[int | str] = []
-    for position, argument in enumerate(schema.arguments):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            written.append(argument.name if argument.kwarg_only else position)
-    is_view = not written and any(out.alias_info is not None for out in schema.returns)
-    is_constant = name.startswith(_SHAPE_ONLY) or name in ("fill_", "zero_", "normal_", "uniform_")
-    overwritten = tuple(place for place in written if isinstance(place, str) or name == "copy_")
-    is_constant = is_constant and not is_view
-    word = operation_name(name)
-    is_plain = not is_view and not is_constant and not written and word not in _COPIES
-    return _Traits(word, is_view, is_constant, tuple(written), overwritten, is_plain)
-
-
-def _written(traits: _Traits, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+def _written(traits: OperationTraits, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
     """Return the tensors that an operation writes to."""
     places = traits.written
     return tensors_in([value for place, value in (*enumerate(args), *kwargs.items()) if place in places])

@@ -139,7 +139,7 @@ def _call_watched(
         if is_counting:
             stack.enter_context(_Operations(recorder))
         if flow:
-            stack.enter_context(FunctionNames(flow.operations))
+            stack.enter_context(FunctionNames(flow.operations, flow.set_data))
         stack.callback(recorder.close)
         if flow:
             stack.callback(flow.close)

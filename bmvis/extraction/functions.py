@@ -6,9 +6,10 @@ operations of one call of a function become one, if the code uses the result of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
+import torch
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils import _device
 
@@ -17,6 +18,7 @@ from bmvis.extraction.raw_operations import NO_FUNCTION, FunctionCall, RawOperat
 
 _ACCESSORS = frozenset(("__get__", "__set__"))
 """Names of what reads and sets the attributes of tensors, such as `tensor.T`."""
+_DATA: Any = torch.Tensor.data
 
 
 class FunctionNames(_device.DeviceContext):
@@ -26,13 +28,17 @@ class FunctionNames(_device.DeviceContext):
 
     Args:
         operations: the operations that the call has run so far.
+        set_data: is called with a tensor whose attribute `data` was set, and the value.
     """
 
-    def __init__(self, operations: Sequence[RawOperation]) -> None:
+    def __init__(
+        self, operations: Sequence[RawOperation], set_data: Callable[[torch.Tensor, torch.Tensor], None]
+    ) -> None:
         modes = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
         device = next((mode.device for mode in modes if isinstance(mode, _device.DeviceContext)), None)
         super().__init__(device or "cpu")
         self.operations = operations
+        self.set_data = set_data
         self.constructors: Set[Any] = set() if device is None else _device._device_constructors()
 
     def __torch_function__(
@@ -46,6 +52,8 @@ class FunctionNames(_device.DeviceContext):
             call = FunctionCall(func)
             for one in self.operations[start:]:
                 one.function = one.function or call
+        elif getattr(func, "__self__", None) is _DATA and func.__name__ == "__set__":
+            self.set_data(*args)
         return result
 
 

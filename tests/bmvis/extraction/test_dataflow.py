@@ -300,10 +300,50 @@ def part_of_a_weight_copied(net, x):
     return torch.nn.functional.linear(torch.nn.functional.linear(x, half), net.a.weight[2:, :2])
 
 
+def data_assigned(net, x):
+    h = net.a(x)
+    h.data = net.b(x).data
+    return h
+
+
+def storage_replaced(net, x):
+    h = net.a(x)
+    h.set_(net.b(x))
+    return h
+
+
+def filled_with_a_value(net, x):
+    return net.a(x).fill_(net.b(x).mean())
+
+
+def filled_with_a_number(net, x):
+    return net.a(x).clone().fill_(2.0) + net.b(x)
+
+
+def random_in_place(net, x):
+    return net.a(x).clone().exponential_() + net.b(x)
+
+
+def interleaved_slices(net, x):
+    out = torch.empty(2, 8)
+    out[:, ::2], out[:, 1::2] = net.a(x), net.b(x)
+    return out[:, ::2], out[:, 1::2], net.c(out)
+
+
 BOTH = "in:x > a; in:x > b; "
 TWINS = BOTH + "a > (−)root; b > (−)root; (−)root > out:output"
 CASES = {
     "dictionary": (lambda net, x: {"one": net.a(x), "two": net.b(x)}, BOTH + "a > out:one; b > out:two"),
+    "data assigned": (data_assigned, "in:x > b; b > out:output"),
+    "storage replaced": (storage_replaced, "in:x > b; b > out:output"),
+    "filled with a value": (filled_with_a_value, "in:x > b; b > out:output"),
+    "filled with a number": (filled_with_a_number, "in:x > b; b > out:output"),
+    "random numbers in place": (random_in_place, "in:x > b; b > out:output"),
+    "interleaved slices": (
+        interleaved_slices,
+        BOTH + "a > out:output 1; b > out:output 2; a > (assign)root; b > (assign)root; (assign)root > c; "
+        "c > out:output 3",
+    ),
     "dataclass": (lambda net, x: Output(net.a(x)), "in:x > a; a > out:logits"),
     "named tuple": (lambda net, x: Pair(net.a(x), net.b(x)), BOTH + "a > out:left; b > out:right"),
     "tuple": (lambda net, x: (net.a(x), net.b(x)), BOTH + "a > out:output 1; b > out:output 2"),
@@ -464,6 +504,18 @@ def test_weights_of_several_modules_that_other_code_combines() -> None:
 
     expected = "in:x > (J)root; a > (J)root; b > (J)root; (J)root > head; head > out:output"
     assert edges_of(Wrapper(), torch.ones(2, 4)) == sorted(expected.replace("J", "matmul linear").split("; "))
+
+
+def test_weights_of_a_module_that_another_one_uses_are_one_box() -> None:
+    class Borrower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.head = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.head(torch.func.functional_call(self.a, dict(self.b.named_parameters()), (x,)))
+
+    assert edges_of(Borrower(), torch.ones(2, 4)) == ["a > head", "b > a", "head > out:output", "in:x > a"]
 
 
 def edges_of(model: nn.Module, *given: Any, level: int = 1, **named: Any) -> list[str]:
