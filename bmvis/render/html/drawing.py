@@ -116,15 +116,15 @@ def _box(placed: PlacedBox, id_: str | None, number: int, link: PathLink) -> Mar
         "class_": None if kind == "module" else f"bmvis-{kind} bmvis-symbol" if is_symbol else f"bmvis-{kind}",
     }
     if target is None:
-        return tag("g", content, **attributes)
+        return tag("g", _whole_text(placed), content, **attributes)
     return tag("a", _whole_text(placed), content, href=target, **attributes)
 
 
 def _whole_text(placed: PlacedBox) -> Markup | None:
     """Return the whole text of a box as its tooltip, if it is shortened."""
-    if not any("…" in text.text for text in placed.texts):
-        return None
     box = placed.box
+    if not any("…" in text.text and text.text != box.label for text in placed.texts):
+        return None
     return tag("title", " ".join(filter(None, (box.type_name, box.label, box.note))))
 
 

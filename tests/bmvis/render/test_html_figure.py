@@ -110,6 +110,22 @@ def test_lines_are_drawn_over_the_outline_behind_a_repeated_box() -> None:
     assert [element.name for element in order] == ["rect"] * 3 + ["g"] * 3
 
 
+def test_shortened_texts_have_the_whole_text_as_tooltip() -> None:
+    long = "_".join(["position_embeddings"] * 3)
+    boxes = (
+        Box("in:x", "input", long),
+        Box("a", "module", long, "Linear", "a"),
+        Box("b", "module", "b", "Linear", "b"),
+        Box("(+)root", "join", f"+ {long}", path=""),
+        Box("(×)root", "join", "× … D", path=""),
+    )
+    edges = (Edge("in:x", "a"), Edge("a", "b"), Edge("b", "(+)root"), Edge("a", "(+)root"), Edge("(+)root", "(×)root"))
+    svg = parsed(figure_html(Figure(boxes, edges))).select_one("svg[role=group]")
+    assert svg is not None
+    titles = [box.find("title") for box in svg.select("[data-n]")]
+    assert [title and title.text for title in titles] == [long, f"Linear {long}", None, f"+ {long}", None]
+
+
 def test_joins_of_one_symbol_have_a_larger_text() -> None:
     svg = parsed(figure_html(framed("in:x > a; a > (+)m; in:x > (+)m; (+)m > (concat)m; a > (concat)m")))
     joins = {join.text: join["class"] for join in svg.select("svg .bmvis-join")}

@@ -8,7 +8,7 @@ from bmvis.view.figure.figure import Box, Frame, Shape
 from bmvis.view.figure.layout.cells import CellKind, GridCell
 from bmvis.view.figure.layout.text_size import Role, shortened, text_width
 
-WIDEST_TEXT, WIDEST_OPERATION = 256, 190
+WIDEST_TEXT = 256
 """Longer texts are shortened."""
 BOX_HEIGHT = 38
 JOIN_HEIGHT = 22
@@ -62,7 +62,7 @@ def _count(of: Box | Frame) -> str:
 
 
 def _short(text: str, role: Role) -> str:
-    return shortened(text, role, WIDEST_OPERATION if role == "join" else WIDEST_TEXT)
+    return shortened(text, role, WIDEST_TEXT)
 
 
 def box_cell(box: Box, order: int, incoming: int, *, is_fed: bool = True) -> GridCell:
