@@ -373,6 +373,13 @@ CHANGES: dict[str, tuple[Build, Build, str | None, int]] = {
         "numerics",
         2,
     ),
+    "dropout to alpha dropout": (
+        made(sequential, nn.Linear(2, 2), nn.Dropout()),
+        made(sequential, nn.Linear(2, 2), nn.AlphaDropout()),
+        "training",
+        1,
+    ),
+    "padding index": (made(nn.Embedding, 4, 2), made(nn.Embedding, 4, 2, padding_idx=0), "training", 1),
     "relu->gelu attribute": (made(Calls, functional.relu), made(Calls, functional.gelu), "numerics", 2),
     "rnn nonlinearity": (made(recurrent, nn.RNN), made(recurrent, nn.RNN, nonlinearity="relu"), "numerics", 2),
     "moe top_k": (experts, made(experts, top_k=2), "numerics", 2),

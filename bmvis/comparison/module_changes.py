@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, changed
 from bmvis.model.tree import Module
 
-DROPOUTS = ("Dropout", "DropPath", "StochasticDepth")
+DROPOUTS = ("Dropout", "AlphaDropout", "FeatureAlphaDropout", "DropPath", "DropBlock", "StochasticDepth")
 """The beginnings of the names of classes that do something in training only."""
 
 

@@ -34,6 +34,8 @@ _TRAINED = re.compile(r"\b(?:n_power_iterations|amount)=[^,)]*")
 """Arguments of hooks that have no effect in eval mode."""
 _PRUNING = re.compile(r"\btorch\.nn\.utils\.prune\.")
 _COSMETIC = re.compile(r"^inplace$|return_dict|(?:^|\.)(?:name|tag|verbose|description)$|use_cache")
+_GRADIENTS = {"Embedding": ("padding_idx", "scale_grad_by_freq"), "EmbeddingBag": ("scale_grad_by_freq",)}
+"""Arguments of layers that change gradients alone."""
 _POSITION = re.compile(r"idx|index|(?:^|_)(?:id|number|layer|block)$")
 
 
@@ -124,6 +126,8 @@ def _sides(text: str | None, count: int) -> list[float]:
 def impact_of(name: str, type_: str, before: str | None, after: str | None) -> Impact:
     """Return the class of a change of a setting."""
     if name == "bias" and after in ("all", "none", "lora_only"):  # which biases PEFT trains
+        return "training"
+    if name in _GRADIENTS.get(type_, ()):
         return "training"
     if name in HOOKS and _is_of_training(before, after):
         return "training"

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from bmvis import humanize
-from bmvis.model.tree import Buffer, Module, Parameter, Tensor
+from bmvis.model.tree import Buffer, Module, Parameter, Tensor, is_sparse
 
 Impact = Literal["checkpoint", "numerics", "training", "cosmetic"]
 _HANDLED = {
@@ -120,7 +120,8 @@ def facts_of(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[Ch
     if not (isinstance(old, Parameter) and isinstance(new, Parameter)):
         return
     if old.quantization != new.quantization:
-        schemes = (old.quantization or "not quantized", new.quantization or "not quantized")
+        plain = "dense" if is_sparse(old.quantization + new.quantization) else "not quantized"
+        schemes = (old.quantization or plain, new.quantization or plain)
         yield changed(*schemes, "checkpoint", topic="quantization", is_common=True)
     if old.trainable != new.trainable:
         states = ("frozen", "trainable") if new.trainable else ("trainable", "frozen")

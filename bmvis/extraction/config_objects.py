@@ -8,6 +8,7 @@ interpolation of OmegaConf stays `${width}`.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Mapping
 from types import MemberDescriptorType, SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from torch import nn
 
 from bmvis.extraction import introspection
+from bmvis.extraction.class_settings import class_attributes_of, is_of_project
 from bmvis.untrusted import user_text
 
 ATTRIBUTES = ("config", "cfg", "hparams", "peft_config")
@@ -24,6 +26,8 @@ _BASES = ("PretrainedConfig", "PreTrainedConfig", "PeftConfigMixin")
 _PLAIN = frozenset((bool, int, float, str, type(None), dict, list, tuple, set))
 _MARKS = ("__dataclass_fields__", "__attrs_attrs__")
 """Attributes of data classes, and of classes of attrs."""
+_NAMES = re.compile(r"(?:Config|Configuration|Cfg|Conf|Args|Arguments|H[pP]arams|Params|Settings|Options|Opts?)$")
+"""Names of classes of the project whose instances are configurations."""
 _STORES: Mapping[tuple[str, str], str] = {
     ("omegaconf.", "DictConfig"): "_content",
     ("ml_collections.", "ConfigDict"): "_fields",
@@ -41,10 +45,19 @@ def is_config(cls: type) -> bool:
         return True
     if introspection.class_module(cls).startswith(("torch.", *LIBRARIES)):
         return False
-    return any(mark in cls.__dict__ for mark in _MARKS) or any(
-        user_text.class_name(base) == "BaseModel" and introspection.class_module(base).startswith("pydantic.")
-        for base in type.mro(cls)
+    return (
+        _is_own(cls)
+        or any(mark in cls.__dict__ for mark in _MARKS)
+        or any(
+            user_text.class_name(base) == "BaseModel" and introspection.class_module(base).startswith("pydantic.")
+            for base in type.mro(cls)
+        )
     )
+
+
+def _is_own(cls: type) -> bool:
+    """Return whether a class of the project is a configuration by its name."""
+    return _NAMES.search(user_text.class_name(cls)) is not None and is_of_project(cls)
 
 
 def is_of_library(cls: type) -> bool:
@@ -66,7 +79,8 @@ def values_of(config: Any) -> dict[Any, Any]:
     """Return the values of a configuration, or of a dictionary, by their names."""
     if issubclass(type(config), dict):
         return dict(dict.items(config))
-    own = dict(_slots(config)) | dict(_attributes(config))
+    common = class_attributes_of(type(config)) if _is_own(type(config)) else {}
+    own = common | dict(_slots(config)) | dict(_attributes(config))
     store = _store(type(config))
     if not store:
         return own

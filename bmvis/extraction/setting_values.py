@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from bmvis.extraction.class_settings import constants, is_of_project
 from bmvis.extraction.config_objects import is_config, values_of
 from bmvis.extraction.names import callable_name
 from bmvis.extraction.shortened import digest
@@ -119,6 +120,9 @@ def callable_text(value: Any) -> str | None:
         keywords = [f"{name}={text}" for name, item in value.keywords.items() if (text := text_of(item, name))]
         positional = [text for item in value.args if (text := text_of(item))]
         return f"{callable_name(value)}({', '.join([*positional, *keywords])})"
+    if type(value) is FunctionType and value.__module__ and is_of_project(value):
+        texts = [(name, text_of(constant, name)) for name, constant in constants(value)]
+        return f"{callable_name(value)}({', '.join(f'{name}={text}' for name, text in texts if text)})"
     if issubclass(type(value), FunctionType | BuiltinFunctionType | MethodType | type):
         return f"{callable_name(value)}()"
     return None

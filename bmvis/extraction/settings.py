@@ -1,6 +1,7 @@
 """Read the settings of modules: plain values among the attributes of an instance.
 
-Only `vars(module)` is read: no property and no other code of a module runs. Not recorded are private attributes, what
+Only `vars(module)` is read, and what a class of the project has in common (`bmvis.extraction.class_settings`): no
+property and no other code of a module runs. Not recorded are private attributes, what
 `extra_repr()` shows, defaults of PyTorch's own layers, and what `bmvis.extraction.setting_values` leaves out.
 """
 
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 
 from bmvis.extraction import introspection
+from bmvis.extraction.class_settings import class_settings
 from bmvis.extraction.config_objects import adapter_configs, is_config
 from bmvis.extraction.setting_values import callable_text, entries, text_of
 from bmvis.extraction.shortened import first_items, first_pairs
@@ -101,6 +103,8 @@ class _Plan(NamedTuple):
     """Whether the class is PyTorch's."""
     known: dict[Hashable, dict[str, str] | None]
     """The settings of modules that were read, by their values."""
+    common: tuple[_Entry, ...]
+    """The settings that all instances have in common."""
 
 
 class SettingsReader:
@@ -129,6 +133,10 @@ class SettingsReader:
         """
         slots = object.__getattribute__(module, "__dict__")
         found = self._plain(type(module), slots, extra_repr)
+        if common := self._last[type(module)].common:
+            shown = self._shown(extra_repr)
+            more = [(name, text) for name, text, plain in common if name not in shown or shown[name] != plain]
+            found = self._one(dict(more) | (found or {}))
         if whole:
             found = self._one({**(found or {}), "extra_repr": whole})
         modes = self._modes
@@ -167,11 +175,14 @@ class SettingsReader:
     def _attributes(
         self, cls: type, plan: _Plan, slots: Mapping[str, Any], extra_repr: str
     ) -> Iterator[tuple[str, str]]:
-        shown = self._arguments.get(extra_repr)
-        if shown is None:
-            shown = self._arguments[extra_repr] = {name: normal(text) for name, text in arguments(extra_repr).items()}
-        found = self._named(cls, plan, slots, shown)
+        found = self._named(cls, plan, slots, self._shown(extra_repr))
         yield from first_pairs(found, MAX_SETTINGS, "more settings")
+
+    def _shown(self, extra_repr: str) -> dict[str, str | None]:
+        """Return the values of the arguments in an `extra_repr()`, as `normal` returns them."""
+        if extra_repr not in self._arguments:
+            self._arguments[extra_repr] = {name: normal(text) for name, text in arguments(extra_repr).items()}
+        return self._arguments[extra_repr]
 
     def _named(
         self, cls: type, plan: _Plan, slots: Mapping[str, Any], shown: Mapping[str, str | None]
@@ -220,7 +231,15 @@ def _plan(cls: type, names: tuple[str, ...]) -> _Plan:
         left_out |= {"scale", "zero_point"}  # they depend on the weights
     attributes = [name for name in names if type(name) is str and name[:1] != "_" and name not in left_out]
     attributes = [] if introspection.class_module(cls).startswith("torch.jit") else attributes
-    return _Plan(names, tuple(attributes), tuple(slot for slot in _HOOKS if slot in names), is_torch, {})
+    return _Plan(
+        names, tuple(attributes), tuple(slot for slot in _HOOKS if slot in names), is_torch, {}, _common(cls, names)
+    )
+
+
+def _common(cls: type, names: tuple[str, ...]) -> tuple[_Entry, ...]:
+    """Return the settings of a class without those that attributes of its instances replace."""
+    common = class_settings(cls)
+    return tuple(entry for name, value in common.items() if name not in names for entry in _entries(name, value))
 
 
 def _add_types(values: list[Any], types: list[type]) -> bool:

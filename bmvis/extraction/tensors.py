@@ -22,6 +22,7 @@ from bmvis.extraction.packed_parameters import Logical, logical, may_be_packed
 _PACKED_BITS = {"quint4x2": 4, "quint2x4": 2}
 """Bits of one element, for the dtypes that PyTorch packs several of into a byte."""
 
+_DENSE = (torch.strided, torch.jagged)
 _PLAIN = (torch.Tensor, nn.Parameter)
 _SCHEME = re.compile(r"(?i:nvfp|mxfp|fp|nf|uint|int)[0-9]+")
 """A data type in the name of a class: `int4` in `Int4TilePackedTo4dTensor`."""
@@ -135,7 +136,11 @@ def _unpacked(module: Any) -> list[tuple[str, object]]:
 
 def _plain(tensor: torch.Tensor) -> Stored:
     shape = _ragged(tensor) if tensor.is_nested else _shape(tensor.shape)
-    return Stored(shape, _name(tensor.dtype), tensor.numel(), sum(map(_bytes, _parts(tensor))))
+    size = sum(map(_bytes, _parts(tensor)))
+    layout = (
+        "" if tensor.layout in _DENSE else str(tensor.layout).removeprefix("torch.")
+    )  # a file of a dense tensor does not load into it
+    return Stored(shape, _name(tensor.dtype), tensor.numel(), size, layout)
 
 
 def _ragged(tensor: torch.Tensor) -> tuple[int, ...]:
@@ -196,6 +201,8 @@ def _native(tensor: torch.Tensor, module: nn.Module) -> Stored | None:
     if not tensor.is_quantized:
         return None
     dtype, count = _name(tensor.dtype), tensor.numel()
+    if tensor.is_meta:  # it has no scales
+        return Stored(_shape(tensor.shape), dtype, count, count * _PACKED_BITS.get(dtype, 8) // 8, dtype)
     each = "channel" if "per_channel" in str(tensor.qscheme()) else "tensor"
     bits = _PACKED_BITS.get(dtype, 8 * tensor.element_size())
     more = 0

@@ -31,6 +31,11 @@ class Change(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Descriptions for people: `trainable → frozen`, `[512, 768] → [1024, 768]`, `wrapped`."""
 
 
+def is_sparse(quantization: str) -> bool:
+    """Return whether the storage scheme of a parameter is a sparse layout."""
+    return quantization.startswith("sparse_")
+
+
 class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A parameter of a module, or a weight that a quantized module stores packed.
 
@@ -59,7 +64,8 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     adapter: str = ""
     """The state of an adapter parameter that is not active, such as `inactive`, `merged` or `disabled`."""
     quantization: str = ""
-    """The storage scheme if logical and stored form differ, such as `nf4`, `int8` or `qint8 per channel`."""
+    """The storage scheme if logical and stored form differ, such as `nf4`, `int8`, `qint8 per channel`, or the layout
+    `sparse_coo`."""
     parametrized: str = ""
     """On a row, the parametrizations that compute the tensor, such as `weight_norm`, or `pruned`."""
     device: str = "meta"
@@ -81,8 +87,8 @@ class Parameter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def stored_as(self) -> str:
-        """Return the data type, or the quantization scheme of a quantized parameter."""
-        return self.quantization or self.dtype
+        """Return the data type, or the quantization scheme of a quantized parameter, or both with a sparse layout."""
+        return f"{self.dtype} {self.quantization}" if is_sparse(self.quantization) else self.quantization or self.dtype
 
 
 class Buffer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -1,0 +1,158 @@
+"""Settings that `forward` reads and that are no attributes of an instance."""
+
+import functools
+from types import FunctionType
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+import bmvis
+from bmvis.extraction.class_settings import class_settings
+
+HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\nK = 2\n"
+NET = "class Net(nn.Module):\n    "
+
+
+def loaded(code: str) -> dict[str, object]:
+    """Run code as the module `zoo` of a project."""
+    namespace: dict[str, object] = {"__name__": "zoo"}
+    exec(HEAD + code, namespace)
+    return namespace
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        (NET + "k = 2\n    def forward(self, x): return x * self.k", {"k": 2}),
+        (NET + "k = 2\n    def forward(self, x): return x", {}),
+        (NET + "k = 2\n    def __init__(self): super().__init__(); self.k", {}),
+        (
+            NET + "def forward(self, x, k=2, *, m=None): return x",
+            {"forward.k": 2, "forward.m": None},
+        ),
+        (NET + "def forward(self, x): return x * K", {"forward.K": 2}),
+        (NET + "def forward(self, x): return [y * K for y in x]", {"forward.K": 2}),
+        (NET + "def forward(self, x): return x * self.K", {}),
+        (NET + "def other(self, x): return x * K", {}),
+        (
+            NET + "def forward(self, x): return self.part(x)\n    def part(self, x): return x * K",
+            {"part.K": 2},
+        ),
+        (
+            "def scale(x): return x * K\nclass Net(nn.Module):\n    def forward(self, x): return scale(x)",
+            {"forward.K": 2},
+        ),
+        (
+            "def make(k):\n    class Net(nn.Module):\n        def forward(self, x): return x * k\n"
+            "    return Net\nNet = make(2)",
+            {"forward.k": 2},
+        ),
+        (
+            "class Base(nn.Module):\n    k = 1\n    def forward(self, x, y=3): return x\n"
+            "class Net(Base):\n    k = 2\n    def forward(self, x): return super().forward(x) * self.k",
+            {"k": 2, "forward.y": 3},
+        ),
+        (
+            "class Base(nn.Module):\n    def forward(self, x, y=3): return x\n"
+            "class Net(Base):\n    def forward(self, x): return x",
+            {},
+        ),
+        ("call_count = 2\nclass Net(nn.Module):\n    def forward(self, x): return x * call_count", {}),
+        ("T = torch.ones(1)\nclass Net(nn.Module):\n    def forward(self, x): return x * T", {}),
+    ],
+)
+def test_values_that_forward_reads_are_found(code: str, found: dict[str, object]) -> None:
+    assert class_settings(loaded(code)["Net"]) == found  # type: ignore[arg-type]
+
+
+def test_classes_of_libraries_have_no_settings_in_common() -> None:
+    assert [cls for cls in vars(nn).values() if isinstance(cls, type) and class_settings(cls)] == []
+
+
+def model(width: int) -> nn.Module:
+    code = f"""
+SLOPE = {width}
+class Net(nn.Module):
+    factor = {width}
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+    def forward(self, x, power={width}):
+        return F.leaky_relu(self.layer(x) * self.factor, SLOPE) ** power
+"""
+    return loaded(code)["Net"]()  # type: ignore[operator]
+
+
+def test_changes_of_class_attributes_constants_and_defaults_are_reported() -> None:
+    drift = bmvis.compare(model(2), model(3))
+    assert str(drift) == "~ the root  factor: 2 → 3, forward.power: 2 → 3, forward.SLOPE: 2 → 3"
+    assert drift.impact == "numerics"
+    assert not bmvis.compare(model(2), model(2))
+
+
+def test_an_attribute_of_an_instance_replaces_that_of_its_class() -> None:
+    before, after = model(2), model(3)
+    before.factor = after.factor = 4
+    assert "factor" not in str(bmvis.compare(before, after))
+
+
+def scaled(factor: int) -> FunctionType:
+    return lambda x: x * factor  # type: ignore[return-value]
+
+
+class Act(nn.Module):
+    def __init__(self, act: object) -> None:
+        super().__init__()
+        self.act = act
+
+
+def test_the_closure_of_a_function_is_recorded_with_its_name() -> None:
+    drift = bmvis.compare(Act(scaled(2)), Act(scaled(3)))
+    assert str(drift) == "~ the root  act: <lambda>(factor=2) → <lambda>(factor=3)"
+    assert not bmvis.compare(Act(scaled(2)), Act(scaled(2)))
+    assert not bmvis.compare(Act(functional.relu), Act(functools.partial(functional.relu)))
+
+
+class NetConfig:
+    depth = 2
+    _private = 1
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+
+class State:
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+
+def test_an_object_of_the_project_that_is_named_as_a_configuration_is_one() -> None:
+    drift = bmvis.compare(Act(NetConfig(2)), Act(NetConfig(3)))
+    assert str(drift) == "~ NetConfig  width: 2 → 3"
+    assert [c.values for c in bmvis.capture(Act(NetConfig(2))).configurations] == [{"depth": "2", "width": "2"}]
+    assert not bmvis.compare(Act(State(2)), Act(State(3)))
+
+
+def sparse(kind: str) -> nn.Module:
+    layer = nn.Linear(2, 2)
+    weight = layer.weight.detach()
+    layer.weight = nn.Parameter(weight.to_sparse() if kind == "coo" else weight.to_sparse_csr())
+    return layer
+
+
+def test_a_sparse_parameter_is_another_tensor_than_a_dense_one() -> None:
+    drift = bmvis.compare(nn.Linear(2, 2), sparse("coo"))
+    assert str(drift) == "~ the root  weight: dense → sparse_coo"
+    assert (drift.impact, drift.verdict.loads) == ("checkpoint", False)
+    with pytest.raises(RuntimeError):
+        sparse("coo").load_state_dict(nn.Linear(2, 2).state_dict())
+    assert [p.stored_as for p in bmvis.capture(sparse("csr")).root.parameters] == ["float32 sparse_csr", "float32"]
+
+
+def test_a_quantized_parameter_on_meta_has_its_data_type() -> None:
+    module = nn.Module()
+    module.w = nn.Parameter(torch.empty(6, 4, dtype=torch.quint8, device="meta"), requires_grad=False)
+    (parameter,) = bmvis.capture(module).root.parameters
+    assert (parameter.dtype, parameter.count, parameter.stored_bytes) == ("quint8", 24, 24)
