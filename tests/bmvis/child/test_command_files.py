@@ -190,3 +190,9 @@ def test_digest_of_a_repository_changes_with_its_state_and_not_with_settings_of_
     assert len(set(digests)) == len(digests)
     git("config", "http.https://example.org/.extraheader", "AUTHORIZATION: basic x")
     assert of_repository(str(tmp_path)) == digests[-1]
+
+
+def test_relative_imports_of_packages_are_followed(tmp_path):
+    write(tmp_path, {"run.py": "import pkg.sub.low", "pkg/sub/low.py": "from ..top import W", "pkg/top.py": "W = 1"})
+    found = set(named_files(["python", "run.py"], tmp_path))
+    assert {str(tmp_path / "pkg/sub/low.py"), str(tmp_path / "pkg/top.py")} <= found
