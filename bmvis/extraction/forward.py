@@ -196,7 +196,7 @@ class _Kind(NamedTuple):
 def _kind(operation: Any) -> _Kind:
     formula = macs.formula_of(operation)
     uncounted = "" if formula else macs.uncounted_name(operation)
-    if isinstance(operation, HigherOrderOperator):
+    if isinstance(operation, HigherOrderOperator) or operation is torch.ops.prim.device.default:
         return _Kind(operation, formula, uncounted)
     key = torch._C.DispatchKey.CompositeImplicitAutograd
     is_composite = key in operation.py_kernels or torch._C._dispatch_has_kernel_for_dispatch_key(operation.name(), key)
@@ -205,7 +205,7 @@ def _kind(operation: Any) -> _Kind:
         formula,
         uncounted,
         operation._overloadpacket._qualified_op_name in _SIZE_QUERIES,
-        is_composite and formula is None and operation is not torch.ops.prim.device.default,
+        is_composite and formula is None,
     )
 
 

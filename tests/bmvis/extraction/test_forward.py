@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bmvis.errors import InvalidReferenceError, OptionError
+from bmvis.extraction.fake_tensors import with_fake_tensors
 from bmvis.extraction.forward import make_tensors, trace_call
 from bmvis.extraction.modules import capture, capture_live
 from bmvis.model.tree import Model
@@ -754,3 +755,21 @@ def test_forward_warning_has_no_memory_address(tmp_path: Path) -> None:
     with Source(tmp_path, path=["."]) as models:
         (warning,) = shown(models, "address:Net", "float32[1]").warnings
     assert warning.message.endswith("it raised ValueError: <object object>")
+
+
+def test_dataflow_of_a_call_with_fake_tensors() -> None:
+    class Sliced(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(4, 4)
+
+        def forward(self, x):
+            rows = self.a(x)[:, :2]
+            return rows.sum() if bool((x == 0).sum().device.type == "cpu") else rows
+
+    live = capture_live(Sliced().to("meta"))
+    with with_fake_tensors(live) as fake, torch.device("cpu"):
+        traced = trace_call(fake, [torch.zeros(2, 4)], {}, dataflow=True)
+    assert traced.dataflow is not None
+    assert traced.root.call is not None
+    assert traced.root.call.uncounted == ()
