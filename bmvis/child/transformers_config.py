@@ -34,23 +34,23 @@ def build_from_config(path: str) -> nn.Module:
         )
     try:
         import transformers
+        from transformers import AutoConfig, AutoModel  # their modules are imported only now
     except ImportError as error:
         raise InvalidReferenceError(
             f"'config:' requires transformers: {error}", hint="install it in the environment that builds the models"
         ) from None
     with _offline():
-        config = _read_config(file)
-        cls = _named(transformers, config)
+        config = _read_config(file, AutoConfig)
+    cls = _named(transformers, config)  # imports it, and a template imports ahead only what finds an unchanged process
+    with _offline():
         # Only this function applies the dtype of the configuration. AutoModel calls it too.
-        model: nn.Module = cls._from_config(config) if cls else transformers.AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+        model: nn.Module = cls._from_config(config) if cls else AutoModel.from_config(config)  # type: ignore[no-untyped-call]
     return model
 
 
-def _read_config(file: str) -> Any:
-    from transformers import AutoConfig
-
+def _read_config(file: str, reader: Any) -> Any:
     try:
-        return AutoConfig.from_pretrained(file, trust_remote_code=False, local_files_only=True)
+        return reader.from_pretrained(file, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InvalidReferenceError(
