@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import compiled_templates
+import installed_once
 import pytest
 from torch_once import own, shared
 
@@ -85,6 +86,13 @@ def shared_workers():
 def shared_templates(tmp_path_factory):
     """Compile the templates of themes once for all builds of hosts in this process."""
     with compiled_templates.kept(tmp_path_factory.mktemp("templates")):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_distributions():
+    """Read what is installed once for all builds in this process."""
+    with installed_once.kept():
         yield
 
 

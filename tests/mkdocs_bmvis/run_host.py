@@ -63,11 +63,13 @@ TIMEOUT = 900
 def main(host, templates):
     sys.path.insert(0, str(Path(__file__).parents[1]))
     compiled_templates = importlib.import_module("compiled_templates")
+    installed_once = importlib.import_module("installed_once")
     del sys.path[0]
     for name in (*HOSTS[host], *LIBRARIES, *(OF_MKDOCS if host == "mkdocs" else ()), *BMVIS):
         importlib.import_module(name)
     jinja2.FileSystemLoader.list_templates = list_templates
-    with compiled_templates.kept(templates):
+    with compiled_templates.kept(templates), installed_once.kept():
+        installed_once.read()
         serve(host)
 
 

@@ -7,9 +7,11 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from hosts import make_site, needs_new_mkdocs
+from hosts import SITE, make_site, needs_new_mkdocs
 
 HOSTS = {
     "mkdocs": ["--livereload", "--dev-addr"],
@@ -66,24 +68,43 @@ def wait_until(url, is_right, seconds=300):
     return page
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_served_page_follows_edits_errors_and_fixes(host, tmp_path, tmp_path_factory):
-    folder = make_site(tmp_path, change=watch_sources if host == "zensical" else None)
-    models = folder / "src" / "zoo.py"
-    noted = tmp_path_factory.mktemp("processes") / "parents"
-    note = f"import os\nopen({str(noted)!r}, 'a').write(f'{{os.getppid()}}\\n')\n"
-    source = models.read_text() + note
-    models.write_text(source)
+class Served(NamedTuple):
+    """A site that a preview server shows, with a model that notes which processes built it."""
+
+    url: str
+    models: Path
+    noted: Path
+
+    def text(self):
+        """Return the text of the models in the first build."""
+        note = f"import os\nopen({str(self.noted)!r}, 'a').write(f'{{os.getppid()}}\\n')\n"
+        return (SITE / "src" / "zoo.py").read_text() + note
+
+    def edit(self, old, new):
+        """Save the models as in the first build, but for one word."""
+        save(self.models, self.text().replace(old, new))
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def served(request, tmp_path_factory):
+    host = request.param
+    folder = make_site(tmp_path_factory.mktemp(host), change=watch_sources if host == "zensical" else None)
+    models, noted = folder / "src" / "zoo.py", tmp_path_factory.mktemp("processes") / "parents"
+    models.write_text(Served("", models, noted).text())
     with serving(host, folder) as url:
         wait_for(url, "[4, 4]")
-        save(models, source.replace("width=4", "width=5"))
-        wait_for(url, "[5, 5]")
-        save(models, source.replace("return nn.Sequential", "return nn.Sequental"))
-        wait_for(url, "has no attribute")
-        save(models, source.replace("width=4", "width=6"))
-        # A build that began before the edit can show the new model next to the error of the old one.
-        wait_until(url, lambda page: "[6, 6]" in page and "has no attribute" not in page)
-    parents = noted.read_text().split()
+        yield Served(url, models, noted)
+
+
+def test_served_page_follows_edits_errors_and_fixes(served):
+    served.edit("width=4", "width=5")
+    wait_for(served.url, "[5, 5]")
+    served.edit("return nn.Sequential", "return nn.Sequental")
+    wait_for(served.url, "has no attribute")
+    served.edit("width=4", "width=6")
+    # A build that began before the edit can show the new model next to the error of the old one.
+    wait_until(served.url, lambda page: "[6, 6]" in page and "has no attribute" not in page)
+    parents = served.noted.read_text().split()
     assert len(parents) >= 4
     assert sys.platform != "linux" or len(set(parents)) == 1, "the builds did not share a worker process"
 
@@ -134,16 +155,11 @@ def test_served_gallery_follows_added_and_removed_models(host, tmp_path):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("host", HOSTS)
-def test_open_page_reloads_after_a_model_is_edited(host, tmp_path, browser):
-    folder = make_site(tmp_path, change=watch_sources if host == "zensical" else None)
-    models = folder / "src" / "zoo.py"
-    with serving(host, folder) as url:
-        wait_for(url, "[4, 4]")
-        page = browser.new_page()
-        page.goto(url)
-        save(models, models.read_text().replace("width=4", "width=5"))
-        page.locator("#tiny").get_by_text("[5, 5]").first.wait_for(timeout=300_000)
-        # The toolbar of a tree of few rows is hidden. The host can load the page once more in the meantime.
-        page.wait_for_function("document.querySelectorAll('#tiny .bmvis-tools').length === 1", timeout=300_000)
-        page.close()
+def test_open_page_reloads_after_a_model_is_edited(served, browser):
+    page = browser.new_page()
+    page.goto(served.url)
+    served.edit("width=4", "width=7")
+    page.locator("#tiny").get_by_text("[7, 7]").first.wait_for(timeout=300_000)
+    # The toolbar of a tree of few rows is hidden. The host can load the page once more in the meantime.
+    page.wait_for_function("document.querySelectorAll('#tiny .bmvis-tools').length === 1", timeout=300_000)
+    page.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from commands import without_debug_messages
 from sphinx.testing.util import SphinxTestApp
 from sphinx.util.console import strip_colors
 
@@ -28,13 +29,14 @@ class Site:
         doctrees = "gettext" if builder == "gettext" else "docs"  # it cannot share doctrees with other builders
         builddir = self.folder / "_build" / doctrees
         settings = {"show_warning_types": True} | settings  # not the default in Sphinx 7
-        app = SphinxTestApp(builder, srcdir=self.folder, builddir=builddir, confoverrides=settings, parallel=jobs)
-        try:
-            app.build()
-            return Built(Path(app.outdir), strip_colors(app.warning.getvalue()), strip_colors(app.status.getvalue()))
-        finally:
-            app.cleanup()
-            self._forget_modules()
+        with without_debug_messages():
+            app = SphinxTestApp(builder, srcdir=self.folder, builddir=builddir, confoverrides=settings, parallel=jobs)
+            try:
+                app.build()
+            finally:
+                app.cleanup()
+                self._forget_modules()
+        return Built(Path(app.outdir), strip_colors(app.warning.getvalue()), strip_colors(app.status.getvalue()))
 
     def _forget_modules(self) -> None:
         """Remove what autodoc imported from the site: the next site may have a module of the same name."""

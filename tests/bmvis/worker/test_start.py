@@ -16,9 +16,10 @@ from bmvis.worker.server_process import StartedProcess
 FACTORY = "from torch import nn\ndef build(): return nn.Linear(3, 2)\n"
 
 
-@pytest.fixture
-def project(tmp_path):
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
     """Create a project with files that have the names of standard library modules, next to its folder of modules."""
+    tmp_path = tmp_path_factory.mktemp("project")
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "zoo.py").write_text(FACTORY)
     for name in ("runpy.py", "msgspec.py", "torch.py", "random.py"):
@@ -26,16 +27,21 @@ def project(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("python", dict.fromkeys((sys.executable, TORCH_PYTHON)))
-def test_files_of_the_working_directory_are_not_imported(project, python):
-    with Source(project, path=["src"], python=python) as source, pytest.raises(BmvisError) as error:
+@pytest.fixture(scope="module", params=dict.fromkeys((sys.executable, TORCH_PYTHON)))
+def source(request, project):
+    with Source(project, path=["src"], python=request.param) as found:
+        yield found
+
+
+def test_files_of_the_working_directory_are_not_imported(source):
+    with pytest.raises(BmvisError) as error:
         source.resolve("absent:build")
     assert str(error.value).startswith(("no module named 'absent'", "cannot import PyTorch"))
 
 
-def test_another_python_builds_the_model(project):
-    with Source(project, path=["src"], python=TORCH_PYTHON) as source:
-        assert source.resolve("zoo:build").model.root.parameters[0].shape == (2, 3)
+@pytest.mark.parametrize("source", [TORCH_PYTHON], indirect=True)
+def test_another_python_builds_the_model(source):
+    assert source.resolve("zoo:build").model.root.parameters[0].shape == (2, 3)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process numbers are reserved on POSIX only")
