@@ -11,7 +11,7 @@ import pytest
 from figures import EDGE_LISTS, framed
 
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
-from bmvis.view.figure.layout.checked_drawing import draw, draw_deepest
+from bmvis.view.figure.layout.checked_drawing import draw, draw_deepest, draw_unchecked
 from bmvis.view.figure.layout.drawing import DrawnFigure, FigureDrawing, Line, Rectangle
 from bmvis.view.figure.layout.geometry_check import text_area
 from bmvis.view.figure.notation import parse_edge_list
@@ -137,15 +137,21 @@ def test_a_bias_for_later_blocks_stays_right_of_a_decoder() -> None:
     assert all(x >= trunk for x, _ in bias.points)
 
 
-def test_a_trunk_follows_the_inputs_of_the_model() -> None:
-    """A module that resizes position embeddings has no input, so its value comes from the left."""
+@pytest.mark.parametrize("module", ["enc.resize", "enc.resize.a > enc.resize.b; enc.resize.b"], ids=["box", "frame"])
+def test_a_trunk_follows_the_inputs_of_the_model(module: str) -> None:
+    """A module that resizes position embeddings has no input, so it is at a side."""
     found = areas(
-        drawn(
-            "in:x > enc.layers.a; enc.interpolation > (+)enc.layers; "
-            "enc.layers.a > (+)enc.layers; (+)enc.layers > out:y"
-        )
+        drawn(f"in:x > enc.layers.a; {module} > (+)enc.layers; enc.layers.a > (+)enc.layers; (+)enc.layers > out:y")
     )
-    assert middle(found["enc.layers.a"]) == middle(found["in:x"]) > found["enc.interpolation"].right
+    resized = found[module.rpartition(" ")[2]]
+    assert middle(found["enc.layers.a"]) == middle(found["in:x"])
+    assert not resized.left < middle(found["in:x"]) < resized.right
+
+
+def test_a_frame_without_inputs_is_next_to_the_trunk() -> None:
+    drawing = drawn("in:x > enc.add; enc.resize.a > enc.resize.b; enc.resize.b > enc.add; enc.add > out:y")
+    line = next(line for line in drawing.lines if line.source == "in:x")
+    assert len(line.points) == 2
 
 
 def test_an_encoder_stays_left_of_a_decoder_of_queries() -> None:
@@ -165,8 +171,8 @@ def corners(line: Line) -> int:
     return len(line.points) - 2
 
 
-@pytest.mark.parametrize("rotary", ["RotaryEmbedding", "RotaryEmbeddingOfAModel"])
-@pytest.mark.parametrize("name", ["DecoderLayer", "LlamaDecoderLayer", "MixtralDecoderLayer"])
+@pytest.mark.parametrize("rotary", ["RotaryEmbedding", "MixtralRotaryEmbedding", "RotaryEmbeddingOfAModel"])
+@pytest.mark.parametrize("name", ["Llama", "Mixtral", "Qwen2Moe"])
 def test_a_foreign_value_enters_nested_frames_without_short_bends(name: str, rotary: str) -> None:
     figure = framed(EDGE_LISTS["llama layer"])
     boxes = tuple(
@@ -174,13 +180,22 @@ def test_a_foreign_value_enters_nested_frames_without_short_bends(name: str, rot
     )
     (model,) = figure.frames
     (layers,) = model.frames
-    layers = msgspec.structs.replace(layers, type_name=name)
+    (attention,) = layers.frames
+    attention = msgspec.structs.replace(attention, type_name=f"{name}Attention")
+    layers = msgspec.structs.replace(layers, type_name=f"{name}DecoderLayer", frames=(attention,))
     model = msgspec.structs.replace(model, frames=(layers,))
     drawing = draw(msgspec.structs.replace(figure, boxes=boxes, frames=(model,)))
     assert drawing is not None
     line = next(line for line in drawing.lines if line.source == "model.rotary")
     steps = [abs(x0 - x1) for (x0, y0), (x1, y1) in pairwise(line.points) if y0 == y1]
     assert min(steps) > 16
+
+
+@pytest.mark.parametrize("name", EDGE_LISTS)
+def test_frames_are_only_a_bit_wider_to_avoid_bends(name: str) -> None:
+    """A line next to a frame moves with its edge, so a bend there is the same in a wider frame."""
+    figure = framed(EDGE_LISTS[name])
+    assert draw_unchecked(figure).width <= draw_unchecked(figure, is_straightened=False).width + 20
 
 
 def test_a_value_of_an_encoder_enters_the_frames_of_a_decoder_at_their_side() -> None:
