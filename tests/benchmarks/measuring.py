@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import subprocess
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
@@ -12,6 +14,14 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+_STARTER = """\
+import json, os, subprocess, sys
+started = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(started.pid, 0)
+print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
+"""Runs a command, and prints its exit code, its processor seconds and its peak memory (KB)."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -79,14 +89,13 @@ def peak_bytes(task: Callable[[], object]) -> int:
 def child_cost(command: Sequence[str], folder: Path) -> tuple[float, float]:
     """Return the processor seconds of a command with its child processes, and the peak memory (MB) of the largest one.
 
-    Processor time depends less on what else runs than time on the clock does.
+    Processor time depends less on what else runs than time on the clock does. A small process starts the command: the
+    peak of a process includes the memory of the one that started it, which here can have imported torch.
     """
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    started = subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, used = os.wait4(started.pid, 0)
-    started.returncode = os.waitstatus_to_exitcode(status)
-    if started.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {started.returncode} in {folder}")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    starter = [sys.executable, "-I", "-S", "-c", _STARTER, *command]
+    done = subprocess.run(starter, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    code, seconds, kilobytes = json.loads(done.stdout)
+    if code:
+        raise RuntimeError(f"{' '.join(command)} ended with {code} in {folder}: {done.stderr[-2000:]}")
+    return seconds, kilobytes / 1024

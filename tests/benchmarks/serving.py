@@ -44,11 +44,11 @@ def latencies(host: str, folder: Path) -> dict[str, float]:
     for name in _MODELS:
         _write(site, name, next(_NUMBERS))
     times: dict[str, list[float]] = {name: [] for name in edits}
-    with _serving(site) as address:
-        _wait(_address(site, address, 1), "bmvis-tree")
+    with _serving(site) as (address, server):
+        _wait(_address(site, address, 1), "bmvis-tree", server)
         for round_number in range(ROUNDS + 1):
             for name, (page, edit) in edits.items():
-                taken = _latency(_address(site, address, page), edit)
+                taken = _latency(_address(site, address, page), edit, server)
                 times[name] += [taken] if round_number else []  # the first edit starts the worker process
     return {name: statistics.median(taken) for name, taken in times.items()}
 
@@ -57,20 +57,22 @@ def _write(site: Site, name: str, number: int) -> None:
     (site.folder / f"{name}.py").write_text(_MODELS[name](number))
 
 
-def _latency(address: str, edit: Callable[[int], object]) -> float:
+def _latency(address: str, edit: Callable[[int], object], server: subprocess.Popen[bytes]) -> float:
     number = next(_NUMBERS)
     time.sleep(_PAUSE)
     edit(number)
     started = time.monotonic()
-    _wait(address, str(number))
+    _wait(address, str(number), server)
     return time.monotonic() - started
 
 
-def _wait(address: str, text: str) -> None:
+def _wait(address: str, text: str, server: subprocess.Popen[bytes]) -> None:
     """Wait until a page has a text, also with a comma after the thousands."""
     texts = {text, f"{int(text):,}"} if text.isdigit() else {text}
     ends = time.monotonic() + _PATIENCE
     while time.monotonic() < ends:
+        if server.poll() is not None:
+            raise RuntimeError(f"{server.args} ended with {server.returncode}")
         with suppress(OSError, http.client.HTTPException), urllib.request.urlopen(address, timeout=_PATIENCE) as page:
             content = page.read().decode()
             if any(found in content for found in texts):
@@ -84,8 +86,8 @@ def _address(site: Site, server: str, page: int) -> str:
 
 
 @contextmanager
-def _serving(site: Site) -> Iterator[str]:
-    """Run the preview server of a site, and return its address."""
+def _serving(site: Site) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run the preview server of a site, and return its address and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -97,7 +99,7 @@ def _serving(site: Site) -> Iterator[str]:
         [sys.executable, "-m", *command], cwd=site.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process
         finally:
             process.send_signal(signal.SIGINT)
             try:
