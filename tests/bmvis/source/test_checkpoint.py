@@ -419,16 +419,12 @@ def test_configuration_is_built_without_weights(source: Source, saved: Path) -> 
     assert built.sources == (str(saved / "config/config.json"),)
 
 
-def test_configuration_sets_the_dtype(source: Source, saved: Path) -> None:
+def test_configuration_sets_the_dtype_and_without_a_class_is_the_base_model(source: Source, saved: Path) -> None:
     config = json.loads((saved / "config/config.json").read_text())
-    (saved / "half.json").write_text(json.dumps({**config, "dtype": "bfloat16"}))
-    assert layout(source.resolve("config:half.json").model, Options()).dtypes == ("bfloat16",)
-
-
-def test_configuration_without_a_class_is_the_base_model(source: Source, saved: Path) -> None:
-    config = json.loads((saved / "config/config.json").read_text())
-    (saved / "bare.json").write_text(json.dumps({**config, "architectures": None}))
-    assert source.resolve("config:bare.json").model.root.type == "BertModel"
+    (saved / "bare.json").write_text(json.dumps({**config, "architectures": None, "dtype": "bfloat16"}))
+    model = source.resolve("config:bare.json").model
+    assert model.root.type == "BertModel"
+    assert layout(model, Options()).dtypes == ("bfloat16",)
 
 
 def test_class_of_a_configuration_is_imported_with_unchanged_libraries(
