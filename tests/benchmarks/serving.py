@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import os
 import signal
 import socket
 import statistics
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import sphinx_autobuild
 from live_sites import Site, tree, write_site
 
 ROUNDS = 3
@@ -92,11 +94,15 @@ def _serving(site: Site) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     command = {
-        "Sphinx": ["sphinx_autobuild", "--port", port, "--delay", "0", ".", str(site.output)],
-        "MkDocs": ["mkdocs", "serve", "--livereload", "--dev-addr", f"127.0.0.1:{port}"],
+        "Sphinx": [*_autobuild(site), "--port", port, "--delay", "0", ".", str(site.output)],
+        "MkDocs": ["-m", "mkdocs", "serve", "--livereload", "--dev-addr", f"127.0.0.1:{port}"],
     }[site.host]
     with subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=site.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, *command],
+        cwd=site.folder,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(_path_of_builds())},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         try:
             yield f"http://127.0.0.1:{port}", process
@@ -106,3 +112,19 @@ def _serving(site: Site) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def _autobuild(site: Site) -> list[str]:
+    """Return the arguments that start sphinx-autobuild from the folder of tools, which the builds do not see."""
+    program = site.folder.with_name("sphinx-autobuild")
+    folder = Path(sphinx_autobuild.__file__).parents[1]
+    program.write_text(
+        f"import sys\nsys.path.append({str(folder)!r})\nfrom sphinx_autobuild.__main__ import main\nmain()\n"
+    )
+    return [str(program)]
+
+
+def _path_of_builds() -> list[str]:
+    """Return `PYTHONPATH` without the folder of tools: libraries in it are not where installed ones are."""
+    folder = Path(sphinx_autobuild.__file__).parents[1]
+    return [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if Path(entry).resolve() != folder]
