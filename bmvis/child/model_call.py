@@ -48,7 +48,7 @@ def _with_dataflow(live: LiveModel, request: Request) -> Model:
     """Return the tree with the dataflow of a call with default inputs, or with the reason why it has none."""
     try:
         traced = _traced(live, request, [])
-        return msgspec.structs.replace(live.tree, dataflow=traced.dataflow)
+        return msgspec.structs.replace(live.tree, dataflow=traced.dataflow, undrawn=traced.undrawn)
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:

@@ -31,8 +31,9 @@ from bmvis.extraction.unregistered import call_note, find_unregistered, outside_
 from bmvis.model.call import Call
 from bmvis.model.call_summary import GENERATOR
 from bmvis.model.dataflow import Dataflow
-from bmvis.model.tree import Model
+from bmvis.model.tree import Model, Problem
 from bmvis.options.inputs import TensorInput
+from bmvis.untrusted.user_text import class_name
 
 _SIZE_QUERIES = frozenset(
     f"aten::{name}"
@@ -81,6 +82,7 @@ def trace_call(
     """
     recorder = Recorder(live, DataflowRecorder(live) if dataflow else None)
     found: Dataflow | None = None
+    problem: Problem | None = None
     try:
         found = _call_watched(live.root, positional, named, recorder, is_counting=True)
     except Exception as error:
@@ -90,9 +92,11 @@ def trace_call(
         except Exception:
             raise error from None  # the model fails without counting too
         recorder.miss_all()
+        what = f"the operations of the call could not be recorded: it raised {class_name(type(error))}"
+        problem = Problem(what, "remove the option flow, as there is no figure") if dataflow else None
     live = _with_changes(live, recorder)
     tree = _with_unregistered(live, _with_calls(live, recorder), recorder)
-    return msgspec.structs.replace(tree, dataflow=found) if found else tree
+    return msgspec.structs.replace(tree, dataflow=found, undrawn=problem)
 
 
 def _with_changes(live: LiveModel, recorder: Recorder) -> LiveModel:

@@ -636,6 +636,19 @@ def test_model_that_fails_under_dispatch_mode_has_shapes() -> None:
     assert "0 MACs" not in text
 
 
+@pytest.mark.parametrize("is_drawn", [False, True])
+def test_figure_of_a_model_that_fails_under_dispatch_mode_is_reported(is_drawn: bool) -> None:
+    with torch.device("meta"):
+        live = capture_live(Refusing())
+        found = trace_call(live, (torch.zeros(2, 4),), {}, dataflow=is_drawn)
+    assert found.dataflow is None
+    page = layout(found, parse_options({"flow": "auto"} if is_drawn else {}))
+    what = "the operations of the call could not be recorded: it raised RuntimeError"
+    assert [str(one) for one in page.warnings] == (
+        [f"{what} (remove the option flow, as there is no figure)"] if is_drawn else []
+    )
+
+
 class Scripted(nn.Module):
     def __init__(self) -> None:
         super().__init__()
