@@ -1,6 +1,9 @@
 """Every method of PEFT: only the added parameters are deltas, and unused adapters are marked."""
 
 import logging
+import os
+import sys
+from unittest import mock
 
 import pytest
 import torch
@@ -17,6 +20,14 @@ from bmvis.view.layout import layout
 
 peft = pytest.importorskip("peft")
 pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(autouse=True)
+def unchanged_process():
+    """Undo what imports change: for BOFT, PyTorch's extensions add a folder of setuptools to the path, and set `CC`."""
+    with mock.patch.dict(os.environ), mock.patch.object(sys, "path", [*sys.path]):
+        yield
+
 
 LAYERS = {"target_modules": ["q_proj", "v_proj"]}
 PROMPT = {"task_type": "CAUSAL_LM", "num_virtual_tokens": 3}
