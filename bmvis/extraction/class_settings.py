@@ -11,7 +11,6 @@ import dis
 import os
 import re
 import sys
-import sysconfig
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -26,7 +25,8 @@ _STATE = re.compile(r"count|instances|registry|cache|next|uid|(?:^|_)id$", re.IG
 """Names of class attributes and global variables that code changes while it runs, such as the number of instances."""
 _LIBRARIES = ("bmvis", "torch", "transformers", "peft")
 """Packages that are libraries wherever they are installed."""
-_PYTHON = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
+_PYTHON = os.path.join(os.path.dirname(os.__file__), "")
+"""The folder of the standard library; `sysconfig` would import a module that a project can replace."""
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
 _MAX_FUNCTIONS = 50
 """Functions that are read for one method."""
