@@ -36,6 +36,10 @@ from mkdocs_bmvis.watch_list import WatchList
 
 if TYPE_CHECKING:
     from bmvis.render.html.row import TypeLink
+    from mkdocs_bmvis.gallery import PlacedGallery
+    from mkdocs_bmvis.table import PlacedTable
+
+    _Placed = PlacedGallery | PlacedTable
 
 
 class PageError(BmvisError):
@@ -127,14 +131,7 @@ class Trees:
         from mkdocs_bmvis.gallery import draw_gallery, place_gallery
 
         report = self._reporter(lambda: self._place(element.raw, page, line))
-        placed = place_gallery(element, page, self.settings, report)
-
-        def draw(recorder: DependencyRecorder) -> Markup:
-            return draw_gallery(placed, recorder, self.settings, self.sources, recorder.reporting(report))
-
-        html = Markup(self._kept_or(draw, report, GALLERY, repr(placed)).html)
-        page.take(placed.anchor, placed.options.name)
-        return html
+        return self._overview(place_gallery(element, page, self.settings, report), draw_gallery, element, page, report)
 
     def _table(self, element: Element, page: HostPage, line: int | None) -> Markup:
         from mkdocs_bmvis.table import draw_table, place_table
@@ -142,11 +139,17 @@ class Trees:
         place = self._place(element.raw, page, line)
         report = self._reporter(lambda: place)
         placed = place_table(element, page, self.settings, report, place)
+        return self._overview(placed, draw_table, element, page, report)
 
-        def draw(recorder: DependencyRecorder) -> Markup:
-            return draw_table(placed, recorder, self.settings, self.sources, recorder.reporting(report))
+    def _overview(
+        self, placed: _Placed, draw: Callable[..., Markup], element: Element, page: HostPage, report: Report
+    ) -> Markup:
+        """Return the HTML of a gallery or a table, from an earlier build or drawn by `draw`."""
 
-        html = Markup(self._kept_or(draw, report, TABLE, repr(placed)).html)
+        def drawn(recorder: DependencyRecorder) -> Markup:
+            return draw(placed, recorder, self.settings, self.sources, recorder.reporting(report))
+
+        html = Markup(self._kept_or(drawn, report, element.name, repr(placed)).html)
         page.take(placed.anchor, placed.options.name)
         return html
 

@@ -74,9 +74,7 @@ def draw_gallery(
     """
     options, entries, links, anchor = gallery
     cards = []
-    if options.data:
-        models.add(file_dependencies([str(Path(settings.cwd, options.data))]))
-    own = own_columns(options, settings, sources)
+    own = own_columns(options, models, settings, sources)
     for found in expand(entries, finder(models, sources)):
         entry, model = (
             found if isinstance(found, tuple) else (found, _model(found, options, models, settings, sources, report))
@@ -94,9 +92,13 @@ def draw_gallery(
     return to_cards(arranged(cards, options), anchor, options)
 
 
-def own_columns(options: GalleryOptions | TableOptions, settings: Settings, sources: WatchList) -> tuple[Rows, Rows]:
+def own_columns(
+    options: GalleryOptions | TableOptions, models: DependencyRecorder, settings: Settings, sources: WatchList
+) -> tuple[Rows, Rows]:
     """Return the columns in pyproject.toml, and those in the data file of a gallery or a table."""
     folder = Path(settings.cwd)
+    if options.data:
+        models.add(file_dependencies([str(folder / options.data)]))
     return column_sources(read_project(folder), folder, options.data, sources.add_files)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +18,6 @@ from bmvis.overviews.table import RowResult, make_table
 from bmvis.overviews.table_options import TABLE_OPTIONS, TableOptions, parse_table_options
 from bmvis.render.html.markup import Markup
 from bmvis.render.html.table import to_html_table
-from bmvis.source.dependencies import file_dependencies
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.drawings import DependencyRecorder, Report
 from mkdocs_bmvis.element import TABLE, Element, attributes_of_list
@@ -104,9 +102,7 @@ def draw_table(
         report: a function that is called with each problem and its location.
     """
     options, entries, links, anchor, location = table
-    if options.data:
-        models.add(file_dependencies([str(Path(settings.cwd, options.data))]))
-    own, data = own_columns(options, settings, sources)
+    own, data = own_columns(options, models, settings, sources)
 
     def build(entry: Entry, request: ModelRequest) -> Model:
         return request_model(models, request, settings, sources, lambda drift: report(drift, entry.location)).model

@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from bmvis.child import git_commands
-from bmvis.child.command_scripts import MAX_MODULES, kind_of, modules_of, script_text
+from bmvis.child.command_scripts import MAX_MODULES, kind_of, modules_of, read_scripts, script_text
 from bmvis.child.command_words import QUOTED, is_python, shell_words, words_of
 
 _MAX_FOLDERS = 5
@@ -81,8 +81,7 @@ def named_variables(command: object, files: Iterable[str] = ()) -> set[str]:
         found |= {word for word in words if _VARIABLE.fullmatch(word)}
     parts = [part for part in command if isinstance(part, str)] if isinstance(command, list | tuple) else []
     codes = [part for before, part in pairwise(parts) if before == "-c" and is_python(parts[0])]
-    scripts = [(kind_of(Path(file)), script_text(Path(file))) for file in islice(files, MAX_MODULES)]
-    for kind, text in [*scripts, *(("python", code) for code in codes)]:
+    for kind, text in [*read_scripts(files), *(("python", code) for code in codes)]:
         names = _SHELL_VARIABLE.findall(text) if kind == "shell" else []
         if kind == "python" and _ENVIRONMENT.search(text):
             names = [one for one in QUOTED.findall(text) if _VARIABLE.fullmatch(one)]
@@ -100,11 +99,8 @@ def named_repositories(command: object, folder: object, files: Iterable[str] = (
     """
     here = working_directory(folder)
     found = set(git_commands.whole_repositories(words_of(command), here))
-    for file in map(Path, islice(files, MAX_MODULES)):
-        kind = kind_of(file)
-        words = shell_words(script_text(file)) if kind == "shell" else []
-        if kind == "python":
-            words = git_commands.quoted_git(QUOTED.findall(script_text(file)))
+    for kind, text in read_scripts(files):
+        words = shell_words(text) if kind == "shell" else git_commands.quoted_git(QUOTED.findall(text))
         found.update(git_commands.whole_repositories(words, here))
     return found
 

@@ -6,21 +6,22 @@ import ast
 import os
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from bmvis.untrusted.regular_file import read_regular
+from bmvis.untrusted.regular_file import text_or_nothing
 
 MAX_MODULES = 200
 _MAX_SCRIPT_BYTES = 100_000
 _SHEBANG = re.compile(r"#!.*\b(?:(sh|bash|zsh|dash)|(python|pypy)[\d.]*)\b")
-_PATH_LIKE_FILES = ("makefile", "gnumakefile", "justfile")
+_MAKEFILES = ("makefile", "gnumakefile", "justfile")
 ScriptKind = Literal["shell", "python", ""]
 
 
 def kind_of(file: Path) -> ScriptKind:
     """Return whether a file is a shell script, which a makefile is too, or a Python script."""
-    if file.suffix in (".sh", ".bash", ".mk") or file.name.lower() in _PATH_LIKE_FILES:
+    if file.suffix in (".sh", ".bash", ".mk") or file.name.lower() in _MAKEFILES:
         return "shell"
     if file.suffix == ".py":
         return "python"
@@ -30,10 +31,14 @@ def kind_of(file: Path) -> ScriptKind:
 
 def script_text(script: Path) -> str:
     """Return the text of a script; '' if it cannot be read, or is large."""
-    try:
-        return read_regular(script, _MAX_SCRIPT_BYTES).decode(errors="replace")
-    except (OSError, ValueError):
-        return ""
+    return text_or_nothing(script, _MAX_SCRIPT_BYTES)
+
+
+def read_scripts(files: Iterable[str]) -> Iterator[tuple[ScriptKind, str]]:
+    """Yield the kind and the text of each script among the first files."""
+    for file in map(Path, islice(files, MAX_MODULES)):
+        if kind := kind_of(file):
+            yield kind, script_text(file)
 
 
 def modules_of(script: Path, path: Iterable[str] = ()) -> list[str]:

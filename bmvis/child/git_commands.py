@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from bmvis.untrusted.regular_file import read_regular
+from bmvis.untrusted.regular_file import text_or_nothing
 
 _OF_COMMITS = frozenset(
     (
@@ -49,7 +49,7 @@ def commit_files(words: list[str], here: str) -> Iterator[str]:
     for top in _repositories(words, here):
         git = top / ".git"
         if os.path.isdir(git):
-            branch = _text(git / "HEAD").removeprefix("ref:").strip()
+            branch = text_or_nothing(git / "HEAD", _MAX_HEAD_BYTES).removeprefix("ref:").strip()
             for name in ("HEAD", "packed-refs", "refs/tags", *([branch] if branch.startswith("refs/") else [])):
                 yield os.path.normpath(git / name)
 
@@ -87,13 +87,6 @@ def _repositories(words: list[str], here: str) -> Iterator[Path]:
 
 def _top(folder: str) -> Path | None:
     return next((path for path in (Path(folder), *Path(folder).parents) if (path / ".git").exists()), None)
-
-
-def _text(file: Path) -> str:
-    try:
-        return read_regular(file, _MAX_HEAD_BYTES).decode(errors="replace")
-    except (OSError, ValueError):
-        return ""
 
 
 def quoted_git(texts: Iterable[str]) -> list[str]:

@@ -72,7 +72,7 @@ def _called_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
         name = pending.pop()
         for method in methods.get(name, ()):
             yield name, method
-            names = set(_mentioned_names(method.__code__))
+            names = _mentioned_names(method.__code__)
             new = sorted(names & methods.keys() - seen)
             seen.update(new)
             pending += new
@@ -136,22 +136,25 @@ def _mentioned(function: FunctionType) -> Iterator[tuple[str, Any]]:
         except ValueError:
             continue  # not set yet
     variables: Mapping[str, Any] = function.__globals__
-    for name in sorted(set(_names(function.__code__))):
+    for name in sorted(_global_names(function.__code__)):
         if name[:2] != "__" and name in variables:
             yield name, variables[name]
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """Yield the names of global variables in code, and in functions inside it."""
-    yield from (str(step.argval) for step in dis.get_instructions(code) if step.opname in _GLOBAL)
-    for constant in code.co_consts:
-        if type(constant) is CodeType:
-            yield from _names(constant)
+def _global_names(code: CodeType) -> set[str]:
+    """Return the names of global variables in code, and in functions inside it."""
+    steps = (step for part in _with_inner(code) for step in dis.get_instructions(part))
+    return {str(step.argval) for step in steps if step.opname in _GLOBAL}
 
 
-def _mentioned_names(code: CodeType) -> Iterator[str]:
-    """Yield the names of attributes and global variables in code, and in functions inside it."""
-    yield from code.co_names
+def _mentioned_names(code: CodeType) -> set[str]:
+    """Return the names of attributes and global variables in code, and in functions inside it."""
+    return {name for part in _with_inner(code) for name in part.co_names}
+
+
+def _with_inner(code: CodeType) -> Iterator[CodeType]:
+    """Yield code, and that of the functions inside it."""
+    yield code
     for constant in code.co_consts:
         if type(constant) is CodeType:
-            yield from _mentioned_names(constant)
+            yield from _with_inner(constant)

@@ -43,3 +43,11 @@ def read_regular(file: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(file))
     return content
+
+
+def text_or_nothing(file: Path, limit: int) -> str:
+    """Return the text of a regular file; '' if it cannot be read, or has more than `limit` bytes."""
+    try:
+        return read_regular(file, limit).decode(errors="replace")
+    except (OSError, ValueError):
+        return ""

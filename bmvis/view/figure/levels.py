@@ -68,6 +68,8 @@ class Figures:
 
         A list of modules, which is not called itself, represents the modules in it.
         """
+        if not patterns:
+            return set()
         called = dict.fromkeys(call.path for call in self.flow.calls)
         paths = [*called, *(path for path in self.model.paths if path not in called)]
         matched = {paths[index] for pattern in patterns for index in address.find(paths, pattern)}

@@ -28,12 +28,12 @@ Pins = Mapping[Pin, float]
 def outward_pins(grid: Grid) -> dict[Pin, float]:
     """Return the pins of frames in a grid that make a line straight if they are farther out."""
     found: dict[Pin, float] = {}
+    cells = {cell.key: cell for cell in grid.cells}
     for (net, key), piece in grid.pieces.items():
-        target = next(cell for cell in grid.cells if cell.key == key)
         xs = _vertical_lines(piece.points)
         if len(xs) > 1:
             for pin, distance in (
-                *_outward(target, net, True, xs[-1], xs[-2]),
+                *_outward(cells[key], net, True, xs[-1], xs[-2]),
                 *_outward(piece.source, net, False, xs[0], xs[1]),
             ):
                 found[pin] = max(distance, found.get(pin, 0))
