@@ -61,7 +61,7 @@ class Tab:
         """Give the page to the next test: remove what this test left in it."""
         for event, listener in self._listeners:
             self.page.remove_listener(event, listener)
-        self.page.unroute_all()
+        self.page.unroute_all(behavior="ignoreErrors")  # of requests that no test waits for, such as fonts
         for other in self.page.context.pages:
             if other is not self.page:
                 other.close()
