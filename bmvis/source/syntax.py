@@ -34,11 +34,19 @@ _SEES_TEXT = re.compile(
     rb"\b(inspect|linecache|traceback|tokenize|pydoc|doctest|dis|marshal|dill|cloudpickle|settrace|setprofile|exc_info"
     rb"|currentframe|_getframe|_current_frames|findsource|get_source|get_code|get_data|source_to_code|meta_path"
     rb"|path_hooks|SourceFileLoader|SourceLoader|stack_info|findCaller|format_exc|addaudithook|showwarning|formatwarning"
+    rb"|faulthandler|asyncio|cProfile|profiler|pstats|tracemalloc|monitoring|bdb|pdb|unittest|CapturedTraceback|stack_traces?"
+    rb"|import (trace|profile)"
     rb"|co_\w+|f_back|f_code|f_frame|gi_code|gi_frame|cr_code|cr_frame|ag_code|tb_\w+)\b"
     rb"|__code__|__traceback__|__loader__|lineno|line_number|getsource|getframe|getcomments|with_traceback",
 )
 """Names by which code can see its own text, line numbers or frames."""
-_SEES_DOCSTRINGS = re.compile(rb"__doc__|doc_?string|getdoc|docopt|\b(ply|yacc|sly)\b", re.IGNORECASE)
+_SEES_DOCSTRINGS = re.compile(
+    rb"__doc__|doc_?string|getdoc|docopt|json_?schema|__dict__|__prepare__|metaclass|\btype\.__new__|\(type\)"
+    rb"|\b(vars|dir|globals|locals|getmembers)\b|\b(ply|yacc|sly)\b"
+    rb"|\b(click|typer|fire|tyro|plac|clize|argh|cyclopts|jsonargparse|simple_parsing)\b",
+    re.IGNORECASE,
+)
+"""Names by which code, or a library that makes command lines or grammars of docstrings, can see docstrings."""
 _LINE = re.compile(r"\bline:? ?\d|\.py\b", re.IGNORECASE)
 _ENCODINGS = frozenset({"utf-8", "utf-8-sig", "ascii", "us-ascii", "iso-8859-1"})
 _WITH_DOCSTRINGS, _WITHOUT_DOCSTRINGS = "d", "s"
@@ -95,20 +103,29 @@ def _digest(text: bytes, mode: str) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
-        if mode == _WITHOUT_DOCSTRINGS:
-            _remove_docstrings(tree)
+        _simplify(tree, keeps_docstrings=mode == _WITH_DOCSTRINGS)
         dumped = f"{sys.version}\0{ast.dump(tree)}"
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     return mode + fingerprint.of_bytes(dumped.encode(errors="surrogatepass"))
 
 
-def _remove_docstrings(tree: ast.Module) -> None:
+def _simplify(tree: ast.Module, *, keeps_docstrings: bool) -> None:
+    """Remove what no code can see: what formatters change, and docstrings unless `keeps_docstrings`."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                del node.body[: isinstance(first.value.value, str)]
+        match node:
+            case ast.Constant(kind="u"):
+                node.kind = None  # u"text"
+            case ast.Delete(targets=[ast.Tuple(elts=[_, *_] as deleted)]):
+                node.targets = deleted  # del (a, b)
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef() if not keeps_docstrings:
+                _remove_docstring(node.body)
+
+
+def _remove_docstring(body: list[ast.stmt]) -> None:
+    match body:
+        case [ast.Expr(value=ast.Constant(value=str())), *_]:
+            del body[0]
 
 
 def _has_line_numbers(model: Model) -> bool:

@@ -14,6 +14,8 @@ BLOCKS = '''\
 from torch import nn
 
 SIZE = 3  # columns
+UNUSED = UNSEEN = 0
+del UNUSED, UNSEEN
 
 
 class Block(nn.Linear):
@@ -28,6 +30,12 @@ MODELS = {
     "located": "from pathlib import Path\n    root = Path(__file__).resolve().parent; return Block()",
     "signed": "import inspect\n    return nn.Linear(len(inspect.signature(Block).parameters) + 1, 1)",
     "documented": "return nn.Linear(len(Block.__doc__), 1)",
+    "listed_by_vars": "return nn.Linear(sum(len(str(value)) for value in vars(Block).values()), 1)",
+    "listed_by_dict": "return nn.Linear(sum(len(str(value)) for value in Block.__dict__.values()), 1)",
+    "listed_by_dir": "return nn.Linear(sum(len(str(getattr(blocks, name))) for name in dir(blocks)), 1)",
+    "listed_by_globals": "return nn.Linear(len(globals()), 1)",
+    "seen_by_a_metaclass": "class Meta(type): pass\n    return Block()",
+    "seen_by_click": "import click; return nn.Linear(len(click.command()(Block.__init__).help), 1)",
     "documented_by_inspect": "import inspect\n    return nn.Linear(len(inspect.getdoc(Block)), 1)",
     "read": "return nn.Linear(len(open(blocks.__file__).read()), 1)",
     "read_by_inspect": "import inspect\n    return nn.Linear(len(inspect.getsource(Block)), 1)",
@@ -36,11 +44,18 @@ MODELS = {
     "measured": "import os\n    return nn.Linear(os.stat(blocks.__file__).st_size, 1)",
     "copied": "import shutil\n    shutil.copy(blocks.__file__, '/dev/null'); return Block()",
     "numbered": "return nn.Linear(Block.__init__.__code__.co_firstlineno, 1)",
+    "profiled": "import cProfile; cProfile.Profile().runcall(Block); return Block()",
+    "dumped": "import faulthandler; faulthandler.dump_traceback(open('/dev/null', 'w')); return Block()",
+    "awaited": "import asyncio; return Block()",
     "framed": "import sys\n    return nn.Linear(sys._getframe().f_lineno, 1)",
     "scripted": "import torch\n    return torch.jit.script(Block())",
     "run": "import runpy\n    return runpy.run_path(blocks.__file__)['Block']()",
     "uncallable": "return Block()",
 }
+DOCUMENTED = {name for name in MODELS if name.startswith(("documented", "listed_", "seen_"))} - {
+    "documented_by_inspect"
+}
+"""Models whose code sees docstrings, but no comments and line numbers."""
 INPUTS = {"uncallable": "float32[1, 7]"}
 
 
@@ -101,10 +116,12 @@ SAME = {"plain", "located", "signed"}
         pytest.param("# columns", "# the number of columns", id="comment"),
         pytest.param("SIZE = 3", "\n\nSIZE  =  (3)", id="layout"),
         pytest.param('"""Blocks."""\n', "'''Blocks.'''\n# and more\n", id="quotes"),
+        pytest.param('"""Blocks."""', 'u"""Blocks."""', id="prefix"),
+        pytest.param("del UNUSED, UNSEEN", "del (UNUSED, UNSEEN)", id="parentheses after del"),
     ],
 )
 def test_edit_of_comments_and_layout(edited, old, new):
-    assert edited(old, new) == MODELS.keys() - SAME - {"documented"}
+    assert edited(old, new) == MODELS.keys() - SAME - DOCUMENTED
 
 
 @pytest.mark.parametrize(("old", "new"), [("A block.", "One block."), ('    """Create a block."""\n', "")])
@@ -120,6 +137,7 @@ def test_edit_of_docstrings_keeps_models_that_do_not_read_them(edited, old, new)
         pytest.param("(SIZE, 2)", "(in_features=SIZE, out_features=2)", id="call"),
         pytest.param("SIZE = 3", "SIZE = 3\nSIZE", id="statement"),
         pytest.param("SIZE = 3", "SIZE = 3 (", id="syntax error"),
+        pytest.param("del UNUSED, UNSEEN", "del UNUSED, UNSEEN, SIZE", id="another name after del"),
         pytest.param('"""Blocks."""', '# coding: utf-7\n"""Blocks."""', id="another encoding"),
     ],
 )
