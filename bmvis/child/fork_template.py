@@ -59,6 +59,8 @@ class Template:
     """The library that was requested of this template, by the module of the reference."""
     not_preloadable: set[str] = field(default_factory=set)
     """Modules that cannot be preloaded: their import fails, starts threads, or changes what other models see."""
+    refusals: set[tuple[object, ...]] = field(default_factory=set)
+    """Libraries whose template refused a model, because its project has a module with the name of a preloaded one."""
     has_changed_state: bool = False
     """Whether this process has imported a module that changes what other models see."""
     _was_built: bool = False
@@ -124,6 +126,11 @@ class Template:
             return None
         return wanted
 
+    def unwanted(self, job: Job) -> set[str]:
+        """Return the modules that no template preloads for a model, which therefore imports them itself."""
+        refused = {str(refusal[0]) for refusal in self.refusals if refusal == _refusal(str(refusal[0]), job)}
+        return self.not_preloadable | refused
+
     def _learn(self, note: EndMessage) -> None:
         if not self._was_built and self.loaded.packages:
             self._was_built = True
@@ -150,6 +157,9 @@ class Template:
     def _pass_on(self, job: Job, wanted: Wanted) -> Outcome | None:
         """Let a template that has imported the requested library build the model; return None if there is none."""
         module = wanted.module
+        refusal = _refusal(module, job)
+        if refusal in self.refusals:
+            return None
         job = msgspec.structs.replace(job, folders=(*job.folders, *wanted.folders))
         if module not in self.parts:
             if len(self.parts) >= MAX_PARTS:
@@ -164,6 +174,8 @@ class Template:
         if outcome is None:
             self.not_preloadable.add(module)
             self.drop(module)
+        elif outcome.status == "refused" and not wanted.folders:
+            self.refusals.add(refusal)
         return None if outcome is None or outcome.status == "refused" else outcome
 
     def drop(self, module: str) -> None:
@@ -180,7 +192,7 @@ class Template:
         self.leave()
         self.parent = parent
         self.loaded = Loaded(packages=(*self.loaded.packages, module), base=self.loaded.base)
-        self.parts, self.routes, self._was_built, self._state = {}, {}, False, None
+        self.parts, self.routes, self.refusals, self._was_built, self._state = {}, {}, set(), False, None
         self.tracker.install()  # a library can read files of the project, or look for optional modules
         enter_folder(request)
         self.tracker.record.paths.set_roots(replies.project_folders(request))
@@ -216,6 +228,12 @@ class Template:
 
 def _route_key(job: Job) -> tuple[object, ...]:
     return job.request.reference.partition(":")[0], job.request.path, job.request.cwd
+
+
+def _refusal(module: str, job: Job) -> tuple[object, ...]:
+    """Return what a refusal depends on: the library, and the entries of folders that can have other modules."""
+    folders = (*job.request.path, *job.folders)
+    return module, folders, tuple(file_states(folders))
 
 
 def _has_initialized_cuda() -> bool:

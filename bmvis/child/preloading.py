@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder
 from itertools import islice, pairwise
@@ -99,11 +99,15 @@ class LibraryFinder:
     Args:
         loaded: the imports of the template.
         want: ends the process and sends a note to the template.
+        unwanted: modules that the template does not preload. After the first one, nothing is preloaded: the model would
+            see its libraries in another order.
     """
 
-    def __init__(self, loaded: Loaded, want: Callable[[Wanted], None]) -> None:
+    def __init__(self, loaded: Loaded, want: Callable[[Wanted], None], unwanted: Collection[str] = frozenset()) -> None:
         self._loaded = loaded
         self._want = want
+        self._unwanted = unwanted
+        self._is_stopped = False
         self._environment = dict(os.environ)
         self._path = list(sys.path)
         self._directory = os.getcwd()
@@ -118,10 +122,14 @@ class LibraryFinder:
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Find a module as Python does. If it is to be preloaded, this ends the process and does not return."""
         spec = PathFinder.find_spec(name, path, target)
-        if spec is not None and is_library(spec.origin) and time.process_time() < MAX_SECONDS:
-            wanted = self._wanted(name, sys._getframe(1))
-            if wanted is not None and self._is_clean():
-                self._want(wanted)
+        if self._is_stopped or spec is None or not is_library(spec.origin) or time.process_time() >= MAX_SECONDS:
+            return spec
+        wanted = self._wanted(name, sys._getframe(1))
+        if wanted is not None and wanted.module in self._unwanted:
+            self._is_stopped = True
+            self._roots.clear()  # the sizes of imports are not known from here on
+        elif wanted is not None and self._is_clean():
+            self._want(wanted)
         return spec
 
     def _wanted(self, name: str, frame: FrameType) -> Wanted | None:

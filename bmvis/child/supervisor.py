@@ -45,6 +45,8 @@ class _Supervisor:
         self._directory = directory
         self._path = path
         self._first: ChildProcess | None = None
+        self._can_fork = True
+        """Whether no template has refused to fork. The next one would import torch in vain."""
 
     def serve(self) -> None:
         while data := self._parent.recv(MAX_MESSAGE):
@@ -52,10 +54,12 @@ class _Supervisor:
             self._parent.send(msgspec.msgpack.encode(outcome))
 
     def _outcome(self, job: Job) -> Outcome:
+        if not self._can_fork:
+            return Outcome("refused")
         if self._first is None:
             self._first = fork(self._serve)
             if not supervision.is_ready(self._first.socket, self._parent, job, _GRACE):
-                self._end_first()
+                self._can_fork = self._end_first().code != REFUSED
                 return Outcome("refused")  # torch cannot be imported, or starts threads: a single process reports more
         return supervision.ask(self._first.socket, self._parent, job, _GRACE) or self._end_first()
 
@@ -72,7 +76,7 @@ class _Supervisor:
         process_tree.end_children()
         if code is None:
             return Outcome("timed out")
-        return Outcome("refused") if code == REFUSED else Outcome("ended", code)
+        return Outcome("refused" if code == REFUSED else "ended", code)
 
     def _serve(self, parent: socket.socket) -> NoReturn:
         """Become the first template, which imports torch."""

@@ -236,6 +236,69 @@ def test_library_that_cannot_be_preloaded_leaves_no_descriptor_in_later_models(t
         assert source.resolve("zoo:count('after')").model == before
 
 
+def add_library(folder, name, code):
+    """Create a distribution with a package of 31 modules: smaller ones are not preloaded."""
+    package = folder / name
+    package.mkdir(parents=True)
+    (folder / f"{name}-1.0.dist-info").mkdir()
+    for number in range(30):
+        (package / f"part{number}.py").touch()
+    parts = f"import importlib\nfor number in range(30): importlib.import_module(f'{name}.part{{number}}')\n"
+    (package / "__init__.py").write_text(f"{parts}{code}\n")
+    return folder
+
+
+THREAD = "import threading, time; threading.Thread(target=time.sleep, args=(600,), daemon=True).start()"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks model processes")
+@pytest.mark.parametrize(
+    ("code", "is_renamed"),
+    [
+        pytest.param("import second_library", False, id="project has a module of the name"),
+        pytest.param("import second_library", True, id="until it is renamed"),
+        pytest.param(THREAD, False, id="starts a thread"),
+    ],
+)
+def test_model_is_started_once_if_its_library_is_known_not_to_be_preloaded(code, is_renamed, tmp_path, monkeypatch):
+    libraries = add_library(tmp_path / "site-packages", "first_library", code)
+    add_library(libraries, "second_library", "")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "second_library.py").touch()
+    for number in range(4):
+        (project / f"zoo{number}.py").write_text(
+            "import os\nfrom torch import nn\nopen('starts', 'a').write('x')\nimport first_library\n"
+            "def build(): return nn.Linear(1, 1)\n"
+        )
+    monkeypatch.syspath_prepend(str(libraries))
+    starts = []
+    with Source(project, path=["."]) as source:
+        for number in range(4):
+            if is_renamed and number == 2:
+                (project / "second_library.py").rename(project / "third_library.py")
+            (project / "starts").write_text("")
+            assert source.resolve(f"zoo{number}:build").model.root.type == "Linear"
+            starts.append(len((project / "starts").read_text()))
+    assert starts == ([2, 1, 2, 2] if is_renamed else [2, 1, 1, 1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks model processes")
+def test_process_that_cannot_fork_imports_torch_once(tmp_path, monkeypatch):
+    """A backend of torch that starts a thread is imported with it: https://docs.pytorch.org/tutorials/unstable/python_extension_autoload.html."""
+    libraries = add_library(
+        tmp_path / "site-packages", "backend", f"def load(): open({str(tmp_path / 'log')!r}, 'a').write('x'); {THREAD}"
+    )
+    (libraries / "backend-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: backend\nVersion: 1.0\n")
+    (libraries / "backend-1.0.dist-info/entry_points.txt").write_text("[torch.backends]\nbackend = backend:load\n")
+    (tmp_path / "zoo.py").write_text("from torch import nn\ndef build(size): return nn.Linear(size, 1)\n")
+    monkeypatch.syspath_prepend(str(libraries))
+    with Source(tmp_path, path=["."]) as source:
+        for size in (1, 2, 3):
+            assert source.resolve(f"zoo:build({size})").model.root.type == "Linear"
+    assert (tmp_path / "log").read_text() == "x" * 4  # in the process that would fork, and for each model
+
+
 EFFECTS = {
     "class of the library": "import effects\nclass Fast(effects.Block): pass\neffects.Block = Fast\n",
     "method of the library": "import effects\neffects.Block.extra_repr = lambda self: 'fast'\n",
