@@ -4,14 +4,17 @@ Runs in a template, after it has imported a module that one model has requested.
 import, the template must not be used for them: kernel libraries replace classes of other modules when imported, or
 register hooks for all modules. https://github.com/linkedin/Liger-Kernel
 
-New names of a module, new keys of a registry, and private caches don't count: nearly every import makes them.
+New items of a registry count: a model can list what is registered. The names of submodules don't count, nor what a
+library keeps for itself (`_OWN_CACHES`).
 """
 
 from __future__ import annotations
 
 import builtins
+import logging
 import operator
 import os
+import random
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -28,14 +31,22 @@ _HOOKS = "torch.nn.modules.module._global_"
 """The start of the names of the dictionaries with hooks for all modules."""
 
 
-_NO_HOLDERS = frozenset(
-    {NoneType, bool, int, float, str, bytes, tuple, list, FunctionType, BuiltinFunctionType, ModuleType}
-)
+_NO_HOLDERS = frozenset({NoneType, bool, int, float, str, bytes, tuple, FunctionType, BuiltinFunctionType, ModuleType})
 """Types whose instances are not searched for changes."""
+_CONTAINERS = (dict, list, set)
+_OWN_CACHES = frozenset(
+    (
+        "transformers.utils.generic._registered_model_output_types",
+        *(f"transformers.models.auto.auto_mappings.{kind}_MAPPING_NAMES" for kind in (
+            "FEATURE_EXTRACTOR", "IMAGE_PROCESSOR", "PROCESSOR", "VIDEO_PROCESSOR",
+        )),
+    )
+)  # fmt: skip
+"""Registries of processors and output classes, to which imports of transformers add. No model is built from them."""
 
 
 class _Holder(NamedTuple):
-    """An object of a library that contains others: a class, a dictionary, or an instance."""
+    """An object of a library that contains others: a class, a dictionary, a list, a set, or an instance."""
 
     name: str
     value: object
@@ -80,15 +91,24 @@ class ProcessState:
                 known = self._modules.get(name)
                 if known is None or known.module is not module or not _is_same(known.names, vars(module)):
                     self._modules[name] = _ModuleState(module, dict(vars(module)))
-                    if _has_holders(name, module):
-                        self._record_holders(name, module)
+                    self._record_holders(name, module, is_library=_has_holders(name, module))
 
-    def _record_holders(self, name: str, module: ModuleType) -> None:
+    def _record_holders(self, name: str, module: ModuleType, *, is_library: bool) -> None:
         for key, value in list(vars(module).items()):
-            if type(value) not in _NO_HOLDERS and id(value) not in self._holders and _is_defining_module(name, value):
-                members = _members(value)
-                if members is not None:
-                    self._holders[id(value)] = _Holder(f"{name}.{key}", value, dict(members))
+            if not is_library and not isinstance(value, type):
+                continue  # of the standard library, only classes
+            if _may_hold(value) and id(value) not in self._holders and _is_defining_module(name, value):
+                members = self._record_holder(f"{name}.{key}", value)
+                for inner, contained in members.items() if not isinstance(value, _CONTAINERS) else ():
+                    if isinstance(contained, _CONTAINERS) and id(contained) not in self._holders:
+                        self._record_holder(f"{name}.{key}.{inner}", contained)
+
+    def _record_holder(self, name: str, value: object) -> Mapping[Any, object]:
+        members = _members(value)
+        if members is None or name in _OWN_CACHES:
+            return {}
+        self._holders[id(value)] = _Holder(name, value, dict(members))
+        return members
 
     def _changes(self) -> Iterator[str]:
         now = _settings()
@@ -96,6 +116,7 @@ class ProcessState:
         for name, (module, names) in self._modules.items():
             if not _is_same(names, vars(module)):
                 yield from (f"{name}.{key}" for key in _rebound(name, module, names))
+            yield from (f"{name}.{key}" for key in _added(name, module, names))
         for key, holder in self._holders.items():
             members = _members(holder.value) or {}
             if not _is_same(holder.members, members):
@@ -106,13 +127,20 @@ class ProcessState:
 
 def _settings() -> dict[str, object]:
     """Return what is neither in a module nor in a class."""
+    torch = sys.modules["torch"]
     return {
         "os.environ": {name: value for name, value in os.environ.items() if not name.startswith("TORCH")},
         "the working directory": os.getcwd(),
         "sys.path": list(sys.path),
         "sys.meta_path": list(sys.meta_path),
         "builtins": set(vars(builtins)),
-        "the default dtype": sys.modules["torch"].get_default_dtype(),
+        "the default dtype": torch.get_default_dtype(),
+        "the default device": getattr(torch, "get_default_device", str)(),  # since PyTorch 2.3
+        "the grad mode": torch.is_grad_enabled(),
+        "the random seed of torch": torch.initial_seed(),
+        "the random state": hash(random.getstate()),
+        "the recursion limit": sys.getrecursionlimit(),
+        "the log level": (logging.root.level, logging.root.manager.disable),
         "warnings.filters": sum(found[0] == "error" for found in warnings.filters),
     }
 
@@ -141,8 +169,16 @@ def _is_same(before: Mapping[Any, object], now: Mapping[Any, object]) -> bool:
     return len(before) == len(now) and all(map(operator.is_, before.values(), now.values()))
 
 
+def _may_hold(value: object) -> bool:
+    return type(value) not in _NO_HOLDERS and not isinstance(value, ModuleType)
+
+
 def _members(value: object) -> Mapping[Any, object] | None:
-    """Return what a class, a dictionary or an instance contains now; None for other objects."""
+    """Return what a class, a container or an instance contains now; None for other objects."""
+    if isinstance(value, list):
+        return dict(enumerate(list.__iter__(value)))
+    if isinstance(value, set):
+        return {id(item): item for item in set.__iter__(value)}
     if isinstance(value, dict):
         # Without the code of a subclass: the lazy mappings of transformers import all models when they are read.
         return value if type(value) is dict else dict(dict.items(value))
@@ -166,6 +202,15 @@ def _rebound(name: str, module: ModuleType, before: Mapping[str, object]) -> Ite
             yield key
 
 
+def _added(name: str, module: ModuleType, before: Mapping[str, object]) -> Iterator[str]:
+    """Yield the new names of a library's module, without submodules and what a lazy module imports for itself."""
+    if _is_torch(name) or type(module) is not ModuleType or "__getattr__" in before or not _has_holders(name, module):
+        return
+    for key in vars(module).keys() - before.keys():
+        if not isinstance(vars(module)[key], ModuleType):
+            yield key
+
+
 def _is_rebound(module: str, before: object, now: object) -> bool:
     """Return whether a name was bound to another object that matters to models."""
     if isinstance(before, ModuleType) and isinstance(now, ModuleType):
@@ -176,15 +221,18 @@ def _is_rebound(module: str, before: object, now: object) -> bool:
 def _has_changed(holder: _Holder, now: Mapping[Any, object]) -> bool:
     if holder.name.startswith(_HOOKS):
         return now.keys() != holder.members.keys()
-    changed = _changed_members(holder.members, now, is_class=isinstance(holder.value, type))
+    changed = list(_changed_members(holder, now))
+    if isinstance(holder.value, _CONTAINERS) and not changed:
+        return not _is_torch(holder.name) and len(now) < len(holder.members)
     return any(not _is_torch(holder.name) or _is_foreign(value) for value in changed)
 
 
-def _changed_members(before: Mapping[Any, object], now: Mapping[Any, object], *, is_class: bool) -> Iterator[object]:
-    """Yield each value that is new for an old key, and for classes also values of new public names."""
+def _changed_members(holder: _Holder, now: Mapping[Any, object]) -> Iterator[object]:
+    """Yield each value that is new for an old key, and those of new items and new public names of classes."""
+    before, is_container = holder.members, isinstance(holder.value, _CONTAINERS)
     for key, value in now.items():
         if key not in before:
-            if is_class and not str(key).startswith("_"):
+            if is_container or (isinstance(holder.value, type) and not str(key).startswith("_")):
                 yield value
         elif before[key] is not value and (callable(value) or not str(key).startswith("_")):
             yield value

@@ -51,35 +51,28 @@ def test_lazy_objects_are_recorded_without_their_code(library):
     assert state.change() == "lazylib.MODELS"
 
 
-def test_new_keys_of_a_registry_are_no_effect(library):
+def test_new_key_of_a_registry_is_an_effect(library):
     state = ProcessState()
     dict.__setitem__(library.MODELS, "gpt2", len)
-    assert state.change() == ""
-
-
-def test_second_import_is_compared_with_the_first(library):
-    state = ProcessState()
-    dict.__setitem__(library.MODELS, "gpt2", 1)
-    library.LATE = {"width": 1}
-    assert state.change() == ""
-    library.LATE["width"] = 2
-    assert state.change() == "lazylib.LATE"
-
-
-def test_module_of_an_earlier_import_is_compared(library):
-    state = ProcessState()
-    library.late = len
-    assert state.change() == ""
-    library.late = max
-    assert state.change() == "lazylib.late"
-
-
-def test_key_of_an_earlier_import_is_compared(library):
-    state = ProcessState()
-    dict.__setitem__(library.MODELS, "gpt2", len)
-    assert state.change() == ""
-    dict.__setitem__(library.MODELS, "gpt2", max)
     assert state.change() == "lazylib.MODELS"
+
+
+def test_registry_that_no_model_is_built_from_is_no_effect(library, monkeypatch):
+    monkeypatch.setattr(import_effects, "_OWN_CACHES", frozenset(["lazylib.MODELS"]))
+    state = ProcessState()
+    dict.__setitem__(library.MODELS, "gpt2", len)
+    assert state.change() == ""
+
+
+def test_registry_of_a_later_import_is_compared(library, monkeypatch):
+    state = ProcessState()
+    later = ModuleType("lazylib.later")
+    later.__file__ = library.__file__
+    later.LATE = {"width": 1}
+    monkeypatch.setitem(sys.modules, "lazylib.later", later)
+    assert state.change() == ""
+    later.LATE["width"] = 2
+    assert state.change() == "lazylib.later.LATE"
 
 
 def test_class_of_torch_that_replaces_a_class_of_a_library_is_an_effect(library):

@@ -321,13 +321,28 @@ EFFECTS = {
     "default dtype": "import torch\ntorch.set_default_dtype(torch.float64)\n",
     "working directory": "import os\nos.chdir('/')\n",
     "warnings": "import warnings\nwarnings.simplefilter('error')\n",
+    "new key": "import effects\neffects.CONFIG['new'] = 1\n",
+    "new item of a list": "import effects\neffects.NAMES.append('new')\n",
+    "new item of a set": "import effects\neffects.KINDS.add('new')\n",
+    "item that goes": "import effects\neffects.NAMES.remove('net')\n",
+    "private registry": "import effects\neffects._registered['new'] = len\n",
+    "registry of a class": "import effects\nclass Wide(effects.Plugin): pass\n",
+    "registry in an instance": "import effects\neffects.MODELS.found['new'] = len\n",
+    "new name": "import effects\neffects.NEW = 1\n",
+    "method of a class of the standard library": "import json\njson.JSONEncoder.default = lambda self, one: 9\n",
+    "default device": "import torch\ntorch.set_default_device('meta')\n",
+    "grad mode": "import torch\ntorch.set_grad_enabled(False)\n",
+    "seed": "import random\nrandom.seed(0)\n",
+    "seed of torch": "import torch\ntorch.manual_seed(0)\n",
+    "recursion limit": "import sys\nsys.setrecursionlimit(5000)\n",
+    "log level": "import logging\nlogging.disable(logging.ERROR)\n",
 }
 """Submodules of an installed library whose import changes something that a later model can observe."""
 HARMLESS = {
-    "new name": "import effects\neffects.NEW = 1\n",
-    "new key": "import effects\neffects.CONFIG['new'] = 1\n",
     "private cache": "import effects\neffects._cache = {}\n",
     "new class": "import effects\nclass Wide(effects.Block): pass\n",
+    "another submodule": "import effects.other\n",
+    "name that a lazy module adds": "import effects.lazy\neffects.lazy.Net\n",
 }
 LIBRARY = """
 import types
@@ -335,8 +350,23 @@ from torch import nn
 class Block(nn.Linear): pass
 CONFIG = {"width": 3}
 WIDTH = 3
+NAMES = ["net"]
+KINDS = set()
+_registered = {}
+MODELS = types.SimpleNamespace(found={})
+class Plugin:
+    known = []
+    def __init_subclass__(cls): cls.known.append(cls)
 SETTINGS = types.SimpleNamespace(width=3)
 _cache = None
+from effects import lazy
+"""
+LAZY = """
+def __getattr__(name):
+    if name != "Net": raise AttributeError(name)
+    from effects.other import Net
+    globals()[name] = Net
+    return Net
 """
 
 
@@ -347,6 +377,8 @@ def effects(tmp_path_factory):
     library.mkdir(parents=True)
     (library.parent / "effects-1.0.dist-info").mkdir()
     (library / "__init__.py").write_text(LIBRARY)
+    (library / "lazy.py").write_text(LAZY)
+    (library / "other.py").write_text("class Net: pass")
     for number, code in enumerate({**EFFECTS, **HARMLESS}.values()):
         (library / f"part{number}.py").write_text(code)
     return library.parent
@@ -380,6 +412,19 @@ def test_import_with_an_effect_on_other_models_is_found(effect, found_effects):
 @pytest.mark.parametrize("import_", HARMLESS)
 def test_import_without_an_effect_is_preloaded(import_, found_effects):
     assert found_effects[import_] == "-"
+
+
+def test_submodule_that_one_model_imports_registers_nothing_for_others(effects, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(effects))
+    part = list(EFFECTS).index("new item of a list")
+    (tmp_path / "zoo.py").write_text(
+        "from torch import nn\n"
+        f"def more():\n    import effects.part{part}\n    return nn.Linear(len(effects.NAMES), 1)\n"
+        "def fewer():\n    import effects\n    return nn.Linear(len(effects.NAMES), 1)\n"
+    )
+    with Source(tmp_path, path=["."]) as source:
+        shapes = [source.resolve(f"zoo:{name}").model.root.parameters[0].shape for name in ("more", "more()", "fewer")]
+    assert shapes == [(1, 2), (1, 2), (1, 1)]
 
 
 @pytest.mark.parametrize("effect", ["class of the library", "hook of torch", "class replaced before a failure"])
