@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bmvis.errors import BmvisError
-from bmvis.source.dependencies import file_dependencies, first_change
+from bmvis.source.dependencies import CurrentValues, file_dependencies
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Built, Dependency, Listed, ModelRequest
@@ -81,7 +81,7 @@ class SharedSource:
         with self._lock:
             if self._timer:
                 self._timer.cancel()
-            if first_change(self._dependencies, {}):
+            if CurrentValues().first_change(self._dependencies):
                 self._end()
             if self._source is None:
                 self._source = open_source(self._settings, _zensical_session())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bmvis.worker.protocol import Dependency, DependencyKind
-
-DependencyKey = tuple[DependencyKind, str, str]
-"""A dependency without its value."""
+from bmvis.source.dependencies import DependencyKey
+from bmvis.worker.protocol import Dependency
 
 
 class WatchList:

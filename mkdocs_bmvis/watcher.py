@@ -17,9 +17,9 @@ import msgspec
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import ObservedWatch
 
-from bmvis.source.dependencies import is_changed, value_of, watched
+from bmvis.source.dependencies import DependencyKey, is_changed, value_of, watched
 from bmvis.worker.protocol import Dependency
-from mkdocs_bmvis.watch_list import DependencyKey, WatchList
+from mkdocs_bmvis.watch_list import WatchList
 
 if TYPE_CHECKING:
     from mkdocs.livereload import LiveReloadServer

@@ -17,7 +17,7 @@ from sphinx_bmvis.api_pages import report
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.link_targets import pages_with_moved_targets
 from sphinx_bmvis.outdated import record_written_files
-from sphinx_bmvis.settings import close_source
+from sphinx_bmvis.settings import close_source, digests_of
 
 
 def setup(app: Sphinx) -> None:
@@ -41,7 +41,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     domain.changed.update(dict.fromkeys(pages_with_moved_targets(env), time.time()))
     close_source(app)
     domain.remove_unrequested()
-    record_written_files(domain)
+    record_written_files(domain, digests_of(app))
     return [page for page, when in domain.changed.items() if _is_older(app.builder, page, when)]
 
 

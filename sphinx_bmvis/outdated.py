@@ -11,10 +11,11 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from bmvis.source import fingerprint
-from bmvis.source.dependencies import first_change, with_written_files
+from bmvis.source.dependencies import CurrentValues, with_written_files
+from bmvis.source.digest_memo import DigestMemo
 from bmvis.untrusted.log_text import one_line
 from sphinx_bmvis.domain import BmvisDomain, domain_of
+from sphinx_bmvis.settings import open_digests
 
 logger = logging.getLogger(__name__)
 
@@ -29,29 +30,29 @@ def outdated_pages(
 ) -> Iterable[str]:
     """Return the pages with a model that failed, or whose sources have changed."""
     domain = domain_of(env)
-    outdated = dict(_outdated(domain))
+    outdated = dict(_outdated(domain, open_digests(app)))
     for page, reason in outdated.items():
         logger.verbose("%s: a model is out of date, %s has changed", page, one_line(reason))
     return outdated.keys() | domain.pages_with(domain.failed_keys())
 
 
-def record_written_files(domain: BmvisDomain) -> None:
+def record_written_files(domain: BmvisDomain, digests: DigestMemo) -> None:
     """Record, at the end of a build, the files that factories wrote, and the fingerprint of the code of bmvis."""
     for dependencies in (domain.data["dependencies"], domain.data["listed"]):
         dependencies.update({key: with_written_files(found) for key, found in dependencies.items()})
-    domain.data["code"] = fingerprint.of_bmvis()
+    domain.data["code"] = digests.of_bmvis()
 
 
-def _outdated(domain: BmvisDomain) -> Iterator[tuple[str, str]]:
+def _outdated(domain: BmvisDomain, digests: DigestMemo) -> Iterator[tuple[str, str]]:
     """Yield each outdated page, with the dependency that changed."""
-    if domain.data["code"] != fingerprint.of_bmvis():
+    if domain.data["code"] != digests.of_bmvis():
         yield from ((page, "bmvis itself") for page in domain.requests)
         return
-    known: dict[tuple[str, str, str], str] = {}
-    changed = {key: first_change(dependencies, known) for key, dependencies in domain.data["dependencies"].items()}
+    now = CurrentValues(digests.of_installed)
+    changed = {key: now.first_change(dependencies) for key, dependencies in domain.data["dependencies"].items()}
     for page, requests in domain.requests.items():
         found = [changed[request.key] for request in requests if request.key in changed]
-        found.append(first_change(domain.data["listed"].get(page, ()), known))
+        found.append(now.first_change(domain.data["listed"].get(page, ())))
         dependency = next(filter(None, found), None)
         if dependency:
             yield page, str(dependency)

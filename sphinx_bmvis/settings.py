@@ -19,6 +19,8 @@ from sphinx.util import logging
 from bmvis.errors import OptionError
 from bmvis.options.definitions import Options
 from bmvis.options.parsing import parse_site_options
+from bmvis.source.cache_folder import CacheFolder
+from bmvis.source.digest_memo import DigestMemo
 from bmvis.source.modes import Mode
 from bmvis.untrusted.log_text import Log, forward, one_line
 from bmvis.worker.protocol import TIMEOUT
@@ -64,11 +66,26 @@ _OPEN: MutableMapping[Sphinx, Source] = WeakKeyDictionary()
 """The `Source` of each build. Galleries use it before pages are read, trees afterwards."""
 
 
+_DIGESTS: MutableMapping[Sphinx, DigestMemo] = WeakKeyDictionary()
+
+
 def source_of(app: Sphinx) -> Source:
     """Return the `Source` of a build. Its worker starts when the first model is built."""
     if app not in _OPEN:
         _OPEN[app] = _open_source(app)
     return _OPEN[app]
+
+
+def open_digests(app: Sphinx) -> DigestMemo:
+    """Start a build: return its digests of what is installed and of bmvis, which read files again."""
+    folder = _cache(app)
+    _DIGESTS[app] = DigestMemo(CacheFolder(folder) if folder else None)
+    return _DIGESTS[app]
+
+
+def digests_of(app: Sphinx) -> DigestMemo:
+    """Return the digests of a build."""
+    return _DIGESTS.get(app) or open_digests(app)
 
 
 def close_source(app: Sphinx) -> None:

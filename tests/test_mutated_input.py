@@ -28,6 +28,7 @@ from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.source import checkpoint, fingerprint
 from bmvis.source.cache import Cache
+from bmvis.source.cache_folder import CacheFolder
 from bmvis.view.layout import layout
 from bmvis.worker import reply_file
 from bmvis.worker.protocol import Answer, Built, Dependency, Request
@@ -164,8 +165,8 @@ def reply(chance: random.Random, folder: Path) -> Model:
 def cache_entry(chance: random.Random, folder: Path) -> Model:
     dependencies = (Dependency("names", "a", ""), Dependency("link", "b", ""), Dependency("modules", ".", "", "torch"))
     built = Built(sample(), ("a",), dependencies)
-    cache = Cache(folder, folder, lambda _: "")
-    place = cache._place(("zoo:build",))
+    cache = Cache(CacheFolder(folder), folder, lambda _: "")
+    place = folder / cache._file_name(("zoo:build",))
     content = changed(chance, {"built": {"type": "built", **msgspec.to_builtins(built)}, "installed": []})
     place.write_bytes(fingerprint.of_bytes(content).encode() + content)
     found = cache.get("zoo:build")

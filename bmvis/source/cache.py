@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,18 +19,14 @@ import msgspec
 from bmvis.model.consistency import inconsistency
 from bmvis.source import dependencies as dependencies_of
 from bmvis.source import fingerprint
+from bmvis.source.cache_folder import ENTRY_SUFFIX, CacheFolder
+from bmvis.source.dependencies import ModuleFolders
 from bmvis.source.pyproject import project_folder
 from bmvis.source.written_files import WrittenFiles
 from bmvis.untrusted.file_names import local, utf8
-from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.protocol import Built, Dependency, Failed, ModelRequest, Reply
 
-MAX_BYTES = 500_000_000
-"""Maximum size of all entries in bytes; the least recently used ones are removed."""
-MAX_ENTRY_BYTES = 100_000_000
 _LOG = logging.getLogger(__name__)
-_DIGEST_LENGTH = len(fingerprint.of_bytes(b""))
-_ENTRY_SUFFIX = ".bmvis"
 _WRITTEN = "written.msgpack"
 """The file with the state of files that factories wrote (`bmvis.source.written_files`)."""
 
@@ -104,29 +98,35 @@ class Cache:
     """The entries in one folder, which other builds can use or delete at the same time.
 
     Args:
-        folder: the folder of the cache, created with the first entry; it can be deleted at any time.
+        folder: the folder of the cache.
         cwd: the folder of the project.
         digest: returns the digest of the distributions in a `site-packages` folder.
         written: the files that factories wrote, if caches for several `cwd` share the folder.
+        code: the digest of the code of bmvis, if it is known.
     """
 
     def __init__(
-        self, folder: Path, cwd: Path, digest: Callable[[str], str], written: WrittenFiles | None = None
+        self,
+        folder: CacheFolder,
+        cwd: Path,
+        digest: Callable[[str], str],
+        written: WrittenFiles | None = None,
+        code: str = "",
     ) -> None:
-        self.folder = folder
         self.cwd = cwd
+        self._folder = folder
         self._project = os.path.join(project_folder(cwd), "")
-        self._below = _relative_folder(cwd, folder)
+        self._below = _relative_folder(cwd, folder.path)
         """Part of all keys: `bmvis show` can run in any folder of a project, and relative paths start there."""
         self._digest = digest
-        self.written = written or WrittenFiles(folder, self._read_written())
-        self._is_writable = True
-        self._size = -1
+        self._code = code or fingerprint.of_bmvis()
+        self.written = written or WrittenFiles(folder.path, folder.read(_WRITTEN) or b"")
+        self._folders = ModuleFolders()
 
     def get(self, *asked: object) -> Reply | KeptHtml | None:
         """Return the entry of a request if it is still valid, else None."""
-        place = self._place(asked)
-        entry = self._read(place)
+        name = self._file_name(asked)
+        entry = self._read(name)
         if entry is None:
             _LOG.debug("%s: not in the cache", _name(asked))
             return None
@@ -134,8 +134,7 @@ class Cache:
         if reason:
             _LOG.debug("%s: out of date, %s", _name(asked), reason)
             return None
-        with suppress(OSError):
-            os.utime(place)  # the least recently used entries are removed first
+        self._folder.note_use(name)
         return self._with_paths(entry.built, self._absolute)
 
     def put(self, built: Reply | KeptHtml, *asked: object) -> None:
@@ -144,7 +143,7 @@ class Cache:
         If the folder cannot be written, the build continues without the cache.
         """
         if not isinstance(built, KeptHtml) and self.written.note(built.dependencies):
-            self._write(self.folder / _WRITTEN, self.written.merged(self._read_written()))
+            self._folder.write(_WRITTEN, self.written.merged(self._folder.read(_WRITTEN) or b""))
         if isinstance(built, Failed) and not built.is_permanent:
             return
         versions = tuple(self.written.version(dependency) for dependency in built.dependencies if dependency.is_written)
@@ -152,73 +151,21 @@ class Cache:
         entry = _CacheEntry(
             self._with_paths(built, self._relative), tuple(map(self._digest, built.installed)), environment, versions
         )
-        content = msgspec.msgpack.encode(entry)
-        if len(content) <= MAX_ENTRY_BYTES and all(versions):
-            self._write(self._place(asked), content)
+        if all(versions):
+            self._folder.write(self._file_name(asked), msgspec.msgpack.encode(entry))
 
-    def _place(self, asked: tuple[object, ...]) -> Path:
-        key = repr((fingerprint.of_bmvis(), self._below, *asked)).replace(str(self.cwd), ".")
-        return self.folder / f"{fingerprint.of_bytes(key.encode(errors='surrogateescape'))}{_ENTRY_SUFFIX}"
+    def _file_name(self, asked: tuple[object, ...]) -> str:
+        key = repr((self._code, self._below, *asked)).replace(str(self.cwd), ".")
+        return f"{fingerprint.of_bytes(key.encode(errors='surrogateescape'))}{ENTRY_SUFFIX}"
 
-    def _read(self, place: Path) -> _CacheEntry | None:
+    def _read(self, name: str) -> _CacheEntry | None:
+        content = self._folder.read(name)
         try:
-            entry = _ENTRIES.decode(_checked(read_regular(place, MAX_ENTRY_BYTES)))
-        except (OSError, ValueError, RecursionError):
-            return None  # missing, damaged, or of another format
-        is_wrong = isinstance(entry.built, Built) and inconsistency(entry.built.model)
+            entry = _ENTRIES.decode(content) if content else None
+        except (ValueError, RecursionError):
+            return None  # of another format
+        is_wrong = entry and isinstance(entry.built, Built) and inconsistency(entry.built.model)
         return None if is_wrong else entry
-
-    def _read_written(self) -> bytes:
-        try:
-            return _checked(read_regular(self.folder / _WRITTEN, MAX_ENTRY_BYTES))
-        except (OSError, ValueError):
-            return b""
-
-    def _write(self, place: Path, content: bytes) -> None:
-        try:
-            self._make_folder()
-            self._make_room(_DIGEST_LENGTH + len(content))
-            handle, partial = tempfile.mkstemp(dir=self.folder, suffix=".partial")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(fingerprint.of_bytes(content).encode() + content)
-                Path(partial).replace(place)
-            except BaseException:
-                Path(partial).unlink()
-                raise
-        except OSError as error:  # the disk is full or read-only, or the file is in use on Windows
-            if self._is_writable:
-                _LOG.warning("the cache in %s cannot be written, so models are built again: %s", self.folder, error)
-            self._is_writable = False
-
-    def _make_folder(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        ignore = self.folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
-
-    def _make_room(self, needed: int) -> None:
-        """Remove the least recently used entries until a new entry of `needed` bytes fits."""
-        self._size = needed + (self._size if self._size >= 0 else sum(size for _, size, _ in self._entries()))
-        if self._size <= MAX_BYTES:
-            return
-        for _, size, place in sorted(self._entries()):
-            if self._size <= MAX_BYTES * 0.8:
-                break
-            with suppress(OSError):
-                Path(place).unlink()
-                self._size -= size
-
-    def _entries(self) -> list[tuple[float, int, str]]:
-        """Return the time of use (s), the size (bytes) and the path of each entry."""
-        found = []
-        with os.scandir(self.folder) as files:
-            for file in files:
-                with suppress(OSError):
-                    if file.name.endswith(_ENTRY_SUFFIX) and file.is_file(follow_symlinks=False):
-                        state = file.stat(follow_symlinks=False)
-                        found.append((state.st_mtime, state.st_size, file.path))
-        return found
 
     def _change(self, entry: _CacheEntry) -> str:
         """Return why an entry is out of date; '' if it is valid."""
@@ -234,7 +181,7 @@ class Cache:
             if dependency.is_written:
                 is_changed = self.written.version(here) != next(versions, None)
             else:
-                is_changed = dependencies_of.is_changed(here, dependencies_of.value_of(here))
+                is_changed = dependencies_of.is_changed(here, dependencies_of.value_of(here, self._folders))
             if is_changed:
                 return f"{dependency} has changed"
         return ""
@@ -249,18 +196,6 @@ class Cache:
         sources = tuple(map(change, built.sources))
         dependencies = dependencies_of.with_changed_paths(built.dependencies, change)
         return msgspec.structs.replace(built, sources=sources, dependencies=dependencies)
-
-
-def _checked(whole: bytes) -> bytes:
-    """Return the content that follows its digest.
-
-    Raises:
-        ValueError: the content does not match the digest.
-    """
-    digest, content = whole[:_DIGEST_LENGTH], whole[_DIGEST_LENGTH:]
-    if fingerprint.of_bytes(content).encode() != digest:
-        raise ValueError("the digest does not match")
-    return content
 
 
 def _relative_folder(cwd: Path, folder: Path) -> str:

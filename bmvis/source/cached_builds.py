@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
-from functools import cache as cache_of
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,11 +16,12 @@ from bmvis.model.tree import Problem
 from bmvis.options.definitions import Device
 from bmvis.options.inputs import canonical_text
 from bmvis.reference import Reference
-from bmvis.source import fingerprint
 from bmvis.source.allowed_references import EVERYTHING
 from bmvis.source.cache import Cache
+from bmvis.source.cache_folder import CacheFolder
 from bmvis.source.cache_key import list_key, model_key
 from bmvis.source.default_arguments import Defaults
+from bmvis.source.digest_memo import DigestMemo
 from bmvis.source.portable import portable_failure
 from bmvis.source.syntax import with_syntax
 from bmvis.worker.protocol import Built, Dependency, Failed, Listed, Request
@@ -72,10 +72,10 @@ class Builder:
     """
 
     def __init__(self, cache: Path | None, session: Session | None = None) -> None:
-        self._cache = cache
+        self._cache = CacheFolder(cache) if cache else None
         self._session = session
         self._caches: dict[Path, Cache] = {}
-        self._digest_of = cache_of(fingerprint.of_installed)
+        self._digests = DigestMemo(self._cache)
         self._workers: dict[tuple[object, ...], Worker] = {}
 
     def build(self, job: BuildJob) -> Built:
@@ -111,7 +111,7 @@ class Builder:
 
     def installed_dependencies(self, folders: Iterable[str]) -> tuple[Dependency, ...]:
         """Return the dependencies of `site-packages` folders. Each folder is read once in a build."""
-        return tuple(Dependency("installed", folder, self._digest_of(folder)) for folder in folders)
+        return tuple(Dependency("installed", folder, self._digests.of_installed(folder)) for folder in folders)
 
     def close(self) -> None:
         """End the worker processes. A later `build` starts new ones."""
@@ -144,7 +144,13 @@ class Builder:
         """Return the cache for models that are built in a folder; None if there is no cache."""
         if self._cache and cwd not in self._caches:
             shared = next(iter(self._caches.values()), None)
-            self._caches[cwd] = Cache(self._cache, cwd, self._digest_of, shared.written if shared else None)
+            self._caches[cwd] = Cache(
+                self._cache,
+                cwd,
+                self._digests.of_installed,
+                shared.written if shared else None,
+                self._digests.of_bmvis(),
+            )
         return self._caches.get(cwd)
 
     def _worker(self, job: BuildJob) -> Worker:
@@ -164,7 +170,7 @@ class Builder:
         from bmvis.source.worker_state import worker_state
         from bmvis.worker.daemon_client import DaemonKey
 
-        return DaemonKey(self._session, partial(worker_state, python, self._digest_of))
+        return DaemonKey(self._session, partial(worker_state, python, self._digests.of_installed))
 
 
 def _request(job: BuildJob) -> Request:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -34,27 +36,78 @@ _UNLISTED = re.compile(
 )
 """Bytecode, caches of tools, and files that editors and file systems leave in folders."""
 _MODULE_SUFFIXES = (".py", ".so", ".pyd", ".pyc")
+DependencyKey = tuple[DependencyKind, str, str]
+"""A dependency without its value: its kind, path and `of`."""
+_Entries = Mapping[str, list[os.DirEntry[str]]]
 
 
-def value_of(dependency: Dependency) -> str:
-    """Return the current value of a dependency."""
+def value_of(dependency: Dependency, folders: ModuleFolders | None = None) -> str:
+    """Return the current value of a dependency.
+
+    Args:
+        dependency: the dependency.
+        folders: the folders in which modules were found before.
+    """
+    if dependency.kind == "modules":
+        return _modules(dependency, (folders or ModuleFolders()).entries(dependency.path))
     return _VALUES[dependency.kind](dependency)
 
 
-def first_change(dependencies: Iterable[Dependency], known: dict[tuple[str, str, str], str]) -> Dependency | None:
-    """Return the first dependency whose value has changed, or None.
+class CurrentValues:
+    """The current values of dependencies, each of which is read once.
 
     Args:
-        dependencies: the dependencies of one model.
-        known: values that were looked up in this build; new ones are added.
+        digest_of: returns the digest of the distributions in a `site-packages` folder.
     """
-    for dependency in dependencies:
+
+    def __init__(self, digest_of: Callable[[str], str] = fingerprint.of_installed) -> None:
+        self._digest_of = digest_of
+        self._folders = ModuleFolders()
+        self._known: dict[DependencyKey, str] = {}
+
+    def of(self, dependency: Dependency) -> str:
+        """Return the value of a dependency when it was first asked for."""
         key = (dependency.kind, dependency.path, dependency.of)
-        if key not in known:
-            known[key] = value_of(dependency)
-        if is_changed(dependency, known[key]):
-            return dependency
-    return None
+        if key not in self._known:
+            is_installed = dependency.kind == "installed"
+            self._known[key] = self._digest_of(dependency.path) if is_installed else value_of(dependency, self._folders)
+        return self._known[key]
+
+    def first_change(self, dependencies: Iterable[Dependency]) -> Dependency | None:
+        """Return the first dependency whose value has changed, or None."""
+        return next((one for one in dependencies if is_changed(one, self.of(one))), None)
+
+
+class ModuleFolders:
+    """The entries of folders in which modules are found: of many models, each folder is the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, _Entries]] = {}
+
+    def entries(self, folder: str) -> _Entries:
+        """Return the entries of a folder by the parts of their names before the first dot; none if it cannot be read.
+
+        The folder is read again if its time of change is another one, or too recent to tell.
+        """
+        now = time.time_ns()
+        try:
+            changed = Path(folder).stat().st_mtime_ns
+            if folder not in self._known or self._known[folder][0] != changed:
+                entries = _entries(folder)
+                if changed > now - fingerprint.TIME_RESOLUTION:
+                    return entries
+                self._known[folder] = (changed, entries)
+        except (OSError, ValueError):
+            return {}
+        return self._known[folder][1]
+
+
+def _entries(folder: str) -> _Entries:
+    found: defaultdict[str, list[os.DirEntry[str]]] = defaultdict(list)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            found[entry.name.partition(".")[0]].append(entry)
+    return found
 
 
 def is_changed(dependency: Dependency, value: str) -> bool:
@@ -169,19 +222,17 @@ def _link(dependency: Dependency) -> str:
         return ""
 
 
-def _modules(dependency: Dependency) -> str:
+def _modules(dependency: Dependency, entries: _Entries) -> str:
     """Return the files and folders in which a folder has the imported names.
 
     A new file can shadow an installed module. A package or an extension shadows a module with the same name. A folder
     without `__init__.py` shadows nothing, but counts for a name with a slash, of which there is no other module.
     """
     names = dependency.of.split()
-    known = {name.removesuffix("/") for name in names}
+    there = [entry for name in {name.removesuffix("/") for name in names} for entry in entries.get(name, ())]
     try:
-        with os.scandir(dependency.path) as entries:
-            there = [entry for entry in entries if entry.name.partition(".")[0] in known]
-            found = [utf8(entry.name) for entry in there if _is_module(entry, f"{entry.name}/" in names)]
-    except (OSError, ValueError):
+        found = [utf8(entry.name) for entry in there if _is_module(entry, f"{entry.name}/" in names)]
+    except OSError:
         return ""
     return " ".join(sorted(found))
 
@@ -213,7 +264,6 @@ _VALUES: Mapping[DependencyKind, Callable[[Dependency], str]] = {
     "exists": _exists,
     "names": _names,
     "link": _link,
-    "modules": _modules,
     "entry": _entry,
     "installed": lambda dependency: fingerprint.of_installed(dependency.path),
     "variable": lambda dependency: fingerprint.of_variable(dependency.path),

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from bmvis.untrusted.regular_file import open_regular
 
-_PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[1]
+"""The folder of the package bmvis."""
+TIME_RESOLUTION = 2_000_000_000
+"""Nanoseconds within which a file system can give two states of a file the same time: those of FAT.
+
+A file or folder that changed within them before it was read has to be read again.
+https://git-scm.com/docs/racy-git
+"""
 _CHUNK = 2**20
 _GIT_TIMEOUT = 60
 _GIT_STATE = (
@@ -90,10 +97,14 @@ def _all_that_start(prefix: str, environment: Mapping[str, str]) -> str | None:
 @cache
 def of_bmvis() -> str:
     """Return the digest of the code of bmvis and of its name mappings: another version can draw a model differently."""
-    start = len(os.path.join(_PACKAGE, ""))
-    found = (os.path.join(folder, name) for folder, _, names in os.walk(_PACKAGE) for name in names)
-    files = sorted(file for file in found if file.endswith((".py", ".toml")))
-    return of_bytes("".join(f"{file[start:]}\0{of_file(file)}\0" for file in files).encode())
+    start = len(os.path.join(PACKAGE, ""))
+    return of_bytes("".join(f"{file[start:]}\0{of_file(file)}\0" for file in bmvis_files()).encode())
+
+
+def bmvis_files() -> list[str]:
+    """Return the files with the code of bmvis and its name mappings, sorted."""
+    found = (os.path.join(folder, name) for folder, _, names in os.walk(PACKAGE) for name in names)
+    return sorted(file for file in found if file.endswith((".py", ".toml")))
 
 
 def of_repository(folder: str) -> str:
@@ -138,13 +149,21 @@ def of_installed(folder: str) -> str:
     https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file
     """
     digest = hashlib.blake2b(digest_size=16)
+    start = len(os.path.join(folder, ""))
+    for file in installed_files(folder):
+        name = file[start:].partition(os.sep)[0]
+        digest.update(f"{name}\0{of_file(file)}\0".encode())
+    return digest.hexdigest()
+
+
+def installed_files(folder: str) -> list[str]:
+    """Return the RECORD of each distribution in one `site-packages` folder, and the path files, sorted by their names.
+
+    A distribution without metadata in a folder, such as an old egg, has no RECORD: that path does not exist.
+    """
     try:
         with os.scandir(folder) as entries:
             names = sorted(e.name for e in entries if e.name.endswith((".dist-info", ".egg-info", ".pth")))
     except (OSError, ValueError):
-        names = []
-    for name in names:
-        metadata = os.path.join(folder, name)
-        record = metadata if name.endswith(".pth") else os.path.join(metadata, "RECORD")
-        digest.update(f"{name}\0{of_file(record)}\0".encode())
-    return digest.hexdigest()
+        return []
+    return [os.path.join(folder, name, *(() if name.endswith(".pth") else ("RECORD",))) for name in names]

@@ -8,6 +8,7 @@ import pytest
 from bmvis.errors import FigureError, HighlightError, OptionError
 from bmvis.options.definitions import Options
 from bmvis.source.cache import Cache, KeptHtml
+from bmvis.source.cache_folder import CacheFolder
 from bmvis.source.dependencies import file_dependencies
 from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import Listed
@@ -24,7 +25,7 @@ def opened(tmp_path):
     (tmp_path / "zoo.py").write_text("a")
 
     def opened(installed="installed", **settings):
-        cache = Cache(tmp_path / ".cache", tmp_path, lambda folder: installed)
+        cache = Cache(CacheFolder(tmp_path / ".cache"), tmp_path, lambda folder: installed)
         source = SimpleNamespace(drawings=lambda: cache, project=read_project(tmp_path), cache=cache)
         return Drawings(source, Settings(cwd=str(tmp_path), **settings))
 

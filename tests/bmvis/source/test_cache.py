@@ -14,6 +14,7 @@ import pytest
 from bmvis.errors import WorkerError
 from bmvis.model.tree import Model, Module
 from bmvis.source.cache import Cache
+from bmvis.source.cache_folder import CacheFolder
 from bmvis.source.dependencies import value_of
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Built, Dependency, Listed
@@ -127,7 +128,7 @@ def test_edit_between_two_references_is_seen(project):
 
 
 def test_changed_distributions_make_the_entry_out_of_date(project, monkeypatch):
-    monkeypatch.setattr("bmvis.source.fingerprint.of_installed", lambda folder: "other versions")
+    monkeypatch.setattr("bmvis.source.digest_memo.DigestMemo.of_installed", lambda memo, folder: "other versions")
     (built,) = entries(project)
     before = built.read_bytes()
     shape(project)
@@ -210,7 +211,7 @@ def test_cache_that_cannot_be_written_is_reported_once(project, caplog):
     with source(project) as models:
         assert models.resolve(REFERENCE).model.root.parameters[0].shape == (2, 3)
         models.resolve("zoo.unrelated:build")
-    (warning,) = [record.getMessage() for record in caplog.records if record.name == "bmvis.source.cache"]
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == "bmvis.source.cache_folder"]
     assert f"the cache in {project / '.cache'} cannot be written" in warning
 
 
@@ -226,12 +227,12 @@ def test_log_names_the_reason_of_a_rebuild(project, caplog):
 
 
 def test_least_recently_used_entries_are_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr("bmvis.source.cache.MAX_BYTES", 2000)
-    cache = Cache(tmp_path / "cache", tmp_path, lambda folder: "")
+    monkeypatch.setattr("bmvis.source.cache_folder.MAX_BYTES", 2000)
+    cache = Cache(CacheFolder(tmp_path / "cache"), tmp_path, lambda folder: "")
     model = Built(Model((Module("", 0, "N" * 400),)), ())
     for number in range(10):
         cache.put(model, f"zoo:build({number})")
-        os.utime(cache._place((f"zoo:build({number})",)), (number, number))
+        os.utime(tmp_path / "cache" / cache._file_name((f"zoo:build({number})",)), (number, number))
         assert cache.get("zoo:build(0)"), "an entry that is used stays"
     assert sum(file.stat().st_size for file in (tmp_path / "cache").glob("*.bmvis")) <= 2000
     assert cache.get("zoo:build(9)")
@@ -245,7 +246,7 @@ def test_entry_is_never_written_in_part(project, monkeypatch):
     monkeypatch.setattr(Path, "replace", killed)
     entries(project)[0].unlink()
     assert shape(project) == (2, 3)
-    assert [file.name for file in (project / ".cache").iterdir()] == [".gitignore"]
+    assert {file.name for file in (project / ".cache").iterdir()} <= {".gitignore", "digests.msgpack"}
 
 
 def test_concurrent_builds_share_a_cache(project):
@@ -278,7 +279,7 @@ def test_version_control_ignores_the_folder(project):
 @pytest.mark.parametrize(("is_edited", "is_left"), [(False, True), (True, True), (True, False), (False, False)])
 def test_file_that_a_factory_wrote_counts_as_of_the_last_build(name, is_edited, is_left, tmp_path):
     def cache():
-        return Cache(tmp_path / "cache", tmp_path, str)
+        return Cache(CacheFolder(tmp_path / "cache"), tmp_path, str)
 
     (tmp_path / name).write_text("by the factory")
     dependency = Dependency("file", str(tmp_path / name), "as it was before", is_written=is_left)

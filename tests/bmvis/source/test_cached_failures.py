@@ -165,7 +165,7 @@ def test_change_of_the_environment(again, monkeypatch, change):
     if change == "variable":
         monkeypatch.setenv("BMVIS_TEST_SIZE", "3")
     else:
-        monkeypatch.setattr("bmvis.source.fingerprint.of_installed", lambda folder: "another release")
+        monkeypatch.setattr("bmvis.source.digest_memo.DigestMemo.of_installed", lambda memo, folder: "another release")
     reports(project, ["reads_variable"])
     assert asked == ["zoo:reads_variable"]
 

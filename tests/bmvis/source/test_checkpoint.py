@@ -32,7 +32,7 @@ from bmvis.render.html.tree import to_html
 from bmvis.render.json_data import to_data
 from bmvis.render.text import to_text
 from bmvis.source import checkpoint
-from bmvis.source.dependencies import first_change
+from bmvis.source.dependencies import CurrentValues
 from bmvis.source.source import Source
 from bmvis.view.layout import layout
 
@@ -118,9 +118,9 @@ def test_pages_depend_on_every_file_that_was_read(saved: Path) -> None:
 def test_pages_depend_on_files_that_can_appear(new: str, tmp_path: Path) -> None:
     written(tmp_path / "one.safetensors", header_of({"a.w": (2, 2)}))
     read = checkpoint.read(tmp_path)
-    assert first_change(read.dependencies, {}) is None
+    assert CurrentValues().first_change(read.dependencies) is None
     (tmp_path / new).write_text("{}")
-    assert first_change(read.dependencies, {}) is not None
+    assert CurrentValues().first_change(read.dependencies) is not None
 
 
 def test_totals_match_the_file(tmp_path: Path) -> None:

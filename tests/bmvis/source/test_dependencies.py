@@ -5,8 +5,8 @@ import pytest
 
 from bmvis.source.dependencies import (
     FOLDERS,
+    CurrentValues,
     entry_dependency,
-    first_change,
     value_of,
     watched,
     with_changed_paths,
@@ -58,27 +58,27 @@ def test_name_of_a_variable_is_not_taken_for_a_path(monkeypatch):
     dependency = Dependency("variable", "WIDTH", value_of(Dependency("variable", "WIDTH")))
     assert with_changed_paths([dependency], lambda path: f"/other/{path}") == (dependency,)
     assert str(dependency) == "environment variable WIDTH"
-    assert first_change([dependency], {}) is None
+    assert CurrentValues().first_change([dependency]) is None
     monkeypatch.setenv("WIDTH", "4")
-    assert first_change([dependency], {}) == dependency
+    assert CurrentValues().first_change([dependency]) == dependency
 
 
 def test_entry_depends_only_on_itself(project):
     file = project / "pyproject.toml"
     dependencies = [entry_dependency(file, "bert"), entry_dependency(file, "gpt")]
     file.write_text("[project]\nversion = '2'\n" + file.read_text().replace("zoo:gpt", "zoo:gpt(layers=2)"))
-    assert [first_change([dependency], {}) for dependency in dependencies] == [None, dependencies[1]]
+    assert [CurrentValues().first_change([dependency]) for dependency in dependencies] == [None, dependencies[1]]
 
 
 def test_folders_of_the_table_are_a_fact_of_their_own(project):
     file = project / "pyproject.toml"
     dependency = entry_dependency(file, FOLDERS)
     file.write_text(file.read_text().replace("zoo:gpt", "zoo:gpt(layers=2)"))
-    assert first_change([dependency], {}) is None
+    assert CurrentValues().first_change([dependency]) is None
     file.write_text(
         file.read_text().replace("[tool.bmvis.models]", "[tool.bmvis]\npath = ['src']\n\n[tool.bmvis.models]")
     )
-    assert first_change([dependency], {}) == dependency
+    assert CurrentValues().first_change([dependency]) == dependency
 
 
 def test_files_written_by_a_factory_count_as_of_the_last_build(project):
@@ -87,7 +87,7 @@ def test_files_written_by_a_factory_count_as_of_the_last_build(project):
     left, other = with_written_files(dependencies)
     assert (left.value, other.value) == (value_of(left), "old")
     file.write_text("by hand")
-    assert first_change([left], {}) == left
+    assert CurrentValues().first_change([left]) == left
 
 
 def test_project_folder_is_the_repository_or_that_of_pyproject(tmp_path):

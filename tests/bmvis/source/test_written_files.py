@@ -5,6 +5,7 @@ import os
 import pytest
 
 from bmvis.source.cache import Cache, KeptHtml
+from bmvis.source.cache_folder import CacheFolder
 from bmvis.worker.protocol import Dependency, Failed, Listed
 
 
@@ -18,7 +19,7 @@ class Project:
     def build(self, cwd="", *, shared=False):
         """Start a build, in the project's folder or one below it. It can share the record of the last one."""
         written = self.opened.written if shared else None
-        self.opened = Cache(self.folder / ".cache", self.folder / cwd, str, written)
+        self.opened = Cache(CacheFolder(self.folder / ".cache"), self.folder / cwd, str, written)
         return self
 
     def call(self, name, *files, kind="file", reply=Listed):

@@ -12,7 +12,7 @@ from workers import build as build_in
 from bmvis.child.user_process import OWN_MODULES
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
-from bmvis.source.dependencies import first_change
+from bmvis.source.dependencies import CurrentValues
 from bmvis.source.source import Source
 from bmvis.worker.client import Worker
 
@@ -465,7 +465,7 @@ def test_library_that_reads_the_project_when_imported(name, text, tmp_path, monk
         assert built.model.root.parameters[0].shape == (1, width)
         if width == 3:
             (project / name).write_text(text)
-            assert first_change(built.dependencies, {})
+            assert CurrentValues().first_change(built.dependencies)
 
 
 def test_processes_of_models_start_like_others(tmp_path):
