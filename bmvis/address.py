@@ -17,7 +17,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -123,6 +122,8 @@ def _search(expression: str, paths: tuple[str, ...]) -> Sequence[int] | Highligh
 
     Errors are returned, not raised, so that `lru_cache` caches them as well.
     """
+    import subprocess  # most pages have no regular expression
+
     command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("regex_search.py"))]
     question = json.dumps([expression, paths])
     try:

@@ -167,8 +167,8 @@ class Drawings:
     def find(self, *key: object) -> KeptHtml | None:
         """Return the drawing with a key, if it is valid. Log again what was logged about its patterns."""
         kept = self._open()
-        found = kept.get(*self._key(key)) if kept else None
-        if not isinstance(found, KeptHtml) or not is_own(found.html):
+        found = kept.get_html(*self._key(key)) if kept else None
+        if found is None or not is_own(found.html):
             return None
         if not set(found.targets.values()).issubset(IDS.findall(found.html)):
             return None

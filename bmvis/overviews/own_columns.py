@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -15,13 +14,10 @@ import msgspec
 from bmvis.errors import OptionError, nearest
 from bmvis.untrusted.log_text import one_line
 from bmvis.untrusted.regular_file import read_regular
+from bmvis.untrusted.toml_text import parse_toml
 
 if TYPE_CHECKING:
     from bmvis.overviews.entries import Entry  # it imports the views, which settings do not need
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 MAX_BYTES = 10_000_000
 _LINK = re.compile(r"(?:\[(?P<text>[^\[\]]+)\]\()?(?P<url>https?://[^\s()<>]+)(?(text)\))")
@@ -55,7 +51,7 @@ def read_rows(file: Path, shown: str) -> Rows:
 
 def _toml_rows(text: str) -> Rows:
     found: dict[str, dict[str, str]] = {}
-    for name, columns in tomllib.loads(text).items():
+    for name, columns in parse_toml(text).items():
         if not isinstance(columns, dict):
             raise ValueError(f"{name!r} is not a table; write [{name!r}], then a line for each column")
         found[name] = {column: column_text(value) for column, value in columns.items()}

@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -77,11 +78,11 @@ class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
     installed: tuple[str, ...] = ()
 
 
-_Reply = TypeVar("_Reply", bound=Reply | KeptHtml)
+_Kept = TypeVar("_Kept", bound=Reply | KeptHtml)
 
 
-class _CacheEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    built: Reply | KeptHtml
+class _CacheEntry(msgspec.Struct, Generic[_Kept], frozen=True, omit_defaults=True):
+    built: _Kept
     """Paths in the project are relative to its folder, so that a checkout can be moved."""
     installed: tuple[str, ...]
     """Digest of each folder in `built.installed`."""
@@ -91,7 +92,17 @@ class _CacheEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """The version of each file that a factory wrote, in the order of `built.dependencies`."""
 
 
-_ENTRIES = msgspec.msgpack.Decoder(_CacheEntry)
+_Decoder = msgspec.msgpack.Decoder
+
+
+@lru_cache
+def _reply_decoder() -> _Decoder[_CacheEntry[Reply]]:
+    return _Decoder(_CacheEntry[Reply])  # the types of whole models take 2 ms, which a page of kept HTML does not need
+
+
+@lru_cache
+def _html_decoder() -> _Decoder[_CacheEntry[KeptHtml]]:
+    return _Decoder(_CacheEntry[KeptHtml])
 
 
 class Cache:
@@ -123,10 +134,17 @@ class Cache:
         self.written = written or WrittenFiles(folder.path, folder.read(_WRITTEN) or b"")
         self._folders = ModuleFolders()
 
-    def get(self, *asked: object) -> Reply | KeptHtml | None:
-        """Return the entry of a request if it is still valid, else None."""
+    def get(self, *asked: object) -> Reply | None:
+        """Return the reply to a request if it is still valid, else None."""
+        return self._valid(asked, _reply_decoder())
+
+    def get_html(self, *asked: object) -> KeptHtml | None:
+        """Return what a host wrote for an element if it is still valid, else None."""
+        return self._valid(asked, _html_decoder())
+
+    def _valid(self, asked: tuple[object, ...], decoder: _Decoder[_CacheEntry[_Kept]]) -> _Kept | None:
         name = self._file_name(asked)
-        entry = self._read(name)
+        entry = self._read(name, decoder)
         if entry is None:
             _LOG.debug("%s: not in the cache", _name(asked))
             return None
@@ -158,16 +176,16 @@ class Cache:
         key = repr((self._code, self._below, *asked)).replace(str(self.cwd), ".")
         return f"{fingerprint.of_bytes(key.encode(errors='surrogateescape'))}{ENTRY_SUFFIX}"
 
-    def _read(self, name: str) -> _CacheEntry | None:
+    def _read(self, name: str, decoder: _Decoder[_CacheEntry[_Kept]]) -> _CacheEntry[_Kept] | None:
         content = self._folder.read(name)
         try:
-            entry = _ENTRIES.decode(content) if content else None
+            entry = decoder.decode(content) if content else None
         except (ValueError, RecursionError):
             return None  # of another format
         is_wrong = entry and isinstance(entry.built, Built) and inconsistency(entry.built.model)
         return None if is_wrong else entry
 
-    def _change(self, entry: _CacheEntry) -> str:
+    def _change(self, entry: _CacheEntry[_Kept]) -> str:
         """Return why an entry is out of date; '' if it is valid."""
         if tuple(map(self._digest, entry.built.installed)) != entry.installed:
             return "other distributions are installed"
@@ -192,7 +210,7 @@ class Cache:
     def _relative(self, file: str) -> str:
         return utf8(os.path.relpath(file, self.cwd) if os.path.join(file, "").startswith(self._project) else file)
 
-    def _with_paths(self, built: _Reply, change: Callable[[str], str]) -> _Reply:
+    def _with_paths(self, built: _Kept, change: Callable[[str], str]) -> _Kept:
         sources = tuple(map(change, built.sources))
         dependencies = dependencies_of.with_changed_paths(built.dependencies, change)
         return msgspec.structs.replace(built, sources=sources, dependencies=dependencies)

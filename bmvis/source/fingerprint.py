@@ -103,8 +103,11 @@ def of_bmvis() -> str:
 
 def bmvis_files() -> list[str]:
     """Return the files with the code of bmvis and its name mappings, sorted."""
-    found = (os.path.join(folder, name) for folder, _, names in os.walk(PACKAGE) for name in names)
-    return sorted(file for file in found if file.endswith((".py", ".toml")))
+    found = []
+    for folder, folders, names in os.walk(PACKAGE):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        found += [os.path.join(folder, name) for name in names if name.endswith((".py", ".toml"))]
+    return sorted(found)
 
 
 def of_repository(folder: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,7 @@ from bmvis.overviews.own_columns import column_text
 from bmvis.reference import Reference
 from bmvis.source.default_arguments import Defaults, matching, read_defaults
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern, read_pattern
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from bmvis.untrusted.toml_text import parse_toml
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -186,8 +181,8 @@ def project_folder(start: Path) -> Path:
 
 def _read_table(file: Path) -> object:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("bmvis")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return parse_toml(file.read_text(encoding="utf-8")).get("tool", {}).get("bmvis")
+    except ValueError as error:
         raise ProjectError(f"{file} does not parse: {error}", hint="fix the TOML syntax") from None
 
 

@@ -22,7 +22,6 @@ https://github.com/thunlp/OpenDelta/blob/main/opendelta/utils/structure_mapping.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -31,11 +30,7 @@ from typing import Any
 import msgspec
 
 from bmvis.errors import CommonStructureError, nearest
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from bmvis.untrusted.toml_text import parse_toml
 
 FOLDER = Path(__file__).parent / "mappings"
 ANY = "$"
@@ -127,13 +122,13 @@ def from_opendelta(written: Mapping[str, Any], model: str) -> NameMapping:
 
 def _parse_mapping(name: str, content: bytes) -> NameMapping:
     try:
-        file = msgspec.convert(tomllib.loads(content.decode()), _File)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CommonStructureError(f"cannot parse the mapping {name}: {error}") from None
+        file = msgspec.convert(parse_toml(content.decode()), _File)
     except msgspec.ValidationError as error:
         raise CommonStructureError(
             f"the mapping {name} is invalid: {error}", hint="the keys are models, extends, names, optional, heads"
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise CommonStructureError(f"cannot parse the mapping {name}: {error}") from None
     _check(name, file)
     base = read_own(file.extends) if file.extends else NameMapping("", (), {}, frozenset(), {})
     return NameMapping(

@@ -38,7 +38,7 @@ class Project:
         return self
 
     def has(self, name):
-        return self.opened.get(name) is not None
+        return (self.opened.get_html if name == "html" else self.opened.get)(name) is not None
 
 
 @pytest.fixture
