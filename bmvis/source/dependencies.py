@@ -87,7 +87,7 @@ class ModuleFolders:
     def entries(self, folder: str) -> _Entries:
         """Return the entries of a folder by the parts of their names before the first dot; none if it cannot be read.
 
-        The folder is read again if its time of change is another one, or too recent to tell.
+        The folder is read again if its time of change is another one, or too recent to show all changes.
         """
         now = time.time_ns()
         try:
