@@ -5,8 +5,10 @@ function reach(id) {
   const found = document.getElementById(id);
   if (found || !id.includes(".")) return found;
   // A repeat above it.
-  reach(id.slice(0, id.lastIndexOf(".")));
+  reach(aboveId(id));
   for (const item of all(document, ".bmvis-tree .bmvis-x").map(itemOf)) {
+    // Reading the names of all repeats of a page is slow.
+    if (aboveId(item.id) !== aboveId(id)) continue;
     const name = namesOf(item).find((name) => siblingId(item, name) === id);
     if (name === undefined) continue;
     split(item, [name]);

@@ -9,6 +9,9 @@ const pathOf = (item, anchor = rootOf(item).id) => decodeName(item.id.slice(anch
 
 const lastPart = (path) => path.slice(path.lastIndexOf(".") + 1);
 
+// The id without its last name.
+const aboveId = (id) => id.slice(0, id.lastIndexOf("."));
+
 // The id that a sibling called `name` has, or would have.
 const siblingId = (item, name) => item.id.replace(/[^.]*$/, () => encodeName(name));
 

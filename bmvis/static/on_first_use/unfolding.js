@@ -16,9 +16,10 @@ function replaceBy(folded, groups) {
 
 // Take some members out of a folded item, in one item, and leave the rest in another; null where all are taken.
 function split(folded, names) {
-  const rest = namesOf(folded).filter((name) => !names.includes(name));
+  const taken = new Set(names);
+  const rest = namesOf(folded).filter((name) => !taken.has(name));
   if (!rest.length) return null;
-  const isFirst = names.includes(namesOf(folded)[0]);
+  const isFirst = taken.has(namesOf(folded)[0]);
   return replaceBy(folded, isFirst ? [names, rest] : [rest, names]);
 }
 
