@@ -96,6 +96,7 @@ def test_epub_pages_are_valid_xml_with_trees(build):
     assert len(page.findall(".//{*}div[@class='bmvis']")) == 2
 
 
+@pytest.mark.builds
 @pytest.mark.skipif(not shutil.which("java"), reason="epubcheck needs Java")
 def test_epubcheck_finds_no_error(build, monkeypatch):
     monkeypatch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")  # half the time, for a program that runs once
@@ -133,7 +134,7 @@ def test_latex_escapes_and_labels(build):
 
 
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed: see .ci/checkers")
-@pytest.mark.parametrize("engine", ["pdflatex", "xelatex"])
+@pytest.mark.parametrize("engine", ["pdflatex", pytest.param("xelatex", marks=pytest.mark.builds)])
 def test_latex_compiles(make_site, engine):
     if not shutil.which(engine):
         pytest.skip(f"{engine} is not installed: see .ci/checkers")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import sys
 from collections import OrderedDict
 from pathlib import Path
@@ -399,23 +398,15 @@ def test_forward_that_ends_the_process_loses_only_the_shapes(
     assert cause in warning.message
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory of one process")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of one process")
 def test_forward_of_70b_parameters_takes_no_memory(tmp_path: Path) -> None:
     (tmp_path / "flowing.py").write_text(ZOO)
-    script = (
-        "import re, torch, flowing\nfrom pathlib import Path\n"
-        "from bmvis.extraction.modules import capture_live\nfrom bmvis.extraction.forward import trace_call\n"
-        "with torch.device('meta'):\n    model = flowing.giant()\n    x = torch.zeros(1, 4096, 8192)\n"
-        "found = trace_call(capture_live(model), [x], {})\n"
-        "assert sum(p.numel() for p in model.parameters()) > 70e9\n"
-        # Not getrusage: its peak is at least what the process that started this one had.
-        "peak = re.search(r'VmHWM:\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1]\n"
-        "print(found.root.call.macs, peak)\n"
-    )
-    ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
-    macs, peak = map(int, ran.stdout.split())
-    assert macs == 131 * 2 * 8192 * 32768 * 4096
-    assert peak < 10**6, "kilobytes, including torch"
+    with Source(tmp_path, path=["."], memory=500_000_000) as source:
+        page = shown(source, "flowing:giant", "float32[1, 4096, 8192]")
+    assert page.totals.count > 70e9
+    assert not page.warnings
+    assert page.call_summary is not None
+    assert set(page.call_summary.macs) == {131 * 2 * 8192 * 32768 * 4096}
 
 
 class Mix(nn.Module):
