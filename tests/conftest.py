@@ -18,6 +18,7 @@ BUILDS = (
     "bmvis/worker/test_isolation.py",
     "bmvis/worker/test_same_trees.py",
     "mkdocs_bmvis/test_hosts.py",
+    "mkdocs_bmvis/test_mike.py",
     "mkdocs_bmvis/test_more_plugins.py",
     "mkdocs_bmvis/test_neighbors.py",
     "sphinx_bmvis/test_interrupted.py",

@@ -34,6 +34,10 @@ PROPERTIES = [
 LOADED = "() => window.bmvis?.rows && document.querySelector('.bmvis-tools') !== null"
 
 
+def in_builds(name: str):
+    return pytest.param(name, marks=pytest.mark.builds)
+
+
 def drawn(name: str, anchor: str = "tree"):
     make, options = TREES[name]
     model = make(lora=True) if name == "adapters" else make()
@@ -53,7 +57,7 @@ def look(tab, elements: str = ".bmvis, .bmvis *") -> list[str]:
 
 @pytest.mark.parametrize("tab", [{"java_script_enabled": False}], indirect=True, ids=["no scripts"])
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("name", TREES)
+@pytest.mark.parametrize("name", ["adapters", "training", *map(in_builds, ("plain", "few rows", "many rows"))])
 def test_output_without_scripts_looks_like_a_tree_of_a_page(tab, name, is_dark):
     """The colors do not depend on the width: dark ones are compared at one width."""
     html = drawn(name)
@@ -65,7 +69,7 @@ def test_output_without_scripts_looks_like_a_tree_of_a_page(tab, name, is_dark):
         assert [pair for pair in zip(look(tab), expected, strict=True) if pair[0] != pair[1]] == [], width
 
 
-@pytest.mark.parametrize("name", ["plain", "adapters", "training"])
+@pytest.mark.parametrize("name", [in_builds("plain"), "adapters", "training"])
 def test_output_with_scripts_looks_and_works_like_a_tree_of_a_page(tab, name):
     html = drawn(name)
     found = []
@@ -170,7 +174,7 @@ HOSTS = {
 PAINTED = {"light": "background: #fff; color: #333", "dark": "background: #1e1e1e; color: #ccc"}
 
 
-@pytest.mark.parametrize("name", ["plain", "few rows"])
+@pytest.mark.parametrize("name", ["plain", in_builds("few rows")])
 @pytest.mark.parametrize("theme", PAINTED)
 @pytest.mark.parametrize("host", HOSTS)
 def test_output_follows_the_theme_of_other_hosts(tab, host, theme, name):

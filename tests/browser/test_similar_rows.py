@@ -102,14 +102,14 @@ STAGES = Model(
 @pytest.mark.parametrize(
     ("model", "which", "no_root"),
     [
-        pytest.param(DENSE, 0, False, id="densenet, outermost first"),
+        pytest.param(DENSE, 0, False, id="densenet, outermost first", marks=pytest.mark.builds),
         pytest.param(DENSE, -1, True, id="densenet, innermost first, without root"),
-        pytest.param(RES, 0, True, id="resnet, outermost first, without root"),
+        pytest.param(RES, 0, True, id="resnet, outermost first, without root", marks=pytest.mark.builds),
         pytest.param(RES, -1, False, id="resnet, innermost first"),
         pytest.param(STAGES, 0, False, id="stages, outermost first"),
-        pytest.param(STAGES, -1, True, id="stages, innermost first, without root"),
+        pytest.param(STAGES, -1, True, id="stages, innermost first, without root", marks=pytest.mark.builds),
         pytest.param(TIED, 0, False, id="ties and odd names, outermost first"),
-        pytest.param(TIED, -1, False, id="ties and odd names, innermost first"),
+        pytest.param(TIED, -1, False, id="ties and odd names, innermost first", marks=pytest.mark.builds),
     ],
 )
 def test_unfolded_rows_show_each_module_exactly(model, which, no_root, tab):

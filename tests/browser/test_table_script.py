@@ -96,7 +96,15 @@ LINES_OF_ROWS = """(rows) => rows.map((row) => [...new Set([...row.cells].map((c
 }))].length)"""
 
 
-@pytest.mark.parametrize("look", [look for look in LOOKS if look.theme in MKDOCS + ZENSICAL], ids=str)
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(look, marks=() if look.theme == "material" else pytest.mark.builds)
+        for look in LOOKS
+        if look.theme in MKDOCS + ZENSICAL
+    ],
+    ids=str,
+)
 def test_the_lines_between_rows_are_straight_in_each_theme(look, site, tab):
     tab.open_site(site(look.theme))
     if look.scheme == "dark":

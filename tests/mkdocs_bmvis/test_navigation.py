@@ -73,7 +73,7 @@ class Visit:
         tree.locator("input").fill("")
 
 
-@pytest.fixture(scope="module", params=HOSTS)
+@pytest.fixture(scope="module", params=["material", pytest.param("zensical", marks=pytest.mark.builds)])
 def served(request, tmp_path_factory):
     """Build and serve the site; return its address."""
     pytest.importorskip("zensical" if request.param == "zensical" else "material")

@@ -18,6 +18,8 @@ HOSTS = {
     "properdocs": ["--livereload", "--dev-addr"],
     "zensical": ["--dev-addr"],
 }
+PROPERDOCS = pytest.param("properdocs", marks=pytest.mark.builds)
+"""A fork of MkDocs with the same server."""
 GALLERY = '# Gallery\n\n<model-gallery toctree="zoo" models="zoo:ti*" />\n'
 
 
@@ -85,7 +87,7 @@ class Served(NamedTuple):
         save(self.models, self.text().replace(old, new))
 
 
-@pytest.fixture(scope="module", params=HOSTS)
+@pytest.fixture(scope="module", params=["mkdocs", PROPERDOCS, "zensical"])
 def served(request, tmp_path_factory):
     host = request.param
     folder = make_site(tmp_path_factory.mktemp(host), change=watch_sources if host == "zensical" else None)
@@ -109,7 +111,7 @@ def test_served_page_follows_edits_errors_and_fixes(served):
     assert sys.platform != "linux" or len(set(parents)) == 1, "the builds did not share a worker process"
 
 
-@pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
+@pytest.mark.parametrize("host", ["mkdocs", PROPERDOCS])
 def test_changes_that_no_model_sees_build_nothing(host, tmp_path):
     folder = make_site(tmp_path)
     models, project, log = folder / "src" / "zoo.py", folder / "pyproject.toml", folder / "serve.log"
@@ -139,7 +141,7 @@ def builds_in(log):
 
 
 @needs_new_mkdocs
-@pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
+@pytest.mark.parametrize("host", ["mkdocs", PROPERDOCS])
 def test_served_gallery_follows_added_and_removed_models(host, tmp_path):
     folder = make_site(tmp_path, {"gallery.md": GALLERY})
     models = folder / "src" / "zoo.py"

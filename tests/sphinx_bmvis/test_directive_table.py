@@ -196,6 +196,7 @@ def test_wide_table_of_a_book_is_on_a_turned_page_of_its_own(nets):
     assert "landscape" not in site.build().page("index.html").get_text()
 
 
+@pytest.mark.builds
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="needs TeX Live")
 def test_the_book_is_typeset_without_overfull_lines(nets):
     models = "\n".join(f"   nets:small(width={width}) | Model {width} | even" for width in range(2, 82, 2))

@@ -39,7 +39,7 @@ def test_model_is_built_and_its_process_ends(worker, tmp_path):
 @pytest.mark.parametrize(
     ("name", "kind", "report"),
     [
-        ("raises", FactoryError, r"raised ValueError: no such size"),
+        pytest.param("raises", FactoryError, r"raised ValueError: no such size", marks=pytest.mark.builds),
         ("exits", BmvisError, r"ended with exit code 7(.|\n)*bye"),
         pytest.param("absent", BmvisError, r"no module named 'absent'", marks=pytest.mark.builds),
     ],
