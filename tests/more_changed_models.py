@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -113,6 +114,43 @@ def with_buffers(*names: str) -> Build:
     return build
 
 
+def nested(heads: int) -> Build:
+    """Return a build of a model with a configuration below several others."""
+    config = SimpleNamespace(heads=heads)
+    for _ in range(5):
+        config = SimpleNamespace(inner=config)
+    return plain(cfg=config)
+
+
+def transformers_config(heads: int) -> Any:
+    from transformers import BertConfig
+
+    return BertConfig(num_attention_heads=heads)
+
+
+def sized(size: int, text: str = "", **attributes: Any) -> Build:
+    """Return a build of a module with a parameter, an `extra_repr()`, and attributes."""
+
+    def build() -> nn.Module:
+        model = Described(text)
+        model.weight = nn.Parameter(torch.zeros(size))
+        for name, value in attributes.items():
+            setattr(model, name, value)
+        return model
+
+    return build
+
+
+class Scale:
+    """A hook with an attribute."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def __call__(self, *_: Any) -> None:
+        """Do nothing."""
+
+
 MANY = {f"k{number}": number for number in range(300)}
 LONG = ", ".join(f"k{number}={number}" for number in range(100))
 MORE_CHANGES: dict[str, tuple[Build, Build, str | None, int]] = {
@@ -165,6 +203,26 @@ MORE_CHANGES: dict[str, tuple[Build, Build, str | None, int]] = {
     "setting of a layer in a list": (plain(items=[nn.Dropout(0.1)]), plain(items=[nn.Dropout(0.2)]), "numerics", 1),
     "layer in a dictionary": (plain(of={"a": nn.Linear(2, 2)}), plain(of={"a": nn.Linear(2, 3)}), "numerics", 1),
     "layer in a list after a shared module": (shared_then(2), shared_then(3), "numerics", 1),
+    "number with an object": (plain(stages=[("a", object(), 1)]), plain(stages=[("a", object(), 2)]), "numerics", 1),
+    "number with a long string": (plain(parts=["a" * 100, 1]), plain(parts=["a" * 100, 2]), "numerics", 1),
+    "count of nested numbers": (plain(table=[[0] * 300] * 300), plain(table=[[0] * 300] * 299), "numerics", 1),
+    "configuration below many": (nested(4), nested(8), "numerics", 1),
+    "configuration of a library": (
+        lambda: Plain(text_config=transformers_config(12)),
+        lambda: Plain(text_config=transformers_config(6)),
+        "numerics",
+        1,
+    ),
+    "bytes": (plain(code=b"ab"), plain(code=b"cd"), "numerics", 1),
+    "time steps": (plain(time=8), plain(time=16), "numerics", 1),
+    "argument that is given twice": (described("k=3, k=2"), described("k=5, k=2"), "numerics", 1),
+    "word with a size": (sized(4, "4, relu"), sized(8, "8, gelu"), "checkpoint", 2),
+    "window of the size of a layer": (sized(4, window_size=4), sized(8, window_size=8), "checkpoint", 2),
+    "affinity, which has init in it": (plain(affinity=1), plain(affinity=2), "numerics", 1),
+    "initialization": (plain(weight_init="a"), plain(weight_init="b"), "training", 1),
+    "noise schedule": (plain(noise_schedule="linear"), plain(noise_schedule="cosine"), "numerics", 1),
+    "layer in a list named aux": (plain(aux=[nn.Linear(2, 2)]), plain(aux=[nn.Linear(2, 3)]), "numerics", 1),
+    "hook that is an object": (hooked(Scale(2)), hooked(Scale(3)), "numerics", 1),
     "slice": (plain(part=slice(3)), plain(part=slice(4)), "numerics", 1),
 }
 """The build before and after, the most serious class, and the greatest number of lines."""

@@ -26,15 +26,22 @@ _SIZE = re.compile(
     r"shape|classes|labels|depths?$|intermediate|inner|n[xf]$|groups|planes|units|rank|(?:^|\.)r$|positions|num_.*experts"
 )
 """Names of settings that shapes or the number of modules can show."""
+_NO_SIZE = re.compile(r"window|context|chunk|cache|crop")
+"""Names that `_SIZE` finds, but that shapes of parameters do not show."""
+_SIDES = re.compile(r"[\d\s,()[\]x×]+")
 _TRAINING = re.compile(
-    r"drop|(?:^|\.)p$|momentum|track_running_stats|checkpointing|smoothing|noise|problem_type|jitter|init|(?:^|_)loss|mask_time|"
-    r"mask_feature|backward|z_loss|aux|requires_grad|freeze|weight_decay|lr$|amount|n_power_iterations$|sparse$|target_r$|tinit$|tfinal$|total_step$"
+    r"drop|(?:^|\.)p$|momentum|track_running_stats|checkpointing|smoothing|problem_type|jitter|(?:^|_)loss|mask_time|"
+    r"(?:^|[_.])(?:noise$|(?:input|label|router)_noise|init(?:$|[_.]|ializ)|aux(?:$|_))|"
+    r"mask_feature|backward|z_loss|requires_grad|freeze|weight_decay|(?:^|_)lr$|amount|n_power_iterations$|target_r$|tinit$|tfinal$|total_step$"
 )
 _TRAINED = re.compile(r"\b(?:n_power_iterations|amount)=[^,)]*")
 """Arguments of hooks that have no effect in eval mode."""
 _PRUNING = re.compile(r"\btorch\.nn\.utils\.prune\.")
 _COSMETIC = re.compile(r"^inplace$|return_dict|(?:^|\.)(?:name|tag|verbose|description)$|use_cache")
-_GRADIENTS = {"Embedding": ("padding_idx", "scale_grad_by_freq"), "EmbeddingBag": ("scale_grad_by_freq",)}
+_GRADIENTS = {
+    "Embedding": ("padding_idx", "scale_grad_by_freq", "sparse"),
+    "EmbeddingBag": ("scale_grad_by_freq", "sparse"),
+}
 """Arguments of layers that change gradients alone."""
 _POSITION = re.compile(r"idx|index|(?:^|_)(?:id|number|layer|block)$")
 
@@ -69,13 +76,13 @@ def setting_changes(
     found = []
     for name in dict.fromkeys([*was, *is_now]):
         before, after = was.get(name), is_now.get(name)
-        if is_equal(before, after) or (is_resized and (name in _SIZES or name.isdecimal())):
+        if is_equal(before, after) or (is_resized and (name in _SIZES or _is_positional_size(name, before, after))):
             continue
         if is_hidden and name in _ALWAYS_SHOWN and {normal(before), normal(after)} == {None, _ALWAYS_SHOWN[name]}:
             continue
         if name in _REPEATED or {before, after} == {None, "None"}:
             continue
-        if (normal(before), normal(after)) in resized and _SIZE.search(name):
+        if (normal(before), normal(after)) in resized and is_size(name):
             continue
         impact = impact_of(name, new.type, before, after)
         if name == "padding" and _padding(was) == _padding(is_now):
@@ -83,6 +90,11 @@ def setting_changes(
         found.append(SettingChange(name, before, after, impact))
     names = {change.name for change in found}
     return [change for change in found if not (change.name.endswith(UNREGISTERED) and _is_shown(change, names))]
+
+
+def _is_positional_size(name: str, before: str | None, after: str | None) -> bool:
+    """Return whether a value without a name is a size or sizes, which the shapes of tensors show."""
+    return name.isdecimal() and all(text is None or _SIDES.fullmatch(text) for text in (before, after))
 
 
 def _is_shown(change: SettingChange, names: Set[str]) -> bool:
@@ -131,7 +143,7 @@ def impact_of(name: str, type_: str, before: str | None, after: str | None) -> I
         return "training"
     if name in HOOKS and _is_of_training(before, after):
         return "training"
-    if name == MODE or _TRAINING.search(name):
+    if name == MODE or (_TRAINING.search(name) and not name.endswith(UNREGISTERED)):
         return "numerics" if name == "p" and not re.search("drop|stoch", type_, re.IGNORECASE) else "training"
     return "cosmetic" if _COSMETIC.search(name) else "numerics"
 
@@ -190,7 +202,7 @@ def related(setting: str, type_: str, name: str) -> bool:
 
 def is_size(name: str) -> bool:
     """Return whether shapes or the number of modules can show a setting of this name."""
-    return _SIZE.search(name) is not None
+    return _SIZE.search(name) is not None and not _NO_SIZE.search(name)
 
 
 def name_words(name: str) -> set[str]:

@@ -1,6 +1,6 @@
-"""Read the settings that the instances of a class have in common: class attributes, and constants of its methods.
+"""Read the values that `forward` reads and that are no attributes of an instance.
 
-Constants of a method are defaults of its arguments, what its closure has, and plain global variables that it mentions,
+They are class attributes, defaults of its arguments, what its closure has, and plain global variables that it mentions,
 also in functions that it calls. Only classes of the project are read: other releases of a library have other versions.
 No code of the class runs.
 """
@@ -8,44 +8,27 @@ No code of the class runs.
 from __future__ import annotations
 
 import dis
-import os
-import re
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from torch import nn
+from bmvis.extraction.config_objects import is_config, values_of
+from bmvis.extraction.project_code import (
+    class_attributes_of,
+    functions_in,
+    is_of_project,
+    is_project_module,
+    is_state,
+    is_value,
+    methods_in_closure,
+)
 
-_VALUES = (bool, int, float, complex, str, tuple, frozenset)
-_STATE = re.compile(r"count|instances|registry|cache|next|uid|(?:^|_)id$", re.IGNORECASE)
-"""Names of class attributes and global variables that code changes while it runs, such as the number of instances."""
-_LIBRARIES = ("bmvis", "torch", "transformers", "peft")
-"""Packages that are libraries wherever they are installed."""
-_PYTHON = os.path.join(os.path.dirname(os.__file__), "")
-"""The folder of the standard library; `sysconfig` would import a module that a project can replace."""
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
+_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 _MAX_FUNCTIONS = 50
 """Functions that are read for one method."""
-
-
-def is_of_project(named: Any) -> bool:
-    """Return whether a class or function is defined in code of the project, not of a library or of Python itself."""
-    module = named.__module__
-    return type(module) is str and _is_project(module)
-
-
-@cache
-def _is_project(module: str) -> bool:
-    file = getattr(sys.modules.get(module), "__file__", "")
-    if type(file) is not str or module in sys.builtin_module_names or module.partition(".")[0] in _LIBRARIES:
-        return False
-    path = os.path.abspath(file)
-    is_library = not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)
-    return not is_library and not path.startswith(_PYTHON)
+_ABSENT = object()
 
 
 def class_settings(cls: type) -> dict[str, Any]:
@@ -62,17 +45,17 @@ def class_settings(cls: type) -> dict[str, Any]:
 
 def _called_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
     """Yield `forward` and the methods of the project that it mentions, and which those mention, with their names."""
-    methods: defaultdict[str, list[FunctionType]] = defaultdict(list)
+    methods: defaultdict[str, list[list[FunctionType]]] = defaultdict(list)
     for base in type.mro(cls) if is_of_project(cls) else ():
         for name, value in list(base.__dict__.items()):
-            if type(value) is FunctionType and is_of_project(value):
-                methods[name].append(value)
+            if functions := list(functions_in(value)):
+                methods[name].append(functions)
     pending, seen = ["forward"], {"forward"}
     while pending and len(seen) <= _MAX_FUNCTIONS:
         name = pending.pop()
-        for method in methods.get(name, ()):
-            yield name, method
-            names = _mentioned_names(method.__code__)
+        for functions in methods.get(name, ()):
+            yield from ((name, function) for function in functions)
+            names = {mentioned for function in functions for mentioned in _mentioned_names(function.__code__)}
             new = sorted(names & methods.keys() - seen)
             seen.update(new)
             pending += new
@@ -80,44 +63,24 @@ def _called_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
                 break  # it replaces that of the base class
 
 
-def class_attributes_of(cls: type) -> dict[str, Any]:
-    """Return the public values in the bodies of a class and its base classes, without functions and descriptors."""
-    found: dict[str, Any] = {}
-    for base in reversed(type.mro(cls)):
-        if is_of_project(base):
-            found |= _attributes(base)
-    return found
-
-
-def _attributes(cls: type) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in list(cls.__dict__.items())
-        if type(name) is str
-        and name[:1] != "_"
-        and not _STATE.search(name)
-        and (_is_plain(value) or type(value) in (list, dict))
-        and name not in vars(nn.Module)
-    }
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, _VALUES)
-
-
 def constants(method: FunctionType) -> Iterator[tuple[str, Any]]:
-    """Yield the constants of a method, and of functions of the project that it mentions."""
+    """Yield the constants of a method, and of functions of the project that it mentions.
+
+    The name of a default of such a function, and of what its closure or its own file has, begins with that of the
+    function.
+    """
     pending, seen = [method], {method}
     while pending and len(seen) <= _MAX_FUNCTIONS:
         function = pending.pop()
-        if function is method:
-            yield from _defaults(function)
+        prefix = "" if function is method else f"{function.__name__}."
+        yield from ((prefix + name, value) for name, value in _defaults(function))
         for name, value in _mentioned(function):
-            if _is_plain(value) and value is not None and not _STATE.search(name):
-                yield name, value
-            elif type(value) is FunctionType and value not in seen and is_of_project(value):
-                seen.add(value)
-                pending.append(value)
+            if value is not None and not is_state(name) and is_value(name.rpartition(".")[2], value):
+                is_common = function.__globals__ is method.__globals__ and name not in function.__code__.co_freevars
+                yield name if is_common else prefix + name, value
+            inner = [found for found in functions_in(value) if found not in seen]
+            seen.update(inner)
+            pending += inner
 
 
 def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
@@ -125,26 +88,68 @@ def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
     positional = code.co_varnames[: code.co_argcount]
     given = function.__defaults__ or ()
     pairs = [*zip(positional[len(positional) - len(given) :], given, strict=True)]
-    yield from ((name, value) for name, value in [*pairs, *(function.__kwdefaults__ or {}).items()] if _is_plain(value))
+    for name, value in [*pairs, *(function.__kwdefaults__ or {}).items()]:
+        if is_value(name, value):
+            yield name, value
 
 
 def _mentioned(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """Yield what the closure of a function has, and the global variables that its code mentions, in a fixed order."""
+    """Yield what the closure of a function has, and the global variables that its code mentions, in a fixed order.
+
+    A configuration is a dictionary of its values.
+    """
+    methods = [function.__dict__.get("__wrapped__"), *methods_in_closure(function)]
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
-            yield name, cell.cell_contents
+            value = cell.cell_contents
         except ValueError:
             continue  # not set yet
+        if name[:2] != "__" and not any(value is method for method in methods):
+            yield name, _plain(value)
     variables: Mapping[str, Any] = function.__globals__
-    for name in sorted(_global_names(function.__code__)):
-        if name[:2] != "__" and name in variables:
-            yield name, variables[name]
+    for path in sorted(_global_names(function.__code__)):
+        if path[0][:2] != "__" and path[0] in variables:
+            name, value = _resolved(path, variables)
+            yield name, _plain(value)
 
 
-def _global_names(code: CodeType) -> set[str]:
-    """Return the names of global variables in code, and in functions inside it."""
-    steps = (step for part in _with_inner(code) for step in dis.get_instructions(part))
-    return {str(step.argval) for step in steps if step.opname in _GLOBAL}
+def _resolved(path: tuple[str, ...], variables: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the name and the value of a variable, or of an attribute of a module, class or configuration in it."""
+    name, value = path[0], variables[path[0]]
+    for attribute in path[1:]:
+        inner = _inside(value, attribute)
+        if inner is _ABSENT:
+            break
+        name, value = f"{name}.{attribute}", inner
+    return name, value
+
+
+def _inside(value: Any, attribute: str) -> Any:
+    if type(value) is ModuleType:
+        return value.__dict__.get(attribute, _ABSENT) if is_project_module(value.__name__) else _ABSENT
+    if type(value) is type:
+        bases = [base.__dict__ for base in type.mro(value) if attribute in base.__dict__]
+        return bases[0][attribute] if bases and is_of_project(value) else _ABSENT
+    return values_of(value).get(attribute, _ABSENT) if is_config(type(value)) else _ABSENT
+
+
+def _plain(value: Any) -> Any:
+    return values_of(value) if is_config(type(value)) else value
+
+
+def _global_names(code: CodeType) -> set[tuple[str, ...]]:
+    """Return the names of global variables in code, and in functions inside it, each with the attributes read of it."""
+    found = set()
+    for part in _with_inner(code):
+        path: tuple[str, ...] = ()
+        for step in dis.get_instructions(part):
+            if path and step.opname in _ATTRIBUTE:
+                path += (str(step.argval),)
+                continue
+            found.add(path)
+            path = (str(step.argval),) if step.opname in _GLOBAL else ()
+        found.add(path)
+    return found - {()}
 
 
 def _mentioned_names(code: CodeType) -> set[str]:

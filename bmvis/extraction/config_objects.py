@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.class_settings import class_attributes_of, is_of_project
+from bmvis.extraction.project_code import class_attributes_of, is_of_project
 from bmvis.untrusted import user_text
 
 ATTRIBUTES = ("config", "cfg", "hparams", "peft_config")
@@ -80,12 +80,17 @@ def values_of(config: Any) -> dict[Any, Any]:
     if issubclass(type(config), dict):
         return dict(dict.items(config))
     common = class_attributes_of(type(config)) if _is_own(type(config)) else {}
-    own = common | dict(_slots(config)) | dict(_attributes(config))
+    own = common | attributes_of(config)
     store = _store(type(config))
     if not store:
         return own
     kept = own.get(store)
     return {key: _plain(value) for key, value in dict.items(kept)} if isinstance(kept, dict) else {}
+
+
+def attributes_of(thing: Any) -> dict[Any, Any]:
+    """Return the attributes of an object, also those that are slots."""
+    return dict(_slots(thing)) | dict(_attributes(thing))
 
 
 def _store(cls: type) -> str:

@@ -16,7 +16,8 @@ from torch import nn
 
 from bmvis.extraction import introspection
 from bmvis.extraction.config_objects import ATTRIBUTES, LIBRARIES, adapter_configs, is_config, is_of_library, values_of
-from bmvis.extraction.setting_values import entries
+from bmvis.extraction.project_code import is_of_project
+from bmvis.extraction.setting_values import entries, text_of
 from bmvis.extraction.shortened import first_pairs, number_and_digest
 from bmvis.model.settings import Configuration, normal
 from bmvis.untrusted import user_text
@@ -56,30 +57,46 @@ def find_configurations(modules: Iterable[nn.Module]) -> tuple[Configuration, ..
     seen: dict[int, Any] = {}
     read: dict[int, Any] = {}
     found: list[Configuration] = []
-    for attribute, value in _candidates(modules):
+    for attribute, value, is_own in _candidates(modules):
         if id(value) in read:
             continue
         read[id(value)] = value
-        for config in _configs(attribute, value):
+        for config in _configs(attribute, value, is_own=is_own):
             if id(config) not in seen:
                 values = dict(first_pairs(_values(config, "", 0, seen), MAX_VALUES, "more values"))
                 found.append(Configuration(user_text.class_name(type(config)), values))
     return _limited(found)
 
 
-def _candidates(modules: Iterable[nn.Module]) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes of modules that may be configurations, with the usual ones first."""
+def _candidates(modules: Iterable[nn.Module]) -> Iterator[tuple[str, Any, bool]]:
+    """Yield the attributes of modules and of their classes that may be configurations, with the usual ones first.
+
+    The third value is whether the class of the module is of the project.
+    """
     others: set[type] = set()
     """Types of attributes that are no configurations."""
+    classes: dict[type, bool] = {}
     for module in modules:
+        cls = type(module)
         slots = object.__getattribute__(module, "__dict__")
+        if cls not in classes:
+            classes[cls] = is_of_project(cls)
+            of_class = _of_class(cls) if classes[cls] else {}
+            yield from ((name, value, True) for name, value in of_class.items() if name not in slots)
+        is_own = classes[cls]
         if not slots.keys().isdisjoint(_USUAL):
-            yield from ((name, slots[name]) for name in _USUAL if name in slots)
+            yield from ((name, slots[name], is_own) for name in _USUAL if name in slots)
         unknown = {*map(type, slots.values())}.difference(others)
         if unknown:
             others.update(kind for kind in unknown if not is_config(kind))
             found = [(name, value) for name, value in slots.items() if type(value) not in others]
-            yield from (pair for pair in found if type(pair[0]) is str)
+            yield from ((name, value, is_own) for name, value in found if type(name) is str)
+
+
+def _of_class(cls: type) -> dict[str, Any]:
+    """Return the configurations in the bodies of a class and of its base classes of the project."""
+    bodies = [base.__dict__ for base in reversed(type.mro(cls)) if is_of_project(base)]
+    return {name: value for body in bodies for name, value in list(body.items()) if is_config(type(value))}
 
 
 def _limited(found: list[Configuration]) -> tuple[Configuration, ...]:
@@ -90,10 +107,11 @@ def _limited(found: list[Configuration]) -> tuple[Configuration, ...]:
     return (*found[:MAX_CONFIGURATIONS], *rest)
 
 
-def _configs(attribute: str, value: Any) -> list[Any]:
+def _configs(attribute: str, value: Any, *, is_own: bool) -> list[Any]:
     """Return the configurations in an attribute: itself, or PEFT's by the names of their adapters.
 
-    Those of transformers and PEFT count in their usual attributes only. Lightning keeps `hparams` in `_hparams`.
+    In classes of libraries, those of transformers and PEFT count in their usual attributes only. Lightning keeps
+    `hparams` in `_hparams`.
     """
     kind = type(value)
     if of_adapters := adapter_configs(attribute, value):
@@ -102,7 +120,7 @@ def _configs(attribute: str, value: Any) -> list[Any]:
         return [value]
     if attribute[:1] == "_" or not is_config(kind):
         return []
-    return [value] if attribute in ATTRIBUTES or not is_of_library(kind) else []
+    return [value] if is_own or attribute in ATTRIBUTES or not is_of_library(kind) else []
 
 
 def _values(config: Any, prefix: str, nesting: int, seen: dict[int, Any]) -> Iterator[tuple[str, str]]:
@@ -115,8 +133,10 @@ def _values(config: Any, prefix: str, nesting: int, seen: dict[int, Any]) -> Ite
         if type(name) is not str or name[:1] == "_" or (is_library and name in _IGNORED):
             continue
         if is_config(type(value)):
-            if nesting < MAX_NESTING and id(value) not in seen:
+            if id(value) not in seen and nesting < MAX_NESTING:
                 yield from _values(value, f"{prefix}{name}.", nesting + 1, seen)
+            elif id(value) not in seen and (deep := text_of(value, name)) is not None:
+                yield f"{prefix}{name}", deep
             continue
         for key, text in entries(name, value):
             if key not in defaults or normal(defaults[key]) != normal(text):

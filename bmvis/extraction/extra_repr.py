@@ -26,6 +26,7 @@ SLOW_CALL = 0.01
 """Seconds from which a call counts as slow. Faster calls are not limited."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_SET = re.compile(r"\{([^{}:()[\]]+)\}")
 _REDUNDANT = (nn.ParameterList, nn.ParameterDict)
 """Classes whose `extra_repr()` lists the parameters, which the row shows anyway."""
 
@@ -79,14 +80,19 @@ def _has_none(cls: type[nn.Module], *, is_adapter: bool) -> bool:
 
 def _one_line(text: str) -> str:
     is_plain = type(text) is str and len(text) <= MAX_LENGTH and text.isascii() and text.isprintable()
-    if is_plain and "  " not in text and " at 0x" not in text:
+    if is_plain and "  " not in text and " at 0x" not in text and "{" not in text:
         return text.strip()
     start = str.__getitem__(text, slice(0, 4 * MAX_LENGTH))
-    line = user_text.safe_text(_ADDRESS.sub("", " ".join(start.split())))
+    line = user_text.safe_text(_reproducible(" ".join(start.split())))
     return line if len(line) <= MAX_LENGTH else line[: MAX_LENGTH - 1] + "…"
 
 
 def _whole(text: str) -> str:
     """Return the length of a truncated text and its digest, which is not that of the memory addresses in it."""
-    plain = _ADDRESS.sub("", " ".join(str.__getitem__(text, slice(0, MAX_READ)).split()))
+    plain = _reproducible(" ".join(str.__getitem__(text, slice(0, MAX_READ)).split()))
     return f"{len(plain)} characters {digest(plain)}"
+
+
+def _reproducible(text: str) -> str:
+    """Return a text without memory addresses, and with the items of sets in order: they depend on the hash seed."""
+    return _SET.sub(lambda found: f"{{{', '.join(sorted(found[1].split(', ')))}}}", _ADDRESS.sub("", text))

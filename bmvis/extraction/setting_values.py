@@ -10,7 +10,7 @@ import enum
 import functools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -19,9 +19,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from bmvis.extraction.class_settings import constants, is_of_project
-from bmvis.extraction.config_objects import is_config, values_of
+from bmvis.extraction.class_settings import constants
+from bmvis.extraction.config_objects import attributes_of, is_config, values_of
 from bmvis.extraction.names import callable_name
+from bmvis.extraction.project_code import class_attributes_of, is_of_project
 from bmvis.extraction.shortened import digest
 from bmvis.untrusted import user_text
 
@@ -36,6 +37,8 @@ MAX_ENTRIES = 64
 """Maximum number of entries of a dictionary that are settings of their own; a larger one is one setting."""
 MAX_NESTING = 3
 """Maximum depth of dictionaries whose entries are settings of their own; a deeper one is one setting."""
+UNKNOWN = "?"
+"""In place of an item of a sequence that is not recorded."""
 MAX_LEVELS = 8
 """Maximum depth of sequences and dictionaries in a value."""
 _SECRET = re.compile(r"(?:^|[_.])(?:token|key|secret|password|passwd|credential|auth)s?(?:$|[_.\d])", re.IGNORECASE)
@@ -48,6 +51,9 @@ _VOLATILE = re.compile(
     r"(?:^|[_.])devices?(?:$|[_.])|(?:^|\.)(?:pid|uuid|time|timestamp|start_time|created_at|session_id|run_id)$",
     re.IGNORECASE,
 )
+_TIME = re.compile(r"(?:^|\.)time$", re.IGNORECASE)
+_MAX_STEPS = 100_000
+"""Integers up to here are numbers of time steps, not times."""
 _ABSOLUTE = re.compile(r"(?:^|[\s=:,;'\"(\[])(?:/[\w.]|~[/\\]|[A-Za-z]:[\\/]|\\\\)")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-", re.IGNORECASE)
@@ -71,7 +77,7 @@ def entries(name: str, value: Any, nesting: int = 0) -> Iterator[tuple[str, str]
             if text is not None:
                 yield from entries(f"{name}.{text}", item, nesting + 1)
         return
-    if _VOLATILE.search(name):
+    if _VOLATILE.search(name) and not (_TIME.search(name) and type(value) is int and abs(value) <= _MAX_STEPS):
         return
     found = text_of(value, name)
     if found is not None:
@@ -100,6 +106,8 @@ def _text(value: Any, name: str, room: _Room) -> str | None:
         return _number(value)
     if kind in _WRITTEN:
         return repr(value)
+    if kind is bytes:
+        return repr(value) if len(value) <= MAX_STRING else f"{len(value)} values {digest(repr(value))}"
     if issubclass(kind, tuple | list | set | frozenset | dict):
         return _collection(value, name, room)
     if is_config(kind):  # in a sequence or dictionary
@@ -110,22 +118,57 @@ def _text(value: Any, name: str, room: _Room) -> str | None:
     if kind.__module__ == "numpy" and kind.__name__.startswith(("float", "int", "bool")):
         return _text(value.item(), name, room)
     if issubclass(kind, nn.Module):  # in a list, where PyTorch does not see it
-        return callable_text(kind)
-    return callable_text(value)
+        return f"{callable_name(kind)}()"
+    return _callable(value, room)
 
 
 def callable_text(value: Any) -> str | None:
-    """Return the name of a function or class with `()`, or with the arguments of a partial function."""
+    """Return the name of a function or class with `()`, or with the values that it depends on.
+
+    Those are the arguments of a partial function, the constants of a function of the project, and the public attributes
+    of an object of the project that is called, or whose method is called.
+    """
+    return _callable(value, _Room())
+
+
+def _callable(value: Any, room: _Room) -> str | None:
     if type(value) is functools.partial:
-        keywords = [f"{name}={text}" for name, item in value.keywords.items() if (text := text_of(item, name))]
-        positional = [text for item in value.args if (text := text_of(item))]
-        return f"{callable_name(value)}({', '.join([*positional, *keywords])})"
-    if type(value) is FunctionType and value.__module__ and is_of_project(value):
-        texts = [(name, text_of(constant, name)) for name, constant in constants(value)]
-        return f"{callable_name(value)}({', '.join(f'{name}={text}' for name, text in texts if text)})"
-    if issubclass(type(value), FunctionType | BuiltinFunctionType | MethodType | type):
-        return f"{callable_name(value)}()"
-    return None
+        positional = [text for item in value.args if (text := _text(item, "", room))]
+        return f"{callable_name(value)}({', '.join([*positional, *_named_texts(value.keywords.items(), room)])})"
+    values = _values_of_call(value)
+    if values is None and not issubclass(type(value), FunctionType | BuiltinFunctionType | MethodType | type):
+        return None
+    is_inside, room.is_inside = room.is_inside, True
+    texts = [] if is_inside else _named_texts(values or (), room)  # a function can mention itself
+    room.is_inside = is_inside
+    return f"{callable_name(value)}({', '.join(texts)})"
+
+
+def _named_texts(pairs: Iterable[tuple[str, Any]], room: _Room) -> list[str]:
+    return [
+        f"{name}={text}" for name, item in pairs if not _VOLATILE.search(name) and (text := _text(item, name, room))
+    ]
+
+
+def _values_of_call(value: Any) -> Iterable[tuple[str, Any]] | None:
+    """Return the values that a function or another object of the project depends on; None for other objects."""
+    if type(value) is FunctionType:
+        return constants(value) if value.__module__ and is_of_project(value) else ()
+    if type(value) is MethodType:
+        function = value.__func__
+        own = constants(function) if type(function) is FunctionType and is_of_project(function) else ()
+        return [*_public(value.__self__), *own]
+    is_called = any("__call__" in base.__dict__ for base in type.mro(type(value)))
+    is_object = is_called and not issubclass(type(value), type | nn.Module) and is_of_project(type(value))
+    return _public(value) if is_object else None
+
+
+def _public(thing: Any) -> list[tuple[str, Any]]:
+    """Return the public values among the attributes of an object of the project that is no module."""
+    if issubclass(type(thing), type | nn.Module) or not is_of_project(type(thing)):
+        return []
+    found = class_attributes_of(type(thing)) | attributes_of(thing)
+    return [(name, value) for name, value in found.items() if type(name) is str and name[:1] != "_"]
 
 
 def _enum(value: Any) -> str | None:
@@ -174,15 +217,17 @@ class _Room:
     def __init__(self) -> None:
         self.items = MAX_ITEMS
         self.levels = MAX_LEVELS
+        self.is_inside = False
+        """Whether a value inside a function is read."""
 
 
 def _collection(value: Any, name: str, room: _Room) -> str | None:
     """Return the text of a sequence or dictionary, or the number of its items and a digest if that is long."""
     kind = next(base for base in (tuple, list, set, frozenset, dict) if issubclass(type(value), base))
     count = kind.__len__(value)
-    if count > MAX_ITEMS:
+    if count > room.items:
         return f"{count} values"
-    if not room.levels or count > room.items:
+    if not room.levels:
         return None
     room.items -= count
     room.levels -= 1
@@ -194,13 +239,11 @@ def _collection(value: Any, name: str, room: _Room) -> str | None:
 
 
 def _sequence(kind: type, value: Any, name: str, room: _Room) -> str | None:
-    """Return the text of all items; None if one of them is not recorded."""
-    items: list[str] = []
-    for item in kind.__iter__(value):  # type: ignore[attr-defined]  # of the four kinds of sequences
-        text = _text(item, name, room)
-        if text is None:
-            return None
-        items.append(text)
+    """Return the text of the items, with `?` for those that are not recorded; None if that is all of them."""
+    found = [_text(item, name, room) for item in kind.__iter__(value)]  # type: ignore[attr-defined]  # of four kinds
+    items = [UNKNOWN if text is None else text for text in found]
+    if found and not any(found):
+        return None
     if kind in (set, frozenset):
         items.sort()
     return f"({', '.join(items)}{',' * (len(items) == 1)})"

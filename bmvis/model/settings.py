@@ -50,11 +50,12 @@ class Configuration(msgspec.Struct, frozen=True):
 
 
 def arguments(extra_repr: str) -> dict[str, str]:
-    """Return the arguments in an `extra_repr()` by name, positional ones by their number."""
+    """Return the arguments in an `extra_repr()` by name, positional ones and repeated names by their number."""
     found: dict[str, str] = {}
     for number, part in enumerate(_split(extra_repr)):
         match = _ARGUMENT.fullmatch(part)
-        found[match["name"] if match else str(number)] = match["value"] if match else part
+        is_named = match is not None and match["name"] not in found
+        found[match["name"] if match and is_named else str(number)] = match["value"] if match and is_named else part
     return found
 
 

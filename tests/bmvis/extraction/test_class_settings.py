@@ -1,7 +1,8 @@
 """Settings that `forward` reads and that are no attributes of an instance."""
 
 import functools
-from types import FunctionType
+import sys
+from types import FunctionType, ModuleType
 
 import pytest
 import torch
@@ -60,11 +61,75 @@ def loaded(code: str) -> dict[str, object]:
             {},
         ),
         ("call_count = 2\nclass Net(nn.Module):\n    def forward(self, x): return x * call_count", {}),
+        ("A = [1, 2]\n" + NET + "def forward(self, x): return x * A[1]", {"forward.A": [1, 2]}),
+        ("DT = torch.half\n" + NET + "def forward(self, x): return x.to(DT)", {"forward.DT": torch.half}),
+        ("act = F.gelu\n" + NET + "def forward(self, x): return act(x)", {"forward.act": functional.gelu}),
+        ("relu = F.relu\n" + NET + "def forward(self, x): return relu(x)", {}),
+        (NET + "def forward(self, x): return F.relu(x)", {}),
+        (NET + "act = staticmethod(F.relu)\n    def forward(self, x): return self.act(x)", {"act": functional.relu}),
+        (NET + "dt = torch.half\n    def forward(self, x): return x.to(self.dt)", {"dt": torch.half}),
+        (NET + "def forward(self, x, ks=[1, 2]): return x * ks[1]", {"forward.ks": [1, 2]}),
+        (NET + "def forward(self, x, act=F.relu): return act(x)", {"forward.act": functional.relu}),
+        ("class C:\n    k = 2\n" + NET + "def forward(self, x): return x * C.k", {"forward.C.k": 2}),
+        (
+            "guidance_scale = 2\n" + NET + "def forward(self, x): return x * guidance_scale",
+            {"forward.guidance_scale": 2},
+        ),
+        (
+            NET
+            + "discount = 2\n    callCount = 3\n    def forward(self, x): return x * self.discount + self.callCount",
+            {"discount": 2},
+        ),
+        (
+            NET + "def forward(self, x): return self.part(x)\n    @staticmethod\n    def part(x, k=2): return x * k",
+            {"part.k": 2},
+        ),
+        (
+            NET + "def forward(self, x): return x * self.part\n    @property\n    def part(self): return K",
+            {"part.K": 2},
+        ),
+        (
+            NET + "k = 2\n    @torch.no_grad()\n    def forward(self, x, y=3): return x * self.k",
+            {"k": 2, "forward.y": 3},
+        ),
+        (
+            "def d(f):\n    def g(*a): return f(*a)\n    return g\n"
+            + NET
+            + "k = 2\n    @d\n    def forward(self, x): return x * self.k * K",
+            {"k": 2, "forward.K": 2},
+        ),
+        (
+            "import functools\n@functools.lru_cache\ndef f(x, k=2): return x * k\n"
+            + NET
+            + "def forward(self, x): return f(x)",
+            {"forward.f.k": 2},
+        ),
+        (
+            "def f(x, k=2): return x * k\ndef g(x, k=3): return f(x) * k\n" + NET + "def forward(self, x): return g(x)",
+            {"forward.g.k": 3, "forward.f.k": 2},
+        ),
+        ("def f(x): return f(x) * K\n" + NET + "def forward(self, x): return f(x)", {"forward.K": 2}),
         ("T = torch.ones(1)\nclass Net(nn.Module):\n    def forward(self, x): return x * T", {}),
     ],
 )
 def test_values_that_forward_reads_are_found(code: str, found: dict[str, object]) -> None:
     assert class_settings(loaded(code)["Net"]) == found  # type: ignore[arg-type]
+
+
+def test_values_of_an_imported_module_and_of_configurations_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ModuleType("zoo_settings")
+    exec("K = 2\nM = 3\ndef scaled(x, k=4): return x * k * M", settings.__dict__)
+    monkeypatch.setitem(sys.modules, "zoo_settings", settings)
+    code = "import zoo_settings as s\nclass NetConfig:\n    def __init__(self): self.heads, self.width = 8, 4\n"
+    code += "c = NetConfig()\n"
+    net = NET + "def forward(self, x): return s.scaled(x) * s.K * c.heads * len(c)"
+    assert class_settings(loaded(code + net)["Net"]) == {  # type: ignore[arg-type]
+        "forward.s.K": 2,
+        "forward.c": {"heads": 8, "width": 4},
+        "forward.c.heads": 8,
+        "forward.scaled.k": 4,
+        "forward.scaled.M": 3,
+    }
 
 
 def test_classes_of_libraries_have_no_settings_in_common() -> None:
@@ -113,6 +178,38 @@ def test_the_closure_of_a_function_is_recorded_with_its_name() -> None:
     assert str(drift) == "~ the root  act: <lambda>(factor=2) → <lambda>(factor=3)"
     assert not bmvis.compare(Act(scaled(2)), Act(scaled(2)))
     assert not bmvis.compare(Act(functional.relu), Act(functools.partial(functional.relu)))
+
+
+class Scaled:
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factor
+
+    def apply(self, x: torch.Tensor, power: int = 2) -> torch.Tensor:
+        return x * self.factor**power
+
+
+def test_the_attributes_of_an_object_that_is_called_are_recorded() -> None:
+    assert str(bmvis.compare(Act(Scaled(2)), Act(Scaled(3)))) == (
+        "~ the root  act: Scaled(factor=2) → Scaled(factor=3)"
+    )
+    assert str(bmvis.compare(Act(Scaled(2).apply), Act(Scaled(3).apply))) == (
+        "~ the root  act: Scaled.apply(factor=2, power=2) → Scaled.apply(factor=3, power=2)"
+    )
+
+
+def test_a_function_that_mentions_itself_is_recorded() -> None:
+    found = loaded("def f(x): return ALL[0](x) * other(x)\nother = g = lambda x: f(x)\nALL = [f, g]")["f"]
+    assert bmvis.capture(Act(found)).root.settings == {"act": "zoo.f(ALL=(zoo.f(), zoo.<lambda>()))"}
+
+
+def test_a_configuration_of_a_class_is_recorded() -> None:
+    def made(width: int) -> nn.Module:
+        return type("Net", (Act,), {"settings": NetConfig(width)})(None)  # type: ignore[no-any-return]
+
+    assert str(bmvis.compare(made(2), made(3))) == "~ NetConfig  width: 2 → 3"
 
 
 class NetConfig:

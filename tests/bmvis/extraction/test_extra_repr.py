@@ -42,6 +42,11 @@ def test_extra_repr_follows_the_shapes():
     assert "# " not in "".join(drawn(model, extra_repr=False))
 
 
+def test_the_items_of_a_set_are_in_order_because_theirs_depends_on_the_hash_seed():
+    words = "names={'b', 'a'}, of={'b': {2, 1}}, pairs={(2, 1), (1, 2)}"
+    assert drawn(Described(words)) == ["root weight:[1] # names={'a', 'b'}, of={'b': {1, 2}}, pairs={(2, 1), (1, 2)}"]
+
+
 def test_folded_row_merges_extra_repr_of_its_members():
     layers = [nn.Sequential(nn.Dropout(p), nn.Linear(2, 2)) for p in (0.1, 0.1, 0.2)]
     assert drawn(nn.Sequential(*layers[:2]))[2] == "0 (Dropout) # p=0.1, inplace=False"

@@ -1,0 +1,143 @@
+"""Find code and values of the project, in contrast to those of libraries and of Python itself. No code runs.
+
+Only they are read: other releases of a library have other functions and other values.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import os
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+import torch
+from torch import nn
+
+_PLAIN = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    tuple,
+    list,
+    dict,
+    set,
+    frozenset,
+    range,
+    slice,
+    functools.partial,
+    enum.Enum,
+)
+_OF_TORCH = (torch.dtype, torch.layout, torch.memory_format)
+_NAMED = (FunctionType, BuiltinFunctionType, type)
+_STATE = frozenset(
+    ("count", "counts", "counter", "counters", "instances", "registry", "cache", "caches", "cached", "next", "uid")
+)
+"""Words in the names of what code changes while it runs, such as the number of instances."""
+_WORD_ENDS = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
+_LIBRARIES = ("bmvis", "torch", "transformers", "peft")
+"""Packages that are libraries wherever they are installed."""
+_PYTHON = os.path.join(os.path.dirname(os.__file__), "")
+"""The folder of the standard library; `sysconfig` would import a module that a project can replace."""
+
+
+def is_of_project(named: Any) -> bool:
+    """Return whether a class or function is defined in code of the project, not of a library or of Python itself."""
+    module = named.__globals__.get("__name__") if type(named) is FunctionType else named.__module__
+    return type(module) is str and is_project_module(module)
+
+
+@cache
+def is_project_module(module: str) -> bool:
+    """Return whether a module of this name is of the project."""
+    file = getattr(sys.modules.get(module), "__file__", "")
+    if type(file) is not str or module in sys.builtin_module_names or module.partition(".")[0] in _LIBRARIES:
+        return False
+    path = os.path.abspath(file)
+    is_library = not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)
+    return not is_library and not path.startswith(_PYTHON)
+
+
+def is_state(name: str) -> bool:
+    """Return whether a name is that of a value that code changes while it runs, such as `call_count`."""
+    words = [word.lower() for word in _WORD_ENDS.split(name)]
+    return words[-1] == "id" or not _STATE.isdisjoint(words)
+
+
+def is_value(name: str, value: Any) -> bool:
+    """Return whether a variable has a value that can be a setting.
+
+    A function or class is one if the variable has another name, as after `act = gelu`: code that mentions a function by
+    its own name changes with it.
+    """
+    if isinstance(value, _NAMED):
+        return getattr(value, "__name__", name) not in (name, "<lambda>")
+    return value is None or isinstance(value, (*_PLAIN, *_OF_TORCH))
+
+
+def functions_in(value: Any) -> Iterator[FunctionType]:
+    """Yield the functions of the project that an attribute of a class runs, also below decorators of libraries."""
+    pending, seen = [value], set()
+    while pending:
+        found = pending.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        if type(found) is not FunctionType:
+            pending += [inner for inner in _inner(found) if inner is not None]
+            continue
+        if is_of_project(found):
+            yield found
+        pending += [found.__dict__["__wrapped__"]] if "__wrapped__" in found.__dict__ else methods_in_closure(found)
+
+
+def _inner(value: Any) -> list[Any]:
+    kind = type(value)
+    if kind in (staticmethod, classmethod):
+        return [value.__func__]
+    if kind is property:
+        return [value.fget]
+    if kind in (functools.cached_property, functools.partialmethod, functools.partial):
+        return [value.func]
+    return [value.__wrapped__] if kind is functools._lru_cache_wrapper else []
+
+
+def methods_in_closure(function: FunctionType) -> list[FunctionType]:
+    """Return the methods that a decorator without `functools.wraps` keeps in its closure."""
+    found = []
+    for cell in function.__closure__ or ():
+        try:
+            value = cell.cell_contents
+        except ValueError:
+            continue  # not set yet
+        if type(value) is FunctionType and value.__code__.co_varnames[:1] == ("self",):
+            found.append(value)
+    return found
+
+
+def class_attributes_of(cls: type) -> dict[str, Any]:
+    """Return the public values in the bodies of a class and its base classes, without methods and descriptors."""
+    found: dict[str, Any] = {}
+    for base in reversed(type.mro(cls)):
+        if is_of_project(base):
+            found |= _attributes(base)
+    return found
+
+
+def _attributes(cls: type) -> dict[str, Any]:
+    pairs = [(name, value) for name, value in list(cls.__dict__.items()) if type(name) is str and name[:1] != "_"]
+    pairs = [(name, value.__func__ if type(value) is staticmethod else value) for name, value in pairs]
+    return {name: value for name, value in pairs if name not in vars(nn.Module) and _is_attribute(cls, name, value)}
+
+
+def _is_attribute(cls: type, name: str, value: Any) -> bool:
+    is_method = cls.__dict__[name] is value and type(value) is FunctionType and is_of_project(value)
+    return not is_method and not is_state(name) and is_value(name, value)
