@@ -47,6 +47,11 @@ class BmvisError(Exception):
         return (_rebuild, (type(self), self.message, self.hint, self.detail))
 
     @property
+    def parts(self) -> tuple[str, str, str, str]:
+        """The kind and the texts. Two errors with equal parts are shown alike."""
+        return self.kind, self.message, self.hint, self.detail
+
+    @property
     def report(self) -> str:
         """Return the full text for a log: the message and the hint in one line, then the indented detail.
 

@@ -139,7 +139,7 @@ def problem_now(kept: KeptAnswer, models: Models) -> str:
 
 def digest_of(error: BmvisError) -> str:
     """Return a digest of an error."""
-    return fingerprint.of_bytes(repr((error.kind, error.message, error.hint, error.detail)).encode())
+    return fingerprint.of_bytes(repr(error.parts).encode())
 
 
 def _uncalled(built: Built) -> str:

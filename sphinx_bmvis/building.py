@@ -26,11 +26,15 @@ logger = logging.getLogger(__name__)
 
 
 def build_models(app: Sphinx, env: BuildEnvironment) -> set[str]:
-    """Build the models of the pages that were read in this build. Return the pages with a changed model."""
+    """Build the models of the pages that were read in this build, and those that failed before.
+
+    Returns:
+        The pages with a changed model.
+    """
     domain, source = domain_of(env), source_of(app)
     expand_galleries(env, source)
     requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
-    keys = list(dict.fromkeys(request.key for request in requests))
+    keys = list(dict.fromkeys([*(request.key for request in requests), *domain.failed_keys()]))
     changed: set[ModelRequest] = set()
     reports: dict[ModelRequest, _ModelReport] = {}
     if keys:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Container, Iterable, Iterator, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -129,7 +129,9 @@ class BmvisDomain(Domain):
             kept = pack(answer)
         before = self.data["answers"].get(key)
         self.data["answers"][key] = kept
-        return isinstance(kept, BmvisError) or before != kept
+        if isinstance(kept, BmvisError) and isinstance(before, BmvisError):
+            return kept.parts != before.parts
+        return bool(before != kept)
 
     def note_ids(self, changed: Set[ModelRequest]) -> set[str]:
         """Store the ids of the rows of named trees, which references need in every build. A layout takes far longer.
@@ -178,11 +180,12 @@ class BmvisDomain(Domain):
         """Store the dependencies that the patterns in the galleries of a page depend on."""
         self.data["listed"][page] = tuple(dependencies)
 
-    def failed_keys(self) -> set[ModelRequest]:
-        """Return the requests whose answer is an error."""
-        return {key for key in self.data["answers"] if isinstance(self.data["answers"][key], BmvisError)}
+    def failed_keys(self) -> list[ModelRequest]:
+        """Return the requests whose answer is an error, which each build asks for again."""
+        failed = [key for key, answer in self.data["answers"].items() if isinstance(answer, BmvisError)]
+        return [key for key in failed if self.pages_with([key])]
 
-    def pages_with(self, keys: Set[ModelRequest]) -> set[str]:
+    def pages_with(self, keys: Container[ModelRequest]) -> set[str]:
         """Return the pages that have one of the requests."""
         return {page for page, requests in self.requests.items() if any(request.key in keys for request in requests)}
 

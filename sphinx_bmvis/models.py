@@ -34,7 +34,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     if not app.builder.format:
         return []
     report(domain, domain.unanswered | domain.data["no_tree"].keys())
-    if domain.unanswered or domain.data["titled"]:
+    if domain.unanswered or domain.failed_keys() or domain.data["titled"]:
         from sphinx_bmvis.building import build_models
 
         domain.changed.update(dict.fromkeys(build_models(app, env), time.time()))

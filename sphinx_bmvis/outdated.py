@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
+from bmvis.reference import is_pattern
 from bmvis.source.dependencies import CurrentValues, with_written_files
 from bmvis.source.digest_memo import DigestMemo
 from bmvis.untrusted.log_text import one_line
@@ -28,12 +29,15 @@ def setup(app: Sphinx) -> None:
 def outdated_pages(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Iterable[str]:
-    """Return the pages with a model that failed, or whose sources have changed."""
+    """Return the pages with a model whose sources have changed, or with a pattern that failed.
+
+    A model that failed is asked for again in each build, but its page is read and written only if the answer changes.
+    """
     domain = domain_of(env)
     outdated = dict(_outdated(domain, open_digests(app)))
     for page, reason in outdated.items():
         logger.verbose("%s: a model is out of date, %s has changed", page, one_line(reason))
-    return outdated.keys() | domain.pages_with(domain.failed_keys())
+    return outdated.keys() | domain.pages_with([key for key in domain.failed_keys() if is_pattern(key.reference)])
 
 
 def record_written_files(domain: BmvisDomain, digests: DigestMemo) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -114,6 +115,22 @@ def test_failed_model_is_built_again(site):
     fixed = site.build()
     assert fixed.warnings == ""
     assert len(fixed.trees("index.html")) == 1
+
+
+def test_page_of_a_failed_model_is_written_again_only_if_the_error_changes(site):
+    site.write("src/later.py", "def net():\n    raise ValueError('no weights')\n")
+    site.write("index.rst", "Start\n=====\n\n.. model-structure:: later:net\n\n.. toctree::\n\n   other\n")
+    site.build()
+    again = site.build()
+    assert re.search(r"index\.rst:4: WARNING: .*no weights", again.warnings)
+    assert "no targets are out of date" in again.status
+    assert len(again.boxes("index.html")) == 1
+    site.write("src/later.py", "def net():\n    raise ValueError('no configuration')\n")
+    changed = site.build()
+    assert "no configuration" in changed.warnings
+    assert "no configuration" in changed.boxes("index.html")[0].get_text()
+    site.write("src/later.py", "from torch import nn\n\ndef net():\n    return nn.Linear(2, 2)\n")
+    assert len(site.build().trees("index.html")) == 1
 
 
 def test_removed_page_leaves_no_data(site):
