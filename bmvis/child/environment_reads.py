@@ -19,7 +19,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from bmvis.child.tracebacks import is_library
-from bmvis.source.fingerprint import OF_BMVIS, OF_MACHINES, OF_TERMINALS
+from bmvis.source.environment import OF_BMVIS, OF_MACHINES, OF_TERMINALS
 
 MAX_NAMES = 1000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,200}")

@@ -27,7 +27,7 @@ from bmvis.child.environment_reads import VariableReads
 from bmvis.child.file_record import AccessKey, FileRecord
 from bmvis.child.project_paths import below, open_folder, source_path
 from bmvis.child.reentry import once
-from bmvis.source import fingerprint
+from bmvis.source.environment import variable_digest
 from bmvis.worker.protocol import DependencyKind
 
 _getframe = sys._getframe
@@ -241,7 +241,7 @@ class FileTracker:
     def _record_variable(self, name: str, frame: FrameType) -> None:
         if self.record.has_begun:
             key: AccessKey = ("variable", name)
-            self.record.values[key] = fingerprint.of_variable(name, INITIAL_ENVIRONMENT)
+            self.record.values[key] = variable_digest(name, INITIAL_ENVIRONMENT)
             self.record.note(*key, frame)
 
     def _note_listed(self, path: object, *, follows: bool = True) -> None:

@@ -165,7 +165,7 @@ class Cache:
         if isinstance(built, Failed) and not built.is_permanent:
             return
         versions = tuple(self.written.version(dependency) for dependency in built.dependencies if dependency.is_written)
-        environment = fingerprint.of_environment() if isinstance(built, Failed) else ""
+        environment = _environment() if isinstance(built, Failed) else ""
         entry = _CacheEntry(
             self._with_paths(built, self._relative), tuple(map(self._digest, built.installed)), environment, versions
         )
@@ -189,7 +189,7 @@ class Cache:
         """Return why an entry is out of date; '' if it is valid."""
         if tuple(map(self._digest, entry.built.installed)) != entry.installed:
             return "other distributions are installed"
-        if entry.environment and entry.environment != fingerprint.of_environment():
+        if entry.environment and entry.environment != _environment():
             return "an environment variable has changed"
         versions = iter(entry.versions)
         for dependency in entry.built.dependencies:
@@ -225,3 +225,9 @@ def _relative_folder(cwd: Path, folder: Path) -> str:
 
 def _name(asked: tuple[object, ...]) -> str:
     return str(asked[1] if asked[0] == "list" else asked[0])
+
+
+def _environment() -> str:
+    from bmvis.source.environment import environment_digest  # only failures depend on it, and it compiles long patterns
+
+    return environment_digest()

@@ -258,6 +258,12 @@ def _entry(dependency: Dependency) -> str:
     return fingerprint.of_bytes(repr((found, where)).encode())
 
 
+def _variable(dependency: Dependency) -> str:
+    from bmvis.source.environment import variable_digest  # few models read variables, and it compiles long patterns
+
+    return variable_digest(dependency.path)
+
+
 _VALUES: Mapping[DependencyKind, Callable[[Dependency], str]] = {
     "file": lambda dependency: fingerprint.of_file(dependency.path),
     "source": lambda dependency: fingerprint.of_file(dependency.path),
@@ -266,7 +272,7 @@ _VALUES: Mapping[DependencyKind, Callable[[Dependency], str]] = {
     "link": _link,
     "entry": _entry,
     "installed": lambda dependency: fingerprint.of_installed(dependency.path),
-    "variable": lambda dependency: fingerprint.of_variable(dependency.path),
+    "variable": _variable,
     "time": _time,
     "mode": _mode,
     "git": lambda dependency: fingerprint.of_repository(dependency.path),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bmvis.source import fingerprint
+from bmvis.source.environment import environment_digest
 from bmvis.worker.interpreter import has_distributions, is_this_python, own_path
 
 
@@ -33,7 +34,7 @@ def worker_state(python: str, digest_of: Callable[[str], str]) -> str:
         (executable, found.st_mtime_ns, found.st_size),
         [(folder, digest_of(folder)) for folder in folders],
         own_path() if is_this_python(python) else [],
-        fingerprint.of_environment(),
+        environment_digest(),
     )
     return fingerprint.of_bytes(repr(parts).encode(errors="surrogateescape"))
 

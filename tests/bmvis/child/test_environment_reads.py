@@ -5,7 +5,7 @@ import os
 import pytest
 
 from bmvis.child.environment_reads import MAX_NAMES, VariableReads
-from bmvis.source.fingerprint import of_variable
+from bmvis.source.environment import variable_digest
 
 PROJECT = "/project/zoo.py"
 LIBRARY = "/venv/lib/python3.11/site-packages/library.py"
@@ -100,9 +100,9 @@ def test_number_of_names_is_limited(noted):
 
 def test_digest_of_variables_that_start_with_a_text_changes_with_each_of_them():
     values = [{}, {"NET_A": "1"}, {"NET_A": "2"}, {"NET_A": "1", "NET_B": "1"}]
-    assert len({of_variable("NET_*", value) for value in values}) == 4
-    assert of_variable("NET_*", {}) == of_variable("NET_*", {"OTHER": "1"}) == ""
-    assert of_variable("BMVIS*", {"BMVIS_WORKER": "1"}) == of_variable("TERM*", {"TERM": "x"}) == ""
+    assert len({variable_digest("NET_*", value) for value in values}) == 4
+    assert variable_digest("NET_*", {}) == variable_digest("NET_*", {"OTHER": "1"}) == ""
+    assert variable_digest("BMVIS*", {"BMVIS_WORKER": "1"}) == variable_digest("TERM*", {"TERM": "x"}) == ""
 
 
 def test_digest_of_all_variables_leaves_out_those_of_the_machine_and_of_the_command():
@@ -114,12 +114,12 @@ def test_digest_of_all_variables_leaves_out_those_of_the_machine_and_of_the_comm
         "TERM": "x",
         "BMVIS_WORKER": "1",
     }
-    assert of_variable("*", {"WIDTH": "1"} | left_out) == of_variable("*", {"WIDTH": "1"}) != ""
-    assert of_variable("*", left_out) == ""
+    assert variable_digest("*", {"WIDTH": "1"} | left_out) == variable_digest("*", {"WIDTH": "1"}) != ""
+    assert variable_digest("*", left_out) == ""
 
 
 def test_digest_of_a_variable_changes_with_its_value_and_name():
-    values = [of_variable(name, {"A": value, "B": value}) for name in "AB" for value in ("", "secret", "secret2")]
+    values = [variable_digest(name, {"A": value, "B": value}) for name in "AB" for value in ("", "secret", "secret2")]
     assert len(set(values)) == len(values)
     assert max(map(len, values)) == 8
-    assert of_variable("A", {}) == ""
+    assert variable_digest("A", {}) == ""
