@@ -15,14 +15,14 @@ EdgeChange = Literal["", "added", "removed"]
 _MAX_SYMBOLS = 3
 """Maximum number of symbols in the label of a join."""
 _PRODUCTS = frozenset(("matmul", "einsum", "baddbmm"))
-_ARITHMETIC = frozenset((*_PRODUCTS, "softmax", "+", "−", "×", "÷", "concat", "where", "attention"))
+_ARITHMETIC = frozenset((*_PRODUCTS, "softmax", "+", "−", "×", "÷", "concat", "where", "index", "attention"))
 """Operations that are parts of attention if they lead to it."""
 
 
 class FigureNode:
     """A box under construction."""
 
-    __slots__ = ("call", "changes", "ins", "kind", "name", "order", "outs", "symbols", "weights")
+    __slots__ = ("call", "changes", "ins", "kind", "name", "order", "outs", "steps", "symbols", "weights")
 
     def __init__(self, kind: Kind, call: int, order: int, name: str = "") -> None:
         self.kind = kind
@@ -34,6 +34,8 @@ class FigureNode:
         """For a join, the operations."""
         self.weights: list[str] = []
         """For a join, the names of the parameters that it uses."""
+        self.steps: list[tuple[int, list[str], list[str]]] = []
+        """For a join of several operations, the order, name and parameters of each one."""
         self.ins: dict[FigureNode, Dims | None] = {}
         self.outs: dict[FigureNode, None] = {}
         self.changes: dict[FigureNode, EdgeChange] = {}
@@ -45,6 +47,13 @@ class FigureNode:
             return
         target.ins[self] = shape if target.ins.get(self, shape) == shape else None
         self.outs[target] = None
+
+    def merge(self, other: FigureNode) -> None:
+        """Add the operations of another join, in the order of the call."""
+        steps = [step for node in (other, self) for step in node.steps or [(node.order, node.symbols, node.weights)]]
+        self.steps = sorted(steps, key=lambda step: step[0])
+        self.symbols = [symbol for step in self.steps for symbol in step[1]]
+        self.weights = [name for step in self.steps for name in step[2]]
 
     def disconnect(self, target: FigureNode) -> None:
         """Remove the edge to another node."""
@@ -75,9 +84,9 @@ def contract(flow: Dataflow, box: Sequence[int], *, shows_all: bool = False) -> 
     if not shows_all:
         attending = {one.call for one in flow.operations if one.name == "softmax" and box[one.call] == OPEN}
         dropped = {node for node in joins if _merged_into_next(node)}
+        nodes = [node for node in nodes if node not in dropped]
         for node in joins:
             node.symbols = _simplified(node.symbols, node.call in attending)
-        nodes = [node for node in nodes if node not in dropped]
     return nodes
 
 
@@ -91,6 +100,7 @@ class _Contraction:
         self.inputs: dict[str, FigureNode] = {}
         self.boxes: dict[int, tuple[FigureNode]] = {}
         self.joins: list[FigureNode] = []
+        self.attention = _attention_products(flow)
         self.origins: list[tuple[FigureNode, ...]] = []
         """For each operation, the nodes that its result comes from; none if it depends on nothing that is shown."""
 
@@ -138,10 +148,16 @@ class _Contraction:
         if not (self.shows_all or weights or len(found) > 1):
             return tuple(found)
         node = FigureNode("join", operation.call, index)
-        node.symbols, node.weights = [operation.name] if operation.name else [], weights
+        node.symbols, node.weights = [self._symbol(index, operation)] if operation.name else [], weights
         self.joins.append(node)
         self._connect(operation.sources, node)
         return (node,)
+
+    def _symbol(self, index: int, operation: FlowOperation) -> str:
+        """Return the name of an operation: `attention` for the second product if the first one is no join."""
+        scores = self.attention.get(index)
+        is_join = scores is None or any(node.kind == "join" and node.order == scores for node in self.origins[scores])
+        return operation.name if is_join else "attention"
 
     def _origins_in_box(self, index: int, call: int, sources: Sequence[int]) -> tuple[FigureNode, ...]:
         own = self.boxes.get(call)
@@ -175,6 +191,27 @@ def _name_in(path: str, value: FlowValue) -> str:
     return value.name if value.path == path else child_path(inside, value.name)
 
 
+def _attention_products(flow: Dataflow) -> dict[int, int]:
+    """Return the products of values with the softmax of a product in the same call, and for each one that product."""
+    scores: dict[int, int] = {}
+    """For an operation that depends on a product, that product."""
+    weighting: set[int] = set()
+    """The operations that depend on the softmax of a product."""
+    found: dict[int, int] = {}
+    for index, operation in enumerate(flow.operations):
+        inside = [ref for ref in operation.sources if ref in scores and flow.operations[ref].call == operation.call]
+        is_product = operation.name in _PRODUCTS
+        if is_product and (used := [ref for ref in inside if ref in weighting]):
+            found[index] = scores[used[0]]
+        elif inside and not is_product:
+            scores[index] = scores[inside[0]]
+            if operation.name == "softmax" or not weighting.isdisjoint(inside):
+                weighting.add(index)
+        if is_product:
+            scores[index] = index
+    return found
+
+
 def _merged_into_next(node: FigureNode) -> bool:
     """Merge a join with the only node that uses it, if that is a join in the same call.
 
@@ -191,8 +228,7 @@ def _merged_into_next(node: FigureNode) -> bool:
     for source, shape in list(node.ins.items()):
         source.disconnect(node)
         source.connect(target, shape)
-    target.symbols = [*node.symbols, *target.symbols]
-    target.weights = [*node.weights, *target.weights]
+    target.merge(node)
     return True
 
 

@@ -107,6 +107,47 @@ def test_attention_by_hand(name: str) -> None:
     assert joins == ["attention"]
 
 
+class Attention(nn.Module):
+    """Attention by hand, with queries, keys and values from one layer, and a bias that is added to the scores."""
+
+    def __init__(self, bias: str) -> None:
+        super().__init__()
+        self.qkv, self.proj = nn.Linear(8, 24), nn.Linear(8, 8)
+        self.table = nn.Parameter(torch.zeros(11, 2))
+        self.register_buffer("places", torch.zeros(36, dtype=torch.long))
+        self.bias = bias
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).view(1, 6, 3, 2, 4).permute(2, 0, 3, 1, 4)
+        scores = q @ k.transpose(-1, -2)
+        if self.bias == "table":
+            scores = scores + self.table[self.places].view(6, 6, 2).permute(2, 0, 1)
+        if self.bias == "scale":
+            return self.proj(((scores * self.table[0, 0]) @ v).transpose(1, 2).reshape(1, 6, 8))
+        return self.proj((scores.softmax(-1) @ v).transpose(1, 2).reshape(1, 6, 8))
+
+
+@pytest.mark.parametrize(("bias", "joins"), [("", []), ("table", ["attention table"]), ("scale", ["× matmul table"])])
+def test_attention_with_a_relative_bias(bias: str, joins: list[str]) -> None:
+    figure = figures(Attention(bias), torch.ones(1, 6, 8)).at(1)
+    assert [box.label for box in figure.boxes if box.kind == "join"] == joins
+
+
+def test_label_has_operations_and_parameters_in_the_order_of_the_code() -> None:
+    class Biased(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.q, self.k = nn.Linear(4, 4), nn.Linear(4, 4)
+            self.u, self.v = nn.Parameter(torch.zeros(4)), nn.Parameter(torch.zeros(4))
+
+        def forward(self, x):
+            q, k = self.q(x), self.k(x)
+            return (q + self.u) @ k.T - (q * self.v) @ k.T
+
+    joins = [box.label for box in figures(Biased(), torch.ones(2, 4)).at(1).boxes if box.kind == "join"]
+    assert joins == ["+ matmul × … u, v"]
+
+
 def test_function_is_one_operation_if_all_are_drawn() -> None:
     model = Two(lambda a, b: functional.cosine_similarity(functional.normalize(a), b).T)
     joins = [
