@@ -36,22 +36,30 @@ class _Assembly:
         self.calls = Counter(self._path(item) for item in _items(root) if item.call >= 0)
         self.met: Counter[str] = Counter()
         self.numbers: dict[int, int] = {}
-        """For the `id` of an item with several calls, the number of its call."""
+        """For the `id` of an item, its number among those of its module."""
+        self.run: Counter[str] = Counter()
+        """For each module, the calls that all boxes represent."""
+        self.own_calls: dict[int, range] = {}
+        """For the `id` of an item, the calls of its module that it represents; they are counted from 1."""
         self.keys: dict[FigureNode, str] = {}
-        self._number_items(root, "")
+        self._number_items(root, "", 1)
 
     def _path(self, item: Item) -> str:
         return self.flow.calls[item.call].path
 
-    def _number_items(self, outer: Item, path: str) -> None:
+    def _number_items(self, outer: Item, path: str, times: int) -> None:
+        """Number the items in another one, of which there are several calls, `times`, if its module repeats."""
         for item in outer.items:
             self.parent[id(item)] = path
-            own = path
+            own, inner = path, times
             if item.call >= 0:
                 own = self._path(item)
                 self.met[own] += 1
                 self.numbers[id(item)] = self.met[own]
-            self._number_items(item, own)
+                inner = times * sum(self.flow.calls[call].path == own for call in item.calls())
+                self.own_calls[id(item)] = range(self.run[own] + 1, self.run[own] + 1 + inner)
+                self.run[own] += inner
+            self._number_items(item, own, inner)
 
     def figure(self, level: int) -> Figure:
         boxes = [self._box(node) for node in self.nodes]
@@ -111,10 +119,12 @@ class _Assembly:
         path = self._path(item)
         if not self._has_weights(path):
             return ""
-        calls = item.calls()
-        if len(calls) > 1 and len({self.flow.calls[call].path for call in calls}) == 1:
-            return "same weights"
-        return f"call {self.numbers[id(item)]} of {self.calls[path]}" if self.calls[path] > 1 else ""
+        calls, own = item.calls(), self.own_calls[id(item)]
+        if len({self.flow.calls[call].path for call in calls}) > 1:
+            return ""
+        if self.calls[path] == 1:
+            return "same weights" if len(calls) > 1 else ""
+        return f"call {own[0]} of {self.run[path]}" if len(own) == 1 else f"{len(own)} of {self.run[path]} calls"
 
     def _has_weights(self, path: str) -> bool:
         start = self.model.index_of.get(path, 0)

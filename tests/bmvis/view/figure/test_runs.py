@@ -293,6 +293,22 @@ def test_box(code: Any, blocks: int, similar: bool, label: str, note: str, paral
     assert (box.label, box.similar, box.note, box.parallel) == (label, similar, note, parallel)
 
 
+def repeated_and_alone(model, blocks, x):
+    first, second = blocks
+    for _ in range(3):
+        x = first(x)
+    return first(second(x))
+
+
+@pytest.mark.parametrize(
+    ("level", "notes"),
+    [(1, ["3 of 4 calls", "", "call 4 of 4"]), (2, ["3 of 4 calls"] * 2 + ["", ""] + ["call 4 of 4"] * 2)],
+)
+def test_calls_of_a_module_are_counted_in_runs_too(level: int, notes: list[str]) -> None:
+    figure = drawn(repeated_and_alone, [Block(), Block()], level=level)
+    assert [box.note for box in figure.boxes if box.kind == "module"] == notes
+
+
 def test_similar_blocks_are_one_box_if_requested() -> None:
     blocks = [Block(4), Block(6, 4), Block(8, 6)]
     assert [box.repeats for box in drawn(chain, blocks).boxes] == [1, 1, 1, 1, 1]
