@@ -247,3 +247,6 @@ OPTIONS: tuple[Option, ...] = (
 
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+FIGURE_FIELDS: tuple[str, ...] = ("flow_open", "flow_closed", "flow_ops")
+"""Fields of `Options` that have no effect without `flow`."""

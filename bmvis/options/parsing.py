@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import OptionError
-from bmvis.options.definitions import BY_NAME, Option, Options
+from bmvis.options.definitions import BY_NAME, FIGURE_FIELDS, Option, Options
 from bmvis.options.option_hints import option_hint
 
 PER_TREE = ("name", "caption", "alt", "highlight", "base", "inputs", "order", "optimizer", "accept", "columns")
@@ -120,6 +120,9 @@ def parse_options(written: Mapping[str, str | None], defaults: Options | None = 
     """
     found = read_options(written, BY_NAME, "option")
     options = msgspec.structs.replace(defaults or Options(), **found)
+    if not options.flow:  # those of the site are for its trees with a figure
+        unused = {name: getattr(Options(), name) for name in FIGURE_FIELDS if name not in found}
+        options = msgspec.structs.replace(options, **unused)
     if options.optimizer and options.base:
         raise OptionError("options 'optimizer' and 'base' exclude each other", hint="remove one of them")
     return options

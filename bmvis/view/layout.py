@@ -14,6 +14,7 @@ from bmvis.errors import (
     HighlightError,
     IncompleteError,
     OptimizerError,
+    OptionError,
     TraceError,
 )
 from bmvis.gc_pause import paused_gc
@@ -23,7 +24,7 @@ from bmvis.model.labels import merge_paths
 from bmvis.model.preorder import child_path
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model, parameter_facts
-from bmvis.options.definitions import CALL_COLUMNS, Options
+from bmvis.options.definitions import CALL_COLUMNS, FIGURE_FIELDS, OPTIONS, Options
 from bmvis.view.chains import join_chains, join_lists
 from bmvis.view.change_summary import NO_CHANGES, change_summary
 from bmvis.view.common_structure import choose_mapping, rename_modules
@@ -67,11 +68,21 @@ def layout(model: Model, options: Options, base: Model | None = None) -> Page:
             rows = join_chains(rows, "without other changes" if subject.is_summed else "unchanged")
         page = _page(subject, without_root(rows) if options.no_root else rows, options)
         if not options.flow:
-            return page
+            return msgspec.structs.replace(page, warnings=(*page.warnings, *_without_figure(options)))
         from bmvis.view.figure.choice import drawn_figure  # most trees have no figure
 
         figure, problems = drawn_figure(uncombined[0], options, uncombined[1])
         return msgspec.structs.replace(page, figure=figure, warnings=(*page.warnings, *problems))
+
+
+def _without_figure(options: Options) -> Iterator[BmvisError]:
+    """Yield a warning if there are options for a figure, and no figure."""
+    default = Options()
+    fields = [field for field in FIGURE_FIELDS if getattr(options, field) != getattr(default, field)]
+    unused = [option.name for option in OPTIONS if option.attribute in fields]
+    if unused:
+        verb = "has" if len(unused) == 1 else "have"
+        yield OptionError(f"{' and '.join(unused)} {verb} no effect without flow", hint="add flow: auto")
 
 
 def _merged(model: Model, options: Options) -> Model:

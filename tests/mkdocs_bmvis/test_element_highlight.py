@@ -27,3 +27,11 @@ def test_unreadable_element_is_an_error_box(render, caplog):
     page = render(ELEMENT.replace("1.1 0.2", "[r]*"))
     assert "invalid regular expression '*': nothing to repeat" in page.boxes[0].get_text()
     assert not page.trees
+
+
+def test_options_for_a_figure_without_one_have_a_warning_with_line(render, caplog):
+    page = render('# Tree\n\n<model-structure factory="zoo:tiny" flow-closed="1" />\n')
+    assert [record.getMessage() for record in caplog.records] == [
+        "line 3: flow-closed has no effect without flow (add flow: auto)"
+    ]
+    assert len(page.trees) == 1

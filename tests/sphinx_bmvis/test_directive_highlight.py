@@ -46,3 +46,13 @@ def test_highlighted_modules_are_marked_and_unfolded(built):
 def test_highlight_warning_can_be_suppressed(make_site):
     page = PAGE.partition(".. model-structure:: zoo:tiny\n   :highlight: [r]")[0]
     assert make_site({"index.rst": page}).build("html", suppress_warnings=["bmvis.highlight"]).warnings == ""
+
+
+def test_options_for_a_figure_without_one_have_a_warning_with_location(make_site):
+    tree = "\n.. model-structure:: zoo:tiny\n"
+    page = f"Tree\n====\n{tree}   :flow-open: 1\n   :flow-ops: none\n{tree}"
+    built = make_site({"index.rst": page}).build("html", bmvis_options={"flow-ops": "all"})
+    assert re.findall(r"index\.rst:(\d+): WARNING: (.*)", built.warnings) == [
+        ("4", "flow-open and flow-ops have no effect without flow (add flow: auto) [bmvis.option]")
+    ]
+    assert len(built.trees("index.html")) == 2

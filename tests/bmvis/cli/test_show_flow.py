@@ -178,3 +178,12 @@ def test_default_inputs_add_no_shapes_to_the_tree(printed) -> None:
     assert "first" in tree.splitlines()[1]
     assert "→" not in tree
     assert "MACs" not in tree
+
+
+def test_options_for_a_figure_without_one_are_reported(printed) -> None:
+    done = printed("Plain", "--flow-open", "first", "--flow-ops", "none")
+    assert (done.exit_code, done.stderr) == (
+        0,
+        "flow-open and flow-ops have no effect without flow (add flow: auto)\n",
+    )
+    assert "first" in done.stdout
