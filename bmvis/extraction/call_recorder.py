@@ -65,7 +65,7 @@ class Recorder:
         """Handles of hooks after those that a module has itself, by the id of the module."""
         self._thread = threading.get_ident()
 
-    def enter(self, module: nn.Module, _args: Any) -> None:
+    def enter(self, module: nn.Module, args: Any) -> None:
         """Begin a call: a global forward pre-hook."""
         seen = self.seen.setdefault(id(module), Seen(len(self.seen)))
         seen.calls += 1
@@ -78,6 +78,8 @@ class Recorder:
         if threading.get_ident() != self._thread:  # operations are seen in the thread of the call only
             for one in (seen, *(self.seen[running] for running in list(self.running))):
                 one.uncounted.add(OTHER_THREADS)
+            if self.dataflow:
+                self.dataflow.threads.enter(module, args)
             return
         if self.dataflow:
             self.dataflow.stack.enter(module, self.dataflow.operations)
@@ -96,6 +98,8 @@ class Recorder:
                 self.dataflow.stack.leave(module)
             while self.running and self.running.pop() != id(module):
                 pass  # a module whose hook, from user code, raised before this one was called
+        elif self.dataflow:
+            self.dataflow.threads.leave(module, args, keywords[0] if keywords else None, output)
         seen = self.seen.get(id(module))
         if seen is None:
             return
@@ -103,6 +107,12 @@ class Recorder:
             seen.add_inputs(read_outputs((args, *keywords)))
             if id(module) not in self._own_hooks:
                 seen.add_outputs(read_outputs(output))
+
+    def resume(self, module: nn.Module) -> None:
+        """Go on with the call of the model, for what it has returned computes when it is read."""
+        self.running.append(id(module))
+        if self.dataflow:
+            self.dataflow.stack.resume(module)
 
     def _after_own_hooks(self, module: nn.Module, _args: Any, output: Any) -> None:
         self.seen[id(module)].add_outputs(read_outputs(output))

@@ -121,6 +121,17 @@ class CallStack:
         self.calls.append(ModuleCall(path, around))
         return len(self.calls) - 1
 
+    def call_elsewhere(self, module: nn.Module) -> int:
+        """Return a new call of a module that another thread runs."""
+        path = self.nearest(self._places.get(id(module), [self.path]))
+        around = [running.call for running in list(self._running) if _is_below(path, running.path)]
+        return self.add_call(path, around[-1] if around else 0)
+
+    def resume(self, module: nn.Module) -> None:
+        """Go on with the call of the model, for what it has returned computes when it is read."""
+        self.path, self.call = "", 0
+        self._running.append(_Running(id(module), "", 0))
+
     def nearest(self, paths: Sequence[str]) -> str:
         """Return the path that shares the most with the path of the innermost call."""
         here = self.path.split(".")

@@ -12,11 +12,13 @@ from typing import Any
 import torch
 
 from bmvis.extraction.call_stack import CallStack
+from bmvis.extraction.host_values import HostValues
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.operation_traits import COPIES, OperationTraits, traits_of
 from bmvis.extraction.producers import Producers, storage_key
 from bmvis.extraction.raw_operations import NO_FUNCTION, RawOperation, WeightPart, are_apart
 from bmvis.extraction.storage_regions import region_of
+from bmvis.extraction.thread_calls import ThreadCalls
 from bmvis.model.dataflow import Dims, FlowValue
 
 _COMBINING = frozenset(("+", "−", "×", "concat", "stack"))
@@ -34,6 +36,10 @@ class DataflowRecorder:
         self._producers = Producers(self._is_source, self._join, lambda: len(self.operations) - 1)
         self.producer = self._producers.find
         """Returns a reference to the value of a tensor; None if it depends on nothing."""
+        self.host = HostValues(self.producer, lambda: self.stack.path)
+        self.unseen: list[str] = []
+        """What the record does not have."""
+        self.threads = ThreadCalls(self.stack, self._producers, self.operations)
         self._owners: dict[int, tuple[str, ...]] = {}
         """For the reference of a parameter or buffer, the paths of the modules that have it."""
         self._parameters: set[int] = set()
@@ -95,6 +101,8 @@ class DataflowRecorder:
             read = (*enumerate(args), *kwargs.items())
             given = tensors_in([value for place, value in read if place not in traits.overwritten])
         sources = [] if traits.is_constant else self._sources(given)
+        if self.host.reads:
+            sources += [ref for ref in self.host.sources(traits.name, given) if ref not in sources]
         if traits.is_plain and len(results) == 1 and self._is_plain(sources):
             self.operations.append(RawOperation(self.stack.call, traits.name, sources, _shape(results[0])))
             self._producers.add_fresh(results[0], len(self.operations) - 1)

@@ -17,10 +17,11 @@ from torch.utils._pytree import tree_leaves
 from bmvis.extraction.dataflow import DataflowRecorder, sizes
 from bmvis.extraction.functions import merge_functions
 from bmvis.extraction.operation_names import LAYOUT
-from bmvis.extraction.outputs import Located, distinct_names, tensors_with_paths
+from bmvis.extraction.outputs import Located, distinct_names, tensors_in_objects, tensors_with_paths
 from bmvis.extraction.passed_weights import place_reads
 from bmvis.extraction.raw_operations import RawOperation
 from bmvis.extraction.split_calls import join_split_calls
+from bmvis.extraction.thread_calls import UNSEEN, place_thread_calls
 from bmvis.model.dataflow import Dataflow, FlowOperation, FlowResult, ModuleCall
 
 MAX_RESULTS = 8
@@ -76,7 +77,7 @@ def _arguments(model: Any, positional: Sequence[Any], named: Mapping[str, Any]) 
 def to_dataflow(recorder: DataflowRecorder, output: Any, called_with: str) -> Dataflow:
     """Return the record of a call that has returned `output`."""
     results = _results(recorder, output)
-    for move in (place_reads, join_split_calls):
+    for move in (place_reads, join_split_calls, _place_thread_calls):
         moved = move(recorder)
         results = {name: [moved.get(ref, ref) for ref in refs] for name, refs in results.items()}
     operations = recorder.operations
@@ -92,9 +93,13 @@ def to_dataflow(recorder: DataflowRecorder, output: Any, called_with: str) -> Da
     return _renumbered(recorder, results, merged, called_with)
 
 
+def _place_thread_calls(recorder: DataflowRecorder) -> dict[int, int]:
+    return place_thread_calls(recorder.operations, recorder.stack.calls, recorder.threads.operations)
+
+
 def _results(recorder: DataflowRecorder, output: Any) -> dict[str, list[int]]:
     """Return the references to the outputs, by name."""
-    found = list(tensors_with_paths(output))
+    found = list(tensors_with_paths(output)) or list(tensors_in_objects(output))
     names = distinct_names([path for path, _ in found])
     unnamed = sum(not path for path, _ in found)
     results: dict[str, list[int]] = {}
@@ -107,7 +112,9 @@ def _results(recorder: DataflowRecorder, output: Any) -> dict[str, list[int]]:
         ref = recorder.producer(tensor)
         if ref is not None:
             results.setdefault(name, []).append(ref)
-    return results
+    if not results:  # numbers or arrays
+        results["output"] = recorder.host.references(list(output.values()) if isinstance(output, Mapping) else output)
+    return {name: refs for name, refs in results.items() if refs}
 
 
 def _forget_constants(recorder: DataflowRecorder) -> None:
@@ -221,6 +228,7 @@ def _renumbered(
             if (sources := tuple(number[ref] for ref in each if ref in number))
         ),
         called_with,
+        tuple(filter(None, (recorder.host.note, UNSEEN if recorder.threads.operations else "", *recorder.unseen))),
     )
 
 

@@ -11,7 +11,7 @@ import inspect
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from types import GeneratorType
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -38,6 +38,9 @@ _WITH_KEYWORDS: Mapping[str, Any] = (
     {"with_kwargs": True} if "with_kwargs" in inspect.signature(register_module_forward_hook).parameters else {}
 )
 """The argument of a global hook that passes keyword arguments too. An older PyTorch passes positional ones alone."""
+
+MAX_ITEMS = 100
+"""Maximum number of items that are read from a generator that a model returns."""
 
 
 def make_tensors(inputs: Sequence[TensorInput], device: str) -> tuple[list[Any], dict[str, Any]]:
@@ -132,14 +135,26 @@ def _call_watched(
         if is_counting:
             stack.enter_context(OperationCounts(recorder))
         if flow:
-            stack.enter_context(FunctionNames(flow.operations, flow.set_data))
+            stack.enter_context(FunctionNames(flow.operations, flow.set_data, flow.host))
         stack.callback(recorder.close)
         if flow:
             stack.callback(flow.close)
         output = model(*positional, **named)
-        if isinstance(output, GeneratorType) and id(model) in recorder.seen:
-            recorder.seen[id(model)].uncounted.add(GENERATOR)
+        if isinstance(output, Iterator):
+            output = _items(output, model, recorder)
         return to_dataflow(flow, output, called_with) if flow else None
+
+
+def _items(output: Iterator[Any], model: nn.Module, recorder: Recorder) -> list[Any]:
+    """Return the first items of a generator, which computes them now."""
+    recorder.resume(model)
+    items = list(islice(output, MAX_ITEMS))
+    if len(items) == MAX_ITEMS:
+        if id(model) in recorder.seen:
+            recorder.seen[id(model)].uncounted.add(GENERATOR)
+        if recorder.dataflow:
+            recorder.dataflow.unseen.append(f"what the model yields after the first {MAX_ITEMS} values")
+    return items
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import torch
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils import _device
 
+from bmvis.extraction.host_values import READERS, HostValues
 from bmvis.extraction.operation_names import LAYOUT, operation_name
 from bmvis.extraction.raw_operations import NO_FUNCTION, FunctionCall, RawOperation
 
@@ -29,16 +30,21 @@ class FunctionNames(_device.DeviceContext):
     Args:
         operations: the operations that the call has run so far.
         set_data: is called with a tensor whose attribute `data` was set, and the value.
+        host: records the values that code reads.
     """
 
     def __init__(
-        self, operations: Sequence[RawOperation], set_data: Callable[[torch.Tensor, torch.Tensor], None]
+        self,
+        operations: Sequence[RawOperation],
+        set_data: Callable[[torch.Tensor, torch.Tensor], None],
+        host: HostValues,
     ) -> None:
         modes = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
         device = next((mode.device for mode in modes if isinstance(mode, _device.DeviceContext)), None)
         super().__init__(device or "cpu")
         self.operations = operations
         self.set_data = set_data
+        self.host = host
         self.constructors: Set[Any] = set() if device is None else _device._device_constructors()
 
     def __torch_function__(
@@ -47,7 +53,11 @@ class FunctionNames(_device.DeviceContext):
         start = len(self.operations)
         if func in self.constructors and (kwargs is None or kwargs.get("device") is None):
             kwargs = {**(kwargs or {}), "device": self.device}
+        if self.host.reads:
+            self.host.enter(args, kwargs)
         result = func(*args, **kwargs) if kwargs else func(*args)
+        if func in READERS:
+            self.host.add(args[0], result)
         if len(self.operations) > start:
             call = FunctionCall(func)
             for one in self.operations[start:]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from bmvis.extraction.host_values import FROM_HOST
 from bmvis.extraction.operation_names import operation_name
 
 _SHAPE_ONLY = ("new_", "empty", "zeros", "ones", "full", "rand", "arange")
@@ -41,7 +42,7 @@ def traits_of(func: Any) -> OperationTraits:
     for position, argument in enumerate(schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
             written.append(argument.name if argument.kwarg_only else position)
-    is_view = not written and any(out.alias_info is not None for out in schema.returns)
+    is_view = not written and name != FROM_HOST and any(out.alias_info is not None for out in schema.returns)
     is_constant = name.startswith(_SHAPE_ONLY) or name in _RANDOM
     overwritten = tuple(place for place in written if isinstance(place, str) or name in _OVERWRITING)
     is_constant = is_constant and not is_view

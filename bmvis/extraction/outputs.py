@@ -19,6 +19,8 @@ MAX_OUTPUTS = 32
 """Maximum number of tensors of one output that are recorded."""
 MAX_NESTING = 8
 """Maximum nesting of lists and dictionaries in an output."""
+MAX_OBJECTS = 10_000
+"""Maximum number of objects in which tensors are looked for."""
 NamePath = tuple[str, ...]
 """The names of the dictionaries and fields that lead to a tensor."""
 Located = tuple[NamePath, torch.Tensor]
@@ -45,6 +47,19 @@ def tensors_with_paths(output: Any, names: NamePath = (), levels: int = MAX_NEST
     for key, value in _fields(output, is_whole=levels == MAX_NESTING):
         inner = names if key is None else (*names, user_text.safe_text(str(key)))
         yield from tensors_with_paths(value, inner, levels - 1)
+
+
+def tensors_in_objects(output: Any) -> Iterator[Located]:
+    """Yield the tensors in the attributes of objects of any class, also of those in lists."""
+    waiting: list[tuple[NamePath, Any]] = [((), output)]
+    met: set[int] = set()
+    for names, thing in waiting:
+        if isinstance(thing, torch.Tensor):
+            yield names, thing
+        elif id(thing) not in met and len(names) < MAX_NESTING and len(waiting) < MAX_OBJECTS:
+            met.add(id(thing))
+            for key, value in _fields(thing, is_whole=True):
+                waiting.append((names if key is None else (*names, user_text.safe_text(str(key))), value))
 
 
 def distinct_names(paths: Collection[NamePath]) -> dict[NamePath, str]:
@@ -74,3 +89,5 @@ def _fields(output: Any, *, is_whole: bool) -> Iterator[tuple[Any, Any]]:
     elif is_whole and not isinstance(output, nn.Module | type):
         attributes = introspection.attribute(output, "__dict__")
         yield from list(attributes.items()) if isinstance(attributes, dict) else ()
+        slots = [own for cls in type(output).__mro__ if isinstance(own := vars(cls).get("__slots__"), tuple | list)]
+        yield from ((name, introspection.attribute(output, name)) for own in slots for name in own)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bmvis.extraction.dataflow import DataflowRecorder
-from bmvis.extraction.raw_operations import RawOperation
-from bmvis.extraction.split_calls import reordered
+from bmvis.extraction.raw_operations import RawOperation, reordered
 from bmvis.model.dataflow import ModuleCall
 
 

@@ -57,3 +57,13 @@ def are_apart(one: Sequence[WeightPart], other: Sequence[WeightPart]) -> bool:
         for mine in one
         for yours in other
     )
+
+
+def reordered(operations: list[RawOperation], places: Sequence[tuple[Any, ...]]) -> dict[int, int]:
+    """Sort operations by their places, and return the new reference of each one."""
+    order = sorted(range(len(operations)), key=places.__getitem__)
+    moved = {index: position for position, index in enumerate(order)}
+    for operation in operations:
+        operation.sources = [moved.get(ref, ref) for ref in operation.sources]
+    operations[:] = [operations[index] for index in order]
+    return moved

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bmvis.extraction.dataflow import DataflowRecorder
-from bmvis.extraction.raw_operations import RawOperation, WeightPart, are_apart
+from bmvis.extraction.raw_operations import WeightPart, are_apart, reordered
 
 _Place = tuple[int, int, int]
 """Where an operation is in the new order."""
@@ -30,16 +30,6 @@ def join_split_calls(recorder: DataflowRecorder) -> dict[int, int]:
     if not joining.has_joined:
         return {}
     return reordered(recorder.operations, joining.places)
-
-
-def reordered(operations: list[RawOperation], places: Sequence[tuple[int, ...]]) -> dict[int, int]:
-    """Sort operations by their places, and return the new reference of each one."""
-    order = sorted(range(len(operations)), key=places.__getitem__)
-    moved = {index: position for position, index in enumerate(order)}
-    for operation in operations:
-        operation.sources = [moved.get(ref, ref) for ref in operation.sources]
-    operations[:] = [operations[index] for index in order]
-    return moved
 
 
 class _Joining:

@@ -16,7 +16,7 @@ ALL_OPERATIONS = "all operations"
 OTHER_THREADS = "operations in other threads"
 """The entry in `Call.uncounted` if a module runs in a thread of its own, where operations are not seen."""
 GENERATOR = "results of a generator"
-"""The entry in `Call.uncounted` if the model returns a generator, which computes when it is read."""
+"""The entry in `Call.uncounted` if the model returns a generator with many items, which are not all computed."""
 Span = tuple[int, int]
 """Minimum and maximum."""
 

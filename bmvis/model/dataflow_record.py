@@ -38,6 +38,8 @@ def write_dataflow(flow: Dataflow) -> Iterator[str]:
     results = [[one.name, writer.references(one.sources)] for one in flow.results]
     yield '"dataflow": {'
     yield f'"called_with": {as_json(flow.called_with)},'
+    if flow.unseen:
+        yield f'"unseen": {as_json(flow.unseen)},'
     yield f'"inputs": {as_json(inputs)},'
     yield f'"results": {as_json(results)},'
     yield '"wirings": ['
@@ -121,6 +123,7 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inputs: tuple[tuple[str, Dims | None], ...]
     results: tuple[tuple[str, tuple[_Reference, ...]], ...]
     wirings: tuple[tuple[list[Any], ...], ...]
+    unseen: tuple[str, ...] = ()
 
 
 class _Reader:
@@ -144,7 +147,14 @@ class _Reader:
             FlowResult(name, tuple(self._value(reference, 0, "", inputs) for reference in references))
             for name, references in record.results
         )
-        return Dataflow(tuple(self.values), tuple(self.calls), tuple(self.operations), results, record.called_with)
+        return Dataflow(
+            tuple(self.values),
+            tuple(self.calls),
+            tuple(self.operations),
+            results,
+            record.called_with,
+            record.unseen,
+        )
 
     def _expand(self, wiring: int, path: str, parent: int, outside: Sequence[int]) -> None:
         """Add a call, with all its operations and calls."""

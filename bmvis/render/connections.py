@@ -35,8 +35,9 @@ def figure_lines(figure: Figure) -> list[str]:
 
 
 def called_with(figure: Figure) -> str:
-    """Return a sentence about the inputs of the traced call; '' if they are unknown."""
-    return f"Traced with {figure.called_with}." if figure.called_with else ""
+    """Return sentences about the inputs of the traced call, and what it did not show; '' if there is neither."""
+    traced = [f"Traced with {figure.called_with}."] if figure.called_with else []
+    return " ".join([*traced, *([f"Not drawn: {'; '.join(figure.unseen)}."] if figure.unseen else [])])
 
 
 def _names(figure: Figure) -> dict[str, str]:

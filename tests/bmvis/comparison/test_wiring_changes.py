@@ -189,6 +189,15 @@ def test_snapshot_has_each_wiring_once() -> None:
     assert len(json.loads(text)["dataflow"]["wirings"]) < 8
 
 
+def test_snapshot_has_what_the_record_does_not_show() -> None:
+    model = traced(Net(PRE))
+    assert model.dataflow is not None
+    flow = msgspec.structs.replace(model.dataflow, unseen=("operations between modules in other threads",))
+    text = dump(Snapshot("zoo:net", msgspec.structs.replace(model, dataflow=flow)))
+    assert json.loads(text)["dataflow"]["unseen"] == list(flow.unseen)
+    assert load(text).model.dataflow == flow
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -134,11 +134,16 @@ def test_operations_of_other_threads_are_not_counted_and_named() -> None:
     ]
 
 
-def test_generator_is_not_a_complete_count() -> None:
+@pytest.mark.parametrize(("items", "calls", "uncounted"), [(2, 2, ()), (10**9, 100, ("results of a generator",))])
+def test_first_items_of_a_generator_are_computed(items: int, calls: int, uncounted: tuple[str, ...]) -> None:
     def lazily(model: Any, x: torch.Tensor) -> Iterator[torch.Tensor]:
-        return (model.a(x) for _ in range(2))
+        return (model.a(x) for _ in range(items))
 
-    assert called(Layers(lazily)).root.call.uncounted == ("results of a generator",)  # type: ignore[union-attr]
+    tree = called(Layers(lazily))
+    root, layer = tree.root.call, tree.modules[tree.index_of["a"]].call
+    assert root is not None
+    assert layer is not None
+    assert (layer.calls, root.macs, root.uncounted) == (calls, layer.macs, uncounted)
 
 
 def test_frozen_torchscript_has_shapes_and_macs() -> None:

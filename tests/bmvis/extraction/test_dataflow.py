@@ -46,6 +46,29 @@ class Square(torch.autograd.Function):
         return grad, grad
 
 
+class Holder:
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+
+class Circle:
+    def __init__(self, value: Any) -> None:
+        self.own, self.value = self, [value]
+
+
+class Slots:
+    __slots__ = ("missing", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def yielding(net, x):
+    x = net.a(x)
+    yield x
+    yield net.b(x)
+
+
 def slices(net, x):
     out = torch.zeros(2, 8)
     out[:, :4] = net.a(x)
@@ -468,6 +491,21 @@ CASES = {
         "in:x > a; (a.weight)root > norm; a > (×)root; norm > (×)root; (×)root > out:output",
     ),
     "part of a weight copied, and used again": (part_of_a_weight_copied, "in:x > a..x2; a..x2 > out:output"),
+    "generator": (
+        yielding,
+        "in:x > a; a > b; a > out:output 1; b > out:output 2",
+    ),
+    "map": (
+        lambda net, x: map(torch.relu, (net.a(x), net.b(x))),
+        "in:x > a; in:x > b; a > out:output 1; b > out:output 2",
+    ),
+    "objects in a list": (
+        lambda net, x: [Holder(left=net.a(x)), Holder(right=net.b(x))],
+        "in:x > a; in:x > b; a > out:left; b > out:right",
+    ),
+    "object in an object": (lambda net, x: Holder(one=Holder(two=net.a(x))), "in:x > a; a > out:two"),
+    "object that refers to itself": (lambda net, x: Circle(net.a(x)), "in:x > a; a > out:value"),
+    "slots": (lambda net, x: Slots(net.a(x)), "in:x > a; a > out:value"),
     "concat": (
         lambda net, x: net.c(torch.cat([net.a(x), x], 1)),
         "in:x > a; in:x > (concat)root; a > (concat)root; (concat)root > c; c > out:output",
@@ -529,6 +567,16 @@ def test_edges(case: str, device: str) -> None:
     made = type("Made", (Net,), {"forward": code})
     with torch.device(device):
         assert edges_of(made(), torch.ones(2, 4)) == sorted(expected.split("; "))
+
+
+def test_endless_generator_has_a_note() -> None:
+    def forward(net, x):
+        while True:
+            x = net.a(x)
+            yield x
+
+    figure = figures(type("Made", (Net,), {"forward": forward})(), torch.ones(2, 4)).at(1)
+    assert figure.unseen == ("what the model yields after the first 100 values",)
 
 
 def test_scripted_child() -> None:
