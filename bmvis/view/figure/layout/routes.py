@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from bmvis.view.figure.layout.cells import GridCell, Link, Strand
 from bmvis.view.figure.layout.channels import Channel
-from bmvis.view.figure.layout.columns import lane_of
+from bmvis.view.figure.layout.columns import GAP, lane_of
 
 PIN_GAP = 14
 SLOT_GAP = 8
@@ -43,6 +43,7 @@ def find_routes(links: Sequence[Link], strands: Sequence[Strand], cells: Sequenc
         if target.is_leaf:
             _set_slots(target, [route for route in arriving if route.enters_side])
         _set_pins(target, [route for route in arriving if not route.enters_side])
+    _part_slots([route for route in routes if route.enters_side])
     return routes
 
 
@@ -80,6 +81,16 @@ def _set_slots(target: GridCell, routes: Sequence[Route]) -> None:
         for number, route in enumerate(side):
             route.slot = (number - (len(side) - 1) / 2) * SLOT_GAP
         target.slots = max(target.slots, len(side))
+
+
+def _part_slots(routes: Sequence[Route]) -> None:
+    """Move lines to neighboring cells apart whose lanes are beyond each other: they would share a part at one height."""
+    for one, other in combinations(sorted(routes, key=lambda route: route.link.target.x), 2):
+        left, right = one.link.target, other.link.target
+        is_same_row = left is not right and left.row == right.row
+        if is_same_row and left.x < other.xs[-1] < one.xs[-1] + GAP < right.x + GAP and one.slot == other.slot:
+            one.slot -= SLOT_GAP / 2
+            other.slot += SLOT_GAP / 2
 
 
 def _set_pins(target: GridCell, routes: Sequence[Route]) -> None:

@@ -362,3 +362,16 @@ def _random(seed: int) -> str:
     used = {edge[0] for edge in edges}
     edges += [(name, f"out:{name}") for name in names if name not in used]
     return "; ".join(f"{first} > {second}" for first, second in dict.fromkeys(edges))
+
+
+STEPS = """in:b > es; es > enc; enc > br; in:b > et#1; br > cell#1; et#1 > cell#1; enc > wa; enc > (×)root; cell#1 > (×)root;
+wa > (×)root; cell#1 > (concat)root; (×)root > (concat)root; (concat)root > out#1; in:b > et#2; (×)root > (concat)root~2;
+et#2 > (concat)root~2; cell#1 > cell#2; (concat)root~2 > cell#2; out#1 > (stack)root; cell#2 > (stack)root;
+(stack)root > out:output"""
+
+
+def test_lines_that_enter_neighbors_from_between_them_have_heights_of_their_own() -> None:
+    """The steps of a decoder with attention: the state goes to the left of them, and the context to the right one."""
+    figure = parse_edge_list(STEPS)
+    inside = ("cell#1", "wa", "(×)root", "(concat)root", "out#1", "et#2", "(concat)root~2")
+    assert draw(msgspec.structs.replace(figure, frames=(Frame("", None, "", 5, inside),))) is not None
