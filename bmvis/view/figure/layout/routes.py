@@ -84,7 +84,7 @@ def _set_slots(target: GridCell, routes: Sequence[Route]) -> None:
 
 
 def _part_slots(routes: Sequence[Route]) -> None:
-    """Move lines to neighboring cells apart whose lanes are beyond each other: they would share a part at one height."""
+    """Move lines to neighboring cells apart if their lanes are beyond each other: at one height, they would meet."""
     for one, other in combinations(sorted(routes, key=lambda route: route.link.target.x), 2):
         left, right = one.link.target, other.link.target
         is_same_row = left is not right and left.row == right.row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from bmvis.view.figure.layout.cells import GridCell, Link, Strand
@@ -33,22 +33,27 @@ def find_strands(cells: Sequence[GridCell], downward: Sequence[Link], upward: Se
 def _chains(cells: Sequence[GridCell], links: Sequence[Link]) -> list[Strand]:
     """Divide the cells into chains. Each is the heaviest of those that are left."""
     before: defaultdict[GridCell, list[GridCell]] = defaultdict(list)
+    uses: Counter[GridCell] = Counter()
     for link in links:
         before[link.target].append(link.source)
+        uses[link.source] += 1
     left = sorted(cells, key=lambda cell: (cell.row, cell.order))
     found = []
     while left:
-        chain = _heaviest(left, before)
+        chain = _heaviest(left, before, uses)
         found.append(Strand(chain))
         taken = set(chain)
         left = [cell for cell in left if cell not in taken]
     return found
 
 
-def _heaviest(cells: Sequence[GridCell], before: Mapping[GridCell, Sequence[GridCell]]) -> list[GridCell]:
+def _heaviest(
+    cells: Sequence[GridCell], before: Mapping[GridCell, Sequence[GridCell]], uses: Mapping[GridCell, int]
+) -> list[GridCell]:
     """Return the heaviest chain, of those that start at an input of the model if there are any.
 
-    Of equal branches that meet, it takes the middle one. Values enter and leave frames at their trunks if possible.
+    Of equal branches that meet, it takes the middle one of those that other cells do not use, as they use the embedding
+    of the time step in a diffusion model. Values enter and leave frames at their trunks if possible.
     """
     best: dict[GridCell, tuple[bool, float]] = {}
     came_from: dict[GridCell, GridCell] = {}
@@ -56,6 +61,8 @@ def _heaviest(cells: Sequence[GridCell], before: Mapping[GridCell, Sequence[Grid
         sources = [source for source in before[cell] if source in best]
         most = max((best[source] for source in sources), default=(cell.is_fed, 0.0))
         equal = sorted((s for s in sources if best[s] == most), key=lambda source: source.order)
+        least = min((uses[source] for source in equal), default=0)
+        equal = [source for source in equal if uses[source] <= least + 1]
         if equal:
             came_from[cell] = _middle(equal, cell)
         best[cell] = (most[0], most[1] + cell.weight)

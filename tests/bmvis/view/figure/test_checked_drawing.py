@@ -364,14 +364,22 @@ def _random(seed: int) -> str:
     return "; ".join(f"{first} > {second}" for first, second in dict.fromkeys(edges))
 
 
-STEPS = """in:b > es; es > enc; enc > br; in:b > et#1; br > cell#1; et#1 > cell#1; enc > wa; enc > (×)root; cell#1 > (×)root;
-wa > (×)root; cell#1 > (concat)root; (×)root > (concat)root; (concat)root > out#1; in:b > et#2; (×)root > (concat)root~2;
-et#2 > (concat)root~2; cell#1 > cell#2; (concat)root~2 > cell#2; out#1 > (stack)root; cell#2 > (stack)root;
-(stack)root > out:output"""
+STEPS = """in:b > es; es > enc; enc > br; in:b > et#1; br > cell#1; et#1 > cell#1; enc > wa; enc > (×)root;
+cell#1 > (×)root; wa > (×)root; cell#1 > (concat)root; (×)root > (concat)root; (concat)root > out#1;
+in:b > et#2; (×)root > (concat)root~2; et#2 > (concat)root~2; cell#1 > cell#2; (concat)root~2 >
+cell#2; out#1 > (stack)root; cell#2 > (stack)root; (stack)root > out:output"""
 
 
 def test_lines_that_enter_neighbors_from_between_them_have_heights_of_their_own() -> None:
     """The steps of a decoder with attention: the state goes to the left of them, and the context to the right one."""
-    figure = parse_edge_list(STEPS)
+    figure = parse_edge_list(" ".join(STEPS.split()))
     inside = ("cell#1", "wa", "(×)root", "(concat)root", "out#1", "et#2", "(concat)root~2")
     assert draw(msgspec.structs.replace(figure, frames=(Frame("", None, "", 5, inside),))) is not None
+
+
+def test_value_that_many_boxes_use_is_beside_the_trunk() -> None:
+    """The embedding of the time step of a diffusion model."""
+    edges = "in:t > time; in:x > stem; stem > down; time > down; down > mid; time > mid; mid > up; time > up"
+    found = areas(drawn(f"{edges}; up > out:y"))
+    assert len({middle(found[key]) for key in ("in:x", "stem", "down", "mid", "up", "out:y")}) == 1
+    assert found["time"].right < found["stem"].left
