@@ -1,7 +1,7 @@
 """Follow values that a call reads out of tensors: as Python numbers, lists and NumPy arrays.
 
 No operation shows what code computes with them. Where a tensor is made of exactly what was read, its source is known.
-Else the record says which module reads values, so that a figure without such connections does not look complete.
+Else the record names the module that reads values, so that a figure without such connections does not look complete.
 """
 
 from __future__ import annotations
