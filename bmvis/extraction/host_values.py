@@ -119,7 +119,7 @@ class HostValues:
             return ""
         more = f" and {len(paths) - _MAX_PATHS} more" if len(paths) > _MAX_PATHS else ""
         names = ", ".join(paths[:_MAX_PATHS])
-        return f"values that pass through Python numbers or NumPy arrays in {names}{more}"
+        return f"values that code reads as Python numbers or NumPy arrays in {names}{more}"
 
 
 def _items(things: Any) -> Iterator[Any]:

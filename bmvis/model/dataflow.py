@@ -65,7 +65,7 @@ class Dataflow(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     called_with: str = ""
     """The inputs: `input_ids: int64[1, 8]`."""
     unseen: tuple[str, ...] = ()
-    """What the record does not have: `values that pass through Python numbers or NumPy arrays in encoder`."""
+    """What the record does not have: `values that code reads as Python numbers or NumPy arrays in encoder`."""
 
     @cached_property
     def ranges(self) -> Sequence[tuple[int, int]]:

@@ -69,7 +69,7 @@ class _Assembly:
             for source, shape in sorted(node.ins.items(), key=lambda pair: pair[0].order)
         ]
         frames = tuple(frame for item in self.root.items for frame in self._frames(item))
-        return Figure(tuple(boxes), tuple(edges), frames, self.flow.called_with, self.flow.unseen, level)
+        return Figure(tuple(boxes), tuple(edges), frames, self.flow.called_with, level, unseen=self.flow.unseen)
 
     def _box(self, node: FigureNode) -> Box:
         if node.kind in ("input", "output"):

@@ -72,14 +72,14 @@ class Figure(msgspec.Struct, frozen=True, dict=True):
     frames: tuple[Frame, ...] = ()
     called_with: str = ""
     """The inputs of the traced call: `input_ids: int64[1, 8]`."""
-    unseen: tuple[str, ...] = ()
-    """What it does not show, because the record of the call does not have it."""
     level: int = 0
     """The level of the modules that are drawn as boxes. The children of the root have level 1."""
     undrawn: tuple[str, ...] = ()
     """In a comparison, the connections of the base model alone that are not edges here, as text."""
     tangled: bool = False
     """Whether it has more edges without operations than with them: values pass through many of them."""
+    unseen: tuple[str, ...] = ()
+    """What it does not show, because the record of the call does not have it."""
 
     @cached_property
     def box_of(self) -> Mapping[str, Box]:

@@ -106,7 +106,11 @@ def printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (
             "Reading",
             [],
-            [line.format("[3, 4]", "[3, 2]") for line in SUM] + ["Traced with x: float32[3, 4]."],
+            [
+                *(line.format("[3, 4]", "[3, 2]") for line in SUM),
+                "Traced with x: float32[3, 4]. "
+                "Not drawn: values that code reads as Python numbers or NumPy arrays in root.",
+            ],
         ),
     ],
     ids=["inputs", "example_input_array", "pretrained_cfg", "main_input_name", "values that only the CPU has"],

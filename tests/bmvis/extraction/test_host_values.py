@@ -86,7 +86,7 @@ UNSEEN = {
 @pytest.mark.parametrize("case", UNSEEN)
 def test_what_is_not_seen_has_a_note(case: str) -> None:
     code, path = UNSEEN[case]
-    note = f"values that pass through Python numbers or NumPy arrays in {path}"
+    note = f"values that code reads as Python numbers or NumPy arrays in {path}"
     figure = drawn(code)
     assert figure.unseen == ((note,) if path else ())
     assert called_with(figure).endswith(f". Not drawn: {note}." if path else "float32[2, 4].")
