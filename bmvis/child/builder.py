@@ -59,7 +59,7 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
     started = time.monotonic()
     target = loader.import_object(reference, request.allow)
     imports.note_loaded()
-    require_accepted(target, reference, request.defaults)
+    _require_accepted(target, reference, request, imports)
     reference = with_defaults(target, reference, request.defaults)
     task = _Task(target, arguments.resolve(target, reference, request.allow), request, started)
     if request.device == "auto":
@@ -68,6 +68,23 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
     if attempt.log is None or not attempt.log.failures:
         return attempt.model
     return _incomplete(task, attempt.model, attempt.log.failures[0], "")
+
+
+def _require_accepted(target: Any, reference: Reference, request: Request, imports: ImportTracker) -> None:
+    """Check the default arguments. The sources that this reads count only for a failure, which they can fix.
+
+    Raises:
+        FactoryError: one of them is not accepted.
+    """
+    imports.files.pause()
+    try:
+        require_accepted(target, reference, request.defaults)
+        return
+    except FactoryError:
+        pass  # raised again below, where what is read is recorded
+    finally:
+        imports.files.resume()
+    require_accepted(target, reference, request.defaults)
 
 
 def _on_best_device(task: _Task) -> Model:

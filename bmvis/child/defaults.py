@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import sys
 from fnmatch import fnmatchcase
+from types import ModuleType
 from typing import Any
 
 import msgspec
 from torch import nn
 
+from bmvis.child.accepted_names import may_be_accepted
 from bmvis.errors import FactoryError, nearest
 from bmvis.reference import Reference
 from bmvis.source.default_arguments import Defaults, keywords_of
@@ -36,21 +38,21 @@ def with_defaults(target: Any, reference: Reference, defaults: Defaults) -> Refe
 def require_accepted(target: Any, reference: Reference, defaults: Defaults) -> None:
     """Check that the default arguments of an entry for this factory alone, `"zoo:net" = "width=2"`, are accepted.
 
-    The arguments of a pattern, `zoo:*`, are for the factories that accept them. One of the module has to.
+    The arguments of a pattern, `zoo:*` or `zoo.*:build`, are for the factories that accept them. One of them has to.
 
     Raises:
-        FactoryError: the target or, for a pattern, no callable of its module accepts one of them.
+        FactoryError: the target or, for a pattern, no callable of its modules accepts one of them.
     """
     signature = _signature(target) if defaults else None
     if signature is None:
         return
     for entry in defaults:
         module, _, attribute = entry[0].partition(":")
-        if module != reference.module or not fnmatchcase(reference.attribute, attribute):
+        if not (fnmatchcase(reference.module, module) and fnmatchcase(reference.attribute, attribute)):
             continue
-        is_exact = attribute == reference.attribute
+        is_exact = (module, attribute) == (reference.module, reference.attribute)
         for name in keywords_of((entry,), reference.module, reference.attribute):
-            if _takes(signature, name) or not (is_exact or _is_unknown(name, module, attribute)):
+            if _takes(signature, name) or not (is_exact or _is_accepted_nowhere(name, module, attribute)):
                 continue
             where = f"[tool.bmvis.arguments] in pyproject.toml, {entry[0]!r}"
             hint = nearest(name, signature.parameters) or (
@@ -68,12 +70,24 @@ def _takes(signature: inspect.Signature, name: str) -> bool:
     return True
 
 
+def _is_accepted_nowhere(name: str, modules: str, attribute: str) -> bool:
+    """Return whether no callable that a pattern matches accepts an argument. False if that is uncertain."""
+    if modules in sys.modules:
+        return _is_unknown(name, modules, attribute)
+    if not modules.partition(".")[0].isidentifier():
+        return False  # the modules of all packages
+    loaded = sorted(one for one in sys.modules if fnmatchcase(one, modules))
+    is_unknown = all(_is_unknown(name, module, attribute) for module in loaded)
+    return is_unknown and not may_be_accepted(name, modules, attribute)
+
+
 def _is_unknown(name: str, module: str, pattern: str) -> bool:
     """Return whether no callable of a module that matches a pattern accepts an argument.
 
     False if that is uncertain: some callables have no signature, and a module can create attributes when they are read.
     """
-    holder = vars(sys.modules[module]) if module in sys.modules else {"__getattr__": None}
+    found_module = sys.modules.get(module)
+    holder = vars(found_module) if type(found_module) is ModuleType else {"__getattr__": None}
     if "__getattr__" in holder or "[" in pattern:
         return False
     found = dict(holder)

@@ -151,6 +151,85 @@ def test_argument_that_another_factory_of_a_pattern_accepts_is_no_error(project)
     assert source.resolve("zoo:plain").model.root.parameters[0].shape == (3, 3)
 
 
+PACKAGE = {
+    "one": "from torch import nn\ndef build(width=3): return nn.Linear(width, width, bias=False)\n",
+    "two": "from torch import nn\ndef build(width=3, depth=2): return nn.Linear(width, depth, bias=False)\n",
+}
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Return a function that writes modules of a package `nets`."""
+
+    def make(more):
+        folder = tmp_path / "nets"
+        folder.mkdir(exist_ok=True)
+        for name, text in {"__init__": "", **PACKAGE, **more}.items():
+            (folder / f"{name}.py").write_text(text)
+
+    return make
+
+
+def test_argument_that_no_factory_of_a_pattern_of_modules_accepts_is_an_error(project, package):
+    package({})
+    source = project({"nets.*:build": "wide=5"})
+    with pytest.raises(FactoryError) as raised:
+        source.resolve("nets.one:build")
+    message = "no factory in 'nets.*' accepts the argument 'wide' (did you mean 'width'?)"
+    assert str(raised.value) == f"[tool.bmvis.arguments] in pyproject.toml, 'nets.*:build': {message}"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"three": "def build(wide): ..."},
+        {"three": "def build(**options): ..."},
+        {"three": "from elsewhere import build"},
+        {"three": "from elsewhere import *"},
+        {"three": "import elsewhere\nbuild = elsewhere.net"},
+        {"three": "import functools\nbuild = functools.partial(print, wide=1)"},
+        {"three": "from elsewhere import Base\nclass build(Base): ..."},
+        {"three": "from torch import nn\nclass build(nn.Module):\n    def __init__(self, *, wide): ...\n"},
+        {"three": "this is no Python"},
+    ],
+    ids=["argument", "any", "import", "star", "alias", "partial", "base", "class", "syntax"],
+)
+def test_argument_that_a_module_that_is_not_imported_may_accept_is_no_error(project, package, more):
+    package(more)
+    assert project({"nets.*:build": "wide=5"}).resolve("nets.one:build").model.root.parameters[0].shape == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"three": "from torch import nn\nfrom .two import build\n"},
+        {"three": "from nets.two import build as net\nfrom elsewhere import other\nwide = 3\n"},
+        {"three": "from torch import nn\nclass build(nn.Module):\n    def __init__(self, width): ...\n"},
+        {"three": "wide = build = 3\ndef other(**options): ..."},
+    ],
+    ids=["own module", "other names", "class", "values"],
+)
+def test_module_that_is_not_imported_does_not_accept_an_argument(project, package, more):
+    package(more)
+    with pytest.raises(FactoryError, match="no factory in 'nets\\.\\*' accepts"):
+        project({"nets.*:build": "wide=5"}).resolve("nets.one:build")
+
+
+def test_argument_that_a_module_accepts_later_ends_the_error(project, package, tmp_path):
+    package({})
+    text = {"nets.*:build": "wide=5"}
+    with pytest.raises(FactoryError, match="no factory"):
+        project(text, cache=tmp_path / "cache").resolve("nets.one:build")
+    package({"two": "def build(wide): ..."})
+    assert project(text, cache=tmp_path / "cache").resolve("nets.one:build").model.root.type == "Linear"
+
+
+def test_sources_that_the_check_reads_are_no_dependencies_of_a_model(project, package):
+    package({})
+    built = project({"nets.*:build": "depth=5"}).resolve("nets.one:build")
+    assert not [one for one in built.dependencies if one.path.endswith("two.py")]
+
+
 def test_default_that_the_reference_sets_by_position_is_no_error(project):
     source = project({"zoo:plain": "width=5", "zoo:loose": "width=5"})
     assert [count(source, reference) for reference in ("zoo:plain(2)", "zoo:loose")] == [4, 5]
