@@ -274,6 +274,22 @@ FURTHER_STALE = {
         lambda root: os.utime(root / "aged_open/4", (1.9e9, 1.9e9)),
         before=files_of_times("aged_open"),
     ),
+    "time by its index": Row(
+        "width = 4 if os.stat(ROOT / 'aged_index/4')[8] > 1.5e9 else 3",
+        lambda root: os.utime(root / "aged_index/4", (1.9e9, 1.9e9)),
+        before=files_of_times("aged_index"),
+    ),
+    "time among the fields of a listed file": Row(
+        "times = [tuple(entry.stat())[-2] for entry in os.scandir(ROOT / 'aged_fields') if entry.name == '4']\n"
+        "width = 4 if times[0] > 1.5e9 else 3",
+        lambda root: os.utime(root / "aged_fields/4", (1.9e9, 1.9e9)),
+        before=files_of_times("aged_fields"),
+    ),
+    "permissions among the fields": Row(
+        "mode, *_ = (ROOT / 'data/fields.sh').stat(); width = 4 if mode & 0o111 else 3",
+        lambda root: (root / "data/fields.sh").chmod(0o755),
+        {"data/fields.sh": ""},
+    ),
     "working tree of git": Row(
         """
         import subprocess
@@ -297,6 +313,18 @@ FURTHER_FRESH = {
         write("committed/tracked.txt", "changed"),
         {"committed/tracked.txt": ""},
         before=lambda root: commit(root / "committed"),
+        is_stale=False,
+    ),
+    "time of a file whose state is not used": Row(
+        "os.stat(ROOT / 'unread_state/4'); width = 3",
+        lambda root: os.utime(root / "unread_state/4", (1.9e9, 1.9e9)),
+        before=files_of_times("unread_state"),
+        is_stale=False,
+    ),
+    "time of a file of which another field is used": Row(
+        "width = 3 + os.stat(ROOT / 'unread_time/4').st_size",
+        lambda root: os.utime(root / "unread_time/4", (1.9e9, 1.9e9)),
+        before=files_of_times("unread_time"),
         is_stale=False,
     ),
     "files that editors leave in a listed folder": Row(

@@ -5,11 +5,13 @@ Runs in the child process. `bmvis.child.file_tracker` reports the accesses.
 
 from __future__ import annotations
 
+import dis
 import os
 import stat
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -28,6 +30,10 @@ _TIMES = frozenset(("getmtime", "getctime", "st_mtime", "st_mtime_ns", "st_ctime
 """Names with which code reads the times of files, to choose the newest one."""
 _MODES = frozenset(("st_mode", "S_IXUSR", "S_IXGRP", "S_IXOTH", "S_IMODE", "ST_MODE"))
 """Names with which code reads the permissions of files."""
+_FIELDS = ("st_", "ST_")
+"""Starts of the names of the fields of a state."""
+_STATE_FUNCTIONS = frozenset(("stat", "lstat", "fstat"))
+"""Functions that return a whole state, also those of `pathlib` and of listed entries."""
 
 
 class FileRecord:
@@ -93,7 +99,14 @@ class FileRecord:
             self.foreign.add(("file", path))
 
     def note_state(
-        self, file: Any, frame: FrameType, *, follows: bool = True, is_read: bool = True, is_run: bool = False
+        self,
+        file: Any,
+        frame: FrameType,
+        *,
+        follows: bool = True,
+        is_read: bool = True,
+        is_run: bool = False,
+        is_state: bool = False,
     ) -> None:
         """Record that code reads the state of a path.
 
@@ -103,14 +116,20 @@ class FileRecord:
             follows: whether it follows links.
             is_read: whether it reads more than the kind of the path, which is all that `os.path.realpath` reads.
             is_run: whether it asks if the file can be executed.
+            is_state: whether it gets all fields of the state.
         """
         path = self.paths.absolute(file)
         if not path or not self.paths.is_in_scope(path):
             return
-        if is_read and self._mentions(_TIMES, frame):
+        is_whole = is_state and self._takes_state(frame)
+        if is_whole or (is_read and self._mentions(_TIMES, frame)):
             self.note("time", path, frame)
-        if is_run or (is_read and self._mentions(_MODES, frame)):
+        if is_run or is_whole or (is_read and self._mentions(_MODES, frame)):
             self.note("mode", path, frame)
+        self._note_kind(path, frame, follows=follows, is_read=is_read)
+
+    def _note_kind(self, path: str, frame: FrameType, *, follows: bool, is_read: bool) -> None:
+        """Record whether a path is a link, and its content if that can be read from its state, such as the size."""
         try:
             found = os.lstat(path)
         except (OSError, ValueError):
@@ -132,10 +151,15 @@ class FileRecord:
         self.note("file" if is_small and is_read else "exists", path, frame)
 
     def note_open_file(self, descriptor: int, frame: FrameType) -> None:
-        """Record that code reads the state of an open file: its time, because its content is recorded already."""
+        """Record that code reads the state of an open file, apart from its content, which is recorded already."""
         path = open_folder(descriptor)
-        if path and self.paths.is_in_scope(path) and self._mentions(_TIMES, frame):
+        if not path or not self.paths.is_in_scope(path):
+            return
+        is_whole = self._takes_state(frame)
+        if is_whole or self._mentions(_TIMES, frame):
             self.note("time", path, frame)
+        if is_whole:
+            self.note("mode", path, frame)
 
     def _mentions(self, names: frozenset[str], frame: FrameType | None) -> bool:
         """Return whether code of the project that runs in a frame or above it mentions one of some names.
@@ -150,6 +174,17 @@ class FileRecord:
                 return True
             frame = frame.f_back
         return False
+
+    def _takes_state(self, frame: FrameType | None) -> bool:
+        """Return whether code of the project gets a state and names none of its fields: `os.stat(path)[8]`."""
+        while frame is not None and frame.f_code.co_name in _STATE_FUNCTIONS:
+            if self.is_project(frame.f_code.co_filename):
+                break
+            frame = frame.f_back
+        if frame is None or not self.is_project(frame.f_code.co_filename):
+            return False
+        names = (*frame.f_code.co_names, *_texts(frame.f_code))
+        return not any(name.startswith(_FIELDS) for name in names) and not _is_dropped(frame.f_code, frame.f_lasti)
 
     def modules(self, frame: FrameType | None) -> Iterator[str]:
         """Yield the names of the project's modules whose code runs in a frame or above it, innermost first."""
@@ -193,3 +228,10 @@ class FileRecord:
 def _texts(code: CodeType) -> Iterator[str]:
     """Yield the texts among the constants of code, as in `getattr(state, "st_mtime")`."""
     return (constant for constant in code.co_consts if type(constant) is str)
+
+
+@lru_cache(maxsize=1000)
+def _is_dropped(code: CodeType, position: int) -> bool:
+    """Return whether code does not use the result of the call at a position."""
+    following = next((one for one in dis.get_instructions(code) if one.offset > position), None)
+    return following is not None and following.opname == "POP_TOP"

@@ -210,8 +210,14 @@ class FileTracker:
                     follows = name not in ("lstat", "readlink") and keywords.get("follow_symlinks", True)
                     mode = arguments[0] if arguments else keywords.get("mode")
                     is_run = name == "access" and type(mode) is int and bool(mode & os.X_OK)
-                    is_read = name != "lstat"
-                    self.record.note_state(full_path, _getframe(1), follows=follows, is_read=is_read, is_run=is_run)
+                    self.record.note_state(
+                        full_path,
+                        _getframe(1),
+                        follows=follows,
+                        is_read=name != "lstat",
+                        is_run=is_run,
+                        is_state=name in ("stat", "lstat"),
+                    )
             return original(path, *arguments, **keywords)
 
         for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
@@ -247,7 +253,7 @@ class FileTracker:
     def _note_listed(self, path: object, *, follows: bool = True) -> None:
         with once(self.record.busy) as is_first:
             if is_first:
-                self.record.note_state(path, _getframe(1), follows=follows)
+                self.record.note_state(path, _getframe(1), follows=follows, is_state=follows)
 
 
 def _search_path(environment: Any) -> list[str]:
