@@ -163,6 +163,17 @@ FURTHER_STALE = {
     "environment variable in a copy of all": Row(
         "width = int(dict(os.environ).get('W_IN_COPY', 3))", set_variable("W_IN_COPY", "4")
     ),
+    "environment variable with its value": Row(
+        "width = 3 + ('W_WITH_VALUE=4' in [f'{name}={value}' for name, value in os.environ.items()])",
+        set_variable("W_WITH_VALUE", "4"),
+    ),
+    "environment variables with a prefix outside a comprehension": Row(
+        """
+        prefix = "W_OUTSIDE_"
+        width = 3 + sum(int(value) for name, value in os.environ.items() if name.startswith(prefix))
+        """,
+        set_variable("W_OUTSIDE_A", "1"),
+    ),
     "environment variable in any case": Row(
         """
         width = 3

@@ -24,9 +24,10 @@ from bmvis.source.environment import OF_BMVIS, OF_MACHINES, OF_TERMINALS
 MAX_NAMES = 1000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,200}")
 _PART = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,60}")
-"""A text in code that can be the name of a variable, or its start."""
+"""A text in code that can be the name of a variable, or its start, also before a `=`."""
 _CASES = frozenset(("lower", "upper", "casefold"))
 MAX_PARTS = 50
+_INNER = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"))
 _COPIES = frozenset(("copy", "subprocess", "multiprocessing", "urllib"))
 """Parts of the standard library that read the whole environment and show none of it to their callers."""
 _PASSED = ("os", "collections.abc", "collections")
@@ -129,13 +130,22 @@ class VariableReads:
 
 
 def _texts(frame: FrameType) -> Iterator[str]:
-    """Yield the texts in the code of a frame, in functions inside it, and in global variables that they mention."""
+    """Yield the texts in the code of a frame, in functions inside it, and in global variables that they mention.
+
+    The code of a comprehension is that of the function around it.
+    """
     pending = [frame.f_code]
+    outer: FrameType | None = frame
+    while outer is not None and outer.f_code.co_name in _INNER:
+        outer = outer.f_back
+    if outer is not None and outer.f_code.co_filename == frame.f_code.co_filename:
+        pending = [outer.f_code]
     while pending:
         code = pending.pop()
         pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
         mentioned = [frame.f_globals.get(name) for name in code.co_names]
-        texts = {text for text in (*code.co_consts, *mentioned) if type(text) is str and _PART.fullmatch(text)}
+        found = {text.partition("=")[0] for text in (*code.co_consts, *mentioned) if type(text) is str}
+        texts = set(filter(_PART.fullmatch, found))
         if not _CASES.isdisjoint(code.co_names):  # `name.lower().startswith("net_")`
             texts |= {other for text in texts for other in (text.lower(), text.upper())}
         yield from sorted(texts)
