@@ -24,7 +24,7 @@ from bmvis.extraction.call_recorder import Recorder, Seen
 from bmvis.extraction.dataflow import DataflowRecorder
 from bmvis.extraction.dataflow_graph import record_inputs, to_dataflow
 from bmvis.extraction.functions import FunctionNames
-from bmvis.extraction.modules import LiveModel, capture_live
+from bmvis.extraction.modules import LiveModel, capture_live, walk
 from bmvis.extraction.operation_counts import OperationCounts
 from bmvis.extraction.unregistered import call_note, find_unregistered, outside_modules_note
 from bmvis.model.call import Call
@@ -92,19 +92,41 @@ def trace_call(
 
 
 def _with_changes(live: LiveModel, recorder: Recorder) -> LiveModel:
-    """Return the model with the shapes that lazy modules inferred from the inputs, and modules that the call added."""
+    """Return the model with the shapes that lazy modules inferred from the inputs, and with what the call changed."""
     tree = live.tree
     is_lazy = any(parameter.shape is None for module in tree.modules for parameter in module.parameters)
-    if not is_lazy and not recorder.outside_modules:
+    if not is_lazy and not _has_changed(live):
         return live
     made = capture_live(live.root)
-    notes = ["lazy modules inferred their shapes from `inputs`"] if is_lazy else []
     added = recorder.outside_modules.keys() & {id(module) for module in made.modules}
-    if not is_lazy and added:
-        notes.append(f"the call added modules to the model: {len(added):,} of them ran")
-    if not notes:
-        return live
+    if is_lazy:
+        notes = ["lazy modules inferred their shapes from `inputs`"]
+    elif added:
+        notes = [f"the call added modules to the model: {len(added):,} of them ran"]
+    else:
+        notes = ["the call changed modules or parameters of the model: the tree shows it after the call"]
     return made._replace(tree=msgspec.structs.replace(tree, modules=made.tree.modules, notes=(*tree.notes, *notes)))
+
+
+def _has_changed(live: LiveModel) -> bool:
+    """Return whether the call has added, removed or replaced modules or parameters, not counting equal replacements."""
+    now = list(walk(live.root))
+    if [(one.path, id(one.module)) for one in now] != [(one.path, id(one.module)) for one in live.occurrences]:
+        return True
+    pairs = zip(live.occurrences, now, strict=True)
+    return any(_differ(before.parameters, after.parameters) for before, after in pairs)
+
+
+def _differ(before: introspection.Tensors, after: introspection.Tensors) -> bool:
+    if [name for name, _ in before] != [name for name, _ in after]:
+        return True
+    replaced = [(old, new) for (_, old), (_, new) in zip(before, after, strict=True) if old is not new]
+    with torch._C.DisableTorchFunction():
+        return any(_form(old) != _form(new) for old, new in replaced)
+
+
+def _form(tensor: torch.Tensor) -> tuple[object, ...]:
+    return tensor.size() if not tensor.is_nested else tensor.dim(), tensor.dtype, tensor.requires_grad
 
 
 def _with_unregistered(live: LiveModel, tree: Model, recorder: Recorder) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from torch import nn
 
 from bmvis.extraction.forward import trace_call
 from bmvis.extraction.modules import capture, capture_live
+from bmvis.model.totals import subtree_totals
 
 
 class Holder(nn.Module):
@@ -195,3 +197,52 @@ def test_modules_that_the_call_adds_are_in_the_tree() -> None:
     assert list(tree.paths) == ["", "0", "0.layer"]
     assert tree.notes == ("the call added modules to the model: 1 of them ran",)
     assert [module.call.macs for module in tree.modules if module.call] == [60, 60, 60]
+
+
+class Changes(nn.Module):
+    """Changes itself in its first call."""
+
+    def __init__(self, change: Callable[[nn.Module], object]) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.change = change
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.change(self)
+        return x
+
+
+CHANGES: dict[str, tuple[Callable[[nn.Module], object], int, list[str]]] = {
+    "parameter": (lambda model: model.register_parameter("late", nn.Parameter(torch.zeros(3))), 23, ["", "layer"]),
+    "module that does not run": (lambda model: model.add_module("late", nn.Linear(4, 1)), 25, ["", "layer", "late"]),
+    "other size": (lambda model: setattr(model.layer, "bias", nn.Parameter(torch.zeros(9))), 25, ["", "layer"]),
+    "frozen": (lambda model: setattr(model.layer, "bias", nn.Parameter(torch.zeros(4), False)), 20, ["", "layer"]),
+    "removed module": (lambda model: delattr(model, "layer"), 0, [""]),
+    "replaced module": (lambda model: setattr(model, "layer", nn.Linear(4, 1)), 5, ["", "layer"]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_tree_has_what_the_call_changed(change: str) -> None:
+    function, count, paths = CHANGES[change]
+    tree = trace_call(capture_live(Changes(function)), [torch.zeros(2, 4)], {})
+    assert (subtree_totals(tree)[0].count, list(tree.paths)) == (count, paths)
+    assert tree.notes == ("the call changed modules or parameters of the model: the tree shows it after the call",)
+    trainable = [one.trainable for module in tree.modules for one in module.parameters]
+    assert all(trainable) == (change != "frozen")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: setattr(model.layer, "bias", nn.Parameter(torch.ones(4))),
+        lambda model: model.register_buffer("cache", torch.zeros(2)),
+        lambda model: setattr(model, "steps", 1),
+    ],
+    ids=["equal parameter", "buffer", "setting"],
+)
+def test_call_that_changes_no_size_leaves_the_tree(change: Callable[[nn.Module], object]) -> None:
+    live = capture_live(Changes(change))
+    tree = trace_call(live, [torch.zeros(2, 4)], {})
+    assert (tree.notes, tree.paths) == ((), live.tree.paths)
+    assert [module.buffers for module in tree.modules] == [module.buffers for module in live.tree.modules]
