@@ -46,10 +46,12 @@ def works(name, call):
 model = nn.Sequential(OrderedDict(fc=nn.Linear(2, 3)))
 calls = json.load(sys.stdin)
 before = {name: works(name, call) for name, call in calls.items()}
+loaded = [*sys.modules]
 for module in pkgutil.walk_packages(bmvis.__path__, "bmvis."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
-print(json.dumps({name: [before[name], works(name, call)] for name, call in calls.items()}))
+found = {name: [before[name], works(name, call)] for name, call in calls.items()}
+print(json.dumps({"calls": found, "loaded": loaded}))
 """
 
 
@@ -82,7 +84,12 @@ def test_every_public_function_has_a_call():
 
 @pytest.mark.parametrize("name", CALLS)
 def test_function_works_before_and_after_importing_every_submodule(results, name):
-    assert results[name] == [True, True]
+    assert results["calls"][name] == [True, True]
+
+
+def test_capture_imports_no_library_of_models(results):
+    assert {"torch", "bmvis"} <= {*results["loaded"]}
+    assert not {"bitsandbytes", "torchao", "peft", "transformers"} & {*results["loaded"]}
 
 
 @pytest.mark.parametrize("name", [*CALLS, *(name for name in bmvis.__all__ if isclass(getattr(bmvis, name)))])

@@ -80,11 +80,11 @@ def test_zensical_example_builds_a_page_with_the_model(project):
     assert_shows_the_model((project / "site" / "index.html").read_text())
 
 
-def test_python_markdown_example_renders_the_model(project):
-    script = example("Python-Markdown", "python") + "\nopen('page.html', 'w').write(html)\n"
-    (project / "convert.py").write_text(script)
-    run(project, "convert.py")
-    assert_shows_the_model((project / "page.html").read_text())
+def test_python_markdown_example_renders_the_model(project, monkeypatch):
+    monkeypatch.chdir(project)
+    space = {}
+    exec(example("Python-Markdown", "python"), space)
+    assert_shows_the_model(space["html"])
 
 
 def test_terminal_and_notebook_examples_run(project):

@@ -7,7 +7,7 @@ import pytest
 from commands import snapshot
 from hosts import build, make_site
 
-SENTENCE = 'It has <model-fact model="zoo:tiny(layers=9000)" of="parameters" format="{}" /> parameters.'
+SENTENCE = 'It has <model-fact model="zoo:tiny(layers=300, width=24)" of="parameters" format="{}" /> parameters.'
 
 
 def text(rendered) -> str:

@@ -1,8 +1,8 @@
 """`bmvis init` in the projects that people have: what it writes, and that the site then builds."""
 
-import subprocess
 import sys
 
+import programs
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -196,12 +196,12 @@ MODELS = "from torch import nn\n\ndef net():\n    return nn.Sequential(nn.Linear
                 "docs__conf_dot_py": "project = 'x'\n",
                 "docs__index_dot_rst": "Start\n=====\n\n.. toctree::\n\n   models\n",
             },
-            ["sphinx", "-q", "-W", "docs", "site"],
+            "sphinx-build -q -W docs site",
             "site/models.html",
         ),
         (
             {"mkdocs_dot_yml": "site_name: x\n", "docs__index_dot_md": "# Start\n"},
-            ["mkdocs", "build", "-q", "--strict"],
+            "mkdocs build -q --strict",
             "site/models/index.html",
         ),
     ],
@@ -210,6 +210,6 @@ MODELS = "from torch import nn\n\ndef net():\n    return nn.Sequential(nn.Linear
 def test_site_builds_after_init(project, files, command, page):
     folder = project(src__zoo_dot_py=MODELS, **files)
     assert run("zoo:net", "--yes").exit_code == 0
-    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, check=False)
+    done = programs.run(command, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "12 parameters" in (folder / page).read_text()

@@ -30,7 +30,10 @@ def test_default_number_of_jobs_follows_models_and_cpus(monkeypatch, models, cpu
 
 
 @pytest.mark.usefixtures("own_workers")
-@pytest.mark.parametrize(("arguments", "processes"), [([], 2), (["--jobs", "1"], 1)], ids=["default", "given"])
+@pytest.mark.parametrize(
+    ("arguments", "processes"),
+    [pytest.param([], 2, id="default"), pytest.param(["--jobs", "1"], 1, id="given", marks=pytest.mark.builds)],
+)
 def test_snapshots_of_many_models_are_written_by_several_processes(tmp_path, monkeypatch, arguments, processes):
     names = [f"width_{width}" for width in range(1, 33)]
     (tmp_path / "zoo.py").write_text(ZOO)

@@ -43,10 +43,13 @@ class Scheme(enum.Enum):
     EXACT = 2
 
 
+BERT = {"num_hidden_layers": 3, "hidden_size": 16, "num_attention_heads": 4, "vocab_size": 99, "intermediate_size": 32}
+
+
 def bert(**config: Any) -> nn.Module:
     from transformers import BertConfig, BertModel
 
-    return BertModel(BertConfig(**{"num_hidden_layers": 3, "hidden_size": 16, "num_attention_heads": 4} | config))
+    return BertModel(BertConfig(**BERT | config))
 
 
 def with_list(model: nn.Sequential) -> nn.Module:

@@ -228,6 +228,7 @@ def test_row_has_quantization_and_totals_have_stored_bytes():
     ]
 
 
+@pytest.mark.builds  # `make test-libraries` runs it where the libraries are installed
 def test_capture_imports_no_quantization_library():
     import subprocess
 

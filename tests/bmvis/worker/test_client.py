@@ -109,7 +109,7 @@ with Source(Path(sys.argv[1]), path=["."], timeout=600) as models:
         pytest.param(signal.SIGINT, False, id="SIGINT while the worker starts"),
         pytest.param(signal.SIGINT, True, id="SIGINT while a model is built", marks=pytest.mark.builds),
         pytest.param(signal.SIGTERM, False, id="SIGTERM while the worker starts", marks=pytest.mark.builds),
-        pytest.param(signal.SIGTERM, True, id="SIGTERM while a model is built"),
+        pytest.param(signal.SIGTERM, True, id="SIGTERM while a model is built", marks=pytest.mark.builds),
         pytest.param(signal.SIGKILL, False, id="SIGKILL while the worker starts", marks=pytest.mark.builds),
         pytest.param(signal.SIGKILL, True, id="SIGKILL while a model is built"),
     ],
