@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hosts import SITE, make_site, needs_new_mkdocs
+from hosts import IS_OLD, SITE, make_site, needs_new_mkdocs
 
 HOSTS = {
     "mkdocs": ["--livereload", "--dev-addr"],
@@ -20,6 +20,8 @@ HOSTS = {
 }
 PROPERDOCS = pytest.param("properdocs", marks=pytest.mark.builds)
 """A fork of MkDocs with the same server."""
+on_mkdocs = pytest.mark.parametrize("served", ["mkdocs", PROPERDOCS], indirect=True, scope="module")
+on_each_host = pytest.mark.parametrize("served", ["mkdocs", PROPERDOCS, "zensical"], indirect=True, scope="module")
 GALLERY = '# Gallery\n\n<model-gallery toctree="zoo" models="zoo:ti*" />\n'
 
 
@@ -34,12 +36,12 @@ def save(file, text):
 
 
 @contextmanager
-def serving(host, folder, log=None):
+def serving(host, folder, log):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", host, "serve", *HOSTS[host], f"127.0.0.1:{port}"]
-    with (log or folder.with_name(f"{folder.name}.log")).open("w") as output:
+    with log.open("w") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
     try:
         yield f"http://127.0.0.1:{port}/models/"
@@ -74,8 +76,13 @@ class Served(NamedTuple):
     """A site that a preview server shows, with a model that notes which processes built it."""
 
     url: str
-    models: Path
+    folder: Path
     noted: Path
+    log: Path
+
+    @property
+    def models(self):
+        return self.folder / "src" / "zoo.py"
 
     def text(self):
         """Return the text of the models in the first build."""
@@ -87,17 +94,20 @@ class Served(NamedTuple):
         save(self.models, self.text().replace(old, new))
 
 
-@pytest.fixture(scope="module", params=["mkdocs", PROPERDOCS, "zensical"])
+@pytest.fixture(scope="module")
 def served(request, tmp_path_factory):
     host = request.param
-    folder = make_site(tmp_path_factory.mktemp(host), change=watch_sources if host == "zensical" else None)
-    models, noted = folder / "src" / "zoo.py", tmp_path_factory.mktemp("processes") / "parents"
-    models.write_text(Served("", models, noted).text())
-    with serving(host, folder) as url:
+    pages = {} if IS_OLD or host == "zensical" else {"gallery.md": GALLERY}
+    folder = make_site(tmp_path_factory.mktemp(host), pages, watch_sources if host == "zensical" else None)
+    other = tmp_path_factory.mktemp("other")
+    site = Served("", folder, other / "parents", other / "serve.log")
+    site.models.write_text(site.text())
+    with serving(host, folder, site.log) as url:
         wait_for(url, "[4, 4]")
-        yield Served(url, models, noted)
+        yield site._replace(url=url)
 
 
+@on_each_host
 def test_served_page_follows_edits_errors_and_fixes(served):
     served.edit("width=4", "width=5")
     wait_for(served.url, "[5, 5]")
@@ -111,29 +121,27 @@ def test_served_page_follows_edits_errors_and_fixes(served):
     assert sys.platform != "linux" or len(set(parents)) == 1, "the builds did not share a worker process"
 
 
-@pytest.mark.parametrize("host", ["mkdocs", PROPERDOCS])
-def test_changes_that_no_model_sees_build_nothing(host, tmp_path):
-    folder = make_site(tmp_path)
-    models, project, log = folder / "src" / "zoo.py", folder / "pyproject.toml", folder / "serve.log"
-    source = models.read_text()
-    with serving(host, folder, log) as url:
-        wait_for(url, "[4, 4]")
-        (folder / "src" / "notes.txt").write_text("No model reads this.")
-        save(project, '[tool.bmvis.arguments]\n"zoo:tiny" = "width=5"\n')
-        wait_for(url, "[5, 5]")
-        project.unlink()
-        wait_for(url, "[4, 4]")
-        models.unlink()
-        wait_for(url, "no module named")
-        save(models, source.replace("width=4", "width=6"))
-        wait_for(url, "[6, 6]")
-        save(models, source.replace("width=4", "width=7"))
-        wait_for(url, "[7, 7]")
-        builds = [0, builds_in(log)]
-        while builds[-1] != builds[-2]:
-            time.sleep(3)
-            builds.append(builds_in(log))
-            assert len(builds) < 6, f"each line of the log starts a build: {builds}"
+@on_mkdocs
+def test_changes_that_no_model_sees_build_nothing(served):
+    url, models, project = served.url, served.models, served.folder / "pyproject.toml"
+    save(models, served.text())
+    wait_for(url, "[4, 4]")
+    (served.folder / "src" / "notes.txt").write_text("No model reads this.")
+    save(project, '[tool.bmvis.arguments]\n"zoo:tiny" = "width=5"\n')
+    wait_for(url, "[5, 5]")
+    project.unlink()
+    wait_for(url, "[4, 4]")
+    models.unlink()
+    wait_for(url, "no module named")
+    served.edit("width=4", "width=6")
+    wait_for(url, "[6, 6]")
+    served.edit("width=4", "width=7")
+    wait_for(url, "[7, 7]")
+    builds = [0, builds_in(served.log)]
+    while builds[-1] != builds[-2]:
+        time.sleep(3)
+        builds.append(builds_in(served.log))
+        assert len(builds) < 6, f"each line of the log starts a build: {builds}"
 
 
 def builds_in(log):
@@ -141,27 +149,26 @@ def builds_in(log):
 
 
 @needs_new_mkdocs
-@pytest.mark.parametrize("host", ["mkdocs", PROPERDOCS])
-def test_served_gallery_follows_added_and_removed_models(host, tmp_path):
-    folder = make_site(tmp_path, {"gallery.md": GALLERY})
-    models = folder / "src" / "zoo.py"
-    source = models.read_text()
-    with serving(host, folder) as url:
-        wait_for(f"{url}gallery/", "zoo.tiny")
-        save(models, f"{source}\n\ndef tidy():\n    return tiny(width=7)\n")
-        wait_for(f"{url}gallery/", "zoo.tidy")
-        assert "[7, 7]" in wait_for(f"{url}zoo/zoo.tidy/", "bmvis-tree")
-        save(models, source)
-        wait_until(f"{url}gallery/", lambda page: "zoo.tiny" in page and "zoo.tidy" not in page)
-        wait_for(f"{url}zoo/zoo.tidy/", "404")
+@on_mkdocs
+def test_served_gallery_follows_added_and_removed_models(served):
+    url = served.url
+    save(served.models, served.text())
+    wait_for(f"{url}gallery/", "zoo.tiny")
+    save(served.models, f"{served.text()}\n\ndef tidy():\n    return tiny(width=7)\n")
+    wait_for(f"{url}gallery/", "zoo.tidy")
+    assert "[7, 7]" in wait_for(f"{url}zoo/zoo.tidy/", "bmvis-tree")
+    save(served.models, served.text())
+    wait_until(f"{url}gallery/", lambda page: "zoo.tiny" in page and "zoo.tidy" not in page)
+    wait_for(f"{url}zoo/zoo.tidy/", "404")
 
 
 @pytest.mark.browser
+@on_each_host
 def test_open_page_reloads_after_a_model_is_edited(served, browser):
     page = browser.new_page()
     page.goto(served.url)
-    served.edit("width=4", "width=7")
-    page.locator("#tiny").get_by_text("[7, 7]").first.wait_for(timeout=300_000)
+    served.edit("width=4", "width=8")
+    page.locator("#tiny").get_by_text("[8, 8]").first.wait_for(timeout=300_000)
     # The toolbar of a tree of few rows is hidden. The host can load the page once more in the meantime.
     page.wait_for_function("document.querySelectorAll('#tiny .bmvis-tools').length === 1", timeout=300_000)
     page.close()
