@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations, islice, pairwise
 from typing import NamedTuple
@@ -116,8 +118,12 @@ def _wrong_ends(drawing: FigureDrawing) -> Iterator[str]:
 
 
 def _through_boxes(drawing: FigureDrawing, segments: Sequence[Segment]) -> Iterator[str]:
+    boxes = sorted(drawing.boxes, key=lambda box: box.area.top)
+    tops = [box.area.top for box in boxes]
+    highest = max((box.area.height for box in boxes), default=0.0)
     for line, area in segments:
-        for box in drawing.boxes:
+        near = slice(bisect_left(tops, area.top - highest - 2), bisect_right(tops, area.bottom + 2))
+        for box in boxes[near]:
             own = box.box.key in (line.source, line.target)
             if area.overlaps(box.area, -TOLERANCE if own else 2):
                 yield f"the line {line.source} > {line.target} crosses {box.box.key}"
@@ -154,23 +160,37 @@ def _border_crosses(frame: PlacedFrame, area: Rectangle) -> bool:
 def _shared_lines(segments: Sequence[Segment]) -> Iterator[str]:
     """Yield parallel lines of different sources that lie on each other."""
     for is_vertical in (True, False):
-        parallel = [s for s in segments if (s.area.width < s.area.height) == is_vertical]
-        parallel.sort(key=lambda segment: segment.area.left if is_vertical else segment.area.top)
-        for number, one in enumerate(parallel):
-            for other in islice(parallel, number + 1, None):
-                if _distance(one.area, other.area, is_vertical) >= NEAR:
-                    break
-                if one.line.source != other.line.source and _are_opposite(one.area, other.area, is_vertical):
-                    first, second = one.line, other.line
+        parallel = {
+            (one.line.source, one.area): one for one in segments if (one.area.width < one.area.height) == is_vertical
+        }
+        places: defaultdict[float, list[tuple[float, float, Line]]] = defaultdict(list)
+        for line, area in parallel.values():
+            if is_vertical:
+                places[area.left].append((area.top, area.bottom, line))
+            else:
+                places[area.top].append((area.left, area.right, line))
+        ordered = sorted(places)
+        for number, place in enumerate(ordered):
+            for other in ordered[number : bisect_left(ordered, place + NEAR)]:
+                for first, second in _opposite(places[place], places[other]):
                     yield f"{first.source} > {first.target} and {second.source} > {second.target} share a line"
 
 
-def _distance(one: Rectangle, other: Rectangle, is_vertical: bool) -> float:
-    return abs(one.left - other.left) if is_vertical else abs(one.top - other.top)
+def _opposite(
+    these: Sequence[tuple[float, float, Line]], those: Sequence[tuple[float, float, Line]]
+) -> Iterator[tuple[Line, Line]]:
+    """Yield the lines of different sources that are next to each other on some length, each pair once."""
+    is_one_place = these is those
+    marked = [(*one, 0) for one in these] + [(*one, 1) for one in (() if is_one_place else those)]
+    ordered = sorted(marked, key=_start)
+    for number, (_, end, line, place) in enumerate(ordered):
+        for start, other_end, other, other_place in islice(ordered, number + 1, None):
+            if end - start <= TOLERANCE:
+                break
+            is_apart = place == other_place and not is_one_place
+            if not is_apart and line.source != other.source and min(end, other_end) - start > TOLERANCE:
+                yield line, other
 
 
-def _are_opposite(one: Rectangle, other: Rectangle, is_vertical: bool) -> bool:
-    """Return whether two parallel lines are next to each other on some length."""
-    if is_vertical:
-        return min(one.bottom, other.bottom) - max(one.top, other.top) > TOLERANCE
-    return min(one.right, other.right) - max(one.left, other.left) > TOLERANCE
+def _start(one: tuple[float, float, Line, int]) -> float:
+    return one[0]

@@ -85,10 +85,12 @@ def _set_slots(target: GridCell, routes: Sequence[Route]) -> None:
 
 def _part_slots(routes: Sequence[Route]) -> None:
     """Move lines to neighboring cells apart if their lanes are beyond each other: at one height, they would meet."""
-    for one, other in combinations(sorted(routes, key=lambda route: route.link.target.x), 2):
+    rows: defaultdict[int, list[Route]] = defaultdict(list)
+    for route in sorted(routes, key=lambda route: route.link.target.x):
+        rows[route.link.target.row].append(route)
+    for one, other in (pair for row in rows.values() for pair in combinations(row, 2)):
         left, right = one.link.target, other.link.target
-        is_same_row = left is not right and left.row == right.row
-        if is_same_row and left.x < other.xs[-1] < one.xs[-1] + GAP < right.x + GAP and one.slot == other.slot:
+        if left is not right and left.x < other.xs[-1] < one.xs[-1] + GAP < right.x + GAP and one.slot == other.slot:
             one.slot -= SLOT_GAP / 2
             other.slot += SLOT_GAP / 2
 

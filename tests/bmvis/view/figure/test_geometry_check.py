@@ -12,6 +12,11 @@ from bmvis.view.figure.layout.geometry_check import faults, shapes_in_the_way
 A = PlacedBox(Box("a", "module", "a"), Rectangle(100, 20, 200, 60), (Text("a", "name", 150, 45),))
 B = PlacedBox(Box("b", "module", "b"), Rectangle(100, 120, 200, 160), (Text("b", "name", 150, 145),))
 C = PlacedBox(Box("c", "module", "c"), Rectangle(300, 20, 400, 60), (Text("c", "name", 350, 45),))
+D = PlacedBox(Box("d", "module", "d"), Rectangle(300, 120, 400, 160), (Text("d", "name", 350, 145),))
+BRIDGES = (
+    Line("c", "b", ((330, 60), (330, 108), (170, 108), (170, 120))),
+    Line("a", "d", ((180, 60), (180, 110), (360, 110), (360, 120))),
+)
 FRAME = PlacedFrame(
     Frame("f", "f", "F", boxes=("b",)), Rectangle(60, 80, 220, 180), (Text("F", "title", 70, 94, "start"),)
 )
@@ -41,6 +46,10 @@ def test_a_right_drawing_has_no_faults() -> None:
         (with_line((350, 60), (200, 140)), "c > b is slanted"),
         (with_line((350, 60), (350, 110), (155, 110), (155, 120)), None),
         (with_line((350, 60), (350, 110), (152, 110), (152, 120)), "share a line"),
+        (with_line((350, 60), (350, 110), (148, 110), (148, 120)), "share a line"),
+        (with_line((350, 60), (350, 110), (146, 110), (146, 120)), None),
+        (with_line((170, 60), (170, 110), (152, 110), (152, 120), source="a"), None),
+        (msgspec.structs.replace(RIGHT, boxes=(A, B, C, D), lines=(STRAIGHT, *BRIDGES)), "share a line"),
         (with_line((350, 60), (350, 30), (150, 30), (150, 120)), "c > b crosses a"),
         (with_line((350, 60), (350, 90), (72, 90), (72, 140), (100, 140)), "crosses the text F"),
         (with_line((350, 60), (350, 140), (205, 140)), "does not touch b"),
@@ -59,7 +68,8 @@ def test_a_right_drawing_has_no_faults() -> None:
         ),
     ],
     ids=[
-        "slanted", "separate", "shared", "through a box", "through a title", "short", "no source", "around, through",
+        "slanted", "separate", "shared", "shared on the left", "separate on the left", "one source", "shared across",
+        "through a box", "through a title", "short", "no source", "around, through",
         "boxes", "foreign frame", "own frame", "too wide", "text elsewhere", "text too long",
     ],
 )  # fmt: skip
