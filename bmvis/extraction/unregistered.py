@@ -1,8 +1,8 @@
 """Find modules and trainable tensors of a model that are not registered with PyTorch.
 
 `module.parameters()`, `state_dict()` and `to()` use registered submodules and parameters only. They omit modules in a
-plain list, dictionary, tuple, set, data class or partial function, and trainable tensors that are plain attributes, of
-the module or of its class. Only the `__dict__` of both is read: properties do not run.
+plain list, dictionary, method, closure or other object, and trainable tensors that are plain attributes, of the module
+or of its class. Only the `__dict__` and the slots of objects are read: properties do not run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Container, Iterable, Iterator, Sequence
-from types import SimpleNamespace
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import torch
@@ -22,8 +22,10 @@ from bmvis.model.preorder import child_path
 from bmvis.untrusted import user_text
 
 MAX_ITEMS = 10_000
-"""Maximum number of items of one attribute that are searched."""
-MAX_NESTING = 4
+"""Maximum number of items of one container that are searched."""
+MAX_CONTAINERS = 100_000
+"""Maximum number of containers of one model that are searched."""
+MAX_NESTING = 6
 """Maximum nesting of containers in one attribute."""
 MAX_NAMED = 3
 """Maximum number of classes that a note names."""
@@ -32,6 +34,8 @@ _SLOTS = frozenset(("_modules", "_parameters", "_buffers", "_actual_script_modul
 _SEQUENCES = (list, tuple, set, frozenset, deque)
 _CONTAINERS = frozenset((*_SEQUENCES, dict, OrderedDict, defaultdict))
 _SCALARS = frozenset((bool, int, float, str, type(None)))
+_LEAVES = (type, ModuleType)
+"""Objects that are not searched, nor are those of torch."""
 
 
 class Unregistered(NamedTuple):
@@ -66,6 +70,7 @@ def find_unregistered(named_modules: Iterable[tuple[str, nn.Module]]) -> Iterato
         seen.update(id(buffer) for _, buffer in introspection.buffers(module))
     classes: set[type] = set()
     searched: set[int] = set()
+    containers: set[int] = set()
     for owner, (path, module) in enumerate(named_modules):
         attributes = list(object.__getattribute__(module, "__dict__").items())
         if type(module) not in classes:
@@ -74,11 +79,11 @@ def find_unregistered(named_modules: Iterable[tuple[str, nn.Module]]) -> Iterato
         for name, value in attributes:
             if type(value) in _SCALARS or (type(value) in _CONTAINERS and not value):
                 continue  # nearly all attributes, so no function is called for them
-            if id(value) in searched or name in _SLOTS or type(name) is not str:
-                continue  # many modules have one configuration
+            if id(value) in searched or name in _SLOTS or type(name) is not str or name.startswith("__"):
+                continue  # many modules have one configuration; TorchScript copies methods of the original module
             searched.add(id(value))
             if _may_contain(value):
-                found = _look_into((owner, path, user_text.safe_text(name)), value, seen)
+                found = _look_into((owner, path, user_text.safe_text(name)), value, seen, containers)
                 if found is not None:
                     yield found
 
@@ -151,13 +156,33 @@ def _may_contain(value: object) -> bool:
 
 def _is_container(value: object) -> bool:
     """Return whether an object of another class has contents that can be read without its code."""
-    if isinstance(value, (*_SEQUENCES, dict, SimpleNamespace, functools.partial)):
+    kind = type(value)
+    if kind is FunctionType:
+        return bool(value.__closure__ or value.__defaults__)  # type: ignore[attr-defined]  # a function
+    if issubclass(kind, (*_SEQUENCES, dict, functools.partial, MethodType)):
         return True
-    return introspection.attribute(type(value), "__dataclass_fields__") is not None
+    if issubclass(kind, _LEAVES) or _is_of_torch(kind):
+        return False
+    return bool(_fields(kind))  # type: ignore[arg-type]  # a class, which has a hash
 
 
-def _look_into(owner_path_name: tuple[int, str, str], value: Any, seen: set[int]) -> Unregistered | None:
-    contained = [thing for thing in _things(value, MAX_NESTING) if id(thing) not in seen]
+@functools.lru_cache(maxsize=10_000)
+def _fields(kind: type) -> tuple[GetSetDescriptorType | MemberDescriptorType, ...]:
+    """Return the descriptors of the `__dict__` and of the slots of a class. None of them runs code of the class."""
+    found = [value for cls in kind.__mro__ for value in vars(cls).values() if type(value) is MemberDescriptorType]
+    holder = next((vars(cls)["__dict__"] for cls in kind.__mro__ if "__dict__" in vars(cls)), None)
+    is_python = any(cls.__module__ != "builtins" for cls in kind.__mro__)
+    return (*found, *([holder] if type(holder) is GetSetDescriptorType else [])) if is_python else ()
+
+
+def _is_of_torch(kind: type) -> bool:
+    return introspection.class_module(kind).partition(".")[0] == "torch"
+
+
+def _look_into(
+    owner_path_name: tuple[int, str, str], value: Any, seen: set[int], containers: set[int]
+) -> Unregistered | None:
+    contained = [thing for thing in _things(value, MAX_NESTING, containers) if id(thing) not in seen]
     modules = _with_children([thing for thing in contained if isinstance(thing, nn.Module)], seen)
     tensors = [thing for thing in contained if isinstance(thing, torch.Tensor) and _is_trainable(thing)]
     distinct = {id(tensor): tensor for tensor in tensors if id(tensor) not in seen}
@@ -174,25 +199,49 @@ def _look_into(owner_path_name: tuple[int, str, str], value: Any, seen: set[int]
     return Unregistered(owner, name, whole, container, tuple(modules), count, tuple(distinct.values()), elements)
 
 
-def _things(value: Any, levels: int) -> Iterator[Any]:
-    """Yield the modules and tensors in an attribute. Objects of most other classes are not searched."""
+def _things(value: Any, levels: int, containers: set[int]) -> Iterator[Any]:
+    """Yield the modules and tensors in an attribute. `containers` has the ids of those that were searched before."""
     if isinstance(value, nn.Module | torch.Tensor):
         yield value
-    elif levels and type(value) not in _SCALARS and _is_container(value):
+    elif levels and _is_searched(value, containers):
+        containers.add(id(value))
         for item in _items(value)[:MAX_ITEMS]:
-            yield from _things(item, levels - 1)
+            yield from _things(item, levels - 1, containers)
+
+
+def _is_searched(value: object, containers: set[int]) -> bool:
+    is_new = type(value) not in _SCALARS and id(value) not in containers and len(containers) < MAX_CONTAINERS
+    return is_new and _is_container(value)
 
 
 def _items(value: Any) -> list[Any]:
     """Return the contents of a container. A subclass of `list` or `dict` is read without its own code."""
     if isinstance(value, dict):
-        return list(dict.values(value))
+        return [*dict.values(value), *dict.keys(value)]
     for cls in _SEQUENCES:
         if isinstance(value, cls):
             return list(cls.__iter__(value))  # type: ignore[arg-type]  # an instance of `cls`
     if isinstance(value, functools.partial):
-        return [*value.args, *value.keywords.values()]
-    return list((introspection.attribute(value, "__dict__") or {}).values())
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, MethodType):
+        return [value.__self__]
+    if isinstance(value, FunctionType):
+        return [*(value.__defaults__ or ()), *map(_cell_contents, value.__closure__ or ())]
+    return [_field(value, field) for field in _fields(type(value))]  # type: ignore[arg-type]
+
+
+def _cell_contents(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None  # the variable has no value yet
+
+
+def _field(value: object, field: GetSetDescriptorType | MemberDescriptorType) -> Any:
+    try:
+        return field.__get__(value)
+    except AttributeError:
+        return None  # an empty slot
 
 
 def _with_children(roots: list[nn.Module], seen: set[int]) -> list[nn.Module]:

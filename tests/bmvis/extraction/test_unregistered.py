@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict, deque
+from collections import ChainMap, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -52,6 +52,30 @@ class Bag:
     layer: nn.Module
 
 
+class Plain:
+    def __init__(self, layer: object) -> None:
+        self.layer = layer
+        self.again = self
+
+    @property
+    def broken(self) -> None:
+        raise AssertionError("a property must not run")
+
+
+class Slotted:
+    __slots__ = ("empty", "layer")
+
+    def __init__(self, layer: nn.Module) -> None:
+        self.layer = layer
+
+
+LAYER, SMALL = nn.Linear(10, 10), nn.Linear(2, 2)
+
+
+def calling(layer: nn.Module) -> Callable[[torch.Tensor], object]:
+    return lambda x: layer(x)
+
+
 class Shared(nn.Module):
     """Has layers in an attribute of the class, which is a common mistake."""
 
@@ -73,6 +97,16 @@ def three() -> list[nn.Module]:
         ([three(), {"more": three()}], "holder.contained is a list with 6 modules (660 parameters)"),
         (Layers(three()), "holder.contained is a Layers with 3 modules (330 parameters)"),
         (Pair(nn.Linear(2, 2), 2), "holder.contained is a Pair with 1 module (6 parameters)"),
+        (nn.Linear(2, 2).forward, "holder.contained is a method with 1 module (6 parameters)"),
+        (calling(nn.Linear(2, 2)), "holder.contained is a function with 1 module (6 parameters)"),
+        (lambda x, layer=SMALL: layer(x), "holder.contained is a function with 1 module (6 parameters)"),
+        (functools.partial(nn.Linear(2, 2)), "holder.contained is a partial with 1 module (6 parameters)"),
+        (Plain(nn.Linear(2, 2)), "holder.contained is a Plain with 1 module (6 parameters)"),
+        (Plain({"a": [nn.Linear(2, 2)]}), "holder.contained is a Plain with 1 module (6 parameters)"),
+        (Slotted(nn.Linear(2, 2)), "holder.contained is a Slotted with 1 module (6 parameters)"),
+        (ChainMap({"a": nn.Linear(2, 2)}), "holder.contained is a ChainMap with 1 module (6 parameters)"),
+        ({nn.Linear(2, 2): "a"}, "holder.contained is a dict with 1 module (6 parameters)"),
+        ([[[[[nn.Linear(2, 2)]]]]], "holder.contained is a list with 1 module (6 parameters)"),
         (Bag(nn.Linear(2, 2)), "holder.contained is a Bag with 1 module (6 parameters)"),
         (SimpleNamespace(a=nn.Linear(2, 2)), "holder.contained is a SimpleNamespace with 1 module (6 parameters)"),
         (
@@ -166,13 +200,8 @@ def test_forward_notes_unregistered_modules_that_ran(spare: int) -> None:
 class Hidden(nn.Module):
     """Calls layers that no attribute of it has."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        layer = nn.Linear(10, 10)
-        self.call = lambda x: layer(x)
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return nn.Softmax(-1)(nn.Linear(10, 1)(self.call(self.call(x))))
+        return nn.Softmax(-1)(nn.Linear(10, 1)(LAYER(LAYER(x))))
 
 
 def test_forward_notes_modules_that_it_cannot_find() -> None:
