@@ -29,6 +29,8 @@ IS_OLD = version("mkdocs").startswith("1.5.")
 needs_new_mkdocs = pytest.mark.skipif(
     IS_OLD, reason="MkDocs 1.5 makes no pages, and lets no plugin come before and after"
 )
+PROPERDOCS = pytest.param("properdocs", marks=pytest.mark.builds)
+"""A fork of MkDocs with the same plugins and the same server; `make test` builds one site with it."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

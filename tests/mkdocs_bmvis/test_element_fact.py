@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from commands import snapshot
-from hosts import build, make_site
+from hosts import PROPERDOCS, build, make_site
 
 SENTENCE = 'It has <model-fact model="zoo:tiny(layers=300, width=24)" of="parameters" format="{}" /> parameters.'
 
@@ -109,7 +109,7 @@ def test_invalid_fact_is_one_warning(render, caplog, written, message):
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("host", ["mkdocs", "properdocs", "zensical"])
+@pytest.mark.parametrize("host", ["mkdocs", PROPERDOCS, "zensical"])
 def test_a_site_has_facts_in_titles_and_in_the_search(tmp_path, host):
     page = '# A <model-fact model="zoo:tiny" of="size" /> net\n\nHas <model-fact model="zoo:tiny" />.\n'
     pages = {"index.md": "# Start\n", "facts.md": page, "late.md": '# L\n\n<model-fact model="zoo:raising" />\n'}

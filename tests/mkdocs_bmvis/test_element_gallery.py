@@ -1,7 +1,7 @@
 """The `<model-gallery>` element: cards on every Markdown host, and pages where the plugin runs."""
 
 import pytest
-from hosts import build, make_site, needs_new_mkdocs
+from hosts import PROPERDOCS, build, make_site, needs_new_mkdocs
 
 from mkdocs_bmvis.model_pages import ModelPage
 from mkdocs_bmvis.nav import placed
@@ -68,7 +68,7 @@ def test_galleries_of_one_page_share_assets(render):
 
 
 @needs_new_mkdocs
-@pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
+@pytest.mark.parametrize("host", ["mkdocs", PROPERDOCS])
 def test_gallery_adds_pages_to_the_nav(tmp_path, host):
     folder = make_site(tmp_path, {"models.md": GALLERY, "code.md": f"```html\n{GALLERY}```\n"})
     built = build(host, folder, "--strict")

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hosts import build, make_site, needs_new_mkdocs
+from hosts import PROPERDOCS, build, make_site, needs_new_mkdocs
 
 TABLE = """# Models
 
@@ -69,7 +69,7 @@ def test_one_text_has_the_assets_once(render):
 
 
 @needs_new_mkdocs
-@pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
+@pytest.mark.parametrize("host", ["mkdocs", PROPERDOCS])
 def test_a_site_with_pages_data_and_links_from_another_page(tmp_path, host):
     other = 'Other\n\n<model-table models="zoo:t*" columns="name, own, accuracy" data="data.toml" />\n'
     folder = make_site(tmp_path, {"models.md": TABLE, "other.md": other})
@@ -103,7 +103,7 @@ def test_rows_link_to_trees_on_the_page(render):
         assert shown.soup.select_one(link)
 
 
-@pytest.mark.parametrize("host", ["mkdocs", "properdocs"])
+@pytest.mark.parametrize("host", ["mkdocs", PROPERDOCS])
 def test_rows_link_to_trees_on_other_pages(tmp_path, host):
     text = '# D\n\n<model-structure factory="zoo:deep" />\n'
     table = '# T\n\n<model-table models="zoo:deep\nzoo:tiny" />\n'

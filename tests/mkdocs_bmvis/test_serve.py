@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hosts import IS_OLD, SITE, make_site, needs_new_mkdocs
+from hosts import IS_OLD, PROPERDOCS, SITE, make_site, needs_new_mkdocs
 
 HOSTS = {
     "mkdocs": ["--livereload", "--dev-addr"],
     "properdocs": ["--livereload", "--dev-addr"],
     "zensical": ["--dev-addr"],
 }
-PROPERDOCS = pytest.param("properdocs", marks=pytest.mark.builds)
-"""A fork of MkDocs with the same server."""
 on_mkdocs = pytest.mark.parametrize("served", ["mkdocs", PROPERDOCS], indirect=True, scope="module")
 on_each_host = pytest.mark.parametrize("served", ["mkdocs", PROPERDOCS, "zensical"], indirect=True, scope="module")
 GALLERY = '# Gallery\n\n<model-gallery toctree="zoo" models="zoo:ti*" />\n'

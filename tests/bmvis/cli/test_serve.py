@@ -58,22 +58,19 @@ def show(name: str = "process") -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-def test_show_uses_the_process_of_serve(project, served):
+def test_show_uses_the_process_of_serve(project, served, monkeypatch):
     first = show()
     assert "parent" in first[0]
     project.joinpath("zoo.py").write_text(ZOO + "process2 = process\n")
     assert show("process2") == first == (first[0], "")  # from the same process, with the code as it is
+    with monkeypatch.context() as patch:
+        patch.setenv("SIZE", "2")
+        other, messages = show()
+    assert other != first[0]
+    assert "`bmvis serve` was started with other packages or environment variables: start it again" in messages
+    assert served.poll() is None
     again = subprocess.run(SERVE, capture_output=True, text=True, check=False)
     assert (again.returncode, "already running" in again.stderr) == (1, True)
     served.send_signal(signal.SIGINT)
     assert served.wait(120) == 0
     assert show()[0] != first[0]
-
-
-def test_show_reports_that_serve_has_another_environment(served, monkeypatch):
-    first, _ = show()
-    monkeypatch.setenv("SIZE", "2")
-    second, messages = show()
-    assert second != first
-    assert "`bmvis serve` was started with other packages or environment variables: start it again" in messages
-    assert served.poll() is None
