@@ -259,7 +259,7 @@ class _LeftOver(Postprocessor):
             return self._fail(error, left.raw)
         if found["like"] and (name := intended(found["like"])):
             error = OptionError(f"unknown element <{found['like']}>", hint=f"did you mean <{name}>?")
-            return self._fail(error, found[0].partition(">")[0])
+            return self._fail(error, found[0].partition(">")[0] + ">")
         return ""
 
     def _fail(self, error: OptionError, raw: str) -> str:

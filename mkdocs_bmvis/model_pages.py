@@ -14,7 +14,8 @@ from bmvis.overviews.gallery_options import GalleryOptions
 from bmvis.overviews.table_options import TableOptions
 from mkdocs_bmvis.element import GALLERY, TABLE, Element, read_element
 from mkdocs_bmvis.gallery import finder, gallery_key, read_gallery
-from mkdocs_bmvis.page import GalleryKey, element_starts
+from mkdocs_bmvis.page import GalleryKey
+from mkdocs_bmvis.positions import element_starts
 from mkdocs_bmvis.sources import Models
 from mkdocs_bmvis.table import read_table
 from mkdocs_bmvis.watch_list import WatchList

@@ -13,12 +13,8 @@ from pathlib import Path
 from bmvis.errors import BmvisError, OptionError
 from bmvis.unique_names import unique_name
 from mkdocs_bmvis.element import LIKE
+from mkdocs_bmvis.positions import drawn_first
 
-_NOT_DRAWN = re.compile(
-    r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*$|<!--.*?-->",
-    re.MULTILINE | re.DOTALL,
-)
-"""Code fences and comments."""
 _BETWEEN = re.compile(r"[\s>]+")
 """Text that containers add inside a tag: line breaks, indentation, and quote markers."""
 
@@ -35,7 +31,7 @@ class HostPage:
     """A page that is being converted.
 
     Python-Markdown does not provide the line of an element. It is found by searching the page for the text of the
-    element, in order of occurrence. Code fences and comments are skipped.
+    element, in order of occurrence. Elements that Markdown does not draw come after all others: see `positions`.
     """
 
     text: str
@@ -105,8 +101,8 @@ class HostPage:
 
     @cached_property
     def _starts(self) -> list[int]:
-        """The positions of the elements that were not found yet."""
-        return element_starts(self._written)
+        """The positions of the elements that were not found yet, in the order in which they are searched."""
+        return drawn_first(self._written)
 
     def anchor(self, name: str) -> str:
         """Return `name`, or if it is taken, `name` with a number.
@@ -116,12 +112,6 @@ class HostPage:
         """
         start = f"{self.unnamed}.{name}" if self.is_excerpt and not name.startswith(self.unnamed) else name
         return unique_name(start, self.anchors.__contains__)
-
-
-def element_starts(text: str) -> list[int]:
-    """Return the positions of all elements that can be one of bmvis, except in code fences and comments."""
-    drawn = _NOT_DRAWN.sub(lambda passage: re.sub(r"[^\n]", " ", passage[0]), text)
-    return [match.start() for match in LIKE.finditer(drawn)]
 
 
 def place_in_sources(raw: str, folders: Iterable[Path]) -> str | None:
@@ -149,6 +139,8 @@ def _python_files(folders: Iterable[Path]) -> Iterator[Path]:
 
 def _starts_with(text: str, start: int, raw: str) -> bool:
     """Return whether `text` has `raw` at `start`, ignoring the text that containers add."""
+    if not raw.endswith(">"):  # the first line of an element that is not closed
+        return text[start:].partition("\n")[0].rstrip() == raw.rstrip()
     # Twice the length leaves room for indentation.
     passage = text[start : start + 2 * len(raw) + 400]
     return _BETWEEN.sub("", passage).startswith(_BETWEEN.sub("", raw))

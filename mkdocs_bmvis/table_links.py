@@ -7,7 +7,8 @@ import re
 from bmvis.errors import InvalidReferenceError
 from bmvis.reference import short_name
 from mkdocs_bmvis.element import NAME, OPTIMIZER, read_element
-from mkdocs_bmvis.page import HostPage, element_starts
+from mkdocs_bmvis.page import HostPage
+from mkdocs_bmvis.positions import element_starts
 
 _BEFORE = re.compile(r"[ \t>]*(?:[*+-]|\d+\.)?[ \t]*")
 """What precedes an element that is a block of its own, not code in a sentence."""

@@ -17,6 +17,18 @@ TAG = '<model-structure factory="m:f">'
         pytest.param(f"```code``` in line\n\n{TAG}\n\n```\n```", 3, id="after-code-in-line"),
         pytest.param(f"<!--\n{TAG}\n-->\n{TAG}", 4, id="after-a-comment"),
         pytest.param('<model-structure factory="m:g">\n' + TAG, 2, id="after-another"),
+        pytest.param(f"`{TAG}`\n\n{TAG}", 3, id="after-code-in-a-sentence"),
+        pytest.param(f"A `` `{TAG}` `` and\n\n{TAG}", 3, id="after-code-between-two-ticks"),
+        pytest.param(f"a ` tick\n\n{TAG}\n\n a ` tick", 3, id="between-ticks-of-two-paragraphs"),
+        pytest.param(f"    {TAG}\n\n{TAG}", 3, id="after-indented-code"),
+        pytest.param(f"- a\n\n    {TAG}\n\n{TAG}", 3, id="in-a-list-item"),
+        pytest.param(f'=== "Tab"\n\n    - a\n\n        {TAG}\n\n{TAG}', 5, id="in-a-list-in-a-tab"),
+        pytest.param(f"Text {TAG} text\n\n> {TAG}", 3, id="after-an-element-in-a-sentence"),
+        pytest.param(f"Text\n{TAG}\n\n{TAG}", 4, id="after-an-element-below-text"),
+        pytest.param(f"| {TAG} | a |\n\n1. {TAG}", 3, id="after-an-element-in-a-table"),
+        pytest.param(f"## A heading\n{TAG}\n\n{TAG}", 2, id="below-a-heading"),
+        pytest.param(f"!!! note\n    {TAG}\n\n{TAG}", 2, id="below-the-line-of-an-admonition"),
+        pytest.param(f"    {TAG}", 1, id="in-code-alone"),
     ],
 )
 def test_line_of_finds_an_element(text, line):
@@ -26,6 +38,11 @@ def test_line_of_finds_an_element(text, line):
 def test_line_of_finds_equal_elements_in_order():
     page = HostPage(f"{TAG}\n\n{TAG}")
     assert [page.line_of(TAG), page.line_of(TAG), page.line_of(TAG)] == [1, 3, None]
+
+
+def test_element_that_is_not_closed_is_not_one_that_starts_like_it():
+    page = HostPage(f'{TAG}\n\n<model-structure factory="m:f"\n\ntext')
+    assert page.line_of('<model-structure factory="m:f"') == 3
 
 
 def test_location_has_the_line_of_the_file(tmp_path, monkeypatch):

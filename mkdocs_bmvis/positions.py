@@ -1,0 +1,61 @@
+"""Find the elements in the text of a page, and those that Markdown draws."""
+
+from __future__ import annotations
+
+import re
+
+from mkdocs_bmvis.element import FACT, LIKE
+
+_NOT_DRAWN = re.compile(
+    r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*$|<!--.*?-->"
+    r"|(?<![`\\])(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)(?P=ticks)(?!`)",
+    re.MULTILINE | re.DOTALL,
+)
+"""Code fences, comments, and code in sentences."""
+_CONTAINER = re.compile(r"\s*([-*+]|\d+[.)]|!!!|\?\?\?|===|:|/{3,}|\[\^[^]]+\]:)")
+"""A line whose indented text is not code: of a list, an admonition, a tab, a definition, a block, or a footnote."""
+_BEFORE_BLOCK = re.compile(r"\s*(#|<)|.*>\s*$")
+"""A line that ends a block without an empty line after it: a heading, or HTML."""
+_MARKERS = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)]|:|\[\^[^]]+\]:)\s+[\s>]*)*")
+"""What containers write before the first character of a block."""
+
+
+def element_starts(text: str) -> list[int]:
+    """Return the positions of all elements that can be one of bmvis, except in code fences, code spans and comments."""
+    drawn = _NOT_DRAWN.sub(lambda passage: re.sub(r"[^\n]", " ", passage[0]), text)
+    return [match.start() for match in LIKE.finditer(drawn)]
+
+
+def drawn_first(text: str) -> list[int]:
+    """Return `element_starts`, but first those that look as if Markdown draws them.
+
+    The others are inside a paragraph or a table, or in indented code. Equal elements are therefore found in the order
+    in which they are drawn.
+    """
+    return sorted(element_starts(text), key=lambda start: not _is_drawn(text, start))
+
+
+def _is_drawn(text: str, start: int) -> bool:
+    if text[start + 1 : start + 1 + len(FACT)].lower() == FACT:
+        return True
+    before = text[:start].split("\n")
+    *above, line = before
+    if _MARKERS.fullmatch(line) is None:
+        return False
+    starts_item = bool(line.strip(" \t>"))
+    if not starts_item and above and above[-1].strip(" \t>"):
+        return bool(_CONTAINER.match(above[-1]) or _BEFORE_BLOCK.match(above[-1]))
+    return not _is_indented_code(above, _width(line))
+
+
+def _is_indented_code(above: list[str], width: int) -> bool:
+    """Return whether a block that is indented by `width` spaces is code, by the lines above it."""
+    if width < 4:
+        return False
+    around = next((line for line in reversed(above) if line.strip() and _width(line) < width), "")
+    return _CONTAINER.match(around) is None
+
+
+def _width(line: str) -> int:
+    expanded = line.expandtabs(4)
+    return len(expanded) - len(expanded.lstrip())
