@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import sysconfig
 import traceback
+from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 from bmvis.untrusted import user_text
@@ -14,6 +17,8 @@ from bmvis.untrusted import user_text
 _PACKAGE = Path(__file__).parents[1]
 _HEAD, _TAIL = 8, 16
 """Number of first and last frames that are shown of a long traceback."""
+_REPEATS = 3
+"""How often a frame is shown that calls itself, as in Python's own tracebacks."""
 
 
 @cache
@@ -26,8 +31,8 @@ def user_frames(error: BaseException) -> str:
     """Format `error` with the frames of project code and the last frame; other frames are counted.
 
     Frames of bmvis itself and of the import system are dropped. Paths below the working directory are relative to it.
-    The middle frames of a deep recursion are counted. If the exception cannot be formatted, the result is its type and
-    its text.
+    The middle frames of a deep recursion are counted, and so is a frame that repeats. If the exception cannot be
+    formatted, the result is its type and its text.
     """
     try:
         return user_text.safe_text(_format(error))
@@ -47,6 +52,7 @@ def _format(error: BaseException) -> str:
             entries.append(f"  … {_frames(skipped)} of installed packages")
             skipped = 0
         entries.append(_entry(frame))
+    entries = _without_repeats(entries)
     if len(entries) > _HEAD + _TAIL:
         entries[_HEAD:-_TAIL] = [f"  … {_frames(len(entries) - _HEAD - _TAIL)} more"]
     ending = "".join(traceback.format_exception_only(error))[: user_text.MAX_EXCEPTION_TEXT].rstrip()
@@ -56,6 +62,17 @@ def _format(error: BaseException) -> str:
 def _entry(frame: traceback.FrameSummary) -> str:
     heading = f'  File "{_relative(frame.filename)}", line {frame.lineno}, in {frame.name}'
     return f"{heading}\n    {frame.line}" if frame.line else heading
+
+
+def _without_repeats(entries: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    for entry, run in groupby(entries):
+        times = sum(1 for _ in run)
+        kept += [entry] * min(times, _REPEATS)
+        if times > _REPEATS:
+            left = times - _REPEATS
+            kept.append(f"  … the same frame {left} more time{'' if left == 1 else 's'}")
+    return kept
 
 
 def _frames(count: int) -> str:
@@ -88,7 +105,9 @@ def _foreign() -> tuple[str, ...]:
 
 
 def _is_machinery(file: str) -> bool:
-    return file.startswith("<frozen importlib") or Path(os.path.abspath(file)).is_relative_to(_PACKAGE)
+    if file.startswith("<frozen importlib") or file == importlib.__file__:
+        return True
+    return Path(os.path.abspath(file)).is_relative_to(_PACKAGE)
 
 
 def short_path(file: str) -> str:
