@@ -11,7 +11,7 @@ import re
 
 import msgspec
 
-from bmvis.errors import InvalidReferenceError, OptionError, nearest
+from bmvis.errors import InvalidReferenceError, OptionError, did_you_mean, nearest
 from bmvis.reference import Reference, parse_reference
 
 DTYPES = (
@@ -20,7 +20,19 @@ DTYPES = (
 )
 MAX_LENGTH, MAX_TENSORS, MAX_DIMENSIONS, MAX_ELEMENTS = 4096, 32, 8, 2**31
 
+_OTHER_NAMES = {
+    "float": "float32",
+    "double": "float64",
+    "half": "float16",
+    "long": "int64",
+    "int": "int64",
+    "integer": "int64",
+    "boolean": "bool",
+}
+"""Other names of data types, each with the one that is probably intended."""
 _TENSOR = re.compile(r"(?:([^\W\d]\w*)\s*:)?\s*(\w+)\s*\[([\d\s,_]*)\]")
+_SHAPE = re.compile(r"(?:([^\W\d]\w*)\s*:)?\s*[\[(]?\s*(\d[\d\s,]*?),?\s*[\])]?")
+"""A shape without a data type, as tools that take one data type write it: `[1, 3, 224, 224]`, `(1, 128)`."""
 _REFERENCE = re.compile(r"[\w.]+\s*:\s*[\w.]+\s*(\(.*\))?", re.DOTALL)
 _EXAMPLE = "write input_ids: int64[1, 128]; attention_mask: int64[1, 128], or package.module:make_inputs"
 
@@ -91,10 +103,10 @@ def canonical_text(text: str) -> str:
 def _tensor(text: str) -> TensorInput:
     match = _TENSOR.fullmatch(text)
     if match is None:
-        raise OptionError(f"option 'inputs': invalid tensor {text!r}", hint=_EXAMPLE)
+        raise OptionError(f"option 'inputs': invalid tensor {text!r}", hint=_tensor_hint(text))
     name, dtype, sizes = match[1] or "", match[2], match[3]
     if dtype not in DTYPES:
-        raise OptionError(f"option 'inputs': unknown data type {dtype!r}", hint=nearest(dtype, DTYPES))
+        raise OptionError(f"option 'inputs': unknown data type {dtype!r}", hint=_dtype_hint(dtype))
     try:
         shape = tuple(int(size) for size in sizes.split(",")) if sizes.strip() else ()
     except ValueError:
@@ -105,3 +117,18 @@ def _tensor(text: str) -> TensorInput:
             hint=f"the limits are {MAX_DIMENSIONS} dimensions and {MAX_ELEMENTS:,} elements",
         )
     return TensorInput(name, dtype, shape)
+
+
+def _tensor_hint(text: str) -> str:
+    """Return a hint for an invalid tensor: the data type that a shape lacks, or an example."""
+    shape = _SHAPE.fullmatch(text)
+    if shape is None:
+        return _EXAMPLE
+    name = f"{shape[1]}: " if shape[1] else ""
+    return f"add the data type: {name}float32[{shape[2]}], or {name}int64[{shape[2]}] for token ids"
+
+
+def _dtype_hint(name: str) -> str:
+    """Return a hint for an unknown data type."""
+    intended = _OTHER_NAMES.get(name.lower())
+    return did_you_mean([intended]) if intended else nearest(name, DTYPES)

@@ -18,6 +18,9 @@ _OTHER_NAMES: Mapping[str, str] = {
 }
 """Names that no element has, each with the one that is intended."""
 
+_SITE_SETTINGS = ("allow", "cache", "cwd", "memory", "mode", "python", "snapshots", "timeout")
+"""Settings of the site that no element has."""
+
 
 def option_hint(name: str, known: Iterable[str]) -> str:
     """Return a hint for an unknown option or attribute.
@@ -33,8 +36,12 @@ def option_hint(name: str, known: Iterable[str]) -> str:
         "did you mean 'model'?"
         >>> option_hint("factories", ["models", "toctree"])
         "did you mean 'models'?"
+        >>> option_hint("mode", ["models", "order"])
+        'mode is a setting of the whole site'
     """
     names = list(known)
+    if name in _SITE_SETTINGS and name not in names:
+        return f"{name} is a setting of the whole site"
     intended = _OTHER_NAMES.get(name, name)
     if intended in names:
         return did_you_mean([intended])

@@ -266,6 +266,12 @@ def test_calls_of_shared_module_are_at_its_first_place() -> None:
     [
         ("input_ids", "invalid tensor 'input_ids'"),
         ("x: flaot16[1]", "did you mean 'float16'"),
+        ("float[1, 3]", "did you mean 'float32'"),
+        ("ids: int[1]", "did you mean 'int64'"),
+        ("[1, 3, 32, 32]", "add the data type: float32[1, 3, 32, 32], or int64[1, 3, 32, 32] for token ids"),
+        ("(1, 128)", "add the data type: float32[1, 128]"),
+        ("x: 1, 128", "add the data type: x: float32[1, 128], or x: int64[1, 128]"),
+        ("x: float32[1, 3", "write input_ids: int64[1, 128]"),
         ("x: float32", "invalid tensor 'x: float32'"),
         ("x: float32[-1]", "invalid tensor"),
         ("x: float32[1 2]", "shape"),

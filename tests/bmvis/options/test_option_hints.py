@@ -23,6 +23,7 @@ COMPARISON = ["before", "after", *BY_NAME]
         ("model", TREE, "did you mean 'factory'?"),
         ("id", TREE, "did you mean 'name'?"),
         ("factory", COMPARISON, "did you mean 'before' or 'after'?"),
+        ("mode", TREE, "mode is a setting of the whole site"),
         ("xyz", ["of", "model"], "known: model, of"),
     ],
 )
