@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -16,7 +16,7 @@ from bmvis.overviews.columns import COLUMNS, ColumnSource, Value
 from bmvis.overviews.entries import Entry
 from bmvis.overviews.order import Sorting, by_first_tag, order_of
 from bmvis.overviews.own_columns import Rows, link_in, own_values, require_known
-from bmvis.overviews.table_options import CALLED, TableOptions
+from bmvis.overviews.table_options import CALLED, DEFAULT_COLUMNS, TableOptions
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 
@@ -116,6 +116,7 @@ def make_table(results: Iterable[RowResult], options: TableOptions, own_columns:
     own = [_uncomputed(result.entry, own_columns) for result in results]
     in_files = (columns for rows in own_columns for columns in rows.values())
     require_known((*options.columns, *filter(None, [options.sort.column])), COLUMNS, (*own, *in_files))
+    options = _with_columns(options, own)
     pages = [None if isinstance(result.model, BmvisError) else layout(result.model, _LAYOUT) for result in results]
     values = [_values(result, page, values, options) for result, page, values in zip(results, pages, own, strict=True)]
     headings, cells = [], []
@@ -129,6 +130,14 @@ def make_table(results: Iterable[RowResult], options: TableOptions, own_columns:
     ]
     groups = by_first_tag(rows, lambda row: row.entry) if options.group else [("", tuple(rows))]
     return Table(tuple(headings), tuple(groups), options)
+
+
+def _with_columns(options: TableOptions, own: Iterable[Mapping[str, str]]) -> TableOptions:
+    """Return the options with the default columns if the page names none, so that no value of a line is left out."""
+    if options.columns:
+        return options
+    named = dict.fromkeys([*DEFAULT_COLUMNS, *(name for columns in own for name in columns)])
+    return msgspec.structs.replace(options, columns=tuple(named))
 
 
 def _require_inputs(results: Iterable[RowResult], options: TableOptions) -> None:

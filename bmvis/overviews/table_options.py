@@ -18,12 +18,15 @@ from bmvis.worker.protocol import ModelRequest
 
 CALLED = ("macs", "input")
 """Columns that describe a call of the model."""
+DEFAULT_COLUMNS = ("name", "parameters", "size")
+"""Columns of a table that names none. Columns of your own follow."""
 
 
 class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of one table. The fields are the rows of `TABLE_OPTIONS`."""
 
-    columns: tuple[str, ...] = ("name", "parameters", "size")
+    columns: tuple[str, ...] = ()
+    """The columns that the page names. By default, `DEFAULT_COLUMNS` and all columns of your own."""
     sort: Sorting = Sorting()
     group: bool = False
     data: str = ""
@@ -58,7 +61,8 @@ _GALLERY = {option.name: option for option in GALLERY_OPTIONS}
 TABLE_OPTIONS: tuple[Option, ...] = (
     replace(
         _GALLERY["columns"],
-        help=f"Columns, from left to right: {', '.join(COLUMNS)}, or columns of your own.",
+        help=f"Columns, from left to right: {', '.join(COLUMNS)}, or columns of your own. The default is "
+        f"{', '.join(DEFAULT_COLUMNS)}, and all columns of your own.",
     ),
     Option(
         "sort",

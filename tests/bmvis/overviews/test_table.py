@@ -95,6 +95,14 @@ def test_own_columns_by_reference_name_and_title_and_the_line_has_priority():
     assert texts(made) == [["2", "MIT"], ["3", ""], ["4", ""]]
 
 
+def test_table_without_columns_shows_all_own_columns_of_its_models():
+    data = {"net_3": {"accuracy": "2"}, "another": {"paper": "theirs"}}
+    made = table("zoo:net_3 | | | inputs=float32[1]\nzoo:net_5 | | | license=MIT", own=[data])
+    assert [heading.name for heading in made.headings] == ["name", "parameters", "size", "accuracy", "license"]
+    assert texts(made) == [["net_3", "12", "48", "2", ""], ["net_5", "30", "120", "", "MIT"]]
+    assert len(table("zoo:net_3", own=[data], columns="name,size").headings) == 2
+
+
 @pytest.mark.parametrize(
     ("written", "text", "href"),
     [
