@@ -16,6 +16,7 @@ from bmvis.errors import InvalidReferenceError, OptionError, ProjectError
 from bmvis.options.definitions import Device
 from bmvis.options.inputs import parse_inputs
 from bmvis.reference import Reference, parse_pattern
+from bmvis.source.settings_table import settings_of_table
 
 FACTORY = "{factory}"
 _MODULE = "{module}"
@@ -116,10 +117,11 @@ def read_pattern(key: str, written: object, file: str) -> NamePattern:
         ProjectError: the key is not a pattern, or the settings are wrong.
     """
     where = f"[tool.bmvis.models] in {file}, {key!r}"
+    hint = 'write "package.module:bert_*" = {}'
     try:
-        found = NamePattern(parse_pattern(key), msgspec.convert(written, PatternSettings))
-    except (msgspec.ValidationError, InvalidReferenceError) as error:
-        raise ProjectError(f"{where}: {error}", hint='write "package.module:bert_*" = {}') from None
+        found = NamePattern(parse_pattern(key), settings_of_table(written, PatternSettings, where, hint=hint))
+    except InvalidReferenceError as error:
+        raise ProjectError(f"{where}: {error}", hint=hint) from None
     if found.pattern.each is not None:
         raise ProjectError(
             f"{where}: a pattern of named models matches names of callables",

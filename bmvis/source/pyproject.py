@@ -17,6 +17,7 @@ from bmvis.overviews.own_columns import column_text
 from bmvis.reference import Reference
 from bmvis.source.default_arguments import Defaults, matching, read_defaults
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern, read_pattern
+from bmvis.source.settings_table import settings_of_table
 from bmvis.untrusted.toml_text import parse_toml
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
@@ -26,7 +27,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 class _BmvisTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: tuple[str, ...] | None = None
     snapshots: str = "snapshots"
-    models: dict[str, str | dict[str, Any]] = {}
+    models: dict[str, Any] = {}
     arguments: dict[str, str] = {}
     """Default arguments for the factories that match a pattern: `"zoo:*" = "pretrained=False"`. A factory gets those
     that it accepts and that its reference does not set."""
@@ -157,7 +158,7 @@ def read_project(start: Path) -> Project:
     """
     for folder in (start, *start.parents):
         file = folder / "pyproject.toml"
-        written = _read_table(file) if file.is_file() else None
+        written = _settings_of_table(file) if file.is_file() else None
         if written is not None:
             return _project(folder, written, file)
     return Project(start, (str(start),), start / "snapshots", {})
@@ -179,7 +180,7 @@ def project_folder(start: Path) -> Path:
     return found
 
 
-def _read_table(file: Path) -> object:
+def _settings_of_table(file: Path) -> object:
     try:
         return parse_toml(file.read_text(encoding="utf-8")).get("tool", {}).get("bmvis")
     except ValueError as error:
@@ -187,12 +188,7 @@ def _read_table(file: Path) -> object:
 
 
 def _project(folder: Path, written: object, file: Path) -> Project:
-    try:
-        table = msgspec.convert(written, _BmvisTable)
-    except msgspec.ValidationError as error:
-        raise ProjectError(
-            f"[tool.bmvis] in {file}: {error}", hint="known: path, snapshots, models, arguments, ignore"
-        ) from None
+    table = settings_of_table(written, _BmvisTable, f"[tool.bmvis] in {file}")
     patterns = tuple(read_pattern(key, entry, str(file)) for key, entry in table.models.items() if ":" in key)
     models = {name: _named(name, entry, file) for name, entry in table.models.items() if ":" not in name}
     require_file_names(models, file)
@@ -205,11 +201,7 @@ def _project(folder: Path, written: object, file: Path) -> Project:
 def _named(name: str, written: object, file: Path) -> NamedModel:
     if isinstance(written, str):
         return NamedModel(reference=written)
-    try:
-        return msgspec.convert(written, NamedModel)
-    except msgspec.ValidationError as error:
-        hint = f"known: {', '.join(NamedModel.__struct_fields__)}"
-        raise ProjectError(f"[tool.bmvis.models] in {file}, {name!r}: {error}", hint=hint) from None
+    return settings_of_table(written, NamedModel, f"[tool.bmvis.models] in {file}, {name!r}")
 
 
 def require_file_names(names: Iterable[str], file: Path) -> None:

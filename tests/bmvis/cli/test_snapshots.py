@@ -196,8 +196,11 @@ def test_invalid_model_name_writes_no_snapshot(project, name):
     ("text", "reason"),
     [
         ("[tool.bmvis.models]\na = 'z:b'\nA = 'z:b'", "the same file name on some systems"),
-        ("[tool.bmvis]\nmodel = 1", "unknown field `model`"),
-        ("[tool.bmvis.models]\na = {reference = 'z:b', devise = 'cpu'}", "unknown field `devise`"),
+        ("[tool.bmvis]\nmodel = 1", r"unknown key 'model' \(did you mean 'models'\?\)"),
+        (
+            "[tool.bmvis.models]\na = {reference = 'z:b', devise = 'cpu'}",
+            r"unknown key 'devise' \(did you mean 'device'\?\)",
+        ),
         ("[tool.bmvis", "does not parse"),
     ],
     ids=["case", "table", "model", "toml"],

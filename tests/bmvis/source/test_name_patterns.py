@@ -67,8 +67,8 @@ def test_two_models_with_one_name_are_an_error(tmp_path, models, reason):
 @pytest.mark.parametrize(
     ("models", "reason"),
     [
-        ('"zoo:*" = "zoo:cnn"', "Expected `object`, got `str`"),
-        ('"zoo:*" = {title = "x"}', "unknown field `title`"),
+        ('"zoo:*" = "zoo:cnn"', "'zoo:cnn' is not a table"),
+        ('"zoo:*" = {title = "x"}', "unknown key 'title'"),
         ('"zoo:*" = {name = "bert"}', "needs {factory} once"),
         ('"../zoo:*" = {}', "not a valid pattern"),
         ('"zoo:a(b c)" = {}', "cannot parse the call"),
