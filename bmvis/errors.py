@@ -7,7 +7,7 @@ such as the frames of a traceback in the user's own code.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from bmvis.untrusted.log_text import one_line
@@ -159,6 +159,8 @@ class HighlightError(BmvisError):
     kind = "highlight"
 
 
+BY_KIND: Mapping[str, type[BmvisError]] = {cls.kind: cls for cls in BmvisError.__subclasses__()}
+"""The classes of errors of bmvis itself, for errors that are read from a file."""
 MAX_CHOICES = 8
 """Maximum number of known words that a hint lists. A project can have hundreds of models."""
 

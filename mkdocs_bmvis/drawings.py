@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from bmvis.errors import BmvisError
+from bmvis.errors import BY_KIND, BmvisError
 from bmvis.render.html.cached_html import is_own
 from bmvis.source import fingerprint
 from bmvis.source.cache import Cache, KeptAnswer, KeptHtml, KeptProblem
@@ -35,9 +35,6 @@ Report = Callable[..., object]
 """Reports a `BmvisError`, at the location that follows, or without one at that of the element."""
 IDS = re.compile(r' id="([^"]+)"')
 """The ids in drawn HTML."""
-
-
-_ERRORS = {cls.kind: cls for cls in BmvisError.__subclasses__()}
 
 
 class DependencyRecorder:
@@ -122,7 +119,7 @@ class DependencyRecorder:
 def problems_of(drawing: KeptHtml) -> Iterator[tuple[BmvisError, str]]:
     """Yield what was reported with a drawing, each with its location; '' for that of the element."""
     for one in drawing.problems:
-        yield _ERRORS.get(one.kind, BmvisError)(one.message, hint=one.hint, detail=one.detail), one.location
+        yield BY_KIND.get(one.kind, BmvisError)(one.message, hint=one.hint, detail=one.detail), one.location
 
 
 def problem_now(kept: KeptAnswer, models: Models) -> str:

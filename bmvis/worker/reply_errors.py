@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from bmvis.errors import BmvisError, DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError
+from bmvis.errors import (
+    BY_KIND,
+    BmvisError,
+    DetectorError,
+    FactoryError,
+    InvalidReferenceError,
+    OptionError,
+    WorkerError,
+)
 from bmvis.worker.protocol import Built, Failed, Listed, Reply
 
-_KINDS: Mapping[str, type[BmvisError]] = {
-    cls.kind: cls for cls in (DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError)
-}
+_OF_WORKER = {DetectorError, FactoryError, InvalidReferenceError, OptionError, WorkerError}
+"""What a worker replies with. User code can write replies, so another class is not made from one."""
 
 
 def answered(reply: Reply) -> Built | Listed:
@@ -20,6 +25,7 @@ def answered(reply: Reply) -> Built | Listed:
     """
     if not isinstance(reply, Failed):
         return reply
-    error = _KINDS.get(reply.kind, BmvisError)(reply.message, hint=reply.hint, detail=reply.detail)
+    cls = BY_KIND.get(reply.kind, BmvisError)
+    error = (cls if cls in _OF_WORKER else BmvisError)(reply.message, hint=reply.hint, detail=reply.detail)
     error.dependencies = reply.dependencies
     raise error
