@@ -20,6 +20,7 @@ from bmvis.errors import BmvisError, ProjectError, nearest
 from bmvis.model.snapshot import Snapshot
 from bmvis.reference import is_pattern
 from bmvis.source.changed import ChangedModels
+from bmvis.source.pattern_matches import require_match
 from bmvis.source.pyproject import Project, require_file_names
 from bmvis.source.source import Source
 from bmvis.worker.protocol import TIMEOUT
@@ -148,7 +149,9 @@ class Builders:
         found: dict[str, tuple[str, ...] | BmvisError] = {}
         for pattern in self._work.project.patterns:
             try:
-                found[pattern.pattern.text] = self._first.find_named(pattern).references
+                listed = self._first.find_named(pattern)
+                require_match(self._work.project, pattern, listed)
+                found[pattern.pattern.text] = listed.references
             except BmvisError as error:
                 found[pattern.pattern.text] = error
         return found

@@ -20,6 +20,8 @@ from bmvis.worker.protocol import Listed
 
 MAX_NAMES = 10
 """Maximum number of names in the message about names that a pattern skips."""
+WHAT_MATCHES = "a pattern matches public functions and classes that create a model without arguments"
+"""Hint for a pattern that matches no model."""
 
 
 def matching_names(project: Project, pattern: str, find_named: Callable[[NamePattern], Listed] | None) -> Listed:
@@ -84,6 +86,23 @@ def with_names(project: Project, pattern: NamePattern, listed: Listed) -> Listed
         names += [name] if name else []
     require_file_names((*project.models, *names), project.file)
     return msgspec.structs.replace(listed, references=tuple(names))
+
+
+def require_match(project: Project, pattern: NamePattern, listed: Listed) -> None:
+    """Require that a pattern in pyproject.toml matches a model, be it one that has a name of its own.
+
+    Args:
+        project: the settings in pyproject.toml.
+        pattern: one of its patterns.
+        listed: the names that the pattern gives.
+
+    Raises:
+        ProjectError: it matches none.
+    """
+    if not listed.references and not any(pattern.name_of(model.reference) for model in project.models.values()):
+        text = pattern.pattern.text
+        hint = passed_over_text(text, listed.passed_over) or WHAT_MATCHES
+        raise ProjectError(f"the pattern {text!r} in [tool.bmvis.models] matches no model", hint=hint)
 
 
 def _matches(reference: str, pattern: str) -> bool:

@@ -24,7 +24,7 @@ from bmvis.source.cached_builds import Builder, BuildJob
 from bmvis.source.dependencies import ARGUMENTS, FOLDERS, entry_dependency
 from bmvis.source.modes import Mode
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
-from bmvis.source.pattern_matches import matching_names, matching_records, passed_over_text, with_names
+from bmvis.source.pattern_matches import WHAT_MATCHES, matching_names, matching_records, passed_over_text, with_names
 from bmvis.source.portable import portable_error, portable_model
 from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import MissingSnapshotError, no_torch, read_recorded, with_drift
@@ -252,7 +252,7 @@ class Source:
             hint = "in mode snapshot, a model needs a name in [tool.bmvis.models]"
         else:
             listed = self._factories(parse_pattern(pattern))
-            hint = "a pattern matches public functions and classes that create a model without arguments"
+            hint = WHAT_MATCHES
         if not listed.references and self._lacks_torch and ":" in pattern:
             raise no_torch(pattern, "", self._python)
         if not listed.references:

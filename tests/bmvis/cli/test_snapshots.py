@@ -424,6 +424,17 @@ def test_a_new_model_of_a_pattern_is_checked(recorded):
     assert result.stdout.startswith("zoo:*: ")
 
 
+@pytest.mark.parametrize("command", ["check", "snapshot"])
+def test_pattern_that_matches_no_model_is_an_error(recorded, command):
+    (recorded / "pyproject.toml").write_text(PYPROJECT + '"zoo:make*" = {}\n')
+    result = run(command)
+    assert result.exit_code == 2
+    problem = "zoo:make*: the pattern 'zoo:make*' in [tool.bmvis.models] matches no model (a pattern matches public"
+    assert problem in result.output
+    (recorded / "pyproject.toml").write_text(PYPROJECT + '"zoo:build*(size=1)" = {}\n')
+    assert run(command).exit_code != 2
+
+
 def test_ignored_changes_leave_a_file_alone(recorded):
     (recorded / "zoo.py").write_text(ZOO.replace("1, False", "1, True"))
     (recorded / "pyproject.toml").write_text(f"[tool.bmvis]\nignore = ['trainable']\n{PYPROJECT}")
