@@ -13,11 +13,14 @@ import msgspec
 from bmvis.comparison.adapter_keys import with_adapter_names
 from bmvis.comparison.alignment import WRAPPED, AlignedPair, align
 from bmvis.comparison.common_changes import mark_subtrees
+from bmvis.comparison.configuration_changes import configuration_changes
+from bmvis.comparison.lines import DriftLine, fact_line
 from bmvis.comparison.module_changes import module_changes
 from bmvis.comparison.moves import former_wrapper, moving, unwrapping, wrapping
 from bmvis.comparison.setting_changes import is_position, setting_changes, setting_fact
+from bmvis.comparison.setting_lines import Placed
 from bmvis.comparison.sizes import resized
-from bmvis.comparison.tensor_changes import facts_of
+from bmvis.comparison.tensor_changes import ChangedFact, facts_of
 from bmvis.model.preorder import child_path, parents
 from bmvis.model.settings import SETTINGS
 from bmvis.model.totals import Totals, subtree_totals
@@ -51,10 +54,13 @@ def compare_models(before: Model, after: Model) -> Comparison:
         after = with_adapter_names(after, before)
     pairs = align(before, after)
     where = _Where(before, after, pairs)
-    modules = tuple(
+    modules = [
         _laid_over(pair, before, after, where) for pair in pairs if pair.after is not None or not where.is_unknown(pair)
-    )
-    model = msgspec.structs.replace(after, modules=modules)
+    ]
+    if modules and (found := tuple(where.of_configurations())):
+        details = (*(modules[0].change.details if modules[0].change else ()), *found)
+        modules[0] = msgspec.structs.replace(modules[0], change=Change("changed", details))
+    model = msgspec.structs.replace(after, modules=tuple(modules))
     return Comparison(model, subtree_totals(before)[0], frozenset(_unchanged(modules)))
 
 
@@ -90,6 +96,16 @@ class _Where:
         self.resized = resized(before, after, kept)
         self._wrapped = {p.wraps for p in pairs if p.wraps is not None and before.modules[p.wraps].type}
         self._kept = kept
+        self.settings: list[Placed] = []
+        """The changes of settings that rows show."""
+        self.lines: list[DriftLine] = []
+        """Other changes that rows show, and that a configuration can cause."""
+
+    def of_configurations(self) -> Iterator[str]:
+        """Yield the changes of configurations that no row shows."""
+        if self.has_settings and not self.has_checkpoint:
+            for line in configuration_changes(*self._models, self.settings, self.resized, self.lines):
+                yield f"{line.subject} {line.text}"
 
     def placing(self, pair: AlignedPair) -> str:
         """Return where a module was before, in the words of reports; '' if it has not moved."""
@@ -163,7 +179,9 @@ def _settings(old: Module, new: Module, pair: AlignedPair, where: _Where) -> Ite
     for change in setting_changes(
         old, new, is_resized=is_resized, with_settings=where.has_settings, resized=where.resized
     ):
-        if not is_position(change, where.before[pair.before], where.after[pair.after]):
+        path = where.after[pair.after]
+        if not is_position(change, where.before[pair.before], path):
+            where.settings.append(Placed(path, new.type, absent, change))
             yield setting_fact(change, absent).text
 
 
@@ -180,14 +198,21 @@ def _removed(module: Module, depth: int, path: str) -> Module:
 
 
 def _removed_parameter(parameter: Parameter) -> Parameter:
-    """Return a removed parameter, without its ties, which may be removed too."""
-    return msgspec.structs.replace(parameter, tied_to="", tied_by=(), change=REMOVED)
+    """Return a removed parameter, without its ties, which may be removed too. A tied one was counted elsewhere."""
+    return msgspec.structs.replace(
+        parameter, tied_to="", tied_by=(), count=0 if parameter.tied_to else parameter.count, change=REMOVED
+    )
 
 
 def _details(old: Module, new: Module, pair: AlignedPair, where: _Where) -> Iterator[str]:
     if placing := where.placing(pair):
         yield placing
-    yield from (fact.on_row for fact in module_changes(old, new))
+    path = where.after[pair.after or 0]
+    for fact in module_changes(old, new):
+        where.lines.append(fact_line(path, fact))
+        yield fact.on_row
+    if len({any(p.name == "bias" for p in module.parameters) for module in (old, new)}) > 1:
+        where.lines.append(fact_line(path, ChangedFact("", "checkpoint", False, topic="added"), ("bias",)))
     yield from _settings(old, new, pair, where)
 
 

@@ -38,7 +38,7 @@ def _parts(model: Model) -> Iterator[str]:
     for _, parameter in _parameters(model):
         if parameter.change is None:
             continue
-        count = of_parameter(parameter).count
+        count = _count(parameter)
         for detail in parameter.change.details:
             changed["resized" if detail.startswith("[") else detail] += count
         if parameter.change.kind != "changed" and not (parameter.delta and parameter.change.kind == "added"):
@@ -47,10 +47,16 @@ def _parts(model: Model) -> Iterator[str]:
         if detail.startswith(("tied", "no longer tied")):
             continue
         frozen = "base frozen" if deltas else "frozen"
-        yield f"{frozen if detail == _FROZEN else detail}: {humanize.count(count)}"
+        if count:
+            yield f"{frozen if detail == _FROZEN else detail}: {humanize.count(count)}"
     if deltas:
         yield _adapters(model, deltas)
     yield from (f"{kind}: {humanize.count(count)}" for kind, count in sizes.items() if count)
+
+
+def _count(parameter: Parameter) -> int:
+    """Return the number of elements that a parameter adds to a model, or added before it was removed."""
+    return 0 if parameter.tied_to else parameter.count
 
 
 def _parameters(model: Model) -> Iterator[tuple[int, Parameter]]:

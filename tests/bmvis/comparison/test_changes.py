@@ -1,6 +1,7 @@
 """Compare two models: what was added, removed and changed, and where."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -292,6 +293,45 @@ def test_changes_of_whole_subtrees_are_summed_up(change, rows, sentence):
 def test_sentence_states_whether_anything_changed(after, found):
     page = drawn(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), after(), only_changes=True)
     assert [line for line in to_text(page).splitlines() if "changes" in line and "other" not in line] == found
+
+
+class Sized(nn.Module):
+    """A module that reads its configuration in `forward`."""
+
+    def __init__(self, heads: int, width: int = 2):
+        super().__init__()
+        self.config = SimpleNamespace(heads=heads, width=width)
+        self.layer = nn.Linear(width, width)
+
+
+def test_a_configuration_that_no_module_shows_is_on_the_row_of_the_model():
+    page = drawn(Sized(8), Sized(16), only_changes=True)
+    assert to_text(page).splitlines()[0] == "root (SimpleNamespace heads: 8 → 16) … 1 module unchanged"
+    assert "no changes" not in to_text(page)
+    assert to_text(drawn(Sized(8, 2), Sized(8, 3))).splitlines()[0] == "root"
+
+
+def tied(*names: str) -> nn.Module:
+    model = nn.ModuleDict({name: nn.Linear(2, 2, bias=name == "own") for name in names})
+    for name in names[1:]:
+        if name != "own":
+            model[name].weight = model[names[0]].weight
+    return model
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (("a", "own"), ("a",), ["changes: removed: 6"]),
+        (("a",), ("a", "own"), ["changes: added: 6"]),
+        (("a",), ("a", "b"), []),
+        (("a", "b"), ("a",), []),
+        (("a", "b", "own"), ("a", "c"), ["changes: removed: 6"]),
+    ],
+)
+def test_sentence_counts_removed_parameters_and_counts_tied_ones_once(before, after, sentence):
+    text = to_text(drawn(tied(*before), tied(*after), only_changes=True))
+    assert [line for line in text.splitlines() if line.startswith("changes")] == sentence
 
 
 def test_both_models_have_their_class_and_data_type_in_the_heading():
