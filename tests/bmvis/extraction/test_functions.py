@@ -133,6 +133,17 @@ def test_attention_with_a_relative_bias(bias: str, joins: list[str]) -> None:
     assert [box.label for box in figure.boxes if box.kind == "join"] == joins
 
 
+def test_attention_whose_scores_are_an_output_is_two_products() -> None:
+    class Scores(Two):
+        def forward(self, x):
+            keys = self.b(x)
+            scores = self.a(x) @ keys.T
+            return {"scores": scores, "values": scores.softmax(-1) @ keys}
+
+    edges = edge_list(figures(Scores(None), torch.ones(2, 4)).at(1)).split("; ")
+    assert "(matmul)root > (matmul)root~2" in edges
+
+
 def test_label_has_operations_and_parameters_in_the_order_of_the_code() -> None:
     class Biased(nn.Module):
         def __init__(self) -> None:
