@@ -14,6 +14,7 @@ from typing import get_args
 import click
 import msgspec
 
+from bmvis import humanize
 from bmvis.cli import main
 from bmvis.errors import BmvisError
 from bmvis.options import definitions
@@ -182,6 +183,23 @@ def _builds(part: str) -> str:
     return table(f"| | {' | '.join(found)} |", rows)
 
 
+def _peers(part: str) -> str:
+    """Return a table of the last run of `make bench ARGS=peers`: time or bytes, as multiples of those of bmvis."""
+    models = json.loads((FOLDER / "peers.json").read_text())["models"]
+    tools = {"time": ("bigmodelvis", "torchinfo", "marimo", "treescope"), "bytes": ("marimo", "treescope")}[part]
+    rows = []
+    for name, figures in models.items():
+        found = figures["seconds" if part == "time" else "bytes"]
+        own = f"{figures['modules']:,}" if part == "time" else humanize.size(found["bmvis html"])
+        rows.append([name, own, *(_multiple(found[tool], found[_SAME_FORMAT[tool]]) for tool in tools)])
+    return table(f"| Model | {'Modules' if part == 'time' else 'bmvis'} | {' | '.join(tools)} |", rows)
+
+
+def _multiple(other: float, own: float) -> str:
+    times = other / own
+    return f"{times:.1f}" if times < 10 else f"{times:.0f}"
+
+
 def _errors(_: str) -> str:
     """Return a row for each kind of error."""
     kinds = sorted(BmvisError.__subclasses__(), key=lambda cls: cls.kind)
@@ -236,6 +254,13 @@ _UNDESCRIBED = {
     "models.NAME.reference": "The factory reference.",
     "models.NAME.device": f"Where the factory runs: {', '.join(get_args(definitions.Device))}.",
 }
+_SAME_FORMAT = {
+    "bigmodelvis": "bmvis text",
+    "torchinfo": "bmvis text",
+    "marimo": "bmvis html",
+    "treescope": "bmvis html",
+}
+"""What bmvis is compared with: a tool that writes text, or HTML."""
 _SETTINGS_OF: dict[str, Callable[[], Iterable[list[str]]]] = {
     "sphinx": _sphinx_settings,
     "mkdocs": _mkdocs_settings,
@@ -255,6 +280,7 @@ _MAKERS: dict[str, Callable[[str], str]] = {
     "colors": _colors,
     "neighbors": _neighbors,
     "builds": _builds,
+    "peers": _peers,
     "errors": _errors,
 }
 _SETTINGS: dict[str, Callable[[str], str]] = {

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
+import platform
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
 
 import torch
 from measuring import Target, interleaved, peak_bytes
@@ -21,10 +25,14 @@ from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 
 Tool = Callable[[nn.Module], str]
+FIGURES = Path(__file__).parents[2] / "demo_docs" / "peers.json"
+"""The figures of the page about benchmarks. `demo_docs/generated.py` makes its tables from them."""
+PEERS = ("bigmodelvis", "torchinfo", "marimo", "treescope")
 
 
 def run(console: Console) -> Iterator[Target]:
     tools = _tools()
+    figures = {}
     for name, model in _models().items():
         drawn = {tool: draw(model) for tool, draw in tools.items()}
         times = interleaved({tool: lambda draw=draw, model=model: draw(model) for tool, draw in tools.items()})
@@ -33,8 +41,16 @@ def run(console: Console) -> Iterator[Target]:
         yield Target(f"{name}: time as text, to bigmodelvis'", times["bmvis text"] / times["bigmodelvis"], 1)
         yield Target(f"{name}: treescope's time to ours", times["treescope"] / times["bmvis html"], 50, "at least")
         sizes = {tool: len(text.encode()) for tool, text in drawn.items()}
+        figures[name] = {"modules": sum(1 for _ in model.modules()), "seconds": times, "bytes": sizes}
         yield Target(f"{name}: marimo's HTML to ours", sizes["marimo"] / sizes["bmvis html"], 10, "at least")
         yield Target(f"{name}: treescope's HTML to ours", sizes["treescope"] / sizes["bmvis html"], 5, "at least")
+    _write_figures(figures)
+
+
+def _write_figures(figures: Mapping[str, object]) -> None:
+    programs = {name: version(name) for name in ("bmvis", *PEERS, "torch", "transformers")}
+    versions = {"python": platform.python_version(), **programs}
+    FIGURES.write_text(json.dumps({"versions": versions, "models": figures}, indent=2) + "\n")
 
 
 def _models() -> dict[str, nn.Module]:
@@ -54,7 +70,7 @@ def _models() -> dict[str, nn.Module]:
                 )
             ),
             "DeepSeek-V3": t.DeepseekV3ForCausalLM(t.DeepseekV3Config()),
-            "Switch-128": t.SwitchTransformersForConditionalGeneration(
+            "Switch, 128 experts": t.SwitchTransformersForConditionalGeneration(
                 t.SwitchTransformersConfig(
                     num_layers=12,
                     num_sparse_encoder_layers=6,

@@ -180,6 +180,21 @@ def test_benchmarks_page_names_the_compared_releases():
     assert named == {name: pinned[name] for name in tools}
 
 
+def test_benchmarks_page_has_the_compared_tools_of_the_last_run():
+    run = json.loads((DEMO / "peers.json").read_text())
+    rows = [line.strip("| ").split(" | ") for line in generated.filled(PAGES["benchmarks"], "sphinx").splitlines()]
+    for name, figures in run["models"].items():
+        seconds, sizes = figures["seconds"], figures["bytes"]
+        times = [seconds["bigmodelvis"] / seconds["bmvis text"], seconds["treescope"] / seconds["bmvis html"]]
+        timed, sized, *_ = [row for row in rows if row[0] == name]
+        assert [float(timed[2]), float(timed[5])] == pytest.approx(times, rel=0.05, abs=0.06)
+        assert float(sized[2]) == pytest.approx(sizes["marimo"] / sizes["bmvis html"], rel=0.05)
+    pinned = dict(re.findall(r"^(\w+)==(\S+)$", (ROOT / "constraints" / "bench.txt").read_text(), re.MULTILINE))
+    assert {
+        name: run["versions"][name] for name in ("bigmodelvis", "torchinfo", "marimo", "treescope")
+    }.items() <= pinned.items()
+
+
 @pytest.mark.parametrize("part", ["edits", "large", "gallery", "serve"])
 def test_benchmarks_page_has_the_figures_of_the_last_run(part):
     figures = json.loads((DEMO / "builds.json").read_text())[part]
