@@ -144,7 +144,7 @@ class Template:
         if not wanted.extends:
             return True
         if self.loaded.packages and self._state is None:
-            self._state = ProcessState()
+            self._state = ProcessState(wanted.module.partition(".")[0])
         try:
             self._import(wanted.module)
         except BaseException:  # the model process raises it too, and can report where

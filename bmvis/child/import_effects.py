@@ -65,9 +65,13 @@ class ProcessState:
 
     Only new modules, and those whose names have changed, are read again for the next import: most of the time goes
     into the first state, because a library such as transformers has tens of thousands of names.
+
+    Args:
+        package: the library in which new names and new items count; '' for all. Others grow when they are used.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, package: str = "") -> None:
+        self._package = package
         self._settings = _settings()
         self._modules: dict[str, _ModuleState] = {}
         self._holders: dict[int, _Holder] = {}
@@ -99,7 +103,12 @@ class ProcessState:
                 continue  # of the standard library, only classes
             if _may_hold(value) and id(value) not in self._holders and _is_defining_module(name, value):
                 members = self._record_holder(f"{name}.{key}", value)
-                for inner, contained in members.items() if not isinstance(value, _CONTAINERS) else ():
+                cls = value if isinstance(value, type) else type(value)
+                if isinstance(value, _CONTAINERS) or cls.__module__.partition(".")[0] != name.partition(".")[0]:
+                    continue  # not the caches of a logger
+                if not is_library:
+                    continue  # not the finalizers of `weakref`
+                for inner, contained in members.items():
                     if isinstance(contained, _CONTAINERS) and id(contained) not in self._holders:
                         self._record_holder(f"{name}.{key}.{inner}", contained)
 
@@ -116,13 +125,17 @@ class ProcessState:
         for name, (module, names) in self._modules.items():
             if not _is_same(names, vars(module)):
                 yield from (f"{name}.{key}" for key in _rebound(name, module, names))
-            yield from (f"{name}.{key}" for key in _added(name, module, names))
+            if self._is_own(name):
+                yield from (f"{name}.{key}" for key in _added(name, module, names))
         for key, holder in self._holders.items():
             members = _members(holder.value) or {}
             if not _is_same(holder.members, members):
-                if _has_changed(holder, members):
+                if _has_changed(holder, members, is_own=self._is_own(holder.name)):
                     yield holder.name
                 self._holders[key] = holder._replace(members=dict(members))
+
+    def _is_own(self, name: str) -> bool:
+        return self._package in ("", name.partition(".")[0])
 
 
 def _settings() -> dict[str, object]:
@@ -218,18 +231,20 @@ def _is_rebound(module: str, before: object, now: object) -> bool:
     return _is_foreign(now) if _is_torch(module) else True
 
 
-def _has_changed(holder: _Holder, now: Mapping[Any, object]) -> bool:
+def _has_changed(holder: _Holder, now: Mapping[Any, object], *, is_own: bool) -> bool:
     if holder.name.startswith(_HOOKS):
         return now.keys() != holder.members.keys()
-    changed = list(_changed_members(holder, now))
-    if isinstance(holder.value, _CONTAINERS) and not changed:
+    if isinstance(holder.value, list | set) and not is_own:
+        return False
+    changed = list(_changed_members(holder, now, is_own=is_own))
+    if isinstance(holder.value, _CONTAINERS) and not changed and is_own:
         return not _is_torch(holder.name) and len(now) < len(holder.members)
     return any(not _is_torch(holder.name) or _is_foreign(value) for value in changed)
 
 
-def _changed_members(holder: _Holder, now: Mapping[Any, object]) -> Iterator[object]:
+def _changed_members(holder: _Holder, now: Mapping[Any, object], *, is_own: bool) -> Iterator[object]:
     """Yield each value that is new for an old key, and those of new items and new public names of classes."""
-    before, is_container = holder.members, isinstance(holder.value, _CONTAINERS)
+    before, is_container = holder.members, is_own and isinstance(holder.value, _CONTAINERS)
     for key, value in now.items():
         if key not in before:
             if is_container or (isinstance(holder.value, type) and not str(key).startswith("_")):

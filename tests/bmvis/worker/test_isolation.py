@@ -353,7 +353,9 @@ WIDTH = 3
 NAMES = ["net"]
 KINDS = set()
 _registered = {}
-MODELS = types.SimpleNamespace(found={})
+class Registry:
+    def __init__(self): self.found = {}
+MODELS = Registry()
 class Plugin:
     known = []
     def __init_subclass__(cls): cls.known.append(cls)
