@@ -11,6 +11,16 @@ from typing import NamedTuple
 from measuring import child_cost
 
 HOSTS = ("Sphinx", "MkDocs")
+SERVED = (*HOSTS, "Zensical")
+"""Hosts whose preview server is measured."""
+_ZENSICAL = """\
+[project]
+site_name = "Models"
+watch = ["src"]
+
+[project.markdown_extensions."mkdocs_bmvis"]
+path = ["src"]
+"""
 _CONTENT = {
     "Sphinx": re.compile(r"</h1>(.*)</section>", re.DOTALL),
     "MkDocs": re.compile(r"</h1>(.*?)\n {12}</div>\n {8}</div>", re.DOTALL),
@@ -35,6 +45,11 @@ class Site(NamedTuple):
     @property
     def output(self) -> Path:
         return self.folder.with_name(f"{self.folder.name}-site")
+
+    @property
+    def models(self) -> Path:
+        """The folder of the models. Zensical must not watch the folder that it writes its cache to."""
+        return self.folder / "src" if self.host == "Zensical" else self.folder
 
     def build(self) -> tuple[float, float]:
         """Return the processor seconds and the peak memory (MB) of a build."""
@@ -71,6 +86,10 @@ def write_site(host: str, folder: Path, pages: Sequence[str], *, is_live: bool =
         (folder / "conf.py").write_text(f"{settings}html_theme = 'alabaster'\n")
         listed = "".join(f"   page{number}\n" for number in range(len(pages)))
         (folder / "index.rst").write_text(f"Models\n======\n\n.. toctree::\n\n{listed}")
+    elif host == "Zensical":
+        site.models.mkdir()
+        (folder / "zensical.toml").write_text(_ZENSICAL)
+        (folder / "docs" / "index.md").write_text("# Models\n")
     else:
         plugins = "[bmvis: {path: [.]}]" if is_live else "[]"
         (folder / "mkdocs.yml").write_text(f"site_name: Models\ntheme: mkdocs\nplugins: {plugins}\n")
@@ -83,7 +102,7 @@ def write_site(host: str, folder: Path, pages: Sequence[str], *, is_live: bool =
 
 def tree(host: str, reference: str, name: str) -> str:
     """Return what an author writes for a named tree."""
-    return _TREES[host].format(reference=reference, name=name)
+    return _TREES.get(host, _TREES["MkDocs"]).format(reference=reference, name=name)
 
 
 def gallery(host: str, references: Sequence[str]) -> str:

@@ -56,7 +56,7 @@ def latencies(host: str, folder: Path) -> dict[str, float]:
 
 
 def _write(site: Site, name: str, number: int) -> None:
-    (site.folder / f"{name}.py").write_text(_MODELS[name](number))
+    (site.models / f"{name}.py").write_text(_MODELS[name](number))
 
 
 def _latency(address: str, edit: Callable[[int], object], server: subprocess.Popen[bytes]) -> float:
@@ -96,6 +96,7 @@ def _serving(site: Site) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     command = {
         "Sphinx": [*_autobuild(site), "--port", port, "--delay", "0", ".", str(site.output)],
         "MkDocs": ["-m", "mkdocs", "serve", "--livereload", "--dev-addr", f"127.0.0.1:{port}"],
+        "Zensical": ["-m", "zensical", "serve", "--dev-addr", f"127.0.0.1:{port}"],
     }[site.host]
     with subprocess.Popen(
         [sys.executable, *command],
