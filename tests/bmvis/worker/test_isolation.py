@@ -284,6 +284,20 @@ def test_model_is_started_once_if_its_library_is_known_not_to_be_preloaded(code,
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks model processes")
+def test_model_of_transformers_is_preloaded(tmp_path):
+    """The second model imports nothing: the template has the module of the first one."""
+    (tmp_path / "zoo.py").write_text(
+        "import sys, transformers\nfrom torch import nn\n"
+        "BEFORE = 'transformers.models.bert.modeling_bert' in sys.modules\n"
+        "def build(width): return nn.ModuleList([transformers.BertModel(transformers.BertConfig(vocab_size=9)),"
+        " nn.Linear(1, 1 + BEFORE)])\n"
+    )
+    with Source(tmp_path, path=["."]) as source:
+        source.resolve("zoo:build(1)")
+        assert source.resolve("zoo:build(2)").model.modules[-1].parameters[0].shape == (2, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks model processes")
 def test_process_that_cannot_fork_imports_torch_once(tmp_path, monkeypatch):
     """A backend of torch that starts a thread is imported with it: https://docs.pytorch.org/tutorials/unstable/python_extension_autoload.html."""
     libraries = add_library(
