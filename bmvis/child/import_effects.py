@@ -15,7 +15,6 @@ import logging
 import operator
 import os
 import random
-import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -44,11 +43,6 @@ _OWN_CACHES = frozenset(
     )
 )  # fmt: skip
 """Registries of processors and output classes, to which imports of transformers add. No model is built from them."""
-_CACHES = re.compile(
-    r"(numpy|regex)\..*|torch\..*\._dir|.*\._cache|weakref\.finalize\._registry"
-    r"|multiprocessing\.reduction\.ForkingPickler\._copyreg_dispatch_table"
-)
-"""Containers to which many imports add, so that nothing would be preloaded. No model is built from their items."""
 
 
 class _Holder(NamedTuple):
@@ -120,7 +114,7 @@ class ProcessState:
 
     def _record_holder(self, name: str, value: object) -> Mapping[Any, object]:
         members = _members(value)
-        if members is None or name in _OWN_CACHES or (isinstance(value, _CONTAINERS) and _CACHES.fullmatch(name)):
+        if members is None or name in _OWN_CACHES:
             return {}
         self._holders[id(value)] = _Holder(name, value, dict(members))
         return members
