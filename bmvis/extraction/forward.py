@@ -132,7 +132,8 @@ def _form(tensor: torch.Tensor) -> tuple[object, ...]:
 def _with_unregistered(live: LiveModel, tree: Model, recorder: Recorder) -> Model:
     """Return the tree with notes on unregistered modules, and whether the call ran them."""
     named_modules = zip(tree.paths, live.modules, strict=True)
-    unregistered = [found for found in find_unregistered(named_modules) if found.modules]
+    tensors = (tensor for module in live.modules for _, tensor in introspection.tensors(module))
+    unregistered = [found for found in find_unregistered(named_modules, tensors) if found.modules]
     known = {id(module) for found in unregistered for module in found.modules}
     known.update(map(id, live.modules))
     outside_modules = [module for key, module in recorder.outside_modules.items() if key not in known]

@@ -48,6 +48,11 @@ def buffers(module: nn.Module) -> Tensors:
     return _items(_registry(module, "_buffers"), "_buffers", torch.Tensor)
 
 
+def tensors(module: nn.Module) -> Tensors:
+    """Return the module's own parameters and buffers; errors as from `contents`."""
+    return [*parameters(module), *buffers(module)]
+
+
 def non_persistent(module: nn.Module) -> frozenset[str]:
     """Return the names of the buffers that the state dict leaves out."""
     return frozenset(_registry(module, "_non_persistent_buffers_set") or ())

@@ -95,7 +95,8 @@ def capture_live(model: nn.Module) -> LiveModel:
         raise TypeError(f"expected a torch.nn.Module, got {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
         occurrences = list(walk(model))
-        hidden = list(find_unregistered(_named_modules(occurrences)))
+        tensors = (tensor for found in occurrences for _, tensor in (*found.parameters, *found.buffers))
+        hidden = list(find_unregistered(_named_modules(occurrences), tensors))
         modules = with_unregistered(_read_modules(occurrences), hidden)
         notes = (
             *map(unregistered.note, hidden),

@@ -158,8 +158,8 @@ class SettingsReader:
             return None
         values = [slots[name] for name in plan.attributes]
         types = list(map(type, values))  # a part of the key, for True equals 1 and 1.0
-        if not _HASHED.issuperset(types) and not _add_types(values, types):
-            return self._one(dict(self._attributes(cls, plan, slots, extra_repr)))
+        if not _HASHED.issuperset(types):
+            values = _keys(values, types)
         key = (extra_repr, *types, *values)
         if key not in plan.known:
             plan.known[key] = self._one(dict(self._attributes(cls, plan, slots, extra_repr)))
@@ -242,17 +242,19 @@ def _common(cls: type, names: tuple[str, ...]) -> tuple[_Entry, ...]:
     return tuple(entry for name, value in common.items() if name not in names for entry in _entries(name, value))
 
 
-def _add_types(values: list[Any], types: list[type]) -> bool:
-    """Add the types of the items of tuples to `types`. Return whether all values can be looked up."""
+def _keys(values: list[Any], types: list[type]) -> list[Any]:
+    """Return values that can be looked up, and add the types of the items of tuples to `types`.
+
+    Any other object, such as the configuration that all modules have, is looked up by its id: its text is the same as
+    long as the model is read.
+    """
+    keys = []
     for value, kind in zip(values, tuple(types), strict=True):
-        if kind is tuple:
-            inner = list(map(type, value))
-            if not _HASHED.issuperset(inner):
-                return False
-            types += inner
-        elif kind not in _HASHED:
-            return False
-    return True
+        inner = list(map(type, value)) if kind is tuple else ()
+        is_hashed = kind in _HASHED or (kind is tuple and _HASHED.issuperset(inner))
+        types += inner if is_hashed else ()
+        keys.append(value if is_hashed else id(value))
+    return keys
 
 
 def _defaults(cls: type) -> Iterator[tuple[str, str]]:

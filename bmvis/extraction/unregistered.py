@@ -58,16 +58,20 @@ class Unregistered(NamedTuple):
     """Elements of the modules' parameters and of the tensors."""
 
 
-def find_unregistered(named_modules: Iterable[tuple[str, nn.Module]]) -> Iterator[Unregistered]:
-    """Yield each attribute that has a module or trainable tensor that is registered at none of the `named_modules`.
+def find_unregistered(
+    named_modules: Iterable[tuple[str, nn.Module]], tensors: Iterable[torch.Tensor]
+) -> Iterator[Unregistered]:
+    """Yield each attribute that has a module or trainable tensor that is not registered.
 
     A module or tensor in several attributes counts for the first one.
+
+    Args:
+        named_modules: all registered modules, with their paths.
+        tensors: all registered parameters and buffers.
     """
     named_modules = list(named_modules)
     seen = {id(module) for _, module in named_modules}
-    for _, module in named_modules:
-        seen.update(id(parameter) for _, parameter in introspection.parameters(module))
-        seen.update(id(buffer) for _, buffer in introspection.buffers(module))
+    seen.update(map(id, tensors))
     classes: set[type] = set()
     searched: set[int] = set()
     containers: set[int] = set()
