@@ -124,6 +124,7 @@ class BmvisDomain(Domain):
         """Store the answer to a request. Return whether pages that show it must be written again."""
         if isinstance(answer, BmvisError):
             kept: BmvisError | bytes = answer
+            self.data["dependencies"].pop(key, None)  # those of an earlier model: each build asks for it again
         else:
             self.data["dependencies"][key] = answer.dependencies
             kept = pack(answer)

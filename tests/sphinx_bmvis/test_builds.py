@@ -117,9 +117,13 @@ def test_failed_model_is_built_again(site):
     assert len(fixed.trees("index.html")) == 1
 
 
-def test_page_of_a_failed_model_is_written_again_only_if_the_error_changes(site):
-    site.write("src/later.py", "def net():\n    raise ValueError('no weights')\n")
+@pytest.mark.parametrize("was_built", [False, True], ids=["new", "built before"])
+def test_page_of_a_failed_model_is_written_again_only_if_the_error_changes(was_built, site):
     site.write("index.rst", "Start\n=====\n\n.. model-structure:: later:net\n\n.. toctree::\n\n   other\n")
+    if was_built:
+        site.write("src/later.py", "from torch import nn\n\ndef net():\n    return nn.Linear(4, 4)\n")
+        site.build()
+    site.write("src/later.py", "def net():\n    raise ValueError('no weights')\n")
     site.build()
     again = site.build()
     assert re.search(r"index\.rst:4: WARNING: .*no weights", again.warnings)
