@@ -18,7 +18,6 @@ from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import Built, ModelRequest
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
-from sphinx_bmvis.facts import fill_titles
 from sphinx_bmvis.gallery import expand_galleries
 from sphinx_bmvis.settings import close_source, source_of
 
@@ -47,7 +46,10 @@ def build_models(app: Sphinx, env: BuildEnvironment) -> set[str]:
                 changed.add(key)
     close_source(app)
     moved = domain.note_ids(changed)
-    fill_titles(env, domain.unanswered | domain.data["titled"])
+    if with_titles := domain.unanswered | domain.data["titled"]:
+        from sphinx_bmvis.facts import fill_titles  # it imports what draws facts
+
+        fill_titles(env, with_titles)
     domain.unanswered.clear()
     _log(domain, reports)
     return domain.pages_with(changed) | domain.pages_about(moved)
