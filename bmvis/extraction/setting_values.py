@@ -73,7 +73,7 @@ def entries(name: str, value: Any, nesting: int = 0) -> Iterator[tuple[str, str]
     """Yield the settings of one attribute: one, several for a dictionary, none if it is not recorded."""
     if issubclass(type(value), dict) and nesting < MAX_NESTING and dict.__len__(value) <= MAX_ENTRIES:
         for key, item in dict.items(value):
-            text = _key(key)
+            text = _key(key, _Room())
             if text is not None:
                 yield from entries(f"{name}.{text}", item, nesting + 1)
         return
@@ -84,9 +84,9 @@ def entries(name: str, value: Any, nesting: int = 0) -> Iterator[tuple[str, str]
         yield name, found
 
 
-def _key(key: Any) -> str | None:
+def _key(key: Any, room: _Room) -> str | None:
     """Return the text of a key of a dictionary; None if it is not recorded."""
-    return user_text.safe_text(str.__str__(key)) if type(key) is str else text_of(key)
+    return user_text.safe_text(str.__str__(key)) if type(key) is str else _text(key, "", room)
 
 
 def text_of(value: Any, name: str = "") -> str | None:
@@ -133,8 +133,7 @@ def callable_text(value: Any) -> str | None:
 
 def _callable(value: Any, room: _Room) -> str | None:
     if type(value) is functools.partial:
-        positional = [text for item in value.args if (text := _text(item, "", room))]
-        return f"{callable_name(value)}({', '.join([*positional, *_named_texts(value.keywords.items(), room)])})"
+        return _partial(value, room)
     values = _values_of_call(value)
     if values is None and not issubclass(type(value), FunctionType | BuiltinFunctionType | MethodType | type):
         return None
@@ -142,6 +141,16 @@ def _callable(value: Any, room: _Room) -> str | None:
     texts = [] if is_inside else _named_texts(values or (), room)  # a function can mention itself
     room.is_inside = is_inside
     return f"{callable_name(value)}({', '.join(texts)})"
+
+
+def _partial(value: functools.partial[Any], room: _Room) -> str | None:
+    if not room.levels:
+        return None
+    room.levels -= 1  # its keywords can contain it
+    positional = [text for item in value.args if (text := _text(item, "", room))]
+    named = _named_texts(value.keywords.items(), room)
+    room.levels += 1
+    return f"{callable_name(value)}({', '.join([*positional, *named])})"
 
 
 def _named_texts(pairs: Iterable[tuple[str, Any]], room: _Room) -> list[str]:
@@ -253,7 +262,7 @@ def _dictionary(value: dict[Any, Any], name: str, room: _Room) -> str:
     """Return the text of the entries that are recorded, in an order that does not depend on that of the entries."""
     found = []
     for key, item in dict.items(value):
-        shown = _key(key)
+        shown = _key(key, room)
         full_name = f"{name}.{shown}"
         text = None if shown is None or _VOLATILE.search(full_name) else _text(item, full_name, room)
         if text is not None:

@@ -3,6 +3,7 @@
 import functools
 import sys
 from types import FunctionType, ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -230,6 +231,36 @@ def test_an_object_of_the_project_that_is_named_as_a_configuration_is_one() -> N
     assert str(drift) == "~ NetConfig  width: 2 → 3"
     assert [c.values for c in bmvis.capture(Act(NetConfig(2))).configurations] == [{"depth": "2", "width": "2"}]
     assert not bmvis.compare(Act(State(2)), Act(State(3)))
+
+
+ROUTES: dict[Any, Any] = {}
+
+
+def routed(x: torch.Tensor, scale: int = 2) -> torch.Tensor:
+    return ROUTES[routed](x) * scale
+
+
+class Routed(nn.Module):
+    routes = ROUTES
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own = functools.partial(routed, scale=3)
+        self.own.keywords["again"] = self.own
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return routed(x)
+
+
+@pytest.mark.parametrize("key", [routed, (routed, 1), functools.partial(routed)], ids=["function", "tuple", "partial"])
+def test_a_dictionary_that_a_function_among_its_keys_mentions_is_read_once(key: Any) -> None:
+    ROUTES[key] = torch.relu
+    try:
+        settings = bmvis.capture(Routed()).root.settings
+    finally:
+        ROUTES.clear()
+    assert settings is not None
+    assert f"{__name__}.routed(" in repr(settings)
 
 
 def sparse(kind: str) -> nn.Module:
