@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -107,7 +108,7 @@ def _mentioned(function: FunctionType) -> Iterator[tuple[str, Any]]:
         if name[:2] != "__" and not any(value is method for method in methods):
             yield name, _plain(value)
     variables: Mapping[str, Any] = function.__globals__
-    for path in sorted(_global_names(function.__code__)):
+    for path in _global_names(function.__code__):
         if path[0][:2] != "__" and path[0] in variables:
             name, value = _resolved(path, variables)
             yield name, _plain(value)
@@ -137,8 +138,12 @@ def _plain(value: Any) -> Any:
     return values_of(value) if is_config(type(value)) else value
 
 
-def _global_names(code: CodeType) -> set[tuple[str, ...]]:
-    """Return the names of global variables in code, and in functions inside it, each with the attributes read of it."""
+@lru_cache(maxsize=10_000)
+def _global_names(code: CodeType) -> list[tuple[str, ...]]:
+    """Return the names of global variables in code, and in functions inside it, each with the attributes read of it.
+
+    They are sorted. Many classes use the same functions, and disassembling them takes most of the time.
+    """
     found = set()
     for part in _with_inner(code):
         path: tuple[str, ...] = ()
@@ -149,7 +154,7 @@ def _global_names(code: CodeType) -> set[tuple[str, ...]]:
             found.add(path)
             path = (str(step.argval),) if step.opname in _GLOBAL else ()
         found.add(path)
-    return found - {()}
+    return sorted(found - {()})
 
 
 def _mentioned_names(code: CodeType) -> set[str]:

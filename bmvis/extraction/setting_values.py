@@ -39,6 +39,8 @@ MAX_NESTING = 3
 """Maximum depth of dictionaries whose entries are settings of their own; a deeper one is one setting."""
 UNKNOWN = "?"
 """In place of an item of a sequence that is not recorded."""
+MAX_FUNCTIONS = 32
+"""Maximum number of functions in a value whose constants are read. Others are recorded by their names."""
 MAX_LEVELS = 8
 """Maximum depth of sequences and dictionaries in a value."""
 _SECRET = re.compile(r"(?:^|[_.])(?:token|key|secret|password|passwd|credential|auth)s?(?:$|[_.\d])", re.IGNORECASE)
@@ -138,7 +140,9 @@ def _callable(value: Any, room: _Room) -> str | None:
     if values is None and not issubclass(type(value), FunctionType | BuiltinFunctionType | MethodType | type):
         return None
     is_inside, room.is_inside = room.is_inside, True
-    texts = [] if is_inside else _named_texts(values or (), room)  # a function can mention itself
+    is_read = values is not None and not is_inside and room.functions > 0  # a function can mention itself
+    room.functions -= is_read
+    texts = _named_texts(values or (), room) if is_read else []
     room.is_inside = is_inside
     return f"{callable_name(value)}({', '.join(texts)})"
 
@@ -221,11 +225,12 @@ _WRITTEN = frozenset((complex, range, Fraction, Decimal, torch.dtype, torch.layo
 
 
 class _Room:
-    """How many items and levels of a value are left to read: a list can have itself as an item."""
+    """How many items, levels and functions of a value are left to read: a list can have itself as an item."""
 
     def __init__(self) -> None:
         self.items = MAX_ITEMS
         self.levels = MAX_LEVELS
+        self.functions = MAX_FUNCTIONS
         self.is_inside = False
         """Whether a value inside a function is read."""
 

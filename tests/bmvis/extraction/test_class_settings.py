@@ -1,8 +1,9 @@
 """Settings that `forward` reads and that are no attributes of an instance."""
 
+import dis
 import functools
 import sys
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -261,6 +262,19 @@ def test_a_dictionary_that_a_function_among_its_keys_mentions_is_read_once(key: 
         ROUTES.clear()
     assert settings is not None
     assert f"{__name__}.routed(" in repr(settings)
+
+
+def test_each_of_many_functions_is_disassembled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "".join(f"def f{number}(x):\n    return f{(number + 1) % 200}(x) * K\n" for number in range(200))
+    found = loaded(code)
+    table = {number: found[f"f{number}"] for number in range(200)}
+    read: list[CodeType] = []
+    instructions = dis.get_instructions
+    monkeypatch.setattr(dis, "get_instructions", lambda code: read.append(code) or instructions(code))
+    settings = bmvis.capture(Act(table)).root.settings
+    assert settings is not None
+    assert settings["act"].startswith("200 values #")
+    assert 32 <= len(read) <= 200
 
 
 def sparse(kind: str) -> nn.Module:
