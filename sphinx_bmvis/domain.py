@@ -167,7 +167,7 @@ class BmvisDomain(Domain):
 
     def remove_unrequested(self) -> None:
         """Remove answers without a request, and change times of pages without trees and references."""
-        still = {request.key for requests in self.requests.values() for request in requests}
+        still = self._requested()
         self.data["answers"] = {key: reply for key, reply in self.data["answers"].items() if key in still}
         known = self.data["dependencies"]
         self.data["dependencies"] = {key: found for key, found in known.items() if key in still}
@@ -184,7 +184,11 @@ class BmvisDomain(Domain):
     def failed_keys(self) -> list[ModelRequest]:
         """Return the requests whose answer is an error, which each build asks for again."""
         failed = [key for key, answer in self.data["answers"].items() if isinstance(answer, BmvisError)]
-        return [key for key in failed if self.pages_with([key])]
+        requested = self._requested() if failed else set()
+        return [key for key in failed if key in requested]
+
+    def _requested(self) -> set[ModelRequest]:
+        return {request.key for requests in self.requests.values() for request in requests}
 
     def pages_with(self, keys: Container[ModelRequest]) -> set[str]:
         """Return the pages that have one of the requests."""
