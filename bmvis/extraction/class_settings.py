@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from bmvis.extraction import introspection
 from bmvis.extraction.config_objects import is_config, values_of
 from bmvis.extraction.project_code import (
     class_attributes_of,
@@ -100,11 +101,7 @@ def _mentioned(function: FunctionType) -> Iterator[tuple[str, Any]]:
     A configuration is a dictionary of its values.
     """
     methods = [function.__dict__.get("__wrapped__"), *methods_in_closure(function)]
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            value = cell.cell_contents
-        except ValueError:
-            continue  # not set yet
+    for name, value in introspection.closure_values(function):
         if name[:2] != "__" and not any(value is method for method in methods):
             yield name, _plain(value)
     variables: Mapping[str, Any] = function.__globals__

@@ -6,7 +6,8 @@ new tensors (parametrizations do). The dictionaries in `module.__dict__` that th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from types import FunctionType
 from typing import Any, TypeVar
 
 import torch
@@ -69,6 +70,15 @@ def attribute(thing: object, name: str, default: Any = None) -> Any:
         return getattr(thing, name, default)
     except Exception:
         return default  # user code, such as a property: its failure does not concern the structure
+
+
+def closure_values(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield the variables in the closure of a function with their values, without those that are not set yet."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:
+            continue
 
 
 def class_module(cls: type) -> str:

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from bmvis.extraction import introspection
+
 _PLAIN = (
     bool,
     int,
@@ -112,15 +114,8 @@ def _inner(value: Any) -> list[Any]:
 
 def methods_in_closure(function: FunctionType) -> list[FunctionType]:
     """Return the methods that a decorator without `functools.wraps` keeps in its closure."""
-    found = []
-    for cell in function.__closure__ or ():
-        try:
-            value = cell.cell_contents
-        except ValueError:
-            continue  # not set yet
-        if type(value) is FunctionType and value.__code__.co_varnames[:1] == ("self",):
-            found.append(value)
-    return found
+    values = [value for _, value in introspection.closure_values(function)]
+    return [one for one in values if type(one) is FunctionType and one.__code__.co_varnames[:1] == ("self",)]
 
 
 def class_attributes_of(cls: type) -> dict[str, Any]:

@@ -230,15 +230,8 @@ def _items(value: Any) -> list[Any]:
     if isinstance(value, MethodType):
         return [value.__self__]
     if isinstance(value, FunctionType):
-        return [*(value.__defaults__ or ()), *map(_cell_contents, value.__closure__ or ())]
+        return [*(value.__defaults__ or ()), *(inner for _, inner in introspection.closure_values(value))]
     return [_field(value, field) for field in _fields(type(value))]  # type: ignore[arg-type]
-
-
-def _cell_contents(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None  # the variable has no value yet
 
 
 def _field(value: object, field: GetSetDescriptorType | MemberDescriptorType) -> Any:
