@@ -123,11 +123,16 @@ class HostValues:
 
 
 def _items(things: Any) -> Iterator[Any]:
-    """Yield an object, and all that is in it if it is a list or tuple."""
-    yield things
-    if isinstance(things, list | tuple):
-        for thing in things:
-            yield from _items(thing)
+    """Yield an object, and all that is in it if it is a list or tuple; without an end if a list contains itself."""
+    open_lists = [iter((things,))]
+    while open_lists:
+        for thing in open_lists[-1]:
+            yield thing
+            if isinstance(thing, list | tuple):
+                open_lists.append(iter(thing))
+                break
+        else:
+            open_lists.pop()
 
 
 def _address(thing: Any) -> int | None:

@@ -10,6 +10,7 @@ import torch
 from drawn_networks import figures
 from torch import nn
 
+from bmvis.extraction.host_values import HostValues
 from bmvis.render.connections import called_with
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.notation import edge_list
@@ -90,3 +91,11 @@ def test_what_is_not_seen_has_a_note(case: str) -> None:
     figure = drawn(code)
     assert figure.unseen == ((note,) if path else ())
     assert called_with(figure).endswith(f". Not drawn: {note}." if path else "float32[2, 4].")
+
+
+def test_list_in_itself_is_read_once() -> None:
+    values: list[Any] = [0.5]
+    values.append(values)
+    host = HostValues(lambda tensor: 7, lambda: "a")
+    host.add(torch.ones(1), values)
+    assert host.references([values]) == [7]
