@@ -21,6 +21,7 @@ from bmvis.comparison.setting_changes import is_position, setting_changes, setti
 from bmvis.comparison.setting_lines import Placed
 from bmvis.comparison.sizes import resized
 from bmvis.comparison.tensor_changes import ChangedFact, facts_of
+from bmvis.comparison.unshown_changes import UnshownChanges
 from bmvis.model.preorder import child_path, parents
 from bmvis.model.settings import SETTINGS
 from bmvis.model.totals import Totals, subtree_totals
@@ -46,7 +47,7 @@ class Comparison(msgspec.Struct, frozen=True):
 def compare_models(before: Model, after: Model) -> Comparison:
     """Return how `after` differs from `before`.
 
-    `bmvis.comparison.alignment` matches the modules. Devices, buffers and the order of modules are not compared.
+    `bmvis.comparison.alignment` matches the modules. Devices and forward passes are not compared.
     """
     if before.is_checkpoint and not after.is_checkpoint:
         before = with_adapter_names(before, after)
@@ -57,7 +58,7 @@ def compare_models(before: Model, after: Model) -> Comparison:
     modules = [
         _laid_over(pair, before, after, where) for pair in pairs if pair.after is not None or not where.is_unknown(pair)
     ]
-    if modules and (found := tuple(where.of_configurations())):
+    if modules and (found := (*where.of_configurations(), *where.of_optimizers())):
         details = (*(modules[0].change.details if modules[0].change else ()), *found)
         modules[0] = msgspec.structs.replace(modules[0], change=Change("changed", details))
     model = msgspec.structs.replace(after, modules=tuple(modules))
@@ -96,6 +97,9 @@ class _Where:
         self.resized = resized(before, after, kept)
         self._wrapped = {p.wraps for p in pairs if p.wraps is not None and before.modules[p.wraps].type}
         self._kept = kept
+        self.has_optimizers = bool(before.optimizers and after.optimizers)
+        """Whether both models have optimizers. Otherwise, the groups of all parameters come or go with them."""
+        self._unshown = None if self.has_checkpoint else UnshownChanges(before, after, pairs, self.key)
         self.settings: list[Placed] = []
         """The changes of settings that rows show."""
         self.lines: list[DriftLine] = []
@@ -106,6 +110,16 @@ class _Where:
         if self.has_settings and not self.has_checkpoint:
             for line in configuration_changes(*self._models, self.settings, self.resized, self.lines):
                 yield f"{line.subject} {line.text}"
+
+    def unshown(self, pair: AlignedPair) -> Iterator[str]:
+        """Yield the changes of a module that both models have and that its row does not show otherwise."""
+        if self._unshown and pair.before is not None and pair.after is not None:
+            yield from self._unshown.of_module(pair.before, pair.after)
+
+    def of_optimizers(self) -> Iterator[str]:
+        """Yield the changes of the optimizers."""
+        if self._unshown:
+            yield from self._unshown.of_optimizers()
 
     def placing(self, pair: AlignedPair) -> str:
         """Return where a module was before, in the words of reports; '' if it has not moved."""
@@ -214,6 +228,7 @@ def _details(old: Module, new: Module, pair: AlignedPair, where: _Where) -> Iter
     if len({any(p.name == "bias" for p in module.parameters) for module in (old, new)}) > 1:
         where.lines.append(fact_line(path, ChangedFact("", "checkpoint", False, topic="added"), ("bias",)))
     yield from _settings(old, new, pair, where)
+    yield from where.unshown(pair)
 
 
 def _parameters(old: Module, new: Module, where: _Where) -> Iterator[Parameter]:
@@ -235,5 +250,7 @@ def _parameters(old: Module, new: Module, where: _Where) -> Iterator[Parameter]:
 def _parameter_differences(old: Parameter, new: Parameter, where: _Where) -> Iterator[str]:
     """Yield the changes of a parameter. A file has shapes and data types only."""
     for fact in facts_of(old, new, where.key):
-        if fact.topic in _STORED if where.has_checkpoint else fact.topic != "groups":
+        if where.has_checkpoint and fact.topic not in _STORED:
+            continue
+        if fact.topic != "groups" or where.has_optimizers:
             yield fact.on_row

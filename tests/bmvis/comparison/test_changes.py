@@ -11,7 +11,8 @@ from torch import nn
 
 from bmvis.comparison.changes import compare_models
 from bmvis.comparison.drift import find_drift
-from bmvis.extraction.modules import capture
+from bmvis.extraction.modules import capture, capture_live
+from bmvis.extraction.optimizers import note_groups
 from bmvis.model.totals import subtree_totals
 from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
@@ -51,6 +52,17 @@ def tied(is_tied: bool) -> nn.Module:
     if is_tied:
         model.head.weight = model.embed.weight
     return model
+
+
+def buffered(**buffers: torch.Tensor) -> nn.Module:
+    model = nn.Linear(2, 2, bias=False)
+    for name, buffer in buffers.items():
+        model.register_buffer(name, buffer, persistent=name != "unsaved")
+    return model
+
+
+def norm(size: int = 4, **settings) -> nn.Module:
+    return nn.BatchNorm1d(size, **settings)
 
 
 CASES = {
@@ -119,12 +131,83 @@ CASES = {
         Named(inner=tied(True)),
         ["~ root wrapped in small_models.Named", "  ~ inner wrapped"],
     ),
+    "buffer resized": (
+        buffered(mask=torch.zeros(3)),
+        buffered(mask=torch.zeros(4)),
+        ["~ root mask: [3] → [4]"],
+    ),
+    "buffer renamed": (
+        buffered(mask=torch.zeros(3)),
+        buffered(shift=torch.zeros(3)),
+        ["~ root mask: removed, float32[3] shift: added, float32[3]"],
+    ),
+    "buffer added": (
+        buffered(),
+        buffered(unsaved=torch.zeros(3)),
+        ["~ root unsaved: added, float32[3] not saved"],
+    ),
+    "buffer of another type": (
+        buffered(mask=torch.zeros(3)),
+        buffered(mask=torch.zeros(3, dtype=torch.bool)),
+        ["~ root mask: float32 → bool"],
+    ),
+    "statistics removed": (
+        norm(),
+        norm(track_running_stats=False),
+        [
+            "~ root track_running_stats: True → False running_mean, running_var: removed, float32[4] "
+            "num_batches_tracked: removed, int64[]"
+        ],
+    ),
+    "buffers change as the parameters do": (
+        Named(norm=norm(4), rope=buffered(angles=torch.zeros(3))),
+        Named(norm=norm(8), rope=buffered(angles=torch.zeros(3))).half(),
+        [
+            ". root",
+            "  . norm ~weight [4] → [8] float32 → float16 ~bias [4] → [8] float32 → float16",
+            "  . rope ~weight float32 → float16",
+        ],
+    ),
+    "order of modules": (
+        Named(a=nn.Linear(1, 1), b=nn.Linear(2, 2)),
+        Named(b=nn.Linear(2, 2), a=nn.Linear(1, 1)),
+        ["~ root order of modules changed to b, a"],
+    ),
+    "order of parameters": (
+        nn.ParameterDict([("a", torch.zeros(1)), ("b", torch.zeros(2))]),
+        nn.ParameterDict([("b", torch.zeros(2)), ("a", torch.zeros(1))]),
+        ["~ root order: a, b → b, a"],
+    ),
 }
 
 
 @pytest.mark.parametrize(("before", "after", "lines"), CASES.values(), ids=CASES)
 def test_compare_models_reports_each_change_at_its_module(before, after, lines):
     assert changed_lines(before, after) == lines
+
+
+def optimized(first: int = 2, rate: float = 0.1, steps: int = 10, kind: type = torch.optim.SGD):
+    """Return a model with two parameter groups and a scheduler."""
+    model = mlp(2, 3, 4)
+    parameters = list(model.parameters())
+    groups = [{"params": parameters[:first]}, {"params": parameters[first:]}]
+    optimizer = kind(groups, lr=rate)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    return note_groups(capture_live(model), (optimizer, scheduler)).tree
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        (optimized(), optimized(rate=0.2), "root (optimizer groups 0-1 lr: 0.1 → 0.2) … 2 modules unchanged"),
+        (optimized(), optimized(steps=20), "root (optimizer CosineAnnealingLR T_max: 10 → 20) … 2 modules unchanged"),
+        (optimized(), capture(mlp(2, 3, 4)), "root (optimizer removed: SGD (2 groups)) … 2 modules unchanged"),
+        (optimized(), optimized(first=3), "└── 1 (Linear) weight:[4, 3] (groups 1 → 0) bias:[4]"),
+    ],
+    ids=["rate", "schedule", "removed", "groups"],
+)
+def test_changes_of_optimizers_are_on_the_rows(before, after, line):
+    assert line in to_text(layout(after, Options(only_changes=True), before)).splitlines()
 
 
 def test_comparison_has_totals_of_both_models():

@@ -12,6 +12,7 @@ from changed_models import CHANGES, Build
 from more_changed_models import MORE_CHANGES
 from torch import nn
 
+from bmvis.comparison.changes import compare_models
 from bmvis.comparison.drift import Drift, find_drift
 from bmvis.extraction.modules import capture, capture_live
 from bmvis.extraction.optimizers import note_groups
@@ -85,6 +86,8 @@ def test_change_is_reported_in_few_lines_with_its_class(
     drift, old, new = change(before, after)
     assert drift.impact == impact
     assert min(lines, 1) <= len(drift.changes) <= lines
+    compared = compare_models(old.tree, new.tree)  # as pages show it
+    assert (len(compared.unchanged) == len(compared.model.modules)) == (not drift)
     state = old.model.state_dict()
     is_loaded, is_partly_loaded = loads(state, new.model, strict=True), loads(state, new.model, strict=False)
     assert (drift.verdict.loads, drift.verdict.loads_loosely) == (is_loaded, is_partly_loaded)
