@@ -44,7 +44,7 @@ def build_from_config(path: str) -> nn.Module:
     cls = _named(transformers, config)  # imports it, and a template imports ahead only what finds an unchanged process
     with _offline():
         # Only this function applies the dtype of the configuration. AutoModel calls it too.
-        model: nn.Module = cls._from_config(config) if cls else AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+        model: nn.Module = cls._from_config(config) if cls else AutoModel.from_config(config)
     return model
 
 
