@@ -54,7 +54,17 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def page_server():
+    """What the browser finds at http://localhost."""
+    from page_server import PageServer
+
+    with PageServer() as server:
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser(page_server):
     """The one browser of a test run: Playwright allows a process a single session."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="Playwright is not installed: pip install playwright"
@@ -65,7 +75,7 @@ def browser():
     if path is None:
         pytest.skip("no Chromium: install Debian's `chromium`, or set CHROMIUM to a browser's path")
     with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=path, args=ARGUMENTS)
+        chromium = started.chromium.launch(executable_path=path, args=[*ARGUMENTS, *page_server.arguments])
         yield chromium
         chromium.close()
 

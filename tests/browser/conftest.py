@@ -1,13 +1,12 @@
-"""A browser that reads pages from memory and from built sites, without a server or network."""
+"""A browser that reads pages from memory and from built sites, without a network."""
 
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from page_server import PageServer
 from sites import build
-
-from bmvis.render.html import assets
 
 ORIGIN = "http://localhost"
 VIEWPORT = {"width": 1280, "height": 900}
@@ -16,7 +15,6 @@ FORGET = """() => {
   sessionStorage.clear();
   history.replaceState(null, "", "/left"); // the next page is loaded, also if only its fragment differs
 }"""
-TYPES = {".css": "text/css", ".js": "text/javascript"}
 PLAIN = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Trees</title>'
     '<link rel="stylesheet" href="/bmvis.css"><script defer src="/bmvis.js"></script></head>'
@@ -45,8 +43,9 @@ def site(tmp_path_factory):
 class Tab:
     """One page in the browser, and its errors."""
 
-    def __init__(self, page) -> None:
+    def __init__(self, page, server: PageServer) -> None:
         self.page = page
+        self._server = server
         self.errors: list[str] = []
         self._listeners: list[tuple[str, Callable]] = []
         self.listen("console", self._record)
@@ -110,19 +109,7 @@ class Tab:
             fragment: that of the URL.
             load: whether to load the second script before a reader needs it, so that actions need no waiting.
         """
-        policy = {"Content-Security-Policy": "default-src 'self'"}
-
-        def answer(route) -> None:
-            asked = re.split("[?#]", route.request.url.removeprefix(ORIGIN))[0].lstrip("/")
-            if asked in ("bmvis.css", "bmvis.js", "bmvis-rows.js"):
-                kind = TYPES[Path(asked).suffix]
-                route.fulfill(body=assets.text(f"bmvis/static/{asked}"), content_type=kind, headers=policy)
-            elif asked == "favicon.ico":
-                route.fulfill(status=204)
-            else:
-                route.fulfill(body=PLAIN.format(html), content_type="text/html", headers=policy)
-
-        self.page.route("**/*", answer)
+        self._server.page = PLAIN.format(html)
         self.page.goto(f"{ORIGIN}/{fragment}")
         if load:
             self.page.evaluate(LOAD)
@@ -141,19 +128,19 @@ def kept_pages() -> dict:
 
 
 @pytest.fixture
-def tab(browser, kept_pages, request) -> Iterator[Tab]:
+def tab(browser, page_server, kept_pages, request) -> Iterator[Tab]:
     """Open a page; a test's indirect parameter contains more settings of the browser."""
     settings = getattr(request, "param", {})
     page = kept_pages.pop(repr(settings), None) or _new_page(browser, **settings)
-    tab = Tab(page)
+    tab = Tab(page, page_server)
     yield tab
     tab.leave()
     kept_pages[repr(settings)] = page
 
 
 @pytest.fixture
-def new_tab(browser) -> Iterator[Tab]:
+def new_tab(browser, page_server) -> Iterator[Tab]:
     """Open a page of its own, for scripts that run before those of each page and cannot be removed."""
     page = _new_page(browser)
-    yield Tab(page)
+    yield Tab(page, page_server)
     page.context.close()

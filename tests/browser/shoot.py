@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 from sites import LOOKS, build, turn_dark
 
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--in-process-gpu"]
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The first one is Chromium without its windows: a page takes it half of the time."""
 
