@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import compiled_templates
+import forked_workers
 import installed_once
 import pytest
 from torch_once import own, shared
@@ -111,6 +112,13 @@ def shared_distributions():
 def own_workers():
     """Let each build of a module's tests start worker processes, which end with the build."""
     with own():
+        yield
+
+
+@pytest.fixture
+def forked_starts():
+    """Let the test start worker processes, and daemons, as forks of a process that has imported torch."""
+    with forked_workers.forks():
         yield
 
 

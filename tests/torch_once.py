@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from forked_workers import Nursery, forks
 
 from bmvis.worker import client, server_process
 from bmvis.worker.fork_server import ForkServer
@@ -67,7 +68,8 @@ class SharedServer:
         if server is None:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(sys, "path", path)
-                server = ForkServer(self._python, self._cwd)
+                with forks():
+                    server = ForkServer(self._python, self._cwd)
         self._running[state] = server
         while len(self._running) > _MAX_SERVERS:
             self._running.pop(next(iter(self._running))).end()
@@ -104,6 +106,7 @@ def shared() -> Iterator[None]:
         patch.setattr(client, "ForkServer", server)
         yield
     SharedServer.end_all()
+    Nursery.end()
 
 
 @contextmanager

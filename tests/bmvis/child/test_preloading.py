@@ -71,7 +71,7 @@ def net(width):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux")
-@pytest.mark.usefixtures("own_workers")
+@pytest.mark.usefixtures("own_workers", "forked_starts")
 def test_what_calls_of_models_import_is_preloaded_for_the_second_model(tmp_path):
     """PyTorch imports 800 modules for `torch.compiler.set_stance`, in a second."""
     from bmvis.source.source import Source

@@ -29,7 +29,7 @@ def test_default_number_of_jobs_follows_models_and_cpus(monkeypatch, models, cpu
     assert parallel_builds._default_jobs(models) == jobs
 
 
-@pytest.mark.usefixtures("own_workers")
+@pytest.mark.usefixtures("own_workers", "forked_starts")
 @pytest.mark.parametrize(
     ("arguments", "processes"),
     [pytest.param([], 2, id="default"), pytest.param(["--jobs", "1"], 1, id="given", marks=pytest.mark.builds)],

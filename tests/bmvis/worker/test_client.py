@@ -17,7 +17,10 @@ from bmvis.errors import BmvisError
 from bmvis.source.source import Source
 from bmvis.worker import process_tree
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and process groups")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and process groups"),
+    pytest.mark.usefixtures("forked_starts"),
+]
 
 MEMORY = 2_000_000_000
 PATIENCE = 120.0

@@ -63,7 +63,8 @@ def kills_the_daemon():
 
 
 @pytest.fixture
-def project(tmp_path: Path, own_daemons: None) -> Path:
+def project(tmp_path: Path, own_daemons: None, forked_starts: None) -> Path:
+    """Return a folder for a test that starts processes of its own; those of `shared` start as in use."""
     folder = tmp_path / "project"
     folder.mkdir()
     write(folder, 4)
@@ -242,7 +243,7 @@ def test_model_that_ends_its_process_leaves_the_worker(shared):
     assert build(project, session).template == before.template
 
 
-def test_interrupted_build_ends_its_model(shared):
+def test_interrupted_build_ends_its_model(shared, forked_starts):
     project, session = shared
     owner, started = session.owner
     script = (
@@ -268,7 +269,7 @@ def test_build_goes_on_if_the_daemon_is_killed(project, session):
         assert seen_by(source).size == 4
 
 
-def test_build_uses_a_worker_of_its_own_while_another_build_is_served(shared):
+def test_build_uses_a_worker_of_its_own_while_another_build_is_served(shared, forked_starts):
     project, session = shared
     with Source(project, path=(".",), timeout=60, session=session) as first:
         one = seen_by(first).template

@@ -36,6 +36,7 @@ def test_model_is_built_and_its_process_ends(worker, tmp_path):
     assert built.sources == (str(tmp_path / "good.py"),)
 
 
+@pytest.mark.usefixtures("forked_starts")
 @pytest.mark.parametrize(
     ("name", "kind", "report"),
     [
@@ -50,6 +51,7 @@ def test_failing_factory_is_reported_with_its_cause(worker, tmp_path, name, kind
     assert re.search(report, caught.value.report)
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_model_that_takes_too_long_is_ended_with_its_processes(worker, tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "timeout", 5)
     with pytest.raises(BmvisError, match="'hangs:build' timed out after 5 s"):
@@ -93,6 +95,7 @@ def test_next_build_of_a_preview_server_uses_the_process_that_was_started_ahead(
     assert rebuild("b") != ahead, "the environment or the packages have changed"
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_project_with_a_copy_of_an_imported_library_gets_another_process(rebuild, tmp_path):
     SPARES.prepare(sys.executable, tmp_path, "a")
     (ahead,) = SPARES.processes()
