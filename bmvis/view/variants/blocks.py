@@ -43,7 +43,10 @@ def find_variants(model: Model, folding: Folding, totals: Sequence[Totals], *, b
                 if variant != reference and siblings.agree(variant, reference):
                     found, seen = rows.compare(variant, reference)
                     compared |= seen
-                    blocks.append((variant, _block_notes(rows, variant, found)))
+                    notes = _block_notes(rows, variant, found)
+                    if row in rows.longer:  # the rows show sizes, which the note of the list can have
+                        notes = {path: note for path, note in notes.items() if not note.growth}
+                    blocks.append((variant, notes))
     return _by_module(rows, blocks)
 
 

@@ -37,6 +37,8 @@ class RowComparison:
         self._buffers = buffers
         self._varied = {member for group in folding.groups if group.varies for member in group.members}
         self._children: dict[int, dict[str, int]] = {}
+        self.longer: set[int] = set()
+        """Rows of lists that are longer than their counterparts, so that some of the modules were not compared."""
 
     def members(self, row: int) -> tuple[int, ...]:
         """Return the indices of the modules of a row, in the order of the model."""
@@ -76,7 +78,7 @@ class RowComparison:
                 continue
             module = list(self._module_words(here, there))
             if self._is_compared_below(row, here, there):
-                compared.add(row)
+                (self.longer if any(self._is_longer(below, there) for below in self.below[row]) else compared).add(row)
                 if shift := self._shift(here, there):
                     module.append(shift)
                 else:
@@ -152,6 +154,11 @@ class RowComparison:
         alike = [a for a, b in other if self._alike[b] == self._alike[other[0][1]]]
         names = label([self.modules[member].name for member in alike])
         return [(row, *other[0], names if len(alike) < len(members) else "")]
+
+    def _is_longer(self, row: int, there: int) -> bool:
+        """Return whether a row is a part of a list that has no counterpart because that list is shorter."""
+        named = self.children(there)
+        return not any(name in named for name in self.names(row)) and self._is_length(self.members(row)[0], there)
 
     def _is_length(self, child: int, there: int) -> bool:
         """Return whether only the number of modules in a list differs, which rows show."""

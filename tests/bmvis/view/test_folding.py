@@ -200,6 +200,13 @@ def shrink(width: int) -> Module:
             {"s1": "differs from s2, where there is also downsample; narrower", "s3": "as s2, wider"},
         ),
         (
+            root(*stage("s1", 8, 2), *(longer := stage("s2", 16, 4))[:-4], *freeze(longer[-4:])),
+            {
+                "s2": "as s1, wider",
+                "s2.blocks.3": "differs from blocks.0-2, where all parameters are trainable",
+            },
+        ),
+        (
             root(*stage("encode1", 8, 2), *stage("decode1", 16, 2), *stage("middle", 32, 2)),
             {},
         ),
@@ -217,7 +224,7 @@ def shrink(width: int) -> Module:
             {},
         ),
     ],
-    ids=["stages", "other series", "layers", "other insides"],
+    ids=["stages", "block of a longer stage", "other series", "layers", "other insides"],
 )
 def test_siblings_are_compared_if_they_have_the_same_role(model, expected):
     assert marks(model) == expected
