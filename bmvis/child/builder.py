@@ -1,13 +1,15 @@
 """Build one model on the requested device, capture it, and call it if there are inputs.
 
 Runs in the child process. With `device: auto` a model is built on `torch.device("meta")`. If that fails, it is built on
-the CPU: if the factory raises, or if an operation raised because of the meta device and the factory caught it.
+the CPU: if the factory raises, or if an operation raised because of the meta device and the factory caught it. If its
+code reads the device of a tensor, both models are compared.
 https://docs.pytorch.org/docs/stable/meta.html
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +18,7 @@ import msgspec
 from bmvis import humanize
 from bmvis.child import arguments, failure_hints, loader, memory_limit, tracebacks
 from bmvis.child.defaults import require_accepted, with_defaults
+from bmvis.child.device_comparison import is_same_tree
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.model_call import call_model
 from bmvis.errors import FactoryError
@@ -28,13 +31,15 @@ from bmvis.reference import Reference
 from bmvis.worker.protocol import Request
 
 if TYPE_CHECKING:
+    from bmvis.extraction.device_reads import DeviceReads
     from bmvis.extraction.meta_failures import Failure, FailureLog
 
 MAX_CPU_BYTES = 10**9
-"""Maximum size, in bytes, of a model that is built again on the CPU because it cannot be called on meta."""
+"""Maximum size, in bytes, of a model that is built again on the CPU because it cannot be called on meta, or because its
+code reads the device of a tensor."""
 CPU_TIME = 0.7
 """Fraction of the timeout after which bmvis stops a second build on the CPU and keeps the tree from meta."""
-MAX_BRANCHES = 3
+MAX_PLACES = 3
 """Maximum number of lines in the note about code that checks the device or address of a tensor."""
 
 
@@ -65,6 +70,8 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
     if request.device == "auto":
         return _on_best_device(task)
     attempt = _attempt(task, request.device)
+    if attempt.log is not None:
+        attempt = attempt._replace(model=_with_notes(attempt.model, _read_notes(attempt.log.reads)))
     if attempt.log is None or not attempt.log.failures:
         return attempt.model
     return _incomplete(task, attempt.model, attempt.log.failures[0], "")
@@ -97,13 +104,42 @@ def _on_best_device(task: _Task) -> Model:
         return _on_cpu(task, f"built on the CPU: on the meta device, {loader.first_line(error.message)}")
     assert meta.log is not None
     if meta.log.failures:
-        return _checked_on_cpu(task, meta.model, meta.log.failures)
-    if not (meta.model.untraced or meta.model.undrawn) or not _is_small(meta.model):
-        return meta.model
-    if meta.model.undrawn:
-        return _drawn_on_cpu(task, meta.model)
+        return _checked_on_cpu(task, meta.model, meta.log)
+    if meta.log.reads.places:
+        cpu = _uncalled_on_cpu(task, meta.model)
+        if cpu is not None and not is_same_tree(meta.model, cpu):
+            return _on_cpu(task, _difference_note(meta.log.reads))
+        if cpu is None:
+            meta = meta._replace(model=_with_notes(meta.model, _read_notes(meta.log.reads)))
+    return _called_on_cpu(task, meta.model) if meta.model.untraced or meta.model.undrawn else meta.model
+
+
+def _called_on_cpu(task: _Task, meta: Model) -> Model:
+    """Return the model with the call or the dataflow from the CPU, if it is small and can be called there."""
+    if not _is_small(meta):
+        return meta
+    if meta.undrawn:
+        return _drawn_on_cpu(task, meta)
     called = _on_cpu(task, "built on the CPU: on the meta device it could not be called")
-    return called if called.untraced is None else msgspec.structs.replace(meta.model, untraced=called.untraced)
+    return called if called.untraced is None else msgspec.structs.replace(meta, untraced=called.untraced)
+
+
+def _uncalled_on_cpu(task: _Task, meta: Model) -> Model | None:
+    """Return the model from the CPU, which is not called; None if it is too large or slow, or fails."""
+    size, limit = subtree_totals(meta)[0].stored_bytes, memory_limit.allowed(task.request)
+    if size > min(MAX_CPU_BYTES, limit or MAX_CPU_BYTES):
+        return None
+    request = msgspec.structs.replace(task.request, inputs="", figure=False)
+    try:
+        return _attempt(task._replace(request=request), "cpu", _limited_log(task)).model
+    except FactoryError:
+        return None
+
+
+def _limited_log(task: _Task) -> FailureLog:
+    """Return a log for a second build, which ends it before the timeout of the model."""
+    timeout = task.request.timeout
+    return meta_failures.FailureLog(task.started + timeout * CPU_TIME if timeout else None)
 
 
 def _drawn_on_cpu(task: _Task, meta: Model) -> Model:
@@ -133,25 +169,28 @@ def _on_cpu(task: _Task, note: str) -> Model:
     return msgspec.structs.replace(model, notes=(note, *model.notes))
 
 
-def _checked_on_cpu(task: _Task, meta: Model, failures: list[Failure]) -> Model:
+def _checked_on_cpu(task: _Task, meta: Model, log: FailureLog) -> Model:
     """Return the model from the CPU if an operation failed only on the meta device and the factory caught that."""
+    failures = log.failures
     size, limit = subtree_totals(meta)[0].stored_bytes, memory_limit.allowed(task.request)
     if limit and size > limit:
         reason = f"on the CPU it needs {humanize.size(size)}, more than the limit of {humanize.size(limit)}"
         return _incomplete(task, meta, failures[0], reason)
-    timeout = task.request.timeout
     try:
-        cpu = _attempt(task, "cpu", meta_failures.FailureLog(task.started + timeout * CPU_TIME if timeout else None))
+        cpu = _attempt(task, "cpu", _limited_log(task))
     except FactoryError as error:
         is_timed_out = isinstance(error.__cause__, meta_failures.OutOfTimeError)
         reason = "on the CPU it takes too long" if is_timed_out else f"on the CPU, {loader.first_line(error.message)}"
         return _incomplete(task, meta, failures[0], reason)
     assert cpu.log is not None
     missed = meta_failures.only_on_meta(failures, cpu.log.failures)
-    if not missed:
-        return meta
-    note = f"built on the CPU: on the meta device, {_describe(missed[0])}, which the factory caught"
-    return msgspec.structs.replace(cpu.model, notes=(note, *cpu.model.notes))
+    if missed:
+        return _with_notes(
+            cpu.model, (f"built on the CPU: on the meta device, {_describe(missed[0])}, which the factory caught",)
+        )
+    if log.reads.places and not is_same_tree(meta, cpu.model):
+        return _with_notes(cpu.model, (_difference_note(log.reads),))
+    return meta
 
 
 def _incomplete(task: _Task, model: Model, failure: Failure, reason: str) -> Model:
@@ -168,10 +207,10 @@ def _incomplete(task: _Task, model: Model, failure: Failure, reason: str) -> Mod
 def _describe(failure: Failure) -> str:
     """Return which function failed, where, and the exception that it raised."""
     text = f"{failure.exception}: {failure.text}" if failure.text else failure.exception
-    return f"{failure.function} in {_shown_branch(failure.file, failure.line)} raised {loader.without_addresses(text)}"
+    return f"{failure.function} in {_shown_place(failure.file, failure.line)} raised {loader.without_addresses(text)}"
 
 
-def _shown_branch(file: str, line: int) -> str:
+def _shown_place(file: str, line: int) -> str:
     return f"{tracebacks.short_path(file)}, line {line}"
 
 
@@ -183,27 +222,36 @@ def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attemp
         if log is not None:
             stack.enter_context(meta_failures.watched_calls(log))
         model, optimizers_found = loader.call(task.target, task.reference, device, [log] if log is not None else [])
-    notes = _branch_notes(log) if device == "meta" and log is not None else ()
     try:
         captured = capture_live(model)
     except FactoryError as error:
         what = f"the model of {task.reference.text!r} cannot be read: {error.message}"
         raise FactoryError(what, hint=error.hint) from error
     live = optimizers.note_groups(captured, optimizers_found)
-    live = live._replace(tree=msgspec.structs.replace(live.tree, device=device, notes=(*live.tree.notes, *notes)))
+    live = live._replace(tree=msgspec.structs.replace(live.tree, device=device))
     return _Attempt(call_model(live, task.request) if task.request.inputs or task.request.figure else live.tree, log)
 
 
-def _branch_notes(log: FailureLog) -> tuple[str, ...]:
+def _with_notes(model: Model, notes: tuple[str, ...]) -> Model:
+    return msgspec.structs.replace(model, notes=(*notes, *model.notes))
+
+
+def _difference_note(reads: DeviceReads) -> str:
+    return f"built on the CPU: on the meta device the model differs, because {_places(reads.places)}"
+
+
+def _read_notes(reads: DeviceReads) -> tuple[str, ...]:
     """Return a note that names the code that may build a different model on the meta device."""
-    if not log.branches:
+    decisive = [place for place, is_decisive in reads.places.items() if is_decisive]
+    if not decisive:
         return ()
-    branches = "; ".join(_shown_branch(*branch) for branch in list(log.branches)[:MAX_BRANCHES])
-    more = f" and {len(log.branches) - MAX_BRANCHES} more places" if len(log.branches) > MAX_BRANCHES else ""
-    return (
-        f"{branches}{more} checked the device or address of a tensor, which differ on the meta device: if the "
-        f"model depends on them, set device: cpu",
-    )
+    return (f"{_places(decisive)}, which differ on the meta device: if the model depends on them, set device: cpu",)
+
+
+def _places(places: Collection[tuple[str, int]]) -> str:
+    shown = "; ".join(_shown_place(*place) for place in list(places)[:MAX_PLACES])
+    more = f" and {len(places) - MAX_PLACES} more places" if len(places) > MAX_PLACES else ""
+    return f"{shown}{more} checked the device or address of a tensor"
 
 
 def _is_small(model: Model) -> bool:

@@ -7,16 +7,14 @@ while the mode is active. A mode belongs to one thread, so threads that start me
 
 from __future__ import annotations
 
-import dis
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -24,24 +22,17 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from bmvis.extraction.device_reads import READERS, DeviceReads
 from bmvis.untrusted import user_text
 
 MAX_FAILURES = 1000
 """Maximum number of failures that are recorded."""
 MAX_REPLAYED = 2**20
 """Maximum number of elements of the tensors with which a failed operation is repeated on the CPU."""
-META_AWARE = frozenset(
-    ("torch", "transformers", "accelerate", "diffusers", "keras", "peft", "safetensors", "torchao", "bmvis")
-)
-"""Packages that check for the meta device, but build the same modules on all devices."""
 _TORCH = str(Path(torch.__file__).parent)
-_IS_META, _IS_CPU, _DEVICE = (vars(torch._C.TensorBase)[name].__get__ for name in ("is_meta", "is_cpu", "device"))
-_CHECKS = frozenset((_IS_META, _IS_CPU, _DEVICE, torch.Tensor.data_ptr))
-"""Functions whose result on the meta device differs from that on the CPU."""
 _PLAIN = (torch.Tensor, nn.Parameter)
 _STORAGES = (torch.UntypedStorage, torch.TypedStorage)
 Call = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
-_COMPARISONS = ("COMPARE_OP", "CONTAINS_OP", "IS_OP")
 
 
 class Failure(NamedTuple):
@@ -70,8 +61,7 @@ class FailureLog(TorchFunctionMode):
     def __init__(self, ends: float | None = None, call: Call | None = None) -> None:
         super().__init__()
         self.failures: list[Failure] = []
-        self.branches: dict[tuple[str, int], None] = {}
-        """Files and lines that check the device or address of a meta tensor, in the order of their calls."""
+        self.reads = DeviceReads()
         self._ends = ends
         self._call = call
 
@@ -86,8 +76,8 @@ class FailureLog(TorchFunctionMode):
         except Exception as error:
             self.note(func, args, kwargs, error)
             raise
-        if func in _CHECKS and isinstance(args[0], torch.Tensor):
-            self._note_branch(func, args[0], sys._getframe(1))
+        if func in READERS:
+            self.reads.note(func, args, sys._getframe(1))
         return result
 
     def note(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> None:
@@ -97,38 +87,13 @@ class FailureLog(TorchFunctionMode):
             text = user_text.exception_text(error).strip().partition("\n")[0]
             self.failures.append(Failure(_name(func), user_text.class_name(type(error)), file, line, text))
 
-    def _note_branch(self, func: Any, tensor: torch.Tensor, frame: FrameType) -> None:
-        """Record code that checks the device or address of a meta tensor, and could branch on that."""
-        with torch._C.DisableTorchFunction():
-            if not tensor.is_meta:
-                return
-        code = frame.f_code
-        if func != _DEVICE or "meta" in code.co_consts or _compares_with_cpu(code):
-            package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-            if package not in META_AWARE and len(self.branches) < MAX_FAILURES:
-                self.branches.setdefault((code.co_filename, frame.f_lineno))
-
-
-@lru_cache(maxsize=1000)
-def _compares_with_cpu(code: CodeType) -> bool:
-    """Return whether a line compares something with the text `cpu`: `device.type == "cpu"`, `"cpu" in str(device)`."""
-    lines, line = dict(dis.findlinestarts(code)), None
-    named, comparing = set(), set()
-    for instruction in dis.get_instructions(code):
-        line = lines.get(instruction.offset, line)
-        value = instruction.argval
-        if value == "cpu" or (isinstance(value, tuple | frozenset) and "cpu" in value):
-            named.add(line)
-        elif instruction.opname in _COMPARISONS:
-            comparing.add(line)
-    return not named.isdisjoint(comparing)
-
 
 @contextmanager
 def watched_calls(log: FailureLog) -> Iterator[None]:
     """Record in `log` the calls of TorchScript, storages, DLPack and new threads that raise an exception."""
     with ExitStack() as stack:
         stack.enter_context(_watched_threads(log))
+        stack.enter_context(log.reads.watched_storages())
         for owner in (torch._C.ScriptFunction, torch._C.ScriptMethod):
             stack.enter_context(_wrapped(owner, "__call__", log))
         for storage in _STORAGES:

@@ -98,32 +98,19 @@ def fails_on_the_cpu():
         raise OSError("no room")
     return model
 
-def branches():
-    model = nn.Linear(2, 2)
-    return nn.Sequential(model) if model.weight.is_meta else model
-
-def compares_the_device():
-    return nn.Sequential() if nn.Linear(2, 2).weight.device.type == "meta" else nn.Linear(2, 2)
-
-def is_on_the_cpu():
-    return nn.Linear(2, 2) if nn.Linear(2, 2).weight.is_cpu else nn.Sequential()
-
-def compares_with_cpu():
-    return nn.Linear(2, 2) if nn.Linear(2, 2).weight.device == torch.device("cpu") else nn.Sequential()
-
-def looks_for_cpu():
-    return nn.Linear(2, 2) if "cpu" in str(nn.Linear(2, 2).weight.device) else nn.Sequential()
-
-def is_one_of_the_devices():
-    return nn.Linear(2, 2) if nn.Linear(2, 2).weight.device.type in ("cpu", "cuda") else nn.Sequential()
-
-def has_an_address():
-    return nn.Linear(2, 2) if nn.Linear(2, 2).weight.data_ptr() else nn.Sequential()
-
 def uses_the_device():
     layer = nn.Linear(2, 2, device="cpu")
     layer.scale = torch.ones(2, device=nn.Linear(2, 2).weight.device)
     return layer
+
+def passes_the_device_on():
+    layer = nn.Linear(40000, 10000)
+    layer.scale = torch.ones(2, device=layer.weight.device, dtype=layer.weight.dtype)
+    return layer
+
+def calls_that_fail_and_a_check():
+    condition()
+    return nn.Linear(2, 2 if nn.Linear(1, 1).weight.is_meta else 3)
 
 def rates():
     return nn.Sequential(*[nn.Dropout(rate.item()) for rate in torch.linspace(0, 0.1, 3)], nn.Linear(2, 2)).to("cpu")
@@ -245,27 +232,94 @@ def test_meta_tree_is_kept_if_cpu_build_takes_too_long(tmp_path: Path, timeout: 
     assert ["on the CPU it takes too long" in text for _, text in warnings_of(model)] == [True] * (device == "meta")
 
 
-@pytest.mark.parametrize(
-    ("name", "after"),
-    [
-        ("branches", 2),
-        ("compares_the_device", 1),
-        ("is_on_the_cpu", 1),
-        ("compares_with_cpu", 1),
-        ("looks_for_cpu", 1),
-        ("is_one_of_the_devices", 1),
-        ("has_an_address", 1),
-    ],
-)
-def test_code_that_checks_for_the_meta_device_is_noted(source: Source, name: str, after: int) -> None:
-    model = source.resolve(f"zoo:{name}").model
+CHECKS = {
+    "is_meta": "weight.is_meta",
+    "is_cpu": "not weight.is_cpu",
+    "named": "getattr(weight, name)",
+    "type": "weight.device.type == 'meta'",
+    "first letter": "weight.device.type.startswith('m')",
+    "length": "len(weight.device.type) == 4",
+    "key": "{'cpu': False}.get(weight.device.type, True)",
+    "global": "weight.device == META",
+    "in globals": "weight.device.type not in SUPPORTED",
+    "other device": "weight.device != torch.device('cpu')",
+    "set": "{one.device.type for one in nn.Linear(2, 2).state_dict().values()} == {'meta'}",
+    "f-string": "f'{weight.device}' == 'meta'",
+    "address": "weight.data_ptr() == 0",
+    "address of storage": "weight.untyped_storage().data_ptr() == 0",
+    "address of typed storage": "weight.storage().data_ptr() == 0",
+    "device of storage": "weight.untyped_storage().device.type == 'meta'",
+    "tensor type": "weight.type() != 'torch.FloatTensor'",
+    "text": "'meta' in str(torch.ones(2))",
+    "text of a parameter": "'meta' in repr(weight)",
+    "text of a list": "'meta' in str(list(nn.Linear(2, 2).parameters()))",
+    "format": "'meta' in f'{torch.ones(2)}'",
+    "printed": "'meta' in printed(torch.ones(2))",
+    "default device": "torch.get_default_device().type == 'meta'",
+    "imported function": "get_default_device() == META",
+}
+"""Conditions that are true on the meta device and false on the CPU."""
+CHECKING = """
+import contextlib, io, torch
+from torch import get_default_device, nn
+
+META, SUPPORTED, name = torch.device("meta"), ("cpu", "cuda"), "is_" + "meta"
+
+def printed(value):
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        print(value)
+    return stream.getvalue()
+"""
+CHECKED = """
+def checks_{number}(size=1):
+    weight = nn.Linear(size, 10**4).weight
+    return nn.ParameterList([nn.Parameter(torch.empty(7 if {condition} else 3)), weight])
+"""
+
+
+@pytest.fixture(scope="module")
+def checking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
+    folder: Path = tmp_path_factory.mktemp("checking")
+    functions = [CHECKED.format(number=n, condition=condition) for n, condition in enumerate(CHECKS.values())]
+    folder.joinpath("zoo.py").write_text("".join((CHECKING, *functions)))
+    with Source(folder, path=["."]) as found:
+        yield found
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_code_that_checks_the_device_builds_the_model_of_the_cpu(checking: Source, kind: str) -> None:
+    number = list(CHECKS).index(kind)
+    model = checking.resolve(f"zoo:checks_{number}").model
+    assert (model.device, model.root.parameters[0].shape) == ("cpu", (3,))
+    (note,) = model.notes
+    assert note.startswith("built on the CPU: on the meta device the model differs, because zoo.py, line ")
+    assert note.endswith(" checked the device or address of a tensor")
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_code_that_checks_the_device_of_a_large_model_is_noted(checking: Source, kind: str) -> None:
+    number = list(CHECKS).index(kind)
+    model = checking.resolve(f"zoo:checks_{number}(size=50000)").model
     assert model.device == "meta"
     (note,) = model.notes
-    assert note.startswith(f"zoo.py, line {line_in(name, after)} checked the device or address of a tensor")
+    assert " checked the device or address of a tensor, which differ on the meta device" in note
 
 
-def test_code_that_only_uses_a_device_has_no_note(source: Source) -> None:
-    assert source.resolve("zoo:uses_the_device").model.notes == ()
+def test_code_that_checks_the_device_is_noted_on_meta(checking: Source) -> None:
+    model = checking.resolve("zoo:checks_0", "meta").model
+    assert (model.device, model.root.parameters[0].shape) == ("meta", (7,))
+    assert "set device: cpu" in model.notes[0]
+
+
+def test_code_that_fails_and_checks_the_device_builds_the_model_of_the_cpu(source: Source) -> None:
+    model = source.resolve("zoo:calls_that_fail_and_a_check").model
+    assert (model.device, count(model)) == ("cpu", 9)
+
+
+@pytest.mark.parametrize("name", ["uses_the_device", "passes_the_device_on"])
+def test_code_that_only_uses_a_device_has_no_note(source: Source, name: str) -> None:
+    model = source.resolve(f"zoo:{name}").model
+    assert (model.device, model.notes) == ("meta", ())
 
 
 def test_values_computed_by_a_factory_are_known_on_meta(source: Source) -> None:

@@ -1,0 +1,34 @@
+"""Compare a model from the meta device with the same model from the CPU."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bmvis.model.tree import Model, Module
+
+
+def is_same_tree(meta: Model, cpu: Model) -> bool:
+    """Return whether two models have the same modules, tensors, settings and optimizers, on any device."""
+    return _without_devices(meta) == _without_devices(cpu)
+
+
+def _without_devices(model: Model) -> tuple[object, ...]:
+    modules = [_without_device(module) for module in model.modules]
+    return modules, model.optimizers, [_text(repr(configuration)) for configuration in model.configurations]
+
+
+def _without_device(module: Module) -> Module:
+    settings = module.settings
+    return msgspec.structs.replace(
+        module,
+        parameters=tuple(msgspec.structs.replace(one, device="") for one in module.parameters),
+        buffers=tuple(msgspec.structs.replace(one, device="") for one in module.buffers),
+        extra_repr=_text(module.extra_repr),
+        settings=settings and {name: _text(value) for name, value in settings.items()},
+        call=None,
+    )
+
+
+def _text(text: str) -> str:
+    """Return a text in which the name of the meta device is that of the CPU."""
+    return text.replace("meta", "cpu")
