@@ -14,9 +14,9 @@ from bmvis.child import failure_hints, memory_limit
 from bmvis.child.file_record import FileRecord
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.project_paths import is_of_system
-from bmvis.source.dependencies import is_large, value_of
+from bmvis.source.dependencies import is_large, is_listed, value_of
 from bmvis.untrusted import user_text
-from bmvis.worker.protocol import Dependency
+from bmvis.worker.protocol import Dependency, DependencyKind
 
 MAX_OUTSIDE = 300
 """Maximum number of files outside the project that a lasting failure can depend on."""
@@ -42,12 +42,17 @@ def further_dependencies(imports: ImportTracker) -> tuple[Dependency, ...] | Non
     A model depends on the files of its project. A failure can be fixed by a file anywhere, such as a checkpoint.
     """
     imports.files.pause()
-    outside = {key for key in imports.record.paths.outside if not is_of_system(key[1])}
+    outside = {key for key in imports.record.paths.outside if not is_of_system(key[1]) and not _is_cache(*key)}
     if len(outside) > MAX_OUTSIDE:
         return None
     kinds = [("exists" if kind == "file" and _is_no_file(path) else kind, path) for kind, path in sorted(outside)]
     found = [Dependency(kind, path) for kind, path in kinds]
     return (*(Dependency(one.kind, one.path, value_of(one)) for one in found), *imports.outside_modules())
+
+
+def _is_cache(kind: DependencyKind, path: str) -> bool:
+    """Return whether a path is a listed folder of bytecode or of a tool, which other models and commands change."""
+    return kind == "names" and not is_listed(Path(path).name)
 
 
 def _is_no_file(path: str) -> bool:

@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from bmvis.child import INITIAL_ENVIRONMENT, command_files, listed_files, source_opens
+from bmvis.child.chance_reads import ChanceReads
 from bmvis.child.environment_reads import VariableReads
 from bmvis.child.file_record import AccessKey, FileRecord
 from bmvis.child.project_paths import below, open_folder, source_path
@@ -47,6 +48,7 @@ class FileTracker:
 
     def __init__(self) -> None:
         self.record = FileRecord()
+        self.chance = ChanceReads(self.record.is_project)
         self._variables = VariableReads(self.record.is_project, self._note_variable)
         self._is_installed = False
         self._handlers = self._event_handlers()
@@ -62,10 +64,12 @@ class FileTracker:
         self._wrap_fstat()
         listed_files.watch_entries(self._note_listed)
         self._variables.install()
+        self.chance.install()
 
     def begin(self, module: str, folders: Iterable[str]) -> None:
         """Start with a model in this process: the module of its reference, and the folders of the project."""
         self.record.begin(module, folders)
+        self.chance.begin()
         self.resume()
 
     def resume(self) -> None:

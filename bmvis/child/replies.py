@@ -85,12 +85,16 @@ def _with_origin(failed: Failed, error: BmvisError, imports: ImportTracker, refe
     """Return a failure with what it depends on."""
     try:
         more = failure_causes.further_dependencies(imports)
-        is_permanent = more is not None and failure_causes.is_permanent(error, imports.record)
         sources, dependencies, installed = _origin(imports, reference, more or ())
+        is_permanent = failure_causes.is_permanent(error, imports.record) and not imports.has_met_chance()
     except Exception:  # user code may have replaced functions that this calls
         return failed
     return msgspec.structs.replace(
-        failed, is_permanent=is_permanent, sources=sources, dependencies=dependencies, installed=installed
+        failed,
+        is_permanent=more is not None and is_permanent,
+        sources=sources,
+        dependencies=dependencies,
+        installed=installed,
     )
 
 

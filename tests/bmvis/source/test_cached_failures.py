@@ -52,6 +52,47 @@ PASSING = {
     "runs_a_program": "subprocess.run(['false']); raise ValueError('git failed')",
     "is_killed": "os.kill(os.getpid(), 9)",
 }
+CHANCE_HEAD = """
+import datetime, logging, numpy, os, random, secrets, tempfile, time, torch, uuid
+from time import time as clock
+def drawn():
+    return random.random() < 2
+"""
+CERTAIN = {
+    "seeds": "random.seed(3); raise ValueError(random.random())",
+    "has_its_generator": "raise ValueError(random.Random(3).random())",
+    "has_its_numpy_generator": "raise ValueError(numpy.random.default_rng(3).random())",
+    "draws_with_torch": "raise ValueError(torch.rand(2, device='cpu').sum().item())",
+    "logs": "logging.getLogger('zoo').warning('late'); raise ValueError('late')",
+    "makes_a_file": "tempfile.mkdtemp(); raise ValueError('late')",
+}
+"""Failures of code that reads neither the clock nor random numbers of the system."""
+CHANCE = {
+    "reads_the_time": "if time.time(): raise ValueError('late')",
+    "measures_time": "if time.perf_counter_ns(): raise ValueError('slow')",
+    "imports_the_clock": "raise ValueError(clock())",
+    "reads_a_formatted_time": "raise ValueError(time.strftime('%H'))",
+    "draws": "if random.random() < 2: raise ValueError('unlucky')",
+    "draws_by_a_function": "if drawn(): raise ValueError('unlucky')",
+    "draws_with_numpy": "if numpy.random.rand() < 2: raise ValueError('unlucky')",
+    "draws_with_a_new_generator": "if numpy.random.default_rng().random() < 2: raise ValueError('unlucky')",
+    "draws_bytes": "raise ValueError(os.urandom(2))",
+    "draws_a_secret": "raise ValueError(secrets.token_hex(2))",
+    "makes_a_name": "raise ValueError(uuid.uuid4())",
+}
+NAMED_CHANCE = {
+    "reads_the_date": "raise ValueError(datetime.datetime.now())",
+    "reads_today": "raise ValueError(datetime.date.today())",
+    "makes_a_generator": "if random.Random().random() < 2: raise ValueError('unlucky')",
+    "seeds_by_the_system": "random.seed(); raise ValueError('unlucky')",
+    "draws_by_the_system": "raise ValueError(random.SystemRandom().random())",
+    "makes_a_name_of_the_time": "raise ValueError(uuid.uuid1())",
+}
+"""Calls of C code, of which only the name is known: each one is in a module of its own."""
+LASTING_NAMES = [
+    *LASTING, "zoo:absent", "no_module:build", "zoo:calls(a=1)", *(f"chance:{name}" for name in CERTAIN),
+]  # fmt: skip
+PASSING_NAMES = [*PASSING, *(f"chance:{name}" for name in CHANCE), *(f"{name}:build" for name in NAMED_CHANCE)]
 
 
 def reports(project: Path, names) -> dict[str, str]:
@@ -80,7 +121,11 @@ def failed(tmp_path_factory):
     (project / "broken_module.py").write_text("def f(:")
     bodies = "".join(f"def {name}():\n    {body}\n" for name, body in (LASTING | PASSING).items())
     (project / "zoo.py").write_text(HEAD + bodies)
-    return project, reports(project, [*LASTING, *PASSING, "zoo:absent", "no_module:build", "zoo:calls(a=1)"])
+    bodies = "".join(f"def {name}():\n    {body}\n" for name, body in (CERTAIN | CHANCE).items())
+    (project / "chance.py").write_text(CHANCE_HEAD + bodies)
+    for name, body in NAMED_CHANCE.items():
+        (project / f"{name}.py").write_text(f"{CHANCE_HEAD}def build():\n    {body}\n")
+    return project, reports(project, [*LASTING_NAMES, *PASSING_NAMES])
 
 
 def is_changed_outside_checkouts(dependency, value, is_changed=dependencies.is_changed):
@@ -113,8 +158,7 @@ def again(failed, tmp_path, monkeypatch):
 
 def test_lasting_failures_have_the_same_report_without_a_worker(again):
     project, first, asked = again
-    names = [*LASTING, "zoo:absent", "no_module:build", "zoo:calls(a=1)"]
-    assert reports(project, names) == {name: first[name] for name in names}
+    assert reports(project, LASTING_NAMES) == {name: first[name] for name in LASTING_NAMES}
     assert asked == []
     assert re.search(r'"?zoo\.py", line \d+, in raises\n.*no such size', first["raises"])
     assert "Last output:\n    usage: build SIZE" in first["exits"]
@@ -122,8 +166,8 @@ def test_lasting_failures_have_the_same_report_without_a_worker(again):
 
 def test_passing_failures_are_tried_again(again):
     project, _, asked = again
-    reports(project, PASSING)
-    assert asked == [reference(name) for name in PASSING]
+    reports(project, PASSING_NAMES)
+    assert asked == [reference(name) for name in PASSING_NAMES]
 
 
 def write(name, text=""):
