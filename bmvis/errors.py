@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 
 from bmvis.untrusted.log_text import one_line
 
+NOT_DRAWN = "This model could not be drawn."
+"""The title of the box that replaces a tree."""
+
 
 class BmvisError(Exception):
     """A user-facing error with a suggested fix. Base class of all errors that bmvis raises for a model or a page.

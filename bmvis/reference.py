@@ -18,23 +18,24 @@ from typing import Any
 import msgspec
 
 from bmvis.errors import InvalidReferenceError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.reference_arguments import parse_argument
 from bmvis.untrusted.file_names import readable
 
 MAX_LENGTH = 4096
 """Maximum length of a reference, in characters. People type references; a literal of a megabyte is an attack."""
 
-_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-_CALLED = re.compile(rf"\s*{_DOTTED.pattern}\s*\(")
+_DOTTED = lazy_regex(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NAME = lazy_regex(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_CALLED = lazy_regex(rf"\s*{_DOTTED.pattern}\s*\(")
 """`config:build()`, with a call, refers to a Python module with the name `config`, not to a file."""
-_PATTERN = re.compile(r"[\w*?!\[\]-]+")
-_KEY = re.compile(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)(?=\s*\]\s*(?:\(|$)))\s*\]""")
+_PATTERN = lazy_regex(r"[\w*?!\[\]-]+")
+_KEY = lazy_regex(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)(?=\s*\]\s*(?:\(|$)))\s*\]""")
 """A constant subscript: `["net_5"]` or `[18]`. Another bracket is part of a pattern."""
-_CALLABLE = re.compile(rf"(?P<attribute>[^(\[]*)(?P<key>{_KEY.pattern})?\s*(?P<call>\(.*)?", re.DOTALL)
-_ALL_KEYS = re.compile(rf"({_DOTTED.pattern})\[\*\]")
-_STARRED = re.compile(rf"({_DOTTED.pattern})\s*\(\s*\*\s*{_DOTTED.pattern}")
-_ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/]|~|file://")
+_CALLABLE = lazy_regex(rf"(?P<attribute>[^(\[]*)(?P<key>{_KEY.pattern})?\s*(?P<call>\(.*)?", re.DOTALL)
+_ALL_KEYS = lazy_regex(rf"({_DOTTED.pattern})\[\*\]")
+_STARRED = lazy_regex(rf"({_DOTTED.pattern})\s*\(\s*\*\s*{_DOTTED.pattern}")
+_ABSOLUTE = lazy_regex(r"(?:[A-Za-z]:)?[\\/]|~|file://")
 """The start of an absolute path, also of Windows."""
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".gguf", ".pt", ".pth", ".ckpt")
 _FACTORY = "factory"

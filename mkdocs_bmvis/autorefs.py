@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
+from bmvis.lazy_regex import lazy_regex
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.view.targets import by_end, find_anchor, missing_module
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bmvis.model.tree import Model, Module
     from bmvis.view.page import Page
 
-_REFERENCE = re.compile(r'<autoref [^>]*?identifier="([^":]+):([^"]+)"')
+_REFERENCE = lazy_regex(r'<autoref [^>]*?identifier="([^":]+):([^"]+)"')
 """A reference to a module: the name of its tree, and its path."""
 
 

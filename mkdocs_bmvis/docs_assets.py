@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import re
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -19,12 +18,13 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from bmvis.generated_files import write_if_changed
+from bmvis.lazy_regex import lazy_regex
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join
 
 FOLDER = "assets/bmvis"
 """The folder of the files in the docs folder and on the site."""
-_RELEASE = re.compile(r"[0-9a-f]{10}")
+_RELEASE = lazy_regex(r"[0-9a-f]{10}")
 _IGNORED = """\
 # bmvis writes the stylesheets and scripts that pages of Zensical link.
 # If you remove this folder, run `zensical build --clean` to write it again.

@@ -11,6 +11,7 @@ from bmvis.errors import BmvisError, NoTorchError, OptionError
 from bmvis.options.definitions import BY_NAME, Options
 from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
+from bmvis.render.html.error_box import error_box
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.source.cache import KeptAnswer, KeptHtml
 from bmvis.source.dependencies import file_dependencies
@@ -101,8 +102,6 @@ class Trees:
 
     def fail(self, error: BmvisError, raw: str, page: HostPage, line: int | None) -> Markup:
         """Log an error about an element, and return an error box."""
-        from bmvis.render.html.tree import error_box
-
         error = portable_error(error, Path(self.settings.cwd))
         place = self._place(raw, page, line)
         self._report(error, place)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from bmvis.errors import BY_KIND, BmvisError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.render.html.cached_html import is_own
 from bmvis.source import fingerprint
 from bmvis.source.cache import Cache, KeptAnswer, KeptHtml, KeptProblem
@@ -33,7 +33,7 @@ LOG = logging.getLogger("mkdocs.plugins.bmvis")
 """A child of the logger `mkdocs`, so that `--strict` counts its warnings, also without the plugin."""
 Report = Callable[..., object]
 """Reports a `BmvisError`, at the location that follows, or without one at that of the element."""
-IDS = re.compile(r' id="([^"]+)"')
+IDS = lazy_regex(r' id="([^"]+)"')
 """The ids in drawn HTML."""
 
 

@@ -14,6 +14,7 @@ from html import unescape
 import msgspec
 
 from bmvis.errors import OptionError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.options.option_hints import option_hint
 
 NAME, COMPARE, OPTIMIZER, GALLERY, TABLE = BLOCKS = (
@@ -27,11 +28,11 @@ NAME, COMPARE, OPTIMIZER, GALLERY, TABLE = BLOCKS = (
 FACT = "model-fact"
 """The element in a sentence."""
 NAMES = (*BLOCKS, FACT)
-START = re.compile(rf"<(?P<name>{'|'.join(NAMES)})(?![\w-])", re.IGNORECASE)
+START = lazy_regex(rf"<(?P<name>{'|'.join(NAMES)})(?![\w-])", re.IGNORECASE)
 _INSIDE = r"""(?:[^"'<>]|"[^"]*"|'[^']*')*"""
-OPENING = re.compile(rf"{START.pattern}(?P<attributes>{_INSIDE}?)(?P<empty>/?)>", re.IGNORECASE)
-CLOSING = re.compile(rf"\s*</(?P<closed>{'|'.join(NAMES)})\s*>", re.IGNORECASE)
-_ATTRIBUTE = re.compile(
+OPENING = lazy_regex(rf"{START.pattern}(?P<attributes>{_INSIDE}?)(?P<empty>/?)>", re.IGNORECASE)
+CLOSING = lazy_regex(rf"\s*</(?P<closed>{'|'.join(NAMES)})\s*>", re.IGNORECASE)
+_ATTRIBUTE = lazy_regex(
     r"""\s*(?P<name>[^\s"'<>/=]+)(?:\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=`]+)))?(?=\s|$)"""
 )
 
@@ -49,9 +50,9 @@ class Element(msgspec.Struct, frozen=True):
     """The error, if it is invalid."""
 
 
-LIKE = re.compile(r"<(?P<like>model[\w-]*)", re.IGNORECASE)
+LIKE = lazy_regex(r"<(?P<like>model[\w-]*)", re.IGNORECASE)
 """Elements that can be a misspelling of one of these."""
-MISNAMED = re.compile(rf"{LIKE.pattern}{_INSIDE}>(?:\s*</model[\w-]*\s*>)?", re.IGNORECASE)
+MISNAMED = lazy_regex(rf"{LIKE.pattern}{_INSIDE}>(?:\s*</model[\w-]*\s*>)?", re.IGNORECASE)
 
 
 def intended(name: str) -> str | None:

@@ -20,6 +20,7 @@ from markdown.treeprocessors import Treeprocessor
 from markdown.util import ETX, STX, AtomicString
 
 from bmvis.errors import OptionError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join, tag
 from mkdocs_bmvis import docs_assets
@@ -45,14 +46,14 @@ from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
 if TYPE_CHECKING:
     from bmvis.render.html.row import TypeLink
 
-_BLOCK_START = re.compile(rf" {{0,3}}(?=<(?:{'|'.join(BLOCKS)})(?![\w-]))", re.IGNORECASE)
-_WHOLE = re.compile(rf"{OPENING.pattern}(?:{CLOSING.pattern})?", re.IGNORECASE)
-_LEFT_OVER = re.compile(rf"<!--.*?-->|(?P<element>{_WHOLE.pattern})|{MISNAMED.pattern}", re.IGNORECASE | re.DOTALL)
-_IN_HTML = re.compile(
+_BLOCK_START = lazy_regex(rf" {{0,3}}(?=<(?:{'|'.join(BLOCKS)})(?![\w-]))", re.IGNORECASE)
+_WHOLE = lazy_regex(rf"{OPENING.pattern}(?:{CLOSING.pattern})?", re.IGNORECASE)
+_LEFT_OVER = lazy_regex(rf"<!--.*?-->|(?P<element>{_WHOLE.pattern})|{MISNAMED.pattern}", re.IGNORECASE | re.DOTALL)
+_IN_HTML = lazy_regex(
     rf"<!--.*?-->|(?P<before><p>\s*)?(?P<element>{_WHOLE.pattern})(?P<after>\s*</p>)?", re.IGNORECASE | re.DOTALL
 )
-_ID = re.compile(r' id="([^"]+)"')
-_EMPTY_LINE = re.compile(r"\n[ \t]*(?=\n\s*?(?P<indentation>[ \t]*)\S)")
+_ID = lazy_regex(r' id="([^"]+)"')
+_EMPTY_LINE = lazy_regex(r"\n[ \t]*(?=\n\s*?(?P<indentation>[ \t]*)\S)")
 _FILLING = f"{STX}bmvis{ETX}"
 _AROUND = (
     'put empty lines around it; inside HTML, give all elements around it markdown="block" (md_in_html);'
@@ -62,7 +63,7 @@ _LONGEST = 20_000
 """Maximum length of an element in characters. A longer one is reported as not closed."""
 _RESERVED = "data-bmvis-reserved"
 """Marks an element that reserves the id of the tree inside, so that no heading with that title gets it."""
-EXCLUDED = re.compile(r'<section data-search-exclude="">.*?</section>', re.DOTALL)
+EXCLUDED = lazy_regex(r'<section data-search-exclude="">.*?</section>', re.DOTALL)
 """A tree that the search of the site ignores."""
 
 

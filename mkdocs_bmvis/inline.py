@@ -15,12 +15,13 @@ from markdown.inlinepatterns import InlineProcessor
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import AtomicString
 
+from bmvis.lazy_regex import lazy_regex
 from bmvis.render.html.markup import Markup
 from mkdocs_bmvis.element import FACT, Element, read_element
 
 _OF_FACT = "data-bmvis-fact"
 """Marks the element of a fact until headings have ids."""
-_HEADING = re.compile(r"h[1-6]")
+_HEADING = lazy_regex(r"h[1-6]")
 
 
 class Facts(InlineProcessor):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+import msgspec
+
 from bmvis.errors import BmvisError, OptionError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.unique_names import unique_name
 from mkdocs_bmvis.element import LIKE
 from mkdocs_bmvis.positions import drawn_first
 
-_BETWEEN = re.compile(r"[\s>]+")
+_BETWEEN = lazy_regex(r"[\s>]+")
 """Text that containers add inside a tag: line breaks, indentation, and quote markers."""
 
 _MAX_FILES = 2000
@@ -26,8 +27,7 @@ GalleryKey = tuple[str, tuple[str, ...]]
 """Key of a gallery on its page: the folder of its model pages, and its references."""
 
 
-@dataclass
-class HostPage:
+class HostPage(msgspec.Struct, eq=False, dict=True):
     """A page that is being converted.
 
     Python-Markdown does not provide the line of an element. It is found by searching the page for the text of the
@@ -44,15 +44,15 @@ class HostPage:
     """Prefix of the ids of trees without a name."""
     is_excerpt: bool = False
     """Whether it is one of several excerpts on a page, which can have the same names."""
-    anchors: set[str] = field(default_factory=set)
+    anchors: set[str] = set()
     """Ids of the trees and rows that were drawn so far."""
-    included: dict[str, str] = field(default_factory=dict)
+    included: dict[str, str] = {}
     """The first element with each name, as written: a docstring or a snippet can be on the page twice."""
-    targets: dict[str, str] = field(default_factory=dict)
+    targets: dict[str, str] = {}
     """Identifiers and anchors of the last trees, for autorefs."""
-    assets: set[str] = field(default_factory=set)
+    assets: set[str] = set()
     """The stylesheets and scripts that the page already contains or links."""
-    model_links: Mapping[str, str] = field(default_factory=dict)
+    model_links: Mapping[str, str] = {}
     """Where the models of the site are, by reference: their pages, or else their first trees."""
     model_pages: Mapping[GalleryKey, Mapping[str, str]] | None = None
     """For each gallery of the page, the addresses of its model pages by reference. None if the host makes no pages."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 
+from bmvis.lazy_regex import lazy_regex
 from mkdocs_bmvis.element import FACT, LIKE
 
-_NOT_DRAWN = re.compile(
+_NOT_DRAWN = lazy_regex(
     r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*$|<!--.*?-->"
     r"|(?<![`\\])(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)(?P=ticks)(?!`)",
     re.MULTILINE | re.DOTALL,
 )
 """Code fences, comments, and code in sentences."""
-_CONTAINER = re.compile(r"\s*([-*+]|\d+[.)]|!!!|\?\?\?|===|:|/{3,}|\[\^[^]]+\]:)")
+_CONTAINER = lazy_regex(r"\s*([-*+]|\d+[.)]|!!!|\?\?\?|===|:|/{3,}|\[\^[^]]+\]:)")
 """A line whose indented text is not code: of a list, an admonition, a tab, a definition, a block, or a footnote."""
-_BEFORE_BLOCK = re.compile(r"\s*(#|<)|.*>\s*$")
+_BEFORE_BLOCK = lazy_regex(r"\s*(#|<)|.*>\s*$")
 """A line that ends a block without an empty line after it: a heading, or HTML."""
-_MARKERS = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)]|:|\[\^[^]]+\]:)\s+[\s>]*)*")
+_MARKERS = lazy_regex(r"[\s>]*(?:(?:[-*+]|\d+[.)]|:|\[\^[^]]+\]:)\s+[\s>]*)*")
 """What containers write before the first character of a block."""
 
 

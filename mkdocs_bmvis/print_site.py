@@ -11,7 +11,9 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 
-_IDS = re.compile(r'(?P<before> (?:id|aria-labelledby)=")(?P<id>[^"]+)(?=")')
+from bmvis.lazy_regex import lazy_regex
+
+_IDS = lazy_regex(r'(?P<before> (?:id|aria-labelledby)=")(?P<id>[^"]+)(?=")')
 
 
 def has_print_page(config: MkDocsConfig) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from bmvis.errors import InvalidReferenceError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.reference import short_name
 from mkdocs_bmvis.element import NAME, OPTIMIZER, read_element
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.positions import element_starts
 
-_BEFORE = re.compile(r"[ \t>]*(?:[*+-]|\d+\.)?[ \t]*")
+_BEFORE = lazy_regex(r"[ \t>]*(?:[*+-]|\d+\.)?[ \t]*")
 """What precedes an element that is a block of its own, not code in a sentence."""
 
 

@@ -18,7 +18,6 @@ from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import Built, ModelRequest
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.errors import warn
-from sphinx_bmvis.gallery import expand_galleries
 from sphinx_bmvis.settings import close_source, source_of
 
 logger = logging.getLogger(__name__)
@@ -31,7 +30,10 @@ def build_models(app: Sphinx, env: BuildEnvironment) -> set[str]:
         The pages with a changed model.
     """
     domain, source = domain_of(env), source_of(app)
-    expand_galleries(env, source)
+    if domain.unanswered & domain.galleries.keys():
+        from sphinx_bmvis.gallery import expand_galleries  # it imports what draws cards
+
+        expand_galleries(env, source)
     requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
     keys = list(dict.fromkeys([*(request.key for request in requests), *domain.failed_keys()]))
     changed: set[ModelRequest] = set()

@@ -17,11 +17,12 @@ from bmvis.model.tree import Module
 from bmvis.overviews.cards import Card
 from bmvis.render import latex
 from bmvis.render.html.cards import to_cards
+from bmvis.render.html.error_box import error_box
 from bmvis.render.html.fact import to_html_fact, unknown_fact
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.table import value_markup
-from bmvis.render.html.tree import error_box, row_id, to_html
+from bmvis.render.html.tree import row_id, to_html
 from bmvis.unique_names import unique_name
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.page import Page

@@ -6,7 +6,8 @@ from bmvis.errors import FactoryError
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.options.definitions import Options
-from bmvis.render.html.tree import error_box, to_html
+from bmvis.render.html.error_box import error_box
+from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
 
 HOSTILE = '<img src=x onerror="window.hacked=1">'

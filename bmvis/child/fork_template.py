@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
+from bmvis import lazy_regex
 from bmvis.child import model_process, replies, supervision
 from bmvis.child.child_process import ChildProcess, fork
 from bmvis.child.import_effects import ProcessState
@@ -71,6 +72,7 @@ class Template:
         """Serve as the first template, with torch and all modules of bmvis that a model needs."""
         import_own_modules()
         adapters.find_entries()
+        lazy_regex.compile_all()
         self.loaded.base = frozenset(name.partition(".")[0] for name in sys.modules)
         self._serve(supervision.READY)
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from bmvis.comparison.tensor_changes import Impact
 from bmvis.errors import ProjectError
+
+if TYPE_CHECKING:  # the settings of a project need no comparison
+    from bmvis.comparison.tensor_changes import Impact
 
 _CLASSES = ("numerics", "training", "cosmetic")
 

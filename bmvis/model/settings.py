@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from bmvis.lazy_regex import lazy_regex
+
 SETTINGS = "settings"
 """The name of the fact in `Model.unrecorded`."""
 ABSENT = "-"
@@ -22,14 +24,14 @@ DEFAULT = ".default"
 UNREGISTERED = " (not registered)"
 """The end of names of settings that count the unregistered modules and tensors of an attribute."""
 ModuleSettings = Mapping[str, str]
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan")
-_OTHER = re.compile(rf"{_NUMBER.pattern}|None|True|False")
+_NUMBER = lazy_regex(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan")
+_OTHER = lazy_regex(rf"{_NUMBER.pattern}|None|True|False")
 """Texts of values that are no strings: a string that reads like one stays quoted."""
-_ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
+_ARGUMENT = lazy_regex(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 
-_DIGEST = re.compile(r"(?:(?<= values)|(?<= characters)|(?<=\))|(?<=…)) #[0-9a-f]{8}$")
+_DIGEST = lazy_regex(r"(?:(?<= values)|(?<= characters)|(?<=\))|(?<=…)) #[0-9a-f]{8}$")
 
-_IN_CLASS = re.compile(r"(?:\b[A-Z]\w*\.)*[^.]+$")
+_IN_CLASS = lazy_regex(r"(?:\b[A-Z]\w*\.)*[^.]+$")
 """The last part of a name, with the classes before it: two classes can have methods of one name."""
 
 

@@ -7,7 +7,6 @@ generated from `OPTIONS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -76,8 +75,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.common if self.common.endswith(".toml") else ""
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """One display option: its name, valid values, and help text."""
 
     name: str

@@ -12,6 +12,7 @@ import re
 import msgspec
 
 from bmvis.errors import InvalidReferenceError, OptionError, did_you_mean, nearest
+from bmvis.lazy_regex import lazy_regex
 from bmvis.reference import Reference, parse_reference
 
 DTYPES = (
@@ -30,10 +31,10 @@ _OTHER_NAMES = {
     "boolean": "bool",
 }
 """Other names of data types, each with the one that is probably intended."""
-_TENSOR = re.compile(r"(?:([^\W\d]\w*)\s*:)?\s*(\w+)\s*\[([\d\s,_]*)\]")
-_SHAPE = re.compile(r"(?:([^\W\d]\w*)\s*:)?\s*[\[(]?\s*(\d[\d\s,]*?),?\s*[\])]?")
+_TENSOR = lazy_regex(r"(?:([^\W\d]\w*)\s*:)?\s*(\w+)\s*\[([\d\s,_]*)\]")
+_SHAPE = lazy_regex(r"(?:([^\W\d]\w*)\s*:)?\s*[\[(]?\s*(\d[\d\s,]*?),?\s*[\])]?")
 """A shape without a data type, as tools that take one data type write it: `[1, 3, 224, 224]`, `(1, 128)`."""
-_REFERENCE = re.compile(r"[\w.]+\s*:\s*[\w.]+\s*(\(.*\))?", re.DOTALL)
+_REFERENCE = lazy_regex(r"[\w.]+\s*:\s*[\w.]+\s*(\(.*\))?", re.DOTALL)
 _EXAMPLE = "write input_ids: int64[1, 128]; attention_mask: int64[1, 128], or package.module:make_inputs"
 
 

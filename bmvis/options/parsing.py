@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from bmvis.errors import OptionError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.options.definitions import BY_NAME, FIGURE_FIELDS, Option, Options
 from bmvis.options.option_hints import option_hint
 
@@ -92,7 +92,7 @@ def take_words(text: str) -> tuple[list[str], dict[str, str | None]]:
     return words, options
 
 
-_OPTION_NAME = re.compile(r"[a-z][a-z-]*")
+_OPTION_NAME = lazy_regex(r"[a-z][a-z-]*")
 
 
 def _unquoted(text: str) -> str:

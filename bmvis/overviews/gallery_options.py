@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from bmvis.options.definitions import BY_NAME, Device, Option, Options
 from bmvis.options.parsing import read_options

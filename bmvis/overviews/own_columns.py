@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bmvis.errors import OptionError, nearest
+from bmvis.lazy_regex import lazy_regex
 from bmvis.untrusted.log_text import one_line
 from bmvis.untrusted.regular_file import read_regular
 from bmvis.untrusted.toml_text import parse_toml
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from bmvis.overviews.entries import Entry  # it imports the views, which settings do not need
 
 MAX_BYTES = 10_000_000
-_LINK = re.compile(r"(?:\[(?P<text>[^\[\]]+)\]\()?(?P<url>https?://[^\s()<>]+)(?(text)\))")
+_LINK = lazy_regex(r"(?:\[(?P<text>[^\[\]]+)\]\()?(?P<url>https?://[^\s()<>]+)(?(text)\))")
 Rows = Mapping[str, Mapping[str, str]]
 """For each model, by reference, name or title, the values of its columns."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from bmvis.errors import BmvisError
+from bmvis.errors import NOT_DRAWN, BmvisError
 from bmvis.model.totals import Totals
 from bmvis.model.tree import Buffer, Parameter
 from bmvis.render import row_marks, row_tensors, summary
@@ -124,7 +124,7 @@ def error_box(error: BmvisError, location: str, label: Label = no_label, *, unic
     """
     writer = _Writer(unicode)
     body = [
-        rf"\bmviserrortitle{{{summary.NOT_DRAWN}}}{label('')}",
+        rf"\bmviserrortitle{{{NOT_DRAWN}}}{label('')}",
         rf"\bmvisnote{{{writer.text(str(error))}}}",
         *(rf"\bmvisrow{{{'~' * _indent(line)}}}{{{writer.text(line)}}}" for line in error.detail.splitlines()),
         rf"\bmvisnote{{{writer.text(location)}}}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bmvis.errors import BmvisError
+from bmvis.errors import NOT_DRAWN, BmvisError
 from bmvis.model.tree import Buffer, Parameter
 from bmvis.overviews.cards import Card
 from bmvis.overviews.own_columns import link_in
@@ -47,7 +47,7 @@ def tree_nodes(page: Page, anchor: str) -> list[Node]:
 def error_nodes(error: BmvisError) -> list[Node]:
     """Return a box that replaces what could not be drawn."""
     lines = [error.message, error.hint, error.detail]
-    title = _node("admonitionTitle", [text_node(summary.NOT_DRAWN)])
+    title = _node("admonitionTitle", [text_node(NOT_DRAWN)])
     return [_node("admonition", [title, *(_paragraph(text_node(line)) for line in lines if line)], kind="error")]
 
 

@@ -21,8 +21,6 @@ FactKind = Literal[
     "count", "active", "trainable", "delta", "uninitialized", "storage", "bytes", "call", "matches", "note"
 ]
 
-NOT_DRAWN = "This model could not be drawn."
-"""The title of the box that replaces a tree."""
 NO_PARAMETERS = "no parameters"
 
 

@@ -15,7 +15,6 @@ module: `bmvis.child.allowed_objects` checks it between the import and the call.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -23,10 +22,11 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import InvalidReferenceError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.reference import Reference
 
 EVERYTHING = "*"
-_WILDCARD = re.compile(r"[*?\[]")
+_WILDCARD = lazy_regex(r"[*?\[]")
 
 
 class AllowEntry(msgspec.Struct, frozen=True):

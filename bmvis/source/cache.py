@@ -228,6 +228,6 @@ def _name(asked: tuple[object, ...]) -> str:
 
 
 def _environment() -> str:
-    from bmvis.source.environment import environment_digest  # only failures depend on it, and it compiles long patterns
+    from bmvis.source.environment import environment_digest  # only failures depend on it
 
     return environment_digest()

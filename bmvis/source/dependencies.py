@@ -10,7 +10,6 @@ does not make a model out of date, but a manual edit does.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
 from collections import defaultdict
@@ -20,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from bmvis.errors import BmvisError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.source import fingerprint, syntax
 from bmvis.source.pyproject import read_project
 from bmvis.untrusted.file_names import utf8
@@ -31,7 +31,7 @@ FOLDERS = ":"
 """The `of` of an entry dependency that covers only the folders that the table sets. It is not a valid name."""
 ARGUMENTS = ":arguments"
 """The `of` of an entry dependency that covers the default arguments of all factories."""
-_UNLISTED = re.compile(
+_UNLISTED = lazy_regex(
     r"__pycache__|\.git|\.cache|\..*_cache|\.ipynb_checkpoints|\.doctrees|\.coverage.*|\.DS_Store|\..*sw[a-p]|\.#.*|\.nfs.*"
 )
 """Bytecode, caches of tools, and files that editors and file systems leave in folders."""
@@ -259,7 +259,7 @@ def _entry(dependency: Dependency) -> str:
 
 
 def _variable(dependency: Dependency) -> str:
-    from bmvis.source.environment import variable_digest  # few models read variables, and it compiles long patterns
+    from bmvis.source.environment import variable_digest  # few models read variables
 
     return variable_digest(dependency.path)
 

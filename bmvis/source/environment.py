@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping
 
+from bmvis.lazy_regex import lazy_regex
 from bmvis.source.fingerprint import of_bytes
 
-OF_TERMINALS = re.compile(
+OF_TERMINALS = lazy_regex(
     r"_|SHLVL|OLDPWD|TERM|COLORTERM|COLUMNS|LINES|WINDOW|WINDOWID|STY|SSH_(TTY|CONNECTION|CLIENT|AUTH_SOCK)|GPG_TTY"
     r"|XDG_SESSION_ID|VTE_VERSION|(I?TERM|TMUX|KONSOLE|GNOME_TERMINAL|WEZTERM|KITTY|ALACRITTY|VSCODE)(_.*)?"
     r"|PYTEST_CURRENT_TEST"
 )
 """Environment variables in which the terminals of one user differ, and one that pytest sets for each test."""
 
-OF_BMVIS = re.compile(r"BMVIS_\w*|TMPDIR|TEMP|TMP|PYTHON(SAFEPATH|UNBUFFERED|UTF8)|PYTORCH_NVML_BASED_CUDA_CHECK")
+OF_BMVIS = lazy_regex(r"BMVIS_\w*|TMPDIR|TEMP|TMP|PYTHON(SAFEPATH|UNBUFFERED|UTF8)|PYTORCH_NVML_BASED_CUDA_CHECK")
 """Environment variables that bmvis sets itself in a worker."""
 
-OF_MACHINES = re.compile(r"HOME|USER|LOGNAME|PATH|PWD|SHELL|HOSTNAME|LANG|LANGUAGE|LC_\w+|XDG_\w+|CI|GIT\w+")
+OF_MACHINES = lazy_regex(r"HOME|USER|LOGNAME|PATH|PWD|SHELL|HOSTNAME|LANG|LANGUAGE|LC_\w+|XDG_\w+|CI|GIT\w+")
 """Environment variables that differ between machines. They do not count if a library reads them."""
 
-_OF_RUNS = re.compile(
+_OF_RUNS = lazy_regex(
     r"(CI|GITHUB|RUNNER|ACTIONS|GITLAB|CIRCLE|TRAVIS|BUILDKITE|JENKINS|BUILD|READTHEDOCS|PRE_COMMIT|MAKE|M?FLAGS|VIRTUAL_ENV"
     r"|CONDA|UV|TOX|NOX|POETRY|PDM|HATCH|PIP|SPHINX|DOCUTILS|SOURCE_DATE_EPOCH|NODE|NPM|DEBIAN|SYSTEMD|INVOCATION_ID"
     r"|JOURNAL_STREAM|HOSTTYPE|MAIL|EDITOR|VISUAL|PAGER|LESS\w*|LS_COLORS|DISPLAY|DBUS|WAYLAND|NO_COLOR|FORCE_COLOR"

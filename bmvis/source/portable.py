@@ -13,24 +13,38 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
 from bmvis.errors import BmvisError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.model.tree import Model, Module, Problem
 from bmvis.source.pyproject import project_folder
 from bmvis.untrusted.file_names import readable, utf8
 from bmvis.worker.folder_name import NAME_PATTERN
 from bmvis.worker.protocol import Failed
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
+_ADDRESS = lazy_regex(r" at 0x[0-9a-fA-F]{6,}")
 _START = r"(?:(?<![\w/.~-])|(?<=file://)|(?<=[\s'\"=]-[A-Z])|(?<![\w/.~:-])/+)"
 """A path does not start in the middle of another path, but after `file://` and options such as `-I`. It can start with
 more than one slash."""
 _INSIDE = rf"{_START}(?:[A-Za-z]:)?[\\/][^\s'\":]*?[\\/]"
-_INSTALLED = re.compile(rf"{_INSIDE}(?:site|dist)-packages[\\/]")
-_LIBRARY = re.compile(rf"{_INSIDE}lib[\\/]python3\.\d+[\\/]")
+
+
+class _Folder(NamedTuple):
+    """A known folder in texts. Its pattern is compiled for a text that has its sign: most have no path of any."""
+
+    sign: str
+    """A part of each text that the pattern matches."""
+    pattern: str
+    short: str
+    """What replaces the match."""
+
+
+_INSTALLED = _Folder("-packages", rf"{_INSIDE}(?:site|dist)-packages[\\/]", "")
+_LIBRARY = _Folder("python3.", rf"{_INSIDE}lib[\\/]python3\.\d+[\\/]", "")
 
 
 def portable_text(text: str, cwd: Path) -> str:
@@ -41,8 +55,9 @@ def portable_text(text: str, cwd: Path) -> str:
         cwd: a folder of the project.
     """
     text = readable(text)
-    for pattern, short in _folders(cwd):
-        text = pattern.sub(short, text)
+    for folder in _folders(cwd):
+        if folder.sign in text:
+            text = re.sub(folder.pattern, folder.short, text)
     return _ADDRESS.sub(" at 0x…", text)
 
 
@@ -96,14 +111,14 @@ def _portable_module(module: Module, cwd: Path) -> Module:
 
 
 @lru_cache(maxsize=8)
-def _folders(cwd: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return a pattern for each known folder and its replacement; inner folders come first."""
+def _folders(cwd: Path) -> tuple[_Folder, ...]:
+    """Return the known folders; inner folders come first."""
     project, temporary = project_folder(cwd), Path(tempfile.gettempdir())
     return (
         *_patterns(temporary, "<tmp>/", "<tmp>", rf"[\\/]{NAME_PATTERN}"),
         *_patterns(project, "", "."),
-        (_INSTALLED, ""),
-        (_LIBRARY, ""),
+        _INSTALLED,
+        _LIBRARY,
         *_patterns(Path(__file__).parents[1], "bmvis/", "bmvis"),
         *_patterns(Path(sys.prefix), "<python>/", "<python>"),
         *_patterns(Path(sys.base_prefix), "<python>/", "<python>"),
@@ -112,13 +127,13 @@ def _folders(cwd: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
     )
 
 
-def _patterns(folder: Path, inside: str, itself: str, below: str = "") -> Iterator[tuple[re.Pattern[str], str]]:
+def _patterns(folder: Path, inside: str, itself: str, below: str = "") -> Iterator[_Folder]:
     if not folder.is_absolute() or folder == folder.parent:
         return
     for spelled in _spellings(str(folder), os.path.realpath(folder)):
         escaped = re.escape(spelled) + below
-        yield re.compile(rf"{_START}{escaped}[\\/]"), inside
-        yield re.compile(rf"{_START}{escaped}(?![\w.-])"), itself
+        yield _Folder(spelled, rf"{_START}{escaped}[\\/]", inside)
+        yield _Folder(spelled, rf"{_START}{escaped}(?![\w.-])", itself)
 
 
 def _spellings(*folders: str) -> Iterable[str]:

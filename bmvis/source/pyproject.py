@@ -12,16 +12,16 @@ import msgspec
 
 from bmvis.comparison.ignored import NOTHING, Ignored, parse_ignored
 from bmvis.errors import ProjectError, did_you_mean, nearest, similar
+from bmvis.lazy_regex import lazy_regex
 from bmvis.options.definitions import Device
-from bmvis.overviews.own_columns import column_text
 from bmvis.reference import Reference
 from bmvis.source.default_arguments import Defaults, matching, read_defaults
 from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern, read_pattern
 from bmvis.source.settings_table import settings_of_table
 from bmvis.untrusted.toml_text import parse_toml
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_NAME = lazy_regex(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+_RESERVED = lazy_regex(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 class _BmvisTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +100,8 @@ class Project(msgspec.Struct, frozen=True):
     @property
     def own_columns(self) -> dict[str, dict[str, str]]:
         """Return the columns that the models set for tables, by name and by reference."""
+        from bmvis.overviews.own_columns import column_text  # only tables need columns
+
         found: dict[str, dict[str, str]] = {}
         for name, model in self.models.items():
             columns = {column: column_text(value) for column, value in model.columns.items()}

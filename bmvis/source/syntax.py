@@ -18,19 +18,20 @@ from pathlib import Path
 
 import msgspec
 
+from bmvis.lazy_regex import lazy_regex
 from bmvis.model.tree import Model
 from bmvis.source import fingerprint
 from bmvis.untrusted.regular_file import read_regular
 from bmvis.worker.protocol import Built, Dependency, Listed
 
 MAX_BYTES = 5_000_000
-_PLAIN_INSPECT = re.compile(
+_PLAIN_INSPECT = lazy_regex(
     rb"\bimport inspect[ \t]*$|\binspect\.(signature|Signature|Parameter|isclass|isfunction|ismethod|isabstract)\b"
     rb"|\bfrom inspect import (signature|Signature|Parameter|isclass|isfunction|ismethod|isabstract)[ \t]*$",
     re.MULTILINE,
 )
 """Uses of `inspect` that see no text and no line numbers."""
-_SEES_TEXT = re.compile(
+_SEES_TEXT = lazy_regex(
     rb"\b(inspect|linecache|traceback|tokenize|pydoc|doctest|dis|marshal|dill|cloudpickle|settrace|setprofile|exc_info"
     rb"|currentframe|_getframe|_current_frames|findsource|get_source|get_code|get_data|source_to_code|meta_path"
     rb"|path_hooks|SourceFileLoader|SourceLoader|stack_info|findCaller|format_exc|addaudithook|showwarning|formatwarning"
@@ -40,14 +41,14 @@ _SEES_TEXT = re.compile(
     rb"|__code__|__traceback__|__loader__|lineno|line_number|getsource|getframe|getcomments|with_traceback",
 )
 """Names by which code can see its own text, line numbers or frames."""
-_SEES_DOCSTRINGS = re.compile(
+_SEES_DOCSTRINGS = lazy_regex(
     rb"__doc__|doc_?string|getdoc|docopt|json_?schema|__dict__|__prepare__|metaclass|\btype\.__new__|\(type\)"
     rb"|\b(vars|dir|globals|locals|getmembers)\b|\b(ply|yacc|sly)\b"
     rb"|\b(click|typer|fire|tyro|plac|clize|argh|cyclopts|jsonargparse|simple_parsing)\b",
     re.IGNORECASE,
 )
 """Names by which code, or a library that makes command lines or grammars of docstrings, can see docstrings."""
-_LINE = re.compile(r"\bline:? ?\d|\.py\b", re.IGNORECASE)
+_LINE = lazy_regex(r"\bline:? ?\d|\.py\b", re.IGNORECASE)
 _ENCODINGS = frozenset({"utf-8", "utf-8-sig", "ascii", "us-ascii", "iso-8859-1"})
 _WITH_DOCSTRINGS, _WITHOUT_DOCSTRINGS = "d", "s"
 """The first character of a digest."""

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-_COMMAND = re.compile(r"##(?=\[|vso\[|teamcity\[)")
-_COLONS = re.compile(r"(?m)^(\s*):(?=:)")
+from bmvis.lazy_regex import lazy_regex
+
+_COMMAND = lazy_regex(r"##(?=\[|vso\[|teamcity\[)")
+_COLONS = lazy_regex(r"(?m)^(\s*):(?=:)")
 
 
 def one_line(text: str) -> str:

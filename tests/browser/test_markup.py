@@ -7,7 +7,7 @@ from nu import check, needs_nu, of_bmvis
 from trees import page
 
 from bmvis.errors import BmvisError
-from bmvis.render.html.tree import error_box
+from bmvis.render.html.error_box import error_box
 
 PAGE = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Trees</title></head><body>{}</body></html>'
 HEADING = "<h1>Trees</h1>"

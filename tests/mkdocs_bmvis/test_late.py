@@ -37,3 +37,17 @@ def test_build_without_changed_models_imports_only_what_draws_trees(tmp_path, ho
     assert "bmvis-tree" in site.joinpath("site", "tree", "index.html").read_text()
     assert ("bmvis.view.layout" in again.report["modules"]) == (host == "zensical")  # MkDocs keeps the drawn HTML
     assert [name for name in HEAVY if name in again.report["modules"]] == []
+
+
+def test_failed_model_of_the_last_build_imports_nothing_that_draws(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text(
+        '# Start\n\n<model-structure factory="zoo:missing"></model-structure>\n'
+    )
+    (tmp_path / "zoo.py").write_text("")
+    (tmp_path / "mkdocs.yml").write_text("site_name: Models\nplugins: [bmvis: {path: [.]}]\n")
+    first, again = (build("mkdocs", tmp_path, own_imports=True) for _ in range(2))
+    assert "has no 'missing'" in first.log
+    assert "has no 'missing'" in again.log
+    drawing = ("bmvis.view.page", "bmvis.overviews.entries", "bmvis.render.summary", "bmvis.worker.client")
+    assert [name for name in drawing if name in again.report["modules"]] == []

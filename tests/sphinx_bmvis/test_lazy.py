@@ -9,6 +9,7 @@ import pytest
 from sphinx_bmvis import lazy
 
 HEAVY = ("bmvis.view.layout", "bmvis.render.html.tree", "bmvis.source.source", "bmvis.worker.client")
+DRAWING = ("bmvis.view.page", "bmvis.overviews.entries", "bmvis.render.summary", "bmvis.worker.client")
 CONF = """
 import sys
 
@@ -21,9 +22,9 @@ def setup(app):
 """
 
 
-def imported(site) -> set[str]:
+def imported(site, *options) -> set[str]:
     """Return what a build imports."""
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", str(site.folder), str(site.folder / "_build")]
+    command = [sys.executable, "-m", "sphinx", "-q", *options, str(site.folder), str(site.folder / "_build")]
     subprocess.run(command, check=True, cwd=site.folder, env=os.environ)
     return set(site.folder.joinpath("modules.txt").read_text().splitlines())
 
@@ -34,10 +35,20 @@ def test_build_without_changes_imports_nothing_that_builds_or_draws(make_site):
     )
     with site.folder.joinpath("conf.py").open("a", encoding="utf-8") as conf:
         conf.write(CONF)
-    assert set(HEAVY) <= imported(site)
-    again = imported(site)
+    assert set(HEAVY) <= imported(site, "-W")
+    again = imported(site, "-W")
     assert "sphinx_bmvis.lazy" in again
     assert [name for name in HEAVY if name in again] == []
+
+
+def test_failed_model_of_the_last_build_imports_nothing_that_draws(make_site):
+    site = make_site({"index.rst": "Start\n=====\n\n.. model-structure:: zoo:missing\n"})
+    with site.folder.joinpath("conf.py").open("a", encoding="utf-8") as conf:
+        conf.write(CONF)
+    imported(site)
+    again = imported(site)
+    assert "bmvis.source.source" in again
+    assert [name for name in DRAWING if name in again] == []
 
 
 @pytest.mark.parametrize(

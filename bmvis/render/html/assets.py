@@ -19,6 +19,7 @@ from html import escape
 from importlib.resources import files as package_files
 from pathlib import Path
 
+from bmvis.lazy_regex import lazy_regex
 from bmvis.render.html.markup import Markup, join, tag
 
 SCRIPT = "bmvis/static/bmvis.js"
@@ -38,7 +39,7 @@ STATIC = PACKAGE / "static"
 _ROOT = ".bmvis.bmvis.bmvis", r".bmvis:not(#\/):not(#\/)"
 """The root of a tree in the stylesheets, and a selector of the same elements that is stronger than a theme's rules with
 an id. No element has the id `/`."""
-_UNUSED = re.compile(r"^[ \t]*(?://.*\n|\n)?", re.MULTILINE)
+_UNUSED = lazy_regex(r"^[ \t]*(?://.*\n|\n)?", re.MULTILINE)
 """Parts of a script that are removed: indentation, empty lines, and lines that are a comment."""
 
 

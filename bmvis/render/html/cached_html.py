@@ -5,7 +5,7 @@ A page may show wrong text then, as it may from a wrong model in the cache, but 
 
 from __future__ import annotations
 
-import re
+from bmvis.lazy_regex import lazy_regex
 
 _NAMES = (
     "a|autoref|b|caption|code|data|dd|desc|details|div|dl|dt|figcaption|figure|g|i|li|mark|p|path|pre|rect|section|small"
@@ -18,8 +18,8 @@ _ATTRIBUTES = (
 _VALUE = r'"[^"<>]*"'
 _LINK = r'"(?:https?://|[#.]|[\w.%~-]+(?:/|\.html))[^"<>]*"'
 """The URL of another page, of a row, or of a website. Another scheme could run a script."""
-_OWN = re.compile(rf"</(?:{_NAMES})>|<(?:{_NAMES})(?: (?:(?:{_ATTRIBUTES})={_VALUE}|href={_LINK}))*/?>")
-_FORBIDDEN = re.compile(r"[<>\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_OWN = lazy_regex(rf"</(?:{_NAMES})>|<(?:{_NAMES})(?: (?:(?:{_ATTRIBUTES})={_VALUE}|href={_LINK}))*/?>")
+_FORBIDDEN = lazy_regex(r"[<>\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """The rest of a tag, and controls, which delimit placeholders in Python-Markdown."""
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from bmvis.errors import BmvisError
+from bmvis.errors import NOT_DRAWN, BmvisError
 from bmvis.overviews.cards import Card, grouped, own_column_names
 from bmvis.overviews.entries import Entry
 from bmvis.overviews.gallery_options import GalleryOptions
@@ -122,5 +122,5 @@ def _breakable(name: str) -> Markup:
 
 
 def _error(error: BmvisError, location: str) -> Markup:
-    texts = [tag("strong", summary.NOT_DRAWN), error.message, error.hint, tag("small", location) if location else ""]
+    texts = [tag("strong", NOT_DRAWN), error.message, error.hint, tag("small", location) if location else ""]
     return tag("div", *(tag("p", text) for text in texts if text))

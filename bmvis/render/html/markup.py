@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
 
-_DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+from bmvis.lazy_regex import lazy_regex
+
+_DIRECTION = lazy_regex(r"[\u202a-\u202e\u2066-\u2069]")
 """Embeddings, overrides and isolates, and their ends: https://www.unicode.org/reports/tr9/."""
 
 

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Set
 from functools import cache
 from typing import NamedTuple
 
+from bmvis.lazy_regex import lazy_regex
+
 _ROOT = ".bmvis.bmvis.bmvis"
 """The selector of a tree in `bmvis/static/style/`."""
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_SPACE = re.compile(r"\s+")
-_NO_SPACE = re.compile(r" ?([;,>{}]) ?|(?<=:) ")
+_COMMENT = lazy_regex(r"/\*.*?\*/", re.DOTALL)
+_SPACE = lazy_regex(r"\s+")
+_NO_SPACE = lazy_regex(r" ?([;,>{}]) ?|(?<=:) ")
 """Separators that need no space around them. A space before a colon separates two selectors."""
-_INNERMOST = re.compile(r"\([^()]*\)")
-_CLASS = re.compile(r"\bbmvis-[\w-]+")
-_CLASS_SELECTOR = re.compile(r"\.(bmvis-[\w-]+)")
+_INNERMOST = lazy_regex(r"\([^()]*\)")
+_CLASS = lazy_regex(r"\bbmvis-[\w-]+")
+_CLASS_SELECTOR = lazy_regex(r"\.(bmvis-[\w-]+)")
 
 
 class _Rule(NamedTuple):

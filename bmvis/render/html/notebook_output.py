@@ -13,6 +13,7 @@ import zlib
 from functools import cache
 from typing import Any
 
+from bmvis.lazy_regex import lazy_regex
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join, tag
 from bmvis.render.html.nested_rules import classes_in, nested_rules
@@ -23,8 +24,8 @@ _TOOLS, _NARROW = ("tools",), ("errors",)
 has them as far as its tree needs them without the script, and complete, but compressed, for the script to add."""
 _SCHEMES = {"bmvis-on-dark", "bmvis-on-light"}
 """The classes that the script of another output gives to all trees of the page."""
-_PICTURE = re.compile(r"<svg.*?</svg>", re.DOTALL)
-_ASSETS = re.compile(r"<(style|script)[^>]*>/\* (?:bmvis \*/|The trees of bmvis).*?</\1>", re.DOTALL)
+_PICTURE = lazy_regex(r"<svg.*?</svg>", re.DOTALL)
+_ASSETS = lazy_regex(r"<(style|script)[^>]*>/\* (?:bmvis \*/|The trees of bmvis).*?</\1>", re.DOTALL)
 """Also the whole stylesheet, which the Markdown extension writes into the output of a cell that calls it."""
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from bmvis.errors import BmvisError
 from bmvis.model.tree import Model, Module
 from bmvis.render import row_counts, summary
 from bmvis.render.html import members
@@ -96,26 +95,6 @@ def _tree_classes(rows: Sequence[Row]) -> str:
     column = next((name for most, name in COLUMNS if width > most), "")
     size = " bmvis-few" if len(rows) <= FEW_ROWS else " bmvis-long" if len(rows) > LONG_TREE else ""
     return f"bmvis-tree{size}{column}"
-
-
-def error_box(error: BmvisError, location: str = "") -> Markup:
-    """Return a box that replaces a tree that could not be drawn.
-
-    Args:
-        error: the reason.
-        location: the location of the tree in the sources.
-    """
-    return tag(
-        "div",
-        tag("p", tag("strong", summary.NOT_DRAWN)),
-        tag("p", error.message),
-        tag("p", error.hint) if error.hint else None,
-        tag("pre", error.detail, tabindex=0) if error.detail else None,
-        tag("p", tag("small", location)) if location else None,
-        class_="bmvis bmvis-error",
-        dir="ltr",
-        role="note",
-    )
 
 
 def row_id(anchor: str, path: str) -> str:

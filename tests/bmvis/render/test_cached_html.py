@@ -17,8 +17,9 @@ from bmvis.overviews.table import RowResult, make_table
 from bmvis.overviews.table_options import TableOptions
 from bmvis.render.html.cached_html import is_own
 from bmvis.render.html.cards import to_cards
+from bmvis.render.html.error_box import error_box
 from bmvis.render.html.table import to_html_table
-from bmvis.render.html.tree import error_box, to_html
+from bmvis.render.html.tree import to_html
 from bmvis.view.layout import layout
 
 MODEL = net(layer("a", call=CALL), layer("b", tensor("weight", 4, 4, trainable=False)), call=CALL)
