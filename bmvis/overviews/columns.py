@@ -52,7 +52,7 @@ def _number(number: int, is_minimum: bool = False) -> Value:
 
 def _size(source: ColumnSource) -> Value:
     size = source.page.totals.stored_bytes
-    return Value(f"{size:,} bytes", size)
+    return Value(f"{size:,} bytes", size, bool(source.page.uninitialized))
 
 
 def _parameters(source: ColumnSource) -> Value:
@@ -60,7 +60,9 @@ def _parameters(source: ColumnSource) -> Value:
 
 
 def _trainable(source: ColumnSource) -> Value:
-    return Value() if source.page.is_checkpoint else _number(source.page.totals.trainable)
+    return (
+        Value() if source.page.is_checkpoint else _number(source.page.totals.trainable, bool(source.page.uninitialized))
+    )
 
 
 def _active(source: ColumnSource) -> Value:

@@ -74,28 +74,40 @@ def _read_value(part: str, line: str) -> tuple[str, str]:
 def expand(
     entries: Sequence[Entry], find_all: Callable[[str], Iterable[str]]
 ) -> Iterator[Entry | tuple[Entry, BmvisError]]:
-    """Yield an entry for each model, without duplicates.
+    """Yield an entry for each line, and for each model that a pattern finds and no line names.
+
+    Lines can name a model several times, such as once for each of its weights. Equal lines are one.
 
     Args:
         entries: the lines of the gallery.
         find_all: returns the references of all models that a pattern matches.
 
     Yields:
-        An entry for each distinct reference with its inputs, or a pattern's entry with the error that `find_all`
-        raised.
+        An entry, or a pattern's entry with the error that `find_all` raised.
     """
-    seen: set[tuple[str, str]] = set()
+    seen: set[Entry | tuple[str, str]] = {
+        (entry.reference, _inputs(entry)) for entry in entries if not is_pattern(entry.reference)
+    }
     for entry in entries:
+        if not is_pattern(entry.reference):
+            if (line := msgspec.structs.replace(entry, location="")) not in seen:
+                seen.add(line)
+                yield entry
+            continue
         try:
-            found = find_all(entry.reference) if is_pattern(entry.reference) else [entry.reference]
+            found = list(find_all(entry.reference))
         except BmvisError as error:
             yield entry, error
             continue
         for reference in found:
-            if (key := (reference, dict(entry.values).get("inputs", ""))) not in seen:
+            if (key := (reference, _inputs(entry))) not in seen:
                 seen.add(key)
-                title = entry.title if reference == entry.reference else _title_of(reference, entry.reference)
+                title = _title_of(reference, entry.reference)
                 yield msgspec.structs.replace(entry, reference=reference, title=title)
+
+
+def _inputs(entry: Entry) -> str:
+    return dict(entry.values).get("inputs", "")
 
 
 def _title_of(reference: str, pattern: str) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 10_000_000
 _LINK = lazy_regex(r"(?:\[(?P<text>[^\[\]]+)\]\()?(?P<url>https?://[^\s()<>]+)(?(text)\))")
+_NO_VALUE = frozenset(("-", "--", "\N{EN DASH}", "\N{EM DASH}", "n/a"))
+"""Texts, in lower case, of a cell that has no value."""
 Rows = Mapping[str, Mapping[str, str]]
 """For each model, by reference, name or title, the values of its columns."""
 
@@ -93,7 +95,8 @@ def own_values(entry: Entry, sources: Sequence[Rows]) -> dict[str, str]:
     for rows in sources:
         for key in _keys(entry):
             found |= rows.get(key, {})
-    return found | {name: value for name, value in entry.values if name != "inputs"}
+    found |= {name: value for name, value in entry.values if name != "inputs"}
+    return {name: "" if value.strip().casefold() in _NO_VALUE else value for name, value in found.items()}
 
 
 def with_own_columns(entry: Entry, sources: Sequence[Rows]) -> Entry:

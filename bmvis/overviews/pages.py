@@ -44,7 +44,8 @@ def model_pages(
     found = list(expand(tuple(entries), find_all))
     known = [entry for entry in found if isinstance(entry, Entry)]
     names = page_names(known)
-    pages = tuple(PlannedPage(f"{folder}/{names[entry.reference]}", entry) for entry in known)
+    first = {entry.reference: entry for entry in reversed(known)}
+    pages = tuple(PlannedPage(f"{folder}/{name}", first[reference]) for reference, name in names.items())
     return PlannedPages(folder, pages, len(known) == len(found))
 
 
@@ -63,6 +64,8 @@ def page_names(entries: Iterable[Entry]) -> dict[str, str]:
     names: dict[str, str] = {}
     taken = {"index", "readme"}  # the page of a folder
     for entry in entries:
+        if entry.reference in names:
+            continue  # another line about the same model, which has one page
         has_arguments = "(" in entry.reference
         text = (entry.title.lower() if has_arguments else "") or entry.reference.replace(":", ".")
         stem = re.sub(r"[^\w.]+", "-", text).strip("-.")[:120] or "model"

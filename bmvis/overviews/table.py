@@ -21,7 +21,10 @@ from bmvis.view.layout import layout
 from bmvis.view.page import Page
 
 _LAYOUT = Options(depth=1)
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,2})?)\s*%?(?:\s*(?:±|\+/-)\s*[\d.]+\s*%?)?", re.IGNORECASE
+)
+"""A number, optionally in percent, and with a deviation: `76.1 ± 0.2`."""
 MINIMUM = "≥ "
 """Before a number that is a lower bound."""
 
@@ -184,8 +187,8 @@ def _own_value(text: str) -> Value:
     shown, href = link_in(text)
     if href:
         return Value(shown, href=href)
-    number = text.replace(",", "").removesuffix("%").strip()
-    return Value(text, float(number)) if _NUMBER.fullmatch(number) else Value(text)
+    number = _NUMBER.fullmatch(text.replace(",", "").replace("\N{MINUS SIGN}", "-").strip())
+    return Value(text, float(number[1])) if number else Value(text)
 
 
 def _order(values: Sequence[dict[str, Value]], sorting: Sorting) -> list[int]:

@@ -14,7 +14,7 @@ from bmvis.options.definitions import Options
 from bmvis.overviews.cards import THUMBNAIL, arranged, figure_problems, make_card, ordered
 from bmvis.overviews.entries import Entry, expand, read_entries
 from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
-from bmvis.overviews.pages import markdown_escaped, page_names
+from bmvis.overviews.pages import PlannedPage, markdown_escaped, model_pages, page_names
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.map import to_thumbnail
 from bmvis.render.html.tree import to_html
@@ -45,6 +45,21 @@ def test_pattern_expands_once_and_keeps_its_tags():
         Entry("zoo:bert", "BERT"),
         Entry("zoo:gpt", tags=("text",)),
     ]
+
+
+def test_lines_have_priority_over_patterns():
+    lines = (Entry("zoo:*", tags=("text",)), Entry("zoo:bert", "BERT"))
+    assert list(expand(lines, lambda _: ["zoo:bert", "zoo:gpt"])) == [
+        Entry("zoo:gpt", tags=("text",)),
+        Entry("zoo:bert", "BERT"),
+    ]
+
+
+def test_lines_can_name_a_model_several_times():
+    lines = (Entry("zoo:bert", "BERT"), Entry("zoo:bert", "BERT, second weights"), Entry("zoo:bert", "BERT"))
+    assert list(expand(lines, lambda _: [])) == list(lines[:2])
+    [page] = model_pages("index", "zoo", lines, lambda _: []).pages
+    assert page == PlannedPage("zoo/zoo.bert", lines[0])
 
 
 SMALL = Model((Module("", 0, "Small"), linear("a", 1, 2, 2)))

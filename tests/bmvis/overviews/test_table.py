@@ -4,7 +4,7 @@ import pytest
 from trees import bert, linear
 
 from bmvis.errors import FactoryError, OptionError
-from bmvis.model.tree import Model, Module
+from bmvis.model.tree import Model, Module, Parameter
 from bmvis.options.definitions import Options
 from bmvis.overviews.entries import Entry, read_entries
 from bmvis.overviews.own_columns import read_rows, row_problems
@@ -72,6 +72,29 @@ def test_units_never_round_a_number_to_nothing(lines, heading, shown):
 def test_rows_are_sorted_and_those_without_a_value_are_last(sort, names):
     lines = "zoo:net_20 | | | accuracy=80\nzoo:failing\nzoo:net_3 | | | accuracy=9e1\nzoo:net_100 | | | accuracy=7.5"
     assert [row.entry.shown for row in table(lines, sort=sort).rows] == names
+
+
+@pytest.mark.parametrize(
+    ("values", "order"),
+    [
+        (("76.1 ± 0.2", "9", "80.5%", "101 +/- 3"), [3, 2, 0, 1]),
+        (("2", "n/a", "10", "-"), [2, 0, 1, 3]),
+        (("—", "\N{MINUS SIGN}3", "1,000", "N/A"), [2, 1, 0, 3]),
+        (("2020-01-02", "3/4", "5", "7"), [0, 1, 2, 3]),
+    ],
+    ids=["deviation", "unknown", "signs", "text"],
+)
+def test_own_numbers_are_sorted_as_numbers(values, order):
+    made = table("\n".join(f"zoo:net_{n} | | | Top-1={value}" for n, value in enumerate(values)), sort="Top-1")
+    assert [int(row.entry.shown[-1]) for row in made.rows] == order
+    assert [row.cells[-1].text for row in made.rows if row.cells[-1].text.lower() in ("-", "—", "n/a")] == []
+
+
+def test_uninitialized_parameters_make_all_their_numbers_minimums():
+    lazy = Module("lazy", 1, "LazyLinear", parameters=(Parameter("weight", None, "float32", 0, 0),))
+    result = RowResult(Entry("zoo:net"), Model((Module("", 0, "Net"), linear("a", 1, 2, 2), lazy)))
+    made = make_table([result], parse_table_options({"columns": "parameters,trainable,size"}))
+    assert texts(made) == [["≥ 6", "≥ 6", "≥ 24"]]
 
 
 def test_rows_are_grouped_by_the_first_tag_and_sorted_in_their_group():
