@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-import msgspec
-
 from bmvis import humanize
 from bmvis.model.tree import Buffer, Module, Parameter, Tensor, is_sparse
 
@@ -24,6 +22,8 @@ _HANDLED = {
     "persistent",
 }
 _DERIVED = {"device", "tied_by", "change", "count", "stored_bytes"}
+_OTHERS = tuple(name for name in Parameter.__struct_fields__ if name not in _HANDLED | _DERIVED)
+"""All other fields, so that a new field of `Parameter` is never ignored."""
 
 
 class ChangedFact(NamedTuple):
@@ -140,10 +140,9 @@ def facts_of(old: Tensor, new: Tensor, key: Callable[[str], str]) -> Iterator[Ch
 
 
 def _others(old: Parameter, new: Parameter) -> Iterator[ChangedFact]:
-    """Yield the changes of all other fields, so that a new field of `Parameter` is never ignored."""
-    for field in (field.name for field in msgspec.structs.fields(Parameter)):
+    for field in _OTHERS:
         was, is_now = getattr(old, field), getattr(new, field)
-        if field not in _HANDLED | _DERIVED and was != is_now:
+        if was != is_now:
             impact: Impact = "training" if field == "groups" else "numerics"
             yield ChangedFact(
                 f"{field} {_value(was)} → {_value(is_now)}", impact, True, _value(was), _value(is_now), field

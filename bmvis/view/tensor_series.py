@@ -100,8 +100,7 @@ def _is_special(parameter: Parameter) -> bool:
 
 def _facts(parameter: Parameter) -> tuple[Any, ...]:
     """Return all but the name and sizes."""
-    fields = msgspec.structs.fields(parameter)
-    return tuple(getattr(parameter, field.name) for field in fields if field.name not in _SIZES)
+    return tuple(getattr(parameter, name) for name in parameter.__struct_fields__ if name not in _SIZES)
 
 
 def _number(name: str) -> re.Match[str] | None:
@@ -120,7 +119,7 @@ def _merge(members: Sequence[Parameter]) -> Parameter:
     sides = list(zip(*[member.shape or () for member in members], strict=True))
     highest = list(zip(*[greatest(member) or member.shape or () for member in members], strict=True))
     least, most = tuple(map(min, sides)), tuple(map(max, highest))
-    facts = {field.name: getattr(first, field.name) for field in msgspec.structs.fields(first)} | {"name": name}
+    facts = {field: getattr(first, field) for field in first.__struct_fields__} | {"name": name}
     if least == most:
         return type(first)(**facts)
     return RangedParameter(**{**facts, "shape": least, "most": most})
