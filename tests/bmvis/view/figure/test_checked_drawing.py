@@ -336,10 +336,14 @@ def test_a_figure_that_cannot_be_drawn_is_replaced_by_the_next() -> None:
     assert draw_deepest([]) is None
 
 
+SEED = 1414
+"""The first seed whose figure cannot be drawn. If a better layout draws it, a search finds the next one."""
+
+
 @cache
 def impossible() -> Figure:
     """Return a figure with more crossing values than the layout separates."""
-    for seed in range(5000):
+    for seed in (SEED, *range(5000)):
         figure = framed(_random(seed))
         if draw(figure) is None:
             return figure
