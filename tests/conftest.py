@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import sys
 import tempfile
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
+        if "torch" in sys.modules:  # the threads of its kernels wait busily for each other, and models here are small
+            sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest applies `-m`
