@@ -1,6 +1,5 @@
 """A browser that reads pages from memory and from built sites, without a network."""
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -84,21 +83,12 @@ class Tab:
 
     def open_site(self, folder: Path, path: str = "index.html") -> None:
         """Open a page of a built site over http."""
-
-        def answer(route) -> None:
-            asked = re.split("[?#]", route.request.url.removeprefix(ORIGIN))[0].lstrip("/")
-            file = folder / (asked or "index.html")
-            if file.is_file():
-                route.fulfill(path=file)
-            else:
-                route.fulfill(status=204 if asked == "favicon.ico" else 404)
-
-        self.page.route("**/*", answer)
+        self._server.show_site(folder)
         self.page.goto(f"{ORIGIN}/{path}")
 
     def open_html(self, html: str) -> None:
         """Show a page that needs no other files, without a content security policy."""
-        self.page.route("**/*", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
+        self._server.show(html, policy="")
         self.page.goto(ORIGIN)
 
     def open_trees(self, html: str, fragment: str = "", *, load: bool = True) -> None:
@@ -109,7 +99,7 @@ class Tab:
             fragment: that of the URL.
             load: whether to load the second script before a reader needs it, so that actions need no waiting.
         """
-        self._server.page = PLAIN.format(html)
+        self._server.show(PLAIN.format(html))
         self.page.goto(f"{ORIGIN}/{fragment}")
         if load:
             self.page.evaluate(LOAD)
