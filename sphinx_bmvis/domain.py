@@ -41,7 +41,7 @@ class BmvisDomain(Domain):
 
     name = DOMAIN
     label = "Models"
-    data_version = 10
+    data_version = 11
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -70,6 +70,7 @@ class BmvisDomain(Domain):
         "failed": {},
         "branches": {},
         "code": "",
+        "path": (),
     }
 
     def __init__(self, env: BuildEnvironment) -> None:

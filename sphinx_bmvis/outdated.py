@@ -16,7 +16,7 @@ from bmvis.source.dependencies import CurrentValues, with_written_files
 from bmvis.source.digest_memo import DigestMemo
 from bmvis.untrusted.log_text import one_line
 from sphinx_bmvis.domain import BmvisDomain, domain_of
-from sphinx_bmvis.settings import open_digests
+from sphinx_bmvis.settings import model_path, open_digests
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,9 @@ def outdated_pages(
 
     A model that failed is asked for again in each build, but its page is read and written only if the answer changes.
     """
-    domain = domain_of(env)
-    outdated = dict(_outdated(domain, open_digests(app)))
+    domain, path = domain_of(env), model_path(app)
+    outdated = dict(_outdated(domain, open_digests(app), path))
+    domain.data["path"] = path  # not at the end of the build: extensions can add folders while pages are read
     for page, reason in outdated.items():
         logger.verbose("%s: a model is out of date, %s has changed", page, one_line(reason))
     return outdated.keys() | domain.pages_with([key for key in domain.failed_keys() if is_pattern(key.reference)])
@@ -47,10 +48,11 @@ def record_written_files(domain: BmvisDomain, digests: DigestMemo) -> None:
     domain.data["code"] = digests.of_bmvis()
 
 
-def _outdated(domain: BmvisDomain, digests: DigestMemo) -> Iterator[tuple[str, str]]:
+def _outdated(domain: BmvisDomain, digests: DigestMemo, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield each outdated page, with the dependency that changed."""
-    if domain.data["code"] != digests.of_bmvis():
-        yield from ((page, "bmvis itself") for page in domain.requests)
+    is_same_code = domain.data["code"] == digests.of_bmvis()
+    if not is_same_code or domain.data["path"] != path:
+        yield from ((page, "sys.path" if is_same_code else "bmvis itself") for page in domain.requests)
         return
     now = CurrentValues(digests.of_installed)
     changed = {key: now.first_change(dependencies) for key, dependencies in domain.data["dependencies"].items()}

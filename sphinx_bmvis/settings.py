@@ -107,11 +107,10 @@ def _open_source(app: Sphinx) -> Source:
     """Open the `Source` of a build. Factory references can use all packages that conf.py can import."""
     from bmvis.source.source import Source
 
-    config, folder = app.config, conf_folder(app)
-    path = (*map(str, config.bmvis_path), *(_of_version(entry, app.confdir, folder) for entry in _project_path()))
+    config = app.config
     return Source(
-        folder,
-        path=path,
+        conf_folder(app),
+        path=model_path(app),
         python=config.bmvis_python,
         timeout=config.bmvis_timeout,
         memory=config.bmvis_memory,
@@ -121,6 +120,13 @@ def _open_source(app: Sphinx) -> Source:
         snapshots=Path(config.bmvis_snapshots) if config.bmvis_snapshots else None,
         session=preview_session(),
     )
+
+
+def model_path(app: Sphinx) -> tuple[str, ...]:
+    """Return the folders that models are imported from: `bmvis_path`, and what conf.py has added to `sys.path`."""
+    folder = conf_folder(app)
+    added = (_of_version(entry, app.confdir, folder) for entry in _project_path())
+    return tuple(dict.fromkeys((*map(str, app.config.bmvis_path), *added)))
 
 
 def _of_version(entry: str, confdir: Path, folder: Path) -> str:

@@ -172,7 +172,9 @@ class ImportTracker:
             Dependency("modules", folder, of=self._joined(names, folder in self.path))
             for folder, names in sorted(found.items())
         ]
-        return [Dependency(one.kind, one.path, value_of(one), one.of) for one in dependencies]
+        found_here = [Dependency(one.kind, one.path, value_of(one), one.of) for one in dependencies]
+        # The process of the build knows which folders its own path adds.
+        return [*found_here, Dependency("search", "", of=self._joined(top, is_top=True))]
 
     def _joined(self, names: Iterable[str], is_top: bool) -> str:
         """Join names; those have a slash for which a folder without `__init__.py` counts, if there is no module."""

@@ -21,7 +21,7 @@ from bmvis.model.consistency import inconsistency
 from bmvis.source import dependencies as dependencies_of
 from bmvis.source import fingerprint
 from bmvis.source.cache_folder import ENTRY_SUFFIX, CacheFolder
-from bmvis.source.dependencies import ModuleFolders
+from bmvis.source.module_folders import ModuleFolders
 from bmvis.source.pyproject import project_folder
 from bmvis.source.written_files import WrittenFiles
 from bmvis.untrusted.file_names import local, utf8

@@ -22,7 +22,9 @@ from bmvis.source.cache_folder import CacheFolder
 from bmvis.source.cache_key import list_key, model_key
 from bmvis.source.default_arguments import Defaults
 from bmvis.source.digest_memo import DigestMemo
+from bmvis.source.module_folders import ModuleFolders
 from bmvis.source.portable import portable_failure
+from bmvis.source.search_path import with_search_path
 from bmvis.source.syntax import with_syntax
 from bmvis.worker.protocol import Built, Dependency, Failed, Listed, Request
 from bmvis.worker.reply_errors import answered
@@ -76,6 +78,7 @@ class Builder:
         self._session = session
         self._caches: dict[Path, Cache] = {}
         self._digests = DigestMemo(self._cache)
+        self._folders = ModuleFolders()
         self._workers: dict[tuple[object, ...], Worker] = {}
 
     def build(self, job: BuildJob) -> Built:
@@ -128,7 +131,7 @@ class Builder:
         reply = cache.get(*key) if cache else None
         if not isinstance(reply, expected | Failed):
             started = time.monotonic()
-            reply = self._worker(job).reply(request)
+            reply = with_search_path(self._worker(job).reply(request), job, self._folders)
             if isinstance(reply, Failed):
                 reply = portable_failure(reply, job.cwd)
             else:

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -21,6 +19,7 @@ import msgspec
 from bmvis.errors import BmvisError
 from bmvis.lazy_regex import lazy_regex
 from bmvis.source import fingerprint, syntax
+from bmvis.source.module_folders import ModuleFolders, modules_in
 from bmvis.source.pyproject import read_project
 from bmvis.untrusted.file_names import utf8
 from bmvis.worker.protocol import Dependency, DependencyKind
@@ -35,10 +34,8 @@ _UNLISTED = lazy_regex(
     r"__pycache__|\.git|\.cache|\..*_cache|\.ipynb_checkpoints|\.doctrees|\.coverage.*|\.DS_Store|\..*sw[a-p]|\.#.*|\.nfs.*"
 )
 """Bytecode, caches of tools, and files that editors and file systems leave in folders."""
-_MODULE_SUFFIXES = (".py", ".so", ".pyd", ".pyc")
 DependencyKey = tuple[DependencyKind, str, str]
 """A dependency without its value: its kind, path and `of`."""
-_Entries = Mapping[str, list[os.DirEntry[str]]]
 
 
 def value_of(dependency: Dependency, folders: ModuleFolders | None = None) -> str:
@@ -49,7 +46,9 @@ def value_of(dependency: Dependency, folders: ModuleFolders | None = None) -> st
         folders: the folders in which modules were found before.
     """
     if dependency.kind == "modules":
-        return _modules(dependency, (folders or ModuleFolders()).entries(dependency.path))
+        return modules_in(dependency.path, dependency.of.split(), folders or ModuleFolders())
+    if dependency.kind == "search":
+        return (folders or ModuleFolders()).on_path(dependency.of, dependency.path)
     return _VALUES[dependency.kind](dependency)
 
 
@@ -78,38 +77,6 @@ class CurrentValues:
         return next((one for one in dependencies if is_changed(one, self.of(one))), None)
 
 
-class ModuleFolders:
-    """The entries of folders in which modules are found: of many models, each folder is the same."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[int, _Entries]] = {}
-
-    def entries(self, folder: str) -> _Entries:
-        """Return the entries of a folder by the parts of their names before the first dot; none if it cannot be read.
-
-        The folder is read again if its time of change is another one, or too recent to show all changes.
-        """
-        now = time.time_ns()
-        try:
-            changed = Path(folder).stat().st_mtime_ns
-            if folder not in self._known or self._known[folder][0] != changed:
-                entries = _entries(folder)
-                if changed > now - fingerprint.TIME_RESOLUTION:
-                    return entries
-                self._known[folder] = (changed, entries)
-        except (OSError, ValueError):
-            return {}
-        return self._known[folder][1]
-
-
-def _entries(folder: str) -> _Entries:
-    found: defaultdict[str, list[os.DirEntry[str]]] = defaultdict(list)
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            found[entry.name.partition(".")[0]].append(entry)
-    return found
-
-
 def is_changed(dependency: Dependency, value: str) -> bool:
     """Return whether the current value of a dependency is another one, and for a source also the syntax tree."""
     return value != dependency.value and not (dependency.kind == "source" and syntax.is_same(dependency, value))
@@ -136,7 +103,7 @@ def file_dependencies(files: Iterable[str]) -> tuple[Dependency, ...]:
 
 def watched(dependency: Dependency) -> set[str]:
     """Return the paths that a preview server has to watch: a file, or the folder in which a file may be created."""
-    if dependency.is_written or dependency.kind in ("installed", "variable", "git"):
+    if dependency.is_written or dependency.kind in ("installed", "variable", "git", "search"):
         return set()
     path = Path(dependency.path)
     if (dependency.kind == "link" and dependency.value) or not path.exists():
@@ -220,27 +187,6 @@ def _link(dependency: Dependency) -> str:
         return utf8(os.readlink(dependency.path))  # noqa: PTH115  # twice as fast, and most paths are looked up so
     except (OSError, ValueError):
         return ""
-
-
-def _modules(dependency: Dependency, entries: _Entries) -> str:
-    """Return the files and folders in which a folder has the imported names.
-
-    A new file can shadow an installed module. A package or an extension shadows a module with the same name. A folder
-    without `__init__.py` shadows nothing, but counts for a name with a slash, of which there is no other module.
-    """
-    names = dependency.of.split()
-    there = [entry for name in {name.removesuffix("/") for name in names} for entry in entries.get(name, ())]
-    try:
-        found = [utf8(entry.name) for entry in there if _is_module(entry, f"{entry.name}/" in names)]
-    except OSError:
-        return ""
-    return " ".join(sorted(found))
-
-
-def _is_module(entry: os.DirEntry[str], is_any_folder: bool) -> bool:
-    if not entry.is_dir():
-        return entry.name.endswith(_MODULE_SUFFIXES)
-    return "." not in entry.name and (is_any_folder or Path(entry.path, "__init__.py").is_file())
 
 
 def _entry(dependency: Dependency) -> str:

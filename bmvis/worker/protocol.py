@@ -45,7 +45,19 @@ class Request(msgspec.Struct, frozen=True):
 
 
 DependencyKind = Literal[
-    "file", "source", "exists", "names", "link", "modules", "entry", "installed", "variable", "time", "mode", "git"
+    "file",
+    "source",
+    "exists",
+    "names",
+    "link",
+    "modules",
+    "search",
+    "entry",
+    "installed",
+    "variable",
+    "time",
+    "mode",
+    "git",
 ]
 
 
@@ -55,7 +67,8 @@ class Dependency(msgspec.Struct, frozen=True, array_like=True):
     kind: DependencyKind
     """`file`: its content. `source`: the content of a Python source that is imported and not read by other code.
     `exists`: a file, a folder, or nothing. `names`: the names in a folder. `link`: the target of a link. `modules`:
-    which of the imported modules a folder of `sys.path` has. `entry`: a name in pyproject.toml. `installed`: the
+    which of the imported modules a folder of `sys.path` has. `search`: which folders of `sys.path` have the imported
+    modules, relative to the folder `path`. `entry`: a name in pyproject.toml. `installed`: the
     distributions in a `site-packages` folder. `variable`: an environment variable, by its name, or all whose
     names start with a text, which has a star at its end. `time`: the modification time of a file or folder. `mode`:
     whether a file can be executed. `git`: the state of a repository with its working tree."""
@@ -63,14 +76,16 @@ class Dependency(msgspec.Struct, frozen=True, array_like=True):
     value: str = ""
     """A digest or description of the state; '' if the path does not exist."""
     of: str = ""
-    """For `source` a digest of its syntax tree, or '' if its bytes count. For `modules` the imported names, separated
-    by spaces, with a slash where any folder of this name counts. For `entry` the name of the model."""
+    """For `source` a digest of its syntax tree, or '' if its bytes count. For `modules` and `search` the imported
+    names, separated by spaces, with a slash where any folder of this name counts. For `entry` the name of the model."""
     is_written: bool = False
     """Whether the factory wrote it."""
 
     def __str__(self) -> str:
         if self.kind == "variable":
             return "the environment variables" if self.path == "*" else f"environment variable {self.path}"
+        if self.kind == "search":
+            return "the search path of Python"
         path = readable(self.path)
         if self.kind == "git":
             return f"git repository {path}"

@@ -11,7 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from pythons import TORCH_PYTHON
 from sphinx.errors import VersionRequirementError
+
+from bmvis.worker.interpreter import is_this_python
 
 
 @pytest.fixture
@@ -313,3 +316,16 @@ def test_copies_of_a_tree_on_one_page_have_ids_of_their_own(make_site):
     assert [tree["id"] for tree in page.select(".bmvis")] == ["net", "gallery-index", "net-2", "gallery-index-2"]
     ids = [element["id"] for element in page.select(".bmvis [id]")]
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.skipif(not is_this_python(TORCH_PYTHON), reason="another Python takes over no sys.path of conf.py")
+def test_another_search_path_in_conf_builds_the_page_again(make_site):
+    site = make_site({"index.rst": "T\n=\n\n.. model-structure:: net_of_path:build\n"})
+    for name, width in (("a", 3), ("b", 4)):
+        folder = site.folder.parent / name
+        folder.mkdir()
+        (folder / "net_of_path.py").write_text(f"from torch import nn\ndef build(): return nn.Linear({width}, 1)\n")
+    conf = site.folder.joinpath("conf.py").read_text()
+    for name, width in (("a", 3), ("b", 4), ("b", 4)):
+        site.write("conf.py", f"import sys\nsys.path.insert(0, {str(site.folder.parent / name)!r})\n{conf}")
+        assert f"weight:[1, {width}]" in site.build().page("index.html").get_text()
