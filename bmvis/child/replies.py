@@ -19,6 +19,7 @@ from bmvis import humanize
 from bmvis.child import builder, failure_causes, loader, memory_limit
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.errors import BmvisError, FactoryError
+from bmvis.extraction import project_code
 from bmvis.model.tree import Model
 from bmvis.reference import Reference, parse_pattern, parse_reference
 from bmvis.source.dependencies import files_in, with_changed_paths
@@ -48,6 +49,7 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
     try:
         parse = parse_pattern if request.listing else parse_reference
         reference = parse(request.reference)
+        project_code.use_sources(_project_folder(Path.cwd()))
         folders = (*project_folders(request), *_file_folder(reference))
         imports.begin(reference.module, (*request.path, *sys.path), folders)
         found = (

@@ -47,6 +47,8 @@ _STATE = frozenset(
 _WORD_ENDS = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 _LIBRARIES = ("bmvis", "torch", "transformers", "peft")
 """Packages that are libraries wherever they are installed."""
+_own_packages: frozenset[str] = frozenset()
+"""Packages of the project, which count wherever they are installed."""
 _PYTHON = os.path.join(os.path.dirname(os.__file__), "")
 """The folder of the standard library; `sysconfig` would import a module that a project can replace."""
 
@@ -57,15 +59,41 @@ def is_of_project(named: Any) -> bool:
     return type(module) is str and is_project_module(module)
 
 
+def use_sources(folder: Path) -> None:
+    """Count the packages whose sources are in a folder as code of the project, also where they are installed.
+
+    Thus a library has the same settings if it was installed by `pip install .` as if it was by `pip install -e .`. The
+    sources are in the folder itself or in `src`, as setuptools finds them:
+    https://setuptools.pypa.io/en/latest/userguide/package_discovery.html#automatic-discovery
+
+    Args:
+        folder: the folder of the project.
+    """
+    global _own_packages
+    _own_packages = frozenset((*_packages_in(folder), *_packages_in(folder / "src"))).difference(_LIBRARIES)
+    is_project_module.cache_clear()
+
+
+def _packages_in(folder: Path) -> list[str]:
+    try:
+        return [entry.name.removesuffix(".py") for entry in folder.iterdir() if _is_package(entry)]
+    except OSError:
+        return []  # there is no such folder
+
+
+def _is_package(entry: Path) -> bool:
+    return entry.suffix == ".py" or (entry / "__init__.py").is_file()
+
+
 @cache
 def is_project_module(module: str) -> bool:
     """Return whether a module of this name is of the project."""
-    file = getattr(sys.modules.get(module), "__file__", "")
-    if type(file) is not str or module in sys.builtin_module_names or module.partition(".")[0] in _LIBRARIES:
+    file, package = getattr(sys.modules.get(module), "__file__", ""), module.partition(".")[0]
+    if type(file) is not str or module in sys.builtin_module_names or package in _LIBRARIES:
         return False
     path = os.path.abspath(file)
-    is_library = not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)
-    return not is_library and not path.startswith(_PYTHON)
+    is_installed = not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)
+    return not path.startswith(_PYTHON) if not is_installed else package in _own_packages
 
 
 def is_state(name: str) -> bool:
