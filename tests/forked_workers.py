@@ -29,12 +29,13 @@ _SPACE = 100_000
 _READ_BY_IMPORTS = ("PYTHON", "TORCH", "PYTORCH", "CUDA", "OMP", "MKL", "KMP", "OPENBLAS", "LD_")
 """Starts of the names of variables that Python and torch read when they start."""
 _START = """\
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("forked_workers", sys.argv[1])
-sys.modules["forked_workers"] = forked_workers = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(forked_workers)
+import sys, types
+sys.modules["forked_workers"] = forked_workers = types.ModuleType("forked_workers")
+with open(sys.argv[1], encoding="utf-8") as source:
+    exec(compile(source.read(), "<forked_workers>", "exec"), vars(forked_workers))
 forked_workers.serve(int(sys.argv[2]))
 """
+"""The module has no file, so that bmvis does not take its code for code of the project."""
 _DAEMON_IMPORT = "from bmvis.worker.daemon import main\n"
 _before: dict[str, Any] = {}
 """`sys.path` and the names of modules in the nursery, after the import of torch."""
