@@ -319,7 +319,7 @@ def sizes(shape: Sequence[Any] | None) -> Dims | None:
     """Return a shape as numbers; None if they are not known."""
     try:
         return None if shape is None else tuple(map(int, shape))
-    except (RuntimeError, TypeError):
+    except (RuntimeError, TypeError, AttributeError):  # the last one: the lengths of a jagged tensor
         return None
 
 

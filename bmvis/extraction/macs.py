@@ -22,7 +22,7 @@ Formula = Callable[..., int]
 
 _PRODUCT = re.compile(
     r"mm(_|$)|mv(_|$)|matmul|conv(?!ert|olution_overrideable)|linear(?!_backward)|lstm|gru|rnn|attention|attn|"
-    r"trilinear|(^|_)dot|(^|_)ger(_|$)|(^|_)addr|einsum|cdist|fft|linalg|(^|_)lu_(?!$)|cholesky|triangular_solve|svd"
+    r"trilinear|(^|_)dot|(^|_)ger(_|$)|(^|_)addr|einsum|cdist|fft|linalg|(^|_)lu_(?!$)|cholesky|triangular_solve|svd|geqrf|ormqr|orgqr"
 )
 """Names of `aten` operations that need more than one step for each element of their result."""
 _INTERPOLATION = re.compile(r"upsample|interpolat|grid_sampler")

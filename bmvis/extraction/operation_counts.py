@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -40,6 +40,8 @@ class _Kind(NamedTuple):
 def _kind(operation: Any) -> _Kind:
     formula = macs.formula_of(operation)
     uncounted = "" if formula else macs.uncounted_name(operation)
+    if getattr(getattr(operation, "_overloadpacket", None), "_qualified_op_name", "") in _SIZE_QUERIES:
+        return _Kind(operation, None, "", is_size_query=True)
     if isinstance(operation, HigherOrderOperator) or operation is torch.ops.prim.device.default:
         return _Kind(operation, formula, uncounted)
     key = torch._C.DispatchKey.CompositeImplicitAutograd
@@ -48,8 +50,7 @@ def _kind(operation: Any) -> _Kind:
         operation,
         formula,
         uncounted,
-        operation._overloadpacket._qualified_op_name in _SIZE_QUERIES,
-        is_composite and formula is None,
+        is_composite=is_composite and formula is None,
     )
 
 
@@ -73,11 +74,33 @@ class OperationCounts(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
         kind = self._kinds.get(id(func)) or self._kinds.setdefault(id(func), _kind(func))
         if kind.is_size_query:
             return NotImplemented
-        if kind.is_composite:
+        if any(map(_is_jagged, types)):
+            with _PartsOfNested(self):
+                result = func(*args, **kwargs)
+            self._count(kind._replace(formula=None, uncounted=""), args, kwargs, result)
+            return result
+        if kind.is_composite and not _has_nested(args):
             with self:
                 return func.decompose(*args, **kwargs)
+        if kind.formula and _has_nested(args):
+            kind = kind._replace(formula=None, uncounted=func._overloadpacket._qualified_op_name)
         result = meta_kernels.run(func, args, kwargs)
         self._count(kind, args, kwargs, result)
+        return result
+
+    def part(self, mode: TorchDispatchMode, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operation on the values of a nested tensor, and add its costs. The model has no such operation."""
+        kind = self._kinds.get(id(func)) or self._kinds.setdefault(id(func), _kind(func))
+        is_nested = _has_nested(args)
+        if kind.is_composite and not is_nested:
+            with mode:
+                return func.decompose(*args, **kwargs)
+        result = func(*args, **kwargs)
+        formula = None if is_nested else kind.formula
+        counted = formula(*args, out=_main(result), **kwargs) if formula else 0
+        with torch._C.DisableTorchFunction():
+            missed = func._overloadpacket._qualified_op_name if kind.formula and is_nested else kind.uncounted
+            self.recorder.computed(counted, 0, missed)
         return result
 
     def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -99,7 +122,7 @@ class OperationCounts(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
 
     def _count(self, kind: _Kind, args: Any, kwargs: dict[str, Any], result: Any) -> None:
         formula = kind.formula
-        out = result[0] if isinstance(result, tuple | list) and result and formula else result
+        out = _main(result) if formula else result
         named = {name: value for name, value in kwargs.items() if name != "out"}
         counted = formula(*args, out=out, **named) if formula else 0
         given = tensors_in((args, *kwargs.values()) if kwargs else args)
@@ -109,6 +132,36 @@ class OperationCounts(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
             self.recorder.used(given)
             if self.recorder.dataflow:
                 self.recorder.dataflow.observe(kind.operation, args, kwargs, given, made)
+
+
+class _PartsOfNested(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+    """Counts the operations on the values of a jagged tensor, which run inside the operations on the tensor."""
+
+    supports_higher_order_operators = True
+
+    def __init__(self, counts: OperationCounts) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._counts = counts
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if any(map(_is_jagged, types)):
+            return NotImplemented
+        return self._counts.part(self, func, args, kwargs or {})
+
+
+def _main(result: Any) -> Any:
+    """Return the result of an operation, or the first one of several."""
+    return result[0] if isinstance(result, tuple | list) and result else result
+
+
+def _is_jagged(cls: type) -> bool:
+    return cls.__module__ == "torch.nested._internal.nested_tensor"
+
+
+def _has_nested(args: Iterable[Any]) -> bool:
+    return any(tensor.is_nested for tensor in tensors_in(args))
 
 
 def _new_bytes(made: Sequence[torch.Tensor], given: Sequence[torch.Tensor]) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import _disable_current_modes
 
 from bmvis.extraction import introspection
 from bmvis.model.call import Output
@@ -28,8 +29,30 @@ Located = tuple[NamePath, torch.Tensor]
 
 def read_outputs(output: Any) -> tuple[Output, ...]:
     """Return the tensors of an output. Those in dictionaries, named tuples and data classes have a name."""
-    found = islice(named_tensors(output), MAX_OUTPUTS)
-    return tuple(Output(name, tuple(map(int, tensor.shape))) for name, tensor in found)
+    return tuple(_output(name, tensor) for name, tensor in islice(named_tensors(output), MAX_OUTPUTS))
+
+
+def _output(name: str, tensor: torch.Tensor) -> Output:
+    if not tensor.is_nested:
+        return Output(name, tuple(map(int, tensor.shape)))
+    sides = list(zip(*_part_sizes(tensor), strict=True))
+    if not sides:
+        return Output(name, None)
+    least, most = tuple(map(min, sides)), tuple(map(max, sides))
+    return Output(name, least, most if most != least else ())
+
+
+def _part_sizes(tensor: Any) -> list[list[int]]:
+    """Return the sizes of a nested tensor with those of each part; none on the meta device, which has no lengths."""
+    with _disable_current_modes():
+        if tensor.layout is not torch.jagged:
+            parts = tensor._nested_tensor_size().tolist()
+            return [[len(parts), *part] for part in parts]
+        ends = tensor.offsets()
+        if ends.is_meta:
+            return []
+        lengths = ends.diff() if tensor.lengths() is None else tensor.lengths()
+        return [[side if type(side) is int else length for side in tensor.shape] for length in lengths.tolist()]
 
 
 def named_tensors(output: Any) -> Iterator[tuple[str, torch.Tensor]]:

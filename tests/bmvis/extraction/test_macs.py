@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bmvis.extraction import macs
 from bmvis.extraction.forward import make_tensors, trace_call
 from bmvis.extraction.modules import capture_live
-from bmvis.model.call import Call
+from bmvis.model.call import Call, Output
 from bmvis.options.inputs import parse_inputs
 
 IDS = "input_ids: int64[1, 8]"
@@ -242,6 +242,41 @@ def test_element_wise_layers_have_no_macs(layer: type[nn.Module], device: str) -
         assert (call.macs, call.uncounted) == (0, ())
 
 
+class Ragged(nn.Module):
+    """Applies a layer to a nested tensor of three and five rows."""
+
+    def __init__(self, layout: torch.layout, function: Callable[[torch.Tensor], torch.Tensor] = torch.relu) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 4)
+        self.layout, self.function = layout, function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(self.layer(torch.nested.nested_tensor([x[0, :3], x[1, :5]], layout=self.layout)))
+
+
+def heads(x: torch.Tensor) -> torch.Tensor:
+    split = x.unflatten(-1, (2, 2)).transpose(1, 2)
+    return functional.scaled_dot_product_attention(split, split, split)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("layout", "function", "device", "output", "counted", "missed"),
+    [
+        (torch.jagged, torch.relu, "cpu", Output("", (2, 3, 4), (2, 5, 4)), 8 * 6 * 4, ()),
+        (torch.jagged, torch.relu, "meta", Output("", None), 8 * 6 * 4, ()),
+        (torch.jagged, heads, "cpu", Output("", (2, 2, 3, 2), (2, 2, 5, 2)), 8 * 6 * 4, ("aten::matmul",)),
+        (torch.strided, torch.relu, "cpu", Output("", (2, 3, 4), (2, 5, 4)), 0, ("aten::linear",)),
+    ],
+    ids=["jagged", "jagged on meta", "jagged attention", "strided"],
+)
+def test_calls_with_nested_tensors_are_recorded(layout, function, device, output, counted, missed):
+    with torch.device(device):
+        live, x = capture_live(Ragged(layout, function)), torch.zeros(2, 7, 6)
+        call = trace_call(live, [x], {}, dataflow=True).root.call
+    assert (call.outputs, call.macs, call.uncounted) == ((output,), counted, missed)
+
+
 @pytest.mark.parametrize(
     ("operation", "name"),
     [
@@ -253,6 +288,8 @@ def test_element_wise_layers_have_no_macs(layer: type[nn.Module], device: str) -
         (torch.ops.aten.linalg_inv_ex.default, "aten::linalg_inv_ex"),
         (torch.ops.aten._linalg_svd.default, "aten::_linalg_svd"),
         (torch.ops.aten._fft_c2c.default, "aten::_fft_c2c"),
+        (torch.ops.aten.geqrf.default, "aten::geqrf"),
+        (torch.ops.aten.ormqr.default, "aten::ormqr"),
     ],
 )
 def test_operations_without_a_formula_have_a_name_if_they_are_products(operation: object, name: str) -> None:
