@@ -56,10 +56,11 @@ def _places_of_experts(tree: Model, modules: Sequence[nn.Module]) -> Iterator[in
 
 
 def _are_experts(name: str, type_: str, module: nn.Module) -> bool:
+    if name != "experts" and not type_.endswith(("Experts", "NaiveMoe", "ExpertGLU")):
+        return False
     if _is_container(module):
         return name == "experts"
-    is_named = name == "experts" or type_.endswith(("Experts", "NaiveMoe", "ExpertGLU"))
-    return is_named and any(tensor.dim() > 1 for _, tensor in introspection.parameters(module))
+    return any(tensor.dim() > 1 for _, tensor in introspection.parameters(module))
 
 
 def _is_container(module: nn.Module) -> bool:

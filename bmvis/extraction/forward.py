@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from bmvis.extraction import introspection
+from bmvis.extraction.attribute_kinds import AttributeKinds
 from bmvis.extraction.call_recorder import Recorder, Seen
 from bmvis.extraction.dataflow import DataflowRecorder
 from bmvis.extraction.dataflow_graph import record_inputs, to_dataflow
@@ -131,9 +132,10 @@ def _form(tensor: torch.Tensor) -> tuple[object, ...]:
 
 def _with_unregistered(live: LiveModel, tree: Model, recorder: Recorder) -> Model:
     """Return the tree with notes on unregistered modules, and whether the call ran them."""
-    named_modules = zip(tree.paths, live.modules, strict=True)
+    named_modules = list(zip(tree.paths, live.modules, strict=True))
+    kinds = map(AttributeKinds().read, live.modules)  # the call can have changed attributes
     tensors = (tensor for module in live.modules for _, tensor in introspection.tensors(module))
-    unregistered = [found for found in find_unregistered(named_modules, tensors) if found.modules]
+    unregistered = [found for found in find_unregistered(named_modules, kinds, tensors) if found.modules]
     known = {id(module) for found in unregistered for module in found.modules}
     known.update(map(id, live.modules))
     outside_modules = [module for key, module in recorder.outside_modules.items() if key not in known]

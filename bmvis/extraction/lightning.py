@@ -9,7 +9,7 @@ only the names that its bytecode assigns are compared with the attributes that t
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from types import FunctionType
 
 from torch import nn
@@ -21,18 +21,15 @@ _HOOKS = ("configure_model", "configure_sharded_model")
 _LIBRARIES = ("lightning", "pytorch_lightning")
 
 
-def missing_layers(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[str]:
+def missing_layers(modules: Sequence[tuple[str, nn.Module]]) -> Iterator[str]:
     """Yield a note for each Lightning module whose hook assigns attributes that are not set yet.
 
     Args:
         modules: pairs of path and module.
     """
-    known: dict[type, bool] = {}
-    for path, module in modules:
-        cls = type(module)
-        if cls not in known:
-            known[cls] = _is_lightning(cls)
-        if not known[cls]:
+    classes = {cls for cls in {type(module) for _, module in modules} if _is_lightning(cls)}
+    for path, module in modules if classes else ():
+        if type(module) not in classes:
             continue
         for hook in _HOOKS:
             missing = [name for name in _assigned(type(module), hook) if not _is_set(module, name)]

@@ -12,7 +12,7 @@ from bmvis.extraction import introspection
 from bmvis.extraction.adapters import Deltas
 from bmvis.extraction.class_names import ClassNames
 from bmvis.extraction.extra_repr import ExtraReprReader
-from bmvis.extraction.packed_parameters import may_be_packed
+from bmvis.extraction.packed_parameters import has_codebooks, may_be_packed
 from bmvis.extraction.settings import SettingsReader
 from bmvis.extraction.state_code import StateCodeReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
@@ -49,6 +49,7 @@ class ModuleReader:
         shared_with: str | None,
         parameters: introspection.Tensors,
         buffers: introspection.Tensors,
+        kind: int,
     ) -> Module:
         """Return the record of a module. The arguments are those of a `ModuleOccurrence`; call it in preorder."""
         type_, package, qualname = self.class_names.read(module, path)
@@ -65,8 +66,8 @@ class ModuleReader:
             shared_with=shared_with,
             settings=None
             if shared_with is not None
-            else self.settings.read(module, extra_repr, depth, self.extra_reprs.whole),
-            state_code=self.state_codes.read(module),
+            else self.settings.read(module, kind, extra_repr, depth, self.extra_reprs.whole),
+            state_code=self.state_codes.read(module, kind),
         )
 
     def _parameters(
@@ -89,13 +90,12 @@ class ModuleReader:
             key = (name, parameter.shape, parameter.dtype, parameter.requires_grad, parameter.device)
         except RuntimeError:  # a nested tensor has no `shape`
             return self._one(self._described(name, path, parameter, module))
-        if may_be_packed(parameter, module):
-            return self._one(self._described(name, path, parameter, module))
         record = self.plain.get(key)
-        if record is None:
-            record = self._one(self._described(name, path, parameter, module))
-            if not record.quantization:
-                self.plain[key] = record
+        if record is not None and not has_codebooks(module):
+            return record  # the other reasons to be packed are a part of the key
+        record = self._one(self._described(name, path, parameter, module))
+        if not (record.quantization or may_be_packed(parameter, module)):
+            self.plain[key] = record
         return record
 
     def _described(self, name: str, path: str, parameter: torch.Tensor, module: nn.Module) -> Parameter:

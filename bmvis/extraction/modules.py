@@ -13,6 +13,8 @@ from bmvis.errors import FactoryError
 from bmvis.extraction import introspection, unregistered
 from bmvis.extraction.active_parameters import active_parameters
 from bmvis.extraction.adapters import find_deltas
+from bmvis.extraction.adapters.base import NamedModules
+from bmvis.extraction.attribute_kinds import AttributeKinds
 from bmvis.extraction.class_names import ClassNames
 from bmvis.extraction.configurations import find_configurations
 from bmvis.extraction.keras_layers import KerasLayers
@@ -40,6 +42,8 @@ class ModuleOccurrence(NamedTuple):
     """Path of the first occurrence if the module is shared; None for the first one."""
     parameters: introspection.Tensors
     buffers: introspection.Tensors
+    kind: int
+    """The number of the module from `AttributeKinds`."""
 
 
 class LiveModel(NamedTuple):
@@ -95,8 +99,9 @@ def capture_live(model: nn.Module) -> LiveModel:
         raise TypeError(f"expected a torch.nn.Module, got {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
         occurrences = list(walk(model))
+        kinds = (found.kind for found in occurrences if found.shared_with is None)
         tensors = (tensor for found in occurrences for _, tensor in (*found.parameters, *found.buffers))
-        hidden = list(find_unregistered(_named_modules(occurrences), tensors))
+        hidden = list(find_unregistered(_named_modules(occurrences), kinds, tensors))
         modules = with_unregistered(_read_modules(occurrences), hidden)
         notes = (
             *map(unregistered.note, hidden),
@@ -107,16 +112,24 @@ def capture_live(model: nn.Module) -> LiveModel:
             modules=modules,
             device=_device(occurrences),
             notes=notes,
-            configurations=find_configurations(module for _, module in _named_modules(occurrences)),
+            configurations=find_configurations(_distinct(occurrences)),
             versions=find_versions({module.package for module in modules}),
         )
         active = active_parameters(tree, [found.module for found in occurrences])
         return LiveModel(msgspec.structs.replace(tree, active=active) if active else tree, occurrences)
 
 
+def _distinct(occurrences: Sequence[ModuleOccurrence]) -> list[nn.Module]:
+    """Return the first module of each kind: the others have the same values."""
+    found: dict[int, nn.Module] = {}
+    for occurrence in occurrences:
+        found.setdefault(occurrence.kind, occurrence.module)
+    return list(found.values())
+
+
 def _read_modules(occurrences: list[ModuleOccurrence]) -> tuple[Module, ...]:
     """Return the tree's modules. The reader's tables are as large as the tree, and are freed on return."""
-    deltas, names = find_deltas(list(_named_modules(occurrences))), ClassNames(_named_modules(occurrences))
+    deltas, names = find_deltas(_named_modules(occurrences)), ClassNames(_named_modules(occurrences))
     parameters = ((found.path, found.parameters) for found in occurrences)
     buffers = ((found.path, found.buffers) for found in occurrences)
     reader = ModuleReader(deltas, TiedWeights(parameters, buffers), names)
@@ -139,10 +152,11 @@ def with_unregistered(modules: tuple[Module, ...], hidden: Sequence[Unregistered
 
 def _contents_text(found: Unregistered) -> str:
     """Return what decides the behavior of unregistered modules and tensors as text, without their devices."""
-    reader = ModuleReader({}, TiedWeights((), ()), ClassNames(()))
+    reader, kinds = ModuleReader({}, TiedWeights((), ()), ClassNames(())), AttributeKinds()
     texts: list[object] = [(tuple(tensor.shape), str(tensor.dtype)) for tensor in found.tensors]
     for module in found.modules:
-        read = reader.module(0, "", "", module, None, introspection.parameters(module), introspection.buffers(module))
+        own = introspection.parameters(module), introspection.buffers(module)
+        read = reader.module(0, "", "", module, None, *own, kinds.read(module))
         parameters = [(one.name, one.shape, one.dtype, one.trainable) for one in read.parameters]
         buffers = [(one.name, one.shape, one.dtype) for one in read.buffers]
         texts.append((read.import_path, read.extra_repr, read.settings, parameters, buffers))
@@ -156,7 +170,7 @@ def walk(root: nn.Module) -> Iterator[ModuleOccurrence]:
     own stack because `Module.named_modules` recurses, and fails on a model with a thousand levels.
     """
     first_met: dict[int, str] = {}
-    layers = KerasLayers()
+    layers, kinds = KerasLayers(), AttributeKinds()
     pending = [(0, "", "", root)]
     while pending:
         depth, name, path, module = pending.pop()
@@ -166,10 +180,10 @@ def walk(root: nn.Module) -> Iterator[ModuleOccurrence]:
             raise _invalid(path, module, error) from error
         first = first_met.get(id(module))
         if first is not None:
-            yield ModuleOccurrence(depth, name, path, module, first, parameters, buffers)
+            yield ModuleOccurrence(depth, name, path, module, first, parameters, buffers, kinds.read(module))
             continue
         first_met[id(module)] = path
-        yield ModuleOccurrence(depth, name, path, module, None, parameters, buffers)
+        yield ModuleOccurrence(depth, name, path, module, None, parameters, buffers, kinds.read(module))
         if children:
             pending += [(depth + 1, n, child_path(path, n), child) for n, child in reversed(children)]
 
@@ -182,9 +196,9 @@ def _invalid(path: str, module: nn.Module, error: introspection.InvalidModuleErr
     )
 
 
-def _named_modules(occurrences: list[ModuleOccurrence]) -> Iterator[tuple[str, nn.Module]]:
-    """Return each module with the path of its first occurrence."""
-    return ((found.path, found.module) for found in occurrences if found.shared_with is None)
+def _named_modules(occurrences: list[ModuleOccurrence]) -> NamedModules:
+    """Return each module with the path of its first occurrence. The list is as large as the tree: do not keep it."""
+    return [(found.path, found.module) for found in occurrences if found.shared_with is None]
 
 
 def _device(occurrences: list[ModuleOccurrence]) -> str:

@@ -34,8 +34,13 @@ def may_be_packed(parameter: torch.Tensor, module: nn.Module) -> bool:
         not parameter.dtype.is_floating_point
         or parameter.shape[:1] == (0,)
         or parameter.dtype is _FP4
-        or introspection.has_entry(module, "_parameters", "codebooks")
+        or has_codebooks(module)
     )
+
+
+def has_codebooks(module: nn.Module) -> bool:
+    """Return whether the parameters of a module may be entries of codebooks: see `_aqlm`."""
+    return introspection.has_entry(module, "_parameters", "codebooks")
 
 
 def logical(parameter: torch.Tensor, module: nn.Module) -> Logical | None:

@@ -8,13 +8,13 @@ property and no other code of a module runs. Not recorded are private attributes
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from types import BuiltinFunctionType, FunctionType
+from types import FunctionType
 from typing import Any, NamedTuple
 
-import torch
 from torch import nn
 
 from bmvis.extraction import introspection
+from bmvis.extraction.attribute_kinds import HASHED, keys
 from bmvis.extraction.class_settings import class_settings
 from bmvis.extraction.config_objects import adapter_configs, is_config
 from bmvis.extraction.setting_values import callable_text, entries, text_of
@@ -82,8 +82,6 @@ _DERIVED: Mapping[type, frozenset[str]] = {
 _QUANTIZED = ("torch.ao.nn.quantized", "torch.nn.quantized")
 _LAZY = "torch.nn.modules.lazy."
 """What a lazy module registers until it is called: its tensors show that."""
-_HASHED = frozenset((bool, int, float, str, type(None), torch.dtype, FunctionType, BuiltinFunctionType))
-"""Types whose values can be looked up, without code of the value."""
 
 
 _Entry = tuple[str, str, str | None]
@@ -117,34 +115,42 @@ class SettingsReader:
         self._arguments: dict[str, dict[str, str | None]] = {}
         self._texts: dict[Hashable, list[_Entry]] = {}
         self._distinct: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._kinds: dict[tuple[int, str, str], dict[str, str] | None] = {}
+        """Settings by the kind of a module, and the text of its `extra_repr()` with the digest of a truncated one."""
         self._modes: list[bool] = []
         """Whether each module from the root to the last one is in training mode."""
 
-    def read(self, module: nn.Module, extra_repr: str, depth: int, whole: str = "") -> dict[str, str] | None:
+    def read(self, module: nn.Module, kind: int, extra_repr: str, depth: int, whole: str = "") -> dict[str, str] | None:
         """Return the settings of a module; None if there are none.
 
         Call it for the modules in preorder: the mode of a module is a setting if it differs from that of the parent.
 
         Args:
             module: the module.
+            kind: its number from `AttributeKinds`.
             extra_repr: the result of its `extra_repr()`; what it shows is left out.
             depth: the number of levels below the root.
             whole: if `extra_repr` is truncated, its length and digest.
         """
+        key = (kind, extra_repr, whole)
+        if key not in self._kinds:
+            self._kinds[key] = self._without_mode(module, extra_repr, whole)
+        found = self._kinds[key]
+        modes = self._modes
+        del modes[depth:]
+        above = modes[-1] if modes else None
+        mode = object.__getattribute__(module, "__dict__").get("training", above) is not False
+        modes.append(mode)
+        return found if above is None or above is mode else self._one({**(found or {}), MODE: str(mode)})
+
+    def _without_mode(self, module: nn.Module, extra_repr: str, whole: str) -> dict[str, str] | None:
         slots = object.__getattribute__(module, "__dict__")
         found = self._plain(type(module), slots, extra_repr)
         if common := self._last[type(module)].common:
             shown = self._shown(extra_repr)
             more = [(name, text) for name, text, plain in common if name not in shown or shown[name] != plain]
             found = self._one(dict(more) | (found or {}))
-        if whole:
-            found = self._one({**(found or {}), "extra_repr": whole})
-        modes = self._modes
-        del modes[depth:]
-        above = modes[-1] if modes else None
-        mode = slots.get("training", above) is not False
-        modes.append(mode)
-        return found if above is None or above is mode else self._one({**(found or {}), MODE: str(mode)})
+        return self._one({**(found or {}), "extra_repr": whole}) if whole else found
 
     def _plain(self, cls: type, slots: Mapping[str, Any], extra_repr: str) -> dict[str, str] | None:
         names = tuple(slots)
@@ -156,11 +162,7 @@ class SettingsReader:
                 return self._one(dict([*self._attributes(cls, plan, slots, extra_repr), *_hooks(slots, plan.hooks)]))
         if not plan.attributes:
             return None
-        values = [slots[name] for name in plan.attributes]
-        types = list(map(type, values))  # a part of the key, for True equals 1 and 1.0
-        if not _HASHED.issuperset(types):
-            values = _keys(values, types)
-        key = (extra_repr, *types, *values)
+        key = (extra_repr, *keys([slots[name] for name in plan.attributes]))
         if key not in plan.known:
             plan.known[key] = self._one(dict(self._attributes(cls, plan, slots, extra_repr)))
         return plan.known[key]
@@ -197,7 +199,7 @@ class SettingsReader:
                     yield name, text
 
     def _entries(self, attribute: str, value: Any) -> list[_Entry]:
-        if type(value) not in _HASHED:
+        if type(value) not in HASHED:
             return _entries(attribute, value)
         key = (attribute, type(value), value)
         if key not in self._texts:
@@ -240,21 +242,6 @@ def _common(cls: type, names: tuple[str, ...]) -> tuple[_Entry, ...]:
     """Return the settings of a class without those that attributes of its instances replace."""
     common = class_settings(cls)
     return tuple(entry for name, value in common.items() if name not in names for entry in _entries(name, value))
-
-
-def _keys(values: list[Any], types: list[type]) -> list[Any]:
-    """Return values that can be looked up, and add the types of the items of tuples to `types`.
-
-    Any other object, such as the configuration that all modules have, is looked up by its id: its text is the same as
-    long as the model is read.
-    """
-    keys = []
-    for value, kind in zip(values, tuple(types), strict=True):
-        inner = list(map(type, value)) if kind is tuple else ()
-        is_hashed = kind in _HASHED or (kind is tuple and _HASHED.issuperset(inner))
-        types += inner if is_hashed else ()
-        keys.append(value if is_hashed else id(value))
-    return keys
 
 
 def _defaults(cls: type) -> Iterator[tuple[str, str]]:

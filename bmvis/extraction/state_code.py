@@ -36,14 +36,25 @@ _KNOWN = (
 
 
 class StateCodeReader:
-    """Reads the modules of one model. Each class is read once."""
+    """Reads the modules of one model. Each class is read once, and modules with equal attributes too."""
 
     def __init__(self) -> None:
+        self._kinds: dict[int, StateCode | None] = {}
         self._classes: dict[type, StateCode] = {}
         self._seen: dict[StateCode, StateCode] = {}
 
-    def read(self, module: nn.Module) -> StateCode | None:
-        """Return the code of a module; None if only PyTorch handles its state dict."""
+    def read(self, module: nn.Module, kind: int) -> StateCode | None:
+        """Return the code of a module; None if only PyTorch handles its state dict.
+
+        Args:
+            module: the module.
+            kind: its number from `AttributeKinds`.
+        """
+        if kind not in self._kinds:
+            self._kinds[kind] = self._read(module)
+        return self._kinds[kind]
+
+    def _read(self, module: nn.Module) -> StateCode | None:
         cls = type(module)
         of_class = self._classes.get(cls)
         if of_class is None:

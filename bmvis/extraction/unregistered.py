@@ -34,6 +34,7 @@ _SLOTS = frozenset(("_modules", "_parameters", "_buffers", "_actual_script_modul
 _SEQUENCES = (list, tuple, set, frozenset, deque)
 _CONTAINERS = frozenset((*_SEQUENCES, dict, OrderedDict, defaultdict))
 _SCALARS = frozenset((bool, int, float, str, type(None)))
+_FOUND = (nn.Module, torch.Tensor)
 _LEAVES = (type, ModuleType)
 """Objects that are not searched, nor are those of torch."""
 
@@ -59,7 +60,7 @@ class Unregistered(NamedTuple):
 
 
 def find_unregistered(
-    named_modules: Iterable[tuple[str, nn.Module]], tensors: Iterable[torch.Tensor]
+    named_modules: Sequence[tuple[str, nn.Module]], kinds: Iterable[int], tensors: Iterable[torch.Tensor]
 ) -> Iterator[Unregistered]:
     """Yield each attribute that has a module or trainable tensor that is not registered.
 
@@ -67,15 +68,19 @@ def find_unregistered(
 
     Args:
         named_modules: all registered modules, with their paths.
+        kinds: the number of each module from `AttributeKinds`. Of modules with one number, the first is searched.
         tensors: all registered parameters and buffers.
     """
-    named_modules = list(named_modules)
     seen = {id(module) for _, module in named_modules}
     seen.update(map(id, tensors))
     classes: set[type] = set()
     searched: set[int] = set()
     containers: set[int] = set()
-    for owner, (path, module) in enumerate(named_modules):
+    searched_kinds: set[int] = set()
+    for owner, ((path, module), kind) in enumerate(zip(named_modules, kinds, strict=True)):
+        if kind in searched_kinds:
+            continue
+        searched_kinds.add(kind)
         attributes = list(object.__getattribute__(module, "__dict__").items())
         if type(module) not in classes:
             classes.add(type(module))
@@ -99,7 +104,7 @@ def _class_attributes(cls: type) -> list[tuple[str, Any]]:
         (name, value)
         for one in above
         for name, value in list(type.__getattribute__(one, "__dict__").items())
-        if type(value) in _CONTAINERS or isinstance(value, nn.Module | torch.Tensor)
+        if type(value) in _CONTAINERS or isinstance(value, _FOUND)
     ]
 
 
@@ -125,13 +130,14 @@ def call_note(found: Unregistered, called: Container[int]) -> str:
     return f"{found.path}: with these inputs, {ran:,} of {_counted(len(found.modules), 'module')} ran"
 
 
-def frozen_notes(named_modules: Iterable[tuple[str, nn.Module]]) -> Iterator[str]:
+def frozen_notes(named_modules: Sequence[tuple[str, nn.Module]]) -> Iterator[str]:
     """Yield a note for each outermost module of frozen TorchScript, whose weights are constants in its code.
 
     https://docs.pytorch.org/docs/stable/generated/torch.jit.freeze.html
     """
-    for path, module in named_modules:
-        if issubclass(type(module), torch.jit.ScriptModule) and introspection.attribute(module, "training") is None:
+    classes = {cls for cls in {type(module) for _, module in named_modules} if issubclass(cls, torch.jit.ScriptModule)}
+    for path, module in named_modules if classes else ():
+        if type(module) in classes and introspection.attribute(module, "training") is None:
             yield f"{path or 'the model'} is frozen TorchScript: its weights are constants, which are not counted"
 
 
@@ -155,7 +161,7 @@ def _may_contain(value: object) -> bool:
     kind = type(value)
     if kind in _SCALARS:
         return False
-    return bool(value) if kind in _CONTAINERS else isinstance(value, nn.Module | torch.Tensor) or _is_container(value)
+    return bool(value) if kind in _CONTAINERS else isinstance(value, _FOUND) or _is_container(value)
 
 
 def _is_container(value: object) -> bool:
@@ -195,7 +201,7 @@ def _look_into(
     own = {id(parameter): parameter for module in modules for _, parameter in introspection.parameters(module)}
     parameters = {key: tensor for key, tensor in (own | distinct).items() if key not in seen}
     seen.update(map(id, modules), parameters)
-    container = "" if isinstance(value, nn.Module | torch.Tensor) else a_type(value)
+    container = "" if isinstance(value, _FOUND) else a_type(value)
     count = len({id(thing) for thing in contained if isinstance(thing, nn.Module)})
     elements = sum(map(_elements, parameters.values()))
     owner, path, name = owner_path_name
@@ -205,7 +211,7 @@ def _look_into(
 
 def _things(value: Any, levels: int, containers: set[int]) -> Iterator[Any]:
     """Yield the modules and tensors in an attribute. `containers` has the ids of those that were searched before."""
-    if isinstance(value, nn.Module | torch.Tensor):
+    if isinstance(value, _FOUND):
         yield value
     elif levels and _is_searched(value, containers):
         containers.add(id(value))
