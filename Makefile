@@ -51,7 +51,7 @@ lint: .venv/dev ## Check format, style, types, the directions of imports, the wo
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/prose.py
-	PATH="$(CURDIR)/$(BIN):$$PATH" .ci/schemas
+	$(BIN)/python .ci/schemas.py
 
 format: .venv/dev ## Write the code as ruff wants it
 	$(BIN)/ruff format .
