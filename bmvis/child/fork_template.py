@@ -23,7 +23,7 @@ from bmvis.child.child_process import ChildProcess, fork
 from bmvis.child.import_effects import ProcessState
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.preload_requests import EndMessage, Wanted
-from bmvis.child.preloading import Loaded, file_states
+from bmvis.child.preloading import MANY, Loaded, file_states
 from bmvis.child.user_process import REFUSED, enter_folder, import_own_modules
 from bmvis.extraction import adapters
 from bmvis.worker import process_tree
@@ -32,6 +32,9 @@ from bmvis.worker.protocol import Job, Outcome, Request
 
 MAX_PARTS = 4
 """Maximum number of templates below one template; each is a process with further libraries in memory."""
+_MAX_SMALL = 2
+"""Maximum number of submodules in a row that the first model preloads although they import few modules. Each one costs
+a fork and scans of all modules, 0.7 s with transformers in memory; the next models take 0.02 s to import it."""
 _GRACE = 30.0
 """Seconds in addition to the timeout of a model for a template below, which imports libraries first."""
 JOBS = msgspec.msgpack.Decoder(Job)
@@ -64,7 +67,8 @@ class Template:
     """Libraries whose template refused a model, because its project has a module with the name of a preloaded one."""
     has_changed_state: bool = False
     """Whether this process has imported a module that changes what other models see."""
-    _was_built: bool = False
+    _small: int = 0
+    """Number of submodules since the last one that imported many modules."""
     _state: ProcessState | None = None
     """The state after the last import of a submodule."""
 
@@ -134,10 +138,13 @@ class Template:
         return self.not_preloadable | refused
 
     def _learn(self, note: EndMessage) -> None:
-        if not self._was_built and self.loaded.packages:
-            self._was_built = True
-        self.loaded.is_unused = not self._was_built
+        self._note_use()
         self.loaded.seen.update(note.loaded)
+
+    def _note_use(self) -> None:
+        """From now on, preload only large submodules, which two models import."""
+        if self.loaded.packages:
+            self.loaded.is_unused = False
 
     def _extend(self, wanted: Wanted) -> bool:
         """Import a submodule that a model requests of a preloaded package; return whether to build the model again."""
@@ -147,10 +154,14 @@ class Template:
             return True
         if self.loaded.packages and self._state is None:
             self._state = ProcessState(wanted.module.partition(".")[0])
+        before = len(sys.modules)
         try:
             self._import(wanted.module)
         except BaseException:  # the model process raises it too, and can report where
             self.not_preloadable.add(wanted.module)
+        self._small = self._small + 1 if len(sys.modules) - before < MANY else 0
+        if self._small == _MAX_SMALL:
+            self._note_use()
         self.has_changed_state = bool(self._state and self._state.change())
         if not self._can_fork():
             os._exit(REFUSED)  # the template above then builds the model without it
@@ -194,7 +205,7 @@ class Template:
         self.leave()
         self.parent = parent
         self.loaded = Loaded(packages=(*self.loaded.packages, module), base=self.loaded.base)
-        self.parts, self.routes, self.refusals, self._was_built, self._state = {}, {}, set(), False, None
+        self.parts, self.routes, self.refusals, self._small, self._state = {}, {}, set(), 0, None
         self.tracker.install()  # a library can read files of the project, or look for optional modules
         enter_folder(request)
         self.tracker.record.paths.set_roots(replies.project_folders(request))

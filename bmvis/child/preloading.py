@@ -23,7 +23,7 @@ from bmvis.child.preload_requests import Wanted
 from bmvis.child.tracebacks import is_library
 from bmvis.child.user_process import OWN_MODULES
 
-_MANY = 25
+MANY = 25
 """Minimum number of modules of an import that is preloaded: preloading costs two forks and a scan of all modules."""
 MAX_SECONDS = 0.5
 """CPU time in seconds after which a model process is no longer ended for preloading."""
@@ -148,13 +148,13 @@ class LibraryFinder:
     def worth_preloading(self) -> tuple[str, ...]:
         """Return the large imports of this process. Size is the number of modules, because times vary between runs."""
         starts = pairwise([*self._roots, ("", len(sys.modules))])
-        large = {name for (name, start), (_, end) in starts if end - start >= _MANY}
+        large = {name for (name, start), (_, end) in starts if end - start >= MANY}
         sizes = Counter(
             name.partition(".")[0]
             for name in sys.modules.keys() - self._loaded.modules.keys()
             if is_library(getattr(sys.modules.get(name), "__file__", None))
         )
-        packages = {name for name, count in sizes.items() if count >= _MANY and name not in self._loaded.names}
+        packages = {name for name, count in sizes.items() if count >= MANY and name not in self._loaded.names}
         return tuple(sorted(large | packages))
 
     def _folders(self) -> tuple[str, ...]:

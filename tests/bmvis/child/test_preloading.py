@@ -83,5 +83,42 @@ def test_what_calls_of_models_import_is_preloaded_for_the_second_model(tmp_path)
     assert [model.root.parameters[0].shape for model in built] == [(1, 2), (2, 3)]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux")
+@pytest.mark.parametrize(
+    ("large", "starts"),
+    [
+        pytest.param([], 4 + 1, id="all small"),
+        pytest.param([1], 6 + 1, id="one large between small ones"),
+        pytest.param([4], 4 + 2, id="a large one after small ones is preloaded for the second model"),
+    ],
+)
+def test_models_start_again_for_few_small_submodules(large, starts, tmp_path, monkeypatch):
+    """A start with transformers in memory takes longer than the import of most of its submodules.
+
+    The first model starts again for the library too.
+    """
+    from bmvis.source.source import Source
+
+    package = tmp_path / "site-packages" / "library"
+    package.mkdir(parents=True)
+    (tmp_path / "site-packages" / "library-1.0.dist-info").mkdir()
+    (package / "__init__.py").write_text("")
+    for number in range(30):
+        (package / f"part{number}.py").touch()
+    for number in range(6):
+        parts = range(30) if number in large else []
+        (package / f"late{number}.py").write_text("".join(f"import library.part{part}\n" for part in parts))
+    (tmp_path / "zoo.py").write_text(
+        "from torch import nn\nopen('starts', 'a').write('x')\nimport library\n"
+        + "".join(f"import library.late{number}\n" for number in range(6))
+        + "def net(width): return nn.Linear(width, 1)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    with Source(tmp_path, path=["."]) as source:
+        found = [source.resolve(f"zoo:net({width})").model.root.parameters[0].shape for width in (2, 3)]
+    assert found == [(1, 2), (1, 3)]
+    assert len((tmp_path / "starts").read_text()) == starts
+
+
 if __name__ == "__main__":
     main()
