@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
-from unittest import mock
 
 _SPACE = 100_000
 """Bytes for the arguments and for the environment that the system shows of a process (`/proc/PID/environ`)."""
@@ -36,6 +35,7 @@ with open(sys.argv[1], encoding="utf-8") as source:
 forked_workers.serve(int(sys.argv[2]))
 """
 """The module has no file, so that bmvis does not take its code for code of the project."""
+_FORK_HERE = "import forked_workers; forked_workers.fork_here()"
 _DAEMON_IMPORT = "from bmvis.worker.daemon import main\n"
 _before: dict[str, Any] = {}
 """`sys.path` and the names of modules in the nursery, after the import of torch."""
@@ -130,11 +130,13 @@ def _adopt_orphans(does: bool) -> None:
 @contextmanager
 def forks() -> Iterator[None]:
     """Let this process start workers and daemons as forks."""
+    from unittest import mock
+
     from bmvis.worker import daemon_client, server_process
 
     start = daemon_client._START
     assert _DAEMON_IMPORT in start
-    daemon_start = start.replace(_DAEMON_IMPORT, f"import forked_workers; forked_workers.fork_here()\n{_DAEMON_IMPORT}")
+    daemon_start = start.replace(_DAEMON_IMPORT, f"{_FORK_HERE}\n{_DAEMON_IMPORT}")
     with (
         mock.patch.object(server_process, "subprocess", _module(Popen=_popen)),
         mock.patch.object(daemon_client, "subprocess", _module(run=_run)),
@@ -206,8 +208,23 @@ def _run(command: Sequence[str], **options: Any) -> "subprocess.CompletedProcess
     return done
 
 
+def start_script(code: str, *arguments: str, cwd: Path) -> "subprocess.Popen[bytes] | _Forked":
+    """Start a process that runs code as `python -c` does, without the working directory in `sys.path`.
+
+    It has torch in memory, starts workers as forks, and writes to a pipe.
+    """
+    command = [sys.executable, "-c", code, *arguments]
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    environment = _new_environment()
+    nursery = Nursery.running()
+    if nursery is None or not nursery.fits(command, environment):
+        return subprocess.Popen(command, cwd=cwd, env=environment, **options)
+    command[2] = f"{_FORK_HERE}\n{code}"
+    return _start(nursery.ask, command, cwd=cwd, env=environment, start_new_session=True, pass_fds=(), **options)
+
+
 def fork_here() -> None:
-    """Start workers as forks of this process, which is a fork of the nursery itself: a daemon."""
+    """Start workers as forks of this process, which is a fork of the nursery itself: a daemon or a script."""
     from bmvis.worker import server_process
 
     server_process.subprocess = _module(Popen=lambda command, **options: _start(_fork, command, **options))
@@ -217,7 +234,7 @@ def serve(descriptor: int) -> None:
     """Import torch, and fork for each request, until the end of input."""
     import torch  # noqa: F401
 
-    _before.update(path=list(sys.path), modules=set(sys.modules))
+    _before.update(path=list(sys.path), modules=set(sys.modules) - {__name__})
     with socket.socket(fileno=descriptor) as channel:
         while True:
             data, descriptors, *_ = socket.recv_fds(channel, 4 * _SPACE, 16)
@@ -308,7 +325,8 @@ def _become_new(command: Sequence[str], environment: Mapping[str, str]) -> str:
     sys.argv[:] = ["-c", *arguments]
     sys.orig_argv[:] = [python, option, script, *arguments]
     sys.path[:] = _before["path"]
-    for name in sys.modules.keys() - _before["modules"]:
+    kept = _before["modules"] | ({__name__} if _FORK_HERE in script else set())
+    for name in sys.modules.keys() - kept:
         del sys.modules[name]
     tempfile.tempdir = None
     return script
