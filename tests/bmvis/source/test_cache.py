@@ -4,12 +4,11 @@ import logging
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from forked_workers import start_script
 
 from bmvis.errors import WorkerError
 from bmvis.model.tree import Model, Module
@@ -256,11 +255,13 @@ def test_concurrent_builds_share_a_cache(project):
         "with Source(Path(sys.argv[1]), path=['.'], cache=Path('.cache')) as models:\n"
         "    print(models.resolve('zoo.models:build').model.root.parameters[0].shape)"
     )
-    builds = [
-        subprocess.Popen([sys.executable, "-c", script, str(project)], stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    assert [build.communicate()[0].strip() for build in builds] == ["(2, 3)"] * 2
+    builds = [start_script(script, str(project), cwd=project.parent) for _ in range(2)]
+    printed = []
+    for build in builds:
+        with build.stdout:
+            printed.append(build.stdout.read())
+        assert build.wait() == 0
+    assert printed == [b"(2, 3)\n"] * 2
     assert shape(project) == (2, 3)
 
 
