@@ -24,6 +24,7 @@ DARK = '<!doctype html><body data-jp-theme-light="{}" style="background: {}">{}<
 STYLES = """([names, elements]) => [...document.querySelectorAll(elements)].filter((one) => one.checkVisibility())
   .flatMap((element) => [null, "::before", "::after"].map((part) => {
     const style = getComputedStyle(element, part);
+    if (part && /^(none|normal)$/.test(style.content)) return "no box";
     return [element.localName, element.className, part, ...names.map((name) => style[name])].join(" ");
   }))"""
 PROPERTIES = [
