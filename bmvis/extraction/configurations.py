@@ -73,8 +73,8 @@ def _candidates(modules: Iterable[nn.Module]) -> Iterator[tuple[str, Any, bool]]
 
     The third value is whether the class of the module is of the project.
     """
-    others: set[type] = set()
-    """Types of attributes that are no configurations."""
+    types: dict[type, bool] = {}
+    """Whether values of a type are configurations."""
     classes: dict[type, bool] = {}
     for module in modules:
         cls = type(module)
@@ -86,11 +86,10 @@ def _candidates(modules: Iterable[nn.Module]) -> Iterator[tuple[str, Any, bool]]
         is_own = classes[cls]
         if not slots.keys().isdisjoint(_USUAL):
             yield from ((name, slots[name], is_own) for name in _USUAL if name in slots)
-        unknown = {*map(type, slots.values())}.difference(others)
-        if unknown:
-            others.update(kind for kind in unknown if not is_config(kind))
-            found = [(name, value) for name, value in slots.items() if type(value) not in others]
-            yield from ((name, value, is_own) for name, value in found if type(name) is str)
+        types.update((kind, is_config(kind)) for kind in {*map(type, slots.values())}.difference(types))
+        for name, value in slots.items():
+            if types[type(value)] and type(name) is str:
+                yield name, value, is_own
 
 
 def _of_class(cls: type) -> dict[str, Any]:

@@ -74,12 +74,16 @@ class ModuleReader:
         self, path: str, module: nn.Module, parameters: introspection.Tensors, buffers: introspection.Tensors
     ) -> tuple[Parameter, ...]:
         """Return a module's parameters and packed weights. Equal modules share one tuple."""
-        records = [self._parameter(name, path, parameter, module) for name, parameter in parameters]
+        may_be_known = bool(parameters) and not has_codebooks(module)
+        records = [self._parameter(name, path, parameter, module, may_be_known) for name, parameter in parameters]
         if may_pack(module, buffers):
             records += [self._packed(name, form, device) for name, form, device in packed(module)]
         return self.rows.setdefault(tuple(map(id, records)), tuple(records)) if records else ()
 
-    def _parameter(self, name: str, path: str, parameter: torch.Tensor, module: nn.Module) -> Parameter:
+    def _parameter(
+        self, name: str, path: str, parameter: torch.Tensor, module: nn.Module, may_be_known: bool
+    ) -> Parameter:
+        """Return the record of a parameter: that of an equal one in another module if it `may_be_known`."""
         if (
             type(parameter) is not nn.Parameter
             or id(parameter) in self.distinct
@@ -91,7 +95,7 @@ class ModuleReader:
         except RuntimeError:  # a nested tensor has no `shape`
             return self._one(self._described(name, path, parameter, module))
         record = self.plain.get(key)
-        if record is not None and not has_codebooks(module):
+        if record is not None and may_be_known:
             return record  # the other reasons to be packed are a part of the key
         record = self._one(self._described(name, path, parameter, module))
         if not (record.quantization or may_be_packed(parameter, module)):

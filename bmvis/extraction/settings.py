@@ -223,16 +223,17 @@ def _entries(attribute: str, value: Any) -> list[_Entry]:
 
 def _plan(cls: type, names: tuple[str, ...]) -> _Plan:
     bases = type.mro(cls)
-    is_torch = introspection.class_module(cls).startswith("torch.nn.")
+    modules = tuple(map(introspection.class_module, bases))
+    is_torch = modules[0].startswith("torch.nn.")
     left_out = _IGNORED.union(*(found for base, found in _DERIVED.items() if base in bases))
     for library, names_of_library in _OF_LIBRARIES.items():
-        if any(introspection.class_module(base).startswith(library) for base in bases):
+        if any(module.startswith(library) for module in modules):
             left_out |= names_of_library
     left_out |= _SIZES if is_torch else frozenset()
-    if introspection.class_module(cls).startswith(_QUANTIZED):
+    if modules[0].startswith(_QUANTIZED):
         left_out |= {"scale", "zero_point"}  # they depend on the weights
     attributes = [name for name in names if type(name) is str and name[:1] != "_" and name not in left_out]
-    attributes = [] if introspection.class_module(cls).startswith("torch.jit") else attributes
+    attributes = [] if modules[0].startswith("torch.jit") else attributes
     return _Plan(
         names, tuple(attributes), tuple(slot for slot in _HOOKS if slot in names), is_torch, {}, _common(cls, names)
     )

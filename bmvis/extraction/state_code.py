@@ -21,6 +21,7 @@ MAX_HOOKS = 16
 """Maximum number of hooks of one module that are recorded by name."""
 _SAVING = ("_save_to_state_dict", "state_dict")
 _LOADING = ("_load_from_state_dict", "load_state_dict")
+_NAMES = frozenset((*_SAVING, *_LOADING, "get_extra_state", "set_extra_state", "_version"))
 _SAVING_HOOKS = ("_state_dict_hooks", "_state_dict_pre_hooks")
 _LOADING_HOOKS = ("_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
 _NORM = "torch.nn.modules.batchnorm._NormBase._load_from_state_dict"
@@ -40,6 +41,8 @@ class StateCodeReader:
 
     def __init__(self) -> None:
         self._kinds: dict[int, StateCode | None] = {}
+        self._is_torch_plain = _of_class(nn.Module) is NO_CODE and _inherited(nn.Module, "_version") == 1
+        """Whether `torch.nn.Module` has PyTorch's code, and so each class that defines none itself."""
         self._classes: dict[type, StateCode] = {}
         self._seen: dict[StateCode, StateCode] = {}
 
@@ -58,7 +61,8 @@ class StateCodeReader:
         cls = type(module)
         of_class = self._classes.get(cls)
         if of_class is None:
-            of_class = self._classes[cls] = _of_class(cls)
+            of_class = NO_CODE if self._is_torch_plain and _defines_none(cls) else _of_class(cls)
+            self._classes[cls] = of_class
         slots = object.__getattribute__(module, "__dict__")
         saving = [name for slot in _SAVING_HOOKS if slots.get(slot) for name in _hooks(slots[slot])]
         loading = [name for slot in _LOADING_HOOKS if slots.get(slot) for name in _hooks(slots[slot])]
@@ -75,6 +79,11 @@ class StateCodeReader:
             of_class.norm,
         )
         return self._seen.setdefault(found, found)
+
+
+def _defines_none(cls: type) -> bool:
+    """Return whether no base class but `torch.nn.Module` defines an attribute that the code of a class depends on."""
+    return all(base is nn.Module or _NAMES.isdisjoint(base.__dict__) for base in type.mro(cls))
 
 
 def _of_class(cls: type) -> StateCode:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -61,6 +62,7 @@ def arguments(extra_repr: str) -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=10_000)
 def normal(text: str | None) -> str | None:
     """Return a text that is equal for equal values: `2` for `(2, 2)`, which PyTorch treats alike, and `1` for `1.0`."""
     if text is None:

@@ -54,4 +54,5 @@ def parameters_below(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _is_of(cls: type, package: str) -> bool:
-    return f"{introspection.class_module(cls)}.".startswith(f"{package}.")
+    module = introspection.class_module(cls)
+    return module.startswith(package) and module[len(package) : len(package) + 1] in ("", ".")

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import torch
 from torch import nn
 
 from bmvis.extraction.attribute_kinds import AttributeKinds
@@ -34,6 +35,10 @@ class Block(nn.Module):
 
 class Other(Block):
     """A class that differs in nothing."""
+
+
+AQLM = (torch.zeros(4, 1, 1), torch.zeros(1, 256, 1, 8), torch.zeros(4, 1, 1, 1))
+"""Codes, codebooks and scales of a layer of AQLM."""
 
 
 def hook(*_: Any) -> None:
@@ -153,3 +158,40 @@ def test_attribute_that_changed_between_two_captures_is_read_again() -> None:
     assert [module.settings for module in capture(model).modules[1:]] == [{"rate": "1", "steps": "(1, 2)"}] * 2
     model[1].rate = 5
     assert [module.settings["rate"] for module in capture(model).modules[1:]] == ["1", "5"]
+
+
+def patched(state: Any, *_: Any) -> None:
+    """Load nothing."""
+
+
+def test_code_that_replaces_that_of_pytorch_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nn.Module, "_load_from_state_dict", patched)
+    code = capture(nn.Sequential(Block())).modules[1].state_code
+    assert code is not None
+    assert code.loading == (f"{__name__}.patched",)
+
+
+def test_version_and_state_code_of_a_base_class_are_recorded() -> None:
+    base = type("Base", (Block,), {"_version": 4, "get_extra_state": hook})
+    code = capture(nn.Sequential(Block(), type("Inner", (base,), {})())).modules[2].state_code
+    assert code is not None
+    assert (code.version, code.saves_extra, code.loads_extra) == (4, True, False)
+
+
+def test_each_configuration_of_one_class_is_recorded() -> None:
+    configs = [BlockConfig(3), BlockConfig(4), BlockConfig(3)]
+    model = nn.Sequential(*[changed(given(config=config)) for config in configs], nn.ReLU())
+    assert [found.values for found in capture(model).configurations] == [{"heads": "3"}, {"heads": "4"}, {"heads": "3"}]
+
+
+def test_a_parameter_among_codebooks_has_its_own_record() -> None:
+    packed = nn.Module()
+    packed.codes, packed.codebooks, packed.scales = (nn.Parameter(x) for x in AQLM)
+    packed.num_codebooks, packed.nbits_per_codebook, packed.out_features, packed.in_features = 1, 8, 4, 8
+    plain = nn.Module()
+    plain.scales = nn.Parameter(AQLM[2])
+    tree = capture(nn.Sequential(plain, packed))
+    alone = capture(packed)
+    assert tree.modules[2].parameters == alone.root.parameters
+    assert tree.modules[1].parameters[0].count == 4
+    assert alone.root.parameters[2].count == 0
