@@ -95,7 +95,11 @@ def trace_call(
 def _with_changes(live: LiveModel, recorder: Recorder) -> LiveModel:
     """Return the model with the shapes that lazy modules inferred from the inputs, and with what the call changed."""
     tree = live.tree
-    is_lazy = any(parameter.shape is None for module in tree.modules for parameter in module.parameters)
+    is_lazy = any(
+        any(parameter.shape is None for parameter in module.parameters)
+        or any(buffer.shape is None for buffer in module.buffers)
+        for module in tree.modules
+    )
     if not is_lazy and not _has_changed(live):
         return live
     made = capture_live(live.root)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from bmvis.extraction import introspection
 from bmvis.extraction.class_settings import constants
 from bmvis.extraction.config_objects import attributes_of, is_config, values_of
 from bmvis.extraction.names import callable_name
@@ -64,6 +65,8 @@ _LIKE_OTHER = re.compile(
     r"(?:None|True|False|-|nan|[-+]?inf|[-+]?[\d.][\d.eE+-]*|[-+]?0x\w*|.*\.\.\d.*|.* x\d+|.*\)|['({].*|torch\..*|)",
     re.DOTALL,
 )
+_WITH_PARTIAL = frozenset(("torch.ao.quantization.observer", "torch.ao.quantization.fake_quantize"))
+"""Where the class is defined that keeps the observer of a `QConfig` with its arguments, in the attribute `p`."""
 _LARGE = 2**40
 """Integers from here on are sentinels such as `sys.maxsize`, or ids and hashes, which differ between processes."""
 _ENDLESS = 10**100
@@ -136,6 +139,9 @@ def callable_text(value: Any) -> str | None:
 def _callable(value: Any, room: _Room) -> str | None:
     if type(value) is functools.partial:
         return _partial(value, room)
+    if introspection.class_module(type(value)) in _WITH_PARTIAL:
+        inner = introspection.attribute(value, "p")
+        return _partial(inner, room) if type(inner) is functools.partial else None
     values = _values_of_call(value)
     if values is None and not issubclass(type(value), FunctionType | BuiltinFunctionType | MethodType | type):
         return None
@@ -185,8 +191,13 @@ def _public(thing: Any) -> list[tuple[str, Any]]:
 
 
 def _enum(value: Any) -> str | None:
-    name = object.__getattribute__(value, "__dict__").get("_name_")
-    return f"{user_text.class_name(type(value))}.{name}" if type(name) is str else None
+    """Return `Mode.FAST`; with the value `Mode.FAST (2)` if the member is a number, which code can compute with."""
+    slots = object.__getattribute__(value, "__dict__")
+    name, number = slots.get("_name_"), slots.get("_value_")
+    if type(name) is not str:
+        return None
+    text = f"{user_text.class_name(type(value))}.{name}"
+    return f"{text} ({number})" if issubclass(type(value), int) and type(number) is int else text
 
 
 def _string(value: str, name: str) -> str | None:

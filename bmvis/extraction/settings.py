@@ -226,6 +226,8 @@ def _plan(cls: type, names: tuple[str, ...]) -> _Plan:
     modules = tuple(map(introspection.class_module, bases))
     is_torch = modules[0].startswith("torch.nn.")
     left_out = _IGNORED.union(*(found for base, found in _DERIVED.items() if base in bases))
+    if not introspection.class_module(cls).startswith("torch."):
+        left_out -= {"head_dim"}  # a class of the project can set another one than the size of the shapes
     for library, names_of_library in _OF_LIBRARIES.items():
         if any(module.startswith(library) for module in modules):
             left_out |= names_of_library

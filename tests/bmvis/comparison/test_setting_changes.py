@@ -43,6 +43,29 @@ class Scheme(enum.Enum):
     EXACT = 2
 
 
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+RENUMBERED = enum.IntEnum("Level", {"LOW": 1, "HIGH": 3})
+
+
+class OwnHeads(nn.MultiheadAttention):
+    def __init__(self, head_dim: int) -> None:
+        super().__init__(8, 2)
+        self.head_dim = head_dim
+
+
+def observed(most: int) -> nn.Module:
+    """Return a model with limits of its observers for quantization."""
+    from torch.ao.quantization import MinMaxObserver, QConfig
+
+    model: Any = nn.Linear(2, 2)
+    model.qconfig = QConfig(MinMaxObserver.with_args(quant_max=most), weight=True)
+    return model
+
+
 BERT = {"num_hidden_layers": 3, "hidden_size": 16, "num_attention_heads": 4, "vocab_size": 99, "intermediate_size": 32}
 
 
@@ -220,6 +243,22 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
         [
             "~ base_model.model.encoder.layer.0-2.attention.self.query,value  scaling: 1.0 → 2.8284271, "
             "use_rslora: False → True",
+        ],
+    ),
+    "number of an enum": (
+        made(Moe, Level.HIGH),
+        made(Moe, RENUMBERED["HIGH"]),
+        "numerics",
+        ["~ the root  top_k: Level.HIGH (2) → Level.HIGH (3)"],
+    ),
+    "own size of heads": (made(OwnHeads, 4), made(OwnHeads, 2), "numerics", ["~ the root  head_dim: 4 → 2"]),
+    "limits of observers": (
+        made(observed, 127),
+        made(observed, 255),
+        "numerics",
+        [
+            "~ the root  qconfig: (torch.ao.quantization.observer.MinMaxObserver(quant_max=127), True) → "
+            "(torch.ao.quantization.observer.MinMaxObserver(quant_max=255), True)"
         ],
     ),
     "spectral norm": (

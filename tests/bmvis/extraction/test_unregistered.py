@@ -251,6 +251,13 @@ CHANGES: dict[str, tuple[Callable[[nn.Module], object], int, list[str]]] = {
 }
 
 
+def test_lazy_buffers_have_the_shapes_of_the_call() -> None:
+    tree = trace_call(capture_live(nn.Sequential(nn.LazyBatchNorm1d(affine=False))), [torch.zeros(2, 4)], {})
+    assert tree.modules[1].type == "BatchNorm1d"
+    assert [one.shape for one in tree.modules[1].buffers] == [(4,), (4,), ()]
+    assert tree.notes == ("lazy modules inferred their shapes from `inputs`",)
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_tree_has_what_the_call_changed(change: str) -> None:
     function, count, paths = CHANGES[change]
