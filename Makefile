@@ -19,9 +19,9 @@ demo: .venv/demo ## Build both demo sites and print where to open them
 	@echo "Sphinx: file://$(CURDIR)/$(BUILT)/sphinx/index.html"
 	@echo "MkDocs: file://$(CURDIR)/$(BUILT)/mkdocs/index.html"
 
-test: lint ## Run the checks and the tests, except those of test-builds; ARGS="-k fold" picks some
+test: lint ## Run the checks and the tests, except those of test-builds and test-opendelta; ARGS="-k fold" picks some
 	.ci/chromium
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile -m "not builds" $(ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile -m "not builds" --ignore=tests/opendelta $(ARGS)
 
 test-builds: .venv/dev ## Test what needs hundreds of sites and models: edits, themes, hostile factories, other extensions
 	.ci/chromium

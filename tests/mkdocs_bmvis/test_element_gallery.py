@@ -111,7 +111,7 @@ def net():
 
 @needs_new_mkdocs
 @pytest.mark.parametrize(
-    ("option", "parameters"), [("", "6 parameters"), (' device="auto"', "4 parameters")], ids=["site", "gallery"]
+    ("option", "parameters"), [("", "6 parameters"), (' device="meta"', "4 parameters")], ids=["site", "gallery"]
 )
 def test_gallery_uses_the_device_of_the_site(tmp_path, option, parameters):
     def change(config):

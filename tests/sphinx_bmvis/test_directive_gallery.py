@@ -391,7 +391,7 @@ def test_find_skips_galleries_in_examples(find, text):
 
 
 @pytest.mark.parametrize(
-    ("option", "parameters"), [("", "6 parameters"), ("   :device: auto\n", "4 parameters")], ids=["site", "gallery"]
+    ("option", "parameters"), [("", "6 parameters"), ("   :device: meta\n", "4 parameters")], ids=["site", "gallery"]
 )
 def test_gallery_uses_the_device_of_the_site(make_site, option, parameters):
     gallery = f".. model-gallery::\n   :toctree: models\n{option}\n   placed:net\n"
