@@ -20,7 +20,7 @@ from bmvis.errors import BmvisError
 from bmvis.options.definitions import Options
 from bmvis.worker.protocol import Built, Dependency, ModelRequest
 from sphinx_bmvis.anchors import has_row_anchors, link_to
-from sphinx_bmvis.kept_models import Layouts, TreeKey, pack, pack_ids, tree_key
+from sphinx_bmvis.kept_models import Layouts, TreeKey, pack, pack_ids, share, tree_key
 from sphinx_bmvis.model_index import ModelIndex
 from sphinx_bmvis.named_trees import NamedTrees
 from sphinx_bmvis.nodes import TYPE_OF
@@ -41,7 +41,7 @@ class BmvisDomain(Domain):
 
     name = DOMAIN
     label = "Models"
-    data_version = 11
+    data_version = 12
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -71,6 +71,7 @@ class BmvisDomain(Domain):
         "branches": {},
         "code": "",
         "path": (),
+        "is_settled": False,
     }
 
     def __init__(self, env: BuildEnvironment) -> None:
@@ -144,7 +145,7 @@ class BmvisDomain(Domain):
         Returns:
             The names of the trees whose rows have moved.
         """
-        self._named = None  # galleries have added requests
+        self._note_change()  # galleries have added requests
         kept: dict[TreeKey, bytes | None] = self.data["ids"]
         found: dict[TreeKey, bytes | None] = {}
         moved: set[str] = set()
@@ -165,6 +166,20 @@ class BmvisDomain(Domain):
         if isinstance(kept, BmvisError):
             return None
         return pack_ids(self._layouts.model(kept).model, self._layouts.page(kept, request.options))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing was read, removed or built since `settle`, also by earlier builds and other builders."""
+        return bool(self.data["is_settled"])
+
+    def _note_change(self) -> None:
+        self._named = None
+        self.data["is_settled"] = False
+
+    def settle(self) -> None:
+        """Note that the data of the last build are complete, and keep equal parts once."""
+        share(self.data)
+        self.data["is_settled"] = True
 
     def remove_unrequested(self) -> None:
         """Remove answers without a request, and change times of pages without trees and references."""
@@ -201,7 +216,7 @@ class BmvisDomain(Domain):
 
     def note_page(self, docname: str, found: PageContent) -> None:
         """Record what a page needs after it is read."""
-        self._named = None
+        self._note_change()
         if found.galleries:
             self.galleries[docname] = found.galleries
         if found.requests or found.galleries:
@@ -218,7 +233,7 @@ class BmvisDomain(Domain):
 
     def clear_doc(self, docname: str) -> None:
         """Remove the requests and references of a page."""
-        self._named = None
+        self._note_change()
         self.requests.pop(docname, None)
         self.references.pop(docname, None)
         self.galleries.pop(docname, None)
@@ -229,7 +244,7 @@ class BmvisDomain(Domain):
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
         """Merge the data that another process read."""
-        self._named = None
+        self._note_change()
         self.data["titled"] |= otherdata["titled"] & docnames
         for docname in docnames & otherdata["references"].keys():
             self.references[docname] = otherdata["references"][docname]

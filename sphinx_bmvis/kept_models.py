@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -51,6 +51,20 @@ def pack_ids(model: Model, page: Page) -> bytes:
 def unpack_ids(kept: bytes) -> dict[str, str]:
     """Return what `pack_ids` was given."""
     return _IDS.decode(zlib.decompress(kept))
+
+
+def share(data: dict[str, Any]) -> None:
+    """Replace equal keys and dependencies in the data of the domain by the same objects, which are stored once."""
+    known: dict[Any, Any] = {}
+
+    def shared(value: Any) -> Any:
+        return known.setdefault(value, value)
+
+    for kind in ("dependencies", "listed"):
+        found = {key: known.get(of) or shared(tuple(map(shared, of))) for key, of in data[kind].items()}
+        data[kind] = {shared(key): of for key, of in found.items()}
+    data["answers"] = {shared(key): answer for key, answer in data["answers"].items()}
+    data["ids"] = {shared((shared(key), shared(options))): ids for (key, options), ids in data["ids"].items()}
 
 
 class Layouts:

@@ -38,10 +38,12 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
         from sphinx_bmvis.building import build_models
 
         domain.changed.update(dict.fromkeys(build_models(app, env), time.time()))
-    domain.changed.update(dict.fromkeys(pages_with_moved_targets(env), time.time()))
     close_source(app)
-    domain.remove_unrequested()
-    record_written_files(domain, digests_of(app))
+    if not domain.is_settled or domain.galleries:  # the pages of galleries are found again in each build
+        domain.changed.update(dict.fromkeys(pages_with_moved_targets(env), time.time()))
+        domain.remove_unrequested()
+        record_written_files(domain, digests_of(app))
+        domain.settle()
     return [page for page, when in domain.changed.items() if _is_older(app.builder, page, when)]
 
 

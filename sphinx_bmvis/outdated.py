@@ -15,6 +15,7 @@ from bmvis.reference import is_pattern
 from bmvis.source.dependencies import CurrentValues, with_written_files
 from bmvis.source.digest_memo import DigestMemo
 from bmvis.untrusted.log_text import one_line
+from bmvis.worker.protocol import Dependency, ModelRequest
 from sphinx_bmvis.domain import BmvisDomain, domain_of
 from sphinx_bmvis.settings import model_path, open_digests
 
@@ -55,7 +56,13 @@ def _outdated(domain: BmvisDomain, digests: DigestMemo, path: tuple[str, ...]) -
         yield from ((page, "sys.path" if is_same_code else "bmvis itself") for page in domain.requests)
         return
     now = CurrentValues(digests.of_installed)
-    changed = {key: now.first_change(dependencies) for key, dependencies in domain.data["dependencies"].items()}
+    known: dict[int, Dependency | None] = {}
+    """By identity: most models have the same dependencies, which are kept once."""
+    changed: dict[ModelRequest, Dependency | None] = {}
+    for key, dependencies in domain.data["dependencies"].items():
+        if id(dependencies) not in known:
+            known[id(dependencies)] = now.first_change(dependencies)
+        changed[key] = known[id(dependencies)]
     for page, requests in domain.requests.items():
         found = [changed[request.key] for request in requests if request.key in changed]
         found.append(now.first_change(domain.data["listed"].get(page, ())))

@@ -74,6 +74,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return the path of the mapping file in `common`; '' if `common` is not a file."""
         return self.common if self.common.endswith(".toml") else ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle only what differs from the defaults: the environment of Sphinx has the options of each tree."""
+        found = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return _options, ({name: value for name, value in found if value != getattr(_DEFAULTS, name)},)
+
+
+_DEFAULTS = Options()
+
+
+def _options(given: Mapping[str, Any]) -> Options:
+    return Options(**given)
+
 
 class Option(msgspec.Struct, frozen=True):
     """One display option: its name, valid values, and help text."""

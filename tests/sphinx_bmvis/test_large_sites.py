@@ -1,8 +1,10 @@
 """What a build does not repeat: layouts of named trees, and models whose cache is gone."""
 
 import os
+import pickle
 import shutil
 import time
+from copy import deepcopy
 from types import SimpleNamespace
 
 import msgspec
@@ -11,7 +13,7 @@ from networks import resnet
 
 from bmvis.options.definitions import Options
 from bmvis.view.layout import layout
-from bmvis.worker.protocol import Built
+from bmvis.worker.protocol import Built, Dependency, ModelRequest
 from sphinx_bmvis import kept_models
 from sphinx_bmvis.domain import BmvisDomain
 from sphinx_bmvis.requests import PageContent, TreeRequest
@@ -120,6 +122,41 @@ def test_environment_keeps_a_fraction_of_a_model():
     layouts = kept_models.Layouts()
     assert layouts.model(kept) == Built(model, ())
     assert layouts.page(kept, Options(name="a", depth=2)) == layout(model, Options(name="a", depth=2))
+
+
+def test_equal_dependencies_and_options_are_kept_once():
+    requests = [ModelRequest(f"zoo:{name}") for name in "abc"]
+    files = [[Dependency("source", file, "digest") for file in ("zoo.py", "blocks.py")] for _ in requests]
+    options = [Options(depth=2) for _ in requests]
+    copies = [ModelRequest(f"zoo:{name}") for name in "abc"]
+    data = {
+        "dependencies": dict(zip(requests, map(tuple, [*files[:2], files[2][:1]]), strict=True)),
+        "listed": {"index": tuple(files[1])},
+        "answers": dict.fromkeys(copies, b""),
+        "ids": dict.fromkeys(zip(copies, options, strict=True), b""),
+    }
+    before = deepcopy(data)
+    kept_models.share(data)
+    assert data == before
+    found = [*data["dependencies"].values(), *data["listed"].values()]
+    assert len({id(of) for of in found}) == 2
+    assert len({id(one) for of in found for one in of}) == 2
+    assert len({id(options) for _, options in data["ids"]}) == 1
+    keys = [*data["dependencies"], *data["answers"], *(request for request, _ in data["ids"])]
+    assert len({id(key) for key in keys}) == 3
+
+
+def test_pickled_options_have_no_defaults():
+    options = Options(depth=2, name="net", classes=("wide",), flow=0)
+    pickled = pickle.dumps(options)
+    assert pickle.loads(pickled) == options
+    assert b"caption" not in pickled
+
+
+def test_build_without_changes_does_not_compare_targets_again(site, monkeypatch):
+    site.build()
+    monkeypatch.setattr("sphinx_bmvis.models.pages_with_moved_targets", None)
+    site.build()
 
 
 def test_named_trees_are_listed_once_until_a_page_changes():
