@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -133,6 +133,8 @@ class Cache:
         self._code = code or fingerprint.of_bmvis()
         self.written = written or WrittenFiles(folder.path, folder.read(_WRITTEN) or b"")
         self._folders = ModuleFolders()
+        self._absolute = lru_cache(maxsize=None)(partial(_absolute, str(cwd)))
+        """Returns an absolute path: models of one project depend on the same files."""
 
     def get(self, *asked: object) -> Reply | None:
         """Return the reply to a request if it is still valid, else None."""
@@ -204,9 +206,6 @@ class Cache:
                 return f"{dependency} has changed"
         return ""
 
-    def _absolute(self, file: str) -> str:
-        return os.path.normpath(self.cwd / local(file))
-
     def _relative(self, file: str) -> str:
         return utf8(os.path.relpath(file, self.cwd) if os.path.join(file, "").startswith(self._project) else file)
 
@@ -214,6 +213,10 @@ class Cache:
         sources = tuple(map(change, built.sources))
         dependencies = dependencies_of.with_changed_paths(built.dependencies, change)
         return msgspec.structs.replace(built, sources=sources, dependencies=dependencies)
+
+
+def _absolute(cwd: str, file: str) -> str:
+    return os.path.normpath(os.path.join(cwd, local(file)))
 
 
 def _relative_folder(cwd: Path, folder: Path) -> str:
