@@ -14,7 +14,7 @@ CONF = """
 import sys
 
 def note(app, error):
-    with open("modules.txt", "w") as file:
+    with open(f"{app.outdir}/modules.txt", "w") as file:
         file.write("\\n".join(sys.modules))
 
 def setup(app):
@@ -26,7 +26,7 @@ def imported(site, *options) -> set[str]:
     """Return what a build imports."""
     command = [sys.executable, "-m", "sphinx", "-q", *options, str(site.folder), str(site.folder / "_build")]
     subprocess.run(command, check=True, cwd=site.folder, env=os.environ)
-    return set(site.folder.joinpath("modules.txt").read_text().splitlines())
+    return set(site.folder.joinpath("_build", "modules.txt").read_text().splitlines())
 
 
 def test_build_without_changes_imports_nothing_that_builds_or_draws(make_site):
