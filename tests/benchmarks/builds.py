@@ -151,7 +151,7 @@ def _unchanged(live: Site) -> Seconds:
     live.build()
     pasted = live.pasted(live.folder.with_name("pasted"))
     pasted.build()
-    pairs = [(live.build(), pasted.build()) for _ in range(ROUNDS + 2)]
+    pairs = [(live.build(), pasted.build()) for _ in range(UNCHANGED_ROUNDS)]
     [time, memory] = [min(ours[part] for ours, _ in pairs) / min(floor[part] for _, floor in pairs) for part in (0, 1)]
     return {"time": time, "memory": memory}
 
