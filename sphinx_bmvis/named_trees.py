@@ -90,8 +90,18 @@ class NamedTrees:
         name, _, path = target.partition(":")
         if name not in self.by_name:
             hint = nearest(name, [*self.by_name, *self._failed]) or "name one with the option :name:"
-            return f"no tree is named {name!r} ({hint})"
+            return self._of_factory(target) or f"no tree is named {name!r} ({hint})"
         return missing_module(name, self.module_anchors(self.by_name[name][1]), path)
+
+    def _of_factory(self, target: str) -> str:
+        """Return the warning about a target that is the factory of a tree; '' for other targets."""
+        reference = target.partition("#")[0]
+        trees = [one for requests in self._requests.values() for one in requests if one.reference == reference]
+        if not trees:
+            return ""
+        name = next((tree.options.name for tree in trees if tree.options.name), "")
+        how = f"its tree has the name {name!r}" if name else "give its tree a :name:, or link to its page with :doc:"
+        return f"{target!r} is a factory, and links name a tree ({how})"
 
     def objects(self, *, lists_all: bool) -> Iterator[tuple[str, str, str, str, str, int]]:
         """Yield the trees and their modules as `Domain.get_objects` does.

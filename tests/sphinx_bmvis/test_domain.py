@@ -76,8 +76,17 @@ def test_index_page_lists_named_trees(built):
             ":module:`tiny.net:0.dens`",
             "the tree 'tiny.net' has no module '0.dens' (did you mean '0.dense', '2.dense' or ",
         ),
+        (
+            ":model:`zoo:tiny(layers=3)`",
+            "'zoo:tiny(layers=3)' is a factory, and links name a tree (its tree has the name 'tiny.net')",
+        ),
+        (
+            ":model:`zoo:tiny`\n\n.. model-structure:: zoo:tiny",
+            "'zoo:tiny' is a factory, and links name a tree (give its tree a :name:, or link to its page with :doc:)",
+        ),
+        (":model:`zoo:none`", "no tree is named 'zoo' (known: tiny.net)"),
     ],
-    ids=["tree", "module"],
+    ids=["tree", "module", "factory of a named tree", "factory", "other factory"],
 )
 def test_missing_target_is_a_warning_at_its_line(make_site, role, message):
     site = make_site({"models.rst": MODELS, "index.rst": CONTENTS + f"\n{role}\n"})
