@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 import torch
+
+from bmvis.extraction.torch_entry_points import STORAGES, outside_torch, replaced
 
 MAX_PLACES = 1000
 """Maximum number of places that are recorded."""
@@ -23,7 +24,6 @@ META_AWARE = frozenset(
     ("torch", "transformers", "accelerate", "diffusers", "keras", "peft", "safetensors", "torchao", "bmvis")
 )
 """Packages that check for the meta device, but build the same modules on all devices."""
-_TORCH = str(Path(torch.__file__).parent)
 _DEVICE = vars(torch._C.TensorBase)["device"].__get__
 _PROPERTIES = frozenset(vars(torch._C.TensorBase)[name].__get__ for name in ("is_meta", "is_cpu"))
 _TEXTS = frozenset((torch.Tensor.__repr__, torch.Tensor.__format__))
@@ -32,7 +32,6 @@ READERS = frozenset((_DEVICE, *_PROPERTIES, *_TEXTS, torch.Tensor.data_ptr, torc
 _IN_DEFAULT_DEVICE = "_get_device_with_index"
 """The function in `torch.get_default_device` that reads the device of a new tensor."""
 _DEVICE_OF_STORAGE: Callable[[Any], torch.device] = vars(torch._C.StorageBase)["device"].__get__
-_STORAGES = (torch.UntypedStorage, torch.TypedStorage)
 
 
 class DeviceReads:
@@ -55,7 +54,7 @@ class DeviceReads:
         with torch._C.DisableTorchFunction():
             if not args[0].is_meta:
                 return
-        reader = _outside_torch(frame) if func in _TEXTS or frame.f_code.co_name == _IN_DEFAULT_DEVICE else frame
+        reader = outside_torch(frame) if func in _TEXTS or frame.f_code.co_name == _IN_DEFAULT_DEVICE else frame
         self.note_reader(reader, may_pass=func == _DEVICE)
 
     def note_reader(self, frame: FrameType | None, *, may_pass: bool = False) -> None:
@@ -71,10 +70,10 @@ class DeviceReads:
     def watched_storages(self) -> Iterator[None]:
         """Record reads of the device and address of storages, which are no function of a tensor."""
         with ExitStack() as stack:
-            for storage in _STORAGES:
-                stack.enter_context(_replaced(storage, "data_ptr", self._noting(storage.data_ptr)))
+            for storage in STORAGES:
+                stack.enter_context(replaced(storage, "data_ptr", self._noting(storage.data_ptr)))
                 device = next(vars(cls)["device"] for cls in storage.__mro__ if "device" in vars(cls))
-                stack.enter_context(_replaced(storage, "device", property(self._noting(device.__get__))))
+                stack.enter_context(replaced(storage, "device", property(self._noting(device.__get__))))
             yield
 
     def _noting(self, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -85,25 +84,6 @@ class DeviceReads:
             return read(storage)
 
         return noted
-
-
-@contextmanager
-def _replaced(owner: type, name: str, value: object) -> Iterator[None]:
-    is_inherited, original = name not in vars(owner), vars(owner).get(name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        if is_inherited:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, original)
-
-
-def _outside_torch(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and frame.f_code.co_filename.startswith(_TORCH):
-        frame = frame.f_back
-    return frame
 
 
 @lru_cache(maxsize=1000)

@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -23,15 +22,14 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from bmvis.extraction.device_reads import READERS, DeviceReads
+from bmvis.extraction.torch_entry_points import STORAGES, outside_torch, replaced
 from bmvis.untrusted import user_text
 
 MAX_FAILURES = 1000
 """Maximum number of failures that are recorded."""
 MAX_REPLAYED = 2**20
 """Maximum number of elements of the tensors with which a failed operation is repeated on the CPU."""
-_TORCH = str(Path(torch.__file__).parent)
 _PLAIN = (torch.Tensor, nn.Parameter)
-_STORAGES = (torch.UntypedStorage, torch.TypedStorage)
 Call = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
@@ -96,7 +94,7 @@ def watched_calls(log: FailureLog) -> Iterator[None]:
         stack.enter_context(log.reads.watched_storages())
         for owner in (torch._C.ScriptFunction, torch._C.ScriptMethod):
             stack.enter_context(_wrapped(owner, "__call__", log))
-        for storage in _STORAGES:
+        for storage in STORAGES:
             for name in ("__getitem__", "cpu", "share_memory_"):
                 stack.enter_context(_wrapped(storage, name, log))
         for module in (torch, torch.utils.dlpack):
@@ -113,11 +111,8 @@ def _watched_threads(log: FailureLog) -> Iterator[None]:
         with log:
             original(thread)
 
-    threading.Thread._bootstrap_inner = start  # type: ignore[attr-defined]
-    try:
+    with replaced(threading.Thread, "_bootstrap_inner", start):
         yield
-    finally:
-        threading.Thread._bootstrap_inner = original  # type: ignore[attr-defined]
 
 
 def only_on_meta(meta: list[Failure], cpu: list[Failure]) -> list[Failure]:
@@ -139,7 +134,7 @@ def only_on_meta(meta: list[Failure], cpu: list[Failure]) -> list[Failure]:
 
 @contextmanager
 def _wrapped(owner: Any, name: str, log: FailureLog) -> Iterator[None]:
-    original, is_inherited = getattr(owner, name), name not in vars(owner)
+    original = getattr(owner, name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -148,14 +143,8 @@ def _wrapped(owner: Any, name: str, log: FailureLog) -> Iterator[None]:
             log.note(args[0] if name == "__call__" else original, args, kwargs, error)
             raise
 
-    setattr(owner, name, call)
-    try:
+    with replaced(owner, name, call):
         yield
-    finally:
-        if is_inherited:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, original)
 
 
 def _fails_with_values(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], error: Exception) -> bool:
@@ -188,8 +177,7 @@ def _zeros(leaf: Any) -> Any:
 
 def _caller(frame: FrameType | None) -> tuple[str, int]:
     """Return the file and line of the innermost frame outside PyTorch."""
-    while frame is not None and frame.f_code.co_filename.startswith(_TORCH):
-        frame = frame.f_back
+    frame = outside_torch(frame)
     return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
 
 
