@@ -54,6 +54,11 @@ class _Task(NamedTuple):
     request: Request
     started: float
 
+    @property
+    def is_called(self) -> bool:
+        """Whether the model is called."""
+        return bool(self.request.inputs) or self.request.figure
+
 
 def build(reference: Reference, request: Request, imports: ImportTracker) -> Model:
     """Import and call the factory on the requested device, and capture the model that it returns.
@@ -108,7 +113,8 @@ def _on_best_device(task: _Task) -> Model:
     if meta.log.reads.places:
         cpu = _uncalled_on_cpu(task, meta.model)
         if cpu is not None and not is_same_tree(meta.model, cpu):
-            return _on_cpu(task, _difference_note(meta.log.reads))
+            note = _difference_note(meta.log.reads)
+            return _on_cpu(task, note) if task.is_called else _with_notes(cpu, (note,))
         if cpu is None:
             meta = meta._replace(model=_with_notes(meta.model, _read_notes(meta.log.reads)))
     return _called_on_cpu(task, meta.model) if meta.model.untraced or meta.model.undrawn else meta.model
@@ -166,7 +172,7 @@ def _on_cpu(task: _Task, note: str) -> Model:
         notes = () if loader.first_line(error.message) in note else (note,)
         detail = "\n".join([*notes, error.detail])
         raise FactoryError(error.message, hint=error.hint, detail=detail) from error.__cause__
-    return msgspec.structs.replace(model, notes=(note, *model.notes))
+    return _with_notes(model, (note,))
 
 
 def _checked_on_cpu(task: _Task, meta: Model, log: FailureLog) -> Model:
@@ -229,7 +235,7 @@ def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attemp
         raise FactoryError(what, hint=error.hint) from error
     live = optimizers.note_groups(captured, optimizers_found)
     live = live._replace(tree=msgspec.structs.replace(live.tree, device=device))
-    return _Attempt(call_model(live, task.request) if task.request.inputs or task.request.figure else live.tree, log)
+    return _Attempt(call_model(live, task.request) if task.is_called else live.tree, log)
 
 
 def _with_notes(model: Model, notes: tuple[str, ...]) -> Model:

@@ -103,6 +103,12 @@ def uses_the_device():
     layer.scale = torch.ones(2, device=nn.Linear(2, 2).weight.device)
     return layer
 
+TIMES = []
+
+def counts_its_calls():
+    TIMES.append(1)
+    return nn.Linear(len(TIMES), 2 if nn.Linear(1, 1).weight.is_meta else 3)
+
 def passes_the_device_on():
     layer = nn.Linear(40000, 10000)
     layer.scale = torch.ones(2, device=layer.weight.device, dtype=layer.weight.dtype)
@@ -192,6 +198,10 @@ def test_failure_on_both_devices_is_ignored(source: Source, name: str) -> None:
     model = source.resolve(f"zoo:{name}").model
     assert (model.device, count(model), model.notes) == ("meta", 20, ())
     assert not warnings_of(model)
+
+
+def test_model_that_differs_is_built_once_on_each_device(source: Source) -> None:
+    assert source.resolve("zoo:counts_its_calls").model.root.parameters[0].shape == (3, 2)
 
 
 def test_failure_that_values_do_not_prevent_needs_no_cpu(source: Source) -> None:
