@@ -14,7 +14,7 @@ from bmvis.child import failure_hints, memory_limit
 from bmvis.child.file_record import FileRecord
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.project_paths import is_of_system
-from bmvis.source.dependencies import is_large, is_listed, value_of
+from bmvis.source.dependencies import is_large, is_listed, with_value
 from bmvis.untrusted import user_text
 from bmvis.worker.protocol import Dependency, DependencyKind
 
@@ -46,8 +46,7 @@ def further_dependencies(imports: ImportTracker) -> tuple[Dependency, ...] | Non
     if len(outside) > MAX_OUTSIDE:
         return None
     kinds = [("exists" if kind == "file" and _is_no_file(path) else kind, path) for kind, path in sorted(outside)]
-    found = [Dependency(kind, path) for kind, path in kinds]
-    return (*(Dependency(one.kind, one.path, value_of(one)) for one in found), *imports.outside_modules())
+    return (*(with_value(Dependency(kind, path)) for kind, path in kinds), *imports.outside_modules())
 
 
 def _is_cache(kind: DependencyKind, path: str) -> bool:

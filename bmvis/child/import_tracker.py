@@ -23,7 +23,7 @@ from bmvis.child.file_tracker import FileTracker
 from bmvis.child.native_files import NativeReaders
 from bmvis.child.reentry import once
 from bmvis.child.tracebacks import is_foreign
-from bmvis.source.dependencies import value_of
+from bmvis.source.dependencies import value_of, with_value
 from bmvis.worker.protocol import Dependency
 
 _getframe = sys._getframe
@@ -118,7 +118,7 @@ class ImportTracker:
         names = {name for found in self.looked_for.values() for folder, name in found if not folder}
         folders = [folder for folder in self.path if not self._is_own_folder(folder) and not is_foreign(folder)]
         dependencies = [Dependency("modules", folder, of=self._joined(names, is_top=True)) for folder in folders]
-        return [Dependency(one.kind, one.path, value_of(one), one.of) for one in dependencies]
+        return list(map(with_value, dependencies))
 
     def dependencies_of(self, module: str) -> tuple[Dependency, ...]:
         """Return what `module` depends on, itself included. Later accesses are not recorded."""
@@ -172,9 +172,8 @@ class ImportTracker:
             Dependency("modules", folder, of=self._joined(names, folder in self.path))
             for folder, names in sorted(found.items())
         ]
-        found_here = [Dependency(one.kind, one.path, value_of(one), one.of) for one in dependencies]
         # The process of the build knows which folders its own path adds.
-        return [*found_here, Dependency("search", "", of=self._joined(top, is_top=True))]
+        return [*map(with_value, dependencies), Dependency("search", "", of=self._joined(top, is_top=True))]
 
     def _joined(self, names: Iterable[str], is_top: bool) -> str:
         """Join names; those have a slash for which a folder without `__init__.py` counts, if there is no module."""

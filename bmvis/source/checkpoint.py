@@ -15,13 +15,11 @@ from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from bmvis.errors import CheckpointError
 from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.source import gguf, safetensors
-from bmvis.source.dependencies import file_dependencies, value_of
+from bmvis.source.dependencies import file_dependencies, with_value
 from bmvis.source.packed_weights import unpack_weights
 from bmvis.source.tensor_file import MAX_HEADER, PICKLED, StoredTensor, TensorFile, quoted, read_bytes, refuse_pickle
 from bmvis.worker.protocol import Built, Dependency
@@ -59,8 +57,7 @@ def _read_checkpoint(path: Path) -> Built:
     dependencies = [*file_dependencies(os.path.abspath(file) for file in (*found.files, config))]
     sources = tuple(file.path for file in dependencies if file.value)
     if path.is_dir():
-        names = Dependency("names", os.path.abspath(path))
-        dependencies.append(msgspec.structs.replace(names, value=value_of(names)))
+        dependencies.append(with_value(Dependency("names", os.path.abspath(path))))
     modules = tuple(_modules(tensors, found.type or _architecture(written), path))
     model = Model(modules, is_checkpoint=True, notes=found.notes)
     return Built(model, sources, tuple(dependencies))

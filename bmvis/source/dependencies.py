@@ -52,6 +52,11 @@ def value_of(dependency: Dependency, folders: ModuleFolders | None = None) -> st
     return _VALUES[dependency.kind](dependency)
 
 
+def with_value(dependency: Dependency, folders: ModuleFolders | None = None) -> Dependency:
+    """Return a dependency with its current value; the arguments are those of `value_of`."""
+    return msgspec.structs.replace(dependency, value=value_of(dependency, folders))
+
+
 class CurrentValues:
     """The current values of dependencies, each of which is read once.
 
@@ -84,7 +89,7 @@ def is_changed(dependency: Dependency, value: str) -> bool:
 
 def with_written_files(dependencies: Iterable[Dependency]) -> tuple[Dependency, ...]:
     """Return dependencies with the current values of files that factories wrote."""
-    return tuple(msgspec.structs.replace(one, value=value_of(one)) if one.is_written else one for one in dependencies)
+    return tuple(with_value(one) if one.is_written else one for one in dependencies)
 
 
 def files_in(dependencies: Iterable[Dependency]) -> tuple[str, ...]:
@@ -130,8 +135,7 @@ def entry_dependency(file: Path, name: str) -> Dependency:
         file: the pyproject.toml.
         name: the name of a model; '' for the list of all models, `FOLDERS` for the folders only.
     """
-    dependency = Dependency("entry", str(file), of=name)
-    return msgspec.structs.replace(dependency, value=value_of(dependency))
+    return with_value(Dependency("entry", str(file), of=name))
 
 
 def is_large(path: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from bmvis.source.dependencies import value_of
+from bmvis.source.dependencies import with_value
 from bmvis.source.module_folders import ModuleFolders, folders_with
 from bmvis.worker.interpreter import is_this_python
 from bmvis.worker.protocol import Dependency, Reply
@@ -38,6 +38,5 @@ def with_search_path(answer: _Answer, job: BuildJob, folders: ModuleFolders) -> 
         found = Dependency("search", str(job.cwd), of=" ".join(later))
     else:
         found = Dependency("variable", "PYTHONPATH")
-    found = msgspec.structs.replace(found, value=value_of(found, folders))
     others = [one for one in answer.dependencies if one.kind != "search"]
-    return msgspec.structs.replace(answer, dependencies=(*others, found))
+    return msgspec.structs.replace(answer, dependencies=(*others, with_value(found, folders)))
