@@ -26,6 +26,7 @@ from bmvis.render.html.markup import Markup, join, tag
 from mkdocs_bmvis import docs_assets
 from mkdocs_bmvis.autorefs import ModuleLinks, type_link, with_ends
 from mkdocs_bmvis.drawing import Trees, shared_trees
+from mkdocs_bmvis.drawings import IDS
 from mkdocs_bmvis.element import (
     BLOCKS,
     CLOSING,
@@ -52,7 +53,6 @@ _LEFT_OVER = lazy_regex(rf"<!--.*?-->|(?P<element>{_WHOLE.pattern})|{MISNAMED.pa
 _IN_HTML = lazy_regex(
     rf"<!--.*?-->|(?P<before><p>\s*)?(?P<element>{_WHOLE.pattern})(?P<after>\s*</p>)?", re.IGNORECASE | re.DOTALL
 )
-_ID = lazy_regex(r' id="([^"]+)"')
 _EMPTY_LINE = lazy_regex(r"\n[ \t]*(?=\n\s*?(?P<indentation>[ \t]*)\S)")
 _FILLING = f"{STX}bmvis{ETX}"
 _AROUND = (
@@ -135,7 +135,7 @@ class _Expansion:
         """Add the HTML of an element to the document. It is stashed, so that no other processor changes it."""
         linked = type_link if has_autorefs(self.md) else None
         html, is_searched = self.trees.draw(element, self.page, linked)
-        outermost = _ID.search(html)
+        outermost = IDS.search(html)
         self._register_targets()
         html = join(self._assets(html), html)
         # Material's search finds the end of an excluded element by its tag, which must not occur inside.
