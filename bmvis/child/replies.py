@@ -18,6 +18,7 @@ import msgspec
 from bmvis import humanize
 from bmvis.child import builder, failure_causes, loader, memory_limit
 from bmvis.child.import_tracker import ImportTracker
+from bmvis.child.reentry import once
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.extraction import project_code
 from bmvis.model.tree import Model
@@ -49,7 +50,8 @@ def _reply(request: Request, imports: ImportTracker) -> Reply:
     try:
         parse = parse_pattern if request.listing else parse_reference
         reference = parse(request.reference)
-        project_code.use_sources(_project_folder(Path.cwd()))
+        with once(imports.record.busy):  # a model does not depend on the other files of the folder
+            project_code.use_sources(_project_folder(Path.cwd()))
         folders = (*project_folders(request), *_file_folder(reference))
         imports.begin(reference.module, (*request.path, *sys.path), folders)
         found = (

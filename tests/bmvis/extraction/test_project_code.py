@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
 from bmvis.source.source import Source
 
@@ -67,3 +68,11 @@ def test_other_installed_package_has_no_settings(project: Path, tmp_path: Path) 
     add_package(project / "src", "own_nets")
     site = add_package(tmp_path / "lib/python3/site-packages", "other_nets")
     assert not model_of(project, "other_nets:build", site).root.settings
+
+
+@pytest.mark.usefixtures("own_workers")
+def test_failure_does_not_depend_on_the_other_files_of_the_project(project: Path) -> None:
+    (project / "zoo.py").write_text("")
+    with Source(project, path=["."]) as models, pytest.raises(BmvisError) as caught:
+        models.resolve("zoo:missing")
+    assert "names" not in {one.kind for one in caught.value.dependencies}
