@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bmvis.source.allowed_references import EVERYTHING
-
-if TYPE_CHECKING:
-    from bmvis.source.cached_builds import BuildJob
+from bmvis.source.build_job import BuildJob
 
 CacheKey = tuple[object, ...]
 

@@ -13,14 +13,11 @@ import msgspec
 
 from bmvis.errors import WorkerError
 from bmvis.model.tree import Problem
-from bmvis.options.definitions import Device
 from bmvis.options.inputs import canonical_text
-from bmvis.reference import Reference
-from bmvis.source.allowed_references import EVERYTHING
+from bmvis.source.build_job import BuildJob
 from bmvis.source.cache import Cache
 from bmvis.source.cache_folder import CacheFolder
 from bmvis.source.cache_key import list_key, model_key
-from bmvis.source.default_arguments import Defaults
 from bmvis.source.digest_memo import DigestMemo
 from bmvis.source.module_folders import ModuleFolders
 from bmvis.source.portable import portable_failure
@@ -35,34 +32,6 @@ if TYPE_CHECKING:  # a build without changes starts no worker
 
 _Answer = TypeVar("_Answer", Built, Listed)
 _LOG = logging.getLogger(__name__)
-
-
-class BuildJob(msgspec.Struct, frozen=True):
-    """A model to build, and the settings of the build."""
-
-    reference: Reference
-    """The reference of a model, or the pattern of a gallery."""
-    cwd: Path
-    path: tuple[str, ...]
-    """Absolute paths of folders for the front of `sys.path`."""
-    python: str
-    timeout: float
-    memory: int
-    device: Device = "auto"
-    inputs: str = ""
-    allow: tuple[str, ...] = (EVERYTHING,)
-    """The entries of the allow list that match the text of the reference; the worker checks the object."""
-    inputs_allow: tuple[str, ...] = (EVERYTHING,)
-    """The entries that match the function that makes the inputs."""
-    figure: bool = False
-    """Whether to record the dataflow."""
-    defaults: Defaults = ()
-    """The default arguments that can apply to the reference, or to the models of the pattern."""
-
-    @property
-    def is_called(self) -> bool:
-        """Return whether the model is called."""
-        return bool(self.inputs) or self.figure
 
 
 class Builder:

@@ -6,17 +6,15 @@ are in folders that its worker has searched. Internal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from bmvis.source.build_job import BuildJob
 from bmvis.source.dependencies import with_value
 from bmvis.source.module_folders import ModuleFolders, folders_with
 from bmvis.worker.interpreter import is_this_python
 from bmvis.worker.protocol import Dependency, Reply
-
-if TYPE_CHECKING:
-    from bmvis.source.cached_builds import BuildJob
 
 _Answer = TypeVar("_Answer", bound=Reply)
 

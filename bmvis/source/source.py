@@ -19,11 +19,12 @@ from bmvis.options import inputs as inputs_of
 from bmvis.options.definitions import Device
 from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
 from bmvis.source.allowed_references import EVERYTHING, AllowList
+from bmvis.source.build_job import BuildJob, SiteSettings
 from bmvis.source.cache import Cache
-from bmvis.source.cached_builds import Builder, BuildJob
+from bmvis.source.cached_builds import Builder
 from bmvis.source.dependencies import ARGUMENTS, FOLDERS, entry_dependency
 from bmvis.source.modes import Mode
-from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern
+from bmvis.source.name_patterns import NamedModel, NamePattern
 from bmvis.source.pattern_matches import WHAT_MATCHES, matching_names, matching_records, passed_over_text, with_names
 from bmvis.source.portable import portable_error, portable_model
 from bmvis.source.pyproject import Project, read_project
@@ -84,10 +85,8 @@ class Source:
         session: Session | None = None,
     ) -> None:
         self._cwd = cwd.resolve()
-        self._path = tuple(str(self._cwd / entry) for entry in path)
-        self._python = python
-        self._timeout = timeout
-        self._memory = memory
+        folders = tuple(str(self._cwd / entry) for entry in path)
+        self._settings = SiteSettings(self._cwd, folders, python, timeout, memory)
         self._allow = AllowList(allow, self._cwd)
         self._asked_mode = mode
         self._snapshots = self._cwd / snapshots if snapshots else None
@@ -100,9 +99,9 @@ class Source:
     def _mode(self) -> Mode:
         if self._asked_mode != "auto":
             return self._asked_mode
-        if has_torch(self._python):
+        if has_torch(self._settings.python):
             return "live"
-        _LOG.info("PyTorch is not installed in %s: drawing snapshots", environment(self._python))
+        _LOG.info("PyTorch is not installed in %s: drawing snapshots", environment(self._settings.python))
         return "snapshot"
 
     @property
@@ -211,7 +210,7 @@ class Source:
             name = self._name_of(text, device)
             if self._mode == "snapshot" and not (self._lacks_torch and reference.is_checkpoint):
                 return self._recorded(name, text, inputs)
-            job = msgspec.structs.replace(self._job(reference), device=device, allow=allow)
+            job = msgspec.structs.replace(self._settings.job(reference, self.project), device=device, allow=allow)
         if inputs:
             job = msgspec.structs.replace(job, inputs=inputs, inputs_allow=inputs_allow)
         try:
@@ -230,7 +229,7 @@ class Source:
         try:
             built = read_recorded(self.project, name, text, inputs)
         except MissingSnapshotError as error:
-            raise (no_torch(text, name, self._python) if self._lacks_torch else error) from None
+            raise (no_torch(text, name, self._settings.python) if self._lacks_torch else error) from None
         if self._lacks_torch:
             built = msgspec.structs.replace(built, installed=install_folders())
         return self._with_entry(name, built)
@@ -254,7 +253,7 @@ class Source:
             listed = self._factories(parse_pattern(pattern))
             hint = WHAT_MATCHES
         if not listed.references and self._lacks_torch and ":" in pattern:
-            raise no_torch(pattern, "", self._python)
+            raise no_torch(pattern, "", self._settings.python)
         if not listed.references:
             hint = passed_over_text(pattern, listed.passed_over) or hint
             raise InvalidReferenceError(f"the pattern {pattern!r} matches no model", hint=hint)
@@ -268,13 +267,15 @@ class Source:
         Raises:
             BmvisError: the module cannot be imported, or a name is not valid or used twice.
         """
-        found = self._builder.find_all(self._project_job(pattern.pattern, pattern.settings, "auto"))
+        found = self._builder.find_all(
+            self._settings.project_job(pattern.pattern, pattern.settings, "auto", self.project)
+        )
         return with_names(self.project, pattern, found)
 
     def _factories(self, pattern: Reference) -> Listed:
         """Return the factories of the module, from the cache or the worker, that the allow list permits."""
         self._allow.require_module(pattern)
-        job = self._job(pattern)
+        job = self._settings.job(pattern, self.project)
         if pattern.each_call:  # a function that runs
             job = msgspec.structs.replace(
                 job, allow=self._allow.entries_for(Reference("", pattern.module, pattern.each or ""))
@@ -293,27 +294,5 @@ class Source:
         """Return the name of a reference in pyproject.toml; '' if it has none, or if no snapshot is needed."""
         return "" if self._mode == "live" else self.project.name_of(reference, device)
 
-    def _job(self, reference: Reference) -> BuildJob:
-        """Return the job for a reference on a page, with the settings of the site."""
-        path = tuple(dict.fromkeys((*self._path, *self.project.shared_path)))
-        given = self.project.defaults(reference)
-        return BuildJob(reference, self._cwd, path, self._python, self._timeout, self._memory, defaults=given)
-
     def _named_job(self, model: NamedModel, device: Device) -> BuildJob:
-        """Return the job for a name from pyproject.toml, which every page may use."""
-        return self._project_job(parse_reference(model.reference), model, device)
-
-    def _project_job(self, reference: Reference, model: ModelSettings, device: Device) -> BuildJob:
-        project = self.project
-        return BuildJob(
-            reference,
-            project.folder,
-            tuple(dict.fromkeys((*project.path, *self._path))),
-            project.python(model) or self._python,
-            model.timeout or self._timeout,
-            model.memory or self._memory,
-            model.device if device == "auto" else device,
-            model.inputs,
-            figure=model.flow or bool(model.inputs),
-            defaults=project.defaults(reference),
-        )
+        return self._settings.project_job(parse_reference(model.reference), model, device, self.project)
