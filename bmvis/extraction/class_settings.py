@@ -75,7 +75,8 @@ def constants(method: FunctionType) -> Iterator[tuple[str, Any]]:
     while pending and len(seen) <= _MAX_FUNCTIONS:
         function = pending.pop()
         prefix = "" if function is method else f"{function.__name__}."
-        yield from ((prefix + name, value) for name, value in _defaults(function))
+        defaults = introspection.arguments_with_default(function)
+        yield from ((prefix + name, value) for name, value in defaults if is_value(name, value))
         for name, value in _mentioned(function):
             if value is not None and not is_state(name) and is_value(name.rpartition(".")[2], value):
                 is_common = function.__globals__ is method.__globals__ and name not in function.__code__.co_freevars
@@ -83,16 +84,6 @@ def constants(method: FunctionType) -> Iterator[tuple[str, Any]]:
             inner = [found for found in functions_in(value) if found not in seen]
             seen.update(inner)
             pending += inner
-
-
-def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    code = function.__code__
-    positional = code.co_varnames[: code.co_argcount]
-    given = function.__defaults__ or ()
-    pairs = [*zip(positional[len(positional) - len(given) :], given, strict=True)]
-    for name, value in [*pairs, *(function.__kwdefaults__ or {}).items()]:
-        if is_value(name, value):
-            yield name, value
 
 
 def _mentioned(function: FunctionType) -> Iterator[tuple[str, Any]]:

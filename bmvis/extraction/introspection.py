@@ -88,6 +88,14 @@ def closure_values(function: FunctionType) -> Iterator[tuple[str, Any]]:
             continue
 
 
+def arguments_with_default(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield the names and defaults of arguments, as `inspect.signature` does in much more time."""
+    positional = function.__code__.co_varnames[: function.__code__.co_argcount]
+    defaults = function.__defaults__ or ()
+    yield from zip(positional[len(positional) - len(defaults) :], defaults, strict=True)
+    yield from (function.__kwdefaults__ or {}).items()
+
+
 def class_module(cls: type) -> str:
     """Return the `__module__` of a class. User code can set it to any value: '' if it is not a string."""
     named = cls.__module__

@@ -1,89 +1,28 @@
 """Read the settings of modules: plain values among the attributes of an instance.
 
 Only `vars(module)` is read, and what a class of the project has in common (`bmvis.extraction.class_settings`): no
-property and no other code of a module runs. Not recorded are private attributes, what
-`extra_repr()` shows, defaults of PyTorch's own layers, and what `bmvis.extraction.setting_values` leaves out.
+property and no other code of a module runs. Not recorded are private attributes, what `extra_repr()` shows, what
+`bmvis.extraction.torch_layers` knows of PyTorch's own layers, and what `bmvis.extraction.setting_values` leaves out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from types import FunctionType
 from typing import Any, NamedTuple
 
 from torch import nn
 
-from bmvis.extraction import introspection
 from bmvis.extraction.attribute_kinds import HASHED, keys
 from bmvis.extraction.class_settings import class_settings
 from bmvis.extraction.config_objects import adapter_configs, is_config
-from bmvis.extraction.setting_values import callable_text, entries, text_of
-from bmvis.extraction.shortened import first_items, first_pairs
+from bmvis.extraction.hooks import hook_settings, hook_slots
+from bmvis.extraction.setting_values import entries
+from bmvis.extraction.shortened import first_pairs
+from bmvis.extraction.torch_layers import is_torch_layer, layer_defaults, setting_attributes
 from bmvis.model.settings import DEFAULT, MODE, arguments, normal
-from bmvis.untrusted import user_text
 
 MAX_SETTINGS = 256
 """Settings of one module that are recorded by name. The others are one setting with their number and a digest."""
-MAX_HOOKS = 16
-"""Hooks of one kind that are recorded by name."""
-_HOOKS = {
-    "_forward_pre_hooks": "forward_pre_hooks",
-    "_forward_hooks": "forward_hooks",
-    "_backward_pre_hooks": "backward_pre_hooks",
-    "_backward_hooks": "backward_hooks",
-}
-_IGNORED = frozenset(("training", "call_super_init"))
-_OF_LIBRARIES: Mapping[str, frozenset[str]] = {
-    "transformers.": frozenset(
-        (
-            *("name_or_path", "all_tied_weights_keys", "model_tags", "warnings_issued", "loss_type", "kernel_config"),
-            *("config", "generation_config", "peft_config"),
-        )
-    ),
-    "peft.": frozenset(
-        (
-            *("active_adapter", "merged_adapters", "targeted_module_names", "targeted_parameter_names"),
-            *("special_peft_forward_args", "peft_config", "peft_type", "kwargs", "config"),
-        )
-    ),
-}
-"""Attributes of the classes of a library that other facts of the record cover, or that only describe."""
-_SIZES = frozenset(
-    (
-        *("in_features", "out_features", "in1_features", "in2_features", "in_channels", "out_channels"),
-        *("num_features", "num_embeddings", "embedding_dim", "normalized_shape", "num_channels", "input_size"),
-        "num_parameters",
-    )
-)
-"""Attributes of PyTorch's layers that the shapes of their tensors show."""
-_RECURRENT: Mapping[str, str] = {
-    "num_layers": "1",
-    "bias": "True",
-    "batch_first": "False",
-    "dropout": "0.0",
-    "bidirectional": "False",
-    "proj_size": "0",
-    "nonlinearity": "tanh",
-}
-_OF_CLASS: Mapping[type, Mapping[str, str]] = {
-    nn.RNNBase: _RECURRENT,
-    nn.modules.conv._ConvNd: {"output_padding": "0"},
-    nn.MultiheadAttention: {"bias_k": "None", "bias_v": "None"},
-}
-"""Defaults that no signature has."""
-_DERIVED: Mapping[type, frozenset[str]] = {
-    nn.RNNBase: frozenset(("mode", "hidden_size")),
-    nn.modules.conv._ConvNd: frozenset(("transposed",)),
-    nn.Upsample: frozenset(("name",)),
-    nn.MultiheadAttention: frozenset(("head_dim", "embed_dim", "kdim", "vdim")),
-    nn.TransformerEncoderLayer: frozenset(("activation_relu_or_gelu",)),
-}
-"""Attributes that the class or other attributes and tensors imply."""
-_QUANTIZED = ("torch.ao.nn.quantized", "torch.nn.quantized")
-_LAZY = "torch.nn.modules.lazy."
-"""What a lazy module registers until it is called: its tensors show that."""
-
-
 _Entry = tuple[str, str, str | None]
 """Name and text of a setting, and the text that `normal` returns."""
 
@@ -159,7 +98,9 @@ class SettingsReader:
             plan = self._plan(cls, names)
         for slot in plan.hooks:
             if slots[slot]:
-                return self._one(dict([*self._attributes(cls, plan, slots, extra_repr), *_hooks(slots, plan.hooks)]))
+                return self._one(
+                    dict([*self._attributes(cls, plan, slots, extra_repr), *hook_settings(slots, plan.hooks)])
+                )
         if not plan.attributes:
             return None
         key = (extra_repr, *keys([slots[name] for name in plan.attributes]))
@@ -208,7 +149,7 @@ class SettingsReader:
 
     def _defaults_of(self, cls: type) -> dict[str, str]:
         if cls not in self._defaults:
-            self._defaults[cls] = dict(_defaults(cls))
+            self._defaults[cls] = dict(layer_defaults(cls))
         return self._defaults[cls]
 
     def _one(self, found: dict[str, str]) -> dict[str, str] | None:
@@ -222,84 +163,11 @@ def _entries(attribute: str, value: Any) -> list[_Entry]:
 
 
 def _plan(cls: type, names: tuple[str, ...]) -> _Plan:
-    bases = type.mro(cls)
-    modules = tuple(map(introspection.class_module, bases))
-    is_torch = modules[0].startswith("torch.nn.")
-    left_out = _IGNORED.union(*(found for base, found in _DERIVED.items() if base in bases))
-    if not introspection.class_module(cls).startswith("torch."):
-        left_out -= {"head_dim"}  # a class of the project can set another one than the size of the shapes
-    for library, names_of_library in _OF_LIBRARIES.items():
-        if any(module.startswith(library) for module in modules):
-            left_out |= names_of_library
-    left_out |= _SIZES if is_torch else frozenset()
-    if modules[0].startswith(_QUANTIZED):
-        left_out |= {"scale", "zero_point"}  # they depend on the weights
-    attributes = [name for name in names if type(name) is str and name[:1] != "_" and name not in left_out]
-    attributes = [] if modules[0].startswith("torch.jit") else attributes
-    return _Plan(
-        names, tuple(attributes), tuple(slot for slot in _HOOKS if slot in names), is_torch, {}, _common(cls, names)
-    )
+    attributes, hooks = setting_attributes(cls, names), hook_slots(names)
+    return _Plan(names, attributes, hooks, is_torch_layer(cls), {}, _common(cls, names))
 
 
 def _common(cls: type, names: tuple[str, ...]) -> tuple[_Entry, ...]:
     """Return the settings of a class without those that attributes of its instances replace."""
     common = class_settings(cls)
     return tuple(entry for name, value in common.items() if name not in names for entry in _entries(name, value))
-
-
-def _defaults(cls: type) -> Iterator[tuple[str, str]]:
-    """Yield the defaults of PyTorch's classes that a class inherits from, in the form that `normal` returns."""
-    bases = type.mro(cls)
-    for base in reversed(bases):
-        init = base.__dict__.get("__init__")
-        is_torch = introspection.class_module(base).startswith("torch.nn.") and base is not nn.Module
-        if type(init) is not FunctionType or not is_torch:
-            continue
-        for name, value in _arguments_with_default(init):
-            if (text := text_of(value)) is not None:
-                yield name, normal(text) or ""
-    for known, texts in _OF_CLASS.items():
-        if known in bases:
-            yield from ((name, normal(text) or "") for name, text in texts.items())
-
-
-def _arguments_with_default(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """Yield the names and defaults of arguments, as `inspect.signature` does in much more time."""
-    positional = function.__code__.co_varnames[: function.__code__.co_argcount]
-    defaults = function.__defaults__ or ()
-    yield from zip(positional[len(positional) - len(defaults) :], defaults, strict=True)
-    yield from (function.__kwdefaults__ or {}).items()
-
-
-def _hooks(slots: Mapping[str, Any], hooks: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for slot in hooks:
-        if _size(slots[slot]):
-            names = [_hook(function) for function in list(dict.values(slots[slot]))]
-            names = [found for found in names if not found.startswith(_LAZY)]
-            if names:
-                yield _HOOKS[slot], " + ".join(first_items(names, MAX_HOOKS))
-
-
-def _size(registered: Any) -> int:
-    return dict.__len__(registered) if issubclass(type(registered), dict) else 0
-
-
-def _hook(function: Any) -> str:
-    """Return the name of a hook, and the arguments of those that PyTorch's normalization and pruning register."""
-    if introspection.class_module(type(function)).startswith("torch.nn.utils."):
-        return _utility(function)
-    return (
-        callable_text(function)
-        or f"{introspection.class_module(type(function))}.{user_text.class_qualname(type(function))}()"
-    )
-
-
-def _utility(function: Any) -> str:
-    slots: Mapping[str, Any] = object.__getattribute__(function, "__dict__")
-    methods = slots.get("_pruning_methods")
-    if isinstance(methods, tuple):
-        return " and ".join(map(_hook, methods))
-    found = [f"{name}={text}" for name, value in slots.items() if name[0] != "_" and (text := text_of(value, name))]
-    return (
-        f"{introspection.class_module(type(function))}.{user_text.class_qualname(type(function))}({', '.join(found)})"
-    )
