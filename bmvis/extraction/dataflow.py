@@ -6,7 +6,7 @@ finds the operations that produced the arguments (`bmvis.extraction.producers`),
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,16 +14,17 @@ import torch
 from bmvis.extraction.call_stack import CallStack
 from bmvis.extraction.host_values import HostValues
 from bmvis.extraction.modules import LiveModel
+from bmvis.extraction.operation_arguments import shape_of, sizes, tensors_in
 from bmvis.extraction.operation_traits import COPIES, OperationTraits, traits_of
 from bmvis.extraction.producers import Producers, storage_key
 from bmvis.extraction.raw_operations import NO_FUNCTION, RawOperation, WeightPart, are_apart
 from bmvis.extraction.storage_regions import region_of
+from bmvis.extraction.tensor_owners import TensorOwners
 from bmvis.extraction.thread_calls import ThreadCalls
-from bmvis.model.dataflow import Dims, FlowValue
+from bmvis.model.dataflow import FlowValue
 
 _COMBINING = frozenset(("+", "−", "×", "concat", "stack"))
 """Operations that use the weight of an embedding as a value."""
-_LISTS = (list, tuple)
 
 
 class DataflowRecorder:
@@ -33,17 +34,14 @@ class DataflowRecorder:
         self.stack = CallStack(live)
         self.values: list[FlowValue] = []
         self.operations: list[RawOperation] = []
-        self._producers = Producers(self._is_source, self._join, lambda: len(self.operations) - 1)
+        self._owners = TensorOwners(self.stack)
+        self._producers = Producers(self._owners.is_source, self._join, lambda: len(self.operations) - 1)
         self.producer = self._producers.find
         """Returns a reference to the value of a tensor; None if it depends on nothing."""
         self.host = HostValues(self.producer, lambda: self.stack.path)
         self.unseen: list[str] = []
         """What the record does not have."""
         self.threads = ThreadCalls(self.stack, self._producers, self.operations)
-        self._owners: dict[int, tuple[str, ...]] = {}
-        """For the reference of a parameter or buffer, the paths of the modules that have it."""
-        self._parameters: set[int] = set()
-        """The references of the parameters."""
         self.passed: dict[tuple[int, int], int] = {}
         """For a parameter and the call that passes it on, the operation that reads it."""
         self._passing: dict[tuple[str, int], int] = {}
@@ -52,8 +50,6 @@ class DataflowRecorder:
         """For each call of a module that other code makes of its weights, the parts that it uses with values."""
         self._copies: set[int | None] = set()
         """The storages of copies of parameters."""
-        self._of_weights: dict[int, tuple[int, ...]] = {}
-        """For each operation that depends on parameters alone, those parameters."""
         self._traits: dict[int, OperationTraits] = {}
         """By the `id` of an operation, whose hash takes longer. PyTorch keeps its operations."""
         self._register_tensors(live)
@@ -68,12 +64,12 @@ class DataflowRecorder:
                     if not is_used_here:
                         path, full_name = self.stack.owner(path, name)
                     if id(tensor) in known:
-                        self._owners[known[id(tensor)]] += (path,)
+                        self._owners.paths[known[id(tensor)]] += (path,)
                         continue
                     known[id(tensor)] = ref = self._add_value(tensor, FlowValue(kind, full_name, path))  # type: ignore[arg-type]
-                    self._owners[ref] = (path,)
+                    self._owners.paths[ref] = (path,)
                     if kind == "parameter":
-                        self._parameters.add(ref)
+                        self._owners.parameters.add(ref)
 
     def _add_value(self, tensor: torch.Tensor, value: FlowValue) -> int:
         self.values.append(value)
@@ -83,7 +79,7 @@ class DataflowRecorder:
 
     def add_input(self, name: str, tensor: torch.Tensor) -> None:
         """Record an argument of the call."""
-        self._add_value(tensor, FlowValue("input", name, "", sizes(_shape(tensor))))
+        self._add_value(tensor, FlowValue("input", name, "", sizes(shape_of(tensor))))
 
     def observe(
         self,
@@ -103,21 +99,22 @@ class DataflowRecorder:
         sources = [] if traits.is_constant else self._sources(given)
         if self.host.reads:
             sources += [ref for ref in self.host.sources(traits.name, given) if ref not in sources]
-        if traits.is_plain and len(results) == 1 and self._is_plain(sources):
-            self.operations.append(RawOperation(self.stack.call, traits.name, sources, _shape(results[0])))
+        if traits.is_plain and len(results) == 1 and self._owners.are_plain(sources):
+            self.operations.append(RawOperation(self.stack.call, traits.name, sources, shape_of(results[0])))
             self._producers.add_fresh(results[0], len(self.operations) - 1)
             return
         has_values = bool(sources) and min(sources) < 0
         if has_values and len(sources) == 1 and self._is_alias(traits, sources[0]):
             self._add_aliases(traits, results, sources[0])
             return
-        is_of_weights = bool(sources and (has_values or self._of_weights)) and all(map(self._is_of_weights, sources))
+        owners = self._owners
+        is_of_weights = bool(sources and (has_values or owners.of_weights)) and all(map(owners.is_of_weights, sources))
         written = _written(traits, args, kwargs) if traits.written else []
-        if is_of_weights and written and all(self.producer(tensor) in self._parameters for tensor in written):
+        if is_of_weights and written and all(self.producer(tensor) in owners.parameters for tensor in written):
             return  # such as a moving average: what uses the parameter still depends on the parameter alone
         ref = self._add(traits, sources, results, None if is_of_weights else given) if sources else None
         if is_of_weights and ref is not None:
-            self._of_weights[ref] = self._parameters_behind(sources)
+            owners.of_weights[ref] = owners.parameters_behind(sources)
         for tensor in written:
             self._producers.add_write(tensor, ref)
         if not traits.written or ref is not None:
@@ -127,33 +124,20 @@ class DataflowRecorder:
         for tensor in results:
             own = ref
             if ref is not None and tensor is not results[0]:
-                own = self._append(RawOperation(self.operations[ref].call, "item", [ref], _shape(tensor)))
+                own = self._append(RawOperation(self.operations[ref].call, "item", [ref], shape_of(tensor)))
             self._producers.add_result(tensor, own, is_fresh=is_fresh)
-
-    def _is_plain(self, sources: Sequence[int]) -> bool:
-        """Return whether all sources are values, or tensors of the running module. Most are, and others take longer."""
-        if not sources or (self._of_weights and not self._of_weights.keys().isdisjoint(sources)):
-            return False
-        path = self.stack.path
-        has_value = False
-        for ref in sources:
-            owners = self._owners.get(ref) if ref < 0 else None
-            if owners is not None and path not in owners:
-                return False
-            has_value = has_value or owners is None
-        return has_value
 
     def _sources(self, tensors: Sequence[torch.Tensor]) -> list[int]:
         found: list[int] = []
         for tensor in tensors:
             ref = self.producer(tensor)
-            if ref is not None and ref not in found and (ref >= 0 or self._is_source(ref)):
+            if ref is not None and ref not in found and (ref >= 0 or self._owners.is_source(ref)):
                 found.append(ref)
         return found
 
     def _is_alias(self, traits: OperationTraits, ref: int) -> bool:
         """Return whether an operation makes a view of a value, or a copy of a parameter for code outside its module."""
-        return traits.is_view or (traits.name in COPIES and self._foreign_owner(ref) is not None)
+        return traits.is_view or (traits.name in COPIES and self._owners.foreign_owner(ref) is not None)
 
     def _add_aliases(self, traits: OperationTraits, results: Sequence[torch.Tensor], ref: int) -> None:
         for tensor in results:
@@ -168,21 +152,9 @@ class DataflowRecorder:
         found = []
         for tensor in given:
             ref = self.producer(tensor)
-            if ref is not None and ref in self._parameters:
+            if ref is not None and ref in self._owners.parameters:
                 found.append(WeightPart(ref, None if storage_key(tensor) in self._copies else region_of(tensor)))
         return found
-
-    def _parameters_behind(self, sources: Sequence[int]) -> tuple[int, ...]:
-        """Return the parameters that values depend on."""
-        return tuple(dict.fromkeys(one for ref in sources for one in self._of_weights.get(ref, (ref,))))
-
-    def _is_of_weights(self, ref: int) -> bool:
-        """Return whether a value depends on parameters alone."""
-        return ref in self._of_weights if ref >= 0 else ref in self._parameters
-
-    def _is_source(self, ref: int) -> bool:
-        """Return whether a value counts as a source: a buffer only in a call of the module that has it."""
-        return ref in self._parameters or ref not in self._owners or self.stack.path in self._owners[ref]
 
     def _add(
         self,
@@ -192,13 +164,13 @@ class DataflowRecorder:
         given: Sequence[torch.Tensor] | None,
     ) -> int:
         call = self.stack.call
-        shape = _shape(results[0]) if results else None
-        if self._of_weights and not self._of_weights.keys().isdisjoint(sources):
+        shape = shape_of(results[0]) if results else None
+        if self._owners.has_of_weights(sources):
             sources = self._with_own_weights(sources)
         if min(sources) >= 0:
             return self._append(RawOperation(call, traits.name, sources, shape))
         sources = self._with_passed(traits, sources)
-        foreign = {ref: path for ref in sources if (path := self._foreign_owner(ref)) is not None}
+        foreign = {ref: path for ref in sources if (path := self._owners.foreign_owner(ref)) is not None}
         if len(set(foreign.values())) > 1:  # weights of several modules are combined, such as those of an ensemble
             sources = [self._read(ref, foreign[ref]) if ref in foreign else ref for ref in sources]
         elif foreign:
@@ -213,9 +185,8 @@ class DataflowRecorder:
         """
         found: list[int] = []
         for ref in sources:
-            behind = self._of_weights.get(ref, ()) if ref >= 0 and self.operations[ref].call != self.stack.call else ()
-            is_own = behind and all(self.stack.path in self._owners[one] for one in behind)
-            found += behind if is_own else (ref,)
+            is_around = ref >= 0 and self.operations[ref].call != self.stack.call
+            found += (is_around and self._owners.own_parameters_behind(ref)) or (ref,)
         return found
 
     def _call_of_owner(self, path: str, parts: list[WeightPart]) -> int:
@@ -233,8 +204,7 @@ class DataflowRecorder:
 
         They are those of a module around it or elsewhere. If it uses own weights too, so are those of its submodules.
         """
-        weights = [ref for ref in sources if ref < 0 and self._weight_owners(ref)]
-        holders = {ref: self.stack.holder(self._owners[ref]) for ref in weights}
+        holders = self._owners.holders(sources)
         here = self.stack.call
         if not holders or all(holder == here for holder in holders.values()):
             return sources
@@ -244,7 +214,7 @@ class DataflowRecorder:
         for ref in sources:
             holder = holders.get(ref, here)
             if holder is None:
-                path = self.stack.nearest(self._owners[ref])
+                path = self._owners.nearest(ref)
                 is_value = are_operands or self.stack.is_outside(path) or (combines and self.stack.is_table(path))
                 found.append(self._passed(ref, None) if is_value else ref)
             else:
@@ -253,7 +223,7 @@ class DataflowRecorder:
 
     def _passed(self, ref: int, holder: int | None) -> int:
         """Return the operation that reads a parameter for a call that gets it as a value."""
-        path = "" if holder is not None else self.stack.nearest(self._owners[ref])
+        path = "" if holder is not None else self._owners.nearest(ref)
         around = self.stack.call_around(path) if holder is None else holder
         if (ref, around) not in self.passed:
             call = holder
@@ -267,17 +237,8 @@ class DataflowRecorder:
     def set_data(self, tensor: torch.Tensor, other: torch.Tensor) -> None:
         """Record `tensor.data = other`, which no operation shows. What uses a parameter still depends on that."""
         ref = self.producer(other)
-        if ref is not None and self.producer(tensor) not in self._parameters:
+        if ref is not None and self.producer(tensor) not in self._owners.parameters:
             self._producers.set_alias(tensor, ref)
-
-    def _weight_owners(self, ref: int) -> tuple[str, ...]:
-        """Return the paths of the modules that have a parameter; none if the value is none."""
-        return self._owners[ref] if ref in self._parameters else ()
-
-    def _foreign_owner(self, ref: int) -> str | None:
-        """Return the path of the module that has a parameter if its code does not run; else None."""
-        owners = self._weight_owners(ref) if ref < 0 else ()
-        return self.stack.nearest(owners) if owners and self.stack.holder(owners) is None else None
 
     def _read(self, ref: int, path: str) -> int:
         """Add an operation for a module whose parameter other code uses."""
@@ -302,30 +263,3 @@ def _written(traits: OperationTraits, args: Sequence[Any], kwargs: Mapping[str, 
     """Return the tensors that an operation writes to."""
     places = traits.written
     return tensors_in([value for place, value in (*enumerate(args), *kwargs.items()) if place in places])
-
-
-def tensors_in(things: Iterable[Any]) -> list[torch.Tensor]:
-    """Return the tensors in arguments or results, also those in lists."""
-    found: list[torch.Tensor] = []
-    for thing in things:
-        if isinstance(thing, torch.Tensor):
-            found.append(thing)
-        elif isinstance(thing, _LISTS):
-            found += tensors_in(thing)
-    return found
-
-
-def sizes(shape: Sequence[Any] | None) -> Dims | None:
-    """Return a shape as numbers; None if they are not known."""
-    try:
-        return None if shape is None else tuple(map(int, shape))
-    except (RuntimeError, TypeError, AttributeError):  # the last one: the lengths of a jagged tensor
-        return None
-
-
-def _shape(tensor: torch.Tensor) -> Sequence[Any] | None:
-    """Return the shape; its sizes can be symbols."""
-    try:
-        return tensor.shape
-    except RuntimeError:  # a nested tensor has no `shape`
-        return None

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
-from bmvis.extraction.dataflow import DataflowRecorder, sizes
+from bmvis.extraction.dataflow import DataflowRecorder
 from bmvis.extraction.functions import merge_functions
+from bmvis.extraction.operation_arguments import sizes
 from bmvis.extraction.operation_names import LAYOUT
 from bmvis.extraction.outputs import Located, distinct_names, tensors_in_objects, tensors_with_paths
 from bmvis.extraction.passed_weights import place_reads

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bmvis.extraction import macs, meta_kernels
 from bmvis.extraction.call_recorder import Recorder
-from bmvis.extraction.dataflow import tensors_in
+from bmvis.extraction.operation_arguments import tensors_in
 
 _SIZE_QUERIES = frozenset(
     f"aten::{name}"
