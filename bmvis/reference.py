@@ -35,6 +35,8 @@ _KEY = lazy_regex(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)
 _CALLABLE = lazy_regex(rf"(?P<attribute>[^(\[]*)(?P<key>{_KEY.pattern})?\s*(?P<call>\(.*)?", re.DOTALL)
 _ALL_KEYS = lazy_regex(rf"({_DOTTED.pattern})\[\*\]")
 _STARRED = lazy_regex(rf"({_DOTTED.pattern})\s*\(\s*\*\s*{_DOTTED.pattern}")
+_OPTION = lazy_regex(r"(?<=[\w)\]]\s):?[a-z-]+(?::\s|=)[^()]*$")
+"""An option at the end of a reference: `depth=2`, `:depth: 2`, or `depth: 2`."""
 _ABSOLUTE = lazy_regex(r"(?:[A-Za-z]:)?[\\/]|~|file://")
 """The start of an absolute path, also of Windows."""
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".gguf", ".pt", ".pth", ".ckpt")
@@ -118,7 +120,7 @@ def parse_reference(text: str) -> Reference:
         if not _DOTTED.fullmatch(part):
             raise InvalidReferenceError(
                 f"{part!r} is not a valid {what} name in the factory reference {text!r}",
-                hint=_file_hint(module, call.strip()) or _EXAMPLE,
+                hint=_file_hint(module, call.strip()) or _surplus_hint(text) or _EXAMPLE,
             )
     assert parts is not None, "a text that does not match has no valid callable name"
     key = ast.literal_eval(parts["key"])[0] if parts["key"] else None
@@ -164,6 +166,14 @@ def _file_hint(module: str, call: str) -> str:
         return ""
     name = ".".join(parts[1:] if parts[:1] == ["src"] and len(parts) > 1 else parts).removesuffix(".__init__")
     return _suggestion(name, call) if _DOTTED.fullmatch(name) else ""
+
+
+def _surplus_hint(text: str) -> str:
+    """Return what to remove from a reference in quotes, or with an option such as `depth=2` after it; or ''."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return "remove the quotes"
+    option = _OPTION.search(text)
+    return f"write {_short(option[0])!r} as an option, apart from the reference" if option else ""
 
 
 def _suggestion(module: str, call: str) -> str:

@@ -134,8 +134,14 @@ def _close(name: str) -> str:
 
 def _unclosed(rest: str, name: str) -> OptionError:
     if any(closing["closed"].lower() == name for closing in CLOSING.finditer(rest)):
-        return OptionError("the element has content", hint="remove it: all options are attributes")
+        return OptionError("the element has content", hint=_instead_of_content(name))
     return OptionError("the element is not closed", hint=_close(name))
+
+
+def _instead_of_content(name: str) -> str:
+    if name in (GALLERY, TABLE):
+        return f'write the models in an attribute: <{name} models="…" />'
+    return "remove it: all options are attributes"
 
 
 def _read_attributes(text: str) -> dict[str, str | None]:

@@ -155,8 +155,21 @@ def _refused(target: Any, reference: Reference) -> FactoryError | None:
             str(found.replace(default=found.empty, annotation=found.empty)) for found in signature.parameters.values()
         ]
         takes = f"expected: {', '.join(known)}" if known else "expected no arguments"
+        if known and not reference.called:
+            takes = f"write {reference.text}({_required(signature)})"
         return FactoryError(f"invalid arguments in {reference.text!r}: {user_text.exception_text(error)}", hint=takes)
     return None
+
+
+def _required(signature: inspect.Signature) -> str:
+    """Return the arguments that a call needs, as in `width=…, depth=…`."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    found = [parameter for parameter in signature.parameters.values() if parameter.default is parameter.empty]
+    return ", ".join(
+        f"{parameter.name}=…" if parameter.kind in named else "…"
+        for parameter in found
+        if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    )
 
 
 def exception_summary(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import os
 import pkgutil
@@ -13,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from bmvis.child import listing, tracebacks
-from bmvis.errors import nearest
+from bmvis.errors import did_you_mean, nearest
 
 _FILES = 500
 """Maximum number of files of a package in which a name is looked for."""
@@ -30,8 +31,10 @@ def for_module(missing: str) -> str:
     folders = list(getattr(sys.modules[package], "__path__", ())) if package else _project_folders()
     if not package and (found := _folder_off_path(name)):
         return f"found one in {found}: add this folder to `path`"
-    known = [module.name for module in pkgutil.iter_modules(folders)]
-    return _close(name, known) or (
+    known = sorted(module.name for module in pkgutil.iter_modules(folders))
+    if close := difflib.get_close_matches(name, known, n=1, cutoff=0.5):
+        return did_you_mean([f"{package}.{close[0]}" if package else close[0]])
+    return (
         f"install the package, or add its folder to `path`; searched {', '.join(folders) or 'installed packages'}"
         f"{_missing_folders()}"
     )

@@ -17,6 +17,8 @@ from bmvis.cli.fact_lines import fact_lines
 from bmvis.cli.option_flags import option_flags
 from bmvis.cli.shared_options import cache_folder, cache_option, errors_end_the_command, path_option
 from bmvis.errors import BmvisError
+from bmvis.model.call_summary import without_calls
+from bmvis.model.tree import Model
 from bmvis.options.definitions import OPTIONS, Options
 from bmvis.options.parsing import parse_options
 from bmvis.reference import short_name
@@ -105,7 +107,7 @@ def show(reference: str, *, facts: bool, **given: Any) -> None:
 def compare(before: str, after: str, **given: Any) -> None:
     """Print the differences between the models BEFORE and AFTER.
 
-    Each is a reference as in `bmvis show`, or snapshot:NAME for a recorded model. Example:
+    Each is a reference as in `bmvis show`, snapshot:NAME for a recorded model, or a snapshot file. Example:
 
         bmvis compare snapshot:bert bert --only-changes
 
@@ -155,15 +157,36 @@ def _show(
 
 
 def _built(reference: str, options: Options, path: Sequence[str], timeout: float, *, no_cache: bool) -> Built:
-    """Return the model of a reference or a name, or that of a snapshot file."""
-    if reference.endswith(".json") and ":" not in reference and not options.base:
-        model = read_snapshot_file(Path(reference)).model
-        return Built(recorded_model(model, Path(reference).stem, options.inputs or model.inputs), ())
+    """Return the models of references, names, and snapshot files."""
+    if all(map(_is_file, filter(None, (reference, options.base)))):
+        return _recorded(reference, options)
     cwd = Path.cwd()
     project = read_project(cwd)
     cache = cache_folder(project, no_cache) if project.file.is_file() else None  # no folder appears in others
     with Source(cwd, path=(*path, "."), timeout=timeout, cache=cache, mode="auto", session=COMMAND) as source:
+        if _is_file(reference):
+            base = source.answer(model_request(options.base, msgspec.structs.replace(options, base="")))
+            return msgspec.structs.replace(_recorded(reference, options), base=without_calls(base.model))
+        if _is_file(options.base):
+            built = source.answer(model_request(reference, msgspec.structs.replace(options, base="")))
+            return msgspec.structs.replace(built, base=_recorded_base(options.base))
         return source.answer(model_request(reference, options))
+
+
+def _is_file(reference: str) -> bool:
+    return reference.endswith(".json") and ":" not in reference
+
+
+def _recorded(reference: str, options: Options) -> Built:
+    """Return the model of a snapshot file, with that of another one to compare it with, if any."""
+    file = Path(reference)
+    model = read_snapshot_file(file).model
+    base = _recorded_base(options.base) if _is_file(options.base) else None
+    return Built(recorded_model(model, file.stem, options.inputs or model.inputs), (), base=base)
+
+
+def _recorded_base(file: str) -> Model:
+    return without_calls(read_snapshot_file(Path(file)).model)
 
 
 def _chosen(written: dict[str, Any]) -> dict[str, str | None]:

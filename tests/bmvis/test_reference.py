@@ -158,6 +158,22 @@ def test_dotted_names_and_files_suggest_the_reference(text, intended):
 
 
 @pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('"zoo:Net(layers=2)"', "remove the quotes"),
+        ("'zoo:Net'", "remove the quotes"),
+        ("zoo:Net depth=2", "write 'depth=2' as an option, apart from the reference"),
+        ("zoo:Net :depth: 2", "write ':depth: 2' as an option, apart from the reference"),
+        ("zoo:Net too", "write package.module:factory or package.module:factory(layers=2)"),
+    ],
+)
+def test_quotes_and_options_in_a_reference_have_a_hint(text, hint):
+    with pytest.raises(InvalidReferenceError) as raised:
+        parse_reference(text)
+    assert raised.value.hint == hint
+
+
+@pytest.mark.parametrize(
     ("text", "module"),
     [
         ("/home/me/repo/src/zoo.py:build", "zoo:build"),

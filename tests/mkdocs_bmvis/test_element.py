@@ -54,6 +54,13 @@ def test_malformed_element_is_reported(text, message):
     assert message in problem.message
 
 
+@pytest.mark.parametrize("name", ["model-table", "model-gallery"])
+def test_list_between_the_tags_is_reported_with_the_attribute(name):
+    problem = read_element(f"<{name}>\nzoo:*\n</{name}>").problem
+    assert problem is not None
+    assert str(problem) == f'the element has content (write the models in an attribute: <{name} models="…" />)'
+
+
 @pytest.mark.parametrize(
     ("name", "element"),
     [

@@ -107,7 +107,9 @@ def test_settings_are_defaults_for_attributes(render):
         pytest.param(
             'factory="unheard_of:tiny"', "add its folder to `path`; searched tests/sites/markdown/src", id="searched"
         ),
-        pytest.param('factory="torch.nnn:Linear"', "no module named 'torch.nnn' (did you mean 'nn'?)", id="in-package"),
+        pytest.param(
+            'factory="torch.nnn:Linear"', "no module named 'torch.nnn' (did you mean 'torch.nn'?)", id="in-package"
+        ),
         pytest.param('factory="zoo:tinny"', "'zoo' has no 'tinny'", id="name"),
         pytest.param(
             'factory="zoo:tiny(layer=2)"',
@@ -118,6 +120,11 @@ def test_settings_are_defaults_for_attributes(render):
             'factory="zoo:raising(1)"',
             "too many positional arguments (expected no arguments)",
             id="too-many",
+        ),
+        pytest.param(
+            'factory="torch.nn:Linear"',
+            "'in_features' (write torch.nn:Linear(in_features=…, out_features=…))",
+            id="no-argument",
         ),
         pytest.param('factory="zoo:raising"', "raised ValueError: no weights", id="raises"),
         pytest.param('factory="zoo:no_module"', "returned a dict", id="no-module"),

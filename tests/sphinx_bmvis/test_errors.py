@@ -58,6 +58,23 @@ CASES = {
 }
 
 
+ELEMENTS = """\
+# Elements
+
+<div>
+<model-structure factory="zoo:tiny"></model-structure>
+</div>
+
+- It has <model-fact model="zoo:tiny" /> parameters.
+
+```html
+<model-structure factory="zoo:tiny" />
+```
+
+<model-viewer></model-viewer>
+"""
+
+
 @pytest.fixture(scope="module")
 def site(make_site):
     return make_site({"index.rst": "Start\n=====\n\n.. toctree::\n\n   wrong\n", "wrong.rst": PAGE})
@@ -116,3 +133,15 @@ def test_each_format_shows_the_errors(site, builder):
     text = " ".join(" ".join(page.read_text(encoding="utf-8") for page in pages).split())
     assert text.count("This model could not be drawn") >= len(CASES)
     assert "no weights" in text
+
+
+def test_elements_of_mkdocs_in_myst_are_reported(make_site):
+    pytest.importorskip("myst_parser")
+    site = make_site({"index.md": ELEMENTS})
+    warnings = site.build(extensions=["myst_parser", "sphinx_bmvis"]).warnings.splitlines()
+    assert [line.partition("index.md:")[2] for line in warnings] == [
+        "4: WARNING: Sphinx draws nothing for the element <model-structure> (write the directive model-structure)"
+        " [bmvis.option]",
+        "7: WARNING: Sphinx draws nothing for the element <model-fact>"
+        " (write the role {model-fact}`package.module:factory`) [bmvis.option]",
+    ]

@@ -172,6 +172,26 @@ def test_compare_accepts_a_snapshot(recorded):
     assert "'smal' is neither" in bmvis(recorded, "compare", "snapshot:smal", "zoo:tiny").stderr
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("snapshots/small.json", "snapshots/tiny.json"),
+        ("snapshots/small.json", "snapshot:tiny"),
+        ("snapshot:small", "snapshots/tiny.json"),
+    ],
+)
+def test_compare_accepts_the_files_of_snapshots(recorded, before, after):
+    expected = bmvis(recorded, "compare", "snapshot:small", "snapshot:tiny")
+    done = bmvis(recorded, "compare", before, after)
+    assert (done.stdout, done.stderr, done.returncode) == (expected.stdout, expected.stderr, 0)
+
+
+def test_compare_reports_a_file_that_is_no_snapshot(recorded):
+    done = bmvis(recorded, "compare", "snapshots/smal.json", "snapshot:tiny")
+    assert done.stderr.startswith("Error: cannot read snapshots/smal.json: No such file")
+    assert done.returncode == 2
+
+
 def test_show_writes_svg_to_standard_output(recorded):
     assert bmvis(recorded, "show", "snapshot:tiny", "--svg", "-").stdout.startswith("<svg")
 
