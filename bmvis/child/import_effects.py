@@ -36,13 +36,17 @@ _NO_HOLDERS = frozenset({NoneType, bool, int, float, str, bytes, tuple, Function
 _CONTAINERS = (dict, list, set)
 _OWN_CACHES = frozenset(
     (
+        "sympy.core.singleton.SingletonRegistry",
+        "torch.quantized_gru._dir",
+        "torch.quantized_lstm._dir",
         "transformers.utils.generic._registered_model_output_types",
         *(f"transformers.models.auto.auto_mappings.{kind}_MAPPING_NAMES" for kind in (
             "FEATURE_EXTRACTOR", "IMAGE_PROCESSOR", "PROCESSOR", "VIDEO_PROCESSOR",
         )),
     )
 )  # fmt: skip
-"""Registries of processors and output classes, to which imports of transformers add. No model is built from them."""
+"""Registries of processors and output classes, to which imports of transformers add, and of numbers and of looked-up
+names of operators, to which imports of torch add. No model is built from them."""
 
 
 class _Holder(NamedTuple):

@@ -80,15 +80,18 @@ def _is_same(name: str, before: _Namespace) -> bool:
     """Return whether no name of a module was rebound, and only the library itself has added names."""
     module = sys.modules[name]
     package = name.partition(".")[0]
-    added = islice(vars(module).values(), before.length, None)
+    added = islice(vars(module).items(), before.length, None)
     return _digest(module, before.length) == before.digest and all(
-        str(getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", "")).startswith(package)
-        for value in added
+        name == _WARNED
+        or str(getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", "")).startswith(package)
+        for name, value in added
     )
 
 
 _WATCHED, _WATCHED_NAME = frozenset({"torch", "torch.utils.dlpack"}), "to_dlpack"
 """A function that bmvis itself replaces while it calls a factory (`bmvis.extraction.meta_failures`)."""
+_WARNED = "__warningregistry__"
+"""The name that Python adds to a module that warns."""
 _CHANGING = frozenset({"torch.utils._device"})
 """Modules with a global that `with torch.device(...)` sets; bmvis itself calls factories under it."""
 

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from bmvis.child import tracebacks
+from bmvis.child import dynamo_imports, tracebacks
 from bmvis.untrusted.file_names import local
 from bmvis.worker.protocol import Request
 
@@ -51,6 +51,7 @@ def import_own_modules() -> None:
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     torch = importlib.import_module("torch")
+    dynamo_imports.avoid()
     with torch.device("meta"):
         torch.nn.Linear(1, 1)  # C code imports and caches modules here; nothing is computed
 

@@ -3,8 +3,10 @@
 The states are tried in a process of its own: what other tests leave in this one is such a change too.
 """
 
+import importlib
 import json
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -20,12 +22,15 @@ CHANGES = {
     "finders": lambda patch: patch.setattr(sys, "meta_path", []),
     "working directory": lambda patch: patch.chdir("/"),
 }
+REGISTRY = "__warningregistry__"
+"""The name that Python adds to a module that warns."""
 
 
 def main():
     """Print for each change whether libraries can be preloaded before and after it."""
     import torch
 
+    from bmvis.child.import_effects import ProcessState
     from bmvis.child.preloading import LibraryFinder, Loaded
     from bmvis.extraction.meta_failures import FailureLog, watched_calls
 
@@ -37,12 +42,21 @@ def main():
     finder = new_finder()
     with torch.device("meta"), watched_calls(FailureLog()):
         found = {"watched factory": finder._is_clean()}
+    finder = new_finder()
+    with warnings.catch_warnings(record=True):
+        warnings.warn_explicit("old", UserWarning, "file", 1, registry=vars(torch.nn).setdefault(REGISTRY, {}))
+    found["warning"] = REGISTRY in vars(torch.nn) and finder._is_clean()
     for name, change in CHANGES.items():
         with pytest.MonkeyPatch.context() as patch:
             finder = new_finder()
             before = finder._is_clean()
             change(patch)
             found[name] = (before, finder._is_clean())
+    import sympy  # noqa: F401  # a template has imported it
+
+    state = ProcessState("torch")
+    for module in ("torch.fx.experimental.symbolic_shapes", "torch._dynamo"):
+        found[module] = (module in sys.modules, bool(importlib.import_module(module)), state.change())
     print(json.dumps(found))
 
 
@@ -60,6 +74,16 @@ def found():
 def test_factory_that_is_watched_can_import_preloaded_libraries(found):
     """Its imports are most of the time that a model takes."""
     assert found["watched factory"] is True
+
+
+def test_library_that_warned_does_not_prevent_preloading(found):
+    assert found["warning"] is True
+
+
+@pytest.mark.parametrize("module", ["torch.fx.experimental.symbolic_shapes", "torch._dynamo"])
+def test_parts_of_torch_that_calls_import_can_be_preloaded(module, found):
+    """If a template cannot preload one of them, each model imports 1,000 modules again."""
+    assert found[module] == [False, True, ""]
 
 
 @pytest.mark.parametrize("change", CHANGES)
