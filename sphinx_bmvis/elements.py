@@ -9,7 +9,8 @@ from bmvis.errors import OptionError
 from bmvis.lazy_regex import lazy_regex
 from sphinx_bmvis.errors import warn
 
-_ELEMENT = lazy_regex(r"<(model-(?:structure|compare|optimizer|gallery|table|fact))(?![\w-])")
+_ELEMENT = lazy_regex(r"(?s)<!--.*?(?:-->|\Z)|<(model-(?:structure|compare|optimizer|gallery|table|fact))(?![\w-])")
+"""A comment, whose elements count as text, or an element."""
 
 
 def setup(app: Sphinx) -> None:
@@ -22,8 +23,9 @@ def report_elements(app: Sphinx, document: nodes.document) -> None:
     for node in document.findall(nodes.raw):
         text = node.astext()
         for found in _ELEMENT.finditer(text) if "<model-" in text else ():
-            line = (node.line or 1) + text.count("\n", 0, found.start())
-            warn(_error(found[1]), f"{node.source or document['source']}:{line}")
+            if found[1]:
+                line = (node.line or 1) + text.count("\n", 0, found.start())
+                warn(_error(found[1]), f"{node.source or document['source']}:{line}")
 
 
 def _error(name: str) -> OptionError:

@@ -72,6 +72,8 @@ ELEMENTS = """\
 ```
 
 <model-viewer></model-viewer>
+
+<!-- Soon: <model-structure factory="zoo:tiny" /> -->
 """
 
 
