@@ -44,7 +44,7 @@ def build_models(app: Sphinx, env: BuildEnvironment) -> set[str]:
         ):
             answer = _answer(source, key)
             reports[key] = _model_report(key, answer)
-            if domain.note_answer(key, answer):
+            if domain.answers.note(key, answer):
                 changed.add(key)
     close_source(app)
     moved = domain.note_ids(changed)

@@ -1,4 +1,4 @@
-"""The `bmvis` domain: the models that pages request, the results, and the targets of references."""
+"""The `bmvis` domain: what pages request, and the references to trees and modules."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.typing import RoleFunction
 
-from bmvis.errors import BmvisError
-from bmvis.options.definitions import Options
-from bmvis.worker.protocol import Built, Dependency, ModelRequest
+from bmvis.worker.protocol import Dependency, ModelRequest
 from sphinx_bmvis.anchors import has_row_anchors, link_to
-from sphinx_bmvis.kept_models import Layouts, TreeKey, pack, pack_ids, share, tree_key
+from sphinx_bmvis.answers import Answers
+from sphinx_bmvis.kept_models import TreeKey, share, tree_key
 from sphinx_bmvis.model_index import ModelIndex
 from sphinx_bmvis.named_trees import NamedTrees
 from sphinx_bmvis.nodes import TYPE_OF
@@ -28,7 +27,7 @@ from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
 from sphinx_bmvis.roles import DOMAIN, TABLE_LINK, TreeRole
 
 if TYPE_CHECKING:
-    from bmvis.view.page import Page
+    pass
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ GalleryKey = tuple[str, str, tuple[str, ...]]
 
 
 class BmvisDomain(Domain):
-    """The requests of each page, and the answer to each distinct request."""
+    """The requests of each page, and the trees that references can name."""
 
     name = DOMAIN
     label = "Models"
@@ -76,7 +75,8 @@ class BmvisDomain(Domain):
 
     def __init__(self, env: BuildEnvironment) -> None:
         super().__init__(env)
-        self._layouts = Layouts()
+        self.answers = Answers(self.data)
+        """The answer to each distinct request."""
         self._named: NamedTrees | None = None
         self.renamed: dict[str, str] = {}
         """The ids of trees that have another id on the one page of singlehtml."""
@@ -113,29 +113,6 @@ class BmvisDomain(Domain):
         """Pages that were read in this build, and whose models are not built yet."""
         return cast("set[str]", self.data["unanswered"])
 
-    def answer(self, key: ModelRequest) -> Built | BmvisError:
-        """Return the answer to a request.
-
-        Raises:
-            KeyError: no page has this request, or the models are not built yet.
-        """
-        kept = self.data["answers"][key]
-        return kept if isinstance(kept, BmvisError) else self._layouts.model(kept)
-
-    def note_answer(self, key: ModelRequest, answer: Built | BmvisError) -> bool:
-        """Store the answer to a request. Return whether pages that show it must be written again."""
-        if isinstance(answer, BmvisError):
-            kept: BmvisError | bytes = answer
-            self.data["dependencies"].pop(key, None)  # those of an earlier model: each build asks for it again
-        else:
-            self.data["dependencies"][key] = answer.dependencies
-            kept = pack(answer)
-        before = self.data["answers"].get(key)
-        self.data["answers"][key] = kept
-        if isinstance(kept, BmvisError) and isinstance(before, BmvisError):
-            return kept.parts != before.parts
-        return bool(before != kept)
-
     def note_ids(self, changed: Set[ModelRequest]) -> set[str]:
         """Store the ids of the rows of named trees, which references need in every build. A layout takes far longer.
 
@@ -154,18 +131,11 @@ class BmvisDomain(Domain):
             if page not in self.unanswered and request.key not in changed:
                 continue
             if tree not in found:
-                found[tree] = self._packed_ids(request)
+                found[tree] = self.answers.packed_ids(request)
             if kept.get(tree) != found[tree]:
                 moved.add(request.options.name)
         kept.update(found)
         return moved
-
-    def _packed_ids(self, request: TreeRequest) -> bytes | None:
-        """Return None if the model failed."""
-        kept = self.data["answers"][request.key]
-        if isinstance(kept, BmvisError):
-            return None
-        return pack_ids(self._layouts.model(kept).model, self._layouts.page(kept, request.options))
 
     @property
     def is_settled(self) -> bool:
@@ -183,10 +153,7 @@ class BmvisDomain(Domain):
 
     def remove_unrequested(self) -> None:
         """Remove answers without a request, and change times of pages without trees and references."""
-        still = self._requested()
-        self.data["answers"] = {key: reply for key, reply in self.data["answers"].items() if key in still}
-        known = self.data["dependencies"]
-        self.data["dependencies"] = {key: found for key, found in known.items() if key in still}
+        self.answers.remove_others(self._requested())
         trees = {tree_key(request) for _, request in self.named_trees()}
         self.data["ids"] = {tree: ids for tree, ids in self.data["ids"].items() if tree in trees}
         self._named = None
@@ -199,7 +166,7 @@ class BmvisDomain(Domain):
 
     def failed_keys(self) -> list[ModelRequest]:
         """Return the requests whose answer is an error, which each build asks for again."""
-        failed = [key for key, answer in self.data["answers"].items() if isinstance(answer, BmvisError)]
+        failed = self.answers.failed()
         requested = self._requested() if failed else set()
         return [key for key in failed if key in requested]
 
@@ -260,7 +227,7 @@ class BmvisDomain(Domain):
     def named_trees(self) -> NamedTrees:
         """Return the trees with a name: the targets of references. They are listed once, and again after a change."""
         if self._named is None:
-            self._named = NamedTrees(self.requests, self.data["failed"], self.data["ids"], self._layouts)
+            self._named = NamedTrees(self.requests, self.data["failed"], self.data["ids"], self.answers.layouts)
         return self._named
 
     def check_consistency(self) -> None:
@@ -268,10 +235,6 @@ class BmvisDomain(Domain):
         for request, first in self.named_trees().duplicates():
             text = f"duplicate tree name {request.options.name!r}, also in {first.location} (rename one of them)"
             logger.warning("%s", text, type="bmvis", subtype="name", location=request.location)
-
-    def page(self, key: ModelRequest, options: Options) -> Page:
-        """Return the layout of a tree whose model did not fail."""
-        return self._layouts.page(self.data["answers"][key], options)
 
     def resolve_xref(
         self,

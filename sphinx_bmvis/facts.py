@@ -60,12 +60,12 @@ _LEFT_OUT = OptionError("the build leaves out this branch")
 
 
 def _known(domain: BmvisDomain, fact: FactRequest) -> FactText | BmvisError:
-    kept = domain.data["answers"].get(fact.request, _LEFT_OUT)
+    kept = domain.answers.kept(fact.request) or _LEFT_OUT
     if isinstance(kept, BmvisError):
         return kept
     known = _KNOWN.setdefault(domain, {})
     if fact not in known or known[fact][0] is not kept:
-        answer = domain.answer(fact.request)
+        answer = domain.answers.get(fact.request)
         assert not isinstance(answer, BmvisError), "the outcome is no error"
         known[fact] = kept, _text_or_error(answer.model, fact)
     return known[fact][1]
@@ -101,7 +101,7 @@ class FillFacts(SphinxPostTransform):
 
     def _is_unreported(self, node: model_fact) -> bool:
         """Return whether nobody has reported the error of a node: its model was built."""
-        return "fact" in node and isinstance(domain_of(self.env).data["answers"].get(node["fact"].request), bytes)
+        return "fact" in node and isinstance(domain_of(self.env).answers.kept(node["fact"].request), bytes)
 
 
 def fill_titles(env: BuildEnvironment, pages: Iterable[str]) -> None:

@@ -172,7 +172,7 @@ class FillGalleries(SphinxPostTransform):
         pages = model_pages(self.env, docname, node)
         cards, fold = [], site_options(self.config).fold
         for entry in gallery.entries:
-            answer = domain.answer(node["options"].request(entry))
+            answer = domain.answers.get(node["options"].request(entry))
             shown = msgspec.structs.replace(entry, location=shown_location(entry.location, self.env.srcdir))
             shown = with_own_columns(shown, node["own"])
             cards.append(

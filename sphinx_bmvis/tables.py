@@ -66,7 +66,7 @@ class FillTables(SphinxPostTransform):
     def _table(self, node: model_table) -> Table:
         domain = domain_of(self.env)
         gallery = domain.galleries[node["docname"]][node["key"]]
-        answers = [domain.answer(request.key) for request in gallery.requests(node["key"])]
+        answers = [domain.answers.get(request.key) for request in gallery.requests(node["key"])]
         targets = model_targets(self.env, node["docname"])
         own_pages = model_pages(self.env, node["docname"], node)
         targets |= {reference: (page, "") for reference, page in own_pages.items()}

@@ -33,13 +33,13 @@ class FillTrees(SphinxPostTransform):
 
     def _fill(self, node: model_structure) -> None:
         domain, key = domain_of(self.env), model_request(node["reference"], node["options"])
-        answer = domain.answer(key)
+        answer = domain.answers.get(key)
         if isinstance(answer, BmvisError):
             node["error"] = answer
         else:
             translated = "".join(child.astext() for child in node.findall(nodes.caption))
             options = msgspec.structs.replace(node["options"], caption=translated)
-            node["page"] = domain.page(key, options)
+            node["page"] = domain.answers.page(key, options)
             for warning in node["page"].warnings:
                 warn(warning, node["location"])
             node += [self._type_reference(name) for name in dict.fromkeys(_documented_types(node["page"]))]

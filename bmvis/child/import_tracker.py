@@ -9,15 +9,16 @@ from __future__ import annotations
 import builtins
 import functools
 import importlib
-import importlib.machinery
+import importlib.util
 import os
 import pkgutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import CodeType, FrameType, ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
+from bmvis.child.bytecode import recompile_uncertain_bytecode
 from bmvis.child.file_record import AccessKey
 from bmvis.child.file_tracker import FileTracker
 from bmvis.child.native_files import NativeReaders
@@ -27,8 +28,6 @@ from bmvis.source.dependencies import value_of, with_value
 from bmvis.worker.protocol import Dependency
 
 _getframe = sys._getframe
-_stat = os.stat
-"""The function before it is wrapped: bmvis reads the state of sources itself."""
 
 
 class ImportTracker:
@@ -62,7 +61,7 @@ class ImportTracker:
         importlib.import_module = self._watched_import_module(importlib.import_module)
         pkgutil.extend_path = self._watched_extend_path(pkgutil.extend_path)
         sys.meta_path.insert(0, _FirstFinder(self))
-        _recompile_uncertain_bytecode(self.record.is_project)
+        recompile_uncertain_bytecode(self.record.is_project)
         self.files.install()
 
     def begin(self, module: str, path: Iterable[str], folders: Iterable[str]) -> None:
@@ -252,35 +251,6 @@ class _FirstFinder:
 
     def invalidate_caches(self) -> None:
         """Do nothing: there are no caches."""
-
-
-def _recompile_uncertain_bytecode(is_project: Callable[[str], bool]) -> None:
-    """Compile project code from source if its bytecode may be out of date.
-
-    Python compares the modification time and size of the source with those in the bytecode
-    (https://docs.python.org/3/reference/import.html#cached-bytecode-invalidation). Both can be equal although the
-    content differs: unpacked archives restore times. The change time of the inode (ctime) cannot be set back.
-    """
-    original = importlib.machinery.SourceFileLoader.get_code
-
-    def get_code(self: importlib.machinery.SourceFileLoader, fullname: str) -> CodeType | None:
-        file = self.get_filename(fullname)
-        if not is_project(file) or _is_older(file):
-            return original(self, fullname)
-        code: CodeType = self.source_to_code(self.get_data(file), file)
-        return code
-
-    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[assignment,method-assign]
-
-
-def _is_older(file: str) -> bool:
-    """Return whether a file is older than its bytecode, or has no bytecode."""
-    try:
-        bytecode = _stat(importlib.util.cache_from_source(file))
-    except (OSError, NotImplementedError):
-        return True
-    changed = max(_stat(file).st_ctime_ns, _stat(file, follow_symlinks=False).st_ctime_ns)  # a link can lead elsewhere
-    return changed < bytecode.st_mtime_ns
 
 
 def _attribute(module: object, name: str) -> Any:
