@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator, Mapping
-from types import MemberDescriptorType, SimpleNamespace
+from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from torch import nn
@@ -80,17 +80,12 @@ def values_of(config: Any) -> dict[Any, Any]:
     if issubclass(type(config), dict):
         return dict(dict.items(config))
     common = class_attributes_of(type(config)) if _is_own(type(config)) else {}
-    own = common | attributes_of(config)
+    own = common | introspection.attributes_of(config)
     store = _store(type(config))
     if not store:
         return own
     kept = own.get(store)
     return {key: _plain(value) for key, value in dict.items(kept)} if isinstance(kept, dict) else {}
-
-
-def attributes_of(thing: Any) -> dict[Any, Any]:
-    """Return the attributes of an object, also those that are slots."""
-    return dict(_slots(thing)) | dict(_attributes(thing))
 
 
 def _store(cls: type) -> str:
@@ -108,26 +103,7 @@ def _plain(value: Any) -> Any:
         return value
     for module, names in _NODES.items():
         if introspection.class_module(cls).startswith(module):
-            own = _attributes(value)
+            own = introspection.own_dict(value)
             kept = next((own[name] for name in names if name in own), None)
             return [_plain(item) for item in kept] if isinstance(kept, list) else kept
     return value
-
-
-def _attributes(thing: Any) -> Mapping[Any, Any]:
-    try:
-        found = object.__getattribute__(thing, "__dict__")
-    except AttributeError:  # all attributes are slots
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _slots(thing: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes that are slots of a class, as those of `@dataclass(slots=True)`."""
-    for base in reversed(type.mro(type(thing))):
-        for name, member in list(base.__dict__.items()):
-            if type(member) is MemberDescriptorType:
-                try:
-                    yield name, member.__get__(thing)
-                except AttributeError:
-                    continue  # not set

@@ -7,7 +7,7 @@ new tensors (parametrizations do). The dictionaries in `module.__dict__` that th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import FunctionType
+from types import FunctionType, MemberDescriptorType
 from typing import Any, TypeVar
 
 import torch
@@ -77,6 +77,35 @@ def attribute(thing: object, name: str, default: Any = None) -> Any:
         return getattr(thing, name, default)
     except Exception:
         return default  # user code, such as a property: its failure does not concern the structure
+
+
+def attributes_of(thing: object) -> dict[Any, Any]:
+    """Return the attributes of an object, also those that are slots of its class, as of `@dataclass(slots=True)`."""
+    return dict(_slots(thing)) | own_dict(thing)
+
+
+def own_dict(thing: object) -> dict[Any, Any]:
+    """Return the `__dict__` of an object; {} if it has none, because all its attributes are slots."""
+    try:
+        found = object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def slot_members(cls: type) -> list[MemberDescriptorType]:
+    """Return the descriptors of the slots of a class, those of its base classes first."""
+    # Not by `__slots__`, which can be an iterator that is used up, and has private names without that of the class.
+    bodies = [base.__dict__ for base in reversed(type.mro(cls)) if base.__module__ != "builtins"]
+    return [member for body in bodies for member in list(body.values()) if type(member) is MemberDescriptorType]
+
+
+def _slots(thing: object) -> Iterator[tuple[str, Any]]:
+    for member in slot_members(type(thing)):
+        try:
+            yield member.__name__, member.__get__(thing)
+        except AttributeError:
+            continue  # not set
 
 
 def closure_values(function: FunctionType) -> Iterator[tuple[str, Any]]:

@@ -107,10 +107,5 @@ def _fields(output: Any, *, is_whole: bool) -> Iterator[tuple[Any, Any]]:
         yield from zip(names, output, strict=False)
     elif isinstance(output, tuple | list):
         yield from ((None, value) for value in output)
-    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
-        yield from vars(output).items()
-    elif is_whole and not isinstance(output, nn.Module | type):
-        attributes = introspection.attribute(output, "__dict__")
-        yield from list(attributes.items()) if isinstance(attributes, dict) else ()
-        slots = [own for cls in type(output).__mro__ if isinstance(own := vars(cls).get("__slots__"), tuple | list)]
-        yield from ((name, introspection.attribute(output, name)) for own in slots for name in own)
+    elif (is_whole or dataclasses.is_dataclass(output)) and not isinstance(output, nn.Module | type):
+        yield from introspection.attributes_of(output).items()

@@ -21,7 +21,7 @@ from torch import nn
 
 from bmvis.extraction import introspection
 from bmvis.extraction.class_settings import constants
-from bmvis.extraction.config_objects import attributes_of, is_config, values_of
+from bmvis.extraction.config_objects import is_config, values_of
 from bmvis.extraction.names import callable_name
 from bmvis.extraction.project_code import class_attributes_of, is_of_project
 from bmvis.extraction.shortened import digest
@@ -186,7 +186,7 @@ def _public(thing: Any) -> list[tuple[str, Any]]:
     """Return the public values among the attributes of an object of the project that is no module."""
     if issubclass(type(thing), type | nn.Module) or not is_of_project(type(thing)):
         return []
-    found = class_attributes_of(type(thing)) | attributes_of(thing)
+    found = class_attributes_of(type(thing)) | introspection.attributes_of(thing)
     return [(name, value) for name, value in found.items() if type(name) is str and name[:1] != "_"]
 
 

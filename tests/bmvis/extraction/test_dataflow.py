@@ -63,6 +63,19 @@ class Slots:
         self.value = value
 
 
+class PrivateSlot:
+    __slots__ = "__value"
+
+    def __init__(self, value: Any) -> None:
+        self.__value = value
+
+
+@dataclass(slots=True)
+class SlotsOfDataClass:
+    logits: Any
+    hidden: Any = None
+
+
 def yielding(net, x):
     x = net.a(x)
     yield x
@@ -506,6 +519,9 @@ CASES = {
     "object in an object": (lambda net, x: Holder(one=Holder(two=net.a(x))), "in:x > a; a > out:two"),
     "object that refers to itself": (lambda net, x: Circle(net.a(x)), "in:x > a; a > out:value"),
     "slots": (lambda net, x: Slots(net.a(x)), "in:x > a; a > out:value"),
+    "private slot": (lambda net, x: PrivateSlot(net.a(x)), "in:x > a; a > out:_PrivateSlot__value"),
+    "slots of a data class": (lambda net, x: SlotsOfDataClass(net.a(x)), "in:x > a; a > out:logits"),
+    "slots of a data class in a list": (lambda net, x: [SlotsOfDataClass(net.a(x))], "in:x > a; a > out:logits"),
     "concat": (
         lambda net, x: net.c(torch.cat([net.a(x), x], 1)),
         "in:x > a; in:x > (concat)root; a > (concat)root; (concat)root > c; c > out:output",
