@@ -24,6 +24,16 @@ LOAD = """() => window.bmvis && new Promise((resolve, reject) => {
   Object.assign(script, { src: "/bmvis-rows.js", onload: resolve, onerror: reject });
   document.head.append(script);
 })"""
+SHOW = """(html) => {
+  if (!window.isShowing) return false;
+  document.querySelector(".bmvis-menu:popover-open")?.hidePopover();
+  history.replaceState(null, "", "/");
+  document.querySelector("main").innerHTML = `<h1>Trees</h1>${html}`;
+  scrollTo(0, 0);
+  bmvis.equipNew();
+  return true;
+}"""
+"""Put trees in the place of those of the last test, as themes do that put the next page into the same document."""
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +113,16 @@ class Tab:
         self.page.goto(f"{ORIGIN}/{fragment}")
         if load:
             self.page.evaluate(LOAD)
+
+    def show_trees(self, html: str) -> None:
+        """Show trees like `open_trees`, without a load of the page if the last test called this too.
+
+        A load takes Chromium longer than most tests.
+        """
+        self.page.mouse.move(0, 0)
+        if not (self.page.url.startswith(ORIGIN) and self.page.evaluate(SHOW, html)):
+            self.open_trees(html)
+            self.page.evaluate("window.isShowing = true")
 
 
 def _new_page(browser, **settings):

@@ -44,7 +44,7 @@ NAMES = """\
 
 
 def test_screen_readers_get_each_name_once(tab):
-    tab.open_trees(to_html(layout(bert(lora=True), Options()), "m"))
+    tab.show_trees(to_html(layout(bert(lora=True), Options()), "m"))
     playwright = pytest.importorskip("playwright.sync_api")
     playwright.expect(tab.page.locator("#m")).to_match_aria_snapshot(NAMES)
     heard = tab.page.locator("#m").aria_snapshot()
@@ -57,7 +57,7 @@ def test_screen_readers_get_each_name_once(tab):
 
 def test_toolbar_fits_a_phone_with_the_count(tab):
     tab.page.set_viewport_size({"width": 380, "height": 700})
-    tab.open_trees(to_html(layout(bert(lora=True), Options()), "m"))
+    tab.show_trees(to_html(layout(bert(lora=True), Options()), "m"))
     tab.page.locator("#m [type=search]").fill("dense")
     field, count, levels = (
         tab.page.locator(f"#m .bmvis-tools > {part}").bounding_box() for part in ("input", "output", "span")
@@ -146,7 +146,7 @@ def test_right_to_left_page_keeps_rows_left_to_right(tab):
 @pytest.mark.parametrize("name", ["\u202ereversed", "שלום", "\u2067a"], ids=["override", "Hebrew", "isolate"])
 def test_right_to_left_name_does_not_reorder_its_row(name, tab):
     module = Module(name, 1, name, parameters=(tensor("weight", 3, trainable=False), tensor("bias", 3)))
-    tab.open_trees(to_html(layout(Model((Module("", 0, "M"), module)), Options()), "m"))
+    tab.show_trees(to_html(layout(Model((Module("", 0, "M"), module)), Options()), "m"))
     parts = tab.page.locator(f'[id="{row_id("m", name)}"] > div').locator("b, i, .bmvis-p")
     left = [parts.nth(place).bounding_box()["x"] for place in range(parts.count())]
     assert len(left) == 4
@@ -168,7 +168,7 @@ def test_zoomed_page_scrolls_in_one_direction_only(zoom, tab):
 def test_rows_of_bert_fit_the_column_of_themes(tab):
     """Use the narrowest column: 688 pixels in Material, Zensical and the book theme."""
     tab.page.set_viewport_size({"width": 704, "height": 900})
-    tab.open_trees(to_html(layout(bert(), Options()), "m"))
+    tab.show_trees(to_html(layout(bert(), Options()), "m"))
     assert tab.page.evaluate("document.querySelector('.bmvis').clientWidth") == 688
     tall = """() => [...document.querySelectorAll(".bmvis-tree li > div, .bmvis-tree li > details > summary")]
       .filter((row) => row.clientHeight > 30).map((row) => row.textContent)"""
@@ -176,7 +176,7 @@ def test_rows_of_bert_fit_the_column_of_themes(tab):
 
 
 def test_map_labels_fit_their_cells_at_any_width(tab):
-    tab.open_trees(to_html(layout(bert(), Options(map=True)), "m"))
+    tab.show_trees(to_html(layout(bert(), Options(map=True)), "m"))
     outside = """() => [...document.querySelectorAll(".bmvis-map g")].flatMap((cell) => {
       const text = cell.querySelector("text"), box = text?.getBoundingClientRect();
       if (!box?.width) return [];
@@ -201,7 +201,7 @@ def test_reduced_motion_disables_animation(wish, seconds, tab):
 
 
 def test_short_tree_has_no_toolbar(tab):
-    tab.open_trees(to_html(layout(bert(), Options(depth=1)), "few") + to_html(layout(bert(), Options()), "many"))
+    tab.show_trees(to_html(layout(bert(), Options(depth=1)), "few") + to_html(layout(bert(), Options()), "many"))
     assert not tab.page.locator("#few :is(input, [data-do=level]) >> visible=true").count()
     assert tab.page.locator("#many :is(input, [data-do=level]) >> visible=true").count()
     gap = """() => document.querySelector("#few .bmvis-tree").getBoundingClientRect().top

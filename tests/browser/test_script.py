@@ -1,6 +1,7 @@
 """The script of trees: by pointer and keyboard, under a strict content security policy."""
 
 import re
+from functools import cache
 
 import pytest
 from trees import HOSTILE, bert, hostile, large, linear, tensor
@@ -30,9 +31,14 @@ MEASURE = """(texts) => {
 """Milliseconds that the filter takes for each text, layout of the page included."""
 
 
+@cache
+def bert_html(lora: bool = True) -> str:
+    return to_html(layout(bert(lora=lora), Options()), "m")
+
+
 @pytest.fixture
 def lora(tab):
-    tab.open_trees(to_html(layout(bert(lora=True), Options()), "m"))
+    tab.show_trees(bert_html())
     return tab
 
 
@@ -164,7 +170,7 @@ BELOW_THE_DEPTH = (
 
 
 def test_filter_finds_modules_below_the_depth_limit(tab, subtests):
-    tab.open_trees(to_html(layout(bert(lora=True), Options(depth=4)), "m"))
+    tab.show_trees(to_html(layout(bert(lora=True), Options(depth=4)), "m"))
     field = tab.page.locator("#m [type=search]")
     words = """(words) => words.textContent + getComputedStyle(words, "::after").content.replaceAll('"', "")"""
     for typed, shown, note in BELOW_THE_DEPTH:
@@ -180,7 +186,7 @@ def test_filter_finds_modules_below_the_depth_limit(tab, subtests):
 def test_hidden_names_are_escaped(tab):
     names = ["a b", "4-6", "1,2", '"x"', "~y", "é", "g", "h", "i"]
     modules = [m for size, name in enumerate(names) for m in (Module(name, 1, "Sub"), linear(name, 2, 2, size + 1))]
-    tab.open_trees(to_html(layout(Model((Module("", 0, "M"), *modules)), Options(depth=1)), "m"))
+    tab.show_trees(to_html(layout(Model((Module("", 0, "M"), *modules)), Options(depth=1)), "m"))
     found = "[...document.querySelectorAll('[data-found]')].map((words) => words.dataset.found)"
     for typed, shown in [
         ("4-6.4-6", ["4-6"]),
@@ -238,7 +244,7 @@ def test_enter_steps_through_the_matches_and_back(lora):
 
 
 def test_step_to_a_match_scrolls_it_into_view(tab):
-    tab.open_trees(to_html(layout(large(600), Options(open=9)), "m"))
+    tab.show_trees(to_html(layout(large(600), Options(open=9)), "m"))
     field = tab.page.locator("#m [type=search]")
     field.fill("part")
     field.evaluate("""(field) => {
@@ -324,7 +330,7 @@ def test_picked_rows_match_exactly_their_modules(rows, what, text, lora):
 
 
 def test_picks_without_unique_suffix_become_an_expression(tab):
-    tab.open_trees(to_html(layout(bert(), Options()), "m"))
+    tab.show_trees(bert_html(lora=False))
     tab.page.evaluate("document.querySelector('[id=\"m.cls.predictions.transform\"]').id = 'm.x.bert'")
     do(tab, "m.bert", "pick")
     tab.page.locator(".bmvis-picks [data-do=target_modules]").click()
@@ -393,7 +399,7 @@ def sharing_blocks() -> list[Module]:
 def test_unfolded_rows_do_not_divide_shared_tensors(tab):
     """Each of four blocks that share a weight has all of it; the share of its modules is unknown."""
     model = Model((Module("", 0, "M"), *sharing_blocks()))
-    tab.open_trees(to_html(layout(model, Options()), "m"))
+    tab.show_trees(to_html(layout(model, Options()), "m"))
     titles = {name: row(tab, f"m.blocks.0{name}").locator("data").get_attribute("title") for name in ("", ".x")}
     assert titles == {
         "": "120 parameters each, 4 times, together 100 %; 480 bytes",
@@ -415,7 +421,7 @@ def test_marks_of_unfolded_row_have_its_own_path(tab):
             Module("second", 3, "Linear", parameters=(tensor("weight", 2, 2, tied_to=f"blocks.{block}.first.weight"),)),
         )
     ]
-    tab.open_trees(to_html(layout(Model((Module("", 0, "M"), Module("blocks", 1, "L"), *pairs)), Options()), "m"))
+    tab.show_trees(to_html(layout(Model((Module("", 0, "M"), Module("blocks", 1, "L"), *pairs)), Options()), "m"))
     do(tab, "m.blocks.0", "unfold")
     tie = row(tab, "m.blocks.2.second").locator(".bmvis-tie")
     assert tie.get_attribute("href") == "#m.blocks.2.first"
@@ -425,7 +431,7 @@ def test_marks_of_unfolded_row_have_its_own_path(tab):
 def test_repeated_link_opens_its_row_each_time(tab):
     target = f"{BLOCKS}.7.output.dense"
     link = f'<p><a href="#{target}">the output</a></p>'
-    tab.open_trees(link + to_html(layout(bert(), Options()), "m"))
+    tab.show_trees(link + to_html(layout(bert(), Options()), "m"))
     for _ in range(2):
         tab.page.locator("#m [data-level='0']").click()
         tab.page.get_by_role("link", name="the output").click()
@@ -435,7 +441,7 @@ def test_repeated_link_opens_its_row_each_time(tab):
 
 
 def test_link_to_a_filtered_row_clears_the_filter(tab):
-    tab.open_trees(to_html(layout(bert(), Options()), "m"))
+    tab.show_trees(bert_html(lora=False))
     tab.page.locator("#m [type=search]").fill("word_embeddings")
     tab.page.evaluate("location.hash = 'm.cls.predictions'")
     row(tab, "m.cls.predictions").wait_for()
@@ -567,7 +573,7 @@ def test_pointer_takes_the_button_to_other_rows_after_escape(lora):
     row(lora, QUERY).hover()
     lora.page.locator(".bmvis-opener").click()
     lora.page.keyboard.press("Escape")
-    lora.page.wait_for_function("document.activeElement.matches('.bmvis-tree summary, .bmvis-tree li > div')")
+    lora.page.locator(".bmvis-tree summary:focus, .bmvis-tree li > div:focus").wait_for()
     assert focused(lora) == "query,value (Linear)"
     do(lora, f"{LAYER}.output.dense", "key")
     assert copied(lora) == "bert.encoder.layer.0.output.dense"
@@ -642,7 +648,7 @@ def test_buttons_have_accessible_names(lora):
 
 def test_script_keeps_hostile_names_as_text(tab):
     model = Model((*hostile().modules, *large(10).modules[1:]))
-    tab.open_trees(to_html(layout(model, Options()), "m"))
+    tab.show_trees(to_html(layout(model, Options()), "m"))
     tab.page.locator("input").fill("onerror")
     do(tab, tab.page.locator(".bmvis-tree li li").first.get_attribute("id"), "key")
     assert copied(tab) == HOSTILE
@@ -651,7 +657,7 @@ def test_script_keeps_hostile_names_as_text(tab):
 
 @pytest.mark.parametrize("model", [bert(), large(80)], ids=["legend-below", "legend-above"])
 def test_toolbar_causes_no_layout_shift(model, tab):
-    tab.open_trees(to_html(layout(model, Options()), "m"))
+    tab.show_trees(to_html(layout(model, Options()), "m"))
     place = "document.querySelector('.bmvis-tree').getBoundingClientRect().top"
     with_tools = tab.page.evaluate(place)
     tab.page.evaluate("document.querySelector('.bmvis-tools').remove()")

@@ -31,7 +31,11 @@ READ = """() => Object.fromEntries([...document.querySelectorAll(".bmvis-tree li
 
 
 def open_model(tab, model: Model, fragment: str = "", **options) -> None:
-    tab.open_trees(to_html(layout(model, Options(**{"fold": "similar", "open": 9, **options})), "m"), fragment)
+    html = to_html(layout(model, Options(**{"fold": "similar", "open": 9, **options})), "m")
+    if fragment:
+        tab.open_trees(html, fragment)
+    else:
+        tab.show_trees(html)
 
 
 def exact_rows(model: Model) -> dict[str, list[str]]:
@@ -247,7 +251,7 @@ def chained(kernel: int) -> Model:
 def test_similar_rows_below_levels_that_are_not_drawn_have_their_own_paths(tab):
     model = chained(5)
     page = layout(model, Options(fold="similar", only_changes=True), chained(3))
-    tab.open_trees(to_html(page, "m"))
+    tab.show_trees(to_html(page, "m"))
     folded = "m.body.blocks.denselayer0"
     do(tab, f"{folded}.conv2", "pick")
     tab.page.locator(".bmvis-picks [data-do=regex]").click()
