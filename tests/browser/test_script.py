@@ -16,19 +16,14 @@ pytestmark = pytest.mark.browser
 LAYER = "m.bert.encoder.layer.0"
 BLOCKS = "m.bert.encoder.layer"
 QUERY = f"{LAYER}.attention.self.query"
-MEASURE = """(texts) => {
+TYPE = """(text) => {
   const field = document.querySelector(".bmvis-tools input");
   field.focus();
+  field.value = text;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
   document.body.offsetHeight;
-  return texts.map((text) => {
-    const began = performance.now();
-    field.value = text;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-    document.body.offsetHeight;
-    return performance.now() - began;
-  });
 }"""
-"""Milliseconds that the filter takes for each text, layout of the page included."""
+SPENT = ("ScriptDuration", "RecalcStyleDuration", "LayoutDuration")
 
 
 @cache
@@ -693,13 +688,25 @@ def test_tree_without_its_first_row_is_linked_filtered_and_picked(tab):
     assert copied(tab) == 'target_modules=["head0"]'
 
 
+def milliseconds(session) -> float:
+    """Return the processor time of the page's scripts and layout so far, which other processes do not change."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return 1000 * sum(metric["value"] for metric in metrics if metric["name"] in SPENT)
+
+
 def best(tab, texts: list[str], targets: list[float]) -> list[float]:
-    """Return the best times of some tries, because the machine can be busy. Stop if all targets are reached."""
-    times = tab.page.evaluate(MEASURE, texts)
-    for _ in range(59):
+    """Return the best times of the filter for some texts, layout included. Stop if all targets are reached."""
+    session = tab.page.context.new_cdp_session(tab.page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    times = [float("inf")] * len(texts)
+    for _ in range(20):
+        for place, text in enumerate(texts):
+            before = milliseconds(session)
+            tab.page.evaluate(TYPE, text)
+            times[place] = min(times[place], milliseconds(session) - before)
         if all(time < target for time, target in zip(times, targets, strict=True)):
             break
-        times = list(map(min, times, tab.page.evaluate(MEASURE, texts)))
+    session.detach()
     return times
 
 
