@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -33,6 +34,29 @@ BUILDS = (
 )
 """Files that build hundreds of sites or models: each edit, theme, hostile factory, or other extension of a host. Single
 tests have the mark `builds` themselves."""
+
+TOGETHER = {
+    "browser": ("browser/", "mkdocs_bmvis/test_navigation.py", "mkdocs_bmvis/test_offline.py"),
+    "libraries": ("demo/", "bmvis/test_schemas.py", "bmvis/source/test_checkpoint.py"),
+}
+"""Starts of the paths of test files that one process of `pytest -n` runs, because they share what takes seconds: the
+start of the browser and the sites that it shows; a worker process that has imported transformers and PEFT."""
+SET_BY_TORCH = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+"""Environment variables that PyTorch sets in the process of the tests when it compiles."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give the files of `TOGETHER` to one process each, and other files one by one to the next process that is free."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadTogether(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            inside = file.removeprefix("tests/")
+            return next((name for name, starts in TOGETHER.items() if inside.startswith(starts)), file)
+
+    return LoadTogether(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -88,6 +112,13 @@ def browser(page_server):
 def propagated_messages():
     """Let `caplog` see the messages of bmvis also after a build of Sphinx in this process."""
     logging.getLogger("bmvis").propagate = True
+
+
+@pytest.fixture(autouse=True)
+def environment_without_torch():
+    """Remove what PyTorch sets, because a worker process is shared only in an environment without changes."""
+    for name in SET_BY_TORCH:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,7 @@ from forked_workers import Nursery, forks
 from bmvis.worker import client, server_process
 from bmvis.worker.fork_server import ForkServer
 
-_MAX_SERVERS = 2
+_MAX_SERVERS = 3
 """A test that changes the environment gets a worker with that environment, in place of the least recently used one."""
 
 _PATH = tuple(sys.path)
