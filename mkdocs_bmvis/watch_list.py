@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bmvis.source.dependencies import DependencyKey
-from bmvis.worker.protocol import Dependency
+from bmvis.worker.protocol import Dependency, DependencyKey
 
 
 class WatchList:
@@ -21,4 +20,4 @@ class WatchList:
 
     def add(self, dependencies: Iterable[Dependency]) -> None:
         """Add the dependencies of a model."""
-        self.dependencies.update(((one.kind, one.path, one.of), one) for one in dependencies)
+        self.dependencies.update((one.key, one) for one in dependencies)

@@ -17,8 +17,8 @@ import msgspec
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import ObservedWatch
 
-from bmvis.source.dependencies import DependencyKey, is_changed, value_of, watched
-from bmvis.worker.protocol import Dependency
+from bmvis.source.dependencies import is_changed, value_of, watched
+from bmvis.worker.protocol import Dependency, DependencyKey
 from mkdocs_bmvis.watch_list import WatchList
 
 if TYPE_CHECKING:

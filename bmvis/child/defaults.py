@@ -100,6 +100,7 @@ def _is_unknown(name: str, module: str, pattern: str) -> bool:
 
 def _signature(target: Any) -> inspect.Signature | None:
     """Return the signature of a callable; None if it is unknown, as for one that is written in C."""
+    # Read again for each question: it takes microseconds, and a target need not have a hash.
     if isinstance(target, nn.Module):
         return inspect.Signature()
     try:

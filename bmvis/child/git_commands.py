@@ -86,6 +86,7 @@ def _repositories(words: list[str], here: str) -> Iterator[Path]:
 
 
 def _top(folder: str) -> Path | None:
+    # Not `bmvis.source.pyproject.project_folder`: git also finds a repository that is the home directory.
     return next((path for path in (Path(folder), *Path(folder).parents) if (path / ".git").exists()), None)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bmvis.errors import BmvisError
-from bmvis.source import fingerprint
+from bmvis.source.digest_memo import DigestMemo
 from bmvis.source.pyproject import read_project
 from bmvis.source.worker_state import worker_state
 from bmvis.worker.daemon import Daemon, DaemonSettings
@@ -25,7 +25,7 @@ def serve() -> None:
     Linux only.
     """
     owner = process_id(os.getpid())
-    state = worker_state(sys.executable, fingerprint.of_installed)
+    state = worker_state(sys.executable, DigestMemo(None))
     if owner is None or not state:
         raise click.ClickException("`bmvis serve` needs Linux")
     try:

@@ -19,7 +19,6 @@ from bmvis.untrusted.user_text import safe_text
 _Registered = TypeVar("_Registered", nn.Module, torch.Tensor)
 Children = Sequence[tuple[str, nn.Module]]
 Tensors = Sequence[tuple[str, torch.Tensor]]
-_CONTENTS: Any = (("_modules", nn.Module), ("_parameters", torch.Tensor), ("_buffers", torch.Tensor))
 
 
 class InvalidModuleError(Exception):
@@ -32,12 +31,7 @@ def contents(module: nn.Module) -> tuple[Children, Tensors, Tensors]:
     Raises:
         InvalidModuleError: a dictionary of the module is missing, or has an entry of a wrong type.
     """
-    slots = object.__getattribute__(module, "__dict__")
-    children, parameters, buffers = [
-        () if type(slots.get(where)) is dict and not slots[where] else _items(_registry(module, where), where, kind)
-        for where, kind in _CONTENTS
-    ]
-    return children, parameters, buffers
+    return children(module), parameters(module), buffers(module)
 
 
 def children(module: nn.Module) -> Children:
@@ -67,8 +61,7 @@ def non_persistent(module: nn.Module) -> frozenset[str]:
 
 def has_entry(module: nn.Module, registry: str, name: str) -> bool:
     """Return whether a dictionary of the module, such as `_buffers`, has an entry of this name."""
-    found = object.__getattribute__(module, "__dict__").get(registry)
-    return name in (found if type(found) is dict else _registry(module, registry) or ())
+    return name in (_registry(module, registry) or ())
 
 
 def attribute(thing: object, name: str, default: Any = None) -> Any:

@@ -82,6 +82,7 @@ def _packages_in(folder: Path) -> list[str]:
 
 
 def _is_package(entry: Path) -> bool:
+    # Of sources. `bmvis.source.module_folders` finds what Python can import: also extensions, bytecode and namespaces.
     return entry.suffix == ".py" or (entry / "__init__.py").is_file()
 
 

@@ -142,7 +142,7 @@ class Builder:
         from bmvis.source.worker_state import worker_state
         from bmvis.worker.daemon_client import DaemonKey
 
-        return DaemonKey(self._session, partial(worker_state, python, self._digests.of_installed))
+        return DaemonKey(self._session, partial(worker_state, python, self._digests))
 
 
 def _request(job: BuildJob) -> Request:

@@ -22,7 +22,7 @@ from bmvis.source import fingerprint, syntax
 from bmvis.source.module_folders import ModuleFolders, modules_in
 from bmvis.source.pyproject import read_project
 from bmvis.untrusted.file_names import utf8
-from bmvis.worker.protocol import Dependency, DependencyKind
+from bmvis.worker.protocol import Dependency, DependencyKey, DependencyKind
 
 MAX_STAT_BYTES = 2**26
 """Size in bytes above which a file that was checked with `os.stat`, but not opened, counts only as existing."""
@@ -34,8 +34,6 @@ _UNLISTED = lazy_regex(
     r"__pycache__|\.git|\.cache|\..*_cache|\.ipynb_checkpoints|\.doctrees|\.coverage.*|\.DS_Store|\..*sw[a-p]|\.#.*|\.nfs.*"
 )
 """Bytecode, caches of tools, and files that editors and file systems leave in folders."""
-DependencyKey = tuple[DependencyKind, str, str]
-"""A dependency without its value: its kind, path and `of`."""
 
 
 def value_of(dependency: Dependency, folders: ModuleFolders | None = None) -> str:
@@ -71,7 +69,7 @@ class CurrentValues:
 
     def of(self, dependency: Dependency) -> str:
         """Return the value of a dependency when it was first asked for."""
-        key = (dependency.kind, dependency.path, dependency.of)
+        key = dependency.key
         if key not in self._known:
             is_installed = dependency.kind == "installed"
             self._known[key] = self._digest_of(dependency.path) if is_installed else value_of(dependency, self._folders)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from bmvis.source import fingerprint
+from bmvis.source.digest_memo import DigestMemo
 from bmvis.source.environment import environment_digest
 from bmvis.worker.interpreter import has_distributions, is_this_python, own_path
 
 
-def worker_state(python: str, digest_of: Callable[[str], str]) -> str:
+def worker_state(python: str, digests: DigestMemo) -> str:
     """Return a digest of the interpreter, the installed distributions, the environment, and the code of bmvis.
 
     A worker process in memory can be used while this digest is the same.
 
     Args:
         python: the Python interpreter of the worker.
-        digest_of: returns the digest of the distributions in a `site-packages` folder.
+        digests: the digests of the code of bmvis and of `site-packages` folders.
 
     Returns:
         '' if it is not known where that Python has its distributions.
@@ -30,9 +31,9 @@ def worker_state(python: str, digest_of: Callable[[str], str]) -> str:
     executable = os.path.realpath(shutil.which(python) or python)
     found = Path(executable).stat()
     parts = (
-        fingerprint.of_bmvis(),
+        digests.of_bmvis(),
         (executable, found.st_mtime_ns, found.st_size),
-        [(folder, digest_of(folder)) for folder in folders],
+        [(folder, digests.of_installed(folder)) for folder in folders],
         own_path() if is_this_python(python) else [],
         environment_digest(),
     )

@@ -61,6 +61,10 @@ DependencyKind = Literal[
 ]
 
 
+DependencyKey = tuple[DependencyKind, str, str]
+"""A dependency without its value: its kind, path and `of`."""
+
+
 class Dependency(msgspec.Struct, frozen=True, array_like=True):
     """One file, folder, name or version that the result of a factory depends on."""
 
@@ -80,6 +84,11 @@ class Dependency(msgspec.Struct, frozen=True, array_like=True):
     names, separated by spaces, with a slash where any folder of this name counts. For `entry` the name of the model."""
     is_written: bool = False
     """Whether the factory wrote it."""
+
+    @property
+    def key(self) -> DependencyKey:
+        """Return what the dependency is, without its value."""
+        return self.kind, self.path, self.of
 
     def __str__(self) -> str:
         if self.kind == "variable":

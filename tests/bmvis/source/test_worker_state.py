@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bmvis.source import fingerprint
+from bmvis.source.digest_memo import DigestMemo
 from bmvis.source.worker_state import worker_state
 
 
@@ -26,20 +26,20 @@ def install(python: Path, name: str, version: str) -> None:
 
 
 def test_distribution_of_another_python_changes_state(other_python: Path) -> None:
-    before = worker_state(str(other_python), fingerprint.of_installed)
+    before = worker_state(str(other_python), DigestMemo(None))
     install(other_python, "zoo", "1.0")
-    assert before != "" != worker_state(str(other_python), fingerprint.of_installed) != before
+    assert before != "" != worker_state(str(other_python), DigestMemo(None)) != before
 
 
 def test_python_given_by_name_is_found_on_path(other_python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(other_python.parent), prepend=":")
-    before = worker_state(other_python.name, fingerprint.of_installed)
+    before = worker_state(other_python.name, DigestMemo(None))
     install(other_python, "zoo", "1.0")
-    assert before != "" != worker_state(other_python.name, fingerprint.of_installed) != before
+    assert before != "" != worker_state(other_python.name, DigestMemo(None)) != before
 
 
 def test_python_without_known_folder_has_no_state(tmp_path: Path) -> None:
     python = tmp_path / "bin/python"
     python.parent.mkdir()
     python.write_text("#!/bin/sh\n")
-    assert worker_state(str(python), fingerprint.of_installed) == ""
+    assert worker_state(str(python), DigestMemo(None)) == ""
