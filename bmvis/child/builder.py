@@ -18,7 +18,7 @@ import msgspec
 from bmvis import humanize
 from bmvis.child import arguments, failure_hints, loader, memory_limit, tracebacks
 from bmvis.child.defaults import require_accepted, with_defaults
-from bmvis.child.device_comparison import is_same_tree
+from bmvis.child.device_comparison import is_same_call, is_same_tree
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.model_call import call_model
 from bmvis.errors import FactoryError
@@ -46,6 +46,9 @@ MAX_PLACES = 3
 class _Attempt(NamedTuple):
     model: Model
     log: FailureLog | None
+    """What the factory did that can differ on the CPU."""
+    call_log: FailureLog | None = None
+    """What the call of the model did that can differ on the CPU."""
 
 
 class _Task(NamedTuple):
@@ -77,6 +80,8 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
     attempt = _attempt(task, request.device)
     if attempt.log is not None:
         attempt = attempt._replace(model=_with_notes(attempt.model, _read_notes(attempt.log.reads)))
+    if attempt.call_log is not None:
+        attempt = attempt._replace(model=_with_notes(attempt.model, _call_notes(attempt.call_log)))
     if attempt.log is None or not attempt.log.failures:
         return attempt.model
     return _incomplete(task, attempt.model, attempt.log.failures[0], "")
@@ -109,15 +114,37 @@ def _on_best_device(task: _Task) -> Model:
         return _on_cpu(task, f"built on the CPU: on the meta device, {loader.first_line(error.message)}")
     assert meta.log is not None
     if meta.log.failures:
-        return _checked_on_cpu(task, meta.model, meta.log)
-    if meta.log.reads.places:
+        return _checked_on_cpu(task, meta, meta.log)
+    reads = meta.log.reads
+    if reads.places:
         cpu = _uncalled_on_cpu(task, meta.model)
         if cpu is not None and not is_same_tree(meta.model, cpu):
-            note = _difference_note(meta.log.reads)
+            note = _difference_note(reads)
             return _on_cpu(task, note) if task.is_called else _with_notes(cpu, (note,))
         if cpu is None:
-            meta = meta._replace(model=_with_notes(meta.model, _read_notes(meta.log.reads)))
-    return _called_on_cpu(task, meta.model) if meta.model.untraced or meta.model.undrawn else meta.model
+            meta = meta._replace(model=_with_notes(meta.model, _read_notes(reads)))
+        elif meta.call_log is not None:  # `forward` can depend on what the factory has stored
+            meta.call_log.reads.places.update(reads.places)
+    if meta.model.untraced or meta.model.undrawn:
+        return _called_on_cpu(task, meta.model)
+    return _compared_call(task, meta)
+
+
+def _compared_call(task: _Task, meta: _Attempt) -> Model:
+    """Return the model with the call on the CPU if the one on the meta device can differ, and does."""
+    log = meta.call_log
+    if log is None or not log.is_decisive:
+        return meta.model
+    size, limit = subtree_totals(meta.model)[0].stored_bytes, memory_limit.allowed(task.request)
+    cpu: Model | None = None
+    if size <= min(MAX_CPU_BYTES, limit or MAX_CPU_BYTES):
+        try:
+            cpu = _attempt(task, "cpu", call_log=_limited_log(task)).model
+        except FactoryError:
+            pass  # the note below reports it
+    if cpu is None or cpu.untraced or cpu.undrawn:
+        return _with_notes(meta.model, _call_notes(log))
+    return meta.model if is_same_call(meta.model, cpu) else _with_notes(cpu, (_call_difference_note(log),))
 
 
 def _called_on_cpu(task: _Task, meta: Model) -> Model:
@@ -175,28 +202,28 @@ def _on_cpu(task: _Task, note: str) -> Model:
     return _with_notes(model, (note,))
 
 
-def _checked_on_cpu(task: _Task, meta: Model, log: FailureLog) -> Model:
+def _checked_on_cpu(task: _Task, meta: _Attempt, log: FailureLog) -> Model:
     """Return the model from the CPU if an operation failed only on the meta device and the factory caught that."""
     failures = log.failures
-    size, limit = subtree_totals(meta)[0].stored_bytes, memory_limit.allowed(task.request)
+    size, limit = subtree_totals(meta.model)[0].stored_bytes, memory_limit.allowed(task.request)
     if limit and size > limit:
         reason = f"on the CPU it needs {humanize.size(size)}, more than the limit of {humanize.size(limit)}"
-        return _incomplete(task, meta, failures[0], reason)
+        return _incomplete(task, meta.model, failures[0], reason)
     try:
         cpu = _attempt(task, "cpu", _limited_log(task))
     except FactoryError as error:
         is_timed_out = isinstance(error.__cause__, meta_failures.OutOfTimeError)
         reason = "on the CPU it takes too long" if is_timed_out else f"on the CPU, {loader.first_line(error.message)}"
-        return _incomplete(task, meta, failures[0], reason)
+        return _incomplete(task, meta.model, failures[0], reason)
     assert cpu.log is not None
     missed = meta_failures.only_on_meta(failures, cpu.log.failures)
     if missed:
         return _with_notes(
             cpu.model, (f"built on the CPU: on the meta device, {_describe(missed[0])}, which the factory caught",)
         )
-    if log.reads.places and not is_same_tree(meta, cpu.model):
+    if log.reads.places and not is_same_tree(meta.model, cpu.model):
         return _with_notes(cpu.model, (_difference_note(log.reads),))
-    return meta
+    return _compared_call(task, meta)
 
 
 def _incomplete(task: _Task, model: Model, failure: Failure, reason: str) -> Model:
@@ -220,10 +247,12 @@ def _shown_place(file: str, line: int) -> str:
     return f"{tracebacks.short_path(file)}, line {line}"
 
 
-def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attempt:
+def _attempt(
+    task: _Task, device: str, log: FailureLog | None = None, *, call_log: FailureLog | None = None
+) -> _Attempt:
     """Build the model on a device, capture it, and call it if there are inputs."""
     if device == "meta":
-        log = meta_failures.FailureLog(call=KnownValues().call)
+        log, call_log = meta_failures.FailureLog(call=KnownValues().call), meta_failures.FailureLog()
     with ExitStack() as stack:
         if log is not None:
             stack.enter_context(meta_failures.watched_calls(log))
@@ -235,15 +264,34 @@ def _attempt(task: _Task, device: str, log: FailureLog | None = None) -> _Attemp
         raise FactoryError(what, hint=error.hint) from error
     live = optimizers.note_groups(captured, optimizers_found)
     live = live._replace(tree=msgspec.structs.replace(live.tree, device=device))
-    return _Attempt(call_model(live, task.request) if task.is_called else live.tree, log)
+    if device == "meta" and log is not None:
+        log.reads.note_type_checks((task.target, *map(type, live.modules)))
+    if not task.is_called:
+        return _Attempt(live.tree, log)
+    return _Attempt(call_model(live, task.request, call_log), log, call_log)
 
 
 def _with_notes(model: Model, notes: tuple[str, ...]) -> Model:
-    return msgspec.structs.replace(model, notes=(*notes, *model.notes))
+    return msgspec.structs.replace(model, notes=(*(note for note in notes if note not in model.notes), *model.notes))
 
 
 def _difference_note(reads: DeviceReads) -> str:
     return f"built on the CPU: on the meta device the model differs, because {_places(reads.places)}"
+
+
+def _call_difference_note(log: FailureLog) -> str:
+    what = "called on the CPU: on the meta device"
+    if log.failures:
+        return f"{what}, {_describe(log.failures[0])}, which the model caught"
+    return f"{what} the call differs, because {_places(log.reads.places)}"
+
+
+def _call_notes(log: FailureLog) -> tuple[str, ...]:
+    """Return notes that name the code whose call may be another one on the CPU."""
+    if not log.failures:
+        return _read_notes(log.reads)
+    what = f"on the meta device, {_describe(log.failures[0])}, which the model caught"
+    return (f"{what}: if its outputs depend on that, set device: cpu",)
 
 
 def _read_notes(reads: DeviceReads) -> tuple[str, ...]:

@@ -12,6 +12,18 @@ def is_same_tree(meta: Model, cpu: Model) -> bool:
     return _without_devices(meta) == _without_devices(cpu)
 
 
+def is_same_call(meta: Model, cpu: Model) -> bool:
+    """Return whether the calls of two models have the same modules, shapes, multiply-accumulates and dataflow.
+
+    Kernels of the CPU can need other memory for the same operation.
+    """
+    return meta.paths == cpu.paths and _calls(meta) == _calls(cpu) and meta.dataflow == cpu.dataflow
+
+
+def _calls(model: Model) -> list[object]:
+    return [module.call and msgspec.structs.replace(module.call, bytes=0) for module in model.modules]
+
+
 def _without_devices(model: Model) -> tuple[object, ...]:
     modules = [_without_device(module) for module in model.modules]
     return modules, model.optimizers, [_text(repr(configuration)) for configuration in model.configurations]

@@ -13,10 +13,12 @@ import msgspec
 import torch
 
 from bmvis.child import arguments, failure_hints, loader, tracebacks
+from bmvis.child.device_comparison import is_same_call
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.extraction import forward, introspection
 from bmvis.extraction.default_inputs import default_arguments
 from bmvis.extraction.fake_tensors import with_fake_tensors
+from bmvis.extraction.meta_failures import FailureLog
 from bmvis.extraction.modules import LiveModel
 from bmvis.model.tree import Model, Problem
 from bmvis.options import inputs
@@ -24,17 +26,19 @@ from bmvis.reference import Reference
 from bmvis.worker.protocol import Request
 
 
-def call_model(live: LiveModel, request: Request) -> Model:
+def call_model(live: LiveModel, request: Request, log: FailureLog | None = None) -> Model:
     """Return the tree with the shapes and MACs of one call, or with the reason why the model could not be called.
 
-    With `request.figure`, it also has the dataflow of the call. If there are no `inputs`, that is all it has.
+    With `request.figure`, it also has the dataflow of the call. If there are no `inputs`, that is all it has. `log`
+    gets what the code did that can have another result on the CPU. It stays empty if a call on the meta device does
+    the same as one with fake tensors, which have the CPU as their device.
     """
     if not request.inputs:
-        return _with_dataflow(live, request)
+        return _with_dataflow(live, request, log)
     inputs_text = inputs.canonical_text(request.inputs)
     names: list[str] = []
     try:
-        return msgspec.structs.replace(_traced(live, request, names), inputs=inputs_text)
+        return msgspec.structs.replace(_traced(live, request, names, log), inputs=inputs_text)
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
     except BaseException as error:
@@ -44,10 +48,10 @@ def call_model(live: LiveModel, request: Request) -> Model:
     return msgspec.structs.replace(live.tree, untraced=problem, inputs=inputs_text)
 
 
-def _with_dataflow(live: LiveModel, request: Request) -> Model:
+def _with_dataflow(live: LiveModel, request: Request, log: FailureLog | None) -> Model:
     """Return the tree with the dataflow of a call with default inputs, or with the reason why it has none."""
     try:
-        traced = _traced(live, request, [])
+        traced = _traced(live, request, [], log)
         return msgspec.structs.replace(live.tree, dataflow=traced.dataflow, undrawn=traced.undrawn)
     except BmvisError as error:
         problem = Problem(error.message, error.hint, error.detail)
@@ -64,29 +68,49 @@ def _call_problem(error: BaseException, request: Request, hint: str) -> Problem:
     )
 
 
-def _traced(live: LiveModel, request: Request, names: list[str]) -> Model:
+def _traced(live: LiveModel, request: Request, names: list[str], log: FailureLog | None) -> Model:
     """Return the tree with the record of a call: with meta tensors, and if that fails, with fake ones.
 
     The names of the arguments are added to `names`.
     """
     device = _device(live)
     try:
-        return _called(live, request, device, names)
+        model = _called(live, request, device, names, log)
     except Exception as error:
         if device != "meta" or isinstance(error, BmvisError):
             raise
+        if log:
+            log.clear()
         try:
             with with_fake_tensors(live) as fake:
-                return _called(fake, request, "cpu", names)
+                return _called(fake, request, "cpu", names, log)
         except Exception:
             raise error from None  # what the code does not do on meta explains more
+    if log and device == "meta":
+        log.reads.note_type_checks(map(type, live.modules))
+        if not log.is_decisive or (not log.failures and _is_same_with_fake_tensors(live, request, model, log)):
+            log.clear()
+    return model
 
 
-def _called(live: LiveModel, request: Request, device: str, names: list[str]) -> Model:
+def _called(live: LiveModel, request: Request, device: str, names: list[str], log: FailureLog | None) -> Model:
     with torch.device(device):
         positional, named = _arguments(live, request, device)
         names[:] = named
-        return forward.trace_call(live, positional, named, dataflow=request.figure)
+        return forward.trace_call(live, positional, named, dataflow=request.figure, log=log)
+
+
+def _is_same_with_fake_tensors(live: LiveModel, request: Request, model: Model, log: FailureLog) -> bool:
+    """Return whether a call with fake tensors on the CPU certainly has the same record as that on the meta device."""
+    if log.reads.has_addresses:
+        return False
+    fake_log = FailureLog()
+    try:
+        with with_fake_tensors(live) as fake:
+            again = _called(fake, request, "cpu", [], fake_log)
+    except Exception:
+        return False
+    return not fake_log.failures and not fake_log.reads.has_addresses and is_same_call(model, again)
 
 
 def _device(live: LiveModel) -> str:

@@ -25,9 +25,11 @@ from bmvis.extraction.call_recorder import Recorder, Seen
 from bmvis.extraction.dataflow import DataflowRecorder
 from bmvis.extraction.dataflow_graph import record_inputs, to_dataflow
 from bmvis.extraction.functions import FunctionNames
+from bmvis.extraction.meta_failures import FailureLog
 from bmvis.extraction.modules import LiveModel, capture_live, walk
 from bmvis.extraction.operation_counts import OperationCounts
 from bmvis.extraction.unregistered import call_note, find_unregistered, outside_modules_note
+from bmvis.extraction.watched_device import WatchedDevice
 from bmvis.model.call import Call
 from bmvis.model.call_summary import GENERATOR
 from bmvis.model.dataflow import Dataflow
@@ -61,11 +63,17 @@ def call_arguments(returned: Any) -> tuple[list[Any], dict[str, Any]]:
 
 
 def trace_call(
-    live: LiveModel, positional: Sequence[Any], named: Mapping[str, Any], *, dataflow: bool = False
+    live: LiveModel,
+    positional: Sequence[Any],
+    named: Mapping[str, Any],
+    *,
+    dataflow: bool = False,
+    log: FailureLog | None = None,
 ) -> Model:
     """Call a model once, and return its tree with the call of each module.
 
-    With `dataflow`, the tree also has the record of which operation uses the results of which others.
+    With `dataflow`, the tree also has the record of which operation uses the results of which others. `log` gets the
+    places that read the device of a meta tensor, and the operations that failed although the call did not.
 
     If the call fails while operations are counted, the model is called again without counting. The result then has
     shapes, but no multiply-accumulates.
@@ -77,11 +85,13 @@ def trace_call(
     found: Dataflow | None = None
     problem: Problem | None = None
     try:
-        found = _call_watched(live.root, positional, named, recorder, is_counting=True)
+        found = _call_watched(live.root, positional, named, recorder, log, is_counting=True)
     except Exception as error:
         recorder = Recorder(live)
+        if log:
+            log.failures.clear()  # one of them is the cause
         try:
-            _call_watched(live.root, positional, named, recorder, is_counting=False)
+            _call_watched(live.root, positional, named, recorder, log, is_counting=False)
         except Exception:
             raise error from None  # the model fails without counting too
         recorder.miss_all()
@@ -151,7 +161,13 @@ def _with_unregistered(live: LiveModel, tree: Model, recorder: Recorder) -> Mode
 
 
 def _call_watched(
-    model: nn.Module, positional: Sequence[Any], named: Mapping[str, Any], recorder: Recorder, *, is_counting: bool
+    model: nn.Module,
+    positional: Sequence[Any],
+    named: Mapping[str, Any],
+    recorder: Recorder,
+    log: FailureLog | None,
+    *,
+    is_counting: bool,
 ) -> Dataflow | None:
     flow = recorder.dataflow
     called_with = record_inputs(flow, model, positional, named) if flow else ""
@@ -164,7 +180,11 @@ def _call_watched(
         if is_counting:
             stack.enter_context(OperationCounts(recorder))
         if flow:
-            stack.enter_context(FunctionNames(flow.operations, flow.set_data, flow.host))
+            stack.enter_context(FunctionNames(flow.operations, flow.set_data, flow.host, log))
+        elif log:
+            stack.enter_context(WatchedDevice(log))
+        if log:
+            stack.enter_context(log.reads.watched_storages())
         stack.callback(recorder.close)
         if flow:
             stack.callback(flow.close)

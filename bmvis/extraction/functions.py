@@ -10,27 +10,26 @@ from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 import torch
-from torch.overrides import _get_current_function_mode_stack
-from torch.utils import _device
 
 from bmvis.extraction.host_values import READERS, HostValues
+from bmvis.extraction.meta_failures import FailureLog
 from bmvis.extraction.operation_names import LAYOUT, operation_name
 from bmvis.extraction.raw_operations import NO_FUNCTION, FunctionCall, RawOperation
+from bmvis.extraction.watched_device import WatchedDevice
 
 _ACCESSORS = frozenset(("__get__", "__set__"))
 """Names of what reads and sets the attributes of tensors, such as `tensor.T`."""
 _DATA: Any = torch.Tensor.data
 
 
-class FunctionNames(_device.DeviceContext):
+class FunctionNames(WatchedDevice):
     """Notes which function of PyTorch runs an operation. Functions that it calls itself are not seen.
-
-    It takes the place of the mode of `torch.device`, because each mode adds to the time of each function.
 
     Args:
         operations: the operations that the call has run so far.
         set_data: is called with a tensor whose attribute `data` was set, and the value.
         host: records the values that code reads.
+        log: records the reads of devices and the failures; None if they are not recorded.
     """
 
     def __init__(
@@ -38,14 +37,12 @@ class FunctionNames(_device.DeviceContext):
         operations: Sequence[RawOperation],
         set_data: Callable[[torch.Tensor, torch.Tensor], None],
         host: HostValues,
+        log: FailureLog | None = None,
     ) -> None:
-        modes = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
-        device = next((mode.device for mode in modes if isinstance(mode, _device.DeviceContext)), None)
-        super().__init__(device or "cpu")
+        super().__init__(log)
         self.operations = operations
         self.set_data = set_data
         self.host = host
-        self.constructors: Set[Any] = set() if device is None else _device._device_constructors()
 
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
@@ -55,7 +52,7 @@ class FunctionNames(_device.DeviceContext):
             kwargs = {**(kwargs or {}), "device": self.device}
         if self.host.reads:
             self.host.enter(args, kwargs)
-        result = func(*args, **kwargs) if kwargs else func(*args)
+        result = self._run(func, args, kwargs) if self.log else func(*args, **kwargs or {})
         if func in READERS:
             self.host.add(args[0], result)
         if len(self.operations) > start:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
 from bmvis.extraction.device_reads import READERS, DeviceReads
@@ -66,22 +67,42 @@ class FailureLog(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if self._ends is not None and time.monotonic() > self._ends:
-            raise OutOfTimeError
+        self.check_time()
         kwargs = kwargs or {}
         try:
             result = func(*args, **kwargs) if self._call is None else self._call(func, args, kwargs)
         except Exception as error:
-            self.note(func, args, kwargs, error)
+            self.note(func, args, kwargs, error, sys._getframe(1))
             raise
         if func in READERS:
             self.reads.note(func, args, sys._getframe(1))
         return result
 
-    def note(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> None:
-        """Record that a call raised an exception, unless it also does on the CPU."""
+    def check_time(self) -> None:
+        """Raise an error if the time is over.
+
+        Raises:
+            OutOfTimeError: it is.
+        """
+        if self._ends is not None and time.monotonic() > self._ends:
+            raise OutOfTimeError
+
+    @property
+    def is_decisive(self) -> bool:
+        """Whether what was recorded can change the model, or what its call does."""
+        return bool(self.failures) or any(self.reads.places.values())
+
+    def clear(self) -> None:
+        """Forget what was recorded."""
+        self.failures.clear()
+        self.reads = DeviceReads()
+
+    def note(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception, frame: FrameType
+    ) -> None:
+        """Record that a call, made by the code of a frame, raised an exception, unless it also does on the CPU."""
         if len(self.failures) < MAX_FAILURES and not _fails_with_values(func, args, kwargs, error):
-            file, line = _caller(sys._getframe(2))
+            file, line = _caller(frame)
             text = user_text.exception_text(error).strip().partition("\n")[0]
             self.failures.append(Failure(_name(func), user_text.class_name(type(error)), file, line, text))
 
@@ -140,7 +161,7 @@ def _wrapped(owner: Any, name: str, log: FailureLog) -> Iterator[None]:
         try:
             return original(*args, **kwargs)
         except Exception as error:
-            log.note(args[0] if name == "__call__" else original, args, kwargs, error)
+            log.note(args[0] if name == "__call__" else original, args, kwargs, error, sys._getframe(1))
             raise
 
     with replaced(owner, name, call):
@@ -163,7 +184,7 @@ def _fails_with_values(func: Callable[..., Any], args: Any, kwargs: dict[str, An
             return False
         text = user_text.exception_text(error)
         try:
-            with torch.random.fork_rng(devices=[]):
+            with torch.random.fork_rng(devices=[]), _disable_current_modes():  # a traced call does not run this
                 replayed, named = tree_map(_zeros, (args, kwargs))
                 func(*replayed, **named)
         except Exception as again:
