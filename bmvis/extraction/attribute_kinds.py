@@ -5,7 +5,7 @@ Only the `__dict__` of a module is read. What a module registers (children, para
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, NamedTuple
@@ -77,16 +77,23 @@ def keys(values: Sequence[Any]) -> Sequence[Any]:
     """Return the types of values, and values that can be looked up. The types are a part, for True equals 1 and 1.0.
 
     Any object that is no plain value, such as the configuration that all modules have, is looked up by its id: its text
-    is the same as long as the model is read. For a tuple of plain values, the types of its items are added.
+    is the same as long as the model is read. For a tuple of plain values, the types of its items are added. So are the
+    texts of zeros, for 0.0 equals -0.0.
     """
     types: list[Any] = list(map(type, values))
     if HASHED.issuperset(types):
-        return [*types, *values]
+        return [*types, *values, *zeros(values)] if float in types else [*types, *values]
     found = []
     for value, kind in zip(values, tuple(types), strict=True):
         inner = list(map(type, value)) if kind is tuple else ()
         is_hashed = kind in HASHED or (kind is tuple and HASHED.issuperset(inner))
         types += inner if is_hashed else ()
+        types += zeros(value if kind is tuple else (value,)) if is_hashed and float in (kind, *inner) else ()
         is_empty = kind in _EMPTIES and not value
         found.append(value if is_hashed else None if is_empty else id(value))
     return types + found
+
+
+def zeros(values: Iterable[Any]) -> list[str]:
+    """Return the texts of the floats among values that are zero: `0.0` or `-0.0`."""
+    return [float.__repr__(value) for value in values if type(value) is float and not value]

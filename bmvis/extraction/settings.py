@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from bmvis.extraction.attribute_kinds import HASHED, keys
+from bmvis.extraction.attribute_kinds import HASHED, keys, zeros
 from bmvis.extraction.class_settings import class_settings
 from bmvis.extraction.config_objects import adapter_configs, is_config
 from bmvis.extraction.hooks import hook_settings, hook_slots
@@ -142,7 +142,7 @@ class SettingsReader:
     def _entries(self, attribute: str, value: Any) -> list[_Entry]:
         if type(value) not in HASHED:
             return _entries(attribute, value)
-        key = (attribute, type(value), value)
+        key = (attribute, type(value), value, *zeros((value,)))
         if key not in self._texts:
             self._texts[key] = _entries(attribute, value)
         return self._texts[key]

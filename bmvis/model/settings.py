@@ -26,7 +26,8 @@ UNREGISTERED = " (not registered)"
 """The end of names of settings that count the unregistered modules and tensors of an attribute."""
 ModuleSettings = Mapping[str, str]
 _NUMBER = lazy_regex(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan")
-_OTHER = lazy_regex(rf"{_NUMBER.pattern}|None|True|False")
+_INTEGER = lazy_regex(r"[-+]?\d+")
+_OTHER = lazy_regex(rf"{_NUMBER.pattern}|None|True|False|\(.*\)", re.DOTALL)
 """Texts of values that are no strings: a string that reads like one stays quoted."""
 _ARGUMENT = lazy_regex(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 
@@ -64,7 +65,10 @@ def arguments(extra_repr: str) -> dict[str, str]:
 
 @lru_cache(maxsize=10_000)
 def normal(text: str | None) -> str | None:
-    """Return a text that is equal for equal values: `2` for `(2, 2)`, which PyTorch treats alike, and `1` for `1.0`."""
+    """Return a text that is equal for equal values: `2` for `(2, 2)`, which PyTorch treats alike, and `1` for `1.0`.
+
+    Integers are exact. Other floats have eight digits, so that machines that round otherwise agree.
+    """
     if text is None:
         return None
     if text.startswith("(") and text.endswith(")"):
@@ -73,9 +77,16 @@ def normal(text: str | None) -> str | None:
             return text
         text = items.pop()
     if _NUMBER.fullmatch(text):
-        return f"{float(text):.8g}"
+        return _number(text)
     is_quoted = len(text) > 2 and text[0] == text[-1] == "'" and not _OTHER.fullmatch(text[1:-1])
     return text[1:-1] if is_quoted else text
+
+
+def _number(text: str) -> str:
+    if _INTEGER.fullmatch(text):
+        return text.lstrip("+")
+    value = float(text)
+    return f"{value:.0f}" if value.is_integer() and value else f"{value:.8g}"
 
 
 def without_digest(text: str) -> str:

@@ -1,8 +1,15 @@
 """The settings of a module are what its class and its tensors do not imply."""
 
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
 from torch import nn
 
 from bmvis import capture
+from bmvis.comparison.drift import find_drift
 
 
 def settings(module: nn.Module) -> dict[str, str]:
@@ -23,3 +30,51 @@ class Attention(nn.Module):
 def test_attributes_with_the_same_names_in_other_classes_are_settings() -> None:
     expected = {"hidden_size": "64", "head_dim": "16", "mode": "fused", "transposed": "False"}
     assert settings(Attention()) == expected
+
+
+class Holder(nn.Module):
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value, self.layer = value, nn.Linear(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "texts"),
+    [
+        (0.0, -0.0, ("0.0", "-0.0")),
+        (-0.0, 0.0, ("-0.0", "0.0")),
+        ((0.0, 1), (-0.0, 1), ("(0.0, 1)", "(-0.0, 1)")),
+        (1, True, ("1", "True")),
+        (1.0, 1, ("1.0", "1")),
+        ((1, 0), (True, 0), ("(1, 0)", "(True, 0)")),
+        (math.nan, float("nan"), ("nan", "nan")),
+        ("nan", math.nan, ("'nan'", "nan")),
+    ],
+    ids=repr,
+)
+def test_equal_values_that_read_differently_have_their_own_texts(
+    first: Any, second: Any, texts: tuple[str, str]
+) -> None:
+    model = capture(nn.Sequential(Holder(first), Holder(second)))
+    assert tuple((model.modules[index].settings or {})["value"] for index in (1, 3)) == texts
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_drift"),
+    [
+        (100_000_000, 100_000_001, True),
+        (123_456_788.0, 123_456_789, True),
+        (-123_456_788, -123_456_789, True),
+        ("(1, 2)", (1, 2), True),
+        ("[]", (), True),
+        (0.0, -0.0, True),
+        (100_000_000, 1e8, False),
+        (2**60, 2.0**60, False),
+        (16, 16.0, False),
+        (0.1, 0.1 + 1e-17, False),
+        (10**400, 10**400, False),
+    ],
+    ids=repr,
+)
+def test_values_are_compared_exactly_up_to_the_digits_of_floats(before: Any, after: Any, is_drift: bool) -> None:
+    assert bool(find_drift(capture(Holder(before)), capture(Holder(after)))) is is_drift
