@@ -4,9 +4,10 @@ import msgspec
 import pytest
 from networks import densenet
 from test_script import do
+from trees import tensor
 
 from bmvis.model.call import Call, Output
-from bmvis.model.tree import Model
+from bmvis.model.tree import Model, Module
 from bmvis.options.definitions import Options
 from bmvis.render.columns import column_texts
 from bmvis.render.html.tree import to_html
@@ -64,3 +65,20 @@ def test_unfolded_rows_have_their_own_cells(tab):
     found = tab.page.evaluate(TEXTS)
     for path in ("features.denseblock1.denselayer1", "features.denseblock1.denselayer2.conv1"):
         assert found[path] == exact[path]
+
+
+SEPARATED = """() => [...document.querySelectorAll(".bmvis-tree .bmvis-tie")].map((mark) => {
+  const lines = [...mark.previousElementSibling.getClientRects()];
+  return mark.getBoundingClientRect().top > lines.at(-1).bottom;
+})"""
+
+
+def test_mark_of_a_tie_is_on_the_line_of_its_parameter(tab):
+    embed = Module("embed", 1, "Embedding", parameters=(tensor("weight", 1000, 64),))
+    head = Module("head", 1, "Linear", parameters=(tensor("weight", 1000, 64, tied_to="embed.weight"),))
+    tab.open_trees(to_html(layout(Model((Module("", 0, "Net"), embed, head)), Options()), "m"))
+    found = set()
+    for width in range(200, 420, 5):
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        found.update(tab.page.evaluate(SEPARATED))
+    assert found == {False}
