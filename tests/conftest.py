@@ -72,12 +72,22 @@ def pytest_collection():
             sys.modules["torch"].set_num_threads(1)
 
 
+def is_in_builds(path: Path) -> bool:
+    """Return whether a file is one of `BUILDS`."""
+    folder = Path(__file__).parent
+    return path.is_relative_to(folder) and path.relative_to(folder).as_posix() in BUILDS
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not import files of which no test is run."""
+    return True if config.option.markexpr == "not builds" and is_in_builds(collection_path) else None
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest applies `-m`
 def pytest_collection_modifyitems(items):
     """Mark the tests of `BUILDS`."""
-    folder = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(folder) and item.path.relative_to(folder).as_posix() in BUILDS:
+        if is_in_builds(item.path):
             item.add_marker(pytest.mark.builds)
 
 

@@ -7,13 +7,12 @@ Python writes an imported submodule into its parent: a package `bmvis.capture` w
 import ast
 import json
 import re
-import subprocess
-import sys
 from inspect import getdoc, getmodule, isclass, isfunction, ismodule
 from operator import attrgetter
 from pathlib import Path
 
 import pytest
+from forked_workers import start_script
 
 import bmvis
 
@@ -44,7 +43,7 @@ def works(name, call):
         return repr(error)
 
 model = nn.Sequential(OrderedDict(fc=nn.Linear(2, 3)))
-calls = json.load(sys.stdin)
+calls = json.loads(sys.argv[1])
 before = {name: works(name, call) for name, call in calls.items()}
 loaded = [*sys.modules]
 for module in pkgutil.walk_packages(bmvis.__path__, "bmvis."):
@@ -71,11 +70,12 @@ def public_functions():
 
 @pytest.fixture(scope="module")
 def results():
-    """Call every function in a fresh process, import every submodule of bmvis, call every function again."""
-    command = [sys.executable, "-c", SCRIPT]
-    ran = subprocess.run(command, input=json.dumps(CALLS), capture_output=True, text=True, timeout=900)
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
+    """Call every function in a new process, import every submodule of bmvis, call every function again."""
+    started = start_script(SCRIPT, json.dumps(CALLS), cwd=Path.cwd())
+    with started.stdout:
+        printed = started.stdout.read()
+    assert started.wait() == 0, printed.decode()
+    return json.loads(printed)
 
 
 def test_every_public_function_has_a_call():
