@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -89,6 +90,20 @@ def test_pdf_keeps_the_caption_with_its_figure_and_texts_on_their_baselines(tmp_
         names, details = words["BasicBlock"], [words[name][0] for name in ("egg", "norm", "ape")]
         gaps = [detail - name for name, detail in zip(names, details, strict=True)]
         assert max(gaps) - min(gaps) < 0.2
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="TeX is not installed: .ci/checkers")
+def test_pdf_has_a_tall_figure_on_the_page_of_its_chapter(tmp_path: Path) -> None:
+    names = ["in:x", *(f"layer{number}" for number in range(12)), "out:y"]
+    shown = page(framed("; ".join(f"{a} > {b}" for a, b in pairwise(names))))
+    latex = to_latex(msgspec.structs.replace(shown, options=Options(caption="Network")))
+    shutil.copy(Path(render.__file__).with_name("bmvis.sty"), tmp_path)
+    document = DOCUMENT.replace("{article}", "{report}") % (0, r"\chapter{Nets}" + latex)
+    tmp_path.joinpath("figure.tex").write_text(document.replace(r"See \ref{it}.", ""))
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "figure.tex"]
+    log = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert "Output written" in log
+    assert "Overfull" not in log
 
 
 def pdf_words(file: Path) -> list[dict[str, list[float]]]:
