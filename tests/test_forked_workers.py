@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from importlib.util import find_spec
 
 import pytest
 from forked_workers import _Forked, forks
+from waiting import wait_until
 
 from bmvis.worker import process_tree, server_process
 from bmvis.worker.fork_server import ForkServer
@@ -135,5 +135,4 @@ def test_nothing_of_this_process_is_adopted_afterwards(tmp_path):
     orphan = "import os, time\nif pid := os.fork(): print(pid, flush=True); os._exit(0)\ntime.sleep(0.5)"
     pid = int(subprocess.run([sys.executable, "-c", orphan], stdout=subprocess.PIPE, check=True).stdout)
     assert pid not in process_tree.child_processes(os.getpid())
-    while process_tree.process_id(pid):
-        time.sleep(0.02)
+    assert wait_until(lambda: not process_tree.process_id(pid))

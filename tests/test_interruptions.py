@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from pythons import TORCH_PYTHON
+from waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
@@ -26,7 +27,6 @@ COMMANDS = {
     "mkdocs": ["mkdocs", "build", "-q"],
     "check": ["bmvis", "check"],
 }
-PATIENCE = 300
 HOST_SETTINGS = {
     "docs/conf.py": "extensions = ['sphinx_bmvis']\nbmvis_path = ['../src']\nhtml_theme = 'basic'\n",
     "mkdocs.yml": (
@@ -107,13 +107,6 @@ def processes_of(root):
         except OSError:
             continue  # it has just ended
     return found
-
-
-def wait_until(condition):
-    ends = time.monotonic() + PATIENCE
-    while not condition() and time.monotonic() < ends:
-        time.sleep(0.02)
-    return condition()
 
 
 @pytest.fixture(scope="module")

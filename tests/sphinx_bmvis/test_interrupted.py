@@ -6,9 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from waiting import wait_until
 
 INDEX = """\
 Start
@@ -123,8 +123,7 @@ def test_build_after_end_during_model_builds(make, narrow, end):
     site = make()
     site.write("src/wait", "")
     process = start(site)
-    while not (site.folder / "src" / "started").exists():
-        time.sleep(0.01)
+    assert wait_until((site.folder / "src" / "started").exists)
     process.send_signal(end)
     process.communicate(timeout=300)
     assert process.returncode != 0

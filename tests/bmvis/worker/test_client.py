@@ -6,11 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from misbehavior import ENDLESS_TIMEOUT, FAILS, PASSES, module_name, sleepers, write
+from waiting import PATIENCE, wait_until
 
 import bmvis
 from bmvis.errors import BmvisError
@@ -23,8 +23,6 @@ pytestmark = [
 ]
 
 MEMORY = 2_000_000_000
-PATIENCE = 120.0
-"""Seconds to wait for what happens in other processes: on a busy machine an import of torch takes half a minute."""
 
 
 @pytest.fixture(scope="module")
@@ -127,22 +125,15 @@ def test_worker_leaves_no_process_or_file(sent, is_built, project, tmp_path):
         stderr=subprocess.DEVNULL,
     )
     assert build.stdout.readline() == b"asking\n"
-    folder = wait_for(lambda: next(tmp_path.glob("bmvis-*"), None))
-    assert wait_for(lambda: list(process_tree._marked(str(folder))))
+    folder = wait_until(lambda: next(tmp_path.glob("bmvis-*"), None))
+    assert wait_until(lambda: list(process_tree._marked(str(folder))))
     if is_built:
-        assert wait_for(lambda: list(folder.rglob("hangs*")))
+        assert wait_until(lambda: list(folder.rglob("hangs*")))
     build.send_signal(sent)
     assert build.wait(PATIENCE) != 0
-    assert wait_for(lambda: not list(process_tree._marked(str(folder))))
-    assert wait_for(lambda: not folder.exists())
+    assert wait_until(lambda: not list(process_tree._marked(str(folder))))
+    assert wait_until(lambda: not folder.exists())
     build.stdout.close()
-
-
-def wait_for(condition):
-    ends = time.monotonic() + PATIENCE
-    while not (found := condition()) and time.monotonic() < ends:
-        time.sleep(0.02)
-    return found
 
 
 def test_missing_python_is_reported(project):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from pythons import TORCH_PYTHON
+from waiting import wait_until
 
 from bmvis.errors import BmvisError
 from bmvis.source.source import Source
@@ -51,8 +52,7 @@ def test_ended_process_keeps_its_number_until_its_tree_is_ended_once(tmp_path, m
     started = StartedProcess(sys.executable, tmp_path, "single")
     number = started.process.pid
     started.process.stdin.close()  # the end of input ends it
-    while started.is_alive():
-        time.sleep(0.01)
+    assert wait_until(lambda: not started.is_alive())
     os.kill(number, 0)  # the number is still taken
     started.end()
     with pytest.raises(ProcessLookupError):
