@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from bmvis.overviews.table import RowResult, make_table
 from bmvis.overviews.table_options import TABLE_OPTIONS, TableOptions, parse_table_options
 from bmvis.render.html.markup import Markup
 from bmvis.render.html.table import to_html_table
+from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.drawings import DependencyRecorder, Report
 from mkdocs_bmvis.element import TABLE, Element, attributes_of_list
@@ -81,11 +83,12 @@ def place_table(element: Element, page: HostPage, settings: Settings, report: Re
         location: the location of the element.
 
     Raises:
-        OptionError: as from `read_table`.
+        BmvisError: as from `read_table`, or pyproject.toml is invalid.
     """
     options, entries = read_table(element, settings.options, location)
     here = {reference: f"#{tree}" for reference, tree in trees_on(page.text).items()}
     links = {**page.model_links, **here, **page.links(gallery_key(options, entries), report)}
+    links = read_project(Path(settings.cwd)).by_names_and_references(links)
     return PlacedTable(options, entries, links, page.anchor(options.name or "bmvis-table"), location)
 
 

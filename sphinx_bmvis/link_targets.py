@@ -9,6 +9,8 @@ from typing import cast
 
 from sphinx.environment import BuildEnvironment
 
+from bmvis.errors import ProjectError
+from bmvis.source.pyproject import read_project
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.named_trees import Target
 
@@ -17,7 +19,7 @@ _TargetKey = tuple[str, str]
 
 
 def model_targets(env: BuildEnvironment, docname: str = "") -> dict[str, Target]:
-    """Return where the models of the site are: by reference, the document and the anchor of the first tree.
+    """Return where the models of the site are: by reference and name, the document and the anchor of the first tree.
 
     A page that a gallery or a table wrote for a model has no anchor, and comes before a tree elsewhere. Trees on
     the page `docname` come first.
@@ -32,7 +34,14 @@ def model_targets(env: BuildEnvironment, docname: str = "") -> dict[str, Target]
     here = {reference: target for reference, target in trees.items() if target[0] == docname}
     pages = (item for found in domain.pages.values() for item in found.items())
     written = {reference: (page, "") for reference, page in pages if page in env.found_docs}
-    return trees | written | here
+    return _with_all_names(env, trees | written | here)
+
+
+def _with_all_names(env: BuildEnvironment, found: dict[str, Target]) -> dict[str, Target]:
+    try:
+        return read_project(domain_of(env).folder).by_names_and_references(found)
+    except ProjectError:
+        return found  # the pages that need the file report it
 
 
 def pages_with_moved_targets(env: BuildEnvironment) -> set[str]:

@@ -127,7 +127,7 @@ def _require_torch() -> None:
     except ImportError as error:
         raise WorkerError(
             f"cannot import PyTorch in {sys.executable}, the Python that builds the models: {error}",
-            hint="install torch there, or name a Python that has it: `python` in [tool.bmvis] or mkdocs.yml, "
-            "`bmvis_python` in conf.py",
+            hint="install torch there, or name a Python that has it: `bmvis_python` in conf.py, `python` in "
+            "mkdocs.yml, or `python` of a model in [tool.bmvis.models]",
             detail=tracebacks.user_frames(error) if error.name not in ("torch", None) else "",
         ) from error

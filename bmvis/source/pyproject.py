@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from bmvis.source.name_patterns import ModelSettings, NamedModel, NamePattern, r
 from bmvis.source.settings_table import settings_of_table
 from bmvis.untrusted.toml_text import parse_toml
 
+_Value = TypeVar("_Value")
 _NAME = lazy_regex(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _RESERVED = lazy_regex(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -93,9 +94,27 @@ class Project(msgspec.Struct, frozen=True):
 
     def name_of(self, reference: str, device: Device) -> str:
         """Return the name of a reference in the project; '' if it has none."""
+        return next((name for name in self._names_of(reference) if device in ("auto", self.find(name).device)), "")
+
+    def _names_of(self, reference: str) -> list[str]:
         names = [name for name, model in self.models.items() if model.reference == reference]
-        names = names or [name for pattern in self.patterns if (name := pattern.name_of(reference))]
-        return next((name for name in names if device in ("auto", self.find(name).device)), "")
+        return names or [name for pattern in self.patterns if (name := pattern.name_of(reference))]
+
+    def by_names_and_references(self, found: Mapping[str, _Value]) -> dict[str, _Value]:
+        """Return values by what pages wrote for a model, also by its other names and by its reference.
+
+        Args:
+            found: values by name or reference. They have priority over those of another spelling.
+        """
+        known = dict(found)
+        for written, value in found.items():
+            named = self.models.get(written) or self._by_pattern(written)
+            if named:
+                known.setdefault(named.reference, value)
+        for reference, value in tuple(known.items()):
+            for name in self._names_of(reference):
+                known.setdefault(name, value)
+        return known
 
     @property
     def own_columns(self) -> dict[str, dict[str, str]]:

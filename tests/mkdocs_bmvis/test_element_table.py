@@ -114,6 +114,15 @@ def test_rows_link_to_trees_on_other_pages(tmp_path, host):
     assert built.page("nested/deep/index.html").select_one("#model-deep")
 
 
+def test_rows_link_to_trees_with_a_name_of_pyproject(tmp_path):
+    trees = '# D\n\n<model-structure factory="small" />\n\n<model-structure factory="zoo:deep" />\n'
+    table = '# T\n\n<model-table models="zoo:tiny(layers=7)\nlayers" />\n'
+    folder = make_site(tmp_path, {"trees.md": trees, "table.md": table})
+    (folder / "pyproject.toml").write_text("[tool.bmvis.models]\nsmall = 'zoo:tiny(layers=7)'\nlayers = 'zoo:deep'\n")
+    links = [link["href"] for link in build("mkdocs", folder).page("table/index.html").select(".bmvis-table tbody a")]
+    assert links == ["../trees/#model-small", "../trees/#model-deep"]
+
+
 @pytest.mark.parametrize("element", ["gallery", "table"])
 def test_link_to_a_list_that_is_not_drawn_leads_to_its_error(element, render):
     shown = render(f'<model-{element} name="models" models="zoo:tiny" data="none.csv" />')

@@ -107,6 +107,18 @@ def test_a_page_for_each_model(nets):
     assert built.page("more.html").select_one(".bmvis-table a")["href"] == "models/nets.small.html"
 
 
+def test_rows_link_to_trees_with_a_name_of_pyproject(nets):
+    index = "M\n=\n\n.. model-table::\n\n   nets:small\n   big\n\n.. toctree::\n\n   trees\n"
+    trees = "T\n=\n\n.. model-structure:: tiny\n\n.. model-structure:: nets:large\n"
+    site = nets({"index.rst": index, "trees.rst": trees})
+    site.write("pyproject.toml", "[tool.bmvis.models]\ntiny = 'nets:small'\nbig = 'nets:large'\n")
+    links = [link["href"] for link in site.build().page("index.html").select(".bmvis-table tbody a")]
+    assert links == ["trees.html#model-trees-tiny", "trees.html#model-trees-large"]
+    site.write("trees.rst", trees.replace(" tiny\n", " tiny\n   :name: other\n"))
+    links = [link["href"] for link in site.build().page("index.html").select(".bmvis-table tbody a")]
+    assert links == ["trees.html#other", "trees.html#model-trees-large"]
+
+
 def test_a_change_of_a_model_or_of_the_data_changes_the_table(nets):
     site = nets(INDEX)
     site.build()

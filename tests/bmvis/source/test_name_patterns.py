@@ -168,3 +168,13 @@ def test_names_that_a_pattern_passes_over_are_logged(tmp_path, caplog):
     expected = "'zoo:*' skips 1 name: load (missing a required argument: 'path')"
     assert [r.getMessage() for r in caplog.records if r.name.startswith("bmvis")] == [expected]
     assert caught.value.hint == "'zoo:lo*' skips 1 name: load (missing a required argument: 'path')"
+
+
+def test_values_are_found_by_names_and_references(tmp_path):
+    names = project(tmp_path, 'own = "zoo:cnn"\nother = "zoo:cnn"\n"zoo:bert_*" = {}')
+    found = read_project(names).by_names_and_references(
+        {"own": 1, "zoo:bert_small": 2, "bert_large": 3, "bert_small": 4}
+    )
+    assert found == {
+        "own": 1, "other": 1, "zoo:cnn": 1, "zoo:bert_small": 2, "bert_small": 4, "bert_large": 3, "zoo:bert_large": 3
+    }  # fmt: skip
