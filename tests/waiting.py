@@ -1,4 +1,4 @@
-"""Wait for what other processes do."""
+"""Wait for events in other processes."""
 
 import time
 from collections.abc import Callable

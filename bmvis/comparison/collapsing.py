@@ -49,10 +49,14 @@ def collapse(found: Sequence[Merged], before: Model, after: Model) -> list[Merge
 
 
 def _collapsed(found: Sequence[Merged], before: Model, after: Model, *, least: int) -> Iterator[Merged]:
-    """Yield lines after collapsing those of more than `MAX_PATHS` paths.
+    """Yield lines, with one line in place of equal changes at more than `MAX_PATHS` paths.
 
-    If `least` is 2, fewer paths count too if each of them represents two modules or more. If it is 3, so do modules
-    with other classes, whatever the classes are.
+    Args:
+        found: the lines.
+        before: the old model.
+        after: the new model.
+        least: 1 collapses only those. 2 also collapses fewer paths, if each of them represents two modules or more. 3
+            also collapses changes of the class, whatever the classes are.
     """
     families: dict[Hashable, list[Merged]] = {}
     for number, merged in enumerate(found):

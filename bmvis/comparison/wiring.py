@@ -82,7 +82,10 @@ class WiringDrawing:
         return boxes
 
     def end(self, node: FigureNode, joins: Counter[tuple[str, str]], opened: Set[str]) -> End | None:
-        """Return the end of the edges of a node; None for a module, or a join in one, of this model alone."""
+        """Return the end of the edges of a node.
+
+        None if the node is a module that only this model has, or a join in such a module.
+        """
         if node.kind in ("input", "output"):
             return End("", node.name, INPUT if node.kind == "input" else OUTPUT)
         path = self.names[node.call]

@@ -69,7 +69,7 @@ def _steps(edge: EndPair, opened: Set[str]) -> Iterator[tuple[str, str]]:
 
 
 def _modules(end: End, opened: Set[str]) -> list[str]:
-    """Return the opened modules around an end, from the model on."""
+    """Return the paths of the opened modules around an end: that of the model first, which is empty."""
     parts = end.path.split(".")
     above = [".".join(parts[:length]) for length in range(1, len(parts) + (end.number != 0))]
     return ["", *(path for path in above if path in opened and path)]

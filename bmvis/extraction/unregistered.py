@@ -179,7 +179,7 @@ def _is_container(value: object) -> bool:
 @functools.lru_cache(maxsize=10_000)
 def _fields(kind: type) -> tuple[GetSetDescriptorType | MemberDescriptorType, ...]:
     """Return the descriptors of the `__dict__` and of the slots of a class. None of them runs code of the class."""
-    # Those of a class are kept, so this is not `introspection.attributes_of`: a model can have 100,000 such objects.
+    # Kept for each class, unlike `introspection.attributes_of`: a model can have 100,000 such objects.
     if all(cls.__module__ == "builtins" for cls in kind.__mro__):
         return ()
     holder = next((vars(cls)["__dict__"] for cls in kind.__mro__ if "__dict__" in vars(cls)), None)

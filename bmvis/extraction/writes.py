@@ -42,9 +42,9 @@ class StorageWrites:
         self._are_apart = True
         """Whether no two of the parts have bytes in common."""
         self._written: int | None = None
-        """All parts, joined."""
+        """The value of all parts together."""
         self._content: int | None = base
-        """All parts, joined with the value before unless they cover all of it."""
+        """The value of the whole storage: that of all parts, with the value before if they do not cover it."""
 
     def read(self, region: StorageRegion | None, own: int | None) -> int | None:
         """Return what a part of the storage depends on; `own` is what produced the tensor that covers it."""

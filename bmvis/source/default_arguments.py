@@ -32,7 +32,7 @@ def read_defaults(written: Mapping[str, str], file: str) -> Defaults:
             raise ProjectError(f"{where}: {error.message}", hint=error.hint) from None
         if found.arguments or not found.keywords:
             hint = 'write "pretrained=False, num_classes=10"'
-            raise ProjectError(f"{where}: {text!r} has no names of arguments", hint=hint)
+            raise ProjectError(f"{where}: {text!r} is not a list of named arguments", hint=hint)
     return tuple(written.items())
 
 

@@ -1,9 +1,9 @@
-"""The files that factories wrote, with their state as factories left it: what edits by hand are compared with.
+"""Remember the state in which factories left the files that they wrote, to recognize edits by hand.
 
-A log or a counter must not make the models out of date that write it, and an edit by hand must. So each of these files
-has a version, which changes only if the file was found in another state than factories left it in. An entry of the
-cache keeps the versions of its files, and is valid only while they are the same. Thus it does not matter which models
-a build asks for, in which folder they are built, or which of them write the file again.
+If a factory writes a log or a counter, its model stays up to date. If somebody edits such a file, the model is out of
+date. So each of these files has a version, which changes only if the file is found in another state than the last
+factory left it in. An entry of the cache keeps the versions of its files, and is valid only while they are the same.
+Thus it does not matter which models a build asks for, in which folder they are built, or which of them write the file.
 """
 
 from __future__ import annotations

@@ -131,7 +131,13 @@ def _prepare(model: Model, options: Options, base: Model | None) -> _Subject:
 
 
 def _fold(subject: _Subject, model: Model, options: Options) -> Folding:
-    """Return the groups of a prepared model. The option `fold: auto` applies to `model`, which is not prepared."""
+    """Return the groups that show a model.
+
+    Args:
+        subject: the model to draw, with the names, changes and order that the options select.
+        model: the model as captured. Its number of rows decides what the option `fold: auto` does.
+        options: the options.
+    """
     is_common = bool(options.common or options.only_common)
     plain = without_groups(model)
     whole = fold(plain) if options.fold == "auto" and not is_common else None

@@ -172,7 +172,7 @@ def _setting(settings: dict[str, str], name: str) -> str:
 
 
 def _head(optimizer: Optimizer, columns: Sequence[str]) -> str:
-    """Return `AdamW with LambdaLR: betas (0.9, 0.999), eps 1e-08`."""
+    """Return the heading of an optimizer, such as `AdamW with LambdaLR: betas (0.9, 0.999), eps 1e-08`."""
     kind = " with ".join([optimizer.type, *([", ".join(optimizer.schedulers)] if optimizer.schedulers else [])])
     shared = {name: _setting(group.settings, name) for group in optimizer.groups[:1] for name in _names([optimizer])}
     if optimizer.type == "AdamW":  # implied by the name

@@ -240,8 +240,8 @@ def test_default_that_the_reference_sets_by_position_is_no_error(project):
     [
         ("zoo", "width=1", "is not a pattern"),
         ("zoo:*()", "width=1", "is not a pattern"),
-        ("zoo:*", "", "has no names of arguments"),
-        ("zoo:*", "1", "has no names of arguments"),
+        ("zoo:*", "", "is not a list of named arguments"),
+        ("zoo:*", "1", "is not a list of named arguments"),
         ("zoo:*", "width=open()", "the argument"),
         ("zoo:*", "width=1) + (2", "is not a single call"),
     ],

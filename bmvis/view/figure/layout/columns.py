@@ -85,10 +85,11 @@ def lane_rows(strand: Strand) -> list[int]:
 
 
 def _placing_order(strand: Strand, side: Side | None) -> tuple[bool, int, float, int]:
-    """Return a key: first lanes that lead upward, then short strands, so that long ones are around them.
+    """Return the sort key of strands, of which the first are placed nearest to the trunk.
 
-    Equal branches are in the order of their calls from left to right, so on the left the last one is the nearest.
-    Values that leave a frame keep the order in which they leave the frame in it.
+    Lanes that lead upward come first, then short strands, so that long ones are around them. Equal branches are in the
+    order of their calls from left to right: on the left, the last one is placed first. Strands that end at the frame
+    have the order of their values at the edge of the frame.
     """
     rows = [*lane_rows(strand), *(cell.row for cell in strand.cells)]
     length = max(rows) - min(rows) if rows else 0
@@ -119,9 +120,9 @@ def _emptier_side(strand: Strand, edges: Edges) -> Side:
 def _side(
     strand: Strand, trunk: Strand, strand_of: Mapping[GridCell, Strand], is_skip: Callable[[str], bool]
 ) -> Side | None:
-    """Return the side of a strand: equal branches around the trunk, skips right, foreign values left.
+    """Return the side of the trunk for a strand: -1 for the left, 1 for the right; None if both are right for it.
 
-    None is either side.
+    Equal branches are on both sides of the trunk, skips on its right, and values from outside the frame on its left.
     """
     if strand.is_upward and strand.head:
         return -1 if strand_of[strand.head.target] is trunk else 1

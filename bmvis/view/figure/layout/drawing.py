@@ -10,7 +10,7 @@ from bmvis.view.figure.figure import Box, Figure, Frame
 from bmvis.view.figure.layout.text_size import Role
 
 STACK = 5
-"""How far the second frame behind a repeated one reaches out."""
+"""Distance in pixels between a frame that is repeated and the second frame that is drawn behind it."""
 
 
 class Text(msgspec.Struct, frozen=True):

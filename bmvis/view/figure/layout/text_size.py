@@ -1,4 +1,4 @@
-"""How wide texts are, at most.
+"""Estimate the maximum width of texts.
 
 The widths are those of DejaVu Sans, the widest of the usual fonts of user interfaces, rounded up to 0.05 em.
 """
