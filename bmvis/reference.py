@@ -25,16 +25,13 @@ from bmvis.untrusted.file_names import readable
 MAX_LENGTH = 4096
 """Maximum length of a reference, in characters. People type references; a literal of a megabyte is an attack."""
 
-_DOTTED = lazy_regex(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+DOTTED = lazy_regex(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAME = lazy_regex(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-_CALLED = lazy_regex(rf"\s*{_DOTTED.pattern}\s*\(")
+_CALLED = lazy_regex(rf"\s*{DOTTED.pattern}\s*\(")
 """`config:build()`, with a call, refers to a Python module with the name `config`, not to a file."""
-_PATTERN = lazy_regex(r"[\w*?!\[\]-]+")
-_KEY = lazy_regex(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)(?=\s*\]\s*(?:\(|$)))\s*\]""")
+KEY = lazy_regex(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)(?=\s*\]\s*(?:\(|$)))\s*\]""")
 """A constant subscript: `["net_5"]` or `[18]`. Another bracket is part of a pattern."""
-_CALLABLE = lazy_regex(rf"(?P<attribute>[^(\[]*)(?P<key>{_KEY.pattern})?\s*(?P<call>\(.*)?", re.DOTALL)
-_ALL_KEYS = lazy_regex(rf"({_DOTTED.pattern})\[\*\]")
-_STARRED = lazy_regex(rf"({_DOTTED.pattern})\s*\(\s*\*\s*{_DOTTED.pattern}")
+_CALLABLE = lazy_regex(rf"(?P<attribute>[^(\[]*)(?P<key>{KEY.pattern})?\s*(?P<call>\(.*)?", re.DOTALL)
 _OPTION = lazy_regex(r"(?<=[\w)\]]\s):?[a-z-]+(?::\s|=)[^()]*$")
 """An option at the end of a reference: `depth=2`, `:depth: 2`, or `depth: 2`."""
 _ABSOLUTE = lazy_regex(r"(?:[A-Za-z]:)?[\\/]|~|file://")
@@ -112,12 +109,12 @@ def parse_reference(text: str) -> Reference:
     module, colon, call = text.partition(":")
     parts = _CALLABLE.fullmatch(call)
     if _ABSOLUTE.match(text):
-        raise InvalidReferenceError(f"{_short(text)!r} is a path, not a factory reference", hint=_path_hint(text))
+        raise InvalidReferenceError(f"{short_text(text)!r} is a path, not a factory reference", hint=_path_hint(text))
     module, attribute = module.strip(), (parts["attribute"] if parts else call.partition("(")[0]).strip()
     if not colon:
         raise InvalidReferenceError(f"no ':' in the factory reference {text!r}", hint=_colon_hint(text) or _EXAMPLE)
     for part, what in ((module, "module"), (attribute, "callable")):
-        if not _DOTTED.fullmatch(part):
+        if not DOTTED.fullmatch(part):
             raise InvalidReferenceError(
                 f"{part!r} is not a valid {what} name in the factory reference {text!r}",
                 hint=_file_hint(module, call.strip()) or _surplus_hint(text) or _EXAMPLE,
@@ -136,9 +133,9 @@ def _path_hint(text: str) -> str:
         return hint
     file, _, call = re.split(r"[\\/]", text)[-1].partition(":")
     module = file.removesuffix(".py")
-    if not _DOTTED.fullmatch(module):
+    if not DOTTED.fullmatch(module):
         return _EXAMPLE
-    return f"write {_short(f'{module}:{call or _FACTORY}')!r}, and add the folder that contains {file} to `path`"
+    return f"write {short_text(f'{module}:{call or _FACTORY}')!r}, and add the folder that contains {file} to `path`"
 
 
 def _colon_hint(text: str) -> str:
@@ -149,7 +146,7 @@ def _colon_hint(text: str) -> str:
         return hint
     name, bracket, rest = text.partition("(")
     module, _, attribute = name.strip().rpartition(".")
-    return _suggestion(module, f"{attribute}{bracket}{rest}") if module and _DOTTED.fullmatch(name.strip()) else ""
+    return _suggestion(module, f"{attribute}{bracket}{rest}") if module and DOTTED.fullmatch(name.strip()) else ""
 
 
 def _weights_hint(text: str) -> str:
@@ -165,7 +162,7 @@ def _file_hint(module: str, call: str) -> str:
     if not module.endswith(".py") and len(parts) < 2:
         return ""
     name = ".".join(parts[1:] if parts[:1] == ["src"] and len(parts) > 1 else parts).removesuffix(".__init__")
-    return _suggestion(name, call) if _DOTTED.fullmatch(name) else ""
+    return _suggestion(name, call) if DOTTED.fullmatch(name) else ""
 
 
 def _surplus_hint(text: str) -> str:
@@ -173,66 +170,11 @@ def _surplus_hint(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         return "remove the quotes"
     option = _OPTION.search(text)
-    return f"write {_short(option[0])!r} as an option, apart from the reference" if option else ""
+    return f"write {short_text(option[0])!r} as an option, apart from the reference" if option else ""
 
 
 def _suggestion(module: str, call: str) -> str:
-    return f"did you mean {_short(f'{module}:{call}')!r}?"
-
-
-def parse_pattern(text: str) -> Reference:
-    """Parse a pattern: a module, and which of its models.
-
-    `zoo:bert_*` has an `fnmatch` pattern for the names of callables, `zoo:MODELS[*]` names each value of a dictionary,
-    and `zoo:build(*names)` calls a function with each key or item of a dictionary or list, or of the list that a call
-    returns: `zoo:build(*list_names("bert_*"))`. Arguments for each model follow: `zoo:bert_*(pretrained=False)`,
-    `zoo:build(*names, pretrained=False)`.
-
-    Raises:
-        InvalidReferenceError: the text is not a valid pattern.
-    """
-    text = text.strip()
-    module, colon, pattern = text.partition(":")
-    head, bracket, rest = pattern.partition("(")
-    name = head.strip()
-    keys = _ALL_KEYS.fullmatch(name)
-    is_starred = _STARRED.match(pattern) is not None
-    if len(text) > MAX_LENGTH or not colon or not _DOTTED.fullmatch(module) or not (keys or _PATTERN.fullmatch(name)):
-        raise InvalidReferenceError(
-            f"{_short(text)!r} is not a valid pattern for callables",
-            hint="write package.module:bert_*, package.module:*, package.module:MODELS[*]"
-            " or package.module:build(*names)",
-        )
-    if not bracket:
-        return Reference(text, module, keys[1] if keys else name, each="" if keys else None)
-    call = _parse_call(text, f"each({rest}")
-    each, each_call = _starred(text, call) if is_starred else ("" if keys else None, "")
-    arguments, keywords = _values(text, call)
-    given, attribute = _arguments_text(call), keys[1] if keys else name
-    found = Reference(text, module, attribute, None, each, arguments, keywords, called=bool(given))
-    return msgspec.structs.replace(found, each_call=each_call, given=given)
-
-
-def _starred(text: str, call: ast.Call) -> tuple[str, str]:
-    """Remove the first argument of a call, such as `*names` or `*names("a*")`, and return its name and its call."""
-    first = call.args.pop(0)
-    listed = first.value if isinstance(first, ast.Starred) else first
-    if not isinstance(listed, ast.Call):
-        return ast.unparse(listed), ""
-    _values(text, listed)
-    return ast.unparse(listed.func), f"({_arguments_text(listed)})"
-
-
-def _arguments_text(call: ast.Call) -> str:
-    return ", ".join(map(ast.unparse, (*call.args, *call.keywords)))
-
-
-def is_pattern(text: str) -> bool:
-    """Return whether `text` is a pattern: it has a star, question mark or bracket before a call, or is `f(*names)`."""
-    text = text[:MAX_LENGTH]
-    if _STARRED.match(text.partition(":")[2].strip()):
-        return True
-    return any(sign in _KEY.sub("", text).partition("(")[0] for sign in "*?[")
+    return f"did you mean {short_text(f'{module}:{call}')!r}?"
 
 
 def is_name(text: str) -> bool:
@@ -263,32 +205,41 @@ def _file(text: str, kind: str, path: str) -> Reference:
 
 
 def _parse_arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    return _values(text, _parse_call(text, call))
+    return argument_values(text, parse_call(text, call))
 
 
-def _parse_call(text: str, call: str) -> ast.Call:
+def parse_call(text: str, call: str) -> ast.Call:
+    """Return the syntax tree of a call, such as `build(layers=2)`, in a reference.
+
+    Raises:
+        InvalidReferenceError: it does not parse, or is not a call of a name.
+    """
     try:
         node = ast.parse(call.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or type(error).__name__
-        raise InvalidReferenceError(f"cannot parse the call in {_short(text)!r}: {reason}", hint=_EXAMPLE) from None
+        raise InvalidReferenceError(f"cannot parse the call in {short_text(text)!r}: {reason}", hint=_EXAMPLE) from None
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
-        raise InvalidReferenceError(f"{_short(text)!r} is not a single call", hint=_EXAMPLE)
+        raise InvalidReferenceError(f"{short_text(text)!r} is not a single call", hint=_EXAMPLE)
     return node
 
 
-def _values(text: str, node: ast.Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the values of the arguments of a call."""
+def argument_values(text: str, node: ast.Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the values of the arguments of a call, by position and by name.
+
+    Raises:
+        InvalidReferenceError: an argument is not supported, or occurs twice.
+    """
     arguments = tuple(_literal(argument, text) for argument in node.args)
     keywords: dict[str, Any] = {}
     for keyword in node.keywords:
         if keyword.arg is None:
             raise InvalidReferenceError(
-                f"'**' is not supported in {_short(text)!r}", hint="write each argument as name=value"
+                f"'**' is not supported in {short_text(text)!r}", hint="write each argument as name=value"
             )
         if keyword.arg in keywords:
             raise InvalidReferenceError(
-                f"duplicate argument {keyword.arg!r} in {_short(text)!r}", hint="remove one of them"
+                f"duplicate argument {keyword.arg!r} in {short_text(text)!r}", hint="remove one of them"
             )
         keywords[keyword.arg] = _literal(keyword.value, text)
     return arguments, keywords
@@ -299,11 +250,12 @@ def _literal(node: ast.expr, text: str) -> Any:
         return parse_argument(node)
     except (ValueError, TypeError, RecursionError, MemoryError):
         raise InvalidReferenceError(
-            f"the argument {_short(ast.unparse(node))!r} of {_short(text)!r} is not supported",
+            f"the argument {short_text(ast.unparse(node))!r} of {short_text(text)!r} is not supported",
             hint="arguments can be numbers, strings, True, False, None, lists, tuples, sets, dicts, torch data types,"
             " and enum members or classes that the parameter takes; for anything else, write a factory",
         ) from None
 
 
-def _short(text: str, width: int = 120) -> str:
+def short_text(text: str, width: int = 120) -> str:
+    """Return a text for an error message, which ends with an ellipsis if it has more than `width` characters."""
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -11,7 +11,7 @@ from sphinx.util import logging
 from sphinx.util.display import status_iterator
 
 from bmvis.errors import BmvisError
-from bmvis.reference import is_pattern
+from bmvis.reference_patterns import is_pattern
 from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
 from bmvis.untrusted.log_text import one_line

@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from bmvis.reference import is_pattern
+from bmvis.reference_patterns import is_pattern
 from bmvis.source.dependencies import CurrentValues, with_written_files
 from bmvis.source.digest_memo import DigestMemo
 from bmvis.untrusted.log_text import one_line

@@ -22,7 +22,8 @@ from bmvis.child.reentry import once
 from bmvis.errors import BmvisError, FactoryError
 from bmvis.extraction import project_code
 from bmvis.model.tree import Model
-from bmvis.reference import Reference, parse_pattern, parse_reference
+from bmvis.reference import Reference, parse_reference
+from bmvis.reference_patterns import parse_pattern
 from bmvis.source.dependencies import files_in, with_changed_paths
 from bmvis.source.pyproject import project_folder
 from bmvis.untrusted import user_text

@@ -18,7 +18,7 @@ import msgspec
 
 from bmvis.errors import BmvisError, ProjectError, nearest
 from bmvis.model.snapshot import Snapshot
-from bmvis.reference import is_pattern
+from bmvis.reference_patterns import is_pattern
 from bmvis.source.changed import ChangedModels
 from bmvis.source.pattern_matches import require_match
 from bmvis.source.pyproject import Project, require_file_names

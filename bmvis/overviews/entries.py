@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from bmvis.errors import BmvisError, OptionError
-from bmvis.reference import is_pattern, parse_pattern, parse_reference
+from bmvis.reference import parse_reference
+from bmvis.reference_patterns import is_pattern, parse_pattern
 
 ALL_NAMES = "*"
 """The pattern of an empty gallery: all models in `[tool.bmvis.models]`."""

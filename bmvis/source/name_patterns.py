@@ -15,7 +15,8 @@ import msgspec
 from bmvis.errors import InvalidReferenceError, OptionError, ProjectError
 from bmvis.options.definitions import Device
 from bmvis.options.inputs import parse_inputs
-from bmvis.reference import Reference, parse_pattern
+from bmvis.reference import Reference
+from bmvis.reference_patterns import parse_pattern
 from bmvis.source.settings_table import settings_of_table
 
 FACTORY = "{factory}"

@@ -11,7 +11,8 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from bmvis.errors import ProjectError, first_of
-from bmvis.reference import parse_pattern, parse_reference
+from bmvis.reference import parse_reference
+from bmvis.reference_patterns import parse_pattern
 from bmvis.source.dependencies import entry_dependency
 from bmvis.source.name_patterns import NamePattern
 from bmvis.source.pyproject import Project, require_file_names

@@ -17,7 +17,8 @@ from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, neares
 from bmvis.model.call_summary import without_calls
 from bmvis.options import inputs as inputs_of
 from bmvis.options.definitions import Device
-from bmvis.reference import Reference, is_name, parse_pattern, parse_reference
+from bmvis.reference import Reference, is_name, parse_reference
+from bmvis.reference_patterns import parse_pattern
 from bmvis.source.allowed_references import EVERYTHING, AllowList
 from bmvis.source.build_job import BuildJob, SiteSettings
 from bmvis.source.cache import Cache

@@ -3,7 +3,8 @@
 import pytest
 
 from bmvis.errors import InvalidReferenceError
-from bmvis.reference import is_name, is_pattern, parse_pattern, parse_reference, short_name
+from bmvis.reference import is_name, parse_reference, short_name
+from bmvis.reference_patterns import is_pattern, parse_pattern
 
 
 @pytest.mark.parametrize(

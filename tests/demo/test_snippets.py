@@ -10,7 +10,7 @@ from test_pages import PAGES, dialects, load
 
 from bmvis.cli import main
 from bmvis.options.parsing import parse_site_options
-from bmvis.reference import is_pattern
+from bmvis.reference_patterns import is_pattern
 from bmvis.source.pyproject import read_project
 from mkdocs_bmvis.settings import DESCRIPTIONS, read_settings
 from sphinx_bmvis import api_pages, settings

@@ -9,7 +9,7 @@ from torch import nn
 
 from bmvis.child.listing import calls, each_reference, matching_factories, model_names
 from bmvis.errors import FactoryError
-from bmvis.reference import parse_pattern
+from bmvis.reference_patterns import parse_pattern
 
 SOURCE = """
 import functools
