@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from bmvis.child import dynamo_imports, tracebacks
+from bmvis.child import tracebacks
 from bmvis.untrusted.file_names import local
 from bmvis.worker.protocol import Request
 
@@ -50,6 +50,8 @@ def import_own_modules() -> None:
         package = importlib.import_module(name)
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
+    from bmvis.child import dynamo_imports  # which imports torch
+
     torch = importlib.import_module("torch")
     dynamo_imports.avoid()
     with torch.device("meta"):
