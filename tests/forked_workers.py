@@ -227,6 +227,7 @@ def fork_here() -> None:
     """Start workers as forks of this process, which is a fork of the nursery itself: a daemon or a script."""
     from bmvis.worker import server_process
 
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115  # that of the nursery can be a file
     server_process.subprocess = _module(Popen=lambda command, **options: _start(_fork, command, **options))
 
 

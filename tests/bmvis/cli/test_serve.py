@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forked_workers import _Forked, start_script
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="worker processes stay in memory on Linux only")
 
-INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import bmvis.cli; "
-SERVE = [sys.executable, "-c", f"{INTERRUPTIBLE} bmvis.cli.main()", "serve"]
+SERVE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import bmvis.cli; bmvis.cli.main()"
 """A test run in the background is started with SIGINT ignored."""
 ZOO = """
 import os
@@ -28,49 +29,58 @@ def process():
 """
 
 
-def environment() -> dict[str, str]:
-    """Return the environment without the variable that pytest changes during a test."""
-    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
-
-
 @pytest.fixture
 def project(tmp_path: Path, own_daemons: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     folder.joinpath("zoo.py").write_text(ZOO)
     monkeypatch.chdir(folder)
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # it changes during a test
     return folder
 
 
 @pytest.fixture
-def served(project: Path) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(SERVE, env=environment(), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert "PyTorch stays in memory" in process.stdout.readline()
+def served(project: Path) -> Iterator[subprocess.Popen[bytes] | _Forked]:
+    process = start_script(SERVE, "serve", cwd=project)
+    assert process.stdout
+    with process.stdout:
+        assert b"PyTorch stays in memory" in process.stdout.readline()
         yield process
-        process.kill()
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def run(*arguments: str) -> tuple[int | None, str]:
+    """Return the exit code of a command and what it printed."""
+    process = start_script(SERVE, *arguments, cwd=Path.cwd())
+    assert process.stdout
+    with process.stdout:
+        printed = process.stdout.read().decode()
+    return process.wait(), printed
 
 
 def show(name: str = "process") -> tuple[str, str]:
-    """Return the output and the messages of `bmvis show`."""
-    command = [sys.executable, "-m", "bmvis", "show", f"zoo:{name}"]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
-    return done.stdout, done.stderr
+    """Return the process that built a model for `bmvis show`, and all that the command printed."""
+    code, printed = run("show", f"zoo:{name}")
+    assert code == 0, printed
+    (parent,) = re.findall(r"parent\d+", printed)
+    return parent, printed
 
 
 def test_show_uses_the_process_of_serve(project, served, monkeypatch):
     first = show()
-    assert "parent" in first[0]
+    assert first[1].startswith("root\n")
     project.joinpath("zoo.py").write_text(ZOO + "process2 = process\n")
-    assert show("process2") == first == (first[0], "")  # from the same process, with the code as it is
+    assert show("process2") == first  # from the same process, with the code as it is
     with monkeypatch.context() as patch:
         patch.setenv("SIZE", "2")
-        other, messages = show()
+        other, printed = show()
     assert other != first[0]
-    assert "`bmvis serve` was started with other packages or environment variables: start it again" in messages
+    assert "`bmvis serve` was started with other packages or environment variables: start it again" in printed
     assert served.poll() is None
-    again = subprocess.run(SERVE, capture_output=True, text=True, check=False)
-    assert (again.returncode, "already running" in again.stderr) == (1, True)
-    served.send_signal(signal.SIGINT)
-    assert served.wait(120) == 0
+    code, printed = run("serve")
+    assert (code, "already running" in printed) == (1, True)
+    os.kill(served.pid, signal.SIGINT)
+    assert served.wait() == 0
     assert show()[0] != first[0]

@@ -23,7 +23,11 @@ def worker(tmp_path, workspace, monkeypatch):
     write(tmp_path, "good", "print('out'); return nn.Linear(3, 2)")
     write(tmp_path, "raises", "raise ValueError('no such size')")
     write(tmp_path, "exits", "print('bye', flush=True); os._exit(7)")
-    write(tmp_path, "hangs", "subprocess.Popen(['sleep', 'NAP']); print('still here', flush=True)\nwhile True: pass")
+    write(
+        tmp_path,
+        "hangs",
+        "subprocess.Popen(['sleep', 'NAP']); print('still here', flush=True)\nwhile True: time.sleep(0.01)",
+    )
     with Worker(tmp_path, timeout=600) as worker:
         yield worker
     assert sleepers() == []
@@ -86,6 +90,7 @@ def rebuild(tmp_path, workspace, monkeypatch):
     assert list(workspace.iterdir()) == []
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_next_build_of_a_preview_server_uses_the_process_that_was_started_ahead(rebuild, tmp_path):
     rebuild()
     (ahead,) = SPARES.processes()
