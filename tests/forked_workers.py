@@ -9,6 +9,7 @@ fork too, and forks its workers itself. Linux only: elsewhere, and for another P
 import ctypes
 import fcntl
 import importlib.util
+import io
 import json
 import os
 import socket
@@ -227,7 +228,8 @@ def fork_here() -> None:
     """Start workers as forks of this process, which is a fork of the nursery itself: a daemon or a script."""
     from bmvis.worker import server_process
 
-    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115  # that of the nursery can be a file
+    output = open(1, "wb", buffering=0, closefd=False)  # noqa: SIM115  # the nursery's own can be one that seeks
+    sys.stdout = io.TextIOWrapper(output, encoding="utf-8", write_through=True)
     server_process.subprocess = _module(Popen=lambda command, **options: _start(_fork, command, **options))
 
 
