@@ -52,6 +52,7 @@ def _read(file: Path) -> list[Result]:
         fields = {name: {**facts, "name": msgspec.Raw(msgspec.json.encode(name))} for name, facts in written.items()}
         return [msgspec.json.decode(msgspec.json.encode(facts), type=Result) for facts in fields.values()]
     except (OSError, msgspec.DecodeError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise OptionError(
-            f"cannot read {file}: {error}", hint="pass files that `bmvis check --format json` wrote"
+            f"cannot read {file}: {reason}", hint="pass files that `bmvis check --format json` wrote"
         ) from None

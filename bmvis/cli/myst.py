@@ -60,7 +60,11 @@ class MystRequest(msgspec.Struct, frozen=True):
 @click.option("--role", help="Answer a request for this role, which is read from standard input.")
 @path_option
 @click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Time limit for each model in seconds."
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=TIMEOUT,
+    show_default=True,
+    help="Time limit for each model in seconds.",
 )
 @click.option("--cache", default=CACHE, help=f"Folder for built models. Default: {CACHE}")
 @click.option("--strict", is_flag=True, help="Fail if there is an error, instead of showing it on the page.")

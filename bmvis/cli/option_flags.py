@@ -26,5 +26,6 @@ def option_flags(options: Sequence[Option], without: Collection[str]) -> Callabl
 def _flag(option: Option) -> Callable[[_Command], _Command]:
     if option.is_flag:
         return click.option(f"--{option.name}", option.attribute, is_flag=True, help=option.help)
-    text = f"{option.help} Takes {option.takes}."
-    return click.option(f"--{option.name}", option.attribute, metavar="TEXT", help=text)
+    text = option.help if option.takes == "text" else f"{option.help} Takes {option.takes}."
+    metavar = "INTEGER" if option.takes.startswith("an integer") else "TEXT"
+    return click.option(f"--{option.name}", option.attribute, metavar=metavar, help=text)

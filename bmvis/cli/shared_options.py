@@ -60,6 +60,7 @@ def build_options(command: Command) -> Command:
             "--timeout",
             type=click.FloatRange(0, min_open=True),
             default=TIMEOUT,
+            show_default=True,
             help="Time limit for each model in seconds.",
         ),
         click.option(
@@ -125,7 +126,12 @@ def report_options(default: FailOn, fail_on: str) -> Callable[[Command], Command
             ),
             click.option("--fail-on", type=_FAIL_ON, help=fail_on),
             click.option(
-                "--format", "style", type=click.Choice(list(FORMATS)), default="text", help="Format of the report."
+                "--format",
+                "style",
+                type=click.Choice(list(FORMATS)),
+                default="text",
+                show_default=True,
+                help="Format of the report.",
             ),
         ):
             found = option(found)

@@ -15,8 +15,8 @@ from rich.console import Console
 from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.fact_lines import fact_lines
 from bmvis.cli.option_flags import option_flags
-from bmvis.cli.shared_options import cache_folder, cache_option, errors_end_the_command, path_option
-from bmvis.errors import BmvisError
+from bmvis.cli.shared_options import cache_folder, cache_option, errors_end_the_command, path_option, write_file
+from bmvis.errors import BmvisError, OptionError
 from bmvis.model.call_summary import without_calls
 from bmvis.model.tree import Model
 from bmvis.options.definitions import OPTIONS, Options
@@ -44,6 +44,7 @@ _UNLIMITED = 1_000_000
 """Number of columns if the output is not a terminal."""
 _FILE = click.Path(dir_okay=False, allow_dash=True)
 _display_options = option_flags(OPTIONS, without=_ELSEWHERE)
+_comparison_options = option_flags(OPTIONS, without=(*_ELSEWHERE, "base"))
 
 
 def _outputs(command: Callable[..., None]) -> Callable[..., None]:
@@ -68,6 +69,7 @@ def _outputs(command: Callable[..., None]) -> Callable[..., None]:
                 "--timeout",
                 type=click.FloatRange(0, min_open=True),
                 default=TIMEOUT,
+                show_default=True,
                 help="Time limit for each model in seconds.",
             ),
             cache_option,
@@ -103,7 +105,7 @@ def show(reference: str, *, facts: bool, **given: Any) -> None:
 @click.argument("before")
 @click.argument("after")
 @_outputs
-@_display_options
+@_comparison_options
 def compare(before: str, after: str, **given: Any) -> None:
     """Print the differences between the models BEFORE and AFTER.
 
@@ -230,5 +232,13 @@ def _write_figure(file: str, page: Page) -> None:
 
 
 def _write(file: str, text: str) -> None:
-    with click.open_file(file, "w", encoding="utf-8") as opened:
-        opened.write(text)
+    """Write a file, or to standard output if it is `-`. End the command if the file can't be written."""
+    if file == "-":
+        with click.open_file(file, "w", encoding="utf-8") as opened:
+            opened.write(text)
+        return
+    try:
+        write_file(Path(file), text)
+    except OptionError as error:
+        click.echo(f"Error: {printable_lines(error.report)}", err=True)
+        sys.exit(BROKEN)

@@ -39,11 +39,22 @@ _table_options = option_flags(TABLE_OPTIONS, without=_ELSEWHERE)
 
 @click.command(short_help="Print a table of models.")
 @click.argument("lines", nargs=-1, metavar="[MODEL]...")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", help="Format of the output.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="text",
+    show_default=True,
+    help="Format of the output.",
+)
 @_table_options
 @path_option
 @click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Time limit for each model in seconds."
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=TIMEOUT,
+    show_default=True,
+    help="Time limit for each model in seconds.",
 )
 def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: float, **given: Any) -> None:
     """Print a table with a row for each MODEL, by default for all names in pyproject.toml.

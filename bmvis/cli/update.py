@@ -35,7 +35,11 @@ MAX_BYTES = 10_000_000
 @click.option("--check", is_flag=True, help="Write nothing. Exit with 1 and print the differences if a file is stale.")
 @path_option
 @click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, help="Time limit for each model in seconds."
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=TIMEOUT,
+    show_default=True,
+    help="Time limit for each model in seconds.",
 )
 def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeout: float) -> None:
     """Update the marked regions of each FILE, such as README.md, with facts of the models.

@@ -32,3 +32,16 @@ def test_options_are_described_and_examples_keep_their_lines(name):
 )
 def test_example_of_several_lines(name, line):
     assert line in help_of(name).splitlines()
+
+
+def test_defaults_and_integers_are_in_the_help():
+    text = " ".join(help_of("check").split())
+    assert "--timeout FLOAT RANGE Time limit for each model in seconds. [default: 120.0; x>0]" in text
+    assert "Format of the report. [default: text]" in text
+    assert "--depth INTEGER" in help_of("show")
+    assert "Takes text." not in help_of("show")
+
+
+def test_comparison_has_no_option_for_its_first_model():
+    assert "--base" not in help_of("compare")
+    assert "--base" in help_of("show")

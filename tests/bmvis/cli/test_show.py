@@ -190,6 +190,13 @@ def test_compare_reports_a_file_that_is_no_snapshot(recorded):
     assert done.returncode == 2
 
 
+@pytest.mark.parametrize("option", ["--html", "--svg"])
+def test_show_reports_a_file_that_it_cannot_write(option, recorded):
+    done = bmvis(recorded, "show", "snapshot:tiny", option, "zoo.py/tree")
+    assert done.stderr.startswith("Error: cannot write zoo.py/tree: ")
+    assert (done.stdout, done.returncode) == ("", 2)
+
+
 def test_show_writes_svg_to_standard_output(recorded):
     assert bmvis(recorded, "show", "snapshot:tiny", "--svg", "-").stdout.startswith("<svg")
 
