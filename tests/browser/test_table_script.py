@@ -83,6 +83,21 @@ def test_a_wide_table_scrolls_in_itself_and_not_the_page(page):
     assert right == "end"
 
 
+def test_short_text_has_no_line_break_in_a_wide_table(page):
+    entry = Entry("zoo:c", "Other", values=(("License", "Apache-2.0"),))
+    options = parse_table_options({"columns": "name,License,parameters,size,trainable,dtype"})
+    table = to_html_table(make_table([RowResult(entry, net(100))], options), "t")
+    page.set_content(f"<!doctype html><body>{assets.inline(assets.TABLE)}{table}</body>")
+    assert (
+        page.evaluate("""() => {
+      const range = document.createRange();
+      range.selectNodeContents([...document.querySelectorAll("td")].find((cell) => cell.textContent === "Apache-2.0"));
+      return new Set([...range.getClientRects()].map((line) => line.top)).size;
+    }""")
+        == 1
+    )
+
+
 def test_exact_numbers_have_names_for_screen_readers(page):
     show(page)
     assert page.get_by_role("img", name="4,002,000").count() == 1
