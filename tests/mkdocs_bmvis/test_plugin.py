@@ -192,20 +192,35 @@ def test_blog_excerpts_are_separate_pages(tmp_path):
     assert built.page("blog/2026/01/01/post/index.html").select_one("#a.bmvis")
 
 
-def test_posts_that_share_a_blog_view_have_ids_of_their_own(tmp_path):
+def blog_with_posts(tmp_path, text):
+    """Build a blog with two posts of one text, whose ids differ on the pages that show both."""
+
     def change(config):
         config["plugins"] = ["search", "blog", "bmvis"]
         del config["nav"]
 
-    post = '---\ndate: 2026-01-0{0}\n---\n# Post {0}\n\n<model-structure factory="zoo:tiny" />\n\n<!-- more -->\n'
-    posts = {f"blog/posts/{number}.md": post.format(number) for number in (1, 2)}
+    posts = {
+        f"blog/posts/{number}.md": f"---\ndate: 2026-01-0{number}\n---\n# Post {number}\n\n{text}\n\n<!-- more -->\n"
+        for number in (1, 2)
+    }
     built = build("mkdocs", make_site(tmp_path, posts, change), "--strict")
     assert built.report["code"] == 0, built.log
-    for uri in ("blog/index.html", "blog/archive/2026/index.html"):
-        view = built.page(uri)
-        ids = [element["id"] for element in view.select(".bmvis, .bmvis [id]")]
+    for view in map(built.page, BLOG_VIEWS):
         assert len(view.select(".bmvis")) == 2
+        ids = ids_of_trees(view)
         assert len(ids) == len(set(ids))
+    return built
+
+
+def ids_of_trees(page):
+    return [element["id"] for element in page.select(".bmvis, .bmvis [id]")]
+
+
+BLOG_VIEWS = ("blog/index.html", "blog/archive/2026/index.html")
+
+
+def test_posts_that_share_a_blog_view_have_ids_of_their_own(tmp_path):
+    built = blog_with_posts(tmp_path, '<model-structure factory="zoo:tiny" />')
     assert built.page("blog/2026/01/01/post-1/index.html").select_one("#model-tiny.bmvis")
 
 
@@ -218,21 +233,9 @@ def test_posts_that_share_a_blog_view_have_ids_of_their_own(tmp_path):
     ],
 )
 def test_posts_that_share_a_blog_view_and_a_name_have_ids_of_their_own(tmp_path, element, own):
-    def change(config):
-        config["plugins"] = ["search", "blog", "bmvis"]
-        del config["nav"]
-
-    text = f"{element}\n\n## {own}\n\n[A link](#{own})\n\n<!-- more -->\n"
-    post = f"---\ndate: 2026-01-0{{0}}\n---\n# Post {{0}}\n\n{text}"
-    posts = {f"blog/posts/{number}.md": post.format(number) for number in (1, 2)}
-    built = build("mkdocs", make_site(tmp_path, posts, change), "--strict")
-    assert built.report["code"] == 0, built.log
-    for uri in ("blog/index.html", "blog/archive/2026/index.html"):
-        view = built.page(uri)
-        ids = [found["id"] for found in view.select(".bmvis, .bmvis [id]")]
-        assert len(view.select(".bmvis")) == 2
-        assert len(ids) == len(set(ids))
-        assert set(ids).isdisjoint(heading["id"] for heading in view.select("h1, h2, h3"))
+    built = blog_with_posts(tmp_path, f"{element}\n\n## {own}\n\n[A link](#{own})")
+    for view in map(built.page, BLOG_VIEWS):
+        assert set(ids_of_trees(view)).isdisjoint(heading["id"] for heading in view.select("h1, h2, h3"))
         links = [link["href"].rpartition("/")[2] for link in view.select("p > a") if link.get_text() == "A link"]
         assert links == [f"#{own}"] * 2, "links of excerpts lead to the posts"
     for number in (1, 2):
