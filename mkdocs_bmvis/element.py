@@ -32,6 +32,8 @@ START = lazy_regex(rf"<(?P<name>{'|'.join(NAMES)})(?![\w-])", re.IGNORECASE)
 _INSIDE = r"""(?:[^"'<>]|"[^"]*"|'[^']*')*"""
 OPENING = lazy_regex(rf"{START.pattern}(?P<attributes>{_INSIDE}?)(?P<empty>/?)>", re.IGNORECASE)
 CLOSING = lazy_regex(rf"\s*</(?P<closed>{'|'.join(NAMES)})\s*>", re.IGNORECASE)
+WHOLE = lazy_regex(rf"{OPENING.pattern}(?:{CLOSING.pattern})?", re.IGNORECASE)
+"""An element with its closing tag, if that follows the opening one."""
 _ATTRIBUTE = lazy_regex(
     r"""\s*(?P<name>[^\s"'<>/=]+)(?:\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=`]+)))?(?=\s|$)"""
 )

@@ -22,18 +22,17 @@ from markdown.util import ETX, STX, AtomicString
 from bmvis.errors import OptionError
 from bmvis.lazy_regex import lazy_regex
 from bmvis.render.html import assets
-from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.markup import Markup, join
 from mkdocs_bmvis import docs_assets
 from mkdocs_bmvis.autorefs import ModuleLinks, type_link, with_ends
 from mkdocs_bmvis.drawing import Trees, shared_trees
 from mkdocs_bmvis.drawings import IDS
 from mkdocs_bmvis.element import (
     BLOCKS,
-    CLOSING,
     FACT,
     LIKE,
     MISNAMED,
-    OPENING,
+    WHOLE,
     Element,
     intended,
     is_open,
@@ -45,14 +44,10 @@ from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
 
 if TYPE_CHECKING:
-    from bmvis.render.html.row import TypeLink
+    pass
 
 _BLOCK_START = lazy_regex(rf" {{0,3}}(?=<(?:{'|'.join(BLOCKS)})(?![\w-]))", re.IGNORECASE)
-_WHOLE = lazy_regex(rf"{OPENING.pattern}(?:{CLOSING.pattern})?", re.IGNORECASE)
-_LEFT_OVER = lazy_regex(rf"<!--.*?-->|(?P<element>{_WHOLE.pattern})|{MISNAMED.pattern}", re.IGNORECASE | re.DOTALL)
-_IN_HTML = lazy_regex(
-    rf"<!--.*?-->|(?P<before><p>\s*)?(?P<element>{_WHOLE.pattern})(?P<after>\s*</p>)?", re.IGNORECASE | re.DOTALL
-)
+_LEFT_OVER = lazy_regex(rf"<!--.*?-->|(?P<element>{WHOLE.pattern})|{MISNAMED.pattern}", re.IGNORECASE | re.DOTALL)
 _EMPTY_LINE = lazy_regex(r"\n[ \t]*(?=\n\s*?(?P<indentation>[ \t]*)\S)")
 _FILLING = f"{STX}bmvis{ETX}"
 _AROUND = (
@@ -193,7 +188,7 @@ class _Fill(Preprocessor):
 
     def run(self, lines: list[str]) -> list[str]:
         text = "\n".join(lines)
-        return _WHOLE.sub(lambda found: _EMPTY_LINE.sub(rf"\n\g<indentation>{_FILLING}", found[0]), text).split("\n")
+        return WHOLE.sub(lambda found: _EMPTY_LINE.sub(rf"\n\g<indentation>{_FILLING}", found[0]), text).split("\n")
 
 
 class _Elements(BlockProcessor):
@@ -266,27 +261,6 @@ class _LeftOver(Postprocessor):
     def _fail(self, error: OptionError, raw: str) -> str:
         page = self.expansion.page
         return self.expansion.trees.fail(error, raw, page, page.line_of(raw))
-
-
-def draw_in_html(html: str, trees: Trees, page: HostPage, linked: TypeLink | None) -> str:
-    """Draw the elements in HTML that Python-Markdown did not create, such as the text cells of a notebook."""
-
-    def draw(found: re.Match[str]) -> str:
-        if not found["element"]:
-            return found[0]
-        element = read_element(found["element"])
-        drawn = trees.draw(element, page, linked)
-        if element.name == FACT:
-            return join(Markup(found["before"] or ""), drawn.html, Markup(found["after"] or ""))
-        tree = tag("section", drawn.html, data_search_exclude=not drawn.is_searched)
-        # If the element is in a paragraph of its own, remove the paragraph, which cannot contain a tree.
-        return (
-            tree
-            if found["before"] and found["after"]
-            else join(Markup(found["before"] or ""), tree, Markup(found["after"] or ""))
-        )
-
-    return _IN_HTML.sub(draw, html) if LIKE.search(html) else html
 
 
 def makeExtension(**settings: Any) -> BmvisExtension:  # noqa: N802

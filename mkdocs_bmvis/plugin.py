@@ -28,7 +28,8 @@ from mkdocs_bmvis.docs_assets import is_shipped
 from mkdocs_bmvis.drawing import Trees
 from mkdocs_bmvis.drawings import LOG, Drawings
 from mkdocs_bmvis.element import TABLE
-from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension, draw_in_html
+from mkdocs_bmvis.elements_in_html import draw_in_html
+from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
 from mkdocs_bmvis.gallery_pages import Galleries
 from mkdocs_bmvis.hosts import mkdocs_page
 from mkdocs_bmvis.page_assets import PageAssets

@@ -11,7 +11,7 @@ from bmvis.options.parsing import parse_options
 from bmvis.render.html.figure_image import to_image
 from bmvis.render.html.markup import tag
 from bmvis.render.summary import card_facts
-from bmvis.render.terminal import Scheme, to_svg
+from bmvis.render.terminal_svg import Scheme, to_svg
 from bmvis.source.source import Source
 from bmvis.untrusted.log_text import one_line
 from bmvis.view.layout import layout

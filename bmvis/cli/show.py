@@ -26,7 +26,8 @@ from bmvis.render.connections import called_with, connection_lines
 from bmvis.render.html.figure_image import to_image
 from bmvis.render.html.standalone import to_document
 from bmvis.render.json_data import to_data
-from bmvis.render.terminal import print_page, to_svg
+from bmvis.render.terminal import print_page
+from bmvis.render.terminal_svg import to_svg
 from bmvis.render.text import printable
 from bmvis.source.pyproject import read_project
 from bmvis.source.recorded import read_snapshot_file, recorded_model

@@ -5,18 +5,15 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
-from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 from rich.tree import Tree
 
 from bmvis.model.tree import Parameter
 from bmvis.render import legend, row_counts, row_marks, row_tensors, summary
 from bmvis.render.columns import column_texts
-from bmvis.render.html.markup import tag
 from bmvis.render.param_groups import param_group_lines
 from bmvis.render.text import guides, mark_text, name_text, printable
 from bmvis.view.page import Page, Row
@@ -76,7 +73,7 @@ class TerminalTree:
         amounts = _with_selected(counts, self.page)
         if amounts:
             width = max(width - amounts[0].cell_len, MIN_WIDTH)
-            width = width if self._columns else min(width, _longest(self.page))
+            width = width if self._columns else min(width, widest_row(self.page))
             yield Text.assemble(" " * width, amounts[0], no_wrap=True, overflow="ignore")
         step = _step(max(row.depth for row in rows), width)
         before = guides([row.depth for row in rows])
@@ -103,7 +100,8 @@ def _with_selected(counts: list[Text], page: Page) -> list[Text]:
     return [cells + count for cells, count in zip(selected, counts or [Text()] * (len(page.rows) + 1), strict=True)]
 
 
-def _longest(page: Page) -> int:
+def widest_row(page: Page) -> int:
+    """Return the width of the widest row, in columns."""
     return max(4 * row.depth + row_label(row, page.dtype).cell_len for row in page.rows)
 
 
@@ -135,53 +133,6 @@ def print_page(page: Page, console: Console, *, columns: bool = False) -> None:
         columns: see `TerminalTree`.
     """
     console.print(TerminalTree(page, columns=columns), soft_wrap=True)
-
-
-Scheme = Literal["auto", "light", "dark"]
-
-
-def to_svg(page: Page, title: str, scheme: Scheme = "auto") -> str:
-    """Return the tree as an SVG image, as wide as its longest row.
-
-    Args:
-        page: the tree.
-        title: the title of the image.
-        scheme: for which mode its colors are; `auto` adapts to the one of the reader's system.
-    """
-    width = _longest(page) + (len(column_texts(page).aligned[0]) + 2 if page.columns else 0)
-    console = Console(
-        record=True,
-        width=max(width, *(line.cell_len for line in lines_below(page))) + 1,
-        file=io.StringIO(),
-        force_terminal=True,
-        color_system="truecolor",
-        legacy_windows=False,
-    )
-    print_page(page, console)
-    named = tag("title", printable(title)).replace("{", "{{").replace("}", "}}")
-    svg = console.export_svg(theme=_ON_WHITE, code_format=_SVG.replace("TITLE", named), unique_id="bmvis")
-    if scheme == "light":
-        return svg
-    style = r"(\.bmvis-r\d+) \{ fill: #24292f([^}]*) \}"
-    return re.sub(style, r"\1 { fill: #e6e6e6\2 }" if scheme == "dark" else r"\g<0>" + _ON_BLACK, svg)
-
-
-_ON_WHITE = TerminalTheme((255, 255, 255), (36, 41, 47), [(0, 0, 0)] * 8)
-_ON_BLACK = r" @media (prefers-color-scheme: dark) { \1 { fill: #e6e6e6\2 } }"
-_SVG = """<svg viewBox="0 0 {terminal_width} {terminal_height}" role="img" xmlns="http://www.w3.org/2000/svg">
-TITLE
-<style>
-.{unique_id}-matrix {{ font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  font-size: {char_height}px; line-height: {line_height}px; }}
-{styles}
-</style>
-<defs>{lines}</defs>
-{backgrounds}
-<g class="{unique_id}-matrix">
-{matrix}
-</g>
-</svg>
-"""
 
 
 def row_label(row: Row, dtype: str) -> Text:

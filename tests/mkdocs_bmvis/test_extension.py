@@ -9,7 +9,7 @@ from pythons import TORCH_PYTHON
 
 from bmvis.render.html import assets
 from mkdocs_bmvis.drawing import shared_trees
-from mkdocs_bmvis.extension import draw_in_html
+from mkdocs_bmvis.elements_in_html import draw_in_html
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
 

@@ -27,9 +27,9 @@ from bmvis.render.terminal import (
     WIDE,
     print_page,
     row_label,
-    to_svg,
     to_tree,
 )
+from bmvis.render.terminal_svg import to_svg
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 
