@@ -70,6 +70,11 @@ class Slotted:
 
 
 @dataclasses.dataclass(slots=True)
+class SlottedBelow(Slotted):
+    depth: int = 4
+
+
+@dataclasses.dataclass(slots=True)
 class PartlySet:
     depth: int = dataclasses.field(init=False)
     width: int = 3
@@ -109,6 +114,7 @@ def of_pydantic() -> Any:
     [
         (Head, {"width": "3", "dtype": "float16"}),
         (Slotted, {"width": "3"}),
+        (SlottedBelow, {"width": "3", "depth": "4"}),
         (PartlySet, {"width": "3"}),
         (lambda: SimpleNamespace(width=3), {"width": "3"}),
         (lambda: argparse.Namespace(width=3), {"width": "3"}),
@@ -123,7 +129,18 @@ def of_pydantic() -> Any:
             {"heads": "({dtype: float16, width: 1}, {dtype: float16, width: 2})"},
         ),
     ],
-    ids=["data class", "slots", "slot not set", "namespace", "argparse", "attrs", "pydantic", "OmegaConf", "in a list"],
+    ids=[
+        "data class",
+        "slots",
+        "slots of a base class",
+        "slot not set",
+        "namespace",
+        "argparse",
+        "attrs",
+        "pydantic",
+        "OmegaConf",
+        "in a list",
+    ],
 )
 @pytest.mark.parametrize("attribute", ["config", "args", "options"])
 def test_configuration_of_any_attribute_is_recorded(make, recorded, attribute):

@@ -78,3 +78,12 @@ def test_equal_values_that_read_differently_have_their_own_texts(
 )
 def test_values_are_compared_exactly_up_to_the_digits_of_floats(before: Any, after: Any, is_drift: bool) -> None:
     assert bool(find_drift(capture(Holder(before)), capture(Holder(after)))) is is_drift
+
+
+def test_hooks_of_lazy_modules_are_no_settings() -> None:
+    """A lazy module registers them until it is called: its tensors show that."""
+    layer = nn.LazyLinear(2)
+    assert layer._forward_pre_hooks
+    assert "forward_pre_hooks" not in settings(layer)
+    layer.register_forward_pre_hook(print)
+    assert settings(layer)["forward_pre_hooks"] == "builtins.print()"
