@@ -304,6 +304,32 @@ MORE_STALE = {
         write("data/stdin.txt", "4"),
         {"data/stdin.txt": "3"},
     ),
+    "module that the code of a command imports": Row(
+        """
+        import subprocess
+        width = int(subprocess.check_output(["python3", "-c", "import coded; print(coded.W)"], cwd=ROOT))
+        """,
+        write("coded.py", "W = 4"),
+        {"coded.py": "W = 3"},
+    ),
+    "file read by another name": Row(
+        """
+        import tempfile
+        with tempfile.TemporaryDirectory() as folder:
+            os.link(ROOT / "data/linked.txt", f"{folder}/other")
+            width = int(open(f"{folder}/other").read())
+        """,
+        write("data/linked.txt", "4"),
+        {"data/linked.txt": "3"},
+    ),
+    "tensor of a file": Row(
+        """
+        import torch
+        width = int(torch.from_file(str(ROOT / "data/bytes"), size=1, dtype=torch.uint8, device="cpu"))
+        """,
+        write("data/bytes", "\4"),
+        {"data/bytes": "\3"},
+    ),
     "redirected input of a command": Row(
         "import subprocess; width = int(subprocess.check_output(f'cat < {ROOT}/data/redirected.txt', shell=True))",
         write("data/redirected.txt", "4"),

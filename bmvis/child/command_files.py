@@ -8,12 +8,12 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 from bmvis.child import git_commands
-from bmvis.child.command_scripts import MAX_MODULES, kind_of, modules_of, read_scripts, script_text
-from bmvis.child.command_words import QUOTED, is_python, shell_words, words_of
+from bmvis.child.command_scripts import MAX_MODULES, kind_of, modules_of, modules_of_code, read_scripts, script_text
+from bmvis.child.command_words import QUOTED, is_python, is_shell, shell_words, words_of
 
 _MAX_FOLDERS = 5
 _MAX_DEPTH = 3
@@ -61,6 +61,17 @@ def named_files(command: object, folder: object, path: Iterable[str] = ()) -> It
     yield from _files(words, here, [*path])
     if len(words) > 2 and words[1] == "-m":
         yield from _module_files(words[2], here, [*path])
+    for code in _codes(command):
+        yield from modules_of_code(code, [here, *path])
+
+
+def _codes(command: object) -> list[str]:
+    """Return the code of `python -c` in a command."""
+    parts = shell_words(command) if isinstance(command, str) else command
+    words = [part for part in parts if isinstance(part, str)] if isinstance(parts, list | tuple) else []
+    words += shell_words(words[2]) if len(words) > 2 and is_shell(words[0]) and words[1].endswith("c") else []
+    calls = zip(words, words[1:], words[2:], strict=False)
+    return [code for program, option, code in calls if option == "-c" and is_python(program)]
 
 
 def working_directory(folder: object) -> str:
@@ -79,9 +90,7 @@ def named_variables(command: object, files: Iterable[str] = ()) -> set[str]:
     found = {name for word in words for name in _SHELL_VARIABLE.findall(word)}
     if any(Path(word).name in ("printenv", "env") for word in words):
         found |= {word for word in words if _VARIABLE.fullmatch(word)}
-    parts = [part for part in command if isinstance(part, str)] if isinstance(command, list | tuple) else []
-    codes = [part for before, part in pairwise(parts) if before == "-c" and is_python(parts[0])]
-    for kind, text in [*read_scripts(files), *(("python", code) for code in codes)]:
+    for kind, text in [*read_scripts(files), *(("python", code) for code in _codes(command))]:
         names = _SHELL_VARIABLE.findall(text) if kind == "shell" else []
         if kind == "python" and _ENVIRONMENT.search(text):
             names = [one for one in QUOTED.findall(text) if _VARIABLE.fullmatch(one)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -49,13 +49,27 @@ def modules_of(script: Path, path: Iterable[str] = ()) -> list[str]:
         path: more folders from which it imports.
     """
     found = dict.fromkeys(sorted(map(str, script.parent.glob("*.py")))[:MAX_MODULES])
-    pending = [str(script)]
+    return _with_imported(found, script_text(script), script, [script.parent, *map(Path, path)])
+
+
+def modules_of_code(code: str, path: Sequence[str]) -> list[str]:
+    """Return the Python files that the code of `python -c` can import.
+
+    Args:
+        code: the code.
+        path: the folders from which it imports. The first one is the working directory.
+    """
+    return _with_imported({}, code, Path(path[0], "-c"), list(map(Path, path)))
+
+
+def _with_imported(found: dict[str, None], code: str, file: Path, folders: Sequence[Path]) -> list[str]:
+    """Return files, and those that the code of one more file imports from some folders, with what these import."""
+    pending = [(code, file)]
     while pending and len(found) < 2 * MAX_MODULES:
-        file = Path(pending.pop())
-        for name in _imported_names(script_text(file), file):
-            new = [one for one in _files_of(name, [script.parent, *map(Path, path)]) if one not in found]
+        for name in _imported_names(*pending.pop()):
+            new = [one for one in _files_of(name, folders) if one not in found]
             found |= dict.fromkeys(new)
-            pending += new
+            pending += [(script_text(one), one) for one in map(Path, new)]
     return list(found)
 
 

@@ -27,13 +27,18 @@ def words_of(command: object) -> list[str]:
     parts = [os.fsdecode(part) for part in command if isinstance(part, str | bytes | os.PathLike)][:MAX_WORDS]
     if len(parts) > 2 and parts[1] == "-c" and is_python(parts[0]):
         return [*parts[:2], *parts[3:], *QUOTED.findall(parts[2])[:MAX_WORDS]]
-    shell = len(parts) > 2 and Path(parts[0]).name in _SHELLS and parts[1].endswith("c")
+    shell = len(parts) > 2 and is_shell(parts[0]) and parts[1].endswith("c")
     return [*parts, *(shell_words(parts[2]) if shell else ())]
 
 
 def is_python(word: str) -> bool:
     """Return whether a word names a Python interpreter."""
     return Path(word).name.startswith(("python", "pypy"))
+
+
+def is_shell(word: str) -> bool:
+    """Return whether a word names a shell."""
+    return Path(word).name in _SHELLS
 
 
 def shell_words(text: str) -> list[str]:

@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
-from bmvis.child import INITIAL_ENVIRONMENT, command_files, listed_files, source_opens
+from bmvis.child import INITIAL_ENVIRONMENT, bytecode, command_files, listed_files, source_opens
 from bmvis.child.chance_reads import ChanceReads
 from bmvis.child.environment_reads import VariableReads
 from bmvis.child.file_record import AccessKey, FileRecord
@@ -38,7 +38,6 @@ _ACCESSOR: Any = getattr(pathlib, "_NormalAccessor", FileNotFoundError)
 """The class of Python 3.10 that has references to functions of `os`; a class without them in later versions."""
 _LEAVING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "os.fork")
 """Audit events of the network and of other processes, besides those of commands."""
-_IMPORT_TRACKER = os.path.join(os.path.dirname(__file__), "import_tracker.py")
 _WRITING = os.O_WRONLY | os.O_RDWR
 _GIT: DependencyKind = "git"
 
@@ -103,7 +102,7 @@ class FileTracker:
             "os.truncate": self._on_writing,
             "os.rename": self._on_moving,
             "os.symlink": self._on_moving,
-            "os.link": self._on_moving,
+            "os.link": self._on_linking,
             **dict.fromkeys(_LEAVING, self._on_leave),
         }
 
@@ -125,7 +124,7 @@ class FileTracker:
         is_written = any(sign in mode for sign in "wax+") if isinstance(mode, str) else bool(flags & _WRITING)
         if is_written:
             self.record.written.add(path)
-        is_source = path.endswith(".py") and source_opens.is_import(frame, _IMPORT_TRACKER)
+        is_source = path.endswith(".py") and source_opens.is_import(frame, bytecode.__file__)
         self.record.note("source" if is_source else "file", path, frame)
 
     def _on_listing(self, frame: FrameType, folder: Any = ".") -> None:
@@ -195,6 +194,11 @@ class FileTracker:
     def _on_moving(self, frame: FrameType, source: Any, target: Any, *_: Any) -> None:
         for file in (source, target):
             self._on_writing(frame, file)
+
+    def _on_linking(self, frame: FrameType, source: Any, target: Any, *_: Any) -> None:
+        """Note a file that gets another name. Code can read it by that name, which can be outside of the project."""
+        self._on_open(frame, source, "r", 0)
+        self._on_writing(frame, target)
 
     def _wrap(self, name: str) -> None:
         """Replace a function of `os` that accesses a path without an audit event."""

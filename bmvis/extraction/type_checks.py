@@ -1,34 +1,44 @@
-"""Find `isinstance(x, torch.FloatTensor)` in the source of modules, as no mode of PyTorch sees it.
+"""Find functions that call `isinstance(x, torch.FloatTensor)`, as no mode of PyTorch sees that.
 
-A tensor on the meta device is no instance of such a class.
+A tensor on the meta device is no instance of such a class. The names in code are read, not the text of a source:
+a model whose source is read as data depends on its comments.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
 
-_NAMES = "BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short"
-_CHECK = re.compile(rf"\bisinstance\s*\([^#\n]*\b(?:{_NAMES})Tensor\b")
-_SUFFIX = ".py"
+_TYPES = ("BFloat16", "Bool", "Byte", "Char", "Double", "Float", "Half", "Int", "Long", "Short")
+_CLASSES = frozenset(f"{name}Tensor" for name in _TYPES)
 
 
 def type_checks(modules: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Yield the files and lines of such checks in the source of Python modules."""
-    for module in sorted(set(modules)):
-        file = getattr(sys.modules.get(module), "__file__", None)
-        if isinstance(file, str) and file.endswith(_SUFFIX):
-            for line in _lines(file):
-                yield file, line
+    """Yield the files and lines of the functions in some Python modules that check for such a class."""
+    for name in sorted(set(modules)):
+        module = sys.modules.get(name)
+        for function in _functions(dict(vars(module)) if module else {}, name):
+            if _checks_type(function.__code__):
+                yield function.__code__.co_filename, function.__code__.co_firstlineno
 
 
-@lru_cache(maxsize=100)
-def _lines(file: str) -> tuple[int, ...]:
-    try:
-        text = Path(file).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
-    return tuple(text.count("\n", 0, found.start()) + 1 for found in _CHECK.finditer(text))
+def _functions(namespace: dict[str, Any], module: str) -> Iterator[FunctionType]:
+    """Yield the functions and methods in a namespace that a module defines."""
+    for value in namespace.values():
+        if type(value) in (staticmethod, classmethod):
+            value = value.__func__
+        elif type(value) is property:
+            value = value.fget
+        if type(value) is FunctionType and value.__module__ == module:
+            yield value
+        elif issubclass(type(value), type) and type.__getattribute__(value, "__dict__").get("__module__") == module:
+            methods = {name: one for name, one in type.mro(value)[0].__dict__.items() if not isinstance(one, type)}
+            yield from _functions(methods, module)
+
+
+def _checks_type(code: CodeType) -> bool:
+    if "isinstance" in code.co_names and not _CLASSES.isdisjoint(code.co_names):
+        return True
+    return any(_checks_type(constant) for constant in code.co_consts if type(constant) is CodeType)

@@ -200,7 +200,7 @@ def test_forward_that_checks_a_stored_device_has_the_call_of_the_cpu(source: Sou
 def test_constructor_that_checks_the_class_builds_the_model_of_the_cpu(source: Source) -> None:
     model = source.resolve("typed:Typed").model
     assert (model.device, model.root.parameters[0].shape) == ("cpu", (5,))
-    assert model.notes[0].startswith("built on the CPU: on the meta device the model differs, because typed.py, line 5")
+    assert model.notes[0].startswith("built on the CPU: on the meta device the model differs, because typed.py, line 4")
 
 
 @pytest.mark.parametrize(
