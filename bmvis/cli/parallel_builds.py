@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -97,7 +97,7 @@ class Builders:
         return [BuildOutcome(text, file, error=e) for text, e in self._listed.items() if isinstance(e, BmvisError)]
 
     def build_all(self, step: Callable[[BuildOutcome], _T]) -> Iterator[_T]:
-        """Build models, and yield the result of `step` for each one, in the order in which they finish.
+        """Build models, and yield the result of `step` for each one, in the order of their names.
 
         Args:
             step: a function that is called with a built model while other models are being built.
@@ -124,8 +124,10 @@ class Builders:
         pool = self._stack.enter_context(ThreadPoolExecutor(jobs + 1))
         self._stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         with _progress(len(chosen)) as advance:
-            for future in as_completed([pool.submit(run, name) for name in chosen]):
-                advance()
+            futures = [pool.submit(run, name) for name in chosen]
+            for future in futures:
+                future.add_done_callback(lambda _: advance())
+            for future in futures:
                 yield future.result()
 
     def _part(self, names: list[str]) -> list[str]:

@@ -62,10 +62,19 @@ def test_snapshots_are_written_once(recorded):
     assert sorted(file.name for file in (recorded / "snapshots").iterdir()) == ["big.json", "small.json"]
     (recorded / "snapshots" / "big.json").unlink()
     result = run("snapshot")
-    assert sorted(result.stdout.splitlines()) == [
+    assert result.stdout.splitlines() == [
         "big: wrote snapshots/big.json",
         "small: unchanged snapshots/small.json",
     ]
+
+
+def test_output_is_in_the_order_of_names(project):
+    names = [f"model-{letter}" for letter in "abcdefgh"]
+    tables = "".join(f'{name} = "zoo:build(size={number})"\n' for number, name in enumerate(names, 1))
+    (project / "pyproject.toml").write_text(f"[tool.bmvis.models]\n{tables}")
+    for done in ("wrote", "unchanged"):  # the second time, all models are in the cache
+        lines = run("snapshot", "-j", "3").stdout.splitlines()
+        assert lines == [f"{name}: {done} snapshots/{name}.json" for name in names]
 
 
 def test_check_without_drift_exits_with_0(recorded):
