@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 
 from bmvis.worker import process_tree
+from bmvis.worker.interpreter import joined_path
 
 try:
     import msgspec  # noqa: F401
@@ -32,8 +33,7 @@ except ImportError as _missing:  # another Python has this bmvis on its path, bu
 def main() -> None:
     """Start in the mode that the arguments name."""
     mode, directory, descriptor, given = sys.argv[1:]
-    path: list[str] = json.loads(given)
-    path = [*(entry for entry in sys.path if entry not in path), *path]
+    path = joined_path(sys.path, json.loads(given))
     if mode == "forking":
         from bmvis.child.supervisor import supervise
 
