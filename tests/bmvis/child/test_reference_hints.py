@@ -39,7 +39,7 @@ def package(tmp_path, monkeypatch):
         ("hinted:Heat", "did you mean 'Head'?"),
         ("hinted:hidden", "known: Head"),
         ("hinted.py:Head", "a reference names a module, not a file: write hinted:factory"),
-        ("hinted.block:unet", "did you mean 'blocks'?"),
+        ("hinted.block:unet", "did you mean 'hinted.blocks'?"),
         ("C:unet", "a reference names a module: C: looks like the drive of a path; write package.module:factory"),
     ],
 )
