@@ -322,14 +322,6 @@ MORE_STALE = {
         write("data/linked.txt", "4"),
         {"data/linked.txt": "3"},
     ),
-    "tensor of a file": Row(
-        """
-        import torch
-        width = int(torch.from_file(str(ROOT / "data/bytes"), size=1, dtype=torch.uint8, device="cpu"))
-        """,
-        write("data/bytes", "\4"),
-        {"data/bytes": "\3"},
-    ),
     "redirected input of a command": Row(
         "import subprocess; width = int(subprocess.check_output(f'cat < {ROOT}/data/redirected.txt', shell=True))",
         write("data/redirected.txt", "4"),
