@@ -95,6 +95,8 @@ def slot_members(cls: type) -> list[MemberDescriptorType]:
 
 def _slots(thing: object) -> Iterator[tuple[str, Any]]:
     for member in slot_members(type(thing)):
+        if member.__name__ == "__dict__":  # of SimpleNamespace: its attributes are no slots
+            continue
         try:
             yield member.__name__, member.__get__(thing)
         except AttributeError:
