@@ -23,7 +23,7 @@ test: lint ## Run the checks and the tests, except those of test-builds and test
 	.ci/chromium
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile -m "not builds" --ignore=tests/opendelta $(ARGS)
 
-test-builds: .venv/dev ## Test what needs hundreds of sites and models: edits, themes, hostile factories, other extensions
+test-builds: .venv/dev ## Test what needs hundreds of sites and models, or other tools: edits, themes, hostile factories, Zensical
 	.ci/chromium
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile -m builds $(ARGS)
 

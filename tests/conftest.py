@@ -33,7 +33,7 @@ BUILDS = (
     "test_worst_site.py",
 )
 """Files that build hundreds of sites or models: each edit, theme, hostile factory, or other extension of a host. Single
-tests have the mark `builds` themselves."""
+tests have the mark `builds` themselves, such as those that run other tools, and further preview servers."""
 
 TOGETHER = {
     "browser": ("browser/", "mkdocs_bmvis/test_navigation.py", "mkdocs_bmvis/test_offline.py"),
@@ -66,7 +66,6 @@ def pytest_collection():
     try:
         return (yield)
     finally:
-        forget_compiler_folder()
         gc.freeze()
         gc.enable()
         if "torch" in sys.modules:  # the threads of its kernels wait busily for each other, and models here are small
@@ -117,17 +116,6 @@ def browser(page_server):
         chromium = started.chromium.launch(executable_path=path, args=[*ARGUMENTS, *page_server.arguments])
         yield chromium
         chromium.close()
-
-
-def forget_compiler_folder():
-    """Remove what an import of `torch._dynamo` sets: worker processes that run already would not fit."""
-    os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)
-
-
-@pytest.fixture(autouse=True)
-def environment_of_run():
-    """Let each test find the environment that the workers of the run have."""
-    forget_compiler_folder()
 
 
 @pytest.fixture(autouse=True)

@@ -49,6 +49,7 @@ def build(folder, articles, **settings):
     return done.returncode, " ".join(done.stdout.split())
 
 
+@pytest.mark.builds
 def test_article_has_its_trees_and_the_assets_once(tmp_path):
     code, output = build(tmp_path, {str(number): ARTICLE.format(number=number) for number in (1, 2)})
     assert code == 0, output

@@ -19,7 +19,8 @@ HOSTS = {
     "zensical": ["--dev-addr"],
 }
 on_mkdocs = pytest.mark.parametrize("served", ["mkdocs", PROPERDOCS], indirect=True, scope="module")
-on_each_host = pytest.mark.parametrize("served", ["mkdocs", PROPERDOCS, "zensical"], indirect=True, scope="module")
+ZENSICAL = pytest.param("zensical", marks=pytest.mark.builds)
+on_each_host = pytest.mark.parametrize("served", ["mkdocs", PROPERDOCS, ZENSICAL], indirect=True, scope="module")
 GALLERY = '# Gallery\n\n<model-gallery toctree="zoo" models="zoo:ti*" />\n'
 
 
@@ -150,6 +151,7 @@ def builds_in(log):
     return log.read_text().count("Building documentation")
 
 
+@pytest.mark.builds
 @needs_new_mkdocs
 @on_mkdocs
 def test_served_gallery_follows_added_and_removed_models(served):

@@ -24,6 +24,7 @@ def test_on_error_raise_ends_the_build(tmp_path):
     assert "docs/bad.md:3: no module named 'zo'" in built.log
 
 
+@pytest.mark.builds
 def test_changed_model_is_redrawn_if_its_folder_is_watched(tmp_path):
     def change(config):
         config["watch"] = ["src"]
@@ -35,6 +36,7 @@ def test_changed_model_is_redrawn_if_its_folder_is_watched(tmp_path):
     assert "[5, 5]" in build("zensical", folder).text("index.html")
 
 
+@pytest.mark.builds
 def test_changed_fingerprint_redraws_pages(tmp_path):
     def with_fingerprint(text):
         def change(config):
@@ -118,6 +120,7 @@ def linked(built, uri):
     return [posixpath.basename(file) for file in found]
 
 
+@pytest.mark.builds
 def test_each_page_links_the_files_that_it_needs_also_from_the_cache(tmp_path):
     def change(config):
         config["plugins"] = ["blog"]
@@ -130,6 +133,7 @@ def test_each_page_links_the_files_that_it_needs_also_from_the_cache(tmp_path):
         shutil.rmtree(folder / "site")
 
 
+@pytest.mark.builds
 def test_ci_that_keeps_the_cache_but_not_the_files_draws_pages_with_trees_again(tmp_path):
     folder = make_site(tmp_path, PAGES)
     for _ in range(3):
@@ -140,6 +144,7 @@ def test_ci_that_keeps_the_cache_but_not_the_files_draws_pages_with_trees_again(
         shutil.rmtree(folder / "docs" / "assets")  # a new checkout
 
 
+@pytest.mark.builds
 def test_one_drawn_page_restores_the_files_of_pages_from_the_cache(tmp_path):
     folder = make_site(tmp_path, PAGES)
     for _ in range(2):

@@ -240,6 +240,7 @@ def test_site_can_require_a_version(make_site, settings, met):
             site.build(**settings)
 
 
+@pytest.mark.builds
 @pytest.mark.skipif(not find_spec("torch"), reason="this Python has no torch for conf.py to run")
 def test_conf_py_can_run_torch(make_site, strict):
     """The threads of torch do not survive the forks of `-j`, so no page can need them. Models are in the cache."""

@@ -34,6 +34,7 @@ def process():
 """
 
 
+@pytest.mark.builds
 @pytest.mark.skipif(sys.platform != "linux", reason="worker processes stay in memory on Linux only")
 def test_builds_of_sphinx_autobuild_share_a_worker_process(make_site, tmp_path):
     site = make_site({"index.rst": "Models\n======\n\n.. model-structure:: sized:process\n"})

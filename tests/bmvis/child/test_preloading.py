@@ -113,6 +113,7 @@ def test_what_calls_of_models_import_is_preloaded_for_the_second_model(tmp_path)
     assert [model.root.parameters[0].shape for model in built] == [(1, 2), (2, 3)]
 
 
+@pytest.mark.builds
 @pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux")
 def test_first_model_starts_again_until_two_submodules_in_a_row_are_small(tmp_path, monkeypatch):
     """A start with transformers in memory takes longer than the import of most of its submodules.

@@ -41,6 +41,7 @@ def run(folder, *command):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.builds
 def test_hook_runs_if_a_data_file_changes_and_reports_drift(project, tmp_path):
     pytest.importorskip("pre_commit")
     hooks = tmp_path / "hooks"

@@ -103,6 +103,7 @@ def test_module_that_was_missing_appears_in_a_new_folder(project, tmp_path, monk
     assert width(project, (zoo,), "net_of_extra:build") == 4
 
 
+@pytest.mark.builds
 def test_another_python_has_another_pythonpath(project, folders, monkeypatch):
     first, second = folders
     monkeypatch.setattr("bmvis.source.search_path.is_this_python", lambda python: False)
