@@ -32,6 +32,10 @@ def use_small_theme(config):
     config["theme"] = "mkdocs"  # Material takes twice as long, and has no part in what a server builds again
 
 
+CHANGES = {"mkdocs": use_small_theme, "zensical": watch_sources}
+"""What differs in the configuration of a host. ProperDocs does not come with the themes of MkDocs."""
+
+
 def save(file, text):
     """Write a file. Zensical misses a change right after it has built a page."""
     time.sleep(2)
@@ -101,7 +105,7 @@ class Served(NamedTuple):
 def served(request, tmp_path_factory):
     host = request.param
     pages = {} if IS_OLD or host == "zensical" else {"gallery.md": GALLERY}
-    folder = make_site(tmp_path_factory.mktemp(host), pages, watch_sources if host == "zensical" else use_small_theme)
+    folder = make_site(tmp_path_factory.mktemp(host), pages, CHANGES.get(host))
     other = tmp_path_factory.mktemp("other")
     site = Served("", folder, other / "parents", other / "serve.log")
     site.models.write_text(site.text())
