@@ -9,16 +9,16 @@ https://docs.pytorch.org/docs/stable/meta.html
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from bmvis import humanize
-from bmvis.child import arguments, failure_hints, loader, memory_limit, tracebacks
+from bmvis.child import arguments, failure_hints, loader, memory_limit
 from bmvis.child.defaults import require_accepted, with_defaults
 from bmvis.child.device_comparison import is_same_call, is_same_tree
+from bmvis.child.device_notes import call_difference_note, call_notes, difference_note, failure_text, read_notes
 from bmvis.child.import_tracker import ImportTracker
 from bmvis.child.model_call import call_model
 from bmvis.errors import FactoryError
@@ -31,7 +31,6 @@ from bmvis.reference import Reference
 from bmvis.worker.protocol import Request
 
 if TYPE_CHECKING:
-    from bmvis.extraction.device_reads import DeviceReads
     from bmvis.extraction.meta_failures import Failure, FailureLog
 
 MAX_CPU_BYTES = 10**9
@@ -39,8 +38,6 @@ MAX_CPU_BYTES = 10**9
 code reads the device of a tensor."""
 CPU_TIME = 0.7
 """Fraction of the timeout after which bmvis stops a second build on the CPU and keeps the tree from meta."""
-MAX_PLACES = 3
-"""Maximum number of lines in the note about code that checks the device or address of a tensor."""
 
 
 class _Attempt(NamedTuple):
@@ -56,11 +53,6 @@ class _Task(NamedTuple):
     reference: Reference
     request: Request
     started: float
-
-    @property
-    def is_called(self) -> bool:
-        """Whether the model is called."""
-        return bool(self.request.inputs) or self.request.figure
 
 
 def build(reference: Reference, request: Request, imports: ImportTracker) -> Model:
@@ -79,9 +71,9 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
         return _on_best_device(task)
     attempt = _attempt(task, request.device)
     if attempt.log is not None:
-        attempt = attempt._replace(model=_with_notes(attempt.model, _read_notes(attempt.log.reads)))
+        attempt = attempt._replace(model=_with_notes(attempt.model, read_notes(attempt.log.reads)))
     if attempt.call_log is not None:
-        attempt = attempt._replace(model=_with_notes(attempt.model, _call_notes(attempt.call_log)))
+        attempt = attempt._replace(model=_with_notes(attempt.model, call_notes(attempt.call_log)))
     if attempt.log is None or not attempt.log.failures:
         return attempt.model
     return _incomplete(task, attempt.model, attempt.log.failures[0], "")
@@ -119,10 +111,10 @@ def _on_best_device(task: _Task) -> Model:
     if reads.places:
         cpu = _uncalled_on_cpu(task, meta.model)
         if cpu is not None and not is_same_tree(meta.model, cpu):
-            note = _difference_note(reads)
-            return _on_cpu(task, note) if task.is_called else _with_notes(cpu, (note,))
+            note = difference_note(reads)
+            return _on_cpu(task, note) if task.request.is_called else _with_notes(cpu, (note,))
         if cpu is None:
-            meta = meta._replace(model=_with_notes(meta.model, _read_notes(reads)))
+            meta = meta._replace(model=_with_notes(meta.model, read_notes(reads)))
         elif meta.call_log is not None:  # `forward` can depend on what the factory has stored
             meta.call_log.reads.places.update(reads.places)
     if meta.model.untraced or meta.model.undrawn:
@@ -135,16 +127,15 @@ def _compared_call(task: _Task, meta: _Attempt) -> Model:
     log = meta.call_log
     if log is None or not log.is_decisive:
         return meta.model
-    size, limit = subtree_totals(meta.model)[0].stored_bytes, memory_limit.allowed(task.request)
     cpu: Model | None = None
-    if size <= min(MAX_CPU_BYTES, limit or MAX_CPU_BYTES):
+    if _may_repeat(task, meta.model):
         try:
             cpu = _attempt(task, "cpu", call_log=_limited_log(task)).model
         except FactoryError:
             pass  # the note below reports it
     if cpu is None or cpu.untraced or cpu.undrawn:
-        return _with_notes(meta.model, _call_notes(log))
-    return meta.model if is_same_call(meta.model, cpu) else _with_notes(cpu, (_call_difference_note(log),))
+        return _with_notes(meta.model, call_notes(log))
+    return meta.model if is_same_call(meta.model, cpu) else _with_notes(cpu, (call_difference_note(log),))
 
 
 def _called_on_cpu(task: _Task, meta: Model) -> Model:
@@ -159,8 +150,7 @@ def _called_on_cpu(task: _Task, meta: Model) -> Model:
 
 def _uncalled_on_cpu(task: _Task, meta: Model) -> Model | None:
     """Return the model from the CPU, which is not called; None if it is too large or slow, or fails."""
-    size, limit = subtree_totals(meta)[0].stored_bytes, memory_limit.allowed(task.request)
-    if size > min(MAX_CPU_BYTES, limit or MAX_CPU_BYTES):
+    if not _may_repeat(task, meta):
         return None
     request = msgspec.structs.replace(task.request, inputs="", figure=False)
     try:
@@ -219,32 +209,23 @@ def _checked_on_cpu(task: _Task, meta: _Attempt, log: FailureLog) -> Model:
     missed = meta_failures.only_on_meta(failures, cpu.log.failures)
     if missed:
         return _with_notes(
-            cpu.model, (f"built on the CPU: on the meta device, {_describe(missed[0])}, which the factory caught",)
+            cpu.model,
+            (f"built on the CPU: on the meta device, {failure_text(missed[0])}, which the factory caught",),
         )
     if log.reads.places and not is_same_tree(meta.model, cpu.model):
-        return _with_notes(cpu.model, (_difference_note(log.reads),))
+        return _with_notes(cpu.model, (difference_note(log.reads),))
     return _compared_call(task, meta)
 
 
 def _incomplete(task: _Task, model: Model, failure: Failure, reason: str) -> Model:
     """Return the model from the meta device, with a warning."""
-    where = task.reference.text
+    where, what = task.reference.text, failure_text(failure)
     problem = Problem(
-        f"the tree of {where!r} may be incomplete: on the meta device, {_describe(failure)}, which the factory caught"
+        f"the tree of {where!r} may be incomplete: on the meta device, {what}, which the factory caught"
         + (f"; {reason}" if reason else ""),
         hint="set device: cpu, or change the factory so that it does not read the values of tensors",
     )
     return msgspec.structs.replace(model, incomplete=problem)
-
-
-def _describe(failure: Failure) -> str:
-    """Return which function failed, where, and the exception that it raised."""
-    text = f"{failure.exception}: {failure.text}" if failure.text else failure.exception
-    return f"{failure.function} in {_shown_place(failure.file, failure.line)} raised {loader.without_addresses(text)}"
-
-
-def _shown_place(file: str, line: int) -> str:
-    return f"{tracebacks.short_path(file)}, line {line}"
 
 
 def _attempt(
@@ -266,7 +247,7 @@ def _attempt(
     live = live._replace(tree=msgspec.structs.replace(live.tree, device=device))
     if device == "meta" and log is not None:
         log.reads.note_type_checks((task.target, *map(type, live.modules)))
-    if not task.is_called:
+    if not task.request.is_called:
         return _Attempt(live.tree, log)
     return _Attempt(call_model(live, task.request, call_log), log, call_log)
 
@@ -275,37 +256,10 @@ def _with_notes(model: Model, notes: tuple[str, ...]) -> Model:
     return msgspec.structs.replace(model, notes=(*(note for note in notes if note not in model.notes), *model.notes))
 
 
-def _difference_note(reads: DeviceReads) -> str:
-    return f"built on the CPU: on the meta device the model differs, because {_places(reads.places)}"
-
-
-def _call_difference_note(log: FailureLog) -> str:
-    what = "called on the CPU: on the meta device"
-    if log.failures:
-        return f"{what}, {_describe(log.failures[0])}, which the model caught"
-    return f"{what} the call differs, because {_places(log.reads.places)}"
-
-
-def _call_notes(log: FailureLog) -> tuple[str, ...]:
-    """Return notes that name the code whose call may be another one on the CPU."""
-    if not log.failures:
-        return _read_notes(log.reads)
-    what = f"on the meta device, {_describe(log.failures[0])}, which the model caught"
-    return (f"{what}: if its outputs depend on that, set device: cpu",)
-
-
-def _read_notes(reads: DeviceReads) -> tuple[str, ...]:
-    """Return a note that names the code that may build a different model on the meta device."""
-    decisive = [place for place, is_decisive in reads.places.items() if is_decisive]
-    if not decisive:
-        return ()
-    return (f"{_places(decisive)}, which differ on the meta device: if the model depends on them, set device: cpu",)
-
-
-def _places(places: Collection[tuple[str, int]]) -> str:
-    shown = "; ".join(_shown_place(*place) for place in list(places)[:MAX_PLACES])
-    more = f" and {len(places) - MAX_PLACES} more places" if len(places) > MAX_PLACES else ""
-    return f"{shown}{more} checked the device or address of a tensor"
+def _may_repeat(task: _Task, model: Model) -> bool:
+    """Return whether a model is small enough for a second build on the CPU, within the memory limit of the build."""
+    limit = memory_limit.allowed(task.request)
+    return _is_small(model) and not (limit and subtree_totals(model)[0].stored_bytes > limit)
 
 
 def _is_small(model: Model) -> bool:

@@ -43,6 +43,11 @@ class Request(msgspec.Struct, frozen=True):
     secret: str = ""
     """A random part of the name of the answer's file, unique to this request."""
 
+    @property
+    def is_called(self) -> bool:
+        """Whether the model is called."""
+        return bool(self.inputs) or self.figure
+
 
 DependencyKind = Literal[
     "file",
