@@ -6,6 +6,7 @@ operations of one call of a function become one, if the code uses the result of 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence, Set
 from typing import Any
 
@@ -52,7 +53,10 @@ class FunctionNames(WatchedDevice):
             kwargs = {**(kwargs or {}), "device": self.device}
         if self.host.reads:
             self.host.enter(args, kwargs)
-        result = self._run(func, args, kwargs) if self.log else func(*args, **kwargs or {})
+        if self.log is None:
+            result = func(*args, **kwargs or {})
+        else:
+            result = self.log.run(func, tuple(args), kwargs or {}, sys._getframe(1))
         if func in READERS:
             self.host.add(args[0], result)
         if len(self.operations) > start:

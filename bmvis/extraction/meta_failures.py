@@ -67,25 +67,24 @@ class FailureLog(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        self.check_time()
-        kwargs = kwargs or {}
-        try:
-            result = func(*args, **kwargs) if self._call is None else self._call(func, args, kwargs)
-        except Exception as error:
-            self.note(func, args, kwargs, error, sys._getframe(1))
-            raise
-        if func in READERS:
-            self.reads.note(func, args, sys._getframe(1))
-        return result
+        return self.run(func, args, kwargs or {}, sys._getframe(1))
 
-    def check_time(self) -> None:
-        """Raise an error if the time is over.
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType) -> Any:
+        """Call a function for the code of a frame, and record what it does.
 
         Raises:
-            OutOfTimeError: it is.
+            OutOfTimeError: the time is over.
         """
         if self._ends is not None and time.monotonic() > self._ends:
             raise OutOfTimeError
+        try:
+            result = func(*args, **kwargs) if self._call is None else self._call(func, args, kwargs)
+        except Exception as error:
+            self.note(func, args, kwargs, error, frame)
+            raise
+        if func in READERS:
+            self.reads.note(func, args, frame)
+        return result
 
     @property
     def is_decisive(self) -> bool:

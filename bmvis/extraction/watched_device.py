@@ -13,7 +13,6 @@ from typing import Any
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils import _device
 
-from bmvis.extraction.device_reads import READERS
 from bmvis.extraction.meta_failures import FailureLog
 
 
@@ -38,17 +37,6 @@ class WatchedDevice(_device.DeviceContext):
     ) -> Any:
         if func in self.constructors and (kwargs is None or kwargs.get("device") is None):
             kwargs = {**(kwargs or {}), "device": self.device}
-        return self._run(func, args, kwargs) if self.log else func(*args, **kwargs or {})
-
-    def _run(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any] | None) -> Any:
-        """Run a function, and record what it does. Called by `__torch_function__` only, for the frame of its caller."""
-        assert self.log is not None
-        self.log.check_time()
-        try:
-            result = func(*args, **kwargs) if kwargs else func(*args)
-        except Exception as error:
-            self.log.note(func, tuple(args), kwargs or {}, error, sys._getframe(2))
-            raise
-        if func in READERS:
-            self.log.reads.note(func, tuple(args), sys._getframe(2))
-        return result
+        if self.log is None:
+            return func(*args, **kwargs or {})
+        return self.log.run(func, tuple(args), kwargs or {}, sys._getframe(1))
