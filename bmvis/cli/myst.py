@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from bmvis.cli.shared_options import errors_end_the_command, path_option
+from bmvis.cli.shared_options import errors_end_the_command, path_option, timeout_option
 from bmvis.cli.table import build_table
 from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Model
@@ -32,7 +32,7 @@ from bmvis.source.column_sources import column_sources
 from bmvis.source.source import Source
 from bmvis.untrusted.log_text import one_line
 from bmvis.view.layout import layout
-from bmvis.worker.protocol import TIMEOUT, ModelRequest, model_request
+from bmvis.worker.protocol import ModelRequest, model_request
 
 CACHE = ".cache/bmvis"
 """Default cache folder. Each directive is a process of its own, so without a cache each build imports PyTorch often."""
@@ -59,13 +59,7 @@ class MystRequest(msgspec.Struct, frozen=True):
 @click.option("--directive", help="Answer a request for this directive, which is read from standard input.")
 @click.option("--role", help="Answer a request for this role, which is read from standard input.")
 @path_option
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=TIMEOUT,
-    show_default=True,
-    help="Time limit for each model in seconds.",
-)
+@timeout_option
 @click.option("--cache", default=CACHE, help=f"Folder for built models. Default: {CACHE}")
 @click.option("--strict", is_flag=True, help="Fail if there is an error, instead of showing it on the page.")
 def myst(

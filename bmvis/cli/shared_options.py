@@ -45,6 +45,13 @@ path_option = click.option(
 cache_option = click.option(
     "--no-cache", is_flag=True, help="Build all models, even if their files and libraries did not change."
 )
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=TIMEOUT,
+    show_default=True,
+    help="Time limit for each model in seconds.",
+)
 _FAIL_ON = click.Choice(["checkpoint", "numerics", "training", "any"])
 
 
@@ -56,13 +63,7 @@ def cache_folder(project: Project, is_off: bool) -> Path | None:
 def build_options(command: Command) -> Command:
     """Add the options of commands that build models."""
     for option in (
-        click.option(
-            "--timeout",
-            type=click.FloatRange(0, min_open=True),
-            default=TIMEOUT,
-            show_default=True,
-            help="Time limit for each model in seconds.",
-        ),
+        timeout_option,
         click.option(
             "--jobs",
             "-j",

@@ -15,7 +15,14 @@ from rich.console import Console
 from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.fact_lines import fact_lines
 from bmvis.cli.option_flags import option_flags
-from bmvis.cli.shared_options import cache_folder, cache_option, errors_end_the_command, path_option, write_file
+from bmvis.cli.shared_options import (
+    cache_folder,
+    cache_option,
+    errors_end_the_command,
+    path_option,
+    timeout_option,
+    write_file,
+)
 from bmvis.errors import BmvisError, OptionError
 from bmvis.model.call_summary import without_calls
 from bmvis.model.tree import Model
@@ -37,7 +44,7 @@ from bmvis.view.figure.choice import chosen_figures
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 from bmvis.worker.daemon_client import COMMAND
-from bmvis.worker.protocol import TIMEOUT, Built, model_request
+from bmvis.worker.protocol import Built, model_request
 
 _ELSEWHERE = ("name", "caption", "class", "search")
 """Options that apply only to pages of a site."""
@@ -66,13 +73,7 @@ def _outputs(command: Callable[..., None]) -> Callable[..., None]:
                 help="Write the architecture figure as an SVG image to this file, or to standard output if it is -.",
             ),
             path_option,
-            click.option(
-                "--timeout",
-                type=click.FloatRange(0, min_open=True),
-                default=TIMEOUT,
-                show_default=True,
-                help="Time limit for each model in seconds.",
-            ),
+            timeout_option,
             cache_option,
         )
     ):

@@ -11,7 +11,7 @@ import click
 
 from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.option_flags import option_flags
-from bmvis.cli.shared_options import path_option
+from bmvis.cli.shared_options import path_option, timeout_option
 from bmvis.cli.show import printable_lines
 from bmvis.errors import BmvisError
 from bmvis.overviews.entries import read_entries
@@ -23,7 +23,6 @@ from bmvis.render.html.standalone import table_document
 from bmvis.render.table_text import to_csv, to_markdown, to_rst, to_text
 from bmvis.source.column_sources import column_sources
 from bmvis.source.source import Source
-from bmvis.worker.protocol import TIMEOUT
 
 _ELSEWHERE = ("toctree", "name", "class", "alt")
 """Options that only apply to pages of a site."""
@@ -49,13 +48,7 @@ _table_options = option_flags(TABLE_OPTIONS, without=_ELSEWHERE)
 )
 @_table_options
 @path_option
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=TIMEOUT,
-    show_default=True,
-    help="Time limit for each model in seconds.",
-)
+@timeout_option
 def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: float, **given: Any) -> None:
     """Print a table with a row for each MODEL, by default for all names in pyproject.toml.
 

@@ -12,7 +12,7 @@ import click
 from bmvis.cli.exit_codes import BROKEN, STALE
 from bmvis.cli.marked_regions import Region, find_regions
 from bmvis.cli.pictures import picture, stale_files, write_files
-from bmvis.cli.shared_options import path_option
+from bmvis.cli.shared_options import path_option, timeout_option
 from bmvis.cli.show import printable_lines
 from bmvis.cli.table import build_table
 from bmvis.errors import BmvisError, OptionError, TraceError, nearest
@@ -25,7 +25,7 @@ from bmvis.render.text import to_text
 from bmvis.source.source import Source
 from bmvis.untrusted.regular_file import read_regular
 from bmvis.view.layout import layout
-from bmvis.worker.protocol import TIMEOUT, model_request
+from bmvis.worker.protocol import model_request
 
 MAX_BYTES = 10_000_000
 
@@ -34,13 +34,7 @@ MAX_BYTES = 10_000_000
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Write nothing. Exit with 1 and print the differences if a file is stale.")
 @path_option
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=TIMEOUT,
-    show_default=True,
-    help="Time limit for each model in seconds.",
-)
+@timeout_option
 def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeout: float) -> None:
     """Update the marked regions of each FILE, such as README.md, with facts of the models.
 
