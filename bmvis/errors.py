@@ -190,8 +190,14 @@ def nearest(word: str, known: Iterable[str], most: int = 1) -> str:
     return similar(word, choices, most) or (f"known: {first_of(choices, MAX_CHOICES)}" if choices else "")
 
 
-def similar(word: str, known: Iterable[str], most: int = 1) -> str:
+def similar(word: str, known: Iterable[str], most: int = 1, prefix: str = "") -> str:
     """Return a question with the valid words that are closest to an unknown one; '' if none is close.
+
+    Args:
+        word: the unknown word.
+        known: the valid words.
+        most: the maximum number of close words.
+        prefix: what the question has before each valid word.
 
     Examples:
         >>> similar("dept", ["depth", "device"])
@@ -200,7 +206,7 @@ def similar(word: str, known: Iterable[str], most: int = 1) -> str:
         ''
     """
     close = difflib.get_close_matches(word, sorted(known), n=most, cutoff=0.5)
-    return did_you_mean(close) if close else ""
+    return did_you_mean([prefix + one for one in close]) if close else ""
 
 
 def first_of(words: Sequence[str], most: int) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import os
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from bmvis.child import listing, tracebacks
-from bmvis.errors import did_you_mean, nearest
+from bmvis.errors import nearest, similar
 
 _FILES = 500
 """Maximum number of files of a package in which a name is looked for."""
@@ -31,10 +29,8 @@ def for_module(missing: str) -> str:
     folders = list(getattr(sys.modules[package], "__path__", ())) if package else _project_folders()
     if not package and (found := _folder_off_path(name)):
         return f"found one in {found}: add this folder to `path`"
-    known = sorted(module.name for module in pkgutil.iter_modules(folders))
-    if close := difflib.get_close_matches(name, known, n=1, cutoff=0.5):
-        return did_you_mean([f"{package}.{close[0]}" if package else close[0]])
-    return (
+    known = [module.name for module in pkgutil.iter_modules(folders)]
+    return similar(name, known, prefix=f"{package}." if package else "") or (
         f"install the package, or add its folder to `path`; searched {', '.join(folders) or 'installed packages'}"
         f"{_missing_folders()}"
     )
@@ -69,13 +65,7 @@ def for_attribute(name: str, holder: Any) -> str:
     if isinstance(holder, ModuleType) and (found := _in_submodule(name, holder)):
         return f"did you mean {f'{found}:{name}'!r}?"
     known = [n for n in dir(holder) if not n.startswith("_") and callable(getattr(holder, n, None))]
-    return nearest(name, known) if len(known) < 20 else _close(name, known) or "check the spelling"
-
-
-def _close(word: str, known: Iterable[str]) -> str:
-    """Return 'did you mean ...?', or ''."""
-    hint = nearest(word, known)
-    return hint if hint.startswith("did") else ""
+    return nearest(name, known) if len(known) < 20 else similar(name, known) or "check the spelling"
 
 
 def _in_submodule(name: str, package: ModuleType) -> str:
