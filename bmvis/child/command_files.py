@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bmvis.child import git_commands
 from bmvis.child.command_scripts import MAX_MODULES, kind_of, modules_of, modules_of_code, read_scripts, script_text
-from bmvis.child.command_words import QUOTED, is_python, is_shell, shell_words, words_of
+from bmvis.child.command_words import QUOTED, inner_words, is_python, shell_words, words_of
 
 _MAX_FOLDERS = 5
 _MAX_DEPTH = 3
@@ -69,7 +69,7 @@ def _codes(command: object) -> list[str]:
     """Return the code of `python -c` in a command."""
     parts = shell_words(command) if isinstance(command, str) else command
     words = [part for part in parts if isinstance(part, str)] if isinstance(parts, list | tuple) else []
-    words += shell_words(words[2]) if len(words) > 2 and is_shell(words[0]) and words[1].endswith("c") else []
+    words += inner_words(words)
     calls = zip(words, words[1:], words[2:], strict=False)
     return [code for program, option, code in calls if option == "-c" and is_python(program)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -27,8 +27,7 @@ def words_of(command: object) -> list[str]:
     parts = [os.fsdecode(part) for part in command if isinstance(part, str | bytes | os.PathLike)][:MAX_WORDS]
     if len(parts) > 2 and parts[1] == "-c" and is_python(parts[0]):
         return [*parts[:2], *parts[3:], *QUOTED.findall(parts[2])[:MAX_WORDS]]
-    shell = len(parts) > 2 and is_shell(parts[0]) and parts[1].endswith("c")
-    return [*parts, *(shell_words(parts[2]) if shell else ())]
+    return [*parts, *inner_words(parts)]
 
 
 def is_python(word: str) -> bool:
@@ -36,9 +35,10 @@ def is_python(word: str) -> bool:
     return Path(word).name.startswith(("python", "pypy"))
 
 
-def is_shell(word: str) -> bool:
-    """Return whether a word names a shell."""
-    return Path(word).name in _SHELLS
+def inner_words(words: Sequence[str]) -> list[str]:
+    """Return the words of the command that a shell gets as an argument, as in `sh -c "..."`; none without a shell."""
+    is_shell = len(words) > 2 and Path(words[0]).name in _SHELLS and words[1].endswith("c")
+    return shell_words(words[2]) if is_shell else []
 
 
 def shell_words(text: str) -> list[str]:
