@@ -94,11 +94,19 @@ class Project(msgspec.Struct, frozen=True):
 
     def name_of(self, reference: str, device: Device) -> str:
         """Return the name of a reference in the project; '' if it has none."""
-        return next((name for name in self._names_of(reference) if device in ("auto", self.find(name).device)), "")
+        names = self._names_of(reference, self._listed_names())
+        return next((name for name in names if device in ("auto", self.find(name).device)), "")
 
-    def _names_of(self, reference: str) -> list[str]:
-        names = [name for name, model in self.models.items() if model.reference == reference]
-        return names or [name for pattern in self.patterns if (name := pattern.name_of(reference))]
+    def _names_of(self, reference: str, listed: Mapping[str, list[str]]) -> list[str]:
+        """Return the names of a reference; `listed` has those of models without a pattern."""
+        return listed.get(reference) or [name for pattern in self.patterns if (name := pattern.name_of(reference))]
+
+    def _listed_names(self) -> dict[str, list[str]]:
+        """Return the names of models without a pattern, by reference."""
+        listed: dict[str, list[str]] = {}
+        for name, model in self.models.items():
+            listed.setdefault(model.reference, []).append(name)
+        return listed
 
     def by_names_and_references(self, found: Mapping[str, _Value]) -> dict[str, _Value]:
         """Return values by what pages wrote for a model, also by its other names and by its reference.
@@ -111,8 +119,9 @@ class Project(msgspec.Struct, frozen=True):
             named = self.models.get(written) or self._by_pattern(written)
             if named:
                 known.setdefault(named.reference, value)
+        listed = self._listed_names()
         for reference, value in tuple(known.items()):
-            for name in self._names_of(reference):
+            for name in self._names_of(reference, listed):
                 known.setdefault(name, value)
         return known
 
