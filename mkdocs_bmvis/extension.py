@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 from markdown import Markdown
@@ -42,9 +42,6 @@ from mkdocs_bmvis.hosts import config_folder, current_page, has_autorefs, site_f
 from mkdocs_bmvis.inline import Facts, StableAnchors
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
-
-if TYPE_CHECKING:
-    pass
 
 _BLOCK_START = lazy_regex(rf" {{0,3}}(?=<(?:{'|'.join(BLOCKS)})(?![\w-]))", re.IGNORECASE)
 _LEFT_OVER = lazy_regex(rf"<!--.*?-->|(?P<element>{WHOLE.pattern})|{MISNAMED.pattern}", re.IGNORECASE | re.DOTALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -25,9 +25,6 @@ from sphinx_bmvis.named_trees import NamedTrees
 from sphinx_bmvis.nodes import TYPE_OF
 from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
 from sphinx_bmvis.roles import DOMAIN, TABLE_LINK, TreeRole
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 
